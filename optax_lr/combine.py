@@ -1,0 +1,122 @@
+"""Batches of different kinds of schedule: `stack`, `concatenate` and the `Mixed` batch that they make."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+@schedule
+class Mixed(Schedule):
+    """A batch whose rows are of different kinds; made by `stack` and `concatenate`.
+
+    Row `i` follows `schedules[kind[i]][i]`. Each member of `schedules` has the shape of the whole batch, with copies of
+    one of its own rows where the row is of another kind: so the mix is data, and another mix compiles nothing.
+
+    Fields:
+        kind: int32 `[*batch]`, which member each row follows.
+        schedules: one batch `[*batch]` for each kind.
+
+    >>> batch = stack([Linear(5e-5, max_steps=1000), Constant(1e-4)])
+    >>> print(batch(500))
+    [2.5e-05 1.0e-04]
+    >>> batch[1]
+    Constant(learning_rate=1e-04, warmup_steps=0)
+    """
+
+    kind: ArrayLike = fields.count()
+    schedules: tuple[Schedule, ...] = dataclasses.field()
+
+    def _value(self, step, num):
+        return num.choose(self.kind, [lambda member=member: member._value(step, num) for member in self.schedules])
+
+    def __getitem__(self, index) -> Any:
+        rows = super().__getitem__(index)
+        kind = fields.concrete(rows.kind)
+        return rows.schedules[int(kind)] if kind is not None and kind.ndim == 0 else rows
+
+
+def stack(schedules: Sequence[Schedule]) -> Schedule:
+    """One batch of `schedules`, in the order given, along a new first axis; kinds may differ.
+
+    Schedules of one kind give a batch of that kind, others a `Mixed`. All must have the same `batch_shape`.
+
+    >>> stack([Linear(5e-5, max_steps=1000), Linear(1e-4, max_steps=1000)]).learning_rate
+    array([5.e-05, 1.e-04], dtype=float32)
+    """
+    schedules = _schedules("stack", schedules)
+    shapes = {s.batch_shape for s in schedules}
+    if len(shapes) > 1:
+        shown = " and ".join(map(str, sorted(shapes)))
+        raise ValueError(f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches end to end")
+    return concatenate([jax.tree.map(lambda leaf: leaf[None], s) for s in schedules])
+
+
+def concatenate(batches: Sequence[Schedule]) -> Schedule:
+    """One batch of the rows of `batches`, in the order given, along the first axis; kinds may differ.
+
+    All but the first axis must agree.
+
+    >>> concatenate([grid(Linear, learning_rate=[1e-5, 1e-4], max_steps=1000), stack([Constant(1e-4)])]).batch_shape
+    (3,)
+    """
+    batches = _schedules("concatenate", batches)
+    for batch in batches:
+        if not batch.batch_shape:
+            raise ValueError(f"concatenate() joins batches, and {batch!r} is one schedule; stack() takes those")
+        if batch.batch_shape[1:] != batches[0].batch_shape[1:]:
+            raise ValueError(
+                f"concatenate() takes batches alike in all but the first axis, not {batches[0].batch_shape} and "
+                f"{batch.batch_shape}; batch.reshape(-1) makes one axis of all"
+            )
+    rows = sum(len(batch) for batch in batches)
+    groups: dict[Any, _Group] = {}
+    kinds, start = [], 0
+    for batch in batches:
+        kind, members = (batch.kind, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
+        numbers = []
+        for member in members:
+            leaves, structure = jax.tree.flatten(fields.broadcast(member, batch.batch_shape))
+            group = groups.setdefault(structure, _Group(len(groups), [], np.zeros(rows, np.int32)))
+            group.source[start : start + len(batch)] = np.arange(len(batch)) + sum(len(part[0]) for part in group.parts)
+            group.parts.append(leaves)
+            numbers.append(group.number)
+        kinds.append(fields.broadcast(np.asarray(numbers, np.int32)[kind], batch.batch_shape))
+        start += len(batch)
+    members = tuple(jax.tree.unflatten(structure, group.leaves()) for structure, group in groups.items())
+    return members[0] if len(members) == 1 else Mixed(_join(kinds), members)
+
+
+@dataclasses.dataclass
+class _Group:
+    """The rows of one kind on their way into a `Mixed`: their leaves part by part, and where each result row takes its from."""
+
+    number: int
+    parts: list[list]
+    source: np.ndarray
+
+    def leaves(self) -> list:
+        return [_join(parts)[self.source] for parts in zip(*self.parts, strict=True)]
+
+
+def _join(arrays):
+    return (jnp if any(isinstance(a, jax.Array) for a in arrays) else np).concatenate(arrays)
+
+
+def _schedules(caller: str, schedules) -> list[Schedule]:
+    schedules = list(schedules)
+    if not schedules:
+        raise ValueError(f"{caller}() needs at least one schedule")
+    for s in schedules:
+        if not isinstance(s, Schedule):
+            raise TypeError(f"{caller}() takes schedules, not a {type(s).__name__}: {s!r}")
+    return schedules

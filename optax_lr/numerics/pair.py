@@ -1,0 +1,126 @@
+"""A real number as the unevaluated sum of two float32: 48 significant bits where float64 is not to be had.
+
+Inside a trace with x64 off, and on a TPU always, float32 is all there is. One float32 cannot hold a step count above
+2**24, and each rounding costs half an ulp; `Pair` holds every int32 exactly and rounds once, at the end. The algorithms
+are the double-word ones of Joldes, Muller and Popescu, "Tight and rigorous error bounds for basic building blocks of
+double-word arithmetic" (ACM TOMS 44, 2017).
+
+Two facts of compilers shape the code. They contract `a*b + c` to a fused operation as they please, so a product is split
+by masking bits (exact either way), not by Veltkamp's multiplication. And XLA folds `(x + c1) - c1` to `x` for constants,
+so no sum is recovered by subtracting a constant from it.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+_HIGH_BITS = np.int32(-(1 << 12))  # keeps sign, exponent and the upper 11 bits of the mantissa
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """`a + b` rounded, and what the rounding lost."""
+    total = a + b
+    b_part = total - a
+    return total, (a - (total - b_part)) + (b - b_part)
+
+
+def fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """`two_sum` for `|a| >= |b|`, neither of them a constant."""
+    total = a + b
+    return total, b - (total - a)
+
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """`a * b` rounded, and what the rounding lost."""
+    product = a * b
+    a_high, b_high = _upper_half(a), _upper_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _upper_half(x: Array) -> Array:
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    return lax.bitcast_convert_type(bits & _HIGH_BITS, jnp.float32)
+
+
+class Pair:
+    """`high + low`, with `high` the float32 nearest to the sum. Arithmetic and comparisons as for any number."""
+
+    __slots__ = ("high", "low")
+    __array_ufunc__ = None  # numpy scalars on the left hand over to the operators below
+
+    def __init__(self, high: Array, low: Array):
+        self.high, self.low = high, low
+
+    @classmethod
+    def of(cls, x) -> Pair:
+        """The pair nearest to `x`: exact for float32, for integers of 32 bits and for other pairs."""
+        if isinstance(x, Pair):
+            return x
+        if isinstance(x, (int, float, np.floating)) and not isinstance(x, np.float32):
+            high = np.float32(x)
+            return cls(jnp.float32(high), jnp.float32(float(x) - float(high)))
+        x = jnp.asarray(x)
+        if jnp.issubdtype(x.dtype, jnp.integer):
+            if x.dtype.itemsize < 4:
+                x = x.astype(jnp.int32)
+            # Both parts are exact in float32: 24 bits with 8 zeros behind them, and the last 8.
+            upper = (x >> 8).astype(jnp.float32) * np.float32(256)
+            return cls(*fast_two_sum(upper, (x & 255).astype(jnp.float32)))
+        x = x.astype(jnp.float32)
+        return cls(x, jnp.zeros_like(x))
+
+    def __neg__(self) -> Pair:
+        return Pair(-self.high, -self.low)
+
+    def __add__(self, other) -> Pair:
+        other = Pair.of(other)
+        high, error = two_sum(self.high, other.high)
+        low, low_error = two_sum(self.low, other.low)
+        high, error = fast_two_sum(high, error + low)
+        return Pair(*fast_two_sum(high, error + low_error))
+
+    def __sub__(self, other) -> Pair:
+        return self + -Pair.of(other)
+
+    def __mul__(self, other) -> Pair:
+        other = Pair.of(other)
+        high, error = two_product(self.high, other.high)
+        return Pair(*fast_two_sum(high, error + (self.high * other.low + self.low * other.high)))
+
+    def __truediv__(self, other) -> Pair:
+        other = Pair.of(other)
+        first = self.high / other.high
+        second = (self - other * Pair.of(first)).high / other.high
+        return Pair(*fast_two_sum(first, second))
+
+    def __radd__(self, other) -> Pair:
+        return self + other
+
+    def __rsub__(self, other) -> Pair:
+        return Pair.of(other) - self
+
+    def __rmul__(self, other) -> Pair:
+        return self * other
+
+    def __rtruediv__(self, other) -> Pair:
+        return Pair.of(other) / self
+
+    # The sign of a difference is exact, and the high part carries it.
+    def __lt__(self, other) -> Array:
+        return (self - other).high < 0
+
+    def __le__(self, other) -> Array:
+        return (self - other).high <= 0
+
+    def __gt__(self, other) -> Array:
+        return (self - other).high > 0
+
+    def __ge__(self, other) -> Array:
+        return (self - other).high >= 0
+
+    def __abs__(self) -> Pair:
+        negative = self.high < 0
+        return Pair(jnp.where(negative, -self.high, self.high), jnp.where(negative, -self.low, self.low))

@@ -1,0 +1,157 @@
+"""What a schedule is: a frozen dataclass whose numbers are leaves of a pytree, and which can be called with a step."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, ClassVar, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lr.numerics import HOST, in_trace
+from optax_lr.schedules import fields
+
+
+class Schedule:
+    """A learning rate as a function of the step; the base of every schedule.
+
+    `schedule(step)` is the rate of the update after `step` updates: steps are optimizer steps and count from 0, as
+    Optax's count does, so update k (from 1) uses `schedule(k - 1)`. A step below 0 counts as 0.
+
+    - A Python or NumPy number gives a NumPy scalar, float32 or, with x64 on, float64: no trace, about a microsecond.
+    - An array of steps of shape `[*s]`, concrete or traced, gives an array `[*batch_shape, *s]`.
+
+    Every number is a leaf: `jax.jit`, `vmap`, `grad` and checkpoints see it, and it may be traced. Leaves of shape `[n]`
+    make `n` schedules, with `batch_shape == (n,)`; `schedule[i]`, `len` and iteration give the single ones back. Step
+    counts are int32 leaves, so differentiate with respect to the others by name, through `replace`, or to all of them
+    with `jax.grad(..., allow_int=True)`.
+
+    Fields of different shapes are broadcast against each other when the schedule is made.
+
+    A subclass is decorated with `@schedule`, declares its fields with the helpers of `optax_lr.schedules.fields`, and
+    writes its formula once, in `_value`, for every number system of `optax_lr.numerics`.
+    """
+
+    __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator hand over to the schedule
+
+    def __post_init__(self):
+        fields.canonicalise(self)
+        self._check()
+
+    def _check(self):
+        """Refuses what only several fields together show to be wrong. Concrete values only: tracers pass."""
+
+    def _value(self, step, num):
+        """The rate at `step`, where `step` and the fields are reals of the number system `num`."""
+        raise NotImplementedError
+
+    def __call__(self, step):
+        if isinstance(step, (int, float, np.integer, np.floating)):
+            lifted = self._on_host()
+            if lifted is not None:
+                value = HOST.lower(lifted._value(max(float(step), 0.0), HOST))
+                return np.float64(value) if jax.config.jax_enable_x64 else np.float32(value)
+        return _evaluate(self, step)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The shape of the leaves: `()` for one schedule."""
+        return fields.shape_of(self)
+
+    def __getitem__(self, index) -> Any:
+        """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
+        if not self.batch_shape:
+            raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and takes no index")
+        return jax.tree.map(lambda leaf: leaf[index], self)
+
+    def __len__(self) -> int:
+        if not self.batch_shape:
+            raise TypeError(f"this {type(self).__name__} is one schedule, not a batch, and has no length")
+        return self.batch_shape[0]
+
+    def __bool__(self) -> bool:
+        return True  # without this, `if schedule:` would ask for the length
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, *shape: int) -> Any:
+        """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
+        return jax.tree.map(lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self)
+
+    def replace(self, **changes) -> Any:
+        """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return f"{type(self).__name__}({shown})"
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "_lifted"}
+
+    def _on_host(self):
+        """This schedule with Python floats for leaves, or None if it is a batch or holds a tracer. Kept: leaves are fixed."""
+        try:
+            return self.__dict__["_lifted"]
+        except KeyError:
+            leaves, structure = jax.tree.flatten(self)
+            single = all(np.ndim(leaf) == 0 and not isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+            lifted = jax.tree.unflatten(structure, [HOST.real(leaf) for leaf in leaves]) if single else None
+            object.__setattr__(self, "_lifted", lifted)
+            return lifted
+
+
+@functools.partial(jax.jit, inline=True)
+def _evaluate(schedule: Schedule, step):
+    num = in_trace()
+    step = jnp.asarray(step)
+    step = jnp.where(step < 0, jnp.zeros_like(step), step)
+    shape = schedule.batch_shape
+    lifted = lift(schedule, num, trailing_axes=step.ndim)
+    value = num.lower(lifted._value(num.real(step), num))
+    return jnp.broadcast_to(value, shape + step.shape)
+
+
+def lift(schedule, num, *, trailing_axes: int):
+    """`schedule` with reals of `num` for leaves, each `[*batch]` leaf made to broadcast against `trailing_axes` of steps."""
+    return jax.tree.map(lambda leaf: num.real(jnp.reshape(leaf, jnp.shape(leaf) + (1,) * trailing_axes)), schedule)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(fields.rate, fields.count, fields.number))
+def schedule(cls):
+    """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
+    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    static = tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("static"))
+    data = tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("static"))
+
+    def flatten_with_keys(self):
+        children = tuple((jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in data)
+        return children, tuple(getattr(self, name) for name in static)
+
+    def flatten(self):
+        return tuple(getattr(self, name) for name in data), tuple(getattr(self, name) for name in static)
+
+    def unflatten(choices, children):
+        # Around __init__: JAX puts tracers, gradients and placeholders into the leaves, and none of them is to be checked.
+        self = object.__new__(cls)
+        self.__dict__.update(zip(data, children, strict=True))
+        self.__dict__.update(zip(static, choices, strict=True))
+        return self
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+    return cls
+
+
+class WithWarmup(Schedule):
+    """A `Schedule` that begins with `warmup_steps` steps from 0 up to `learning_rate` along a line."""
+
+    def _after_warmup(self, step, num):
+        """The rate from `warmup_steps` on."""
+        raise NotImplementedError
+
+    def _value(self, step, num):
+        warmup = self.learning_rate * num.ratio(step, num.at_least_one(self.warmup_steps))
+        return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))

@@ -1,0 +1,38 @@
+"""A constant rate, after a warmup if one is asked for."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import WithWarmup, schedule
+
+
+@schedule
+class Constant(WithWarmup):
+    """`learning_rate`, reached over `warmup_steps` steps; `constant` and `constant_with_warmup`.
+
+    ```
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  learning_rate
+    ```
+
+    Fields:
+        learning_rate: the rate after the warmup, at least 0.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+
+    Past any end it stays at `learning_rate`: it has no end.
+
+    Source: `transformers.get_constant_schedule_with_warmup`, and `get_constant_schedule`, which ignores a warmup (as
+    does a config that says `constant`; this class follows its own field).
+
+    >>> schedule = Constant(learning_rate=5e-5, warmup_steps=100)
+    >>> [f"{schedule(step):.4g}" for step in (0, 50, 100, 10**6)]
+    ['0', '2.5e-05', '5e-05', '5e-05']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    warmup_steps: ArrayLike = fields.count(0)
+
+    def _after_warmup(self, step, num):
+        return self.learning_rate

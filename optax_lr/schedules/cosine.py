@@ -1,0 +1,87 @@
+"""Rates that fall along a cosine: once, in waves, or in cycles with hard restarts."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import WithWarmup, schedule
+
+
+@schedule
+class Cosine(WithWarmup):
+    """A cosine from `learning_rate` to `min_lr` at `max_steps`, after a warmup; `cosine` and `cosine_with_min_lr`.
+
+    ```
+    p = (step - warmup_steps) / max(1, max_steps - warmup_steps)
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * 0.5 * (1 + cos(2 pi num_cycles p)))
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        max_steps: optimizer steps of the whole run, warmup included.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+        min_lr: the rate at the bottom of the wave, absolute; above `learning_rate` the rate rises to it.
+        num_cycles: whole waves over the run. 0.5 falls once; 1 falls and comes back to the peak; 0 stays at the peak.
+
+    Past the end the wave goes on, as the reference's does: the rate **rises again**. `HoldAfter` or
+    `sweep(..., past_end="hold")` stops it.
+
+    Source: `transformers.get_cosine_schedule_with_warmup` and `get_cosine_with_min_lr_schedule_with_warmup`.
+
+    >>> schedule = Cosine(learning_rate=5e-5, max_steps=1000, min_lr=5e-6)
+    >>> [f"{schedule(step):.4g}" for step in (0, 500, 1000)]
+    ['5e-05', '2.75e-05', '5e-06']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(0)
+    min_lr: ArrayLike = fields.number(0.0)
+    num_cycles: ArrayLike = fields.number(0.5)
+
+    def _after_warmup(self, step, num):
+        length = num.at_least_one(self.max_steps - self.warmup_steps)
+        wave = num.wave(step, self.warmup_steps, length, self.num_cycles)
+        rate = self.min_lr + (self.learning_rate - self.min_lr) * wave
+        return num.maximum(rate, num.real(0))
+
+
+@schedule
+class CosineWithRestarts(WithWarmup):
+    """`num_cycles` half cosines from `learning_rate` to 0, each starting at the peak again; `cosine_with_restarts`.
+
+    ```
+    p = (step - warmup_steps) / max(1, max_steps - warmup_steps)
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    p <  1:                learning_rate * 0.5 * (1 + cos(pi * ((num_cycles * p) mod 1)))
+    p >= 1:                0
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        max_steps: optimizer steps of the whole run, warmup included.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+        num_cycles: cycles in the run; 1 is one cosine without a restart. A fraction cuts the last cycle short.
+
+    A restart lands on the peak exactly: the phase is an exact remainder, not a rounded quotient. Past the end it stays
+    at 0.
+
+    Source: `transformers.get_cosine_with_hard_restarts_schedule_with_warmup`.
+
+    >>> schedule = CosineWithRestarts(learning_rate=5e-5, max_steps=1000, num_cycles=2)
+    >>> [f"{schedule(step):.4g}" for step in (250, 500, 1000)]
+    ['2.5e-05', '5e-05', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(0)
+    num_cycles: ArrayLike = fields.number(1)
+
+    def _after_warmup(self, step, num):
+        elapsed = step - self.warmup_steps
+        length = num.at_least_one(self.max_steps - self.warmup_steps)
+        rate = self.learning_rate * num.sin_squared(num.left_of_cycle(elapsed, length, self.num_cycles), length)
+        return num.where(elapsed >= length, num.real(0), rate)

@@ -1,0 +1,175 @@
+"""The kinds of fields that a schedule has, how each is checked, and how it is shown.
+
+Concrete values are checked once, when a schedule is made, and come out as float32 (float64 with x64 on) or int32, all of
+one shape. Tracers pass unchecked: inside `jit` nothing can be said of a value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+LARGEST_STEP = 2**31 - 1
+_REQUIRED = dataclasses.MISSING
+
+
+def _field(check: Callable, default, **metadata) -> Any:
+    return dataclasses.field(default=default, metadata={"check": check, **metadata})
+
+
+def rate(default: Any = _REQUIRED) -> Any:
+    """A learning rate: finite, at least 0."""
+    return _field(_rate, default)
+
+
+def count(default: Any = _REQUIRED, *, least: int = 0) -> Any:
+    """A number of steps: whole, from `least` to 2**31 - 1."""
+    return _field(_count, default, least=least)
+
+
+def number(default: Any = _REQUIRED, *, above: float | None = None, least: float | None = None) -> Any:
+    """Any finite number, or those above a bound, or those from a bound on."""
+    return _field(_number, default, above=above, least=least)
+
+
+def choice(default: Any, *, among: tuple) -> Any:
+    """One of a few words; static: another choice is another compilation."""
+    return _field(_choice, default, among=among, static=True)
+
+
+def canonicalise(schedule) -> None:
+    """Checks the fields of a new schedule and replaces each by an array or scalar of the right dtype and the common shape."""
+    owner = type(schedule).__name__
+    values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
+    for f in dataclasses.fields(schedule):
+        if "check" in f.metadata and not (values[f.name] is None and f.default is None):
+            values[f.name] = f.metadata["check"](f"{owner}: {f.name}", values[f.name], f.metadata)
+    data = {f.name: values[f.name] for f in dataclasses.fields(schedule) if not f.metadata.get("static")}
+    shapes = {name: shape_of(value) for name, value in data.items()}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(
+            f"{owner}: the fields do not broadcast against each other: {shown}; give them one shape, or use grid()"
+        ) from None
+    values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
+    for name, value in values.items():
+        object.__setattr__(schedule, name, value)
+
+
+def shape_of(tree) -> tuple[int, ...]:
+    """The shape to which the leaves of `tree` (one array, or a schedule) broadcast."""
+    return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(tree)))
+
+
+def broadcast(tree, shape: tuple[int, ...]):
+    """`tree` with every leaf brought to `shape`; NumPy leaves stay NumPy's."""
+    return jax.tree.map(
+        lambda leaf: np.broadcast_to(leaf, shape) if isinstance(leaf, (np.ndarray, np.generic)) else jnp.broadcast_to(leaf, shape),
+        tree,
+    )
+
+
+def concrete(value) -> Any:
+    """`value` as NumPy sees it, or None if it is a tracer (or None)."""
+    return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
+
+
+def show(value) -> str:
+    """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
+    if isinstance(value, jax.core.Tracer) or isinstance(value, str) or value is None or not hasattr(value, "dtype"):
+        return repr(value)
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return str(array[()])
+    return np.array2string(array, separator=", ", threshold=100, max_line_width=10**6).replace("\n", "")
+
+
+def _array(name: str, value):
+    """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
+    if isinstance(value, jax.core.Tracer):
+        return value
+    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        kind = "text" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise TypeError(f"{name} must be a number or an array of numbers, not {kind}: {value!r}{_unquote(value)}")
+    return array
+
+
+def _unquote(value) -> str:
+    try:
+        return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
+def _scalar(array):
+    """NumPy arrays without axes become NumPy scalars: immutable, and quick to read on the host."""
+    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
+
+
+def _first(array: np.ndarray, wrong: np.ndarray):
+    return array[wrong].ravel()[0] if array.ndim else array[()]
+
+
+def _number(name: str, value, bounds):
+    array = _array(name, value)
+    floating = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    if isinstance(array, jax.core.Tracer):
+        return array.astype(floating)
+    with np.errstate(over="ignore"):
+        array = array.astype(floating)
+    seen = np.asarray(array)
+    if (wrong := ~np.isfinite(seen)).any():
+        raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
+    above, least = bounds.get("above"), bounds.get("least")
+    if above is not None and (wrong := seen <= above).any():
+        raise ValueError(f"{name} must be above {above}, not {_first(seen, wrong)}")
+    if least is not None and (wrong := seen < least).any():
+        raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
+    return _scalar(array)
+
+
+def _rate(name: str, value, bounds):
+    return _number(name, value, {"least": 0})
+
+
+def _count(name: str, value, bounds):
+    array = _array(name, value)
+    if isinstance(array, jax.core.Tracer):
+        return array
+    seen = np.asarray(array)
+    if (wrong := ~np.isfinite(seen)).any():
+        raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
+    if (wrong := seen != np.floor(seen)).any():
+        raise ValueError(
+            f"{name} is a number of optimizer steps and must be whole, not {_first(seen, wrong)}; round it first "
+            "(a Trainer takes the ceiling of a ratio of the run)"
+        )
+    if (wrong := seen < bounds["least"]).any():
+        raise ValueError(f"{name} must be at least {bounds['least']}, not {_first(seen, wrong)}")
+    if (wrong := seen > LARGEST_STEP).any():
+        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}: Optax counts steps in int32")
+    return _scalar(array.astype(jnp.int32))
+
+
+def _choice(name: str, value, bounds):
+    if value not in bounds["among"]:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {value!r}")
+    return value
+
+
+def require_below(schedule, low: str, high: str, why: str) -> None:
+    """Refuses a schedule in which field `low` is not below field `high`, where both are concrete."""
+    lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
+    if lows is not None and highs is not None and (wrong := lows >= highs).any():
+        raise ValueError(
+            f"{type(schedule).__name__}: {low} must be below {high}, not {_first(lows, wrong)} with {high} "
+            f"{_first(highs, wrong)}: {why}"
+        )

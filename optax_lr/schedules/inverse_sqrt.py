@@ -1,0 +1,69 @@
+"""Rates that fall with the square root of the step."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, WithWarmup, schedule
+
+
+@schedule
+class InverseSqrt(WithWarmup):
+    """The inverse square root of the step, scaled to start from `learning_rate` after a warmup; `inverse_sqrt`.
+
+    ```
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  learning_rate / sqrt((step + timescale - warmup_steps) / timescale)
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+        timescale: optimizer steps after which the rate has fallen to 1 / sqrt(2); above 0. None takes `warmup_steps`,
+            or 10,000 without a warmup.
+
+    It has no end and goes on falling.
+
+    Source: `transformers.get_inverse_sqrt_schedule`. `Rsqrt` is the other formula that goes by this name.
+
+    >>> schedule = InverseSqrt(learning_rate=5e-5, warmup_steps=100)
+    >>> [f"{schedule(step):.4g}" for step in (50, 100, 400)]
+    ['2.5e-05', '5e-05', '2.5e-05']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    warmup_steps: ArrayLike = fields.count(0)
+    timescale: ArrayLike | None = fields.number(None, above=0)
+
+    def _after_warmup(self, step, num):
+        timescale = self.timescale
+        if timescale is None:
+            timescale = num.where(self.warmup_steps > 0, self.warmup_steps, num.real(10_000))
+        shifted = num.maximum(step + (timescale - self.warmup_steps), timescale)
+        return self.learning_rate * num.inverse_sqrt(num.ratio(shifted, timescale))
+
+
+@schedule
+class Rsqrt(Schedule):
+    """`learning_rate / sqrt(max(step, warmup_steps))`: flat for `warmup_steps`, then falling; T5's "rsqrt".
+
+    Fields:
+        learning_rate: the rate that step 1 would have; the plateau is `learning_rate / sqrt(warmup_steps)`.
+        warmup_steps: optimizer steps on the plateau; 0 counts as 1, where the formula would divide by zero.
+
+    It has no end and goes on falling.
+
+    Source: the inverse square root schedule of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+    Transformer" (Raffel et al., 2020), section 3.1.2, there with `learning_rate` 1 and `warmup_steps` 10,000.
+
+    >>> schedule = Rsqrt(learning_rate=1e-3, warmup_steps=100)
+    >>> [f"{schedule(step):.4g}" for step in (0, 100, 400)]
+    ['0.0001', '0.0001', '5e-05']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    warmup_steps: ArrayLike = fields.count(0)
+
+    def _value(self, step, num):
+        return self.learning_rate * num.inverse_sqrt(num.at_least_one(num.maximum(step, self.warmup_steps)))

@@ -1,0 +1,40 @@
+"""A rate that falls along a line."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import WithWarmup, schedule
+
+
+@schedule
+class Linear(WithWarmup):
+    """A line from `learning_rate` down to 0 at `max_steps`, after a warmup; `linear`.
+
+    ```
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  learning_rate * max(0, (max_steps - step) / max(1, max_steps - warmup_steps))
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        max_steps: optimizer steps of the whole run, warmup included.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none. At `max_steps` or more, all of the run is warmup.
+
+    Past the end it stays at 0.
+
+    Source: `transformers.get_linear_schedule_with_warmup`.
+
+    >>> schedule = Linear(learning_rate=5e-5, max_steps=1000)
+    >>> [f"{schedule(step):.4g}" for step in (0, 250, 500, 1000)]
+    ['5e-05', '3.75e-05', '2.5e-05', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(0)
+
+    def _after_warmup(self, step, num):
+        length = num.at_least_one(self.max_steps - self.warmup_steps)
+        return self.learning_rate * num.ratio(num.maximum(self.max_steps - step, num.real(0)), length)

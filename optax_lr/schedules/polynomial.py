@@ -1,0 +1,55 @@
+"""A rate that falls as a power of what remains of the run."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import WithWarmup, schedule
+
+
+@schedule
+class Polynomial(WithWarmup):
+    """A power of the remaining share of the run, from `learning_rate` to `min_lr`, after a warmup; `polynomial`.
+
+    ```
+    q = (max_steps - step) / (max_steps - warmup_steps)
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step <= max_steps:     min_lr + (learning_rate - min_lr) * q**power
+    step >  max_steps:     min_lr
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        max_steps: optimizer steps of the whole run, warmup included.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+        power: 1 is a line, 2 falls fast at first, 0.5 falls fast at the end; 0 stays at the peak.
+        min_lr: the rate at the end, absolute and below `learning_rate`; `lr_end` in `transformers`, whose default
+            is 1e-7 where this one is 0, as documented (`get_scheduler` keeps the reference's 1e-7).
+
+    Past the end it stays at `min_lr`. Where the reference divides by zero (`max_steps == warmup_steps`, at that step)
+    this gives `min_lr`; a negative `power` at the last step likewise.
+
+    Errors: a `min_lr` that is not below `learning_rate`, which the reference refuses.
+
+    Source: `transformers.get_polynomial_decay_schedule_with_warmup`.
+
+    >>> schedule = Polynomial(learning_rate=5e-5, max_steps=1000, power=2)
+    >>> [f"{schedule(step):.4g}" for step in (0, 250, 500, 1000)]
+    ['5e-05', '2.812e-05', '1.25e-05', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(0)
+    power: ArrayLike = fields.number(1)
+    min_lr: ArrayLike = fields.number(0.0)
+
+    def _check(self):
+        fields.require_below(self, "min_lr", "learning_rate", "the rate must fall to it")
+
+    def _after_warmup(self, step, num):
+        length = num.at_least_one(self.max_steps - self.warmup_steps)
+        left = num.power(num.ratio(self.max_steps - step, length), self.power)
+        rate = self.min_lr + (self.learning_rate - self.min_lr) * left
+        return num.where(step > self.max_steps, self.min_lr, rate)

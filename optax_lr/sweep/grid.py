@@ -1,0 +1,103 @@
+"""Cartesian grids of one kind of schedule, and the table that says which row has which setting."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from optax_lr.combine import Mixed
+from optax_lr.schedules.base import Schedule
+from optax_lr.suggest import unknown
+
+
+def grid(kind: type[Schedule], **axes: Any) -> Any:
+    """Every combination of the given settings: a batch with one axis for each list, in the order of the keywords.
+
+    A list or a one-dimensional array is an axis, a single number is shared. `batch_shape` is the lengths of the axes.
+
+    Errors: `TypeError` for a field that `kind` does not have; `ValueError` for an empty axis, an axis of more than one
+    dimension, or a field that is a word and not a number (`stack` or `concatenate` one grid for each word).
+
+    >>> batch = grid(Cosine, learning_rate=[1e-5, 1e-4, 1e-3], warmup_steps=[0, 100], max_steps=1000)
+    >>> batch.batch_shape, batch[2, 1]
+    ((3, 2), Cosine(learning_rate=0.001, max_steps=1000, warmup_steps=100, min_lr=0.0, num_cycles=0.5))
+    """
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    lists = {}
+    for name, value in axes.items():
+        if name not in known:
+            raise TypeError(unknown(f"grid({kind.__name__}, ...)", "field", name, known))
+        size = np.ndim(value)
+        if size and known[name].metadata.get("static"):
+            raise ValueError(
+                f"grid({kind.__name__}, ...): {name} is a word, not a number, and cannot be an axis; make one grid for "
+                "each word and concatenate() them"
+            )
+        if size > 1:
+            raise ValueError(
+                f"grid({kind.__name__}, ...): {name} must be a number or a list of numbers, not an array of shape "
+                f"{np.shape(value)}; flatten it, or make the schedule directly: {kind.__name__}({name}=...)"
+            )
+        if size:
+            lists[name] = value
+            if not len(value):
+                raise ValueError(f"grid({kind.__name__}, ...): {name} is empty; give it at least one value")
+    spread = {}
+    for position, (name, value) in enumerate(lists.items()):
+        array = value if hasattr(value, "reshape") else np.asarray(value)
+        spread[name] = array.reshape([-1 if i == position else 1 for i in range(len(lists))])
+    return kind(**{**axes, **spread})
+
+
+def table(batch: Schedule) -> dict[str, np.ndarray]:
+    """The settings of each schedule of `batch`, as columns `[n]` in row order: ready for `pandas.DataFrame(table(batch))`.
+
+    The first column, `kind`, names the class; then a column for each field, with NaN (or "" for words) where a kind has
+    no such field or leaves it None. Fields of inner schedules are named with a dot.
+
+    >>> {name: column.tolist() for name, column in table(grid(Linear, learning_rate=1e-3, max_steps=[10, 20])).items()}
+    {'kind': ['Linear', 'Linear'], 'learning_rate': [0.001, 0.001], 'max_steps': [10, 20], 'warmup_steps': [0, 0]}
+    """
+    flat = batch.reshape(-1)
+    rows = len(flat)
+    if not isinstance(flat, Mixed):
+        return {"kind": np.full(rows, type(flat).__name__), **_columns(flat, rows)}
+    kind = np.asarray(flat.kind)
+    names = np.array([type(member).__name__ for member in flat.schedules])
+    result = {"kind": names[kind]}
+    for number, member in enumerate(flat.schedules):
+        for name, column in _columns(member, rows).items():
+            words = column.dtype.kind == "U"
+            blank = np.full(rows, "", dtype=object) if words else np.full(rows, np.nan)
+            result[name] = np.where(kind == number, column, result.get(name, blank))
+    return {name: _narrow(column) for name, column in result.items()}
+
+
+def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    for f in dataclasses.fields(batch):  # type: ignore[arg-type]
+        value, name = getattr(batch, f.name), prefix + f.name
+        inner = [(name, value)] if isinstance(value, Schedule) else []
+        if isinstance(value, tuple):
+            inner = [(f"{name}.{i}", member) for i, member in enumerate(value) if isinstance(member, Schedule)]
+        if inner:
+            for inner_name, member in inner:
+                columns[inner_name] = np.full(rows, type(member).__name__)
+                columns |= _columns(member, rows, f"{inner_name}.")
+        elif isinstance(value, str):
+            columns[name] = np.full(rows, value)
+        elif value is not None and not isinstance(value, tuple):
+            # The shortest decimal of a float32, not its expansion in float64: 5e-05 and not 4.999999873689376e-05.
+            array = np.broadcast_to(np.asarray(value), (rows,))
+            columns[name] = array.astype(str).astype(np.float64) if array.dtype == np.float32 else array
+    return columns
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    if column.dtype == object:
+        return column.astype(str)
+    whole = column.dtype.kind == "f" and np.isfinite(column).all() and (column == np.floor(column)).all()
+    return column.astype(np.int64) if whole and (np.abs(column) > 0).any() else column
+
