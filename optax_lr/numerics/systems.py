@@ -6,7 +6,8 @@ decides what a real is, and with it speed and error:
 | system            | a real is           | serves                              | error of a rate              |
 |-------------------|---------------------|-------------------------------------|------------------------------|
 | `Host`            | a Python float      | `schedule(100)` outside of a trace  | rounded once from float64    |
-| `Float64`         | a float64 array     | everything when x64 is on           | a few float64 roundings      |
+| `Float64`         | a float64 array     | a trace when x64 is on              | a few float64 roundings      |
+| `ByRow`           | a float64 array     | `sweep` when x64 is on              | a few float64 roundings      |
 | `RoundedFloat64`  | a float64 array     | `sweep` on CPU and GPU              | <= 0.51 ulp of float32       |
 | `PairFloat32`     | a pair of float32   | a float32 trace; `sweep` on TPU     | <= 3 ulp of float32          |
 | `Float32`         | a float32 array     | `sweep(..., precision="fast")`      | <= 6 ulp, steps below 2**24  |
@@ -17,7 +18,6 @@ taken as the square of a sine of what remains (`sin_squared`), so nothing cancel
 
 from __future__ import annotations
 
-import functools
 import math
 
 import jax
@@ -29,9 +29,8 @@ from optax_lr.numerics import polynomials
 from optax_lr.numerics.pair import Pair, two_product
 from optax_lr.numerics.polynomials import horner
 
-_LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
-_SMALLEST_EXPONENT = -1000.0
-_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
+SMALLEST_EXPONENT = -1000.0
 
 
 class System:
@@ -92,10 +91,10 @@ class Host(System):
     def power(self, x, exponent):
         if x <= 0:
             return 1.0 if exponent == 0 else 0.0
-        return x**exponent if exponent * math.log2(x) < _LARGEST_EXPONENT else 2.0**_LARGEST_EXPONENT
+        return x**exponent if exponent * math.log2(x) < LARGEST_EXPONENT else 2.0**LARGEST_EXPONENT
 
     def inverse_sqrt(self, x):
-        return 1 / math.sqrt(x)
+        return 1 / math.sqrt(x) if x > 0 else 0.0
 
     def choose(self, kind, values):
         return values[int(kind)]()
@@ -124,159 +123,18 @@ class Float64(System):
     def power(self, x, exponent):
         positive = x > 0
         log = jnp.log2(jnp.where(positive, x, 1))
-        result = jnp.exp2(jnp.clip(exponent * log, _SMALLEST_EXPONENT, _LARGEST_EXPONENT))
+        result = jnp.exp2(jnp.clip(exponent * log, SMALLEST_EXPONENT, LARGEST_EXPONENT))
         return jnp.where(positive, result, jnp.where(exponent == 0, 1.0, 0.0).astype(self.dtype))
 
     def inverse_sqrt(self, x):
-        return 1 / jnp.sqrt(x)
+        positive = x > 0
+        return jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
     def choose(self, kind, values):
         result, *others = [value() for value in values]
         for index, other in enumerate(others, start=1):
             result = self.where(kind == index, other, result)
         return result
-
-
-class RoundedFloat64(Float64):
-    """float64 inside and float32 outside, by polynomials exact enough that only the last rounding shows.
-
-    Reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`. `last_step` bounds the steps. Divisors must be per row, so
-    that a reciprocal serves the whole row: a vector division costs as much as the rest of a cosine.
-    """
-
-    sin_squared_coefficients = polynomials.SIN_SQUARED
-
-    def __init__(self, last_step):
-        self.last_step = last_step
-
-    def lower(self, value):
-        return value.astype(jnp.float32)
-
-    def ratio(self, a, b):
-        return a * (1 / b)
-
-    def sin_squared(self, a, b):
-        inverse = 1 / (b * b)
-        scaled, scale = [], inverse
-        for coefficient in self.sin_squared_coefficients:
-            scaled.append(coefficient * scale)
-            scale = scale * inverse
-        square = a * a
-        return square * horner(scaled, square)
-
-    def wave(self, step, start, length, cycles):
-        # The half wave of an ordinary cosine is done by its end and needs no reduction: two thirds of the time.
-        if self.detail < 2:
-            return super().wave(step, start, length, cycles)
-        half_wave = (cycles == 0.5) & (self.last_step - start <= 2 * length)
-        general = super().wave
-        return self.choose(
-            jnp.where(half_wave, 0, 1),
-            [
-                lambda: self.sin_squared(length - (step - start), length),
-                lambda: general(step, start, length, cycles),
-            ],
-        )
-
-    def power(self, x, exponent):
-        if self.detail < 1 or jnp.shape(exponent)[-1:] not in [(), (1,)]:
-            return self._power(x, exponent)
-        first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
-        small = first + second + third > 0
-        root = (exponent == 0.5) & (self.detail > 1)
-        ways = [
-            lambda: self._power(x, exponent),
-            lambda: x * (first + x * (second + x * third)),
-            lambda: x * self.inverse_sqrt(x),
-        ]
-        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways[: self.detail + 1])
-
-    def _power(self, x, exponent):
-        """`2**(exponent * log2(x))` without a division, a table or a branch: XLA keeps it in one vector loop."""
-        bits = lax.bitcast_convert_type(x, jnp.int64)
-        above_root_half = bits - np.float64(math.sqrt(0.5)).view(np.int64)
-        exponent_bits = above_root_half & np.int64(-(1 << 52))
-        rest = lax.bitcast_convert_type(bits - exponent_bits, jnp.float64) - 1
-        # The binary exponent as a float: its bits, put into the mantissa of 2**52.
-        biased = lax.shift_right_logical(above_root_half + np.int64(1024 << 52), np.int64(52))
-        whole = lax.bitcast_convert_type(biased | np.float64(2**52).view(np.int64), jnp.float64) - (2.0**52 + 1024)
-        log = exponent * (whole + rest * horner(polynomials.LOG2, rest))
-        log = jnp.where(log > _SMALLEST_EXPONENT, log, _SMALLEST_EXPONENT)
-        log = jnp.where(log < _LARGEST_EXPONENT, log, _LARGEST_EXPONENT)
-        whole = lax.round(log, lax.RoundingMethod.TO_NEAREST_EVEN)
-        # Adding 1.5 * 2**52 leaves the integer in the low bits; shifted, it adds to an exponent.
-        shift = lax.shift_left(lax.bitcast_convert_type(whole + 1.5 * 2.0**52, jnp.int64), np.int64(52))
-        mantissa = lax.bitcast_convert_type(horner(polynomials.EXP2, log - whole), jnp.int64)
-        result = lax.bitcast_convert_type(mantissa + shift, jnp.float64)
-        return jnp.where(x > 0, result, jnp.where(exponent == 0, 1.0, 0.0))
-
-    def inverse_sqrt(self, x):
-        # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
-        guess = np.int64(0x5FE6EB50C7B537A9) - lax.shift_right_logical(lax.bitcast_convert_type(x, jnp.int64), np.int64(1))
-        y, half = lax.bitcast_convert_type(guess, jnp.float64), 0.5 * x
-        for _ in range(3):
-            y = y * (1.5 - half * (y * y))
-        return y
-
-    def choose(self, kind, values):
-        """One of `values`, by row. Inside `by_row` only; see there."""
-        taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
-        self._met.append((kind, taken, len(values)))
-        return values[taken]()
-
-    def by_row(self, formula):
-        """The value of `formula()`, where each row computes only what it chooses.
-
-        The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
-        gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
-        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. With more, the
-        choices that only save time are dropped first (`detail`), and what is still too many is nested, which costs speed
-        but no memory.
-        """
-        for self.detail in (2, 1, 0):
-            ways = self._ways(formula)
-            if len(ways) <= _WAYS:
-                break
-        chosen = sum(number * jnp.where(taken, 1, 0) for number, (taken, _) in enumerate(ways) if number)
-        return self._pick(chosen, [value for _, value in ways])
-
-    def _ways(self, formula):
-        """Each way through the choices of `formula`: which rows take it, and the value."""
-        ways, pending = [], [()]
-        while pending:
-            self._path, self._met = pending.pop(), []
-            value = formula()
-            taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
-            ways.append((taken, value))
-            done = tuple(choice for _, choice, _ in self._met)
-            for depth in range(len(self._path), len(done)):
-                pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
-        return ways
-
-    def _pick(self, chosen, values):
-        if len(values) == 1:
-            return values[0]
-        if len(values) > _WAYS:
-            groups = [values[i : i + _WAYS] for i in range(0, len(values), _WAYS)]
-            inner = [self._pick(jnp.clip(chosen - _WAYS * i, 0, len(g) - 1), g) for i, g in enumerate(groups)]
-            return self._pick(chosen // _WAYS, inner)
-        rows, steps = jnp.broadcast_shapes(jnp.shape(chosen), *(v.shape for v in values))
-        under_each_other = jnp.concatenate([jnp.broadcast_to(v, (rows, steps)) for v in values])
-        index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
-        return under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True)
-
-
-class Float32(RoundedFloat64):
-    """Plain float32: half the width of `RoundedFloat64`, and so half its time where arithmetic is the limit."""
-
-    dtype = jnp.float32
-    sin_squared_coefficients = polynomials.SIN_SQUARED_SHORT
-
-    def _power(self, x, exponent):
-        return Float64.power(self, x, exponent)
-
-    def inverse_sqrt(self, x):
-        return lax.rsqrt(x)
 
 
 class PairFloat32(System):
@@ -311,12 +169,13 @@ class PairFloat32(System):
         return self.where(positive, Pair.of(high) + Pair.of(correction), self.real(0))
 
     def inverse_sqrt(self, x):
-        return 1 / self.sqrt(x)
+        positive = x.high > 0
+        return self.where(positive, 1 / self.sqrt(self.where(positive, x, self.real(1))), self.real(0))
 
     def power(self, x, exponent):
         positive = x.high > 0
         log = exponent * self._log2(self.where(positive, x, self.real(1)))
-        limit = jnp.clip(log.high, -126.0, _LARGEST_EXPONENT)
+        limit = jnp.clip(log.high, -126.0, LARGEST_EXPONENT)
         inside = log.high == limit
         log = Pair(limit, jnp.where(inside, log.low, 0))
         return self.where(

@@ -100,4 +100,3 @@ def _narrow(column: np.ndarray) -> np.ndarray:
         return column.astype(str)
     whole = column.dtype.kind == "f" and np.isfinite(column).all() and (column == np.floor(column)).all()
     return column.astype(np.int64) if whole and (np.abs(column) > 0).any() else column
-
