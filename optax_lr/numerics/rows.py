@@ -42,17 +42,17 @@ class ByRow(Float64):
         choices that only save time are dropped first (`detail`), and what is still too many is nested, which costs speed
         but no memory.
         """
-        for self.detail in (2, 1, 0):
-            ways = self._ways(formula)
-            if len(ways) <= _MOST_WAYS:
+        for self.detail, most in ((2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
+            ways = self._ways(formula, most)
+            if len(ways) <= most:
                 break
         chosen = sum(number * jnp.where(taken, 1, 0) for number, (taken, _) in enumerate(ways) if number)
         return self._pick(chosen, [value for _, value in ways])
 
-    def _ways(self, formula):
-        """Each way through the choices of `formula`: which rows take it, and the value."""
+    def _ways(self, formula, most):
+        """Each way through the choices of `formula`: which rows take it, and the value. Stops once past `most`."""
         ways, pending = [], [()]
-        while pending:
+        while pending and len(ways) <= most:
             self._path, self._met = pending.pop(), []
             value = formula()
             taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)

@@ -60,6 +60,11 @@ class Schedule:
         """The shape of the leaves: `()` for one schedule."""
         return fields.shape_of(self)
 
+    @property
+    def end(self) -> Any:
+        """The step at which the schedule ends, `max_steps`; None for one that has no end."""
+        return getattr(self, "max_steps", None)
+
     def __getitem__(self, index) -> Any:
         """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
         if not self.batch_shape:

@@ -141,6 +141,11 @@ def _rate(name: str, value, bounds):
 
 
 def _count(name: str, value, bounds):
+    return whole(name, value, unit=" of optimizer steps", least=bounds["least"])
+
+
+def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:
+    """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1."""
     array = _array(name, value)
     if isinstance(array, jax.core.Tracer):
         return array
@@ -149,11 +154,11 @@ def _count(name: str, value, bounds):
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
     if (wrong := seen != np.floor(seen)).any():
         raise ValueError(
-            f"{name} is a number of optimizer steps and must be whole, not {_first(seen, wrong)}; round it first "
+            f"{name} is a number{unit} and must be whole, not {_first(seen, wrong)}; round it first "
             "(a Trainer takes the ceiling of a ratio of the run)"
         )
-    if (wrong := seen < bounds["least"]).any():
-        raise ValueError(f"{name} must be at least {bounds['least']}, not {_first(seen, wrong)}")
+    if (wrong := seen < least).any():
+        raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
     if (wrong := seen > LARGEST_STEP).any():
         raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}: Optax counts steps in int32")
     return _scalar(array.astype(jnp.int32))

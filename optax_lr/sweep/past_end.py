@@ -1,0 +1,34 @@
+"""What a sweep shows of schedules that are shorter than it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from optax_lr.combine import Mixed
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+PAST_END = ("reference", "hold", "nan")
+
+
+def ended(batch: Schedule, past_end: str) -> Schedule:
+    """`batch` with each schedule that has an end made to hold its last rate, or to give NaN, past it."""
+    if past_end == "reference":
+        return batch
+    if isinstance(batch, Mixed):
+        return dataclasses.replace(batch, schedules=tuple(ended(member, past_end) for member in batch.schedules))
+    return batch if batch.end is None else _Ended(batch, batch.end, past_end)
+
+
+@schedule
+class _Ended(Schedule):
+    """`schedule` up to step `last`, and past it what `past_end` says."""
+
+    schedule: Schedule = dataclasses.field()
+    last: Any = fields.count()
+    past_end: str = fields.choice("hold", among=PAST_END)
+
+    def _value(self, step, num):
+        rate = self.schedule._value(num.minimum(step, self.last), num)
+        return num.where(step > self.last, num.real(float("nan")), rate) if self.past_end == "nan" else rate
