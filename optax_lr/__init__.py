@@ -12,7 +12,7 @@ from optax_lr.schedules import (
     Rsqrt,
     Schedule,
 )
-from optax_lr.sweep import grid, sweep, table
+from optax_lr.sweep import Summary, grid, shard, sweep, sweep_summary, sweep_to, table
 
 __version__ = "0.1.0"
 
@@ -27,10 +27,14 @@ __all__ = [
     "Polynomial",
     "Rsqrt",
     "Schedule",
+    "Summary",
     "concatenate",
     "get_scheduler",
     "grid",
+    "shard",
     "stack",
     "sweep",
+    "sweep_summary",
+    "sweep_to",
     "table",
 ]

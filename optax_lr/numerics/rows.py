@@ -125,6 +125,9 @@ class RoundedFloat64(ByRow):
         ]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways[: self.detail + 1])
 
+    def nearest(self, x):
+        return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
+
     def _power(self, x, exponent):
         """`2**(exponent * log2(x))` without a division, a table or a branch: XLA keeps it in one vector loop."""
         bits = lax.bitcast_convert_type(x, jnp.int64)
@@ -137,7 +140,7 @@ class RoundedFloat64(ByRow):
         log = exponent * (whole + rest * horner(polynomials.LOG2, rest))
         log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
         log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
-        whole = lax.round(log, lax.RoundingMethod.TO_NEAREST_EVEN)
+        whole = self.nearest(log)
         # Adding 1.5 * 2**52 leaves the integer in the low bits; shifted, it adds to an exponent.
         shift = lax.shift_left(lax.bitcast_convert_type(whole + 1.5 * 2.0**52, jnp.int64), np.int64(52))
         mantissa = lax.bitcast_convert_type(horner(polynomials.EXP2, log - whole), jnp.int64)

@@ -11,12 +11,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from optax_lr.numerics import PAIR, ByRow, Float32, RoundedFloat64
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift
 from optax_lr.sweep.past_end import PAST_END, ended
+from optax_lr.sweep.sharding import spread_over
 
 PRECISIONS = ("exact", "fast")
 
@@ -40,6 +42,8 @@ def sweep(
             again). "hold": the rate at `max_steps`. "nan": NaN. Schedules without an end are not affected.
         out: an earlier result of the same shape and dtype whose memory is reused; it must not be used again. Fresh
             memory costs several times the arithmetic, so a loop of sweeps should pass it.
+
+    A batch spread over devices with `shard` gives curves spread in the same way, each device computing its own rows.
 
     Returns float32 `[*batch_shape, *s]`, or float64 when x64 is on (unless "fast"), in the order of the batch. Only
     another shape, number of steps, or set of kinds compiles anew. Inside `jit`, `vmap` or `grad`, where the schedule or
@@ -65,7 +69,9 @@ def sweep(
     double = jax.config.jax_enable_x64 and precision == "exact"
     _check_room(shape, 8 if double else 4, out)
     with in_float64(precision):
-        return _curves(schedule, steps, out, count, system(precision, double=double))
+        spread = spread_over(schedule)
+        evaluate = _curves if spread is None else _sharded_curves(spread)
+        return evaluate(schedule, steps, out, count, system(precision, double=double))
 
 
 def system(precision: str, *, double: bool = False) -> type[ByRow] | None:
@@ -102,6 +108,25 @@ def _curves(schedule, steps, out, count, numbers):
         last = steps.max()
     rates = curves(schedule.reshape(math.prod(shape)), steps, last, numbers)
     return rates.reshape(shape + steps.shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _sharded_curves(sharding: NamedSharding):
+    """`_curves` for a batch whose rows are spread as `sharding` says: each device makes the curves of its own rows."""
+    rows, everywhere = sharding.spec, PartitionSpec()
+
+    @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
+    def spread(schedule, steps, out, count, numbers):
+        # The rows are apart already, so nothing is exchanged; left to itself the compiler would gather them.
+        local = jax.shard_map(
+            lambda own, shared: _curves(own, shared, None, count, numbers),
+            mesh=sharding.mesh,
+            in_specs=(rows, everywhere),
+            out_specs=rows,
+        )
+        return local(schedule, steps)
+
+    return spread
 
 
 def one_of(caller: str, name: str, value: Any, words: tuple[str, ...]) -> Any:

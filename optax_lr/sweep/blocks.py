@@ -1,0 +1,134 @@
+"""Sweeps that never stand in memory whole: block by block, and reduced as they are made."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from optax_lr.schedules.base import Schedule
+from optax_lr.sweep.evaluate import PRECISIONS, checked_steps, curves, in_float64, one_of, sweep, system
+from optax_lr.sweep.past_end import PAST_END, ended
+
+BLOCK_BYTES = 16 * 2**20  # of rates in a block: several fit the cache, and thousands of rows share a call
+
+
+class Plan:
+    """How a sweep of `rows` x `steps` is cut into blocks of one shape, so that one compilation serves them all."""
+
+    def __init__(self, rows: int, steps: int, block_bytes: int = BLOCK_BYTES):
+        numbers = max(1, block_bytes // 4)
+        self.rows, self.steps = rows, steps
+        self.block_steps = min(steps, numbers)
+        self.block_rows = min(rows, max(1, numbers // self.block_steps))
+
+    @property
+    def blocks(self) -> list[tuple[slice, slice]]:
+        """The rows and the steps of each block; the last ones may be cut short."""
+        return [
+            (slice(row, min(row + self.block_rows, self.rows)), slice(step, min(step + self.block_steps, self.steps)))
+            for row in range(0, self.rows, self.block_rows)
+            for step in range(0, self.steps, self.block_steps)
+        ]
+
+
+def computed(
+    batch: Schedule, steps: np.ndarray, plan: Plan, blocks: list[tuple[slice, slice]], precision: str
+) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Each of `blocks` with its rates, the next one being computed meanwhile: at most two are in memory.
+
+    The rates must be done with, and not kept, when the next block is asked for: their memory is used again.
+    """
+    memory: list[Any] = [None, None]
+    ahead = None
+    for number, block in enumerate([*blocks, None]):
+        rates = None
+        if block is not None:
+            rows, columns = (
+                _padded(part, length) for part, length in zip(block, (plan.block_rows, plan.block_steps), strict=True)
+            )
+            rates = sweep(batch[rows], steps[columns], precision=precision, out=memory[number % 2])
+            memory[number % 2] = rates
+        if ahead is not None:
+            (row, column), ready = ahead
+            view = np.asarray(ready)[: row.stop - row.start, : column.stop - column.start]
+            yield (row, column), view
+            del view
+        ahead = None if block is None else (block, rates)
+
+
+def _padded(part: slice, length: int) -> np.ndarray:
+    """The indices of `part`, its last one repeated up to `length`."""
+    return np.minimum(np.arange(part.start, part.start + length), part.stop - 1)
+
+
+class Summary(NamedTuple):
+    """What `sweep_summary` gives: arrays `[*batch_shape]`, float64.
+
+    area: the sum of the rates over the steps, which is how far an optimizer of unit steps can go.
+    mean: `area` over the number of steps.
+    max, min: the largest and the smallest rate.
+    """
+
+    area: np.ndarray
+    mean: np.ndarray
+    max: np.ndarray
+    min: np.ndarray
+
+
+def sweep_summary(
+    schedule: Schedule, steps: int | ArrayLike, *, precision: str = "exact", past_end: str = "reference"
+) -> Summary:
+    """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
+
+    Arguments and errors as for `sweep`; memory for one block of rates is all that is needed, however long the sweep. The
+    rates are those of `sweep`, and are added in float64. NaN (`past_end="nan"`) is left out of every figure. For the
+    rates at a few steps, sweep those: `sweep(schedule, [0, 100, 1000])`.
+
+    >>> summary = sweep_summary(grid(Linear, learning_rate=[1.0, 2.0], max_steps=4), 4)
+    >>> summary.area, summary.max
+    (array([2.5, 5. ]), array([1., 2.]))
+    """
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"sweep_summary() takes a schedule or a batch of them, not a {type(schedule).__name__}")
+    one_of("sweep_summary", "precision", precision, PRECISIONS)
+    schedule = ended(schedule, one_of("sweep_summary", "past_end", past_end, PAST_END))
+    chosen, count = checked_steps("sweep_summary", steps)
+    chosen = None if chosen is None else np.ravel(chosen)
+    total = count if chosen is None else chosen.size
+    shape = schedule.batch_shape
+    batch = schedule.reshape(math.prod(shape))
+    plan = Plan(len(batch), total)
+    area, largest, smallest = np.zeros(plan.rows), np.full(plan.rows, -np.inf), np.full(plan.rows, np.inf)
+    valid = np.zeros(plan.rows, np.int64)
+    for rows, columns in plan.blocks:
+        padded = _padded(columns, plan.block_steps)
+        block_steps = (padded if chosen is None else chosen[padded]).astype(np.int32)
+        size = np.int32(columns.stop - columns.start)
+        with in_float64(precision):
+            parts = _reduced(batch[_padded(rows, plan.block_rows)], block_steps, size, system(precision))
+        block_area, block_valid, block_max, block_min = (np.asarray(part)[: rows.stop - rows.start] for part in parts)
+        area[rows] += block_area
+        valid[rows] += block_valid
+        largest[rows] = np.maximum(largest[rows], block_max)
+        smallest[rows] = np.minimum(smallest[rows], block_min)
+    return Summary(*(figure.reshape(shape) for figure in (area, area / valid, largest, smallest)))
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _reduced(batch, steps, size, numbers):
+    rates = curves(batch, steps, steps.max(), numbers)
+    counts = (jnp.arange(steps.size) < size) & ~jnp.isnan(rates)
+    wide = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    return (
+        jnp.sum(jnp.where(counts, rates, 0), axis=1, dtype=wide),
+        jnp.sum(counts, axis=1),
+        jnp.max(jnp.where(counts, rates, -jnp.inf), axis=1),
+        jnp.min(jnp.where(counts, rates, jnp.inf), axis=1),
+    )

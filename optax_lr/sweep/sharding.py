@@ -1,0 +1,61 @@
+"""Batches spread over the devices of a mesh, on one host or on many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from optax_lr.schedules.base import Schedule
+
+
+def shard(batch: Schedule, mesh: Mesh | None = None, *, axis: str | None = None) -> Any:
+    """`batch` with its rows spread over the devices of `mesh`, for `sweep` or for training a population.
+
+    Args:
+        batch: a batch of any shape; its first axis is spread. In several processes each passes the whole batch.
+        mesh: the devices; by default all of them, in one axis `rows`.
+        axis: the mesh axis to spread over; by default the first.
+
+    Returns a batch whose first axis is padded, with copies of the last row, to a multiple of the number of devices:
+    `sweep(shard(batch), steps)[: len(batch)]` are the curves of `batch`, bit for bit those of one device. Rows are
+    independent and nothing is exchanged between devices.
+
+    Errors: `ValueError` for a single schedule, an axis that the mesh does not have, or a mesh of explicit axes.
+
+    >>> sharded = shard(grid(Linear, learning_rate=[1e-4, 2e-4, 3e-4], max_steps=10))
+    >>> sweep(sharded, 10)[:3].shape
+    (3, 10)
+    """
+    if not batch.batch_shape:
+        raise ValueError(f"shard() spreads a batch, and {batch!r} is one schedule; stack() or grid() makes a batch")
+    if mesh is None:
+        mesh = jax.make_mesh((jax.device_count(),), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    axis = mesh.axis_names[0] if axis is None else axis
+    if axis not in mesh.axis_names:
+        raise ValueError(f"shard(): the mesh has no axis {axis!r}, only {', '.join(map(repr, mesh.axis_names))}")
+    if mesh.axis_types[mesh.axis_names.index(axis)] != jax.sharding.AxisType.Auto:
+        raise ValueError(
+            f"shard(): mesh axis {axis!r} must be AxisType.Auto: jax.make_mesh(..., axis_types=(AxisType.Auto,))"
+        )
+    sharding = NamedSharding(mesh, PartitionSpec(axis))
+    devices = mesh.shape[axis]
+    rows = np.minimum(np.arange(-(-len(batch) // devices) * devices), len(batch) - 1)
+
+    def spread(leaf):
+        padded = np.asarray(leaf)[rows]
+        return jax.make_array_from_callback(padded.shape, sharding, lambda index: padded[index])
+
+    return jax.tree.map(spread, batch)
+
+
+def spread_over(batch: Schedule) -> NamedSharding | None:
+    """The sharding that all leaves of `batch` have, if their rows are on several devices."""
+    shardings = {getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(batch)}
+    if len(shardings) != 1:
+        return None
+    (sharding,) = shardings
+    named = isinstance(sharding, NamedSharding) and sharding.num_devices > 1
+    return sharding if named and any(sharding.spec) else None
