@@ -121,7 +121,7 @@ class RoundedFloat64(ByRow):
         ways = [
             lambda: self._power(x, exponent),
             lambda: x * (first + x * (second + x * third)),
-            lambda: x * self.inverse_sqrt(x),
+            lambda: jnp.where(x > 0, x * self.inverse_sqrt(x), 0),
         ]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways[: self.detail + 1])
 

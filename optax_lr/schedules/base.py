@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from typing import Any, ClassVar, dataclass_transform
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -147,6 +149,13 @@ def schedule(cls):
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+    jax.export.register_pytree_node_serialization(
+        cls,
+        serialized_name=f"optax_lr.{cls.__name__}",
+        serialize_auxdata=lambda choices: json.dumps(choices).encode(),
+        deserialize_auxdata=lambda text: tuple(json.loads(text)),
+        from_children=unflatten,
+    )
     return cls
 
 

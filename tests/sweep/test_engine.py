@@ -1,0 +1,147 @@
+"""The compiled sweep: what it costs in memory and compilations, what it shows past an end, what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import optax_lr as olr
+from optax_lr.numerics import Float32, RoundedFloat64
+from optax_lr.sweep import evaluate
+from tests.sweep.batches import mixed, one_kind
+
+ROWS, STEPS = 256, 1024
+DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
+
+
+def compiled(batch, numbers=RoundedFloat64):
+    with jax.enable_x64(numbers is RoundedFloat64):
+        return evaluate._curves.lower(batch, None, None, STEPS, numbers).compile()
+
+
+@pytest.mark.parametrize("numbers", [RoundedFloat64, Float32])
+@pytest.mark.parametrize("name", [*one_kind(2, 10), "mixed", "mixed, all kinds"])
+def test_nothing_of_the_size_of_the_result_is_stored_besides_it(name, numbers):
+    batch = {"mixed": mixed(ROWS, STEPS, DOCUMENTED), "mixed, all kinds": mixed(ROWS, STEPS)} | one_kind(ROWS, STEPS)
+    memory = compiled(batch[name], numbers).memory_analysis()
+    assert memory.output_size_in_bytes >= ROWS * STEPS * 4
+    # Settings per row, as float64 and once for each way that a row can take: far from one float per step.
+    assert memory.temp_size_in_bytes < 1000 * ROWS < memory.output_size_in_bytes
+
+
+def test_only_shapes_and_sets_of_kinds_compile():
+    batch = mixed(60, 100, DOCUMENTED)
+    before = evaluate._curves._cache_size()
+    first = olr.sweep(batch, 77)
+    assert evaluate._curves._cache_size() == before + 1
+    random = np.random.default_rng(7)
+    for _ in range(3):
+        kind = random.integers(0, len(batch.schedules), 60).astype(np.int32)
+        other = olr.Mixed(kind, tuple(jax.tree.map(np.asarray, member) for member in batch.schedules))
+        assert not np.array_equal(olr.sweep(other, 77), first)
+    olr.sweep(batch.replace(schedules=tuple(m.replace(learning_rate=m.learning_rate * 2) for m in batch.schedules)), 77)
+    assert evaluate._curves._cache_size() == before + 1
+
+
+def test_out_is_the_memory_of_the_result():
+    batch = olr.grid(olr.Linear, learning_rate=np.geomspace(1e-6, 1e-3, 64), max_steps=1000)
+    first = olr.sweep(batch, 1000)
+    expected, address = np.array(first), first.unsafe_buffer_pointer()
+    second = olr.sweep(batch, 1000, out=first)
+    assert second.unsafe_buffer_pointer() == address
+    assert first.is_deleted()
+    np.testing.assert_array_equal(second, expected)
+
+
+def test_past_the_end():
+    batch = olr.stack([olr.Cosine(1.0, max_steps=4), olr.Linear(1.0, max_steps=8), olr.Constant(1.0)])
+    reference, hold, nan = (np.asarray(olr.sweep(batch, 9, past_end=past)) for past in ("reference", "hold", "nan"))
+    assert reference[0, 8] == 1  # the reference's cosine has come back to its peak
+    np.testing.assert_array_equal(hold[0], np.r_[reference[0, :5], np.zeros(4, np.float32)])
+    np.testing.assert_array_equal(nan[0], np.r_[reference[0, :5], np.full(4, np.nan, np.float32)])
+    for rates in (hold, nan):
+        np.testing.assert_array_equal(rates[1:], reference[1:])
+
+
+def test_past_the_end_of_a_traced_sweep():
+    batch = olr.Cosine(1.0, max_steps=np.array([4, 6]))
+    held = jax.jit(lambda b: olr.sweep(b, 9, past_end="hold"))(batch)
+    np.testing.assert_allclose(held, olr.sweep(batch, 9, past_end="hold"), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [np.arange(0, 40, 3), [[0, 5], [10, 39]], range(7), 7])
+def test_steps_of_any_shape(steps):
+    batch = mixed(20, 30).reshape(4, 5)
+    whole = np.asarray(olr.sweep(batch, 40))
+    wanted = np.arange(steps) if isinstance(steps, int) else np.asarray(steps)
+    np.testing.assert_array_equal(olr.sweep(batch, steps), whole[..., wanted])
+
+
+def test_under_x64_the_rates_are_float64():
+    batch = mixed(40, 100)
+    rounded = olr.sweep(batch, 120)
+    assert rounded.dtype == np.float32
+    with jax.enable_x64(True):
+        wide = olr.sweep(batch, 120)
+    assert wide.dtype == np.float64
+    np.testing.assert_array_equal(np.asarray(wide).astype(np.float32), rounded)
+
+
+def test_rows_of_more_kinds_than_a_loop_can_branch_on():
+    every = [*one_kind(6, 50).values(), olr.InverseSqrt(np.full(6, 1e-3), warmup_steps=5, timescale=3.0)]
+    batch = olr.concatenate(every)
+    np.testing.assert_array_equal(olr.sweep(batch, 60), np.concatenate([olr.sweep(b, 60) for b in every]))
+
+
+def test_exported_for_every_platform():
+    from jax import export
+
+    batch = mixed(16, 50, DOCUMENTED)
+    with jax.enable_x64(True):
+        exported = export.export(evaluate._curves, platforms=("cpu", "cuda", "rocm"))(batch, None, None, 60, RoundedFloat64)
+        restored = export.deserialize(exported.serialize())
+        rates = restored.call(batch, None, None)
+    np.testing.assert_array_equal(rates, olr.sweep(batch, 60))
+    assert export.export(evaluate._curves, platforms=("tpu",))(batch, None, None, 60, None).platforms == ("tpu",)
+
+
+def test_without_float64_pairs_of_float32_serve():
+    batch = mixed(40, 100)
+    pairs = np.asarray(evaluate._curves(batch, None, None, 120, None))
+    exact = np.asarray(olr.sweep(batch, 120))
+    assert (np.abs(pairs - exact) <= np.spacing(exact)).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda b: olr.sweep(optax_like, 10), TypeError, "sweep() takes a schedule or a batch of them, not a function"),
+        (lambda b: olr.sweep(b, 0), ValueError, "steps is 0; give the number of steps, at least 1"),
+        (lambda b: olr.sweep(b, []), ValueError, "steps is empty"),
+        (lambda b: olr.sweep(b, [0.5]), ValueError, "must be whole, not 0.5"),
+        (lambda b: olr.sweep(b, [-1, 3]), ValueError, "must be at least 0, not -1"),
+        (lambda b: olr.sweep(b, "10"), TypeError, "must be a number or an array of numbers, not text: '10'"),
+        (lambda b: olr.sweep(b, 10, precision="exactly"), ValueError, "precision must be one of 'exact', 'fast', not 'exactly'"),
+        (lambda b: olr.sweep(b, 10, past_end="stop"), ValueError, "past_end must be one of 'reference', 'hold', 'nan'"),
+        (lambda b: olr.sweep(b, 10, out=jnp.zeros(3)), ValueError, "out must be an array float32[2, 10], an earlier result, not float32[3]"),
+        (lambda b: olr.sweep(b, 2**31 - 1), ValueError, "sweep_to() writes them to disk in blocks"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(call, error, message, monkeypatch):
+    monkeypatch.setattr(evaluate, "free_memory", lambda: 2**30)
+    with pytest.raises(error) as caught:
+        call(olr.Linear([1e-3, 2e-3], max_steps=10))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_out_that_is_spent_is_refused():
+    batch = olr.Linear([1e-3, 2e-3], max_steps=10)
+    first = olr.sweep(batch, 10)
+    olr.sweep(batch, 10, out=first)
+    with pytest.raises(ValueError, match="out was given to an earlier sweep"):
+        olr.sweep(batch, 10, out=first)
+
+
+def optax_like(step):
+    return step
