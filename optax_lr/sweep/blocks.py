@@ -16,13 +16,14 @@ from optax_lr.schedules.base import Schedule
 from optax_lr.sweep.evaluate import PRECISIONS, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweep.past_end import PAST_END, ended
 
-BLOCK_BYTES = 16 * 2**20  # of rates in a block: several fit the cache, and thousands of rows share a call
+BLOCK_BYTES = 16 * 2**20  # of rates in a block that is kept
+REDUCED_BYTES = 2 * 2**20  # of rates in a block that is only reduced: its intermediates stay in the cache
 
 
 class Plan:
     """How a sweep of `rows` x `steps` is cut into blocks of one shape, so that one compilation serves them all."""
 
-    def __init__(self, rows: int, steps: int, block_bytes: int = BLOCK_BYTES):
+    def __init__(self, rows: int, steps: int, block_bytes: int):
         numbers = max(1, block_bytes // 4)
         self.rows, self.steps = rows, steps
         self.block_steps = min(steps, numbers)
@@ -104,7 +105,7 @@ def sweep_summary(
     total = count if chosen is None else chosen.size
     shape = schedule.batch_shape
     batch = schedule.reshape(math.prod(shape))
-    plan = Plan(len(batch), total)
+    plan = Plan(len(batch), total, REDUCED_BYTES)
     area, largest, smallest = np.zeros(plan.rows), np.full(plan.rows, -np.inf), np.full(plan.rows, np.inf)
     valid = np.zeros(plan.rows, np.int64)
     for rows, columns in plan.blocks:

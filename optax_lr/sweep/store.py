@@ -33,8 +33,8 @@ def sweep_to(
 ) -> None:
     """Writes the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
 
-    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row]; `xarray.open_zarr(path)`
-    opens it. The attribute `complete` is false until the last block is there. A call on an incomplete store of the same
+    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row]; `xarray.open_zarr(path,
+    consolidated=False)` opens it. The attribute `complete` is false until the last block is there. A call on an incomplete store of the same
     sweep goes on where the other stopped, after a kill at any moment; on a complete one it does nothing.
 
     Args:
@@ -47,6 +47,13 @@ def sweep_to(
 
     Errors: as for `sweep`; `FileExistsError` where something else is at `path`; `OSError` of the file system, with what
     was written kept and marked as incomplete; `ImportError` without `pip install "optax-lr[store]"`.
+
+    >>> import tempfile, zarr
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sweep_to(f"{folder}/rates.zarr", grid(Linear, learning_rate=[1.0, 2.0], max_steps=4), 4)
+    ...     zarr.open_group(f"{folder}/rates.zarr")["learning_rate"][:]
+    array([[1.  , 0.75, 0.5 , 0.25],
+           [2.  , 1.5 , 1.  , 0.5 ]], dtype=float32)
     """
     zarr = _zarr()
     if not isinstance(schedule, Schedule):

@@ -98,7 +98,9 @@ def test_exported_for_every_platform():
 
     batch = mixed(16, 50, DOCUMENTED)
     with jax.enable_x64(True):
-        exported = export.export(evaluate._curves, platforms=("cpu", "cuda", "rocm"))(batch, None, None, 60, RoundedFloat64)
+        exported = export.export(evaluate._curves, platforms=("cpu", "cuda", "rocm"))(
+            batch, None, None, 60, RoundedFloat64
+        )
         restored = export.deserialize(exported.serialize())
         rates = restored.call(batch, None, None)
     np.testing.assert_array_equal(rates, olr.sweep(batch, 60))
@@ -121,9 +123,17 @@ def test_without_float64_pairs_of_float32_serve():
         (lambda b: olr.sweep(b, [0.5]), ValueError, "must be whole, not 0.5"),
         (lambda b: olr.sweep(b, [-1, 3]), ValueError, "must be at least 0, not -1"),
         (lambda b: olr.sweep(b, "10"), TypeError, "must be a number or an array of numbers, not text: '10'"),
-        (lambda b: olr.sweep(b, 10, precision="exactly"), ValueError, "precision must be one of 'exact', 'fast', not 'exactly'"),
+        (
+            lambda b: olr.sweep(b, 10, precision="exactly"),
+            ValueError,
+            "precision must be one of 'exact', 'fast', not 'exactly'",
+        ),
         (lambda b: olr.sweep(b, 10, past_end="stop"), ValueError, "past_end must be one of 'reference', 'hold', 'nan'"),
-        (lambda b: olr.sweep(b, 10, out=jnp.zeros(3)), ValueError, "out must be an array float32[2, 10], an earlier result, not float32[3]"),
+        (
+            lambda b: olr.sweep(b, 10, out=jnp.zeros(3)),
+            ValueError,
+            "out must be an array float32[2, 10], an earlier result, not float32[3]",
+        ),
         (lambda b: olr.sweep(b, 2**31 - 1), ValueError, "sweep_to() writes them to disk in blocks"),
     ],
 )

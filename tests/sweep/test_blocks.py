@@ -1,0 +1,53 @@
+"""Sweeps block by block: the same rates as all at once, whatever the cut."""
+
+import jax
+import numpy as np
+import pytest
+
+import optax_lr as olr
+from optax_lr.numerics import RoundedFloat64
+from optax_lr.sweep import blocks
+from tests.sweep.batches import mixed
+
+
+@pytest.mark.parametrize("block_bytes", [4, 4 * 7, 4 * 100, 4 * 1000, 2**24])
+def test_blocks_cover_a_sweep_once(block_bytes):
+    batch, steps = mixed(23, 90), np.arange(101, dtype=np.int32)
+    plan = blocks.Plan(23, 101, block_bytes)
+    whole = np.asarray(olr.sweep(batch, 101))
+    seen = np.full(whole.shape, np.nan, np.float32)
+    chosen = plan.blocks if block_bytes > 100 else plan.blocks[:: max(1, len(plan.blocks) // 50)]
+    for block, rates in blocks.computed(batch, steps, plan, chosen, "exact"):
+        assert np.isnan(seen[block]).all()
+        seen[block] = rates
+    for block in chosen:
+        np.testing.assert_array_equal(seen[block], whole[block])
+    assert block_bytes <= 100 or not np.isnan(seen).any()
+
+
+@pytest.mark.parametrize("steps", [300, [[7, 3], [250, 3]]])
+@pytest.mark.parametrize("past_end", ["reference", "hold", "nan"])
+def test_summary_is_that_of_the_curves(steps, past_end, monkeypatch):
+    monkeypatch.setattr(blocks, "REDUCED_BYTES", 4 * 500)
+    batch = mixed(24, 200).reshape(4, 6)
+    rates = np.asarray(olr.sweep(batch, steps, past_end=past_end), np.float64).reshape(4, 6, -1)
+    summary = olr.sweep_summary(batch, steps, past_end=past_end)
+    np.testing.assert_allclose(summary.area, np.nansum(rates, -1), rtol=1e-14)
+    np.testing.assert_allclose(summary.mean, np.nanmean(rates, -1), rtol=1e-14)
+    np.testing.assert_array_equal(summary.max, np.nanmax(rates, -1))
+    np.testing.assert_array_equal(summary.min, np.nanmin(rates, -1))
+
+
+def test_summary_needs_no_memory_for_the_curves():
+    # 10**6 rows of 2**13 rates are 32 GiB; a block of them, with all that reducing it needs, is not 16 MiB.
+    batch = olr.Linear(1.0, max_steps=np.array([2**20]))
+    plan = blocks.Plan(10**6, 2**13, blocks.REDUCED_BYTES)
+    assert plan.block_rows * plan.block_steps * 4 <= blocks.REDUCED_BYTES
+    with jax.enable_x64(True):
+        compiled = blocks._reduced.lower(
+            jax.tree.map(lambda leaf: np.repeat(leaf, plan.block_rows), batch),
+            np.arange(plan.block_steps, dtype=np.int32),
+            np.int32(plan.block_steps),
+            RoundedFloat64,
+        ).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes <= 16 * 2**20

@@ -1,0 +1,102 @@
+"""Sweeps over many devices and over several processes: bit for bit those of one device."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import optax_lr as olr
+
+HERE = Path(olr.__file__).parents[1]
+
+EIGHT_DEVICES = """
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+import jax, numpy as np, optax_lr as olr
+from jax.sharding import PartitionSpec as P
+from tests.sweep.batches import mixed
+for rows in (64, 61, 3):
+    batch = mixed(rows, 90)
+    alone = np.asarray(olr.sweep(batch, 100))
+    sharded = olr.shard(batch)
+    rates = olr.sweep(sharded, 100)
+    assert rates.sharding.spec == P("rows") and len(rates.sharding.device_set) == 8
+    assert rates.shape[0] % 8 == 0
+    np.testing.assert_array_equal(np.asarray(rates)[:rows], alone)
+    np.testing.assert_array_equal(np.asarray(olr.sweep(sharded, 100, out=rates))[:rows], alone)
+    np.testing.assert_array_equal(np.asarray(olr.sweep(sharded, [3, 99]))[:rows], alone[:, [3, 99]])
+mesh = jax.make_mesh((2, 4), ("a", "b"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+batch = olr.grid(olr.Linear, learning_rate=np.geomspace(1e-6, 1e-3, 8), warmup_steps=[0, 5], max_steps=50)
+for axis in "ab":
+    rates = olr.sweep(olr.shard(batch, mesh, axis=axis), 60)
+    assert rates.shape == (8, 2, 60) and rates.sharding.spec == P(axis)
+    np.testing.assert_array_equal(rates, olr.sweep(batch, 60))
+text = olr.sweep.__globals__["_sharded_curves"](rates.sharding).lower(
+    olr.shard(batch, mesh, axis="b"), None, None, 60, olr.numerics.Float32).compile().as_text()
+assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
+print("equal")
+"""
+
+TWO_PROCESSES = """
+import os, sys
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+import jax, numpy as np
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv[2]))
+import optax_lr as olr
+from jax.experimental import multihost_utils
+from tests.sweep.batches import mixed
+batch = mixed(41, 90)
+rates = olr.sweep(olr.shard(batch), 100)
+assert len(rates.sharding.device_set) == 4 and not rates.is_fully_addressable
+np.save(f"{sys.argv[3]}/rates{sys.argv[2]}.npy", multihost_utils.process_allgather(rates, tiled=True)[:41])
+olr.sweep_to(f"{sys.argv[3]}/store", batch, 100, block_bytes=4 * 1000)
+print("done")
+"""
+
+
+def test_eight_devices_give_the_rates_of_one():
+    run = subprocess.run([sys.executable, "-c", EIGHT_DEVICES], capture_output=True, text=True, cwd=HERE, check=False)
+    assert run.stdout == "equal\n", run.stderr
+
+
+def test_two_processes_share_a_sweep_and_a_store(tmp_path):
+    import zarr
+
+    from tests.sweep.batches import mixed
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO_PROCESSES, address, str(number), str(tmp_path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+    for process in processes:
+        out, errors = process.communicate(timeout=240)
+        assert out.endswith("done\n"), errors
+    alone = np.asarray(olr.sweep(mixed(41, 90), 100))
+    for number in (0, 1):
+        np.testing.assert_array_equal(np.load(tmp_path / f"rates{number}.npy"), alone)
+    group = zarr.open_group(tmp_path / "store", mode="r")
+    assert group.attrs["complete"] is True
+    np.testing.assert_array_equal(group["learning_rate"][:], alone)
+
+
+def test_bad_meshes_are_refused():
+    batch = olr.Linear([1e-3, 2e-3], max_steps=10)
+    mesh = jax.make_mesh((1,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    with pytest.raises(ValueError, match=r"the mesh has no axis 'row', only 'rows'"):
+        olr.shard(batch, mesh, axis="row")
+    with pytest.raises(ValueError, match="is one schedule"):
+        olr.shard(batch[0], mesh)
+    explicit = jax.make_mesh((1,), ("rows",), axis_types=(jax.sharding.AxisType.Explicit,))
+    with pytest.raises(ValueError, match=r"must be AxisType.Auto"):
+        olr.shard(batch, explicit)
