@@ -78,6 +78,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
                 f"concatenate() takes batches alike in all but the first axis, not {batches[0].batch_shape} and "
                 f"{batch.batch_shape}; batch.reshape(-1) makes one axis of all"
             )
+    batches = [batch for batch in batches if len(batch)] or batches[:1]
     rows = sum(len(batch) for batch in batches)
     groups: dict[Any, _Group] = {}
     kinds, start = [], 0
