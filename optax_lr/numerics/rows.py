@@ -25,7 +25,7 @@ class ByRow(Float64):
 
     def __init__(self, last_step):
         self.last_step = self.real(last_step)
-        self.detail = 2
+        self.detail = 3
 
     def choose(self, kind, values):
         """One of `values`, by row. Inside `by_row` only; see there."""
@@ -42,7 +42,7 @@ class ByRow(Float64):
         choices that only save time are dropped first (`detail`), and what is still too many is nested, which costs speed
         but no memory.
         """
-        for self.detail, most in ((2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
+        for self.detail, most in ((3, _MOST_WAYS), (2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
             ways = self._ways(formula, most)
             if len(ways) <= most:
                 break
@@ -117,13 +117,13 @@ class RoundedFloat64(ByRow):
             return self._power(x, exponent)
         first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
         small = first + second + third > 0
-        root = (exponent == 0.5) & (self.detail > 1)
+        root = (exponent == 0.5) & (self.detail > 2)
         ways = [
             lambda: self._power(x, exponent),
             lambda: x * (first + x * (second + x * third)),
             lambda: jnp.where(x > 0, x * self.inverse_sqrt(x), 0),
         ]
-        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways[: self.detail + 1])
+        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
     def nearest(self, x):
         return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)

@@ -1,0 +1,34 @@
+# Each target makes its own environment in .venv: Python 3.11 or newer, pip and make are all that must be there.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test bench lint clean
+
+demo: $(VENV)/demo
+	$(RUN) examples/demo.py
+
+test: $(VENV)/test
+	$(RUN) -m pytest -n 2 --dist loadfile
+
+bench: $(VENV)/test
+	$(RUN) -m benchmarks
+
+lint: $(VENV)/test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+clean:
+	rm -rf $(VENV) out
+
+$(VENV)/demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[cli]'
+	touch $@
+
+$(VENV)/test: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[test]'
+	touch $@

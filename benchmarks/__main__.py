@@ -1,0 +1,7 @@
+"""`python -m benchmarks`: every table, in the order of the README."""
+
+from benchmarks import calls, sweep
+
+for part in (sweep, calls):
+    print(f"\n## {part.__doc__.splitlines()[0]}\n")
+    part.main()

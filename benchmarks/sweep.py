@@ -1,0 +1,167 @@
+"""How long a sweep takes, against filling the same memory and against what people use today.
+
+    python -m benchmarks.sweep [ROWS STEPS] ...        default 10000 1000
+
+The limit of a sweep is writing its result, so the unit is the time in which NumPy fills the same buffer with a constant, in
+the same round. Every case of ours and of a peer that can do so writes into memory that is there already.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import optax_lr as olr
+from benchmarks.timing import in_rounds, machine, ratio, table
+
+
+def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
+    """A batch of each kind, warmups up to a fifth of the run, rates over two decades."""
+    random = np.random.default_rng(0)
+    rate = random.uniform(1e-5, 1e-3, rows)
+    warmup = random.integers(0, max(1, steps // 5), rows)
+    kinds = {
+        "constant": olr.Constant(rate, warmup),
+        "linear": olr.Linear(rate, steps, warmup),
+        "cosine": olr.Cosine(rate, steps, warmup, min_lr=rate / 10),
+        "cosine, 1.5 waves": olr.Cosine(rate, steps, warmup, num_cycles=1.5),
+        "cosine_with_restarts": olr.CosineWithRestarts(rate, steps, warmup, num_cycles=random.integers(1, 5, rows)),
+        "polynomial, powers 1, 2, 3": olr.Polynomial(rate, steps, warmup, power=random.integers(1, 4, rows)),
+        "polynomial, power 0.5": olr.Polynomial(rate, steps, warmup, power=0.5),
+        "polynomial, any power": olr.Polynomial(rate, steps, warmup, power=random.uniform(0.3, 3.5, rows)),
+        "inverse_sqrt": olr.InverseSqrt(rate, warmup),
+    }
+    names = ["constant", "linear", "cosine", "cosine_with_restarts", "polynomial, powers 1, 2, 3", "inverse_sqrt"]
+    parts = [kinds[name][i :: len(names)] for i, name in enumerate(names)]
+    kinds["mixed: six kinds at random"] = olr.concatenate(parts)[random.permutation(rows)]
+    every = [batch[i :: len(kinds)] for i, (name, batch) in enumerate(kinds.items()) if not name.startswith("mixed")]
+    kinds["mixed: all of the above"] = olr.concatenate(every)[random.permutation(sum(map(len, every)))]
+    return kinds
+
+
+class Reused:
+    """A sweep that writes its result into the memory of its last one."""
+
+    def __init__(self, batch: olr.Schedule, steps: int, **options):
+        self.batch, self.steps, self.options = batch, steps, options
+        self.result = olr.sweep(batch, steps, **options)
+
+    def __call__(self):
+        self.result = olr.sweep(self.batch, self.steps, out=self.result, **self.options).block_until_ready()
+
+
+def numpy_cosine(batch: olr.Cosine, steps: int, dtype):
+    """What NumPy users write, one whole-array operation after the other."""
+    rate, total, warmup, floor = (
+        np.asarray(leaf, dtype)[:, None] for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)
+    )
+    step = np.arange(steps, dtype=dtype)
+
+    def evaluate():
+        progress = (step - warmup) / np.maximum(1, total - warmup)
+        decay = floor + (rate - floor) * dtype(0.5) * (1 + np.cos(dtype(np.pi) * progress))
+        return np.where(step < warmup, rate * step / np.maximum(1, warmup), decay)
+
+    return evaluate
+
+
+def torch_cosine(batch: olr.Cosine, steps: int):
+    """The same in PyTorch, float32."""
+    import torch
+
+    rate, total, warmup, floor = (
+        torch.tensor(np.asarray(leaf, np.float32))[:, None]
+        for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)
+    )
+    step = torch.arange(steps, dtype=torch.float32)
+
+    def evaluate():
+        progress = (step - warmup) / torch.clamp(total - warmup, min=1)
+        decay = floor + (rate - floor) * 0.5 * (1 + torch.cos(torch.pi * progress))
+        return torch.where(step < warmup, rate * step / torch.clamp(warmup, min=1), decay)
+
+    return evaluate
+
+
+def torch_stepping(batch: olr.Cosine, steps: int):
+    """One curve by the real scheduler of `transformers`, stepped and read as a training loop does."""
+    import torch
+    import transformers
+
+    def evaluate():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=float(batch.learning_rate[0]))
+        scheduler = transformers.get_cosine_schedule_with_warmup(optimizer, int(batch.warmup_steps[0]), steps)
+        optimizer.step()
+        rates = []
+        for _ in range(steps):
+            rates.append(scheduler.get_last_lr()[0])
+            scheduler.step()
+        return rates
+
+    return evaluate
+
+
+def optax_closures(batch: olr.Cosine, steps: int):
+    """One curve by Optax: its step counts cannot be traced, so that each schedule compiles anew."""
+    number = iter(range(10**9))
+
+    def evaluate():
+        row = next(number) % len(batch)
+        schedule = optax.warmup_cosine_decay_schedule(
+            0.0, float(batch.learning_rate[row]), int(batch.warmup_steps[row]), steps, float(batch.min_lr[row])
+        )
+        return jax.jit(schedule)(jnp.arange(steps)).block_until_ready()
+
+    return evaluate
+
+
+def report(rows: int, steps: int, rounds: int) -> None:
+    """Prints the tables for one size."""
+    kinds = batches(rows, steps)
+    buffer = np.empty((rows, steps), np.float32)
+    cases = {"fill": lambda: buffer.fill(1e-3)}
+    cases |= {name: Reused(batch, steps) for name, batch in kinds.items()}
+    cases |= {f"{name}, fast": Reused(kinds[name], steps, precision="fast") for name in ("linear", "cosine", "inverse_sqrt")}
+    cases["cosine, fresh memory"] = lambda: olr.sweep(kinds["cosine"], steps).block_until_ready()
+    seconds = in_rounds(cases, rounds)
+    fill = seconds["fill"]
+    print(f"\n### {rows:,} x {steps:,}\n")
+    print(f"{machine()}; filling: {np.median(fill) * 1e3:.2f} ms, {rows * steps * 4 / np.median(fill) / 1e9:.0f} GB/s\n")
+    lines = [
+        [name, f"{np.median(s) * 1e3:.2f}", ratio(s, fill), f"{rows * steps / np.median(s) / 1e9:.2f}"]
+        for name, s in seconds.items()
+    ]
+    print(table(["sweep", "ms", "times a fill", "rates/ns"], lines))
+
+    cosine = kinds["cosine"]
+    ours = Reused(cosine, steps)
+    whole = {
+        "ours": ours,
+        "NumPy float32": numpy_cosine(cosine, steps, np.float32),
+        "NumPy float64": numpy_cosine(cosine, steps, np.float64),
+        "PyTorch float32": torch_cosine(cosine, steps),
+    }
+    peers = in_rounds(whole, max(3, rounds // 3))
+    lines = [[f"{name}, all rows at once", f"{np.median(s) * 1e3:.1f}", ratio(s, peers["ours"])] for name, s in peers.items()]
+    for name, one in (
+        ("transformers' scheduler, stepped", torch_stepping(cosine, steps)),
+        ("Optax, jit per schedule", optax_closures(cosine, steps)),
+    ):
+        each = np.median(in_rounds({name: one}, 5)[name])
+        times = each * rows / np.median(peers["ours"])
+        lines.append([f"{name}, one row times {rows:,}", f"{each * rows * 1e3:,.0f}", f"{times:,.0f}"])
+    print("\n" + table(["cosine by", "ms", "times ours"], lines))
+
+
+def main() -> None:
+    sizes = [int(argument) for argument in sys.argv[1:]] or [10_000, 1_000]
+    for rows, steps in zip(sizes[::2], sizes[1::2], strict=True):
+        report(rows, steps, rounds=15 if rows * steps <= 10**7 else 7)
+
+
+if __name__ == "__main__":
+    main()

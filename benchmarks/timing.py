@@ -1,0 +1,48 @@
+"""Timings that can be compared: every case once per round, so that a machine's drift meets all of them alike."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+
+
+def in_rounds(cases: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, np.ndarray]:
+    """Seconds of each case in each round `[rounds]`, after one call of each that does not count."""
+    for case in cases.values():
+        case()
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, case in cases.items():
+            start = time.perf_counter()
+            case()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def ratio(seconds: np.ndarray, base: np.ndarray) -> str:
+    """`median (lowest to highest)` of the ratio, round by round."""
+    ratios = seconds / base
+    return f"{np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
+
+
+def machine() -> str:
+    """One line on what the numbers were measured with."""
+    device = jax.devices()[0]
+    try:
+        with open("/proc/cpuinfo") as lines:
+            processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        processor = platform.processor()
+    cores = os.cpu_count()
+    return f"{processor}, {cores} cores; {device.device_kind}; jax {jax.__version__}, NumPy {np.__version__}"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] + ["--:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
