@@ -1,0 +1,98 @@
+"""How far a float32 rate is from the exact one, in units in the last place; ours and Optax's.
+
+    python -m benchmarks.ulp
+
+The exact value is the documented formula in 60 digits (`benchmarks/exact.py`), its settings rounded to float32 first. Each
+figure is the worst over some 2,000 steps: both ends, the corners, and steps drawn evenly and evenly in the logarithm of
+what is left.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import optax_lr as olr
+from benchmarks.exact import exact
+from benchmarks.timing import table
+
+RATE = 3e-4
+LENGTHS = (10**3, 10**5, 10**7, 10**9, 2**31 - 1)
+
+
+def schedules(length: int) -> dict[str, tuple[olr.Schedule, object]]:
+    """Each schedule at one length, and Optax's nearest where there is one."""
+    warmup = length // 10 + 3
+    rest = length - warmup
+
+    def after(schedule):
+        return optax.join_schedules([optax.linear_schedule(0.0, RATE, warmup), schedule], [warmup])
+
+    return {
+        "linear": (olr.Linear(RATE, length, warmup), after(optax.linear_schedule(RATE, 0.0, rest))),
+        "cosine": (olr.Cosine(RATE, length, warmup), optax.warmup_cosine_decay_schedule(0.0, RATE, warmup, length)),
+        "cosine, floor": (
+            olr.Cosine(RATE, length, warmup, min_lr=RATE / 10),
+            optax.warmup_cosine_decay_schedule(0.0, RATE, warmup, length, RATE / 10),
+        ),
+        "cosine, 1.5 waves": (olr.Cosine(RATE, length, warmup, num_cycles=1.5), None),
+        "cosine_with_restarts, 7": (olr.CosineWithRestarts(RATE, length, warmup, num_cycles=7), None),
+        **{
+            f"polynomial, power {power}": (
+                olr.Polynomial(RATE, length, warmup, power=power),
+                after(optax.polynomial_schedule(RATE, 0.0, float(np.float32(power)), rest)),
+            )
+            for power in (0.5, 2, 3, 2.7)
+        },
+        "inverse_sqrt": (olr.InverseSqrt(RATE, warmup), None),
+        "rsqrt": (olr.Rsqrt(RATE, warmup), None),
+    }
+
+
+def sampled(length: int, warmup: int) -> np.ndarray:
+    """Steps in [0, length): the ends, the corners, evenly, and evenly in the logarithm of what is left."""
+    random = np.random.default_rng(length)
+    near = [point + offset for point in (0, warmup, length) for offset in range(-20, 20)]
+    cycles = [warmup + (length - warmup) * k // 7 + offset for k in range(8) for offset in (-1, 0, 1)]
+    left = length - np.geomspace(1, length, 900).astype(np.int64)
+    steps = np.concatenate([near, cycles, left, random.integers(0, length, 900)]).astype(np.int64)
+    return np.unique(steps[(steps >= 0) & (steps < length)]).astype(np.int32)
+
+
+def worst(rates: np.ndarray, references: list) -> float:
+    """The largest error of float32 `rates`, in ulps of the exact values."""
+    errors = [
+        abs(float(rate) - reference) / np.spacing(np.float32(float(reference)))
+        for rate, reference in zip(rates.tolist(), references, strict=True)
+    ]
+    return float(max(errors)) if np.isfinite(rates).all() else float("nan")
+
+
+def main() -> None:
+    rows: dict[str, list[list[str]]] = {}
+    for length in LENGTHS:
+        for name, (schedule, peer) in schedules(length).items():
+            steps = sampled(length, int(schedule.warmup_steps))
+            references = [exact(schedule, int(step)) for step in steps]
+            figures = [
+                worst(np.asarray(jax.jit(lambda s, t: s(t))(schedule, steps)), references),
+                worst(np.asarray(olr.sweep(schedule, steps)), references),
+            ]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs = None if peer is None else np.asarray(jax.jit(jax.vmap(peer))(jnp.asarray(steps)))
+            shown = [f"{figure:.3f}" for figure in figures]
+            shown.append("" if theirs is None else f"{worst(theirs, references):.2g}")
+            rows.setdefault(name, []).append(shown)
+    heads = [f"{length:.0e}".replace("e+0", "e") if length < 2**30 else "2^31-1" for length in LENGTHS]
+    for column, title in enumerate(("in a trace", "`sweep`", "Optax's nearest")):
+        lines = [[name, *(figures[column] for figures in found)] for name, found in rows.items() if found[0][column]]
+        print("\n" + table([f"worst ulp, {title}; max_steps =", *heads], lines))
+
+
+if __name__ == "__main__":
+    main()
