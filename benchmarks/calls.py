@@ -1,6 +1,6 @@
 """What a schedule costs outside of a sweep: called from Python, inside a train step, to import, to compile.
 
-    python -m benchmarks.calls
+python -m benchmarks.calls
 """
 
 from __future__ import annotations

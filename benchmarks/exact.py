@@ -36,7 +36,9 @@ def _cosine(v, step):
 
 def _restarts(v, step):
     share = _share(v, step)
-    return mpf(0) if share >= 1 else v["learning_rate"] * (1 + mpmath.cos(mpmath.pi * ((v["num_cycles"] * share) % 1))) / 2
+    return (
+        mpf(0) if share >= 1 else v["learning_rate"] * (1 + mpmath.cos(mpmath.pi * ((v["num_cycles"] * share) % 1))) / 2
+    )
 
 
 def _polynomial(v, step):

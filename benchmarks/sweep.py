@@ -57,7 +57,8 @@ class Reused:
 def numpy_cosine(batch: olr.Cosine, steps: int, dtype):
     """What NumPy users write, one whole-array operation after the other."""
     rate, total, warmup, floor = (
-        np.asarray(leaf, dtype)[:, None] for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)
+        np.asarray(leaf, dtype)[:, None]
+        for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)
     )
     step = np.arange(steps, dtype=dtype)
 
@@ -125,12 +126,16 @@ def report(rows: int, steps: int, rounds: int) -> None:
     buffer = np.empty((rows, steps), np.float32)
     cases = {"fill": lambda: buffer.fill(1e-3)}
     cases |= {name: Reused(batch, steps) for name, batch in kinds.items()}
-    cases |= {f"{name}, fast": Reused(kinds[name], steps, precision="fast") for name in ("linear", "cosine", "inverse_sqrt")}
+    cases |= {
+        f"{name}, fast": Reused(kinds[name], steps, precision="fast") for name in ("linear", "cosine", "inverse_sqrt")
+    }
     cases["cosine, fresh memory"] = lambda: olr.sweep(kinds["cosine"], steps).block_until_ready()
     seconds = in_rounds(cases, rounds)
     fill = seconds["fill"]
     print(f"\n### {rows:,} x {steps:,}\n")
-    print(f"{machine()}; filling: {np.median(fill) * 1e3:.2f} ms, {rows * steps * 4 / np.median(fill) / 1e9:.0f} GB/s\n")
+    print(
+        f"{machine()}; filling: {np.median(fill) * 1e3:.2f} ms, {rows * steps * 4 / np.median(fill) / 1e9:.0f} GB/s\n"
+    )
     lines = [
         [name, f"{np.median(s) * 1e3:.2f}", ratio(s, fill), f"{rows * steps / np.median(s) / 1e9:.2f}"]
         for name, s in seconds.items()
@@ -146,7 +151,9 @@ def report(rows: int, steps: int, rounds: int) -> None:
         "PyTorch float32": torch_cosine(cosine, steps),
     }
     peers = in_rounds(whole, max(3, rounds // 3))
-    lines = [[f"{name}, all rows at once", f"{np.median(s) * 1e3:.1f}", ratio(s, peers["ours"])] for name, s in peers.items()]
+    lines = [
+        [f"{name}, all rows at once", f"{np.median(s) * 1e3:.1f}", ratio(s, peers["ours"])] for name, s in peers.items()
+    ]
     for name, one in (
         ("transformers' scheduler, stepped", torch_stepping(cosine, steps)),
         ("Optax, jit per schedule", optax_closures(cosine, steps)),

@@ -1,40 +1,62 @@
-"""Every documented learning-rate schedule as an Optax schedule: exact, a pytree, swept in one compiled call."""
+"""Every documented learning-rate schedule as an Optax schedule: exact, a pytree, swept in one compiled call.
 
-from optax_lr.combine import Mixed, concatenate, stack
-from optax_lr.registry import SCHEDULERS, get_scheduler
-from optax_lr.schedules import (
-    Constant,
-    Cosine,
-    CosineWithRestarts,
-    InverseSqrt,
-    Linear,
-    Polynomial,
-    Rsqrt,
-    Schedule,
-)
-from optax_lr.sweep import Summary, grid, shard, sweep, sweep_summary, sweep_to, table
+Names are imported when they are first used, so that `optax-lr --help` does not wait for JAX, and a feature asks for its
+optional packages only when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optax_lr.combine import Mixed, concatenate, stack
+    from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs
+    from optax_lr.plotting import plot, plot_kinds
+    from optax_lr.registry import SCHEDULERS, get_scheduler
+    from optax_lr.schedules import (
+        Constant,
+        Cosine,
+        CosineWithRestarts,
+        InverseSqrt,
+        Linear,
+        Polynomial,
+        Rsqrt,
+        Schedule,
+    )
+    from optax_lr.sweeps import Summary, grid, shard, sweep, sweep_summary, sweep_to, table
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "SCHEDULERS",
-    "Constant",
-    "Cosine",
-    "CosineWithRestarts",
-    "InverseSqrt",
-    "Linear",
-    "Mixed",
-    "Polynomial",
-    "Rsqrt",
-    "Schedule",
-    "Summary",
-    "concatenate",
-    "get_scheduler",
-    "grid",
-    "shard",
-    "stack",
-    "sweep",
-    "sweep_summary",
-    "sweep_to",
-    "table",
-]
+_HOMES = {
+    "combine": ["Mixed", "concatenate", "stack"],
+    "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs"],
+    "plotting": ["plot", "plot_kinds"],
+    "registry": ["SCHEDULERS", "get_scheduler"],
+    "schedules": [
+        "Constant",
+        "Cosine",
+        "CosineWithRestarts",
+        "InverseSqrt",
+        "Linear",
+        "Polynomial",
+        "Rsqrt",
+        "Schedule",
+    ],
+    "sweeps": ["Summary", "grid", "shard", "sweep", "sweep_summary", "sweep_to", "table"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'optax_lr' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -57,7 +57,9 @@ def stack(schedules: Sequence[Schedule]) -> Schedule:
     shapes = {s.batch_shape for s in schedules}
     if len(shapes) > 1:
         shown = " and ".join(map(str, sorted(shapes)))
-        raise ValueError(f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches end to end")
+        raise ValueError(
+            f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches end to end"
+        )
     return concatenate([jax.tree.map(lambda leaf: leaf[None], s) for s in schedules])
 
 

@@ -40,7 +40,9 @@ _SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps", 
 _REFERENCE_LR_END = 1e-7
 
 
-def get_scheduler(name: str, learning_rate: Any, *, warmup_steps: Any = 0, max_steps: Any = None, **kwargs: Any) -> Schedule:
+def get_scheduler(
+    name: str, learning_rate: Any, *, warmup_steps: Any = 0, max_steps: Any = None, **kwargs: Any
+) -> Schedule:
     """The schedule that `transformers.get_scheduler(name, ...)` gives an optimizer of rate `learning_rate`.
 
     Args:
@@ -70,7 +72,9 @@ def get_scheduler(name: str, learning_rate: Any, *, warmup_steps: Any = 0, max_s
     for theirs, ours in _SAME.items():
         if theirs in kwargs:
             given = {"warmup_steps": warmup_steps, "max_steps": max_steps}.get(ours)
-            if ours == "learning_rate" or (given is not None and not (ours == "warmup_steps" and np.ndim(given) == 0 and given == 0)):
+            if ours == "learning_rate" or (
+                given is not None and not (ours == "warmup_steps" and np.ndim(given) == 0 and given == 0)
+            ):
                 raise TypeError(f"{where}: give {ours} or {theirs}, not both")
             if ours == "warmup_steps":
                 warmup_steps = kwargs.pop(theirs)

@@ -87,7 +87,9 @@ def warmup_of(settings: Settings, source: str, max_steps: Any, transformers_vers
         raise ConfigError(f"{source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps")
     if int(transformers_version.split(".")[0]) < 5:
         if steps != int(steps):
-            raise ConfigError(f"{source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio")
+            raise ConfigError(
+                f"{source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
+            )
         return _steps_of_ratio(max_steps, ratio or 0) if steps == 0 else _like(max_steps, int(steps))
     given = steps if ratio is None else ratio
     return _like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)

@@ -31,7 +31,9 @@ class RunConfig:
     values: Mapping[str, Any]
     settings: Settings
 
-    def plan(self, *, num_examples: int | None = None, world_size: int = 1, transformers_version: str = "5.8.0") -> Plan:
+    def plan(
+        self, *, num_examples: int | None = None, world_size: int = 1, transformers_version: str = "5.8.0"
+    ) -> Plan:
         """The steps and the schedule of the run, by the trainer's own arithmetic.
 
         Args:
@@ -95,7 +97,9 @@ def read_configs(source: str | os.PathLike | Mapping[str, Any]) -> list[RunConfi
 def _text(path: str) -> str:
     try:
         if os.path.getsize(path) > LARGEST_FILE:
-            raise ConfigError(f"{path}: {os.path.getsize(path):,} bytes are too many for a config; is it the right file?")
+            raise ConfigError(
+                f"{path}: {os.path.getsize(path):,} bytes are too many for a config; is it the right file?"
+            )
         with open(path, "rb") as file:
             raw = file.read()
     except IsADirectoryError:

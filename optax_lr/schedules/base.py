@@ -86,7 +86,9 @@ class Schedule:
 
     def reshape(self, *shape: int) -> Any:
         """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
-        return jax.tree.map(lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self)
+        return jax.tree.map(
+            lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
+        )
 
     def replace(self, **changes) -> Any:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""

@@ -71,7 +71,11 @@ def shape_of(tree) -> tuple[int, ...]:
 def broadcast(tree, shape: tuple[int, ...]):
     """`tree` with every leaf brought to `shape`; NumPy leaves stay NumPy's."""
     return jax.tree.map(
-        lambda leaf: np.broadcast_to(leaf, shape) if isinstance(leaf, (np.ndarray, np.generic)) else jnp.broadcast_to(leaf, shape),
+        lambda leaf: (
+            np.broadcast_to(leaf, shape)
+            if isinstance(leaf, (np.ndarray, np.generic))
+            else jnp.broadcast_to(leaf, shape)
+        ),
         tree,
     )
 

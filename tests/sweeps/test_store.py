@@ -14,8 +14,8 @@ import xarray
 import zarr
 
 import optax_lr as olr
-from optax_lr.sweep import store
-from tests.sweep.batches import mixed
+from optax_lr.sweeps import store
+from tests.sweeps.batches import mixed
 
 SMALL = 4 * 1000  # bytes of a block
 

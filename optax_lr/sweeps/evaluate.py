@@ -17,8 +17,8 @@ from jax.typing import ArrayLike
 from optax_lr.numerics import PAIR, ByRow, Float32, RoundedFloat64
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift
-from optax_lr.sweep.past_end import PAST_END, ended
-from optax_lr.sweep.sharding import spread_over
+from optax_lr.sweeps.past_end import PAST_END, ended
+from optax_lr.sweeps.sharding import spread_over
 
 PRECISIONS = ("exact", "fast")
 

@@ -23,7 +23,7 @@ from optax_lr.combine import Mixed
 from optax_lr.numerics import PAIR, RoundedFloat64
 from optax_lr.numerics.systems import Float64
 from optax_lr.schedules.base import Schedule
-from optax_lr.sweep.evaluate import one_of
+from optax_lr.sweeps.evaluate import one_of
 
 ROWS = {"tpu": 128, "gpu": 8}  # of a block: a TPU cuts scalar memory into 128s, a GPU wants many programs
 STEPS = 512

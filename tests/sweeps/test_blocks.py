@@ -6,8 +6,8 @@ import pytest
 
 import optax_lr as olr
 from optax_lr.numerics import RoundedFloat64
-from optax_lr.sweep import blocks
-from tests.sweep.batches import mixed
+from optax_lr.sweeps import blocks
+from tests.sweeps.batches import mixed
 
 
 @pytest.mark.parametrize("block_bytes", [4, 4 * 7, 4 * 100, 4 * 1000, 2**24])

@@ -15,10 +15,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.schedules.base import Schedule
-from optax_lr.sweep.blocks import BLOCK_BYTES, Plan, computed
-from optax_lr.sweep.evaluate import PRECISIONS, checked_steps, one_of
-from optax_lr.sweep.grid import table
-from optax_lr.sweep.past_end import PAST_END, ended
+from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
+from optax_lr.sweeps.evaluate import PRECISIONS, checked_steps, one_of
+from optax_lr.sweeps.grid import table
+from optax_lr.sweeps.past_end import PAST_END, ended
 
 
 def sweep_to(

@@ -13,8 +13,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.schedules.base import Schedule
-from optax_lr.sweep.evaluate import PRECISIONS, checked_steps, curves, in_float64, one_of, sweep, system
-from optax_lr.sweep.past_end import PAST_END, ended
+from optax_lr.sweeps.evaluate import PRECISIONS, checked_steps, curves, in_float64, one_of, sweep, system
+from optax_lr.sweeps.past_end import PAST_END, ended
 
 BLOCK_BYTES = 16 * 2**20  # of rates in a block that is kept
 REDUCED_BYTES = 2 * 2**20  # of rates in a block that is only reduced: its intermediates stay in the cache

@@ -67,8 +67,8 @@ def table(batch: Schedule) -> dict[str, np.ndarray]:
     kind = np.asarray(flat.kind)
     names = np.array([type(member).__name__ for member in flat.schedules])
     result = {"kind": names[kind]}
-    for number, member in enumerate(flat.schedules):
-        for name, column in _columns(member, rows).items():
+    for number in np.unique(kind):
+        for name, column in _columns(flat.schedules[number], rows).items():
             words = column.dtype.kind == "U"
             blank = np.full(rows, "", dtype=object) if words else np.full(rows, np.nan)
             result[name] = np.where(kind == number, column, result.get(name, blank))

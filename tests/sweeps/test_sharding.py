@@ -18,7 +18,7 @@ import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np, optax_lr as olr
 from jax.sharding import PartitionSpec as P
-from tests.sweep.batches import mixed
+from tests.sweeps.batches import mixed
 for rows in (64, 61, 3):
     batch = mixed(rows, 90)
     alone = np.asarray(olr.sweep(batch, 100))
@@ -49,7 +49,7 @@ jax.config.update("jax_cpu_collectives_implementation", "gloo")
 jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv[2]))
 import optax_lr as olr
 from jax.experimental import multihost_utils
-from tests.sweep.batches import mixed
+from tests.sweeps.batches import mixed
 batch = mixed(41, 90)
 rates = olr.sweep(olr.shard(batch), 100)
 assert len(rates.sharding.device_set) == 4 and not rates.is_fully_addressable
@@ -67,7 +67,7 @@ def test_eight_devices_give_the_rates_of_one():
 def test_two_processes_share_a_sweep_and_a_store(tmp_path):
     import zarr
 
-    from tests.sweep.batches import mixed
+    from tests.sweeps.batches import mixed
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

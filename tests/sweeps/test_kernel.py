@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
-from optax_lr.sweep.pallas import sweep_kernel
-from tests.sweep.batches import mixed, one_kind
+from optax_lr.sweeps.pallas import sweep_kernel
+from tests.sweeps.batches import mixed, one_kind
 
 SHAPES = [(1, 1), (1, 513), (9, 2), (130, 512), (13, 700)]
 

@@ -7,8 +7,8 @@ import pytest
 
 import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
-from optax_lr.sweep import evaluate
-from tests.sweep.batches import mixed, one_kind
+from optax_lr.sweeps import evaluate
+from tests.sweeps.batches import mixed, one_kind
 
 ROWS, STEPS = 256, 1024
 DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]

@@ -1,0 +1,188 @@
+"""What `optax-lr sweep` does: configs and ranges in, curves and a picture out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from optax_lr.combine import concatenate
+from optax_lr.config import ConfigError, RunConfig, read_configs
+from optax_lr.config.plan import steps_per_epoch, total_steps, trainer_schedule, warmup_of
+from optax_lr.schedules import Schedule
+from optax_lr.sweeps import sweep, sweep_to, table
+
+SLOW = 10**8  # rates; more take long enough that a line says what is going on
+NEWEST = "5.8.0"  # the newest transformers that LLaMA-Factory takes
+
+
+def values_of(name: str, text: str) -> np.ndarray:
+    """The numbers that `0,100,500`, `0:500:6` or `1e-6:1e-3:50:log` stand for.
+
+    >>> values_of("learning_rate", "1e-6:1e-2:3:log").tolist()
+    [1e-06, 0.0001, 0.01]
+    """
+    option = f"--{name.replace('_', '-')}"
+    try:
+        if ":" not in text:
+            return np.array([float(part) for part in text.split(",")])
+        first, last, number, *scale = text.split(":")
+        if scale not in ([], ["log"]) or int(number) < 1:
+            raise ValueError
+        if scale and min(float(first), float(last)) <= 0:
+            raise ConfigError(f"{option} {text}: a log range must be above 0 at both ends")
+        return (np.geomspace if scale else np.linspace)(float(first), float(last), int(number))
+    except ConfigError:
+        raise
+    except ValueError:
+        raise ConfigError(
+            f"{option} {text}: write values as 0,100,500 or a range as first:last:number[:log], such as 1e-6:1e-3:50:log"
+        ) from None
+
+
+def batch_of(
+    config: RunConfig, axes: Mapping[str, np.ndarray], *, num_examples: int | None, world_size: int
+) -> Schedule:
+    """Every combination of `axes` for one config, by the trainer's rules: a batch of one axis.
+
+    A ratio of warmup or of the floor follows the value that it is a ratio of. An axis that the kind does not have is passed
+    over.
+    """
+    settings, source = config.settings, config.source
+    per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size)
+    length = axes["max_steps"] if "max_steps" in axes else total_steps(settings, source, per_epoch)
+
+    def schedule(changes: Mapping[str, Any]) -> Schedule:
+        changes = dict(changes)
+        max_steps = _whole(
+            source, "max_steps", changes.pop("max_steps", length if np.ndim(length) == 0 else length[:1])
+        )
+        warmup = changes.pop("warmup_steps", None)
+        if warmup is None:
+            warmup = warmup_of(settings, source, max_steps, NEWEST)
+        return trainer_schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
+
+    taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}
+    grids = np.meshgrid(*taken.values(), indexing="ij") if taken else []
+    made = schedule({name: grid.ravel() for name, grid in zip(taken, grids, strict=True)})
+    return made if made.batch_shape else made.reshape(1)
+
+
+def _takes(schedule: Callable[[Mapping[str, Any]], Schedule], name: str, values: np.ndarray) -> bool:
+    """Whether the config's kind has this field, and its trainer looks at it."""
+    fields = {field.name for field in dataclasses.fields(schedule({}))}
+    return name in fields and schedule({name: values[:1]}).batch_shape == (1,)
+
+
+def _whole(source: str, name: str, values: Any) -> Any:
+    if np.any(np.asarray(values) != np.floor(values)):
+        raise ConfigError(f"{source}: {name} must be whole numbers, not {np.asarray(values).ravel()[:3]} ...")
+    return np.asarray(values).astype(np.int64)
+
+
+def run(
+    files: Sequence[Path],
+    axes: Mapping[str, np.ndarray],
+    *,
+    num_examples: int | None,
+    world_size: int,
+    steps: int | None,
+    past_end: str,
+    out: Path | None,
+    png: Path | None,
+    force: bool,
+) -> None:
+    """See `optax-lr sweep --help`."""
+    for path in (out, png):
+        _check_target(path, force=force)
+    if out is not None and out.suffix not in (".parquet", ".zarr"):
+        raise ConfigError(f"--out {out}: end the name in .parquet (for pandas) or .zarr (for xarray)")
+    configs = [config for file in files for config in read_configs(file)]
+    batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
+    unused = [name for name in axes if not any(name in table(batch) for batch in batches)]
+    if unused:
+        raise ConfigError(f"--{unused[0].replace('_', '-')}: none of these schedules has it")
+    batch = concatenate(batches)
+    sources = np.repeat([config.source for config in configs], [len(part) for part in batches])
+    columns = {"config": sources, **table(batch)}
+    ends = columns.get("max_steps", np.array([math.nan]))
+    steps = steps or (int(np.nanmax(ends)) + 1 if np.isfinite(ends).any() else 1001)
+
+    if len(batch) * steps > SLOW:
+        print(f"{len(batch):,} curves of {steps:,} steps ...", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    if out is not None and out.suffix == ".zarr":
+        _replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))
+    else:
+        rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
+        if out is not None:
+            _replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
+    seconds = time.perf_counter() - start
+    kinds = ", ".join(sorted(set(columns["kind"])))
+    print(f"{len(batch):,} curves ({kinds}) of {steps:,} steps in {seconds:.2f} s, compilation included")
+    if png is not None:
+        _replace(png, lambda path: _picture(path, batch, steps, past_end))
+    for path in (out, png):
+        if path is not None:
+            print(f"wrote {path}")
+
+
+def _check_target(path: Path | None, *, force: bool) -> None:
+    if path is None:
+        return
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists; choose another name, or overwrite it with --force")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: the folder {path.parent} does not exist")
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` make the file beside its place and moves it there: it is there whole, or not at all."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        beside = folder / path.name
+        write(beside)
+        if path.is_dir():
+            os.rename(path, folder / "previous")
+        os.replace(beside, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
+    """One row a curve: its settings, and its rates as a list; step k of the run is element k."""
+    import pyarrow
+    import pyarrow.parquet
+
+    curves = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(rates.ravel()), rates.shape[1])
+    labelled = {("peak_learning_rate" if name == "learning_rate" else name): column for name, column in columns.items()}
+    arrays = {name: pyarrow.array(column) for name, column in labelled.items()} | {"learning_rate": curves}
+    made = pyarrow.table(arrays).replace_schema_metadata(
+        {"learning_rate": "the rate of the update after k optimizer steps, k = 0, 1, ... being the place in the list"}
+    )
+    pyarrow.parquet.write_table(made, path, compression="zstd")
+
+
+def _picture(path: Path, batch: Schedule, steps: int, past_end: str) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from optax_lr.plotting import MANY, plot, plot_kinds
+
+    crowded = len(batch) > MANY and len(set(table(batch)["kind"])) > 1
+    figure = (
+        plot_kinds(batch, steps=steps, past_end=past_end)
+        if crowded
+        else plot(batch, steps=steps, past_end=past_end).figure
+    )
+    figure.savefig(path, dpi=150)

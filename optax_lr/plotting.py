@@ -1,0 +1,226 @@
+"""Pictures of schedules: a few curves with their names on them, many by colour, very many as bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optax_lr.combine import stack
+from optax_lr.schedules import Schedule
+from optax_lr.sweeps import sweep, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FEW, MANY = 8, 300  # curves that are named one by one, and that are drawn one by one
+# Okabe and Ito's colours, which people who see colours differently tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
+WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycles", "power", "timescale")
+
+
+def plot(
+    schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
+    *,
+    steps: int | np.ndarray | None = None,
+    past_end: str = "reference",
+    colour_by: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws learning rates over optimizer steps, and returns the axes.
+
+    Args:
+        schedules: one schedule, a batch, a list, or a mapping from names to schedules.
+        steps: how many steps, or which; by default up to the longest `max_steps`, that one included.
+        past_end: as for `sweep`.
+        colour_by: the field that colours many curves; by default the one that varies over the widest range.
+        ax: matplotlib axes to draw into; by default new ones.
+
+    Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar; of more, the median and the bands
+    that hold half and nine tenths of the rates are drawn for each kind. At most 1,000 points a curve are computed.
+
+    Errors: `ValueError` for a `colour_by` that is no field; `ImportError` without `pip install "optax-lr[plot]"`.
+
+    >>> axes = plot({"linear": Linear(5e-5, max_steps=1000), "cosine": Cosine(5e-5, max_steps=1000)})
+    >>> [text.get_text() for text in axes.texts]
+    ['linear', 'cosine']
+    """
+    pyplot = _pyplot()
+    names, batch = _named(schedules)
+    chosen = _steps(batch, steps)
+    rates = np.asarray(sweep(batch, chosen, past_end=past_end), np.float64).reshape(-1, chosen.size)
+    if ax is None:
+        ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")[1]
+    if len(rates) <= FEW:
+        _few(ax, chosen, rates, names or _names(batch))
+    elif len(rates) <= MANY:
+        _many(ax, chosen, rates, table(batch), colour_by)
+    else:
+        _bands(ax, chosen, rates, table(batch)["kind"])
+    ax.set_xlabel("optimizer step")
+    ax.set_ylabel("learning rate")
+    ax.margins(x=0.01)
+    if ax.get_yscale() == "linear":
+        ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25, linewidth=0.6)
+    return ax
+
+
+def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_end: str = "reference") -> Figure:
+    """Draws a large batch of several kinds, a panel for each kind on common axes, and returns the figure.
+
+    Arguments and errors as for `plot`.
+
+    >>> figure = plot_kinds(stack([Linear(5e-5, max_steps=1000), Cosine(5e-5, max_steps=1000)]))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['Cosine: 1', 'Linear: 1']
+    """
+    kinds = table(batch)["kind"]
+    flat, chosen = batch.reshape(-1), _steps(batch, steps)
+    found = sorted(set(kinds))
+    columns = min(3, len(found))
+    rows = -(-len(found) // columns)
+    figure, panels = _pyplot().subplots(
+        rows,
+        columns,
+        figsize=(4.2 * columns, 2.9 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    scales = []
+    for panel, kind in zip(panels.flat, found, strict=False):
+        plot(flat[np.flatnonzero(kinds == kind)], steps=chosen, past_end=past_end, ax=panel)
+        panel.set_title(f"{kind}: {(kinds == kind).sum():,}")
+        panel.label_outer()
+        scales.append((panel.get_yscale(), panel.get_ylim()))
+    if any(scale == "log" for scale, _ in scales):
+        panels.flat[0].set_yscale("log")
+        panels.flat[0].set_ylim(
+            min(low for scale, (low, _) in scales if scale == "log"), max(high for _, (_, high) in scales)
+        )
+    for panel in panels.flat[len(found) :]:
+        panel.remove()
+    if any((kinds == kind).sum() > MANY for kind in found):
+        figure.suptitle(
+            f"{len(kinds):,} schedules; above {MANY} of a kind: median, bands of half and nine tenths", fontsize=11
+        )
+    return figure
+
+
+def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
+    if isinstance(schedules, Mapping):
+        return list(schedules), stack(list(schedules.values()))
+    if isinstance(schedules, Schedule):
+        return None, schedules if schedules.batch_shape else stack([schedules])
+    return None, stack(schedules)
+
+
+def _steps(batch: Schedule, steps: Any) -> np.ndarray:
+    if steps is None:
+        ends = table(batch).get("max_steps")
+        steps = 1001 if ends is None or not np.isfinite(ends).any() else int(np.nanmax(ends)) + 1
+    if np.ndim(steps) == 0:
+        return np.unique(np.linspace(0, int(steps) - 1, min(int(steps), 1001)).round().astype(np.int32))
+    return np.asarray(steps, np.int32)
+
+
+def _names(batch: Schedule) -> list[str]:
+    """A name for each of a few curves: its kind, and its settings where they differ."""
+    columns = table(batch)
+    kinds = columns.pop("kind")
+    differing = [name for name, column in columns.items() if len(set(column.tolist())) > 1 and len(kinds) > 1]
+    if len(set(kinds)) == len(kinds):
+        return list(kinds)
+    shown = [", ".join(f"{name} {columns[name][row]:g}" for name in differing) for row in range(len(kinds))]
+    one_kind = len(set(kinds)) == 1
+    return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
+
+
+def _few(ax, steps, rates, names) -> None:
+    for number, (curve, name) in enumerate(zip(rates, names, strict=True)):
+        ax.plot(steps, curve, color=COLOURS[number % len(COLOURS)], linewidth=1.8)
+    _name_at_the_end(ax, steps, rates, names)
+
+
+def _name_at_the_end(ax, steps, rates, names) -> None:
+    """Writes each name beside the end of its curve, moved apart where ends lie close together."""
+    bottom, top = ax.get_ylim()
+    ends = [curve[np.isfinite(curve)][-1] for curve in rates]
+    positions, gap = {}, 0.055 * (top - bottom)
+    for place, row in enumerate(sorted(range(len(ends)), key=lambda row: ends[row])):
+        lowest = positions[previous] + gap if place else -np.inf
+        positions[row] = max(ends[row], lowest)
+        previous = row
+    for row, name in enumerate(names):
+        ax.annotate(
+            name, (steps[-1], positions[row]), xytext=(6, 0), textcoords="offset points", va="center",
+            color=COLOURS[row % len(COLOURS)], annotation_clip=False,
+        )  # fmt: skip
+
+
+def _many(ax, steps, rates, columns, colour_by) -> None:
+    from matplotlib import cm, collections, colors
+
+    field = colour_by or _widest(columns)
+    if field not in columns or columns[field].dtype.kind == "U":
+        known = ", ".join(name for name, column in columns.items() if column.dtype.kind != "U")
+        raise ValueError(f"plot(): colour_by must be a field of the schedules, not {field!r}; fields: {known}")
+    values = np.asarray(columns[field], np.float64)
+    low, high = np.nanmin(values), np.nanmax(values)
+    norm = (
+        colors.LogNorm(low, high)
+        if low > 0 and high > 20 * low
+        else colors.Normalize(low, high if high > low else low + 1)
+    )
+    lines = [np.column_stack([steps, curve]) for curve in rates]
+    ax.add_collection(
+        collections.LineCollection(lines, colors=cm.viridis(norm(values)), linewidths=1.0, alpha=0.8), autolim=True
+    )
+    ax.autoscale_view()
+    _log_if_wide(ax, rates)
+    mappable = cm.ScalarMappable(norm, "viridis")
+    ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
+
+
+def _log_if_wide(ax, rates) -> None:
+    """A logarithmic axis where the peaks span more than a decade; it ends a decade and a half below the lowest."""
+    peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
+    if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
+        ax.set_yscale("log")
+        ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
+
+
+def _widest(columns) -> str:
+    """The field that has the most different values."""
+    counts = {name: len(np.unique(columns[name])) for name in WHAT_VARIES if name in columns}
+    return max(counts, key=lambda name: counts[name])
+
+
+def _bands(ax, steps, rates, kinds) -> None:
+    found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
+    medians = []
+    for number, kind in enumerate(found):
+        colour = COLOURS[number % len(COLOURS)]
+        alive = np.where(np.isnan(rates[kinds == kind]).all(axis=0), 0, rates[kinds == kind])
+        low, lower, median, upper, high = np.nanquantile(alive, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
+        ax.fill_between(steps, low, high, color=colour, alpha=0.10, linewidth=0)
+        ax.fill_between(steps, lower, upper, color=colour, alpha=0.20, linewidth=0)
+        ax.plot(steps, median, color=colour, linewidth=1.8)
+        medians.append(median)
+    _log_if_wide(ax, rates)
+    if len(found) > 1:
+        _name_at_the_end(ax, steps, np.array(medians), [f"{kind} ({(kinds == kind).sum():,})" for kind in found])
+    ax.set_title(f"{len(rates):,} schedules: median, and the bands of half and nine tenths of them", fontsize=10)
+
+
+def _pyplot():
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise ImportError('plot() draws with matplotlib: pip install "optax-lr[plot]"') from None
+    return pyplot
