@@ -11,13 +11,14 @@ import numpy as np
 from optax_lr.schedules import (
     Constant,
     Cosine,
+    CosineWarmupWithMinLR,
     CosineWithRestarts,
     InverseSqrt,
     Linear,
     Polynomial,
     Rsqrt,
     Schedule,
-    fields,
+    WarmupStableDecay,
 )
 from optax_lr.suggest import unknown
 
@@ -32,11 +33,14 @@ SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType
         "inverse_sqrt": InverseSqrt,
         "rsqrt": Rsqrt,
         "cosine_with_min_lr": Cosine,
+        "cosine_warmup_with_min_lr": CosineWarmupWithMinLR,
+        "warmup_stable_decay": WarmupStableDecay,
     }
 )
 
-# transformers' keywords that have another name here.
-_SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps", "lr": "learning_rate"}
+# They follow the evaluation's metric, so that no function of the step can stand for them.
+_BY_METRIC = {"greedy": "greedy", "reduce_lr_on_plateau": "reduce_on_plateau"}
+_SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps"}
 _REFERENCE_LR_END = 1e-7
 
 
@@ -47,17 +51,20 @@ def get_scheduler(
 
     Args:
         name: a key of `SCHEDULERS`: `linear`, `cosine`, `cosine_with_restarts`, ...
-        learning_rate: the peak, at least 0.
+        learning_rate: the peak, at least 0; an array makes a batch, as any setting does.
         warmup_steps: optimizer steps of warmup (`num_warmup_steps` is taken too).
         max_steps: optimizer steps of the run, warmup included (`num_training_steps` is taken too); needed by every
             schedule that ends.
-        **kwargs: what `transformers` takes in `scheduler_specific_kwargs`: `num_cycles`, `power`, `lr_end`, `min_lr`,
-            `min_lr_rate`, `timescale`. Absolute floors stay absolute, a `min_lr_rate` is multiplied by `learning_rate`.
+        **kwargs: the fields of the class, and what `transformers` takes in `scheduler_specific_kwargs`: `num_cycles`,
+            `power`, `lr_end`, `min_lr`, `min_lr_rate`, `warmup_lr_rate`, `timescale`, `num_decay_steps`,
+            `num_stable_steps`, `min_lr_ratio`, `warmup_type`, `decay_type`. Floors given as a ratio are multiplied by
+            `learning_rate`.
 
     Returns the schedule with the reference's defaults: `polynomial` ends at 1e-7 unless `lr_end` is given.
 
-    Errors: `ValueError` for an unknown name, a missing `max_steps`, both or neither of `min_lr` and `min_lr_rate` for
-    `cosine_with_min_lr`, and what the class refuses; `TypeError` for a keyword that the schedule does not take.
+    Errors: `ValueError` for an unknown name, a missing `max_steps`, both or neither of `min_lr` and `min_lr_rate` where one
+    is needed, a name that follows a metric, and what the class refuses; `TypeError` for a keyword that the schedule does
+    not take, or one that it lacks.
 
     Source: `transformers.get_scheduler`. Two differences: a `constant` given `warmup_steps` warms up here, as documented
     (a Trainer ignores them), and `rsqrt` is a name of this library.
@@ -65,46 +72,67 @@ def get_scheduler(
     >>> get_scheduler("cosine_with_restarts", 5e-5, warmup_steps=100, max_steps=1000, num_cycles=3)
     CosineWithRestarts(learning_rate=5e-05, max_steps=1000, warmup_steps=100, num_cycles=3.0)
     """
+    if name in _BY_METRIC:
+        raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
     if name not in SCHEDULERS:
         raise ValueError(unknown("get_scheduler()", "scheduler", name, SCHEDULERS))
-    kind = SCHEDULERS[name]
-    where = f"get_scheduler({name!r})"
+    kind, where = SCHEDULERS[name], f"get_scheduler({name!r})"
+    lengths = {"warmup_steps": warmup_steps, "max_steps": max_steps}
     for theirs, ours in _SAME.items():
         if theirs in kwargs:
-            given = {"warmup_steps": warmup_steps, "max_steps": max_steps}.get(ours)
-            if ours == "learning_rate" or (
-                given is not None and not (ours == "warmup_steps" and np.ndim(given) == 0 and given == 0)
-            ):
+            if lengths[ours] is not None and np.any(lengths[ours]):
                 raise TypeError(f"{where}: give {ours} or {theirs}, not both")
-            if ours == "warmup_steps":
-                warmup_steps = kwargs.pop(theirs)
-            else:
-                max_steps = kwargs.pop(theirs)
+            lengths[ours] = kwargs.pop(theirs)
     settings = _translate(where, name, learning_rate, kwargs)
-    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in settings:
         if key not in known:
             raise TypeError(unknown(where, "keyword", key, known))
     if "max_steps" in known:
-        if max_steps is None:
+        if lengths["max_steps"] is None and known["max_steps"].default is dataclasses.MISSING:
             raise ValueError(f"{where} needs max_steps, the number of optimizer steps of the run")
-        settings["max_steps"] = max_steps
-    return kind(learning_rate=learning_rate, warmup_steps=warmup_steps, **settings)
+        settings["max_steps"] = lengths["max_steps"]
+    return kind(learning_rate=learning_rate, warmup_steps=lengths["warmup_steps"], **settings)
 
 
 def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """`transformers`' keywords of a schedule as the fields of its class."""
     settings = dict(kwargs)
-    if name == "cosine_with_min_lr":
+
+    def renamed(theirs: str, ours: str, scale: Any = None) -> None:
+        if settings.get(theirs) is not None:
+            if ours in settings:
+                raise TypeError(f"{where}: give {theirs} or {ours}, not both")
+            value = settings.pop(theirs)
+            settings[ours] = value if scale is None else _scaled(value, scale)
+        settings.pop(theirs, None)
+
+    if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         given = [key for key in ("min_lr", "min_lr_rate") if settings.get(key) is not None]
         if len(given) != 1:
             raise ValueError(f"{where} needs one of min_lr and min_lr_rate, not {' and '.join(given) or 'neither'}")
-        if (ratio := settings.pop("min_lr_rate", None)) is not None:
-            settings["min_lr"] = ratio * learning_rate
-        if settings["min_lr"] is None:
-            del settings["min_lr"]
+        settings = {key: value for key, value in settings.items() if value is not None}
+        renamed("min_lr_rate", "min_lr", learning_rate)
+    if name == "cosine_warmup_with_min_lr":
+        renamed("warmup_lr_rate", "warmup_lr", learning_rate)
     if name == "polynomial":
-        if "lr_end" in settings and "min_lr" in settings:
-            raise TypeError(f"{where}: give lr_end or min_lr, not both")
-        settings["min_lr"] = settings.pop("lr_end", settings.get("min_lr", _REFERENCE_LR_END))
+        settings.setdefault("lr_end", None if "min_lr" in settings else _REFERENCE_LR_END)
+        renamed("lr_end", "min_lr")
+    if name == "warmup_stable_decay":
+        if "min_lr" in settings:
+            raise TypeError(
+                f"{where}: min_lr is refused, as by the reference; give min_lr_ratio, a share of learning_rate"
+            )
+        for theirs, ours in (("num_decay_steps", "decay_steps"), ("num_stable_steps", "stable_steps")):
+            renamed(theirs, ours)
+        renamed("min_lr_ratio", "min_lr", learning_rate)
+        if "decay_steps" not in settings:
+            raise TypeError(f"{where} needs num_decay_steps, the number of optimizer steps of the decay")
     return settings
+
+
+def _scaled(ratio: Any, learning_rate: Any) -> Any:
+    """`ratio * learning_rate` for numbers, lists and tracers; lists become arrays."""
+    return (np.asarray(ratio) if isinstance(ratio, (list, tuple)) else ratio) * (
+        np.asarray(learning_rate) if isinstance(learning_rate, (list, tuple)) else learning_rate
+    )

@@ -121,7 +121,7 @@ class RoundedFloat64(ByRow):
         ways = [
             lambda: self._power(x, exponent),
             lambda: x * (first + x * (second + x * third)),
-            lambda: jnp.where(x > 0, x * self.inverse_sqrt(x), 0),
+            lambda: self.sqrt(x),
         ]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
@@ -130,6 +130,9 @@ class RoundedFloat64(ByRow):
 
     def _power(self, x, exponent):
         """`2**(exponent * log2(x))` without a division, a table or a branch: XLA keeps it in one vector loop."""
+        if jnp.shape(x)[-1:] in [(), (1,)]:
+            # One base for the whole row, such as a decay per step: the exponent may be large, and the logarithm is cheap.
+            return self._exp2(exponent * self.log2(x), x, exponent)
         bits = lax.bitcast_convert_type(x, jnp.int64)
         above_root_half = bits - np.float64(math.sqrt(0.5)).view(np.int64)
         exponent_bits = above_root_half & np.int64(-(1 << 52))
@@ -137,7 +140,10 @@ class RoundedFloat64(ByRow):
         # The binary exponent as a float: its bits, put into the mantissa of 2**52.
         biased = lax.shift_right_logical(above_root_half + np.int64(1024 << 52), np.int64(52))
         whole = lax.bitcast_convert_type(biased | np.float64(2**52).view(np.int64), jnp.float64) - (2.0**52 + 1024)
-        log = exponent * (whole + rest * horner(polynomials.LOG2, rest))
+        return self._exp2(exponent * (whole + rest * horner(polynomials.LOG2, rest)), x, exponent)
+
+    def _exp2(self, log, x, exponent):
+        """`2**log`, being `x**exponent`."""
         log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
         log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
         whole = self.nearest(log)
@@ -146,6 +152,9 @@ class RoundedFloat64(ByRow):
         mantissa = lax.bitcast_convert_type(horner(polynomials.EXP2, log - whole), jnp.int64)
         result = lax.bitcast_convert_type(mantissa + shift, jnp.float64)
         return jnp.where(x > 0, result, jnp.where(exponent == 0, 1.0, 0.0))
+
+    def sqrt(self, x):
+        return jnp.where(x > 0, x * self.inverse_sqrt(x), 0)
 
     def inverse_sqrt(self, x):
         # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
@@ -169,3 +178,6 @@ class Float32(RoundedFloat64):
 
     def inverse_sqrt(self, x):
         return lax.rsqrt(x)
+
+    def sqrt(self, x):
+        return Float64.sqrt(self, x)

@@ -52,6 +52,12 @@ class System:
     def sqrt(self, x):
         return self.power(x, self.real(0.5))
 
+    def quotient(self, a, b):
+        """`floor(a / b)` for whole `a` and `b`, exactly: the rounded quotient is a guess, and the remainder mends it."""
+        guess = self.floor(self.ratio(a, b))
+        rest = a - guess * b
+        return guess + self.where(rest >= b, self.real(1), self.where(rest < 0, self.real(-1), self.real(0)))
+
     def wave(self, step, start, length, cycles):
         """`0.5 * (1 + cos(2 pi cycles (step - start) / length))`: 1 at `start`, exact zeros where the cosine is -1."""
         half_waves = 2 * cycles * (step - start)  # in units of `length`
@@ -96,6 +102,9 @@ class Host(System):
     def inverse_sqrt(self, x):
         return 1 / math.sqrt(x) if x > 0 else 0.0
 
+    def log2(self, x):
+        return math.log2(x) if x > 0 else 0.0
+
     def choose(self, kind, values):
         return values[int(kind)]()
 
@@ -120,10 +129,17 @@ class Float64(System):
     def sin_squared(self, a, b):
         return jnp.sin(np.pi / 2 * (a / b)) ** 2
 
+    def log2(self, x):
+        """The logarithm, and 0 for what has none."""
+        return jnp.log2(jnp.where(x > 0, x, 1))
+
+    def sqrt(self, x):
+        positive = x > 0
+        return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+
     def power(self, x, exponent):
         positive = x > 0
-        log = jnp.log2(jnp.where(positive, x, 1))
-        result = jnp.exp2(jnp.clip(exponent * log, SMALLEST_EXPONENT, LARGEST_EXPONENT))
+        result = jnp.exp2(jnp.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
         return jnp.where(positive, result, jnp.where(exponent == 0, 1.0, 0.0).astype(self.dtype))
 
     def inverse_sqrt(self, x):
@@ -172,9 +188,12 @@ class PairFloat32(System):
         positive = x.high > 0
         return self.where(positive, 1 / self.sqrt(self.where(positive, x, self.real(1))), self.real(0))
 
+    def log2(self, x):
+        return self._log2(self.where(x.high > 0, x, self.real(1)))
+
     def power(self, x, exponent):
         positive = x.high > 0
-        log = exponent * self._log2(self.where(positive, x, self.real(1)))
+        log = exponent * self.log2(x)
         limit = jnp.clip(log.high, -126.0, LARGEST_EXPONENT)
         inside = log.high == limit
         log = Pair(limit, jnp.where(inside, log.low, 0))

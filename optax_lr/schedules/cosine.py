@@ -5,7 +5,7 @@ from __future__ import annotations
 from jax.typing import ArrayLike
 
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import WithWarmup, schedule
+from optax_lr.schedules.base import Schedule, WithWarmup, schedule
 
 
 @schedule
@@ -85,3 +85,53 @@ class CosineWithRestarts(WithWarmup):
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         rate = self.learning_rate * num.sin_squared(num.left_of_cycle(elapsed, length, self.num_cycles), length)
         return num.where(elapsed >= length, num.real(0), rate)
+
+
+@schedule
+class CosineWarmupWithMinLR(Schedule):
+    """A cosine to `min_lr` that is reached at the last step of the run; `cosine_warmup_with_min_lr`.
+
+    ```
+    p = (step - warmup_steps + 1) / max(1, max_steps - warmup_steps)
+    step <  warmup_steps:  learning_rate * (step + 1) / warmup_steps, or, with warmup_lr,
+                           warmup_lr + (learning_rate - warmup_lr) * step / max(1, warmup_steps - 1)
+    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * 0.5 * (1 + cos(2 pi num_cycles p)))
+    ```
+
+    All of it is one step ahead of `Cosine`: no step has rate 0, the peak is at `warmup_steps - 1` and `min_lr` at
+    `max_steps - 1`, the last step that trains.
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        max_steps: optimizer steps of the whole run, warmup included.
+        warmup_steps: optimizer steps of the warmup; 0 for none.
+        min_lr: the rate at the bottom of the wave, absolute.
+        warmup_lr: the rate of the first step, absolute; None starts at `learning_rate / warmup_steps`.
+        num_cycles: whole waves over the run; 0.5 falls once.
+
+    Past the end the wave goes on, and the rate rises again.
+
+    Source: `transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate`.
+
+    >>> schedule = CosineWarmupWithMinLR(learning_rate=5e-5, max_steps=1000, warmup_steps=100, min_lr=5e-6)
+    >>> [f"{schedule(step):.4g}" for step in (0, 99, 999)]
+    ['5e-07', '5e-05', '5e-06']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(0)
+    min_lr: ArrayLike = fields.number(0.0)
+    warmup_lr: ArrayLike | None = fields.number(None)
+    num_cycles: ArrayLike = fields.number(0.5)
+
+    def _value(self, step, num):
+        length = num.at_least_one(self.max_steps - self.warmup_steps)
+        wave = num.wave(step, self.warmup_steps - 1, length, self.num_cycles)
+        rate = num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * wave, num.real(0))
+        if self.warmup_lr is None:
+            warmup = self.learning_rate * num.ratio(step + 1, num.at_least_one(self.warmup_steps))
+        else:
+            done = num.ratio(step, num.at_least_one(self.warmup_steps - 1))
+            warmup = self.warmup_lr + (self.learning_rate - self.warmup_lr) * done
+        return num.where(step < self.warmup_steps, warmup, rate)

@@ -32,9 +32,16 @@ def count(default: Any = _REQUIRED, *, least: int = 0) -> Any:
     return _field(_count, default, least=least)
 
 
-def number(default: Any = _REQUIRED, *, above: float | None = None, least: float | None = None) -> Any:
-    """Any finite number, or those above a bound, or those from a bound on."""
-    return _field(_number, default, above=above, least=least)
+def number(
+    default: Any = _REQUIRED, *, above: float | None = None, least: float | None = None, most: float | None = None
+) -> Any:
+    """Any finite number, or those above a bound, or from a bound on, or up to a bound."""
+    return _field(_number, default, above=above, least=least, most=most)
+
+
+def counts(default: Any = _REQUIRED) -> Any:
+    """Several numbers of steps, in a tuple: each is a leaf, and a list in their place is no axis of a batch."""
+    return _field(_counts, default, several=True)
 
 
 def choice(default: Any, *, among: tuple) -> Any:
@@ -87,6 +94,8 @@ def concrete(value) -> Any:
 
 def show(value) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{show(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
     if isinstance(value, jax.core.Tracer) or isinstance(value, str) or value is None or not hasattr(value, "dtype"):
         return repr(value)
     array = np.asarray(value)
@@ -132,11 +141,13 @@ def _number(name: str, value, bounds):
     seen = np.asarray(array)
     if (wrong := ~np.isfinite(seen)).any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
-    above, least = bounds.get("above"), bounds.get("least")
+    above, least, most = (bounds.get(bound) for bound in ("above", "least", "most"))
     if above is not None and (wrong := seen <= above).any():
         raise ValueError(f"{name} must be above {above}, not {_first(seen, wrong)}")
     if least is not None and (wrong := seen < least).any():
         raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
+    if most is not None and (wrong := seen > most).any():
+        raise ValueError(f"{name} must be at most {most}, not {_first(seen, wrong)}")
     return _scalar(array)
 
 
@@ -146,6 +157,12 @@ def _rate(name: str, value, bounds):
 
 def _count(name: str, value, bounds):
     return whole(name, value, unit=" of optimizer steps", least=bounds["least"])
+
+
+def _counts(name: str, value, bounds):
+    if not isinstance(value, (tuple, list, np.ndarray, jax.Array)) or isinstance(value, jax.Array) and not value.ndim:
+        raise TypeError(f"{name} must be a list of step counts, not {value!r}; write [{value!r}] for one")
+    return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(value))
 
 
 def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:

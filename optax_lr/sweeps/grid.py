@@ -29,7 +29,7 @@ def grid(kind: type[Schedule], **axes: Any) -> Any:
     for name, value in axes.items():
         if name not in known:
             raise TypeError(unknown(f"grid({kind.__name__}, ...)", "field", name, known))
-        size = np.ndim(value)
+        size = 0 if known[name].metadata.get("several") else np.ndim(value)
         if size and known[name].metadata.get("static"):
             raise ValueError(
                 f"grid({kind.__name__}, ...): {name} is a word, not a number, and cannot be an axis; make one grid for "
@@ -79,16 +79,21 @@ def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarr
     columns: dict[str, np.ndarray] = {}
     for f in dataclasses.fields(batch):  # type: ignore[arg-type]
         value, name = getattr(batch, f.name), prefix + f.name
-        inner = [(name, value)] if isinstance(value, Schedule) else []
-        if isinstance(value, tuple):
-            inner = [(f"{name}.{i}", member) for i, member in enumerate(value) if isinstance(member, Schedule)]
+        members = value if isinstance(value, tuple) else (value,)
+        inner = [
+            (name if members[0] is value else f"{name}.{i}", m)
+            for i, m in enumerate(members)
+            if isinstance(m, Schedule)
+        ]
         if inner:
             for inner_name, member in inner:
                 columns[inner_name] = np.full(rows, type(member).__name__)
                 columns |= _columns(member, rows, f"{inner_name}.")
         elif isinstance(value, str):
             columns[name] = np.full(rows, value)
-        elif value is not None and not isinstance(value, tuple):
+        elif isinstance(value, tuple):
+            columns |= {f"{name}.{i}": np.broadcast_to(np.asarray(item), (rows,)) for i, item in enumerate(value)}
+        elif value is not None:
             # The shortest decimal of a float32, not its expansion in float64: 5e-05 and not 4.999999873689376e-05.
             array = np.broadcast_to(np.asarray(value), (rows,))
             columns[name] = array.astype(str).astype(np.float64) if array.dtype == np.float32 else array

@@ -1,0 +1,88 @@
+"""torch's cosine annealing: one wave that goes on, or cycles that grow."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+@schedule
+class CosineAnnealing(Schedule):
+    """`eta_min + (learning_rate - eta_min) * (1 + cos(pi step / T_max)) / 2`.
+
+    Fields:
+        learning_rate: the rate at the start, at least 0.
+        T_max: optimizer steps of half a wave; 0 counts as 1, where torch divides by zero.
+        eta_min: the rate at `T_max`.
+
+    Past `T_max` the rate **rises again**, with period `2 * T_max`; `HoldAfter` stops it.
+
+    Source: `torch.optim.lr_scheduler.CosineAnnealingLR`; "SGDR" (Loshchilov and Hutter, 2017).
+
+    >>> [f"{CosineAnnealing(1.0, T_max=10, eta_min=0.1)(step):.4g}" for step in (0, 5, 10, 20)]
+    ['1', '0.55', '0.1', '1']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    T_max: ArrayLike = fields.count()
+    eta_min: ArrayLike = fields.number(0.0)
+
+    @property
+    def end(self):
+        return self.T_max
+
+    def _value(self, step, num):
+        wave = num.wave(step, num.real(0), num.at_least_one(self.T_max), num.real(0.5))
+        return self.eta_min + (self.learning_rate - self.eta_min) * wave
+
+
+@schedule
+class CosineAnnealingWarmRestarts(Schedule):
+    """Half cosines from `learning_rate` towards `eta_min`, each `T_mult` times as long as the one before.
+
+    ```
+    cycle i, from T_0 (T_mult**i - 1) / (T_mult - 1), has length T_i = T_0 T_mult**i
+    eta_min + (learning_rate - eta_min) * (1 + cos(pi (step - its start) / T_i)) / 2
+    ```
+
+    Fields:
+        learning_rate: the rate at each start, at least 0.
+        T_0: optimizer steps of the first cycle, at least 1.
+        T_mult: how many times longer each cycle is, at least 1.
+        eta_min: what a cycle falls towards; its last step is one before reaching it.
+
+    It has no end. Cycles start on the step, exactly.
+
+    Source: `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`; "SGDR" (Loshchilov and Hutter, 2017).
+
+    >>> [f"{CosineAnnealingWarmRestarts(1.0, T_0=10, T_mult=2)(step):.4g}" for step in (0, 5, 10, 20, 30)]
+    ['1', '0.5', '1', '0.5', '1']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    T_0: ArrayLike = fields.count(least=1)
+    T_mult: ArrayLike = fields.count(1, least=1)
+    eta_min: ArrayLike = fields.number(0.0)
+
+    def _value(self, step, num):
+        grows = num.at_least_one(self.T_mult - 1)
+        base = num.maximum(self.T_mult, num.real(2))
+
+        def cycle(number):
+            """First step and length of a cycle, both whole, so that rounding the powers makes them exact."""
+            length = self.T_0 * num.floor(num.power(base, number) + 0.5)
+            return num.floor(num.ratio(length - self.T_0, grows) + 0.5), length
+
+        guess = num.floor(num.log2(1 + num.ratio(step * grows, self.T_0)) / num.log2(base))
+        start, length = cycle(guess)
+        late, early = (
+            num.where(step < start, num.real(1), num.real(0)),
+            num.where(step < start + length, num.real(0), num.real(1)),
+        )
+        start, length = cycle(num.maximum(guess - late + early, num.real(0)))
+        even = num.left_of_cycle(step, self.T_0, num.real(1))
+        left = num.where(self.T_mult < 2, even, start + length - step)
+        length = num.where(self.T_mult < 2, self.T_0, length)
+        return self.eta_min + (self.learning_rate - self.eta_min) * num.sin_squared(left, length)

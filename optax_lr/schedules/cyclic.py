@@ -1,0 +1,116 @@
+"""torch's triangular cycles, and the one-cycle policy."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+@schedule
+class Cyclic(Schedule):
+    """Triangles between `base_lr` and `max_lr`.
+
+    ```
+    up, down = step_size_up, step_size_down;  c = floor(step / (up + down));  r = step - c (up + down)
+    base_lr + (max_lr - base_lr) * (r / up if r <= up else (up + down - r) / down) * scale
+    scale: triangular 1;  triangular2 2**-c;  exp_range gamma**step
+    ```
+
+    Fields:
+        base_lr: the rate at the foot of the triangles, at least 0; torch overwrites the optimizer's own rate with it.
+        max_lr: the rate at the top, at least 0.
+        step_size_up: optimizer steps upwards, at least 1.
+        step_size_down: optimizer steps downwards, at least 1; None takes `step_size_up`.
+        mode: `triangular`, `triangular2` (half the height each time) or `exp_range`.
+        gamma: the factor per step of `exp_range`, at least 0.
+
+    It has no end. Momentum is not cycled.
+
+    Source: `torch.optim.lr_scheduler.CyclicLR`; "Cyclical Learning Rates" (Smith, 2017).
+
+    >>> [f"{Cyclic(0.1, 1.1, step_size_up=4, mode='triangular2')(step):.4g}" for step in (0, 2, 4, 8, 12)]
+    ['0.1', '0.6', '1.1', '0.1', '0.6']
+    """
+
+    base_lr: ArrayLike = fields.rate()
+    max_lr: ArrayLike = fields.rate()
+    step_size_up: ArrayLike = fields.count(2000, least=1)
+    step_size_down: ArrayLike | None = fields.count(None, least=1)
+    mode: str = fields.choice("triangular", among=("triangular", "triangular2", "exp_range"))
+    gamma: ArrayLike = fields.number(1.0, least=0)
+
+    def _value(self, step, num):
+        up = self.step_size_up
+        down = up if self.step_size_down is None else self.step_size_down
+        cycle = num.quotient(step, up + down)
+        rest = step - cycle * (up + down)
+        height = num.where(rest <= up, num.ratio(rest, up), num.ratio(up + down - rest, down))
+        if self.mode == "triangular2":
+            height = height * num.power(num.real(0.5), cycle)
+        if self.mode == "exp_range":
+            height = height * num.power(self.gamma, step)
+        return self.base_lr + (self.max_lr - self.base_lr) * height
+
+
+@schedule
+class OneCycle(Schedule):
+    """Up to `max_lr`, and down far below the start, in one run.
+
+    ```
+    first = max_lr / div_factor;  last = first / final_div_factor
+    two phases:    first -> max_lr at step pct_start total_steps - 1 -> last at step total_steps - 1
+    three phases:  first -> max_lr at pct_start total_steps - 1 -> first at 2 pct_start total_steps - 2 -> last at total_steps - 1
+    between them:  along half a cosine (`cos`) or a line (`linear`)
+    ```
+
+    Fields:
+        max_lr: the peak, at least 0; torch overwrites the optimizer's own rate.
+        total_steps: optimizer steps of the run, at least 1.
+        pct_start: the share of the run that goes up, from 0 to 1.
+        anneal_strategy: `cos` or `linear`.
+        div_factor, final_div_factor: above 0.
+        three_phase: come down to `first` before `last`.
+
+    At step `total_steps` it gives what torch gives there (past the last phase: a cosine turns up again, a line goes below
+    `last`), and stays at it, where torch raises an error. A phase of no length, where torch divides by zero, is passed over.
+    Momentum is not cycled.
+
+    Source: `torch.optim.lr_scheduler.OneCycleLR`; "Super-Convergence" (Smith and Topin, 2018).
+
+    >>> [f"{OneCycle(1.0, total_steps=100)(step):.4g}" for step in (0, 29, 99)]
+    ['0.04', '1', '4e-06']
+    """
+
+    max_lr: ArrayLike = fields.rate()
+    total_steps: ArrayLike = fields.count(least=1)
+    pct_start: ArrayLike = fields.number(0.3, least=0, most=1)
+    anneal_strategy: str = fields.choice("cos", among=("cos", "linear"))
+    div_factor: ArrayLike = fields.number(25.0, above=0)
+    final_div_factor: ArrayLike = fields.number(1e4, above=0)
+    three_phase: bool = fields.choice(False, among=(False, True))
+
+    @property
+    def end(self):
+        return self.total_steps
+
+    def _value(self, step, num):
+        step = num.minimum(step, self.total_steps)
+        first = num.ratio(self.max_lr, self.div_factor)
+        last = num.ratio(first, self.final_div_factor)
+        top, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        foot = 2 * self.pct_start * self.total_steps - 2
+        points = [(num.real(0), first), (top, self.max_lr), *([(foot, first)] if self.three_phase else []), (end, last)]
+        phases = [self._phase(step, *a, *b, num) for a, b in zip(points, points[1:], strict=False)]
+        rate = phases[-1]
+        for (until, _), phase in reversed(list(zip(points[1:-1], phases, strict=False))):
+            rate = num.where(step <= until, phase, rate)
+        return rate
+
+    def _phase(self, step, start, from_rate, stop, to_rate, num):
+        length = stop - start
+        length = num.where(abs(length) > 0, length, num.real(1))
+        if self.anneal_strategy == "cos":
+            return to_rate + (from_rate - to_rate) * num.sin_squared(stop - step, length)
+        return to_rate + (from_rate - to_rate) * num.ratio(stop - step, length)

@@ -1,0 +1,111 @@
+"""Rates that a factor multiplies: at certain steps, every so many steps, or at every step."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+@schedule
+class Step(Schedule):
+    """`learning_rate * gamma**floor(step / step_size)`: a drop every `step_size` steps.
+
+    Fields:
+        learning_rate: the rate at the start, at least 0.
+        step_size: optimizer steps between drops, at least 1.
+        gamma: what a drop multiplies by, at least 0.
+
+    It has no end and goes on dropping.
+
+    Source: `torch.optim.lr_scheduler.StepLR`.
+
+    >>> [f"{Step(1.0, step_size=10, gamma=0.5)(step):.4g}" for step in (9, 10, 25)]
+    ['1', '0.5', '0.25']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    step_size: ArrayLike = fields.count(least=1)
+    gamma: ArrayLike = fields.number(0.1, least=0)
+
+    def _value(self, step, num):
+        return self.learning_rate * num.power(self.gamma, num.quotient(step, self.step_size))
+
+
+@schedule
+class MultiStep(Schedule):
+    """`learning_rate * gamma**(number of milestones that are not above step)`: a drop at each milestone.
+
+    Fields:
+        learning_rate: the rate at the start, at least 0.
+        milestones: the steps of the drops, in any order; one that is given twice drops twice, and 0 drops at once.
+        gamma: what a drop multiplies by, at least 0.
+
+    After the last milestone it stays.
+
+    Source: `torch.optim.lr_scheduler.MultiStepLR`.
+
+    >>> [f"{MultiStep(1.0, milestones=[10, 20], gamma=0.5)(step):.4g}" for step in (9, 10, 25)]
+    ['1', '0.5', '0.25']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    milestones: tuple[ArrayLike, ...] = fields.counts()
+    gamma: ArrayLike = fields.number(0.1, least=0)
+
+    def _value(self, step, num):
+        passed = num.real(0)
+        for milestone in self.milestones:
+            passed = passed + num.where(step < milestone, num.real(0), num.real(1))
+        return self.learning_rate * num.power(self.gamma, passed)
+
+
+@schedule
+class Exponential(Schedule):
+    """`learning_rate * gamma**step`.
+
+    Fields:
+        learning_rate: the rate at the start, at least 0.
+        gamma: what each step multiplies by, at least 0; above 1 the rate grows, up to 2**127 times.
+
+    It has no end.
+
+    Source: `torch.optim.lr_scheduler.ExponentialLR`.
+
+    >>> [f"{Exponential(1.0, gamma=0.5)(step):.4g}" for step in (0, 1, 2)]
+    ['1', '0.5', '0.25']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    gamma: ArrayLike = fields.number(least=0)
+
+    def _value(self, step, num):
+        return self.learning_rate * num.power(self.gamma, step)
+
+
+@schedule
+class ConstantFactor(Schedule):
+    """`learning_rate * factor` for `total_iters` steps, then `learning_rate`.
+
+    Fields:
+        learning_rate: the rate after the first steps, at least 0.
+        factor: from 0 to 1.
+        total_iters: optimizer steps at the reduced rate; with 0 the rate stays reduced, as torch's does.
+
+    Afterwards it stays at `learning_rate`, also for a `factor` of 0, where torch divides by zero.
+
+    Source: `torch.optim.lr_scheduler.ConstantLR`.
+
+    >>> [f"{ConstantFactor(1.0, factor=0.1, total_iters=5)(step):.4g}" for step in (4, 5)]
+    ['0.1', '1']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    factor: ArrayLike = fields.number(1 / 3, least=0, most=1)
+    total_iters: ArrayLike = fields.count(5)
+
+    def _value(self, step, num):
+        never_ends = self.total_iters < 1
+        reduced = self.learning_rate * self.factor
+        return num.where(step < self.total_iters, reduced, num.where(never_ends, reduced, self.learning_rate))

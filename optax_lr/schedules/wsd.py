@@ -1,0 +1,99 @@
+"""Warmup, a stable phase, then a decay."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+SHAPES = ("linear", "cosine", "1-sqrt")
+
+
+@schedule
+class WarmupStableDecay(Schedule):
+    """From `min_lr` up to `learning_rate`, level, and down to `min_lr` again; `warmup_stable_decay`.
+
+    ```
+    S = stable_steps, or max_steps - warmup_steps - decay_steps
+    step <  warmup_steps:                    max(0, min_lr + (learning_rate - min_lr) * up(step / warmup_steps))
+    step <  warmup_steps + S:                learning_rate
+    step <  warmup_steps + S + decay_steps:  max(0, min_lr + (learning_rate - min_lr) * down(step since then / decay_steps))
+    later:                                   min_lr
+
+    up:   linear p;      cosine (1 - cos(pi p)) / 2;                 1-sqrt 1 - sqrt(1 - p)
+    down: linear 1 - p;  cosine (1 + cos(2 pi num_cycles p)) / 2;    1-sqrt 1 - sqrt(p)
+    ```
+
+    Fields:
+        learning_rate: the level, at least 0.
+        decay_steps: optimizer steps of the decay; 0 drops to `min_lr` at once.
+        max_steps: optimizer steps of the whole run; the stable phase fills what is left. One longer than the run that
+            `decay_steps` leave makes the decay begin partly done, as the reference does.
+        warmup_steps: optimizer steps of the warmup, which starts at `min_lr` and not at 0.
+        stable_steps: optimizer steps of the stable phase; if given, `max_steps` is not used.
+        min_lr: the floor, absolute.
+        warmup_type, decay_type: `linear`, `cosine` or `1-sqrt`.
+        num_cycles: whole waves of a cosine decay; 0.5 falls once.
+
+    Past the end it stays at `min_lr`.
+
+    Errors: neither `max_steps` nor `stable_steps`.
+
+    Source: `transformers.get_wsd_schedule`; "MiniCPM" (Hu et al., 2024) describes it.
+
+    >>> schedule = WarmupStableDecay(learning_rate=5e-5, decay_steps=200, max_steps=1000, warmup_steps=100)
+    >>> [f"{schedule(step):.4g}" for step in (50, 100, 800, 900, 1000)]
+    ['2.5e-05', '5e-05', '5e-05', '2.5e-05', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    decay_steps: ArrayLike = fields.count()
+    max_steps: ArrayLike | None = fields.count(None)
+    warmup_steps: ArrayLike = fields.count(0)
+    stable_steps: ArrayLike | None = fields.count(None)
+    min_lr: ArrayLike = fields.number(0.0)
+    warmup_type: str = fields.choice("linear", among=SHAPES)
+    decay_type: str = fields.choice("cosine", among=SHAPES)
+    num_cycles: ArrayLike = fields.number(0.5)
+
+    def _check(self):
+        if self.max_steps is None and self.stable_steps is None:
+            raise ValueError("WarmupStableDecay needs max_steps, the length of the run, or stable_steps")
+
+    @property
+    def end(self):
+        if self.stable_steps is None:
+            return self.max_steps
+        return self.warmup_steps + self.stable_steps + self.decay_steps
+
+    def _value(self, step, num):
+        stable = (
+            self.max_steps - self.warmup_steps - self.decay_steps if self.stable_steps is None else self.stable_steps
+        )
+        decay_start = self.warmup_steps + stable
+        warmup = self._between(self._up(step, num), num)
+        decay = self._between(self._down(step, decay_start, num), num)
+        after = num.where(step < decay_start + self.decay_steps, decay, self.min_lr)
+        return num.where(step < self.warmup_steps, warmup, num.where(step < decay_start, self.learning_rate, after))
+
+    def _between(self, share, num):
+        return num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * share, num.real(0))
+
+    def _up(self, step, num):
+        length = num.at_least_one(self.warmup_steps)
+        if self.warmup_type == "cosine":
+            return num.sin_squared(step, length)
+        done = num.ratio(step, length)
+        if self.warmup_type == "linear":
+            return done
+        return done / (1 + num.sqrt(num.ratio(self.warmup_steps - step, length)))  # 1 - sqrt(1 - p) without cancelling
+
+    def _down(self, step, start, num):
+        length = num.at_least_one(self.decay_steps)
+        if self.decay_type == "cosine":
+            return num.wave(step, start, length, self.num_cycles)
+        left = num.ratio(start + self.decay_steps - step, length)
+        if self.decay_type == "linear":
+            return left
+        return left / (1 + num.sqrt(num.ratio(step - start, length)))  # 1 - sqrt(p) without cancelling

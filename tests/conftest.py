@@ -1,0 +1,44 @@
+"""What all tests share: hypothesis without a clock, and a count of the values that were compared with the real code."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import matplotlib
+import pytest
+
+matplotlib.use("agg")
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+COMPARED = pytest.StashKey[dict[str, int]]()
+
+
+@pytest.fixture(scope="session")
+def compared(request):
+    """`compared("torch", n)` adds n to the values that were compared with what torch gave; told at the end."""
+
+    def add(what: str, number: int) -> None:
+        counts = request.config.stash.setdefault(COMPARED, {})
+        counts[what] = counts.get(what, 0) + int(number)
+
+    return add
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["compared"] = session.config.stash.get(COMPARED, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    counts = node.config.stash.setdefault(COMPARED, {})
+    for what, number in getattr(node, "workeroutput", {}).get("compared", {}).items():
+        counts[what] = counts.get(what, 0) + number
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for what, number in sorted(config.stash.get(COMPARED, {}).items()):
+        terminalreporter.write_line(f"compared with {what}: {number:,} values")

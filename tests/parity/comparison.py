@@ -1,0 +1,41 @@
+"""How our rates are held against those of the real code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+import optax_lr as olr
+
+
+def from_setting(setting: dict[str, Any], learning_rate: float) -> olr.Schedule:
+    """Our schedule for a setting of `transformers.get_scheduler`."""
+    warmup = 0 if setting["name"] == "constant" else setting["warmup"]  # the reference ignores it there
+    return olr.get_scheduler(
+        setting["name"], learning_rate, warmup_steps=warmup, max_steps=setting["total"], **setting["keywords"]
+    )
+
+
+def assert_same_rates(make, at, rates, *, scale: float, crossing: float = 0.0) -> int:
+    """Compares `make()` with reference rates at steps `at`, in float64 and in float32, and returns how many were compared.
+
+    In float64 they agree to 1e-12, in float32 to 1e-6 (its settings are rounded); at exact zeros to 1e-12 of `scale`, the
+    peak. Where the rate crosses 0 on the way to a negative floor, `crossing` of absolute error is added.
+    """
+    at, rates = np.asarray(at), np.asarray(rates)
+    with jax.enable_x64(True):
+        schedule = make()
+        ours = np.array([schedule(int(step)) for step in at])
+        assert ours.dtype == np.float64
+    np.testing.assert_allclose(ours, rates, rtol=1e-12, atol=1e-12 * scale + 1e-12 * crossing)
+    schedule = make()
+    close = {"rtol": 1e-6, "atol": 1e-12 * scale + 1e-6 * crossing}
+    on_host = np.array([schedule(int(step)) for step in at])
+    assert on_host.dtype == np.float32
+    np.testing.assert_allclose(on_host, rates, **close)
+    padded = np.pad(at, (0, -len(at) % 64), mode="edge")  # a few lengths only, so that little is compiled
+    np.testing.assert_allclose(np.asarray(schedule(padded))[: len(at)], rates, **close)
+    np.testing.assert_allclose(np.asarray(olr.sweep(schedule, padded))[: len(at)], rates, **close)
+    return 4 * len(at)
