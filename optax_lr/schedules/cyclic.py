@@ -112,5 +112,5 @@ class OneCycle(Schedule):
         length = stop - start
         length = num.where(abs(length) > 0, length, num.real(1))
         if self.anneal_strategy == "cos":
-            return to_rate + (from_rate - to_rate) * num.sin_squared(stop - step, length)
+            return to_rate + (from_rate - to_rate) * num.wave(step, start, length, num.real(0.5))
         return to_rate + (from_rate - to_rate) * num.ratio(stop - step, length)

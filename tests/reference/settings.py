@@ -68,10 +68,10 @@ def torch_settings() -> list[dict[str, Any]]:
         ("ConstantLR", {"factor": 0.1, "total_iters": 20}),
         ("LinearLR", {}),
         ("LinearLR", {"start_factor": 0.01, "end_factor": 0.9, "total_iters": 20}),
-        ("ExponentialLR", {"gamma": 0.9}),
-        ("ExponentialLR", {"gamma": 1.02}),
+        ("ExponentialLR", {"gamma": 0.875}),
+        ("ExponentialLR", {"gamma": 1.015625}),
         ("StepLR", {"step_size": 7}),
-        ("StepLR", {"step_size": 1, "gamma": 0.93}),
+        ("StepLR", {"step_size": 1, "gamma": 0.9375}),
         ("MultiStepLR", {"milestones": [5, 5, 17, 30], "gamma": 0.5}),
         ("MultiStepLR", {"milestones": [0, 12]}),
         ("PolynomialLR", {}),
@@ -84,7 +84,7 @@ def torch_settings() -> list[dict[str, Any]]:
         ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
         ("CyclicLR", cyclic),
         ("CyclicLR", {**cyclic, "step_size_down": 11, "mode": "triangular2"}),
-        ("CyclicLR", {**cyclic, "mode": "exp_range", "gamma": 0.97}),
+        ("CyclicLR", {**cyclic, "mode": "exp_range", "gamma": 0.96875}),
         *(("OneCycleLR", {"max_lr": 5e-5, "total_steps": 40, **keywords}) for keywords in one_cycle),
     ]
     return [

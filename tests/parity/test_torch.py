@@ -1,0 +1,124 @@
+"""torch's own schedulers, really stepped, against the closed forms."""
+
+import jax
+import numpy as np
+import pytest
+
+import optax_lr as olr
+from tests.parity.comparison import assert_same_rates
+from tests.reference import label
+from tests.reference.generate import RATE, optimizer, stepped, torch_scheduler
+from tests.reference.settings import torch_settings
+
+CLASSES = {
+    "ConstantLR": olr.ConstantFactor,
+    "LinearLR": olr.LinearRamp,
+    "ExponentialLR": olr.Exponential,
+    "StepLR": olr.Step,
+    "MultiStepLR": olr.MultiStep,
+    "PolynomialLR": olr.PolynomialDecay,
+    "CosineAnnealingLR": olr.CosineAnnealing,
+    "CosineAnnealingWarmRestarts": olr.CosineAnnealingWarmRestarts,
+    "CyclicLR": olr.Cyclic,
+    "OneCycleLR": olr.OneCycle,
+}
+SETTINGS = torch_settings()
+
+
+def ours(setting):
+    keywords = {key: value for key, value in setting["keywords"].items() if key != "cycle_momentum"}
+    base = {} if setting["name"] in ("CyclicLR", "OneCycleLR") else {"learning_rate": RATE}
+    return CLASSES[setting["name"]](**base, **keywords)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=map(label, SETTINGS))
+def test_every_step(setting, compared):
+    rates = stepped(torch_scheduler(setting), setting["steps"])
+    # One step past its end, a linear OneCycle goes on below its last rate, and crosses 0 there.
+    crossing = RATE if setting["keywords"].get("anneal_strategy") == "linear" else 0
+    number = assert_same_rates(lambda: ours(setting), np.arange(len(rates)), rates, scale=RATE, crossing=crossing)
+    compared("torch's schedulers, stepped", number)
+
+
+def test_every_scheduler_of_torch_has_a_class_or_an_answer():
+    from torch.optim import lr_scheduler
+
+    found = {
+        name
+        for name, kind in vars(lr_scheduler).items()
+        if isinstance(kind, type) and issubclass(kind, lr_scheduler.LRScheduler) and not name.startswith("_")
+    }
+    # Not functions of the step alone: arbitrary functions, a metric, and ways to combine (olr.from_torch takes those).
+    others = {"LRScheduler", "LambdaLR", "MultiplicativeLR", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler"}
+    assert found - others == set(CLASSES)
+
+
+@pytest.mark.parametrize(("t_0", "t_mult"), [(1, 1), (1, 2), (3, 2), (7, 5), (1000, 3), (12345, 1)])
+def test_warm_restarts_begin_on_the_step(t_0, t_mult):
+    schedule = olr.CosineAnnealingWarmRestarts(1.0, T_0=t_0, T_mult=t_mult)
+    starts, length = [0], t_0
+    while starts[-1] + length < 2**31 and len(starts) < 40:
+        starts.append(starts[-1] + length)
+        length *= t_mult
+    starts = np.array(starts, np.int32)
+    assert (np.asarray(schedule(starts)) == 1).all()
+    assert (np.asarray(olr.sweep(schedule, starts)) == 1).all()
+    assert all(schedule(int(start)) == 1 for start in starts)
+    if t_0 > 2:
+        assert (np.asarray(olr.sweep(schedule, starts[1:] - 1)) < 0.5).all()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: olr.LinearRamp(1.0, total_iters=0),
+    lambda: olr.ConstantFactor(1.0, factor=0.0, total_iters=3),
+    lambda: olr.ConstantFactor(1.0, total_iters=0),
+    lambda: olr.PolynomialDecay(1.0, total_iters=0),
+    lambda: olr.CosineAnnealing(1.0, T_max=0),
+    lambda: olr.OneCycle(1.0, total_steps=10, pct_start=0.1),
+    lambda: olr.OneCycle(1.0, total_steps=10, pct_start=1.0),
+    lambda: olr.OneCycle(1.0, total_steps=1),
+])  # fmt: skip
+def test_where_torch_divides_by_zero_rates_and_gradients_are_finite(make):
+    schedule = make()
+    steps = np.arange(25)
+    assert np.isfinite(np.array([schedule(int(step)) for step in steps])).all()
+    assert np.isfinite(schedule(steps)).all()
+    assert np.isfinite(olr.sweep(schedule, steps)).all()
+    gradient = jax.grad(lambda s: s(steps).sum(), allow_int=True)(schedule)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient) if leaf.dtype != jax.dtypes.float0)
+
+
+def test_lengths_of_zero_as_torch_has_them():
+    for name, schedule in (
+        ("LinearLR", olr.LinearRamp(RATE, total_iters=0)),
+        ("ConstantLR", olr.ConstantFactor(RATE, total_iters=0)),
+        ("PolynomialLR", olr.PolynomialDecay(RATE, total_iters=0)),
+    ):
+        rates = stepped(torch_scheduler({"name": name, "keywords": {"total_iters": 0}}), 10)
+        np.testing.assert_allclose([schedule(step) for step in range(11)], rates, rtol=1e-6)
+
+
+def test_past_the_end_of_one_cycle_torch_gives_up_and_ours_stays():
+    schedule = olr.OneCycle(RATE, total_steps=10, anneal_strategy="linear")
+    with pytest.raises(ValueError, match="Tried to step 11 times"):
+        stepped(torch_scheduler({"name": "OneCycleLR", "keywords": {"max_lr": RATE, "total_steps": 10}}), 11)
+    assert schedule(10) == schedule(11) == schedule(10**6)
+
+
+def test_what_torch_refuses_is_refused():
+    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingWarmRestarts, LinearLR
+
+    for theirs, ours_, message in (
+        (lambda: LinearLR(optimizer(), start_factor=0.0), lambda: olr.LinearRamp(1.0, start_factor=0.0), "start_factor must be above 0"),
+        (lambda: LinearLR(optimizer(), end_factor=1.5), lambda: olr.LinearRamp(1.0, end_factor=1.5), "end_factor must be at most 1"),
+        (lambda: ConstantLR(optimizer(), factor=2.0), lambda: olr.ConstantFactor(1.0, factor=2.0), "factor must be at most 1"),
+        (
+            lambda: CosineAnnealingWarmRestarts(optimizer(), T_0=0),
+            lambda: olr.CosineAnnealingWarmRestarts(1.0, T_0=0),
+            "T_0 must be at least 1, not 0",
+        ),
+    ):
+        with pytest.raises(ValueError):
+            theirs()
+        with pytest.raises(ValueError, match=message):
+            ours_()
