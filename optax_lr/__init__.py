@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optax_lr.combine import Mixed, concatenate, stack
+    from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs
+    from optax_lr.torch_schedulers import from_torch
     from optax_lr.plotting import plot, plot_kinds
     from optax_lr.registry import SCHEDULERS, get_scheduler
     from optax_lr.schedules import (
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "combine": ["Mixed", "concatenate", "stack"],
+    "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
+    "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs"],
     "plotting": ["plot", "plot_kinds"],
     "registry": ["SCHEDULERS", "get_scheduler"],

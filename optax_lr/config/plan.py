@@ -132,5 +132,5 @@ def wsd_lengths(settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[s
     rest decays; each only where the config does not give it."""
     if settings.lr_scheduler_type != "warmup_stable_decay":
         return {}
-    stable = (max_steps - warmup_steps) // 3
-    return {"num_stable_steps": stable, "num_decay_steps": max_steps - warmup_steps - stable}
+    rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)
+    return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}

@@ -94,6 +94,16 @@ class Schedule:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
+    def __mul__(self, other) -> Schedule:
+        from optax_lr.combine.stages import Product, Scaled
+
+        return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other) -> Schedule:
+        return self * (1 / other)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
         return f"{type(self).__name__}({shown})"

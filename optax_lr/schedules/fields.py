@@ -44,6 +44,16 @@ def counts(default: Any = _REQUIRED) -> Any:
     return _field(_counts, default, several=True)
 
 
+def inner() -> Any:
+    """A schedule inside of a schedule."""
+    return _field(_inner, _REQUIRED)
+
+
+def schedules() -> Any:
+    """Several schedules inside of a schedule, in a tuple."""
+    return _field(_schedules, _REQUIRED)
+
+
 def choice(default: Any, *, among: tuple) -> Any:
     """One of a few words; static: another choice is another compilation."""
     return _field(_choice, default, among=among, static=True)
@@ -183,6 +193,18 @@ def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:
     if (wrong := seen > LARGEST_STEP).any():
         raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}: Optax counts steps in int32")
     return _scalar(array.astype(jnp.int32))
+
+
+def _inner(name: str, value, bounds):
+    if not hasattr(value, "_value"):
+        raise TypeError(f"{name} must be a schedule of this library, not a {type(value).__name__}: {value!r}")
+    return value
+
+
+def _schedules(name: str, value, bounds):
+    if not isinstance(value, (list, tuple)) or not value:
+        raise TypeError(f"{name} must be a list of at least one schedule, not {value!r}")
+    return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
 def _choice(name: str, value, bounds):

@@ -25,7 +25,7 @@ def ended(batch: Schedule, past_end: str) -> Schedule:
 class _Ended(Schedule):
     """`schedule` up to step `last`, and past it what `past_end` says."""
 
-    schedule: Schedule = dataclasses.field()
+    schedule: Schedule = fields.inner()
     last: Any = fields.count()
     past_end: str = fields.choice("hold", among=PAST_END)
 

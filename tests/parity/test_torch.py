@@ -109,9 +109,21 @@ def test_what_torch_refuses_is_refused():
     from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingWarmRestarts, LinearLR
 
     for theirs, ours_, message in (
-        (lambda: LinearLR(optimizer(), start_factor=0.0), lambda: olr.LinearRamp(1.0, start_factor=0.0), "start_factor must be above 0"),
-        (lambda: LinearLR(optimizer(), end_factor=1.5), lambda: olr.LinearRamp(1.0, end_factor=1.5), "end_factor must be at most 1"),
-        (lambda: ConstantLR(optimizer(), factor=2.0), lambda: olr.ConstantFactor(1.0, factor=2.0), "factor must be at most 1"),
+        (
+            lambda: LinearLR(optimizer(), start_factor=0.0),
+            lambda: olr.LinearRamp(1.0, start_factor=0.0),
+            "start_factor must be above 0",
+        ),
+        (
+            lambda: LinearLR(optimizer(), end_factor=1.5),
+            lambda: olr.LinearRamp(1.0, end_factor=1.5),
+            "end_factor must be at most 1",
+        ),
+        (
+            lambda: ConstantLR(optimizer(), factor=2.0),
+            lambda: olr.ConstantFactor(1.0, factor=2.0),
+            "factor must be at most 1",
+        ),
         (
             lambda: CosineAnnealingWarmRestarts(optimizer(), T_0=0),
             lambda: olr.CosineAnnealingWarmRestarts(1.0, T_0=0),

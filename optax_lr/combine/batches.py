@@ -34,7 +34,7 @@ class Mixed(Schedule):
     """
 
     kind: ArrayLike = fields.count()
-    schedules: tuple[Schedule, ...] = dataclasses.field()
+    schedules: tuple[Schedule, ...] = fields.schedules()
 
     def _value(self, step, num):
         return num.choose(self.kind, [lambda member=member: member._value(step, num) for member in self.schedules])

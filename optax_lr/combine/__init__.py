@@ -1,0 +1,6 @@
+"""Schedules made of schedules: one after another, multiplied, held, and batches of mixed kinds."""
+
+from optax_lr.combine.batches import Mixed, concatenate, stack
+from optax_lr.combine.stages import HoldAfter, Product, Scaled, Stages
+
+__all__ = ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"]

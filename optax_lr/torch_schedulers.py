@@ -1,0 +1,193 @@
+"""`from_torch`: a live scheduler object of torch or transformers as the schedule of the same run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from optax_lr.combine import Product, Scaled, Stages
+from optax_lr.schedules import (
+    Constant,
+    ConstantFactor,
+    Cosine,
+    CosineAnnealing,
+    CosineAnnealingWarmRestarts,
+    CosineWarmupWithMinLR,
+    CosineWithRestarts,
+    Cyclic,
+    Exponential,
+    InverseSqrt,
+    Linear,
+    LinearRamp,
+    MultiStep,
+    OneCycle,
+    Polynomial,
+    PolynomialDecay,
+    Schedule,
+    Step,
+    WarmupStableDecay,
+)
+
+
+def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
+    """The schedule of the whole run of a live scheduler, counted from its start.
+
+    `from_torch(scheduler)(scheduler.last_epoch)` is the rate that the optimizer has now, and the run goes on from there: a
+    training that moves to Optax in its middle starts its count at `scheduler.last_epoch`.
+
+    Args:
+        scheduler: an object of `torch.optim.lr_scheduler`, or what `transformers.get_scheduler` returned. `SequentialLR`
+            becomes `Stages`, `ChainedScheduler` a product.
+        group: which parameter group's rate; needed if there are several.
+
+    Base rates are the scheduler's own; a rate that was changed by hand in the optimizer is not seen. In a chain, a cosine
+    annealing multiplies only until it first reaches 0, as torch's does.
+
+    Errors: `ValueError` for what is no function of the step (`ReduceLROnPlateau`, `GreedyLR`), or is one that only Python
+    knows (`LambdaLR` with a function of the user's, `MultiplicativeLR`, a `CyclicLR` with its own `scale_fn`); for several
+    parameter groups without `group`; `TypeError` for another object.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    >>> from_torch(torch.optim.lr_scheduler.StepLR(optimizer, step_size=30))
+    Step(learning_rate=0.1, step_size=30, gamma=0.1)
+    """
+    name = type(scheduler).__name__
+    if name in _BY_METRIC:
+        raise ValueError(f"from_torch(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
+    if name not in _MAKERS:
+        raise TypeError(f"from_torch() takes schedulers of torch.optim.lr_scheduler, not a {name}")
+    groups = len(scheduler.optimizer.param_groups)
+    if group is None and groups > 1:
+        raise ValueError(
+            f"from_torch(): the optimizer has {groups} parameter groups; say which with group=0 to {groups - 1}"
+        )
+    if group is not None and not 0 <= group < groups:
+        raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
+    return _MAKERS[name](scheduler, group or 0)
+
+
+def _with(kind: type[Schedule], **attributes: str) -> Callable[[Any, int], Schedule]:
+    """A maker for a class whose fields are attributes of the scheduler, of another name where one is given."""
+    names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes  # type: ignore[attr-defined]
+
+    def make(scheduler: Any, group: int) -> Schedule:
+        settings = {field: getattr(scheduler, attribute) for field, attribute in names.items()}
+        return kind(learning_rate=scheduler.base_lrs[group], **settings)  # type: ignore[call-arg]
+
+    return make
+
+
+def _multi_step(scheduler: Any, group: int) -> Schedule:
+    milestones = sorted(scheduler.milestones.elements())
+    return MultiStep(scheduler.base_lrs[group], milestones=milestones, gamma=scheduler.gamma)
+
+
+def _cyclic(scheduler: Any, group: int) -> Schedule:
+    if scheduler._scale_fn_custom is not None:
+        raise ValueError(
+            "from_torch(): this CyclicLR has its own scale_fn, which only Python knows; write it as a schedule"
+        )
+    up = round(scheduler.total_size * scheduler.step_ratio)
+    return Cyclic(
+        base_lr=scheduler.base_lrs[group],
+        max_lr=scheduler.max_lrs[group],
+        step_size_up=up,
+        step_size_down=scheduler.total_size - up,
+        mode=scheduler.mode,
+        gamma=scheduler.gamma,
+    )
+
+
+def _one_cycle(scheduler: Any, group: int) -> Schedule:
+    settings = scheduler.optimizer.param_groups[group]
+    return OneCycle(
+        max_lr=settings["max_lr"],
+        total_steps=scheduler.total_steps,
+        pct_start=(scheduler._schedule_phases[0]["end_step"] + 1) / scheduler.total_steps,
+        anneal_strategy=scheduler._anneal_func_type,
+        div_factor=settings["max_lr"] / settings["initial_lr"],
+        final_div_factor=settings["initial_lr"] / settings["min_lr"],
+        three_phase=len(scheduler._schedule_phases) == 3,
+    )
+
+
+def _sequential(scheduler: Any, group: int) -> Schedule:
+    stages = [from_torch(child, group=group) for child in scheduler._schedulers]
+    return Stages(stages, boundaries=list(scheduler._milestones))
+
+
+def _chained(scheduler: Any, group: int) -> Schedule:
+    base = scheduler._schedulers[0].base_lrs[group]
+    factors = []
+    for child in scheduler._schedulers:
+        multiplies = type(child).__name__ in _MULTIPLYING and not getattr(child, "eta_min", 0)
+        if not multiplies:
+            raise ValueError(
+                f"from_torch(): a {type(child).__name__} in a ChainedScheduler overwrites what the others do, so that the "
+                "chain is no product; chain only schedulers that multiply"
+            )
+        factors.append(from_torch(child, group=group).replace(learning_rate=1.0))
+    return Scaled(Product(factors), base)
+
+
+def _lambda(scheduler: Any, group: int) -> Schedule:
+    function, base = scheduler.lr_lambdas[group], scheduler.base_lrs[group]
+    settings = dict(function.keywords) if isinstance(function, functools.partial) else {}
+    inner = function.func if settings or isinstance(function, functools.partial) else function
+    name = getattr(inner, "__name__", repr(inner))
+    if getattr(inner, "__module__", "") != "transformers.optimization" or name not in _LAMBDAS:
+        raise ValueError(
+            f"from_torch(): this LambdaLR calls the Python function {name}, which no schedule can be made of; write the "
+            "schedule yourself, or take one of olr.SCHEDULERS"
+        )
+    renamed = {_RENAMED.get(key, key): value for key, value in settings.items() if key != "lr_init"}
+    for ratio, absolute in (("min_lr_rate", "min_lr"), ("min_lr_ratio", "min_lr"), ("warmup_lr_rate", "warmup_lr")):
+        if ratio in renamed:
+            share = renamed.pop(ratio)
+            renamed[absolute] = None if share is None else share * base
+    if "stable_steps" in renamed:
+        # The reference lets a decay that is longer than the run begin before the warmup ends, with fewer than no stable steps.
+        renamed["max_steps"] = renamed["warmup_steps"] + renamed.pop("stable_steps") + renamed["decay_steps"]
+    if "lr_end" in renamed:
+        # The reference takes the end relative to the optimizer's default rate, whatever the group's own rate is.
+        renamed["min_lr"] = renamed.pop("lr_end") / settings["lr_init"] * base
+    return _LAMBDAS[name](learning_rate=base, **renamed)
+
+
+_BY_METRIC = {"ReduceLROnPlateau": "reduce_on_plateau", "GreedyLR": "greedy"}
+_MULTIPLYING = {"ConstantLR", "LinearLR", "ExponentialLR", "StepLR", "MultiStepLR", "PolynomialLR", "CosineAnnealingLR"}
+_RENAMED = {
+    "num_warmup_steps": "warmup_steps",
+    "num_training_steps": "max_steps",
+    "num_decay_steps": "decay_steps",
+    "num_stable_steps": "stable_steps",
+}
+_LAMBDAS: dict[str, Callable[..., Schedule]] = {
+    "_get_constant_lambda": Constant,
+    "_get_constant_schedule_with_warmup_lr_lambda": Constant,
+    "_get_linear_schedule_with_warmup_lr_lambda": Linear,
+    "_get_cosine_schedule_with_warmup_lr_lambda": Cosine,
+    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": CosineWithRestarts,
+    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": Polynomial,
+    "_get_inverse_sqrt_schedule_lr_lambda": InverseSqrt,
+    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": CosineWarmupWithMinLR,
+    "_get_wsd_scheduler_lambda": WarmupStableDecay,
+}
+_MAKERS: dict[str, Callable[[Any, int], Schedule]] = {
+    "ConstantLR": _with(ConstantFactor),
+    "LinearLR": _with(LinearRamp),
+    "ExponentialLR": _with(Exponential),
+    "StepLR": _with(Step),
+    "MultiStepLR": _multi_step,
+    "PolynomialLR": _with(PolynomialDecay),
+    "CosineAnnealingLR": _with(CosineAnnealing),
+    "CosineAnnealingWarmRestarts": _with(CosineAnnealingWarmRestarts),
+    "CyclicLR": _cyclic,
+    "OneCycleLR": _one_cycle,
+    "SequentialLR": _sequential,
+    "ChainedScheduler": _chained,
+    "LambdaLR": _lambda,
+    "MultiplicativeLR": _lambda,
+}
