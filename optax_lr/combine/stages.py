@@ -45,10 +45,7 @@ class Stages(Schedule):
                 f"Stages: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, not "
                 f"{len(self.boundaries)}; each but the first schedule begins at one"
             )
-        known = [fields.concrete(boundary) for boundary in self.boundaries]
-        for i, (before, after) in enumerate(zip(known, known[1:], strict=False)):
-            if before is not None and after is not None and (after <= before).any():
-                raise ValueError(f"Stages: boundaries must rise, but boundaries[{i + 1}] is {after} after {before}")
+        fields.require_rising("Stages", "boundaries", self.boundaries)
 
     @property
     def end(self):

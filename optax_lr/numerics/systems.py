@@ -105,6 +105,9 @@ class Host(System):
     def log2(self, x):
         return math.log2(x) if x > 0 else 0.0
 
+    def one_minus_power(self, x, exponent):
+        return -math.expm1(exponent * math.log(x)) if x > 0 else 1.0
+
     def choose(self, kind, values):
         return values[int(kind)]()
 
@@ -132,6 +135,10 @@ class Float64(System):
     def log2(self, x):
         """The logarithm, and 0 for what has none."""
         return jnp.log2(jnp.where(x > 0, x, 1))
+
+    def one_minus_power(self, x, exponent):
+        """`1 - x**exponent` for `exponent` above 0, without cancelling where `x` is near 1."""
+        return jnp.where(x > 0, -jnp.expm1(exponent * self.log2(x) * math.log(2)), 1)
 
     def sqrt(self, x):
         positive = x > 0
@@ -212,13 +219,22 @@ class PairFloat32(System):
         tail = horner([2 / math.log(2) / k for k in (5, 7, 9, 11, 13, 15)], z.high) * z.high
         return whole.astype(jnp.float32) + s * (2 / math.log(2) + z * (2 / math.log(2) / 3 + Pair.of(tail)))
 
+    def one_minus_power(self, x, exponent):
+        log = exponent * self.log2(x)
+        near = self.minimum(self.maximum(log, self.real(-0.5)), self.real(0.5))
+        near_one = (x.high > 0) & (abs(log) < 0.5)
+        return self.where(near_one, -self._exp2_minus_1(near), 1 - self.power(x, exponent))
+
     def _exp2(self, x):
         whole = jnp.round(x.high)
-        fraction = x - Pair.of(whole)
-        tail = horner(polynomials.EXP2[2:], fraction.high) * fraction.high
-        result = 1 + fraction * (math.log(2) + Pair.of(tail))
+        result = 1 + self._exp2_minus_1(x - Pair.of(whole))
         scale = _power_of_two(whole.astype(jnp.int32))
         return Pair(result.high * scale, result.low * scale)
+
+    def _exp2_minus_1(self, x):
+        """`2**x - 1` for `|x| <= 1/2`."""
+        tail = horner(polynomials.EXP2[2:], x.high) * x.high
+        return x * (math.log(2) + Pair.of(tail))
 
     def choose(self, kind, values):
         return Float64.choose(self, Pair.of(kind).high, values)

@@ -5,11 +5,15 @@ from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.constant import Constant
 from optax_lr.schedules.cosine import Cosine, CosineWarmupWithMinLR, CosineWithRestarts
 from optax_lr.schedules.cyclic import Cyclic, OneCycle
+from optax_lr.schedules.deepspeed import DeepSpeedWarmup, DeepSpeedWarmupCosine, DeepSpeedWarmupDecay
 from optax_lr.schedules.inverse_sqrt import InverseSqrt, Rsqrt
 from optax_lr.schedules.linear import Linear
+from optax_lr.schedules.piecewise import PiecewiseConstant
 from optax_lr.schedules.polynomial import Polynomial
 from optax_lr.schedules.ramps import LinearRamp, PolynomialDecay
+from optax_lr.schedules.rex import Rex
 from optax_lr.schedules.stepwise import ConstantFactor, Exponential, MultiStep, Step
+from optax_lr.schedules.timm import TimmCosine, TimmPoly, TimmTanh
 from optax_lr.schedules.wsd import WarmupStableDecay
 
 __all__ = [
@@ -21,16 +25,24 @@ __all__ = [
     "CosineWarmupWithMinLR",
     "CosineWithRestarts",
     "Cyclic",
+    "DeepSpeedWarmup",
+    "DeepSpeedWarmupCosine",
+    "DeepSpeedWarmupDecay",
     "Exponential",
     "InverseSqrt",
     "Linear",
     "LinearRamp",
     "MultiStep",
     "OneCycle",
+    "PiecewiseConstant",
     "Polynomial",
     "PolynomialDecay",
+    "Rex",
     "Rsqrt",
     "Schedule",
     "Step",
+    "TimmCosine",
+    "TimmPoly",
+    "TimmTanh",
     "WarmupStableDecay",
 ]

@@ -44,6 +44,11 @@ def counts(default: Any = _REQUIRED) -> Any:
     return _field(_counts, default, several=True)
 
 
+def numbers(default: Any = _REQUIRED) -> Any:
+    """Several finite numbers, in a tuple of leaves."""
+    return _field(_numbers, default, several=True)
+
+
 def inner() -> Any:
     """A schedule inside of a schedule."""
     return _field(_inner, _REQUIRED)
@@ -169,10 +174,18 @@ def _count(name: str, value, bounds):
     return whole(name, value, unit=" of optimizer steps", least=bounds["least"])
 
 
+def _items(name: str, value) -> list:
+    if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
+        raise TypeError(f"{name} must be a list of numbers, not {value!r}; write [{value!r}] for one")
+    return list(value)
+
+
 def _counts(name: str, value, bounds):
-    if not isinstance(value, (tuple, list, np.ndarray, jax.Array)) or isinstance(value, jax.Array) and not value.ndim:
-        raise TypeError(f"{name} must be a list of step counts, not {value!r}; write [{value!r}] for one")
-    return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(value))
+    return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(_items(name, value)))
+
+
+def _numbers(name: str, value, bounds):
+    return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
 def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:
@@ -221,3 +234,11 @@ def require_below(schedule, low: str, high: str, why: str) -> None:
             f"{type(schedule).__name__}: {low} must be below {high}, not {_first(lows, wrong)} with {high} "
             f"{_first(highs, wrong)}: {why}"
         )
+
+
+def require_rising(owner: str, name: str, values: tuple) -> None:
+    """Refuses step counts that do not rise from one to the next, where they are concrete."""
+    known = [concrete(value) for value in values]
+    for i, (before, after) in enumerate(zip(known, known[1:], strict=False)):
+        if before is not None and after is not None and (after <= before).any():
+            raise ValueError(f"{owner}: {name} must rise, but {name}[{i + 1}] is {after} after {before}")

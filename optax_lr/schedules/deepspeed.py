@@ -1,0 +1,147 @@
+"""DeepSpeed's warmup schedules, one step late as its engine runs them."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+SHAPES = ("log", "linear")
+
+
+class _DeepSpeed(Schedule):
+    """What the three share. The engine sets a rate before the first step and calls `step()` after it: update k uses what
+    the formula gives for iteration k - 2, so that the first two updates have the rate of the start."""
+
+    def _grown(self, step, num):
+        """How far the warmup is, 0 to 1, its length counting as 2 at least; and whether it is still going on."""
+        length = num.maximum(self.warmup_steps, num.real(2))
+        iteration = num.maximum(step - 1, num.real(0))
+        if self.warmup_type == "log":
+            share = num.log2(iteration + 1) / num.log2(length)
+        else:
+            share = num.ratio(iteration, length)
+        return share, iteration < length
+
+
+@schedule
+class DeepSpeedWarmup(_DeepSpeed):
+    """From `min_lr` up to `learning_rate`, by default along a logarithm, and level from there on; `WarmupLR`.
+
+    ```
+    i = max(0, step - 1);  W = max(2, warmup_steps)
+    i <  W:  min_lr + (learning_rate - min_lr) * (ln(i + 1) / ln(W) if log, i / W if linear)
+    i >= W:  learning_rate
+    ```
+
+    Fields:
+        learning_rate: `warmup_max_lr`, the rate after the warmup, at least 0.
+        warmup_steps: `warmup_num_steps`, optimizer steps.
+        min_lr: `warmup_min_lr`, the rate at the start.
+        warmup_type: `log` (DeepSpeed's default) or `linear`.
+
+    It is one step later than `Constant`, the reference's `constant_with_warmup`, and starts with two steps at `min_lr`.
+
+    Source: `deepspeed.runtime.lr_schedules.WarmupLR`.
+
+    >>> schedule = DeepSpeedWarmup(1.0, warmup_steps=4, warmup_type="linear")
+    >>> [f"{schedule(step):.4g}" for step in range(7)]
+    ['0', '0', '0.25', '0.5', '0.75', '1', '1']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    warmup_steps: ArrayLike = fields.count(1000)
+    min_lr: ArrayLike = fields.number(0.0)
+    warmup_type: str = fields.choice("log", among=SHAPES)
+
+    def _value(self, step, num):
+        share, warming = self._grown(step, num)
+        return num.where(warming, self.min_lr + (self.learning_rate - self.min_lr) * share, self.learning_rate)
+
+
+@schedule
+class DeepSpeedWarmupDecay(_DeepSpeed):
+    """The warmup of `DeepSpeedWarmup`, then a line down to `min_lr`; `WarmupDecayLR`.
+
+    ```
+    i = max(0, step - 1);  W = max(2, warmup_steps)
+    i <  W:  min_lr + (learning_rate - min_lr) * (ln(i + 1) / ln(W) if log, i / W if linear)
+    i >= W:  min_lr + (learning_rate - min_lr) * max(0, (max_steps - i) / max(1, max_steps - W))
+    ```
+
+    Fields:
+        learning_rate: `warmup_max_lr`, the peak, at least 0.
+        max_steps: `total_num_steps`, optimizer steps of the run.
+        warmup_steps: `warmup_num_steps`, optimizer steps.
+        min_lr: `warmup_min_lr`, the rate at the start and at the end.
+        warmup_type: `log` (DeepSpeed's default) or `linear`.
+
+    Past the end it stays at `min_lr`. One step later than `Linear`, whose floor is 0.
+
+    Source: `deepspeed.runtime.lr_schedules.WarmupDecayLR`.
+
+    >>> schedule = DeepSpeedWarmupDecay(1.0, max_steps=10, warmup_steps=2, warmup_type="linear")
+    >>> [f"{schedule(step):.4g}" for step in (0, 1, 2, 3, 7, 11)]
+    ['0', '0', '0.5', '1', '0.5', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(1000)
+    min_lr: ArrayLike = fields.number(0.0)
+    warmup_type: str = fields.choice("log", among=SHAPES)
+
+    @property
+    def end(self):
+        return self.max_steps + 1
+
+    def _value(self, step, num):
+        share, warming = self._grown(step, num)
+        length = num.at_least_one(self.max_steps - num.maximum(self.warmup_steps, num.real(2)))
+        left = num.ratio(num.maximum(self.max_steps + 1 - step, num.real(0)), length)
+        return self.min_lr + (self.learning_rate - self.min_lr) * num.where(warming, share, left)
+
+
+@schedule
+class DeepSpeedWarmupCosine(_DeepSpeed):
+    """The warmup of `DeepSpeedWarmup`, then half a cosine down to a share of the peak; `WarmupCosineLR`.
+
+    ```
+    i = max(0, step - 1);  W = max(2, warmup_steps);  p = min(1, (i - W + 1) / max(1, max_steps - W))
+    i <  W:  learning_rate * (warmup_min_ratio + (1 - warmup_min_ratio) * (ln(i + 1) / ln(W) if log, i / W if linear))
+    i >= W:  learning_rate * (cos_min_ratio + (1 - cos_min_ratio) * (1 + cos(pi p)) / 2)
+    ```
+
+    Fields:
+        learning_rate: the optimizer's rate, at least 0; the peak, which no step reaches exactly.
+        max_steps: `total_num_steps`, optimizer steps of the run.
+        warmup_steps: `warmup_num_steps`, optimizer steps.
+        warmup_min_ratio: the share at the start.
+        cos_min_ratio: the share at the end.
+        warmup_type: `log` (DeepSpeed's default) or `linear`.
+
+    Past the end it stays at the floor, where `Cosine` rises again.
+
+    Source: `deepspeed.runtime.lr_schedules.WarmupCosineLR`.
+
+    >>> schedule = DeepSpeedWarmupCosine(1.0, max_steps=10, warmup_steps=2, cos_min_ratio=0.0, warmup_type="linear")
+    >>> [f"{schedule(step):.4g}" for step in (0, 2, 6, 10, 20)]
+    ['0', '0.5', '0.5', '0', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    max_steps: ArrayLike = fields.count()
+    warmup_steps: ArrayLike = fields.count(1000)
+    warmup_min_ratio: ArrayLike = fields.number(0.0)
+    cos_min_ratio: ArrayLike = fields.number(1e-4)
+    warmup_type: str = fields.choice("log", among=SHAPES)
+
+    def _value(self, step, num):
+        share, warming = self._grown(step, num)
+        start = num.maximum(self.warmup_steps, num.real(2))
+        length = num.at_least_one(self.max_steps - start)
+        left = num.maximum(length - num.maximum(step - start, num.real(0)), num.real(0))
+        decay = self.cos_min_ratio + (1 - self.cos_min_ratio) * num.sin_squared(left, length)
+        warmup = self.warmup_min_ratio + (1 - self.warmup_min_ratio) * share
+        return self.learning_rate * num.where(warming, warmup, decay)

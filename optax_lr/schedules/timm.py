@@ -1,0 +1,192 @@
+"""timm's schedules: cycles that may grow and shrink, and warmups that may cut the curve or come before it."""
+
+from __future__ import annotations
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+class _Cycles(Schedule):
+    """What the three share: which cycle a step is in, and the warmup."""
+
+    def _value(self, step, num):
+        prefix = self.warmup_steps if self.warmup_prefix else num.real(0)
+        rate = self._of_cycles(num.maximum(step - prefix, num.real(0)), num)
+        target = self._warmup_target(num)
+        warmup = self.warmup_lr + (target - self.warmup_lr) * num.ratio(step, num.at_least_one(self.warmup_steps))
+        return num.where(step < self.warmup_steps, warmup, rate)
+
+    def _warmup_target(self, num):
+        return self.learning_rate
+
+    def _of_cycles(self, step, num):
+        number, elapsed, length = self._cycle(step, num)
+        top = self.learning_rate * num.power(self.cycle_decay, number)
+        rate = self.min_lr + (top - self.min_lr) * self._shape(elapsed, length, num)
+        return num.where(number < self.cycle_limit, rate, self.min_lr)
+
+    def _cycle(self, step, num):
+        """Number of the cycle, steps since it began, and its length `t_initial * cycle_mul**number`."""
+        grows = self.cycle_mul - 1
+        same = num.where(grows > 0, num.real(0), num.where(grows < 0, num.real(0), num.real(1)))
+        base, grows = self.cycle_mul + same, grows + same  # 2 and 1 where cycles are all alike: any, and not used
+
+        def whole(value):
+            """`value`, rounded where a whole `cycle_mul` makes it whole, so that cycles begin on the step."""
+            return num.where(num.floor(self.cycle_mul) < self.cycle_mul, value, num.floor(value + 0.5))
+
+        def start_and_length(number):
+            growth = whole(num.power(base, number))
+            return whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
+
+        # Shrinking cycles end at t_initial / (1 - cycle_mul); past it the number only has to be beyond any limit.
+        reached = 1 + num.ratio(step * grows, self.t_initial)
+        number = num.floor(num.log2(reached) / num.log2(base))
+        start, length = start_and_length(number)
+        late = num.where(step < start, num.real(1), num.real(0))
+        early = num.where(step < start + length, num.real(0), num.real(1))
+        number = num.where(reached > 0, num.maximum(number - late + early, num.real(0)), num.real(2.0**30))
+        start, length = start_and_length(num.minimum(number, num.real(100)))
+        alike = num.quotient(step, self.t_initial)
+        number = num.where(same > 0, alike, number)
+        elapsed = num.where(same > 0, step - alike * self.t_initial, step - start)
+        return number, elapsed, num.where(same > 0, self.t_initial, length)
+
+
+@schedule
+class TimmCosine(_Cycles):
+    """timm's cosine: cycles whose length and height change, with an exponent on the progress; `CosineLRScheduler`.
+
+    ```
+    t = step, or step - warmup_steps with warmup_prefix;  cycle i has length t_i = t_initial * cycle_mul**i
+    step < warmup_steps:  warmup_lr + (learning_rate - warmup_lr) * step / warmup_steps
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 + cos(pi * ((t - its start) / t_i)**k_decay)) / 2
+    later:                min_lr
+    ```
+
+    Fields:
+        learning_rate: the peak of the first cycle, at least 0.
+        t_initial: optimizer steps of the first cycle, at least 1.
+        min_lr: `lr_min`, what each cycle falls to.
+        cycle_mul: how many times longer each cycle is, above 0.
+        cycle_decay: what the peak is multiplied by from cycle to cycle.
+        cycle_limit: how many cycles there are.
+        warmup_steps: `warmup_t`, optimizer steps of warmup.
+        warmup_lr: `warmup_lr_init`, the rate at step 0.
+        warmup_prefix: whether the cycles begin after the warmup; otherwise, as by default in timm, the warmup covers the
+            first steps of the first cycle and the rate then jumps onto it.
+        k_decay: the exponent of the progress, above 0.
+
+    Past the last cycle it stays at `min_lr`. `Cosine` has no jump, no cycles and rises again. A cycle begins on its step
+    exactly, where timm's logarithm may be a step late (`cycle_mul=3`).
+
+    Source: `timm.scheduler.CosineLRScheduler`; "k-decay" (Zhang and Li, 2020).
+
+    >>> schedule = TimmCosine(1.0, t_initial=10, cycle_mul=2.0, cycle_decay=0.5, cycle_limit=2)
+    >>> [f"{schedule(step):.4g}" for step in (0, 5, 10, 20, 30)]
+    ['1', '0.5', '0.5', '0.25', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    t_initial: ArrayLike = fields.count(least=1)
+    min_lr: ArrayLike = fields.number(0.0)
+    cycle_mul: ArrayLike = fields.number(1.0, above=0)
+    cycle_decay: ArrayLike = fields.number(1.0, least=0)
+    cycle_limit: ArrayLike = fields.count(1)
+    warmup_steps: ArrayLike = fields.count(0)
+    warmup_lr: ArrayLike = fields.number(0.0)
+    warmup_prefix: bool = fields.choice(False, among=(False, True))
+    k_decay: ArrayLike = fields.number(1.0, above=0)
+
+    def _shape(self, elapsed, length, num):
+        return num.sin_squared(num.one_minus_power(elapsed / length, self.k_decay), num.real(1))
+
+
+@schedule
+class TimmTanh(_Cycles):
+    """timm's hyperbolic tangent; `TanhLRScheduler`.
+
+    ```
+    p = (t - its start) / t_i, in the cycles of TimmCosine
+    step < warmup_steps:  warmup_lr + (target - warmup_lr) * step / warmup_steps, the target being the rate of the curve at
+                          warmup_steps, or learning_rate with warmup_prefix
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - tanh(lb (1 - p) + ub p)) / 2
+    later:                min_lr
+    ```
+
+    Fields: those of `TimmCosine`, but for `k_decay`, and
+        lb, ub: the ends of the part of the tangent that a cycle follows.
+
+    Step 0 without a warmup is at `learning_rate`, which timm's constructor sets; the curve is 8e-7 lower there. Past the last
+    cycle it stays at `min_lr`.
+
+    Source: `timm.scheduler.TanhLRScheduler`; "Stochastic Gradient Descent with Hyperbolic-Tangent Decay" (Hsueh et al., 2018).
+
+    >>> [f"{TimmTanh(1.0, t_initial=10)(step):.4g}" for step in (0, 7, 9, 10)]
+    ['1', '0.5', '0.01799', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    t_initial: ArrayLike = fields.count(least=1)
+    lb: ArrayLike = fields.number(-7.0)
+    ub: ArrayLike = fields.number(3.0)
+    min_lr: ArrayLike = fields.number(0.0)
+    cycle_mul: ArrayLike = fields.number(1.0, above=0)
+    cycle_decay: ArrayLike = fields.number(1.0, least=0)
+    cycle_limit: ArrayLike = fields.count(1)
+    warmup_steps: ArrayLike = fields.count(0)
+    warmup_lr: ArrayLike = fields.number(0.0)
+    warmup_prefix: bool = fields.choice(False, among=(False, True))
+
+    def _value(self, step, num):
+        first = (step < 1) & (self.warmup_steps < 1)
+        return num.where(first, self.learning_rate, super()._value(step, num))
+
+    def _warmup_target(self, num):
+        return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
+
+    def _shape(self, elapsed, length, num):
+        progress = elapsed / length
+        # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), which does not cancel where the tangent is near 1.
+        return 1 / (
+            1 + num.power(num.real(2), (self.lb * (1 - progress) + self.ub * progress) * (2 * 1.4426950408889634))
+        )
+
+
+@schedule
+class TimmPoly(_Cycles):
+    """timm's polynomial; `PolyLRScheduler`.
+
+    ```
+    step < warmup_steps:  warmup_lr + (learning_rate - warmup_lr) * step / warmup_steps
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - ((t - its start) / t_i)**k_decay)**power
+    later:                min_lr
+    ```
+
+    Fields: those of `TimmCosine`, and
+        power: the exponent, at least 0; 0.5 by default, where `Polynomial` has 1.
+
+    Past the last cycle it stays at `min_lr`.
+
+    Source: `timm.scheduler.PolyLRScheduler`.
+
+    >>> [f"{TimmPoly(1.0, t_initial=10, power=2.0)(step):.4g}" for step in (0, 5, 10)]
+    ['1', '0.25', '0']
+    """
+
+    learning_rate: ArrayLike = fields.rate()
+    t_initial: ArrayLike = fields.count(least=1)
+    power: ArrayLike = fields.number(0.5, least=0)
+    min_lr: ArrayLike = fields.number(0.0)
+    cycle_mul: ArrayLike = fields.number(1.0, above=0)
+    cycle_decay: ArrayLike = fields.number(1.0, least=0)
+    cycle_limit: ArrayLike = fields.count(1)
+    warmup_steps: ArrayLike = fields.count(0)
+    warmup_lr: ArrayLike = fields.number(0.0)
+    warmup_prefix: bool = fields.choice(False, among=(False, True))
+    k_decay: ArrayLike = fields.number(1.0, above=0)
+
+    def _shape(self, elapsed, length, num):
+        return num.power(num.one_minus_power(elapsed / length, self.k_decay), self.power)

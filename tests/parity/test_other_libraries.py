@@ -1,0 +1,70 @@
+"""DeepSpeed's, timm's, axolotl's and diffusers' schedulers, by values that they gave."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optax_lr as olr
+from tests.parity.comparison import assert_same_rates
+
+STORED = json.loads(Path(__file__).parents[1].joinpath("reference", "other_libraries.json").read_text())
+RATE = STORED["learning_rate"]
+OURS = {  # their keywords that have another name here; None for what says nothing of the curve
+    "rex": (olr.Rex, {"max_lr": "learning_rate", "total_steps": "max_steps", "num_warmup_steps": "warmup_steps"}),
+    "WarmupLR": (olr.DeepSpeedWarmup, {}),
+    "WarmupDecayLR": (olr.DeepSpeedWarmupDecay, {}),
+    "WarmupCosineLR": (olr.DeepSpeedWarmupCosine, {}),
+    "CosineLRScheduler": (olr.TimmCosine, {}),
+    "TanhLRScheduler": (olr.TimmTanh, {}),
+    "PolyLRScheduler": (olr.TimmPoly, {}),
+}
+DEEPSPEED = {
+    "warmup_max_lr": "learning_rate",
+    "warmup_min_lr": "min_lr",
+    "warmup_num_steps": "warmup_steps",
+    "total_num_steps": "max_steps",
+}
+TIMM = {"lr_min": "min_lr", "warmup_t": "warmup_steps", "warmup_lr_init": "warmup_lr"}
+
+
+def ours(case):
+    if case["name"] == "piecewise_constant":
+        return olr.PiecewiseConstant.from_rules(case["keywords"]["step_rules"], RATE)
+    kind, renamed = OURS[case["name"]]
+    renamed = DEEPSPEED | TIMM | renamed
+    return kind(**{"learning_rate": RATE} | {renamed.get(key, key): value for key, value in case["keywords"].items()})
+
+
+@pytest.mark.parametrize("case", STORED["cases"], ids=lambda c: f"{c['library']}-{c['name']}-{c['keywords']}")
+def test_stored_values(case, compared):
+    known = [(at, rate) for at, rate in zip(case["at"], case["rates"], strict=True) if isinstance(rate, float | int)]
+    at, rates = zip(*known, strict=True)
+    compared(case["library"], assert_same_rates(lambda: ours(case), at, rates, scale=RATE))
+
+
+def test_every_library_is_compared():
+    assert {case["library"] for case in STORED["cases"]} == {"axolotl", "deepspeed", "diffusers", "timm"}
+
+
+@pytest.mark.parametrize("rules", ["", "1:10", "1:10,0.1:x,2", "a:10,1", None])
+def test_other_rules_are_refused(rules):
+    with pytest.raises(ValueError, match="rules must look like '1:10,0.1:20,0.005'"):
+        olr.PiecewiseConstant.from_rules(rules, 1.0)
+
+
+def test_growing_cycles_begin_on_the_step():
+    for growth in (2, 3, 5):
+        schedule = olr.TimmCosine(1.0, t_initial=7, cycle_mul=growth, cycle_limit=50)
+        starts = np.cumsum([0] + [7 * growth**i for i in range(8)])
+        np.testing.assert_array_equal(schedule(starts), 1)
+        np.testing.assert_array_equal(olr.sweep(schedule, starts), 1)
+        assert (np.asarray(schedule(starts[1:] - 1)) < 0.06).all()
+
+
+def test_shrinking_cycles_come_to_their_end():
+    schedule = olr.TimmCosine(1.0, t_initial=64, cycle_mul=0.5, cycle_limit=3, min_lr=0.125)
+    starts = np.array([0, 64, 96])
+    np.testing.assert_array_equal(schedule(starts), 1)
+    np.testing.assert_array_equal(schedule(np.array([112, 128, 10**6])), 0.125)
