@@ -51,7 +51,13 @@ USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
 }  # fmt: skip
 CLASSES = list(USUAL)
 
-_RANGES = {"gamma": (0.25, 1.25), "power": (0.0, 4.0), "num_cycles": (0.0, 5.0), "cycle_mul": (1.0, 3.0), "k_decay": (0.5, 2.0)}
+_RANGES = {
+    "gamma": (0.25, 1.25),
+    "power": (0.0, 4.0),
+    "num_cycles": (0.0, 5.0),
+    "cycle_mul": (1.0, 3.0),
+    "k_decay": (0.5, 2.0),
+}
 
 
 def usual(kind: type[olr.Schedule]) -> olr.Schedule:
@@ -75,7 +81,9 @@ def random_schedule(draw, kind: type[olr.Schedule]) -> olr.Schedule:
         elif f.name in _RANGES:
             settings[f.name] = draw(st.floats(*_RANGES[f.name], width=32))
         elif isinstance(value, int) and f.name != "kind":
-            settings[f.name] = draw(st.integers(bounds.get("least", 0), 60))
+            settings[f.name] = draw(
+                st.integers(bounds.get("least") or 0, 60).filter(lambda count: count > 0 or f.name != "timescale")
+            )
         elif isinstance(value, float):
             settings[f.name] = value * draw(st.sampled_from([0.5, 1.0, 1.5]))
     try:

@@ -108,18 +108,20 @@ class Pair:
     def __rtruediv__(self, other) -> Pair:
         return Pair.of(other) / self
 
-    # The sign of a difference is exact, and the high part carries it.
+    # Both parts of a pair are the nearest to what they stand for, so that pairs are ordered by the first that differs.
     def __lt__(self, other) -> Array:
-        return (self - other).high < 0
+        other = Pair.of(other)
+        return (self.high < other.high) | ((self.high == other.high) & (self.low < other.low))
 
     def __le__(self, other) -> Array:
-        return (self - other).high <= 0
+        other = Pair.of(other)
+        return (self.high < other.high) | ((self.high == other.high) & (self.low <= other.low))
 
     def __gt__(self, other) -> Array:
-        return (self - other).high > 0
+        return Pair.of(other) < self
 
     def __ge__(self, other) -> Array:
-        return (self - other).high >= 0
+        return Pair.of(other) <= self
 
     def __abs__(self) -> Pair:
         negative = self.high < 0

@@ -125,6 +125,9 @@ class RoundedFloat64(ByRow):
         ]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
+    def rounded(self, x):
+        return jnp.floor(x + 0.5)
+
     def nearest(self, x):
         return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
 

@@ -52,6 +52,10 @@ class System:
     def sqrt(self, x):
         return self.power(x, self.real(0.5))
 
+    def rounded(self, x):
+        """The nearest whole number, for a value that is whole but for rounding; its gradient is that of `x`."""
+        return self.floor(x + 0.5)
+
     def quotient(self, a, b):
         """`floor(a / b)` for whole `a` and `b`, exactly: the rounded quotient is a guess, and the remainder mends it."""
         guess = self.floor(self.ratio(a, b))
@@ -129,6 +133,9 @@ class Float64(System):
     def floor(self, x):
         return jnp.floor(x)
 
+    def rounded(self, x):
+        return lax.stop_gradient(jnp.floor(x + 0.5)) + (x - lax.stop_gradient(x))
+
     def sin_squared(self, a, b):
         return jnp.sin(np.pi / 2 * (a / b)) ** 2
 
@@ -177,6 +184,11 @@ class PairFloat32(System):
         floor = jnp.floor(x.high)
         whole = floor == x.high
         return Pair.of(floor) + Pair.of(jnp.where(whole, jnp.floor(x.low), 0))
+
+    def rounded(self, x):
+        whole = self.floor(x + 0.5)
+        gradient = x.high - lax.stop_gradient(x.high)  # 0, with the gradient of x
+        return Pair(lax.stop_gradient(whole.high) + gradient, lax.stop_gradient(whole.low))
 
     def sin_squared(self, a, b):
         square = (a / b) * (a / b)

@@ -70,18 +70,14 @@ class CosineAnnealingWarmRestarts(Schedule):
         grows = num.at_least_one(self.T_mult - 1)
         base = num.maximum(self.T_mult, num.real(2))
 
-        def cycle(number):
-            """First step and length of a cycle, both whole, so that rounding the powers makes them exact."""
-            length = self.T_0 * num.floor(num.power(base, number) + 0.5)
-            return num.floor(num.ratio(length - self.T_0, grows) + 0.5), length
-
-        guess = num.floor(num.log2(1 + num.ratio(step * grows, self.T_0)) / num.log2(base))
-        start, length = cycle(guess)
-        late, early = (
-            num.where(step < start, num.real(1), num.real(0)),
-            num.where(step < start + length, num.real(0), num.real(1)),
-        )
-        start, length = cycle(num.maximum(guess - late + early, num.real(0)))
+        # Lengths and starts are whole, so that rounding makes them exact; the logarithm is a guess, which may be one off.
+        number = num.floor(num.log2(1 + num.ratio(step * grows, self.T_0)) / num.log2(base))
+        length = self.T_0 * num.rounded(num.power(base, number))
+        start = num.rounded(num.ratio(length - self.T_0, grows))
+        late, early = step < start, step >= start + length
+        before = num.rounded(num.ratio(length, base))
+        start = num.where(late, start - before, num.where(early, start + length, start))
+        length = num.where(late, before, num.where(early, length * base, length))
         even = num.left_of_cycle(step, self.T_0, num.real(1))
         left = num.where(self.T_mult < 2, even, start + length - step)
         length = num.where(self.T_mult < 2, self.T_0, length)

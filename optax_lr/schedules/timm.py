@@ -33,26 +33,28 @@ class _Cycles(Schedule):
         same = num.where(grows > 0, num.real(0), num.where(grows < 0, num.real(0), num.real(1)))
         base, grows = self.cycle_mul + same, grows + same  # 2 and 1 where cycles are all alike: any, and not used
 
+        fractional = num.floor(self.cycle_mul) < self.cycle_mul
+
         def whole(value):
             """`value`, rounded where a whole `cycle_mul` makes it whole, so that cycles begin on the step."""
-            return num.where(num.floor(self.cycle_mul) < self.cycle_mul, value, num.floor(value + 0.5))
-
-        def start_and_length(number):
-            growth = whole(num.power(base, number))
-            return whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
+            return num.where(fractional, value, num.rounded(value))
 
         # Shrinking cycles end at t_initial / (1 - cycle_mul); past it the number only has to be beyond any limit.
         reached = 1 + num.ratio(step * grows, self.t_initial)
-        number = num.floor(num.log2(reached) / num.log2(base))
-        start, length = start_and_length(number)
-        late = num.where(step < start, num.real(1), num.real(0))
-        early = num.where(step < start + length, num.real(0), num.real(1))
-        number = num.where(reached > 0, num.maximum(number - late + early, num.real(0)), num.real(2.0**30))
-        start, length = start_and_length(num.minimum(number, num.real(100)))
+        number = num.maximum(num.floor(num.log2(reached) / num.log2(base)), num.real(0))
+        growth = whole(num.power(base, num.minimum(number, num.real(100))))
+        start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
+        # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
+        step_or_above = step + num.where(fractional, step * 2.0**-30, num.real(0))
+        late, early = step_or_above < start, step_or_above >= start + length
+        before, after = whole(num.ratio(length, base)), length * base
+        start = num.where(late, start - before, num.where(early, start + length, start))
+        length = num.where(late, before, num.where(early, after, length))
+        number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
+        number = num.where(reached > 0, number, num.real(2.0**30))
         alike = num.quotient(step, self.t_initial)
-        number = num.where(same > 0, alike, number)
-        elapsed = num.where(same > 0, step - alike * self.t_initial, step - start)
-        return number, elapsed, num.where(same > 0, self.t_initial, length)
+        elapsed = num.where(same > 0, step - alike * self.t_initial, num.maximum(step - start, num.real(0)))
+        return num.where(same > 0, alike, number), elapsed, num.where(same > 0, self.t_initial, length)
 
 
 @schedule
