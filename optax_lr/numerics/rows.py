@@ -81,8 +81,6 @@ class RoundedFloat64(ByRow):
     Divisors must be per row, so that one reciprocal serves the row: a division costs as much as the rest of a cosine.
     """
 
-    sin_squared_coefficients = polynomials.SIN_SQUARED
-
     def lower(self, value):
         return value.astype(jnp.float32)
 
@@ -90,9 +88,10 @@ class RoundedFloat64(ByRow):
         return a * (1 / b)
 
     def sin_squared(self, a, b):
+        # The coefficients take up the divisor, row by row: one multiplication less for each rate.
         inverse = 1 / (b * b)
         scaled, scale = [], inverse
-        for coefficient in self.sin_squared_coefficients:
+        for coefficient in polynomials.SIN_SQUARED:
             scaled.append(coefficient * scale)
             scale = scale * inverse
         square = a * a
@@ -174,7 +173,11 @@ class Float32(RoundedFloat64):
     """Plain float32: half the width of `RoundedFloat64`, and so half its time where arithmetic is the limit."""
 
     dtype = jnp.float32
-    sin_squared_coefficients = polynomials.SIN_SQUARED_SHORT
+
+    def sin_squared(self, a, b):
+        share = a * (1 / b)  # not by scaled coefficients: their powers of b would leave the range of float32
+        square = share * share
+        return square * horner(polynomials.SIN_SQUARED_SHORT, square)
 
     def _power(self, x, exponent):
         return Float64.power(self, x, exponent)

@@ -10,7 +10,7 @@ decides what a real is, and with it speed and error:
 | `ByRow`           | a float64 array     | `sweep` when x64 is on              | a few float64 roundings      |
 | `RoundedFloat64`  | a float64 array     | `sweep` on CPU and GPU              | <= 0.51 ulp of float32       |
 | `PairFloat32`     | a pair of float32   | a float32 trace; `sweep` on TPU     | <= 3 ulp of float32          |
-| `Float32`         | a float32 array     | `sweep(..., precision="fast")`      | <= 6 ulp, steps below 2**24  |
+| `Float32`         | a float32 array     | `sweep(..., precision="fast")`      | <= 6 ulp, below 2**24 steps  |
 
 What keeps the error small is in the formulas: progress is counted from the end in exact integers, and a cosine is
 taken as the square of a sine of what remains (`sin_squared`), so nothing cancels where a rate goes to 0.
