@@ -28,7 +28,12 @@ def test_worked_values(name, settings, values):
 @pytest.mark.parametrize("name", ["constant", "constant_with_warmup"])
 def test_constant_warms_up_as_documented(name):
     schedule = olr.get_scheduler(name, RATE, warmup_steps=100)
-    assert [schedule(step) for step in (0, 50, 100, 10_000)] == [0, np.float32(RATE) / 2, np.float32(RATE), np.float32(RATE)]
+    assert [schedule(step) for step in (0, 50, 100, 10_000)] == [
+        0,
+        np.float32(RATE) / 2,
+        np.float32(RATE),
+        np.float32(RATE),
+    ]
 
 
 def test_rsqrt_is_the_documented_formula():
@@ -38,7 +43,15 @@ def test_rsqrt_is_the_documented_formula():
 
 
 def test_every_documented_name_is_known():
-    names = {"linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"}
+    names = {
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "polynomial",
+        "constant",
+        "constant_with_warmup",
+        "inverse_sqrt",
+    }
     assert names <= set(olr.SCHEDULERS)
 
 

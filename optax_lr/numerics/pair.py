@@ -6,8 +6,9 @@ are the double-word ones of Joldes, Muller and Popescu, "Tight and rigorous erro
 double-word arithmetic" (ACM TOMS 44, 2017).
 
 Two facts of compilers shape the code. They contract `a*b + c` to a fused operation as they please, so a product is split
-by masking bits (exact either way), not by Veltkamp's multiplication. And XLA folds `(x + c1) - c1` to `x` for constants,
-so no sum is recovered by subtracting a constant from it.
+by masking bits (exact either way), not by Veltkamp's multiplication. And XLA rewrites sums and products with constants as
+if there were no rounding, `(c + x) - c` to `x` and `x*c - y*c` to `(x - y)*c`, which loses the very rounding that is looked
+for; a schedule's settings are constants wherever a loop closes over it. So each rounded result is hidden (`_opaque`).
 """
 
 from __future__ import annotations
@@ -21,23 +22,28 @@ _HIGH_BITS = np.int32(-(1 << 12))  # keeps sign, exponent and the upper 11 bits 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """`a + b` rounded, and what the rounding lost."""
-    total = a + b
+    total = _opaque(a + b)
     b_part = total - a
     return total, (a - (total - b_part)) + (b - b_part)
 
 
 def fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """`two_sum` for `|a| >= |b|`, neither of them a constant."""
-    total = a + b
+    """`two_sum` for `|a| >= |b|`."""
+    total = _opaque(a + b)
     return total, b - (total - a)
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
     """`a * b` rounded, and what the rounding lost."""
-    product = a * b
+    product = _opaque(a * b)
     a_high, b_high = _upper_half(a), _upper_half(b)
     a_low, b_low = a - a_high, b - b_high
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _opaque(x: Array) -> Array:
+    """`x`, behind a test that every number passes, so that the compiler cannot see how it was made."""
+    return jnp.where(x == x, x, 0)
 
 
 def _upper_half(x: Array) -> Array:

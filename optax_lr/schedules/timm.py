@@ -45,15 +45,16 @@ class _Cycles(Schedule):
         growth = whole(num.power(base, num.minimum(number, num.real(100))))
         start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
         # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
-        step_or_above = step + num.where(fractional, step * 2.0**-30, num.real(0))
-        late, early = step_or_above < start, step_or_above >= start + length
+        hair = num.where(fractional, (step + 1) * 2.0**-30, num.real(0))
+        late, early = step + hair < start, step + hair >= start + length
         before, after = whole(num.ratio(length, base)), length * base
         start = num.where(late, start - before, num.where(early, start + length, start))
         length = num.where(late, before, num.where(early, after, length))
         number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
         number = num.where(reached > 0, number, num.real(2.0**30))
         alike = num.quotient(step, self.t_initial)
-        elapsed = num.where(same > 0, step - alike * self.t_initial, num.maximum(step - start, num.real(0)))
+        since = num.where(step > start + hair, step - start, num.real(0))
+        elapsed = num.where(same > 0, step - alike * self.t_initial, since)
         return num.where(same > 0, alike, number), elapsed, num.where(same > 0, self.t_initial, length)
 
 

@@ -1,0 +1,76 @@
+"""Finds the coefficients of `optax_lr.numerics.polynomials` and prints them with their errors.
+
+    python -m benchmarks.coefficients
+
+Remez's exchange in 40 digits: the polynomial whose weighted error is alike, in turn positive and negative, at one point more
+than it has coefficients, is the best there is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import mpmath
+from mpmath import mpf
+
+GRID = 400
+
+
+def minimax(function: Callable, low, high, degree: int, weight: Callable) -> tuple[list[float], mpf]:
+    """Coefficients, lowest power first, and the largest weighted error."""
+    points = degree + 2
+    at = [(low + high) / 2 - (high - low) / 2 * mpmath.cos(mpmath.pi * i / (points - 1)) for i in range(points)]
+    grid = [low + (high - low) * (1 - mpmath.cos(mpmath.pi * i / GRID)) / 2 for i in range(GRID + 1)]
+    for _ in range(12):
+        system, values = mpmath.matrix(points, points), mpmath.matrix(points, 1)
+        for i, x in enumerate(at):
+            for power in range(degree + 1):
+                system[i, power] = x**power
+            system[i, degree + 1] = (-1) ** i / weight(x)
+            values[i] = function(x)
+        solution = mpmath.lu_solve(system, values)
+        coefficients = [solution[power] for power in range(degree + 1)]
+        errors = [weight(x) * (mpmath.polyval(coefficients[::-1], x) - function(x)) for x in grid]
+        extremes = _alternating(errors)
+        if len(extremes) < points:
+            break
+        while len(extremes) > points:
+            extremes.pop(0 if abs(errors[extremes[0]]) < abs(errors[extremes[-1]]) else -1)
+        at = [grid[i] for i in extremes]
+    return [float(c) for c in coefficients], max(abs(error) for error in errors)
+
+
+def _alternating(errors: list) -> list[int]:
+    """Where the error is largest in each stretch of one sign."""
+    runs = [[0]]
+    for i in range(1, len(errors)):
+        same = (errors[i] > 0) == (errors[runs[-1][-1]] > 0)
+        runs[-1].append(i) if same else runs.append([i])
+    return [max(run, key=lambda i: abs(errors[i])) for run in runs]
+
+
+def main() -> None:
+    mpmath.mp.dps = 40
+    quarter = mpmath.pi / 2
+
+    def sine(u):
+        return mpmath.sin(quarter * mpmath.sqrt(u)) ** 2 / u if u else quarter**2
+
+    def log(r):
+        return mpmath.log(1 + r, 2) / r if r else 1 / mpmath.log(2)
+
+    root = mpmath.sqrt(2)
+    for name, function, low, high, degree, weight in (
+        ("SIN_SQUARED", sine, mpf(0), mpf(1), 6, lambda u: 1 / sine(u)),
+        ("SIN_SQUARED_SHORT", sine, mpf(0), mpf(1), 5, lambda u: 1 / sine(u)),
+        ("LOG2", log, 1 / root - 1, root - 1, 11, lambda r: 1),
+        ("EXP2", lambda f: mpf(2) ** f, mpf(-0.5), mpf(0.5), 7, lambda f: mpf(2) ** -f),
+    ):
+        coefficients, error = minimax(function, low, high, degree, weight)
+        print(f"{name}: 2**{math.log2(error):.1f}")
+        print("".join(f"    {c!r},\n" for c in coefficients))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Pairs of float32 against exact rational arithmetic, and the polynomials against their functions."""
+
+import math
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optax_lr.numerics import PAIR, polynomials
+from optax_lr.numerics.pair import Pair, two_product, two_sum
+
+BATCH = 512
+REALS = st.floats(2.0**-40, 2.0**31, width=32) | st.floats(-(2.0**31), -(2.0**-40), width=32)
+
+
+def pairs(seed, low=-20, high=20):
+    """Random pairs, and what they stand for exactly."""
+    random = np.random.default_rng(seed)
+    high_parts = (random.choice([-1, 1], BATCH) * np.exp2(random.uniform(low, high, BATCH))).astype(np.float32)
+    low_parts = (np.spacing(np.abs(high_parts)) * random.uniform(-0.49, 0.49, BATCH)).astype(np.float32)
+    return Pair(jnp.asarray(high_parts), jnp.asarray(low_parts)), exactly(high_parts, low_parts)
+
+
+def exactly(high, low):
+    return [Fraction(float(h)) + Fraction(float(l)) for h, l in zip(np.asarray(high), np.asarray(low), strict=True)]
+
+
+def run(function, *arguments):
+    """A function of pairs, compiled, so that the compiler has every chance to spoil it."""
+
+    @jax.jit
+    def compiled(parts):
+        result = function(*(Pair(*part) for part in parts))
+        return result.high, result.low
+
+    return compiled([(a.high, a.low) for a in arguments])
+
+
+def worst(result, exact):
+    return max(
+        abs(found - wanted) / abs(wanted) for found, wanted in zip(exactly(*result), exact, strict=True) if wanted
+    )
+
+
+def test_error_free_sum_and_product():
+    random = np.random.default_rng(0)
+    a, b = ((random.normal(size=BATCH) * np.exp2(random.uniform(-30, 30, BATCH))).astype(np.float32) for _ in range(2))
+    for function, exact in ((two_sum, lambda x, y: x + y), (two_product, lambda x, y: x * y)):
+        for total, error in (function(jnp.asarray(a), jnp.asarray(b)), jax.jit(function)(a, b)):
+            wanted = [exact(Fraction(float(x)), Fraction(float(y))) for x, y in zip(a, b, strict=True)]
+            assert exactly(total, error) == wanted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_arithmetic(seed):
+    (a, exact_a), (b, exact_b) = pairs(2 * seed), pairs(2 * seed + 1)
+    both = list(zip(exact_a, exact_b, strict=True))
+    for function, wanted in (
+        (lambda x, y: x * y, [x * y for x, y in both]),
+        (lambda x, y: x / y, [x / y for x, y in both]),
+        (lambda x, y: x + y, [x + y for x, y in both]),
+        (lambda x, y: x - y, [x - y for x, y in both]),
+    ):
+        assert worst(run(function, a, b), wanted) < 2.0**-45
+
+
+@pytest.mark.parametrize("constant", [1.0, 2.0, 3.0, 900.0, 4097.0, 0.5, 0.1, 1e-7, 2.0**20 + 1])
+def test_arithmetic_with_what_the_compiler_knows(constant):
+    a, exact_a = pairs(3)
+    known = Fraction(constant)
+    for function, wanted in (
+        (lambda x: x * constant, [x * known for x in exact_a]),
+        (lambda x: x / constant, [x / known for x in exact_a]),
+        (lambda x: constant / x, [known / x for x in exact_a]),
+        (lambda x: x + constant, [x + known for x in exact_a]),
+        (lambda x: constant - x, [known - x for x in exact_a]),
+    ):
+        assert worst(run(function, a), wanted) < 2.0**-44
+
+
+@given(REALS, REALS)
+def test_order_is_that_of_the_numbers(x, y):
+    a, b = Pair.of(x), Pair.of(y)
+    assert bool(a < b) == (x < y)
+    assert bool(a <= b) == (x <= y)
+    assert bool(a > b) == (x > y)
+    assert bool(a >= b) == (x >= y)
+
+
+def test_every_int32_is_held_exactly():
+    random = np.random.default_rng(1)
+    edges = [0, 1, -1, 2**24 - 1, 2**24 + 1, 2**31 - 1, -(2**31), -(2**24) - 1]
+    whole = np.concatenate([edges, random.integers(-(2**31), 2**31, 4000)]).astype(np.int32)
+    held = jax.jit(lambda x: (Pair.of(x).high, Pair.of(x).low))(whole)
+    assert exactly(*held) == [Fraction(int(x)) for x in whole]
+    unsigned = np.array([0, 2**31, 2**32 - 1], np.uint32)
+    assert exactly(Pair.of(unsigned).high, Pair.of(unsigned).low) == [Fraction(int(x)) for x in unsigned]
+
+
+def test_floor_and_rounding():
+    a, exact_a = pairs(5, low=-3, high=30)
+    assert exactly(*run(PAIR.floor, a)) == [math.floor(x) for x in exact_a]
+    assert exactly(*run(PAIR.rounded, a)) == [math.floor(x + Fraction(1, 2)) for x in exact_a]
+
+
+def test_quotients_of_whole_numbers_are_exact():
+    random = np.random.default_rng(6)
+    a, b = random.integers(0, 2**31, 4000).astype(np.int32), np.exp2(random.uniform(0, 31, 4000)).astype(np.int32)
+    a[:1000] = a[:1000] // b[:1000] * b[:1000]  # multiples, where a rounded quotient falls on the wrong side
+    quotients = jax.jit(lambda x, y: PAIR.quotient(Pair.of(x), Pair.of(y)).high)(a, b)
+    exact = a // b
+    assert (np.asarray(quotients) == exact.astype(np.float32)).all()
+
+
+def _mp(x):
+    return mpmath.mpf(x.numerator) / x.denominator
+
+
+@pytest.mark.parametrize(
+    ("function", "exact", "low", "high", "bits"),
+    [
+        (PAIR.sqrt, mpmath.sqrt, -30, 30, 44),
+        (PAIR.inverse_sqrt, lambda x: 1 / mpmath.sqrt(x), -30, 30, 43),
+        (PAIR.log2, lambda x: mpmath.log(x, 2), -30, 30, 35),
+        (lambda x: PAIR.power(x, PAIR.real(2.7)), lambda x: x ** mpmath.mpf(2.7), -20, 0, 26),
+        (lambda x: PAIR.power(x, PAIR.real(0.5)), mpmath.sqrt, -30, 0, 26),
+        (lambda x: PAIR.sin_squared(x, PAIR.real(1)), lambda x: mpmath.sin(mpmath.pi / 2 * x) ** 2, -30, 0, 26),
+        (lambda x: PAIR.one_minus_power(x, PAIR.real(1.25)), lambda x: 1 - x ** mpmath.mpf(1.25), -20, 0, 24),
+    ],
+)  # fmt: skip
+def test_functions_of_pairs(function, exact, low, high, bits):
+    a, exact_a = pairs(11, low, high)
+    a = Pair(jnp.abs(a.high), jnp.where(a.high < 0, -a.low, a.low))
+    wanted = [exact(_mp(abs(x))) for x in exact_a]
+    found = [_mp(x) for x in exactly(*run(function, a))]
+    assert max(abs(f - w) / abs(w) for f, w in zip(found, wanted, strict=True)) < 2.0**-bits
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "function", "low", "high", "relative", "bits"),
+    [
+        (polynomials.SIN_SQUARED, lambda u: mpmath.sin(mpmath.pi / 2 * mpmath.sqrt(u)) ** 2 / u, 0, 1, True, 32.6),
+        (
+            polynomials.SIN_SQUARED_SHORT,
+            lambda u: mpmath.sin(mpmath.pi / 2 * mpmath.sqrt(u)) ** 2 / u,
+            0,
+            1,
+            True,
+            26.0,
+        ),
+        (polynomials.LOG2, lambda r: mpmath.log(1 + r, 2) / r, math.sqrt(0.5) - 1, math.sqrt(2) - 1, False, 32.6),
+        (polynomials.EXP2, lambda f: mpmath.mpf(2) ** f, -0.5, 0.5, True, 34.5),
+    ],
+)
+def test_polynomials_are_as_close_as_they_say(coefficients, function, low, high, relative, bits):
+    points = [mpmath.mpf(low) + (mpmath.mpf(high) - low) * (k + mpmath.mpf("0.5")) / 1000 for k in range(1000)]
+    exact = [function(x) for x in points]
+    found = [polynomials.horner([mpmath.mpf(c) for c in coefficients], x) for x in points]
+    errors = [abs(f - e) / (abs(e) if relative else 1) for f, e in zip(found, exact, strict=True)]
+    assert -mpmath.log(max(errors), 2) > bits
