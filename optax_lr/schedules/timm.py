@@ -45,7 +45,7 @@ class _Cycles(Schedule):
         growth = whole(num.power(base, num.minimum(number, num.real(100))))
         start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
         # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
-        hair = num.where(fractional, (step + 1) * 2.0**-30, num.real(0))
+        hair = num.where(fractional, (step + self.t_initial) * 2.0**-24, num.real(0))
         late, early = step + hair < start, step + hair >= start + length
         before, after = whole(num.ratio(length, base)), length * base
         start = num.where(late, start - before, num.where(early, start + length, start))
