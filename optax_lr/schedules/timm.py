@@ -73,7 +73,7 @@ class TimmCosine(_Cycles):
         learning_rate: the peak of the first cycle, at least 0.
         t_initial: optimizer steps of the first cycle, at least 1.
         min_lr: `lr_min`, what each cycle falls to.
-        cycle_mul: how many times longer each cycle is, above 0.
+        cycle_mul: how many times longer each cycle is, above 0; a fraction places later cycles to within 1e-7 of a step.
         cycle_decay: what the peak is multiplied by from cycle to cycle.
         cycle_limit: how many cycles there are.
         warmup_steps: `warmup_t`, optimizer steps of warmup.
