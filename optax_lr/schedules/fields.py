@@ -142,8 +142,9 @@ def _scalar(array):
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
-def _first(array: np.ndarray, wrong: np.ndarray):
-    return array[wrong].ravel()[0] if array.ndim else array[()]
+def _first(array: np.ndarray, wrong: np.ndarray) -> str:
+    """The first wrong value, as short as its dtype allows: 1e-04 and not 9.999999747378752e-05."""
+    return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
 def _number(name: str, value, bounds):

@@ -1,0 +1,222 @@
+"""Configs as their trainer reads them, and the steps that it makes of them."""
+
+import json
+
+import pytest
+import torch
+import transformers
+
+import optax_lr as olr
+
+RECIPE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 200\n"
+
+
+def written(tmp_path, text, name="train.yaml"):
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_a_recipe(tmp_path):
+    plan = olr.read_config(written(tmp_path, RECIPE)).plan()
+    assert repr(plan.schedule) == repr(olr.Cosine(1e-4, 200, 20))
+    assert (plan.max_steps, plan.warmup_steps, plan.steps_per_epoch, plan.epochs) == (200, 20, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("learning_rate: 1e-4", 1e-4),
+        ("learning_rate: 1.0e-4", 1e-4),
+        ("learning_rate: 2e-5 # note", 2e-5),
+        ("base: 3e-5\nlearning_rate: ${base}", 3e-5),
+        ('{"learning_rate": 1e-4}', 1e-4),
+        ("lr_scheduler_type: linear\nlearning_rate: null", 5e-5),
+        ("learning_rate: 1\noutput_dir: ${OUTPUT}/run", 1.0),
+    ],
+)
+def test_numbers_as_omegaconf_reads_them(tmp_path, text, expected):
+    assert olr.read_config(written(tmp_path, text)).settings.learning_rate == expected
+
+
+@pytest.mark.parametrize("kwargs", ["{num_cycles: 3}", "'{\"num_cycles\": 3}'", "\n  num_cycles: 3"])
+def test_scheduler_kwargs_as_mapping_or_json(tmp_path, kwargs):
+    text = (
+        f"learning_rate: 1e-4\nlr_scheduler_type: cosine_with_restarts\nmax_steps: 100\nlr_scheduler_kwargs: {kwargs}\n"
+    )
+    assert repr(olr.read_config(written(tmp_path, text)).plan().schedule) == repr(
+        olr.CosineWithRestarts(1e-4, 100, num_cycles=3)
+    )
+
+
+def test_several_documents_are_several_configs(tmp_path):
+    path = written(tmp_path, RECIPE + "---\n" + RECIPE.replace("cosine", "linear"))
+    configs = olr.read_configs(path)
+    assert [type(config.plan().schedule) for config in configs] == [olr.Cosine, olr.Linear]
+    with pytest.raises(olr.ConfigError, match=r"holds 2 configs; read_configs\(\) reads them all"):
+        olr.read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("# only a comment\n", "the file is empty"),
+        ("- a\n- b\n", "the file holds a list, not keys with values"),
+        ("just text\n", "no key of a training run is there"),
+        ("learning_rate: 1e-4\nlearning_rate: 2e-4\n", "found duplicate key learning_rate in line 2"),
+        ("learning_rate: [1e-4\n", "in line"),
+        ("learning_rate: '1e-4'\n", "must be a number, not the text '1e-4': take the quotes away"),
+        ("learning_rate: fast\n", "learning_rate must be a number, not 'fast'"),
+        ("learning_rate: ${nowhere}\n", "Interpolation key 'nowhere' not found"),
+        ("learning_rate: .nan\n", "learning_rate must be finite, not nan"),
+        ("learning_rate: 1e-4\nmax_steps: 10.5\n", "max_steps must be a whole number, not 10.5"),
+        ("learning_rate: 1e-4\nlr_scheduler_kwargs: 3\n", "lr_scheduler_kwargs must hold keys with values"),
+        ("learning_rate: 1e-4\nlr_scheduler_kwargs: '{'\n", "lr_scheduler_kwargs is not JSON"),
+        ("learning_rate: 1e-4\nnum_cycles: 3\n", "num_cycles is refused at the top level; move it: lr_scheduler_kwargs: {num_cycles: 3}"),
+        ("learning_rate: 1e-4\nlr_scheduler: cosine\n", "lr_scheduler is not a key of LLaMA-Factory, which would refuse it; the key is lr_scheduler_type"),
+        ("model: llama\n", "no key of a training run is there, such as learning_rate; the keys are: model"),
+        (b"\xff\xfe\x00", "this is not UTF-8 text"),
+        (b"learning_rate: 1\x00", "this is a binary file"),
+        ("a: &a [1]\n" + "".join(f"b{i}: *a\n" for i in range(60)) + "learning_rate: 1\n", "60 YAML aliases are more than a config needs"),
+        ("x" * (2**20 + 1), "bytes are too many for a config"),
+        ("[" * 5000, ""),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_config_get_one_line(tmp_path, text, message):
+    path = written(tmp_path, text)
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config(path).plan()
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(olr.ConfigError, match="cannot be read: No such file or directory"):
+        olr.read_config(tmp_path / "no.yaml")
+    with pytest.raises(olr.ConfigError, match="this is a folder; name the config file in it"):
+        olr.read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rate": 1e-4}, "the length of the run is not known: give max_steps in the file, or the number of training examples"),
+        ({"learning_rate": 1e-4, "streaming": True}, "streaming data has no length; give max_steps"),
+        ({"max_steps": 9, "lr_scheduler_type": "greedy"}, "follows the evaluation's metric, not the step"),
+        ({"max_steps": 9, "lr_scheduler_type": "cosin"}, "unknown scheduler 'cosin'; did you mean 'cosine'?"),
+        ({"max_steps": 9, "lr_scheduler_kwargs": {"num_cycle": 1}, "lr_scheduler_type": "cosine"}, "unknown keyword 'num_cycle'"),
+        ({"max_steps": 9, "warmup_steps": -1}, "warmup_steps must be at least 0, not -1"),
+        ({"max_steps": 9, "warmup_ratio": 1.5}, r"warmup_ratio must lie in [0, 1], not 1.5"),
+    ],
+)  # fmt: skip
+def test_what_has_no_plan(values, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config(values).plan()
+    assert message in str(caught.value)
+
+
+def test_a_config_follows_the_trainer_where_a_class_follows_its_fields():
+    constant = {"learning_rate": 1e-4, "lr_scheduler_type": "constant", "warmup_steps": 10, "max_steps": 100}
+    assert repr(olr.read_config(constant).plan().schedule) == repr(olr.Constant(1e-4))
+    polynomial = {"learning_rate": 1e-4, "lr_scheduler_type": "polynomial", "max_steps": 100}
+    assert olr.read_config(polynomial).plan().schedule.min_lr == pytest.approx(1e-7)
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "warmup"),
+    [
+        ({"warmup_ratio": 0.07}, "5.8.0", 8),  # 100 * 0.07 is 7.000000000000001 in float64
+        ({"warmup_ratio": 0.07}, "4.57.6", 8),
+        ({"warmup_steps": 20, "warmup_ratio": 0.1}, "4.57.6", 20),
+        ({"warmup_steps": 20, "warmup_ratio": 0.1}, "5.8.0", 10),
+        ({"warmup_steps": 0, "warmup_ratio": 0.1}, "4.57.6", 10),
+        ({"warmup_ratio": 1.0}, "4.57.6", 100),
+        ({"warmup_ratio": 1.0}, "5.8.0", 1),
+        ({"warmup_steps": 0.25}, "5.8.0", 25),
+    ],
+)
+def test_warmup_by_version(values, version, warmup):
+    assert olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version).warmup_steps == warmup
+
+
+class _Data(torch.utils.data.Dataset):
+    def __init__(self, size):
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        return {"x": torch.ones(1), "labels": torch.ones(1)}
+
+
+class _Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Linear(1, 1)
+
+    def forward(self, x, labels):
+        return {"loss": ((self.weight(x) - labels) ** 2).mean()}
+
+
+@pytest.mark.parametrize(
+    ("examples", "values"),
+    [
+        (100, {"per_device_train_batch_size": 8, "num_train_epochs": 3.0}),
+        (100, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "num_train_epochs": 3.0}),
+        (100, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "dataloader_drop_last": True}),
+        (
+            33,
+            {
+                "per_device_train_batch_size": 4,
+                "gradient_accumulation_steps": 3,
+                "num_train_epochs": 1.5,
+                "warmup_steps": 0.2,
+            },
+        ),
+        (
+            40,
+            {
+                "per_device_train_batch_size": 4,
+                "num_train_epochs": 1.1,
+                "lr_scheduler_type": "cosine",
+                "warmup_steps": 3,
+            },
+        ),
+        (40, {"per_device_train_batch_size": 4, "max_steps": 7, "lr_scheduler_type": "constant", "warmup_steps": 3}),
+        (
+            40,
+            {
+                "per_device_train_batch_size": 4,
+                "lr_scheduler_type": "cosine_with_restarts",
+                "lr_scheduler_kwargs": {"num_cycles": 2},
+                "num_train_epochs": 2,
+            },
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path), learning_rate=1e-3, use_cpu=True, report_to=[], logging_steps=1, save_strategy="no",
+        disable_tqdm=True, dataloader_pin_memory=False, **values,
+    )  # fmt: skip
+    trainer = transformers.Trainer(_Model(), arguments, train_dataset=_Data(examples))
+    trainer.train()
+    plan = olr.read_config({"learning_rate": 1e-3, **values}).plan(num_examples=examples)
+    logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
+    assert plan.max_steps == trainer.state.max_steps == len(logged)
+    assert plan.warmup_steps == arguments.get_warmup_steps(plan.max_steps)
+    assert [float(plan.schedule(step)) for step in range(plan.max_steps)] == pytest.approx(logged, rel=1e-6, abs=1e-15)
+
+
+def test_the_stable_phase_that_llamafactory_fills_in():
+    values = {"learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "warmup_steps": 100, "max_steps": 1000}
+    assert repr(olr.read_config(values).plan().schedule) == repr(
+        olr.WarmupStableDecay(1e-4, decay_steps=600, max_steps=1000, warmup_steps=100, stable_steps=300)
+    )
+    given = olr.read_config(values | {"lr_scheduler_kwargs": json.dumps({"num_decay_steps": 100})}).plan().schedule
+    assert (given.stable_steps, given.decay_steps) == (300, 100)
+    assert given(500) == 0

@@ -1,0 +1,104 @@
+"""Grids, stacks and their tables."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import optax_lr as olr
+
+
+@given(
+    st.lists(st.floats(2.0**-20, 2.0**-7, width=32), min_size=1, max_size=4),
+    st.lists(st.integers(0, 50), min_size=1, max_size=3),
+    st.lists(st.sampled_from([0.5, 1.0, 1.5]), min_size=1, max_size=2),
+)
+def test_a_grid_is_its_points(rates, warmups, cycles):
+    batch = olr.grid(olr.Cosine, learning_rate=rates, warmup_steps=warmups, max_steps=40, num_cycles=cycles)
+    assert batch.batch_shape == (len(rates), len(warmups), len(cycles))
+    for i, j, k in np.ndindex(batch.batch_shape):
+        point = olr.Cosine(rates[i], 40, warmups[j], num_cycles=cycles[k])
+        assert repr(batch[i, j, k]) == repr(point)
+        assert batch[i, j, k](17) == point(17)
+
+
+def test_axes_come_in_the_order_of_the_keywords():
+    batch = olr.grid(olr.Linear, max_steps=[10, 20, 30], learning_rate=[1.0, 2.0])
+    assert batch.batch_shape == (3, 2)
+    assert olr.grid(olr.Linear, max_steps=10, learning_rate=1.0).batch_shape == ()
+
+
+def test_rates_of_a_grid_are_the_rates_of_its_points():
+    batch = olr.grid(
+        olr.Polynomial, learning_rate=[1e-4, 2e-4], power=[0.5, 1, 2, 3, 2.7], max_steps=30, warmup_steps=[0, 7]
+    )
+    rates = np.asarray(olr.sweep(batch, 40))
+    assert rates.shape == (2, 5, 2, 40)
+    for index in np.ndindex(batch.batch_shape):
+        np.testing.assert_array_equal(rates[index], olr.sweep(batch[index], 40))
+
+
+def test_indexing_slicing_and_iteration():
+    batch = olr.grid(olr.Linear, learning_rate=[1.0, 2.0, 3.0], max_steps=[10, 20])
+    assert len(batch) == 3
+    assert [row.batch_shape for row in batch] == [(2,)] * 3
+    assert batch[-1, 0].learning_rate == 3
+    assert batch[:, 1].max_steps.tolist() == [20, 20, 20]
+    assert batch[[2, 0]].learning_rate[:, 0].tolist() == [3, 1]
+    assert batch.reshape(-1).batch_shape == batch.reshape(2, 3).reshape(6).batch_shape == (6,)
+
+
+def test_stack_keeps_the_order_and_gives_the_schedules_back():
+    schedules = [
+        olr.Linear(1.0, 10),
+        olr.Cosine(2.0, 10),
+        olr.Linear(3.0, 20),
+        olr.InverseSqrt(4.0),
+        olr.InverseSqrt(5.0, timescale=7),
+    ]
+    batch = olr.stack(schedules)
+    assert isinstance(batch, olr.Mixed)
+    assert [repr(row) for row in batch] == [repr(schedule) for schedule in schedules]
+    assert isinstance(olr.stack(schedules[::2][:2]), olr.Linear)
+    twice = olr.stack([batch, batch])
+    assert twice.batch_shape == (2, 5)
+    assert repr(twice[1, 3]) == repr(schedules[3])
+    assert repr(olr.concatenate([batch, batch[1:3]])[6]) == repr(schedules[2])
+
+
+def test_stacks_of_device_arrays_and_tracers():
+    on_device = [jax.tree.map(jax.numpy.asarray, s) for s in (olr.Linear(1.0, 10), olr.Constant(2.0))]
+    np.testing.assert_array_equal(olr.stack(on_device)(5), [0.5, 2])
+    traced = jax.jit(lambda rate: olr.stack([olr.Linear(rate, 10), olr.Constant(rate)])(5))(4.0)
+    np.testing.assert_array_equal(traced, [2, 4])
+
+
+def test_table_tells_which_row_is_which():
+    batch = olr.stack(
+        [olr.Linear(5e-5, 10), olr.WarmupStableDecay(1e-4, 3, 20, decay_type="linear"), olr.Constant(0.1) * 0.5]
+    )
+    columns = olr.table(batch)
+    assert columns["kind"].tolist() == ["Linear", "WarmupStableDecay", "Scaled"]
+    assert columns["learning_rate"][:2].tolist() == [5e-5, 1e-4]
+    assert columns["max_steps"][:2].tolist() == [10, 20]
+    assert columns["decay_type"].tolist() == ["", "linear", ""]
+    assert columns["schedule.learning_rate"][2] == 0.1
+    assert np.isnan(columns["learning_rate"][2])
+    import pandas
+
+    assert len(pandas.DataFrame(columns)) == 3
+
+
+def test_fields_broadcast_when_a_schedule_is_made():
+    batch = olr.Linear([1.0, 2.0], max_steps=10)
+    assert batch.max_steps.tolist() == [10, 10]
+    assert jax.vmap(lambda s: s(5))(batch).tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_large_stacks_are_made_quickly_enough_to_use(count):
+    schedules = [olr.Linear(1e-4 * (1 + i % 7), 10 + i) for i in range(count)]
+    batch = olr.stack(schedules)
+    assert batch.batch_shape == (count,)
+    assert batch.max_steps[-1] == 9 + count

@@ -1,0 +1,90 @@
+"""Bad input: one line that names the field, the value and the remedy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import optax_lr as olr
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: olr.Linear(-1e-4, 100), ValueError, "Linear: learning_rate must be at least 0, not -1e-04"),
+        (lambda: olr.Linear(NAN, 100), ValueError, "Linear: learning_rate must be finite, not nan"),
+        (lambda: olr.Linear([1e-4, INF], 100), ValueError, "Linear: learning_rate must be finite, not inf"),
+        (lambda: olr.Linear(1e39, 100), ValueError, "Linear: learning_rate must be finite, not inf"),
+        (lambda: olr.Linear("1e-4", 100), TypeError, "not text: '1e-4'; write 0.0001 without the quotes"),
+        (lambda: olr.Linear("fast", 100), TypeError, "Linear: learning_rate must be a number or an array of numbers, not text: 'fast'"),
+        (lambda: olr.Linear(None, 100), TypeError, "Linear: learning_rate must be a number or an array of numbers, not a NoneType"),
+        (lambda: olr.Linear(True, 100), TypeError, "Linear: learning_rate must be a number or an array of numbers, not a bool: True"),
+        (lambda: olr.Linear(1e-4, -1), ValueError, "Linear: max_steps must be at least 0, not -1"),
+        (lambda: olr.Linear(1e-4, 100, 0.5), ValueError, "warmup_steps is a number of optimizer steps and must be whole, not 0.5"),
+        (lambda: olr.Linear(1e-4, [100, 200.5]), ValueError, "max_steps is a number of optimizer steps and must be whole, not 200.5"),
+        (lambda: olr.Linear(1e-4, 2**31), ValueError, "max_steps must be at most 2**31 - 1, not 2147483648"),
+        (lambda: olr.Linear(1e-4, INF), ValueError, "max_steps must be finite, not inf"),
+        (lambda: olr.Linear([1, 2], [1, 2, 3]), ValueError, "do not broadcast against each other: learning_rate (2,), max_steps (3,)"),
+        (lambda: olr.Cosine(1e-4, 100, min_lr=NAN), ValueError, "Cosine: min_lr must be finite, not nan"),
+        (lambda: olr.Polynomial(1e-4, 100, min_lr=1e-4), ValueError, "min_lr must be below learning_rate, not 1e-04 with learning_rate 1e-04"),
+        (lambda: olr.InverseSqrt(1e-4, timescale=0), ValueError, "InverseSqrt: timescale must be above 0, not 0.0"),
+        (lambda: olr.WarmupStableDecay(1e-4, 10), ValueError, "needs max_steps, the length of the run, or stable_steps"),
+        (lambda: olr.WarmupStableDecay(1e-4, 10, 20, decay_type="exp"), ValueError, "decay_type must be one of 'linear', 'cosine', '1-sqrt', not 'exp'"),
+        (lambda: olr.Step(1e-4, 0), ValueError, "Step: step_size must be at least 1, not 0"),
+        (lambda: olr.MultiStep(1e-4, 30), TypeError, "MultiStep: milestones must be a list of numbers, not 30; write [30] for one"),
+        (lambda: olr.OneCycle(1e-4, 10, pct_start=1.5), ValueError, "OneCycle: pct_start must be at most 1, not 1.5"),
+        (lambda: olr.PiecewiseConstant(1.0, [5], [1.0]), ValueError, "1 boundaries need 2 factors, not 1"),
+        (lambda: olr.get_scheduler("cosin", 1e-4), ValueError, "unknown scheduler 'cosin'; did you mean 'cosine'?"),
+        (lambda: olr.get_scheduler("linear", 1e-4), ValueError, "get_scheduler('linear') needs max_steps"),
+        (lambda: olr.get_scheduler("cosine", 1e-4, max_steps=9, num_cycle=2), TypeError, "unknown keyword 'num_cycle'; did you mean 'num_cycles'?"),
+        (lambda: olr.get_scheduler("linear", 1e-4, max_steps=9, num_training_steps=9), TypeError, "give max_steps or num_training_steps, not both"),
+        (lambda: olr.get_scheduler("polynomial", 1e-4, max_steps=9, lr_end=0, min_lr=0), TypeError, "give lr_end or min_lr, not both"),
+        (lambda: olr.grid(olr.Linear, learning_rate=[], max_steps=10), ValueError, "learning_rate is empty; give it at least one value"),
+        (lambda: olr.grid(olr.Linear, learnin_rate=1e-4, max_steps=10), TypeError, "unknown field 'learnin_rate'; did you mean 'learning_rate'?"),
+        (lambda: olr.grid(olr.Linear, learning_rate=[[1e-4]], max_steps=10), ValueError, "not an array of shape (1, 1)"),
+        (lambda: olr.grid(olr.Cyclic, base_lr=0, max_lr=1, mode=["triangular"]), ValueError, "mode is a word, not a number, and cannot be an axis"),
+        (lambda: olr.stack([]), ValueError, "stack() needs at least one schedule"),
+        (lambda: olr.stack([olr.Linear(1e-4, 10), 1e-4]), TypeError, "stack() takes schedules, not a float: 0.0001"),
+        (lambda: olr.stack([olr.Linear(1e-4, 10), olr.Linear([1e-4], 10)]), ValueError, "stack() takes schedules of one batch_shape"),
+        (lambda: olr.concatenate([olr.Linear(1e-4, 10)]), ValueError, "is one schedule; stack() takes those"),
+        (lambda: olr.Linear(1e-4, 10)[0], IndexError, "this Linear is one schedule, not a batch, and takes no index"),
+        (lambda: len(olr.Linear(1e-4, 10)), TypeError, "this Linear is one schedule, not a batch, and has no length"),
+        (lambda: olr.plot(olr.Linear([1e-4] * 9, 10), colour_by="colour"), ValueError, "colour_by must be a field of the schedules, not 'colour'"),
+    ],
+)  # fmt: skip
+def test_one_line_says_what_and_how(make, error, message):
+    with pytest.raises(error) as caught:
+        make()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: olr.Linear(0, 0),
+        lambda: olr.Linear(1e-4, 10, warmup_steps=100),
+        lambda: olr.Linear(1e-4, 10.0, np.float32(3)),
+        lambda: olr.Cosine(1e-4, 10, min_lr=1.0),
+        lambda: olr.Cosine(1e-4, 10, min_lr=-1e-5, num_cycles=0),
+        lambda: olr.Cosine(0.0, 10, min_lr=1e-5),
+        lambda: olr.CosineWithRestarts(1e-4, 0, num_cycles=0),
+        lambda: olr.Polynomial(1e-4, 10, power=0),
+        lambda: olr.Polynomial(1e-4, 10, power=-1, min_lr=-1e-5),
+        lambda: olr.Polynomial(1e-4, 0),
+        lambda: olr.Rsqrt(1e-4, 0),
+    ],
+)
+def test_odd_settings_are_taken_and_finite(make):
+    schedule, steps = make(), np.arange(30)
+    assert np.isfinite([schedule(int(step)) for step in steps]).all()
+    assert np.isfinite(schedule(steps)).all()
+    assert np.isfinite(olr.sweep(schedule, steps)).all()
+
+
+def test_tracers_are_not_looked_at():
+    made = jax.jit(lambda rate, steps: olr.Linear(rate, steps)(3))(-1.0, jnp.int32(-5))
+    assert np.isfinite(made)
+    assert jax.make_jaxpr(lambda rate: olr.Polynomial(1e-4, 10, min_lr=rate)(3))(1.0)
