@@ -1,6 +1,6 @@
 """The main job on the shipped recipes: documented values, a sweep of 10,000 curves of mixed kinds, and their pictures.
 
-    python examples/demo.py [FOLDER]        writes FOLDER/comparison.png and FOLDER/sweep.png, by default into out/
+python examples/demo.py [FOLDER]        writes FOLDER/comparison.png and FOLDER/sweep.png, by default into out/
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def sweep_table(batch: olr.Schedule) -> None:
     olr.sweep(batch, STEPS, out=rates).block_until_ready()
     seconds = time.perf_counter() - start
     kinds, counts = np.unique(olr.table(batch)["kind"], return_counts=True)
-    print(f"\n{len(batch):,} curves of {STEPS:,} steps in one call, mixed: " + ", ".join(f"{n:,} {k}" for k, n in zip(kinds, counts)))
+    print(
+        f"\n{len(batch):,} curves of {STEPS:,} steps in one call, mixed: "
+        + ", ".join(f"{n:,} {k}" for k, n in zip(kinds, counts))
+    )
     print(f"  {first:.2f} s with compilation, then {seconds * 1e3:.1f} ms: ", end="")
     print(f"{len(batch) / seconds:,.0f} curves and {len(batch) * STEPS / seconds / 1e9:.2f} billion rates a second")
 

@@ -33,10 +33,14 @@ def main() -> None:
         for _ in range(total):
             rates.append(optimizer.param_groups[0]["lr"])
             scheduler.step()
-        cases.append({"name": name, "warmup_steps": warmup, "max_steps": total, "keywords": keywords, "rates": rates[::10]})
+        cases.append(
+            {"name": name, "warmup_steps": warmup, "max_steps": total, "keywords": keywords, "rates": rates[::10]}
+        )
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     lines = ",\n".join(json.dumps(case) for case in cases)
-    STORED.write_text(f'{{"versions": {json.dumps(versions)}, "learning_rate": 5e-05, "every": 10, "cases": [\n{lines}\n]}}\n')
+    STORED.write_text(
+        f'{{"versions": {json.dumps(versions)}, "learning_rate": 5e-05, "every": 10, "cases": [\n{lines}\n]}}\n'
+    )
 
 
 if __name__ == "__main__":

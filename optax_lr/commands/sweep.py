@@ -112,6 +112,9 @@ def run(
     unused = [name for name in axes if not any(name in table(batch) for batch in batches)]
     if unused:
         raise ConfigError(f"--{unused[0].replace('_', '-')}: none of these schedules has it")
+    for config, part in zip(configs, batches, strict=True):
+        for name in set(axes) - set(table(part)):
+            print(f"{config.source}: {config.settings.lr_scheduler_type} has no {name} to vary", file=sys.stderr)
     batch = concatenate(batches)
     sources = np.repeat([config.source for config in configs], [len(part) for part in batches])
     columns = {"config": sources, **table(batch)}

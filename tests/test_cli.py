@@ -1,0 +1,144 @@
+"""`optax-lr` as a user runs it: in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import xarray
+from matplotlib import image
+
+import optax_lr as olr
+from optax_lr.commands.sweep import values_of
+
+HERE = Path(__file__).parents[1]
+COSINE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 100\n"
+LINEAR = "learning_rate: 5e-5\nlr_scheduler_type: linear\nwarmup_steps: 5\nnum_train_epochs: 2\nper_device_train_batch_size: 4\n"
+
+
+def run(*arguments, folder, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", "from optax_lr.cli import main; main()", *map(str, arguments)],
+        capture_output=True, text=True, cwd=folder, check=False,
+        env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "120"} | environment,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def recipes(tmp_path):
+    (tmp_path / "cosine.yaml").write_text(COSINE)
+    (tmp_path / "linear.yaml").write_text(LINEAR)
+    return tmp_path
+
+
+def test_the_main_job(recipes):
+    done = run(
+        "sweep", "cosine.yaml", "linear.yaml", "--learning-rate", "1e-6:1e-3:5:log", "--warmup-steps", "0,10",
+        "--num-examples", 100, "--out", "curves.parquet", "--png", "curves.png", folder=recipes,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("20 curves (Cosine, Linear) of 101 steps in ")
+    curves = pandas.read_parquet(recipes / "curves.parquet")
+    assert list(curves.config) == ["cosine.yaml"] * 10 + ["linear.yaml"] * 10
+    assert curves.max_steps.tolist() == [100] * 10 + [50] * 10
+    row = curves.iloc[13]
+    assert row.kind == "Linear"
+    assert row.warmup_steps == 10
+    expected = olr.sweep(olr.Linear(row.peak_learning_rate, 50, 10), 101, past_end="nan")
+    np.testing.assert_array_equal(row.learning_rate, expected)
+    assert image.imread(recipes / "curves.png").shape[2] == 4
+
+
+def test_without_options_the_run_of_the_config(recipes):
+    done = run("sweep", "cosine.yaml", "--out", "one.zarr", folder=recipes)
+    assert done.returncode == 0, done.stderr
+    opened = xarray.open_zarr(recipes / "one.zarr", consolidated=False)
+    np.testing.assert_array_equal(opened.learning_rate[0], olr.sweep(olr.Cosine(1e-4, 100, 10), 101))
+
+
+def test_ratios_follow_what_they_are_a_ratio_of(recipes):
+    (recipes / "ratio.yaml").write_text(
+        COSINE.replace("type: cosine", "type: cosine_with_min_lr") + "lr_scheduler_kwargs:\n  min_lr_rate: 0.25\n"
+    )
+    done = run(
+        "sweep",
+        "ratio.yaml",
+        "--learning-rate",
+        "1e-3,2e-3",
+        "--max-steps",
+        "50,200",
+        "--out",
+        "r.parquet",
+        folder=recipes,
+    )
+    assert done.returncode == 0, done.stderr
+    curves = pandas.read_parquet(recipes / "r.parquet")
+    assert curves.min_lr.tolist() == [0.00025, 0.00025, 0.0005, 0.0005]
+    assert curves.warmup_steps.tolist() == [5, 20, 5, 20]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep", "no.yaml"], "no.yaml: cannot be read: No such file or directory"),
+        (["sweep", "linear.yaml"], "linear.yaml: the length of the run is not known: give max_steps in the file"),
+        (["sweep", "cosine.yaml", "--learning-rate", "a"], "--learning-rate a: write values as 0,100,500 or a range"),
+        (["sweep", "cosine.yaml", "--learning-rate", "0:1:5:log"], "a log range must be above 0 at both ends"),
+        (["sweep", "cosine.yaml", "--warmup-steps", "1.5"], "warmup_steps is a number of optimizer steps and must be whole, not 1.5"),
+        (["sweep", "cosine.yaml", "--power", "2"], "--power: none of these schedules has it"),
+        (["sweep", "cosine.yaml", "--out", "x.csv"], "--out x.csv: end the name in .parquet (for pandas) or .zarr (for xarray)"),
+        (["sweep", "cosine.yaml", "--out", "nowhere/x.parquet"], "the folder nowhere does not exist"),
+        (["sweep", "cosine.yaml", "--past-end", "stop"], "past_end must be one of 'reference', 'hold', 'nan', not 'stop'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(recipes, arguments, message):
+    done = run(*arguments, folder=recipes)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(path.name for path in recipes.iterdir()) == ["cosine.yaml", "linear.yaml"]
+
+
+def test_nothing_is_overwritten_without_being_asked(recipes):
+    (recipes / "curves.parquet").write_text("precious")
+    refused = run("sweep", "cosine.yaml", "--out", "curves.parquet", folder=recipes)
+    assert refused.returncode == 2
+    assert "curves.parquet exists; choose another name, or overwrite it with --force" in refused.stderr
+    assert (recipes / "curves.parquet").read_text() == "precious"
+    assert run("sweep", "cosine.yaml", "--out", "curves.parquet", "--force", folder=recipes).returncode == 0
+    assert len(pandas.read_parquet(recipes / "curves.parquet")) == 1
+
+
+def test_help_waits_for_nothing_heavy():
+    program = (
+        "import sys; from optax_lr import commands; assert not {'jax', 'matplotlib', 'omegaconf'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=HERE)
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path):
+    program = "import sys; sys.modules['typer'] = None\nfrom optax_lr.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == 'optax-lr needs typer: pip install "optax-lr[cli]"\n'
+
+
+def test_import_brings_nothing_heavy_and_compiles_nothing():
+    program = (
+        "import sys, jax, optax, numpy; before = set(sys.modules)\n"
+        "import optax_lr as olr\n"
+        "schedule = olr.Cosine(1e-4, 100); schedule(3); repr(schedule)\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before} - {'optax_lr'}\n"
+        "assert not new - set(sys.stdlib_module_names), new\n"
+        "assert not jax._src.xla_bridge._backends\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=HERE)
+
+
+def test_values():
+    assert values_of("warmup_steps", "0,100,500").tolist() == [0, 100, 500]
+    assert values_of("warmup_steps", "0:100:3").tolist() == [0, 50, 100]
+    assert values_of("power", "2").tolist() == [2]

@@ -1,0 +1,79 @@
+"""Pictures, read back from what was drawn."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+import optax_lr as olr
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    pyplot.close("all")
+
+
+def test_few_curves_are_named_and_drawn_at_their_rates():
+    schedules = {"one": olr.Linear(1e-4, 100), "two": olr.Cosine(5e-5, 100)}
+    axes = olr.plot(schedules)
+    assert [text.get_text() for text in axes.texts] == ["one", "two"]
+    for line, schedule in zip(axes.lines, schedules.values(), strict=True):
+        steps = line.get_xdata()
+        assert (steps[0], steps[-1]) == (0, 100)
+        np.testing.assert_allclose(line.get_ydata(), schedule(steps), rtol=1e-6)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("optimizer step", "learning rate")
+
+
+def test_names_do_not_overlap():
+    axes = olr.plot(
+        [
+            olr.Linear(1e-4, 100),
+            olr.Cosine(1e-4, 100),
+            olr.Polynomial(1e-4, 100, power=2),
+            olr.CosineWithRestarts(1e-4, 100),
+        ]
+    )
+    axes.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+
+
+def test_names_say_what_differs():
+    axes = olr.plot(olr.grid(olr.Polynomial, learning_rate=1e-4, max_steps=100, power=[1, 2]))
+    assert [text.get_text() for text in axes.texts] == ["power 1", "power 2"]
+
+
+def test_many_curves_have_a_colour_bar_over_what_varies():
+    batch = olr.grid(olr.Cosine, learning_rate=np.geomspace(1e-6, 1e-3, 20), warmup_steps=[0, 10], max_steps=100)
+    axes = olr.plot(batch)
+    assert axes.get_yscale() == "log"
+    assert len(axes.collections[0].get_segments()) == 40
+    bar = next(other for other in axes.figure.axes if other is not axes)
+    assert bar.get_ylabel() == "learning rate"
+    assert olr.plot(batch, colour_by="warmup_steps").figure.axes[-1].get_ylabel() == "warmup steps"
+
+
+def test_very_many_are_bands_that_hold_the_rates():
+    random = np.random.default_rng(0)
+    rates = random.uniform(1e-5, 2e-5, 1000)
+    axes = olr.plot(olr.Linear(rates, 100))
+    assert len(axes.collections) == 2
+    np.testing.assert_allclose(axes.lines[0].get_ydata()[0], np.median(rates), rtol=1e-5)
+
+
+def test_a_panel_for_each_kind():
+    rates = np.linspace(1e-5, 1e-4, 400)
+    figure = olr.plot_kinds(
+        olr.concatenate([olr.Linear(rates, 100), olr.Cosine(rates, 100), olr.Constant(rates)]), past_end="nan"
+    )
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["Constant: 400", "Cosine: 400", "Linear: 400"]
+
+
+def test_it_draws_into_given_axes():
+    axes = pyplot.figure().add_subplot()
+    assert olr.plot(olr.Constant(1e-4), ax=axes) is axes
+
+
+def test_long_runs_are_thinned():
+    assert len(olr.plot(olr.Linear(1.0, 10**6)).lines[0].get_xdata()) == 1001
