@@ -1,0 +1,1 @@
+"""Benchmarks: tables of ratios, printed; `python -m benchmarks` prints them all."""

@@ -42,7 +42,7 @@ def from_python() -> str:
     """Microseconds of `schedule(step)` with a Python int, as a logger calls it."""
 
     def many(schedule, calls):
-        return lambda: [schedule(step) for step in range(0, calls)]
+        return lambda: [schedule(step) for step in range(calls)]
 
     rows = []
     for name, schedule in OURS.items():

@@ -66,7 +66,7 @@ def sweep_table(batch: olr.Schedule) -> None:
     kinds, counts = np.unique(olr.table(batch)["kind"], return_counts=True)
     print(
         f"\n{len(batch):,} curves of {STEPS:,} steps in one call, mixed: "
-        + ", ".join(f"{n:,} {k}" for k, n in zip(kinds, counts))
+        + ", ".join(f"{n:,} {k}" for k, n in zip(kinds, counts, strict=True))
     )
     print(f"  {first:.2f} s with compilation, then {seconds * 1e3:.1f} ms: ", end="")
     print(f"{len(batch) / seconds:,.0f} curves and {len(batch) * STEPS / seconds / 1e9:.2f} billion rates a second")

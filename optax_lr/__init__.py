@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs
-    from optax_lr.torch_schedulers import from_torch
     from optax_lr.plotting import plot, plot_kinds
     from optax_lr.registry import SCHEDULERS, get_scheduler
     from optax_lr.schedules import (
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
         WarmupStableDecay,
     )
     from optax_lr.sweeps import Summary, grid, shard, sweep, sweep_summary, sweep_to, table
+    from optax_lr.torch_schedulers import from_torch
 
 __version__ = "0.1.0"
 

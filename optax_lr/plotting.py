@@ -142,7 +142,7 @@ def _names(batch: Schedule) -> list[str]:
 
 
 def _few(ax, steps, rates, names) -> None:
-    for number, (curve, name) in enumerate(zip(rates, names, strict=True)):
+    for number, curve in enumerate(rates):
         ax.plot(steps, curve, color=COLOURS[number % len(COLOURS)], linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
 
@@ -151,11 +151,10 @@ def _name_at_the_end(ax, steps, rates, names) -> None:
     """Writes each name beside the end of its curve, moved apart where ends lie close together."""
     bottom, top = ax.get_ylim()
     ends = [curve[np.isfinite(curve)][-1] for curve in rates]
-    positions, gap = {}, 0.055 * (top - bottom)
-    for place, row in enumerate(sorted(range(len(ends)), key=lambda row: ends[row])):
-        lowest = positions[previous] + gap if place else -np.inf
-        positions[row] = max(ends[row], lowest)
-        previous = row
+    positions: dict[int, float] = {}
+    for row in sorted(range(len(ends)), key=lambda row: ends[row]):
+        clear = max(positions.values(), default=-np.inf) + 0.055 * (top - bottom)
+        positions[row] = max(ends[row], clear)
     for row, name in enumerate(names):
         ax.annotate(
             name, (steps[-1], positions[row]), xytext=(6, 0), textcoords="offset points", va="center",

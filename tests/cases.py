@@ -81,9 +81,7 @@ def random_schedule(draw, kind: type[olr.Schedule]) -> olr.Schedule:
         elif f.name in _RANGES:
             settings[f.name] = draw(st.floats(*_RANGES[f.name], width=32))
         elif isinstance(value, int) and f.name != "kind":
-            settings[f.name] = draw(
-                st.integers(bounds.get("least") or 0, 60).filter(lambda count: count > 0 or f.name != "timescale")
-            )
+            settings[f.name] = draw(st.integers(bounds.get("least") or 0, 60))
         elif isinstance(value, float):
             settings[f.name] = value * draw(st.sampled_from([0.5, 1.0, 1.5]))
     try:

@@ -28,7 +28,7 @@ def test_each_stage_counts_from_its_own_step_0():
     np.testing.assert_array_equal(joined(STEPS), expected)
     np.testing.assert_array_equal([joined(int(step)) for step in STEPS], expected)
     np.testing.assert_array_equal(
-        olr.sweep(joined, 60), np.concatenate([olr.sweep(p, n) for p, n in zip(parts, (20, 25, 15))])
+        olr.sweep(joined, 60), np.concatenate([olr.sweep(p, n) for p, n in zip(parts, (20, 25, 15), strict=True)])
     )
 
 
@@ -42,10 +42,10 @@ def test_boundaries_may_be_traced_and_batched():
         return olr.Stages([olr.Constant(1.0), olr.Constant(2.0)], boundaries=[boundary])(STEPS)
 
     np.testing.assert_array_equal(jax.jit(at)(7), np.where(STEPS < 7, 1, 2))
-    np.testing.assert_array_equal(jax.vmap(at)(jnp.array([3, 9])), np.where(STEPS < np.array([[3], [9]]), 1, 2))
+    np.testing.assert_array_equal(jax.vmap(at)(jnp.array([3, 9])), np.where(np.array([[3], [9]]) > STEPS, 1, 2))
     batch = olr.Stages([olr.Constant(1.0), olr.Constant(2.0)], boundaries=[np.array([3, 9])])
     assert batch.batch_shape == (2,)
-    np.testing.assert_array_equal(olr.sweep(batch, 60), np.where(STEPS < np.array([[3], [9]]), 1, 2))
+    np.testing.assert_array_equal(olr.sweep(batch, 60), np.where(np.array([[3], [9]]) > STEPS, 1, 2))
 
 
 def test_gradients_through_stages_not_taken_are_finite():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from jax.typing import ArrayLike
 
 from optax_lr.schedules import fields
@@ -102,7 +104,7 @@ class OneCycle(Schedule):
         top, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
         foot = 2 * self.pct_start * self.total_steps - 2
         points = [(num.real(0), first), (top, self.max_lr), *([(foot, first)] if self.three_phase else []), (end, last)]
-        phases = [self._phase(step, *a, *b, num) for a, b in zip(points, points[1:], strict=False)]
+        phases = [self._phase(step, *a, *b, num) for a, b in itertools.pairwise(points)]
         rate = phases[-1]
         for (until, _), phase in reversed(list(zip(points[1:-1], phases, strict=False))):
             rate = num.where(step <= until, phase, rate)

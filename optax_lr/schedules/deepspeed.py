@@ -18,10 +18,8 @@ class _DeepSpeed(Schedule):
         """How far the warmup is, 0 to 1, its length counting as 2 at least; and whether it is still going on."""
         length = num.maximum(self.warmup_steps, num.real(2))
         iteration = num.maximum(step - 1, num.real(0))
-        if self.warmup_type == "log":
-            share = num.log2(iteration + 1) / num.log2(length)
-        else:
-            share = num.ratio(iteration, length)
+        logarithm = self.warmup_type == "log"
+        share = num.log2(iteration + 1) / num.log2(length) if logarithm else num.ratio(iteration, length)
         return share, iteration < length
 
 

@@ -7,6 +7,7 @@ one shape. Tracers pass unchecked: inside `jit` nothing can be said of a value.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +112,7 @@ def show(value) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
     if isinstance(value, tuple):
         return "(" + "".join(f"{show(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
-    if isinstance(value, jax.core.Tracer) or isinstance(value, str) or value is None or not hasattr(value, "dtype"):
+    if isinstance(value, (jax.core.Tracer, str)) or value is None or not hasattr(value, "dtype"):
         return repr(value)
     array = np.asarray(value)
     if array.ndim == 0:
@@ -240,6 +241,6 @@ def require_below(schedule, low: str, high: str, why: str) -> None:
 def require_rising(owner: str, name: str, values: tuple) -> None:
     """Refuses step counts that do not rise from one to the next, where they are concrete."""
     known = [concrete(value) for value in values]
-    for i, (before, after) in enumerate(zip(known, known[1:], strict=False)):
+    for i, (before, after) in enumerate(itertools.pairwise(known)):
         if before is not None and after is not None and (after <= before).any():
             raise ValueError(f"{owner}: {name} must rise, but {name}[{i + 1}] is {after} after {before}")

@@ -50,7 +50,7 @@ def test_every_library_is_compared():
 
 @pytest.mark.parametrize("rules", ["", "1:10", "1:10,0.1:x,2", "a:10,1", None])
 def test_other_rules_are_refused(rules):
-    with pytest.raises(ValueError, match="rules must look like '1:10,0.1:20,0.005'"):
+    with pytest.raises(ValueError, match=r"rules must look like '1:10,0.1:20,0.005'"):
         olr.PiecewiseConstant.from_rules(rules, 1.0)
 
 
