@@ -1,6 +1,6 @@
 """How long a sweep takes, against filling the same memory and against what people use today.
 
-    python -m benchmarks.sweep [ROWS STEPS] ...        default 10000 1000
+    python -m benchmarks.sweep [ROWS STEPS] ...        default 1000 1000, 10000 1000, 10000 10000 and 100000 1000
 
 The limit of a sweep is writing its result, so the unit is the time in which NumPy fills the same buffer with a constant, in
 the same round. Every case of ours and of a peer that can do so writes into memory that is there already.
@@ -34,6 +34,7 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
         "polynomial, power 0.5": olr.Polynomial(rate, steps, warmup, power=0.5),
         "polynomial, any power": olr.Polynomial(rate, steps, warmup, power=random.uniform(0.3, 3.5, rows)),
         "inverse_sqrt": olr.InverseSqrt(rate, warmup),
+        "warmup_stable_decay": olr.WarmupStableDecay(rate, steps // 5, steps, warmup),
     }
     names = ["constant", "linear", "cosine", "cosine_with_restarts", "polynomial, powers 1, 2, 3", "inverse_sqrt"]
     parts = [kinds[name][i :: len(names)] for i, name in enumerate(names)]
@@ -165,7 +166,8 @@ def report(rows: int, steps: int, rounds: int) -> None:
 
 
 def main() -> None:
-    sizes = [int(argument) for argument in sys.argv[1:]] or [10_000, 1_000]
+    """Prints the tables for each size."""
+    sizes = [int(argument) for argument in sys.argv[1:]] or [1_000, 1_000, 10_000, 1_000, 10_000, 10_000, 100_000, 1_000]
     for rows, steps in zip(sizes[::2], sizes[1::2], strict=True):
         report(rows, steps, rounds=15 if rows * steps <= 10**7 else 7)
 

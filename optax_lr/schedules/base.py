@@ -179,5 +179,6 @@ class WithWarmup(Schedule):
         raise NotImplementedError
 
     def _value(self, step, num):
-        warmup = self.learning_rate * num.ratio(step, num.at_least_one(self.warmup_steps))
+        # The rate per step first: it is one number for the run, so that a step costs one multiplication.
+        warmup = num.ratio(self.learning_rate, num.at_least_one(self.warmup_steps)) * step
         return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))

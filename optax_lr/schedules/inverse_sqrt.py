@@ -40,7 +40,7 @@ class InverseSqrt(WithWarmup):
         timescale = self.timescale
         if timescale is None:
             timescale = num.where(self.warmup_steps > 0, self.warmup_steps, num.real(10_000))
-        return self.learning_rate * num.inverse_sqrt(num.ratio(step + (timescale - self.warmup_steps), timescale))
+        return self.learning_rate * num.sqrt(timescale) * num.inverse_sqrt(step + (timescale - self.warmup_steps))
 
 
 @schedule

@@ -37,4 +37,4 @@ class Linear(WithWarmup):
 
     def _after_warmup(self, step, num):
         length = num.at_least_one(self.max_steps - self.warmup_steps)
-        return self.learning_rate * num.ratio(num.maximum(self.max_steps - step, num.real(0)), length)
+        return num.ratio(self.learning_rate, length) * num.maximum(self.max_steps - step, num.real(0))
