@@ -1,0 +1,87 @@
+"""Every line of the README runs, in the order in which it stands there."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import optax_lr as olr
+from tests.cases import CLASSES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(block, names)
+    assert names["curves"].shape == (50, 3, 1000)
+    assert names["rates"].shape == (7, 1200)
+    assert np.isnan(names["rates"]).any()
+    assert isinstance(names["recipe"], olr.CosineWithRestarts)
+    assert names["slope"] > 0
+    assert isinstance(names["batch"], olr.Mixed)
+    assert jax.tree.leaves(names["mixed"])
+
+
+def test_the_command_runs(tmp_path):
+    shutil.copytree(ROOT / "examples" / "recipes", tmp_path / "examples" / "recipes")
+    (command,) = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-c", "from optax_lr.cli import main; main()", *shlex.split(command)],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {"curves.parquet", "curves.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_counts_are_right():
+    from tests.parity.test_other_libraries import STORED
+    from tests.reference.settings import torch_settings, transformers_settings
+
+    for count, what in (
+        (len(transformers_settings()), "settings, in float64"),
+        (len(torch_settings()), "settings, the same tolerances"),
+        (len(STORED["cases"]), "settings |"),
+        (len(CLASSES) - 1, "classes, every one of"),  # Mixed is what stack makes
+    ):
+        assert f"{count} {what}" in README
+
+
+def test_what_is_said_of_optax():
+    for name in ("peak_value", "warmup_steps", "decay_steps"):
+        settings = {"init_value": 0.0, "peak_value": 1e-3, "warmup_steps": 10, "decay_steps": 100}
+
+        def rate(value, settings=settings, name=name):
+            return optax.warmup_cosine_decay_schedule(**{**settings, name: value})(5)
+
+        with pytest.raises(jax.errors.TracerBoolConversionError):
+            jax.jit(rate)(settings[name])
+
+
+def test_the_gallery_is_what_the_code_says(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import gallery
+
+    monkeypatch.setattr(gallery, "picture", lambda kind: f"pictures/{kind.__name__}.png")
+    assert gallery.page() == (ROOT / "docs" / "schedules.md").read_text()
+    assert sum(gallery.GROUPS.values()) == len(gallery.SHOWN)
+    public = {value for name in olr.__all__ if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule)}
+    assert public - {olr.Schedule, olr.Mixed} == set(gallery.SHOWN)
