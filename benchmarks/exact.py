@@ -1,6 +1,8 @@
-"""The documented formulas in exact arithmetic, as the reference writes them: no identity of ours, 60 digits."""
+"""The formulas in exact arithmetic, as the references write them: no identity of ours, 60 digits."""
 
 from __future__ import annotations
+
+import itertools
 
 import mpmath
 from mpmath import mpf
@@ -11,14 +13,20 @@ mpmath.mp.dps = 60
 
 
 def exact(schedule: olr.Schedule, step: int) -> mpf:
-    """The rate of one of the documented schedules at `step`, from its fields as they are after rounding to float32."""
-    values = {name: mpf(float(value)) for name, value in vars(schedule).items() if value is not None and name[0] != "_"}
-    rate, warmup = values["learning_rate"], values["warmup_steps"]
-    if isinstance(schedule, olr.Rsqrt):
-        return rate / mpmath.sqrt(max(step, warmup, 1))
+    """The rate of a schedule at `step`, from its fields as they are after rounding to float32."""
+    values = {name: _exactly(value) for name, value in vars(schedule).items() if value is not None and name[0] != "_"}
+    if type(schedule) in _WHOLE:
+        return _WHOLE[type(schedule)](values, mpf(step))
+    warmup = values["warmup_steps"]
     if step < warmup:
-        return rate * step / max(1, warmup)
+        return values["learning_rate"] * step / max(1, warmup)
     return _AFTER_WARMUP[type(schedule)](values, mpf(step))
+
+
+def _exactly(value):
+    if isinstance(value, tuple):
+        return [_exactly(item) for item in value]
+    return value if isinstance(value, (str, bool)) else mpf(float(value))
 
 
 def _share(v, step):
@@ -60,4 +68,129 @@ _AFTER_WARMUP = {
     olr.CosineWithRestarts: _restarts,
     olr.Polynomial: _polynomial,
     olr.InverseSqrt: _inverse_sqrt,
+}
+
+
+def _half_cosine(share):
+    return (1 + mpmath.cos(mpmath.pi * share)) / 2
+
+
+def _cosine_with_warmup_lr(v, step):
+    rate, warmup = v["learning_rate"], v["warmup_steps"]
+    if step < warmup:
+        if "warmup_lr" in v:
+            return v["warmup_lr"] + (rate - v["warmup_lr"]) * step / max(1, warmup - 1)
+        return rate * (step + 1) / max(1, warmup)
+    share = (step - warmup + 1) / max(1, v["max_steps"] - warmup)
+    return max(0, v["min_lr"] + (rate - v["min_lr"]) * _half_cosine(2 * v["num_cycles"] * share))
+
+
+def _stable(v, step):
+    rate, floor, warmup, decay = (v[name] for name in ("learning_rate", "min_lr", "warmup_steps", "decay_steps"))
+    stable = v["stable_steps"] if "stable_steps" in v else v["max_steps"] - warmup - decay
+    if step < warmup:
+        p = step / max(1, warmup)
+        share = {"linear": p, "cosine": 1 - _half_cosine(p), "1-sqrt": 1 - mpmath.sqrt(1 - p)}[v["warmup_type"]]
+    elif step < warmup + stable:
+        return rate
+    elif step < warmup + stable + decay:
+        p = (step - warmup - stable) / max(1, decay)
+        wave = _half_cosine(2 * v["num_cycles"] * p)
+        share = {"linear": 1 - p, "cosine": wave, "1-sqrt": 1 - mpmath.sqrt(p)}[v["decay_type"]]
+    else:
+        return floor
+    return max(0, floor + (rate - floor) * share)
+
+
+def _warm_restarts(v, step):
+    length, start = v["T_0"], mpf(0)
+    while step >= start + length:
+        start, length = start + length, length * v["T_mult"]
+    return v["eta_min"] + (v["learning_rate"] - v["eta_min"]) * _half_cosine((step - start) / length)
+
+
+def _cyclic(v, step):
+    up = v["step_size_up"]
+    down = v.get("step_size_down", up)
+    cycle = mpmath.floor(step / (up + down))
+    rest = step - cycle * (up + down)
+    height = rest / up if rest <= up else (up + down - rest) / down
+    height *= {"triangular": mpf(1), "triangular2": mpf(2) ** -cycle, "exp_range": v["gamma"] ** step}[v["mode"]]
+    return v["base_lr"] + (v["max_lr"] - v["base_lr"]) * height
+
+
+def _one_cycle(v, step):
+    total, top = v["total_steps"], v["pct_start"] * v["total_steps"] - 1
+    first = v["max_lr"] / v["div_factor"]
+    points = [(mpf(0), first), (top, v["max_lr"]), (total - 1, first / v["final_div_factor"])]
+    if v["three_phase"]:
+        points.insert(2, (2 * v["pct_start"] * total - 2, first))
+    for number, ((start, before), (stop, after)) in enumerate(itertools.pairwise(points)):
+        if step <= stop or number == len(points) - 2:
+            share = (step - start) / (stop - start)
+            left = _half_cosine(share) if v["anneal_strategy"] == "cos" else 1 - share
+            return after + (before - after) * left
+    raise AssertionError
+
+
+def _deepspeed_warmup(v, step):
+    """The share of the warmup, or None after it."""
+    iteration, length = max(mpf(0), step - 1), max(mpf(2), v["warmup_steps"])
+    if iteration >= length:
+        return None
+    return mpmath.log(iteration + 1) / mpmath.log(length) if v["warmup_type"] == "log" else iteration / length
+
+
+def _deepspeed_decay(v, step):
+    share, length = _deepspeed_warmup(v, step), max(mpf(2), v["warmup_steps"])
+    if share is None:
+        share = max(mpf(0), (v["max_steps"] - (step - 1)) / max(1, v["max_steps"] - length))
+    return v["min_lr"] + (v["learning_rate"] - v["min_lr"]) * share
+
+
+def _deepspeed_cosine(v, step):
+    share, length = _deepspeed_warmup(v, step), max(mpf(2), v["warmup_steps"])
+    if share is not None:
+        return v["learning_rate"] * (v["warmup_min_ratio"] + (1 - v["warmup_min_ratio"]) * share)
+    done = min(mpf(1), (step - length) / max(1, v["max_steps"] - length))
+    return v["learning_rate"] * (v["cos_min_ratio"] + (1 - v["cos_min_ratio"]) * _half_cosine(done))
+
+
+def _rex(v, step):
+    ahead, warmup, length = step + 1, v["warmup_steps"], max(1, v["max_steps"] - v["warmup_steps"])
+    if ahead < warmup:
+        return v["learning_rate"] * ahead / warmup
+    left = max(mpf(0), v["max_steps"] - ahead) / length
+    return v["min_lr"] + (v["learning_rate"] - v["min_lr"]) * left / (mpf(1) / 10 + mpf(9) / 10 * left)
+
+
+def _ramp(v, step):
+    share = min(step, v["total_iters"]) / max(1, v["total_iters"])
+    return v["learning_rate"] * (v["start_factor"] + (v["end_factor"] - v["start_factor"]) * share)
+
+
+_WHOLE = {
+    olr.Rsqrt: lambda v, step: v["learning_rate"] / mpmath.sqrt(max(step, v["warmup_steps"], 1)),
+    olr.CosineWarmupWithMinLR: _cosine_with_warmup_lr,
+    olr.WarmupStableDecay: _stable,
+    olr.Step: lambda v, step: v["learning_rate"] * v["gamma"] ** mpmath.floor(step / v["step_size"]),
+    olr.MultiStep: lambda v, step: v["learning_rate"] * v["gamma"] ** sum(step >= m for m in v["milestones"]),
+    olr.Exponential: lambda v, step: v["learning_rate"] * v["gamma"] ** step,
+    olr.ConstantFactor: lambda v, step: v["learning_rate"] * (v["factor"] if step < v["total_iters"] else 1),
+    olr.LinearRamp: _ramp,
+    olr.PolynomialDecay: lambda v, step: v["learning_rate"] * max(0, 1 - step / v["total_iters"]) ** v["power"],
+    olr.CosineAnnealing: lambda v, step: (
+        v["eta_min"] + (v["learning_rate"] - v["eta_min"]) * _half_cosine(step / v["T_max"])
+    ),
+    olr.CosineAnnealingWarmRestarts: _warm_restarts,
+    olr.Cyclic: _cyclic,
+    olr.OneCycle: _one_cycle,
+    olr.Rex: _rex,
+    olr.DeepSpeedWarmup: lambda v, step: (
+        _deepspeed_decay({**v, "max_steps": mpf(10) ** 30}, step)
+        if _deepspeed_warmup(v, step) is not None
+        else v["learning_rate"]
+    ),
+    olr.DeepSpeedWarmupDecay: _deepspeed_decay,
+    olr.DeepSpeedWarmupCosine: _deepspeed_cosine,
 }

@@ -167,7 +167,16 @@ def report(rows: int, steps: int, rounds: int) -> None:
 
 def main() -> None:
     """Prints the tables for each size."""
-    sizes = [int(argument) for argument in sys.argv[1:]] or [1_000, 1_000, 10_000, 1_000, 10_000, 10_000, 100_000, 1_000]
+    sizes = [int(argument) for argument in sys.argv[1:]] or [
+        1_000,
+        1_000,
+        10_000,
+        1_000,
+        10_000,
+        10_000,
+        100_000,
+        1_000,
+    ]
     for rows, steps in zip(sizes[::2], sizes[1::2], strict=True):
         report(rows, steps, rounds=15 if rows * steps <= 10**7 else 7)
 

@@ -53,6 +53,41 @@ def schedules(length: int) -> dict[str, tuple[olr.Schedule, object]]:
     }
 
 
+def others(length: int) -> dict[str, olr.Schedule]:
+    """Schedules beyond the documented ones, at one length."""
+    warmup, part = length // 10 + 3, length // 5
+    shapes = ("linear", "cosine", "1-sqrt")
+    return {
+        "cosine_warmup_with_min_lr": olr.CosineWarmupWithMinLR(
+            RATE, length, warmup, min_lr=RATE / 8, warmup_lr=RATE / 4
+        ),
+        **{
+            f"warmup_stable_decay, {shape}": olr.WarmupStableDecay(
+                RATE, part, length, warmup, warmup_type=shape, decay_type=shape, min_lr=RATE / 8
+            )
+            for shape in shapes
+        },
+        "Step": olr.Step(RATE, step_size=max(1, length // 20), gamma=0.9),
+        "MultiStep": olr.MultiStep(RATE, milestones=[part, 2 * part, 3 * part], gamma=0.3),
+        # Its slowest decay in float32 is by 2**-24 a step: longer than 2**24 steps, a run of it leaves the range of float32.
+        **({"Exponential": olr.Exponential(RATE, gamma=1 - 5 / length)} if length < 2**24 else {}),
+        "ConstantFactor": olr.ConstantFactor(RATE, factor=0.3, total_iters=part),
+        "LinearRamp": olr.LinearRamp(RATE, start_factor=0.1, end_factor=0.9, total_iters=4 * part),
+        "PolynomialDecay, power 1.7": olr.PolynomialDecay(RATE, total_iters=length, power=1.7),
+        "CosineAnnealing": olr.CosineAnnealing(RATE, T_max=length),
+        "CosineAnnealingWarmRestarts": olr.CosineAnnealingWarmRestarts(RATE, T_0=warmup, T_mult=2, eta_min=RATE / 8),
+        "Cyclic, triangular2": olr.Cyclic(RATE / 8, RATE, part, warmup, mode="triangular2"),
+        "OneCycle, cos": olr.OneCycle(RATE, total_steps=length, pct_start=0.25),
+        "OneCycle, linear, three phases": olr.OneCycle(
+            RATE, total_steps=length, pct_start=0.25, anneal_strategy="linear", three_phase=True
+        ),
+        "Rex": olr.Rex(RATE, length, warmup, min_lr=RATE / 8),
+        "DeepSpeedWarmup, log": olr.DeepSpeedWarmup(RATE, warmup),
+        "DeepSpeedWarmupDecay, log": olr.DeepSpeedWarmupDecay(RATE, length, warmup),
+        "DeepSpeedWarmupCosine, linear": olr.DeepSpeedWarmupCosine(RATE, length, warmup, warmup_type="linear"),
+    }
+
+
 def sampled(length: int, warmup: int) -> np.ndarray:
     """Steps in [0, length): the ends, the corners, evenly, and evenly in the logarithm of what is left."""
     random = np.random.default_rng(length)
@@ -73,10 +108,12 @@ def worst(rates: np.ndarray, references: list) -> float:
 
 
 def main() -> None:
+    """Prints the three tables."""
     rows: dict[str, list[list[str]]] = {}
     for length in LENGTHS:
-        for name, (schedule, peer) in schedules(length).items():
-            steps = sampled(length, int(schedule.warmup_steps))
+        everything = schedules(length) | {name: (schedule, None) for name, schedule in others(length).items()}
+        for name, (schedule, peer) in everything.items():
+            steps = sampled(length, length // 10 + 3)
             references = [exact(schedule, int(step)) for step in steps]
             figures = [
                 worst(np.asarray(jax.jit(lambda s, t: s(t))(schedule, steps)), references),
@@ -90,7 +127,11 @@ def main() -> None:
             rows.setdefault(name, []).append(shown)
     heads = [f"{length:.0e}".replace("e+0", "e") if length < 2**30 else "2^31-1" for length in LENGTHS]
     for column, title in enumerate(("in a trace", "`sweep`", "Optax's nearest")):
-        lines = [[name, *(figures[column] for figures in found)] for name, found in rows.items() if found[0][column]]
+        lines = [
+            [name, *(figures[column] for figures in found), *[""] * (len(LENGTHS) - len(found))]
+            for name, found in rows.items()
+            if found[0][column]
+        ]
         print("\n" + table([f"worst ulp, {title}; max_steps =", *heads], lines))
 
 

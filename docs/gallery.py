@@ -1,6 +1,6 @@
 """Writes docs/schedules.md: each schedule's picture, formula, fields and source, from its docstring and its code.
 
-    python docs/gallery.py
+python docs/gallery.py
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 import optax_lr as olr
 from benchmarks.exact import exact
-from benchmarks.ulp import LENGTHS, sampled, schedules, worst
+from benchmarks.ulp import LENGTHS, others, sampled, schedules, worst
 
 NAMES = list(schedules(1000))
 
@@ -25,6 +25,20 @@ def test_documented_schedules(name, length):
     assert worst(closed_over, references) <= 1.0
     assert worst(swept, references) <= 0.51
     assert worst(host, references) <= 0.501
+
+
+OTHERS = [(length, name) for length in (10**3, 10**7, 2**31 - 1) for name in others(length)]
+
+
+@pytest.mark.parametrize(("length", "name"), OTHERS)
+def test_other_schedules(name, length):
+    schedule = others(length)[name]
+    steps = sampled(length, length // 10 + 3)[::4]
+    references = [exact(schedule, int(step)) for step in steps]
+    traced = np.asarray(jax.jit(lambda s, t: s(t))(schedule, np.resize(steps, 2048)))[: len(steps)]
+    swept = np.asarray(olr.sweep(schedule, np.resize(steps, 2048)))[: len(steps)]
+    assert worst(traced, references) <= 1.0
+    assert worst(swept, references) <= 0.51
 
 
 @pytest.mark.parametrize("length", [10**3, 10**5, 2 * 10**6])

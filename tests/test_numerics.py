@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from optax_lr.numerics import PAIR, polynomials
 from optax_lr.numerics.pair import Pair, two_product, two_sum
 
+mpmath.mp.dps = 40
 BATCH = 512
 REALS = st.floats(2.0**-40, 2.0**31, width=32) | st.floats(-(2.0**31), -(2.0**-40), width=32)
 
@@ -130,7 +131,8 @@ def _mp(x):
         (lambda x: PAIR.power(x, PAIR.real(2.7)), lambda x: x ** mpmath.mpf(2.7), -20, 0, 26),
         (lambda x: PAIR.power(x, PAIR.real(0.5)), mpmath.sqrt, -30, 0, 26),
         (lambda x: PAIR.sin_squared(x, PAIR.real(1)), lambda x: mpmath.sin(mpmath.pi / 2 * x) ** 2, -30, 0, 26),
-        (lambda x: PAIR.one_minus_power(x, PAIR.real(1.25)), lambda x: 1 - x ** mpmath.mpf(1.25), -20, 0, 24),
+        (lambda x: PAIR.fall(x, PAIR.real(1.25)), lambda x: 1 - (1 - x) ** mpmath.mpf(1.25), -30, -1, 26),
+        (lambda x: PAIR.fall(x, PAIR.real(0.5)), lambda x: 1 - (1 - x) ** mpmath.mpf(0.5), -30, -1, 26),
     ],
 )  # fmt: skip
 def test_functions_of_pairs(function, exact, low, high, bits):

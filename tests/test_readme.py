@@ -83,5 +83,9 @@ def test_the_gallery_is_what_the_code_says(monkeypatch):
     monkeypatch.setattr(gallery, "picture", lambda kind: f"pictures/{kind.__name__}.png")
     assert gallery.page() == (ROOT / "docs" / "schedules.md").read_text()
     assert sum(gallery.GROUPS.values()) == len(gallery.SHOWN)
-    public = {value for name in olr.__all__ if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule)}
+    public = {
+        value
+        for name in olr.__all__
+        if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule)
+    }
     assert public - {olr.Schedule, olr.Mixed} == set(gallery.SHOWN)

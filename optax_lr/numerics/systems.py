@@ -109,8 +109,8 @@ class Host(System):
     def log2(self, x):
         return math.log2(x) if x > 0 else 0.0
 
-    def one_minus_power(self, x, exponent):
-        return -math.expm1(exponent * math.log(x)) if x > 0 else 1.0
+    def fall(self, left, exponent):
+        return -math.expm1(exponent * math.log1p(-left)) if left < 1 else 1.0
 
     def choose(self, kind, values):
         return values[int(kind)]()
@@ -143,9 +143,10 @@ class Float64(System):
         """The logarithm, and 0 for what has none."""
         return jnp.log2(jnp.where(x > 0, x, 1))
 
-    def one_minus_power(self, x, exponent):
-        """`1 - x**exponent` for `exponent` above 0, without cancelling where `x` is near 1."""
-        return jnp.where(x > 0, -jnp.expm1(exponent * self.log2(x) * math.log(2)), 1)
+    def fall(self, left, exponent):
+        """`1 - (1 - left)**exponent` for `exponent` above 0, without cancelling where little is left."""
+        inside = left < 1
+        return jnp.where(inside, -jnp.expm1(exponent * jnp.log1p(jnp.where(inside, -left, 0))), 1)
 
     def sqrt(self, x):
         positive = x > 0
@@ -220,22 +221,26 @@ class PairFloat32(System):
             positive & (log.high > -126), self._exp2(log), self.where(exponent.high == 0, self.real(1), self.real(0))
         )
 
-    def _log2(self, x):
+    def _log2(self, x, less_one=None):
+        """The logarithm of `x` above 0; of `x` near 1 to all bits of `less_one`, which is `x - 1`."""
         above_root_half = lax.bitcast_convert_type(x.high, jnp.int32) - np.float32(math.sqrt(0.5)).view(np.int32)
         whole = above_root_half >> 23
         scale = _power_of_two(-whole)
         mantissa = Pair(x.high * scale, x.low * scale)
         # log2(m) = 2 / ln 2 * atanh(s), s = (m - 1) / (m + 1), |s| < 0.172.
-        s = (mantissa - 1) / (mantissa + 1)
+        above = mantissa - 1 if less_one is None else self.where(whole == 0, less_one, mantissa - 1)
+        s = above / (mantissa + 1)
         z = s * s
         tail = horner([2 / math.log(2) / k for k in (5, 7, 9, 11, 13, 15)], z.high) * z.high
         return whole.astype(jnp.float32) + s * (2 / math.log(2) + z * (2 / math.log(2) / 3 + Pair.of(tail)))
 
-    def one_minus_power(self, x, exponent):
-        log = exponent * self.log2(x)
-        near = self.minimum(self.maximum(log, self.real(-0.5)), self.real(0.5))
-        near_one = (x.high > 0) & (abs(log) < 0.5)
-        return self.where(near_one, -self._exp2_minus_1(near), 1 - self.power(x, exponent))
+    def fall(self, left, exponent):
+        inside = left < 1
+        gone = -self.where(inside, left, self.real(0))
+        log = exponent * self._log2(1 + gone, gone)
+        near = self.maximum(log, self.real(-0.5))
+        far = 1 - self._exp2(self.maximum(log, self.real(-126)))
+        return self.where(inside, self.where(log.high > -0.5, -self._exp2_minus_1(near), far), self.real(1))
 
     def _exp2(self, x):
         whole = jnp.round(x.high)

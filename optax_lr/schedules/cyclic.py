@@ -111,8 +111,13 @@ class OneCycle(Schedule):
         return rate
 
     def _phase(self, step, start, from_rate, stop, to_rate, num):
+        """The rate between two points, as the first rate and what was gained, or the last and what is left to lose: so that
+        nothing cancels where a rate is small beside the peak."""
         length = stop - start
         length = num.where(abs(length) > 0, length, num.real(1))
         if self.anneal_strategy == "cos":
-            return to_rate + (from_rate - to_rate) * num.wave(step, start, length, num.real(0.5))
-        return to_rate + (from_rate - to_rate) * num.ratio(stop - step, length)
+            gained, left = (num.wave(step, end, length, num.real(0.5)) for end in (stop, start))
+        else:
+            gained, left = num.ratio(step - start, length), num.ratio(stop - step, length)
+        rising, falling = from_rate + (to_rate - from_rate) * gained, to_rate + (from_rate - to_rate) * left
+        return num.where(to_rate > from_rate, rising, falling)

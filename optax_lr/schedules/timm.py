@@ -42,7 +42,7 @@ class _Cycles(Schedule):
         # Shrinking cycles end at t_initial / (1 - cycle_mul); past it the number only has to be beyond any limit.
         reached = 1 + num.ratio(step * grows, self.t_initial)
         number = num.maximum(num.floor(num.log2(reached) / num.log2(base)), num.real(0))
-        growth = whole(num.power(base, num.minimum(number, num.real(100))))
+        growth = whole(num.minimum(num.power(base, number), num.real(2.0**40)))
         start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
         # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
         hair = num.where(fractional, (step + self.t_initial) * 2.0**-24, num.real(0))
@@ -104,7 +104,7 @@ class TimmCosine(_Cycles):
     k_decay: ArrayLike = fields.number(1.0, above=0)
 
     def _shape(self, elapsed, length, num):
-        return num.sin_squared(num.one_minus_power(elapsed / length, self.k_decay), num.real(1))
+        return num.sin_squared(num.fall((length - elapsed) / length, self.k_decay), num.real(1))
 
 
 @schedule
@@ -192,4 +192,4 @@ class TimmPoly(_Cycles):
     k_decay: ArrayLike = fields.number(1.0, above=0)
 
     def _shape(self, elapsed, length, num):
-        return num.power(num.one_minus_power(elapsed / length, self.k_decay), self.power)
+        return num.power(num.fall((length - elapsed) / length, self.k_decay), self.power)
