@@ -111,13 +111,13 @@ class OneCycle(Schedule):
         return rate
 
     def _phase(self, step, start, from_rate, stop, to_rate, num):
-        """The rate between two points, as the first rate and what was gained, or the last and what is left to lose: so that
-        nothing cancels where a rate is small beside the peak."""
+        """The rate between two points, counted from the smaller of their rates, beside which nothing then cancels."""
         length = stop - start
         length = num.where(abs(length) > 0, length, num.real(1))
+        rises = from_rate < to_rate
         if self.anneal_strategy == "cos":
-            gained, left = (num.wave(step, end, length, num.real(0.5)) for end in (stop, start))
+            distance = abs(length)  # points may be out of order in a run of a few steps
+            share = num.wave(step, num.where(rises, start - distance, start), distance, num.real(0.5))
         else:
-            gained, left = num.ratio(step - start, length), num.ratio(stop - step, length)
-        rising, falling = from_rate + (to_rate - from_rate) * gained, to_rate + (from_rate - to_rate) * left
-        return num.where(to_rate > from_rate, rising, falling)
+            share = num.ratio(num.where(rises, step - start, stop - step), length)
+        return num.minimum(from_rate, to_rate) + abs(from_rate - to_rate) * share
