@@ -1,9 +1,6 @@
-"""Schedules one after another, multiplied, or held. Each is a schedule, and so sweeps, stacks and nests like the rest."""
+"""Schedules one after another, or held. Each is a schedule, and so sweeps, stacks and nests like the rest."""
 
 from __future__ import annotations
-
-import functools
-import operator
 
 from jax.typing import ArrayLike
 
@@ -58,48 +55,6 @@ class Stages(Schedule):
             later = stage._value(num.maximum(step - start, num.real(0)), num)
             rate = num.where(step < start, rate, later)
         return rate
-
-
-@schedule
-class Scaled(Schedule):
-    """`factor * schedule(step)`; what `schedule * 0.1` makes.
-
-    Fields:
-        schedule: the schedule that is scaled.
-        factor: any finite number; a parameter group's ratio, for one.
-
-    >>> (Linear(1.0, max_steps=10) * 0.5)(0)
-    np.float32(0.5)
-    """
-
-    schedule: Schedule = fields.inner()
-    factor: ArrayLike = fields.number()
-
-    @property
-    def end(self):
-        return self.schedule.end
-
-    def _value(self, step, num):
-        return self.factor * self.schedule._value(step, num)
-
-
-@schedule
-class Product(Schedule):
-    """The product of several schedules at the same step; what `one * another` makes.
-
-    Fields:
-        schedules: at least one; usually one with a rate and others from 0 to 1.
-
-    Source: `torch.optim.lr_scheduler.ChainedScheduler` of multiplying schedulers.
-
-    >>> (Constant(1e-3) * LinearRamp(1.0, start_factor=0.5, total_iters=4))(2)
-    np.float32(0.00075)
-    """
-
-    schedules: tuple[Schedule, ...] = fields.schedules()
-
-    def _value(self, step, num):
-        return functools.reduce(operator.mul, [factor._value(step, num) for factor in self.schedules])
 
 
 @schedule

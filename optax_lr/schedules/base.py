@@ -1,16 +1,21 @@
-"""What a schedule is: a frozen dataclass whose numbers are leaves of a pytree, and which can be called with a step."""
+"""What a schedule is: a frozen dataclass whose numbers are leaves of a pytree, and which can be called with a step.
+
+And what can be done with any two of them: they are multiplied, by each other or by a number.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import json
+import operator
 from typing import Any, ClassVar, dataclass_transform
 
 import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from optax_lr.numerics import HOST, in_trace
 from optax_lr.schedules import fields
@@ -95,8 +100,6 @@ class Schedule:
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def __mul__(self, other) -> Schedule:
-        from optax_lr.combine.stages import Product, Scaled
-
         return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
 
     __rmul__ = __mul__
@@ -182,3 +185,45 @@ class WithWarmup(Schedule):
         # The rate per step first: it is one number for the run, so that a step costs one multiplication.
         warmup = num.ratio(self.learning_rate, num.at_least_one(self.warmup_steps)) * step
         return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))
+
+
+@schedule
+class Scaled(Schedule):
+    """`factor * schedule(step)`; what `schedule * 0.1` makes.
+
+    Fields:
+        schedule: the schedule that is scaled.
+        factor: any finite number; a parameter group's ratio, for one.
+
+    >>> (Linear(1.0, max_steps=10) * 0.5)(0)
+    np.float32(0.5)
+    """
+
+    schedule: Schedule = fields.inner()
+    factor: ArrayLike = fields.number()
+
+    @property
+    def end(self):
+        return self.schedule.end
+
+    def _value(self, step, num):
+        return self.factor * self.schedule._value(step, num)
+
+
+@schedule
+class Product(Schedule):
+    """The product of several schedules at the same step; what `one * another` makes.
+
+    Fields:
+        schedules: at least one; usually one with a rate and others from 0 to 1.
+
+    Source: `torch.optim.lr_scheduler.ChainedScheduler` of multiplying schedulers.
+
+    >>> (Constant(1e-3) * LinearRamp(1.0, start_factor=0.5, total_iters=4))(2)
+    np.float32(0.00075)
+    """
+
+    schedules: tuple[Schedule, ...] = fields.schedules()
+
+    def _value(self, step, num):
+        return functools.reduce(operator.mul, [factor._value(step, num) for factor in self.schedules])

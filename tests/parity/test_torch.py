@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import optax_lr as olr
 from tests.parity.comparison import assert_same_rates
@@ -38,6 +40,63 @@ def test_every_step(setting, compared):
     crossing = RATE if setting["keywords"].get("anneal_strategy") == "linear" else 0
     number = assert_same_rates(lambda: ours(setting), np.arange(len(rates)), rates, scale=RATE, crossing=crossing)
     compared("torch's schedulers, stepped", number)
+
+
+def _number(low, high, **bounds):
+    return st.floats(low, high, width=32, **bounds)  # as float32 holds it, so that nothing is lost in a setting
+
+
+_COUNT, _FLOOR = st.integers(1, 30), _number(0, 2.0**-10)
+RANDOM = {
+    "ConstantLR": {"factor": _number(2.0**-8, 1), "total_iters": st.integers(0, 30)},
+    "LinearLR": {"start_factor": _number(2.0**-8, 1), "end_factor": _number(2.0**-8, 1), "total_iters": _COUNT},
+    "ExponentialLR": {"gamma": _number(0.5, 1.125)},
+    "StepLR": {"step_size": _COUNT, "gamma": _number(0.125, 1.5)},
+    "MultiStepLR": {"milestones": st.lists(st.integers(0, 40), max_size=5).map(sorted), "gamma": _number(0.125, 1.5)},
+    "PolynomialLR": {"total_iters": _COUNT, "power": _number(0.25, 4)},
+    "CosineAnnealingLR": {"T_max": _COUNT, "eta_min": _FLOOR},
+    "CosineAnnealingWarmRestarts": {"T_0": _COUNT, "T_mult": st.integers(1, 4), "eta_min": _FLOOR},
+    "CyclicLR": {
+        "base_lr": _FLOOR,
+        "max_lr": _FLOOR,
+        "step_size_up": _COUNT,
+        "step_size_down": _COUNT,
+        "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
+        "gamma": _number(0.5, 1),
+        "cycle_momentum": st.just(False),
+    },
+    "OneCycleLR": {
+        "max_lr": _FLOOR,
+        "total_steps": st.integers(1, 40),
+        "pct_start": st.sampled_from([0, 0.25, 0.5, 1]) | _number(0, 1),
+        "anneal_strategy": st.sampled_from(["cos", "linear"]),
+        "div_factor": _number(1, 128),
+        "final_div_factor": _number(0.5, 2.0**17),
+        "three_phase": st.booleans(),
+    },
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_random_settings(name, compared):
+    @settings(max_examples=50)
+    @given(st.fixed_dictionaries(RANDOM[name]))
+    def agree(keywords):
+        setting = {"name": name, "keywords": keywords}
+        try:
+            rates = np.array(stepped(torch_scheduler(setting), keywords.get("total_steps", 63)))
+        except ZeroDivisionError:
+            return  # a phase of no length; the cases below hold ours to be finite there
+        scale = max(RATE, *np.abs(rates))
+        with jax.enable_x64(True):
+            wide = ours(setting)
+            np.testing.assert_allclose([wide(step) for step in range(len(rates))], rates, rtol=1e-9, atol=1e-12 * scale)
+        narrow, steps = ours(setting), np.minimum(np.arange(64), len(rates) - 1)
+        for found in (narrow(steps), olr.sweep(narrow, steps)):
+            np.testing.assert_allclose(found, rates[steps], rtol=1e-6, atol=2e-7 * scale)
+        compared("torch's schedulers, stepped", len(rates) + 2 * len(steps))
+
+    agree()
 
 
 def test_every_scheduler_of_torch_has_a_class_or_an_answer():
