@@ -68,7 +68,7 @@ RANDOM = {
     "OneCycleLR": {
         "max_lr": _FLOOR,
         "total_steps": st.integers(1, 40),
-        "pct_start": st.sampled_from([0, 0.25, 0.5, 1]) | _number(0, 1),
+        "pct_start": st.sampled_from([0.0, 0.25, 0.5, 1.0]) | _number(0, 1),
         "anneal_strategy": st.sampled_from(["cos", "linear"]),
         "div_factor": _number(1, 128),
         "final_div_factor": _number(0.5, 2.0**17),
