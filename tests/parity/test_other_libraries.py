@@ -68,3 +68,17 @@ def test_shrinking_cycles_come_to_their_end():
     starts = np.array([0, 64, 96])
     np.testing.assert_array_equal(schedule(starts), 1)
     np.testing.assert_array_equal(schedule(np.array([112, 128, 10**6])), 0.125)
+
+
+@pytest.mark.parametrize(("growth", "t_initial"), [(1.0625, 10), (1.5, 3), (1.00390625, 2), (2.75, 40)])
+def test_cycles_of_fractional_growth_by_walking_them(growth, t_initial):
+    decay, steps = 0.96875, np.arange(0, 4000, 7)
+    schedule = olr.TimmCosine(1.0, t_initial, cycle_mul=growth, cycle_decay=decay, cycle_limit=10**6)
+    expected, start, length, number = [], 0.0, float(t_initial), 0
+    for step in steps:
+        while step >= start + length:
+            start, length, number = start + length, length * growth, number + 1
+        expected.append(decay**number * (1 + np.cos(np.pi * (step - start) / length)) / 2)
+    assert number > 3
+    for rates in (schedule(steps), olr.sweep(schedule, steps), [schedule(int(step)) for step in steps]):
+        np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-9)
