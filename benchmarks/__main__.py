@@ -1,7 +1,7 @@
 """`python -m benchmarks`: every table, in the order of the README."""
 
-from benchmarks import calls, sweep, ulp
+from benchmarks import calls, processes, sweep, ulp
 
-for part in (ulp, sweep, calls):
+for part in (ulp, sweep, calls, processes):
     print(f"\n## {part.__doc__.splitlines()[0]}\n")
     part.main()
