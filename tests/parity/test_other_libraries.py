@@ -1,6 +1,9 @@
-"""DeepSpeed's, timm's, axolotl's and diffusers' schedulers, by values that they gave."""
+"""DeepSpeed's, timm's, axolotl's and diffusers' schedulers: by values that they gave, and timm's and diffusers' running."""
 
+import importlib.util
 import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 import optax_lr as olr
 from tests.parity.comparison import assert_same_rates
+from tests.reference.generate import optimizer, stepped
 
 STORED = json.loads(Path(__file__).parents[1].joinpath("reference", "other_libraries.json").read_text())
 RATE = STORED["learning_rate"]
@@ -82,3 +86,77 @@ def test_cycles_of_fractional_growth_by_walking_them(growth, t_initial):
     assert number > 3
     for rates in (schedule(steps), olr.sweep(schedule, steps), [schedule(int(step)) for step in steps]):
         np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def timm_scheduler():
+    """The package `timm.scheduler`, without what `timm` itself imports: its models need torchvision."""
+    found = importlib.util.find_spec("timm")
+    parent = types.ModuleType("timm")
+    parent.__path__ = list(found.submodule_search_locations)
+    parent.__spec__ = found
+    sys.modules["timm"] = parent
+    import timm.scheduler
+
+    yield timm.scheduler
+    for name in [name for name in sys.modules if name.partition(".")[0] == "timm"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("CosineLRScheduler", {"t_initial": 40}),
+        ("CosineLRScheduler", {"t_initial": 40, "warmup_t": 5, "warmup_lr_init": 1e-6, "lr_min": 1e-6}),
+        ("CosineLRScheduler", {"t_initial": 30, "warmup_t": 5, "warmup_prefix": True, "k_decay": 1.5}),
+        ("CosineLRScheduler", {"t_initial": 10, "cycle_mul": 2.0, "cycle_decay": 0.5, "cycle_limit": 3}),
+        ("CosineLRScheduler", {"t_initial": 8, "cycle_decay": 0.5, "cycle_limit": 5, "lr_min": 1e-6}),
+        ("TanhLRScheduler", {"t_initial": 40, "warmup_t": 5, "warmup_lr_init": 1e-6}),
+        ("TanhLRScheduler", {"t_initial": 40, "lb": -5.0, "ub": 4.0, "lr_min": 1e-6}),
+        ("TanhLRScheduler", {"t_initial": 30, "warmup_t": 5, "warmup_prefix": True}),
+        ("PolyLRScheduler", {"t_initial": 40, "power": 0.9}),
+        (
+            "PolyLRScheduler",
+            {"t_initial": 10, "power": 2.0, "cycle_mul": 2.0, "cycle_limit": 2, "k_decay": 0.75, "warmup_t": 3},
+        ),
+    ],
+)
+def test_timm_running(timm_scheduler, name, settings, compared):
+    torch_optimizer = optimizer()
+    scheduler = getattr(timm_scheduler, name)(torch_optimizer, **settings)
+    rates = [torch_optimizer.param_groups[0]["lr"]]
+    for step in range(1, 64):
+        scheduler.step(step)
+        rates.append(torch_optimizer.param_groups[0]["lr"])
+    schedule = ours({"name": name, "keywords": settings})
+    for found in (schedule(np.arange(64)), olr.sweep(schedule, 64), [schedule(step) for step in range(64)]):
+        np.testing.assert_allclose(found, rates, rtol=1e-6, atol=1e-11 * RATE)
+    compared("timm", 3 * 64)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"])
+@pytest.mark.parametrize("warmup", [0, 7])
+@pytest.mark.filterwarnings("ignore")
+def test_diffusers_running(name, warmup, compared):
+    from diffusers.optimization import get_scheduler
+
+    keywords = {"cosine_with_restarts": {"num_cycles": 3}, "polynomial": {"power": 2.0}}.get(name, {})
+    scheduler = get_scheduler(name, optimizer(), num_warmup_steps=warmup, num_training_steps=40, **keywords)
+    rates = stepped(scheduler, 60)
+    number = assert_same_rates(
+        lambda: olr.get_scheduler(name, RATE, warmup_steps=warmup, max_steps=40, **keywords),
+        np.arange(61),
+        rates,
+        scale=RATE,
+    )
+    compared("diffusers", number)
+
+
+@pytest.mark.parametrize("rules", ["1:10,0.1:20,0.01:30,0.005", "0.5:10,1:50,0.1", "0.3", "1:30,0.5:10,0.25"])
+@pytest.mark.filterwarnings("ignore")
+def test_diffusers_rules_running(rules, compared):
+    from diffusers.optimization import get_scheduler
+
+    rates = stepped(get_scheduler("piecewise_constant", optimizer(), step_rules=rules), 60)
+    number = assert_same_rates(lambda: olr.PiecewiseConstant.from_rules(rules, RATE), np.arange(61), rates, scale=RATE)
+    compared("diffusers", number)
