@@ -164,6 +164,20 @@ def _rex(v, step):
     return v["min_lr"] + (v["learning_rate"] - v["min_lr"]) * left / (mpf(1) / 10 + mpf(9) / 10 * left)
 
 
+def _of_cycles(v, step, shape):
+    length, start, number = v["t_initial"], mpf(0), 0
+    while step >= start + length and number < v["cycle_limit"]:
+        start, length, number = start + length, length * v["cycle_mul"], number + 1
+    if number >= v["cycle_limit"]:
+        return v["min_lr"]
+    top = v["learning_rate"] * v["cycle_decay"] ** number
+    return v["min_lr"] + (top - v["min_lr"]) * shape((step - start) / length)
+
+
+def _piecewise(v, step):
+    return v["learning_rate"] * v["factors"][sum(step >= boundary for boundary in v["boundaries"])]
+
+
 def _ramp(v, step):
     share = min(step, v["total_iters"]) / max(1, v["total_iters"])
     return v["learning_rate"] * (v["start_factor"] + (v["end_factor"] - v["start_factor"]) * share)
@@ -192,5 +206,11 @@ _WHOLE = {
         else v["learning_rate"]
     ),
     olr.DeepSpeedWarmupDecay: _deepspeed_decay,
+    olr.PiecewiseConstant: _piecewise,
+    olr.TimmCosine: lambda v, step: _of_cycles(v, step, _half_cosine),
+    olr.TimmPoly: lambda v, step: _of_cycles(v, step, lambda p: (1 - p) ** v["power"]),
+    olr.TimmTanh: lambda v, step: _of_cycles(
+        v, step, lambda p: (1 - mpmath.tanh(v["lb"] * (1 - p) + v["ub"] * p)) / 2 if step else mpf(1)
+    ),
     olr.DeepSpeedWarmupCosine: _deepspeed_cosine,
 }

@@ -81,6 +81,12 @@ def others(length: int) -> dict[str, olr.Schedule]:
         "OneCycle, linear, three phases": olr.OneCycle(
             RATE, total_steps=length, pct_start=0.25, anneal_strategy="linear", three_phase=True
         ),
+        "TimmCosine, growing cycles": olr.TimmCosine(
+            RATE, length // 7 + 1, cycle_mul=2.0, cycle_decay=0.5, cycle_limit=3
+        ),
+        "TimmTanh": olr.TimmTanh(RATE, length),
+        "TimmPoly": olr.TimmPoly(RATE, length, power=0.9),
+        "PiecewiseConstant": olr.PiecewiseConstant(RATE, [part, 2 * part], [1.0, 0.3, 0.07]),
         "Rex": olr.Rex(RATE, length, warmup, min_lr=RATE / 8),
         "DeepSpeedWarmup, log": olr.DeepSpeedWarmup(RATE, warmup),
         "DeepSpeedWarmupDecay, log": olr.DeepSpeedWarmupDecay(RATE, length, warmup),
