@@ -36,6 +36,13 @@ class Mixed(Schedule):
     kind: ArrayLike = fields.count()
     schedules: tuple[Schedule, ...] = fields.schedules()
 
+    def _check(self):
+        kind = fields.concrete(self.kind)
+        if kind is not None and (kind >= len(self.schedules)).any():
+            raise ValueError(
+                f"Mixed: kind must be below {len(self.schedules)}, the number of schedules, not {kind.max()}"
+            )
+
     def _value(self, step, num):
         return num.choose(self.kind, [lambda member=member: member._value(step, num) for member in self.schedules])
 

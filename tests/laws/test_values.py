@@ -1,6 +1,9 @@
 """A schedule as a value: its dtype, its gradient, its text, its copies."""
 
+import contextlib
 import copy
+import dataclasses
+import functools
 import pickle
 
 import jax
@@ -9,56 +12,95 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
-from tests.cases import CLASSES, STEPS, USUAL, numeric, usual
+from tests.cases import STEPS, USUAL, numeric, usual
 from tests.laws.test_transformations import every_class
 
-FLOATS = {kind: [name for name in numeric(kind) if getattr(usual(kind), name).dtype == np.float32] for kind in CLASSES}
+DOCUMENTED = sorted(set(olr.SCHEDULERS.values()), key=lambda kind: kind.__name__)
 
 
-@jax.jit
 def gradients(schedule, steps):
-    """The gradient of each rate with respect to each float leaf, `{leaf number: [steps]}`."""
+    """The gradient of each rate with respect to each float leaf: `{leaf number: [*batch, steps]}`."""
     leaves, structure = jax.tree.flatten(schedule)
     floating = [i for i, leaf in enumerate(leaves) if leaf.dtype == np.float32]
 
-    def rate(values, step):
-        changed = dict(enumerate(leaves)) | dict(zip(floating, values, strict=True))
+    def rate(values, whole, step):
+        changed = whole | dict(zip(floating, values, strict=True))
         return jax.tree.unflatten(structure, [changed[i] for i in range(len(leaves))])(step)
 
-    found = jax.vmap(jax.grad(rate), in_axes=(None, 0))([jnp.asarray(leaves[i]) for i in floating], jnp.asarray(steps))
+    at_steps = jax.vmap(jax.grad(rate), in_axes=(None, None, 0))
+    for _ in schedule.batch_shape:
+        at_steps = jax.vmap(at_steps, in_axes=(0, 0, None))
+    whole = {i: leaf for i, leaf in enumerate(leaves) if i not in floating}
+    found = at_steps([jnp.asarray(leaves[i]) for i in floating], whole, jnp.asarray(steps))
     return dict(zip(floating, found, strict=True))
 
 
-@every_class
-def test_gradients_are_finite_at_every_step_and_right_between_corners(kind):
-    schedule = usual(kind)
-    found = gradients(schedule, STEPS)
+def slopes(schedule, leaf, steps):
+    """The same by differences, which need float64: the host's, with one leaf moved by a thousandth."""
     leaves, structure = jax.tree.flatten(schedule)
-    for i, gradient in found.items():
-        assert np.isfinite(gradient).all()
-        # Exact differences need float64: the host's, with one leaf moved by a thousandth.
-        width = 1e-3 * max(abs(float(leaves[i])), 1e-3)
-        up, down = (
-            jax.tree.unflatten(structure, [*leaves[:i], np.float64(leaves[i]) + sign * width, *leaves[i + 1 :]])
-            for sign in (1, -1)
-        )
-        with jax.enable_x64(True):
-            slope = np.array([(up(int(step)) - down(int(step))) / (2 * width) for step in STEPS])
-        close = np.isclose(gradient, slope, rtol=2e-2, atol=2e-3 * np.abs(slope).max() + 1e-12)
-        assert close.mean() > 0.9, (i, gradient[~close], slope[~close])
+    width = 1e-3 * max(abs(float(leaves[leaf])), 1e-3)
+    moved = [np.float64(leaves[leaf]) + sign * width for sign in (1, -1)]
+    up, down = (jax.tree.unflatten(structure, [*leaves[:leaf], value, *leaves[leaf + 1 :]]) for value in moved)
+    with jax.enable_x64(True):
+        return np.array([(up(int(step)) - down(int(step))) / (2 * width) for step in steps])
+
+
+ROWS = 32  # of a batch of corners: one shape for all classes, so that operations are compiled once
+CORNER_STEPS = np.append(STEPS, [10**6, 2**31 - 1]).astype(np.int32)
+
+
+def corners(kind):
+    """The usual schedule with each number in turn at 0, 1 and beyond the run, and with all that may be left out left out."""
+    schedule = usual(kind)
+    changes = [{}] + [{name: value} for name in numeric(kind) for value in (0, 1, 64)]
+    changes += [{f.name: None for f in dataclasses.fields(kind) if f.default is None and f.name != "max_steps"}]
+    found = []
+    for change in changes:
+        with contextlib.suppress(ValueError):  # what a class refuses is no corner of it
+            found.append(schedule.replace(**change))
+    return found
+
+
+@functools.cache
+def in_corners(kind):
+    """Batches of corners, the usual schedule first, each with its rates and its gradients at `CORNER_STEPS`."""
+    groups = {}
+    for corner in corners(kind):
+        groups.setdefault(jax.tree.structure(corner), []).append(corner)
+    found = []
+    for group in groups.values():
+        batch = jax.tree.map(lambda *leaves: np.resize(np.stack(leaves), ROWS), *group)
+        with jax.disable_jit():
+            found.append((group, batch, batch(CORNER_STEPS), gradients(batch, CORNER_STEPS)))
+    return found
 
 
 @every_class
-def test_gradients_are_finite_in_the_corners_of_settings(kind):
+def test_rates_and_gradients_are_finite_in_the_corners_of_settings(kind):
+    for group, batch, rates, slope in in_corners(kind):
+        for part in (rates, olr.sweep(batch, CORNER_STEPS), *slope.values()):
+            finite = np.isfinite(part)[: len(group)]
+            assert finite.all(), [(group[row], CORNER_STEPS[step]) for row, step in np.argwhere(~finite)[:3]]
+        assert np.isfinite([[corner(int(step)) for step in CORNER_STEPS] for corner in group]).all()
+
+
+@every_class
+def test_gradients_are_right_between_corners(kind):
+    schedule, (_, _, _, found) = usual(kind), in_corners(kind)[0]
+    for leaf, gradient in found.items():
+        gradient = gradient[0, : len(STEPS)]
+        slope = slopes(schedule, leaf, STEPS)
+        close = np.isclose(gradient, slope, rtol=2e-2, atol=2e-3 * np.abs(slope).max() + 1e-12)
+        assert close.mean() > 0.9, (leaf, gradient[~close], slope[~close])
+
+
+@pytest.mark.parametrize("kind", DOCUMENTED, ids=lambda kind: kind.__name__)
+def test_compiled_gradients_are_the_eager_ones(kind):
     schedule = usual(kind)
-    for name in numeric(kind):
-        for value in (0, 1, 64):
-            try:
-                corner = schedule.replace(**{name: value})
-            except ValueError:
-                continue
-            assert np.isfinite(corner(STEPS)).all(), (name, value)
-            assert all(np.isfinite(gradient).all() for gradient in gradients(corner, STEPS).values()), (name, value)
+    with jax.disable_jit():
+        eager = gradients(schedule, STEPS)
+    for leaf, gradient in jax.jit(gradients)(schedule, STEPS).items():
+        np.testing.assert_allclose(gradient, eager[leaf], rtol=1e-5, atol=1e-6 * np.abs(eager[leaf]).max())
 
 
 @every_class
