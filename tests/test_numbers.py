@@ -17,7 +17,7 @@ def test_documented_schedules(name, length):
     schedule, _ = schedules(length)[name]
     steps = sampled(length, int(schedule.warmup_steps))[:: 3 if length > 10**5 else 2]
     references = [exact(schedule, int(step)) for step in steps]
-    traced = np.asarray(jax.jit(lambda s, t: s(t))(schedule, np.resize(steps, 2048)))[: len(steps)]
+    traced = np.asarray(schedule(np.resize(steps, 2048)))[: len(steps)]
     closed_over = np.asarray(jax.jit(lambda t: schedule(t))(np.resize(steps, 2048)))[: len(steps)]
     swept = np.asarray(olr.sweep(schedule, np.resize(steps, 2048)))[: len(steps)]
     host = np.array([schedule(int(step)) for step in steps])
@@ -35,7 +35,7 @@ def test_other_schedules(name, length):
     schedule = others(length)[name]
     steps = sampled(length, length // 10 + 3)[::4]
     references = [exact(schedule, int(step)) for step in steps]
-    traced = np.asarray(jax.jit(lambda s, t: s(t))(schedule, np.resize(steps, 2048)))[: len(steps)]
+    traced = np.asarray(schedule(np.resize(steps, 2048)))[: len(steps)]
     swept = np.asarray(olr.sweep(schedule, np.resize(steps, 2048)))[: len(steps)]
     assert worst(traced, references) <= 1.0
     assert worst(swept, references) <= 0.51
