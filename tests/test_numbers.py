@@ -1,5 +1,7 @@
 """The numbers contract: how far a float32 rate may be from the exact one, for runs of up to 2**31 - 1 steps."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -42,12 +44,48 @@ def test_other_schedules(name, length):
 
 
 @pytest.mark.parametrize("length", [10**3, 10**5, 2 * 10**6])
-@pytest.mark.parametrize("name", [name for name in NAMES if "power" not in name])
+@pytest.mark.parametrize("name", NAMES)
 def test_fast_sweeps(name, length):
     schedule, _ = schedules(length)[name]
     steps = sampled(length, int(schedule.warmup_steps))[::4]
     fast = np.asarray(olr.sweep(schedule, np.resize(steps, 2048), precision="fast"))[: len(steps)]
-    assert worst(fast, [exact(schedule, int(step)) for step in steps]) <= 6
+    assert worst(fast, [exact(schedule, int(step)) for step in steps]) <= (50 if name == "polynomial, power 2.7" else 6)
+
+
+SMALL = {"max_steps": [1, 2, 3, 7, 20], "warmup_steps": [0, 1, 6, 20, 25]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (olr.Constant, {}),
+        (olr.Linear, {}),
+        (olr.Cosine, {"num_cycles": [0, 0.5, 1, 1.5, 2, 3, 7], "min_lr": [0, 1e-5, 1e-3]}),
+        (olr.CosineWithRestarts, {"num_cycles": [0, 0.5, 1, 1.5, 2, 3, 7]}),
+        (olr.Polynomial, {"power": [0, 0.5, 1, 2, 3, 2.7], "min_lr": [0, 1e-5]}),
+        (olr.InverseSqrt, {}),
+        (olr.InverseSqrt, {"timescale": [1, 0.5, 30]}),
+        (olr.Rsqrt, {}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else ",".join(value),
+)
+def test_every_step_of_short_runs(kind, settings):
+    names = {f.name for f in dataclasses.fields(kind)}
+    lengths = {name: values for name, values in SMALL.items() if name in names}
+    batch = olr.grid(kind, learning_rate=3e-4, **lengths, **settings).reshape(-1)
+    if kind is olr.Polynomial:  # where the two are equal the formula divides by zero
+        batch = batch[batch.max_steps != batch.warmup_steps]
+    steps = np.arange(32)
+    traced, swept = np.asarray(batch(steps)), np.asarray(olr.sweep(batch, steps))
+    for row, schedule in enumerate(batch):
+        references = [exact(schedule, int(step)) for step in steps]
+        host = np.array([schedule(int(step)) for step in steps])
+        # Beside a zero of the formula that it reaches from above, a rate is of the size of a rounding of the peak.
+        near_zero = np.array([abs(float(reference)) < 1e-12 * 3e-4 for reference in references])
+        for rates, limit in ((traced[row], 1.0), (swept[row], 0.51), (host, 0.501)):
+            assert (np.abs(rates[near_zero]) < 1e-12 * 3e-4).all()
+            shown = [reference for reference, zero in zip(references, near_zero, strict=True) if not zero]
+            assert not shown or worst(rates[~near_zero], shown) <= limit, schedule
 
 
 @pytest.mark.parametrize("cycles", [1, 2, 3, 7, 12])

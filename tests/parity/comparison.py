@@ -8,6 +8,20 @@ import jax
 import numpy as np
 
 import optax_lr as olr
+from tests.reference.settings import RATE
+
+TORCH = {
+    "ConstantLR": olr.ConstantFactor,
+    "LinearLR": olr.LinearRamp,
+    "ExponentialLR": olr.Exponential,
+    "StepLR": olr.Step,
+    "MultiStepLR": olr.MultiStep,
+    "PolynomialLR": olr.PolynomialDecay,
+    "CosineAnnealingLR": olr.CosineAnnealing,
+    "CosineAnnealingWarmRestarts": olr.CosineAnnealingWarmRestarts,
+    "CyclicLR": olr.Cyclic,
+    "OneCycleLR": olr.OneCycle,
+}
 
 
 def from_setting(setting: dict[str, Any], learning_rate: float) -> olr.Schedule:
@@ -16,6 +30,18 @@ def from_setting(setting: dict[str, Any], learning_rate: float) -> olr.Schedule:
     return olr.get_scheduler(
         setting["name"], learning_rate, warmup_steps=warmup, max_steps=setting["total"], **setting["keywords"]
     )
+
+
+def from_torch_setting(setting: dict[str, Any]) -> olr.Schedule:
+    """Our schedule for a setting of a class of `torch.optim.lr_scheduler`."""
+    keywords = {key: value for key, value in setting["keywords"].items() if key != "cycle_momentum"}
+    base = {} if setting["name"] in ("CyclicLR", "OneCycleLR") else {"learning_rate": RATE}
+    return TORCH[setting["name"]](**base, **keywords)
+
+
+def crossing_of_torch(setting: dict[str, Any]) -> float:
+    """One step past its end, a linear OneCycle goes on below its last rate, and crosses 0 there."""
+    return RATE if setting["keywords"].get("anneal_strategy") == "linear" else 0.0
 
 
 def assert_same_rates(make, at, rates, *, scale: float, crossing: float = 0.0) -> int:

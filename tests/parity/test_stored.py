@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from tests.parity.comparison import assert_same_rates, from_setting
+from tests.parity.comparison import assert_same_rates, crossing_of_torch, from_setting, from_torch_setting
 from tests.reference import cases, label, stored
 
-CASES = cases("transformers")
+CASES, TORCH_CASES = cases("transformers"), cases("torch")
 
 
 @pytest.mark.parametrize("case", CASES, ids=map(label, CASES))
@@ -17,6 +17,15 @@ def test_stored_values(case, compared):
     crossing = max(0.0, -case["keywords"].get("lr_end", 0.0))
     number = assert_same_rates(
         lambda: from_setting(case, rate), case["at"], case["rates"], scale=rate, crossing=crossing
+    )
+    compared("stored values", number)
+
+
+@pytest.mark.parametrize("case", TORCH_CASES, ids=map(label, TORCH_CASES))
+def test_stored_values_of_torch(case, compared):
+    rate, crossing = stored()["learning_rate"], crossing_of_torch(case)
+    number = assert_same_rates(
+        lambda: from_torch_setting(case), case["at"], case["rates"], scale=rate, crossing=crossing
     )
     compared("stored values", number)
 
@@ -35,5 +44,6 @@ def test_stored_comparison_needs_no_torch():
         "import numpy as np\n"
         "from tests.parity import test_stored\n"
         "for case in test_stored.CASES[:20]: test_stored.test_stored_values(case, lambda *a: None)\n"
+        "for case in test_stored.TORCH_CASES[::9]: test_stored.test_stored_values_of_torch(case, lambda *a: None)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

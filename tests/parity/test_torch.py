@@ -7,38 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
-from tests.parity.comparison import assert_same_rates
+from tests.parity.comparison import TORCH, assert_same_rates, crossing_of_torch, from_torch_setting
 from tests.reference import label
 from tests.reference.generate import RATE, optimizer, stepped, torch_scheduler
 from tests.reference.settings import torch_settings
 
-CLASSES = {
-    "ConstantLR": olr.ConstantFactor,
-    "LinearLR": olr.LinearRamp,
-    "ExponentialLR": olr.Exponential,
-    "StepLR": olr.Step,
-    "MultiStepLR": olr.MultiStep,
-    "PolynomialLR": olr.PolynomialDecay,
-    "CosineAnnealingLR": olr.CosineAnnealing,
-    "CosineAnnealingWarmRestarts": olr.CosineAnnealingWarmRestarts,
-    "CyclicLR": olr.Cyclic,
-    "OneCycleLR": olr.OneCycle,
-}
 SETTINGS = torch_settings()
-
-
-def ours(setting):
-    keywords = {key: value for key, value in setting["keywords"].items() if key != "cycle_momentum"}
-    base = {} if setting["name"] in ("CyclicLR", "OneCycleLR") else {"learning_rate": RATE}
-    return CLASSES[setting["name"]](**base, **keywords)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=map(label, SETTINGS))
 def test_every_step(setting, compared):
     rates = stepped(torch_scheduler(setting), setting["steps"])
-    # One step past its end, a linear OneCycle goes on below its last rate, and crosses 0 there.
-    crossing = RATE if setting["keywords"].get("anneal_strategy") == "linear" else 0
-    number = assert_same_rates(lambda: ours(setting), np.arange(len(rates)), rates, scale=RATE, crossing=crossing)
+    number = assert_same_rates(
+        lambda: from_torch_setting(setting),
+        np.arange(len(rates)),
+        rates,
+        scale=RATE,
+        crossing=crossing_of_torch(setting),
+    )
     compared("torch's schedulers, stepped", number)
 
 
@@ -77,7 +63,7 @@ RANDOM = {
 }
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", TORCH)
 def test_random_settings(name, compared):
     @settings(max_examples=50)
     @given(st.fixed_dictionaries(RANDOM[name]))
@@ -89,9 +75,9 @@ def test_random_settings(name, compared):
             return  # a phase of no length; the cases below hold ours to be finite there
         scale = max(RATE, *np.abs(rates))
         with jax.enable_x64(True):
-            wide = ours(setting)
+            wide = from_torch_setting(setting)
             np.testing.assert_allclose([wide(step) for step in range(len(rates))], rates, rtol=1e-9, atol=1e-12 * scale)
-        narrow, steps = ours(setting), np.minimum(np.arange(64), len(rates) - 1)
+        narrow, steps = from_torch_setting(setting), np.minimum(np.arange(64), len(rates) - 1)
         for found in (narrow(steps), olr.sweep(narrow, steps)):
             np.testing.assert_allclose(found, rates[steps], rtol=1e-6, atol=2e-7 * scale)
         compared("torch's schedulers, stepped", len(rates) + 2 * len(steps))
@@ -109,7 +95,7 @@ def test_every_scheduler_of_torch_has_a_class_or_an_answer():
     }
     # Not functions of the step alone: arbitrary functions, a metric, and ways to combine (olr.from_torch takes those).
     others = {"LRScheduler", "LambdaLR", "MultiplicativeLR", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler"}
-    assert found - others == set(CLASSES)
+    assert found - others == set(TORCH)
 
 
 @pytest.mark.parametrize(("t_0", "t_mult"), [(1, 1), (1, 2), (3, 2), (7, 5), (1000, 3), (12345, 1)])

@@ -6,7 +6,10 @@ from typing import Any
 
 RATE = 5e-5
 SHORT, LONG = 40, 1000
-STEPS = {SHORT: list(range(61)), LONG: [0, 1, 2, 50, 98, 99, 100, 101, 249, 250, 500, 750, 998, 999, 1000, 1001, 1500]}
+STEPS = {
+    SHORT: [*range(9), 13, 20, 27, 33, *range(38, 43), 47, 54, 55, 56, 60],
+    LONG: [0, 1, 2, 50, 98, 99, 100, 101, 249, 250, 500, 750, 998, 999, 1000, 1001, 1500],
+}
 
 
 def transformers_settings() -> list[dict[str, Any]]:
