@@ -147,6 +147,20 @@ def test_where_the_reference_divides_by_zero_ours_is_finite():
     assert olr.sweep(ours, 12)[10] == ours(np.arange(12))[10] == np.float32(1e-7)
 
 
+@pytest.mark.parametrize(("cycles", "total"), [(49, 98), (22, 22), (23, 46)])
+def test_where_the_reference_misses_a_restart_ours_is_at_the_peak(cycles, total):
+    setting = {"name": "cosine_with_restarts", "total": total, "warmup": 0, "keywords": {"num_cycles": cycles}}
+    rates, ours = (
+        np.array(stepped(transformers_scheduler(setting), total)),
+        from_setting(setting, RATE)(np.arange(total + 1)),
+    )
+    missed = ~np.isclose(rates, ours, rtol=1e-6, atol=1e-12 * RATE)
+    assert missed.any()
+    assert (np.arange(total + 1)[missed] * cycles % total == 0).all()
+    assert (rates[missed] == 0).all()
+    assert (np.asarray(ours)[missed] == np.float32(RATE)).all()
+
+
 def test_every_scheduler_type_has_a_class_or_an_answer():
     for kind in transformers.SchedulerType:
         if kind in WITHOUT_METRIC:
