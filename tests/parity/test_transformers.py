@@ -2,10 +2,11 @@
 
 import warnings
 
+import jax
 import numpy as np
 import pytest
 import transformers
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
@@ -74,6 +75,10 @@ def test_random_settings(compared, setting, rate):
         warnings.filterwarnings("ignore", BOTH_LENGTHS)
         rates = stepped(transformers_scheduler(setting, rate), 127)
     scale = max(rate, setting["keywords"].get("min_lr", 0), rate * setting["keywords"].get("min_lr_rate", 0))
+    with jax.enable_x64(True):
+        wide = from_setting(setting, rate)
+        # What cancels in the reference's own formula is lost to it relative to the peak.
+        np.testing.assert_allclose([wide(step) for step in range(len(rates))], rates, rtol=1e-12, atol=1e-12 * scale)
     ours = from_setting(setting, rate)
     # A float32 num_cycles or floor moves a wave by a rounding, which matters relative to the peak and not to a trough.
     close = {"rtol": 1e-6, "atol": 3e-7 * scale}
@@ -81,12 +86,13 @@ def test_random_settings(compared, setting, rate):
     np.testing.assert_allclose(np.array([ours(int(step)) for step in at]), rates, **close)
     np.testing.assert_allclose(ours(at), rates, **close)
     np.testing.assert_allclose(olr.sweep(ours, len(rates)), rates, **close)
-    compared("transformers' schedulers, stepped", 3 * len(rates))
+    compared("transformers' schedulers, stepped", 4 * len(rates))
 
 
 @settings(max_examples=100)
 @given(random_settings(), st.integers(61, 10**6))
 def test_long_runs_at_chosen_steps(compared, setting, total):
+    assume(setting["name"] != "polynomial" or setting["warmup"] != total)  # there the reference divides by zero
     setting = {**setting, "total": total}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", BOTH_LENGTHS)
