@@ -79,7 +79,7 @@ def random_schedule(draw, kind: type[olr.Schedule]) -> olr.Schedule:
         if "among" in bounds:
             settings[f.name] = draw(st.sampled_from(bounds["among"]))
         elif f.name in _RANGES:
-            settings[f.name] = draw(st.floats(*_RANGES[f.name], width=32))
+            settings[f.name] = draw(st.floats(*_RANGES[f.name], width=32, allow_subnormal=False))
         elif isinstance(value, int) and f.name != "kind":
             settings[f.name] = draw(st.integers(bounds.get("least") or 0, 60))
         elif isinstance(value, float):

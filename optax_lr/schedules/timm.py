@@ -43,6 +43,7 @@ class _Cycles(Schedule):
         reached = 1 + num.ratio(step * grows, self.t_initial)
         number = num.maximum(num.floor(num.log2(reached) / num.log2(base)), num.real(0))
         growth = whole(num.minimum(num.power(base, number), num.real(2.0**40)))
+        growth = num.where(number < 1, num.real(1), growth)  # exactly, for what follows divides `growth - 1`
         start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
         # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
         hair = num.where(fractional, (step + self.t_initial) * 2.0**-24, num.real(0))
@@ -56,12 +57,6 @@ class _Cycles(Schedule):
         since = num.where(step > start + hair, step - start, num.real(0))
         elapsed = num.where(same > 0, step - alike * self.t_initial, since)
         return num.where(same > 0, alike, number), elapsed, num.where(same > 0, self.t_initial, length)
-
-
-def _left(elapsed, length, k_decay, num):
-    """`1 - (elapsed / length)**k_decay`: where `k_decay` is 1, as it is by default, an exact difference over the length."""
-    curved = num.one_minus_power(elapsed / length, k_decay)
-    return num.where((k_decay >= 1) & (k_decay <= 1), (length - elapsed) / length, curved)
 
 
 @schedule

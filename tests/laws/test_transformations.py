@@ -53,7 +53,8 @@ def test_random_settings_agree(kind):
         host = np.array([schedule(int(step)) for step in STEPS])
         assert np.isfinite(host).all()
         for rates in (schedule(STEPS), olr.sweep(schedule, STEPS)):
-            np.testing.assert_allclose(rates, host, rtol=3e-7, atol=1e-11 * RATE)
+            # At the end of a cycle of fractional length a rounding of that length is a good part of what is left.
+            np.testing.assert_allclose(rates, host, rtol=3e-7, atol=1e-8 * RATE)
 
     agree()
 
