@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import hypothesis
+import jax
 import matplotlib
 import pytest
 
@@ -14,6 +15,13 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 COMPARED = pytest.StashKey[dict[str, int]]()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room():
+    """Lets go of the programs that a module compiled: all of them together would take gigabytes."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
