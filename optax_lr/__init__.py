@@ -12,6 +12,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs
+    from optax_lr.control import (
+        EarlyStopping,
+        ScheduleState,
+        carried,
+        greedy,
+        hold_on_plateau,
+        observe,
+        reduce_on_plateau,
+        restore_checkpoint,
+        save_checkpoint,
+        scale_by_learning_rate,
+        set_schedule,
+    )
     from optax_lr.plotting import plot, plot_kinds
     from optax_lr.registry import SCHEDULERS, get_scheduler
     from optax_lr.schedules import (
@@ -53,6 +66,19 @@ _HOMES = {
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs"],
+    "control": [
+        "EarlyStopping",
+        "ScheduleState",
+        "carried",
+        "greedy",
+        "hold_on_plateau",
+        "observe",
+        "reduce_on_plateau",
+        "restore_checkpoint",
+        "save_checkpoint",
+        "scale_by_learning_rate",
+        "set_schedule",
+    ],
     "plotting": ["plot", "plot_kinds"],
     "registry": ["SCHEDULERS", "get_scheduler"],
     "schedules": [

@@ -34,10 +34,15 @@ def count(default: Any = _REQUIRED, *, least: int = 0) -> Any:
 
 
 def number(
-    default: Any = _REQUIRED, *, above: float | None = None, least: float | None = None, most: float | None = None
+    default: Any = _REQUIRED,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
 ) -> Any:
-    """Any finite number, or those above a bound, or from a bound on, or up to a bound."""
-    return _field(_number, default, above=above, least=least, most=most)
+    """Any finite number, or those above a bound, or from a bound on, or up to a bound, or below it."""
+    return _field(_number, default, above=above, least=least, most=most, below=below)
 
 
 def counts(default: Any = _REQUIRED) -> Any:
@@ -158,13 +163,15 @@ def _number(name: str, value, bounds):
     seen = np.asarray(array)
     if (wrong := ~np.isfinite(seen)).any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
-    above, least, most = (bounds.get(bound) for bound in ("above", "least", "most"))
+    above, least, most, below = (bounds.get(bound) for bound in ("above", "least", "most", "below"))
     if above is not None and (wrong := seen <= above).any():
         raise ValueError(f"{name} must be above {above}, not {_first(seen, wrong)}")
     if least is not None and (wrong := seen < least).any():
         raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
     if most is not None and (wrong := seen > most).any():
         raise ValueError(f"{name} must be at most {most}, not {_first(seen, wrong)}")
+    if below is not None and (wrong := seen >= below).any():
+        raise ValueError(f"{name} must be below {below}, not {_first(seen, wrong)}")
     return _scalar(array)
 
 

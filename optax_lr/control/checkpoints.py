@@ -1,0 +1,113 @@
+"""Training states on disk, by Orbax, with the kind of each schedule beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import jax
+
+from optax_lr.control.transform import ScheduleState, is_carrier
+from optax_lr.schedules.base import Schedule
+
+
+def save_checkpoint(path: str | os.PathLike, state: Any) -> None:
+    """Writes `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
+
+    It is an Orbax checkpoint of two items: `state`, and `schedules`, the kind of each schedule in it as JSON. Orbax writes
+    beside the folder and renames at the end: after a kill there is no `path`, never half of one. Orbax's other ways of
+    saving a state (a manager, steps, several hosts) work as well; they do not know kinds apart that have the same fields.
+
+    Errors: `FileExistsError` for a path that exists; `ImportError` without Orbax (`pip install "optax-lr[flax]"`).
+
+    Source: `orbax.checkpoint.Checkpointer`.
+
+    >>> import tempfile
+    >>> optimizer = carried(optax.sgd, Cosine(1e-3, max_steps=100, warmup_steps=10))
+    >>> state = optimizer.init({"w": jnp.zeros(3)})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/5", state)
+    ...     restored = restore_checkpoint(f"{folder}/5", like=state)
+    >>> restored.schedule_state.schedule
+    Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
+    """
+    path = os.path.abspath(path)
+    if os.path.exists(path):
+        raise FileExistsError(f"{path} exists; a checkpoint goes to a new folder, such as one named by the step")
+    ocp = _orbax()
+    items = ocp.args.Composite(state=ocp.args.StandardSave(state), schedules=ocp.args.JsonSave(_kinds(state)))
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        checkpointer.save(path, items)
+
+
+def restore_checkpoint(path: str | os.PathLike, like: Any) -> Any:
+    """The state that `save_checkpoint` wrote to `path`, in the structure of `like`.
+
+    Args:
+        path: the folder.
+        like: a state of the same structure, dtypes and sharding, such as a fresh `optimizer.init(params)`; its numbers do
+            not matter. The schedule comes from the checkpoint: `set_schedule` puts another in its place.
+
+    Errors: `FileNotFoundError`; `ValueError` for a checkpoint with another kind of schedule, or of another structure.
+    """
+    path = os.path.abspath(path)
+    if not os.path.isdir(path):
+        raise FileNotFoundError(f"{path}: there is no checkpoint")
+    ocp = _orbax()
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        try:
+            saved = checkpointer.restore(path, ocp.args.Composite(schedules=ocp.args.JsonRestore()))["schedules"]
+        except (FileNotFoundError, KeyError, ValueError):
+            raise ValueError(
+                f"{path}: this is no checkpoint of olr.save_checkpoint; Orbax itself may read it"
+            ) from None
+        _require_kinds(path, saved, _kinds(like))
+        target = jax.tree.map(ocp.tree.to_shape_dtype_struct, like)
+        try:
+            return checkpointer.restore(path, ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
+        except (ValueError, KeyError, TypeError) as error:
+            why = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"{path}: the checkpoint is not of the structure of `like`: build the same optimizer for the same "
+                f"parameters; Orbax says: {why}"
+            ) from error
+
+
+def _kinds(state: Any) -> dict[str, dict[str, str]]:
+    """Where in `state` which kind of schedule is, and how it looks."""
+    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
+    return {
+        jax.tree_util.keystr(path): {"kind": _kind(node.schedule), "schedule": repr(node.schedule)}
+        for path, node in nodes
+        if isinstance(node, ScheduleState)
+    }
+
+
+def _kind(value: Any) -> str:
+    """A schedule without its numbers: the class, its choices, and the kinds inside of it."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_kind, value)) + ")"
+    if not isinstance(value, Schedule):
+        return repr(value) if isinstance(value, (str, bool)) else "*"
+    shown = {f.name: _kind(getattr(value, f.name)) for f in dataclasses.fields(value)}  # type: ignore[arg-type]
+    return f"{type(value).__name__}({', '.join(f'{name}={kind}' for name, kind in shown.items() if kind != '*')})"
+
+
+def _require_kinds(path: str, saved: dict[str, dict[str, str]], wanted: dict[str, dict[str, str]]) -> None:
+    for place in sorted(saved.keys() | wanted.keys()):
+        there, here = saved.get(place), wanted.get(place)
+        if there is None or here is None or there["kind"] != here["kind"]:
+            raise ValueError(
+                f"{path}: the checkpoint carries {there['schedule'] if there else 'no schedule'} where `like` carries "
+                f"{here['schedule'] if here else 'none'}: restore into an optimizer of the checkpoint's kind, then "
+                "exchange it with olr.set_schedule"
+            )
+
+
+def _orbax() -> Any:
+    try:
+        import orbax.checkpoint
+    except ImportError:
+        raise ImportError('checkpoints need Orbax: pip install "optax-lr[flax]"') from None
+    return orbax.checkpoint

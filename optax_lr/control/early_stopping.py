@@ -1,0 +1,87 @@
+"""When to stop: transformers' `EarlyStoppingCallback` as a pytree that each metric turns into the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from optax_lr.control.base import as_metric
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import schedule
+
+
+@schedule
+class EarlyStopping:
+    """Whether to stop: after `patience` metrics in a row, none of which is better than the best by more than `threshold`.
+
+    ```
+    better:  metric < best and |metric - best| > threshold     (mode max: >);  the first metric always is
+    bad      = 0 if better, else bad + 1;  best = min(metric, best), whether better or not
+    should_stop = bad >= patience, once and for all
+    ```
+
+    Fields:
+        patience: at least 0; how many metrics without improvement stop the run.
+        threshold: at least 0, absolute.
+        mode: `"min"` for a loss, `"max"` for an accuracy.
+        best, bad, seen, should_stop: what it has seen; not given at the start.
+
+    Every number may be an array (a population, under `jax.vmap`) or traced. `best` moves with every better metric, by
+    however little: a slow descent in steps below `threshold` stops the run, as in the reference. A NaN is not better.
+
+    Source: `transformers.EarlyStoppingCallback` with `Trainer._determine_best_metric`.
+
+    >>> stopping = EarlyStopping(patience=3, threshold=0.01)
+    >>> for loss in (1.0, 0.5, 0.495, 0.49, 0.485):
+    ...     stopping = stopping.observe(loss)
+    >>> bool(stopping.should_stop), float(stopping.best)
+    (True, 0.48500001430511475)
+    """
+
+    patience: ArrayLike = fields.count(1)
+    threshold: ArrayLike = fields.number(0.0, least=0)
+    mode: str = fields.choice("min", among=("min", "max"))
+    best: Any = dataclasses.field(default=None, kw_only=True)
+    bad: Any = dataclasses.field(default=None, kw_only=True)
+    seen: Any = dataclasses.field(default=None, kw_only=True)
+    should_stop: Any = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self):
+        fields.canonicalise(self)
+        if self.best is None:
+            shape = fields.shape_of((self.patience, self.threshold))
+            worst = np.inf if self.mode == "min" else -np.inf
+            beginning = {
+                "best": jnp.full(shape, worst, jnp.result_type(self.threshold)),
+                "bad": jnp.zeros(shape, jnp.int32),
+                "seen": jnp.zeros(shape, bool),
+                "should_stop": jnp.zeros(shape, bool),
+            }
+            for name, value in beginning.items():
+                object.__setattr__(self, name, value)
+
+    def observe(self, metric: ArrayLike) -> EarlyStopping:
+        """The state after one more metric, one number; may be traced."""
+        if jnp.ndim(self.best):
+            raise ValueError(
+                "EarlyStopping: this is a population; use jax.vmap(lambda each, metric: each.observe(metric))"
+            )
+        metric = as_metric("EarlyStopping", metric, self.best.dtype)
+        improves = metric < self.best if self.mode == "min" else metric > self.best
+        better = ~self.seen | (improves & (jnp.abs(metric - self.best) > self.threshold))
+        bad = jnp.where(better, 0, self.bad + 1)
+        return dataclasses.replace(
+            self,
+            best=jnp.where(improves, metric, self.best),
+            bad=bad,
+            seen=jnp.ones_like(self.seen),
+            should_stop=self.should_stop | (bad >= self.patience),
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))
+        return f"EarlyStopping({shown})"

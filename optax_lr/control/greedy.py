@@ -1,0 +1,171 @@
+"""Higher rates while a metric improves, lower ones while it does not: transformers' `GreedyLR` over any schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from optax_lr.control.base import Control, Level
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+class Window(NamedTuple):
+    """The last metrics, the place of the next one among them being `seen` modulo their number, and their running sum."""
+
+    metrics: jax.Array
+    seen: jax.Array
+    sum: jax.Array
+
+    @classmethod
+    def empty(cls, size: int, dtype) -> Window:
+        return cls(jnp.zeros(size, dtype), jnp.zeros((), jnp.int32), jnp.zeros((), dtype))
+
+    def push(self, metric, size) -> tuple[jax.Array, Window]:
+        """The mean of the last `size` metrics with this one, and the window with it.
+
+        The sum runs on, as the reference's does, and with its roundings.
+        """
+        length = self.metrics.shape[0]
+        oldest = self.metrics[(self.seen - size) % length]
+        total = self.sum + metric
+        total = jnp.where(self.seen >= size, total - oldest, total)
+        mean = total / jnp.minimum(self.seen + 1, size)
+        return mean, Window(self.metrics.at[self.seen % length].set(metric), self.seen + 1, total)
+
+
+class GreedyMemory(NamedTuple):
+    """What `greedy` has seen; `cooldown`, `warmup` and `until_reset` are how much of each is left."""
+
+    best: jax.Array
+    good: jax.Array
+    bad: jax.Array
+    cooldown: jax.Array
+    warmup: jax.Array
+    until_reset: jax.Array
+    level: Level
+    window: Window | None
+
+
+@schedule
+class greedy(Control):  # noqa: N801 - used as a function, as Optax's transformations are
+    """`schedule`, divided by `factor` after more than `patience` better metrics in a row, multiplied by it after as many worse.
+
+    ```
+    in a cooldown or a warmup: one metric of it is over, and the metric is not looked at; else
+    better:          metric < best - threshold      (rel: best * (1 - threshold); mode max: >, +)
+    better:          best = metric, good = good + 1, bad = 0;   else bad = bad + 1, good = 0
+    good > patience: new = min(rate / factor, max_lr), taken if new - rate > eps;  a warmup begins
+    bad > patience:  new = max(rate * factor, min_lr), taken if rate - new > eps;  a cooldown begins
+    `reset_start` times bad at no more than min_lr, with no rise between: all is forgotten, and the rate is the schedule's
+    ```
+
+    Fields:
+        schedule: what is followed between changes; `Constant(learning_rate)` is the reference's own case.
+        factor: above 0, below 1.
+        patience: better, or worse, metrics in a row that change nothing; the next one changes the rate.
+        threshold: how much better than the best is better; below 0, how much worse still is.
+        cooldown, warmup: metrics after a fall, after a rise, that are not looked at.
+        min_lr, max_lr: bounds of a change, at least 0. **The reference's floor of 1e-3 is above the rates of fine-tuning: a
+            rate below it can only rise.** The schedule itself may leave the bounds.
+        eps: a change by no more than this is not made, at least 0.
+        window_size: of how many metrics the mean is taken with `smooth`.
+        reset_start: falls at the floor before all is forgotten.
+        mode: `"min"` for a loss, `"max"` for an accuracy.
+        threshold_mode: `"rel"` to the best, or `"abs"`.
+        smooth: whether the mean of the last `window_size` metrics is looked at in place of each.
+        longest_window: the largest `window_size`, for which memory is kept; known unless `window_size` is traced.
+        strict: as for `reduce_on_plateau`.
+
+    Every number but `longest_window` may be an array (a population) or traced. A NaN is not better; with `smooth` the mean
+    stays NaN until all is forgotten, as in the reference.
+
+    Source: `transformers.optimization.GreedyLR`. One difference: parameter groups with controls of their own reset each by
+    itself, the reference's all together.
+
+    >>> control = greedy(Constant(1e-3), factor=0.5, patience=1, min_lr=1e-5, strict=False)
+    >>> memory = control.memory()
+    >>> for loss in (1.0, 0.9, 0.8, 0.7):
+    ...     memory = control.observe(memory, 0, loss)
+    >>> print(control.rate(memory, 0))
+    0.004
+    """
+
+    schedule: Schedule = fields.inner()
+    _: dataclasses.KW_ONLY
+    factor: ArrayLike = fields.number(0.95, above=0, below=1)
+    patience: ArrayLike = fields.count(10)
+    threshold: ArrayLike = fields.number(1e-6)
+    cooldown: ArrayLike = fields.count(0)
+    warmup: ArrayLike = fields.count(0)
+    min_lr: ArrayLike = fields.rate(1e-3)
+    max_lr: ArrayLike = fields.rate(1.0)
+    eps: ArrayLike = fields.number(1e-8, least=0)
+    window_size: ArrayLike = fields.count(50, least=1)
+    reset_start: ArrayLike = fields.count(500)
+    mode: str = fields.choice("min", among=("min", "max"))
+    threshold_mode: str = fields.choice("abs", among=("rel", "abs"))
+    smooth: bool = fields.choice(False, among=(True, False))
+    longest_window: Any = dataclasses.field(default=None, metadata={"static": True})
+    strict: bool = fields.choice(True, among=(True, False))
+
+    def _check(self):
+        window = fields.concrete(self.window_size)
+        longest = None if window is None else int(window.max())
+        if self.longest_window is None:
+            if longest is None and self.smooth:
+                raise ValueError("greedy: window_size is traced, so give longest_window, the largest that it can be")
+            object.__setattr__(self, "longest_window", longest)
+        elif longest is not None and longest > self.longest_window:
+            raise ValueError(
+                f"greedy: window_size must be at most longest_window, not {longest} with {self.longest_window}"
+            )
+
+    def memory(self) -> GreedyMemory:
+        zero = jnp.zeros((), jnp.int32)
+        window = Window.empty(self.longest_window, self._dtype) if self.smooth else None
+        level = Level.unchanged(self._dtype)
+        return GreedyMemory(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
+
+    def rate(self, memory: GreedyMemory, step):
+        return memory.level.at(self.schedule(step))
+
+    def observe(self, memory: GreedyMemory, step, metric) -> GreedyMemory:
+        window = memory.window
+        if window is not None:
+            metric, window = window.push(metric, self.window_size)
+        cooling = memory.cooldown > 0
+        warming = ~cooling & (memory.warmup > 0)
+        looks = ~(cooling | warming)
+        better = looks & self._better(metric, memory.best)
+        good = jnp.where(better, memory.good + 1, 0)
+        bad = jnp.where(looks & ~better, memory.bad + 1, 0)
+
+        rises = good > self.patience
+        falls = bad > self.patience
+        scheduled = self.schedule(step)
+        rate = memory.level.at(scheduled)
+        higher = jnp.minimum(rate / self.factor, self.max_lr)
+        lower = jnp.maximum(rate * self.factor, self.min_lr)
+        level = memory.level.moved(rises & (higher - rate > self.eps), higher, scheduled)
+        level = level.moved(falls & (rate - lower > self.eps), lower, scheduled)
+
+        at_floor = falls & ~(level.at(scheduled) > self.min_lr)
+        until_reset = jnp.where(rises, self.reset_start, memory.until_reset - at_floor)
+        after = GreedyMemory(
+            best=jnp.where(better, metric, memory.best),
+            good=jnp.where(rises, 0, good),
+            bad=jnp.where(falls, 0, bad),
+            cooldown=jnp.maximum(memory.cooldown - 1, 0),
+            warmup=jnp.where(rises, self.warmup, memory.warmup - warming),
+            until_reset=until_reset,
+            level=level,
+            window=window,
+        )
+        resets = at_floor & (until_reset <= 0)
+        after = jax.tree.map(lambda new, old: jnp.where(resets, new, old), self.memory(), after)
+        return after._replace(cooldown=jnp.where(falls, self.cooldown, after.cooldown))

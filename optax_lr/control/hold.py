@@ -1,0 +1,88 @@
+"""A schedule until a metric stops improving, and a lower, constant rate from there on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from optax_lr.control.base import Control
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+class HoldMemory(NamedTuple):
+    """What `hold_on_plateau` has seen, and the rate that it holds once `holds` is true."""
+
+    best: jax.Array
+    bad: jax.Array
+    holds: jax.Array
+    held: jax.Array
+
+
+@schedule
+class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's transformations are
+    """`schedule` while the metric improves; once it does not, its rate there times `factor`, constant for the rest of the run.
+
+    ```
+    better:  metric < best * (1 - threshold)     (abs: best - threshold; mode max: >, +)
+    bad      = 0 if better, else bad + 1;  best = metric if better
+    bad > patience, for the first time:  held = max(rate * factor, min(rate, min_lr)), and the rate is `held` from there on
+    ```
+
+    Fields:
+        schedule: what is followed while the metric improves, often a `Cosine`.
+        factor: from 0 to 1; with 1 the rate is only held.
+        patience: metrics without improvement that are borne; the next one holds.
+        threshold: how much better than the best is better; below 0, how much worse still is.
+        min_lr: absolute floor of the held rate, at least 0; it does not raise a rate that is below it.
+        mode: `"min"` for a loss, `"max"` for an accuracy.
+        threshold_mode: `"rel"` to the best, or `"abs"`.
+        strict: as for `reduce_on_plateau`.
+
+    Every number may be an array (a population) or traced. A NaN is not better.
+
+    Source: the practitioner's rule "go on with the cosine while the validation loss improves; when it stops, multiply the
+    rate by 0.5 and hold it". What is better is decided as in `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+
+    >>> control = hold_on_plateau(Cosine(1e-3, max_steps=100), strict=False)
+    >>> optimizer = carried(optax.sgd, control)
+    >>> state = optimizer.init({"w": jnp.zeros(3)})
+    >>> for step in range(60):
+    ...     if step in (0, 25, 50):
+    ...         state = observe(state, {0: 1.0, 25: 0.8, 50: 0.9}[step])
+    ...     updates, state = optimizer.update({"w": jnp.ones(3)}, state)
+    >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")  # half of the cosine's rate at step 50
+    0.00025
+    """
+
+    schedule: Schedule = fields.inner()
+    _: dataclasses.KW_ONLY
+    factor: ArrayLike = fields.number(0.5, least=0, most=1)
+    patience: ArrayLike = fields.count(0)
+    threshold: ArrayLike = fields.number(1e-4)
+    min_lr: ArrayLike = fields.rate(0.0)
+    mode: str = fields.choice("min", among=("min", "max"))
+    threshold_mode: str = fields.choice("rel", among=("rel", "abs"))
+    strict: bool = fields.choice(True, among=(True, False))
+
+    def memory(self) -> HoldMemory:
+        return HoldMemory(self._worst(), jnp.zeros((), jnp.int32), jnp.zeros((), bool), jnp.zeros((), self._dtype))
+
+    def rate(self, memory: HoldMemory, step):
+        return jnp.where(memory.holds, memory.held, self.schedule(step))
+
+    def observe(self, memory: HoldMemory, step, metric) -> HoldMemory:
+        better = self._better(metric, memory.best)
+        bad = jnp.where(better, 0, memory.bad + 1)
+        rate = self.rate(memory, step)
+        lower = jnp.maximum(rate * self.factor, jnp.minimum(rate, self.min_lr))
+        return HoldMemory(
+            best=jnp.where(better, metric, memory.best),
+            bad=bad,
+            holds=memory.holds | (bad > self.patience),
+            held=jnp.where(memory.holds, memory.held, lower),
+        )

@@ -1,0 +1,364 @@
+"""A carried schedule in Optax's optimizers and wrappers, and in Flax's loops: the same updates, and one compilation."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen, nnx
+from flax.training.train_state import TrainState
+from optax import contrib
+
+import optax_lr as olr
+
+SCHEDULE = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
+PARAMS = {"w": jnp.arange(1.0, 7).reshape(3, 2) / 7, "b": jnp.ones(2) / 3}
+# Every optimizer of Optax that takes a schedule, with settings under which each part of it works.
+OPTIMIZERS = {
+    "adabelief": {},
+    "adadelta": {"weight_decay": 0.1},
+    "adafactor": {"min_dim_size_to_factor": 2, "weight_decay_rate": 0.01, "momentum": 0.9},
+    "adagrad": {},
+    "adam": {"nesterov": True},
+    "adamax": {},
+    "adamaxw": {"weight_decay": 0.1},
+    "adamw": {"weight_decay": 0.1},
+    "adan": {"weight_decay": 0.1},
+    "amsgrad": {},
+    "fromage": {},
+    "lamb": {"weight_decay": 0.1},
+    "lars": {"weight_decay": 0.1},
+    "lion": {"weight_decay": 0.1},
+    "nadam": {},
+    "nadamw": {"weight_decay": 0.1},
+    "noisy_sgd": {"key": 0},
+    "novograd": {"weight_decay": 0.1},
+    "optimistic_gradient_descent": {},
+    "radam": {},
+    "rmsprop": {"momentum": 0.9},
+    "sgd": {"momentum": 0.9, "nesterov": True},
+    "sign_sgd": {},
+    "signum": {},
+    "yogi": {},
+    "muon": {"weight_decay": 0.1},
+    "ademamix": {"weight_decay": 0.1},
+    "adopt": {},
+}
+
+
+def factory(name):
+    return getattr(optax, name, None) or getattr(contrib, name)
+
+
+def gradients(params, key):
+    keys = iter(jax.random.split(key, len(jax.tree.leaves(params))))
+    return jax.tree.map(lambda p: p + jax.random.normal(next(keys), p.shape).astype(p.dtype), params)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def train(optimizer, state=None, params=PARAMS):
+    """Twelve updates in one program: the parameters, the last state, and the rate after each where one is carried."""
+
+    def step(carry, key):
+        params, state = carry
+        updates, state = optimizer.update(gradients(params, key), state, params)
+        return (optax.apply_updates(params, updates), state), optax.tree.get(state, "learning_rate", 0.0)
+
+    state = optimizer.init(params) if state is None else state
+    (params, state), rates = jax.lax.scan(step, (params, state), jax.random.split(jax.random.key(0), 12))
+    return params, state, rates
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_takes_a_schedule_and_carries_it(name):
+    """As a plain callable, and carried: the same run."""
+    plain, _, _ = train(factory(name)(SCHEDULE, **OPTIMIZERS[name]))
+    inside, _, rates = train(olr.carried(factory(name), SCHEDULE, **OPTIMIZERS[name]))
+    np.testing.assert_allclose(rates, SCHEDULE(np.arange(12)), rtol=2e-7)
+    for key, value in PARAMS.items():
+        assert np.abs(inside[key] - value).max() > 1e-6
+        np.testing.assert_allclose(inside[key], plain[key], rtol=2e-5, atol=1e-7)
+
+
+def test_the_table_holds_every_optimizer_of_optax():
+    names = {
+        name
+        for name, value in vars(optax).items()
+        if inspect.isfunction(value)
+        and "learning_rate" in inspect.signature(value).parameters
+        and not name.startswith(("_", "scale_by_"))
+    }
+    no_schedule = {
+        "rprop",
+        "sm3",
+        "optimistic_adam",
+    }  # they annotate a number, and refuse a callable or look at it once
+    other_loops = {"lbfgs", "dpsgd", "optimistic_adam_v2"}  # they need a loss, or gradients of each example
+    assert names - no_schedule - other_loops <= OPTIMIZERS.keys()
+
+
+def test_chain_is_optax_s_own():
+    ours = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(), olr.scale_by_learning_rate(SCHEDULE))
+    plain = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(), optax.scale_by_learning_rate(SCHEDULE))
+    result, state, _ = train(ours)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), result, train(plain)[0])
+    assert int(optax.tree.get(state, "count", filtering=lambda path, _: "ScheduleState" in str(path))) == 12
+    uphill = olr.scale_by_learning_rate(olr.Constant(0.5), flip_sign=False)
+    assert uphill.update(jnp.ones(2), uphill.init(None))[0].tolist() == [0.5, 0.5]
+
+
+def test_decay_follows_the_rate_in_adamw():
+    """With gradients of 0 all that moves AdamW's parameters is the decay: by rate * weight_decay."""
+    optimizer = olr.carried(optax.adamw, SCHEDULE, weight_decay=0.1)
+    state = optimizer.init(PARAMS)
+    for step in range(5):
+        updates, state = optimizer.update(jax.tree.map(jnp.zeros_like, PARAMS), state, PARAMS)
+        np.testing.assert_allclose(updates["w"], -SCHEDULE(step) * np.float32(0.1) * PARAMS["w"], rtol=1e-6)
+
+
+# One compilation
+
+
+def test_one_compilation_in_a_plain_loop():
+    traces = []
+
+    @jax.jit
+    def step(state, params):
+        traces.append(1)
+        updates, state = optimizer.update(gradients(params, jax.random.key(0)), state, params)
+        return state, optax.apply_updates(params, updates)
+
+    optimizer = olr.carried(optax.adamw, SCHEDULE)
+    state, params = optimizer.init(PARAMS), PARAMS
+    for peak in (1e-2, 1e-3, 1e-4):
+        state = olr.set_schedule(state, olr.Cosine(peak, max_steps=int(1e5 * peak), warmup_steps=1))
+        for _ in range(2):
+            state, params = step(state, params)
+    assert len(traces) == 1
+    assert int(state.schedule_state.count) == 6
+    assert float(optax.tree.get(state, "learning_rate")) == olr.Cosine(1e-4, max_steps=10, warmup_steps=1)(5)
+
+
+def test_one_compilation_with_a_schedule_as_an_argument():
+    traces = []
+
+    @jax.jit
+    def step(schedule, params, state):
+        traces.append(1)
+        updates, state = optax.adamw(schedule).update(params, state, params)
+        return optax.apply_updates(params, updates), state
+
+    for peak in (1e-2, 1e-3, 1e-4):
+        step(SCHEDULE.replace(learning_rate=peak), PARAMS, optax.adamw(SCHEDULE).init(PARAMS))
+    assert len(traces) == 1
+
+
+def test_one_compilation_with_a_linen_train_state():
+    model, x, traces = linen.Dense(1), jnp.ones((4, 3)), []
+    params = model.init(jax.random.key(0), x)
+
+    @jax.jit
+    def step(state):
+        traces.append(1)
+        grads = jax.grad(lambda p: (model.apply(p, x) ** 2).mean())(state.params)
+        return state.apply_gradients(grads=grads)
+
+    control = olr.reduce_on_plateau(olr.Constant(1e-2), factor=0.5, patience=0, strict=False)
+    state = TrainState.create(apply_fn=model.apply, params=params, tx=olr.carried(optax.adamw, control))
+    state = state.replace(step=jnp.zeros((), jnp.int32))
+    rates = []
+    for peak, loss in ((1e-2, 1.0), (1e-3, 2.0), (1e-4, 0.5)):
+        state = olr.set_schedule(state, control.replace(schedule=olr.Constant(peak)))
+        state = olr.observe(step(state), loss)
+        rates.append(float(optax.tree.get(state.opt_state, "learning_rate")))
+    assert len(traces) == 1
+    np.testing.assert_allclose(rates, [1e-2, 5e-4, 5e-5], rtol=1e-6)  # halved at the second loss, and since then
+
+
+def test_one_compilation_with_an_nnx_optimizer():
+    model, x, traces = nnx.Linear(3, 1, rngs=nnx.Rngs(0)), jnp.ones((4, 3)), []
+    control = olr.reduce_on_plateau(olr.Constant(1e-2), factor=0.5, patience=0)
+    optimizer = nnx.Optimizer(model, olr.carried(optax.adamw, control), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(model, optimizer):
+        traces.append(1)
+        loss, grads = nnx.value_and_grad(lambda m: (m(x) ** 2).mean() + 1.0 / (1 + optimizer.step[...]))(model)
+        optimizer.update(model, grads, value=loss)
+
+    def change(optimizer, function):
+        state = function(nnx.as_pure(optimizer.opt_state))
+        nnx.update(optimizer.opt_state, nnx.state(state))
+
+    rates = []
+    for peak in (1e-2, 1e-3, 1e-4):
+        change(optimizer, lambda state: olr.set_schedule(state, control.replace(schedule=olr.Constant(peak))))  # noqa: B023
+        step(model, optimizer)
+        rates.append(float(optax.tree.get(nnx.as_pure(optimizer.opt_state), "learning_rate")))
+    change(optimizer, lambda state: olr.observe(state, 1e9))
+    rates.append(float(optax.tree.get(nnx.as_pure(optimizer.opt_state), "learning_rate")))
+    assert len(traces) == 1
+    np.testing.assert_allclose(rates, [1e-2, 1e-3, 1e-4, 5e-5], rtol=1e-6)
+    with pytest.raises(TypeError, match=r"nnx\.as_pure"):
+        olr.observe(optimizer.opt_state, 1.0)
+
+
+# Wrappers
+
+
+def test_multi_steps_counts_real_updates():
+    optimizer = optax.MultiSteps(olr.carried(optax.sgd, SCHEDULE), every_k_schedule=4)
+    state, rates = optimizer.init(PARAMS), []
+    for _ in range(12):
+        updates, state = optimizer.update(PARAMS, state, PARAMS)
+        rates.append(float(np.abs(updates["b"][0])) * 3)
+    assert int(state.inner_opt_state.schedule_state.count) == 3
+    np.testing.assert_allclose(rates[3::4], SCHEDULE(np.arange(3)), rtol=1e-6)
+    assert not any(rates[:3])
+
+
+def test_apply_if_finite_does_not_count_what_it_skips():
+    optimizer = optax.apply_if_finite(olr.carried(optax.sgd, SCHEDULE), max_consecutive_errors=5)
+    state = optimizer.init(PARAMS)
+    for bad in (False, True, True, False):
+        grads = jax.tree.map(lambda p: p * (jnp.nan if bad else 1.0), PARAMS)  # noqa: B023
+        _, state = optimizer.update(grads, state, PARAMS)
+    assert int(state.inner_state.schedule_state.count) == 2
+
+
+def test_inject_hyperparams_takes_a_schedule():
+    optimizer = optax.inject_hyperparams(optax.adamw)(learning_rate=SCHEDULE)
+    state = optimizer.init(PARAMS)
+    for step in range(4):
+        _, state = optimizer.update(PARAMS, state, PARAMS)
+        assert state.hyperparams["learning_rate"] == SCHEDULE(step)
+
+
+def test_a_schedule_for_each_group_of_parameters():
+    """LoRA+: the B matrices at 16 times the rate of the A matrices, the rest frozen."""
+    params = {"base": jnp.ones(2), "lora_a": jnp.ones(2), "lora_b": jnp.ones(2)}
+    optimizer = optax.multi_transform(
+        {
+            "a": olr.carried(optax.sgd, SCHEDULE),
+            "b": olr.carried(optax.sgd, SCHEDULE * 16),
+            "frozen": optax.set_to_zero(),
+        },
+        {"base": "frozen", "lora_a": "a", "lora_b": "b"},
+    )
+    state = optimizer.init(params)
+    for step in range(5):
+        updates, state = optimizer.update(params, state, params)
+        np.testing.assert_allclose(updates["lora_a"], -SCHEDULE(step) * np.ones(2), rtol=1e-6)
+        np.testing.assert_allclose(updates["lora_b"], -16 * SCHEDULE(step) * np.ones(2), rtol=1e-6)
+        assert not updates["base"].any()
+    with pytest.raises(ValueError, match="carries 2 schedules, not one"):
+        olr.set_schedule(state, SCHEDULE)
+
+
+def test_every_group_learns_of_the_metric():
+    optimizer = optax.multi_transform(
+        {
+            name: olr.carried(optax.sgd, olr.reduce_on_plateau(olr.Constant(rate), patience=0))
+            for name, rate in {"a": 1.0, "b": 2.0}.items()
+        },
+        {"x": "a", "y": "b"},
+    )
+    params = {"x": jnp.ones(()), "y": jnp.ones(())}
+    state = optimizer.init(params)
+    for metric in (1.0, None, 1.0):
+        updates, state = optimizer.update(params, state, params, value=metric)
+    np.testing.assert_allclose([updates["x"], updates["y"]], [-0.1, -0.2], rtol=1e-6)
+
+
+# Dtypes
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_precision_parameters_keep_their_dtype_and_the_rate_its_own(dtype):
+    params = jax.tree.map(lambda p: p.astype(dtype), PARAMS)
+    optimizers = [
+        optax.chain(optax.scale_by_adam(), olr.scale_by_learning_rate(SCHEDULE)),
+        olr.carried(optax.adamw, SCHEDULE),
+        olr.carried(optax.rmsprop, SCHEDULE, momentum=0.9),
+    ]
+    for optimizer in optimizers:
+        state = optimizer.init(params)
+        updates, after = optimizer.update(params, state, params)
+        updates, after = optimizer.update(params, after, params)
+        assert {u.dtype for u in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
+        assert [a.dtype for a in jax.tree.leaves(after)] == [a.dtype for a in jax.tree.leaves(state)]
+        assert optax.tree.get(after, "learning_rate").dtype == jnp.float32
+    exact = olr.scale_by_learning_rate(olr.Constant(3e-4))
+    update = exact.update(jnp.asarray(1.0, dtype), exact.init(None))[0]
+    assert update == jnp.asarray(-3e-4, dtype)
+    assert exact.update(jnp.asarray(3.0, dtype), exact.init(None))[0] == jnp.asarray(np.float32(3e-4) * -3, dtype)
+
+
+def test_float64():
+    with jax.enable_x64(True):
+        schedule = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
+        params = {"w": jnp.ones(2, jnp.float64)}
+        for optimizer in (olr.carried(optax.sgd, schedule), olr.scale_by_learning_rate(schedule)):
+            state = optimizer.init(params)
+            for step in range(6):
+                updates, state = optimizer.update(params, state, params)
+                assert updates["w"].dtype == jnp.float64
+                np.testing.assert_allclose(updates["w"], -schedule(step), rtol=1e-15)
+
+
+# What is refused
+
+
+def test_errors_name_the_remedy():
+    control = olr.reduce_on_plateau(SCHEDULE)
+    optimizer = olr.carried(optax.adamw, control)
+    state = optimizer.init(PARAMS)
+    with pytest.raises(TypeError, match=r"reduce_on_plateau waits for a metric: .*value=None.*olr.observe"):
+        optimizer.update(PARAMS, state, PARAMS)
+    with pytest.raises(ValueError, match=r"must be one number, not of shape \(4,\): give its mean, .*vmap"):
+        optimizer.update(PARAMS, state, PARAMS, value=jnp.ones(4))
+    with pytest.raises(TypeError, match="must be a number, not a str"):
+        olr.observe(state, "low")
+    with pytest.raises(TypeError, match="needs a metric"):
+        olr.observe(state, None)
+    with pytest.raises(TypeError, match="no control is in this state"):
+        olr.observe(olr.carried(optax.adamw, SCHEDULE).init(PARAMS), 1.0)
+    with pytest.raises(TypeError, match=r"optax.chain\(..., olr.scale_by_learning_rate"):
+        olr.carried(optax.scale_by_adam, SCHEDULE)
+    with pytest.raises(TypeError, match=r"give what makes the optimizer, such as optax\.adamw"):
+        olr.carried(optax.adamw(1e-3), SCHEDULE)
+    with pytest.raises(TypeError, match="rprop looks at its learning_rate only at the start"):
+        olr.carried(optax.rprop, SCHEDULE)
+    with pytest.raises(TypeError, match=r"olr.Constant\(...\)"):
+        olr.carried(optax.adamw, 1e-3)
+    with pytest.raises(ValueError, match=r"for a population build the optimizer inside jax\.vmap"):
+        olr.scale_by_learning_rate(olr.stack([SCHEDULE, SCHEDULE]))
+    with pytest.raises(TypeError, match="follows a metric, so it is no function of the step alone"):
+        control(3)
+    with pytest.raises(TypeError, match="follows a metric"):
+        optax.adamw(control * 2).update(PARAMS, optax.adamw(control * 2).init(PARAMS), PARAMS)
+    with pytest.raises(ValueError, match="carries 0 schedules"):
+        olr.set_schedule(optax.adamw(1e-3).init(PARAMS), SCHEDULE)
+    with pytest.raises(ValueError, match=r"factor must be below 1, not 1.5"):
+        olr.reduce_on_plateau(SCHEDULE, factor=1.5)
+    with pytest.raises(ValueError, match="mode must be one of 'min', 'max', not 'low'"):
+        olr.greedy(SCHEDULE, mode="low")
+    with pytest.raises(ValueError, match="patience must be at least 0, not -1"):
+        olr.EarlyStopping(patience=-1)
+
+
+def test_a_control_exchanged_in_a_running_state():
+    control = olr.reduce_on_plateau(olr.Constant(1.0), factor=0.5, patience=0, strict=False)
+    state = olr.carried(optax.sgd, control).init(PARAMS)
+    state = olr.observe(olr.observe(state, 1.0), 1.0)
+    kept = olr.set_schedule(state, control.replace(factor=0.1))
+    assert kept.schedule_state.learning_rate == 0.5  # it keeps what it has seen
+    assert olr.observe(kept, 1.0).schedule_state.learning_rate == np.float32(0.05)
+    fresh = olr.set_schedule(state, olr.Constant(1.0))
+    assert fresh.schedule_state.memory is None
+    assert fresh.schedule_state.learning_rate == 1.0
