@@ -23,7 +23,9 @@ RUNS = {  # the schedule, and where the run is broken off
     "rising": (olr.greedy(olr.Constant(1e-2), patience=1, warmup=2, smooth=True, window_size=3), 8),
     "mixed": (olr.stack([olr.Linear(1e-2, max_steps=20), olr.Cosine(1e-2, max_steps=20, warmup_steps=3)]), 7),
 }
-LOSSES = np.float32([1.0, 0.9, 0.8, 0.9, 0.8, 0.9, 0.7, 0.7, 0.7, 0.9, 0.6, 0.9, 0.9, 0.9, 0.9, 0.3, 0.2, 0.1, 0.1, 0.1])
+LOSSES = np.float32(
+    [1.0, 0.9, 0.8, 0.9, 0.8, 0.9, 0.7, 0.7, 0.7, 0.9, 0.6, 0.9, 0.9, 0.9, 0.9, 0.3, 0.2, 0.1, 0.1, 0.1]
+)
 
 
 def optimizer_of(schedule):
@@ -87,7 +89,7 @@ def test_errors_name_the_remedy(tmp_path):
     with pytest.raises(ValueError, match="build the same optimizer for the same parameters; Orbax says"):
         olr.restore_checkpoint(tmp_path / "1", olr.carried(optax.sgd, olr.Constant(1e-2), momentum=0.9).init(PARAMS))
     (tmp_path / "3").mkdir()
-    with pytest.raises(ValueError, match="no checkpoint of olr.save_checkpoint"):
+    with pytest.raises(ValueError, match=r"no checkpoint of olr\.save_checkpoint"):
         olr.restore_checkpoint(tmp_path / "3", state)
     wsd = olr.WarmupStableDecay(1e-2, max_steps=20, decay_steps=5)
     olr.save_checkpoint(tmp_path / "4", start(wsd)[1])

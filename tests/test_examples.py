@@ -1,0 +1,38 @@
+"""Every training example, run as a newcomer would: it says what it found, and draws it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+FINDINGS = {
+    "optax_chain": r"compilations of the train step for three schedules: 1\n",
+    "flax_linen_digits": r"the rate falls from 0\.01 to half\n(.*\n)*stopped after epoch \d+ at accuracy 0\.9",
+    "flax_nnx_digits": r"no longer improves: held at 0\.\d+\naccuracy 0\.9",
+    "population_sweep": r"96 models of 7 kinds: [\d.]+ s together(.*\n)+best:\n  validation loss 0\.0",
+    "successive_halving": r"after 640 updates:  1 models, best validation loss 0\.0",
+    "lora_recipe": r"14,336 of 83,856 numbers trained; reverses (9\d\.\d|100\.0)%",
+    "meta_gradient": r"after 25 steps on the schedule: +0\.[0-3]",
+}
+
+
+def test_every_training_example_is_here():
+    runnable = {path.stem for path in EXAMPLES.glob("*.py") if "sys.argv" in path.read_text()}
+    assert runnable == FINDINGS.keys() | {"demo"}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_an_example_says_what_it_found_and_draws_it(name, tmp_path):
+    command = [sys.executable, "-W", "error::FutureWarning", str(EXAMPLES / f"{name}.py"), str(tmp_path / "new")]
+    env = os.environ | {"PYTHONPATH": str(EXAMPLES.parent)}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=env)
+    assert run.returncode == 0, run.stderr
+    assert re.search(FINDINGS[name], run.stdout), run.stdout
+    picture = plt.imread(tmp_path / "new" / f"{name}.png")
+    assert picture.shape[1] >= 900
+    assert picture[..., :3].std() > 0.05
