@@ -24,7 +24,7 @@ def test_the_python_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     names: dict = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(block, names)
     assert names["curves"].shape == (50, 3, 1000)
@@ -32,6 +32,7 @@ def test_the_python_runs(monkeypatch):
     assert np.isnan(names["rates"]).any()
     assert isinstance(names["recipe"], olr.CosineWithRestarts)
     assert names["slope"] > 0
+    assert names["losses"].shape == (3, 100)
     assert isinstance(names["batch"], olr.Mixed)
     assert jax.tree.leaves(names["mixed"])
 
@@ -86,6 +87,6 @@ def test_the_gallery_is_what_the_code_says(monkeypatch):
     public = {
         value
         for name in olr.__all__
-        if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule)
+        if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule) and name[0].isupper()
     }
     assert public - {olr.Schedule, olr.Mixed} == set(gallery.SHOWN)
