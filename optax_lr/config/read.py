@@ -188,7 +188,8 @@ def _read(name: str, found: Recognised, values: Mapping[str, Any], folder: Path 
     for part in found.section:
         values = values[part]
     values = {str(key): value for key, value in values.items()}
-    return hf.read(name, values, rules=ARGPARSE if is_yaml else STRICT, folder=folder)
+    place = f"under {'.'.join(found.section)}" if found.section else "at the top level"
+    return hf.read(name, values, rules=ARGPARSE if is_yaml else STRICT, folder=folder, place=place)
 
 
 def _command(name: str, command: shell.Command, folder: Path | None) -> RunConfig:

@@ -52,6 +52,8 @@ def recognise(source: str, values: Mapping[str, Any]) -> Recognised:
         return Recognised("deepspeed", "its scheduler or optimizer block with a type")
     if len(keys & _DEEPSPEED) and not keys & SETTING_NAMES - {"gradient_accumulation_steps"}:
         return Recognised("deepspeed", _list(keys & _DEEPSPEED))
+    if "log_history" in keys:
+        raise ConfigError(f"{source}: this is the state of a run, with its log, not a config")
     if any(isinstance(values.get(key), Mapping) and "_component_" in values[key] for key in keys):
         raise ConfigError(
             f"{source}: this is a recipe of torchtune, which is not read; give olr.get_scheduler its numbers"

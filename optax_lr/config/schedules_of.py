@@ -70,7 +70,9 @@ def _transformers(settings: Settings, source: str, max_steps: Any, warmup: Any, 
             f"olr.{_BY_METRIC[name]} is its optimizer transformation"
         )
     if name not in _KEYWORDS:
-        raise ConfigError(unknown(f"{source}: lr_scheduler_type", "scheduler", name, _KEYWORDS))
+        axolotl = settings.trainer == "axolotl"
+        key, more = ("lr_scheduler", ("one_cycle", "rex")) if axolotl else ("lr_scheduler_type", ())
+        raise ConfigError(unknown(f"{source}: {key}", "scheduler", name, [*_KEYWORDS, *_BY_METRIC, *more]))
     if name == "constant":
         return Constant(learning_rate)
     if name == "constant_with_warmup":

@@ -61,6 +61,10 @@ class Settings:
         for name in _AT_LEAST_ONE & checked.keys():
             if checked[name] < 1:
                 raise ConfigError(f"{source}: {name} must be at least 1, not {checked[name]}")
+        if checked.get("warmup_steps", 0) > _MOST_STEPS:
+            raise ConfigError(
+                f"{source}: warmup_steps must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
+            )
         return cls(**checked, **filled)
 
 
@@ -77,8 +81,8 @@ def number(name: str, value: Any, rules: Rules = STRICT) -> float:
         try:
             converted = float(value)
         except ValueError:
-            raise ConfigError(f"{name} must be a number, not {value!r}") from None
-        if not rules.text:
+            raise ConfigError(f"{name} must be a number, not {_short(value)}") from None
+        if not rules.text and math.isfinite(converted):
             raise ConfigError(f"{name} must be a number, not the text {value!r}: take the quotes away")
         value = converted
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

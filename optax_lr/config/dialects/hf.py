@@ -37,7 +37,9 @@ _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _NO_SLIPS = frozenset({"per_device_eval_batch_size", "max_samples"})
 
 
-def read(source: str, values: Mapping[str, Any], *, rules: Rules, folder: Path | None) -> Reading:
+def read(
+    source: str, values: Mapping[str, Any], *, rules: Rules, folder: Path | None, place: str = "at the top level"
+) -> Reading:
     """The settings of a run of `transformers.Trainer`, or of one of TRL's.
 
     Its parser converts text to numbers where it reads YAML or a command line (`ARGPARSE`), and not where a mapping or a
@@ -46,7 +48,7 @@ def read(source: str, values: Mapping[str, Any], *, rules: Rules, folder: Path |
     values = dict(values)
     if values.get("streaming") is None and "dataset_streaming" in values:
         values["streaming"] = values["dataset_streaming"]
-    return reading(source, values, "transformers", _NAMES, rules=rules, folder=folder)
+    return reading(source, values, "transformers", _NAMES, rules=rules, folder=folder, place=place)
 
 
 def reading(
@@ -57,9 +59,10 @@ def reading(
     *,
     rules: Rules = STRICT,
     folder: Path | None = None,
+    place: str = "at the top level",
 ) -> Reading:
     """What LLaMA-Factory and plain `transformers` share: their keys are those of `TrainingArguments`."""
-    refuse_foreign_keys(source, values, "LLaMA-Factory" if trainer.startswith("llama") else "TrainingArguments")
+    refuse_foreign_keys(source, values, "LLaMA-Factory" if trainer.startswith("llama") else "TrainingArguments", place)
     taken = {name: value for name, value in values.items() if name in names}
     if isinstance(taken.get("lr_scheduler_kwargs"), str):
         taken["lr_scheduler_kwargs"] = kwargs_of_text(source, taken["lr_scheduler_kwargs"])
@@ -83,7 +86,7 @@ def reading(
     return Reading(settings, ignored_by_trainer(settings, values), notes)
 
 
-def refuse_foreign_keys(source: str, values: Mapping[str, Any], whose: str) -> None:
+def refuse_foreign_keys(source: str, values: Mapping[str, Any], whose: str, place: str) -> None:
     """Refuses a file that would give another schedule than it seems to: keys of another trainer, or in the wrong place."""
     for key, value in values.items():
         if value is None:
@@ -92,9 +95,7 @@ def refuse_foreign_keys(source: str, values: Mapping[str, Any], whose: str) -> N
             right = _OTHER_TRAINERS[key]
             raise ConfigError(f"{source}: {key} is not a key of {whose}, which would refuse it; the key is {right}")
         if key in SCHEDULE_KEYWORDS:
-            raise ConfigError(
-                f"{source}: {key} is refused at the top level; move it: lr_scheduler_kwargs: {{{key}: {value}}}"
-            )
+            raise ConfigError(f"{source}: {key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {value}}}")
         if key in _AXOLOTL_ONLY:
             raise ConfigError(
                 f"{source}: {key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from optax_lr.config.dialects.shell_text import MARK, QUOTED, shown, simple_commands
 from optax_lr.config.settings import SETTING_NAMES, ConfigError
 
-# Private characters around a variable's name while shlex splits: outside and inside of double quotes.
-_OPEN, _QUOTED, _CLOSE = "\ue000", "\ue001", "\ue002"
-_VARIABLE = re.compile(r"\$(?:\{([^{}]*)\}|([A-Za-z_]\w*|[0-9@*#?]))")
-_SUBSTITUTION = re.compile(r"\$\((?:[^()]|\([^()]*\))*\)|`[^`]*`")
-_MARK = re.compile(f"[{_OPEN}{_QUOTED}]([^{_CLOSE}]*){_CLOSE}")
 _ASSIGNMENT = re.compile(r"(?s)(?:(?:export|declare|local|readonly|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)(\+?)=(.*)")
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+# After a space, so that a value with an arrow in it stays; quoted ones with a space before are not worth the trouble.
+_REDIRECTION = re.compile(r"(?:(?<=\s)|^)(?:\d*|&)(?:>>?|<)(?:&\d|\s*[^\s&|;]+)")
 _OPENS, _CLOSES = {"if", "for", "while", "until", "case"}, {"fi", "done", "esac"}
 _SCHEDULE = SETTING_NAMES - {"streaming", "max_samples", "val_size", "gradient_accumulation_steps", "ppo_buffer_size"}
 
@@ -39,7 +36,7 @@ def commands_of(source: str, text: str) -> list[Command]:
     """
     known: dict[str, list[str] | None] = {}
     found, depth = [], 0
-    for start, raw in _logical(source, text):
+    for start, raw in simple_commands(source, text):
         words = raw.split()
         depth += sum(word in _OPENS for word in words[:1]) - sum(word in _CLOSES for word in words[:1])
         if words and words[0] in ("do", "then", "else", "elif", "{", "time", "exec", "nohup"):
@@ -78,15 +75,19 @@ def options_of(words: Sequence[str], source: str = "<command line>") -> Command:
             name, equals, value = word[2:].partition("=")
             key = name.replace("-", "_")
             if key in values:
-                twice.append((key, f"given twice; the last counts, not {values[key]}"))
+                twice.append((key, f"given twice; the last counts, not {_plain(values[key])}"))
             values[key] = value if equals else []
             key = None if equals else key
         elif key is not None:
             values[key].append(word)
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = "true" if not value else value[0] if len(value) == 1 else value
-    return Command(values, {}, tuple(twice))
+    return Command({name: _plain(value) for name, value in values.items()}, {}, tuple(twice))
+
+
+def _plain(value: Any) -> Any:
+    """The word of an option that has one, "true" for a flag."""
+    if not isinstance(value, list) or len(value) > 1:
+        return value
+    return value[0] if value else "true"
 
 
 def _after_script(words: list[str]) -> list[str]:
@@ -99,10 +100,10 @@ def _after_script(words: list[str]) -> list[str]:
 
 
 def _command(source: str, start: int, raw: str, text: str, known: dict[str, list[str] | None]) -> Command | None:
-    if "--" not in raw and _MARK.search(raw) is None:
+    if "--" not in raw and MARK.search(raw) is None and "llamafactory-cli" not in raw:
         return None
     words: list[str] = []
-    for word in _split(source, start, raw):
+    for word in _split(source, start, _REDIRECTION.sub(" ", raw)):
         words += _expanded(word, known)
     given = options_of(words)
     if not _SCHEDULE & given.values.keys():
@@ -112,93 +113,20 @@ def _command(source: str, start: int, raw: str, text: str, known: dict[str, list
                     f"{source}: the settings of the command in line {start} are in {word}; read that file"
                 )
         return None
-    unknown = [key for key in given.values if key in SETTING_NAMES and _MARK.search(str(given.values[key]))]
+    unknown = [key for key in given.values if key in SETTING_NAMES and MARK.search(str(given.values[key]))]
     if unknown:
-        what = ", ".join(f"--{key} {_MARK.sub(_shown, str(given.values[key]))}" for key in unknown)
+        what = ", ".join(f"--{key} {MARK.sub(shown, str(given.values[key]))}" for key in unknown)
         raise ConfigError(
             f"{source}: the script does not say what {what} in the command of line {start} is; write the value out"
         )
     values = {key: _shown_in(value) for key, value in given.values.items()}
     lines = {}
-    for number, line in enumerate(text.splitlines()[start - 1 :], start):
-        for key in re.findall(r"--([\w-]+)", line):
+    rows = list(enumerate(text.splitlines(), 1))
+    # From the command on; an option that is not there stands in a variable that was set before.
+    for number, line in rows[start - 1 :] + rows[: start - 1]:
+        for key in re.findall(r"--([\w-]+)", "" if line.lstrip().startswith("#") else line):
             lines.setdefault(key.replace("-", "_"), number)
     return Command(values, {key: lines[key] for key in values if key in lines}, given.ignored)
-
-
-def _logical(source: str, text: str) -> Iterator[tuple[int, str]]:
-    """Each simple command with the number of its first line: continuations joined, comments gone, variables marked."""
-    rows = text.split("\n")
-    parts: list[str] = []
-    start, number, quote, brackets = 1, 0, "", 0
-    while number < len(rows):
-        row = rows[number].rstrip("\r")
-        number += 1
-        heredoc = _HEREDOC.search(row) if not quote else None
-        if not parts:
-            start = number
-        place, after_space = 0, True
-        while place < len(row):
-            char = row[place]
-            if quote:
-                quote = "" if char == quote else quote
-            elif char in "'\"":
-                quote = char
-            elif char == "#" and after_space:
-                break
-            elif char == "(" and row[place - 1 : place] == "=":
-                brackets += 1
-            elif char == ")" and brackets:
-                brackets -= 1
-            elif char in ";&|" and not brackets and not _redirects(row, place):
-                yield start, "".join(parts)
-                parts, start = [], number
-                place, after_space = place + 1, True
-                continue
-            if char == "\\" and quote != "'":
-                parts.append(row[place : place + 2] if place + 1 < len(row) else "")
-                after_space = False
-                if place + 1 == len(row):
-                    break
-                place += 2
-                continue
-            marked = _marked(row, place, quote) if char in "$`" and quote != "'" else None
-            if marked:
-                parts.append(marked[0])
-                place = marked[1]
-            else:
-                parts.append(char)
-                place += 1
-            after_space = char.isspace()
-        continued = row.endswith("\\") and quote != "'" and place + 1 >= len(row)
-        if not continued and not quote and not brackets:
-            yield start, "".join(parts)
-            parts = []
-        else:
-            parts.append("\n" if quote else " ")
-        if heredoc:
-            while number < len(rows) and rows[number].strip() != heredoc[2]:
-                number += 1
-            number += 1
-    if quote:
-        raise ConfigError(f"{source}: a quote of the command in line {start} is never closed")
-    if parts:
-        yield start, "".join(parts)
-
-
-def _redirects(row: str, place: int) -> bool:
-    """Whether this & belongs to `2>&1` or `&>`."""
-    return row[place] == "&" and (row[place - 1 : place] == ">" or row[place + 1 : place + 2] == ">")
-
-
-def _marked(row: str, place: int, quote: str) -> tuple[str, int] | None:
-    found = _SUBSTITUTION.match(row, place) or _VARIABLE.match(row, place)
-    if found is None:
-        return None
-    inner = found[0] if found.re is _SUBSTITUTION else found[1] or found[2]
-    # What shlex would take for a quote or a space must not reach it.
-    safe = inner.translate({ord(char): 0xE100 + ord(char) for char in " \t'\"\\"})
-    return f"{_QUOTED if quote else _OPEN}{safe}{_CLOSE}", found.end()
 
 
 def _is_assignment(value: str) -> bool:
@@ -220,24 +148,24 @@ def _split(source: str, start: int, raw: str) -> list[str]:
 
 def _words_of(source: str, start: int, value: str, known: dict[str, list[str] | None]) -> list[str] | None:
     words = [part for word in _split(source, start, value) for part in _expanded(word, known)]
-    return None if any(_MARK.search(word) for word in words) and len(words) == 1 else words
+    return None if any(MARK.search(word) for word in words) and len(words) == 1 else words
 
 
 def _expanded(word: str, known: dict[str, list[str] | None]) -> list[str]:
     """`word` with the variables that are known; one that stands alone and unquoted may become several words."""
-    alone = _MARK.fullmatch(word)
+    alone = MARK.fullmatch(word)
     if alone:
         value = _value(alone[1], known)
         if value is not None:
             array = "[" in alone[1]
-            return value if array or word[0] == _QUOTED else [part for item in value for part in _loose(item)]
+            return value if array or word[0] == QUOTED else [part for item in value for part in _loose(item)]
         return [word]
 
     def put(mark: re.Match[str]) -> str:
         value = _value(mark[1], known)
         return mark[0] if value is None else " ".join(value)
 
-    return [_MARK.sub(put, word)]
+    return [MARK.sub(put, word)]
 
 
 def _loose(text: str) -> list[str]:
@@ -258,12 +186,7 @@ def _value(inner: str, known: dict[str, list[str] | None]) -> list[str] | None:
     return value if rest in ("", "[@]", "[*]") else None
 
 
-def _shown(mark: re.Match[str]) -> str:
-    inner = "".join(chr(ord(char) - 0xE100) if 0xE100 <= ord(char) < 0xE180 else char for char in mark[1])
-    return inner if inner.startswith(("$", "`")) else f"${inner}" if inner.isidentifier() else f"${{{inner}}}"
-
-
 def _shown_in(value: Any) -> Any:
     if isinstance(value, list):
-        return [_MARK.sub(_shown, item) for item in value]
-    return _MARK.sub(_shown, value)
+        return [MARK.sub(shown, item) for item in value]
+    return MARK.sub(shown, value)
