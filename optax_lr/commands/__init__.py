@@ -22,7 +22,10 @@ def root() -> None:
     epilog="Example: optax-lr sweep sft.yaml --learning-rate 1e-6:1e-3:50:log --warmup-steps 0,100,500 --png sweep.png"
 )
 def sweep(
-    files: Annotated[list[Path], typer.Argument(help="LLaMA-Factory training configs, YAML or JSON")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="training configs or launch scripts: YAML, JSON, .sh"),
+    ],
     learning_rate: Annotated[str | None, typer.Option(help=_VALUES)] = None,
     warmup_steps: Annotated[str | None, typer.Option(help=_VALUES)] = None,
     max_steps: Annotated[str | None, typer.Option(help=_VALUES)] = None,

@@ -59,8 +59,12 @@ def batch_of(
     over.
     """
     settings, source = config.settings, config.source
-    per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size)
-    length = axes["max_steps"] if "max_steps" in axes else total_steps(settings, source, per_epoch)
+    per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size, source)
+    length = (
+        axes["max_steps"]
+        if "max_steps" in axes
+        else total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
+    )
 
     def schedule(changes: Mapping[str, Any]) -> Schedule:
         changes = dict(changes)

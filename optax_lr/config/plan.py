@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from typing import Any
 
-import numpy as np
-
+from optax_lr.config.schedules_of import trainer_schedule, wsd_lengths
 from optax_lr.config.settings import ConfigError, Settings
-from optax_lr.registry import get_scheduler
-from optax_lr.schedules import Constant, Schedule
+from optax_lr.config.steps import data_steps, steps_per_epoch, total_steps
+from optax_lr.config.warmup import version_of, warmup_notes, warmup_of
+from optax_lr.schedules import Schedule
 
-# These are not functions of the step: the trainer feeds them the evaluation's metric.
-_BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}
+__all__ = ["Plan", "make_plan", "steps_per_epoch", "total_steps", "trainer_schedule", "warmup_of", "wsd_lengths"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +23,7 @@ class Plan:
         warmup_steps: how many of them are warmup.
         steps_per_epoch: optimizer steps of one pass over the data; None where the number of examples is not known.
         epochs: passes over the data, the last of which may be cut short; None likewise.
+        notes: where another version of the trainer would do otherwise, or a number rests on a guess; a line each.
     """
 
     schedule: Schedule
@@ -33,104 +31,47 @@ class Plan:
     warmup_steps: int
     steps_per_epoch: int | None
     epochs: float | None
+    notes: tuple[str, ...] = ()
 
 
 def make_plan(
-    settings: Settings, source: str, *, num_examples: int | None, world_size: int, transformers_version: str
+    settings: Settings,
+    source: str,
+    *,
+    num_examples: int | None,
+    world_size: int,
+    transformers_version: str,
+    max_steps: int | None = None,
 ) -> Plan:
     """See `RunConfig.plan`."""
-    per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size)
-    max_steps = total_steps(settings, source, per_epoch)
-    warmup = int(warmup_of(settings, source, max_steps, transformers_version))
+    version = version_of(transformers_version)
+    if max_steps is not None:
+        if max_steps < 1:
+            raise ConfigError(f"{source}: max_steps must be at least 1, not {max_steps}")
+        settings = dataclasses.replace(settings, max_steps=max_steps)
+    notes: list[str] = []
+    if settings.lr_scheduler_type == "inverse_sqrt" and version < (5, 4) and settings.lr_scheduler_kwargs:
+        notes.append("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt")
+        settings = dataclasses.replace(settings, lr_scheduler_kwargs={})
+    measured = num_examples is not None and not settings.streaming
+    measured &= settings.trainer not in ("deepspeed", "llamafactory-v1")
+    per_epoch = steps_per_epoch(settings, num_examples, world_size, source) if measured else None  # type: ignore[arg-type]
+    length = total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
+    data = None
+    if settings.trainer == "axolotl" and measured:
+        data = data_steps(settings, source, num_examples, world_size)  # type: ignore[arg-type]
+    warmup = int(warmup_of(settings, source, length, transformers_version, data_steps=data))
+    notes += warmup_notes(settings, source, length, transformers_version)
+    if length == 0:
+        notes.append("max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them")
+    capped = settings.max_samples is not None and num_examples is not None and num_examples > settings.max_samples
+    if capped and settings.num_datasets > 1:
+        notes.append(f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap")
     return Plan(
-        schedule=trainer_schedule(settings, source, max_steps=max_steps, warmup_steps=warmup),
-        max_steps=max_steps,
+        schedule=trainer_schedule(settings, source, max_steps=length, warmup_steps=warmup),
+        max_steps=length,
         warmup_steps=warmup,
         steps_per_epoch=per_epoch,
-        epochs=None if per_epoch is None else max_steps / per_epoch,
+        epochs=None if per_epoch is None else length / per_epoch,
+        notes=tuple(notes),
     )
-
-
-def steps_per_epoch(settings: Settings, num_examples: int, world_size: int) -> int:
-    """Optimizer steps of one epoch: batches are rounded up (down with `dataloader_drop_last`), and so are the groups of
-    `gradient_accumulation_steps` batches: the last, smaller group of an epoch is a step of its own."""
-    examples = num_examples if settings.max_samples is None else min(num_examples, settings.max_samples)
-    rounded = math.floor if settings.dataloader_drop_last else math.ceil
-    batches = rounded(rounded(examples / settings.per_device_train_batch_size) / world_size)
-    return max(1, math.ceil(batches / settings.gradient_accumulation_steps))
-
-
-def total_steps(settings: Settings, source: str, per_epoch: int | None) -> int:
-    """Optimizer steps of the run: `max_steps` if it is above 0, else whole epochs, rounded up."""
-    if settings.max_steps > 0:
-        return settings.max_steps
-    if settings.streaming:
-        raise ConfigError(f"{source}: streaming data has no length; give max_steps")
-    if per_epoch is None:
-        raise ConfigError(
-            f"{source}: the length of the run is not known: give max_steps in the file, or the number of training "
-            "examples (num_examples=..., --num-examples)"
-        )
-    return math.ceil(settings.num_train_epochs * per_epoch)
-
-
-def warmup_of(settings: Settings, source: str, max_steps: Any, transformers_version: str) -> Any:
-    """Optimizer steps of warmup in a run of `max_steps` (a number or an array), by the rules of that version.
-
-    Before 5.0, `warmup_steps` above 0 goes before `warmup_ratio`; from 5.0 on `warmup_ratio` goes before, and a number
-    below 1 is a ratio under either name. A ratio is of `max_steps`, rounded up in float64 as the trainer does.
-    """
-    steps, ratio = settings.warmup_steps, settings.warmup_ratio
-    if steps < 0:
-        raise ConfigError(f"{source}: warmup_steps must be at least 0, not {steps}")
-    if ratio is not None and not 0 <= ratio <= 1:
-        raise ConfigError(f"{source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps")
-    if int(transformers_version.split(".")[0]) < 5:
-        if steps != int(steps):
-            raise ConfigError(
-                f"{source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
-            )
-        return _steps_of_ratio(max_steps, ratio or 0) if steps == 0 else _like(max_steps, int(steps))
-    given = steps if ratio is None else ratio
-    return _like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)
-
-
-def _steps_of_ratio(max_steps: Any, ratio: float) -> Any:
-    return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)
-
-
-def _like(max_steps: Any, number: int) -> Any:
-    return np.full(np.shape(max_steps), number)
-
-
-def trainer_schedule(settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
-    """The schedule that the trainer makes of these settings; `changes` overrule `learning_rate` and keyword settings.
-
-    It follows the trainer where the trainer departs from the documented meaning: `constant` ignores a warmup, and both
-    constant schedules ignore `lr_scheduler_kwargs`.
-    """
-    name = settings.lr_scheduler_type
-    learning_rate = changes.pop("learning_rate", settings.learning_rate)
-    if name in _BY_METRIC:
-        raise ConfigError(
-            f"{source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
-            f"olr.{_BY_METRIC[name]} is its optimizer transformation"
-        )
-    try:
-        if name == "constant":
-            return Constant(learning_rate)
-        if name == "constant_with_warmup":
-            return Constant(learning_rate, warmup_steps)
-        keywords = {**wsd_lengths(settings, max_steps, warmup_steps), **settings.lr_scheduler_kwargs, **changes}
-        return get_scheduler(name, learning_rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{source}: {error}") from None
-
-
-def wsd_lengths(settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
-    """The lengths that LLaMA-Factory fills in for `warmup_stable_decay`: a third of what follows the warmup is stable, the
-    rest decays; each only where the config does not give it."""
-    if settings.lr_scheduler_type != "warmup_stable_decay":
-        return {}
-    rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)
-    return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}

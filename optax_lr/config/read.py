@@ -1,20 +1,22 @@
-"""`read_config`: a LLaMA-Factory training file as its trainer sees it, or one line on why there is none."""
+"""`read_config`: a training config as its trainer sees it, or one line on why there is none."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from optax_lr.config.dialects import Reading, axolotl, deepspeed, hf, llamafactory, shell
+from optax_lr.config.files import text_of
+from optax_lr.config.parsing import Document, as_omegaconf, parse
 from optax_lr.config.plan import Plan, make_plan
-from optax_lr.config.settings import SETTING_NAMES, ConfigError, Settings, refuse_foreign_keys
+from optax_lr.config.recognise import Recognised, recognise
+from optax_lr.config.settings import ARGPARSE, SETTING_NAMES, STRICT, ConfigError, Settings
 
-LARGEST_FILE = 2**20  # bytes; a training config is a few hundred
-MOST_ALIASES = 50  # of YAML anchors, each of which is expanded to a copy
+_OMEGACONF = ("llamafactory", "llamafactory-ui", "llamafactory-v1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,31 +24,49 @@ class RunConfig:
     """A training config, as its trainer understands it.
 
     Fields:
-        source: where it came from: the path, or `<mapping>`.
+        source: where it came from: the path, `<mapping>` or `<command line>`.
         values: every key of the file, as parsed.
         settings: what decides the schedule, checked, with the trainer's defaults for what is not there.
+        dialect: whose config it is: `llamafactory`, `llamafactory-ui` (saved by its web UI), `llamafactory-v1`, `hf`
+            (transformers and TRL), `axolotl` or `deepspeed`.
+        recognised_by: which keys or what file told the dialect.
+        ignored: keys that are there and that the trainer silently passes over, each with the reason.
+        lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
+        notes: what the reader took for granted; a line each.
     """
 
     source: str
     values: Mapping[str, Any]
     settings: Settings
+    dialect: str = "llamafactory"
+    recognised_by: str = ""
+    ignored: tuple[tuple[str, str], ...] = ()
+    lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def plan(
-        self, *, num_examples: int | None = None, world_size: int = 1, transformers_version: str = "5.8.0"
+        self,
+        *,
+        num_examples: int | None = None,
+        world_size: int = 1,
+        transformers_version: str = "5.24.0",
+        max_steps: int | None = None,
     ) -> Plan:
         """The steps and the schedule of the run, by the trainer's own arithmetic.
 
         Args:
-            num_examples: training examples, where the file gives no `max_steps`; `max_samples` caps it.
+            num_examples: training examples, before `max_samples` caps them and `val_size` takes its part; of packed data,
+                the packed rows. Not needed where the file gives `max_steps`.
             world_size: processes that share each step.
-            transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`; by default the newest that
-                LLaMA-Factory takes.
+            transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`. From 5.15 on, `warmup_ratio`
+                is refused by transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
+            max_steps: the length, in place of what the config says.
 
         Errors: `ConfigError` where the length cannot be known, or the trainer would refuse the setting.
 
         Source: `transformers.Trainer.set_initial_training_values`, `TrainingArguments.get_warmup_steps`.
 
-        >>> config = read_config({"learning_rate": 1e-4, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1})
+        >>> config = read_config({"learning_rate": 1e-4, "lr_scheduler_type": "cosine", "warmup_steps": 0.1})
         >>> plan = config.plan(num_examples=1000)
         >>> plan.max_steps, plan.warmup_steps, plan.steps_per_epoch
         (375, 38, 125)
@@ -57,20 +77,31 @@ class RunConfig:
             num_examples=num_examples,
             world_size=world_size,
             transformers_version=transformers_version,
+            max_steps=max_steps,
         )
 
 
-def read_config(source: str | os.PathLike | Mapping[str, Any]) -> RunConfig:
-    """The one config that is in `source`: a LLaMA-Factory YAML or JSON file, or a mapping of its keys.
+def read_config(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> RunConfig:
+    """The one config that is in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
-    YAML is read as LLaMA-Factory reads it, by OmegaConf: `1e-4` is a number, `${learning_rate}` refers to another key, a
-    key given twice is an error. Keys that do not concern the schedule are kept and not looked at.
+    A file is YAML, JSON, or a shell script that starts the training. Its keys tell whose it is:
 
-    Errors: `ConfigError`, one line, for a file that is missing, empty, not text, not a mapping, or larger than 1 MiB, for
-    what YAML cannot parse, and for a setting of the wrong type; also for a file of several documents (`read_configs`).
+    - LLaMA-Factory, also what its web UI saves: `1e-4` is a number, `${learning_rate}` refers to another key;
+    - `transformers.TrainingArguments`, flat as in TRL's recipes, or under one section such as `training`;
+    - axolotl;
+    - DeepSpeed, alone, or named by the `deepspeed` key of the others: its scheduler block replaces theirs.
+
+    Keys that do not concern the schedule are kept and not looked at; null counts as not given; a key given twice is an
+    error. Nothing in a file is executed.
+
+    Errors: `ConfigError`, one line, for a file that is missing, empty, not text, not a mapping, or too large, for what
+    cannot be parsed, and for a setting that the trainer would refuse; also for a file of several configs
+    (`read_configs`).
 
     >>> read_config({"learning_rate": 5e-5, "lr_scheduler_type": "linear", "max_steps": 100}).plan().schedule
     Linear(learning_rate=5e-05, max_steps=100, warmup_steps=0)
+    >>> read_config(["--learning_rate", "2e-5", "--max_steps=100"]).dialect
+    'hf'
     """
     configs = read_configs(source)
     if len(configs) > 1:
@@ -78,91 +109,99 @@ def read_config(source: str | os.PathLike | Mapping[str, Any]) -> RunConfig:
     return configs[0]
 
 
-def read_configs(source: str | os.PathLike | Mapping[str, Any]) -> list[RunConfig]:
-    """Every config in `source`: as `read_config`, and a YAML file may hold several, divided by `---`.
+def read_configs(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> list[RunConfig]:
+    """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, and a script several
+    commands.
 
     >>> [config.source for config in read_configs({"learning_rate": 5e-5})]
     ['<mapping>']
     """
     if isinstance(source, Mapping):
-        return [_config("<mapping>", dict(source))]
+        values = {str(key): value for key, value in source.items()}
+        return [_config(Document("<mapping>", "", values, {}), None, is_file=False)]
+    if isinstance(source, (list, tuple)):
+        command = shell.options_of(source)
+        return [_command("<command line>", command, None)]
     path = os.fspath(source)
-    documents = [part for part in re.split(r"(?m)^---\s*(?:#.*)?$", _text(path)) if _has_content(part)]
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
+    text, folder = text_of(path), Path(path).parent
+    if path.endswith((".sh", ".bash", ".slurm", ".sbatch")) or text.startswith("#!"):
+        commands = shell.commands_of(path, text)
+        if not commands:
+            raise ConfigError(
+                f"{path}: no command of this script gives an option of a schedule, such as --learning_rate"
+            )
+        names = _names(path, len(commands))
+        return [_command(name, command, folder) for name, command in zip(names, commands, strict=True)]
+    is_json = path.endswith(".json")
+    documents = [(0, text)] if is_json else list(_documents(text))
+    documents = [(before, part) for before, part in documents if _has_content(part)]
     if not documents:
         raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
-    names = [path] if len(documents) == 1 else [f"{path}#{number}" for number in range(1, len(documents) + 1)]
-    return [_config(name, _parse(name, text)) for name, text in zip(names, documents, strict=True)]
+    return [
+        _config(parse(name, part, is_json=is_json, lines_before=before), folder, is_file=True)
+        for name, (before, part) in zip(_names(path, len(documents)), documents, strict=True)
+    ]
 
 
-def _text(path: str) -> str:
-    try:
-        if os.path.getsize(path) > LARGEST_FILE:
-            raise ConfigError(
-                f"{path}: {os.path.getsize(path):,} bytes are too many for a config; is it the right file?"
-            )
-        with open(path, "rb") as file:
-            raw = file.read()
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a folder; name the config file in it") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: this is not UTF-8 text; save it as UTF-8") from None
-    if "\0" in text:
-        raise ConfigError(f"{path}: this is a binary file, not a config")
-    return text
+def _names(path: str, number: int) -> list[str]:
+    return [path] if number == 1 else [f"{path}#{place}" for place in range(1, number + 1)]
+
+
+def _documents(text: str):
+    """The documents of a YAML file, each with the number of lines before it."""
+    start = 0
+    for mark in re.finditer(r"(?m)^---[ \t]*(?:#.*)?$", text):
+        yield text.count("\n", 0, start), text[start : mark.start()]
+        start = mark.end()
+    yield text.count("\n", 0, start), text[start:]
 
 
 def _has_content(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def _parse(name: str, text: str) -> dict[str, Any]:
-    try:
-        import omegaconf
-        import yaml
-    except ImportError:
-        raise ImportError('reading config files needs OmegaConf: pip install "optax-lr[config]"') from None
-    try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
-        if aliases > MOST_ALIASES:
-            raise ConfigError(f"{name}: {aliases} YAML aliases are more than a config needs; write the values out")
-        loaded = omegaconf.OmegaConf.load(io.StringIO(text))
-        values = omegaconf.OmegaConf.to_container(loaded)
-        if isinstance(values, dict):
-            # Only what is looked at must resolve: paths and names often refer to variables of a shell.
-            values |= {key: _resolved(loaded, key) for key in SETTING_NAMES & values.keys()}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{name}: {getattr(error, 'problem', None) or error}{where}") from None
-    except RecursionError:
-        raise ConfigError(f"{name}: nested too deeply for a config") from None
-    except ConfigError:
-        raise
-    except (omegaconf.errors.OmegaConfBaseException, OSError, ValueError) as error:
-        raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
-    return values
+def _config(document: Document, folder: Path | None, *, is_file: bool) -> RunConfig:
+    name, values = document.name, document.values
+    found = recognise(name, values)
+    if is_file and found.dialect in _OMEGACONF:
+        values = as_omegaconf(document, SETTING_NAMES if found.dialect != "llamafactory-ui" else frozenset())
+    reading = _read(name, found, values, folder, is_yaml=is_file and not name.split("#")[0].endswith(".json"))
+    prefix = "".join(f"{part}." for part in found.section)
+    ignored = tuple((prefix + key, why) for key, why in reading.ignored)
+    return RunConfig(name, values, reading.settings, found.dialect, found.by, ignored, document.lines, reading.notes)
 
 
-def _resolved(loaded, key: str) -> Any:
-    import omegaconf
-
-    value = loaded[key]
-    return omegaconf.OmegaConf.to_container(value, resolve=True) if omegaconf.OmegaConf.is_config(value) else value
-
-
-def _config(name: str, values: dict[str, Any]) -> RunConfig:
+def _read(name: str, found: Recognised, values: Mapping[str, Any], folder: Path | None, *, is_yaml: bool) -> Reading:
+    match found.dialect:
+        case "llamafactory":
+            return llamafactory.read(name, values, folder=folder)
+        case "llamafactory-ui":
+            return llamafactory.read_form(name, values, folder=folder)
+        case "llamafactory-v1":
+            return llamafactory.read_v1(name, values)
+        case "axolotl":
+            return axolotl.read(name, values, folder=folder)
+        case "deepspeed":
+            return deepspeed.read(name, values)
+    for part in found.section:
+        values = values[part]
     values = {str(key): value for key, value in values.items()}
-    kwargs = values.get("lr_scheduler_kwargs")
-    if isinstance(kwargs, str):
-        try:
-            values["lr_scheduler_kwargs"] = json.loads(kwargs)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{name}: lr_scheduler_kwargs is not JSON ({error.msg}): {kwargs!r}") from None
-    refuse_foreign_keys(name, values)
-    return RunConfig(name, values, Settings.of(name, values))
+    place = f"under {'.'.join(found.section)}" if found.section else "at the top level"
+    return hf.read(name, values, rules=ARGPARSE if is_yaml else STRICT, folder=folder, place=place)
+
+
+def _command(name: str, command: shell.Command, folder: Path | None) -> RunConfig:
+    """A command line, whose options LLaMA-Factory and transformers share; what only the former has tells it."""
+    values = command.values
+    if {"stage", "finetuning_type"} & values.keys():
+        dialect, by = "llamafactory", "the options --stage or --finetuning_type of a command"
+        reading = llamafactory.read(name, values, folder=folder, rules=ARGPARSE)
+    else:
+        dialect, by = "hf", "the options of a training command"
+        reading = hf.read(name, values, rules=ARGPARSE, folder=folder)
+    notes = tuple(note for note in reading.notes if "is taken as a number" not in note)
+    return RunConfig(
+        name, values, reading.settings, dialect, by, reading.ignored + command.ignored, command.lines, notes
+    )

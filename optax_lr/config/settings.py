@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
+import numbers
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ConfigError(ValueError):
     """A config that cannot be read, or that its trainer would refuse; the message is one line and names the remedy."""
+
+
+class Rules(NamedTuple):
+    """What a trainer's parser takes for a number."""
+
+    text: bool  # "2e-5" is a number too
+    whole_floats: bool  # 10.0 is a whole number too
+
+
+STRICT = Rules(text=False, whole_floats=False)  # values go into a dataclass as they are
+ARGPARSE = Rules(text=True, whole_floats=False)  # values are read as a command line's are
+PYDANTIC = Rules(text=True, whole_floats=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,93 +42,106 @@ class Settings:
     dataloader_drop_last: bool = False
     max_samples: int | None = None
     streaming: bool = False
+    val_size: float = 0
+    ppo_buffer_size: int = 1
+    # What no key says directly: the dialect's reader fills these in.
+    trainer: str = "llamafactory"  # llamafactory, llamafactory-ppo, llamafactory-v1, transformers, axolotl or deepspeed
+    num_datasets: int = 1
+    warmup_given: bool = True  # or axolotl fills one in
+    sequence_parallel_size: int = 1
+    scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
+    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
 
     @classmethod
-    def of(cls, source: str, values: Mapping[str, Any]) -> Settings:
-        """The settings among `values`, the keys of a config; null counts as not given."""
-        known = {field.name: field for field in dataclasses.fields(cls)}
-        given = {name: values[name] for name in known if values.get(name) is not None}
-        checked = {name: _CHECKS[str(known[name].type)](f"{source}: {name}", value) for name, value in given.items()}
-        return cls(**checked)
-
-
-SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings))
-
-# What people write at the top level, where LLaMA-Factory refuses it: its parser takes no key that it does not know.
-_SCHEDULE_KEYWORDS = frozenset(
-    {"decay_type", "eta_min", "lr_end", "min_lr", "min_lr_rate", "min_lr_ratio", "num_cycles", "num_decay_steps"}
-    | {"num_stable_steps", "power", "timescale", "warmup_type"}
-)
-_OTHER_TRAINERS = {
-    "lr_scheduler": "lr_scheduler_type",
-    "micro_batch_size": "per_device_train_batch_size",
-    "num_epochs": "num_train_epochs",
-    "num_training_steps": "max_steps",
-    "num_warmup_steps": "warmup_steps",
-    "scheduler_specific_kwargs": "lr_scheduler_kwargs",
-}
-
-
-def refuse_foreign_keys(source: str, values: Mapping[str, Any]) -> None:
-    """Refuses a file that would give another schedule than it seems to: keys of another trainer, or in the wrong place."""
-    for key in values:
-        if key in _OTHER_TRAINERS:
+    def of(cls, source: str, values: Mapping[str, Any], rules: Rules = STRICT, **filled: Any) -> Settings:
+        """The settings among `values`, the keys of a config; null counts as not given. `filled` are taken unchecked."""
+        types = {field.name: str(field.type) for field in dataclasses.fields(cls) if field.name in SETTING_NAMES}
+        given = {name: values[name] for name in types if values.get(name) is not None}
+        checked = {name: _CHECKS[types[name]](f"{source}: {name}", value, rules) for name, value in given.items()}
+        for name in _AT_LEAST_ONE & checked.keys():
+            if checked[name] < 1:
+                raise ConfigError(f"{source}: {name} must be at least 1, not {checked[name]}")
+        if checked.get("warmup_steps", 0) > _MOST_STEPS:
             raise ConfigError(
-                f"{source}: {key} is not a key of LLaMA-Factory, which would refuse it; the key is {_OTHER_TRAINERS[key]}"
+                f"{source}: warmup_steps must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
             )
-        if key in _SCHEDULE_KEYWORDS:
-            raise ConfigError(
-                f"{source}: {key} is refused at the top level; move it: lr_scheduler_kwargs: {{{key}: {values[key]}}}"
-            )
-    if not SETTING_NAMES & values.keys():
-        seen = ", ".join(list(values)[:5]) or "none"
-        raise ConfigError(f"{source}: no key of a training run is there, such as learning_rate; the keys are: {seen}")
+        return cls(**checked, **filled)
 
 
-def _number(name: str, value: Any) -> float:
+_FILLED = {"trainer", "num_datasets", "warmup_given", "sequence_parallel_size", "scheduler_block", "floors"}
+SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
+_AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
+_MOST_STEPS = 2**31 - 1  # what an int32 step counts to
+_TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
+
+
+def number(name: str, value: Any, rules: Rules = STRICT) -> float:
+    """`value` if it is a finite number for that parser; else one line on what it is."""
     if isinstance(value, str):
         try:
-            float(value)
+            converted = float(value)
         except ValueError:
-            raise ConfigError(f"{name} must be a number, not {value!r}") from None
-        raise ConfigError(f"{name} must be a number, not the text {value!r}: take the quotes away")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ConfigError(f"{name} must be a number, not {value!r}")
+            raise ConfigError(f"{name} must be a number, not {_short(value)}") from None
+        if not rules.text and math.isfinite(converted):
+            raise ConfigError(f"{name} must be a number, not the text {value!r}: take the quotes away")
+        value = converted
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(f"{name} must be a number, not {_short(value)}")
     if not math.isfinite(value):
         raise ConfigError(f"{name} must be finite, not {value}")
-    return value
+    return value  # type: ignore[return-value]
 
 
-def _whole(name: str, value: Any) -> int:
-    number = _number(name, value)
-    if number != int(number):
+def whole(name: str, value: Any, rules: Rules = STRICT) -> int:
+    """`value` as a whole number."""
+    if isinstance(value, str) and rules.text:
+        try:
+            value = int(value)
+        except ValueError:
+            if not rules.whole_floats:
+                raise ConfigError(f"{name} must be a whole number, not {value!r}") from None
+    given = number(name, value, rules)
+    if given != math.floor(given):
         raise ConfigError(f"{name} must be a whole number, not {value}")
-    return int(number)
+    if not isinstance(given, numbers.Integral) and not rules.whole_floats:
+        raise ConfigError(f"{name} must be a whole number without a point, not {value}: write {int(given)}")
+    if abs(given) > _MOST_STEPS:
+        raise ConfigError(f"{name} must be at most {_MOST_STEPS}, not {given:.3g}")
+    return int(given)
 
 
-def _word(name: str, value: Any) -> str:
+def _word(name: str, value: Any, rules: Rules) -> str:
+    if isinstance(value, enum.Enum):
+        value = value.value
     if not isinstance(value, str):
-        raise ConfigError(f"{name} must be a word, not {value!r}")
+        raise ConfigError(f"{name} must be a word, not {_short(value)}")
     return value
 
 
-def _flag(name: str, value: Any) -> bool:
+def _flag(name: str, value: Any, rules: Rules) -> bool:
+    if isinstance(value, str) and rules.text and value.lower() in _TRUE | _FALSE:
+        return value.lower() in _TRUE
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} must be true or false, not {value!r}")
+        raise ConfigError(f"{name} must be true or false, not {_short(value)}")
     return value
 
 
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+def _mapping(name: str, value: Any, rules: Rules) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {value!r}")
+        raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {_short(value)}")
     return dict(value)
 
 
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 _CHECKS = {
-    "float": _number,
-    "float | None": _number,
-    "int": _whole,
-    "int | None": _whole,
+    "float": number,
+    "float | None": number,
+    "int": whole,
+    "int | None": whole,
     "str": _word,
     "bool": _flag,
     "Mapping[str, Any]": _mapping,

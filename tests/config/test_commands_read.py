@@ -1,0 +1,97 @@
+"""Training commands: as a list of words, and in a shell script."""
+
+import pytest
+import transformers
+
+import optax_lr as olr
+
+
+def scripts(tmp_path, text):
+    path = tmp_path / "run.sh"
+    path.write_text(text)
+    return olr.read_configs(path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--learning_rate", "2e-5", "--lr_scheduler_type", "cosine", "--warmup_steps", "0.1"],
+        ["--learning-rate=2e-5", "--lr_scheduler_type=cosine_with_min_lr", "--lr_scheduler_kwargs", '{"min_lr": 1e-6}'],
+        [
+            "--lr_scheduler_type",
+            "cosine_with_min_lr",
+            '--lr_scheduler_kwargs={"min_lr_rate": "0.1", "num_cycles": "2"}',
+        ],
+        ["--max_steps", "-1", "--num_train_epochs", "2.5", "--dataloader_drop_last", "--warmup_steps", "3"],
+        ["--per_device_train_batch_size", "3", "--gradient_accumulation_steps", "4", "--dataloader_drop_last", "True"],
+        ["--dataloader_drop_last", "no", "--max_steps", "70", "--learning_rate", "1e-3", "--learning_rate", "1e-4"],
+    ],
+)
+def test_a_command_line_is_what_transformers_makes_of_it(tmp_path, words):
+    parser = transformers.HfArgumentParser(transformers.TrainingArguments)
+    (arguments,) = parser.parse_args_into_dataclasses([*words, "--output_dir", str(tmp_path)])
+    settings = olr.read_config(words).settings
+    for name in ("learning_rate", "lr_scheduler_type", "warmup_steps", "max_steps", "num_train_epochs", "dataloader_drop_last"):  # fmt: skip
+        assert getattr(settings, name) == getattr(arguments, name)
+    assert settings.lr_scheduler_kwargs == (arguments.lr_scheduler_kwargs or {})
+    assert settings.per_device_train_batch_size == arguments.per_device_train_batch_size
+    assert settings.gradient_accumulation_steps == arguments.gradient_accumulation_steps
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "#!/bin/bash\nLR=2e-5 # peak\nexport STEPS='10'\n# --learning_rate 9\ntorchrun --nproc_per_node 8 train.py \\\n"
+            "    --learning_rate ${LR} \\\n    --max_steps=$STEPS --output_dir $OUT 2>&1 | tee log.txt\n",
+            [(2e-5, 10)],
+        ),
+        ('ARGS=(\n  --learning_rate 1e-4 # peak\n  --max_steps 10\n)\npython t.py "${ARGS[@]}"\n', [(1e-4, 10)]),
+        ('A="--learning_rate 1e-4"\nA="$A --max_steps 5"\npython t.py $A && python t.py $A --max_steps 7', [(1e-4, 5), (1e-4, 7)]),
+        ("python t.py --learning_rate ${LR:-3e-5} --max_steps 5 > log", [(3e-5, 5)]),
+        ("accelerate launch --max_steps 1 train.py --learning_rate 1e-4 --max_steps 6 &\nwait\n", [(1e-4, 6)]),
+        ("cat > note.txt <<'EOF'\nit's --learning_rate\nEOF\nCUDA_VISIBLE_DEVICES=0 python t.py --max_steps 4 --learning_rate 1", [(1, 4)]),
+        ("if true; then\n  python -m t --learning_rate 1 --max_steps 3\nfi\n", [(1, 3)]),
+    ],
+)  # fmt: skip
+def test_scripts(tmp_path, text, expected):
+    found = [config.settings for config in scripts(tmp_path, text)]
+    assert [(settings.learning_rate, settings.max_steps) for settings in found] == expected
+
+
+def test_lines_and_dialect_of_a_command(tmp_path):
+    (config,) = scripts(
+        tmp_path, "A=1\nllamafactory-cli train --stage sft \\\n  --learning_rate 1e-4 \\\n --max_steps 3\n"
+    )
+    assert config.lines == {"stage": 2, "learning_rate": 3, "max_steps": 4}
+    assert config.dialect == "llamafactory"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("for lr in 1 2; do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
+        ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
+        ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', "--learning_rate $LR"),
+        ("if [ $A ]; then\nLR=1\nelse\nLR=2\nfi\npython t.py --learning_rate $LR", "--learning_rate $LR"),
+        ("python eval.py --per_device_eval_batch_size 4", "no command of this script gives an option of a schedule"),
+        ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml; read that file"),
+        ('echo "open\npython t.py --learning_rate 1', "a quote of the command in line 1 is never closed"),
+        ("python t.py --max_steps 1e3", "max_steps must be a whole number, not '1e3'"),
+        ("python t.py --learning_rate 1 --lr_scheduler_kwargs num_cycles=2", "lr_scheduler_kwargs is not JSON: 'num_cycles=2'"),
+        ("python t.py --learning_rate 1 --num_cycles 2", "num_cycles is refused at the top level"),
+        ("python t.py --learning_rate 1 2", "learning_rate must be a number, not ['1', '2']"),
+    ],
+)  # fmt: skip
+def test_scripts_that_do_not_say(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        scripts(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_run(tmp_path):
+    mark = tmp_path / "mark"
+    with pytest.raises(olr.ConfigError, match="does not say"):
+        scripts(tmp_path, f"python t.py --learning_rate $(touch {mark}) --max_steps `touch {mark}`")
+    assert not mark.exists()

@@ -1,0 +1,222 @@
+"""Which trainer a config is for, and what that trainer makes of it: a table a dialect."""
+
+import json
+
+import pytest
+
+import optax_lr as olr
+
+
+def read(tmp_path, text, name="train.yaml"):
+    path = tmp_path / name
+    path.write_text(text)
+    return olr.read_config(path)
+
+
+AXOLOTL = "learning_rate: 2e-5\nmicro_batch_size: 2\nnum_epochs: 2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "by"),
+    [
+        ("learning_rate: 1e-4", "llamafactory", "keys that LLaMA-Factory shares with transformers"),
+        ("stage: sft\nlearning_rate: 1e-4", "llamafactory", "its key stage"),
+        ("train.learning_rate: 1e-4", "llamafactory-ui", "keys that begin with train."),
+        ("model: m\nkernel_config: {name: auto}\nmicro_batch_size: 1\nmax_steps: 5", "llamafactory-v1", "its key kernel_config"),
+        ("learning_rate: 1e-4\ndataset_mixer: {a: 1.0}\ntorch_dtype: bfloat16", "hf", "its keys dataset_mixer, torch_dtype"),
+        ("training:\n  learning_rate: 1e-4", "hf", "training arguments under training"),
+        ("trainer:\n  args: {learning_rate: 1e-4}", "hf", "training arguments under trainer.args"),
+        (AXOLOTL, "axolotl", "its keys micro_batch_size, num_epochs"),
+        ("learning_rate: 1e-4\nsequence_len: 2048", "axolotl", "its key sequence_len"),
+    ],
+)  # fmt: skip
+def test_recognised(tmp_path, text, dialect, by):
+    config = read(tmp_path, text)
+    assert config.dialect == dialect
+    assert config.recognised_by.startswith(by)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The last digits of a ratio are rounded down, a ratio of HF's up.
+        (AXOLOTL + "warmup_ratio: 0.07\nmax_steps: 110", olr.Cosine(2e-5, 110, 7)),
+        (AXOLOTL + "warmup_steps: 1\nmax_steps: 100", olr.Cosine(2e-5, 100, 2)),
+        (AXOLOTL + "warmup_steps: 0\nmax_steps: 100", olr.Cosine(2e-5, 100, 0)),
+        (AXOLOTL + "max_steps: 200", olr.Cosine(2e-5, 200, 6)),
+        (AXOLOTL + "max_steps: 100000\nlr_scheduler: linear", olr.Linear(2e-5, 100000, 30)),  # 1000 * 2 / 2 steps of data
+        (AXOLOTL, olr.Cosine(2e-5, 1000, 30)),
+        (AXOLOTL + "gradient_accumulation_steps: 3", olr.Cosine(2e-5, 334, 10)),  # once over all epochs, not 2 * 167.67
+        (AXOLOTL + "val_set_size: 0.1", olr.Cosine(2e-5, 900, 27)),
+        (AXOLOTL + "max_steps: 0", olr.Cosine(2e-5, 1000, 30)),
+        (AXOLOTL + "lr_scheduler: rex\nwarmup_steps: 9\ncosine_min_lr_ratio: 0.1", olr.Rex(2e-5, 1000, 9, 2e-6)),
+        (AXOLOTL + "warmup_steps: 9\ncosine_min_lr_ratio: '0.1'", olr.Cosine(2e-5, 1000, 9, 2e-6)),
+        (
+            AXOLOTL + "warmup_steps: 9\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.8",
+            olr.HoldAfter(olr.Cosine(2e-5, 800, 9, 2e-6), step=800),
+        ),
+        (
+            AXOLOTL + "lr_scheduler: one_cycle\nwarmup_ratio: 0.25\nlr_scheduler_kwargs: {cycle_momentum: false, div_factor: 10}",
+            olr.OneCycle(2e-5, 1000, pct_start=0.25, div_factor=10),
+        ),
+        (AXOLOTL + "lr_scheduler: constant\nwarmup_steps: 9", olr.Constant(2e-5)),
+        ("learning_rate: '1e-5'\nmicro_batch_size: '4'\nlr_scheduler: linear", olr.Linear(1e-5, 250, 7)),
+    ],
+)  # fmt: skip
+def test_axolotl(tmp_path, text, expected):
+    assert repr(read(tmp_path, text).plan(num_examples=1000).schedule) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("micro_batch_size: 2\nnum_epochs: 1\nlr_scheduler: linear", "axolotl needs learning_rate"),
+        (AXOLOTL + "warmup_steps: 5\nwarmup_ratio: 0.1", "axolotl refuses warmup_steps beside warmup_ratio; keep one"),
+        (AXOLOTL + "lr_quadratic_warmup: true", "lr_quadratic_warmup makes a warmup that cannot be expressed"),
+        (AXOLOTL + "jagged_restart_steps: 50", "jagged_restart_steps makes a schedule that cannot be expressed"),
+        (AXOLOTL + "lr_scheduler: log_sweep", "lr_scheduler: unknown scheduler 'log_sweep'"),
+        (AXOLOTL + "warmup_steps: 0.1", "warmup_steps must be a whole number, not 0.1"),
+        (AXOLOTL + "warmup_steps: 90\nmax_steps: 100\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.5", "ends the decay before the warmup does"),
+        (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size is not a key of LLaMA-Factory, which would refuse it; the key is per_device_train_batch_size"),
+        ("learning_rate: 1e-4\ncosine_min_lr_ratio: 0.1\nlr_scheduler_type: cosine", "cosine_min_lr_ratio is axolotl's, and LLaMA-Factory refuses it"),
+        ("optimizer: {_component_: torch.optim.AdamW, lr: 1}\nlr_scheduler: {_component_: x}", "a recipe of torchtune, which is not read"),
+        ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "learning_rate stands under generator, where no trainer that is known looks"),
+        ("training: {learning_rate: 1}\ntrainer: {max_steps: 3}", "training arguments stand under training and trainer; keep one"),
+        ("training:\n  learning_rate: 1\n  lr_end: 0.1", "lr_end is refused under training; move it: lr_scheduler_kwargs: {lr_end: 0.1}"),
+        ("training:\n  learning_rate: {base: 1}", "learning_rate must be a number, not {'base': 1}"),
+        ("learning_rate: 1e-4\nlr_schedular_type: cosine", "did you mean lr_scheduler_type?"),
+        ("learning_rate: 1e-4\nmax_steps: 10.0", "max_steps must be a whole number without a point, not 10.0: write 10"),
+        ("learning_rate: 1e-4\ngradient_accumulation_steps: 0", "gradient_accumulation_steps must be at least 1, not 0"),
+        ("learning_rate: 1e-4\nnum_train_epochs: 0", "num_train_epochs must be above 0, not 0: no step would be trained"),
+        ("learning_rate: 1e-4\nmax_steps: 1000000000000000000000000", "max_steps must be at most 2147483647"),
+        ("learning_rate: 1e-4\nwarmup_steps: 1e300", "warmup_steps must be at most 2147483647"),
+        ("learning_rate: -1e-4", "learning_rate must be at least 0"),
+        ("learning_rate: 1e-4\nval_size: 5000", "a validation set of 5000 leaves none of 1000 examples"),
+        ("learning_rate: 1e-4\nval_size: 0.1\neval_dataset: x", "val_size beside eval_dataset is refused by LLaMA-Factory"),
+        ("model_class: llm\nlearning_rate: 1e-4\nlr_scheduler_config: {name: cosine}", "lr_scheduler_config names a plugin"),
+        ("model_class: llm\nlearning_rate: 1e-4", "the length of the run is not in this file; give max_steps"),
+        ("train.learning_rate: 1e-4\ntrain.extra_args: '[1]'", "train.extra_args must be a JSON mapping"),
+    ],
+)  # fmt: skip
+def test_refused_in_one_line(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        read(tmp_path, text).plan(num_examples=1000)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_form_of_the_web_ui(tmp_path):
+    text = (
+        "top.model_name: m\ntrain.learning_rate: 1e-4\ntrain.num_train_epochs: '2.0'\ntrain.max_samples: '500'\n"
+        "train.batch_size: 4\ntrain.gradient_accumulation_steps: 8\ntrain.lr_scheduler_type: warmup_stable_decay\n"
+        "train.warmup_steps: 2\ntrain.val_size: 0\nlearning_rate: 3\n"
+        'train.extra_args: \'{"optim": "adamw_torch", "lr_scheduler_kwargs": {"num_decay_steps": 10}}\'\n'
+    )
+    config = read(tmp_path, text)
+    plan = config.plan(num_examples=1000)
+    assert repr(plan.schedule) == repr(
+        olr.WarmupStableDecay(1e-4, decay_steps=10, max_steps=32, warmup_steps=2, stable_steps=10)
+    )
+    assert config.ignored == (("learning_rate", "the web UI reads keys that begin with train."),)
+    assert config.lines["train.learning_rate"] == 2
+    shown_first = read(tmp_path, "train.learning_rate: '5e-5'\n").plan(num_examples=1600)
+    assert repr(shown_first.schedule) == repr(olr.Cosine(5e-5, 300))
+
+
+def test_numbers_that_yaml_1_1_takes_for_text(tmp_path):
+    config = read(tmp_path, "learning_rate: 2e-5\nmax_steps: 10\nbeta: 0.1\n")
+    assert config.settings.learning_rate == 2e-5
+    assert config.values["learning_rate"] == "2e-5"
+    assert config.notes == ("learning_rate: the text '2e-5' is taken as a number, as the trainer's parser takes it",)
+    with pytest.raises(olr.ConfigError, match="not the text '2e-5': take the quotes away"):
+        read(tmp_path, json.dumps({"learning_rate": "2e-5", "beta": 0.1}), "args.json")
+
+
+@pytest.mark.parametrize(
+    ("values", "ignored"),
+    [
+        ({"lr_scheduler_type": "constant", "warmup_steps": 5, "lr_scheduler_kwargs": {"a": 1}}, ["lr_scheduler_kwargs", "warmup_steps"]),
+        ({"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 5, "lr_scheduler_kwargs": {"a": 1}}, ["lr_scheduler_kwargs"]),
+        ({"max_steps": 10, "num_train_epochs": 3}, ["num_train_epochs"]),
+        ({"stage": "ppo", "lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": 3}}, ["lr_scheduler_kwargs"]),
+        ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "linear", "cosine_min_lr_ratio": 0.1, "min_lr": 0.5}, ["cosine_min_lr_ratio", "min_lr"]),
+        ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "cosine", "cosine_constant_lr_ratio": 0.1}, ["cosine_constant_lr_ratio"]),
+    ],
+)  # fmt: skip
+def test_what_the_trainer_passes_over(values, ignored):
+    config = olr.read_config(values)
+    assert sorted(key for key, _ in config.ignored) == ignored
+    config.plan(num_examples=100)
+
+
+def test_null_counts_as_not_given(tmp_path):
+    config = read(tmp_path, AXOLOTL + "lr_scheduler:\nwarmup_steps: ~\ndeepspeed: # none\nmax_steps: null\n")
+    assert repr(config.plan(num_examples=1000).schedule) == repr(olr.Cosine(2e-5, 1000, 30))
+    assert olr.read_config({"learning_rate": None, "max_steps": 3, "num_cycles": None}).settings.learning_rate == 5e-5
+
+
+def test_lines_of_keys(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text("# first\nlearning_rate: 1\n---\n\nlearning_rate: 2\nlr_scheduler_kwargs:\n  min_lr: 1\n")
+    first, second = olr.read_configs(path)
+    assert first.lines == {"learning_rate": 2}
+    assert second.lines == {"learning_rate": 5, "lr_scheduler_kwargs": 6, "lr_scheduler_kwargs.min_lr": 7}
+    with pytest.raises(
+        olr.ConfigError, match=r"lr_scheduler_kwargs\.min_lr is given twice, in lines 3 and 5; keep one"
+    ):
+        read(tmp_path, "learning_rate: 1\nlr_scheduler_kwargs:\n  min_lr: 1\n\n  min_lr: 2\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "examples", "world", "steps"),
+    [
+        ({"per_device_train_batch_size": 10, "gradient_accumulation_steps": 4, "num_train_epochs": 10}, 91, 2, 20),
+        ({"gradient_accumulation_steps": 2, "num_train_epochs": 0.5}, 64, 1, 2),
+        ({"num_train_epochs": 1.1}, 400, 1, 56),  # 1.1 * 50 is 55.00000000000001
+        ({"num_train_epochs": 1, "dataloader_drop_last": True}, 103, 1, 12),
+        ({"num_train_epochs": 1, "val_size": 0.1}, 101, 1, 12),  # 11 held back
+        ({"num_train_epochs": 1, "val_size": 21}, 101, 1, 10),
+        ({"num_train_epochs": 1, "max_samples": 40}, 100, 1, 5),
+        ({"num_train_epochs": 1, "max_samples": 40, "dataset": "a, b"}, 100, 1, 10),
+        ({"num_train_epochs": 1, "parallelism_config": {"sp_size": 2}}, 64, 2, 8),
+        ({"stage": "ppo", "num_train_epochs": 2, "gradient_accumulation_steps": 2, "ppo_buffer_size": 3}, 100, 1, 6),
+        ({"max_steps": -5, "num_train_epochs": 1}, 8, 1, 1),
+        ({"max_steps": 0, "num_train_epochs": 1}, 64, 1, 0),
+    ],
+)  # fmt: skip
+def test_steps(values, examples, world, steps):
+    plan = olr.read_config({"learning_rate": 1.0, **values}).plan(num_examples=examples, world_size=world)
+    assert plan.max_steps == steps
+
+
+def test_no_batch_is_no_run():
+    with pytest.raises(olr.ConfigError, match="5 examples make no batch of 8"):
+        olr.read_config({"learning_rate": 1.0, "dataloader_drop_last": True}).plan(num_examples=5)
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "steps", "note"),
+    [
+        ({"warmup_ratio": 0.1}, "5.24.0", 10, "5.24.0 refuses it; read as 5.0 to 5.14 read it: 10 steps"),
+        ({"warmup_ratio": 0.1}, "5.14.1", 10, None),
+        ({"warmup_steps": 5, "warmup_ratio": 0.1}, "4.57.6", 5, "is 5 steps in transformers 4.57.6 and 10 in 5.8.0"),
+        ({"warmup_steps": 5, "warmup_ratio": 0.1}, "5.24.0", 10, "is 10 steps in transformers 5.24.0 and 5 in 4.57.0"),
+        ({"warmup_ratio": 1.0}, "5.8.0", 1, "is 1 steps in transformers 5.8.0 and 100 in 4.57.0"),
+        ({"warmup_ratio": 1.5}, "5.8.0", 1, None),
+    ],
+)
+def test_no_warmup_of_another_length_without_a_word(values, version, steps, note):
+    plan = olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version)
+    assert plan.warmup_steps == steps
+    assert any(note in line for line in plan.notes) if note else not plan.notes
+
+
+def test_versions():
+    config = olr.read_config(
+        {"max_steps": 9, "lr_scheduler_type": "inverse_sqrt", "lr_scheduler_kwargs": {"timescale": 5}}
+    )
+    assert config.plan().schedule.timescale == 5
+    assert config.plan(transformers_version="5.3.0").schedule.timescale is None
+    with pytest.raises(olr.ConfigError, match=r"transformers_version must be like 5.8.0, not 'new'"):
+        config.plan(transformers_version="new")
+    assert config.plan(max_steps=7).max_steps == 7
