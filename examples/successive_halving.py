@@ -6,6 +6,7 @@ python examples/successive_halving.py [FOLDER]        writes FOLDER/successive_h
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 from pathlib import Path
 
@@ -71,7 +72,7 @@ while True:
     if len(left) == 1 or trained >= STEPS:
         break
     better = np.argsort(losses)[: len(left) // 2]
-    left, members = left[better], jax.tree.map(lambda leaf: leaf[better], members)  # noqa: B023
+    left, members = left[better], jax.tree.map(operator.itemgetter(better), members)
     updates = min(trained, STEPS - trained)
 best = int(left[np.argmin(losses)])
 print(f"best: {schedules[best]!r}")

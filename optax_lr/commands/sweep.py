@@ -18,7 +18,9 @@ import numpy as np
 
 from optax_lr.combine import concatenate
 from optax_lr.config import ConfigError, RunConfig, read_configs
-from optax_lr.config.plan import steps_per_epoch, total_steps, trainer_schedule, warmup_of
+from optax_lr.config.schedules_of import trainer_schedule
+from optax_lr.config.steps import steps_per_epoch, total_steps
+from optax_lr.config.warmup import warmup_of
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from optax_lr.config.schedules_of import trainer_schedule, wsd_lengths
+from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.settings import ConfigError, Settings
 from optax_lr.config.steps import data_steps, steps_per_epoch, total_steps
 from optax_lr.config.warmup import version_of, warmup_notes, warmup_of
 from optax_lr.schedules import Schedule
-
-__all__ = ["Plan", "make_plan", "steps_per_epoch", "total_steps", "trainer_schedule", "warmup_of", "wsd_lengths"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +51,13 @@ def make_plan(
     if settings.lr_scheduler_type == "inverse_sqrt" and version < (5, 4) and settings.lr_scheduler_kwargs:
         notes.append("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt")
         settings = dataclasses.replace(settings, lr_scheduler_kwargs={})
-    measured = num_examples is not None and not settings.streaming
-    measured &= settings.trainer not in ("deepspeed", "llamafactory-v1")
-    per_epoch = steps_per_epoch(settings, num_examples, world_size, source) if measured else None  # type: ignore[arg-type]
+    unmeasured = settings.streaming or settings.trainer in ("deepspeed", "llamafactory-v1")
+    examples = None if unmeasured else num_examples
+    per_epoch = None if examples is None else steps_per_epoch(settings, examples, world_size, source)
     length = total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
     data = None
-    if settings.trainer == "axolotl" and measured:
-        data = data_steps(settings, source, num_examples, world_size)  # type: ignore[arg-type]
+    if settings.trainer == "axolotl" and examples is not None:
+        data = data_steps(settings, source, examples, world_size)
     warmup = int(warmup_of(settings, source, length, transformers_version, data_steps=data))
     notes += warmup_notes(settings, source, length, transformers_version)
     if length == 0:

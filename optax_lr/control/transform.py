@@ -116,6 +116,8 @@ def carried(
     """
     _require_schedule("carried", schedule)
     _require_factory(optimizer)
+    if "learning_rate" in settings:
+        raise TypeError("carried: the schedule is the learning rate; take learning_rate out")
 
     def built(rate):
         return optax.with_extra_args_support(optimizer(learning_rate=rate, **settings))
@@ -184,20 +186,21 @@ def set_schedule(state: Any, schedule: Schedule) -> Any:
         )
 
     def exchanged(part: ScheduleState) -> ScheduleState:
-        begun = _begin(schedule)
-        keeps = type(schedule) is type(part.schedule) and jax.tree.structure(begun.memory) == jax.tree.structure(
-            part.memory
-        )
-        memory = part.memory if keeps else begun.memory
-        return ScheduleState(part.count, begun.schedule, _rate(schedule, memory, part.count), memory)
+        leaves, memory = _leaves_and_memory(schedule)
+        if type(schedule) is type(part.schedule) and jax.tree.structure(memory) == jax.tree.structure(part.memory):
+            memory = part.memory
+        return ScheduleState(part.count, leaves, _rate(schedule, memory, part.count), memory)
 
     return _map_carriers(exchanged, state)
 
 
+def _leaves_and_memory(schedule: Schedule) -> tuple[Schedule, Any]:
+    return jax.tree.map(jnp.asarray, schedule), schedule.memory() if isinstance(schedule, Control) else None
+
+
 def _begin(schedule: Schedule) -> ScheduleState:
     count = jnp.zeros((), jnp.int32)
-    memory = schedule.memory() if isinstance(schedule, Control) else None
-    leaves = jax.tree.map(jnp.asarray, schedule)
+    leaves, memory = _leaves_and_memory(schedule)
     return ScheduleState(count, leaves, _rate(schedule, memory, count), memory)
 
 
