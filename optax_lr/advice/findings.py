@@ -1,0 +1,77 @@
+"""What a finding is: one thing to know about a config, a log or a run, with its numbers and its remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+class Rule(NamedTuple):
+    """What a code stands for.
+
+    `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it.
+    """
+
+    code: str
+    title: str
+    severity: Severity
+
+
+class Edit(NamedTuple):
+    """One change of a config: `key`, nested keys dotted, gets `value`; None takes the key out."""
+
+    key: str
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that a check found.
+
+    Fields:
+        rule: its code, title and severity.
+        message: what happens, in numbers.
+        remedy: what to change.
+        key: the config key that it is about, nested keys dotted; None where it is about none.
+        line: the line of that key in the file, from 1; None where there is none.
+        edits: the remedy as changes of the config; empty where a person must choose.
+        steps: the optimizer steps (first, last) of a log that show it; None for a config.
+
+    >>> rule = Rule("LR101", "learning rate too high", "error")
+    >>> print(Finding(rule, "the peak is 0.001", "set learning_rate: 5e-05", key="learning_rate", line=3))
+    LR101 error: the peak is 0.001; set learning_rate: 5e-05
+    """
+
+    rule: Rule
+    message: str
+    remedy: str
+    key: str | None = None
+    line: int | None = None
+    edits: tuple[Edit, ...] = ()
+    steps: tuple[int, int] | None = None
+
+    @property
+    def code(self) -> str:
+        """Such as `LR101`; a code keeps its meaning in every version."""
+        return self.rule.code
+
+    @property
+    def severity(self) -> Severity:
+        """`error`, `warning` or `note`."""
+        return self.rule.severity
+
+    @property
+    def docs(self) -> str:
+        """Where the documentation says more."""
+        return f"docs/findings.md#{self.code.lower()}"
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.severity}: {self.message}; {self.remedy}"
+
+
+def worst_first(findings: list[Finding]) -> list[Finding]:
+    """Errors before warnings before notes; those of one severity stay in the order of the file."""
+    return sorted(findings, key=lambda found: (SEVERITIES.index(found.severity), found.line or 0))
