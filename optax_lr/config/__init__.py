@@ -1,6 +1,8 @@
 """Training configs: read as the trainer reads them, and turned into the schedule that it would run."""
 
 from optax_lr.config.plan import Plan
-from optax_lr.config.read import ConfigError, RunConfig, read_config, read_configs
+from optax_lr.config.read import read_config, read_configs
+from optax_lr.config.run_config import RunConfig
+from optax_lr.config.settings import ConfigError
 
 __all__ = ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs"]

@@ -23,10 +23,10 @@ from optax_lr.schedules import (
 from optax_lr.suggest import unknown
 
 # These are not functions of the step: the trainer feeds them the evaluation's metric.
-_BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}
+BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}
 _MIN_LR = frozenset({"num_cycles", "min_lr", "min_lr_rate"})
 # What each name takes in lr_scheduler_kwargs; the constant ones drop whatever is there.
-_KEYWORDS: Mapping[str, frozenset[str]] = {
+KEYWORDS: Mapping[str, frozenset[str]] = {
     "linear": frozenset(),
     "cosine": frozenset({"num_cycles"}),
     "cosine_with_restarts": frozenset({"num_cycles"}),
@@ -64,15 +64,15 @@ def trainer_schedule(settings: Settings, source: str, *, max_steps: Any, warmup_
 def _transformers(settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]) -> Schedule:
     name = settings.lr_scheduler_type
     learning_rate = changes.pop("learning_rate", settings.learning_rate)
-    if name in _BY_METRIC:
+    if name in BY_METRIC:
         raise ConfigError(
             f"{source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
-            f"olr.{_BY_METRIC[name]} is its optimizer transformation"
+            f"olr.{BY_METRIC[name]} is its optimizer transformation"
         )
-    if name not in _KEYWORDS:
+    if name not in KEYWORDS:
         axolotl = settings.trainer == "axolotl"
         key, more = ("lr_scheduler", ("one_cycle", "rex")) if axolotl else ("lr_scheduler_type", ())
-        raise ConfigError(unknown(f"{source}: {key}", "scheduler", name, [*_KEYWORDS, *_BY_METRIC, *more]))
+        raise ConfigError(unknown(f"{source}: {key}", "scheduler", name, [*KEYWORDS, *BY_METRIC, *more]))
     if name == "constant":
         return Constant(learning_rate)
     if name == "constant_with_warmup":
@@ -89,10 +89,10 @@ def _keywords(settings: Settings, source: str) -> dict[str, Any]:
     taken: dict[str, Any] = {}
     for key, value in settings.lr_scheduler_kwargs.items():
         where = f"{source}: lr_scheduler_kwargs.{key}"
-        if key not in _KEYWORDS[name]:
-            if not _KEYWORDS[name]:
+        if key not in KEYWORDS[name]:
+            if not KEYWORDS[name]:
                 raise ConfigError(f"{source}: lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
-            raise ConfigError(unknown(f"{source}: lr_scheduler_kwargs of {name}", "keyword", str(key), _KEYWORDS[name]))
+            raise ConfigError(unknown(f"{source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name]))
         if value is None and key not in ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate"):
             raise ConfigError(f"{where} must not be null; take it out for its default")
         if value is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from optax_lr.config.dialects import Reading
 from optax_lr.config.dialects.deepspeed import scheduler_of
@@ -62,7 +62,7 @@ def reading(
     place: str = "at the top level",
 ) -> Reading:
     """What LLaMA-Factory and plain `transformers` share: their keys are those of `TrainingArguments`."""
-    refuse_foreign_keys(source, values, "LLaMA-Factory" if trainer.startswith("llama") else "TrainingArguments", place)
+    _refuse(source, values, "LLaMA-Factory" if trainer.startswith("llama") else "TrainingArguments", place)
     taken = {name: value for name, value in values.items() if name in names}
     if isinstance(taken.get("lr_scheduler_kwargs"), str):
         taken["lr_scheduler_kwargs"] = kwargs_of_text(source, taken["lr_scheduler_kwargs"])
@@ -86,25 +86,38 @@ def reading(
     return Reading(settings, ignored_by_trainer(settings, values), notes)
 
 
-def refuse_foreign_keys(source: str, values: Mapping[str, Any], whose: str, place: str) -> None:
-    """Refuses a file that would give another schedule than it seems to: keys of another trainer, or in the wrong place."""
+class Foreign(NamedTuple):
+    """A key that the trainer does not know, and what to write instead: `moved` is the dotted key that takes its value."""
+
+    key: str
+    message: str
+    moved: str | None
+
+
+def foreign_keys(values: Mapping[str, Any], whose: str, place: str = "at the top level") -> Iterator[Foreign]:
+    """The keys that would be refused, or give another schedule than they seem to: another trainer's, misplaced, misspelt."""
     for key, value in values.items():
         if value is None:
             continue
         if key in _OTHER_TRAINERS:
             right = _OTHER_TRAINERS[key]
-            raise ConfigError(f"{source}: {key} is not a key of {whose}, which would refuse it; the key is {right}")
-        if key in SCHEDULE_KEYWORDS:
-            raise ConfigError(f"{source}: {key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {value}}}")
-        if key in _AXOLOTL_ONLY:
-            raise ConfigError(
-                f"{source}: {key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"
-            )
-        near = [] if key in SETTING_NAMES | _NO_SLIPS else difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9)
-        if near:
-            raise ConfigError(
-                f"{source}: {key} is not a key of {whose}, which would refuse it; did you mean {near[0]}?"
-            )
+            yield Foreign(key, f"{key} is not a key of {whose}, which would refuse it; the key is {right}", right)
+        elif key in SCHEDULE_KEYWORDS:
+            message = f"{key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {value}}}"
+            yield Foreign(key, message, f"lr_scheduler_kwargs.{key}")
+        elif key in _AXOLOTL_ONLY:
+            message = f"{key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"
+            yield Foreign(key, message, None)
+        elif key not in SETTING_NAMES | _NO_SLIPS:
+            near = difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9)
+            if near:
+                message = f"{key} is not a key of {whose}, which would refuse it; did you mean {near[0]}?"
+                yield Foreign(key, message, near[0])
+
+
+def _refuse(source: str, values: Mapping[str, Any], whose: str, place: str) -> None:
+    for foreign in foreign_keys(values, whose, place):
+        raise ConfigError(f"{source}: {foreign.message}")
     if not SETTING_NAMES & values.keys():
         seen = ", ".join(list(values)[:5]) or "none"
         raise ConfigError(f"{source}: no key of a training run is there, such as learning_rate; the keys are: {seen}")
