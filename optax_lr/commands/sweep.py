@@ -20,12 +20,11 @@ from optax_lr.combine import concatenate
 from optax_lr.config import ConfigError, RunConfig, read_configs
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.steps import steps_per_epoch, total_steps
-from optax_lr.config.warmup import warmup_of
+from optax_lr.config.warmup import newest_version, warmup_of
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 
 SLOW = 10**8  # rates; more take long enough that a line says what is going on
-NEWEST = "5.8.0"  # the newest transformers that LLaMA-Factory takes
 
 
 def values_of(name: str, text: str) -> np.ndarray:
@@ -75,7 +74,7 @@ def batch_of(
         )
         warmup = changes.pop("warmup_steps", None)
         if warmup is None:
-            warmup = warmup_of(settings, source, max_steps, NEWEST)
+            warmup = warmup_of(settings, source, max_steps, newest_version(settings))
         return trainer_schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
 
     taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}

@@ -7,7 +7,7 @@ import dataclasses
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.settings import ConfigError, Settings
 from optax_lr.config.steps import data_steps, steps_per_epoch, total_steps
-from optax_lr.config.warmup import version_of, warmup_notes, warmup_of
+from optax_lr.config.warmup import newest_version, version_of, warmup_notes, warmup_of
 from optax_lr.schedules import Schedule
 
 
@@ -38,10 +38,11 @@ def make_plan(
     *,
     num_examples: int | None,
     world_size: int,
-    transformers_version: str,
+    transformers_version: str | None,
     max_steps: int | None = None,
 ) -> Plan:
     """See `RunConfig.plan`."""
+    transformers_version = transformers_version or newest_version(settings)
     version = version_of(transformers_version)
     if max_steps is not None:
         if max_steps < 1:

@@ -40,7 +40,7 @@ class RunConfig:
         *,
         num_examples: int | None = None,
         world_size: int = 1,
-        transformers_version: str = "5.24.0",
+        transformers_version: str | None = None,
         max_steps: int | None = None,
     ) -> Plan:
         """The steps and the schedule of the run, by the trainer's own arithmetic.
@@ -49,8 +49,9 @@ class RunConfig:
             num_examples: training examples, before `max_samples` caps them and `val_size` takes its part; of packed data,
                 the packed rows. Not needed where the file gives `max_steps`.
             world_size: processes that share each step.
-            transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`. From 5.15 on, `warmup_ratio`
-                is refused by transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
+            transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`; by default the newest that
+                the trainer takes: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
+                transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
             max_steps: the length, in place of what the config says.
 
         Errors: `ConfigError` where the length cannot be known, or the trainer would refuse the setting.

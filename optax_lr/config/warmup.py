@@ -9,6 +9,13 @@ import numpy as np
 from optax_lr.config.settings import ConfigError, Settings
 
 RATIO_GONE = (5, 15)  # the first version without warmup_ratio
+NEWEST = "5.24.0"  # transformers, as far as its rules were looked at
+NEWEST_OF_LLAMAFACTORY = "5.8.0"  # which it pins
+
+
+def newest_version(settings: Settings) -> str:
+    """The newest transformers that the trainer of these settings takes."""
+    return NEWEST_OF_LLAMAFACTORY if settings.trainer.startswith("llamafactory") else NEWEST
 
 
 def version_of(text: str) -> tuple[int, int]:
