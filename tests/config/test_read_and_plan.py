@@ -108,7 +108,7 @@ def test_missing_files_and_folders(tmp_path):
         ({"max_steps": 9, "lr_scheduler_type": "cosin"}, "unknown scheduler 'cosin'; did you mean 'cosine'?"),
         ({"max_steps": 9, "lr_scheduler_kwargs": {"num_cycle": 1}, "lr_scheduler_type": "cosine"}, "unknown keyword 'num_cycle'"),
         ({"max_steps": 9, "warmup_steps": -1}, "warmup_steps must be at least 0, not -1"),
-        ({"max_steps": 9, "warmup_ratio": 1.5}, r"warmup_ratio must lie in [0, 1], not 1.5"),
+        ({"max_steps": 9, "warmup_ratio": -0.5}, r"warmup_ratio must lie in [0, 1], not -0.5"),
     ],
 )  # fmt: skip
 def test_what_has_no_plan(values, message):
