@@ -18,6 +18,7 @@ class Rule(NamedTuple):
     code: str
     title: str
     severity: Severity
+    why: str = ""  # what happens, and what the rule rests on, for its section of the documentation
 
 
 class Edit(NamedTuple):
@@ -34,7 +35,7 @@ class Finding:
     Fields:
         rule: its code, title and severity.
         message: what happens, in numbers.
-        remedy: what to change.
+        remedy: what to change; empty where the message says it.
         key: the config key that it is about, nested keys dotted; None where it is about none.
         line: the line of that key in the file, from 1; None where there is none.
         edits: the remedy as changes of the config; empty where a person must choose.
@@ -69,7 +70,7 @@ class Finding:
         return f"docs/findings.md#{self.code.lower()}"
 
     def __str__(self) -> str:
-        return f"{self.code} {self.severity}: {self.message}; {self.remedy}"
+        return f"{self.code} {self.severity}: {'; '.join(part for part in (self.message, self.remedy) if part)}"
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:

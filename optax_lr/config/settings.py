@@ -14,6 +14,10 @@ class ConfigError(ValueError):
     """A config that cannot be read, or that its trainer would refuse; the message is one line and names the remedy."""
 
 
+class UnreadableError(ConfigError):
+    """A file that holds no text of a config at all: missing, binary, too large."""
+
+
 class Rules(NamedTuple):
     """What a trainer's parser takes for a number."""
 

@@ -11,7 +11,7 @@ from optax_lr.config.dialects.deepspeed import scheduler_of
 from optax_lr.config.dialects.hf import SCHEDULE_KEYWORDS
 from optax_lr.config.settings import PYDANTIC, ConfigError, Settings, number, whole
 
-_RENAMED = {
+RENAMED = {
     "lr_scheduler": "lr_scheduler_type",
     "micro_batch_size": "per_device_train_batch_size",
     "num_epochs": "num_train_epochs",
@@ -34,7 +34,7 @@ def read(source: str, values: Mapping[str, Any], *, folder: Path | None) -> Read
     if "learning_rate" not in given:
         raise ConfigError(f"{source}: axolotl needs learning_rate")
     _refuse(source, given)
-    taken = {ours: given[theirs] for theirs, ours in _RENAMED.items() if theirs in given}
+    taken = {ours: given[theirs] for theirs, ours in RENAMED.items() if theirs in given}
     taken |= {name: given[name] for name in _SAME if name in given}
     if "warmup_steps" in taken:
         taken["warmup_steps"] = whole(f"{source}: warmup_steps", taken["warmup_steps"], PYDANTIC)

@@ -1,0 +1,325 @@
+"""Checks of the run that a config comes to: how high the rate is, how long the warmup, where the curve ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from optax_lr.advice import guide
+from optax_lr.advice.case import Case
+from optax_lr.advice.edits import scalar
+from optax_lr.advice.findings import Edit, Finding, Rule
+
+TOO_HIGH = Rule(
+    "LR121",
+    "a rate far too high",
+    "error",
+    "At 1e-3 and above, fine-tuning with Adam is unstable from the start, and the loss may become NaN.",
+)
+OUT_OF_RANGE = Rule(
+    "LR122",
+    "a rate out of the method's range",
+    "warning",
+    "LoRA is recommended 1e-4, QLoRA 2e-4, full parameters 1e-5. More than 5 times that, or less than a 50th of it, is out "
+    "of the range; optimizers with rates of their own (Muon, Adafactor, Lion, ...) are left out.",
+)
+TOO_COMPLEX = Rule(
+    "LR123",
+    "a complex schedule on a short run",
+    "warning",
+    "Restarts need room: in 100 steps or one epoch they jump while the model has not settled. A line serves such a run.",
+)
+WARMUP_TOO_LONG = Rule(
+    "LR131", "a warmup longer than the run", "error", "The rate never reaches its peak; the whole run is warmup."
+)
+MOSTLY_WARMUP = Rule(
+    "LR132",
+    "a run that is mostly warmup",
+    "error",
+    "With more than half of the steps in the warmup, little is left at the rate that was asked for. About 10 % is usual.",
+)
+LONG_WARMUP = Rule("LR133", "a long warmup", "warning", "More than 20 % of the steps are warmup. About 10 % is usual.")
+FIRST_AT_ZERO = Rule(
+    "LR134",
+    "a first update that changes nothing",
+    "note",
+    "A linear warmup starts at 0, so that the first update has no effect. It matters where there are few: it is said for "
+    "runs of at most 100 steps.",
+)
+ALL_AT_ZERO = Rule(
+    "LR135",
+    "a run at rate 0",
+    "error",
+    "Every update has rate 0, so that nothing is trained, without any error message.",
+)
+NO_STEPS = Rule(
+    "LR136",
+    "max_steps 0",
+    "error",
+    "0 does not mean the epochs, as -1 does: the trainer makes one update and stops.",
+)
+NO_RESTART = Rule(
+    "LR141",
+    "restarts without a restart",
+    "warning",
+    "`cosine_with_restarts` with `num_cycles` 1, its default, is the plain cosine to the last bit.",
+)
+WAVES = Rule(
+    "LR142",
+    "a cosine that does not end at its floor",
+    "warning",
+    "On `cosine`, `num_cycles` counts whole waves: 0.5 falls once, 1 falls and comes back to the peak. Restarts are "
+    "`cosine_with_restarts`.",
+)
+HIGH_FLOOR = Rule(
+    "LR143",
+    "a floor near the peak",
+    "warning",
+    "A floor of half the peak or more leaves a schedule that is nearly constant.",
+)
+WRONG_FLOOR = Rule(
+    "LR144",
+    "a floor above the peak, or below 0",
+    "error",
+    "transformers takes it as it is: the rate rises to the floor, or falls below 0 and climbs the loss.",
+)
+ENDS_EARLY = Rule(
+    "LR145",
+    "a schedule that ends before the training",
+    "warning",
+    "The rest of the run stands at the floor, often 0. LLaMA-Factory fills in a third of the run as the stable phase of "
+    "`warmup_stable_decay`, whatever `num_decay_steps` says.",
+)
+ENDS_LATE = Rule(
+    "LR146",
+    "training that ends before the schedule",
+    "warning",
+    "The decay is cut off, and the last updates are large.",
+)
+NO_ROOM = Rule(
+    "LR147",
+    "phases longer than the run",
+    "error",
+    "Warmup and decay do not fit: the decay begins partly done, and the rate jumps.",
+)
+RISES = Rule(
+    "LR148",
+    "a rate that rises after the end",
+    "error",
+    "A cosine of transformers goes on as a wave past `max_steps`: the rate comes back up to the peak.",
+)
+UNKNOWN_LENGTH = Rule(
+    "LR198",
+    "the length of the run is not known",
+    "note",
+    "Without it the checks of the warmup, of the phases and of the evaluations are left out.",
+)
+RULES = (
+    *(TOO_HIGH, OUT_OF_RANGE, TOO_COMPLEX, WARMUP_TOO_LONG, MOSTLY_WARMUP, LONG_WARMUP, FIRST_AT_ZERO, ALL_AT_ZERO),
+    *(NO_STEPS, NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES, UNKNOWN_LENGTH),
+)
+ABOVE, BELOW = 5, 50
+MOST, LONG = 0.5, 0.2
+FEW_STEPS = 100
+NEAR = 0.5
+
+
+def rate(case: Case) -> Iterator[Finding]:
+    """The peak against what the method bears."""
+    settings = case.settings
+    if settings is None or case.dialect == "deepspeed":
+        return
+    peak, usual = settings.learning_rate, guide.METHODS[case.method].learning_rate if case.method else 5e-5
+    remedy, edits = f"set learning_rate: {scalar(usual)}", (case.edit("learning_rate", usual),)
+    if peak < 0:
+        yield case.finding(TOO_HIGH, f"learning_rate {peak:g} is negative", remedy, "learning_rate", edits)
+    elif _own_rates(case):
+        return
+    elif peak >= guide.TOO_HIGH and not (case.method is None and case.dialect == "hf"):
+        message = f"learning_rate {peak:g} is {peak / usual:.0f} times the {usual:g} that is usual for {_method(case)}"
+        yield case.finding(TOO_HIGH, message, remedy, "learning_rate", edits)
+    elif case.method is not None and peak == 0:
+        yield case.finding(OUT_OF_RANGE, "learning_rate 0 trains nothing", remedy, "learning_rate", edits)
+    elif case.method is not None and not usual / BELOW <= peak <= usual * ABOVE:
+        ratio = f"{peak / usual:.3g} times" if peak > usual else f"a {usual / peak:.0f}th of"
+        message = f"learning_rate {peak:g} is {ratio} the {usual:g} that is usual for {_method(case)}"
+        yield case.finding(OUT_OF_RANGE, message, remedy, "learning_rate", edits)
+
+
+def _method(case: Case) -> str:
+    return {"lora": "LoRA", "qlora": "QLoRA", "full": "full parameters"}.get(case.method or "", "fine-tuning")
+
+
+def _own_rates(case: Case) -> bool:
+    """Whether the optimizer is none of Adam's family, or the training no fine-tuning, whose rates are others."""
+    if case.get("use_muon") or case.get("train_from_scratch") or case.get("pretraining_dataset"):
+        return True
+    named = str(case.get("optim") or case.get("optimizer") or "adam").lower()
+    return "adam" not in named or "mini" in named
+
+
+def too_complex(case: Case) -> Iterator[Finding]:
+    """Restarts in a run that is short."""
+    settings = case.settings
+    if settings is None or case.kind != "cosine_with_restarts" or case.keywords.get("num_cycles", 1) in (1, "1"):
+        return
+    by_steps = settings.max_steps > 0
+    steps = settings.max_steps if by_steps else case.plan.max_steps if case.plan is not None else None
+    few = steps is not None and 0 < steps <= guide.SHORT_RUN_STEPS
+    once = not by_steps and settings.num_train_epochs <= guide.SHORT_RUN_EPOCHS
+    if few or once:
+        cycles = float(case.keywords["num_cycles"])
+        each = f", {steps / cycles:.0f} each" if steps else ""
+        room = f"{steps} steps" if few else f"{settings.num_train_epochs:g} epoch"
+        edits = (*case.keyword_edits(without=("num_cycles",)), case.edit("lr_scheduler_type", "linear"))
+        message = f"{cycles:g} cycles in {room}{each}"
+        yield case.finding(TOO_COMPLEX, message, "set lr_scheduler_type: linear", "lr_scheduler_type", edits)
+
+
+def warmup(case: Case) -> Iterator[Finding]:
+    """The warmup against the run."""
+    plan = case.plan
+    if plan is None or plan.warmup_steps <= 0 or plan.max_steps <= 1:
+        return
+    share = plan.warmup_steps / plan.max_steps
+    if share <= LONG or case.kind == "constant":
+        return
+    key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
+    ten = max(1, round(guide.WARMUP_SHARE * plan.max_steps))
+    edits = (case.edit(key, guide.WARMUP_SHARE if key == "warmup_ratio" else ten),)
+    remedy = f"set {edits[0].key}: {edits[0].value}, about 10 %"
+    message = f"warmup is {share:.0%} of {plan.max_steps} steps"
+    if share >= 1:
+        top = case.rate(plan.max_steps - 1)
+        message = f"the warmup of {plan.warmup_steps} steps is longer than the run of {plan.max_steps}; the rate reaches {top:.3g}"
+        yield case.finding(WARMUP_TOO_LONG, message, remedy, key, edits)
+        return
+    left = plan.max_steps - plan.warmup_steps
+    held = "the peak is held for" if case.kind == "constant_with_warmup" else "the decay has"
+    yield case.finding(MOSTLY_WARMUP if share > MOST else LONG_WARMUP, f"{message}; {held} {left}", remedy, key, edits)
+
+
+def at_zero(case: Case) -> Iterator[Finding]:
+    """Updates that change nothing."""
+    plan = case.plan
+    if plan is None:
+        return
+    if case.settings is not None and case.settings.max_steps == 0 and case.dialect != "axolotl":
+        message = f"max_steps: 0 makes one update, at rate {case.rate(0):.3g}"
+        edits = (case.edit("max_steps", -1),)
+        yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)
+    elif case.rate(0) == 0 and plan.max_steps > 0:
+        key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
+        if all(case.rate(step) == 0 for step in range(min(plan.max_steps, 3))):
+            message = f"all of the {plan.max_steps} updates have rate 0"
+            remedy = f"set {case.key(key)}: 0" if plan.warmup_steps else "set learning_rate above 0"
+            edits = (case.edit(key, 0),) if plan.warmup_steps else ()
+            yield case.finding(ALL_AT_ZERO, message, remedy, key if plan.warmup_steps else "learning_rate", edits)
+        elif plan.max_steps <= FEW_STEPS:
+            share = 1 / plan.max_steps
+            message = f"update 1 of {plan.max_steps} has rate 0: {share:.1%} of the data changes nothing"
+            yield case.finding(FIRST_AT_ZERO, message, "a warmup of 0 starts at the peak", key)
+
+
+def shape(case: Case) -> Iterator[Finding]:
+    """Cycles and floors."""
+    cycles, place = case.keywords.get("num_cycles"), "lr_scheduler_kwargs.num_cycles"
+    if case.kind == "cosine_with_restarts" and float(1 if cycles is None else cycles) == 1:
+        edits = case.keyword_edits(num_cycles=2)
+        message = "cosine_with_restarts with num_cycles 1 never restarts: it is the plain cosine"
+        key = place if cycles is not None else "lr_scheduler_type"
+        yield case.finding(
+            NO_RESTART, message, "set lr_scheduler_kwargs.num_cycles: 2, or lr_scheduler_type: cosine", key, edits
+        )
+    if case.kind in ("cosine", "cosine_with_min_lr") and cycles is not None and float(cycles) % 1 != 0.5:
+        yield _waves(case, float(cycles), place)
+    yield from _floor(case)
+
+
+def _waves(case: Case, cycles: float, place: str) -> Finding:
+    top = (1 + math.cos(2 * math.pi * cycles)) / 2
+    edits: tuple[Edit, ...] = case.keyword_edits(without=("num_cycles",))
+    remedy = "take it out: 0.5 is its default"
+    if cycles % 1 == 0 and cycles > 1 and case.kind == "cosine":
+        remedy = f"set lr_scheduler_type: cosine_with_restarts for {cycles:g} cycles, or take it out"
+        edits = (case.edit("lr_scheduler_type", "cosine_with_restarts"),)
+    message = f"num_cycles {cycles:g} on {case.kind} ends at {top:.0%} of the way from the floor to the peak"
+    return case.finding(WAVES, message, remedy, place, edits)
+
+
+def _floor(case: Case) -> Iterator[Finding]:
+    settings = case.settings
+    if settings is None or settings.learning_rate <= 0:
+        return
+    peak = settings.learning_rate
+    for name, share in (("min_lr", False), ("lr_end", False), ("min_lr_rate", True), ("min_lr_ratio", True)):
+        value = case.keywords.get(name)
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            continue
+        floor = value * peak if share else value
+        tenth = 0.1 if share else float(f"{0.1 * peak:.3g}")
+        place, edits = f"lr_scheduler_kwargs.{name}", case.keyword_edits(**{name: tenth})
+        remedy = f"set {place}: {scalar(tenth)}, a tenth of the peak"
+        if floor < 0 or floor > peak:
+            what = "below 0" if floor < 0 else f"above the peak of {peak:g}: the rate rises to it"
+            yield case.finding(WRONG_FLOOR, f"{name} {value:g} is {what}", remedy, place, edits)
+        elif floor >= NEAR * peak:
+            message = f"{name} {value:g} is {floor / peak:.3g} of the peak of {peak:g}: the schedule is nearly constant"
+            yield case.finding(HIGH_FLOOR, message, remedy, place, edits)
+
+
+def ends(case: Case) -> Iterator[Finding]:
+    """The end of the schedule against the end of the training."""
+    plan = case.plan
+    if plan is None or plan.schedule.batch_shape:
+        return
+    trained = case.train_steps or plan.max_steps
+    end = plan.schedule.end
+    if end is None or trained <= 1:
+        return
+    end, key = int(end), "lr_scheduler_kwargs" if case.keywords else "lr_scheduler_type"
+    if type(plan.schedule).__name__ == "WarmupStableDecay":
+        schedule = plan.schedule
+        stable = (
+            schedule.stable_steps
+            if schedule.stable_steps is not None
+            else end - schedule.warmup_steps - schedule.decay_steps
+        )
+        if stable < 0 and plan.warmup_steps < plan.max_steps:
+            before, after = case.rate(int(schedule.warmup_steps) - 1), case.rate(int(schedule.warmup_steps))
+            message = (
+                f"warmup {schedule.warmup_steps} and decay {schedule.decay_steps} do not fit in {plan.max_steps} steps: the "
+                f"decay begins partly done, {before:.3g} and then {after:.3g}, and the peak is never reached"
+            )
+            room = max(1, plan.max_steps - plan.warmup_steps)
+            edits = case.keyword_edits(num_decay_steps=room)
+            yield case.finding(NO_ROOM, message, f"set num_decay_steps: {room} or less", key, edits)
+            return
+    last, peak = case.rate(trained - 1), max(case.rate(plan.warmup_steps), 1e-300)
+    if trained > end:
+        after = max(case.rate(step) for step in (end + (trained - end) // 2, trained - 1, min(2 * end, trained - 1)))
+        if after > case.rate(end) + 1e-3 * peak:
+            message = f"the schedule ends at step {end}, training at {trained}: the rate rises again, to {after:.3g}"
+            yield case.finding(
+                RISES, message, f"set max_steps: {trained}, or hold the rate with HoldAfter", "max_steps"
+            )
+        else:
+            message = f"the schedule ends at step {end} of {trained}: the other {trained - end} have rate {last:.3g}"
+            yield case.finding(ENDS_EARLY, message, f"make it last {trained} steps", key, _wsd_edits(case, trained))
+    elif trained < end and last > case.rate(end) + 0.01 * peak:
+        message = (
+            f"training ends at step {trained}, the schedule at {end}: the last rate is {last:.3g}, {last / peak:.0%} of the "
+            "peak"
+        )
+        yield case.finding(
+            ENDS_LATE, message, f"make the schedule last {trained} steps", key, _wsd_edits(case, trained)
+        )
+
+
+def _wsd_edits(case: Case, trained: int) -> tuple[Edit, ...]:
+    """A stable phase that fills what is left of the run."""
+    decay = case.keywords.get("num_decay_steps")
+    if case.kind != "warmup_stable_decay" or case.plan is None or not isinstance(decay, int):
+        return ()
+    stable = trained - case.plan.warmup_steps - decay
+    return case.keyword_edits(num_stable_steps=stable) if stable >= 0 else ()
