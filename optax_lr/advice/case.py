@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from optax_lr.config.settings import Settings
 from optax_lr.config.warmup import newest_version, version_of
 from optax_lr.schedules import Schedule
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _AXOLOTL_NAMES = {ours: theirs for theirs, ours in RENAMED.items()}
 
 
@@ -106,7 +108,7 @@ class Case:
     ) -> Finding:
         """A finding about `key`, by our name of it, which may have a dotted tail."""
         place = None if key is None else self.key(key)
-        return Finding(rule, message, remedy, place, self._line(place), edits if self.settings is not None else ())
+        return Finding(rule, message, remedy, place, self._line(place), edits if self.values else ())
 
     def _name(self, name: str) -> str:
         head, dot, tail = name.partition(".")
@@ -122,6 +124,15 @@ class Case:
                 return self.lines[place]
             place = place.rpartition(".")[0]
         return None
+
+
+def with_numbers(values: Any) -> Any:
+    """Values with text that is a number made one: YAML 1.1 reads `1e-4` as text, and most trainers do not."""
+    if isinstance(values, Mapping):
+        return {key: with_numbers(value) for key, value in values.items()}
+    if isinstance(values, str) and _NUMBER.fullmatch(values):
+        return float(values)
+    return values
 
 
 def line_named(error: ConfigError, source: str, lines: Mapping[str, int]) -> tuple[str | None, int | None]:

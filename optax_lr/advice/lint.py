@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from optax_lr.advice import key_checks, metric_checks, run_checks
-from optax_lr.advice.case import Case, line_named
+from optax_lr.advice import curve_checks, key_checks, metric_checks, run_checks
+from optax_lr.advice.case import Case, line_named, with_numbers
 from optax_lr.advice.edits import applied, rewritten
 from optax_lr.advice.findings import Edit, Finding, Rule, worst_first
 from optax_lr.config import ConfigError, Plan, RunConfig
@@ -18,7 +18,9 @@ from optax_lr.config.schedules_of import BY_METRIC
 from optax_lr.config.settings import UnreadableError
 from optax_lr.schedules import Schedule
 
-RULES: Mapping[str, Rule] = {rule.code: rule for rule in (*key_checks.RULES, *run_checks.RULES, *metric_checks.RULES)}
+RULES: Mapping[str, Rule] = {
+    rule.code: rule for rule in (*key_checks.RULES, *run_checks.RULES, *curve_checks.RULES, *metric_checks.RULES)
+}
 _Check = Callable[[Case], Iterator[Finding]]
 _BEFORE_READING: tuple[_Check, ...] = (
     key_checks.foreign,
@@ -33,12 +35,12 @@ _OF_THE_RUN: tuple[_Check, ...] = (
         run_checks.too_complex,
         run_checks.warmup,
         run_checks.at_zero,
-        run_checks.shape,
-        run_checks.ends,
+        curve_checks.shape,
+        curve_checks.ends,
     ),
     *(metric_checks.plateau, metric_checks.patience, metric_checks.best_model, metric_checks.layerwise),
 )
-_OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, run_checks.ends)
+_OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, curve_checks.ends)
 
 
 def lint(
@@ -101,7 +103,7 @@ def lint_draft(draft: Draft, options: Mapping[str, Any]) -> list[Finding]:
         found = draft.recognised()
     except ConfigError as error:
         return [_refusal(draft, error)]
-    case = Case(None, None, draft.values, draft.lines, found.dialect, found.section, **options)
+    case = Case(None, None, with_numbers(draft.values), draft.lines, found.dialect, found.section, **options)
     findings = [finding for check in _BEFORE_READING for finding in check(case)]
     unmended = any(not finding.edits for finding in findings if finding.severity == "error")
     try:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +14,7 @@ import jax
 import numpy as np
 
 from optax_lr.combine import concatenate
+from optax_lr.commands.targets import check_target, replace
 from optax_lr.config import ConfigError, RunConfig, read_configs
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.steps import steps_per_epoch, total_steps
@@ -109,7 +107,7 @@ def run(
 ) -> None:
     """See `optax-lr sweep --help`."""
     for path in (out, png):
-        _check_target(path, force=force)
+        check_target(path, force=force)
     if out is not None and out.suffix not in (".parquet", ".zarr"):
         raise ConfigError(f"--out {out}: end the name in .parquet (for pandas) or .zarr (for xarray)")
     configs = [config for file in files for config in read_configs(file)]
@@ -130,41 +128,19 @@ def run(
         print(f"{len(batch):,} curves of {steps:,} steps ...", file=sys.stderr, flush=True)
     start = time.perf_counter()
     if out is not None and out.suffix == ".zarr":
-        _replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))
+        replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))
     else:
         rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
         if out is not None:
-            _replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
+            replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
     seconds = time.perf_counter() - start
     kinds = ", ".join(sorted(set(columns["kind"])))
     print(f"{len(batch):,} curves ({kinds}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
-        _replace(png, lambda path: _picture(path, batch, steps, past_end))
+        replace(png, lambda path: _picture(path, batch, steps, past_end))
     for path in (out, png):
         if path is not None:
             print(f"wrote {path}")
-
-
-def _check_target(path: Path | None, *, force: bool) -> None:
-    if path is None:
-        return
-    if path.exists() and not force:
-        raise ConfigError(f"{path} exists; choose another name, or overwrite it with --force")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: the folder {path.parent} does not exist")
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` make the file beside its place and moves it there: it is there whole, or not at all."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        beside = folder / path.name
-        write(beside)
-        if path.is_dir():
-            os.rename(path, folder / "previous")
-        os.replace(beside, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:

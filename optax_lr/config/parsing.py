@@ -55,7 +55,7 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
         loaded = omegaconf.OmegaConf.load(io.StringIO(document.text))
         values = omegaconf.OmegaConf.to_container(loaded)
         assert isinstance(values, dict)  # or `parse` had refused it
-        found = {key: _resolved(loaded, key) for key in resolve & values.keys()}
+        found = {key: _resolved(document.name, loaded, key) for key in values if key in resolve}
         return {str(key): value for key, value in (values | found).items()}
 
     try:
@@ -64,10 +64,13 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
         raise ConfigError(f"{document.name}: {str(error).splitlines()[0]}") from None
 
 
-def _resolved(loaded: Any, key: str) -> Any:
+def _resolved(name: str, loaded: Any, key: str) -> Any:
     import omegaconf
 
-    value = loaded[key]
+    try:
+        value = loaded[key]
+    except omegaconf.errors.OmegaConfBaseException as error:
+        raise ConfigError(f"{name}: {key}: {str(error).splitlines()[0]}") from None
     return omegaconf.OmegaConf.to_container(value, resolve=True) if omegaconf.OmegaConf.is_config(value) else value
 
 

@@ -1,0 +1,99 @@
+"""Findings as text, JSON, GitHub annotations and SARIF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from optax_lr.advice.findings import Finding, Rule
+from optax_lr.advice.lint import RULES
+
+Found = Sequence[tuple[str, Finding]]  # with the file that each is in
+_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def as_text(found: Found) -> str:
+    """One line a finding, as compilers write it: `file:line: code severity: message; remedy`."""
+    return "\n".join(f"{path}:{finding.line or 1}: {finding}" for path, finding in found)
+
+
+def as_json(found: Found) -> str:
+    """A list of objects, one a finding."""
+    return json.dumps([_object(path, finding) for path, finding in found], indent=2)
+
+
+def as_github(found: Found) -> str:
+    """Workflow commands, which GitHub Actions shows at the line of the file."""
+    levels = {"error": "error", "warning": "warning", "note": "notice"}
+    lines = []
+    for path, finding in found:
+        message = "; ".join(part for part in (finding.message, finding.remedy) if part)
+        where = f"file={_escaped(path, ':,')},line={finding.line or 1},title={finding.code} {_escaped(finding.rule.title, ':,')}"
+        lines.append(f"::{levels[finding.severity]} {where}::{_escaped(message)}")
+    return "\n".join(lines)
+
+
+def as_sarif(found: Found, version: str) -> str:
+    """A SARIF 2.1.0 log, as code-scanning services read it."""
+    rules = sorted({finding.rule for _, finding in found})
+    driver = {"name": "optax-lr", "version": version, "rules": [_sarif_rule(rule) for rule in rules]}
+    results = [
+        {
+            "ruleId": finding.code,
+            "level": finding.severity,
+            "message": {"text": "; ".join(part for part in (finding.message, finding.remedy) if part)},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": path.replace("\\", "/")},
+                        "region": {"startLine": finding.line or 1},
+                    }
+                }
+            ],
+        }
+        for path, finding in found
+    ]
+    return json.dumps(
+        {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    )
+
+
+def as_page(rules: Iterable[Rule] = RULES.values()) -> str:
+    """The codes as a page: a section each, with what happens and why."""
+    sections = [
+        f"## {rule.code}\n\n**{rule.title[:1].upper()}{rule.title[1:]}** ({rule.severity}). {rule.why}"
+        for rule in rules
+    ]
+    return "\n\n".join(sections)
+
+
+def _object(path: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "file": path,
+        "line": finding.line,
+        "code": finding.code,
+        "severity": finding.severity,
+        "title": finding.rule.title,
+        "key": finding.key,
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "edits": [{"key": edit.key, "value": edit.value} for edit in finding.edits],
+        "docs": finding.docs,
+    }
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why or rule.title},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """The characters that a workflow command gives a meaning, as it wants them."""
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,93 @@
+"""What `optax-lr lint` does: configs in, findings out, and a mended file if one is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optax_lr
+from optax_lr.advice.findings import Finding, worst_first
+from optax_lr.advice.formats import as_github, as_json, as_sarif, as_text
+from optax_lr.advice.lint import lint, mend
+from optax_lr.cli import BAD_INPUT, FINDINGS, FINE
+from optax_lr.commands.targets import check_target, replace
+from optax_lr.config import ConfigError
+from optax_lr.config.draft import drafts
+
+
+def run(
+    files: Sequence[Path],
+    *,
+    num_examples: int | None,
+    world_size: int,
+    transformers_version: str | None,
+    train_steps: int | None,
+    form: str,
+    fix: Path | None,
+    force: bool,
+) -> int:
+    """See `optax-lr lint --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no config."""
+    if form not in _FORMS:
+        raise ConfigError(f"--format {form}: write one of {', '.join(_FORMS)}")
+    if fix is not None and len(files) > 1:
+        raise ConfigError("--fix mends one file at a time; name one")
+    check_target(fix, force=force)
+    options = {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "transformers_version": transformers_version,
+        "train_steps": train_steps,
+    }
+    found: list[tuple[str, Finding]] = []
+    code = FINE
+    for file in files:
+        try:
+            findings = lint(file, **options)
+        except (ConfigError, OSError) as error:
+            print(f"optax-lr: {' '.join(str(error).split())}", file=sys.stderr)
+            code = BAD_INPUT
+            continue
+        found += [(str(file), finding) for finding in worst_first(list(findings))]
+    if any(finding.severity == "error" for _, finding in found):
+        code = max(code, FINDINGS)
+    written = _FORMS[form](found)
+    if written:
+        print(written)
+    if form == "text":
+        print(_count(len(files), [finding for _, finding in found]), file=sys.stderr)
+    if fix is not None and code != BAD_INPUT:
+        _write_mended(files[0], fix, options)
+    return code
+
+
+def _count(files: int, findings: Sequence[Finding]) -> str:
+    parts = []
+    for severity in ("error", "warning", "note"):
+        number = sum(finding.severity == severity for finding in findings)
+        if number:
+            parts.append(f"{number} {severity}{'s' * (number > 1)}")
+    return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'nothing to mend'}"
+
+
+def _write_mended(file: Path, target: Path, options: Mapping[str, Any]) -> None:
+    found = drafts(file)
+    if len(found) > 1:
+        raise ConfigError(f"{file} holds {len(found)} configs; --fix mends a file of one")
+    mended, done = mend(found[0], options)
+    changes = difflib.unified_diff(
+        found[0].text.splitlines(), mended.text.splitlines(), str(file), str(target), "", "", 1, ""
+    )
+    print("\n".join(changes), file=sys.stderr)
+    replace(target, lambda path: path.write_text(mended.text, encoding="utf-8"))
+    print(f"wrote {target}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
+
+
+_FORMS = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "sarif": lambda found: as_sarif(found, optax_lr.__version__),
+}
