@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optax_lr.advice import Edit, Finding, Rule, lint
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
-    from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs
+    from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs, write_config
     from optax_lr.control import (
         EarlyStopping,
         ScheduleState,
@@ -67,7 +67,7 @@ _HOMES = {
     "advice": ["Edit", "Finding", "Rule", "lint"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
-    "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs"],
+    "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
     "control": [
         "EarlyStopping",
         "ScheduleState",

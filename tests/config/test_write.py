@@ -1,0 +1,99 @@
+"""A schedule written as a config is read back as the same schedule, and a real trainer's scheduler runs it."""
+
+import jax
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optax_lr as olr
+
+rates = st.floats(2**-23, 1.0, width=32)
+steps = st.integers(0, 500)
+lengths = st.integers(1, 2000)
+shapes = st.sampled_from(["linear", "cosine", "1-sqrt"])
+SCHEDULES = st.one_of(
+    st.builds(olr.Constant, rates, steps),
+    st.builds(olr.Linear, rates, lengths, steps),
+    st.builds(olr.Cosine, rates, lengths, steps, st.just(0.0) | rates, st.sampled_from([0.5, 1.0, 7 / 16])),
+    st.builds(olr.CosineWithRestarts, rates, lengths, steps, st.integers(1, 9)),
+    st.builds(olr.CosineWarmupWithMinLR, rates, lengths, steps, rates, st.none() | rates),
+    st.builds(lambda rate, low, *rest: olr.Polynomial(rate, *rest, min_lr=low * rate), rates, st.floats(0, 0.875, width=32),
+              lengths, steps, st.floats(0.5, 4, width=32)),
+    st.builds(olr.InverseSqrt, rates, steps, st.none() | lengths),
+    st.builds(lambda rate, stable, **rest: olr.WarmupStableDecay(rate, stable_steps=stable, **rest), rates, steps,
+              decay_steps=steps, warmup_steps=steps, min_lr=st.just(0.0) | rates, warmup_type=shapes, decay_type=shapes),
+)  # fmt: skip
+
+
+def same(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    assert [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(one)] == [
+        np.asarray(leaf).tolist() for leaf in jax.tree.leaves(other)
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["llamafactory", "hf"])
+@given(schedule=SCHEDULES)
+@settings(max_examples=150, deadline=None)
+def test_reading_what_was_written_gives_the_schedule_again(dialect, schedule):
+    written = olr.write_config(schedule, dialect=dialect)
+    read = olr.read_config(written).plan(max_steps=None if "max_steps" in written else 100).schedule
+    if isinstance(schedule, olr.WarmupStableDecay):  # both lengths are known once it is read
+        assert read.max_steps == schedule.end or schedule.end == 0
+        read = read.replace(max_steps=None)
+    same(read, schedule)
+
+
+@given(rates, lengths, steps.filter(lambda warmup: warmup != 1), st.just(0.0) | rates)
+@settings(max_examples=60, deadline=None)
+def test_axolotl_too(rate, length, warmup, low):
+    for schedule in (olr.Cosine(rate, length, warmup, low), olr.Rex(rate, length, warmup, low), olr.Linear(rate, length, warmup)):
+        written = olr.write_config(schedule, dialect="axolotl")
+        config = olr.read_config(written)
+        assert config.dialect == "axolotl"
+        same(config.plan().schedule, schedule)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        olr.Cosine(5e-5, 60, 10, 5e-6),
+        olr.CosineWithRestarts(5e-5, 60, 10, 3),
+        olr.CosineWarmupWithMinLR(5e-5, 60, 10, 5e-6, 1e-6),
+        olr.Polynomial(5e-5, 60, 10, power=2, min_lr=1e-7),
+        olr.InverseSqrt(5e-5, 10, 50),
+        olr.WarmupStableDecay(5e-5, 20, 60, 10, min_lr=5e-6, decay_type="linear"),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)  # fmt: skip
+def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
+    written = olr.write_config(schedule, dialect="hf")
+    arguments = transformers.TrainingArguments(output_dir=str(tmp_path), **written)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
+    scheduler = transformers.get_scheduler(
+        arguments.lr_scheduler_type, optimizer, arguments.get_warmup_steps(60), 60, arguments.lr_scheduler_kwargs
+    )
+    for step in range(60):
+        assert schedule(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6, abs=1e-17)
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "dialect", "message"),
+    [
+        (olr.Step(1e-3, 10), "llamafactory", "Step is no schedule of transformers, and no config can express it"),
+        (olr.Rex(1e-3, 10), "hf", "Rex is no schedule of transformers"),
+        (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
+        (olr.Linear(1e-3, 10), "yaml", "dialect must be one of llamafactory, hf, axolotl, not 'yaml'"),
+        (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
+        (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "cannot be written for the peak 0"),
+        (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl makes a warmup of one step two steps"),
+    ],
+)  # fmt: skip
+def test_what_no_config_can_say(schedule, dialect, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.write_config(schedule, dialect=dialect)
