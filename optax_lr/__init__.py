@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optax_lr.advice import Edit, Finding, Rule, lint
+    from optax_lr.advice import Edit, Finding, Recommendation, Rule, lint, recommend
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs, write_config
     from optax_lr.control import (
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advice": ["Edit", "Finding", "Rule", "lint"],
+    "advice": ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],

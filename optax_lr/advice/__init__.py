@@ -2,5 +2,6 @@
 
 from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.advice.lint import lint
+from optax_lr.advice.recommend import Recommendation, recommend
 
-__all__ = ["Edit", "Finding", "Rule", "lint"]
+__all__ = ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"]

@@ -1,7 +1,7 @@
 """The commands of `optax-lr`. What they need is imported when one runs: `--help` waits for nothing."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ _Files = Annotated[list[Path], typer.Argument(help="training configs or launch s
 _NumExamples = Annotated[int | None, typer.Option(help="training examples, where a file has no max_steps")]
 _WorldSize = Annotated[int, typer.Option(help="processes that train together")]
 _Version = Annotated[str | None, typer.Option(help="whose rules hold; by default the newest that the trainer takes")]
+_MaxSteps = Annotated[int | None, typer.Option(help="the length, in place of what the file says")]
+_Png = Annotated[Path | None, typer.Option(help="a picture of the curves")]
 _Force = Annotated[bool, typer.Option("--force", help="overwrite files that exist")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 _VALUES = "values as 0,100,500 or a range as first:last:number[:log]"
@@ -35,7 +37,7 @@ def sweep(
     steps: Annotated[int | None, typer.Option(help="optimizer steps to compute; by default the longest run")] = None,
     past_end: Annotated[str, typer.Option(help="past the end of a shorter run: nan, hold or reference")] = "nan",
     out: Annotated[Path | None, typer.Option(help="the curves, as .parquet (pandas) or .zarr (xarray)")] = None,
-    png: Annotated[Path | None, typer.Option(help="a picture of the curves")] = None,
+    png: _Png = None,
     force: _Force = False,
 ) -> None:
     """Every combination of the given settings, for every config, in one compiled call."""
@@ -88,3 +90,88 @@ def lint(
         force=force,
     )
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example: optax-lr show sft.yaml --num-examples 5000 --png sft.png")
+def show(
+    files: _Files,
+    num_examples: _NumExamples = None,
+    world_size: _WorldSize = 1,
+    transformers_version: _Version = None,
+    max_steps: _MaxSteps = None,
+    png: _Png = None,
+    json: _Json = False,
+    force: _Force = False,
+) -> None:
+    """The plan of each config: its steps, its schedule, its curve."""
+    from optax_lr.commands.show import run
+
+    options = _plan_options(num_examples, world_size, transformers_version, max_steps)
+    raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
+
+
+@app.command(epilog="Example: optax-lr compare old.yaml new.yaml --num-examples 5000")
+def compare(
+    files: _Files,
+    num_examples: _NumExamples = None,
+    world_size: _WorldSize = 1,
+    transformers_version: _Version = None,
+    max_steps: _MaxSteps = None,
+    png: _Png = None,
+    json: _Json = False,
+    force: _Force = False,
+) -> None:
+    """Where the curves of configs first differ from the first one's, and by how much; exit code 1 if they do."""
+    from optax_lr.commands.compare import run
+
+    options = _plan_options(num_examples, world_size, transformers_version, max_steps)
+    raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
+
+
+@app.command(epilog="Example: optax-lr recommend --method qlora --num-examples 5000 --out train.yaml")
+def recommend(
+    method: Annotated[str | None, typer.Option(help="lora, qlora or full")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="generation, classification, chatbot, code, prototype or research")
+    ] = None,
+    situation: Annotated[str | None, typer.Option(help="first-time, quick-experiment, production or research")] = None,
+    domain: Annotated[str | None, typer.Option(help="dialogue, analysis or extraction")] = None,
+    hardware: Annotated[str | None, typer.Option(help="a100, h100, rtx4090, v100, rtx3080 or rtx4060")] = None,
+    num_examples: Annotated[int | None, typer.Option(help="training examples")] = None,
+    num_train_epochs: Annotated[float | None, typer.Option(help="passes over the data, if that is settled")] = None,
+    world_size: _WorldSize = 1,
+    dialect: Annotated[str, typer.Option(help="llamafactory, hf or axolotl")] = "llamafactory",
+    out: Annotated[Path | None, typer.Option(help="the config; by default it is printed")] = None,
+    json: _Json = False,
+    force: _Force = False,
+) -> None:
+    """A schedule, a rate, a warmup and a length for a case, as a config with its reasons."""
+    from optax_lr.commands.recommend import run
+
+    code = run(
+        method=method,
+        task=task,
+        situation=situation,
+        domain=domain,
+        hardware=hardware,
+        num_examples=num_examples,
+        num_train_epochs=num_train_epochs,
+        world_size=world_size,
+        dialect=dialect,
+        out=out,
+        as_json=json,
+        force=force,
+    )
+    raise typer.Exit(code)
+
+
+def _plan_options(
+    num_examples: int | None, world_size: int, version: str | None, max_steps: int | None
+) -> dict[str, Any]:
+    """What `RunConfig.plan` takes."""
+    return {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "transformers_version": version,
+        "max_steps": max_steps,
+    }

@@ -50,7 +50,11 @@ def test_reading_what_was_written_gives_the_schedule_again(dialect, schedule):
 @given(rates, lengths, steps.filter(lambda warmup: warmup != 1), st.just(0.0) | rates)
 @settings(max_examples=60, deadline=None)
 def test_axolotl_too(rate, length, warmup, low):
-    for schedule in (olr.Cosine(rate, length, warmup, low), olr.Rex(rate, length, warmup, low), olr.Linear(rate, length, warmup)):
+    for schedule in (
+        olr.Cosine(rate, length, warmup, low),
+        olr.Rex(rate, length, warmup, low),
+        olr.Linear(rate, length, warmup),
+    ):
         written = olr.write_config(schedule, dialect="axolotl")
         config = olr.read_config(written)
         assert config.dialect == "axolotl"

@@ -1,0 +1,142 @@
+"""What `optax-lr compare` does: where the curves of two configs first differ, and by how much."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from optax_lr.cli import FINDINGS, FINE
+from optax_lr.combine import stack
+from optax_lr.commands.curves import drawn, save_picture
+from optax_lr.commands.show import unlike
+from optax_lr.commands.targets import check_target
+from optax_lr.config import ConfigError, Plan, read_configs
+from optax_lr.sweeps import sweep
+
+SAME = 1e-6  # of the peak: what float32 can tell apart
+_BLOCK = 1_000_000
+
+
+class Difference(NamedTuple):
+    """How one curve differs from the first one, over the steps that both runs have.
+
+    `step` is the first at which they differ by more than a millionth of the peak, `widest` the one where they differ most;
+    None where they are the same.
+    """
+
+    step: int | None
+    rates: tuple[float, float] | None
+    widest: int | None
+    widest_rates: tuple[float, float] | None
+    areas: tuple[float, float]
+    lengths: tuple[int, int]
+
+    @property
+    def same(self) -> bool:
+        """Whether both runs have the same length and the same rate at each step."""
+        return self.step is None and self.lengths[0] == self.lengths[1]
+
+
+def difference(one: Plan, other: Plan) -> Difference:
+    """The curves of two plans against each other."""
+    batch, lengths = stack([one.schedule, other.schedule]), (one.max_steps, other.max_steps)
+    first, widest, most = None, None, 0.0
+    first_rates = widest_rates = None
+    areas, peak = np.zeros(2), 0.0
+    for start in range(0, max(1, *lengths), _BLOCK):
+        steps = np.arange(start, min(start + _BLOCK, max(1, *lengths)), dtype=np.int32)
+        rates = np.asarray(sweep(batch, steps), np.float64)
+        areas += [rates[row][steps < lengths[row]].sum() for row in (0, 1)]
+        common = rates[:, steps < max(1, min(lengths))]
+        if not common.size:
+            continue
+        peak = max(peak, common.max())
+        apart = np.abs(common[0] - common[1])
+        found = np.flatnonzero(apart > SAME * peak)
+        if first is None and found.size:
+            first, first_rates = int(steps[found[0]]), tuple(common[:, found[0]].tolist())
+        here = int(apart.argmax())
+        if first is not None and apart[here] > most:
+            most, widest, widest_rates = float(apart[here]), int(steps[here]), tuple(common[:, here].tolist())
+    return Difference(first, first_rates, widest, widest_rates, (float(areas[0]), float(areas[1])), lengths)
+
+
+def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, as_json: bool, force: bool) -> int:
+    """See `optax-lr compare --help`. The exit code: 0 where all curves are the same, else 1."""
+    check_target(png, force=force)
+    configs = [config for file in files for config in read_configs(file)]
+    if len(configs) < 2:
+        raise ConfigError("compare needs at least two configs")
+    names = unlike([config.source for config in configs])
+    plans = {name: config.plan(**options) for name, config in zip(names, configs, strict=True)}
+    base = plans[names[0]]
+    differences = {name: difference(base, plan) for name, plan in list(plans.items())[1:]}
+    if as_json:
+        print(
+            json.dumps(
+                {"base": names[0], "others": {name: _object(found) for name, found in differences.items()}}, indent=2
+            )
+        )
+    else:
+        _print(names[0], plans, differences)
+    if png is not None:
+        save_picture(png, *_curves(plans))
+        print(f"wrote {png}", file=sys.stderr)
+    return FINE if all(found.same for found in differences.values()) else FINDINGS
+
+
+def _object(found: Difference) -> dict[str, Any]:
+    return {"same": found.same, **found._asdict()}
+
+
+def _curves(plans: Mapping[str, Plan]) -> tuple[dict[str, Any], dict[str, int]]:
+    return {name: plan.schedule for name, plan in plans.items()}, {name: plan.max_steps for name, plan in plans.items()}
+
+
+def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Difference]) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("config", "schedule", "peak", "steps", "warmup"):
+        table.add_column(title, justify="right" if title in ("peak", "steps", "warmup") else "left", overflow="fold")
+    for name, plan in plans.items():
+        kind = type(plan.schedule).__name__
+        table.add_row(
+            name,
+            kind,
+            f"{float(plan.schedule(plan.warmup_steps)):.4g}",
+            f"{plan.max_steps:,}",
+            f"{plan.warmup_steps:,}",
+        )
+    console.print(table)
+    for name, found in differences.items():
+        for line in _lines(name, base, found):
+            console.print(line, markup=False)
+    console.print(drawn(*_curves(plans)), markup=False, soft_wrap=True)
+
+
+def _lines(name: str, base: str, found: Difference) -> list[str]:
+    if found.same:
+        return [f"{name}: the same rate as {base} at each of {found.lengths[0]:,} steps"]
+    lines = []
+    if found.rates is None or found.widest_rates is None:
+        lines.append(f"{name}: the same rates as {base} as far as both go, {min(found.lengths):,} steps")
+    else:
+        lines.append(f"{name}: differs from {base} from step {found.step:,} on: {_pair(found.rates)}")
+        lines.append(f"  most at step {found.widest:,}: {_pair(found.widest_rates)}")
+    if found.lengths[0] != found.lengths[1]:
+        lines.append(f"  trains {found.lengths[1]:,} steps in place of {found.lengths[0]:,}")
+    if found.areas[0]:
+        lines.append(f"  sum of its rates: {found.areas[1] / found.areas[0]:.4g} times that of {base}")
+    return lines
+
+
+def _pair(rates: tuple[float, float]) -> str:
+    ratio = f" ({rates[1] / rates[0]:.4g} times)" if rates[0] else ""
+    return f"{rates[1]:.6g} in place of {rates[0]:.6g}{ratio}"

@@ -1,0 +1,103 @@
+"""What `optax-lr show` does: what a config comes to, as a table and as a curve."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from optax_lr.cli import FINE
+from optax_lr.commands.curves import drawn, save_picture
+from optax_lr.commands.targets import check_target
+from optax_lr.config import ConfigError, Plan, RunConfig, read_configs
+
+
+def run(
+    files: Sequence[Path],
+    *,
+    options: Mapping[str, Any],
+    png: Path | None,
+    as_json: bool,
+    force: bool,
+) -> int:
+    """See `optax-lr show --help`."""
+    check_target(png, force=force)
+    planned = [(config, config.plan(**options)) for file in files for config in read_configs(file)]
+    if as_json:
+        print(json.dumps([summary(config, plan) for config, plan in planned], indent=2))
+    else:
+        for config, plan in planned:
+            _print(config, plan)
+    if png is not None:
+        names = unlike([config.source for config, _ in planned])
+        save_picture(
+            png,
+            {name: plan.schedule for name, (_, plan) in zip(names, planned, strict=True)},
+            {name: plan.max_steps for name, (_, plan) in zip(names, planned, strict=True)},
+        )
+        print(f"wrote {png}", file=sys.stderr)
+    return FINE
+
+
+def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
+    """The plan in plain numbers and words."""
+    schedule = plan.schedule
+    fields = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule)}  # type: ignore[arg-type]
+    return {
+        "config": config.source,
+        "dialect": config.dialect,
+        "recognised_by": config.recognised_by,
+        "lr_scheduler_type": config.settings.lr_scheduler_type,
+        "schedule": repr(schedule),
+        "learning_rate": float(fields.get("learning_rate", schedule(plan.warmup_steps))),
+        "max_steps": plan.max_steps,
+        "warmup_steps": plan.warmup_steps,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "epochs": plan.epochs,
+        "first_rate": float(schedule(0)),
+        "last_rate": float(schedule(max(0, plan.max_steps - 1))),
+        "notes": [*config.notes, *plan.notes],
+        "ignored": [f"{key}: {why}" for key, why in config.ignored],
+    }
+
+
+def unlike(names: Sequence[str]) -> list[str]:
+    """The names of files without the folders that all share."""
+    parts = [Path(name).parts for name in names]
+    shared = 0
+    while len(names) > 1 and all(len(part) > shared + 1 and part[shared] == parts[0][shared] for part in parts):
+        shared += 1
+    short = [str(Path(*part[shared:])) for part in parts]
+    if len(set(short)) < len(short):
+        raise ConfigError(f"{short[0]} is given twice; name each config once")
+    return short
+
+
+def _print(config: RunConfig, plan: Plan) -> None:
+    told = summary(config, plan)
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("config", f"{told['config']} ({told['dialect']}, by {told['recognised_by']})")
+    table.add_row("schedule", told["schedule"])
+    share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
+    table.add_row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
+    if plan.steps_per_epoch is not None and plan.epochs is not None:
+        table.add_row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
+    rates = f"{told['first_rate']:.4g} at the first update, {told['learning_rate']:.4g} at the peak"
+    table.add_row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
+    for note in told["notes"]:
+        table.add_row("note", note)
+    for ignored in told["ignored"]:
+        table.add_row("ignored", ignored)
+    console.print(table)
+    console.print(
+        drawn({told["config"]: plan.schedule}, {told["config"]: plan.max_steps}), markup=False, soft_wrap=True
+    )
