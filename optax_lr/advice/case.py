@@ -26,6 +26,7 @@ class Case:
     Fields:
         settings: what decides the schedule; None where a schedule is looked at without a config.
         plan: its steps and its schedule; None where the length is not known, or it follows a metric.
+        length: optimizer steps of the run; known for one that follows a metric too.
         values, lines: the keys of its file.
         dialect, section: whose they are, and under which key they stand.
         num_examples, world_size, transformers_version, train_steps: as `lint` was given them.
@@ -44,6 +45,7 @@ class Case:
     transformers_version: str | None = None
     train_steps: int | None = None
     method: str | None = None
+    length: int | None = None
 
     @property
     def kind(self) -> str:

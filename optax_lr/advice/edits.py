@@ -71,12 +71,16 @@ def _set(values: MutableMapping[str, Any], key: str, value: Any) -> None:
             values[key] = value
         return
     inner = values.get(head)
-    if isinstance(inner, str):
-        inner = json.loads(inner)
+    as_text = isinstance(inner, str) and inner.lstrip().startswith("{")
+    if as_text:
+        try:
+            inner = json.loads(inner)
+        except ValueError:
+            return  # the reader says what is wrong with it
     made = dict(inner) if isinstance(inner, MutableMapping) else {}
     _set(made, tail, value)
     if made:
-        values[head] = json.dumps(made) if isinstance(values.get(head), str) else made
+        values[head] = json.dumps(made) if as_text else made
     else:
         values.pop(head, None)
 

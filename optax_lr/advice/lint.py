@@ -156,8 +156,10 @@ def _refusal(draft: Draft, error: ConfigError) -> Finding:
 
 
 def _of_config(config: RunConfig, section: tuple[str, ...], options: Mapping[str, Any]) -> list[Finding]:
-    plan, refusal = _plan_of(config, options)
-    case = Case(config.settings, plan, config.values, config.lines, config.dialect, section, config, **options)
+    plan, length, refusal = _plan_of(config, options)
+    case = Case(
+        config.settings, plan, config.values, config.lines, config.dialect, section, config, length=length, **options
+    )
     case = dataclasses.replace(case, method=_method_of(case))
     notes = []
     if refusal is not None:
@@ -170,18 +172,21 @@ def _of_config(config: RunConfig, section: tuple[str, ...], options: Mapping[str
     return [finding for check in _OF_THE_RUN for finding in check(case)] + notes
 
 
-def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None, ConfigError | None]:
-    """The plan, or why there is none; `max_samples` stands in for the number of examples."""
+def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None, int | None, ConfigError | None]:
+    """The plan and its length, or why there is none; `max_samples` stands in for the number of examples."""
     settings = config.settings
-    if settings.lr_scheduler_type in BY_METRIC and settings.scheduler_block is None:
-        return None, None
+    follows = settings.lr_scheduler_type in BY_METRIC and settings.scheduler_block is None
+    if follows:  # it has no curve, and a length like any other
+        steady = dataclasses.replace(settings, lr_scheduler_type="constant", lr_scheduler_kwargs={})
+        config = dataclasses.replace(config, settings=steady)
     given = {key: options[key] for key in ("num_examples", "world_size", "transformers_version")}
     if given["num_examples"] is None and settings.max_samples is not None and not settings.streaming:
         given["num_examples"] = settings.max_samples * settings.num_datasets
     try:
-        return config.plan(**given), None
+        plan = config.plan(**given)
     except ConfigError as error:
-        return None, error
+        return None, None, error
+    return (None if follows else plan), plan.max_steps, None
 
 
 def _method_of(case: Case) -> str | None:

@@ -99,9 +99,8 @@ def patience(case: Case) -> Iterator[Finding]:
 
 def evaluations(case: Case) -> int | None:
     """How many evaluations the run has; None where that is not known."""
-    strategy, length = case.get("eval_strategy", case.get("evaluation_strategy")), case.train_steps
-    if case.plan is not None:
-        length = length or case.plan.max_steps
+    strategy = case.get("eval_strategy", case.get("evaluation_strategy"))
+    length = case.train_steps or case.length
     if strategy == "steps" and length:
         every = case.get("eval_steps", case.get("logging_steps", 500))
         if not isinstance(every, (int, float)) or isinstance(every, bool) or every <= 0:
