@@ -53,15 +53,18 @@ class Recommendation:
                 extra["finetuning_type"] = "full" if self.method == "full" else "lora"
             made = extra | ({"quantization_bit": 4} if self.method == "qlora" else {}) | made
         elif dialect == "hf":
-            extra = {"use_peft": True} if self.method in ("lora", "qlora") else {}
+            extra = {} if self.method is None else {"use_peft": self.method != "full"}
             made = extra | ({"load_in_4bit": True} if self.method == "qlora" else {}) | made
             made["warmup_steps"] = made.pop("warmup_ratio", made.get("warmup_steps"))
         elif dialect == "axolotl":
             names = {"lr_scheduler_type": "lr_scheduler", "num_train_epochs": "num_epochs"}
             names["per_device_train_batch_size"] = "micro_batch_size"
-            extra = {"adapter": self.method} if self.method in ("lora", "qlora") else {}
+            # Without an adapter axolotl trains all parameters, for which the other tables' rates are too high.
+            extra = {} if self.method == "full" else {"adapter": self.method or "lora"}
             extra |= {"load_in_4bit": True} if self.method == "qlora" else {}
             made = extra | {names.get(key, key): value for key, value in made.items()}
+            if made.get("warmup_steps") == 1:
+                made["warmup_steps"] = 0  # axolotl makes two of one, more than a tenth
         else:
             raise ConfigError(f"dialect must be one of llamafactory, hf, axolotl, not {dialect!r}")
         return made
@@ -107,12 +110,14 @@ def recommend(
 
     >>> advice = recommend(method="qlora", num_examples=5000)
     >>> advice.settings["lr_scheduler_type"], advice.settings["learning_rate"], advice.settings["warmup_steps"]
-    ('linear', 0.0002, 47)
+    ('linear', 0.0002, 46)
     >>> advice.plan.max_steps
     471
     """
     asked = {"method": method, "task": task, "situation": situation, "domain": domain, "hardware": hardware}
     rows = _rows(asked, num_examples)
+    if world_size < 1:
+        raise ConfigError(f"world_size must be at least 1, not {world_size}")
     if not rows:
         raise ConfigError("recommend() needs something to go by: a method, a task, ..., or num_examples")
     chosen, why = _first_of_each(rows)
@@ -131,7 +136,7 @@ def recommend(
         settings["lr_scheduler_type"] = "linear"
         settings.pop("lr_scheduler_kwargs", None)
         why.append("linear in place of cosine_with_restarts: the run is too short for restarts")
-    _set_warmup(settings, plan, why)
+    _set_warmup(settings, None if plan is None else _fewest_steps(settings, num_examples, world_size), why)
     return Recommendation(
         settings=settings,
         why=tuple(why),
@@ -196,22 +201,28 @@ def _is_short(settings: Mapping[str, Any], plan: Plan | None) -> bool:
     return few or settings["num_train_epochs"] <= guide.SHORT_RUN_EPOCHS
 
 
-def _set_warmup(settings: dict[str, Any], plan: Plan | None, why: list[str]) -> None:
+def _fewest_steps(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> int:
+    """The steps of the run by the trainer that counts fewest: axolotl, which rounds once, and not in each epoch."""
+    batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * world_size
+    return math.ceil((num_examples or 0) * settings["num_train_epochs"] / batch)
+
+
+def _set_warmup(settings: dict[str, Any], length: int | None, why: list[str]) -> None:
     """A tenth of the run at most."""
     steps = settings["warmup_steps"]
-    if plan is None:
+    if length is None:
         del settings["warmup_steps"]
         settings["warmup_ratio"] = guide.WARMUP_SHARE
         why[:] = [line for line in why if not line.startswith("warmup_steps")]
         named = f"; the guide says {steps} steps, for a run of {10 * steps} and more" if steps else ""
         why.append(f"warmup_ratio {guide.WARMUP_SHARE:g}: the length of the run is not known{named}")
         return
-    most = math.floor(guide.WARMUP_SHARE * plan.max_steps)
+    most = length // 10
     if steps is None or steps > most:
         said = "the guide gives none" if steps is None else f"not {steps}"
         settings["warmup_steps"] = most
         why[:] = [line for line in why if not line.startswith("warmup_steps")]
-        why.append(f"warmup_steps {most}: a tenth of the {plan.max_steps} steps of the run, {said}")
+        why.append(f"warmup_steps {most}: a tenth of the run, {said}")
 
 
 def _alternatives(rows: list[tuple[str, guide.Row]], taken: str) -> list[str]:
