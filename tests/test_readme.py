@@ -37,15 +37,25 @@ def test_the_python_runs(monkeypatch):
     assert jax.tree.leaves(names["mixed"])
 
 
-def test_the_command_runs(tmp_path):
+def test_the_commands_run(tmp_path):
     shutil.copytree(ROOT / "examples" / "recipes", tmp_path / "examples" / "recipes")
-    (command,) = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
-    done = subprocess.run(
+    commands = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["show", "lint", "compare", "recommend", "sweep"]
+    for command in commands:
+        done = optax_lr(command, tmp_path)
+        # Findings, and a difference, are what these two are shown for.
+        assert done.returncode == (1 if command.split()[0] in ("lint", "compare") else 0), done.stderr
+    written = {"mended.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
+    assert written <= {path.name for path in tmp_path.iterdir()}
+    (finding,) = re.findall(r"^examples/recipes/.*: LR.*$", README, re.MULTILINE)
+    assert finding in optax_lr("lint examples/recipes/support_chatbot.yaml --num-examples 5000", tmp_path).stdout
+
+
+def optax_lr(command, folder):
+    return subprocess.run(
         [sys.executable, "-c", "from optax_lr.cli import main; main()", *shlex.split(command)],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert {"curves.parquet", "curves.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_links_lead_somewhere():
@@ -90,3 +100,10 @@ def test_the_gallery_is_what_the_code_says(monkeypatch):
         if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule) and name[0].isupper()
     }
     assert public - {olr.Schedule, olr.Mixed} == set(gallery.SHOWN)
+
+
+def test_the_page_of_findings_is_what_the_rules_say(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import findings_page
+
+    assert findings_page.page() == findings_page.PAGE.read_text()

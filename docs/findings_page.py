@@ -1,0 +1,22 @@
+"""Writes docs/findings.md: every code with what happens and why. Run it after a rule has changed."""
+
+from pathlib import Path
+
+from optax_lr.advice.formats import as_page
+
+PAGE = Path(__file__).parent / "findings.md"
+HEAD = """# Findings
+
+What `optax-lr lint`, `optax-lr audit` and a monitor report. A code keeps its meaning in every version. An *error* makes the
+exit code 1.
+
+"""
+
+
+def page() -> str:
+    """The page as it must stand in the repository."""
+    return HEAD + as_page() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,200 @@
+"""`optax-lr show`, `compare`, `lint` and `recommend`: what they print and write, and their exit codes."""
+
+import json
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import transformers
+import yaml
+from matplotlib import image
+
+import optax_lr as olr
+from tests.test_cli import HERE, run
+
+WARM = "stage: sft\nlearning_rate: 1e-4\nlr_scheduler_type: {}\nwarmup_steps: 20\nmax_steps: 100\n"
+BAD = "stage: sft\nlearning_rate: 1e-3   # bold\nlr_scheduler_type: cosine\nwarmup_steps: 500\nmax_steps: 600\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "cosine.yaml").write_text(WARM.format("cosine"))
+    (tmp_path / "linear.yaml").write_text(WARM.format("linear"))
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+@pytest.fixture
+def here(folder, monkeypatch, capsys):
+    """`optax-lr` in this process, which need not import JAX again."""
+    from optax_lr.cli import main
+
+    def call(*arguments):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["optax-lr", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "120")
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=left.value.code, stdout=out, stderr=err)
+
+    return call
+
+
+def stepped(kind):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
+    scheduler = transformers.get_scheduler(kind, optimizer, 20, 100)
+    seen = []
+    for _ in range(100):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def test_show(folder, here):
+    done = run("show", "cosine.yaml", "--png", "curve.png", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Cosine(learning_rate=1e-04, max_steps=100, warmup_steps=20, min_lr=0.0, num_cycles=0.5)" in done.stdout
+    assert "100, of them 20 of warmup, 20.0% of the run" in done.stdout
+    assert "⡇" in done.stdout  # the curve
+    assert max(map(len, done.stdout.splitlines())) <= 120
+    assert image.imread(folder / "curve.png").shape[2] == 4
+    (told,) = json.loads(here("show", "cosine.yaml", "--json").stdout)
+    rates = stepped("cosine")
+    assert told["first_rate"] == rates[0]
+    assert told["last_rate"] == pytest.approx(rates[-1], rel=1e-6)
+    assert (told["max_steps"], told["warmup_steps"], told["dialect"]) == (100, 20, "llamafactory")
+
+
+def test_a_narrow_terminal(folder):
+    for columns in (40, 200):
+        for command in (["show", "cosine.yaml"], ["compare", "cosine.yaml", "linear.yaml"]):
+            done = run(*command, folder=folder, COLUMNS=str(columns))
+            assert max(map(len, done.stdout.splitlines())) <= columns, command
+
+
+def test_compare(folder, here):
+    done = here("compare", "cosine.yaml", "linear.yaml", "--png", "both.png", "--json")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)["others"]["linear.yaml"]
+    cosine, linear = stepped("cosine"), stepped("linear")
+    apart = [abs(one - other) for one, other in zip(cosine, linear, strict=True)]
+    first = next(step for step, gap in enumerate(apart) if gap > 1e-10)
+    assert found["step"] == first == 21
+    assert found["rates"] == pytest.approx([cosine[first], linear[first]], rel=1e-6)
+    assert apart[found["widest"]] == pytest.approx(max(apart), rel=1e-5)
+    assert found["areas"] == pytest.approx([sum(cosine), sum(linear)], rel=1e-6)
+    assert image.imread(folder / "both.png").shape[2] == 4
+    told = here("compare", "cosine.yaml", "linear.yaml").stdout
+    assert "linear.yaml: differs from cosine.yaml from step 21 on" in told
+
+
+def test_compare_the_same_and_another_length(folder, here):
+    (folder / "again.yaml").write_text(WARM.format("cosine"))
+    done = here("compare", "cosine.yaml", "again.yaml")
+    assert done.returncode == 0
+    assert "again.yaml: the same rate as cosine.yaml at each of 100 steps" in done.stdout
+    (folder / "constant.yaml").write_text(WARM.format("constant_with_warmup"))
+    (folder / "longer.yaml").write_text(WARM.format("constant_with_warmup").replace("100", "250"))
+    done = here("compare", "constant.yaml", "longer.yaml")
+    assert done.returncode == 1
+    assert "the same rates as constant.yaml as far as both go, 100 steps" in done.stdout
+    assert "trains 250 steps in place of 100" in done.stdout
+
+
+def test_lint_and_its_exit_codes(folder, here):
+    done = here("lint", "bad.yaml")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "bad.yaml:2: LR121 error: learning_rate 0.001 is 10 times the 0.0001 that is usual for LoRA; set learning_rate: 0.0001",
+        "bad.yaml:4: LR132 error: warmup is 83% of 600 steps; the decay has 100; set warmup_steps: 60, about 10 %",
+    ]
+    assert done.stderr == "1 file: 2 errors\n"
+    assert here("lint", "cosine.yaml").returncode == 0
+    missing = here("lint", "bad.yaml", "gone.yaml")
+    assert missing.returncode == 2
+    assert "gone.yaml: cannot be read: No such file or directory" in missing.stderr
+    assert "LR121" in missing.stdout  # the other files are looked at all the same
+
+
+def test_lint_writes_a_mended_copy(folder, here):
+    done = here("lint", "bad.yaml", "--fix", "mended.yaml")
+    assert done.returncode == 1
+    mended = BAD.replace("1e-3   # bold", "0.0001   # bold").replace("500", "60")
+    assert (folder / "mended.yaml").read_text() == mended
+    assert (folder / "bad.yaml").read_text() == BAD
+    assert "+learning_rate: 0.0001   # bold" in done.stderr
+    assert here("lint", "mended.yaml").returncode == 0
+    again = here("lint", "bad.yaml", "--fix", "mended.yaml")
+    assert again.returncode == 2
+    assert "mended.yaml exists" in again.stderr
+    (folder / "run.sh").write_text("python train.py --learning_rate 1e-3 --max_steps 600 --warmup_steps 500\n")
+    script = here("lint", "run.sh", "--fix", "run2.sh")
+    assert script.returncode == 2
+    assert "only YAML and JSON files are mended" in script.stderr
+    assert not (folder / "run2.sh").exists()
+
+
+def test_machine_readable_findings(folder, here):
+    found = json.loads(here("lint", "bad.yaml", "--json").stdout)
+    assert [(one["code"], one["line"], one["key"], one["edits"]) for one in found] == [
+        ("LR121", 2, "learning_rate", [{"key": "learning_rate", "value": 1e-4}]),
+        ("LR132", 4, "warmup_steps", [{"key": "warmup_steps", "value": 60}]),
+    ]
+    assert all((HERE / one["docs"].split("#")[0]).exists() for one in found)
+    lines = here("lint", "bad.yaml", "--format", "github").stdout.splitlines()
+    assert lines[1].startswith(
+        "::error file=bad.yaml,line=4,title=LR132 a run that is mostly warmup::warmup is 83%25 of 600"
+    )
+    sarif = json.loads(here("lint", "bad.yaml", "--format", "sarif").stdout)
+    (made,) = sarif["runs"]
+    assert sarif["version"] == "2.1.0"
+    assert [result["ruleId"] for result in made["results"]] == ["LR121", "LR132"]
+    assert {rule["id"] for rule in made["tool"]["driver"]["rules"]} == {"LR121", "LR132"}
+    place = made["results"][0]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "bad.yaml"}, "region": {"startLine": 2}}
+    (folder / "good.yaml").write_text(BAD.replace("1e-3", "1e-4").replace("500", "60"))
+    assert json.loads(here("lint", "good.yaml", "--json").stdout) == []
+
+
+def test_the_hook_for_commits_runs_the_linter(folder, here):
+    (hook,) = yaml.safe_load((HERE / ".pre-commit-hooks.yaml").read_text())
+    program, *arguments = shlex.split(hook["entry"])
+    assert program == "optax-lr"
+    assert here(*arguments, "bad.yaml", "cosine.yaml").returncode == 1
+    assert here(*arguments, "cosine.yaml", "linear.yaml").returncode == 0
+
+
+def test_recommend(folder, here):
+    done = here("recommend", "--method", "qlora", "--num-examples", 5000, "--out", "train.yaml")
+    assert done.returncode == 0, done.stderr
+    config = olr.read_config(folder / "train.yaml")
+    assert config.settings.learning_rate == 2e-4
+    assert here("lint", "train.yaml", "--num-examples", 5000).returncode == 0
+    printed = here("recommend", "--method", "qlora", "--num-examples", 5000).stdout
+    assert printed == Path(folder / "train.yaml").read_text()
+    told = json.loads(here("recommend", "--method", "lora", "--json", "--dialect", "axolotl").stdout)
+    assert told["config"]["lr_scheduler"] == "cosine"
+    refused = here("recommend")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "cosine.yaml"], "compare needs at least two configs"),
+        (["compare", "cosine.yaml", "cosine.yaml"], "is given twice; name each config once"),
+        (["show", "gone.yaml"], "cannot be read"),
+        (["show", "cosine.yaml", "--png", "nowhere/curve.png"], "the folder nowhere does not exist"),
+        (["lint", "cosine.yaml", "--format", "xml"], "--format xml: write one of text, json, github, sarif"),
+        (["lint", "cosine.yaml", "linear.yaml", "--fix", "x.yaml"], "--fix mends one file at a time"),
+        (["recommend", "--method", "lore"], "did you mean 'lora'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(here, arguments, message):
+    done = here(*arguments)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert message in done.stderr
