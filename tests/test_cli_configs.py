@@ -1,6 +1,7 @@
 """`optax-lr show`, `compare`, `lint` and `recommend`: what they print and write, and their exit codes."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +60,7 @@ def test_show(folder, here):
     assert done.returncode == 0, done.stderr
     assert "Cosine(learning_rate=1e-04, max_steps=100, warmup_steps=20, min_lr=0.0, num_cycles=0.5)" in done.stdout
     assert "100, of them 20 of warmup, 20.0% of the run" in done.stdout
-    assert "⡇" in done.stdout  # the curve
+    assert re.search("[⠁-⣿]", done.stdout)  # the curve
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert image.imread(folder / "curve.png").shape[2] == 4
     (told,) = json.loads(here("show", "cosine.yaml", "--json").stdout)
