@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-FINE, FINDINGS, BAD_INPUT = 0, 1, 2
+from optax_lr.exit_codes import BAD_INPUT
 
 
 def main() -> None:

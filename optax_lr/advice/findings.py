@@ -12,13 +12,14 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 class Rule(NamedTuple):
     """What a code stands for.
 
-    `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it.
+    `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it. `why`, for its section of the
+    documentation: what happens, and what the rule rests on.
     """
 
     code: str
     title: str
     severity: Severity
-    why: str = ""  # what happens, and what the rule rests on, for its section of the documentation
+    why: str = ""
 
 
 class Edit(NamedTuple):

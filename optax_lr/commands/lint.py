@@ -12,10 +12,10 @@ import optax_lr
 from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.advice.formats import as_github, as_json, as_sarif, as_text
 from optax_lr.advice.lint import lint, mend
-from optax_lr.cli import BAD_INPUT, FINDINGS, FINE
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.config import ConfigError
 from optax_lr.config.draft import drafts
+from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
 
 
 def run(

@@ -1,0 +1,132 @@
+"""Data flows one way, files stay short, and every public name says what it is and shows it."""
+
+import dataclasses
+import graphlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import optax_lr as olr
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "optax_lr"
+LONGEST = 300  # lines of a file
+SHOWN_BY = {"restore_checkpoint": "save_checkpoint"}  # one example for the two
+
+
+@pytest.fixture
+def rooms(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import rooms
+
+    return rooms
+
+
+def lacks(name: str) -> list[str]:
+    """What the documentation of a public name lacks.
+
+    A schedule needs a formula, a source and an example; a function an example; and what has fields a word on each.
+    """
+    value = getattr(olr, name)
+    if not callable(value):
+        return []
+    text = inspect.cleandoc(value.__doc__ or "")
+    if not text:
+        return [f"{name} lacks a docstring"]
+    fields = (
+        [field.name for field in dataclasses.fields(value)]
+        if dataclasses.is_dataclass(value)
+        else getattr(value, "_fields", ())
+    )
+    if like := re.search(r"those of `(\w+)`", text):
+        fields = [field for field in fields if field not in inspect.cleandoc(getattr(olr, like[1]).__doc__)]
+    found = {f"the field {field}": re.search(rf"\b{field}\b", text) for field in fields}
+    is_schedule = inspect.isclass(value) and issubclass(value, olr.Schedule) and value is not olr.Schedule
+    if is_schedule or not inspect.isclass(value):
+        shown = f"{name}(" in getattr(olr, SHOWN_BY[name]).__doc__ if name in SHOWN_BY else ">>> " in text
+        found["an example"] = shown
+    if is_schedule and olr._HOME_OF[name] == "schedules":
+        found |= {"a formula": "```\n" in text or text.startswith("`"), "its source": "Source: " in text}
+    return [f"{name} lacks {what}" for what, there in found.items() if not there]
+
+
+def too_long(package: Path) -> list[str]:
+    lengths = {path: path.read_text().count("\n") for path in package.rglob("*.py")}
+    return [f"{path.relative_to(package)}: {lines} lines" for path, lines in lengths.items() if lines > LONGEST]
+
+
+def test_imports_run_one_way(rooms):
+    assert rooms.against_the_order() == []
+
+
+def test_files_import_each_other_in_no_circle(rooms):
+    graph: dict[str, set[str]] = {}
+    for found in rooms.imports():
+        if found.module not in (found.target, found.target.split(".")[0]):  # a room's __init__ hands on
+            graph.setdefault(found.module, set()).add(found.target)
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) > 50
+
+
+def test_files_are_short():
+    assert too_long(PACKAGE) == []
+
+
+@pytest.mark.parametrize("name", olr.__all__)
+def test_public_names_are_documented(name):
+    assert lacks(name) == []
+
+
+def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
+    assert rooms.page() == (ROOT / "docs" / "architecture.md").read_text(), "run python docs/rooms.py"
+    assert rooms.picture() == (ROOT / "docs" / "pictures" / "rooms.svg").read_text(), "run python docs/rooms.py"
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "wrong"),
+    [
+        ("schedules/linear", "from optax_lr.sweeps import sweep", "schedules must not import sweeps"),
+        ("schedules/linear", "from optax_lr.sweeps.grid import grid", "schedules must not import sweeps"),
+        ("schedules/linear", "import optax_lr.plotting", "schedules must not import plotting"),
+        ("schedules/linear", "from ..config import read_config", "schedules must not import config"),
+        ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),
+        ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plotting"),
+        ("schedules/linear", "def late():\n    from optax_lr import config", "schedules must not import config"),
+        ("sweeps/grid", "from optax_lr.control import carried", "sweeps must not import control"),  # beside
+        ("config/read", "from optax_lr.advice import lint", "config must not import advice"),
+        ("spare/room", "", "spare: this room has no place in the order"),
+        ("config/read", "from optax_lr.sweeps import sweep", None),
+        ("schedules/linear", "from .base import Schedule", None),
+        ("schedules/linear", "from optax_lr import suggest; import optax_lr; optax_lr.__version__", None),
+    ],
+)
+def test_a_wrong_import_is_found(rooms, tmp_path, room, line, wrong):
+    package = tmp_path / "optax_lr"
+    for path, text in {"__init__": '_HOMES = {"plotting": ["plot"]}\n', "suggest": "", room: f"{line}\n"}.items():
+        file = package / f"{path}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    found = rooms.against_the_order(package)
+    assert found == [] if wrong is None else len(found) == 1 and wrong in found[0]
+
+
+def test_a_long_file_and_a_name_without_documentation_are_found(tmp_path, monkeypatch):
+    (tmp_path / "long.py").write_text("\n" * (LONGEST + 1))
+    (tmp_path / "short.py").write_text("\n" * LONGEST)
+    assert too_long(tmp_path) == ["long.py: 301 lines"]
+    bare = type("Linear", (olr.Linear,), {"__doc__": "A line."})
+    monkeypatch.setitem(vars(olr), "Linear", bare)
+    assert {"Linear lacks a formula", "Linear lacks its source", "Linear lacks an example"} <= set(lacks("Linear"))
+    bare.__doc__ = None
+    assert lacks("Linear") == ["Linear lacks a docstring"]
+
+
+def test_the_version_stands_in_one_place():
+    assert sys.version_info >= (3, 11)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", olr.__version__)
+    others = [
+        path for path in ROOT.glob("*.*") if path.suffix in (".toml", ".cfg") and olr.__version__ in path.read_text()
+    ]
+    assert others == []
