@@ -12,8 +12,11 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 class Rule(NamedTuple):
     """What a code stands for.
 
-    `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it. `why`, for its section of the
-    documentation: what happens, and what the rule rests on.
+    Fields:
+        code: `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it.
+        title: what is wrong, in a few words.
+        severity: `error`, `warning` or `note`.
+        why: what happens, and what the rule rests on, for its section of the documentation.
     """
 
     code: str
