@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from optax_lr.exit_codes import BAD_INPUT
+from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+
+__all__ = ["BAD_INPUT", "FINDINGS", "FINE", "main"]
 
 
 def main() -> None:

@@ -12,12 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from optax_lr.cli import FINDINGS, FINE
 from optax_lr.combine import stack
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.commands.show import unlike
 from optax_lr.commands.targets import check_target
 from optax_lr.config import ConfigError, Plan, read_configs
+from optax_lr.exit_codes import FINDINGS, FINE
 from optax_lr.sweeps import sweep
 
 SAME = 1e-6  # of the peak: what float32 can tell apart

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from optax_lr.advice.recommend import recommend
-from optax_lr.cli import FINE
 from optax_lr.commands.targets import check_target, replace
+from optax_lr.exit_codes import FINE
 
 
 def run(*, dialect: str, out: Path | None, as_json: bool, force: bool, **asked: Any) -> int:
