@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench docs lint package clean
 
 demo: $(VENV)/demo
 	$(RUN) examples/demo.py
@@ -18,8 +18,15 @@ lint: $(VENV)/test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
+docs: $(VENV)/test
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
+package: $(VENV)/test
+	$(RUN) -m pip install --quiet build
+	$(RUN) tests/check_package.py $(PYTHON)
+
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) build dist out
 
 $(VENV)/demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,10 +1,16 @@
 """Every block of Python in the pages of docs/ runs, in the order in which it stands there, and every link leads somewhere."""
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import optax_lr as olr
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
@@ -25,8 +31,42 @@ def test_training():
     assert names["slope"] < 0
 
 
+def test_coming_from_elsewhere():
+    assert type(run("index")["schedule"]).__name__ == "Cosine"
+    assert run("from_llamafactory")["schedule"](0) == 0
+    assert type(run("from_torch")["schedule"]).__name__ == "Stages"
+    assert np.isfinite(run("from_optax")["slope"])
+
+
+def test_sweeps():
+    names = run("sweeps")
+    assert names["curves"].shape == (11, 1000)
+    assert np.isnan(names["curves"][-1, 501:]).all()
+    assert names["some"].shape == (11, 100)
+
+
+def test_configs():
+    assert run("configs")["keys"]["lr_scheduler_type"] == "cosine"
+
+
 def test_every_page_with_python_is_run():
-    assert {page for page, text in PAGES.items() if "```python" in text} == {"training"}
+    run_above = {"training", "index", "from_llamafactory", "from_torch", "from_optax", "sweeps", "configs"}
+    assert {page for page, text in PAGES.items() if "```python" in text} == run_above
+
+
+def test_the_reference_has_every_public_name():
+    shown = re.findall(r"::: optax_lr\.(\w+)", PAGES["api"])
+    assert sorted([*shown, "SCHEDULERS"]) == olr.__all__
+
+
+def test_the_site_builds_strictly():
+    pytest.importorskip("mkdocs")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
+        environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+        done = subprocess.run(command, cwd=DOCS.parent, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (Path(folder) / "api.html").read_text().count("doc-heading") >= len(olr.__all__) - 1
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,32 @@
+"""Makes Markdown of the docstrings for the reference: their examples become code, their lists of fields lists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+
+class Markdown(griffe.Extension):
+    """What mkdocstrings runs over every object whose docstring it shows."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Rewrites the docstring of `obj`, if it has one."""
+        if obj.docstring:
+            obj.docstring.value = as_markdown(obj.docstring.value)
+
+
+def as_markdown(text: str) -> str:
+    """`text` with fences around doctests, and `name: meaning` under "Fields:" or "Args:" as a list."""
+    parts = []
+    for part in re.split(r"\n\n(?!    )", text):
+        heading, _, rest = part.partition("\n")
+        if part.startswith(">>> "):
+            parts.append(f"```pycon\n{part}\n```")
+        elif heading.startswith(("Fields:", "Args:")) and rest:
+            name, _, more = heading.partition(":")
+            parts += [f"**{name}**:{more}", re.sub(r"(?m)^    ([\w*][\w*, ]*): ", r"- `\1`: ", rest)]
+        else:
+            parts.append(part)
+    return "\n\n".join(parts)
