@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test bench docs lint package clean
+.PHONY: demo test bench docs lint matrix package clean
 
 demo: $(VENV)/demo
 	$(RUN) examples/demo.py
@@ -20,6 +20,10 @@ lint: $(VENV)/test
 
 docs: $(VENV)/test
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
+matrix: $(VENV)/test
+	$(RUN) -m pip install --quiet nox
+	$(RUN) -m nox
 
 package: $(VENV)/test
 	$(RUN) -m pip install --quiet build
