@@ -42,7 +42,8 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
         min_lr: absolute floor of a reduction, at least 0. The schedule itself may go lower.
         eps: a reduction by no more than this is not made, at least 0.
         mode: `"min"` for a loss, `"max"` for an accuracy.
-        threshold_mode: `"rel"` to the best, or `"abs"`.
+        threshold_mode: `"rel"` to the best, or `"abs"`. For a metric below 0 take `abs`: there `rel` asks for what is worse than
+            the best by a share, so that the same metric again counts as better and nothing is ever reduced.
         strict: whether each update must say its metric, as `value=...` or `value=None`; False for a loop that cannot, and
             gives its metrics between updates (`olr.observe`).
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,8 @@ def _array(name: str, value):
     if isinstance(value, jax.core.Tracer):
         return value
     array = value if isinstance(value, jax.Array) else np.asarray(value)
+    if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
+        array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         kind = "text" if isinstance(value, str) else f"a {type(value).__name__}"
         raise TypeError(f"{name} must be a number or an array of numbers, not {kind}: {value!r}{_unquote(value)}")
