@@ -7,7 +7,7 @@ from optax_lr.advice.formats import as_page
 PAGE = Path(__file__).parent / "findings.md"
 HEAD = """# Findings
 
-What `optax-lr lint`, `optax-lr audit` and a monitor report. A code keeps its meaning in every version. An *error* makes the
+What `optax-lr lint` reports. A code keeps its meaning in every version. An *error* makes the
 exit code 1.
 
 """

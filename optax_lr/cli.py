@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
-
-__all__ = ["BAD_INPUT", "FINDINGS", "FINE", "main"]
+from optax_lr.exit_codes import BAD_INPUT
 
 
 def main() -> None:

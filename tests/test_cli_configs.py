@@ -63,6 +63,8 @@ def test_show(folder, here):
     assert re.search("[⠁-⣿]", done.stdout)  # the curve
     assert max(map(len, done.stdout.splitlines())) <= 120
     assert image.imread(folder / "curve.png").shape[2] == 4
+    (folder / "slow.yaml").write_text(WARM.format("cosine").replace("20", "200"))
+    assert "4.95e-05 at the highest" in here("show", "slow.yaml").stdout  # the warmup is longer than the run
     (told,) = json.loads(here("show", "cosine.yaml", "--json").stdout)
     rates = stepped("cosine")
     assert told["first_rate"] == rates[0]
@@ -119,6 +121,8 @@ def test_lint_and_its_exit_codes(folder, here):
     assert missing.returncode == 2
     assert "gone.yaml: cannot be read: No such file or directory" in missing.stderr
     assert "LR121" in missing.stdout  # the other files are looked at all the same
+    alone = here("lint", "gone.yaml")
+    assert (alone.returncode, alone.stdout, len(alone.stderr.splitlines())) == (2, "", 1)
 
 
 def test_lint_writes_a_mended_copy(folder, here):
@@ -193,6 +197,7 @@ def test_recommend(folder, here):
         (["lint", "cosine.yaml", "--format", "xml"], "--format xml: write one of text, json, github, sarif"),
         (["lint", "cosine.yaml", "linear.yaml", "--fix", "x.yaml"], "--fix mends one file at a time"),
         (["recommend", "--method", "lore"], "did you mean 'lora'"),
+        (["recommend", "--method", "LoRA"], "did you mean 'lora'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(here, arguments, message):

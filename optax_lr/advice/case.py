@@ -11,11 +11,13 @@ from typing import Any
 from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.config import ConfigError, Plan, RunConfig
 from optax_lr.config.dialects.axolotl import RENAMED
+from optax_lr.config.recognise import Recognised
 from optax_lr.config.settings import Settings
 from optax_lr.config.warmup import newest_version, version_of
 from optax_lr.schedules import Schedule
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+NOBODY = Recognised("", "")
 _AXOLOTL_NAMES = {ours: theirs for theirs, ours in RENAMED.items()}
 
 
@@ -28,8 +30,8 @@ class Case:
         plan: its steps and its schedule; None where the length is not known, or it follows a metric.
         length: optimizer steps of the run; known for one that follows a metric too.
         values, lines: the keys of its file.
-        dialect, section: whose they are, and under which key they stand.
-        num_examples, world_size, transformers_version, train_steps: as `lint` was given them.
+        recognised: whose they are, and under which key they stand.
+        transformers_version, train_steps: as `lint` was given them.
         method: `lora`, `qlora` or `full`; None where the config does not say.
     """
 
@@ -37,15 +39,22 @@ class Case:
     plan: Plan | None
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    dialect: str = ""
-    section: tuple[str, ...] = ()
+    recognised: Recognised = NOBODY
     config: RunConfig | None = None
-    num_examples: int | None = None
-    world_size: int = 1
     transformers_version: str | None = None
     train_steps: int | None = None
     method: str | None = None
     length: int | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Whose config it is."""
+        return self.recognised.dialect
+
+    @property
+    def place(self) -> str:
+        """Where the trainer's keys stand, in words."""
+        return self.recognised.place
 
     @property
     def kind(self) -> str:
@@ -73,7 +82,7 @@ class Case:
     def own(self) -> Mapping[str, Any]:
         """The keys of the trainer, out of their section."""
         values: Any = self.values
-        for part in self.section:
+        for part in self.recognised.section:
             values = values[part]
         return values
 
@@ -88,7 +97,7 @@ class Case:
 
     def key(self, name: str) -> str:
         """The dotted key under which the file has `name`."""
-        return ".".join((*self.section, self._name(name)))
+        return ".".join((*self.recognised.section, self._name(name)))
 
     def edit(self, name: str, value: Any) -> Edit:
         """`name` with a new value; None takes it out."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
 from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.schedules import WarmupStableDecay
 
 NO_RESTART = Rule(
     "LR141",
@@ -32,7 +33,8 @@ WRONG_FLOOR = Rule(
     "LR144",
     "a floor above the peak, or below 0",
     "error",
-    "transformers takes it as it is: the rate rises to the floor, or falls below 0 and climbs the loss.",
+    "transformers takes it as it is: the rate rises to a floor above the peak. Below 0 a cosine stays at 0 before its end, and "
+    "a polynomial goes on below it, up the loss.",
 )
 ENDS_EARLY = Rule(
     "LR145",
@@ -113,15 +115,15 @@ def _floor(case: Case) -> Iterator[Finding]:
 def ends(case: Case) -> Iterator[Finding]:
     """The end of the schedule against the end of the training."""
     plan = case.plan
-    if plan is None or plan.schedule.batch_shape:
+    if plan is None:
         return
     trained = case.train_steps or plan.max_steps
     end = plan.schedule.end
     if end is None or trained <= 1:
         return
     end, key = int(end), "lr_scheduler_kwargs" if case.keywords else "lr_scheduler_type"
-    if type(plan.schedule).__name__ == "WarmupStableDecay":
-        schedule = plan.schedule
+    schedule = plan.schedule
+    if isinstance(schedule, WarmupStableDecay):
         stable = (
             schedule.stable_steps
             if schedule.stable_steps is not None

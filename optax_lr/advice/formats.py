@@ -28,9 +28,8 @@ def as_github(found: Found) -> str:
     levels = {"error": "error", "warning": "warning", "note": "notice"}
     lines = []
     for path, finding in found:
-        message = "; ".join(part for part in (finding.message, finding.remedy) if part)
         where = f"file={_escaped(path, ':,')},line={finding.line or 1},title={finding.code} {_escaped(finding.rule.title, ':,')}"
-        lines.append(f"::{levels[finding.severity]} {where}::{_escaped(message)}")
+        lines.append(f"::{levels[finding.severity]} {where}::{_escaped(finding.text)}")
     return "\n".join(lines)
 
 
@@ -42,7 +41,7 @@ def as_sarif(found: Found, version: str) -> str:
         {
             "ruleId": finding.code,
             "level": finding.severity,
-            "message": {"text": "; ".join(part for part in (finding.message, finding.remedy) if part)},
+            "message": {"text": finding.text},
             "locations": [
                 {
                     "physicalLocation": {

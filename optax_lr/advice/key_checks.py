@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -97,7 +96,7 @@ def foreign(case: Case) -> Iterator[Finding]:
     if case.dialect not in ("llamafactory", "hf"):
         return
     whose = "LLaMA-Factory" if case.dialect == "llamafactory" else "TrainingArguments"
-    for key, message, moved in foreign_keys(case.own, whose):
+    for key, message, moved in foreign_keys(case.own, whose, case.place):
         edits: tuple[Edit, ...] = ()
         text, remedy = message.split("; ", 1)
         if moved is not None and case.get(moved) is None:
@@ -185,9 +184,7 @@ def ignored(case: Case) -> Iterator[Finding]:
     """Keys that the trainer passes over."""
     assert case.config is not None
     for place, why in case.config.ignored:
-        name = place.rsplit(".", 1)[-1]
-        finding = case.finding(IGNORED, f"{name} changes nothing: {why}", "take it out")
-        finding = _at(case, finding, place)
+        name = place.rpartition(".")[2]
         if "DeepSpeed's scheduler" in why:
             continue  # `deepspeed` says it
         if name in ("warmup_steps", "warmup_ratio") and case.kind == "constant":
@@ -195,11 +192,8 @@ def ignored(case: Case) -> Iterator[Finding]:
             message = f"{name} {case.get(name)} changes nothing: constant starts at the full rate"
             yield case.finding(NO_WARMUP, message, "set lr_scheduler_type: constant_with_warmup", name, edits)
         else:
-            yield finding
-
-
-def _at(case: Case, finding: Finding, place: str) -> Finding:
-    return dataclasses.replace(finding, key=place, line=case.lines.get(place), edits=(Edit(place, None),))
+            message = f"{name} changes nothing: {why}"
+            yield Finding(IGNORED, message, "take it out", place, case.lines.get(place), (Edit(place, None),))
 
 
 def deepspeed(case: Case) -> Iterator[Finding]:

@@ -14,8 +14,9 @@ from optax_lr.advice.edits import applied, rewritten
 from optax_lr.advice.findings import Edit, Finding, Rule, worst_first
 from optax_lr.config import ConfigError, Plan, RunConfig
 from optax_lr.config.draft import Draft, draft_of, drafts
+from optax_lr.config.recognise import Recognised
 from optax_lr.config.schedules_of import BY_METRIC
-from optax_lr.config.settings import UnreadableError
+from optax_lr.config.settings import UnknownLengthError, UnreadableError
 from optax_lr.schedules import Schedule
 
 RULES: Mapping[str, Rule] = {
@@ -82,7 +83,7 @@ def lint(
     if isinstance(source, Schedule):
         return _of_schedule(source, train_steps)
     if isinstance(source, RunConfig):
-        return tuple(worst_first(_of_config(source, (), options)))
+        return tuple(worst_first(_of_config(source, options)))
     try:
         found = drafts(source)
     except UnreadableError:
@@ -102,15 +103,15 @@ def lint_draft(draft: Draft, options: Mapping[str, Any]) -> list[Finding]:
     try:
         found = draft.recognised()
     except ConfigError as error:
-        return [_refusal(draft, error)]
-    case = Case(None, None, with_numbers(draft.values), draft.lines, found.dialect, found.section, **options)
+        return [_refused(error, draft.name, draft.lines)]
+    case = Case(None, None, with_numbers(draft.values), draft.lines, found)
     findings = [finding for check in _BEFORE_READING for finding in check(case)]
     unmended = any(not finding.edits for finding in findings if finding.severity == "error")
     try:
         config = _with(draft, [edit for finding in findings for edit in finding.edits]).config()
     except ConfigError as error:
-        return findings if unmended else [*findings, _refusal(draft, error)]
-    return findings + _of_config(config, found.section, options)
+        return findings if unmended else [*findings, _refused(error, draft.name, draft.lines)]
+    return findings + _of_config(config, options)
 
 
 def mend(draft: Draft, options: Mapping[str, Any]) -> tuple[Draft, list[Finding]]:
@@ -150,26 +151,30 @@ def _with(draft: Draft, edits: list[Edit]) -> Draft:
     return dataclasses.replace(draft, values=applied(draft.values, edits))
 
 
-def _refusal(draft: Draft, error: ConfigError) -> Finding:
-    key, line = line_named(error, draft.name, draft.lines)
-    return Finding(key_checks.REFUSED, str(error).removeprefix(f"{draft.name}: "), "", key=key, line=line)
+def _refused(error: ConfigError, source: str, lines: Mapping[str, int]) -> Finding:
+    message = str(error).removeprefix(f"{source}: ")
+    if isinstance(error, UnknownLengthError):
+        return Finding(run_checks.UNKNOWN_LENGTH, message, "")
+    key, line = line_named(error, source, lines)
+    return Finding(key_checks.REFUSED, message, "", key=key, line=line)
 
 
-def _of_config(config: RunConfig, section: tuple[str, ...], options: Mapping[str, Any]) -> list[Finding]:
+def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
     plan, length, refusal = _plan_of(config, options)
     case = Case(
-        config.settings, plan, config.values, config.lines, config.dialect, section, config, length=length, **options
+        config.settings,
+        plan,
+        config.values,
+        config.lines,
+        Recognised(config.dialect, config.recognised_by, config.section),
+        config,
+        length=length,
+        transformers_version=options["transformers_version"],
+        train_steps=options["train_steps"],
     )
     case = dataclasses.replace(case, method=_method_of(case))
-    notes = []
-    if refusal is not None:
-        key, line = line_named(refusal, config.source, config.lines)
-        message = str(refusal).removeprefix(f"{config.source}: ")
-        if "length" in message or "max_steps" in message:
-            notes.append(Finding(run_checks.UNKNOWN_LENGTH, message, ""))
-        else:
-            notes.append(Finding(key_checks.REFUSED, message, "", key=key, line=line))
-    return [finding for check in _OF_THE_RUN for finding in check(case)] + notes
+    findings = [finding for check in _OF_THE_RUN for finding in check(case)]
+    return findings if refusal is None else [*findings, _refused(refusal, config.source, config.lines)]
 
 
 def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None, int | None, ConfigError | None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from optax_lr.advice import guide
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
@@ -158,7 +160,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
         yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)
     elif case.rate(0) == 0 and plan.max_steps > 0:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
-        if all(case.rate(step) == 0 for step in range(min(plan.max_steps, 3))):
+        if not plan.schedule(np.unique(np.linspace(0, plan.max_steps - 1, 200).astype(np.int32))).any():
             message = f"all of the {plan.max_steps} updates have rate 0"
             remedy = f"set {case.key(key)}: 0" if plan.warmup_steps else "set learning_rate above 0"
             edits = (case.edit(key, 0),) if plan.warmup_steps else ()

@@ -79,17 +79,8 @@ def lint(
     """What is wrong with a config, in numbers; exit code 1 if anything is an error."""
     from optax_lr.commands.lint import run
 
-    code = run(
-        files,
-        num_examples=num_examples,
-        world_size=world_size,
-        transformers_version=transformers_version,
-        train_steps=train_steps,
-        form="json" if json else form,
-        fix=fix,
-        force=force,
-    )
-    raise typer.Exit(code)
+    options = _options(num_examples, world_size, transformers_version, train_steps=train_steps)
+    raise typer.Exit(run(files, options=options, form="json" if json else form, fix=fix, force=force))
 
 
 @app.command(epilog="Example: optax-lr show sft.yaml --num-examples 5000 --png sft.png")
@@ -106,7 +97,7 @@ def show(
     """The plan of each config: its steps, its schedule, its curve."""
     from optax_lr.commands.show import run
 
-    options = _plan_options(num_examples, world_size, transformers_version, max_steps)
+    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
     raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
 
 
@@ -124,7 +115,7 @@ def compare(
     """Where the curves of configs first differ from the first one's, and by how much; exit code 1 if they do."""
     from optax_lr.commands.compare import run
 
-    options = _plan_options(num_examples, world_size, transformers_version, max_steps)
+    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
     raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
 
 
@@ -165,13 +156,6 @@ def recommend(
     raise typer.Exit(code)
 
 
-def _plan_options(
-    num_examples: int | None, world_size: int, version: str | None, max_steps: int | None
-) -> dict[str, Any]:
-    """What `RunConfig.plan` takes."""
-    return {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "transformers_version": version,
-        "max_steps": max_steps,
-    }
+def _options(num_examples: int | None, world_size: int, version: str | None, **more: int | None) -> dict[str, Any]:
+    """What `RunConfig.plan` and `lint` take."""
+    return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from optax_lr.combine import stack
 from optax_lr.commands.curves import drawn, save_picture
-from optax_lr.commands.show import unlike
+from optax_lr.commands.show import highest_rate, unlike
 from optax_lr.commands.targets import check_target
 from optax_lr.config import ConfigError, Plan, read_configs
 from optax_lr.exit_codes import FINDINGS, FINE
@@ -103,14 +103,14 @@ def _curves(plans: Mapping[str, Plan]) -> tuple[dict[str, Any], dict[str, int]]:
 def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Difference]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("config", "schedule", "peak", "steps", "warmup"):
-        table.add_column(title, justify="right" if title in ("peak", "steps", "warmup") else "left", overflow="fold")
+    for title in ("config", "schedule", "highest", "steps", "warmup"):
+        table.add_column(title, justify="right" if title in ("highest", "steps", "warmup") else "left", overflow="fold")
     for name, plan in plans.items():
         kind = type(plan.schedule).__name__
         table.add_row(
             name,
             kind,
-            f"{float(plan.schedule(plan.warmup_steps)):.4g}",
+            f"{highest_rate(plan):.4g}",
             f"{plan.max_steps:,}",
             f"{plan.warmup_steps:,}",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import optax_lr
-from optax_lr.advice.findings import Finding, worst_first
+from optax_lr.advice.findings import Finding
 from optax_lr.advice.formats import as_github, as_json, as_sarif, as_text
 from optax_lr.advice.lint import lint, mend
 from optax_lr.commands.targets import check_target, replace
@@ -21,10 +21,7 @@ from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
 def run(
     files: Sequence[Path],
     *,
-    num_examples: int | None,
-    world_size: int,
-    transformers_version: str | None,
-    train_steps: int | None,
+    options: Mapping[str, Any],
     form: str,
     fix: Path | None,
     force: bool,
@@ -35,14 +32,8 @@ def run(
     if fix is not None and len(files) > 1:
         raise ConfigError("--fix mends one file at a time; name one")
     check_target(fix, force=force)
-    options = {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "transformers_version": transformers_version,
-        "train_steps": train_steps,
-    }
     found: list[tuple[str, Finding]] = []
-    code = FINE
+    code, looked_at = FINE, 0
     for file in files:
         try:
             findings = lint(file, **options)
@@ -50,14 +41,15 @@ def run(
             print(f"optax-lr: {' '.join(str(error).split())}", file=sys.stderr)
             code = BAD_INPUT
             continue
-        found += [(str(file), finding) for finding in worst_first(list(findings))]
+        looked_at += 1
+        found += [(str(file), finding) for finding in findings]
     if any(finding.severity == "error" for _, finding in found):
         code = max(code, FINDINGS)
     written = _FORMS[form](found)
     if written:
         print(written)
-    if form == "text":
-        print(_count(len(files), [finding for _, finding in found]), file=sys.stderr)
+    if form == "text" and looked_at:
+        print(_count(looked_at, [finding for _, finding in found]), file=sys.stderr)
     if fix is not None and code != BAD_INPUT:
         _write_mended(files[0], fix, options)
     return code

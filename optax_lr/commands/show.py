@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -48,14 +48,14 @@ def run(
 def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
     """The plan in plain numbers and words."""
     schedule = plan.schedule
-    fields = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule)}  # type: ignore[arg-type]
     return {
         "config": config.source,
         "dialect": config.dialect,
         "recognised_by": config.recognised_by,
         "lr_scheduler_type": config.settings.lr_scheduler_type,
         "schedule": repr(schedule),
-        "learning_rate": float(fields.get("learning_rate", schedule(plan.warmup_steps))),
+        "learning_rate": float(config.settings.learning_rate),
+        "highest_rate": highest_rate(plan),
         "max_steps": plan.max_steps,
         "warmup_steps": plan.warmup_steps,
         "steps_per_epoch": plan.steps_per_epoch,
@@ -65,6 +65,13 @@ def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
         "notes": [*config.notes, *plan.notes],
         "ignored": [f"{key}: {why}" for key, why in config.ignored],
     }
+
+
+def highest_rate(plan: Plan) -> float:
+    """The highest rate of the run, which a warmup longer than the run keeps below `learning_rate`."""
+    steps = np.linspace(0, max(0, plan.max_steps - 1), 1001).round()
+    corners = np.clip([plan.warmup_steps - 1, plan.warmup_steps], 0, max(0, plan.max_steps - 1))
+    return float(np.max(plan.schedule(np.concatenate([steps, corners]).astype(np.int32))))
 
 
 def unlike(names: Sequence[str]) -> list[str]:
@@ -91,7 +98,7 @@ def _print(config: RunConfig, plan: Plan) -> None:
     table.add_row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
         table.add_row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
-    rates = f"{told['first_rate']:.4g} at the first update, {told['learning_rate']:.4g} at the peak"
+    rates = f"{told['first_rate']:.4g} at the first update, {told['highest_rate']:.4g} at the highest"
     table.add_row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
     for note in told["notes"]:
         table.add_row("note", note)

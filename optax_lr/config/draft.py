@@ -61,7 +61,17 @@ class Draft:
         notes = reading.notes
         if self.form == "command":
             notes = tuple(note for note in notes if "is taken as a number" not in note)
-        return RunConfig(self.name, values, reading.settings, found.dialect, found.by, ignored, self.lines, notes)
+        return RunConfig(
+            source=self.name,
+            values=values,
+            settings=reading.settings,
+            dialect=found.dialect,
+            recognised_by=found.by,
+            section=found.section,
+            ignored=ignored,
+            lines=self.lines,
+            notes=notes,
+        )
 
     def _reading(self, found: Recognised, values: Mapping[str, Any]) -> Reading:
         name, folder, is_command = self.name, self.folder, self.form == "command"
@@ -79,9 +89,8 @@ class Draft:
         for part in found.section:
             values = values[part]
         values = {str(key): value for key, value in values.items()}
-        place = f"under {'.'.join(found.section)}" if found.section else "at the top level"
         rules = ARGPARSE if self.form in ("yaml", "command") else STRICT
-        return hf.read(name, values, rules=rules, folder=folder, place=place)
+        return hf.read(name, values, rules=rules, folder=folder, place=found.place)
 
 
 def drafts(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> list[Draft]:

@@ -38,6 +38,11 @@ class Recognised(NamedTuple):
     by: str
     section: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Where the trainer's keys stand, in words."""
+        return f"under {'.'.join(self.section)}" if self.section else "at the top level"
+
 
 def recognise(source: str, values: Mapping[str, Any]) -> Recognised:
     """Which dialect the keys are of. Keys that several trainers share, alone, count as LLaMA-Factory's.

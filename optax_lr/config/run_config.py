@@ -21,6 +21,7 @@ class RunConfig:
         dialect: whose config it is: `llamafactory`, `llamafactory-ui` (saved by its web UI), `llamafactory-v1`, `hf`
             (transformers and TRL), `axolotl` or `deepspeed`.
         recognised_by: which keys or what file told the dialect.
+        section: under which keys the trainer's own stand, such as `("training",)`; `()` where they are at the top.
         ignored: keys that are there and that the trainer silently passes over, each with the reason.
         lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
         notes: what the reader took for granted; a line each.
@@ -31,6 +32,7 @@ class RunConfig:
     settings: Settings
     dialect: str = "llamafactory"
     recognised_by: str = ""
+    section: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -18,6 +18,10 @@ class UnreadableError(ConfigError):
     """A file that holds no text of a config at all: missing, binary, too large."""
 
 
+class UnknownLengthError(ConfigError):
+    """The config is right, and does not say how long the run is: `num_examples` or `max_steps` would."""
+
+
 class Rules(NamedTuple):
     """What a trainer's parser takes for a number."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from optax_lr.config.settings import ConfigError, Settings
+from optax_lr.config.settings import ConfigError, Settings, UnknownLengthError
 
 
 def steps_per_epoch(settings: Settings, num_examples: int, world_size: int, source: str = "config") -> int:
@@ -66,11 +66,11 @@ def total_steps(
     if settings.max_steps > 0 or (settings.max_steps == 0 and settings.trainer in ("transformers", "llamafactory")):
         return settings.max_steps
     if settings.trainer in ("deepspeed", "llamafactory-v1"):
-        raise ConfigError(f"{source}: the length of the run is not in this file; give max_steps")
+        raise UnknownLengthError(f"{source}: the length of the run is not in this file; give max_steps")
     if settings.streaming:
         raise ConfigError(f"{source}: streaming data has no length; give max_steps")
     if per_epoch is None:
-        raise ConfigError(
+        raise UnknownLengthError(
             f"{source}: the length of the run is not known: give max_steps in the file, or the number of training "
             "examples (num_examples=..., --num-examples)"
         )

@@ -14,6 +14,7 @@ MISTAKES = [
     ("LR110", LORA | RUN | {"learning_rate": "fast"}, {}, "learning_rate must be a number, not 'fast'"),
     ("LR110", LORA | RUN | {"lr_scheduler_type": "cosin"}, {}, "did you mean 'cosine'"),
     ("LR110", LORA | RUN | {"lr_scheduler_type": "inverse_sqrt", "lr_scheduler_kwargs": {"timescale": 0}}, {}, "timescale must be above 0"),
+    ("LR110", LORA | {"learning_rate": 1e-4, "streaming": True}, {}, "streaming data has no length; give max_steps"),
     ("LR111", LORA | RUN | {"num_cycles": 0.5}, {}, "move it: lr_scheduler_kwargs: {num_cycles: 0.5}"),
     ("LR111", LORA | RUN | {"min_lr": 1e-5, "lr_scheduler_type": "cosine_with_min_lr"}, {}, "min_lr is refused at the top"),
     ("LR111", HF | RUN | {"num_epochs": 3}, {}, "the key is num_train_epochs"),

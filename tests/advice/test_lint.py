@@ -84,6 +84,7 @@ def test_lines_and_nested_sections(tmp_path):
     found = {finding.code: finding for finding in olr.lint(path)}
     assert (found["LR111"].key, found["LR111"].line) == ("training.num_cycles", 5)
     assert (found["LR118"].line, found["LR118"].message) == (3, "learning_rate: 1e-3 is text in YAML 1.1")
+    assert found["LR111"].message == "num_cycles is refused under training"
     mended, _ = mend(drafts(path)[0], OPTIONS)
     assert "  learning_rate: 0.0001\n" in mended.text
 
@@ -100,6 +101,9 @@ def test_what_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
 
 def test_a_bare_schedule():
     assert olr.lint(olr.Cosine(1e-4, 1000, 100)) == ()
+    late = olr.PiecewiseConstant.from_rules("0:10,1", learning_rate=1e-4)
+    assert "LR135" not in {finding.code for finding in olr.lint(late, train_steps=100)}  # it begins at 0, and goes on
+    assert {"LR135"} <= {finding.code for finding in olr.lint(olr.Linear(0.0, 100))}
     (found,) = olr.lint(olr.Cosine(1e-4, 1000, 100), train_steps=1500)
     assert found.code == "LR148"
     assert [finding.code for finding in olr.lint(olr.Linear(1e-4, 1000, 900))] == ["LR132"]
@@ -110,8 +114,11 @@ def test_a_bare_schedule():
 
 def test_a_config_that_was_read_and_its_file_say_the_same(tmp_path):
     path = tmp_path / "train.yaml"
-    path.write_text(yaml.safe_dump(LORA | RUN | {"warmup_steps": 500}))
-    assert olr.lint(olr.read_config(path)) == olr.lint(path)
+    nested = {"training": HF | RUN | {"warmup_steps": 500, "learning_rate": 2e-3}}
+    for values in (LORA | RUN | {"warmup_steps": 500}, nested):
+        path.write_text(yaml.safe_dump(values))
+        assert {"LR132"} <= {finding.code for finding in olr.lint(path)}
+        assert olr.lint(olr.read_config(path)) == olr.lint(path)
 
 
 class TestTheTrainerDoesWhatIsSaid:

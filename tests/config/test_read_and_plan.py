@@ -3,10 +3,10 @@
 import json
 
 import pytest
-import torch
 import transformers
 
 import optax_lr as olr
+from tests.tiny import Data, Model
 
 RECIPE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 200\n"
 
@@ -141,26 +141,6 @@ def test_warmup_by_version(values, version, warmup):
     assert olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version).warmup_steps == warmup
 
 
-class _Data(torch.utils.data.Dataset):
-    def __init__(self, size):
-        self.size = size
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        return {"x": torch.ones(1), "labels": torch.ones(1)}
-
-
-class _Model(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Linear(1, 1)
-
-    def forward(self, x, labels):
-        return {"loss": ((self.weight(x) - labels) ** 2).mean()}
-
-
 @pytest.mark.parametrize(
     ("examples", "values"),
     [
@@ -203,7 +183,7 @@ def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
         output_dir=str(tmp_path), learning_rate=1e-3, use_cpu=True, report_to=[], logging_steps=1, save_strategy="no",
         disable_tqdm=True, dataloader_pin_memory=False, **values,
     )  # fmt: skip
-    trainer = transformers.Trainer(_Model(), arguments, train_dataset=_Data(examples))
+    trainer = transformers.Trainer(Model(), arguments, train_dataset=Data(examples))
     trainer.train()
     plan = olr.read_config({"learning_rate": 1e-3, **values}).plan(num_examples=examples)
     logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]

@@ -4,7 +4,6 @@ import json
 import math
 
 import pytest
-import torch
 import transformers
 import yaml
 from accelerate import Accelerator
@@ -14,6 +13,7 @@ from accelerate.state import PartialState
 import optax_lr as olr
 from tests.reference.generate import optimizer, stepped, transformers_scheduler
 from tests.reports.register import about
+from tests.tiny import Data, Model
 
 HF = {"use_peft": True, "learning_rate": 1e-4}
 LORA = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-4}
@@ -237,30 +237,10 @@ def test_names_of_schedules(tmp_path):
         assert isinstance(olr.read_config(axolotl).plan().schedule, kind)
 
 
-class _Data(torch.utils.data.Dataset):
-    def __init__(self, size):
-        self.size = size
-
-    def __len__(self):
-        return self.size
-
-    def __getitem__(self, index):
-        return {"x": torch.ones(1), "labels": torch.ones(1)}
-
-
-class _Model(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Linear(1, 1)
-
-    def forward(self, x, labels):
-        return {"loss": ((self.weight(x) - labels) ** 2).mean()}
-
-
 def trained(folder, examples, values):
     """A real run: its `max_steps` and every rate that was used."""
     made = arguments(folder, learning_rate=1e-4, logging_steps=1, save_strategy="no", disable_tqdm=True, **values)
-    trainer = transformers.Trainer(_Model(), made, train_dataset=_Data(examples))
+    trainer = transformers.Trainer(Model(), made, train_dataset=Data(examples))
     trainer.train()
     return trainer.state.max_steps, [
         row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row
