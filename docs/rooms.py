@@ -133,7 +133,7 @@ def page() -> str:
         "![which room imports which: every dot is left of the diagonal](pictures/rooms.svg)",
         "",
         "One `learning_rate` travels down the picture: a YAML file → `config` → `registry` and `combine` → a leaf of a schedule →",
-        "`sweeps` or an optimizer (`control`) → `plotting`, `advice`, `audit`. A formula is written once, in `schedules`, over the",
+        "`sweeps` or an optimizer (`control`) → `plotting`. A formula is written once, in `schedules`, over the",
         "reals of a number system of `numerics`; which system it is decides speed and error ([Numbers](numbers.md)).",
         "",
         "| room | what it is | imports |",

@@ -62,7 +62,7 @@ def as_page(rules: Iterable[Rule] = RULES.values()) -> str:
     """The codes as a page: a section each, with what happens and why."""
     sections = [
         f"## {rule.code}\n\n**{rule.title[:1].upper()}{rule.title[1:]}** ({rule.severity}). {rule.why}"
-        for rule in rules
+        for rule in sorted(rules)
     ]
     return "\n\n".join(sections)
 
