@@ -3,19 +3,21 @@
 from pathlib import Path
 
 from optax_lr.advice.formats import as_page
+from optax_lr.advice.lint import RULES
+from optax_lr.audit import thresholds
 
 PAGE = Path(__file__).parent / "findings.md"
 HEAD = """# Findings
 
-What `optax-lr lint` reports. A code keeps its meaning in every version. An *error* makes the
-exit code 1.
+What `optax-lr lint` reports of configs (`LR1..`), and an audit of a log: of its rates (`LR2..`) and of its losses (`LR3..`). A code
+keeps its meaning in every version. An *error* makes the exit code 1.
 
 """
 
 
 def page() -> str:
     """The page as it must stand in the repository."""
-    return HEAD + as_page() + "\n"
+    return HEAD + as_page([*RULES.values(), *thresholds.RULES]) + "\n"
 
 
 if __name__ == "__main__":

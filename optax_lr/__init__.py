@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optax_lr.advice import Edit, Finding, Recommendation, Rule, lint, recommend
+    from optax_lr.audit.log import Log
+    from optax_lr.audit.patterns import patterns
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs, write_config
     from optax_lr.control import (
@@ -65,6 +67,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "advice": ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"],
+    "audit.log": ["Log"],
+    "audit.patterns": ["patterns"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],

@@ -1,4 +1,4 @@
-"""What a finding is: one thing to know about a config, with its numbers and its remedy."""
+"""What a finding is: one thing to know about a config, a log or a run, with its numbers and its remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Rule(NamedTuple):
     """What a code stands for.
 
     Fields:
-        code: such as `LR101`; it keeps its meaning in every version.
+        code: `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it.
         title: what is wrong, in a few words.
         severity: `error`, `warning` or `note`.
         why: what happens, and what the rule rests on, for its section of the documentation.
@@ -43,6 +43,7 @@ class Finding:
         key: the config key that it is about, nested keys dotted; None where it is about none.
         line: the line of that key in the file, from 1; None where there is none.
         edits: the remedy as changes of the config; empty where a person must choose.
+        steps: the optimizer steps (first, last) of a log that show it; None for a config.
 
     >>> rule = Rule("LR101", "learning rate too high", "error")
     >>> print(Finding(rule, "the peak is 0.001", "set learning_rate: 5e-05", key="learning_rate", line=3))
@@ -55,6 +56,7 @@ class Finding:
     key: str | None = None
     line: int | None = None
     edits: tuple[Edit, ...] = ()
+    steps: tuple[int, int] | None = None
 
     @property
     def code(self) -> str:

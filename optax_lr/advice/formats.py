@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from optax_lr.advice.findings import Finding, Rule
-from optax_lr.advice.lint import RULES
 
 Found = Sequence[tuple[str, Finding]]  # with the file that each is in
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -58,7 +57,7 @@ def as_sarif(found: Found, version: str) -> str:
     )
 
 
-def as_page(rules: Iterable[Rule] = RULES.values()) -> str:
+def as_page(rules: Iterable[Rule]) -> str:
     """The codes as a page: a section each, with what happens and why."""
     sections = [
         f"## {rule.code}\n\n**{rule.title[:1].upper()}{rule.title[1:]}** ({rule.severity}). {rule.why}"
@@ -77,6 +76,7 @@ def _object(path: str, finding: Finding) -> dict[str, Any]:
         "key": finding.key,
         "message": finding.message,
         "remedy": finding.remedy,
+        "steps": finding.steps,
         "edits": [{"key": edit.key, "value": edit.value} for edit in finding.edits],
         "docs": finding.docs,
     }

@@ -1,0 +1,109 @@
+"""Levels and noise of a loss by medians, so that one odd row decides nothing; and how numbers are told."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.audit import thresholds as at
+from optax_lr.audit.log import Log
+
+
+class Rows(NamedTuple):
+    """The columns of a log in the order of the steps, and where it holds a NaN."""
+
+    step: np.ndarray
+    rate: np.ndarray
+    loss: np.ndarray
+    grad_norm: np.ndarray
+    eval_loss: np.ndarray
+    nan_loss: np.ndarray
+    nan_gradient: np.ndarray
+
+
+class Curve(NamedTuple):
+    """The rows whose loss is a number other than 0."""
+
+    step: np.ndarray
+    rate: np.ndarray
+    loss: np.ndarray
+
+
+def rows_of(log: Log) -> Rows:
+    """A resumed run, or two that share a file, go back in their steps: rows of one step keep their order."""
+    order = np.argsort(log.step, kind="stable")
+    columns = [log.step, log.learning_rate, log.loss, log.grad_norm, log.eval_loss]
+    nowhere = np.zeros(len(log), bool)
+    columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
+    return Rows(*(np.asarray(column)[order] for column in columns))
+
+
+def curve_of(rows: Rows) -> Curve:
+    told = np.isfinite(rows.loss) & (rows.loss != 0)
+    return Curve(rows.step[told], rows.rate[told], rows.loss[told])
+
+
+def in_blocks(curve: Curve) -> Curve:
+    """At most BLOCKS rows: the medians of as many consecutive ones."""
+    size = -(-len(curve.loss) // at.BLOCKS)
+    if size <= 1:
+        return curve
+    starts = range(0, len(curve.loss), size)
+    return Curve(*(np.array([np.median(column[start : start + size]) for start in starts]) for column in curve))
+
+
+def share_done(curve: Curve) -> np.ndarray:
+    """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is told."""
+    rates = np.nan_to_num(curve.rate)
+    done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
+    return done / done[-1]
+
+
+def moving_median(values: np.ndarray, window: int) -> np.ndarray:
+    return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
+
+
+def noise(changes: np.ndarray) -> float:
+    """The standard deviation of a row, told by its changes to the next row: a trend does not count.
+
+    >>> round(noise(np.diff(np.random.default_rng(0).normal(scale=3, size=10_000) + np.arange(10_000))))
+    3
+    """
+    if not len(changes):
+        return 0.0
+    return float(1.4826 / math.sqrt(2) * np.median(abs(changes - np.median(changes))))
+
+
+def highest(rates: np.ndarray) -> float | None:
+    """The highest rate; None where none is above 0."""
+    rates = rates[rates > 0]
+    return float(rates.max()) if len(rates) else None
+
+
+def lower(rule: Rule, message: str, rate: float | None, steps: tuple[int, int]) -> Finding:
+    """A finding whose remedy is a tenth of `rate`."""
+    if rate is None:
+        return Finding(rule, message, "set learning_rate to a tenth", key="learning_rate", steps=steps)
+    tenth = rounded(rate / 10)
+    remedy = f"set learning_rate to {short(tenth)}, a tenth"
+    return Finding(rule, message, remedy, key="learning_rate", edits=(Edit("learning_rate", tenth),), steps=steps)
+
+
+def at_rates_up_to(rate: float | None) -> str:
+    return "" if rate is None else f" at rates up to {short(rate)}"
+
+
+def span(steps: np.ndarray) -> tuple[int, int]:
+    return int(steps[0]), int(steps[-1])
+
+
+def rounded(value: float) -> float:
+    """A rate to write into a config: three digits."""
+    return float(f"{value:.3g}")
+
+
+def short(value: float) -> str:
+    return f"{value:.4g}"

@@ -1,0 +1,41 @@
+"""What every log is read into: one row an entry, NaN where an entry lacks the number."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """The log of a run, in the order in which it was written.
+
+    Fields:
+        source: where it came from: a path, or `<arrays>`.
+        format: what it was recognised as, such as `trainer_state` or `trainer_log`.
+        step: int64 [n], the optimizer steps done when the entry was written.
+        learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN where the entry has none, or where the log holds
+            NaN itself (`is_nan` tells which).
+        max_steps: the length of the run that the log's header tells; None where it tells none.
+        header: what else the header tells of the run, as it stands there.
+        is_nan: for each of the columns, bool [n]: the log holds a NaN, as a diverged run writes it.
+        notes: what the reader passed over or took for granted; a line each.
+    """
+
+    source: str
+    format: str
+    step: np.ndarray
+    learning_rate: np.ndarray
+    loss: np.ndarray
+    grad_norm: np.ndarray
+    eval_loss: np.ndarray
+    epoch: np.ndarray
+    max_steps: int | None = None
+    header: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    is_nan: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.step)

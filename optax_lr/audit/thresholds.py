@@ -1,0 +1,95 @@
+"""What is found in losses and rates, and from which size on: every code and every threshold of `patterns`."""
+
+from __future__ import annotations
+
+from optax_lr.advice.findings import Rule
+
+DIVERGES = Rule(
+    "LR301",
+    "learning rate too high: the loss diverges",
+    "error",
+    "The loss rises by half of its lowest level and more, and stays up for a tenth of the rows, far beyond its noise. It may "
+    "fall again as the rate does: what the model knew before is lost. The remedy is a tenth of the highest rate so far.",
+)
+NOT_A_NUMBER = Rule(
+    "LR302",
+    "the loss is not a number",
+    "error",
+    "The loss is NaN or infinite. After losses that are numbers, the rate in use is the first suspect; from the first row on, "
+    "the data and the number format are.",
+)
+OSCILLATES = Rule(
+    "LR303",
+    "learning rate too high: the loss oscillates",
+    "warning",
+    "The loss swings from row to row while the rate is high, and no longer once it is low: noise of the data would stay. Or it "
+    "is thrown above its start again and again. Under a constant rate the two kinds of noise cannot be told apart, and only "
+    "the second is reported.",
+)
+SLOW = Rule(
+    "LR304",
+    "learning rate too low: the loss falls slowly",
+    "warning",
+    "The loss falls in proportion to the summed rate until the end, so that it was still on its first slope; a run whose rate "
+    "suffices falls fast, then slowly.",
+)
+JUMPS = Rule(
+    "LR305",
+    "the learning rate jumps",
+    "note",
+    "From one row to the next the rate rises after it had fallen, or falls at once. Restarts and stages do so on purpose; a "
+    "resumed run with another length does so by mistake.",
+)
+DEAD = Rule(
+    "LR306",
+    "dead run: no update is made",
+    "error",
+    "Every loss is NaN or exactly 0.0, and no gradient norm is a number. In fp16 the scaler then skips every update, and the "
+    "rate stays where it began.",
+)
+HIDDEN = Rule(
+    "LR307",
+    "a loss of exactly 0.0 hides NaN",
+    "error",
+    "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); where every loss since the "
+    "last row was NaN, 0.0 is what remains. A 0.0 beside a finite gradient norm, or after a loss near 0, is a rounded loss "
+    "and not reported.",
+)
+OVERFITS = Rule(
+    "LR308",
+    "overfitting: the evaluation loss rises",
+    "warning",
+    "The evaluation loss has passed its lowest value by a tenth while the training loss still falls: longer training makes the "
+    "model worse on data that it has not seen.",
+)
+FLAT = Rule(
+    "LR309",
+    "the loss does not fall",
+    "warning",
+    "The loss ends within 2.5% of its start, or above. Too low and too high a rate look alike here, so that both are to be "
+    "tried; where the loss rises, it is the second.",
+)
+RULES = (DIVERGES, NOT_A_NUMBER, OSCILLATES, SLOW, JUMPS, DEAD, HIDDEN, OVERFITS, FLAT)
+WHOLE_RUN = (SLOW, FLAT)  # told of runs whose end is near, which a log without `max_steps` is taken to be
+
+# `python -m benchmarks.patterns FOLDER` prints how often each rule fires on real logs and on every beginning of them, and how
+# often it would with each threshold halved and doubled.
+BLOCKS = 240  # longer logs are judged by the medians of so many blocks, so that they cost no more
+FEWEST = 6  # rows before a shape is told
+ENOUGH = 20  # rows before a trend, or the lack of one, is told
+LEAST_LOSS = (
+    0.01  # a loss that starts below it is a policy's (GRPO's starts at 0 and rises), or has nothing left to learn
+)
+CERTAIN = 6.0  # standard errors
+RISE = 0.5  # of the lowest level, and of what was gained before
+SWING = 0.05  # of its level, from row to row: the least that is called a swing
+SWINGS = 3.0  # times the swing at a low rate
+THROWN = 3  # times that a loss is thrown above its start
+# A fall in proportion to the summed rate has a quarter of itself in the first quarter, and half in the second half.
+EARLY_LEAST, EARLY_MOST = 0.1, 0.4  # share of the fall in the first quarter
+LATE = 0.3  # share of the fall in the second half
+SLOW_FALL = 0.7  # of the start: a slow fall stays below it
+FLAT_FALL = 0.025  # of the start: less is no fall
+EVAL_RISE = 0.1  # of the lowest evaluation loss, for the last two evaluations
+JUMP_UP, JUMP_DOWN = 0.1, 0.3  # of the peak from one row to the next
+ALONE = 5.0  # times the changes of the rate before and after a jump
