@@ -7,6 +7,7 @@ decides what a real is, and with it speed and error:
 |-------------------|---------------------|-------------------------------------|------------------------------|
 | `Host`            | a Python float      | `schedule(100)` outside of a trace  | rounded once from float64    |
 | `Float64`         | a float64 array     | a trace when x64 is on              | a few float64 roundings      |
+| `Vector`          | NumPy's float64     | the search of an audit              | a few float64 roundings      |
 | `ByRow`           | a float64 array     | `sweep` when x64 is on              | a few float64 roundings      |
 | `RoundedFloat64`  | a float64 array     | `sweep` on CPU and GPU              | <= 0.51 ulp of float32       |
 | `PairFloat32`     | a pair of float32   | a float32 trace; `sweep` on TPU     | <= 3 ulp of float32          |

@@ -1,0 +1,136 @@
+"""Every schedule of transformers, axolotl and DeepSpeed, with the settings that rates may have come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from optax_lr.audit.fitting import Candidates, Family
+from optax_lr.audit.frame import Frame
+from optax_lr.schedules import (
+    Constant,
+    Cosine,
+    CosineWarmupWithMinLR,
+    CosineWithRestarts,
+    DeepSpeedWarmup,
+    DeepSpeedWarmupCosine,
+    DeepSpeedWarmupDecay,
+    InverseSqrt,
+    Linear,
+    Polynomial,
+    Rex,
+    Rsqrt,
+    WarmupStableDecay,
+)
+
+_POWERS = (2.0, 0.5, 3.0, 1.5, 4.0, 0.9, 5.0, 0.75, 0.8, 1.2)
+_MOST_CYCLES = 32
+
+
+def plain(frame: Frame) -> Iterator[Candidates]:
+    """What most runs follow: no floor, no cycles."""
+    starts = frame.starts()
+    yield frame.candidates(Family(Constant), starts)
+    yield from frame.with_length(Family(Linear), starts)
+    yield from frame.with_length(Family(Cosine), starts)
+
+
+def with_floor(frame: Frame) -> Iterator[Candidates]:
+    """Falls that end above 0, or come back."""
+    starts = frame.starts()
+    yield from frame.with_length(Family(Cosine, floor="min_lr"), starts)
+    yield from frame.with_length(Family(CosineWarmupWithMinLR, floor="min_lr"), starts)
+    yield from frame.with_length(Family(Cosine), starts | {"num_cycles": 1.0})
+    for power in (1.0, *_POWERS):
+        yield from frame.with_length(Family(Polynomial, floor="min_lr"), starts | {"power": power})
+    yield from _any_power(frame)
+    yield from frame.with_length(Family(Rex), starts)
+    yield from frame.with_length(Family(Rex, floor="min_lr"), starts)
+
+
+def _any_power(frame: Frame) -> Iterator[Candidates]:
+    """The power that two rows tell, where the length is known, for the floors that people leave as they are."""
+    if frame.horizon is None or frame.solve or frame.fallen <= frame.peak + 1:
+        return
+    starts = frame.starts()
+    first, last = frame.fallen - (frame.fallen - frame.peak) // 2, frame.fallen
+    step, rate = frame.evidence.step[[first, last]], frame.evidence.rate[[first, last]]
+    left = frame.horizon - (step[:, None] - starts["offset"])
+    for floor in (0.0, 1e-7):
+        with np.errstate(all="ignore"):
+            power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
+        known = np.isfinite(power) & (power > 0.01) & (power < 100)
+        power = np.round(power[known], 3)
+        fields = {name: value[known] for name, value in starts.items()}
+        if known.any():
+            yield frame.candidates(
+                Family(Polynomial, floor="min_lr"), fields | {"power": power, "max_steps": frame.horizon}
+            )
+
+
+def restarts(frame: Frame) -> Iterator[Candidates]:
+    """Cosines that begin again; of an unknown run, only the length of a cycle can be told."""
+    starts = frame.starts()
+    jumps = int((np.diff(frame.evidence.rate[frame.peak :]) > 0).sum())
+    if not jumps:
+        return
+    for cycles in range(2, _MOST_CYCLES + 1) if not frame.solve else (jumps + 1, jumps + 2):
+        yield from frame.with_length(Family(CosineWithRestarts), starts | {"num_cycles": float(cycles)})
+
+
+def roots(frame: Frame) -> Iterator[Candidates]:
+    """`1 / rate**2` grows along a line, whose zero is the timescale less the warmup."""
+    starts, step, rate = frame.starts(), frame.evidence.step, frame.evidence.rate
+    yield frame.candidates(Family(Rsqrt), starts)
+    first, last = min(frame.peak + 1, frame.fallen), frame.fallen
+    if last <= first:
+        return
+    inverse = 1 / rate[[first, last]] ** 2
+    zero = (step[last] * inverse[0] - step[first] * inverse[1]) / (inverse[1] - inverse[0])
+    timescale = np.rint(zero + starts["offset"] + starts["warmup_steps"])
+    known = timescale >= 1
+    if known.any():
+        fields = {name: value[known] for name, value in starts.items()}
+        yield frame.candidates(Family(InverseSqrt), fields | {"timescale": timescale[known]})
+
+
+def stable(frame: Frame) -> Iterator[Candidates]:
+    """A level between a warmup and a decay."""
+    evidence = frame.evidence
+    top = np.flatnonzero(evidence.rate >= evidence.rate.max() * (1 - 1e-9))
+    last = int(top[-1])
+    if last >= len(evidence) - 1 or last < frame.peak:
+        return
+    starts = frame.starts()
+    for offset in frame.offsets:
+        mine = starts["warmup_steps"][starts["offset"] == offset]
+        begin = np.arange(max(evidence.step[last] - offset, 0), evidence.step[last + 1] - offset + 1)
+        if len(mine) * len(begin) > 200_000:
+            mine = mine[:: max(1, len(mine) * len(begin) // 200_000)]
+        warmup, begin = (grid.ravel() for grid in np.meshgrid(mine, begin, indexing="ij"))
+        warmup, begin = warmup[begin >= warmup], begin[begin >= warmup]
+        fields = {"warmup_steps": warmup, "stable_steps": begin - warmup, "offset": np.full(len(warmup), offset)}
+        for decay in ("linear", "cosine", "1-sqrt"):
+            for floor in (None, "min_lr"):
+                family = Family(WarmupStableDecay, {"decay_type": decay}, floor=floor)
+                if frame.solve:
+                    yield from frame.with_length(family, fields, "decay_steps")
+                elif frame.horizon is not None and (frame.horizon > begin).any():
+                    rows = frame.horizon > begin
+                    kept = {name: value[rows] for name, value in fields.items()}
+                    yield from frame.with_length(family, kept, "decay_steps", known=frame.horizon - begin[rows])
+
+
+def deepspeed(frame: Frame) -> Iterator[Candidates]:
+    """DeepSpeed's own, which begin with two steps at the start of the warmup."""
+    starts = frame.starts()
+    for shape in ("log", "linear"):
+        words = {"warmup_type": shape}
+        yield frame.candidates(Family(DeepSpeedWarmup, words), starts)
+        yield frame.candidates(Family(DeepSpeedWarmup, words, floor="min_lr"), starts)
+        yield from frame.with_length(Family(DeepSpeedWarmupDecay, words), starts)
+        yield from frame.with_length(Family(DeepSpeedWarmupDecay, words, floor="min_lr"), starts)
+        for ratio in (1e-4, 0.0, 0.1, 0.01, 0.001):
+            cosine = Family(DeepSpeedWarmupCosine, words)
+            yield from frame.with_length(cosine, starts | {"cos_min_ratio": ratio})

@@ -1,0 +1,176 @@
+"""Which of many candidates explain the rates: their linear fields by least squares, then every row held against the curve."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from optax_lr.audit.evidence import Evidence, snapped
+from optax_lr.numerics import VECTOR
+from optax_lr.schedules import Schedule
+from optax_lr.schedules.base import lift
+
+SAMPLED = 24  # rows on which all candidates are tried; those that pass meet the rest
+
+
+class Family(NamedTuple):
+    """A kind of schedule whose rate is linear in its peak and in its floor: the rest are the fields to search.
+
+    Fields:
+        kind: the class.
+        words: its choices, which no array can hold.
+        peak, floor: the linear fields; `floor` is None where there is none, or where it is taken as 0.
+        height: the value of the floor that is tried beside 0, in units of the peak.
+    """
+
+    kind: type[Schedule]
+    words: dict[str, Any] = {}  # noqa: RUF012
+    peak: str = "learning_rate"
+    floor: str | None = None
+
+    def schedule(self, fields: dict[str, Any], peak: Any, floor: Any = None) -> Schedule:
+        linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
+        return self.kind(**self.words, **fields, **linear)
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+    """Settings of one family that may explain the rates.
+
+    Fields:
+        family: what they are settings of.
+        fields: each searched field, [n].
+        offset: int64 [n]; the row at step k shows the rate `schedule(k - offset)`.
+        peak, floor: float64 [n], once they are fitted.
+        error: float64 [n], the largest error of a row in units of its tolerance; at most 1 explains all of them.
+    """
+
+    family: Family
+    fields: dict[str, np.ndarray]
+    offset: np.ndarray
+    peak: np.ndarray | None = None
+    floor: np.ndarray | None = None
+    error: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def __getitem__(self, rows: Any) -> Candidates:
+        taken = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in _FITTED}
+        return dataclasses.replace(
+            self, fields={name: value[rows] for name, value in self.fields.items()}, offset=self.offset[rows], **taken
+        )
+
+    def curves(self, step: np.ndarray) -> np.ndarray:
+        """The fitted rates, float64 [n, steps]."""
+        level, above = self.columns(step)
+        return self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above)
+
+    def level(self, step: np.ndarray) -> np.ndarray:
+        """The rates of a peak of 1 and a floor of 0 at `step`, [steps] or [n, steps]; float64 [n, steps]."""
+        return self._evaluated(step, 0.0)
+
+    def columns(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the peak and the floor are multiplied by, each [n, steps]."""
+        level = self.level(step)
+        return level, None if self.family.floor is None else 2 * (self._evaluated(step, 0.5) - level)
+
+    def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
+        position = np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
+        with jax.enable_x64(True), np.errstate(all="ignore"):
+            ones = np.ones(len(self))
+            schedule = lift(self.family.schedule(self.fields, ones, floor * ones), VECTOR, trailing_axes=1)
+            return np.broadcast_to(schedule._value(position, VECTOR), position.shape)
+
+
+_FITTED = ("peak", "floor", "error")
+
+
+def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
+    """The candidates with a peak, a floor and the error that is left, those of the fewest digits where they explain as much."""
+    sample = evidence[sampled(evidence)]
+    level, above = candidates.columns(sample.step)
+    with np.errstate(all="ignore"):
+        if above is None:
+            row = int(np.argmax(sample.rate))
+            peak, floor = sample.rate[row] / level[:, row], None
+        else:
+            peak, floor = _two_coefficients(level, above, sample.rate)
+        peak = np.where(np.isfinite(peak) & (peak >= 0), peak, 0)
+        floor = None if floor is None else np.where(np.isfinite(floor), floor, 0)
+        raw = dataclasses.replace(candidates, peak=peak, floor=floor)
+        error = _error(raw, sample, level, above)
+        near = np.flatnonzero(error <= NEAR)
+        raw = dataclasses.replace(raw, error=error)[near]
+        if not len(near):
+            return raw
+        level, above = level[near], None if above is None else above[near]
+        neat = _neat(raw, sample, level, above)
+    return neat[neat.error <= 1]
+
+
+NEAR = 100.0  # times the tolerance: how far the unrounded fit may be from the rows, whose rounding the neat one mends
+
+
+def _neat(raw: Candidates, sample: Evidence, level: np.ndarray, above: np.ndarray | None) -> Candidates:
+    """With the peak and the floor of the fewest digits where these do as well."""
+    loose = float((sample.tolerance / np.maximum(sample.rate, 1e-300)).max()) if len(sample) else 0.0
+    loose = min(max(loose, 1e-9), 1e-2)
+    peak, floor = raw.peak.copy(), None if raw.floor is None else raw.floor.copy()
+    for row in range(len(raw)):
+        near = snapped(raw.peak[row], max(loose, 1e-7) * raw.peak[row])
+        peak[row] = raw.peak[row] if near is None else near
+        if floor is not None:
+            margin = 10 * loose * raw.peak[row]
+            share = snapped(floor[row] / peak[row], margin / peak[row], most=3) if peak[row] else None
+            whole = 0.0 if abs(floor[row]) <= margin else snapped(floor[row], margin, most=3)
+            floor[row] = whole if whole is not None else floor[row] if share is None else share * peak[row]
+    neat = dataclasses.replace(raw, peak=peak, floor=floor)
+    error = _error(neat, sample, level, above)
+    better = error <= np.maximum(raw.error, 1)
+    return dataclasses.replace(
+        raw,
+        peak=np.where(better, peak, raw.peak),
+        floor=None if floor is None else np.where(better, floor, raw.floor),
+        error=np.where(better, error, raw.error),
+    )
+
+
+def _two_coefficients(level: np.ndarray, above: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares of `peak * level + floor * above` against `rate`, for each candidate."""
+    a, b, c = (level * level).sum(1), (level * above).sum(1), (above * above).sum(1)
+    x, y = level @ rate, above @ rate
+    determinant = a * c - b * b
+    peak, floor = (c * x - b * y) / determinant, (a * y - b * x) / determinant
+    alone = ~(determinant > 1e-12 * a * c)  # the floor is nowhere to be seen
+    return np.where(alone, x / a, peak), np.where(alone, 0, floor)
+
+
+def _error(candidates: Candidates, evidence: Evidence, level: np.ndarray, above: np.ndarray | None) -> np.ndarray:
+    curve = candidates.peak[:, None] * level
+    if above is not None:
+        curve = curve + candidates.floor[:, None] * above
+    return np.nan_to_num((abs(curve - evidence.rate) / evidence.tolerance).max(axis=1), nan=np.inf)
+
+
+def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
+    """Every row's error in units of its tolerance, [n, rows]."""
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance, nan=np.inf)
+
+
+def sampled(evidence: Evidence) -> np.ndarray:
+    """At most SAMPLED rows, among them the first, the last, and those around the peak and every turn."""
+    count = len(evidence)
+    if count <= SAMPLED:
+        return np.arange(count)
+    rate = evidence.rate
+    rise = np.sign(np.diff(rate))
+    turns = np.flatnonzero(np.diff(rise)) + 1
+    near = np.unique(np.concatenate([[0, 1, count - 1], *(turns[:5] + shift for shift in (-1, 0, 1))]))
+    near = near[(near >= 0) & (near < count)][: SAMPLED // 2 + 4]
+    even = np.linspace(0, count - 1, SAMPLED - len(near)).astype(int)
+    return np.unique(np.concatenate([near, even]))

@@ -1,0 +1,72 @@
+"""Lengths that no header tells: the whole numbers with which a curve falls as the rates do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from optax_lr.audit.evidence import Evidence
+from optax_lr.audit.fitting import Candidates
+
+LONGEST = 2**31 - 2
+_AT_MOST = 8  # lengths for each candidate; more only where rates are rounded
+
+
+def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarray) -> Candidates:
+    """The candidates with each `name` that brings the curve through the `rows`, [n, 3], of which each has its own.
+
+    Two rows tell a length where there is no floor, by their quotient, and three where there is one, by the quotient of
+    their differences; both grow or fall with the length, so that it is found by bisection, for all candidates at once.
+    """
+    step, rate, slack = evidence.step[rows], evidence.rate[rows], evidence.tolerance[rows]
+    with np.errstate(all="ignore"):
+        if candidates.family.floor is None:
+            target = rate[:, 2] / rate[:, 0]
+            margin = abs(target) * (slack[:, 2] / rate[:, 2] + slack[:, 0] / rate[:, 0])
+        else:
+            upper, lower = rate[:, 0] - rate[:, 1], rate[:, 1] - rate[:, 2]
+            target = upper / lower
+            margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
+
+    def quotient(length: np.ndarray) -> np.ndarray:
+        tried = dataclasses.replace(candidates, fields={**candidates.fields, name: length})
+        with np.errstate(all="ignore"):
+            level = tried.level(step)
+            if candidates.family.floor is None:
+                return level[:, 2] / level[:, 0]
+            return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
+
+    shortest = np.maximum(step[:, 2] - candidates.offset - _before(candidates, name), 1)
+    first, last = quotient(shortest), quotient(np.full_like(shortest, LONGEST))
+    sign = np.where(np.nan_to_num(last) >= np.nan_to_num(first), 1.0, -1.0)
+
+    def first_length(bound: np.ndarray) -> np.ndarray:
+        low, high = shortest.copy(), np.full_like(shortest, LONGEST)
+        while (low < high).any():
+            middle = low + (high - low) // 2
+            reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
+            low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+        return low
+
+    least, most = first_length(sign * target - margin), first_length(sign * target + margin)
+    usable = np.isfinite(target) & np.isfinite(margin) & (target > 0)
+    return _spread(candidates, name, least - 1, np.minimum(most, LONGEST), usable)
+
+
+def _before(candidates: Candidates, name: str) -> np.ndarray | int:
+    """Where the length begins to count: a decay follows what came before it."""
+    if name != "decay_steps":
+        return 0
+    return candidates.fields["warmup_steps"] + candidates.fields["stable_steps"]
+
+
+def _spread(candidates: Candidates, name: str, least: np.ndarray, most: np.ndarray, usable: np.ndarray) -> Candidates:
+    """A candidate for each length, or for `_AT_MOST` of them."""
+    count = np.where(usable & (least < LONGEST - 2), np.minimum(most - least + 1, _AT_MOST), 0)
+    rows = np.repeat(np.arange(len(candidates)), count)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    share = place / np.maximum(count[rows] - 1, 1)
+    length = np.maximum(least[rows] + np.rint(share * (most - least)[rows]).astype(np.int64), 1)
+    taken = candidates[rows]
+    return dataclasses.replace(taken, fields={**taken.fields, name: length})

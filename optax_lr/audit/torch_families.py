@@ -1,0 +1,125 @@
+"""torch's schedulers, with the settings that rates may have come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from optax_lr.audit.evidence import snapped
+from optax_lr.audit.fitting import Candidates, Family
+from optax_lr.audit.frame import Frame
+from optax_lr.schedules import (
+    CosineAnnealingWarmRestarts,
+    Cyclic,
+    Exponential,
+    LinearRamp,
+    OneCycle,
+    Step,
+)
+
+_SHARES = (0.3, 0.1, 0.2, 0.25, 0.05, 0.4, 0.5, 0.15)
+_DIVISORS = (25.0, 10.0, 100.0)
+_FINAL_DIVISORS = (1e4, 1e3, 100.0, 1e5, 10.0)
+_MOST_STEPS = 4096
+
+
+def _offsets(frame: Frame) -> dict[str, np.ndarray]:
+    return {"offset": np.array(frame.offsets)}
+
+
+def _between(frame: Frame, row: int, offset: int) -> np.ndarray:
+    """The steps at which something may have happened between the row before and `row`."""
+    before = int(frame.evidence.step[row - 1]) if row else 0
+    return np.arange(max(before - offset, 0) + 1, int(frame.evidence.step[row]) - offset + 1)[:_MOST_STEPS]
+
+
+def falls(frame: Frame) -> Iterator[Candidates]:
+    """A factor at every step, or every so many steps; a ramp."""
+    step, rate = frame.evidence.step, frame.evidence.rate
+    if len(rate) < 2 or rate.min() <= 0:
+        return
+    yield from _drops(frame)
+    factor = (rate[-1] / rate[0]) ** (1 / (step[-1] - step[0]))
+    gamma = snapped(factor, 1e-6 * factor, most=7)
+    for value in {gamma, factor} - {None}:
+        yield frame.candidates(Family(Exponential), _offsets(frame) | {"gamma": value})
+    yield from _ramps(frame)
+
+
+def _drops(frame: Frame) -> Iterator[Candidates]:
+    """Levels, each the one before times gamma."""
+    rate = frame.evidence.rate
+    drops = np.flatnonzero(np.diff(rate)) + 1
+    if not len(drops) or len(drops) > len(rate) / 2:
+        return
+    ratio = rate[drops[0]] / rate[drops[0] - 1]
+    gamma = snapped(ratio, 1e-6 * ratio, most=4)
+    if gamma is None:
+        return
+    for offset in frame.offsets:
+        sizes = _between(frame, int(drops[0]), offset)
+        yield frame.candidates(Family(Step), {"step_size": sizes, "gamma": gamma, "offset": np.array(offset)})
+
+
+def _ramps(frame: Frame) -> Iterator[Candidates]:
+    """From one share of the rate to another along a line: the rate is linear in the two ends."""
+    step, rate = frame.evidence.step, frame.evidence.rate
+    change = np.diff(rate)
+    if len(rate) < 3 or not change[0]:
+        return
+    still = np.flatnonzero(change == 0)
+    end = int(still[0]) if len(still) else len(rate) - 1
+    per_step = (rate[1] - rate[0]) / (step[1] - step[0])
+    for offset in frame.offsets:
+        start = rate[0] - per_step * (step[0] - offset)
+        if start <= 0:
+            continue
+        if len(still):
+            lengths = np.unique(np.rint([(rate[end] - start) / per_step])).astype(np.int64)
+            top = max(rate[end], start)
+            yield frame.candidates(
+                Family(LinearRamp),
+                {
+                    "total_iters": lengths,
+                    "start_factor": start / top,
+                    "end_factor": rate[end] / top,
+                    "offset": np.array(offset),
+                },
+            )
+
+
+def cycles(frame: Frame) -> Iterator[Candidates]:
+    """Restarts that grow, one cycle, triangles."""
+    evidence = frame.evidence
+    rises = np.flatnonzero(np.diff(evidence.rate) > 0) + 1
+    behind = rises[rises > frame.peak]
+    for offset in frame.offsets if len(behind) else ():
+        first = _between(frame, int(behind[0]), offset)
+        for growth in (1, 2, 3, 4):
+            fields = {"T_0": first, "T_mult": growth, "offset": np.array(offset)}
+            yield frame.candidates(Family(CosineAnnealingWarmRestarts), fields)
+            yield frame.candidates(Family(CosineAnnealingWarmRestarts, floor="eta_min"), fields)
+    if frame.peak and not frame.only_rises:
+        yield from _triangles(frame)
+        yield from _one_cycle(frame)
+
+
+def _triangles(frame: Frame) -> Iterator[Candidates]:
+    step = frame.evidence.step
+    for offset in frame.offsets:
+        up = np.arange(max(step[frame.peak - 1] - offset, 1), step[frame.peak + 1] - offset + 1)[:_MOST_STEPS]
+        for mode in ("triangular", "triangular2"):
+            fields = {"step_size_up": up, "offset": np.array(offset)}
+            yield frame.candidates(Family(Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), fields)
+
+
+def _one_cycle(frame: Frame) -> Iterator[Candidates]:
+    if frame.horizon is None or frame.solve:
+        return
+    grid = np.array(np.meshgrid(_SHARES, _DIVISORS, _FINAL_DIVISORS, frame.offsets, indexing="ij")).reshape(4, -1)
+    fields = {"pct_start": grid[0], "div_factor": grid[1], "final_div_factor": grid[2], "offset": grid[3].astype(int)}
+    for anneal in ("cos", "linear"):
+        for phases in (False, True):
+            words = {"anneal_strategy": anneal, "three_phase": phases}
+            yield frame.candidates(Family(OneCycle, words, peak="max_lr"), fields | {"total_steps": frame.horizon})
