@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -87,19 +86,21 @@ def _digits(value: float) -> tuple[int, int]:
     return len((whole + fraction).strip("0") or "0"), max(0, len(fraction) - int(exponent))
 
 
-def snapped(value: float, tolerance: float, most: int = 5) -> float | None:
-    """The number of the fewest digits, at most `most`, that is within `tolerance` of `value`.
+def snapped(values: np.ndarray, tolerance: np.ndarray, most: int = 5) -> np.ndarray:
+    """For each value the number of the fewest digits, at most `most`, within its tolerance; NaN where there is none.
 
-    >>> snapped(0.00019999999999999998, 1e-15)
-    0.0002
+    >>> snapped(np.array([0.00019999999999999998, 1 / 3]), np.array([1e-15, 1e-15]))
+    array([0.0002,    nan])
     """
-    if not math.isfinite(value):
-        return None
-    for digits in range(1, most + 1):
-        candidate = float(f"{value:.{digits - 1}e}")
-        if abs(candidate - value) <= tolerance:
-            return candidate
-    return None
+    result = np.where(np.abs(values) <= tolerance, 0.0, np.nan)
+    with np.errstate(all="ignore"):
+        exponent = np.floor(np.log10(np.abs(values)))
+        for digits in range(1, most + 1):
+            unit = 10.0 ** (exponent - digits + 1)
+            near = np.abs(np.rint(values / unit) * unit - values) <= tolerance
+            for place in np.flatnonzero(near & np.isnan(result)):
+                result[place] = float(f"{values[place]:.{digits - 1}e}")
+    return result
 
 
 def digits_of(value: float) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.audit.fitting import Candidates, Family
+from optax_lr.audit.fitting import Candidates, Family, fit
 from optax_lr.audit.frame import Frame
 from optax_lr.schedules import (
     Constant,
@@ -26,6 +26,8 @@ from optax_lr.schedules import (
 
 _POWERS = (2.0, 0.5, 3.0, 1.5, 4.0, 0.9, 5.0, 0.75, 0.8, 1.2)
 _MOST_CYCLES = 32
+_MOST_BEGINNINGS = 4096  # of a decay, between two rows
+_MOST_LEVELS = 16  # warmups before a level
 
 
 def plain(frame: Frame) -> Iterator[Candidates]:
@@ -37,12 +39,18 @@ def plain(frame: Frame) -> Iterator[Candidates]:
 
 
 def with_floor(frame: Frame) -> Iterator[Candidates]:
-    """Falls that end above 0, or come back."""
+    """Cosines that end above 0, or come back."""
     starts = frame.starts()
     yield from frame.with_length(Family(Cosine, floor="min_lr"), starts)
     yield from frame.with_length(Family(CosineWarmupWithMinLR, floor="min_lr"), starts)
     yield from frame.with_length(Family(Cosine), starts | {"num_cycles": 1.0})
+
+
+def powers(frame: Frame) -> Iterator[Candidates]:
+    """Powers of what is left of the run; and axolotl's Rex."""
+    starts = frame.starts()
     for power in (1.0, *_POWERS):
+        yield from frame.with_length(Family(Polynomial), starts | {"power": power})
         yield from frame.with_length(Family(Polynomial, floor="min_lr"), starts | {"power": power})
     yield from _any_power(frame)
     yield from frame.with_length(Family(Rex), starts)
@@ -65,7 +73,7 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
         fields = {name: value[known] for name, value in starts.items()}
         if known.any():
             yield frame.candidates(
-                Family(Polynomial, floor="min_lr"), fields | {"power": power, "max_steps": frame.horizon}
+                Family(Polynomial, floor="min_lr", free=1), fields | {"power": power, "max_steps": frame.horizon}
             )
 
 
@@ -87,12 +95,14 @@ def roots(frame: Frame) -> Iterator[Candidates]:
     if last <= first:
         return
     inverse = 1 / rate[[first, last]] ** 2
+    if not inverse[1] > inverse[0]:
+        return
     zero = (step[last] * inverse[0] - step[first] * inverse[1]) / (inverse[1] - inverse[0])
     timescale = np.rint(zero + starts["offset"] + starts["warmup_steps"])
-    known = timescale >= 1
+    known = (timescale >= 1) & (timescale < 2**31)
     if known.any():
         fields = {name: value[known] for name, value in starts.items()}
-        yield frame.candidates(Family(InverseSqrt), fields | {"timescale": timescale[known]})
+        yield frame.candidates(Family(InverseSqrt, free=1), fields | {"timescale": timescale[known]})
 
 
 def stable(frame: Frame) -> Iterator[Candidates]:
@@ -102,15 +112,11 @@ def stable(frame: Frame) -> Iterator[Candidates]:
     last = int(top[-1])
     if last >= len(evidence) - 1 or last < frame.peak:
         return
-    starts = frame.starts()
-    for offset in frame.offsets:
-        mine = starts["warmup_steps"][starts["offset"] == offset]
-        begin = np.arange(max(evidence.step[last] - offset, 0), evidence.step[last + 1] - offset + 1)
-        if len(mine) * len(begin) > 200_000:
-            mine = mine[:: max(1, len(mine) * len(begin) // 200_000)]
-        warmup, begin = (grid.ravel() for grid in np.meshgrid(mine, begin, indexing="ij"))
-        warmup, begin = warmup[begin >= warmup], begin[begin >= warmup]
-        fields = {"warmup_steps": warmup, "stable_steps": begin - warmup, "offset": np.full(len(warmup), offset)}
+    for start in _risen(frame, last):
+        offset = int(start["offset"])
+        begin = np.arange(max(evidence.step[last] - offset, 0), evidence.step[last + 1] - offset + 1)[:_MOST_BEGINNINGS]
+        begin = begin[begin >= start["warmup_steps"]]
+        fields = {**start, "stable_steps": begin - start["warmup_steps"]}
         for decay in ("linear", "cosine", "1-sqrt"):
             for floor in (None, "min_lr"):
                 family = Family(WarmupStableDecay, {"decay_type": decay}, floor=floor)
@@ -118,8 +124,24 @@ def stable(frame: Frame) -> Iterator[Candidates]:
                     yield from frame.with_length(family, fields, "decay_steps")
                 elif frame.horizon is not None and (frame.horizon > begin).any():
                     rows = frame.horizon > begin
-                    kept = {name: value[rows] for name, value in fields.items()}
+                    kept = {**start, "stable_steps": fields["stable_steps"][rows]}
                     yield from frame.with_length(family, kept, "decay_steps", known=frame.horizon - begin[rows])
+
+
+def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
+    """The warmups that explain the rows up to the `last` of the level: the decay knows nothing of them."""
+    starts = frame.starts()
+    if frame.peak == 0:
+        starts = {"warmup_steps": np.zeros(len(frame.offsets), int), "offset": np.array(frame.offsets)}
+    before = frame.evidence[: last + 1]
+    for floor in (None, "min_lr"):
+        family = Family(WarmupStableDecay, floor=floor)
+        level = frame.candidates(family, starts | {"stable_steps": 2**30, "decay_steps": 1})
+        fitted = fit(level, before)[:_MOST_LEVELS]
+        for place in range(len(fitted)):
+            yield {"warmup_steps": fitted.fields["warmup_steps"][place], "offset": fitted.offset[place]}
+        if len(fitted):
+            return
 
 
 def deepspeed(frame: Frame) -> Iterator[Candidates]:

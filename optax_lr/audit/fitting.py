@@ -23,13 +23,14 @@ class Family(NamedTuple):
         kind: the class.
         words: its choices, which no array can hold.
         peak, floor: the linear fields; `floor` is None where there is none, or where it is taken as 0.
-        height: the value of the floor that is tried beside 0, in units of the peak.
+        free: how many of the searched fields were fitted to the rows and may be any number.
     """
 
     kind: type[Schedule]
     words: dict[str, Any] = {}  # noqa: RUF012
     peak: str = "learning_rate"
     floor: str | None = None
+    free: int = 0
 
     def schedule(self, fields: dict[str, Any], peak: Any, floor: Any = None) -> Schedule:
         linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
@@ -78,12 +79,20 @@ class Candidates:
         level = self.level(step)
         return level, None if self.family.floor is None else 2 * (self._evaluated(step, 0.5) - level)
 
-    def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
-        position = np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
-        with jax.enable_x64(True), np.errstate(all="ignore"):
+    def lifted(self, floor: float = 0.0) -> Schedule:
+        """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
+        with jax.enable_x64(True):
             ones = np.ones(len(self))
-            schedule = lift(self.family.schedule(self.fields, ones, floor * ones), VECTOR, trailing_axes=1)
-            return np.broadcast_to(schedule._value(position, VECTOR), position.shape)
+            return lift(self.family.schedule(self.fields, ones, floor * ones), VECTOR, trailing_axes=1)
+
+    def position(self, step: np.ndarray) -> np.ndarray:
+        """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""
+        return np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
+
+    def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
+        position = self.position(step)
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(self.lifted(floor)._value(position, VECTOR), position.shape)
 
 
 _FITTED = ("peak", "floor", "error")
@@ -119,15 +128,14 @@ def _neat(raw: Candidates, sample: Evidence, level: np.ndarray, above: np.ndarra
     """With the peak and the floor of the fewest digits where these do as well."""
     loose = float((sample.tolerance / np.maximum(sample.rate, 1e-300)).max()) if len(sample) else 0.0
     loose = min(max(loose, 1e-9), 1e-2)
-    peak, floor = raw.peak.copy(), None if raw.floor is None else raw.floor.copy()
-    for row in range(len(raw)):
-        near = snapped(raw.peak[row], max(loose, 1e-7) * raw.peak[row])
-        peak[row] = raw.peak[row] if near is None else near
-        if floor is not None:
-            margin = 10 * loose * raw.peak[row]
-            share = snapped(floor[row] / peak[row], margin / peak[row], most=3) if peak[row] else None
-            whole = 0.0 if abs(floor[row]) <= margin else snapped(floor[row], margin, most=3)
-            floor[row] = whole if whole is not None else floor[row] if share is None else share * peak[row]
+    near = snapped(raw.peak, 100 * loose * raw.peak)
+    peak, floor = np.where(np.isnan(near), raw.peak, near), raw.floor
+    if floor is not None:
+        margin = 10 * loose * peak
+        whole = snapped(floor, margin, most=3)
+        with np.errstate(all="ignore"):
+            share = snapped(floor / peak, margin / peak, most=3) * peak
+        floor = np.where(np.isnan(whole), np.where(np.isnan(share), floor, share), whole)
     neat = dataclasses.replace(raw, peak=peak, floor=floor)
     error = _error(neat, sample, level, above)
     better = error <= np.maximum(raw.error, 1)

@@ -13,7 +13,8 @@ from optax_lr.audit.evidence import Evidence
 from optax_lr.audit.fitting import Candidates, Family
 from optax_lr.audit.lengths import solved
 
-_MOST_WARMUPS = 2048  # tried one by one; of more, the round ones and the usual shares of the run
+_MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and the usual shares of the run
+_MOST_SOLVED = 256  # where each has to be solved for a length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +71,10 @@ class Frame:
         if self.only_rises:
             high = max(high, self.horizon or 0, 2 * high)
         low, high = max(low, 0), max(high, 0)
-        if high - low < _MOST_WARMUPS:
+        most = _MOST_SOLVED if self.solve else _MOST_WARMUPS
+        if high - low < most:
             return np.arange(low, high + 1)
-        unit = 10 ** max(len(str(high)) - 3, 0)
+        unit = 10 ** max(len(str(high)) - 2, 0)
         usual = np.arange(low + -low % unit, high + 1, unit)
         shares = np.ceil((self.horizon or 0) * np.arange(1, 101) / 100).astype(np.int64)
         first = np.arange(low, low + 64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
 
 from optax_lr.audit.evidence import Evidence
 from optax_lr.audit.fitting import Candidates
+from optax_lr.numerics import VECTOR
 
 LONGEST = 2**31 - 2
 _AT_MOST = 8  # lengths for each candidate; more only where rates are rounded
@@ -29,15 +31,20 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
             target = upper / lower
             margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
 
+    floor = candidates.family.floor
+    shortest = np.maximum(step[:, 2] - candidates.offset - _before(candidates, name), 1)
+    schedule = dataclasses.replace(candidates, fields={**candidates.fields, name: shortest}).lifted()
+    position = candidates.position(step)
+
     def quotient(length: np.ndarray) -> np.ndarray:
-        tried = dataclasses.replace(candidates, fields={**candidates.fields, name: length})
+        tried = copy.copy(schedule)  # around its checks, which a thousand calls need not repeat
+        tried.__dict__[name] = length[:, None].astype(np.float64)
         with np.errstate(all="ignore"):
-            level = tried.level(step)
-            if candidates.family.floor is None:
+            level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
+            if floor is None:
                 return level[:, 2] / level[:, 0]
             return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
 
-    shortest = np.maximum(step[:, 2] - candidates.offset - _before(candidates, name), 1)
     first, last = quotient(shortest), quotient(np.full_like(shortest, LONGEST))
     sign = np.where(np.nan_to_num(last) >= np.nan_to_num(first), 1.0, -1.0)
 

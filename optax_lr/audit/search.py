@@ -12,9 +12,11 @@ from optax_lr.audit.fitting import Candidates, errors, fit
 from optax_lr.audit.frame import Frame
 
 # In the order in which they are looked for: an answer of an earlier group is the simpler one.
-GROUPS: tuple[Callable[[Frame], Iterator[Candidates]], ...] = (
+Group = Callable[[Frame], Iterator[Candidates]]
+GROUPS: tuple[Group, ...] = (
     families.plain,
     families.with_floor,
+    families.powers,
     families.restarts,
     families.stable,
     families.roots,
@@ -22,18 +24,25 @@ GROUPS: tuple[Callable[[Frame], Iterator[Candidates]], ...] = (
     torch_families.cycles,
     families.deepspeed,
 )
+MOST_DIGITS = 5  # of a rate that a person writes
 _KEPT = 512  # candidates of a family that every row is held against
+_SHARES_OF_A_RUN = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # that people give as warmup_ratio
 
 
 def explain(
-    evidence: Evidence, horizon: int | None, offsets: tuple[int, ...] = (0, 1), *, solve: bool = True
+    evidence: Evidence,
+    horizon: int | None,
+    offsets: tuple[int, ...] = (0, 1),
+    *,
+    solve: bool = True,
+    groups: tuple[Group, ...] = GROUPS,
 ) -> list[Candidates]:
     """Every family's settings that explain all rows; those of the known length first, and others only where none has it."""
     frames = [Frame(evidence, offsets, horizon)] if horizon is not None else [Frame(evidence, offsets, None)]
     if solve:
         frames.append(Frame(evidence, offsets, horizon, solve=True))
     for frame in frames:
-        for group in GROUPS:
+        for group in groups:
             found = [fitted for candidates in group(frame) if len(fitted := _explaining(candidates, frame))]
             if found:
                 return found
@@ -46,15 +55,41 @@ def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
     fitted = fit(candidates, frame.evidence)
     if candidates.family.floor and len(fitted):
         fitted = fitted[fitted.floor > 0]  # without a floor, it is another family's
-    if len(fitted) > _KEPT:
-        neat = np.argsort([digits_of(peak) for peak in fitted.peak], kind="stable")[:_KEPT]
-        fitted = fitted[np.sort(neat)]
     if not len(fitted):
         return fitted
-    return fitted[errors(fitted, frame.evidence).max(axis=1) <= 1]
+    fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_KEPT]]
+    fitted = fitted[errors(fitted, frame.evidence).max(axis=1) <= 1]
+    return fitted if _sure(fitted, frame) else fitted[:0]
+
+
+def _sure(found: Candidates, frame: Frame) -> bool:
+    """Few rows are explained by some number or other: there it must be one that a person would write."""
+    rate = frame.evidence.rate
+    if len(np.unique(rate[rate > 0])) >= _free(found, frame) + 3 or (rate == rate[0]).all():
+        return True
+    return any(digits_of(peak) <= MOST_DIGITS for peak in found.peak)
+
+
+def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
+    """How many digits each setting needs to be written down: people choose round numbers."""
+    peak = np.array([digits_of(value) for value in candidates.peak], float)
+    floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
+    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5)
+    for name, values in candidates.fields.items():
+        usual = _SHARES_OF_A_RUN if name == "warmup_steps" and horizon else ()
+        shares = {int(np.ceil(share * horizon)) for share in usual} if horizon else set()
+        digits = [
+            0 if value in (0, horizon) else 1 if value in shares else min(digits_of(value), 6)
+            for value in values.tolist()
+        ]
+        odd = odd + np.array(digits)
+    return odd
 
 
 def _told(candidates: Candidates, frame: Frame) -> bool:
     """More different rows than numbers to fit; with as many, anything fits."""
-    free = 1 + (candidates.family.floor is not None) + frame.solve
-    return len(candidates) > 0 and len(frame.evidence) > free
+    return len(candidates) > 0 and len(frame.evidence) > _free(candidates, frame)
+
+
+def _free(candidates: Candidates, frame: Frame) -> int:
+    return 1 + (candidates.family.floor is not None) + candidates.family.free + frame.solve

@@ -41,9 +41,9 @@ def falls(frame: Frame) -> Iterator[Candidates]:
         return
     yield from _drops(frame)
     factor = (rate[-1] / rate[0]) ** (1 / (step[-1] - step[0]))
-    gamma = snapped(factor, 1e-6 * factor, most=7)
-    for value in {gamma, factor} - {None}:
-        yield frame.candidates(Family(Exponential), _offsets(frame) | {"gamma": value})
+    neat = float(snapped(np.array([factor]), np.array([1e-6 * factor]), most=7)[0])
+    for value in dict.fromkeys((neat, factor)) if np.isfinite(neat) else (factor,):
+        yield frame.candidates(Family(Exponential, free=1), _offsets(frame) | {"gamma": value})
     yield from _ramps(frame)
 
 
@@ -54,12 +54,12 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
     if not len(drops) or len(drops) > len(rate) / 2:
         return
     ratio = rate[drops[0]] / rate[drops[0] - 1]
-    gamma = snapped(ratio, 1e-6 * ratio, most=4)
-    if gamma is None:
+    gamma = float(snapped(np.array([ratio]), np.array([1e-6 * ratio]), most=4)[0])
+    if not np.isfinite(gamma):
         return
     for offset in frame.offsets:
         sizes = _between(frame, int(drops[0]), offset)
-        yield frame.candidates(Family(Step), {"step_size": sizes, "gamma": gamma, "offset": np.array(offset)})
+        yield frame.candidates(Family(Step, free=1), {"step_size": sizes, "gamma": gamma, "offset": np.array(offset)})
 
 
 def _ramps(frame: Frame) -> Iterator[Candidates]:
@@ -70,6 +70,8 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
         return
     still = np.flatnonzero(change == 0)
     end = int(still[0]) if len(still) else len(rate) - 1
+    if end < 3:
+        return  # of so few rows anything is a line
     per_step = (rate[1] - rate[0]) / (step[1] - step[0])
     for offset in frame.offsets:
         start = rate[0] - per_step * (step[0] - offset)
@@ -79,7 +81,7 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
             lengths = np.unique(np.rint([(rate[end] - start) / per_step])).astype(np.int64)
             top = max(rate[end], start)
             yield frame.candidates(
-                Family(LinearRamp),
+                Family(LinearRamp, free=2),
                 {
                     "total_iters": lengths,
                     "start_factor": start / top,

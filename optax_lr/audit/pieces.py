@@ -1,0 +1,146 @@
+"""Logs that no single curve explains: skipped steps, resumed runs, single rows that are off."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from optax_lr.audit.evidence import Evidence
+from optax_lr.audit.fitting import Candidates, errors
+from optax_lr.audit.frame import Frame
+from optax_lr.audit.search import GROUPS, explain
+
+LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
+_WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
+_FEWEST = 6  # rows that make a segment; fewer are rows off the curve
+_TRIED = 24  # rows in a row that begin no segment, before the rest is given up
+
+
+class Piece(NamedTuple):
+    """Rows, and what explains them.
+
+    Fields:
+        rows: the rows of the evidence.
+        found: the settings that explain them, family by family; empty where none does.
+        lag: int64 [rows], how many steps the schedule is behind at each row, beside its offset; None for none.
+        off: the rows that the settings leave unexplained.
+    """
+
+    rows: np.ndarray
+    found: list[Candidates]
+    lag: np.ndarray | None = None
+    off: np.ndarray = np.zeros(0, int)
+
+
+def pieces(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """The log as one piece where it can be, with a lag, with rows that are off, or in segments, in this order."""
+    every = np.arange(len(evidence))
+    found = explain(evidence, horizon)
+    if found or len(evidence) < 3:
+        return [Piece(every, found)]
+    return _lagging(evidence, horizon) or _but_for_some(evidence, horizon) or _segments(evidence, horizon)
+
+
+def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
+    if horizon is None:
+        return []
+    offsets = tuple(range(LONGEST_LAG // 2))
+    peak = Frame(evidence).peak
+    around_peak = slice(max(0, peak - 4), peak + 4)
+    for window in [around_peak, *_windows(evidence, 8)]:
+        found = explain(evidence[window], horizon, offsets, solve=False, groups=GROUPS[:2])
+        starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
+        for start in starts:
+            for place in range(min(len(start), 64)):
+                lag = lag_of(start[[place]], evidence)
+                if lag is not None:
+                    behind = dataclasses.replace(evidence, step=evidence.step - lag)
+                    same = [other[errors(other, behind).max(axis=1) <= 1] for other in starts]
+                    return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag)]
+    return []
+
+
+def lag_of(candidates: Candidates, evidence: Evidence) -> np.ndarray | None:
+    """The smallest lags with which the one candidate explains each row, never falling; None where there are none."""
+    lags = np.arange(LONGEST_LAG)
+    shifted = candidates[np.zeros(len(lags), int)]
+    shifted = dataclasses.replace(shifted, offset=shifted.offset + lags)
+    fits = errors(shifted, evidence).T <= 1  # [rows, lags]
+    least, found = 0, np.empty(len(evidence), int)
+    for row, possible in enumerate(fits):
+        there = np.flatnonzero(possible[least:])
+        if not len(there):
+            return None
+        least += int(there[0])
+        found[row] = least
+    return found
+
+
+def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """One curve that leaves a few scattered rows."""
+    best: Piece | None = None
+    most = max(1, len(evidence) // 10)
+    for window in _windows(evidence, _WINDOWS[0]):
+        if best is not None and len(best.off) <= most:
+            break
+        for candidates in explain(evidence[window], horizon, groups=GROUPS[:6]):
+            wrong = errors(candidates[:64], evidence) > 1
+            place = int(np.argmin(wrong.sum(axis=1)))
+            off = np.flatnonzero(wrong[place])
+            if best is None or len(off) < len(best.off):
+                best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
+    if best is None or len(best.off) > most or _longest_run(best.off) >= _FEWEST:
+        return []
+    return [best]
+
+
+def _longest_run(rows: np.ndarray) -> int:
+    """How many neighbours there are in `rows` at most."""
+    groups = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return max(map(len, groups))
+
+
+def _segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """The longest piece from the first row on, then from behind it; rows that begin none are left unexplained."""
+    made: list[Piece] = []
+    start, lost = 0, []
+    while start < len(evidence):
+        rest = evidence[start:]
+        best: tuple[int, list[Candidates]] = (0, [])
+        for size in _WINDOWS if len(rest) >= _FEWEST else ():
+            found = explain(rest[: min(size, len(rest))], horizon)
+            for candidates in found:
+                reach = _reach(candidates, rest)
+                far = candidates[reach == reach.max()]
+                best = max(best, (int(reach.max()), [far]), key=lambda piece: piece[0])
+            if best[0] in (0, len(rest)):
+                break  # no curve is in more rows that is not in fewer
+        if best[0] < _FEWEST:
+            lost.append(start)
+            start += 1
+            if len(lost) >= _TRIED:
+                lost += range(start, len(evidence))
+                break
+            continue
+        if lost:
+            made.append(Piece(np.array(lost), []))
+            lost = []
+        made.append(Piece(np.arange(start, start + best[0]), best[1]))
+        start += best[0]
+    return [*made, Piece(np.array(lost), [])] if lost else made
+
+
+def _reach(candidates: Candidates, evidence: Evidence) -> np.ndarray:
+    """How many rows from the first on each candidate explains."""
+    wrong = errors(candidates, evidence) > 1
+    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), len(evidence))
+
+
+def _windows(evidence: Evidence, size: int) -> list[slice]:
+    """The first rows, the last, and some between."""
+    count = len(evidence)
+    starts = sorted({0, *(max(0, (count - size) * part // 4) for part in (1, 2, 3, 4))})
+    return [slice(start, start + size) for start in starts]
