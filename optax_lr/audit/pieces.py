@@ -55,36 +55,43 @@ def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
         starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
         for start in starts:
             for place in range(min(len(start), 64)):
-                lag = lag_of(start[[place]], evidence)
-                if lag is not None:
-                    behind = dataclasses.replace(evidence, step=evidence.step - lag)
-                    same = [other[errors(other, behind).max(axis=1) <= 1] for other in starts]
-                    return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag)]
+                lag, off = lag_of(start[[place]], evidence)
+                if not lag.any() or not _scattered(off, evidence):
+                    continue
+                on = np.setdiff1d(np.arange(len(evidence)), off)
+                behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
+                same = [other[errors(other, behind).max(axis=1) <= 1] for other in starts]
+                return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag, off)]
     return []
 
 
-def lag_of(candidates: Candidates, evidence: Evidence) -> np.ndarray | None:
-    """The smallest lags with which the one candidate explains each row, never falling; None where there are none."""
+def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest lags, never falling, with which the one candidate explains the rows; and the rows it leaves."""
     lags = np.arange(LONGEST_LAG)
-    shifted = candidates[np.zeros(len(lags), int)]
+    shifted = candidate[np.zeros(len(lags), int)]
     shifted = dataclasses.replace(shifted, offset=shifted.offset + lags)
     fits = errors(shifted, evidence).T <= 1  # [rows, lags]
-    least, found = 0, np.empty(len(evidence), int)
+    least, found, off = 0, np.empty(len(evidence), int), []
     for row, possible in enumerate(fits):
         there = np.flatnonzero(possible[least:])
-        if not len(there):
-            return None
-        least += int(there[0])
+        if len(there):
+            least += int(there[0])
+        else:
+            off.append(row)
         found[row] = least
-    return found
+    return found, np.array(off, int)
+
+
+def _scattered(off: np.ndarray, evidence: Evidence) -> bool:
+    """Few rows, and no stretch of them."""
+    return len(off) <= max(1, len(evidence) // 10) * (len(evidence) > 4) and _longest_run(off) < _FEWEST
 
 
 def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
-    most = max(1, len(evidence) // 10)
     for window in _windows(evidence, _WINDOWS[0]):
-        if best is not None and len(best.off) <= most:
+        if best is not None and _scattered(best.off, evidence):
             break
         for candidates in explain(evidence[window], horizon, groups=GROUPS[:6]):
             wrong = errors(candidates[:64], evidence) > 1
@@ -92,9 +99,7 @@ def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
             off = np.flatnonzero(wrong[place])
             if best is None or len(off) < len(best.off):
                 best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
-    if best is None or len(best.off) > most or _longest_run(best.off) >= _FEWEST:
-        return []
-    return [best]
+    return [best] if best is not None and _scattered(best.off, evidence) else []
 
 
 def _longest_run(rows: np.ndarray) -> int:

@@ -54,7 +54,7 @@ def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
         return candidates[:0]
     fitted = fit(candidates, frame.evidence)
     if candidates.family.floor and len(fitted):
-        fitted = fitted[fitted.floor > 0]  # without a floor, it is another family's
+        fitted = fitted[(fitted.floor > 0) & (fitted.floor < fitted.peak)]  # without a floor, it is another family's
     if not len(fitted):
         return fitted
     fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_KEPT]]
@@ -67,7 +67,12 @@ def _sure(found: Candidates, frame: Frame) -> bool:
     rate = frame.evidence.rate
     if len(np.unique(rate[rate > 0])) >= _free(found, frame) + 3 or (rate == rate[0]).all():
         return True
-    return any(digits_of(peak) <= MOST_DIGITS for peak in found.peak)
+    neat = np.array([digits_of(peak) <= MOST_DIGITS for peak in found.peak], bool)
+    if found.floor is not None:
+        shares = np.round(found.floor / np.where(found.peak > 0, found.peak, 1), 12)
+        pairs = zip(found.floor, shares, strict=True)
+        neat &= [min(digits_of(floor), digits_of(share)) <= MOST_DIGITS for floor, share in pairs]
+    return bool(neat.any())
 
 
 def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
