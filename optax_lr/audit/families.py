@@ -33,9 +33,9 @@ _MOST_LEVELS = 16  # warmups before a level
 def plain(frame: Frame) -> Iterator[Candidates]:
     """What most runs follow: no floor, no cycles."""
     starts = frame.starts()
-    yield frame.candidates(Family(Constant), starts)
     yield from frame.with_length(Family(Linear), starts)
     yield from frame.with_length(Family(Cosine), starts)
+    yield frame.candidates(Family(Constant), starts)
 
 
 def with_floor(frame: Frame) -> Iterator[Candidates]:
@@ -72,9 +72,8 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
         power = np.round(power[known], 3)
         fields = {name: value[known] for name, value in starts.items()}
         if known.any():
-            yield frame.candidates(
-                Family(Polynomial, floor="min_lr", free=1), fields | {"power": power, "max_steps": frame.horizon}
-            )
+            family = Family(Polynomial, floor="min_lr" if floor else None, free=1)
+            yield frame.candidates(family, fields | {"power": power, "max_steps": frame.horizon})
 
 
 def restarts(frame: Frame) -> Iterator[Candidates]:

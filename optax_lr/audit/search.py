@@ -79,7 +79,7 @@ def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
     """How many digits each setting needs to be written down: people choose round numbers."""
     peak = np.array([digits_of(value) for value in candidates.peak], float)
     floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
-    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5)
+    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5) + candidates.family.free
     for name, values in candidates.fields.items():
         usual = _SHARES_OF_A_RUN if name == "warmup_steps" and horizon else ()
         shares = {int(np.ceil(share * horizon)) for share in usual} if horizon else set()

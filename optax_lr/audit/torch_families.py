@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.audit.evidence import snapped
+from optax_lr.audit.evidence import digits_of, snapped
 from optax_lr.audit.fitting import Candidates, Family
 from optax_lr.audit.frame import Frame
 from optax_lr.schedules import (
+    ConstantFactor,
     CosineAnnealingWarmRestarts,
     Cyclic,
     Exponential,
     LinearRamp,
+    MultiStep,
     OneCycle,
     Step,
 )
@@ -48,18 +50,32 @@ def falls(frame: Frame) -> Iterator[Candidates]:
 
 
 def _drops(frame: Frame) -> Iterator[Candidates]:
-    """Levels, each the one before times gamma."""
+    """Levels, each the one before times gamma; or a first level that is a share of the rest."""
     rate = frame.evidence.rate
     drops = np.flatnonzero(np.diff(rate)) + 1
     if not len(drops) or len(drops) > len(rate) / 2:
         return
-    ratio = rate[drops[0]] / rate[drops[0] - 1]
-    gamma = float(snapped(np.array([ratio]), np.array([1e-6 * ratio]), most=4)[0])
-    if not np.isfinite(gamma):
-        return
+    factors = rate[drops] / rate[drops - 1]
+    gamma = float(snapped(factors[:1], 1e-6 * factors[:1], most=4)[0])
+    gamma = gamma if np.isfinite(gamma) else float(factors[0])
     for offset in frame.offsets:
+        own = {"offset": np.array([offset])}
+        if len(drops) == 1 and gamma > 1:
+            lengths = _between(frame, int(drops[0]), offset)
+            fields = own | {"total_iters": lengths, "factor": rate[0] / rate[-1]}
+            yield frame.candidates(Family(ConstantFactor, free=1), fields)
+        if not np.allclose(factors, gamma, rtol=1e-5):
+            continue
         sizes = _between(frame, int(drops[0]), offset)
-        yield frame.candidates(Family(Step, free=1), {"step_size": sizes, "gamma": gamma, "offset": np.array(offset)})
+        yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
+        milestones = [_roundest(_between(frame, int(row), offset)) for row in drops]
+        family = Family(MultiStep, {"milestones": milestones}, free=1 + len(milestones))
+        yield frame.candidates(family, own | {"gamma": gamma})
+
+
+def _roundest(numbers: np.ndarray) -> int:
+    """The number of the fewest digits."""
+    return int(min(numbers.tolist(), key=lambda number: (digits_of(number), number)))
 
 
 def _ramps(frame: Frame) -> Iterator[Candidates]:

@@ -1,0 +1,208 @@
+"""`identify`: which schedule, with which settings, gives the rates of a log."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optax_lr.audit.evidence import Evidence, evidence_of
+from optax_lr.audit.fitting import Candidates
+from optax_lr.audit.frame import Frame
+from optax_lr.audit.pieces import Piece, pieces
+from optax_lr.audit.search import oddness
+from optax_lr.audit.told import single_row, what_is_told
+from optax_lr.config import ConfigError, write_config
+from optax_lr.schedules import Schedule
+
+MOST_ANSWERS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A schedule that explains rows of a log.
+
+    Fields:
+        schedule: the schedule.
+        offset: the row at step k shows `schedule(k - offset)`: 0 is the rate of the next update, as transformers before
+            4.50 logs it, 1 that of the last one.
+        error: the largest distance of a row from the curve, as a share of the highest rate; in float64.
+    """
+
+    schedule: Schedule
+    offset: int
+    error: float
+
+    def rates(self, step: ArrayLike) -> np.ndarray:
+        """What rows at these steps would show, `[n]`."""
+        return np.array([float(self.schedule(max(int(at) - self.offset, 0))) for at in np.ravel(step)])
+
+    @property
+    def config(self) -> dict | None:
+        """The keys with which transformers runs it; None where no setting of it does."""
+        try:
+            return write_config(self.schedule, dialect="hf")
+        except ConfigError:
+            return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Rows of a log that one schedule explains, or none.
+
+    Fields:
+        step: int64 [n], the steps of the rows.
+        rate: float64 [n], what the log shows.
+        curve: float64 [n], what the first answer gives; NaN where there is none.
+        answers: settings that explain the rows, likeliest first: those of round numbers; at most 10 of them.
+        count: how many settings explain the rows equally well.
+        told: what the rows tell where they leave several settings; empty where they leave one.
+        lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
+        off: int64 [m], the steps whose rate is not on the curve.
+    """
+
+    step: np.ndarray
+    rate: np.ndarray
+    curve: np.ndarray
+    answers: tuple[Answer, ...]
+    count: int
+    told: str = ""
+    lag: tuple[tuple[int, int], ...] = ()
+    off: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def explained(self) -> bool:
+        """Several rows, and every one on the curve of the first answer. One row explains nothing."""
+        return len(self.step) > 1 and bool(self.answers) and not len(self.off)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identified:
+    """What the rates of a log tell of the schedule.
+
+    Fields:
+        segments: one, or as many as a run has that was resumed with other settings; those without an answer too.
+        precision: what the rates were written as: `float64`, `float32`, `6 digits`, `7 decimals`.
+    """
+
+    segments: tuple[Segment, ...]
+    precision: str = "float64"
+
+    @property
+    def explained(self) -> bool:
+        """Every row of the log is explained."""
+        return bool(self.segments) and all(segment.explained for segment in self.segments)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The likeliest answer of the only segment; None where there are several, or none has one."""
+        return self.segments[0].answers[0] if len(self.segments) == 1 and self.segments[0].answers else None
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule of `answer`."""
+        return None if self.answer is None else self.answer.schedule
+
+
+def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None = None) -> Identified:
+    """The schedules that give these rates, found from the rates alone.
+
+    Args:
+        step: whole numbers [n], the optimizer steps done when each rate was logged; in any order, repeated or not.
+        learning_rate: numbers [n], at least 0; NaN where a row has none. Rounded rates, and float32, are recognised.
+        max_steps: the length of the run, where it is known; it decides between settings that give the same rates.
+
+    Every kind of schedule of the library is tried with both offsets, with every warmup that the rows allow, and where
+    `max_steps` does not fit with every length: in float64, a row counting as explained within 1e-9 of its rate. Where no
+    curve explains all rows, one is looked for that falls behind, as a scheduler does whose steps fp16 skips, then one that
+    leaves a few rows, then one segment after another, as resumed runs have them.
+
+    Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
+    `Segment.told` say what the rows leave open. It says nothing of whether the training went well.
+
+    Errors: `ValueError` for arrays of different lengths, steps below 0 or not whole, and rates below 0 or infinite.
+
+    Source: the schedules of transformers, torch, DeepSpeed and axolotl as this library has them; their rates in logs of
+    real runs.
+
+    >>> step = np.arange(10, 510, 10)
+    >>> found = identify(step, 2e-5 * np.minimum(step / 100, (1000 - step) / 900), max_steps=1000)
+    >>> found.schedule, found.answer.offset, found.segments[0].count
+    (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100), 0, 1)
+    """
+    steps, rates = _checked(step, learning_rate)
+    forms = evidence_of(steps, rates)
+    if not len(forms[0]):
+        return Identified(())
+    first: Identified | None = None
+    for evidence in forms:
+        found = Identified(
+            tuple(_segment(piece, evidence, max_steps) for piece in pieces(evidence, max_steps)), evidence.precision
+        )
+        if found.explained:
+            return found
+        first = first or found
+    return first
+
+
+def _segment(piece: Piece, evidence: Evidence, max_steps: int | None) -> Segment:
+    rows = evidence[piece.rows]
+    found = piece.found or single_row(rows, max_steps)
+    lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
+    shown = rows.step - lag
+    ranked = sorted(_settings(found, rows, max_steps), key=lambda setting: setting[0])[:MOST_ANSWERS]
+    answers, curve = [], np.full(len(rows), np.nan)
+    on = np.setdiff1d(np.arange(len(rows)), piece.off)
+    for _, candidates in ranked:
+        rates = candidates.curves(shown)[0]
+        curve = curve if answers else rates
+        error = float((abs(rates - rows.rate)[on] / rows.rate.max()).max()) if rows.rate.max() > 0 else 0.0
+        answers.append(Answer(_schedule(candidates), int(candidates.offset[0]), error))
+    changes = np.flatnonzero(np.diff(lag, prepend=0))
+    return Segment(
+        step=rows.step,
+        rate=rows.rate,
+        curve=curve,
+        answers=tuple(answers),
+        count=sum(map(len, found)),
+        told=what_is_told(found, rows),
+        lag=tuple((int(rows.step[row]), int(lag[row])) for row in changes),
+        off=rows.step[piece.off],
+    )
+
+
+def _settings(
+    found: list[Candidates], rows: Evidence, max_steps: int | None
+) -> list[tuple[tuple[float, int], Candidates]]:
+    """Single settings with their rank: round numbers first, then the order of the families.
+
+    Of rows that are all warmup the kind is not to be seen: each warmup stands for all kinds.
+    """
+    found = found[:1] if Frame(rows).only_rises else found
+    return [
+        ((float(odd), place), candidates[[row]])
+        for place, candidates in enumerate(found)
+        for row, odd in enumerate(oddness(candidates, max_steps))
+    ]
+
+
+def _schedule(candidates: Candidates) -> Schedule:
+    """The one setting as a schedule."""
+    fields = {name: values[0].item() for name, values in candidates.fields.items()}
+    floor = None if candidates.floor is None else float(candidates.floor[0])
+    return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
+
+
+def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    steps, rates = np.asarray(step), np.asarray(learning_rate, np.float64)
+    if steps.ndim != 1 or steps.shape != rates.shape:
+        raise ValueError(
+            f"identify(): step and learning_rate must be of one length, not of shapes {steps.shape} and {rates.shape}"
+        )
+    whole = steps.astype(np.int64, copy=False) if np.isfinite(steps).all() else None
+    if whole is None or (whole != steps).any() or (len(whole) and whole.min() < 0):
+        raise ValueError("identify(): step must hold whole numbers from 0 on, the optimizer steps done at each row")
+    if np.isinf(rates).any() or (rates < 0).any():
+        raise ValueError("identify(): learning_rate must hold finite numbers from 0 on, or NaN where a row has none")
+    return whole, rates

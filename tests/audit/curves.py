@@ -1,0 +1,111 @@
+"""Rates that real schedulers of torch and transformers give, as logs of them would be."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import transformers
+
+STEPS = 1000
+lr_scheduler = torch.optim.lr_scheduler
+
+
+class Curve(NamedTuple):
+    """Rates of every step of a run, by which name the scheduler goes, and how long the run is (None: it has no length)."""
+
+    name: str
+    rates: np.ndarray
+    max_steps: int | None
+
+
+def stepped(make, learning_rate: float = 2e-4, steps: int = STEPS, metric=None) -> np.ndarray:
+    """What the optimizer's rate is before each update."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=learning_rate)
+    scheduler = make(optimizer)
+    rates = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that of a scheduler stepped without an update
+        for step in range(steps + 1):
+            rates.append(optimizer.param_groups[0]["lr"])
+            if metric is None:
+                scheduler.step()
+            elif step % 50 == 49:
+                scheduler.step(metric(step))
+    return np.array(rates)
+
+
+def _transformers(name: str, warmup: int, learning_rate: float = 2e-4, **kwargs) -> Curve:
+    def make(optimizer):
+        return transformers.get_scheduler(name, optimizer, warmup, STEPS, scheduler_specific_kwargs=kwargs)
+
+    shown = ", ".join(f"{key}={value}" for key, value in kwargs.items())
+    max_steps = None if name in ("inverse_sqrt", "constant_with_warmup") else STEPS
+    return Curve(f"{name}({shown}), warmup {warmup}", stepped(make, learning_rate), max_steps)
+
+
+def _torch(name: str, max_steps: int | None = None, **kwargs) -> Curve:
+    shown = ", ".join(f"{key}={value}" for key, value in kwargs.items())
+    kind = getattr(lr_scheduler, name)
+    steps = STEPS if name != "OneCycleLR" else STEPS - 1
+    return Curve(f"torch {name}({shown})", stepped(lambda optimizer: kind(optimizer, **kwargs), steps=steps), max_steps)
+
+
+def curves() -> list[Curve]:
+    """Those that public logs hardly ever show, and the usual ones beside them."""
+    plateau = Curve(
+        "reduce_lr_on_plateau(factor=0.5, patience=2)",
+        stepped(
+            lambda optimizer: lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2),
+            metric=lambda step: math.exp(-step / 100) + 0.5 * (step > 300),
+        ),
+        STEPS,
+    )
+    return [
+        _transformers("linear", 100),
+        _transformers("cosine", 33),
+        _transformers("constant_with_warmup", 57),
+        _transformers("polynomial", 50),
+        _transformers("polynomial", 50, power=2.0, lr_end=1e-6),
+        _transformers("polynomial", 0, power=0.7, lr_end=0.0),
+        _transformers("inverse_sqrt", 80),
+        _transformers("inverse_sqrt", 80, timescale=300),
+        _transformers("cosine_with_min_lr", 60, min_lr=2e-5),
+        _transformers("cosine_with_min_lr", 0, min_lr_rate=0.1),
+        _transformers("cosine_warmup_with_min_lr", 60, min_lr=1e-5),
+        _transformers("cosine_with_restarts", 40, num_cycles=3),
+        _transformers("cosine_with_restarts", 40, num_cycles=7),
+        _transformers("warmup_stable_decay", 50, num_decay_steps=200),
+        _transformers("warmup_stable_decay", 50, num_decay_steps=300, min_lr_ratio=0.1, decay_type="linear"),
+        _transformers("warmup_stable_decay", 50, num_decay_steps=300, min_lr_ratio=0.05, decay_type="1-sqrt"),
+        _torch("StepLR", step_size=150, gamma=0.5),
+        _torch("MultiStepLR", milestones=[300, 700], gamma=0.1),
+        _torch("ExponentialLR", gamma=0.995),
+        _torch("ConstantLR", factor=0.25, total_iters=200),
+        _torch("LinearLR", start_factor=0.25, total_iters=200),
+        _torch("LinearLR", start_factor=1.0, end_factor=0.1, total_iters=500),
+        _torch("PolynomialLR", STEPS, total_iters=STEPS, power=1.5),
+        _torch("CosineAnnealingLR", STEPS, T_max=STEPS, eta_min=1e-5),
+        _torch("CosineAnnealingLR", T_max=400),
+        _torch("CosineAnnealingWarmRestarts", T_0=100, T_mult=2),
+        _torch("CosineAnnealingWarmRestarts", T_0=250, eta_min=1e-6),
+        _torch("CyclicLR", base_lr=1e-5, max_lr=2e-4, step_size_up=120, cycle_momentum=False),
+        _torch("OneCycleLR", STEPS, max_lr=2e-4, total_steps=STEPS, cycle_momentum=False),
+        plateau,
+    ]
+
+
+def logged(curve: Curve, every: int, offset: int) -> tuple[np.ndarray, np.ndarray]:
+    """The steps and rates of a log: offset 0 tells the rate of the next update, 1 that of the last."""
+    step = np.arange(every, len(curve.rates), every)
+    return step, curve.rates[step - offset]
+
+
+ROUNDINGS = {
+    "in full": lambda rates: rates,
+    "6 digits": lambda rates: np.array([float(f"{rate:.6g}") for rate in rates]),
+    "float32": lambda rates: rates.astype(np.float32).astype(np.float64),
+}
