@@ -9,7 +9,8 @@ import numpy as np
 EXACT = 1e-9  # of a rate that was written in full; whoever ran the schedule in float64 is far closer
 ROUNDING = 1e-15  # of the highest rate: what cancels where a float64 schedule comes near 0
 FLOAT32 = 2.0**-24
-_MOST_DIGITS = 9  # more are those of a number written in full
+# Digits that a rate is rounded to: fewer may be its own, more are those of a number written in full.
+_FEWEST_DIGITS, _MOST_DIGITS = 4, 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +64,12 @@ def rounding_of(rate: np.ndarray) -> tuple[np.ndarray, str] | None:
     '6 digits'
     """
     different = np.unique(rate[rate > 0])
-    if len(different) < 3:
+    if not len(different):
         return None
     if (different == different.astype(np.float32)).all():
         return 2 * FLOAT32 * abs(rate), "float32"
     digits, decimals = (np.array(counts) for counts in zip(*map(_digits, different.tolist()), strict=True))
-    if digits.max() > _MOST_DIGITS:
+    if not _FEWEST_DIGITS <= digits.max() <= _MOST_DIGITS:
         return None
     if (decimals >= decimals.max() - 1).mean() > 0.9 and different.max() > 20 * different.min():
         return np.full(len(rate), 0.5001 * 10.0 ** -float(decimals.max())), f"{decimals.max()} decimals"

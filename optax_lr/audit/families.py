@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.audit.fitting import Candidates, Family, fit
+from optax_lr.audit.fitting import Candidates, Family, fit, oddness
 from optax_lr.audit.frame import Frame
 from optax_lr.schedules import (
     Constant,
@@ -130,13 +130,15 @@ def stable(frame: Frame) -> Iterator[Candidates]:
 def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
     """The warmups that explain the rows up to the `last` of the level: the decay knows nothing of them."""
     starts = frame.starts()
-    if frame.peak == 0:
-        starts = {"warmup_steps": np.zeros(len(frame.offsets), int), "offset": np.array(frame.offsets)}
+    if frame.peak == 0:  # no row shows the warmup: the shortest and the longest stand for all
+        ends = [0, int(frame.evidence.step[0])]
+        starts = {"warmup_steps": np.repeat(ends, len(frame.offsets)), "offset": np.tile(frame.offsets, 2)}
     before = frame.evidence[: last + 1]
     for floor in (None, "min_lr"):
         family = Family(WarmupStableDecay, floor=floor)
         level = frame.candidates(family, starts | {"stable_steps": 2**30, "decay_steps": 1})
-        fitted = fit(level, before)[:_MOST_LEVELS]
+        fitted = fit(level, before)
+        fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_MOST_LEVELS]]
         for place in range(len(fitted)):
             yield {"warmup_steps": fitted.fields["warmup_steps"][place], "offset": fitted.offset[place]}
         if len(fitted):

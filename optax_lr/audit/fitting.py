@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from optax_lr.audit.evidence import Evidence, snapped
+from optax_lr.audit.evidence import Evidence, digits_of, snapped
 from optax_lr.numerics import VECTOR
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import lift
 
+MOST_DIGITS = 5  # of a rate that a person writes
+_SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # of a run, that people give as warmup_ratio
 SAMPLED = 24  # rows on which all candidates are tried; those that pass meet the rest
 
 
@@ -182,3 +184,19 @@ def sampled(evidence: Evidence) -> np.ndarray:
     near = near[(near >= 0) & (near < count)][: SAMPLED // 2 + 4]
     even = np.linspace(0, count - 1, SAMPLED - len(near)).astype(int)
     return np.unique(np.concatenate([near, even]))
+
+
+def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
+    """How many digits each setting needs to be written down: people choose round numbers."""
+    peak = np.array([digits_of(value) for value in candidates.peak], float)
+    floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
+    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5) + candidates.family.free
+    for name, values in candidates.fields.items():
+        usual = _SHARES if name == "warmup_steps" and horizon else ()
+        shares = {int(np.ceil(share * horizon)) for share in usual} if horizon else set()
+        digits = [
+            0 if value in (0, horizon) else 1 if value in shares else min(digits_of(value), 6)
+            for value in values.tolist()
+        ]
+        odd = odd + np.array(digits)
+    return odd

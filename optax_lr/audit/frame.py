@@ -98,7 +98,7 @@ class Frame:
                 yield self.candidates(family, {**fields, name: self.horizon if known is None else known})
             return
         found = self.candidates(family, fields)
-        begun = found.fields.get("warmup_steps", 0) + found.offset
+        begun = found.offset + sum(found.fields.get(before, 0) for before in ("warmup_steps", "stable_steps"))
         first = np.maximum(self.peak, np.searchsorted(self.evidence.step, begun))
         rows = np.stack([first, (first + self.fallen) // 2, np.full_like(first, self.fallen)], axis=1)
         room = rows[:, 2] - rows[:, 0] >= (1 if family.floor is None else 2)

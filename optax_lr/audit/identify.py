@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optax_lr.audit.evidence import Evidence, evidence_of
-from optax_lr.audit.fitting import Candidates
+from optax_lr.audit.fitting import Candidates, oddness
 from optax_lr.audit.frame import Frame
-from optax_lr.audit.pieces import Piece, pieces
-from optax_lr.audit.search import oddness
+from optax_lr.audit.pieces import Piece, pieces, whole
 from optax_lr.audit.told import single_row, what_is_told
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
@@ -135,15 +134,18 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     forms = evidence_of(steps, rates)
     if not len(forms[0]):
         return Identified(())
-    first: Identified | None = None
     for evidence in forms:
-        found = Identified(
-            tuple(_segment(piece, evidence, max_steps) for piece in pieces(evidence, max_steps)), evidence.precision
-        )
-        if found.explained:
-            return found
-        first = first or found
-    return first
+        if found := whole(evidence, max_steps):
+            return _identified(found, evidence, max_steps)
+    for evidence in forms:
+        found = _identified(pieces(evidence, max_steps), evidence, max_steps)
+        if found.explained or evidence is forms[-1]:
+            break
+    return found
+
+
+def _identified(found: list[Piece], evidence: Evidence, max_steps: int | None) -> Identified:
+    return Identified(tuple(_segment(piece, evidence, max_steps) for piece in found), evidence.precision)
 
 
 def _segment(piece: Piece, evidence: Evidence, max_steps: int | None) -> Segment:

@@ -10,6 +10,7 @@ import numpy as np
 from optax_lr.audit.evidence import Evidence
 from optax_lr.audit.fitting import Candidates
 from optax_lr.numerics import VECTOR
+from optax_lr.schedules import CosineWithRestarts
 
 LONGEST = 2**31 - 2
 _AT_MOST = 8  # lengths for each candidate; more only where rates are rounded
@@ -32,7 +33,7 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
             margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
 
     floor = candidates.family.floor
-    shortest = np.maximum(step[:, 2] - candidates.offset - _before(candidates, name), 1)
+    shortest = np.maximum(_shortest(candidates, name, step[:, 2] - candidates.offset), 1)
     schedule = dataclasses.replace(candidates, fields={**candidates.fields, name: shortest}).lifted()
     position = candidates.position(step)
 
@@ -61,11 +62,15 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
     return _spread(candidates, name, least - 1, np.minimum(most, LONGEST), usable)
 
 
-def _before(candidates: Candidates, name: str) -> np.ndarray | int:
-    """Where the length begins to count: a decay follows what came before it."""
-    if name != "decay_steps":
-        return 0
-    return candidates.fields["warmup_steps"] + candidates.fields["stable_steps"]
+def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> np.ndarray:
+    """The shortest length with which the step `last` is in the first fall."""
+    fields = candidates.fields
+    if name == "decay_steps":  # which count from where the decay begins
+        return last - fields["warmup_steps"] - fields["stable_steps"]
+    if candidates.family.kind is CosineWithRestarts:  # the first fall is the first cycle
+        warmup = fields["warmup_steps"]
+        return warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64)
+    return last
 
 
 def _spread(candidates: Candidates, name: str, least: np.ndarray, most: np.ndarray, usable: np.ndarray) -> Candidates:

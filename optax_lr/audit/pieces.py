@@ -15,7 +15,7 @@ from optax_lr.audit.search import GROUPS, explain
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
 _FEWEST = 6  # rows that make a segment; fewer are rows off the curve
-_TRIED = 24  # rows in a row that begin no segment, before the rest is given up
+_TRIED = 12  # rows in a row that begin no segment, before the rest is given up
 
 
 class Piece(NamedTuple):
@@ -34,12 +34,14 @@ class Piece(NamedTuple):
     off: np.ndarray = np.zeros(0, int)
 
 
-def pieces(evidence: Evidence, horizon: int | None) -> list[Piece]:
-    """The log as one piece where it can be, with a lag, with rows that are off, or in segments, in this order."""
-    every = np.arange(len(evidence))
+def whole(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """The log as one piece; empty where no curve explains all of it."""
     found = explain(evidence, horizon)
-    if found or len(evidence) < 3:
-        return [Piece(every, found)]
+    return [Piece(np.arange(len(evidence)), found)] if found or len(evidence) < 3 else []
+
+
+def pieces(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """The log with a lag, with rows that are off, or in segments, in this order."""
     return _lagging(evidence, horizon) or _but_for_some(evidence, horizon) or _segments(evidence, horizon)
 
 
@@ -116,7 +118,7 @@ def _segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
         rest = evidence[start:]
         best: tuple[int, list[Candidates]] = (0, [])
         for size in _WINDOWS if len(rest) >= _FEWEST else ():
-            found = explain(rest[: min(size, len(rest))], horizon)
+            found = explain(rest[: min(size, len(rest))], horizon, groups=GROUPS[:2])
             for candidates in found:
                 reach = _reach(candidates, rest)
                 far = candidates[reach == reach.max()]

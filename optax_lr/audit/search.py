@@ -8,7 +8,7 @@ import numpy as np
 
 from optax_lr.audit import families, torch_families
 from optax_lr.audit.evidence import Evidence, digits_of
-from optax_lr.audit.fitting import Candidates, errors, fit
+from optax_lr.audit.fitting import MOST_DIGITS, Candidates, errors, fit, oddness
 from optax_lr.audit.frame import Frame
 
 # In the order in which they are looked for: an answer of an earlier group is the simpler one.
@@ -24,9 +24,7 @@ GROUPS: tuple[Group, ...] = (
     torch_families.cycles,
     families.deepspeed,
 )
-MOST_DIGITS = 5  # of a rate that a person writes
 _KEPT = 512  # candidates of a family that every row is held against
-_SHARES_OF_A_RUN = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # that people give as warmup_ratio
 
 
 def explain(
@@ -38,9 +36,11 @@ def explain(
     groups: tuple[Group, ...] = GROUPS,
 ) -> list[Candidates]:
     """Every family's settings that explain all rows; those of the known length first, and others only where none has it."""
-    frames = [Frame(evidence, offsets, horizon)] if horizon is not None else [Frame(evidence, offsets, None)]
+    frames = [Frame(evidence, offsets, horizon)]
     if solve:
         frames.append(Frame(evidence, offsets, horizon, solve=True))
+        if horizon is None and len(evidence):
+            frames.append(Frame(evidence, offsets, int(evidence.step[-1])))  # a log often ends with its run
     for frame in frames:
         for group in groups:
             found = [fitted for candidates in group(frame) if len(fitted := _explaining(candidates, frame))]
@@ -68,27 +68,15 @@ def _sure(found: Candidates, frame: Frame) -> bool:
     if len(np.unique(rate[rate > 0])) >= _free(found, frame) + 3 or (rate == rate[0]).all():
         return True
     neat = np.array([digits_of(peak) <= MOST_DIGITS for peak in found.peak], bool)
+    for values in found.fields.values() if found.family.free else ():
+        neat &= [digits_of(value) < MOST_DIGITS for value in values.tolist()]
     if found.floor is not None:
+        if len(np.unique(rate[rate > 0])) < 4:
+            return False  # a curve to a floor has three ends, and something between
         shares = np.round(found.floor / np.where(found.peak > 0, found.peak, 1), 12)
         pairs = zip(found.floor, shares, strict=True)
         neat &= [min(digits_of(floor), digits_of(share)) <= MOST_DIGITS for floor, share in pairs]
     return bool(neat.any())
-
-
-def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
-    """How many digits each setting needs to be written down: people choose round numbers."""
-    peak = np.array([digits_of(value) for value in candidates.peak], float)
-    floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
-    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5) + candidates.family.free
-    for name, values in candidates.fields.items():
-        usual = _SHARES_OF_A_RUN if name == "warmup_steps" and horizon else ()
-        shares = {int(np.ceil(share * horizon)) for share in usual} if horizon else set()
-        digits = [
-            0 if value in (0, horizon) else 1 if value in shares else min(digits_of(value), 6)
-            for value in values.tolist()
-        ]
-        odd = odd + np.array(digits)
-    return odd
 
 
 def _told(candidates: Candidates, frame: Frame) -> bool:

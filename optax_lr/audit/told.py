@@ -7,7 +7,7 @@ import numpy as np
 from optax_lr.audit.evidence import Evidence, digits_of
 from optax_lr.audit.fitting import Candidates, Family, errors, fit
 from optax_lr.audit.frame import Frame
-from optax_lr.schedules import Constant, Cosine, Linear
+from optax_lr.schedules import Constant, Cosine, Linear, MultiStep
 
 _USUAL_WARMUPS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200, 250, 300, 500, 1000, 2000)
 _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.2)
@@ -16,9 +16,16 @@ _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.2)
 def what_is_told(found: list[Candidates], rows: Evidence) -> str:
     """The quantity that all the settings share, and what would tell them apart; empty for one setting."""
     count = sum(map(len, found))
-    if count <= 1:
+    if not count:
         return ""
     first = found[0]
+    if any(candidates.family.kind is MultiStep for candidates in found):
+        return (
+            "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such "
+            "rates too"
+        )
+    if count == 1:
+        return ""
     if len(rows) == 1:
         return f"one row tells no schedule; {count} settings of round numbers give its rate"
     if first.family.kind is Constant and not Frame(rows).only_rises:

@@ -43,8 +43,8 @@ def falls(frame: Frame) -> Iterator[Candidates]:
         return
     yield from _drops(frame)
     factor = (rate[-1] / rate[0]) ** (1 / (step[-1] - step[0]))
-    neat = float(snapped(np.array([factor]), np.array([1e-6 * factor]), most=7)[0])
-    for value in dict.fromkeys((neat, factor)) if np.isfinite(neat) else (factor,):
+    near = float(snapped(np.array([factor]), np.array([1e-6 * factor]), most=7)[0])
+    for value in dict.fromkeys((near, factor)) if np.isfinite(near) else (factor,):
         yield frame.candidates(Family(Exponential, free=1), _offsets(frame) | {"gamma": value})
     yield from _ramps(frame)
 
@@ -56,14 +56,14 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
     if not len(drops) or len(drops) > len(rate) / 2:
         return
     factors = rate[drops] / rate[drops - 1]
-    gamma = float(snapped(factors[:1], 1e-6 * factors[:1], most=4)[0])
-    gamma = gamma if np.isfinite(gamma) else float(factors[0])
+    gamma = _neat(float(factors[0]))
     for offset in frame.offsets:
         own = {"offset": np.array([offset])}
         if len(drops) == 1 and gamma > 1:
             lengths = _between(frame, int(drops[0]), offset)
             fields = own | {"total_iters": lengths, "factor": rate[0] / rate[-1]}
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
+            continue
         if not np.allclose(factors, gamma, rtol=1e-5):
             continue
         sizes = _between(frame, int(drops[0]), offset)
@@ -100,11 +100,17 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
                 Family(LinearRamp, free=2),
                 {
                     "total_iters": lengths,
-                    "start_factor": start / top,
-                    "end_factor": rate[end] / top,
+                    "start_factor": _neat(start / top),
+                    "end_factor": _neat(rate[end] / top),
                     "offset": np.array(offset),
                 },
             )
+
+
+def _neat(share: float) -> float:
+    """A share of few digits, where rounding may have made it another."""
+    near = float(snapped(np.array([share]), np.array([1e-5 * share]), most=4)[0])
+    return near if np.isfinite(near) else share
 
 
 def cycles(frame: Frame) -> Iterator[Candidates]:
@@ -113,7 +119,8 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
     rises = np.flatnonzero(np.diff(evidence.rate) > 0) + 1
     behind = rises[rises > frame.peak]
     for offset in frame.offsets if len(behind) else ():
-        first = _between(frame, int(behind[0]), offset)
+        # Of a sparse log the first rise may be a restart already.
+        first = np.concatenate([_between(frame, int(row), offset) for row in {rises[0], behind[0]}])
         for growth in (1, 2, 3, 4):
             fields = {"T_0": first, "T_mult": growth, "offset": np.array(offset)}
             yield frame.candidates(Family(CosineAnnealingWarmRestarts), fields)

@@ -1,0 +1,120 @@
+"""JSON logs, read an entry at a time: a Trainer's state, a file of one object a line, a list of objects."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+from optax_lr.audit.columns import Builder
+from optax_lr.config import ConfigError
+
+CHUNK = 2**20
+LARGEST_ENTRY = 2**22  # characters; a real one has a few hundred
+LARGEST_HEAD = 2**26  # characters before the entries: the state of callbacks stands there
+_HISTORY = re.compile(r'"log_history"\s*:\s*\[')
+_GAP = re.compile(r"[\s,]*")
+_LINE_HEADER = ("total_steps", "max_steps")
+
+
+def read_state(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+    """`trainer_state.json`: what stands around `log_history`, and notes; its entries go into the builder."""
+    text = ""
+    while not (match := _HISTORY.search(text)):
+        more = file.read(CHUNK)
+        if not more:
+            raise ConfigError(f"{source}: {_what_else(text)}")
+        text += more
+        if len(text) > LARGEST_HEAD:
+            raise ConfigError(
+                f"{source}: no log_history in the first {LARGEST_HEAD:,} characters; is it the right file?"
+            )
+    before, text = text[: match.start()], text[match.end() :]
+    rest = _entries(file, text, source, builder)
+    if rest is None:
+        return _header(before + '"log_history": null}'), ["the file breaks off; what is whole of it is read"]
+    while more := file.read(CHUNK):
+        rest += more
+        if len(rest) > LARGEST_HEAD:
+            break
+    header = _header(f'{before}"log_history": null{rest}')
+    return header or _header(before + '"log_history": null}'), [] if header else ["the file breaks off after its log"]
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The plain values of an object whose text may end early, behind a comma."""
+    for attempt in (text, re.sub(r",\s*}$", "}", text)):
+        try:
+            value = json.loads(attempt)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return {key: item for key, item in value.items() if isinstance(item, (str, int, float, bool))}
+    return {}
+
+
+def read_list(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+    """A JSON list of entries, such as a Trainer's `log_history` by itself."""
+    text = file.read(CHUNK)
+    rest = _entries(file, text[text.index("[") + 1 :], source, builder)
+    return {}, ["the file breaks off; what is whole of it is read"] if rest is None else []
+
+
+def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | None:
+    """Reads entries up to the end of the list, and gives what follows it; None where the file ends before."""
+    decoder, at = json.JSONDecoder(), 0
+    while True:
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+        if text[at : at + 1] == "]":
+            return text[at + 1 :]
+        try:
+            entry, end = decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ConfigError(f"{source}: an entry of the log is nested too deeply") from None
+        except ValueError:
+            text, at = text[at:], 0
+            if len(text) > LARGEST_ENTRY:
+                raise ConfigError(f"{source}: an entry of the log is no JSON: {text[:40]!r}") from None
+            more = file.read(CHUNK)
+            if not more:
+                return None
+            text += more
+            continue
+        if isinstance(entry, dict):
+            builder.add(entry)
+        at = end
+
+
+def read_lines(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+    """One object a line, as LLaMA-Factory's `trainer_log.jsonl`, W&B's history or this library's monitor."""
+    header: dict[str, Any] = {}
+    broken = 0
+    for line in _lines(file, source):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            broken += 1
+            continue
+        if isinstance(entry, dict):
+            header |= {name: entry[name] for name in _LINE_HEADER if name in entry}
+            builder.add(entry)
+    return header, [f"{broken} line{'s are' if broken > 1 else ' is'} no JSON, and passed over"] if broken else []
+
+
+def _lines(file: IO[str], source: str) -> Iterator[str]:
+    while line := file.readline(LARGEST_ENTRY):
+        if len(line) == LARGEST_ENTRY:
+            raise ConfigError(f"{source}: a line of more than {LARGEST_ENTRY:,} characters is no entry of a log")
+        yield line
+
+
+def _what_else(text: str) -> str:
+    """What a JSON object without entries is, as far as its keys tell."""
+    try:
+        keys = list(json.loads(text))[:5]
+    except (ValueError, RecursionError):
+        return "no log_history is in it; is it the right file?"
+    return f"no log_history is in it, so that it is no state of a Trainer; its keys are {', '.join(map(str, keys))}"
