@@ -17,7 +17,7 @@ import optax
 import optax_lr as olr
 from benchmarks.runs import digits_logs, public_logs
 from benchmarks.timing import table
-from optax_lr.audit import thresholds
+from optax_lr.auditing import thresholds
 from tests.logs import beginning
 
 VARIED = ("LEAST_LOSS", "CERTAIN", "RISE", "SWING", "SWINGS", "THROWN", "SLOW_FALL", "FLAT_FALL", "LATE", "EVAL_RISE", "JUMP_UP",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from optax_lr.advice.formats import as_page
 from optax_lr.advice.lint import RULES
-from optax_lr.audit import thresholds
+from optax_lr.auditing import rules, thresholds
 
 PAGE = Path(__file__).parent / "findings.md"
 HEAD = """# Findings
@@ -17,7 +17,7 @@ keeps its meaning in every version. An *error* makes the exit code 1.
 
 def page() -> str:
     """The page as it must stand in the repository."""
-    return HEAD + as_page([*RULES.values(), *thresholds.RULES]) + "\n"
+    return HEAD + as_page([*RULES.values(), *rules.RULES, *thresholds.RULES]) + "\n"
 
 
 if __name__ == "__main__":

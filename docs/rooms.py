@@ -23,7 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("advice",),
     ("plotting",),
-    ("audit",),
+    ("auditing",),
     ("monitor", "report"),
     ("commands",),
     ("cli",),

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optax_lr.advice import Edit, Finding, Recommendation, Rule, lint, recommend
-    from optax_lr.audit.log import Log
-    from optax_lr.audit.patterns import patterns
+    from optax_lr.auditing.audit import Audit, audit
+    from optax_lr.auditing.identify import Answer, Identified, Segment, identify
+    from optax_lr.auditing.log import Log
+    from optax_lr.auditing.patterns import patterns
+    from optax_lr.auditing.read import read_log
     from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
     from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs, write_config
     from optax_lr.control import (
@@ -67,8 +70,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "advice": ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"],
-    "audit.log": ["Log"],
-    "audit.patterns": ["patterns"],
+    "auditing.audit": ["Audit", "audit"],
+    "auditing.identify": ["Answer", "Identified", "Segment", "identify"],
+    "auditing.log": ["Log"],
+    "auditing.patterns": ["patterns"],
+    "auditing.read": ["read_log"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],

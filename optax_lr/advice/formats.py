@@ -19,7 +19,12 @@ def as_text(found: Found) -> str:
 
 def as_json(found: Found) -> str:
     """A list of objects, one a finding."""
-    return json.dumps([_object(path, finding) for path, finding in found], indent=2)
+    return json.dumps(as_objects(found), indent=2)
+
+
+def as_objects(found: Found) -> list[dict[str, Any]]:
+    """The findings in plain numbers and words."""
+    return [_object(path, finding) for path, finding in found]
 
 
 def as_github(found: Found) -> str:

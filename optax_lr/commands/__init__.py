@@ -156,6 +156,24 @@ def recommend(
     raise typer.Exit(code)
 
 
+@app.command(epilog="Example: optax-lr audit output/trainer_state.json --config sft.yaml --html report.html")
+def audit(
+    logs: Annotated[
+        list[Path], typer.Argument(help="trainer_state.json, trainer_log.jsonl, event files, CSV, or a run's folder")
+    ],
+    config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
+    num_examples: _NumExamples = None,
+    world_size: _WorldSize = 1,
+    json: _Json = False,
+    force: _Force = False,
+) -> None:
+    """Which schedule a run followed, where it left the plan and why, what its losses say; exit code 1 on an error."""
+    from optax_lr.commands.audit import run
+
+    options = {"num_examples": num_examples, "world_size": world_size}
+    raise typer.Exit(run(logs, config=config, options=options, as_json=json, force=force))
+
+
 def _options(num_examples: int | None, world_size: int, version: str | None, **more: int | None) -> dict[str, Any]:
     """What `RunConfig.plan` and `lint` take."""
     return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}

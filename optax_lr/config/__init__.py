@@ -3,7 +3,7 @@
 from optax_lr.config.plan import Plan
 from optax_lr.config.read import read_config, read_configs
 from optax_lr.config.run_config import RunConfig
-from optax_lr.config.settings import ConfigError
+from optax_lr.config.settings import ConfigError, UnknownLengthError
 from optax_lr.config.write import write_config
 
-__all__ = ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"]
+__all__ = ["ConfigError", "Plan", "RunConfig", "UnknownLengthError", "read_config", "read_configs", "write_config"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.audit.evidence import digits_of, snapped
-from optax_lr.audit.fitting import Candidates, Family
-from optax_lr.audit.frame import Frame
+from optax_lr.auditing.evidence import digits_of, snapped
+from optax_lr.auditing.fitting import Candidates, Family
+from optax_lr.auditing.frame import Frame
 from optax_lr.schedules import (
     ConstantFactor,
     CosineAnnealingWarmRestarts,

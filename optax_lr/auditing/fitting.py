@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from optax_lr.audit.evidence import Evidence, digits_of, snapped
+from optax_lr.auditing.evidence import Evidence, digits_of, snapped
 from optax_lr.numerics import VECTOR
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import lift

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from optax_lr.audit.columns import Builder
+from optax_lr.auditing.columns import Builder
 from optax_lr.config import ConfigError
 
 CHUNK = 2**20

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optax_lr.audit.evidence import Evidence
-from optax_lr.audit.fitting import Candidates, errors
-from optax_lr.audit.frame import Frame
-from optax_lr.audit.search import GROUPS, explain
+from optax_lr.auditing.evidence import Evidence
+from optax_lr.auditing.fitting import Candidates, errors
+from optax_lr.auditing.frame import Frame
+from optax_lr.auditing.search import GROUPS, explain
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
@@ -58,7 +58,7 @@ def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
         for start in starts:
             for place in range(min(len(start), 64)):
                 lag, off = lag_of(start[[place]], evidence)
-                if not lag.any() or not _scattered(off, evidence):
+                if not lag.any() or not scattered(off, evidence):
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
                 behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
@@ -72,8 +72,12 @@ def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.nd
     lags = np.arange(LONGEST_LAG)
     shifted = candidate[np.zeros(len(lags), int)]
     shifted = dataclasses.replace(shifted, offset=shifted.offset + lags)
-    fits = errors(shifted, evidence).T <= 1  # [rows, lags]
-    least, found, off = 0, np.empty(len(evidence), int), []
+    return growing_lag(errors(shifted, evidence).T <= 1)
+
+
+def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest lags that never fall, given which lags fit each row, `[rows, lags]`; and the rows that none fits."""
+    least, found, off = 0, np.empty(len(fits), int), []
     for row, possible in enumerate(fits):
         there = np.flatnonzero(possible[least:])
         if len(there):
@@ -84,7 +88,7 @@ def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.nd
     return found, np.array(off, int)
 
 
-def _scattered(off: np.ndarray, evidence: Evidence) -> bool:
+def scattered(off: np.ndarray, evidence: Evidence) -> bool:
     """Few rows, and no stretch of them."""
     return len(off) <= max(1, len(evidence) // 10) * (len(evidence) > 4) and _longest_run(off) < _FEWEST
 
@@ -93,7 +97,7 @@ def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
     for window in _windows(evidence, _WINDOWS[0]):
-        if best is not None and _scattered(best.off, evidence):
+        if best is not None and scattered(best.off, evidence):
             break
         for candidates in explain(evidence[window], horizon, groups=GROUPS[:6]):
             wrong = errors(candidates[:64], evidence) > 1
@@ -101,7 +105,7 @@ def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
             off = np.flatnonzero(wrong[place])
             if best is None or len(off) < len(best.off):
                 best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
-    return [best] if best is not None and _scattered(best.off, evidence) else []
+    return [best] if best is not None and scattered(best.off, evidence) else []
 
 
 def _longest_run(rows: np.ndarray) -> int:

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from optax_lr.audit.columns import COLUMNS, Builder, column_of
-from optax_lr.audit.events import is_events, read_events
-from optax_lr.audit.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
-from optax_lr.audit.log import Log
+from optax_lr.auditing.columns import COLUMNS, Builder, column_of
+from optax_lr.auditing.events import is_events, read_events
+from optax_lr.auditing.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
+from optax_lr.auditing.log import Log
 from optax_lr.config import ConfigError
 
 _HEAD = 4096

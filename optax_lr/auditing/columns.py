@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.audit.log import Log
+from optax_lr.auditing.log import Log
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")
 # Each name as `plain` leaves it; of several in one entry the first counts.
@@ -20,8 +20,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "learning_rate": ("learning_rate", "train/learning_rate", "lr", "train/lr", "learning rate", "optim/learning_rate"),
     "loss": ("loss", "train/loss", "training_loss", "training loss", "train_loss", "train/train_loss"),
     "grad_norm": ("grad_norm", "train/grad_norm", "gradient_norm"),
-    "eval_loss": ("eval_loss", "eval/loss", "val_loss", "validation_loss", "valid_loss", "val/loss", "validation/loss")
-    + ("valid/loss", "test/loss"),
+    "eval_loss": ("eval_loss", "eval/loss", "val_loss", "validation_loss", "val/loss", "validation/loss", "valid_loss"),
 }
 _COLUMN = {name: (column, rank) for column, names in NAMES.items() for rank, name in enumerate(names)}
 _GROUP = re.compile(r"^(?P<name>.*?)(?:-[a-z0-9]+)?(?:[/_-](?:pg|group_?|param_group_?)?(?P<group>\d+))$")
@@ -38,7 +37,7 @@ def column_of(name: str) -> tuple[str, int, int] | None:
     """The column that a name stands for, its rank among the names, and its parameter group; None for any other name.
 
     >>> column_of("my-run - train/learning_rate"), column_of("lr-AdamW/pg2"), column_of("rewards/margins")
-    (('learning_rate', 1, 0), ('learning_rate', 2, 2), None)
+    (('learning_rate', 1, 0), ('learning_rate', 2, 1), None)
     """
     text = plain(name)
     group = 0
@@ -135,7 +134,7 @@ def _number(value: Any) -> float | None:
 
 
 def _max_steps(header: Mapping[str, Any]) -> int | None:
-    for name in ("max_steps", "total_steps", "total_flos_steps"):
+    for name in ("max_steps", "total_steps"):
         value = _number(header.get(name))
         if value is not None and math.isfinite(value) and 0 < value < 2**31:
             return int(value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optax_lr.audit.columns import Builder, column_of
-from optax_lr.audit.log import Log
+from optax_lr.auditing.columns import Builder, column_of
+from optax_lr.auditing.log import Log
 from optax_lr.config import ConfigError
 
 

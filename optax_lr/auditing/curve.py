@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.advice.findings import Edit, Finding, Rule
-from optax_lr.audit import thresholds as at
-from optax_lr.audit.log import Log
+from optax_lr.auditing import thresholds as at
+from optax_lr.auditing.log import Log
 
 
 class Rows(NamedTuple):

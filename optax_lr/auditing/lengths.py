@@ -7,8 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from optax_lr.audit.evidence import Evidence
-from optax_lr.audit.fitting import Candidates
+from optax_lr.auditing.evidence import Evidence
+from optax_lr.auditing.fitting import Candidates
 from optax_lr.numerics import VECTOR
 from optax_lr.schedules import CosineWithRestarts
 

@@ -7,11 +7,12 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optax_lr.audit.evidence import Evidence, evidence_of
-from optax_lr.audit.fitting import Candidates, oddness
-from optax_lr.audit.frame import Frame
-from optax_lr.audit.pieces import Piece, pieces, whole
-from optax_lr.audit.told import single_row, what_is_told
+from optax_lr.auditing.evidence import Evidence, evidence_of
+from optax_lr.auditing.exact import exact_rates
+from optax_lr.auditing.fitting import Candidates, oddness
+from optax_lr.auditing.frame import Frame
+from optax_lr.auditing.pieces import Piece, pieces, whole
+from optax_lr.auditing.told import single_row, what_is_told
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
 
@@ -34,8 +35,8 @@ class Answer:
     error: float
 
     def rates(self, step: ArrayLike) -> np.ndarray:
-        """What rows at these steps would show, `[n]`."""
-        return np.array([float(self.schedule(max(int(at) - self.offset, 0))) for at in np.ravel(step)])
+        """What rows at these steps would show, float64 of the shape of `step`."""
+        return exact_rates(self.schedule, np.asarray(step) - self.offset)
 
     @property
     def config(self) -> dict | None:
@@ -182,6 +183,8 @@ def _settings(
     Of rows that are all warmup the kind is not to be seen: each warmup stands for all kinds.
     """
     found = found[:1] if Frame(rows).only_rises else found
+    if not np.ptp(rows.rate):  # nor is the warmup of a constant rate
+        found = [candidates[:1] for candidates in found]
     return [
         ((float(odd), place), candidates[[row]])
         for place, candidates in enumerate(found)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from optax_lr.advice.findings import Edit, Finding
-from optax_lr.audit import thresholds as at
-from optax_lr.audit.curve import (
+from optax_lr.auditing import thresholds as at
+from optax_lr.auditing.curve import (
     Curve,
     Rows,
     at_rates_up_to,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from optax_lr.advice.findings import Finding, worst_first
-from optax_lr.audit import thresholds as at
-from optax_lr.audit.broken import dead, hidden, jumps, not_a_number
-from optax_lr.audit.curve import curve_of, rows_of
-from optax_lr.audit.log import Log
-from optax_lr.audit.shapes import diverges, oscillates, overfits, slow_or_flat
+from optax_lr.auditing import thresholds as at
+from optax_lr.auditing.broken import dead, hidden, jumps, not_a_number
+from optax_lr.auditing.curve import curve_of, rows_of
+from optax_lr.auditing.log import Log
+from optax_lr.auditing.shapes import diverges, oscillates, overfits, slow_or_flat
 
 
 def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, ...]:

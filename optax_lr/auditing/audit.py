@@ -1,0 +1,252 @@
+"""`audit`: what a log says of its schedule, of its plan, and of its losses."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from optax_lr.advice.findings import Finding, worst_first
+from optax_lr.auditing import rules
+from optax_lr.auditing.compare import departures, difference, short, skipped
+from optax_lr.auditing.evidence import Evidence, evidence_of
+from optax_lr.auditing.exact import brief, exact_rates
+from optax_lr.auditing.identify import Identified, Segment, identify
+from optax_lr.auditing.log import Log
+from optax_lr.auditing.patterns import patterns
+from optax_lr.auditing.read import read_log
+from optax_lr.config import Plan, RunConfig, UnknownLengthError
+from optax_lr.schedules import Schedule
+
+VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What a log says.
+
+    Fields:
+        log: the log.
+        identified: the schedules that its rates follow.
+        findings: of the rates (`LR2..`) and of the losses (`LR3..`), worst first.
+        plan: the schedule that was planned; None where none was given.
+        planned: float64 [rows of the log], the planned rate of each row; None likewise.
+    """
+
+    log: Log
+    identified: Identified
+    findings: tuple[Finding, ...]
+    plan: Schedule | None = None
+    planned: np.ndarray | None = None
+
+    @property
+    def followed(self) -> np.ndarray:
+        """The rate that the identified schedules give at each row of the log, float64; NaN where none does."""
+        steps = np.concatenate([segment.step for segment in self.identified.segments] or [np.zeros(0, int)])
+        rates = np.concatenate([segment.curve for segment in self.identified.segments] or [np.zeros(0)])
+        known = dict(zip(steps.tolist(), rates.tolist(), strict=True))
+        return np.array([known.get(step, np.nan) for step in self.log.step.tolist()], np.float64)
+
+    @property
+    def text(self) -> str:
+        """The answers to three questions in lines: which schedule, where it left the plan, what the losses show."""
+        return "\n".join([*_heading(self.log), *_schedules(self), *_plan(self), *_findings(self)])
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def audit(
+    log: Log | str | os.PathLike | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    plan: Schedule | Plan | RunConfig | None = None,
+    *,
+    num_examples: int | None = None,
+    world_size: int = 1,
+) -> Audit:
+    """Which schedule the rates of a log follow, where they leave the plan and why, and what its losses say.
+
+    Args:
+        log: a log that was read, or whatever `read_log` takes.
+        plan: what was planned: a schedule, a plan, or a config, whose length is the log's where it tells none itself.
+        num_examples, world_size: of a config, as `RunConfig.plan` takes them.
+
+    A plan is held against every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
+    first of these that explains every row: the scheduler never moved, it skipped steps, another peak, the config as another
+    version of transformers reads it, another length, another schedule. Rates on their plan say nothing of how the training
+    went; what the losses say stands in the findings `LR3..`.
+
+    Errors: `ConfigError` for what is no log, and for a config without a plan.
+
+    Source: `transformers.Trainer`, which logs the rates; `identify`, `patterns`.
+
+    >>> step = np.arange(10, 110, 10)
+    >>> rates = 2e-5 * (1 - step / 100)
+    >>> report = audit({"step": step, "learning_rate": rates}, Linear(2e-5, max_steps=200))
+    >>> print(report.findings[0].code, report.findings[0].message)
+    LR204 at step 10 the log has 1.8e-05 and the plan 1.9e-05, 5% less: the rates are the plan's with max_steps 100 and
+    not 200, 1/2 of the planned ones, as of a scheduler that is stepped 2 times an update
+    """
+    log = log if isinstance(log, Log) else read_log(log)
+    planned_schedule, others, max_steps = _planned(plan, log, num_examples, world_size)
+    identified = identify(log.step, log.learning_rate, max_steps=max_steps)
+    forms = evidence_of(log.step, log.learning_rate)
+    evidence = next((form for form in forms if form.precision == identified.precision), forms[0])
+    planned, findings = None, list(_of_rates(log, identified, evidence))
+    if planned_schedule is not None and len(evidence):
+        offset = difference(planned_schedule, evidence).offset
+        planned = exact_rates(planned_schedule, log.step - offset)
+        told = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
+        # What the plan explains needs no second finding without it.
+        findings = told + [found for found in findings if found.code not in {other.code for other in told}]
+    report = Audit(log, identified, (), planned_schedule, planned)
+    expected = planned if planned is not None else report.followed if identified.explained else None
+    findings += patterns(log, planned=expected)
+    return dataclasses.replace(report, findings=tuple(worst_first(findings)))
+
+
+def _planned(
+    plan: Schedule | Plan | RunConfig | None, log: Log, num_examples: int | None, world_size: int
+) -> tuple[Schedule | None, dict[str, Schedule], int | None]:
+    """The planned schedule, what other versions make of its config, and the length of the run."""
+    if isinstance(plan, RunConfig):
+        options: dict[str, Any] = {"num_examples": num_examples, "world_size": world_size}
+        try:
+            made = plan.plan(**options)
+        except UnknownLengthError:
+            if log.max_steps is None:
+                raise
+            options["max_steps"] = log.max_steps
+            made = plan.plan(**options)
+        others = {
+            f"transformers {version}": plan.plan(**options, transformers_version=version).schedule
+            for version in VERSIONS
+        }
+        return made.schedule, others, log.max_steps or made.max_steps
+    if isinstance(plan, Plan):
+        return plan.schedule, {}, log.max_steps or plan.max_steps
+    if plan is not None and plan.batch_shape:
+        raise ValueError(f"audit(): plan must be one schedule, not a batch of shape {plan.batch_shape}")
+    end = None if plan is None or plan.end is None else int(plan.end)
+    return plan, {}, log.max_steps or end
+
+
+def _of_rates(log: Log, identified: Identified, evidence: Evidence) -> Iterator[Finding]:
+    """What the rates say by themselves."""
+    if not len(evidence):
+        rows = f"{len(log)} row{'s' * (len(log) > 1)}"
+        yield Finding(
+            rules.NO_RATES, f"none of {rows} has a rate", "set logging_steps to less than the steps of the run"
+        )
+        return
+    conflicts = _conflicts(log)
+    if len(conflicts):
+        yield Finding(
+            rules.CONFLICT,
+            f"{len(conflicts)} steps have more than one rate, the first of them {conflicts[0]}",
+            "give each run a file of its own, or cut the log where the run was resumed",
+            steps=(int(conflicts[0]), int(conflicts[-1])),
+        )
+    segments = identified.segments
+    known = [segment for segment in segments if segment.answers and len(segment.step) > 1]
+    if len(known) > 1:
+        yield _resumed(known)
+    for segment in segments:
+        yield from _of_segment(segment)
+
+
+def _conflicts(log: Log) -> np.ndarray:
+    """The steps that have rows of different rates."""
+    told = np.isfinite(log.learning_rate)
+    pairs = np.unique(np.stack([log.step[told].astype(np.float64), log.learning_rate[told]], axis=1), axis=0)
+    steps, count = np.unique(pairs[:, 0].astype(np.int64), return_counts=True)
+    return steps[count > 1]
+
+
+def _of_segment(segment: Segment) -> Iterator[Finding]:
+    span = (int(segment.step[0]), int(segment.step[-1]))
+    if not segment.answers and len(segment.step) > 1:
+        yield Finding(
+            rules.UNEXPLAINED,
+            f"the {len(segment.step)} rates of steps {span[0]} to {span[1]} are on no curve that is known",
+            "",
+            steps=span,
+        )
+        return
+    if len(segment.lag):
+        steps = np.array([step for step, _ in segment.lag])
+        lag = np.array([behind for _, behind in segment.lag])
+        yield dataclasses.replace(skipped(steps, lag), steps=(int(steps[0]), span[1]))
+    if len(segment.off):
+        row = int(np.searchsorted(segment.step, segment.off[0]))
+        logged, meant = segment.rate[row], segment.curve[row]
+        yield Finding(
+            rules.OFF,
+            f"{len(segment.off)} of {len(segment.step)} rates are off the curve; at step {segment.off[0]} the log has "
+            f"{logged:.10g} and the curve {meant:.10g}",
+            "look at what wrote these rows",
+            steps=(int(segment.off[0]), int(segment.off[-1])),
+        )
+    level = np.ptp(segment.rate) == 0 and len(segment.step) > 1  # whose warmup, if any, changes nothing that was seen
+    if segment.told and not level:
+        yield Finding(rules.OPEN, _with_count(segment), "", steps=span)
+
+
+def _with_count(segment: Segment) -> str:
+    many = len(segment.step) > 1 and segment.count > 1
+    return f"{segment.told} ({segment.count} settings explain the rows)" if many else segment.told
+
+
+def _resumed(segments: list[Segment]) -> Finding:
+    parts = [
+        f"steps {segment.step[0]} to {segment.step[-1]} {brief(segment.answers[0].schedule)}" for segment in segments
+    ]
+    before, after = segments[0], segments[1]
+    jump = f"; at step {after.step[0]} the rate goes from {short(before.rate[-1])} to {short(after.rate[0])}"
+    return Finding(
+        rules.RESUMED,
+        "; ".join(parts) + jump,
+        "to go on along the first curve, resume with the settings of the first run",
+        steps=(int(before.step[-1]), int(after.step[0])),
+    )
+
+
+def _heading(log: Log) -> Iterator[str]:
+    length = f" of {log.max_steps}" if log.max_steps else ""
+    yield f"{log.source}: {log.format}, {len(log)} rows, steps {log.step.min()} to {log.step.max()}{length}"
+    for note in log.notes:
+        yield f"  note: {note}"
+
+
+def _schedules(report: Audit) -> Iterator[str]:
+    for segment in report.identified.segments:
+        where = f"steps {segment.step[0]} to {segment.step[-1]}"
+        if not segment.answers:
+            one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
+            yield f"  schedule: {where}: {one}"
+            continue
+        answer = segment.answers[0]
+        many = f"; one of {segment.count} settings that explain the rows" if segment.count > 1 else ""
+        yield f"  schedule: {where}: {brief(answer.schedule)}, offset {answer.offset}, error {answer.error:.0e} of the peak{many}"
+        for other in segment.answers[1:3]:
+            yield f"       or: {brief(other.schedule)}, offset {other.offset}"
+    config = report.identified.answer and report.identified.answer.config
+    if config and report.identified.explained:
+        yield "  config: " + ", ".join(f"{key}: {value}" for key, value in config.items())
+
+
+def _plan(report: Audit) -> Iterator[str]:
+    if report.plan is not None:
+        codes = {found.code for found in report.findings}
+        left = codes & {rule.code for rule in rules.RULES[:7]}
+        yield f"  plan: {brief(report.plan)}" + ("" if left else "; every logged rate is on it")
+
+
+def _findings(report: Audit) -> Iterator[str]:
+    for found in report.findings:
+        yield f"  {found}"
+    losses = [found for found in report.findings if found.code >= "LR3"]
+    if not losses and np.isfinite(report.log.loss).any():
+        yield "  losses: nothing in them points to the learning rate; that does not prove that the training went well"

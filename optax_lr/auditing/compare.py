@@ -1,0 +1,271 @@
+"""Where a log leaves its plan, by how much, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.auditing import rules
+from optax_lr.auditing.evidence import Evidence
+from optax_lr.auditing.exact import brief, exact_rates
+from optax_lr.auditing.identify import Answer, Identified
+from optax_lr.auditing.pieces import LONGEST_LAG, growing_lag, scattered
+from optax_lr.config import ConfigError, write_config
+from optax_lr.schedules import Schedule
+
+_LENGTHS = ("max_steps", "T_max", "total_steps", "total_iters")
+_FACTORS = range(2, 65)
+_KEYS = {
+    rules.OTHER_SCHEDULER.code: "lr_scheduler_type",
+    rules.OTHER_WARMUP.code: "warmup_steps",
+    rules.OTHER_HORIZON.code: "max_steps",
+    rules.OTHER_PEAK.code: "learning_rate",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """The first row that leaves the plan.
+
+    Fields:
+        offset: with which the plan was held against the rows; the one that agrees longest.
+        row: the first row of the evidence that differs; None where none does.
+        planned: float64 [n], the plan's rate of each row.
+    """
+
+    offset: int
+    row: int | None
+    planned: np.ndarray
+
+
+def difference(plan: Schedule, evidence: Evidence) -> Difference:
+    """Holds the plan against every row, with both offsets."""
+    best: Difference | None = None
+    for offset in (0, 1):
+        planned = exact_rates(plan, evidence.step - offset)
+        wrong = np.flatnonzero(abs(planned - evidence.rate) > evidence.tolerance)
+        found = Difference(offset, int(wrong[0]) if len(wrong) else None, planned)
+        if found.row is None:
+            return found
+        if best is None or found.row > best.row:  # type: ignore[operator]  # neither is None here
+            best = found
+    assert best is not None
+    return best
+
+
+def departures(
+    plan: Schedule, evidence: Evidence, identified: Identified, others: Mapping[str, Schedule], max_steps: int | None
+) -> Iterator[Finding]:
+    """The finding on the first difference, if there is one, with the likeliest reason.
+
+    `others` holds what the config would be under other readings, by a few words on each.
+    """
+    found = difference(plan, evidence)
+    if found.row is None:
+        return
+    where = _where(evidence, found)
+    for reason in (_frozen, _skipped, _scaled, _other_reading, _other_length, _as_identified):
+        finding = reason(_Case(plan, evidence, identified, others, max_steps, found, where))
+        if finding is not None:
+            yield finding
+            return
+    yield Finding(
+        rules.OTHER_RATES,
+        f"{where}; no setting of the plan's schedule, and no other schedule, explains it",
+        "see whether this config and this log are of one run",
+        steps=_steps(evidence, found.row),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Case:
+    plan: Schedule
+    evidence: Evidence
+    identified: Identified
+    others: Mapping[str, Schedule]
+    max_steps: int | None
+    found: Difference
+    where: str
+
+    def explains(self, schedule: Schedule) -> bool:
+        return difference(schedule, self.evidence).row is None
+
+    def finding(self, rule: Rule, reason: str, remedy: str, schedule: Schedule | None = None) -> Finding:
+        return Finding(
+            rule,
+            f"{self.where}: {reason}",
+            remedy,
+            key=_KEYS.get(rule.code),
+            edits=() if schedule is None else edits(self.plan, schedule),
+            steps=_steps(self.evidence, self.found.row or 0),
+        )
+
+
+def _frozen(case: _Case) -> Finding | None:
+    rate = case.evidence.rate
+    if len(rate) < 3 or np.ptp(rate) or not np.ptp(case.found.planned):
+        return None
+    starts = {float(exact_rates(case.plan, 0)), float(getattr(case.plan, "learning_rate", np.nan))}
+    if not any(np.isclose(rate[0], start, rtol=1e-6) for start in starts):
+        return None
+    return case.finding(
+        rules.FROZEN,
+        f"every row shows {short(rate[0])}",
+        "look at the gradient norms: where all are NaN, train in bf16 or float32 in place of fp16",
+    )
+
+
+def _skipped(case: _Case) -> Finding | None:
+    lags = np.arange(LONGEST_LAG)
+    for offset in (0, 1):
+        curves = exact_rates(case.plan, case.evidence.step[:, None] - offset - lags)
+        fits = abs(curves - case.evidence.rate[:, None]) <= case.evidence.tolerance[:, None]
+        lag, off = growing_lag(fits)
+        if lag.any() and scattered(off, case.evidence):
+            return skipped(case.evidence.step, lag)
+    return None
+
+
+def skipped(step: np.ndarray, lag: np.ndarray) -> Finding:
+    """The schedule is `lag` steps behind at each row."""
+    changes = np.flatnonzero(np.diff(lag, prepend=0))
+    shown = ", ".join(f"{lag[row]} at step {step[row]}" for row in changes[:4]) + (", ..." if len(changes) > 4 else "")
+    return Finding(
+        rules.SKIPPED,
+        f"the schedule is behind by {shown}",
+        "with fp16 that many updates were skipped; train in bf16, or raise max_steps by the last number",
+        steps=(int(step[changes[0]]), int(step[-1])),
+    )
+
+
+def _scaled(case: _Case) -> Finding | None:
+    there = case.found.planned > 0
+    if not there.any() or case.evidence.rate[~there].any():
+        return None
+    ratios = case.evidence.rate[there] / case.found.planned[there]
+    if np.ptp(ratios) > 1e-6 * ratios.max() or len(ratios) < 2:
+        return None
+    ratio = float(np.median(ratios))
+    peak = getattr(case.plan, "learning_rate", None)
+    ran = "" if peak is None else f", as if learning_rate were {short(float(str(peak)) * ratio)} and not {short(peak)}"
+    return case.finding(
+        rules.OTHER_PEAK,
+        f"every rate is {short(ratio)} times the planned one{ran}",
+        "a resumed run keeps the base rate of its checkpoint; else the config is another run's",
+        None if peak is None else case.plan.replace(learning_rate=float(f"{float(str(peak)) * ratio:.6g}")),
+    )
+
+
+def _other_reading(case: _Case) -> Finding | None:
+    for words, schedule in case.others.items():
+        if case.explains(schedule):
+            return case.finding(
+                rules.OTHER_WARMUP, f"the rates are those of this config as {words} reads it", "", schedule
+            )
+    return None
+
+
+def _other_length(case: _Case) -> Finding | None:
+    name = next((name for name in _LENGTHS if getattr(case.plan, name, None) is not None), None)
+    if name is None:
+        return None
+    length, warmup = int(getattr(case.plan, name)), int(getattr(case.plan, "warmup_steps", 0))
+    tried = [(case.max_steps, warmup, "")] if case.max_steps and case.max_steps != length else []
+    for factor in _FACTORS:
+        longer = f"{factor} times the planned ones, as if counted in micro-batches, or times the processes"
+        tried += [(length * factor, warmup, longer), (length * factor, warmup * factor, longer)]
+        shorter = f"1/{factor} of the planned ones, as of a scheduler that is stepped {factor} times an update"
+        tried += [(length // factor, warmup, shorter), (length // factor, warmup // factor, shorter)]
+    for steps, first, words in tried:
+        if steps < 1:
+            continue
+        changes: dict[str, Any] = {name: steps} | ({"warmup_steps": first} if warmup else {})
+        schedule = case.plan.replace(**changes)
+        if case.explains(schedule):
+            shown = f"{name} {steps} and not {length}" + (f", {words}" if words else "")
+            return case.finding(
+                rules.OTHER_HORIZON, f"the rates are the plan's with {shown}", f"plan with {name}: {steps}", schedule
+            )
+    return None
+
+
+def _as_identified(case: _Case) -> Finding | None:
+    """By what the rates show of themselves: the answer that is most like the plan."""
+    if len(case.identified.segments) != 1 or not case.identified.segments[0].answers:
+        return None
+    answer = min(case.identified.segments[0].answers, key=lambda answer: len(_unlike(case.plan, answer.schedule)))
+    unlike = _unlike(case.plan, answer.schedule)
+    kind = type(answer.schedule)
+    ran = f"the rates are those of {brief(answer.schedule)}"
+    if not unlike or kind is not type(case.plan):
+        deepspeed = kind.__name__.startswith("DeepSpeed")
+        remedy = (
+            "a scheduler block in the DeepSpeed JSON replaces lr_scheduler_type: take it out, or plan with that file"
+            if deepspeed
+            else "see whether the run was resumed with other settings, or the config is another run's"
+        )
+        return case.finding(rules.OTHER_SCHEDULER, ran, remedy, answer.schedule)
+    rule = {
+        frozenset({"warmup_steps"}): rules.OTHER_WARMUP,
+        frozenset({"max_steps"}): rules.OTHER_HORIZON,
+        frozenset({"learning_rate"}): rules.OTHER_PEAK,
+    }.get(frozenset(unlike), rules.OTHER_RATES)
+    shown = ", ".join(f"{name} {_value(answer, name)} and not {short(getattr(case.plan, name))}" for name in unlike)
+    remedy = "" if rule is not rules.OTHER_RATES else "the config is most likely another run's, or was changed after it"
+    return case.finding(
+        rule, f"the rates are the plan's with {shown}", remedy or _plan_with(answer, unlike), answer.schedule
+    )
+
+
+def _plan_with(answer: Answer, unlike: list[str]) -> str:
+    return "to plan what ran, set " + ", ".join(f"{name} to {_value(answer, name)}" for name in unlike)
+
+
+def _value(answer: Answer, name: str) -> str:
+    return short(getattr(answer.schedule, name))
+
+
+def _unlike(plan: Schedule, schedule: Schedule) -> list[str]:
+    """The fields in which two schedules of one kind differ; of two kinds, all of them."""
+    names = [field.name for field in dataclasses.fields(plan)]  # type: ignore[arg-type]
+    if type(plan) is not type(schedule):
+        return [*names, "kind"]
+    return [name for name in names if _as_text(getattr(plan, name)) != _as_text(getattr(schedule, name))]
+
+
+def _as_text(value: Any) -> str:
+    return str(value) if value is None or isinstance(value, (str, tuple)) else short(value)
+
+
+def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
+    """The keys of a config that differ between what was planned and what ran; none where a Trainer cannot express it."""
+    try:
+        before, after = (write_config(schedule, dialect="hf") for schedule in (plan, ran))
+    except ConfigError:
+        return ()
+    names = [*after, *(name for name in before if name not in after)]
+    return tuple(Edit(name, after.get(name)) for name in names if before.get(name) != after.get(name))
+
+
+def _where(evidence: Evidence, found: Difference) -> str:
+    row = found.row or 0
+    logged, planned = evidence.rate[row], found.planned[row]
+    if planned:
+        far = abs(logged / planned - 1)
+        size = f", {far:.0%} {'more' if logged > planned else 'less'}" if far >= 0.005 else f", {far:.1g} of it apart"
+    else:
+        size = ""
+    return f"at step {evidence.step[row]} the log has {short(logged)} and the plan {short(planned)}{size}"
+
+
+def _steps(evidence: Evidence, row: int) -> tuple[int, int]:
+    return int(evidence.step[row]), int(evidence.step[-1])
+
+
+def short(value: Any) -> str:
+    """A number for a message."""
+    return f"{float(value):.6g}"

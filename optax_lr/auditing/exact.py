@@ -1,0 +1,46 @@
+"""A schedule's rates in float64, its float32 numbers taken for the decimals that were meant."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optax_lr.numerics import VECTOR
+from optax_lr.schedules import Schedule
+
+
+def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
+    """`schedule(step)` for one schedule, float64, of the shape of `step`; steps below 0 count as 0.
+
+    >>> exact_rates(Linear(2e-5, max_steps=1000), 500), Linear(2e-5, max_steps=1000)(500)
+    (array(1.e-05), np.float32(1e-05))
+    """
+    steps = np.maximum(np.asarray(step, np.float64), 0)
+    with np.errstate(all="ignore"):
+        lifted = jax.tree.map(lambda leaf: VECTOR.real(_meant(np.asarray(leaf)[()])), schedule)
+        return np.broadcast_to(lifted._value(steps, VECTOR), steps.shape).astype(np.float64)
+
+
+def _meant(value: np.generic) -> float:
+    """The shortest decimal that is `value` in its own precision: 2e-05, and not 1.9999999494757503e-05."""
+    return float(str(value))
+
+
+def brief(schedule: Schedule) -> str:
+    """The schedule as `repr` shows it, without the fields that are at their defaults.
+
+    >>> brief(Cosine(2e-5, max_steps=1000, warmup_steps=0))
+    'Cosine(learning_rate=2e-05, max_steps=1000)'
+    """
+    shown = []
+    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
+        value = getattr(schedule, field.name)
+        text = value if isinstance(value, str) else str(value)
+        if isinstance(value, (tuple, Schedule)):
+            return repr(schedule)
+        if value is not None and (field.default is dataclasses.MISSING or text != str(type(value)(field.default))):
+            shown.append(f"{field.name}={value!r}" if isinstance(value, str) else f"{field.name}={text}")
+    return f"{type(schedule).__name__}({', '.join(shown)})"

@@ -1,0 +1,76 @@
+"""What `optax-lr audit` does: logs in, schedules and findings out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from optax_lr.advice.formats import as_objects
+from optax_lr.auditing.audit import Audit, audit
+from optax_lr.config import ConfigError, read_config
+from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+
+
+def run(
+    logs: Sequence[Path],
+    *,
+    config: Path | None,
+    options: Mapping[str, Any],
+    as_json: bool,
+    force: bool,
+) -> int:
+    """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
+    plan = None if config is None else read_config(config)
+    code = FINE
+    reports: list[Audit] = []
+    for path in logs:
+        try:
+            reports.append(audit(path, plan, **options))
+        except (ConfigError, OSError) as error:
+            print(f"optax-lr: {' '.join(str(error).split())}", file=sys.stderr)
+            code = BAD_INPUT
+    if any(found.severity == "error" for report in reports for found in report.findings):
+        code = max(code, FINDINGS)
+    if as_json:
+        print(json.dumps([summary(report) for report in reports], indent=2))
+    else:
+        print("\n\n".join(report.text for report in reports))
+    return code
+
+
+def summary(report: Audit) -> dict[str, Any]:
+    """The audit in plain numbers and words."""
+    return {
+        "log": report.log.source,
+        "format": report.log.format,
+        "rows": len(report.log),
+        "max_steps": report.log.max_steps,
+        "explained": report.identified.explained,
+        "precision": report.identified.precision,
+        "segments": [
+            {
+                "first_step": int(segment.step[0]),
+                "last_step": int(segment.step[-1]),
+                "settings": segment.count,
+                "told": segment.told,
+                "lag": [list(pair) for pair in segment.lag],
+                "off": segment.off.tolist(),
+                "answers": [
+                    {
+                        "schedule": repr(answer.schedule),
+                        "offset": answer.offset,
+                        "error": answer.error,
+                        "config": answer.config,
+                    }
+                    for answer in segment.answers
+                ],
+            }
+            for segment in report.identified.segments
+        ],
+        "plan": None if report.plan is None else repr(report.plan),
+        "findings": as_objects([(report.log.source, found) for found in report.findings]),
+        "notes": list(report.log.notes),
+    }
