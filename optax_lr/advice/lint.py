@@ -122,7 +122,7 @@ def mend(draft: Draft, options: Mapping[str, Any]) -> tuple[Draft, list[Finding]
     Errors: `ConfigError` where the file is of a form that is not changed: a script.
     """
     if draft.form not in ("yaml", "json"):
-        raise ConfigError(f"{draft.name}: only YAML and JSON files are mended; change the command by hand")
+        raise ConfigError(f"{draft.name}: only YAML and JSON files are mended; change this one by hand")
     done: list[Finding] = []
     for _ in range(5):
         edits: list[Edit] = []

@@ -66,7 +66,9 @@ def rounding_of(rate: np.ndarray) -> tuple[np.ndarray, str] | None:
     different = np.unique(rate[rate > 0])
     if not len(different):
         return None
-    if (different == different.astype(np.float32)).all():
+    with np.errstate(over="ignore"):
+        float32 = different.astype(np.float32)
+    if (different == float32).all():
         return 2 * FLOAT32 * abs(rate), "float32"
     digits, decimals = (np.array(counts) for counts in zip(*map(_digits, different.tolist()), strict=True))
     if not _FEWEST_DIGITS <= digits.max() <= _MOST_DIGITS:

@@ -48,10 +48,10 @@ def with_floor(frame: Frame) -> Iterator[Candidates]:
 
 def powers(frame: Frame) -> Iterator[Candidates]:
     """Powers of what is left of the run; and axolotl's Rex."""
-    starts = frame.starts()
-    for power in (1.0, *_POWERS):
-        yield from frame.with_length(Family(Polynomial), starts | {"power": power})
-        yield from frame.with_length(Family(Polynomial, floor="min_lr"), starts | {"power": power})
+    starts, powered = frame.starts(), frame.crossed("power", _POWERS)
+    yield from frame.with_length(Family(Polynomial), powered)
+    yield from frame.with_length(Family(Polynomial, floor="min_lr"), powered)
+    yield from frame.with_length(Family(Polynomial, floor="min_lr"), starts | {"power": 1.0})
     yield from _any_power(frame)
     yield from frame.with_length(Family(Rex), starts)
     yield from frame.with_length(Family(Rex, floor="min_lr"), starts)
@@ -78,12 +78,11 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
 
 def restarts(frame: Frame) -> Iterator[Candidates]:
     """Cosines that begin again; of an unknown run, only the length of a cycle can be told."""
-    starts = frame.starts()
     jumps = int((np.diff(frame.evidence.rate[frame.peak :]) > 0).sum())
     if not jumps:
         return
-    for cycles in range(2, _MOST_CYCLES + 1) if not frame.solve else (jumps + 1, jumps + 2):
-        yield from frame.with_length(Family(CosineWithRestarts), starts | {"num_cycles": float(cycles)})
+    cycles = range(2, _MOST_CYCLES + 1) if not frame.solve else (jumps + 1, jumps + 2)
+    yield from frame.with_length(Family(CosineWithRestarts), frame.crossed("num_cycles", cycles))
 
 
 def roots(frame: Frame) -> Iterator[Candidates]:
@@ -154,6 +153,5 @@ def deepspeed(frame: Frame) -> Iterator[Candidates]:
         yield frame.candidates(Family(DeepSpeedWarmup, words, floor="min_lr"), starts)
         yield from frame.with_length(Family(DeepSpeedWarmupDecay, words), starts)
         yield from frame.with_length(Family(DeepSpeedWarmupDecay, words, floor="min_lr"), starts)
-        for ratio in (1e-4, 0.0, 0.1, 0.01, 0.001):
-            cosine = Family(DeepSpeedWarmupCosine, words)
-            yield from frame.with_length(cosine, starts | {"cos_min_ratio": ratio})
+        ratios = frame.crossed("cos_min_ratio", (1e-4, 0.0, 0.1, 0.01, 0.001))
+        yield from frame.with_length(Family(DeepSpeedWarmupCosine, words), ratios)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -80,6 +80,13 @@ class Frame:
         first = np.arange(low, low + 64)
         every = np.unique(np.concatenate([first, usual, shares, [low, high]]))
         return every[(every >= low) & (every <= high)]
+
+    def crossed(self, name: str, values: Sequence[float]) -> dict[str, np.ndarray]:
+        """Every start with every one of `values`, for one call in place of many."""
+        starts = self.starts()
+        count = len(starts["offset"])
+        made = {start: np.tile(column, len(values)) for start, column in starts.items()}
+        return made | {name: np.repeat(np.asarray(values, float), count)}
 
     def candidates(self, family: Family, fields: dict[str, Any]) -> Candidates:
         """`fields` holds `offset` too; numbers among them count for all."""

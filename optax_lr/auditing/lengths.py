@@ -34,8 +34,9 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
 
     floor = candidates.family.floor
     shortest = np.maximum(_shortest(candidates, name, step[:, 2] - candidates.offset), 1)
-    schedule = dataclasses.replace(candidates, fields={**candidates.fields, name: shortest}).lifted()
-    position = candidates.position(step)
+    twice = candidates[np.tile(np.arange(len(candidates)), 2)]  # the least length and the most, in one search
+    schedule = dataclasses.replace(twice, fields={**twice.fields, name: np.tile(shortest, 2)}).lifted()
+    position = twice.position(np.tile(step, (2, 1)))
 
     def quotient(length: np.ndarray) -> np.ndarray:
         tried = copy.copy(schedule)  # around its checks, which a thousand calls need not repeat
@@ -46,18 +47,15 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
                 return level[:, 2] / level[:, 0]
             return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
 
-    first, last = quotient(shortest), quotient(np.full_like(shortest, LONGEST))
+    low, high = np.tile(shortest, 2), np.full(2 * len(shortest), LONGEST)
+    first, last = quotient(low), quotient(high)
     sign = np.where(np.nan_to_num(last) >= np.nan_to_num(first), 1.0, -1.0)
-
-    def first_length(bound: np.ndarray) -> np.ndarray:
-        low, high = shortest.copy(), np.full_like(shortest, LONGEST)
-        while (low < high).any():
-            middle = low + (high - low) // 2
-            reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
-            low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
-        return low
-
-    least, most = first_length(sign * target - margin), first_length(sign * target + margin)
+    bound = sign * np.tile(target, 2) + np.concatenate([-margin, margin])
+    while (low < high).any():
+        middle = low + (high - low) // 2
+        reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
+        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+    least, most = np.split(low, 2)
     usable = np.isfinite(target) & np.isfinite(margin) & (target > 0)
     return _spread(candidates, name, least - 1, np.minimum(most, LONGEST), usable)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optax_lr.config.dialects import Reading, axolotl, deepspeed, hf, llamafactory, shell
+from optax_lr.config.dialects import Reading, axolotl, deepspeed, hf, llamafactory, model_card, shell
 from optax_lr.config.files import text_of
 from optax_lr.config.parsing import Document, as_omegaconf, parse
 from optax_lr.config.recognise import Recognised, recognise
@@ -27,7 +27,7 @@ class Draft:
         name: its source, with a number where a file holds several.
         values: every key, as parsed.
         lines: the line of each key, nested keys dotted.
-        form: `mapping`, `yaml`, `json` or `command`.
+        form: `mapping`, `yaml`, `json`, `command` or `card`.
         text: the document; empty where there is none.
         folder: where files that it names are looked for.
         ignored: options of a command that count for nothing.
@@ -43,6 +43,8 @@ class Draft:
 
     def recognised(self) -> Recognised:
         """Whose config it is. Errors: `ConfigError` where it is nobody's."""
+        if self.form == "card":
+            return Recognised("hf", "the training hyperparameters of a model card")
         if self.form != "command":
             return recognise(self.name, self.values)
         if {"stage", "finetuning_type"} & self.values.keys():
@@ -59,7 +61,7 @@ class Draft:
         prefix = "".join(f"{part}." for part in found.section)
         ignored = tuple((prefix + key, why) for key, why in reading.ignored) + self.ignored
         notes = reading.notes
-        if self.form == "command":
+        if self.form in ("command", "card"):
             notes = tuple(note for note in notes if "is taken as a number" not in note)
         return RunConfig(
             source=self.name,
@@ -89,7 +91,7 @@ class Draft:
         for part in found.section:
             values = values[part]
         values = {str(key): value for key, value in values.items()}
-        rules = ARGPARSE if self.form in ("yaml", "command") else STRICT
+        rules = ARGPARSE if self.form in ("yaml", "command", "card") else STRICT
         return hf.read(name, values, rules=rules, folder=folder, place=found.place)
 
 
@@ -110,6 +112,9 @@ def drafts(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> lis
                 f"{path}: no command of this script gives an option of a schedule, such as --learning_rate"
             )
         return [_command(name, command, folder) for name, command in _named(path, commands)]
+    if path.lower().endswith(".md"):
+        card = model_card.card_of(path, text)
+        return [Draft(path, card.values, card.lines, "card", folder=folder)]
     is_json = path.endswith(".json")
     documents = [(0, text)] if is_json else list(_documents(text))
     documents = [(before, part) for before, part in documents if _has_content(part)]

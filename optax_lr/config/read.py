@@ -14,7 +14,8 @@ from optax_lr.config.settings import ConfigError
 def read_config(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> RunConfig:
     """The one config that is in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
-    A file is YAML, JSON, or a shell script that starts the training. Its keys tell whose it is:
+    A file is YAML, JSON, a shell script that starts the training, or a model card with its list of hyperparameters. Its keys
+    tell whose it is:
 
     - LLaMA-Factory, also what its web UI saves: `1e-4` is a number, `${learning_rate}` refers to another key;
     - `transformers.TrainingArguments`, flat as in TRL's recipes, or under one section such as `training`;
