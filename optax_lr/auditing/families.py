@@ -66,8 +66,7 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
     step, rate = frame.evidence.step[[first, last]], frame.evidence.rate[[first, last]]
     left = frame.horizon - (step[:, None] - starts["offset"])
     for floor in (0.0, 1e-7):
-        with np.errstate(all="ignore"):
-            power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
+        power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
         known = np.isfinite(power) & (power > 0.01) & (power < 100)
         power = np.round(power[known], 3)
         fields = {name: value[known] for name, value in starts.items()}

@@ -93,8 +93,7 @@ class Candidates:
 
     def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
         position = self.position(step)
-        with np.errstate(all="ignore"):
-            return np.broadcast_to(self.lifted(floor)._value(position, VECTOR), position.shape)
+        return np.broadcast_to(self.lifted(floor)._value(position, VECTOR), position.shape)
 
 
 _FITTED = ("peak", "floor", "error")
@@ -104,22 +103,21 @@ def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
     """The candidates with a peak, a floor and the error that is left, those of the fewest digits where they explain as much."""
     sample = evidence[sampled(evidence)]
     level, above = candidates.columns(sample.step)
-    with np.errstate(all="ignore"):
-        if above is None:
-            row = int(np.argmax(sample.rate))
-            peak, floor = sample.rate[row] / level[:, row], None
-        else:
-            peak, floor = _two_coefficients(level, above, sample.rate)
-        peak = np.where(np.isfinite(peak) & (peak >= 0), peak, 0)
-        floor = None if floor is None else np.where(np.isfinite(floor), floor, 0)
-        raw = dataclasses.replace(candidates, peak=peak, floor=floor)
-        error = _error(raw, sample, level, above)
-        near = np.flatnonzero(error <= NEAR)
-        raw = dataclasses.replace(raw, error=error)[near]
-        if not len(near):
-            return raw
-        level, above = level[near], None if above is None else above[near]
-        neat = _neat(raw, sample, level, above)
+    if above is None:
+        row = int(np.argmax(sample.rate))
+        peak, floor = sample.rate[row] / level[:, row], None
+    else:
+        peak, floor = _two_coefficients(level, above, sample.rate)
+    peak = np.where(np.isfinite(peak) & (peak >= 0), peak, 0)
+    floor = None if floor is None else np.where(np.isfinite(floor), floor, 0)
+    raw = dataclasses.replace(candidates, peak=peak, floor=floor)
+    error = _error(raw, sample, level, above)
+    near = np.flatnonzero(error <= NEAR)
+    raw = dataclasses.replace(raw, error=error)[near]
+    if not len(near):
+        return raw
+    level, above = level[near], None if above is None else above[near]
+    neat = _neat(raw, sample, level, above)
     return neat[neat.error <= 1]
 
 
@@ -135,8 +133,7 @@ def _neat(raw: Candidates, sample: Evidence, level: np.ndarray, above: np.ndarra
     if floor is not None:
         margin = 10 * loose * peak
         whole = snapped(floor, margin, most=3)
-        with np.errstate(all="ignore"):
-            share = snapped(floor / peak, margin / peak, most=3) * peak
+        share = snapped(floor / peak, margin / peak, most=3) * peak
         floor = np.where(np.isnan(whole), np.where(np.isnan(share), floor, share), whole)
     neat = dataclasses.replace(raw, peak=peak, floor=floor)
     error = _error(neat, sample, level, above)
@@ -168,8 +165,7 @@ def _error(candidates: Candidates, evidence: Evidence, level: np.ndarray, above:
 
 def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
     """Every row's error in units of its tolerance, [n, rows]."""
-    with np.errstate(all="ignore"):
-        return np.nan_to_num(abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance, nan=np.inf)
+    return np.nan_to_num(abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance, nan=np.inf)
 
 
 def sampled(evidence: Evidence) -> np.ndarray:

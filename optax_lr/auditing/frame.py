@@ -11,7 +11,7 @@ import numpy as np
 
 from optax_lr.auditing.evidence import Evidence
 from optax_lr.auditing.fitting import Candidates, Family
-from optax_lr.auditing.lengths import solved
+from optax_lr.auditing.lengths import LONGEST, solved
 
 _MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and the usual shares of the run
 _MOST_SOLVED = 256  # where each has to be solved for a length
@@ -93,8 +93,10 @@ class Frame:
         fields = dict(fields)
         offset = np.asarray(fields.pop("offset"))
         shape = np.broadcast_shapes(offset.shape, *(np.shape(value) for value in fields.values()))
-        fields = {name: np.broadcast_to(value, shape) for name, value in fields.items()}
-        return Candidates(family, fields, np.broadcast_to(offset, shape))
+        made = {name: np.broadcast_to(value, shape) for name, value in fields.items()}
+        usable = np.all([np.isfinite(value) & (abs(value) < LONGEST) for value in made.values()], axis=0)
+        usable = np.broadcast_to(usable, shape)
+        return Candidates(family, made, np.broadcast_to(offset, shape))[usable]
 
     def with_length(
         self, family: Family, fields: dict[str, Any], name: str = "max_steps", known: np.ndarray | None = None

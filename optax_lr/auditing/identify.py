@@ -12,9 +12,11 @@ from optax_lr.auditing.exact import exact_rates
 from optax_lr.auditing.fitting import Candidates, oddness
 from optax_lr.auditing.frame import Frame
 from optax_lr.auditing.pieces import Piece, pieces, whole
+from optax_lr.auditing.search import GROUPS
 from optax_lr.auditing.told import single_row, what_is_told
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
+from optax_lr.schedules.fields import LARGEST_STEP
 
 MOST_ANSWERS = 10
 
@@ -121,7 +123,8 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
     `Segment.told` say what the rows leave open. It says nothing of whether the training went well.
 
-    Errors: `ValueError` for arrays of different lengths, steps below 0 or not whole, and rates below 0 or infinite.
+    Errors: `ValueError` for arrays of different lengths, steps below 0, above 2**31 - 1 or not whole, and rates below 0 or
+    infinite.
 
     Source: the schedules of transformers, torch, DeepSpeed and axolotl as this library has them; their rates in logs of
     real runs.
@@ -132,12 +135,18 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100), 0, 1)
     """
     steps, rates = _checked(step, learning_rate)
+    with np.errstate(all="ignore"):  # what a candidate gives that is no number explains no row
+        return _searched(steps, rates, max_steps)
+
+
+def _searched(steps: np.ndarray, rates: np.ndarray, max_steps: int | None) -> Identified:
     forms = evidence_of(steps, rates)
     if not len(forms[0]):
         return Identified(())
-    for evidence in forms:
-        if found := whole(evidence, max_steps):
-            return _identified(found, evidence, max_steps)
+    for groups in (GROUPS[:2], GROUPS):  # the usual ones in either form before the unusual ones in any
+        for evidence in forms:
+            if found := whole(evidence, max_steps, groups):
+                return _identified(found, evidence, max_steps)
     for evidence in forms:
         found = _identified(pieces(evidence, max_steps), evidence, max_steps)
         if found.explained or evidence is forms[-1]:
@@ -208,6 +217,8 @@ def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[np.ndarray, np.
     whole = steps.astype(np.int64, copy=False) if np.isfinite(steps).all() else None
     if whole is None or (whole != steps).any() or (len(whole) and whole.min() < 0):
         raise ValueError("identify(): step must hold whole numbers from 0 on, the optimizer steps done at each row")
+    if len(whole) and whole.max() > LARGEST_STEP:
+        raise ValueError(f"identify(): step must be at most 2**31 - 1, not {whole.max()}: Optax counts steps in int32")
     if np.isinf(rates).any() or (rates < 0).any():
         raise ValueError("identify(): learning_rate must hold finite numbers from 0 on, or NaN where a row has none")
     return whole, rates

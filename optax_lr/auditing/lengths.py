@@ -23,14 +23,13 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
     their differences; both grow or fall with the length, so that it is found by bisection, for all candidates at once.
     """
     step, rate, slack = evidence.step[rows], evidence.rate[rows], evidence.tolerance[rows]
-    with np.errstate(all="ignore"):
-        if candidates.family.floor is None:
-            target = rate[:, 2] / rate[:, 0]
-            margin = abs(target) * (slack[:, 2] / rate[:, 2] + slack[:, 0] / rate[:, 0])
-        else:
-            upper, lower = rate[:, 0] - rate[:, 1], rate[:, 1] - rate[:, 2]
-            target = upper / lower
-            margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
+    if candidates.family.floor is None:
+        target = rate[:, 2] / rate[:, 0]
+        margin = abs(target) * (slack[:, 2] / rate[:, 2] + slack[:, 0] / rate[:, 0])
+    else:
+        upper, lower = rate[:, 0] - rate[:, 1], rate[:, 1] - rate[:, 2]
+        target = upper / lower
+        margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
 
     floor = candidates.family.floor
     shortest = np.maximum(_shortest(candidates, name, step[:, 2] - candidates.offset), 1)
@@ -41,11 +40,10 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
     def quotient(length: np.ndarray) -> np.ndarray:
         tried = copy.copy(schedule)  # around its checks, which a thousand calls need not repeat
         tried.__dict__[name] = length[:, None].astype(np.float64)
-        with np.errstate(all="ignore"):
-            level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
-            if floor is None:
-                return level[:, 2] / level[:, 0]
-            return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
+        level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
+        if floor is None:
+            return level[:, 2] / level[:, 0]
+        return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
 
     low, high = np.tile(shortest, 2), np.full(2 * len(shortest), LONGEST)
     first, last = quotient(low), quotient(high)

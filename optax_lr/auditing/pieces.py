@@ -10,7 +10,7 @@ import numpy as np
 from optax_lr.auditing.evidence import Evidence
 from optax_lr.auditing.fitting import Candidates, errors
 from optax_lr.auditing.frame import Frame
-from optax_lr.auditing.search import GROUPS, explain
+from optax_lr.auditing.search import GROUPS, Group, explain
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
@@ -34,9 +34,9 @@ class Piece(NamedTuple):
     off: np.ndarray = np.zeros(0, int)
 
 
-def whole(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def whole(evidence: Evidence, horizon: int | None, groups: tuple[Group, ...]) -> list[Piece]:
     """The log as one piece; empty where no curve explains all of it."""
-    found = explain(evidence, horizon)
+    found = explain(evidence, horizon, groups=groups)
     return [Piece(np.arange(len(evidence)), found)] if found or len(evidence) < 3 else []
 
 

@@ -56,7 +56,7 @@ def test_rounded_rates_are_named_too(curve, rounding):
     assert min(farthest(answer, curve, 0) for answer in found.segments[0].answers) < 1e-6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from(CURVES), st.integers(0, 1), st.sampled_from([10, 20]), st.data())
 def test_one_rate_off_by_a_millionth_is_no_clean_bill(curve, offset, every, data):
     step, rate = logged(curve, every, offset)
@@ -179,7 +179,7 @@ def test_bad_arrays(step, rate, message):
         olr.identify(step, rate)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(0, 2000), min_size=1, max_size=12),
     st.lists(st.floats(0, 1e300) | st.just(float("nan")), min_size=12, max_size=12),
