@@ -68,9 +68,13 @@ def rounding_of(rate: np.ndarray) -> tuple[np.ndarray, str] | None:
         return None
     with np.errstate(over="ignore"):
         float32 = different.astype(np.float32)
-    if (different == float32).all():
-        return 2 * FLOAT32 * abs(rate), "float32"
     digits, decimals = (np.array(counts) for counts in zip(*map(_digits, different.tolist()), strict=True))
+    # NumPy and JAX print a float32 by its shortest text, which has 7 digits and more but for chance.
+    shortest = digits.max() > 6 and all(
+        float(str(short)) == rate for short, rate in zip(float32, different, strict=True)
+    )
+    if shortest or (different == float32).all():
+        return 2 * FLOAT32 * abs(rate), "float32"
     if not _FEWEST_DIGITS <= digits.max() <= _MOST_DIGITS:
         return None
     if (decimals >= decimals.max() - 1).mean() > 0.9 and different.max() > 20 * different.min():

@@ -126,8 +126,9 @@ NEAR = 100.0  # times the tolerance: how far the unrounded fit may be from the r
 
 def _neat(raw: Candidates, sample: Evidence, level: np.ndarray, above: np.ndarray | None) -> Candidates:
     """With the peak and the floor of the fewest digits where these do as well."""
-    loose = float((sample.tolerance / np.maximum(sample.rate, 1e-300)).max()) if len(sample) else 0.0
-    loose = min(max(loose, 1e-9), 1e-2)
+    high = sample.rate > sample.rate.max() / 10
+    loose = float((sample.tolerance[high] / sample.rate[high]).max()) if high.any() else 1e-9
+    loose = min(max(loose, 1e-9), 1e-5)
     near = snapped(raw.peak, 100 * loose * raw.peak)
     peak, floor = np.where(np.isnan(near), raw.peak, near), raw.floor
     if floor is not None:
