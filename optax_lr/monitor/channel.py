@@ -1,0 +1,96 @@
+"""One way out: a thread, a bounded queue and a sink, whose failures stay with it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import Any, Protocol
+
+LOGGER = logging.getLogger("optax_lr")
+WAITING = 1000  # batches that may wait for a sink that hangs
+KEPT = 10_000  # rows that are kept for a disk that is full
+
+
+class Sink(Protocol):
+    """Where rows go.
+
+    Fields:
+        name: for what is told of it.
+        whole: whether `write` writes all rows or, when it raises, none of them, so that it can be called with them again.
+    """
+
+    name: str
+    whole: bool
+
+    def write(self, rows: list[Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Channel:
+    """Hands rows to a sink in a thread of its own: `put` never waits and never raises.
+
+    The first failure is told in a line of the log. A sink that is `whole` gets the rows of a failure again with the next
+    ones; from any other they are lost, and counted in `lost`, as are those that find the queue full.
+    """
+
+    def __init__(self, sink: Sink):
+        self.sink = sink
+        self.lost = 0
+        self._told = False
+        self._kept: list[Any] = []
+        self._queue: queue.Queue[list[Any] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, rows: list[Any]) -> None:
+        try:
+            self._queue.put_nowait(rows)
+        except queue.Full:
+            self.lost += len(rows)
+            self._tell("does not keep up")
+
+    def close(self, deadline: float) -> None:
+        """Waits until all is written, up to `deadline` of `time.monotonic()`, and tells what is lost."""
+        try:
+            self._queue.put(None, timeout=max(deadline - time.monotonic(), 0))
+            self._thread.join(max(deadline - time.monotonic(), 0))
+        except queue.Full:
+            pass
+        if self._thread.is_alive():
+            with self._queue.mutex:
+                self.lost += sum(len(rows) for rows in self._queue.queue if rows)
+            LOGGER.warning("monitor: %s hangs and was left behind", self.sink.name)
+        else:
+            self._attempt(self.sink.close)
+        if self.lost:
+            LOGGER.warning("monitor: %s: %d rows were not written", self.sink.name, self.lost)
+
+    def _run(self) -> None:
+        for rows in iter(self._queue.get, None):
+            if not self.sink.whole:
+                self.lost += sum(not self._attempt(self.sink.write, [row]) for row in rows)
+                continue
+            self._kept += rows
+            if self._attempt(self.sink.write, self._kept):
+                self._kept = []
+            elif len(self._kept) > KEPT:
+                self.lost += len(self._kept)
+                self._kept = []
+        if self._kept and not self._attempt(self.sink.write, self._kept):
+            self.lost += len(self._kept)
+
+    def _attempt(self, action: Any, *rows: Any) -> bool:
+        try:
+            action(*rows)
+        except Exception as error:
+            self._tell(f"{type(error).__name__}: {error}")
+            return False
+        return True
+
+    def _tell(self, what: str) -> None:
+        if not self._told:
+            self._told = True
+            LOGGER.warning("monitor: %s: %s; the run goes on, and this is told once", self.sink.name, what)

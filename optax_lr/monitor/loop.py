@@ -1,0 +1,221 @@
+"""`Monitor`: what a training loop calls, and the thread that takes it from there."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from optax_lr.advice.findings import Finding
+from optax_lr.auditing.log import Log
+from optax_lr.control.base import Control
+from optax_lr.monitor.channel import LOGGER, Channel
+from optax_lr.monitor.live import Live
+from optax_lr.monitor.rate import RateInState
+from optax_lr.monitor.rows import Row, Rows
+from optax_lr.monitor.sinks import Callback, sinks_of
+
+INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
+
+
+class Monitor:
+    """Writes the learning rate and the losses of a run as it goes, and tells what is wrong with them.
+
+    A call costs the loop about a microsecond: it keeps a reference. Threads wait for the device, write, and look; what fails
+    or hangs there is told in one line and never stops the training.
+
+    ```
+    with olr.Monitor("runs/one", schedule=schedule, report_to=("jsonl", "tensorboard")) as monitor:
+        for batch in batches:
+            params, state, loss = train_step(params, state, batch)
+            monitor(loss)
+    ```
+
+    A row is written every `logging_steps` updates and, of the steps that are left, at the end: `step`, the updates done, from
+    1; `loss`, the mean over the updates since the last row, in float64, as a Trainer's is (but not rounded, and NaN stays
+    NaN); `learning_rate`, that of the row's own update, `schedule(step - 1)`, as transformers logs it from 4.50 on; and the
+    other metrics as they were last given. An evaluation gets a row of its own at once.
+
+    Args:
+        folder: where the files go; made where it is missing. None for callables alone.
+        schedule: what gives the rate of an update: a schedule of this library or any other Optax schedule. A
+            `learning_rate=` or `state=` in a call has precedence, and is then compared with it.
+        logging_steps: updates between two rows.
+        report_to: one or several of `"jsonl"` (`log.jsonl`, one object a line, with the keys of a Trainer's `log_history`),
+            `"tensorboard"` (an event file; `train/loss`, `train/learning_rate`, `eval/loss`, ..., as transformers names them),
+            `"swanlab"` (the open run, or a new one in offline mode) and callables, which get each row as a dictionary.
+        step: updates done before, for a run that is resumed. `log.jsonl` is continued, never overwritten; rows that the
+            first run wrote after its checkpoint stay, and those of the same steps follow them.
+        max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not told.
+        on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` tells it
+            anyway.
+
+    Errors: `ValueError`, `TypeError`, `ImportError` and `OSError` when it is made; later only for calls that make no sense.
+
+    >>> rows = []
+    >>> with Monitor(schedule=Linear(1e-3, max_steps=20), report_to=rows.append) as monitor:
+    ...     for step in range(20):
+    ...         monitor(jnp.float32(20 - step))
+    >>> rows
+    [{'step': 10, 'loss': 15.5, 'learning_rate': 0.00055}, {'step': 20, 'loss': 5.5, 'learning_rate': 5.0000002e-05}]
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike | None = None,
+        *,
+        schedule: Callable[[int], Any] | None = None,
+        logging_steps: int = 10,
+        report_to: str | Callable[[Row], object] | Iterable[str | Callable[[Row], object]] = "jsonl",
+        step: int = 0,
+        max_steps: int | None = None,
+        on_finding: Callable[[Finding], object] | None = None,
+    ):
+        if logging_steps < 1:
+            raise ValueError(f"Monitor: logging_steps must be at least 1, not {logging_steps}")
+        if isinstance(schedule, Control):
+            raise TypeError("Monitor: the rate of a control is in the optimizer's state: pass state=... in the calls")
+        if np.ndim(end := getattr(schedule, "end", None)):
+            raise ValueError("Monitor: this is a batch of schedules; a run has one")
+        folder = None if folder is None else os.fspath(folder)
+        self.step = step
+        self._rows = Rows(schedule, logging_steps, step)
+        self._every = logging_steps
+        self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
+        self._findings: list[Finding] = []
+        self._rate = RateInState()
+        self._channels = [Channel(sink) for sink in sinks_of(report_to, folder)]
+        self._tellers = [Channel(Callback(teller)) for teller in (_warn, on_finding) if teller]
+        self._told = set[str]()
+        self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def __call__(self, loss: Any = None, *, step: int | None = None, state: Any = None, **metrics: Any) -> None:
+        """Takes in one update, or n.
+
+        Args:
+            loss: of one update; `[n]` for n updates, as a scanned epoch returns them. None for a call that makes no update,
+                such as after an evaluation.
+            step: the updates done, this one included; by default counted.
+            state: the optimizer's state after the update, which holds its rate: `olr.carried`, `olr.scale_by_learning_rate`
+                and `optax.inject_hyperparams` do. Looked at only where a row is due.
+            metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
+                `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
+        """
+        if self._closing.is_set():
+            raise RuntimeError("Monitor: this one is closed; call it inside of the with block")
+        shape = np.shape(loss) if loss is not None else None
+        if metrics or shape:
+            _check_shapes({"loss": loss, **metrics}, shape)
+        before = self.step
+        if step is not None:
+            self.step = step
+        elif shape is not None:
+            self.step += shape[0] if shape else 1
+        if state is not None and (self.step // self._every != before // self._every or not self._rate.found):
+            metrics["learning_rate"] = self._rate(state)
+        self._calls.append((self.step, loss, metrics))
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Writes what is there; waits at most `timeout` seconds for what hangs. The end of a `with` and of Python call it."""
+        if self._closing.is_set():
+            return
+        atexit.unregister(self.close)
+        self._closing.set()
+        self._thread.join()  # waits for the device at most
+        deadline = time.monotonic() + timeout
+        for channel in (*self._channels, *self._tellers):
+            channel.close(deadline)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, in the order in which it was."""
+        return tuple(self._findings)
+
+    @property
+    def log(self) -> Log:
+        """The rows so far, as `patterns` takes them."""
+        return self._live.log()
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many rows each of `report_to` has lost so far; those that have lost none are left out."""
+        return {channel.sink.name: channel.lost for channel in self._channels if channel.lost}
+
+    def _run(self) -> None:
+        while not self._closing.wait(INTERVAL):
+            self._take(all_of_it=False)
+        self._take(all_of_it=True)
+
+    def _take(self, *, all_of_it: bool) -> None:
+        rows = []
+        # What the device is still at is left for the next time: to wait for it would be to wake up at each step.
+        while self._calls and (all_of_it or _is_ready(self._calls[0])):
+            rows += self._made(*self._calls.popleft())
+        if all_of_it:
+            rows += self._attempt("the last row", lambda: list(self._rows.rest())) or []
+        self._send(rows)
+        for finding in self._attempt("patterns", lambda: list(self._live.look(last=all_of_it))) or []:
+            self._findings.append(finding)
+            for teller in self._tellers:
+                teller.put([finding])
+
+    def _made(self, step: int, loss: Any, metrics: dict[str, Any]) -> list[tuple[Row, float | None]]:
+        given = {"loss": loss, **metrics} if loss is not None else metrics
+        read = {name: self._attempt(name, lambda value=value: np.asarray(value)) for name, value in given.items()}
+        read = {name: values for name, values in read.items() if values is not None}
+        losses = read.pop("loss", None)
+        return self._attempt("the row", lambda: list(self._rows.take(step, losses, read))) or []
+
+    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except Exception as error:
+            if what not in self._told:
+                self._told.add(what)
+                LOGGER.warning("monitor: %s: %s; the run goes on, and this is told once", what, error)
+            return None
+
+    def _send(self, rows: list[tuple[Row, float | None]]) -> None:
+        for row, planned in rows:
+            self._live.add(row, planned)
+        if rows:
+            for channel in self._channels:
+                channel.put([dict(row) for row, _ in rows])
+
+
+def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
+    _, loss, metrics = call
+    return all(
+        value.is_deleted() or value.is_ready() for value in (loss, *metrics.values()) if isinstance(value, jax.Array)
+    )
+
+
+def _warn(finding: Finding) -> None:
+    LOGGER.warning("monitor: %s", finding)
+
+
+def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    if any(found not in ((), shape) or len(found) > 1 for found in shapes.values()):
+        told = ", ".join(f"{name} {found}" for name, found in shapes.items())
+        raise ValueError(
+            "Monitor: a loss is one number or [n], of n updates, and a metric is one number or [n] beside such a loss; "
+            f"these have the shapes {told}"
+        )
