@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any
 
-LOGGER = logging.getLogger("optax_lr")
+from optax_lr.monitor.telling import LOGGER, Once
+
 WAITING = 1000  # batches that may wait for a sink that hangs
 KEPT = 10_000  # rows that are kept for a disk that is full
 
 
-class Sink(Protocol):
+class Sink:
     """Where rows go.
 
     Fields:
@@ -22,11 +22,13 @@ class Sink(Protocol):
     """
 
     name: str
-    whole: bool
+    whole = False
 
-    def write(self, rows: list[Any]) -> None: ...
+    def write(self, rows: list[Any]) -> None:
+        raise NotImplementedError
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Called once, by the thread that closes the monitor, when nothing is left to write."""
 
 
 class Channel:
@@ -36,10 +38,9 @@ class Channel:
     ones; from any other they are lost, and counted in `lost`, as are those that find the queue full.
     """
 
-    def __init__(self, sink: Sink):
-        self.sink = sink
+    def __init__(self, sink: Sink, tell: Once):
+        self.sink, self._tell = sink, tell
         self.lost = 0
-        self._told = False
         self._kept: list[Any] = []
         self._queue: queue.Queue[list[Any] | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
@@ -50,7 +51,7 @@ class Channel:
             self._queue.put_nowait(rows)
         except queue.Full:
             self.lost += len(rows)
-            self._tell("does not keep up")
+            self._tell(self.sink.name, "does not keep up, and loses rows")
 
     def close(self, deadline: float) -> None:
         """Waits until all is written, up to `deadline` of `time.monotonic()`, and tells what is lost."""
@@ -86,11 +87,6 @@ class Channel:
         try:
             action(*rows)
         except Exception as error:
-            self._tell(f"{type(error).__name__}: {error}")
+            self._tell(self.sink.name, error)
             return False
         return True
-
-    def _tell(self, what: str) -> None:
-        if not self._told:
-            self._told = True
-            LOGGER.warning("monitor: %s: %s; the run goes on, and this is told once", self.sink.name, what)

@@ -16,11 +16,12 @@ import numpy as np
 from optax_lr.advice.findings import Finding
 from optax_lr.auditing.log import Log
 from optax_lr.control.base import Control
-from optax_lr.monitor.channel import LOGGER, Channel
+from optax_lr.monitor.channel import Channel
 from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RateInState
 from optax_lr.monitor.rows import Row, Rows
 from optax_lr.monitor.sinks import Callback, sinks_of
+from optax_lr.monitor.telling import LOGGER, Once
 
 INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
 
@@ -86,14 +87,14 @@ class Monitor:
             raise ValueError("Monitor: this is a batch of schedules; a run has one")
         folder = None if folder is None else os.fspath(folder)
         self.step = step
-        self._rows = Rows(schedule, logging_steps, step)
+        self._tell = Once()
+        self._rows = Rows(schedule, logging_steps, step, self._tell)
         self._every = logging_steps
         self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
         self._findings: list[Finding] = []
         self._rate = RateInState()
-        self._channels = [Channel(sink) for sink in sinks_of(report_to, folder)]
-        self._tellers = [Channel(Callback(teller)) for teller in (_warn, on_finding) if teller]
-        self._told = set[str]()
+        self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
+        self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
         self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)
@@ -159,52 +160,38 @@ class Monitor:
         return {channel.sink.name: channel.lost for channel in self._channels if channel.lost}
 
     def _run(self) -> None:
-        while not self._closing.wait(INTERVAL):
-            self._take(all_of_it=False)
-        self._take(all_of_it=True)
+        closing = False
+        while not closing:
+            closing = self._closing.wait(INTERVAL)
+            try:
+                self._take(closing)
+            except Exception as error:  # such as of a schedule that a user wrote
+                self._tell("row", error)
 
-    def _take(self, *, all_of_it: bool) -> None:
-        rows = []
-        # What the device is still at is left for the next time: to wait for it would be to wake up at each step.
-        while self._calls and (all_of_it or _is_ready(self._calls[0])):
-            rows += self._made(*self._calls.popleft())
-        if all_of_it:
-            rows += self._attempt("the last row", lambda: list(self._rows.rest())) or []
-        self._send(rows)
-        for finding in self._attempt("patterns", lambda: list(self._live.look(last=all_of_it))) or []:
-            self._findings.append(finding)
-            for teller in self._tellers:
-                teller.put([finding])
-
-    def _made(self, step: int, loss: Any, metrics: dict[str, Any]) -> list[tuple[Row, float | None]]:
-        given = {"loss": loss, **metrics} if loss is not None else metrics
-        read = {name: self._attempt(name, lambda value=value: np.asarray(value)) for name, value in given.items()}
-        read = {name: values for name, values in read.items() if values is not None}
-        losses = read.pop("loss", None)
-        return self._attempt("the row", lambda: list(self._rows.take(step, losses, read))) or []
-
-    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except Exception as error:
-            if what not in self._told:
-                self._told.add(what)
-                LOGGER.warning("monitor: %s: %s; the run goes on, and this is told once", what, error)
-            return None
-
-    def _send(self, rows: list[tuple[Row, float | None]]) -> None:
+    def _take(self, closing: bool) -> None:
+        """What was handed over since the last time, but for what the device is still at: waiting would wake up each step."""
+        while self._calls and (closing or _is_ready(self._calls[0])):
+            self._rows.take(*self._calls.popleft())
+        if closing:
+            self._rows.rest()
+        rows = self._rows.pop()
         for row, planned in rows:
             self._live.add(row, planned)
         if rows:
             for channel in self._channels:
-                channel.put([dict(row) for row, _ in rows])
+                channel.put([row for row, _ in rows])
+        for finding in self._live.look(last=closing):
+            self._findings.append(finding)
+            for teller in self._tellers:
+                teller.put([finding])
 
 
 def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
     _, loss, metrics = call
-    return all(
-        value.is_deleted() or value.is_ready() for value in (loss, *metrics.values()) if isinstance(value, jax.Array)
-    )
+    for value in (loss, *metrics.values()) if metrics else (loss,):
+        if isinstance(value, jax.Array) and not value.is_deleted() and not value.is_ready():
+            return False
+    return True
 
 
 def _warn(finding: Finding) -> None:

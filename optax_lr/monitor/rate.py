@@ -21,7 +21,7 @@ class RateInState:
 
     def __call__(self, state: Any) -> Any:
         leaves, structure = jax.tree.flatten(state)
-        if structure != self._structure:
+        if self._structure is None or structure != self._structure:
             self._place = _place(state, leaves)
             self._structure = structure
         rate = leaves[self._place]

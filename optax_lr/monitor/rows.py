@@ -1,11 +1,13 @@
-"""Rows from calls: the mean loss of the steps since the last row, and the rate of its last update."""
+"""Rows from calls: the mean loss of the updates since the last row, and the rate of its own update."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
+from optax_lr.monitor.telling import Once
 
 Row = dict[str, float]
 
@@ -13,60 +15,84 @@ Row = dict[str, float]
 class Rows:
     """Takes what each call of the loop brought, and makes a row where one is due.
 
-    A row is due at each multiple of `logging_steps`, and at the first step behind one that no call ended at.
+    A row is due at each multiple of `logging_steps`; where a call goes past one, at its end.
     """
 
-    def __init__(self, schedule: Callable[[int], Any] | None, logging_steps: int, step: int):
-        self._schedule, self._every, self._step = schedule, logging_steps, step
+    def __init__(self, schedule: Callable[[int], Any] | None, logging_steps: int, step: int, tell: Once):
+        self._schedule, self._every, self._step, self._tell = schedule, logging_steps, step, tell
+        self._made: list[tuple[Row, float | None]] = []
         self._start_anew()
 
-    def take(
-        self, step: int, losses: np.ndarray | None, metrics: Mapping[str, np.ndarray]
-    ) -> Iterator[tuple[Row, float | None]]:
-        """The rows that are due after a call that ends at `step` updates, each with its scheduled rate.
-
-        Args:
-            step: the updates done, those of this call included.
-            losses: one number, or `[n]`, of the last n updates; None for a call that made none.
-            metrics: each one number, of the call's last update, or `[n]`.
-        """
-        count = len(losses) if losses is not None and losses.ndim else 1
-        before = step - count
-        start = 0
-        for end in sorted({*range(self._every - before % self._every, count, self._every), count} - {0}):
+    def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
+        """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
+        losses = None if loss is None else self._read("loss", loss)
+        single = losses is None or losses.ndim == 0
+        count = 1 if single else len(losses)
+        before, start = step - count, 0
+        for end in (1,) if single else self._ends(before, count):
             if losses is not None:
-                self._total += float(losses[start:end].sum(dtype=np.float64) if losses.ndim else losses)
+                self._total += float(losses if single else losses[start:end].sum(dtype=np.float64))
                 self._count += end - start
-            for name, values in metrics.items():
-                if (values.ndim or end == count) and not name.startswith("eval_"):
-                    self._latest[name] = number(values[end - 1] if values.ndim else values)
+            if metrics:
+                self._latest |= self._given(metrics, end, count)
             if (before + end) // self._every != self._step // self._every:
-                yield self._row(before + end)
+                self._make(before + end)
             start, self._step = end, before + end
-        evaluated = {name: number(values) for name, values in metrics.items() if name.startswith("eval_")}
+        evaluated = {name: value for name, value in metrics.items() if name.startswith("eval_")}
         if evaluated:
-            epoch = {"epoch": number(metrics["epoch"])} if "epoch" in metrics else {}
-            yield {"step": step, **evaluated, **epoch}, None
+            at = {"epoch": metrics["epoch"]} if "epoch" in metrics else {}
+            self._made.append(({"step": step, **self._numbers(evaluated | at)}, None))
 
-    def rest(self) -> Iterator[tuple[Row, float | None]]:
-        """A row of the steps since the last one, where there are any."""
+    def rest(self) -> None:
+        """A row of the updates since the last one, where there are any."""
         if self._count:
-            yield self._row(self._step)
+            self._make(self._step)
 
-    def _row(self, step: int) -> tuple[Row, float | None]:
-        planned = None if self._schedule is None else number(np.asarray(self._schedule(max(step - 1, 0))))
-        loss = {"loss": self._total / self._count} if self._count else {}
-        rate = {"learning_rate": planned} if planned is not None else {}
-        row = {"step": step, **loss, **rate, **self._latest}
+    def pop(self) -> list[tuple[Row, float | None]]:
+        """The rows that were made, each with the rate that the schedule has for it; they are here no longer."""
+        made, self._made = self._made, []
+        return made
+
+    def _ends(self, before: int, count: int) -> Iterable[int]:
+        """Where in `count` updates after `before` a row ends, and where they end."""
+        return sorted({*range(self._every - before % self._every, count, self._every), count} - {0})
+
+    def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, Any]:
+        """The metrics of update `end` of `count`; one number is of the last. What is not needed is not read."""
+        given = {}
+        for name, value in metrics.items():
+            if not name.startswith("eval_") and (np.ndim(value) or end == count):
+                given[name] = self._read(name, value)[end - 1] if np.ndim(value) else value
+        return given
+
+    def _make(self, step: int) -> None:
+        row: Row = {"step": step}
+        if self._count:
+            row["loss"] = self._total / self._count
+        planned = None
+        if self._schedule is not None:
+            planned = row["learning_rate"] = number(self._schedule(max(step - 1, 0)))
+        self._made.append((row | self._numbers(self._latest), planned))
         self._start_anew()
-        return row, planned
+
+    def _numbers(self, values: Mapping[str, Any]) -> Row:
+        read = {name: self._read(name, value) for name, value in values.items()}
+        return {name: number(value) for name, value in read.items() if value is not None}
+
+    def _read(self, name: str, value: Any) -> np.ndarray | None:
+        """The array on the host; None, and told, where it cannot be had."""
+        try:
+            return np.asarray(value)
+        except Exception as error:
+            self._tell(name, error)
+            return None
 
     def _start_anew(self) -> None:
         self._total, self._count = 0.0, 0
-        self._latest: Row = {}
+        self._latest: dict[str, Any] = {}
 
 
-def number(value: np.ndarray | np.generic) -> float:
+def number(value: Any) -> float:
     """As a Python float that prints as the number does in its own dtype.
 
     >>> number(np.float32(5e-5)), float(np.float32(5e-5))

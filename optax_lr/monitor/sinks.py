@@ -6,7 +6,10 @@ import io
 import itertools
 import json
 import os
+import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -31,10 +34,8 @@ def sinks_of(report_to: str | Callable | Iterable[str | Callable], folder: str |
     return [Callback(one) if callable(one) else NAMED[one](folder) for one in chosen]
 
 
-class Callback:
+class Callback(Sink):
     """Calls a function with each row, a dictionary."""
-
-    whole = False
 
     def __init__(self, function: Callable[[Any], object]):
         self._function = function
@@ -44,11 +45,8 @@ class Callback:
         for row in rows:
             self._function(row)
 
-    def close(self) -> None:
-        pass
 
-
-class Jsonl:
+class Jsonl(Sink):
     """One JSON object a line in `log.jsonl`, with the keys of a Trainer's `log_history`; an existing file is continued."""
 
     name = "jsonl"
@@ -60,11 +58,8 @@ class Jsonl:
     def write(self, rows: list[Row]) -> None:
         append(self._path, "".join(json.dumps(row) + "\n" for row in rows).encode(), lines=True)
 
-    def close(self) -> None:
-        pass
 
-
-class TensorBoard:
+class TensorBoard(Sink):
     """An event file of its own in the folder, with transformers' names, by TensorBoard's own protobufs and record writer."""
 
     name = "tensorboard"
@@ -94,18 +89,15 @@ class TensorBoard:
             writer.write(event.SerializeToString())
         append(self._path, records.getvalue())
 
-    def close(self) -> None:
-        pass
 
-
-class SwanLab:
+class SwanLab(Sink):
     """The SwanLab run that is open, or a new one in offline mode, with transformers' names.
 
-    SwanLab sets and puts back a signal handler, which only the main thread may: it is opened and closed there.
+    SwanLab ends its run at Ctrl+C by a signal handler of its own, before the last rows are there; the run is ended here
+    instead, as aborted. It is opened and closed where the monitor is, since signals belong to the main thread.
     """
 
     name = "swanlab"
-    whole = False
 
     def __init__(self, folder: str):
         try:
@@ -113,19 +105,25 @@ class SwanLab:
         except ImportError:
             raise ImportError('Monitor: report_to="swanlab" needs pip install swanlab') from None
         self._opened_here = not swanlab.has_run()
-        self._run = (
+        handler = signal.getsignal(signal.SIGINT)
+        if self._opened_here:
             swanlab.init(project=os.path.basename(os.path.abspath(folder)), log_dir=folder, mode="offline")
-            if self._opened_here
-            else swanlab.get_run()
-        )
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, handler)
+        self._run = swanlab.get_run()
 
     def write(self, rows: list[Row]) -> None:
         for row in rows:
             self._run.log(named(row), step=row["step"])
 
     def close(self) -> None:
-        if self._opened_here and self._run.alive:  # after Ctrl+C SwanLab has ended it already
+        if not self._opened_here:
+            return
+        kind, error, _ = sys.exc_info()
+        if kind is None:
             self._run.finish()
+        else:
+            self._run.finish("aborted" if kind is KeyboardInterrupt else "crashed", error=repr(error))
 
 
 NAMED: dict[str, Callable[[str], Sink]] = {"jsonl": Jsonl, "swanlab": SwanLab, "tensorboard": TensorBoard}

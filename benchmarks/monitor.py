@@ -1,0 +1,120 @@
+"""What a monitor adds to a train step: jitted steps with and without one, in the same rounds.
+
+python -m benchmarks.monitor
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import optax_lr as olr
+from benchmarks.timing import in_rounds, machine, ratio, table
+
+SCHEDULE = olr.Cosine(1e-3, max_steps=10**6, warmup_steps=100)
+SECONDS = 0.4  # of steps in a round: several times what the monitor waits between two looks
+
+
+def train_step(width: int, depth: int) -> tuple[Callable, Any]:
+    """A jitted AdamW step of a stack of square layers, and its first state."""
+    optimizer = olr.carried(optax.adamw, SCHEDULE)
+    random = np.random.default_rng(0)
+    params = [jnp.asarray(random.normal(size=(width, width)) / width**0.5, jnp.float32) for _ in range(depth)]
+    inputs = jnp.asarray(random.normal(size=(32, width)), jnp.float32)
+
+    def loss_of(params):
+        hidden = inputs
+        for layer in params:
+            hidden = jnp.tanh(hidden @ layer)
+        return ((hidden - inputs) ** 2).mean()
+
+    @jax.jit
+    def step(params, state):
+        loss, gradients = jax.value_and_grad(loss_of)(params)
+        updates, state = optimizer.update(gradients, state, params)
+        return optax.apply_updates(params, updates), state, loss
+
+    return step, (params, optimizer.init(params))
+
+
+def steps_a_second(step: Callable, start: Any) -> float:
+    def many() -> None:
+        run(step, start, 200, lambda loss, state: None)
+
+    return 200 / float(np.median(in_rounds({"steps": many}, 5)["steps"]))
+
+
+def run(step: Callable, start: Any, count: int, see: Callable[[Any, Any], object]) -> None:
+    params, state = start
+    for _ in range(count):
+        params, state, loss = step(params, state)
+        see(loss, state)
+    jax.block_until_ready(params)
+
+
+def with_and_without(width: int, depth: int) -> list[list[str]]:
+    """A row for each way to monitor: the time of a step, and its ratio to a step without a monitor in the same round."""
+    step, start = train_step(width, depth)
+    count = int(SECONDS * steps_a_second(step, start))
+
+    with tempfile.TemporaryDirectory() as folder:
+        monitors = {
+            (every, to): olr.Monitor(f"{folder}/{every}{to}", schedule=SCHEDULE, logging_steps=every, report_to=to)
+            for every in (10, 1)
+            for to in ("jsonl", "tensorboard")
+        }
+        inside = olr.Monitor(f"{folder}/state", report_to="jsonl")
+        cases = {"none": lambda: run(step, start, count, lambda loss, state: None)}
+        cases["none again"] = cases["none"]
+        cases |= {
+            f"{to}, logging_steps={every}": lambda monitor=monitor: run(
+                step, start, count, lambda loss, state: monitor(loss)
+            )
+            for (every, to), monitor in monitors.items()
+        }
+        cases["jsonl, logging_steps=10, state=state"] = lambda: run(
+            step, start, count, lambda loss, state: inside(loss, state=state)
+        )
+        times = in_rounds(cases, 15)
+        for monitor in (*monitors.values(), inside):
+            monitor.close()
+    return [
+        [name, f"{np.median(seconds) / count * 1e6:.0f}", ratio(seconds, times["none"])]
+        for name, seconds in times.items()
+    ]
+
+
+def own_time() -> str:
+    """Processor time of one call, and of all that its value costs beside the loop, in microseconds a step."""
+    ready = [jax.jit(lambda x: x + 1)(jnp.float32(number)) for number in range(5000)]
+    jax.block_until_ready(ready)
+    rows = []
+    for every in (10, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            monitor = olr.Monitor(folder, schedule=SCHEDULE, logging_steps=every, report_to=("jsonl", "tensorboard"))
+            everything, start = time.process_time(), time.thread_time()
+            for loss in ready:
+                monitor(loss)
+            call = time.thread_time() - start
+            monitor.close()
+            rest = time.process_time() - everything - call
+        rows.append([str(every), f"{call / len(ready) * 1e6:.1f}", f"{rest / len(ready) * 1e6:.1f}"])
+    return table(["logging_steps", "the call, µs", "jsonl and tensorboard beside the loop, µs a step"], rows)
+
+
+def main() -> None:
+    print(f"{machine()}\n")
+    for width, depth in ((32, 2), (256, 3)):
+        print(table(["monitor", "µs a step", "times a step without"], with_and_without(width, depth)) + "\n")
+    print(own_time())
+
+
+if __name__ == "__main__":
+    main()
