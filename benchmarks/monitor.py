@@ -5,6 +5,8 @@ python -m benchmarks.monitor
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +21,8 @@ import optax_lr as olr
 from benchmarks.timing import in_rounds, machine, ratio, table
 
 SCHEDULE = olr.Cosine(1e-3, max_steps=10**6, warmup_steps=100)
-SECONDS = 0.4  # of steps in a round: several times what the monitor waits between two looks
+BOTH = ("jsonl", "tensorboard")
+SECONDS = 0.3  # of steps in a round: several times what the monitor waits between two looks
 
 
 def train_step(width: int, depth: int) -> tuple[Callable, Any]:
@@ -64,27 +67,27 @@ def with_and_without(width: int, depth: int) -> list[list[str]]:
     step, start = train_step(width, depth)
     count = int(SECONDS * steps_a_second(step, start))
 
-    with tempfile.TemporaryDirectory() as folder:
-        monitors = {
-            (every, to): olr.Monitor(f"{folder}/{every}{to}", schedule=SCHEDULE, logging_steps=every, report_to=to)
-            for every in (10, 1)
-            for to in ("jsonl", "tensorboard")
+    def case(monitor: olr.Monitor | None, with_state: bool = False) -> Callable[[], None]:
+        def see(loss: Any, state: Any) -> None:
+            if monitor is not None:
+                monitor(loss, state=state if with_state else None)
+
+        return lambda: run(step, start, count, see)
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as open_ones:
+
+        def monitor(every: int) -> olr.Monitor:
+            made = olr.Monitor(f"{folder}/{every}", schedule=SCHEDULE, logging_steps=every, report_to=BOTH)
+            return open_ones.enter_context(made)
+
+        cases = {
+            "none": case(None),
+            "none again": case(None),
+            "logging_steps=10": case(monitor(10)),
+            "logging_steps=10, state=state": case(monitor(10), with_state=True),
+            "logging_steps=1": case(monitor(1)),
         }
-        inside = olr.Monitor(f"{folder}/state", report_to="jsonl")
-        cases = {"none": lambda: run(step, start, count, lambda loss, state: None)}
-        cases["none again"] = cases["none"]
-        cases |= {
-            f"{to}, logging_steps={every}": lambda monitor=monitor: run(
-                step, start, count, lambda loss, state: monitor(loss)
-            )
-            for (every, to), monitor in monitors.items()
-        }
-        cases["jsonl, logging_steps=10, state=state"] = lambda: run(
-            step, start, count, lambda loss, state: inside(loss, state=state)
-        )
-        times = in_rounds(cases, 15)
-        for monitor in (*monitors.values(), inside):
-            monitor.close()
+        times = in_rounds(cases, 9)
     return [
         [name, f"{np.median(seconds) / count * 1e6:.0f}", ratio(seconds, times["none"])]
         for name, seconds in times.items()
@@ -93,12 +96,13 @@ def with_and_without(width: int, depth: int) -> list[list[str]]:
 
 def own_time() -> str:
     """Processor time of one call, and of all that its value costs beside the loop, in microseconds a step."""
-    ready = [jax.jit(lambda x: x + 1)(jnp.float32(number)) for number in range(5000)]
+    plus_one = jax.jit(lambda x: x + 1)
+    ready = [plus_one(jnp.float32(number)) for number in range(5000)]
     jax.block_until_ready(ready)
     rows = []
     for every in (10, 1):
         with tempfile.TemporaryDirectory() as folder:
-            monitor = olr.Monitor(folder, schedule=SCHEDULE, logging_steps=every, report_to=("jsonl", "tensorboard"))
+            monitor = olr.Monitor(folder, schedule=SCHEDULE, logging_steps=every, report_to=BOTH)
             everything, start = time.process_time(), time.thread_time()
             for loss in ready:
                 monitor(loss)
@@ -110,6 +114,7 @@ def own_time() -> str:
 
 
 def main() -> None:
+    logging.getLogger("optax_lr").setLevel(logging.ERROR)  # what it finds in a run of noise
     print(f"{machine()}\n")
     for width, depth in ((32, 2), (256, 3)):
         print(table(["monitor", "µs a step", "times a step without"], with_and_without(width, depth)) + "\n")

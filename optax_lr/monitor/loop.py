@@ -169,8 +169,11 @@ class Monitor:
                 self._tell("row", error)
 
     def _take(self, closing: bool) -> None:
-        """What was handed over since the last time, but for what the device is still at: waiting would wake up each step."""
-        while self._calls and (closing or _is_ready(self._calls[0])):
+        """Takes what was handed over and is computed: to wait for the device would be to wake up at each step."""
+        count = len(self._calls)
+        while count and not closing and not _is_ready(self._calls[count - 1]):
+            count //= 2  # a device computes in order, so that one is asked for all before it
+        for _ in range(count):
             self._rows.take(*self._calls.popleft())
         if closing:
             self._rows.rest()

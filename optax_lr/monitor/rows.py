@@ -38,6 +38,8 @@ class Rows:
             if (before + end) // self._every != self._step // self._every:
                 self._make(before + end)
             start, self._step = end, before + end
+        if not metrics:
+            return
         evaluated = {name: value for name, value in metrics.items() if name.startswith("eval_")}
         if evaluated:
             at = {"epoch": metrics["epoch"]} if "epoch" in metrics else {}
