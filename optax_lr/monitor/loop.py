@@ -83,6 +83,10 @@ class Monitor:
             raise ValueError(f"Monitor: logging_steps must be at least 1, not {logging_steps}")
         if isinstance(schedule, Control):
             raise TypeError("Monitor: the rate of a control is in the optimizer's state: pass state=... in the calls")
+        if schedule is not None and not callable(schedule):
+            raise TypeError(
+                f"Monitor: the schedule is a callable of the step, not {schedule!r}; a number is olr.Constant(...)"
+            )
         if np.ndim(end := getattr(schedule, "end", None)):
             raise ValueError("Monitor: this is a batch of schedules; a run has one")
         folder = None if folder is None else os.fspath(folder)
@@ -115,6 +119,8 @@ class Monitor:
         """
         if self._closing.is_set():
             raise RuntimeError("Monitor: this one is closed; call it inside of the with block")
+        if isinstance(loss, jax.core.Tracer):
+            raise TypeError("Monitor: call it outside of jit, with the loss that the jitted step returns")
         shape = np.shape(loss) if loss is not None else None
         if metrics or shape:
             _check_shapes({"loss": loss, **metrics}, shape)

@@ -31,7 +31,8 @@ class RateInState:
 
 def _place(state: Any, leaves: list[Any]) -> int:
     try:
-        rate = optax.tree.get(state, "learning_rate")
+        # inject_hyperparams has the name twice: for the rate, and for the state of what gives it, a tuple.
+        rate = optax.tree.get(state, "learning_rate", filtering=lambda _, value: not isinstance(value, tuple))
     except KeyError:
         number = "several learning rates"
     else:

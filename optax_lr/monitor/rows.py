@@ -25,7 +25,7 @@ class Rows:
 
     def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
         """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
-        losses = None if loss is None else self._read("loss", loss)
+        losses = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
         single = losses is None or losses.ndim == 0
         count = 1 if single else len(losses)
         before, start = step - count, 0
@@ -64,29 +64,33 @@ class Rows:
         given = {}
         for name, value in metrics.items():
             if not name.startswith("eval_") and (np.ndim(value) or end == count):
-                given[name] = self._read(name, value)[end - 1] if np.ndim(value) else value
+                given[name] = np.asarray(value)[end - 1] if np.ndim(value) else value
         return given
 
     def _make(self, step: int) -> None:
         row: Row = {"step": step}
         if self._count:
             row["loss"] = self._total / self._count
-        planned = None
-        if self._schedule is not None:
-            planned = row["learning_rate"] = number(self._schedule(max(step - 1, 0)))
+        planned = (
+            self._attempt("schedule", lambda: number(self._schedule(max(step - 1, 0)))) if self._schedule else None
+        )
+        if planned is not None:
+            row["learning_rate"] = planned
         self._made.append((row | self._numbers(self._latest), planned))
         self._start_anew()
 
     def _numbers(self, values: Mapping[str, Any]) -> Row:
-        read = {name: self._read(name, value) for name, value in values.items()}
-        return {name: number(value) for name, value in read.items() if value is not None}
+        read = {
+            name: self._attempt(name, lambda value=value: number(np.asarray(value))) for name, value in values.items()
+        }
+        return {name: value for name, value in read.items() if value is not None}
 
-    def _read(self, name: str, value: Any) -> np.ndarray | None:
-        """The array on the host; None, and told, where it cannot be had."""
+    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
+        """What the action gives; None, and told, where it fails."""
         try:
-            return np.asarray(value)
+            return action()
         except Exception as error:
-            self._tell(name, error)
+            self._tell(what, error)
             return None
 
     def _start_anew(self) -> None:
