@@ -314,7 +314,8 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
     calls = []
 
     def raises(row):
-        calls.append(row)
+        calls.append(dict(row))
+        row.clear()  # it is the callable's own
         raise KeyError("loss")
 
     def hangs(row):
@@ -329,11 +330,13 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
     free.set()
     assert len(calls) == len(lines(tmp_path)) == 50
     assert monitor.lost["raises"] == 50
-    told = warnings_of(caplog)
-    assert [line for line in told if "KeyError" in line] == [
-        "monitor: raises: KeyError: 'loss'; the run goes on, and this is told once"
+    told = [line for line in warnings_of(caplog) if "LR3" not in line]
+    assert told == [
+        "monitor: raises: KeyError: 'loss'; the run goes on, and this is told once",
+        "monitor: raises: 50 rows were not written",
+        "monitor: hangs hangs and was left behind",
+        "monitor: hangs: 50 rows were not written",
     ]
-    assert "monitor: hangs hangs and was left behind" in told
     with pytest.raises(RuntimeError, match="closed"):
         monitor(1.0)
 
@@ -351,6 +354,7 @@ def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog)
         one.put([number])
     assert time.monotonic() - start < 1
     free.set()
+    one.finish()
     one.close(time.monotonic() + 5)
     assert len(got) + one.lost == 100
     assert len(got) in (3, 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from optax_lr.monitor.telling import LOGGER, Once
@@ -41,28 +42,29 @@ class Channel:
     def __init__(self, sink: Sink, tell: Once):
         self.sink, self._tell = sink, tell
         self.lost = 0
+        self._given, self._written = 0, 0
         self._kept: list[Any] = []
-        self._queue: queue.Queue[list[Any] | None] = queue.Queue(WAITING)
+        self._queue: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
         self._thread.start()
 
     def put(self, rows: list[Any]) -> None:
-        try:
-            self._queue.put_nowait(rows)
-        except queue.Full:
+        self._given += len(rows)
+        if self._queue.qsize() < WAITING:
+            self._queue.put(rows)
+        else:
             self.lost += len(rows)
             self._tell(self.sink.name, "does not keep up, and loses rows")
 
+    def finish(self) -> None:
+        """Nothing comes any more; what waits is written."""
+        self._queue.put(None)
+
     def close(self, deadline: float) -> None:
-        """Waits until all is written, up to `deadline` of `time.monotonic()`, and tells what is lost."""
-        try:
-            self._queue.put(None, timeout=max(deadline - time.monotonic(), 0))
-            self._thread.join(max(deadline - time.monotonic(), 0))
-        except queue.Full:
-            pass
+        """Waits for that until `deadline` of `time.monotonic()`, and tells what is lost."""
+        self._thread.join(max(deadline - time.monotonic(), 0))
         if self._thread.is_alive():
-            with self._queue.mutex:
-                self.lost += sum(len(rows) for rows in self._queue.queue if rows)
+            self.lost = self._given - self._written
             LOGGER.warning("monitor: %s hangs and was left behind", self.sink.name)
         else:
             self._attempt(self.sink.close)
@@ -83,9 +85,10 @@ class Channel:
         if self._kept and not self._attempt(self.sink.write, self._kept):
             self.lost += len(self._kept)
 
-    def _attempt(self, action: Any, *rows: Any) -> bool:
+    def _attempt(self, action: Callable[..., None], *rows: list[Any]) -> bool:
         try:
             action(*rows)
+            self._written += sum(map(len, rows))
         except Exception as error:
             self._tell(self.sink.name, error)
             return False

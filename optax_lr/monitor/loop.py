@@ -147,7 +147,10 @@ class Monitor:
         self._closing.set()
         self._thread.join()  # waits for the device at most
         deadline = time.monotonic() + timeout
-        for channel in (*self._channels, *self._tellers):
+        channels = (*self._channels, *self._tellers)
+        for channel in channels:
+            channel.finish()
+        for channel in channels:
             channel.close(deadline)
 
     @property
@@ -188,7 +191,7 @@ class Monitor:
             self._live.add(row, planned)
         if rows:
             for channel in self._channels:
-                channel.put([row for row, _ in rows])
+                channel.put([dict(row) for row, _ in rows])
         for finding in self._live.look(last=closing):
             self._findings.append(finding)
             for teller in self._tellers:
