@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,7 @@ def test_monitor():
     names = run("monitor")
     assert len(names["log"]) == 12  # 10 rows, and 2 evaluations
     assert sorted(path.name.split(".")[0] for path in Path(names["folder"]).iterdir()) == ["events", "log"]
+    shutil.rmtree(names["folder"])
 
 
 def test_every_page_with_python_is_run():

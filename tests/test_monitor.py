@@ -490,6 +490,8 @@ def test_calls_that_make_no_sense_get_one_line():
         groups = olr.carried(optax.sgd, SCHEDULE)
         with pytest.raises(ValueError, match="several learning rates"):
             monitor(1.0, state=(groups.init(0.0), groups.init(0.0)))
+        with pytest.raises(TypeError, match="Python int"):
+            monitor(1.0, step=jnp.int32(3))
         with pytest.raises(TypeError, match="outside of jit"):
             jax.jit(lambda x: monitor(x))(1.0)
 
@@ -518,3 +520,13 @@ def test_a_schedule_that_raises_costs_the_rate_alone(caplog):
     assert warnings_of(caplog) == [
         "monitor: schedule: ZeroDivisionError: division by zero; the run goes on, and this is told once"
     ]
+
+
+def test_a_loss_that_is_no_number_costs_itself_alone(caplog):
+    rows: list[dict] = []
+    with olr.Monitor(report_to=rows.append, logging_steps=2) as monitor:
+        for loss in (1.0, 2.0, "high", 4.0, 5.0):
+            monitor(loss)
+    assert rows == [{"step": 2, "loss": 1.5}, {"step": 4, "loss": 4.0}, {"step": 5, "loss": 5.0}]
+    (told,) = warnings_of(caplog)
+    assert told.startswith("monitor: loss: ValueError")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import collections
+import operator
 import os
 import threading
 import time
@@ -90,7 +91,7 @@ class Monitor:
         if np.ndim(end := getattr(schedule, "end", None)):
             raise ValueError("Monitor: this is a batch of schedules; a run has one")
         folder = None if folder is None else os.fspath(folder)
-        self.step = step
+        self.step = _checked_step(step)
         self._tell = Once()
         self._rows = Rows(schedule, logging_steps, step, self._tell)
         self._every = logging_steps
@@ -126,7 +127,7 @@ class Monitor:
             _check_shapes({"loss": loss, **metrics}, shape)
         before = self.step
         if step is not None:
-            self.step = step
+            self.step = _checked_step(step)
         elif shape is not None:
             self.step += shape[0] if shape else 1
         if state is not None and (self.step // self._every != before // self._every or not self._rate.found):
@@ -174,8 +175,8 @@ class Monitor:
             closing = self._closing.wait(INTERVAL)
             try:
                 self._take(closing)
-            except Exception as error:  # such as of a schedule that a user wrote
-                self._tell("row", error)
+            except Exception as error:
+                self._tell("findings", error)
 
     def _take(self, closing: bool) -> None:
         """Takes what was handed over and is computed: to wait for the device would be to wake up at each step."""
@@ -183,7 +184,10 @@ class Monitor:
         while count and not closing and not _is_ready(self._calls[count - 1]):
             count //= 2  # a device computes in order, so that one is asked for all before it
         for _ in range(count):
-            self._rows.take(*self._calls.popleft())
+            try:
+                self._rows.take(*self._calls.popleft())
+            except Exception as error:  # such as of a loss that is no number
+                self._tell("loss", error)
         if closing:
             self._rows.rest()
         rows = self._rows.pop()
@@ -200,14 +204,20 @@ class Monitor:
 
 def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
     _, loss, metrics = call
-    for value in (loss, *metrics.values()) if metrics else (loss,):
-        if isinstance(value, jax.Array) and not value.is_deleted() and not value.is_ready():
-            return False
-    return True
+    try:
+        return all(value.is_ready() for value in (loss, *metrics.values()) if isinstance(value, jax.Array))
+    except RuntimeError:  # donated, which is told where it is read
+        return True
 
 
 def _warn(finding: Finding) -> None:
     LOGGER.warning("monitor: %s", finding)
+
+
+def _checked_step(step: Any) -> int:
+    if isinstance(step, jax.Array):
+        raise TypeError("Monitor: step must be a Python int: to read it from the device would wait for the device")
+    return operator.index(step)
 
 
 def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:

@@ -26,6 +26,8 @@ class Rows:
     def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
         """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
         losses = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
+        if loss is not None and losses is None:
+            return
         single = losses is None or losses.ndim == 0
         count = 1 if single else len(losses)
         before, start = step - count, 0

@@ -31,9 +31,7 @@ def sinks_of(report_to: str | Callable | Iterable[str | Callable], folder: str |
             raise ValueError(f"Monitor: report_to={one!r} needs a folder to write to")
     if folder is not None:
         os.makedirs(folder, exist_ok=True)
-    chosen.sort(
-        key=lambda one: one == "swanlab"
-    )  # last, since it begins something that another's ImportError would leave open
+    chosen.sort(key=lambda one: one == "swanlab")  # last: it begins a run, which another's error would leave open
     return [Callback(one) if callable(one) else NAMED[one](folder) for one in chosen]
 
 
