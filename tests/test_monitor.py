@@ -185,6 +185,26 @@ def test_tensorboard_reads_it_back(tmp_path):
     assert [event.value for event in events.Scalars("train/learning_rate")] == exact
 
 
+def test_an_audit_reads_it_back_and_knows_the_schedule(tmp_path):
+    with olr.Monitor(tmp_path, schedule=SCHEDULE, logging_steps=2, report_to=("jsonl", "tensorboard")) as monitor:
+        for step in range(40):
+            monitor(jnp.float32(3 - step / 20), grad_norm=jnp.float32(step) / 3, epoch=step / 10)
+            if step % 10 == 9:
+                monitor(eval_loss=1 / (step + 1), epoch=step / 10)
+        monitor(jnp.nan)
+    log = olr.read_log(tmp_path / "log.jsonl")
+    for name in ("step", "learning_rate", "loss", "grad_norm", "eval_loss", "epoch"):
+        np.testing.assert_array_equal(getattr(log, name), getattr(monitor.log, name))
+    assert log.is_nan["loss"].tolist() == monitor.log.is_nan["loss"].tolist() == [False] * 24 + [True]
+    assert log.notes == ()
+    (events,) = tmp_path.glob("*tfevents*")
+    np.testing.assert_array_equal(olr.read_log(tmp_path).loss, log.loss)
+    for found in (log, olr.read_log(events)):
+        (segment,) = olr.identify(found.step, found.learning_rate).segments
+        (answer,) = segment.answers
+        assert repr(answer.schedule) == repr(SCHEDULE)
+
+
 # In loops
 
 

@@ -43,7 +43,8 @@ class Monitor:
     A row is written every `logging_steps` updates and, of the steps that are left, at the end: `step`, the updates done, from
     1; `loss`, the mean over the updates since the last row, in float64, as a Trainer's is (but not rounded, and NaN stays
     NaN); `learning_rate`, that of the row's own update, `schedule(step - 1)`, as transformers logs it from 4.50 on; and the
-    other metrics as they were last given. An evaluation gets a row of its own at once.
+    other metrics as they were last given. An evaluation gets a row of its own at once. A float32 is written as it is, with
+    all of its digits, so that an audit knows it for one.
 
     Args:
         folder: where the files go; made where it is missing. None for callables alone.
@@ -62,11 +63,11 @@ class Monitor:
     Errors: `ValueError`, `TypeError`, `ImportError` and `OSError` when it is made; later only for calls that make no sense.
 
     >>> rows = []
-    >>> with Monitor(schedule=Linear(1e-3, max_steps=20), report_to=rows.append) as monitor:
-    ...     for step in range(20):
-    ...         monitor(jnp.float32(20 - step))
+    >>> with Monitor(schedule=Linear(1.0, max_steps=16), logging_steps=4, report_to=rows.append) as monitor:
+    ...     for step in range(8):
+    ...         monitor(jnp.float32(8 - step))
     >>> rows
-    [{'step': 10, 'loss': 15.5, 'learning_rate': 0.00055}, {'step': 20, 'loss': 5.5, 'learning_rate': 5.0000002e-05}]
+    [{'step': 4, 'loss': 6.5, 'learning_rate': 0.8125}, {'step': 8, 'loss': 2.5, 'learning_rate': 0.5625}]
     """
 
     def __init__(

@@ -73,9 +73,7 @@ class Rows:
         row: Row = {"step": step}
         if self._count:
             row["loss"] = self._total / self._count
-        planned = (
-            self._attempt("schedule", lambda: number(self._schedule(max(step - 1, 0)))) if self._schedule else None
-        )
+        planned = self._attempt("schedule", lambda: float(self._schedule(max(step - 1, 0)))) if self._schedule else None
         if planned is not None:
             row["learning_rate"] = planned
         self._made.append((row | self._numbers(self._latest), planned))
@@ -83,7 +81,7 @@ class Rows:
 
     def _numbers(self, values: Mapping[str, Any]) -> Row:
         read = {
-            name: self._attempt(name, lambda value=value: number(np.asarray(value))) for name, value in values.items()
+            name: self._attempt(name, lambda value=value: float(np.asarray(value))) for name, value in values.items()
         }
         return {name: value for name, value in read.items() if value is not None}
 
@@ -98,12 +96,3 @@ class Rows:
     def _start_anew(self) -> None:
         self._total, self._count = 0.0, 0
         self._latest: dict[str, Any] = {}
-
-
-def number(value: Any) -> float:
-    """As a Python float that prints as the number does in its own dtype.
-
-    >>> number(np.float32(5e-5)), float(np.float32(5e-5))
-    (5e-05, 4.999999873689376e-05)
-    """
-    return float(str(value))
