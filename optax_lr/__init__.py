@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         scale_by_learning_rate,
         set_schedule,
     )
+    from optax_lr.monitor import Monitor
     from optax_lr.plotting import plot, plot_kinds
     from optax_lr.registry import SCHEDULERS, get_scheduler
     from optax_lr.schedules import (
@@ -91,6 +92,7 @@ _HOMES = {
         "scale_by_learning_rate",
         "set_schedule",
     ],
+    "monitor": ["Monitor"],
     "plotting": ["plot", "plot_kinds"],
     "registry": ["SCHEDULERS", "get_scheduler"],
     "schedules": [

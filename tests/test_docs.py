@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,8 +50,15 @@ def test_configs():
     assert run("configs")["keys"]["lr_scheduler_type"] == "cosine"
 
 
+def test_monitor():
+    names = run("monitor")
+    assert len(names["log"]) == 12  # 10 rows, and 2 evaluations
+    assert sorted(path.name.split(".")[0] for path in Path(names["folder"]).iterdir()) == ["events", "log"]
+    shutil.rmtree(names["folder"])
+
+
 def test_every_page_with_python_is_run():
-    run_above = {"training", "index", "from_llamafactory", "from_torch", "from_optax", "sweeps", "configs"}
+    run_above = {"training", "monitor", "index", "from_llamafactory", "from_torch", "from_optax", "sweeps", "configs"}
     assert {page for page, text in PAGES.items() if "```python" in text} == run_above
 
 

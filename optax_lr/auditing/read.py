@@ -18,14 +18,15 @@ from optax_lr.auditing.log import Log
 from optax_lr.config import ConfigError
 
 _HEAD = 4096
-_IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl")
+_IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the last is of `Monitor`
 
 
 def read_log(source: str | os.PathLike | Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Log:
     """The log in `source`: a file, a folder of a run, a Trainer's `log_history`, or columns of numbers.
 
     - `trainer_state.json` of transformers, or the folder of a run or checkpoint that holds it;
-    - `trainer_log.jsonl` of LLaMA-Factory, and any file of one JSON object a line, as W&B's history is;
+    - `trainer_log.jsonl` of LLaMA-Factory, `log.jsonl` of `Monitor`, and any file of one JSON object a line, as W&B's history
+      is;
     - event files of TensorBoard, or a folder of them;
     - CSV as W&B and SwanLab export it, and any with a column of steps;
     - a list of entries, `trainer.state.log_history`; or a mapping of columns, `{"step": ..., "learning_rate": ...}`.

@@ -1,0 +1,95 @@
+"""One way out: a thread, a bounded queue and a sink, whose failures stay with it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from optax_lr.monitor.telling import LOGGER, Once
+
+WAITING = 1000  # batches that may wait for a sink that hangs
+KEPT = 10_000  # rows that are kept for a disk that is full
+
+
+class Sink:
+    """Where rows go.
+
+    Fields:
+        name: for what is told of it.
+        whole: whether `write` writes all rows or, when it raises, none of them, so that it can be called with them again.
+    """
+
+    name: str
+    whole = False
+
+    def write(self, rows: list[Any]) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Called once, by the thread that closes the monitor, when nothing is left to write."""
+
+
+class Channel:
+    """Hands rows to a sink in a thread of its own: `put` never waits and never raises.
+
+    The first failure is told in a line of the log. A sink that is `whole` gets the rows of a failure again with the next
+    ones; from any other they are lost, and counted in `lost`, as are those that find the queue full.
+    """
+
+    def __init__(self, sink: Sink, tell: Once):
+        self.sink, self._tell = sink, tell
+        self.lost = 0
+        self._given, self._written = 0, 0
+        self._kept: list[Any] = []
+        self._queue: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, rows: list[Any]) -> None:
+        self._given += len(rows)
+        if self._queue.qsize() < WAITING:
+            self._queue.put(rows)
+        else:
+            self.lost += len(rows)
+            self._tell(self.sink.name, "does not keep up, and loses rows")
+
+    def finish(self) -> None:
+        """Nothing comes any more; what waits is written."""
+        self._queue.put(None)
+
+    def close(self, deadline: float) -> None:
+        """Waits for that until `deadline` of `time.monotonic()`, and tells what is lost."""
+        self._thread.join(max(deadline - time.monotonic(), 0))
+        if self._thread.is_alive():
+            self.lost = self._given - self._written
+            LOGGER.warning("monitor: %s hangs and was left behind", self.sink.name)
+        else:
+            self._attempt(self.sink.close)
+        if self.lost:
+            LOGGER.warning("monitor: %s: %d rows were not written", self.sink.name, self.lost)
+
+    def _run(self) -> None:
+        for rows in iter(self._queue.get, None):
+            if not self.sink.whole:
+                self.lost += sum(not self._attempt(self.sink.write, [row]) for row in rows)
+                continue
+            self._kept += rows
+            if self._attempt(self.sink.write, self._kept):
+                self._kept = []
+            elif len(self._kept) > KEPT:
+                self.lost += len(self._kept)
+                self._kept = []
+        if self._kept and not self._attempt(self.sink.write, self._kept):
+            self.lost += len(self._kept)
+
+    def _attempt(self, action: Callable[..., None], *rows: list[Any]) -> bool:
+        try:
+            action(*rows)
+            self._written += sum(map(len, rows))
+        except Exception as error:
+            self._tell(self.sink.name, error)
+            return False
+        return True

@@ -1,0 +1,65 @@
+"""The findings of `patterns`, raised while the run goes on."""
+
+from __future__ import annotations
+
+import array
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from optax_lr.advice.findings import Finding
+from optax_lr.auditing.log import Log
+from optax_lr.auditing.patterns import patterns
+from optax_lr.auditing.thresholds import WHOLE_RUN
+from optax_lr.monitor.rows import Row
+
+COLUMNS = ("learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
+SHARE = 1 / 200  # of the time goes into looking: `patterns` takes milliseconds
+
+
+class Live:
+    """The rows so far, and what is found in them: each code once.
+
+    What is told of a whole run (LR304, LR309) is told only where `max_steps` says how long it is.
+    """
+
+    def __init__(self, source: str, max_steps: int | None):
+        self._source, self._max_steps = source, max_steps
+        self._numbers = array.array("d")  # step, planned rate, columns, whether the row has each
+        self._told = set() if max_steps else {rule.code for rule in WHOLE_RUN}
+        self._next = 0.0
+        self._seen = 0
+
+    def add(self, row: Row, planned: float | None) -> None:
+        values = [row.get(name, np.nan) for name in COLUMNS]
+        has = [float(name in row) for name in COLUMNS]
+        plan = np.nan if planned is None else planned
+        self._numbers.extend(array.array("d", [row["step"], plan, *values, *has]))
+
+    def log(self) -> Log:
+        return self._log(self._table())
+
+    def look(self, *, last: bool = False) -> Iterator[Finding]:
+        """What is new; nothing where a look would take more than its share of the time, but for the `last` one."""
+        if len(self._numbers) == self._seen or (time.perf_counter() < self._next and not last):
+            return
+        start = time.perf_counter()
+        self._seen = len(self._numbers)
+        table = self._table()
+        planned = table[:, 1] if np.isfinite(table[:, 1]).any() else None
+        found = [finding for finding in patterns(self._log(table), planned=planned) if finding.code not in self._told]
+        self._told |= {finding.code for finding in found}
+        end = time.perf_counter()
+        self._next = end + (end - start) / SHARE
+        yield from found
+
+    def _table(self) -> np.ndarray:
+        return np.array(self._numbers).reshape(-1, 2 + 2 * len(COLUMNS))
+
+    def _log(self, table: np.ndarray) -> Log:
+        values, has = table[:, 2 : 2 + len(COLUMNS)], table[:, 2 + len(COLUMNS) :] == 1
+        columns = dict(zip(COLUMNS, values.T, strict=True))
+        is_nan = dict(zip(COLUMNS, (has & np.isnan(values)).T, strict=True))
+        step = table[:, 0].astype(np.int64)
+        return Log(self._source, "monitor", step, **columns, max_steps=self._max_steps, is_nan=is_nan)

@@ -1,0 +1,231 @@
+"""`Monitor`: what a training loop calls, and the thread that takes it from there."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import operator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from optax_lr.advice.findings import Finding
+from optax_lr.auditing.log import Log
+from optax_lr.control.base import Control
+from optax_lr.monitor.channel import Channel
+from optax_lr.monitor.live import Live
+from optax_lr.monitor.rate import RateInState
+from optax_lr.monitor.rows import Row, Rows
+from optax_lr.monitor.sinks import Callback, sinks_of
+from optax_lr.monitor.telling import LOGGER, Once
+
+INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
+
+
+class Monitor:
+    """Writes the learning rate and the losses of a run as it goes, and tells what is wrong with them.
+
+    A call costs the loop about a microsecond: it keeps a reference. Threads wait for the device, write, and look; what fails
+    or hangs there is told in one line and never stops the training.
+
+    ```
+    with olr.Monitor("runs/one", schedule=schedule, report_to=("jsonl", "tensorboard")) as monitor:
+        for batch in batches:
+            params, state, loss = train_step(params, state, batch)
+            monitor(loss)
+    ```
+
+    A row is written every `logging_steps` updates and, of the steps that are left, at the end: `step`, the updates done, from
+    1; `loss`, the mean over the updates since the last row, in float64, as a Trainer's is (but not rounded, and NaN stays
+    NaN); `learning_rate`, that of the row's own update, `schedule(step - 1)`, as transformers logs it from 4.50 on; and the
+    other metrics as they were last given. An evaluation gets a row of its own at once. A float32 is written as it is, with
+    all of its digits, so that an audit knows it for one.
+
+    Args:
+        folder: where the files go; made where it is missing. None for callables alone.
+        schedule: what gives the rate of an update: a schedule of this library or any other Optax schedule. A
+            `learning_rate=` or `state=` in a call has precedence, and is then compared with it.
+        logging_steps: updates between two rows.
+        report_to: one or several of `"jsonl"` (`log.jsonl`, one object a line, with the keys of a Trainer's `log_history`),
+            `"tensorboard"` (an event file; `train/loss`, `train/learning_rate`, `eval/loss`, ..., as transformers names them),
+            `"swanlab"` (the open run, or a new one in offline mode) and callables, which get each row as a dictionary.
+        step: updates done before, for a run that is resumed. `log.jsonl` is continued, never overwritten; rows that the
+            first run wrote after its checkpoint stay, and those of the same steps follow them.
+        max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not told.
+        on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` tells it
+            anyway.
+
+    Errors: `ValueError`, `TypeError`, `ImportError` and `OSError` when it is made; later only for calls that make no sense.
+
+    >>> rows = []
+    >>> with Monitor(schedule=Linear(1.0, max_steps=16), logging_steps=4, report_to=rows.append) as monitor:
+    ...     for step in range(8):
+    ...         monitor(jnp.float32(8 - step))
+    >>> rows
+    [{'step': 4, 'loss': 6.5, 'learning_rate': 0.8125}, {'step': 8, 'loss': 2.5, 'learning_rate': 0.5625}]
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike | None = None,
+        *,
+        schedule: Callable[[int], Any] | None = None,
+        logging_steps: int = 10,
+        report_to: str | Callable[[Row], object] | Iterable[str | Callable[[Row], object]] = "jsonl",
+        step: int = 0,
+        max_steps: int | None = None,
+        on_finding: Callable[[Finding], object] | None = None,
+    ):
+        if logging_steps < 1:
+            raise ValueError(f"Monitor: logging_steps must be at least 1, not {logging_steps}")
+        if isinstance(schedule, Control):
+            raise TypeError("Monitor: the rate of a control is in the optimizer's state: pass state=... in the calls")
+        if schedule is not None and not callable(schedule):
+            raise TypeError(
+                f"Monitor: the schedule is a callable of the step, not {schedule!r}; a number is olr.Constant(...)"
+            )
+        if np.ndim(end := getattr(schedule, "end", None)):
+            raise ValueError("Monitor: this is a batch of schedules; a run has one")
+        folder = None if folder is None else os.fspath(folder)
+        self.step = _checked_step(step)
+        self._tell = Once()
+        self._rows = Rows(schedule, logging_steps, step, self._tell)
+        self._every = logging_steps
+        self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
+        self._findings: list[Finding] = []
+        self._rate = RateInState()
+        self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
+        self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
+        self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def __call__(self, loss: Any = None, *, step: int | None = None, state: Any = None, **metrics: Any) -> None:
+        """Takes in one update, or n.
+
+        Args:
+            loss: of one update; `[n]` for n updates, as a scanned epoch returns them. None for a call that makes no update,
+                such as after an evaluation.
+            step: the updates done, this one included; by default counted.
+            state: the optimizer's state after the update, which holds its rate: `olr.carried`, `olr.scale_by_learning_rate`
+                and `optax.inject_hyperparams` do. Looked at only where a row is due.
+            metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
+                `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
+        """
+        if self._closing.is_set():
+            raise RuntimeError("Monitor: this one is closed; call it inside of the with block")
+        if isinstance(loss, jax.core.Tracer):
+            raise TypeError("Monitor: call it outside of jit, with the loss that the jitted step returns")
+        shape = np.shape(loss) if loss is not None else None
+        if metrics or shape:
+            _check_shapes({"loss": loss, **metrics}, shape)
+        before = self.step
+        if step is not None:
+            self.step = _checked_step(step)
+        elif shape is not None:
+            self.step += shape[0] if shape else 1
+        if state is not None and (self.step // self._every != before // self._every or not self._rate.found):
+            metrics["learning_rate"] = self._rate(state)
+        self._calls.append((self.step, loss, metrics))
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Writes what is there; waits at most `timeout` seconds for what hangs. The end of a `with` and of Python call it."""
+        if self._closing.is_set():
+            return
+        atexit.unregister(self.close)
+        self._closing.set()
+        self._thread.join()  # waits for the device at most
+        deadline = time.monotonic() + timeout
+        channels = (*self._channels, *self._tellers)
+        for channel in channels:
+            channel.finish()
+        for channel in channels:
+            channel.close(deadline)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, in the order in which it was."""
+        return tuple(self._findings)
+
+    @property
+    def log(self) -> Log:
+        """The rows so far, as `patterns` takes them."""
+        return self._live.log()
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many rows each of `report_to` has lost so far; those that have lost none are left out."""
+        return {channel.sink.name: channel.lost for channel in self._channels if channel.lost}
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            closing = self._closing.wait(INTERVAL)
+            try:
+                self._take(closing)
+            except Exception as error:
+                self._tell("findings", error)
+
+    def _take(self, closing: bool) -> None:
+        """Takes what was handed over and is computed: to wait for the device would be to wake up at each step."""
+        count = len(self._calls)
+        while count and not closing and not _is_ready(self._calls[count - 1]):
+            count //= 2  # a device computes in order, so that one is asked for all before it
+        for _ in range(count):
+            try:
+                self._rows.take(*self._calls.popleft())
+            except Exception as error:  # such as of a loss that is no number
+                self._tell("loss", error)
+        if closing:
+            self._rows.rest()
+        rows = self._rows.pop()
+        for row, planned in rows:
+            self._live.add(row, planned)
+        if rows:
+            for channel in self._channels:
+                channel.put([dict(row) for row, _ in rows])
+        for finding in self._live.look(last=closing):
+            self._findings.append(finding)
+            for teller in self._tellers:
+                teller.put([finding])
+
+
+def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
+    _, loss, metrics = call
+    try:
+        return all(value.is_ready() for value in (loss, *metrics.values()) if isinstance(value, jax.Array))
+    except RuntimeError:  # donated, which is told where it is read
+        return True
+
+
+def _warn(finding: Finding) -> None:
+    LOGGER.warning("monitor: %s", finding)
+
+
+def _checked_step(step: Any) -> int:
+    if isinstance(step, jax.Array):
+        raise TypeError("Monitor: step must be a Python int: to read it from the device would wait for the device")
+    return operator.index(step)
+
+
+def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    if any(found not in ((), shape) or len(found) > 1 for found in shapes.values()):
+        told = ", ".join(f"{name} {found}" for name, found in shapes.items())
+        raise ValueError(
+            "Monitor: a loss is one number or [n], of n updates, and a metric is one number or [n] beside such a loss; "
+            f"these have the shapes {told}"
+        )

@@ -1,0 +1,98 @@
+"""Rows from calls: the mean loss of the updates since the last row, and the rate of its own update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from optax_lr.monitor.telling import Once
+
+Row = dict[str, float]
+
+
+class Rows:
+    """Takes what each call of the loop brought, and makes a row where one is due.
+
+    A row is due at each multiple of `logging_steps`; where a call goes past one, at its end.
+    """
+
+    def __init__(self, schedule: Callable[[int], Any] | None, logging_steps: int, step: int, tell: Once):
+        self._schedule, self._every, self._step, self._tell = schedule, logging_steps, step, tell
+        self._made: list[tuple[Row, float | None]] = []
+        self._start_anew()
+
+    def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
+        """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
+        losses = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
+        if loss is not None and losses is None:
+            return
+        single = losses is None or losses.ndim == 0
+        count = 1 if single else len(losses)
+        before, start = step - count, 0
+        for end in (1,) if single else self._ends(before, count):
+            if losses is not None:
+                self._total += float(losses if single else losses[start:end].sum(dtype=np.float64))
+                self._count += end - start
+            if metrics:
+                self._latest |= self._given(metrics, end, count)
+            if (before + end) // self._every != self._step // self._every:
+                self._make(before + end)
+            start, self._step = end, before + end
+        if not metrics:
+            return
+        evaluated = {name: value for name, value in metrics.items() if name.startswith("eval_")}
+        if evaluated:
+            at = {"epoch": metrics["epoch"]} if "epoch" in metrics else {}
+            self._made.append(({"step": step, **self._numbers(evaluated | at)}, None))
+
+    def rest(self) -> None:
+        """A row of the updates since the last one, where there are any."""
+        if self._count:
+            self._make(self._step)
+
+    def pop(self) -> list[tuple[Row, float | None]]:
+        """The rows that were made, each with the rate that the schedule has for it; they are here no longer."""
+        made, self._made = self._made, []
+        return made
+
+    def _ends(self, before: int, count: int) -> Iterable[int]:
+        """Where in `count` updates after `before` a row ends, and where they end."""
+        return sorted({*range(self._every - before % self._every, count, self._every), count} - {0})
+
+    def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, Any]:
+        """The metrics of update `end` of `count`; one number is of the last. What is not needed is not read."""
+        given = {}
+        for name, value in metrics.items():
+            if not name.startswith("eval_") and (np.ndim(value) or end == count):
+                given[name] = np.asarray(value)[end - 1] if np.ndim(value) else value
+        return given
+
+    def _make(self, step: int) -> None:
+        row: Row = {"step": step}
+        if self._count:
+            row["loss"] = self._total / self._count
+        planned = self._attempt("schedule", lambda: float(self._schedule(max(step - 1, 0)))) if self._schedule else None
+        if planned is not None:
+            row["learning_rate"] = planned
+        self._made.append((row | self._numbers(self._latest), planned))
+        self._start_anew()
+
+    def _numbers(self, values: Mapping[str, Any]) -> Row:
+        read = {
+            name: self._attempt(name, lambda value=value: float(np.asarray(value))) for name, value in values.items()
+        }
+        return {name: value for name, value in read.items() if value is not None}
+
+    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
+        """What the action gives; None, and told, where it fails."""
+        try:
+            return action()
+        except Exception as error:
+            self._tell(what, error)
+            return None
+
+    def _start_anew(self) -> None:
+        self._total, self._count = 0.0, 0
+        self._latest: dict[str, Any] = {}
