@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,14 +12,14 @@ import numpy as np
 
 from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.auditing import rules
-from optax_lr.auditing.compare import departures, difference, short, skipped
+from optax_lr.auditing.compare import departures, difference, off_the_curve, short, skipped
 from optax_lr.auditing.evidence import Evidence, evidence_of
 from optax_lr.auditing.exact import brief, exact_rates
 from optax_lr.auditing.identify import Identified, Segment, identify
 from optax_lr.auditing.log import Log
 from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.read import read_log
-from optax_lr.config import Plan, RunConfig, UnknownLengthError
+from optax_lr.config import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.schedules import Schedule
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
@@ -74,7 +75,8 @@ def audit(
         num_examples, world_size: of a config, as `RunConfig.plan` takes them.
 
     A plan is held against every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
-    first of these that explains every row: the scheduler never moved, it skipped steps, another peak, the config as another
+    first of these that explains every row: the scheduler never moved, a few rows are off,
+    it skipped steps, another peak, the config as another
     version of transformers reads it, another length, another schedule. Rates on their plan say nothing of how the training
     went; what the losses say stands in the findings `LR3..`.
 
@@ -120,10 +122,10 @@ def _planned(
                 raise
             options["max_steps"] = log.max_steps
             made = plan.plan(**options)
-        others = {
-            f"transformers {version}": plan.plan(**options, transformers_version=version).schedule
-            for version in VERSIONS
-        }
+        others = {}
+        for version in VERSIONS:
+            with contextlib.suppress(ConfigError):  # what a version refuses did not run under it
+                others[f"transformers {version}"] = plan.plan(**options, transformers_version=version).schedule
         return made.schedule, others, log.max_steps or made.max_steps
     if isinstance(plan, Plan):
         return plan.schedule, {}, log.max_steps or plan.max_steps
@@ -180,15 +182,8 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
         lag = np.array([behind for _, behind in segment.lag])
         yield dataclasses.replace(skipped(steps, lag), steps=(int(steps[0]), span[1]))
     if len(segment.off):
-        row = int(np.searchsorted(segment.step, segment.off[0]))
-        logged, meant = segment.rate[row], segment.curve[row]
-        yield Finding(
-            rules.OFF,
-            f"{len(segment.off)} of {len(segment.step)} rates are off the curve; at step {segment.off[0]} the log has "
-            f"{logged:.10g} and the curve {meant:.10g}",
-            "look at what wrote these rows",
-            steps=(int(segment.off[0]), int(segment.off[-1])),
-        )
+        off = np.searchsorted(segment.step, segment.off)
+        yield off_the_curve(segment.step, segment.rate, segment.curve, off)
     level = np.ptp(segment.rate) == 0 and len(segment.step) > 1  # whose warmup, if any, changes nothing that was seen
     if segment.told and not level:
         yield Finding(rules.OPEN, _with_count(segment), "", steps=span)

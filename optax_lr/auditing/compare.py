@@ -13,7 +13,7 @@ from optax_lr.auditing import rules
 from optax_lr.auditing.evidence import Evidence
 from optax_lr.auditing.exact import brief, exact_rates
 from optax_lr.auditing.identify import Answer, Identified
-from optax_lr.auditing.pieces import LONGEST_LAG, growing_lag, scattered
+from optax_lr.auditing.pieces import LONGEST_LAG, believable, growing_lag, scattered
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
 
@@ -68,7 +68,7 @@ def departures(
     if found.row is None:
         return
     where = _where(evidence, found)
-    for reason in (_frozen, _skipped, _scaled, _other_reading, _other_length, _as_identified):
+    for reason in (_frozen, _single_rows, _skipped, _scaled, _other_reading, _other_length, _as_identified):
         finding = reason(_Case(plan, evidence, identified, others, max_steps, found, where))
         if finding is not None:
             yield finding
@@ -120,14 +120,41 @@ def _frozen(case: _Case) -> Finding | None:
 
 
 def _skipped(case: _Case) -> Finding | None:
+    """Behind by more than an offset explains."""
     lags = np.arange(LONGEST_LAG)
+    best: tuple[int, np.ndarray] | None = None
     for offset in (0, 1):
         curves = exact_rates(case.plan, case.evidence.step[:, None] - offset - lags)
         fits = abs(curves - case.evidence.rate[:, None]) <= case.evidence.tolerance[:, None]
         lag, off = growing_lag(fits)
-        if lag.any() and scattered(off, case.evidence):
-            return skipped(case.evidence.step, lag)
+        if scattered(off, case.evidence) and believable(lag, case.evidence):
+            if not lag.any():
+                return None
+            if best is None or len(off) < best[0]:
+                best = len(off), lag
+    return None if best is None else skipped(case.evidence.step, best[1])
+
+
+def _single_rows(case: _Case) -> Finding | None:
+    """But for a few rows the plan was followed."""
+    for offset in (0, 1):
+        planned = exact_rates(case.plan, case.evidence.step - offset)
+        off = np.flatnonzero(abs(planned - case.evidence.rate) > case.evidence.tolerance)
+        if scattered(off, case.evidence):
+            return off_the_curve(case.evidence.step, case.evidence.rate, planned, off)
     return None
+
+
+def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np.ndarray) -> Finding:
+    """The rows `off` are not on the curve that all others are on."""
+    first = off[0]
+    return Finding(
+        rules.OFF,
+        f"{len(off)} of {len(step)} rates {'are' if len(off) > 1 else 'is'} off the curve; at step {step[first]} the log has "
+        f"{rate[first]:.10g} and the curve {curve[first]:.10g}",
+        "look at what wrote such rows",
+        steps=(int(step[first]), int(step[off[-1]])),
+    )
 
 
 def skipped(step: np.ndarray, lag: np.ndarray) -> Finding:

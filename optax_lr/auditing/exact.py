@@ -37,10 +37,10 @@ def brief(schedule: Schedule) -> str:
     """
     shown = []
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
-        value = getattr(schedule, field.name)
-        text = value if isinstance(value, str) else str(value)
+        value, default = getattr(schedule, field.name), field.default
         if isinstance(value, (tuple, Schedule)):
             return repr(schedule)
-        if value is not None and (field.default is dataclasses.MISSING or text != str(type(value)(field.default))):
-            shown.append(f"{field.name}={value!r}" if isinstance(value, str) else f"{field.name}={text}")
+        same = value is default if value is None or default in (None, dataclasses.MISSING) else value == default
+        if not same and np.asarray(value != default).any():
+            shown.append(f"{field.name}={value!r}" if isinstance(value, str) else f"{field.name}={value}")
     return f"{type(schedule).__name__}({', '.join(shown)})"

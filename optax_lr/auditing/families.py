@@ -145,12 +145,12 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
 
 def deepspeed(frame: Frame) -> Iterator[Candidates]:
     """DeepSpeed's own, which begin with two steps at the start of the warmup."""
-    starts = frame.starts()
+    starts = frame.starts(from_highest=True)
     for shape in ("log", "linear"):
         words = {"warmup_type": shape}
         yield frame.candidates(Family(DeepSpeedWarmup, words), starts)
         yield frame.candidates(Family(DeepSpeedWarmup, words, floor="min_lr"), starts)
         yield from frame.with_length(Family(DeepSpeedWarmupDecay, words), starts)
         yield from frame.with_length(Family(DeepSpeedWarmupDecay, words, floor="min_lr"), starts)
-        ratios = frame.crossed("cos_min_ratio", (1e-4, 0.0, 0.1, 0.01, 0.001))
+        ratios = frame.crossed("cos_min_ratio", (1e-4, 0.0, 0.1, 0.01, 0.001), from_highest=True)
         yield from frame.with_length(Family(DeepSpeedWarmupCosine, words), ratios)

@@ -55,17 +55,21 @@ class Frame:
         """No row shows the end of the warmup."""
         return self.peak == len(self.evidence) - 1 and len(self.evidence) > 1
 
-    def starts(self) -> dict[str, np.ndarray]:
-        """Every warmup that can be, with every offset: `warmup_steps` and `offset`, each [n]."""
-        pairs = [(self.warmups(offset), offset) for offset in self.offsets]
+    def starts(self, *, from_highest: bool = False) -> dict[str, np.ndarray]:
+        """Every warmup that can be, with every offset: `warmup_steps` and `offset`, each [n].
+
+        `from_highest`: it ends at the highest row; the rate may stay where it is before it rises.
+        """
+        peak = int(np.argmax(self.evidence.rate)) if from_highest else self.peak
+        pairs = [(self._warmups(offset, peak), offset) for offset in self.offsets]
         return {
             "warmup_steps": np.concatenate([warmups for warmups, _ in pairs]),
             "offset": np.concatenate([np.full(len(warmups), offset) for warmups, offset in pairs]),
         }
 
-    def warmups(self, offset: int) -> np.ndarray:
+    def _warmups(self, offset: int, peak: int) -> np.ndarray:
         """The warmup ends between the row before the peak and the row behind it."""
-        step, peak = self.evidence.step, self.peak
+        step = self.evidence.step
         low = int(step[peak - 1]) - offset if peak else 0
         high = int(step[min(peak + 1, len(step) - 1)]) - offset
         if self.only_rises:
@@ -81,9 +85,9 @@ class Frame:
         every = np.unique(np.concatenate([first, usual, shares, [low, high]]))
         return every[(every >= low) & (every <= high)]
 
-    def crossed(self, name: str, values: Sequence[float]) -> dict[str, np.ndarray]:
+    def crossed(self, name: str, values: Sequence[float], *, from_highest: bool = False) -> dict[str, np.ndarray]:
         """Every start with every one of `values`, for one call in place of many."""
-        starts = self.starts()
+        starts = self.starts(from_highest=from_highest)
         count = len(starts["offset"])
         made = {start: np.tile(column, len(values)) for start, column in starts.items()}
         return made | {name: np.repeat(np.asarray(values, float), count)}

@@ -58,7 +58,7 @@ def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
         for start in starts:
             for place in range(min(len(start), 64)):
                 lag, off = lag_of(start[[place]], evidence)
-                if not lag.any() or not scattered(off, evidence):
+                if not lag.any() or not scattered(off, evidence) or not believable(lag, evidence):
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
                 behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
@@ -86,6 +86,11 @@ def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             off.append(row)
         found[row] = least
     return found, np.array(off, int)
+
+
+def believable(lag: np.ndarray, evidence: Evidence) -> bool:
+    """fp16 skips some updates; of a scheduler that is behind by more than a tenth of the steps something else is wrong."""
+    return bool(lag[-1] <= max(4, (evidence.step[-1] - evidence.step[0]) // 10))
 
 
 def scattered(off: np.ndarray, evidence: Evidence) -> bool:

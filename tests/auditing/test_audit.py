@@ -1,0 +1,315 @@
+"""Where real and made runs leave their plan, and the reason that is given."""
+
+import csv
+import itertools
+import json
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import optax_lr as olr
+from benchmarks.runs import public_logs
+from optax_lr.auditing.rules import RULES
+from tests.auditing.curves import curves, logged
+from tests.auditing.runs import trained
+from tests.test_cli import run
+
+FOLDER = os.environ.get("OPTAX_LR_CORPUS")
+STEP = np.arange(10, 1010, 10)
+PLAN = olr.Cosine(2e-5, max_steps=1000, warmup_steps=100)
+
+
+def rates_of(schedule, step=STEP, offset=0):
+    """In float64 from the formulas, by numbers that float32 holds within its rounding: a real scheduler's own."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-5)
+    scheduler = schedule(optimizer)
+    rates = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(int(step.max()) + 1):
+            rates.append(optimizer.param_groups[0]["lr"])
+            scheduler.step()
+    return np.array(rates)[step - offset]
+
+
+def cosine(warmup, length):
+    return lambda optimizer: transformers.get_cosine_schedule_with_warmup(optimizer, warmup, length)
+
+
+def codes(report):
+    return [finding.code for finding in report.findings]
+
+
+def told(report, code):
+    found = [finding for finding in report.findings if finding.code == code]
+    assert len(found) == 1, report.text
+    return found[0]
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("curve", curves()[:16], ids=lambda curve: curve.name)
+def test_a_run_on_its_plan(curve, offset):
+    step, rate = logged(curve, 10, offset)
+    plan = olr.identify(step, rate, max_steps=curve.max_steps).schedule
+    report = olr.audit({"step": step, "learning_rate": rate}, plan)
+    assert not [code for code in codes(report) if code < "LR212"], report.text
+    assert "every logged rate is on it" in report.text
+    off = rate.copy()
+    off[50] *= 1 + 1e-7
+    report = olr.audit({"step": step, "learning_rate": off}, plan)
+    assert told(report, "LR209").steps == (step[50], step[50])
+
+
+def test_a_real_trainer_on_its_plan(tmp_path):
+    arguments = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 0.1, "max_steps": 30}
+    trained(tmp_path, **arguments)
+    report = olr.audit(tmp_path, olr.read_config(arguments))
+    assert codes(report) == []
+    assert report.identified.answer.config == {**arguments, "warmup_steps": 3}
+    assert "every logged rate is on it" in report.text
+
+
+MADE = {
+    "LR202": (lambda optimizer: transformers.get_linear_schedule_with_warmup(optimizer, 100, 1000), "lr_scheduler_type", "linear"),
+    "LR203": (cosine(30, 1000), "warmup_steps", 30),
+    "LR204": (cosine(100, 1250), "max_steps", 1250),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", MADE)
+def test_another_setting_ran(code, tmp_path):
+    schedule, key, value = MADE[code]
+    report = olr.audit({"step": STEP, "learning_rate": rates_of(schedule)}, PLAN)
+    finding = told(report, code)
+    assert finding.severity == "error"
+    assert (key, value) in finding.edits
+    mended = {"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_steps": 100, "max_steps": 1000}
+    mended |= {edit.key: edit.value for edit in finding.edits}
+    again = olr.audit({"step": STEP, "learning_rate": rates_of(schedule)}, olr.read_config(mended))
+    assert not codes(again), again.text
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+@pytest.mark.parametrize("warmup_too", [True, False])
+def test_a_length_in_other_units(factor, warmup_too):
+    longer = rates_of(cosine(100 * factor if warmup_too else 100, 1000 * factor))
+    finding = told(olr.audit({"step": STEP, "learning_rate": longer}, PLAN), "LR204")
+    assert f"max_steps {1000 * factor} and not 1000, {factor} times the planned ones" in finding.message
+    assert "counted in micro-batches, or times the processes" in finding.message
+
+
+def test_a_scheduler_stepped_by_every_process():
+    def four_at_once(optimizer):
+        scheduler = cosine(100, 1000)(optimizer)
+        once = scheduler.step
+        scheduler.step = lambda: [once() for _ in range(4)]  # as accelerate's, prepared on four processes
+        return scheduler
+
+    step = np.arange(10, 250, 10)
+    finding = told(olr.audit({"step": step, "learning_rate": rates_of(four_at_once, step)}, PLAN), "LR204")
+    assert "1/4 of the planned ones, as of a scheduler that is stepped 4 times an update" in finding.message
+
+
+def test_another_peak():
+    finding = told(olr.audit({"step": STEP, "learning_rate": 4 * rates_of(cosine(100, 1000))}, PLAN), "LR205")
+    assert "every rate is 4 times the planned one, as if learning_rate were 8e-05 and not 2e-05" in finding.message
+    assert finding.edits == (olr.Edit("learning_rate", 8e-5),)
+
+
+def test_a_warmup_read_by_another_version():
+    # transformers 4 takes the steps where both are given, and 5 the ratio.
+    config = olr.read_config(
+        {
+            "learning_rate": 2e-5,
+            "lr_scheduler_type": "cosine",
+            "warmup_steps": 40,
+            "warmup_ratio": 0.1,
+            "max_steps": 1000,
+        }
+    )
+    finding = told(olr.audit({"step": STEP, "learning_rate": rates_of(cosine(40, 1000))}, config), "LR203")
+    assert "the rates are those of this config as transformers 4.57.6 reads it" in finding.message
+
+
+def test_skipped_steps():
+    skips = {3, 205, 206}
+
+    def skipping(optimizer):
+        scheduler, count = cosine(100, 1000)(optimizer), itertools.count(1)
+        once = scheduler.step
+        scheduler.step = lambda: None if next(count) in skips else once()
+        return scheduler
+
+    rates = rates_of(skipping)
+    for report in (
+        olr.audit({"step": STEP, "learning_rate": rates}, PLAN),
+        olr.audit({"step": STEP, "learning_rate": rates, "max_steps": 1000}),
+    ):
+        finding = told(report, "LR206")
+        assert "behind by 1 at step 10, 3 at step 210" in finding.message
+        assert codes(report) == ["LR206"]
+
+
+def test_a_scheduler_that_never_moved():
+    rates = np.full(100, 2e-5)
+    plan = olr.Linear(2e-5, max_steps=1000)
+    finding = told(olr.audit({"step": STEP, "learning_rate": rates}, plan), "LR207")
+    assert "every row shows 2e-05" in finding.message
+    assert codes(olr.audit({"step": STEP, "learning_rate": rates}, olr.Constant(2e-5))) == []
+
+
+def test_a_real_run_resumed_with_other_settings(tmp_path):
+    first = {
+        "lr_scheduler_type": "linear",
+        "max_steps": 20,
+        "warmup_steps": 4,
+        "save_strategy": "steps",
+        "save_steps": 20,
+    }
+    trained(tmp_path, **first)
+    second = {**first, "lr_scheduler_type": "cosine", "max_steps": 60, "learning_rate": 1e-3, "save_steps": 60}
+    trained(tmp_path, resume=str(tmp_path / "checkpoint-20"), **second)
+    report = olr.audit(tmp_path)
+    assert report.identified.explained
+    finding = told(report, "LR208")
+    kinds = [type(segment.answers[0].schedule) for segment in report.identified.segments]
+    peaks = [float(segment.answers[0].schedule.learning_rate) for segment in report.identified.segments]
+    assert kinds == [olr.Linear, olr.Cosine]
+    assert peaks == pytest.approx([2e-4, 2e-4])  # the checkpoint's, not the new 1e-3
+    assert "at step 22 the rate goes from 0 to" in finding.message  # the update 21 still has the checkpoint's rate
+    assert codes(report) == ["LR208"]
+
+
+def test_single_rates_that_are_off():
+    rates = rates_of(cosine(100, 1000))
+    rates[41] *= 1.000001
+    report = olr.audit({"step": STEP, "learning_rate": rates, "max_steps": 1000})
+    finding = told(report, "LR209")
+    assert "1 of 100 rates is off the curve; at step 420" in finding.message
+    assert finding.steps == (420, 420)
+
+
+def test_rates_that_nothing_explains():
+    rates = 1e-5 * np.random.default_rng(0).uniform(0.5, 1, 30)
+    report = olr.audit({"step": STEP[:30], "learning_rate": rates})
+    assert told(report, "LR210").steps == (10, 300)
+    finding = told(olr.audit({"step": STEP[:30], "learning_rate": rates}, PLAN), "LR201")
+    assert "no other schedule, explains it" in finding.message
+
+
+def test_deepspeed_replaces_the_scheduler():
+    # What DeepSpeed's WarmupLR gave in a public run whose script asked for a cosine: from 1e-5 in 4 steps to 2e-5.
+    logged = [1e-5, 1e-5, 1.5e-5, 1e-5 + 1e-5 * np.log(3) / np.log(4)] + [2e-5] * 20
+    plan = olr.Cosine(2e-5, max_steps=128, warmup_steps=4)
+    finding = told(olr.audit({"step": np.arange(1, 25), "learning_rate": logged}, plan), "LR202")
+    assert "DeepSpeedWarmup(learning_rate=2e-05, warmup_steps=4, min_lr=1e-05)" in finding.message
+    assert "a scheduler block in the DeepSpeed JSON replaces lr_scheduler_type" in finding.remedy
+
+
+def test_no_rates_open_rates_and_conflicting_rates():
+    assert codes(olr.audit({"step": [1, 2], "loss": [2.0, 1.0]})) == ["LR211"]
+    open_rates = olr.audit({"step": STEP[:40], "learning_rate": 2e-5 * (1 - STEP[:40] / 1000), "max_steps": 1000})
+    assert codes(open_rates) == ["LR212"]
+    assert "(11 settings explain the rows)" in open_rates.findings[0].message
+    twice = {"step": [1, 2, 3, 3], "learning_rate": [1e-5, 1e-5, 2e-5, 1e-5]}
+    assert told(olr.audit(twice), "LR213").steps == (3, 3)
+
+
+def test_every_rule_is_shown_here():
+    here = Path(__file__).read_text()
+    assert {rule.code for rule in RULES if rule.code not in here} == set()
+    assert all(rule.why and rule.title for rule in RULES)
+
+
+def test_a_config_without_a_length_takes_the_logs():
+    config = olr.read_config({"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1})
+    log = {"step": STEP, "learning_rate": rates_of(cosine(100, 1000))}
+    assert codes(olr.audit({**log, "max_steps": 1000}, config)) == []
+    with pytest.raises(olr.ConfigError, match="num_examples"):
+        olr.audit(log, config)
+    with pytest.raises(ValueError, match="plan must be one schedule, not a batch"):
+        olr.audit(log, olr.Linear([1e-4, 1e-5], max_steps=100))
+
+
+def test_a_perfect_curve_says_nothing_of_the_training():
+    log = {
+        "step": STEP,
+        "learning_rate": rates_of(cosine(100, 1000)),
+        "loss": np.linspace(2, 200, 100),
+        "max_steps": 1000,
+    }
+    report = olr.audit(log, PLAN)
+    assert codes(report) == ["LR301"]
+    healthy = olr.audit({**log, "loss": 2 * np.exp(-STEP / 300) + 0.5}, PLAN)
+    assert codes(healthy) == []
+    assert "that does not prove that the training went well" in healthy.text
+
+
+@pytest.fixture
+def files(tmp_path):
+    trained(tmp_path / "run", max_steps=20, warmup_steps=4)
+    (tmp_path / "same.yaml").write_text(
+        "learning_rate: 2.0e-4\nlr_scheduler_type: linear\nwarmup_steps: 4\nmax_steps: 20\n"
+    )
+    (tmp_path / "other.yaml").write_text(
+        "learning_rate: 2.0e-4\nlr_scheduler_type: cosine\nwarmup_steps: 4\nmax_steps: 20\n"
+    )
+    (tmp_path / "README.md").write_text(
+        "### Training hyperparameters\n\n- learning_rate: 0.0002\n- lr_scheduler_type: linear\n"
+        "- lr_scheduler_warmup_steps: 4\n- training_steps: 20\n"
+    )
+    (tmp_path / "empty.json").write_text("")
+    return tmp_path
+
+
+def test_the_command(files):
+    log = str(files / "run" / "trainer_state.json")
+    for plan in ("same.yaml", "README.md"):
+        done = run("audit", log, "--config", str(files / plan), folder=files)
+        assert done.returncode == 0, done.stderr
+        assert "Linear(learning_rate=0.0002, max_steps=20, warmup_steps=4)" in done.stdout
+        assert "every logged rate is on it" in done.stdout
+    done = run("audit", log, "--config", str(files / "other.yaml"), "--json", folder=files)
+    assert done.returncode == 1
+    (report,) = json.loads(done.stdout)
+    assert [finding["code"] for finding in report["findings"] if finding["code"] < "LR3"] == ["LR202"]
+    assert report["segments"][0]["answers"][0]["config"]["lr_scheduler_type"] == "linear"
+    done = run("audit", str(files / "empty.json"), log, folder=files)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].endswith("empty.json: the file is empty")
+    assert "Linear(learning_rate=0.0002" in done.stdout
+
+
+@pytest.mark.skipif(not FOLDER, reason="OPTAX_LR_CORPUS names no folder with runs")
+def test_public_logs_are_explained_as_their_index_says():
+    index = {row["id"]: row for row in csv.DictReader((Path(FOLDER) / "runs" / "INDEX.csv").read_text().splitlines())}
+    logs = dict(public_logs(Path(FOLDER)))
+    assert len(logs) == len(index)
+    for name, log in logs.items():
+        row, report = index[name], olr.audit(log)
+        segments = report.identified.segments
+        several = np.isfinite(log.learning_rate).sum() > 1
+        assert report.identified.explained == several, name
+        if not several:
+            continue
+        if row["n_solutions"] and row["explained"] == "yes" and row["schedule"] in ("linear", "cosine"):
+            assert segments[0].count >= int(row["n_solutions"]) or name == "120", name
+        if row["lag_last"]:
+            assert segments[0].lag[-1][1] == int(row["lag_last"]), name
+        if row["segments"]:
+            assert len(segments) == len(row["segments"].split("|")), name
+        elif row["base_lr"] and row["warmup"]:
+            peaks = [(float(a.schedule.learning_rate), int(a.schedule.warmup_steps)) for a in segments[0].answers]
+            near = [peak for peak, warmup in peaks if warmup == int(row["warmup"])]
+            assert any(np.isclose(peak, float(row["base_lr"])) for peak in near), name
+    for name, log in logs.items():
+        told = np.flatnonzero(np.isfinite(log.learning_rate) & (log.learning_rate > 0))
+        if len(told) > 1:
+            changed = log.learning_rate.copy()
+            changed[log.step == log.step[told[len(told) // 2]]] *= 1 + 1e-6
+            assert not olr.identify(log.step, changed, max_steps=log.max_steps).explained, name
