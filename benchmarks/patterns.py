@@ -20,7 +20,7 @@ from benchmarks.timing import table
 from optax_lr.auditing import thresholds
 from tests.logs import beginning
 
-VARIED = ("LEAST_LOSS", "CERTAIN", "RISE", "SWING", "SWINGS", "THROWN", "SLOW_FALL", "FLAT_FALL", "LATE", "EVAL_RISE", "JUMP_UP",
+VARIED = ("LEAST_LOSS", "CERTAIN", "RISE", "SWING", "SWINGS", "SLOW_FALL", "FLAT_FALL", "QUARTER", "HALF", "EVAL_RISE", "JUMP_UP",
           "JUMP_DOWN", "ALONE")  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
 
 
 def hidden(rows: Rows) -> Iterator[Finding]:
-    """A finite gradient, or a loss that was near 0 already, tells that a 0.0 was rounded and hides nothing."""
+    """Most zeros are losses of a model that knows its data by heart, rounded to four digits."""
     zero = rows.loss == 0
     if not zero.any() or (rows.loss < 0).any():
         return
@@ -77,11 +77,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
     if (zero & rows.nan_gradient).any():
         zero &= rows.nan_gradient
         shown = f"with a gradient norm of NaN in {'it' if zero.sum() == 1 else 'each'}"
-    elif (
-        len(before)
-        and not np.isfinite(rows.grad_norm[zero]).any()
-        and np.median(rows.loss[before[-5:]]) >= at.LEAST_LOSS
-    ):
+    elif _fell_through(rows, zero, before):
         shown = f"after {short(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
     else:
         return
@@ -97,6 +93,13 @@ def hidden(rows: Rows) -> Iterator[Finding]:
         edits=(SHOW_NAN, *tenth),
         steps=span(rows.step[zero]),
     )
+
+
+def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
+    """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
+    told = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
+    known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
+    return not known and zero.sum() >= 2 and zero[told].all() and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW
 
 
 def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:

@@ -53,6 +53,6 @@ def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, .
     found += [*not_a_number(rows), *hidden(rows)]
     curve = curve_of(rows)
     if len(curve.loss) >= at.FEWEST and curve.loss.min() > 0 and np.median(curve.loss[:3]) >= at.LEAST_LOSS:
-        too_high = [*diverges(curve)] or [*oscillates(curve)][:1]
+        too_high = [*diverges(curve)] or [*oscillates(curve)]
         found += too_high or [*slow_or_flat(curve, log.max_steps), *overfits(curve, rows)]
     return tuple(worst_first(found))
