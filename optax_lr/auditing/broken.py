@@ -31,7 +31,8 @@ def dead(rows: Rows) -> Iterator[Finding]:
     yield Finding(
         at.DEAD,
         f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
-        "set logging_nan_inf_filter to false to see the losses as they are, and train in bf16 or float32 in place of fp16",
+        "set logging_nan_inf_filter to false to see the losses as they are, look at the labels of a batch, and train in bf16 "
+        "or float32 if it was fp16",
         key=SHOW_NAN.key,
         edits=(SHOW_NAN,),
         steps=span(rows.step[told]),

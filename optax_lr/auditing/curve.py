@@ -40,7 +40,8 @@ def rows_of(log: Log) -> Rows:
     nowhere = np.zeros(len(log), bool)
     columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
     step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
-    return Rows(step, *map(_computable, numbers), nan_loss, nan_gradient)
+    rate, *others = map(_computable, numbers)
+    return Rows(step, np.where(np.isfinite(rate), rate, np.nan), *others, nan_loss, nan_gradient)
 
 
 def _computable(values: np.ndarray) -> np.ndarray:

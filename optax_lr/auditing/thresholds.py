@@ -9,7 +9,8 @@ DIVERGES = Rule(
     "learning rate too high: the loss diverges",
     "error",
     "The loss rises by half of its lowest level and more, and stays up for a tenth of the rows, far beyond its noise. It may "
-    "fall again as the rate does: what the model knew before is lost. The remedy is a tenth of the highest rate so far.",
+    "fall again as the rate does: what the model knew before is lost. The remedy is a tenth of the highest rate so far. Data "
+    "that become harder on the way look the same.",
 )
 NOT_A_NUMBER = Rule(
     "LR302",
@@ -41,10 +42,10 @@ JUMPS = Rule(
 )
 DEAD = Rule(
     "LR306",
-    "dead run: no update is made",
+    "dead run: nothing is learned",
     "error",
     "Every loss is NaN or exactly 0.0, and no gradient norm is a number. In fp16 the scaler then skips every update, and the "
-    "rate stays where it began.",
+    "rate stays where it began; in other formats the weights are NaN from the first update on.",
 )
 HIDDEN = Rule(
     "LR307",
