@@ -115,7 +115,7 @@ def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     begun = np.append(False, np.maximum.accumulate(change <= 0)[:-1])  # the first rise is a warmup
     jump = alone & (((change > at.JUMP_UP) & begun) | (change < -at.JUMP_DOWN))
     if planned is not None:
-        jump &= abs(np.diff(planned[told]) / rate.max() - change) > 0.1 * abs(change)
+        jump &= ~(abs(np.diff(planned[told]) / rate.max() - change) <= 0.1 * abs(change))  # NaN plans nothing
     if not jump.any():
         return
     place = int(np.flatnonzero(jump)[0])

@@ -21,7 +21,9 @@ def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, .
 
     Args:
         log: the rows of one run.
-        planned: the planned rate of each row; a jump that was planned is then none.
+        planned: the planned rate of each row; a jump that was planned is then none. NaN where nothing was planned.
+
+    Errors: `ValueError` if `planned` is of another length than the log.
 
     At most one finding a code, worst first; `steps` are the optimizer steps that show it, and `edits` hold the remedy for the
     config:
@@ -46,7 +48,11 @@ def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, .
     LR301 error: the loss rises from 2.5 (step 10) to 16 (step 300) at rates up to 0.005; set learning_rate to 0.0005, a tenth
     """
     rows = rows_of(log)
-    found = [*jumps(rows, None if planned is None else np.asarray(planned)[np.argsort(log.step, kind="stable")])]
+    if planned is not None:
+        if np.shape(planned) != (len(log),):
+            raise ValueError(f"planned must hold a rate for each of {len(log)} rows, not {np.shape(planned)}")
+        planned = np.asarray(planned)[np.argsort(log.step, kind="stable")]
+    found = [*jumps(rows, planned)]
     lifeless = [*dead(rows)]
     if lifeless:
         return tuple(worst_first(lifeless + found))

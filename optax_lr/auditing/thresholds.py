@@ -89,7 +89,7 @@ SWING = 0.02  # of the loss, from row to row: the least that is called a swing
 SWINGS = 3.0  # times the swing at a low rate
 BENDS = 20  # three rows in a line, each at a high and at a low rate, before their swings are compared
 # A fall in proportion to the summed rate has a quarter of itself in the first quarter, and half in the second half.
-QUARTER, HALF = 0.1, 0.15  # how far the share may lie from that
+QUARTER = HALF = 0.1  # how far the share may lie from that
 SLOW_FALL = 0.5  # of the start: a slow fall stays below it
 FLAT_FALL = 0.025  # of the start: less is no fall
 EVAL_RISE = 0.1  # of the lowest evaluation loss, for the last two evaluations

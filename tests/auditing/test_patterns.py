@@ -76,6 +76,17 @@ HEALTHY = {
     "evaluations with noise": log_of(
         SLOPE, cosine(200, 1e-5), eval_loss=[2.8 + 0.1 * NOISE[row] if row % 20 == 19 else None for row in range(200)]
     ),
+    "three epochs": log_of(
+        np.repeat([1.22, 1.06, 0.95], 40) + 0.2 * np.exp(-np.arange(120) / 6) + 0.03 * NOISE[:120],
+        cosine(120, 1e-4),
+        max_steps=1200,
+    ),
+    "after the warmup, then no more": log_of(
+        2.7 + 0.7 / (1 + np.exp((np.arange(100) - 33) / 4)) + 0.01 * NOISE[:100], 5e-5, max_steps=1000
+    ),
+    "most of it is learned, and more to come": log_of(
+        np.linspace(2.4, 0.55, 40) + 0.03 * NOISE[:40], 5e-5, max_steps=400
+    ),
     "no rate": log_of(FAST, None, max_steps=330),
     "nothing": log_of([]),
 }
@@ -161,6 +172,12 @@ def test_a_run_that_recovered_as_its_rate_fell_has_still_diverged():
     assert "and ends at 1.199" in found.message
 
 
+def test_a_loss_that_rises_a_little_asks_for_a_lower_rate():
+    loss = 2 + 0.3 * (1 - np.exp(-np.arange(100) / 20)) + 0.01 * NOISE[:100]
+    found = only(log_of(loss, 0.1, max_steps=1000))
+    assert (found.code, found.remedy) == ("LR309", "set learning_rate to 0.01, a tenth")
+
+
 def test_remedies_are_edits():
     def edits(log):
         return {tuple(edit) for edit in only(log).edits}
@@ -204,6 +221,9 @@ def test_a_planned_jump_is_none():
     assert only(log).steps == (199, 200)
     assert olr.patterns(log, planned=schedule(steps)) == ()
     assert [found.code for found in olr.patterns(log, planned=olr.Cosine(1e-3, max_steps=400)(steps))] == ["LR305"]
+    assert codes(log) == [found.code for found in olr.patterns(log, planned=np.full(400, np.nan))] == ["LR305"]
+    with pytest.raises(ValueError, match=r"planned must hold a rate for each of 400 rows, not \(399,\)"):
+        olr.patterns(log, planned=steps[1:])
     backwards = log_of([None] * 400, schedule(steps)[::-1], step=steps[::-1])
     assert olr.patterns(backwards, planned=schedule(steps)[::-1]) == ()
 
