@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import optax_lr as olr
 from benchmarks.runs import digits_logs, public_logs
-from optax_lr.audit import thresholds
+from optax_lr.auditing import thresholds
 from tests.cases import CLASSES, usual
 from tests.logs import beginning, log_of
 from tests.tiny import Data, Model
