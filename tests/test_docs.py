@@ -63,7 +63,17 @@ def test_patterns():
 
 
 def test_every_page_with_python_is_run():
-    run_above = {"training", "index", "from_llamafactory", "from_torch", "from_optax", "sweeps", "configs", "patterns", "monitor"}
+    run_above = {
+        "training",
+        "index",
+        "from_llamafactory",
+        "from_torch",
+        "from_optax",
+        "sweeps",
+        "configs",
+        "patterns",
+        "monitor",
+    }
     assert {page for page, text in PAGES.items() if "```python" in text} == run_above
 
 
