@@ -1,10 +1,11 @@
-"""How often each pattern is found: in public logs, in every beginning of them, and in digits learned at every rate.
+"""How often each pattern is found: in public logs and their beginnings, in healthy noise, in digits learned at every rate.
 
 python -m benchmarks.patterns [FOLDER]        FOLDER holds runs/*.json; by default $OPTAX_LR_CORPUS; without, digits alone
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections import Counter
@@ -15,13 +16,14 @@ import numpy as np
 import optax
 
 import optax_lr as olr
-from benchmarks.runs import digits_logs, public_logs
+from benchmarks.runs import digits_logs, noisy_logs, public_logs
 from benchmarks.timing import table
 from optax_lr.auditing import thresholds
 from tests.logs import beginning
 
-VARIED = ("LEAST_LOSS", "CERTAIN", "RISE", "SWING", "SWINGS", "THROWN", "SLOW_FALL", "FLAT_FALL", "LATE", "EVAL_RISE", "JUMP_UP",
-          "JUMP_DOWN", "ALONE")  # fmt: skip
+KINDS = ("normal", "heavy tails", "a spike in ten rows", "wandering")
+VARIED = ("LEAST_LOSS", "HIDDEN_BELOW", "CERTAIN", "RISE", "BEYOND_NOISE", "SWING", "SWINGS", "BENDS", "QUARTER", "HALF",
+          "SLOW_FALL", "FLAT_FALL", "EVAL_RISE", "JUMP_UP", "JUMP_DOWN", "ALONE")  # fmt: skip
 
 
 def codes(log: olr.Log) -> tuple[str, ...]:
@@ -47,25 +49,41 @@ def public(logs: list[tuple[str, olr.Log]]) -> str:
     )
 
 
-def sensitivity(logs: list[olr.Log]) -> str:
-    """How many findings of each code there are with a threshold halved, as it is, and doubled."""
+def noise() -> str:
+    """How many of the healthy curves with noise get a finding of each code."""
     rows = []
-    usual = _count(logs)
+    for kind in KINDS:
+        found = [codes(log) for log in noisy_logs(kind)]
+        counted = Counter(itertools.chain.from_iterable(found))
+        rows.append(
+            [kind, str(len(found)), " ".join(f"{code} {counted[code]}" for code in sorted(counted)) or "nothing"]
+        )
+    return table(["noise", "curves", "found"], rows)
+
+
+def sensitivity(named: list[tuple[str, olr.Log]], learned: list[olr.Log]) -> str:
+    """What would be found otherwise with a threshold halved and doubled: which public logs, and how many of the digits."""
+    usual, rows = _found(named, learned), []
     for name in VARIED:
         value, cells = getattr(thresholds, name), []
         for factor in (0.5, 2):
-            setattr(thresholds, name, value * factor)
-            counted = _count(logs)
-            cells.append(" ".join(
-                f"{code} {counted[code] - usual[code]:+d}" for code in sorted(counted | usual) if counted[code] != usual[code]
-            ))  # fmt: skip
+            setattr(thresholds, name, type(value)(value * factor))
+            cells += [" ".join(changes) or "same" for changes in _changes(usual, _found(named, learned))]
         setattr(thresholds, name, value)
         rows.append([name, str(value), *cells])
-    return table(["threshold", "value", "halved: other findings", "doubled: other findings"], rows)
+    return table(["threshold", "value", "halved: public logs", "digits", "doubled: public logs", "digits"], rows)
 
 
-def _count(logs: Iterable[olr.Log]) -> Counter:
-    return Counter(code for log in logs for code in codes(log))
+def _found(named: list[tuple[str, olr.Log]], learned: Iterable[olr.Log]) -> tuple[set[tuple[str, str]], Counter]:
+    return {(code, name) for name, log in named for code in codes(log)}, Counter(
+        c for log in learned for c in codes(log)
+    )
+
+
+def _changes(usual, now) -> tuple[list[str], list[str]]:
+    public = [f"+{code} in {name}" for code, name in sorted(now[0] - usual[0])]
+    public += [f"-{code} in {name}" for code, name in sorted(usual[0] - now[0])]
+    return public, [f"{now[1][c] - usual[1][c]:+d} {c}" for c in sorted(now[1] | usual[1]) if now[1][c] != usual[1][c]]
 
 
 def digits(factory, rates: np.ndarray) -> tuple[str, list[olr.Log]]:
@@ -94,12 +112,13 @@ def main() -> None:
     named = list(public_logs(Path(folder))) if folder else []
     if named:
         print(public(named) + "\n")
-    logs = [log for _, log in named]
+    print(noise() + "\n")
+    learned = []
     for factory, rates in ((optax.adamw, np.geomspace(1e-6, 10, 15)), (momentum, np.geomspace(1e-5, 100, 15))):
-        shown, more = digits(factory, rates.astype(np.float32))
+        shown, logs = digits(factory, rates.astype(np.float32))
         print(shown + "\n")
-        logs += more
-    print(sensitivity(logs))
+        learned += logs
+    print(sensitivity(named, learned))
 
 
 if __name__ == "__main__":

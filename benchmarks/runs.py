@@ -1,7 +1,8 @@
-"""Runs to look for patterns in: public logs of a folder, and digits of scikit-learn learned at any rate."""
+"""Runs to look for patterns in: public logs of a folder, digits learned at any rate, and healthy curves with noise."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -28,6 +29,26 @@ def public_logs(folder: Path) -> Iterator[tuple[str, olr.Log]]:
         is_nan = dict(zip(names, (there & np.isnan(rows)).T, strict=True))
         header = run["header"]
         yield path.stem, olr.Log(path.name, run["format"], **columns, max_steps=header.get("max_steps"), is_nan=is_nan)
+
+
+def noisy_logs(kind: str, count: int = 5) -> Iterator[olr.Log]:
+    """Losses that fall as they should, under a linear rate, times noise of a kind and of two sizes; 10 to 300 rows."""
+    random = np.random.default_rng(0)
+    for rows in (10, 30, 100, 300):
+        row = np.arange(1.0, rows + 1)
+        falls = (3 * row**-0.3, 0.5 + 2.5 * row**-0.5, 0.3 + 3 * np.exp(-8 * row / rows), 2 + 0.5 * np.exp(-row / 4))
+        for fall, size, _ in itertools.product(falls, (0.05, 0.3), range(count)):
+            normal = random.normal(size=rows)
+            noise = {
+                "normal": normal,
+                "heavy tails": random.standard_t(3, size=rows) / 1.7,
+                "a spike in ten rows": np.where(random.random(rows) < 0.1, 3.0, 0.1 * normal),
+                "wandering": np.convolve(random.normal(size=rows + 40), 0.44 * 0.9 ** np.arange(41), "valid"),
+            }[kind]
+            nothing = np.full(rows, np.nan)
+            columns = {"learning_rate": 1e-4 * (1 - row / rows), "loss": fall * np.exp(size * noise)}
+            columns |= dict.fromkeys(("grad_norm", "eval_loss", "epoch"), nothing)
+            yield olr.Log(f"<{kind}>", "arrays", (10 * row).astype(np.int64), **columns, max_steps=10 * rows)
 
 
 def digits_logs(optimizer, schedule: olr.Schedule, seed: int = 0) -> list[olr.Log]:

@@ -57,8 +57,23 @@ def test_monitor():
     shutil.rmtree(names["folder"])
 
 
+def test_patterns():
+    found = run("patterns")["found"]
+    assert f"```text\n{found}\n```" in PAGES["patterns"]
+
+
 def test_every_page_with_python_is_run():
-    run_above = {"training", "monitor", "index", "from_llamafactory", "from_torch", "from_optax", "sweeps", "configs"}
+    run_above = {
+        "training",
+        "index",
+        "from_llamafactory",
+        "from_torch",
+        "from_optax",
+        "sweeps",
+        "configs",
+        "patterns",
+        "monitor",
+    }
     assert {page for page, text in PAGES.items() if "```python" in text} == run_above
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +66,15 @@ class Case:
     def keywords(self) -> Mapping[str, Any]:
         """`lr_scheduler_kwargs`."""
         return self.settings.lr_scheduler_kwargs if self.settings is not None else {}
+
+    @property
+    def cycles(self) -> float | None:
+        """`num_cycles`; None where there is none, or no number, which the plan refuses."""
+        try:
+            cycles = float(self.keywords["num_cycles"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cycles if math.isfinite(cycles) else None
 
     @property
     def version(self) -> tuple[int, int]:

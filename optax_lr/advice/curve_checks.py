@@ -67,16 +67,16 @@ NEAR = 0.5  # of the peak: a floor this high leaves little of a schedule
 
 def shape(case: Case) -> Iterator[Finding]:
     """Cycles and floors."""
-    cycles, place = case.keywords.get("num_cycles"), "lr_scheduler_kwargs.num_cycles"
-    if case.kind == "cosine_with_restarts" and float(1 if cycles is None else cycles) == 1:
+    cycles, place, given = case.cycles, "lr_scheduler_kwargs.num_cycles", "num_cycles" in case.keywords
+    if case.kind == "cosine_with_restarts" and (cycles == 1 or not given):
         edits = case.keyword_edits(num_cycles=2)
         message = "cosine_with_restarts with num_cycles 1 never restarts: it is the plain cosine"
-        key = place if cycles is not None else "lr_scheduler_type"
+        key = place if given else "lr_scheduler_type"
         yield case.finding(
             NO_RESTART, message, "set lr_scheduler_kwargs.num_cycles: 2, or lr_scheduler_type: cosine", key, edits
         )
-    if case.kind in ("cosine", "cosine_with_min_lr") and cycles is not None and float(cycles) % 1 != 0.5:
-        yield _waves(case, float(cycles), place)
+    if case.kind in ("cosine", "cosine_with_min_lr") and cycles is not None and cycles % 1 != 0.5:
+        yield _waves(case, cycles, place)
     yield from _floor(case)
 
 

@@ -111,15 +111,15 @@ def _own_rates(case: Case) -> bool:
 def too_complex(case: Case) -> Iterator[Finding]:
     """Restarts in a run that is short."""
     settings = case.settings
-    if settings is None or case.kind != "cosine_with_restarts" or case.keywords.get("num_cycles", 1) in (1, "1"):
+    if settings is None or case.kind != "cosine_with_restarts" or case.cycles in (None, 1):
         return
     by_steps = settings.max_steps > 0
     steps = settings.max_steps if by_steps else case.plan.max_steps if case.plan is not None else None
     few = steps is not None and 0 < steps <= guide.SHORT_RUN_STEPS
     once = not by_steps and settings.num_train_epochs <= guide.SHORT_RUN_EPOCHS
     if few or once:
-        cycles = float(case.keywords["num_cycles"])
-        each = f", {steps / cycles:.0f} each" if steps else ""
+        cycles = case.cycles
+        each = f", {steps / cycles:.0f} each" if steps and cycles > 0 else ""
         room = f"{steps} steps" if few else f"{settings.num_train_epochs:g} epoch"
         edits = (*case.keyword_edits(without=("num_cycles",)), case.edit("lr_scheduler_type", "linear"))
         message = f"{cycles:g} cycles in {room}{each}"

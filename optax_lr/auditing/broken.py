@@ -31,7 +31,8 @@ def dead(rows: Rows) -> Iterator[Finding]:
     yield Finding(
         at.DEAD,
         f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
-        "set logging_nan_inf_filter to false to see the losses as they are, and train in bf16 or float32 in place of fp16",
+        "set logging_nan_inf_filter to false to see the losses as they are, look at the labels of a batch, and train in bf16 "
+        "or float32 if it was fp16",
         key=SHOW_NAN.key,
         edits=(SHOW_NAN,),
         steps=span(rows.step[told]),
@@ -68,7 +69,7 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
 
 
 def hidden(rows: Rows) -> Iterator[Finding]:
-    """A finite gradient, or a loss that was near 0 already, tells that a 0.0 was rounded and hides nothing."""
+    """Most zeros are losses of a model that knows its data by heart, rounded to four digits."""
     zero = rows.loss == 0
     if not zero.any() or (rows.loss < 0).any():
         return
@@ -77,11 +78,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
     if (zero & rows.nan_gradient).any():
         zero &= rows.nan_gradient
         shown = f"with a gradient norm of NaN in {'it' if zero.sum() == 1 else 'each'}"
-    elif (
-        len(before)
-        and not np.isfinite(rows.grad_norm[zero]).any()
-        and np.median(rows.loss[before[-5:]]) >= at.LEAST_LOSS
-    ):
+    elif _fell_through(rows, zero, before):
         shown = f"after {short(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
     else:
         return
@@ -99,6 +96,13 @@ def hidden(rows: Rows) -> Iterator[Finding]:
     )
 
 
+def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
+    """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
+    told = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
+    known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
+    return not known and zero.sum() >= 2 and zero[told].all() and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW
+
+
 def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     told = np.isfinite(rows.rate)
     told[:-1] &= (np.diff(rows.step) > 0) | ~told[1:]  # of rows at one step, the last
@@ -111,7 +115,7 @@ def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     begun = np.append(False, np.maximum.accumulate(change <= 0)[:-1])  # the first rise is a warmup
     jump = alone & (((change > at.JUMP_UP) & begun) | (change < -at.JUMP_DOWN))
     if planned is not None:
-        jump &= abs(np.diff(planned[told]) / rate.max() - change) > 0.1 * abs(change)
+        jump &= ~(abs(np.diff(planned[told]) / rate.max() - change) <= 0.1 * abs(change))  # NaN plans nothing
     if not jump.any():
         return
     place = int(np.flatnonzero(jump)[0])

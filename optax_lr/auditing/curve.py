@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,16 @@ def rows_of(log: Log) -> Rows:
     columns = [log.step, log.learning_rate, log.loss, log.grad_norm, log.eval_loss]
     nowhere = np.zeros(len(log), bool)
     columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
-    return Rows(*(np.asarray(column)[order] for column in columns))
+    step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
+    rate, *others = map(_computable, numbers)
+    return Rows(step, np.where(np.isfinite(rate), rate, np.nan), *others, nan_loss, nan_gradient)
+
+
+def _computable(values: np.ndarray) -> np.ndarray:
+    """Numbers whose sums and ratios are numbers; far beyond what a float32 holds nothing is lost."""
+    size = np.abs(np.asarray(values, np.float64))
+    size = np.where(size < 1 / at.LARGEST, 0, np.where(np.isfinite(size), np.minimum(size, at.LARGEST), size))
+    return np.copysign(size, values)
 
 
 def curve_of(rows: Rows) -> Curve:
@@ -59,22 +69,31 @@ def share_done(curve: Curve) -> np.ndarray:
     """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is told."""
     rates = np.nan_to_num(curve.rate)
     done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
-    return done / done[-1]
+    return done / (done[-1] or 1)
 
 
 def moving_median(values: np.ndarray, window: int) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
 
 
-def noise(changes: np.ndarray) -> float:
+def growth(loss: np.ndarray) -> np.ndarray:
+    """The logarithm of each loss over the one before it."""
+    return np.log(loss[1:] / loss[:-1])
+
+
+def noise(changes: np.ndarray, share: float = 0.8) -> float:
     """The standard deviation of a row, told by its changes to the next row: a trend does not count.
+
+    It is that of the normal noise of which as large a share of the changes is as small: with 0.8, a spike in ten rows counts,
+    with 0.5 it does not.
 
     >>> round(noise(np.diff(np.random.default_rng(0).normal(scale=3, size=10_000) + np.arange(10_000))))
     3
     """
     if not len(changes):
         return 0.0
-    return float(1.4826 / math.sqrt(2) * np.median(abs(changes - np.median(changes))))
+    deviation = np.quantile(abs(changes - np.median(changes)), share)
+    return float(deviation / NormalDist().inv_cdf((1 + share) / 2) / math.sqrt(2))
 
 
 def highest(rates: np.ndarray) -> float | None:

@@ -1,7 +1,7 @@
 """What the losses of a run say of its learning rate: too high, too low, dead, overfitting, or nothing.
 
 Only what the numbers of a log show is said, and a healthy log gets no finding. Levels are medians and noise is measured from
-row to row, so that one odd row decides nothing, and no threshold but one knows the size of a loss.
+row to row, so that one odd row decides nothing, and no threshold but two knows the size of a loss.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, .
 
     Args:
         log: the rows of one run.
-        planned: the planned rate of each row; a jump that was planned is then none.
+        planned: the planned rate of each row; a jump that was planned is then none. NaN where nothing was planned.
+
+    Errors: `ValueError` if `planned` is of another length than the log.
 
     At most one finding a code, worst first; `steps` are the optimizer steps that show it, and `edits` hold the remedy for the
     config:
 
         LR301  the loss rises by half and stays up, beyond its noise
         LR302  the loss is NaN or infinite: after which step, at what rate
-        LR303  the loss swings 3 times as much while the rate is high as once it is low, or is thrown above its start
+        LR303  the loss swings 3 times as much while the rate is high as once it is low
         LR304  the loss falls in proportion to the summed rate to the end: it was still on its first slope
         LR305  the rate jumps, up after it fell, or down between rows that hold it
-        LR306  every gradient is NaN, or every loss exactly 0.0
-        LR307  the loss drops to exactly 0.0: transformers' logging_nan_inf_filter writes that for NaN
+        LR306  every loss is NaN or exactly 0.0, and no gradient is a number
+        LR307  the loss is exactly 0.0 where transformers' logging_nan_inf_filter hides NaN
         LR308  the evaluation loss rises while the training loss falls
         LR309  the loss stays at its start, within 2.5%
 
@@ -43,16 +45,20 @@ def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, .
     >>> nan = np.full(30, np.nan)
     >>> log = Log("<arrays>", "arrays", step, np.full(30, 0.005), 2.0 + step / 20, nan, nan, nan)
     >>> print(*patterns(log))
-    LR301 error: the loss rises from 2.5 (step 10) to 16.5 (step 300) at rates up to 0.005; set learning_rate to 0.0005, a tenth
+    LR301 error: the loss rises from 2.5 (step 10) to 16 (step 300) at rates up to 0.005; set learning_rate to 0.0005, a tenth
     """
     rows = rows_of(log)
-    found = [*jumps(rows, None if planned is None else np.asarray(planned)[np.argsort(log.step, kind="stable")])]
+    if planned is not None:
+        if np.shape(planned) != (len(log),):
+            raise ValueError(f"planned must hold a rate for each of {len(log)} rows, not {np.shape(planned)}")
+        planned = np.asarray(planned)[np.argsort(log.step, kind="stable")]
+    found = [*jumps(rows, planned)]
     lifeless = [*dead(rows)]
     if lifeless:
         return tuple(worst_first(lifeless + found))
     found += [*not_a_number(rows), *hidden(rows)]
     curve = curve_of(rows)
     if len(curve.loss) >= at.FEWEST and curve.loss.min() > 0 and np.median(curve.loss[:3]) >= at.LEAST_LOSS:
-        too_high = [*diverges(curve)] or [*oscillates(curve)][:1]
+        too_high = [*diverges(curve)] or [*oscillates(curve)]
         found += too_high or [*slow_or_flat(curve, log.max_steps), *overfits(curve, rows)]
     return tuple(worst_first(found))

@@ -13,6 +13,7 @@ from optax_lr.auditing.curve import (
     Curve,
     Rows,
     at_rates_up_to,
+    growth,
     highest,
     in_blocks,
     lower,
@@ -28,7 +29,7 @@ from optax_lr.auditing.curve import (
 def diverges(curve: Curve) -> Iterator[Finding]:
     """The largest rise from one level to a later one; the first row and the first three are levels too: some runs leave at once."""
     blocks = in_blocks(curve)
-    window = max(3, len(blocks.loss) // 10)
+    window = max(5, len(blocks.loss) // 10)
     levels = moving_median(blocks.loss, window)
     later = np.maximum.accumulate(levels[::-1])[::-1]  # the highest level from each block on
     # (level, number of rows in it, its first block, the first block of a level that is later)
@@ -37,9 +38,11 @@ def diverges(curve: Curve) -> Iterator[Finding]:
     lows = [low for low in lows if low[3] < len(levels)]
     low, size, place, behind = max(lows, key=lambda low: later[low[3]] - low[0])
     top = behind + int(np.argmax(levels[behind:]))
-    rise, gained = levels[top] - low, np.median(curve.loss[:3]) - low
-    error = 1.25 * noise(np.diff(blocks.loss)) * math.sqrt(1 / size + 1 / window)
-    if rise < at.RISE * max(low, gained) or rise < at.CERTAIN * error:
+    rise, gained = levels[top] - low, np.median(curve.loss[:3]) - low if place else 0
+    error = 1.25 * noise(growth(blocks.loss)) * math.sqrt(1 / size + 1 / window)
+    beyond_noise = low > at.LEAST_LOSS and levels[top] > at.BEYOND_NOISE * low
+    certain = beyond_noise or math.log(levels[top] / low) >= at.CERTAIN * error
+    if not certain or rise < at.RISE * max(low, gained):
         return
     first, last = int(blocks.step[place]), int(blocks.step[top + window - 1])
     end = np.median(blocks.loss[-window:])
@@ -54,31 +57,19 @@ def diverges(curve: Curve) -> Iterator[Finding]:
 
 
 def oscillates(curve: Curve) -> Iterator[Finding]:
-    peak = highest(curve.rate)
-    yield from _calmed_by_a_lower_rate(curve, peak) if peak else ()
-    start = np.median(curve.loss[:3])
-    level = moving_median(np.pad(curve.loss, 2, mode="edge"), 5)
-    above = (curve.loss > level + 2 * at.CERTAIN * noise(np.diff(curve.loss))) & (curve.loss > start)
-    times = int((above[1:] & ~above[:-1]).sum())
-    if times >= at.THROWN:
-        yield lower(
-            at.OSCILLATES,
-            f"the loss is thrown above its start, {short(start)}, {times} times, up to {short(curve.loss[above].max())}",
-            peak,
-            span(curve.step[above]),
-        )
-
-
-def _calmed_by_a_lower_rate(curve: Curve, peak: float) -> Iterator[Finding]:
     """Noise of the data stays when the rate falls; noise of the rate goes with it. A constant rate cannot tell them apart."""
+    peak = highest(curve.rate)
+    if peak is None:
+        return
     above, below = 0.6 * peak, 0.25 * peak
-    decayed = np.arange(len(curve.rate)) > np.nanargmax(curve.rate)
+    fallen = np.arange(len(curve.rate)) > np.nanargmax(curve.rate)
+    bends = np.diff(growth(curve.loss))  # of a loss that falls fast, then slowly, they are 0
     swings = []
-    for rows in (curve.rate > above, (curve.rate < below) & decayed):
-        pairs = rows[1:] & rows[:-1]
-        if pairs.sum() < at.ENOUGH / 2:
+    for rows in (curve.rate > above, (curve.rate < below) & fallen):
+        threes = rows[2:] & rows[1:-1] & rows[:-2]
+        if threes.sum() < at.BENDS:
             return
-        swings.append(noise(np.diff(curve.loss)[pairs]) / np.median(curve.loss[rows]))
+        swings.append(noise(bends[threes], share=0.5) / math.sqrt(3))
     high, low = swings
     if high > at.SWING and high > at.SWINGS * low > 0:
         yield lower(
@@ -97,22 +88,23 @@ def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
     done = curve.step[-1] / (max_steps or curve.step[-1] or 1)
     if len(blocks.loss) < at.ENOUGH or not begun or done < 0.5:
         return
-    window = max(3, len(blocks.loss) // 10)
+    window = max(5, len(blocks.loss) // 10)
     first, start, end = (np.median(loss) for loss in (curve.loss[:3], blocks.loss[:window], blocks.loss[-window:]))
     error = 1.25 * noise(np.diff(blocks.loss)) * math.sqrt(2 / window)
     peak = highest(curve.rate)
     numbers = f"the loss goes from {short(first)} to {short(end)} in {curve.step[-1]} steps{at_rates_up_to(peak)}"
     if start - end < at.FLAT_FALL * start:
+        rises = end - max(first, start) > max(at.CERTAIN * error, at.FLAT_FALL * start)
         fell_at_once = first - start > at.FLAT_FALL * start + at.CERTAIN / 2 * noise(np.diff(curve.loss))
         too_noisy_to_tell = 2 * error > at.FLAT_FALL * start
-        if not fell_at_once and not too_noisy_to_tell:
-            yield _flat(curve, numbers, peak, rises=end - start > max(at.CERTAIN * error, at.FLAT_FALL * start))
+        if rises or not (fell_at_once or too_noisy_to_tell):
+            yield _flat(curve, numbers, peak, rises=rises)
         return
     share = share_done(blocks)
     quarter, half = (np.median(blocks.loss[np.argsort(abs(share - place))[:window]]) for place in (0.25, 0.5))
     fall = first - end
     early, late = (first - quarter) / fall, (half - end) / fall
-    proportional = at.EARLY_LEAST < early < at.EARLY_MOST and late > at.LATE
+    proportional = abs(early - 0.25) < at.QUARTER and abs(late - 0.5) < at.HALF
     if done >= 0.9 and proportional and at.CERTAIN * error < fall < at.SLOW_FALL * first:
         tenfold = None if peak is None else rounded(10 * peak)
         yield Finding(

@@ -9,7 +9,8 @@ DIVERGES = Rule(
     "learning rate too high: the loss diverges",
     "error",
     "The loss rises by half of its lowest level and more, and stays up for a tenth of the rows, far beyond its noise. It may "
-    "fall again as the rate does: what the model knew before is lost. The remedy is a tenth of the highest rate so far.",
+    "fall again as the rate does: what the model knew before is lost. The remedy is a tenth of the highest rate so far. Data "
+    "that become harder on the way look the same.",
 )
 NOT_A_NUMBER = Rule(
     "LR302",
@@ -22,9 +23,8 @@ OSCILLATES = Rule(
     "LR303",
     "learning rate too high: the loss oscillates",
     "warning",
-    "The loss swings from row to row while the rate is high, and no longer once it is low: noise of the data would stay. Or it "
-    "is thrown above its start again and again. Under a constant rate the two kinds of noise cannot be told apart, and only "
-    "the second is reported.",
+    "The loss swings from row to row while the rate is high, and a third of that once it is low: noise of the data would stay. "
+    "Under a constant rate the two kinds of noise cannot be told apart, and nothing is reported.",
 )
 SLOW = Rule(
     "LR304",
@@ -42,18 +42,18 @@ JUMPS = Rule(
 )
 DEAD = Rule(
     "LR306",
-    "dead run: no update is made",
+    "dead run: nothing is learned",
     "error",
     "Every loss is NaN or exactly 0.0, and no gradient norm is a number. In fp16 the scaler then skips every update, and the "
-    "rate stays where it began.",
+    "rate stays where it began; in other formats the weights are NaN from the first update on.",
 )
 HIDDEN = Rule(
     "LR307",
     "a loss of exactly 0.0 hides NaN",
     "error",
     "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); where every loss since the "
-    "last row was NaN, 0.0 is what remains. A 0.0 beside a finite gradient norm, or after a loss near 0, is a rounded loss "
-    "and not reported.",
+    "last row was NaN, 0.0 is what remains. It is told by a gradient norm of NaN beside it; where no gradient norm is logged, "
+    "by losses of 0.5 and more that are 0.0 from one row to the next and ever after. Any other 0.0 may be a rounded loss.",
 )
 OVERFITS = Rule(
     "LR308",
@@ -76,19 +76,21 @@ WHOLE_RUN = (SLOW, FLAT)  # told of runs whose end is near, which a log without 
 # often it would with each threshold halved and doubled.
 BLOCKS = 240  # longer logs are judged by the medians of so many blocks, so that they cost no more
 FEWEST = 6  # rows before a shape is told
-ENOUGH = 20  # rows before a trend, or the lack of one, is told
+ENOUGH = 30  # rows before a trend, or the lack of one, is told
 LEAST_LOSS = (
     0.01  # a loss that starts below it is a policy's (GRPO's starts at 0 and rises), or has nothing left to learn
 )
+HIDDEN_BELOW = 0.5  # a loss above it does not come below 0.00005, which is written as 0.0, from one row to the next
+LARGEST = 1e100  # in numbers; larger ones are taken as this
 CERTAIN = 6.0  # standard errors
 RISE = 0.5  # of the lowest level, and of what was gained before
-SWING = 0.05  # of its level, from row to row: the least that is called a swing
+BEYOND_NOISE = 100.0  # times a level: no noise does that, however much the rows differ
+SWING = 0.02  # of the loss, from row to row: the least that is called a swing
 SWINGS = 3.0  # times the swing at a low rate
-THROWN = 3  # times that a loss is thrown above its start
+BENDS = 20  # three rows in a line, each at a high and at a low rate, before their swings are compared
 # A fall in proportion to the summed rate has a quarter of itself in the first quarter, and half in the second half.
-EARLY_LEAST, EARLY_MOST = 0.1, 0.4  # share of the fall in the first quarter
-LATE = 0.3  # share of the fall in the second half
-SLOW_FALL = 0.7  # of the start: a slow fall stays below it
+QUARTER = HALF = 0.1  # how far the share may lie from that
+SLOW_FALL = 0.5  # of the start: a slow fall stays below it
 FLAT_FALL = 0.025  # of the start: less is no fall
 EVAL_RISE = 0.1  # of the lowest evaluation loss, for the last two evaluations
 JUMP_UP, JUMP_DOWN = 0.1, 0.3  # of the peak from one row to the next

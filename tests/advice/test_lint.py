@@ -230,3 +230,15 @@ def test_real_configs():
             continue
         for finding in olr.lint(path, num_examples=10_000):
             assert "\n" not in str(finding), path
+
+
+@pytest.mark.parametrize("kind", ["cosine", "cosine_with_min_lr", "cosine_with_restarts"])
+@pytest.mark.parametrize("cycles", ["many", "", None, [], {}, float("nan"), float("inf")])
+def test_cycles_that_are_no_number_are_refused_in_one_line(kind, cycles):
+    values = {
+        "learning_rate": 1e-4,
+        "lr_scheduler_type": kind,
+        "max_steps": 50,
+        "lr_scheduler_kwargs": {"num_cycles": cycles},
+    }
+    assert [finding.code for finding in olr.lint(values)] == ["LR110"]
