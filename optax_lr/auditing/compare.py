@@ -137,12 +137,12 @@ def _skipped(case: _Case) -> Finding | None:
 
 def _single_rows(case: _Case) -> Finding | None:
     """But for a few rows the plan was followed."""
-    for offset in (0, 1):
-        planned = exact_rates(case.plan, case.evidence.step - offset)
-        off = np.flatnonzero(abs(planned - case.evidence.rate) > case.evidence.tolerance)
-        if scattered(off, case.evidence):
-            return off_the_curve(case.evidence.step, case.evidence.rate, planned, off)
-    return None
+    curves = [exact_rates(case.plan, case.evidence.step - offset) for offset in (0, 1)]
+    off = [np.flatnonzero(abs(curve - case.evidence.rate) > case.evidence.tolerance) for curve in curves]
+    best = min((0, 1), key=lambda offset: len(off[offset]))
+    if not scattered(off[best], case.evidence):
+        return None
+    return off_the_curve(case.evidence.step, case.evidence.rate, curves[best], off[best])
 
 
 def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np.ndarray) -> Finding:

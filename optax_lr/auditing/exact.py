@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -37,10 +38,15 @@ def brief(schedule: Schedule) -> str:
     """
     shown = []
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
-        value, default = getattr(schedule, field.name), field.default
+        value = getattr(schedule, field.name)
         if isinstance(value, (tuple, Schedule)):
             return repr(schedule)
-        same = value is default if value is None or default in (None, dataclasses.MISSING) else value == default
-        if not same and np.asarray(value != default).any():
-            shown.append(f"{field.name}={value!r}" if isinstance(value, str) else f"{field.name}={value}")
+        if not _is_default(value, field.default):
+            shown.append(f"{field.name}={value!r}" if isinstance(value, str) else f"{field.name}={value!s}")
     return f"{type(schedule).__name__}({', '.join(shown)})"
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if default is dataclasses.MISSING or value is None or default is None or isinstance(value, str):
+        return value is default or value == default
+    return bool(value == np.asarray(default).astype(np.asarray(value).dtype))
