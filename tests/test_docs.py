@@ -50,6 +50,14 @@ def test_configs():
     assert run("configs")["keys"]["lr_scheduler_type"] == "cosine"
 
 
+def test_audit(monkeypatch):
+    monkeypatch.chdir(DOCS.parent)
+    names = run("audit")
+    assert names["config"]["warmup_steps"] == 47
+    shown = re.findall(r"```text\n(.*?)```", PAGES["audit"], re.DOTALL)
+    assert str(names["report"]) + "\n" in shown
+
+
 def test_monitor():
     names = run("monitor")
     assert len(names["log"]) == 12  # 10 rows, and 2 evaluations
@@ -72,6 +80,7 @@ def test_every_page_with_python_is_run():
         "sweeps",
         "configs",
         "patterns",
+        "audit",
         "monitor",
     }
     assert {page for page, text in PAGES.items() if "```python" in text} == run_above

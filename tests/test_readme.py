@@ -24,7 +24,7 @@ def test_the_python_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     names: dict = {}
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         exec(block, names)
     assert names["curves"].shape == (50, 3, 1000)
@@ -32,23 +32,28 @@ def test_the_python_runs(monkeypatch):
     assert np.isnan(names["rates"]).any()
     assert isinstance(names["recipe"], olr.CosineWithRestarts)
     assert names["slope"] > 0
+    assert names["found"].segments[0].count == 11
+    assert [finding.code for finding in names["report"].findings] == ["LR203"]
     assert names["losses"].shape == (3, 100)
     assert isinstance(names["batch"], olr.Mixed)
     assert jax.tree.leaves(names["mixed"])
 
 
 def test_the_commands_run(tmp_path):
-    shutil.copytree(ROOT / "examples" / "recipes", tmp_path / "examples" / "recipes")
+    for folder in ("recipes", "runs"):
+        shutil.copytree(ROOT / "examples" / folder, tmp_path / "examples" / folder)
     commands = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["show", "lint", "compare", "recommend", "sweep"]
+    assert [command.split()[0] for command in commands] == ["show", "lint", "compare", "recommend", "sweep", "audit"]
     for command in commands:
         done = optax_lr(command, tmp_path)
-        # Findings, and a difference, are what these two are shown for.
-        assert done.returncode == (1 if command.split()[0] in ("lint", "compare") else 0), done.stderr
+        # Findings, and a difference, are what these are shown for.
+        assert done.returncode == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.stderr
     written = {"mended.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
     assert written <= {path.name for path in tmp_path.iterdir()}
     (finding,) = re.findall(r"^examples/recipes/.*: LR.*$", README, re.MULTILINE)
     assert finding in optax_lr("lint examples/recipes/support_chatbot.yaml --num-examples 5000", tmp_path).stdout
+    (finding,) = re.findall(r"^LR203.*$", README, re.MULTILINE)
+    assert finding in optax_lr(commands[-1], tmp_path).stdout
 
 
 def optax_lr(command, folder):
