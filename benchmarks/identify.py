@@ -50,8 +50,17 @@ def main() -> None:
                 seconds = np.median([seconds for _, seconds in done])
                 rows.append([length, rounding, str(every), *map(str, counts.values()), f"{seconds * 1000:.0f} ms"])
     print(f"{len(runs)} schedulers of torch and transformers, offsets 0 and 1, 1,000 steps\n")
-    head = ["length", "rates written", "a row every", "named first", "among the answers", "left open", "not explained", "median time"]
-    print(table(head, rows))
+    head = [
+        "length",
+        "rates written",
+        "a row every",
+        "named first",
+        "among the answers",
+        "left open",
+        "not explained",
+        "median time",
+    ]
+    print(table([*head, "median time"], rows))
     print(f"\nslowest of all {len(all_seconds)}: {max(all_seconds):.1f} s")
 
 

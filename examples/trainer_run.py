@@ -1,7 +1,7 @@
 """A real run to audit: transformers' Trainer learns digits and leaves examples/runs/digits/trainer_state.json.
 
-    python examples/trainer_run.py FOLDER      # needs torch and transformers; writes FOLDER/trainer_state.json
-    optax-lr audit FOLDER --config examples/runs/digits/planned.yaml
+python examples/trainer_run.py FOLDER      # needs torch and transformers; writes FOLDER/trainer_state.json
+optax-lr audit FOLDER --config examples/runs/digits/planned.yaml
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 
 from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.auditing import rules
-from optax_lr.auditing.compare import departures, difference, off_the_curve, short, skipped
+from optax_lr.auditing.compare import departures, difference, off_the_curve, resumed, skipped
 from optax_lr.auditing.evidence import Evidence, evidence_of
 from optax_lr.auditing.exact import brief, exact_rates
 from optax_lr.auditing.identify import Identified, Segment, identify
@@ -154,7 +154,7 @@ def _of_rates(log: Log, identified: Identified, evidence: Evidence) -> Iterator[
     segments = identified.segments
     known = [segment for segment in segments if segment.answers and len(segment.step) > 1]
     if len(known) > 1:
-        yield _resumed(known)
+        yield resumed(known)
     for segment in segments:
         yield from _of_segment(segment)
 
@@ -192,20 +192,6 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
 def _with_count(segment: Segment) -> str:
     many = len(segment.step) > 1 and segment.count > 1
     return f"{segment.told} ({segment.count} settings explain the rows)" if many else segment.told
-
-
-def _resumed(segments: list[Segment]) -> Finding:
-    parts = [
-        f"steps {segment.step[0]} to {segment.step[-1]} {brief(segment.answers[0].schedule)}" for segment in segments
-    ]
-    before, after = segments[0], segments[1]
-    jump = f"; at step {after.step[0]} the rate goes from {short(before.rate[-1])} to {short(after.rate[0])}"
-    return Finding(
-        rules.RESUMED,
-        "; ".join(parts) + jump,
-        "to go on along the first curve, resume with the settings of the first run",
-        steps=(int(before.step[-1]), int(after.step[0])),
-    )
 
 
 def _heading(log: Log) -> Iterator[str]:

@@ -12,7 +12,7 @@ from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.auditing import rules
 from optax_lr.auditing.evidence import Evidence
 from optax_lr.auditing.exact import brief, exact_rates
-from optax_lr.auditing.identify import Answer, Identified
+from optax_lr.auditing.identify import Answer, Identified, Segment
 from optax_lr.auditing.pieces import LONGEST_LAG, believable, growing_lag, scattered
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
@@ -68,7 +68,7 @@ def departures(
     if found.row is None:
         return
     where = _where(evidence, found)
-    for reason in (_frozen, _single_rows, _skipped, _scaled, _other_reading, _other_length, _as_identified):
+    for reason in (_frozen, _single_rows, _skipped, _scaled, _resumed, _other_reading, _other_length, _as_identified):
         finding = reason(_Case(plan, evidence, identified, others, max_steps, found, where))
         if finding is not None:
             yield finding
@@ -184,6 +184,29 @@ def _scaled(case: _Case) -> Finding | None:
         f"every rate is {short(ratio)} times the planned one{ran}",
         "a resumed run keeps the base rate of its checkpoint; else the config is another run's",
         None if peak is None else case.plan.replace(learning_rate=float(f"{float(str(peak)) * ratio:.6g}")),
+    )
+
+
+def _resumed(case: _Case) -> Finding | None:
+    """Several segments: the plan can be that of one."""
+    segments = [segment for segment in case.identified.segments if segment.answers and len(segment.step) > 1]
+    if len(segments) < 2:
+        return None
+    return dataclasses.replace(
+        resumed(segments), message=f"{case.where}: the run was resumed; {resumed(segments).message}"
+    )
+
+
+def resumed(segments: list[Segment]) -> Finding:
+    """One schedule after another."""
+    parts = [f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}" for part in segments]
+    before, after = segments[0], segments[1]
+    jump = f"at step {after.step[0]} the rate goes from {short(before.rate[-1])} to {short(after.rate[0])}"
+    return Finding(
+        rules.RESUMED,
+        "; ".join([*parts, jump]),
+        "to go on along the first curve, resume with the settings of the first run",
+        steps=(int(before.step[-1]), int(after.step[0])),
     )
 
 

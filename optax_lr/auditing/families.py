@@ -21,6 +21,9 @@ from optax_lr.schedules import (
     Polynomial,
     Rex,
     Rsqrt,
+    TimmCosine,
+    TimmPoly,
+    TimmTanh,
     WarmupStableDecay,
 )
 
@@ -141,6 +144,16 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
             yield {"warmup_steps": fitted.fields["warmup_steps"][place], "offset": fitted.offset[place]}
         if len(fitted):
             return
+
+
+def timm(frame: Frame) -> Iterator[Candidates]:
+    """timm's, whose warmup takes its steps from the first cycle; its settings but for the lengths and the floor as they are."""
+    starts = frame.starts()
+    yield from frame.with_length(Family(TimmCosine, floor="min_lr"), starts, "t_initial")
+    yield from frame.with_length(Family(TimmCosine), starts, "t_initial")
+    yield from frame.with_length(Family(TimmPoly, floor="min_lr"), frame.crossed("power", _POWERS), "t_initial")
+    yield from frame.with_length(Family(TimmPoly), frame.crossed("power", _POWERS), "t_initial")
+    yield from frame.with_length(Family(TimmTanh), starts, "t_initial")
 
 
 def deepspeed(frame: Frame) -> Iterator[Candidates]:

@@ -23,6 +23,7 @@ GROUPS: tuple[Group, ...] = (
     torch_families.falls,
     torch_families.cycles,
     families.deepspeed,
+    families.timm,
 )
 _KEPT = 512  # candidates of a family that every row is held against
 

@@ -7,7 +7,7 @@ import numpy as np
 from optax_lr.auditing.evidence import Evidence, digits_of
 from optax_lr.auditing.fitting import Candidates, Family, errors, fit
 from optax_lr.auditing.frame import Frame
-from optax_lr.schedules import Constant, Cosine, Linear, MultiStep
+from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
 
 _USUAL_WARMUPS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200, 250, 300, 500, 1000, 2000)
 _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.2)
@@ -19,7 +19,7 @@ def what_is_told(found: list[Candidates], rows: Evidence) -> str:
     if not count:
         return ""
     first = found[0]
-    if any(candidates.family.kind is MultiStep for candidates in found):
+    if any(candidates.family.kind in (MultiStep, PiecewiseConstant) for candidates in found):
         return (
             "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such "
             "rates too"

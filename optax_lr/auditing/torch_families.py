@@ -17,6 +17,7 @@ from optax_lr.schedules import (
     LinearRamp,
     MultiStep,
     OneCycle,
+    PiecewiseConstant,
     Step,
 )
 
@@ -24,6 +25,7 @@ _SHARES = (0.3, 0.1, 0.2, 0.25, 0.05, 0.4, 0.5, 0.15)
 _DIVISORS = (25.0, 10.0, 100.0)
 _FINAL_DIVISORS = (1e4, 1e3, 100.0, 1e5, 10.0)
 _MOST_STEPS = 4096
+_MOST_SIDES = 256  # of a triangle
 
 
 def _offsets(frame: Frame) -> dict[str, np.ndarray]:
@@ -65,12 +67,21 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
             continue
         if not np.allclose(factors, gamma, rtol=1e-5):
+            yield frame.candidates(_levels(frame, drops, offset), own)
             continue
         sizes = _between(frame, int(drops[0]), offset)
         yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
         milestones = [_roundest(_between(frame, int(row), offset)) for row in drops]
         family = Family(MultiStep, {"milestones": milestones}, free=1 + len(milestones))
         yield frame.candidates(family, own | {"gamma": gamma})
+
+
+def _levels(frame: Frame, drops: np.ndarray, offset: int) -> Family:
+    """Each level by itself, as a share of the first."""
+    rate = frame.evidence.rate
+    boundaries = [_roundest(_between(frame, int(row), offset)) for row in drops]
+    factors = [1.0, *(_neat(float(rate[row] / rate[0])) for row in drops)]
+    return Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(drops))
 
 
 def _roundest(numbers: np.ndarray) -> int:
@@ -131,12 +142,19 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
 
 
 def _triangles(frame: Frame) -> Iterator[Candidates]:
-    step = frame.evidence.step
+    """Up to the first peak and down to the foot behind it, both between two rows."""
+    step, rate, peak = frame.evidence.step, frame.evidence.rate, frame.peak
+    rises = np.flatnonzero(np.diff(rate[peak:]) > 0)
+    foot = peak + int(rises[0]) if len(rises) else None
     for offset in frame.offsets:
-        up = np.arange(max(step[frame.peak - 1] - offset, 1), step[frame.peak + 1] - offset + 1)[:_MOST_STEPS]
+        up = np.arange(max(step[peak - 1] - offset, 1), step[peak + 1] - offset + 1)[:_MOST_SIDES]
+        own = {"step_size_up": up, "offset": np.array(offset)}
+        if foot is not None:
+            ends = np.arange(step[foot - 1] - offset, step[min(foot + 1, len(step) - 1)] - offset + 1)[:_MOST_SIDES]
+            up, end = (grid.ravel() for grid in np.meshgrid(up, ends, indexing="ij"))
+            own |= {"step_size_up": up[end > up], "step_size_down": (end - up)[end > up]}
         for mode in ("triangular", "triangular2"):
-            fields = {"step_size_up": up, "offset": np.array(offset)}
-            yield frame.candidates(Family(Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), fields)
+            yield frame.candidates(Family(Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), own)
 
 
 def _one_cycle(frame: Frame) -> Iterator[Candidates]:

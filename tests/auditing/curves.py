@@ -93,6 +93,7 @@ def curves() -> list[Curve]:
         _torch("CosineAnnealingWarmRestarts", T_0=100, T_mult=2),
         _torch("CosineAnnealingWarmRestarts", T_0=250, eta_min=1e-6),
         _torch("CyclicLR", base_lr=1e-5, max_lr=2e-4, step_size_up=120, cycle_momentum=False),
+        _torch("CyclicLR", base_lr=1e-5, max_lr=2e-4, step_size_up=80, step_size_down=150, cycle_momentum=False),
         _torch("OneCycleLR", STEPS, max_lr=2e-4, total_steps=STEPS, cycle_momentum=False),
         plateau,
     ]

@@ -183,6 +183,9 @@ def test_a_real_run_resumed_with_other_settings(tmp_path):
     assert peaks == pytest.approx([2e-4, 2e-4])  # the checkpoint's, not the new 1e-3
     assert "at step 22 the rate goes from 0 to" in finding.message  # the update 21 still has the checkpoint's rate
     assert codes(report, "LR3") == ["LR208"]
+    planned = olr.audit(tmp_path, olr.Linear(2e-4, max_steps=20, warmup_steps=4))
+    assert codes(planned, "LR3") == ["LR208"]
+    assert planned.findings[0].message.startswith("at step 22 the log has 0.00015")
 
 
 def test_single_rates_that_are_off():

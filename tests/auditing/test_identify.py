@@ -204,3 +204,19 @@ def test_the_config_of_an_answer_runs_the_curve():
     assert repr(olr.read_config(found.answer.config).plan().schedule) == repr(found.schedule)
     wave = olr.Answer(olr.Exponential(1e-4, gamma=0.5), 0, 0.0)
     assert wave.config is None
+
+
+def test_levels_of_their_own(tmp_path):
+    step = np.arange(10, 610, 10)
+    rates = 1e-3 * np.select([step < 200, step < 350, step < 500], [1.0, 0.3, 0.5], 0.05)
+    found = olr.identify(step, rates)
+    assert repr(found.schedule) == repr(olr.PiecewiseConstant(1e-3, (200, 350, 500), (1.0, 0.3, 0.5, 0.05)))
+    assert "each drop lies somewhere between two rows" in found.segments[0].told
+
+
+def test_a_schedule_of_timm():
+    """Its cosine counts from step 0, warmup or not: `timm.scheduler.CosineLRScheduler`, warmup_prefix False."""
+    step = np.arange(10, 401, 10)
+    wave = 1e-5 + (1e-3 - 1e-5) * 0.5 * (1 + np.cos(np.pi * step / 400))
+    found = olr.identify(step, np.where(step < 30, step * 1e-3 / 30, np.where(step < 400, wave, 1e-5)))
+    assert repr(found.schedule) == repr(olr.TimmCosine(1e-3, 400, min_lr=1e-5, warmup_steps=30))
