@@ -49,7 +49,7 @@ def evidence_of(step: np.ndarray, rate: np.ndarray) -> list[Evidence]:
     last = np.append(np.diff(step) > 0, True)[: len(step)]
     step, rate = step[last], rate[last]
     top = float(rate.max()) if len(rate) else 0.0
-    exact = EXACT * abs(rate) + ROUNDING * top
+    exact = EXACT * abs(rate) + ROUNDING * top + np.finfo(np.float64).tiny  # rates that are all 0 have a tolerance too
     forms = [Evidence(step, rate, exact, "float64")]
     rounding = rounding_of(rate)
     if rounding is not None:

@@ -38,6 +38,7 @@ def sweep(
     past_end: Annotated[str, typer.Option(help="past the end of a shorter run: nan, hold or reference")] = "nan",
     out: Annotated[Path | None, typer.Option(help="the curves, as .parquet (pandas) or .zarr (xarray)")] = None,
     png: _Png = None,
+    json: _Json = False,
     force: _Force = False,
 ) -> None:
     """Every combination of the given settings, for every config, in one compiled call."""
@@ -60,6 +61,7 @@ def sweep(
         past_end=past_end,
         out=out,
         png=png,
+        as_json=json,
         force=force,
     )
 

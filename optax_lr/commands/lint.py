@@ -13,6 +13,7 @@ from optax_lr.advice.findings import Finding
 from optax_lr.advice.formats import as_github, as_json, as_sarif, as_text
 from optax_lr.advice.lint import lint, mend
 from optax_lr.commands.targets import check_target, replace
+from optax_lr.commands.terminal import print_findings
 from optax_lr.config import ConfigError
 from optax_lr.config.draft import drafts
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
@@ -47,7 +48,7 @@ def run(
         code = max(code, FINDINGS)
     written = _FORMS[form](found)
     if written:
-        print(written)
+        (print_findings if form == "text" else print)(written)
     if form == "text" and looked_at:
         print(_count(looked_at, [finding for _, finding in found]), file=sys.stderr)
     if fix is not None and code != BAD_INPUT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 import time
@@ -15,14 +16,13 @@ import numpy as np
 
 from optax_lr.combine import concatenate
 from optax_lr.commands.targets import check_target, replace
+from optax_lr.commands.terminal import waiting
 from optax_lr.config import ConfigError, RunConfig, read_configs
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.steps import steps_per_epoch, total_steps
 from optax_lr.config.warmup import newest_version, warmup_of
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
-
-SLOW = 10**8  # rates; more take long enough that a line says what is going on
 
 
 def values_of(name: str, text: str) -> np.ndarray:
@@ -103,6 +103,7 @@ def run(
     past_end: str,
     out: Path | None,
     png: Path | None,
+    as_json: bool,
     force: bool,
 ) -> None:
     """See `optax-lr sweep --help`."""
@@ -124,22 +125,27 @@ def run(
     ends = columns.get("max_steps", np.array([math.nan]))
     steps = steps or (int(np.nanmax(ends)) + 1 if np.isfinite(ends).any() else 1001)
 
-    if len(batch) * steps > SLOW:
-        print(f"{len(batch):,} curves of {steps:,} steps ...", file=sys.stderr, flush=True)
     start = time.perf_counter()
     if out is not None and out.suffix == ".zarr":
-        replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))
+        replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))  # which has a bar of its own
     else:
-        rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
-        if out is not None:
-            replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
+        with waiting(f"{len(batch):,} curves of {steps:,} steps"):
+            rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
+            if out is not None:
+                replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
     seconds = time.perf_counter() - start
-    kinds = ", ".join(sorted(set(columns["kind"])))
-    print(f"{len(batch):,} curves ({kinds}) of {steps:,} steps in {seconds:.2f} s, compilation included")
+    kinds = sorted(set(columns["kind"].tolist()))
+    if not as_json:
+        print(f"{len(batch):,} curves ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
-        replace(png, lambda path: _picture(path, batch, steps, past_end))
-    for path in (out, png):
-        if path is not None:
+        with waiting("the picture"):
+            replace(png, lambda path: _picture(path, batch, steps, past_end))
+    written = [str(path) for path in (out, png) if path is not None]
+    if as_json:
+        told = {"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds, "written": written}
+        print(json.dumps(told, indent=2))
+    else:
+        for path in written:
             print(f"wrote {path}")
 
 

@@ -1,0 +1,46 @@
+"""What only a terminal gets: colours on stdout, and on stderr a bar while something takes its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+Item = TypeVar("Item")
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def print_findings(text: str) -> None:
+    """Prints lines, their severities in colour where stdout is a terminal; piped, exactly `text`."""
+    shown = Text(text)
+    for severity, style in _STYLES.items():
+        shown.highlight_regex(rf"\bLR\d+ {severity}:", style)
+    Console(highlight=False, soft_wrap=True).print(shown)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A bar that moves until the block ends; nothing where stderr is no terminal."""
+    with _bar() as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+def one_by_one(items: Iterable[Item], what: str) -> Iterator[Item]:
+    """The items, and a bar of how many are done; nothing where stderr is no terminal."""
+    listed = list(items)
+    with _bar() as progress:
+        task = progress.add_task(what, total=len(listed))
+        for item in listed:
+            yield item
+            progress.advance(task)
+
+
+def _bar() -> Progress:
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
