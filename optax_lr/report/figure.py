@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -63,14 +64,15 @@ class Figure:
     lanes: int
     spans: list[Span]
     panels: list[Panel]
-    ticks: list[tuple[float, str]]
+    ticks: list[tuple[float, str, str]]
 
     @property
     def legend(self) -> list[tuple[str, str]]:
         """Each class of lines and marks with what it is in words, once."""
         kinds = [kind.removesuffix(" dots") for panel in self.panels for kind, path in panel.paths if path]
         lines = [(kind, WORDS[kind]) for kind in kinds]
-        return list(dict.fromkeys(lines)) + [("lost", words) for panel in self.panels for _, _, words in panel.lost]
+        marks = [(f"lost {name}", words) for panel in self.panels for name, _, words in panel.lost]
+        return list(dict.fromkeys(lines)) + marks
 
 
 def figure_of(what: Shown) -> Figure:
@@ -79,7 +81,7 @@ def figure_of(what: Shown) -> Figure:
 
     lanes = len(what.lanes) * LANE
     top = lanes + 26
-    steps = MaxNLocator(8, integer=True).tick_values(what.first, what.last)
+    steps = MaxNLocator(8, integer=True, steps=[1, 2, 2.5, 5, 10]).tick_values(what.first, what.last)
     panels = [_rates(what, top)]
     if what.losses or set(what.lost) - {"learning_rate"}:
         panels.append(_losses(what, panels[-1].bottom + GAP))
@@ -88,12 +90,17 @@ def figure_of(what: Shown) -> Figure:
         lanes=lanes,
         spans=_spans(what),
         panels=panels,
-        ticks=[(float(_x(what, step)), f"{step:,.0f}") for step in steps if what.first <= step <= what.last],
+        ticks=[_tick(float(_x(what, step)), step) for step in steps if what.first <= step <= what.last],
     )
 
 
 def _x(what: Shown, step: np.ndarray | float) -> np.ndarray:
     return LEFT + (RIGHT - LEFT) * (np.asarray(step, np.float64) - what.first) / (what.last - what.first)
+
+
+def _tick(x: float, step: float) -> tuple[float, str, str]:
+    """A place on the step axis, its text, and how that lies to it: at the end of the axis before it."""
+    return x, f"{step:,.0f}", "end" if x > RIGHT - 15 and step >= 1e5 else "middle"
 
 
 def _spans(what: Shown) -> list[Span]:
@@ -142,13 +149,13 @@ def _y(scale: Scale, values: np.ndarray, top: int) -> np.ndarray:
 
 
 def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
-    parts, pen = [], "M"
-    for x, y in zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True):
-        if x == x and y == y:
-            parts.append(f"{pen}{x:.1f} {y:.1f}")
-            pen = "L"
-        else:
-            pen = "M"
+    """A line through all values; one that stands alone between breaks is a dot."""
+    places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
+    parts: list[str] = []
+    for drawn, group in itertools.groupby(places, key=lambda place: place[0] == place[0] and place[1] == place[1]):
+        if drawn:
+            points = [f"{x:.1f} {y:.1f}" for x, y in group]
+            parts.append("M" + "L".join(points) + ("h0" if len(points) == 1 else ""))
     return "".join(parts)
 
 

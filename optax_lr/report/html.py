@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def page(report: Audit) -> str:
     names, rows = _table(report, what)
     return environment.get_template("page.html").render(
         log=report.log,
+        name=os.path.basename(report.log.source) or report.log.source,
         first=int(report.log.step.min()),
         last=int(report.log.step.max()),
         counts=worst(report.findings),

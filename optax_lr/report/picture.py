@@ -94,9 +94,10 @@ def _finish(ax: Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None
     ax.set(xlim=(what.first, what.last), ylim=(scale.low, scale.high))
     for place, name in enumerate(name for name in names if name in what.lost):
         steps, label = what.lost[name], f"{WORDS[name]}: NaN or infinite"
+        colour = COLOURS["note" if name == "grad_norm" else "error"]
         height = np.full(len(steps), 0.02 + 0.04 * place)
         ax.plot(
-            steps, height, "|", transform=ax.get_xaxis_transform(), color=COLOURS["error"], markersize=7, clip_on=False,
+            steps, height, "|", transform=ax.get_xaxis_transform(), color=colour, markersize=7, clip_on=False,
             label=label,
         )  # fmt: skip
     style(ax)
