@@ -1,6 +1,7 @@
 """The report of an audit: the page in a real browser, the picture and the text read back."""
 
 import dataclasses
+import itertools
 import json
 import re
 
@@ -81,7 +82,7 @@ def test_the_browser_shows_the_findings(report, tmp_path, dark):
     page: getComputedStyle(document.body).backgroundColor,
     colours,
     findings: [...document.querySelectorAll("#findings li")].map(words),
-    tags: [...document.querySelectorAll("svg g[data-finding]")].map(words),
+    tags: [...document.querySelectorAll("svg g[data-finding] .code")].map(words),
     lines: [...document.querySelectorAll("#figure path")].map(path => [path.getAttribute("class"), path.getTotalLength()]),
     table: words(document.querySelector(".schedules")),
     config: document.getElementById("config").innerText,
@@ -278,6 +279,24 @@ def test_plot_draws_a_plan_with_its_warmup_and_its_end():
     np.testing.assert_allclose(curve.get_ydata(), plan.schedule(curve.get_xdata()), rtol=1e-6)
     assert [mark.get_xdata()[0] for mark in marks] == [30, 300]
     assert {"end of the warmup: 30", "max_steps: 300"} <= {text.get_text() for text in axes.texts}
+
+
+def test_codes_of_short_spans_do_not_overlap():
+    """Thirty short runs in one log: the bars stay, and as many codes as there is room for."""
+    report = olr.audit(log_of([2.0] * 90, np.repeat(np.linspace(1e-4, 1e-3, 30), 3)))
+    finding = dataclasses.replace(report.findings[0], steps=None)
+    spans = [dataclasses.replace(finding, steps=(30 * k + 10, 30 * k + 30)) for k in range(30)]
+    report = dataclasses.replace(report, findings=tuple(spans))
+    made = page(report)
+    assert made.count('class="bar') == 30
+    lefts = [float(x) for x in re.findall(r'<text class="code" x="([\d.]+)" [^>]*"start">LR', made)]
+    assert len(lefts) > 10
+    assert min(np.diff(lefts)) >= 45
+    axes = olr.plot(report)
+    axes.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) > 5
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from optax_lr.report.shown import Line, Shown
 WIDTH, LEFT, RIGHT = 960, 70, 940
 LANE, PANEL, GAP, FOOT = 18, 210, 34, 42
 FEW = 80  # values that get a dot each on their line
-LONGEST_LABEL = 60
+LABEL = 45  # the width of a code
 WORDS = {
     "learning_rate": "learning rate",
     "grad_norm": "gradient norm",
@@ -28,11 +28,11 @@ WORDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """A finding on the step axis: `place` among all findings, its ends, and a text beside it."""
+    """A finding on the step axis: its place among all findings, its ends, and its code beside it, if there is room."""
 
     place: int
     code: str
-    severity: str
+    finding: Finding
     x: float
     width: float
     y: int
@@ -106,20 +106,24 @@ def _tick(x: float, step: float) -> tuple[float, str, str]:
 def _spans(what: Shown) -> list[Span]:
     found = []
     for lane, spans in enumerate(what.lanes.values()):
+        free = 0.0  # from where on the lane has room for a code; one that finds none is told by its neighbour
         for place, finding in spans:
             begin, end = (float(x) for x in _x(what, np.array(finding.steps)))
             width = max(end - begin, 3.0)
             begin = min(begin, RIGHT - width)
             text_x, anchor = _beside(begin, begin + width)
-            found.append(Span(place, finding.code, finding.severity, begin, width, lane * LANE, text_x, anchor))
+            starts = text_x - (LABEL if anchor == "end" else 0)
+            code = finding.code if starts >= free else ""
+            free = starts + LABEL if code else free
+            found.append(Span(place, code, finding, begin, width, lane * LANE, text_x, anchor))
     return found
 
 
 def _beside(begin: float, end: float) -> tuple[float, str]:
     """Where a code is written: in a wide span, else behind it, else before it."""
-    if end - begin > LONGEST_LABEL:
+    if end - begin > LABEL + 10:
         return begin + 5, "start"
-    return (end + 5, "start") if end + LONGEST_LABEL < RIGHT else (begin - 5, "end")
+    return (end + 5, "start") if end + 5 + LABEL < RIGHT else (begin - 5, "end")
 
 
 def _rates(what: Shown, top: int) -> Panel:

@@ -20,7 +20,8 @@ DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation
 def page(report: Audit) -> str:
     """The whole page: the curves with the findings on them, and what was found in words.
 
-    Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything.
+    Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything. Its curves are an SVG and
+    a few lines of script: a library of charts would put megabytes into every page.
     """
     import jinja2
 

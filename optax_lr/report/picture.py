@@ -123,17 +123,22 @@ def _lanes(ax: Axes, what: Shown) -> None:
     width = what.last - what.first
     for lane, (code, spans) in enumerate(reversed(what.lanes.items())):
         up = ScaledTranslation(0, (6 + LANE * lane) / 72, ax.figure.dpi_scale_trans)
+        free = -np.inf  # from where on the lane has room for a code
         for _, found in spans:
             begin, end = found.steps
-            colour = COLOURS[found.severity]
             ax.plot(
-                [begin, max(end, begin + 0.003 * width)], [1, 1], color=colour, linewidth=8, alpha=0.45, clip_on=False,
-                solid_capstyle="butt", transform=ax.get_xaxis_transform() + up,
+                [begin, max(end, begin + 0.003 * width)], [1, 1], color=COLOURS[found.severity], linewidth=8, alpha=0.45,
+                clip_on=False, solid_capstyle="butt", transform=ax.get_xaxis_transform() + up,
             )  # fmt: skip
             inside = end - begin > 0.08 * width
             left = not inside and end > what.last - 0.08 * width
+            at = begin if inside or left else end
+            starts = at - 0.08 * width * left
+            if starts < free:
+                continue
+            free = starts + 0.08 * width
             ax.annotate(
-                code, (begin if inside or left else end, 1), xytext=(-4 if left else 4, 6 + LANE * lane),
-                xycoords=ax.get_xaxis_transform(), textcoords="offset points", fontsize=8, color="black",
-                ha="right" if left else "left", va="center_baseline", annotation_clip=False,
+                code, (at, 1), xytext=(-4 if left else 4, 6 + LANE * lane), xycoords=ax.get_xaxis_transform(),
+                textcoords="offset points", fontsize=8, ha="right" if left else "left", va="center_baseline",
+                annotation_clip=False,
             )  # fmt: skip

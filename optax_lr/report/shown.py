@@ -72,6 +72,8 @@ def shown(report: Audit) -> Shown:
     for place, found in enumerate(report.findings):
         if found.steps is not None:
             lanes.setdefault(found.code, []).append((place, found))
+    for spans in lanes.values():
+        spans.sort(key=lambda span: span[1].steps)
     curves = [line.value for line in (logged, *followed, *([planned] if planned else []))]
     return Shown(
         first=first,
