@@ -103,6 +103,7 @@ def _finish(ax: Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None
     style(ax)
     ax.set_yticks(*zip(*scale.ticks, strict=True))
     ax.minorticks_off()
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=8, framealpha=0.8)
 

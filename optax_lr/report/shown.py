@@ -93,8 +93,9 @@ def shown(report: Audit) -> Shown:
 def _ends(log: Log) -> tuple[int, int]:
     """The logged steps, from 0 on where they begin near it."""
     first, last = int(log.step.min()), int(log.step.max())
-    first = 0 if first <= 0.1 * last else first
-    return first, max(last, first + 1)
+    if first == last:
+        return max(0, first - 1), last + 1
+    return (0 if first <= 0.1 * last else first), last
 
 
 def _planned(report: Audit, steps: np.ndarray) -> Line | None:
