@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from optax_lr.advice.findings import SEVERITIES, Finding
+from optax_lr.advice.findings import Finding
 from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Line, Shown
 
@@ -177,9 +177,3 @@ def _lost(what: Shown, top: int, names: tuple[str, ...]) -> list[tuple[str, str,
         xs = dict.fromkeys(f"{x:.0f}" for x in _x(what, what.lost[name]).tolist())
         rows.append((name, "".join(f"M{x} {y}v-8" for x in xs), f"{WORDS[name]}: NaN or infinite"))
     return rows
-
-
-def worst(findings: tuple[Finding, ...]) -> dict[str, int]:
-    """How many findings there are of each severity, worst first; those of none are left out."""
-    counts = {severity: sum(found.severity == severity for found in findings) for severity in SEVERITIES}
-    return {severity: count for severity, count in counts.items() if count}

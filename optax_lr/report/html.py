@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from optax_lr.advice.edits import scalar
+from optax_lr.advice.findings import SEVERITIES
 from optax_lr.auditing.audit import Audit
 from optax_lr.auditing.exact import brief
-from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of, worst
+from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
 from optax_lr.report.shown import Shown, shown
 
 DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
@@ -31,12 +32,13 @@ def page(report: Audit) -> str:
     )  # fmt: skip
     what = shown(report)
     names, rows = _table(report, what)
+    counts = {severity: sum(found.severity == severity for found in report.findings) for severity in SEVERITIES}
     return environment.get_template("page.html").render(
         log=report.log,
         name=os.path.basename(report.log.source) or report.log.source,
         first=int(report.log.step.min()),
         last=int(report.log.step.max()),
-        counts=worst(report.findings),
+        counts={kind: count for kind, count in counts.items() if count},
         findings=report.findings,
         schedules=list(_schedules(report)),
         plan=None if report.plan is None else brief(report.plan),
@@ -103,8 +105,6 @@ def _schedules(report: Audit) -> list[dict[str, Any]]:
                 "count": segment.count,
                 "others": [f"{brief(other.schedule)}, offset {other.offset}" for other in segment.answers[1:]],
                 "told": segment.told,
-                "lag": len(segment.lag),
-                "off": len(segment.off),
             }
         )
     return found
