@@ -32,8 +32,9 @@ if TYPE_CHECKING:
         set_schedule,
     )
     from optax_lr.monitor import Monitor
-    from optax_lr.plotting import plot, plot_kinds
+    from optax_lr.plotting import plot_kinds
     from optax_lr.registry import SCHEDULERS, get_scheduler
+    from optax_lr.report.plot import plot
     from optax_lr.schedules import (
         Constant,
         ConstantFactor,
@@ -93,8 +94,9 @@ _HOMES = {
         "set_schedule",
     ],
     "monitor": ["Monitor"],
-    "plotting": ["plot", "plot_kinds"],
+    "plotting": ["plot_kinds"],
     "registry": ["SCHEDULERS", "get_scheduler"],
+    "report.plot": ["plot"],
     "schedules": [
         "Constant",
         "ConstantFactor",

@@ -21,7 +21,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycles", "power", "timescale")
 
 
-def plot(
+def plot_schedules(
     schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
     *,
     steps: int | np.ndarray | None = None,
@@ -29,30 +29,12 @@ def plot(
     colour_by: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draws learning rates over optimizer steps, and returns the axes.
-
-    Args:
-        schedules: one schedule, a batch, a list, or a mapping from names to schedules.
-        steps: how many steps, or which; by default up to the longest `max_steps`, that one included.
-        past_end: as for `sweep`.
-        colour_by: the field that colours many curves; by default the one that varies over the widest range.
-        ax: matplotlib axes to draw into; by default new ones.
-
-    Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar; of more, the median and the bands
-    that hold half and nine tenths of the rates are drawn for each kind. At most 1,000 points a curve are computed.
-
-    Errors: `ValueError` for a `colour_by` that is no field; `ImportError` without `pip install "optax-lr[plot]"`.
-
-    >>> axes = plot({"linear": Linear(5e-5, max_steps=1000), "cosine": Cosine(5e-5, max_steps=1000)})
-    >>> [text.get_text() for text in axes.texts]
-    ['linear', 'cosine']
-    """
-    pyplot = _pyplot()
+    """What the public `plot` does with schedules; arguments and errors are its own."""
     names, batch = _named(schedules)
     chosen = _steps(batch, steps)
     rates = np.asarray(sweep(batch, chosen, past_end=past_end), np.float64).reshape(-1, chosen.size)
     if ax is None:
-        ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")[1]
+        ax = pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
     if len(rates) <= FEW:
         _few(ax, chosen, rates, names or _names(batch))
     elif len(rates) <= MANY:
@@ -62,11 +44,16 @@ def plot(
     ax.set_xlabel("optimizer step")
     ax.set_ylabel("learning rate")
     ax.margins(x=0.01)
+    style(ax)
+    return ax
+
+
+def style(ax: Axes) -> None:
+    """What all pictures share: powers of ten at the axis, a light grid, no frame."""
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25, linewidth=0.6)
-    return ax
 
 
 def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_end: str = "reference") -> Figure:
@@ -83,7 +70,7 @@ def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_e
     found = sorted(set(kinds))
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
-    figure, panels = _pyplot().subplots(
+    figure, panels = pyplot().subplots(
         rows,
         columns,
         figsize=(4.2 * columns, 2.9 * rows),
@@ -94,7 +81,7 @@ def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_e
     )
     scales = []
     for panel, kind in zip(panels.flat, found, strict=False):
-        plot(flat[np.flatnonzero(kinds == kind)], steps=chosen, past_end=past_end, ax=panel)
+        plot_schedules(flat[np.flatnonzero(kinds == kind)], steps=chosen, past_end=past_end, ax=panel)
         panel.set_title(f"{kind}: {(kinds == kind).sum():,}")
         panel.label_outer()
         scales.append((panel.get_yscale(), panel.get_ylim()))
@@ -217,7 +204,8 @@ def _bands(ax, steps, rates, kinds) -> None:
     ax.set_title(f"{len(rates):,} schedules: median, and the bands of half and nine tenths of them", fontsize=10)
 
 
-def _pyplot():
+def pyplot() -> Any:
+    """matplotlib's pyplot, or one line on how to get it."""
     try:
         from matplotlib import pyplot
     except ImportError:

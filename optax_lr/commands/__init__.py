@@ -166,6 +166,8 @@ def audit(
     config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = 1,
+    html: Annotated[Path | None, typer.Option(help="the report as one page that needs no network; of one log")] = None,
+    png: Annotated[Path | None, typer.Option(help="the curves with the findings on them; of one log")] = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
@@ -173,7 +175,7 @@ def audit(
     from optax_lr.commands.audit import run
 
     options = {"num_examples": num_examples, "world_size": world_size}
-    raise typer.Exit(run(logs, config=config, options=options, as_json=json, force=force))
+    raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))
 
 
 def _options(num_examples: int | None, world_size: int, version: str | None, **more: int | None) -> dict[str, Any]:

@@ -10,8 +10,12 @@ from typing import Any
 
 from optax_lr.advice.formats import as_objects
 from optax_lr.auditing.audit import Audit, audit
+from optax_lr.commands.targets import check_target, replace
 from optax_lr.config import ConfigError, read_config
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+from optax_lr.report.html import page
+from optax_lr.report.picture import draw
+from optax_lr.report.terminal import drawn
 
 
 def run(
@@ -19,10 +23,13 @@ def run(
     *,
     config: Path | None,
     options: Mapping[str, Any],
+    html: Path | None,
+    png: Path | None,
     as_json: bool,
     force: bool,
 ) -> int:
     """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
+    _check_targets(html, png, logs, config, force=force)
     plan = None if config is None else read_config(config)
     code = FINE
     reports: list[Audit] = []
@@ -37,8 +44,41 @@ def run(
     if as_json:
         print(json.dumps([summary(report) for report in reports], indent=2))
     else:
-        print("\n\n".join(report.text for report in reports))
+        print("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
+    for report in reports:
+        _write(report, html, png)
     return code
+
+
+def _check_targets(
+    html: Path | None, png: Path | None, logs: Sequence[Path], config: Path | None, *, force: bool
+) -> None:
+    """Errors: `ConfigError`, before a log is read, for files that cannot be written, or that are read."""
+    for option, path in (("--html", html), ("--png", png)):
+        if path is None:
+            continue
+        if len(logs) > 1:
+            raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
+        if path.resolve() in {source.resolve() for source in (*logs, config) if source is not None}:
+            raise ConfigError(f"{option} {path}: this file is read; choose another name")
+        check_target(path, force=force)
+    if html is not None and png is not None and html.resolve() == png.resolve():
+        raise ConfigError(f"--html and --png are both {html}; choose two names")
+
+
+def _write(report: Audit, html: Path | None, png: Path | None) -> None:
+    """The page and the picture, each whole or not at all."""
+    if html is not None:
+        text = page(report)
+        replace(html, lambda beside: beside.write_text(text, encoding="utf-8"))
+    if png is not None:
+        import matplotlib
+
+        matplotlib.use("agg")
+        figure = draw(report).figure
+        replace(png, lambda beside: figure.savefig(beside, dpi=150, format="png"))
+    for path in filter(None, (html, png)):
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def summary(report: Audit) -> dict[str, Any]:

@@ -167,7 +167,8 @@ def _picture(path: Path, batch: Schedule, steps: int, past_end: str) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    from optax_lr.plotting import MANY, plot, plot_kinds
+    from optax_lr.plotting import MANY, plot_kinds
+    from optax_lr.report.plot import plot
 
     crowded = len(batch) > MANY and len(set(table(batch)["kind"])) > 1
     figure = (

@@ -1,0 +1,1 @@
+"""An audit to look at: one page, a picture, or lines of text, all of the same curves."""

@@ -1,0 +1,118 @@
+"""`page`: an audit as one page of HTML that needs nothing else, neither a file nor a network."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from optax_lr.advice.edits import scalar
+from optax_lr.advice.findings import SEVERITIES
+from optax_lr.auditing.audit import Audit
+from optax_lr.auditing.exact import brief
+from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
+from optax_lr.report.shown import Shown, shown
+
+DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
+
+
+def page(report: Audit) -> str:
+    """The whole page: the curves with the findings on them, and what was found in words.
+
+    Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything. Its curves are an SVG and
+    a few lines of script: a library of charts would put megabytes into every page.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("optax_lr.report", ""), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    what = shown(report)
+    names, rows = _table(report, what)
+    counts = {severity: sum(found.severity == severity for found in report.findings) for severity in SEVERITIES}
+    return environment.get_template("page.html").render(
+        log=report.log,
+        name=os.path.basename(report.log.source) or report.log.source,
+        first=int(report.log.step.min()),
+        last=int(report.log.step.max()),
+        counts={kind: count for kind, count in counts.items() if count},
+        findings=report.findings,
+        schedules=list(_schedules(report)),
+        plan=None if report.plan is None else brief(report.plan),
+        config=_config(report),
+        drawn=len(what.rows),
+        figure=figure_of(what),
+        width=WIDTH,
+        left=LEFT,
+        right=RIGHT,
+        data={"first": what.first, "last": what.last, "left": LEFT, "right": RIGHT, "width": WIDTH}
+        | {"names": names, "rows": rows},
+    )
+
+
+def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[Any]]]:
+    """The names of the numbers that there are, and for each step the step and a text for each of them."""
+    log, rows = report.log, what.rows
+    columns = {
+        "logged": (log.learning_rate, "learning_rate"),
+        "planned": (report.planned, ""),
+        "found": (report.followed, ""),
+        WORDS["loss"]: (log.loss, "loss"),
+        WORDS["eval_loss"]: (log.eval_loss, "eval_loss"),
+        WORDS["grad_norm"]: (log.grad_norm, "grad_norm"),
+    }
+    texts: dict[str, list[str]] = {}
+    for name, (values, column) in columns.items():
+        if values is not None:
+            is_nan = log.is_nan.get(column, np.zeros(len(log), bool))
+            told = [
+                _text(value, nan, DIGITS[name])
+                for value, nan in zip(values[rows].tolist(), is_nan[rows].tolist(), strict=True)
+            ]
+            if any(told):
+                texts[name] = told
+    by_step: dict[int, list[dict[str, None]]] = {}
+    for row, step in enumerate(log.step[rows].tolist()):
+        cells = by_step.setdefault(step, [{} for _ in texts])
+        for cell, told in zip(cells, texts.values(), strict=True):
+            if told[row]:
+                cell[told[row]] = None  # a dict keeps each text once, in its order
+    return list(texts), [[step, *(" / ".join(cell) for cell in by_step[step])] for step in sorted(by_step)]
+
+
+def _text(value: float, is_nan: bool, digits: int) -> str:
+    """Empty for a row without the number."""
+    if math.isnan(value):
+        return "NaN" if is_nan else ""
+    return f"{value:.{digits}g}".replace("inf", "Infinity")
+
+
+def _schedules(report: Audit) -> list[dict[str, Any]]:
+    """A row for each segment."""
+    found = []
+    for segment in report.identified.segments:
+        answer = segment.answers[0] if segment.answers else None
+        one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
+        found.append(
+            {
+                "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",
+                "schedule": one if answer is None else brief(answer.schedule),
+                "offset": "" if answer is None else answer.offset,
+                "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
+                "count": segment.count,
+                "others": [f"{brief(other.schedule)}, offset {other.offset}" for other in segment.answers[1:]],
+                "told": segment.told,
+            }
+        )
+    return found
+
+
+def _config(report: Audit) -> str:
+    """The keys that run the schedule that was found, as YAML; empty where no setting of the trainer does."""
+    config = report.identified.answer and report.identified.answer.config
+    if not config or not report.identified.explained:
+        return ""
+    return "\n".join(f"{key}: {scalar(value)}" for key, value in config.items())

@@ -1,0 +1,75 @@
+"""`plot`: whatever has a curve, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optax_lr.auditing.audit import Audit
+from optax_lr.config import Plan
+from optax_lr.plotting import plot_schedules, pyplot
+from optax_lr.report.picture import draw
+from optax_lr.schedules import Schedule
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot(
+    what: Schedule | Sequence[Schedule] | Mapping[str, Schedule] | Plan | Audit,
+    *,
+    steps: int | np.ndarray | None = None,
+    past_end: str = "reference",
+    colour_by: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws learning rates over optimizer steps, and returns the axes.
+
+    Args:
+        what: one schedule, a batch, a list, or a mapping from names to schedules; a plan, or an audit.
+        steps: how many steps, or which; by default up to the longest `max_steps`, that one included.
+        past_end: as for `sweep`.
+        colour_by: the field that colours many curves; by default the one that varies over the widest range.
+        ax: matplotlib axes to draw into; by default new ones.
+
+    Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar; of more, the median and the bands
+    that hold half and nine tenths of the rates are drawn for each kind. At most 1,000 points a curve are computed. A plan is
+    its curve, with lines at the end of the warmup and of the run.
+
+    An audit is the logged rates over the planned curve and over the one that was found, with the findings as spans; below it,
+    in axes of their own (`axes.figure.axes[1]`), stand the losses, if there are any and `ax` is not given. Its steps are
+    those of the log; `steps`, `past_end` and `colour_by` do not go with it.
+
+    Errors: `ValueError` for a `colour_by` that is no field, and for options that do not go with an audit; `ImportError`
+    without `pip install "optax-lr[plot]"`.
+
+    >>> axes = plot({"linear": Linear(5e-5, max_steps=1000), "cosine": Cosine(5e-5, max_steps=1000)})
+    >>> [text.get_text() for text in axes.texts]
+    ['linear', 'cosine']
+    """
+    if isinstance(what, Audit):
+        if steps is not None or past_end != "reference" or colour_by is not None:
+            raise ValueError(
+                "plot(): an audit is drawn over the steps of its log; leave out steps, past_end and colour_by"
+            )
+        pyplot()
+        return draw(what, ax)
+    if isinstance(what, Plan):
+        steps = what.max_steps + 1 if steps is None else steps
+        axes = plot_schedules(what.schedule, steps=steps, past_end=past_end, colour_by=colour_by, ax=ax)
+        _mark(axes, what.warmup_steps, "end of the warmup")
+        _mark(axes, what.max_steps, "max_steps")
+        return axes
+    return plot_schedules(what, steps=steps, past_end=past_end, colour_by=colour_by, ax=ax)
+
+
+def _mark(ax: Axes, step: int, name: str) -> None:
+    """A line at a step, with its name and number along it."""
+    if step:
+        ax.axvline(step, color="#777777", linewidth=1, linestyle=":")
+        ax.annotate(
+            f"{name}: {step:,}", (step, 0.5), xycoords=ax.get_xaxis_transform(), xytext=(-3, 0),
+            textcoords="offset points", rotation=90, fontsize=8, color="#777777", ha="right", va="center",
+        )  # fmt: skip
