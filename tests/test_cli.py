@@ -1,5 +1,6 @@
 """`optax-lr` as a user runs it: in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -50,6 +51,14 @@ def test_the_main_job(recipes):
     expected = olr.sweep(olr.Linear(row.peak_learning_rate, 50, 10), 101, past_end="nan")
     np.testing.assert_array_equal(row.learning_rate, expected)
     assert image.imread(recipes / "curves.png").shape[2] == 4
+
+
+def test_what_was_made_as_json(recipes):
+    done = run("sweep", "cosine.yaml", "--learning-rate", "1e-5,1e-4", "--out", "two.parquet", "--json", folder=recipes)
+    told = json.loads(done.stdout)
+    assert told.pop("seconds") > 0
+    assert told == {"curves": 2, "steps": 101, "kinds": ["Cosine"], "written": ["two.parquet"]}
+    assert done.stderr == ""
 
 
 def test_without_options_the_run_of_the_config(recipes):

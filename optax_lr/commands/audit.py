@@ -11,6 +11,7 @@ from typing import Any
 from optax_lr.advice.formats import as_objects
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.targets import check_target, replace
+from optax_lr.commands.terminal import one_by_one, print_findings
 from optax_lr.config import ConfigError, read_config
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
 from optax_lr.report.html import page
@@ -33,7 +34,7 @@ def run(
     plan = None if config is None else read_config(config)
     code = FINE
     reports: list[Audit] = []
-    for path in logs:
+    for path in one_by_one(logs, "reading the rates"):
         try:
             reports.append(audit(path, plan, **options))
         except (ConfigError, OSError) as error:
@@ -44,7 +45,7 @@ def run(
     if as_json:
         print(json.dumps([summary(report) for report in reports], indent=2))
     else:
-        print("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
+        print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
     for report in reports:
         _write(report, html, png)
     return code
