@@ -186,14 +186,16 @@ def sampled(evidence: Evidence) -> np.ndarray:
 def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
     """How many digits each setting needs to be written down: people choose round numbers."""
     peak = np.array([digits_of(value) for value in candidates.peak], float)
+    leading = [f"{value:e}"[0] for value in candidates.peak]
     floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
     odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5) + candidates.family.free
+    odd = odd + 0.5 * np.array([digit not in "125" for digit in leading])
+    shares = {int(np.ceil(share * horizon)) for share in _SHARES} if horizon else set()
     for name, values in candidates.fields.items():
-        usual = _SHARES if name == "warmup_steps" and horizon else ()
-        shares = {int(np.ceil(share * horizon)) for share in usual} if horizon else set()
-        digits = [
-            0 if value in (0, horizon) else 1 if value in shares else min(digits_of(value), 6)
-            for value in values.tolist()
-        ]
-        odd = odd + np.array(digits)
+        is_warmup = name == "warmup_steps"
+        free = {0, *([] if is_warmup else [horizon])}
+        cheap = shares if is_warmup else set()
+        odd = odd + np.array(
+            [0 if value in free else 1 if value in cheap else min(digits_of(value), 6) for value in values.tolist()]
+        )
     return odd

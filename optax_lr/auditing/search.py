@@ -24,6 +24,7 @@ GROUPS: tuple[Group, ...] = (
     torch_families.cycles,
     families.deepspeed,
     families.timm,
+    torch_families.levels,
 )
 _KEPT = 512  # candidates of a family that every row is held against
 

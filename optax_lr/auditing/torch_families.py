@@ -67,7 +67,6 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
             continue
         if not np.allclose(factors, gamma, rtol=1e-5):
-            yield frame.candidates(_levels(frame, drops, offset), own)
             continue
         sizes = _between(frame, int(drops[0]), offset)
         yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
@@ -76,12 +75,17 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
         yield frame.candidates(family, own | {"gamma": gamma})
 
 
-def _levels(frame: Frame, drops: np.ndarray, offset: int) -> Family:
-    """Each level by itself, as a share of the first."""
+def levels(frame: Frame) -> Iterator[Candidates]:
+    """Each level by itself, as a share of the first; several rows on each, or anything is levels."""
     rate = frame.evidence.rate
-    boundaries = [_roundest(_between(frame, int(row), offset)) for row in drops]
-    factors = [1.0, *(_neat(float(rate[row] / rate[0])) for row in drops)]
-    return Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(drops))
+    starts = np.flatnonzero(np.diff(rate)) + 1
+    if not len(starts) or rate[0] <= 0 or np.diff([0, *starts, len(rate)]).min() < 3:
+        return
+    factors = [1.0, *(_neat(float(rate[row] / rate[0])) for row in starts)]
+    for offset in frame.offsets:
+        boundaries = [_roundest(_between(frame, int(row), offset)) for row in starts]
+        family = Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(starts))
+        yield frame.candidates(family, {"offset": np.array([offset])})
 
 
 def _roundest(numbers: np.ndarray) -> int:

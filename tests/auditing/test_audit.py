@@ -288,6 +288,16 @@ def test_the_command(files):
     assert "Linear(learning_rate=0.0002" in done.stdout
 
 
+KINDS = {
+    "linear": olr.Linear,
+    "cosine": olr.Cosine,
+    "constant": olr.Constant,
+    "constant_with_warmup": olr.Constant,
+    "warmup_stable_decay": olr.WarmupStableDecay,
+    "deepspeed WarmupLR/log": olr.DeepSpeedWarmup,
+}
+
+
 @pytest.mark.skipif(not FOLDER, reason="OPTAX_LR_CORPUS names no folder with runs")
 def test_public_logs_are_explained_as_their_index_says():
     index = {row["id"]: row for row in csv.DictReader((Path(FOLDER) / "runs" / "INDEX.csv").read_text().splitlines())}
@@ -302,6 +312,9 @@ def test_public_logs_are_explained_as_their_index_says():
             continue
         if row["n_solutions"] and row["explained"] == "yes" and row["schedule"] in ("linear", "cosine"):
             assert segments[0].count >= int(row["n_solutions"]) or name == "120", name
+        kind = KINDS.get(row["schedule"])
+        if kind and not row["explained"].endswith("only)"):
+            assert isinstance(segments[0].answers[0].schedule, kind), name
         if row["lag_last"]:
             assert segments[0].lag[-1][1] == int(row["lag_last"]), name
         if row["segments"]:
