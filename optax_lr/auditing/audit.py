@@ -12,13 +12,14 @@ import numpy as np
 
 from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.auditing import rules
-from optax_lr.auditing.compare import departures, difference, off_the_curve, resumed, skipped
+from optax_lr.auditing.compare import departures, difference
 from optax_lr.auditing.evidence import Evidence, evidence_of
 from optax_lr.auditing.exact import brief, exact_rates
 from optax_lr.auditing.identify import Identified, Segment, identify
 from optax_lr.auditing.log import Log
 from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.read import read_log
+from optax_lr.auditing.tellings import off_the_curve, resumed, skipped
 from optax_lr.config import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.schedules import Schedule
 

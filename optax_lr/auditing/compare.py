@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.advice.findings import Finding, Rule
 from optax_lr.auditing import rules
 from optax_lr.auditing.evidence import Evidence
 from optax_lr.auditing.exact import brief, exact_rates
-from optax_lr.auditing.identify import Answer, Identified, Segment
+from optax_lr.auditing.identify import Answer, Identified
 from optax_lr.auditing.pieces import LONGEST_LAG, believable, growing_lag, scattered
-from optax_lr.config import ConfigError, write_config
+from optax_lr.auditing.tellings import edits, off_the_curve, resumed, short, skipped
 from optax_lr.schedules import Schedule
 
 _LENGTHS = ("max_steps", "T_max", "total_steps", "total_iters")
@@ -145,30 +145,6 @@ def _single_rows(case: _Case) -> Finding | None:
     return off_the_curve(case.evidence.step, case.evidence.rate, curves[best], off[best])
 
 
-def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np.ndarray) -> Finding:
-    """The rows `off` are not on the curve that all others are on."""
-    first = off[0]
-    return Finding(
-        rules.OFF,
-        f"{len(off)} of {len(step)} rates {'are' if len(off) > 1 else 'is'} off the curve; at step {step[first]} the log has "
-        f"{rate[first]:.10g} and the curve {curve[first]:.10g}",
-        "look at what wrote such rows",
-        steps=(int(step[first]), int(step[off[-1]])),
-    )
-
-
-def skipped(step: np.ndarray, lag: np.ndarray) -> Finding:
-    """The schedule is `lag` steps behind at each row."""
-    changes = np.flatnonzero(np.diff(lag, prepend=0))
-    shown = ", ".join(f"{lag[row]} at step {step[row]}" for row in changes[:4]) + (", ..." if len(changes) > 4 else "")
-    return Finding(
-        rules.SKIPPED,
-        f"the schedule is behind by {shown}",
-        "with fp16 that many updates were skipped; train in bf16, or raise max_steps by the last number",
-        steps=(int(step[changes[0]]), int(step[-1])),
-    )
-
-
 def _scaled(case: _Case) -> Finding | None:
     there = case.found.planned > 0
     if not there.any() or case.evidence.rate[~there].any():
@@ -194,19 +170,6 @@ def _resumed(case: _Case) -> Finding | None:
         return None
     return dataclasses.replace(
         resumed(segments), message=f"{case.where}: the run was resumed; {resumed(segments).message}"
-    )
-
-
-def resumed(segments: list[Segment]) -> Finding:
-    """One schedule after another."""
-    parts = [f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}" for part in segments]
-    before, after = segments[0], segments[1]
-    jump = f"at step {after.step[0]} the rate goes from {short(before.rate[-1])} to {short(after.rate[0])}"
-    return Finding(
-        rules.RESUMED,
-        "; ".join([*parts, jump]),
-        "to go on along the first curve, resume with the settings of the first run",
-        steps=(int(before.step[-1]), int(after.step[0])),
     )
 
 
@@ -291,16 +254,6 @@ def _as_text(value: Any) -> str:
     return str(value) if value is None or isinstance(value, (str, tuple)) else short(value)
 
 
-def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
-    """The keys of a config that differ between what was planned and what ran; none where a Trainer cannot express it."""
-    try:
-        before, after = (write_config(schedule, dialect="hf") for schedule in (plan, ran))
-    except ConfigError:
-        return ()
-    names = [*after, *(name for name in before if name not in after)]
-    return tuple(Edit(name, after.get(name)) for name in names if before.get(name) != after.get(name))
-
-
 def _where(evidence: Evidence, found: Difference) -> str:
     row = found.row or 0
     logged, planned = evidence.rate[row], found.planned[row]
@@ -314,8 +267,3 @@ def _where(evidence: Evidence, found: Difference) -> str:
 
 def _steps(evidence: Evidence, row: int) -> tuple[int, int]:
     return int(evidence.step[row]), int(evidence.step[-1])
-
-
-def short(value: Any) -> str:
-    """A number for a message."""
-    return f"{float(value):.6g}"
