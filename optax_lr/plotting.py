@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEW, MANY = 8, 300  # curves that are named one by one, and that are drawn one by one
-# Okabe and Ito's colours, which people who see colours differently tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
+# Okabe and Ito's colours, which people who see colours differently tell apart; in place of their black, that of the text.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", None, "#8C6D1F")
 WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycles", "power", "timescale")
 
 
@@ -54,6 +54,13 @@ def style(ax: Axes) -> None:
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25, linewidth=0.6)
+
+
+def colour(number: int) -> str:
+    """The colour of a curve, seen on light and on dark ground."""
+    from matplotlib import rcParams
+
+    return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
 
 
 def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_end: str = "reference") -> Figure:
@@ -130,22 +137,25 @@ def _names(batch: Schedule) -> list[str]:
 
 def _few(ax, steps, rates, names) -> None:
     for number, curve in enumerate(rates):
-        ax.plot(steps, curve, color=COLOURS[number % len(COLOURS)], linewidth=1.8)
+        ax.plot(steps, curve, color=colour(number), linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
 
 
 def _name_at_the_end(ax, steps, rates, names) -> None:
-    """Writes each name beside the end of its curve, moved apart where ends lie close together."""
+    """Writes each name beside the end of its curve; at the right edge, moved apart where ends lie close together."""
     bottom, top = ax.get_ylim()
-    ends = [curve[np.isfinite(curve)][-1] for curve in rates]
+    last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
+    ends = [curve[row] for curve, row in zip(rates, last, strict=True)]
+    early = [steps[row] < steps[0] + 0.95 * (steps[-1] - steps[0]) for row in last]
     positions: dict[int, float] = {}
-    for row in sorted(range(len(ends)), key=lambda row: ends[row]):
+    for row in sorted((row for row in range(len(ends)) if not early[row]), key=lambda row: ends[row]):
         clear = max(positions.values(), default=-np.inf) + 0.055 * (top - bottom)
         positions[row] = max(ends[row], clear)
     for row, name in enumerate(names):
+        place = (steps[last[row]], ends[row]) if early[row] else (steps[-1], positions[row])
         ax.annotate(
-            name, (steps[-1], positions[row]), xytext=(6, 0), textcoords="offset points", va="center",
-            color=COLOURS[row % len(COLOURS)], annotation_clip=False,
+            name, place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
+            color=colour(row), annotation_clip=False,
         )  # fmt: skip
 
 
@@ -191,12 +201,12 @@ def _bands(ax, steps, rates, kinds) -> None:
     found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
     medians = []
     for number, kind in enumerate(found):
-        colour = COLOURS[number % len(COLOURS)]
+        hue = colour(number)
         alive = np.where(np.isnan(rates[kinds == kind]).all(axis=0), 0, rates[kinds == kind])
         low, lower, median, upper, high = np.nanquantile(alive, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-        ax.fill_between(steps, low, high, color=colour, alpha=0.10, linewidth=0)
-        ax.fill_between(steps, lower, upper, color=colour, alpha=0.20, linewidth=0)
-        ax.plot(steps, median, color=colour, linewidth=1.8)
+        ax.fill_between(steps, low, high, color=hue, alpha=0.10, linewidth=0)
+        ax.fill_between(steps, lower, upper, color=hue, alpha=0.20, linewidth=0)
+        ax.plot(steps, median, color=hue, linewidth=1.8)
         medians.append(median)
     _log_if_wide(ax, rates)
     if len(found) > 1:

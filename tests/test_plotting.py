@@ -1,5 +1,6 @@
 """Pictures, read back from what was drawn."""
 
+import matplotlib.colors
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -77,3 +78,17 @@ def test_it_draws_into_given_axes():
 
 def test_long_runs_are_thinned():
     assert len(olr.plot(olr.Linear(1.0, 10**6)).lines[0].get_xdata()) == 1001
+
+
+def test_a_curve_that_ends_early_has_its_name_there():
+    axes = olr.plot({"short": olr.Linear(1e-4, 100), "long": olr.Cosine(1e-4, 1000)}, past_end="nan")
+    short, long = axes.texts
+    assert short.xy == (100, 0)
+    assert long.xy[0] == 1000
+
+
+def test_every_curve_is_seen_on_dark_ground():
+    with pyplot.style.context("dark_background"):
+        axes = olr.plot([olr.Linear(rate, 100) for rate in np.linspace(1e-5, 8e-5, 8)])
+        for line in axes.lines:
+            assert max(matplotlib.colors.to_rgb(line.get_color())) > 0.5
