@@ -121,18 +121,24 @@ def _frozen(case: _Case) -> Finding | None:
 
 def _skipped(case: _Case) -> Finding | None:
     """Behind by more than an offset explains."""
-    lags = np.arange(LONGEST_LAG)
     best: tuple[int, np.ndarray] | None = None
     for offset in (0, 1):
-        curves = exact_rates(case.plan, case.evidence.step[:, None] - offset - lags)
-        fits = abs(curves - case.evidence.rate[:, None]) <= case.evidence.tolerance[:, None]
-        lag, off = growing_lag(fits)
+        lag, off = growing_lag(_fits(case, offset))
         if scattered(off, case.evidence) and believable(lag, case.evidence):
             if not lag.any():
                 return None
             if best is None or len(off) < best[0]:
                 best = len(off), lag
     return None if best is None else skipped(case.evidence.step, best[1])
+
+
+def _fits(case: _Case, offset: int) -> np.ndarray:
+    """Which lags explain each row, bool [rows, lags]; a column at a time, so that long logs take no more memory."""
+    columns = [
+        abs(exact_rates(case.plan, case.evidence.step - offset - lag) - case.evidence.rate) <= case.evidence.tolerance
+        for lag in range(LONGEST_LAG)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _single_rows(case: _Case) -> Finding | None:

@@ -11,6 +11,7 @@ ROUNDING = 1e-15  # of the highest rate: what cancels where a float64 schedule c
 FLOAT32 = 2.0**-24
 # Digits that a rate is rounded to: fewer may be its own, more are those of a number written in full.
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 9
+_LOOKED_AT = 2000  # rates whose digits are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,7 @@ def rounding_of(rate: np.ndarray) -> tuple[np.ndarray, str] | None:
     different = np.unique(rate[rate > 0])
     if not len(different):
         return None
+    different = different[:: -(-len(different) // _LOOKED_AT)]
     with np.errstate(over="ignore"):
         float32 = different.astype(np.float32)
     digits, decimals = (np.array(counts) for counts in zip(*map(_digits, different.tolist()), strict=True))

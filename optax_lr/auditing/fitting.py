@@ -15,6 +15,7 @@ from optax_lr.schedules.base import lift
 
 MOST_DIGITS = 5  # of a rate that a person writes
 _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # of a run, that people give as warmup_ratio
+_BLOCK = 2**21  # rates that are computed at a time
 SAMPLED = 24  # rows on which all candidates are tried; those that pass meet the rest
 
 
@@ -167,6 +168,26 @@ def _error(candidates: Candidates, evidence: Evidence, level: np.ndarray, above:
 def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
     """Every row's error in units of its tolerance, [n, rows]."""
     return np.nan_to_num(abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance, nan=np.inf)
+
+
+def explaining(candidates: Candidates, evidence: Evidence) -> Candidates:
+    """Those that explain every row; held against a block of rows at a time, so that long logs take no more memory."""
+    start = 0
+    while start < len(evidence) and len(candidates):
+        block = evidence[start : start + max(1, _BLOCK // len(candidates))]
+        candidates = candidates[errors(candidates, block).max(axis=1) <= 1]
+        start += len(block)
+    return candidates
+
+
+def unexplained(candidates: Candidates, evidence: Evidence) -> list[np.ndarray]:
+    """For each candidate the rows that it does not explain."""
+    size = max(1, _BLOCK // max(len(candidates), 1))
+    blocks = [errors(candidates, evidence[start : start + size]) > 1 for start in range(0, len(evidence), size)]
+    return [
+        np.concatenate([np.flatnonzero(block[row]) + number * size for number, block in enumerate(blocks)])
+        for row in range(len(candidates))
+    ]
 
 
 def sampled(evidence: Evidence) -> np.ndarray:

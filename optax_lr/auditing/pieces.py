@@ -8,13 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.auditing.evidence import Evidence
-from optax_lr.auditing.fitting import Candidates, errors
+from optax_lr.auditing.fitting import Candidates, explaining, unexplained
 from optax_lr.auditing.frame import Frame
 from optax_lr.auditing.search import GROUPS, Group, explain
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
 _FEWEST = 6  # rows that make a segment; fewer are rows off the curve
+_MOST = 32  # settings of a window that are held against the whole log
+_KEPT = 128  # of which it is looked how far they reach
+_SOME = 200  # rows on which a lag is tried before it is on all
 _TRIED = 12  # rows in a row that begin no segment, before the rest is given up
 
 
@@ -52,19 +55,26 @@ def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
     offsets = tuple(range(LONGEST_LAG // 2))
     peak = Frame(evidence).peak
     around_peak = slice(max(0, peak - 4), peak + 4)
+    some = evidence[np.unique(np.linspace(0, len(evidence) - 1, _SOME).astype(int))]
     for window in [around_peak, *_windows(evidence, 8)]:
         found = explain(evidence[window], horizon, offsets, solve=False, groups=GROUPS[:2])
         starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
         for start in starts:
-            for place in range(min(len(start), 64)):
+            for place in range(min(len(start), _MOST)):
+                if not _is_lag(*lag_of(start[[place]], some), some):
+                    continue
                 lag, off = lag_of(start[[place]], evidence)
-                if not lag.any() or not scattered(off, evidence) or not believable(lag, evidence):
+                if not _is_lag(lag, off, evidence):
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
                 behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
-                same = [other[errors(other, behind).max(axis=1) <= 1] for other in starts]
+                same = [explaining(other, behind) for other in starts]
                 return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag, off)]
     return []
+
+
+def _is_lag(lag: np.ndarray, off: np.ndarray, evidence: Evidence) -> bool:
+    return bool(lag.any()) and scattered(off, evidence) and believable(lag, evidence)
 
 
 def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +82,10 @@ def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.nd
     lags = np.arange(LONGEST_LAG)
     shifted = candidate[np.zeros(len(lags), int)]
     shifted = dataclasses.replace(shifted, offset=shifted.offset + lags)
-    return growing_lag(errors(shifted, evidence).T <= 1)
+    fits = np.ones((len(evidence), len(lags)), bool)
+    for lag, rows in enumerate(unexplained(shifted, evidence)):
+        fits[rows, lag] = False
+    return growing_lag(fits)
 
 
 def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,11 +118,9 @@ def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
         if best is not None and scattered(best.off, evidence):
             break
         for candidates in explain(evidence[window], horizon, groups=GROUPS[:6]):
-            wrong = errors(candidates[:64], evidence) > 1
-            place = int(np.argmin(wrong.sum(axis=1)))
-            off = np.flatnonzero(wrong[place])
-            if best is None or len(off) < len(best.off):
-                best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
+            for place, off in enumerate(unexplained(candidates[:_MOST], evidence)):
+                if best is None or len(off) < len(best.off):
+                    best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
     return [best] if best is not None and scattered(best.off, evidence) else []
 
 
@@ -129,6 +140,7 @@ def _segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
         for size in _WINDOWS if len(rest) >= _FEWEST else ():
             found = explain(rest[: min(size, len(rest))], horizon, groups=GROUPS[:2])
             for candidates in found:
+                candidates = candidates[:_KEPT]
                 reach = _reach(candidates, rest)
                 far = candidates[reach == reach.max()]
                 best = max(best, (int(reach.max()), [far]), key=lambda piece: piece[0])
@@ -151,8 +163,7 @@ def _segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
 
 def _reach(candidates: Candidates, evidence: Evidence) -> np.ndarray:
     """How many rows from the first on each candidate explains."""
-    wrong = errors(candidates, evidence) > 1
-    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), len(evidence))
+    return np.array([rows[0] if len(rows) else len(evidence) for rows in unexplained(candidates, evidence)], int)
 
 
 def _windows(evidence: Evidence, size: int) -> list[slice]:

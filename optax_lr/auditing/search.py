@@ -8,7 +8,7 @@ import numpy as np
 
 from optax_lr.auditing import families, torch_families
 from optax_lr.auditing.evidence import Evidence, digits_of
-from optax_lr.auditing.fitting import MOST_DIGITS, Candidates, errors, fit, oddness
+from optax_lr.auditing.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness
 from optax_lr.auditing.frame import Frame
 
 # In the order in which they are looked for: an answer of an earlier group is the simpler one.
@@ -60,7 +60,7 @@ def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
     if not len(fitted):
         return fitted
     fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_KEPT]]
-    fitted = fitted[errors(fitted, frame.evidence).max(axis=1) <= 1]
+    fitted = explaining(fitted, frame.evidence)
     return fitted if _sure(fitted, frame) else fitted[:0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optax_lr.auditing.evidence import Evidence, digits_of
-from optax_lr.auditing.fitting import Candidates, Family, errors, fit
+from optax_lr.auditing.fitting import Candidates, Family, explaining, fit
 from optax_lr.auditing.frame import Frame
 from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
 
@@ -70,7 +70,7 @@ def single_row(rows: Evidence, max_steps: int | None) -> list[Candidates]:
             fitted = fit(frame.candidates(Family(kind), fields | length), rows)
             fitted = fitted[[digits_of(peak) <= 1 for peak in fitted.peak]] if len(fitted) else fitted
             if len(fitted):
-                found.append(fitted[errors(fitted, rows).max(axis=1) <= 1])
+                found.append(explaining(fitted, rows))
     return found
 
 
