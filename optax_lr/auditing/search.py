@@ -61,7 +61,7 @@ def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
         return fitted
     fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_KEPT]]
     fitted = explaining(fitted, frame.evidence)
-    return fitted if _sure(fitted, frame) else fitted[:0]
+    return fitted if len(fitted) and _sure(fitted, frame) else fitted[:0]
 
 
 def _sure(found: Candidates, frame: Frame) -> bool:
