@@ -10,6 +10,7 @@ import numpy as np
 from optax_lr.combine import stack
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, table
+from optax_lr.sweeps.evaluate import Steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycl
 def plot_schedules(
     schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
     *,
-    steps: int | np.ndarray | None = None,
+    steps: Steps | None = None,
     past_end: str = "reference",
     colour_by: str | None = None,
     ax: Axes | None = None,
@@ -77,6 +78,7 @@ def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_e
     found = sorted(set(kinds))
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
+    figure: Figure
     figure, panels = pyplot().subplots(
         rows,
         columns,
@@ -135,7 +137,7 @@ def _names(batch: Schedule) -> list[str]:
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _few(ax, steps, rates, names) -> None:
+def _few(ax: Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
     for number, curve in enumerate(rates):
         ax.plot(steps, curve, color=colour(number), linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
@@ -159,7 +161,9 @@ def _name_at_the_end(ax, steps, rates, names) -> None:
         )  # fmt: skip
 
 
-def _many(ax, steps, rates, columns, colour_by) -> None:
+def _many(
+    ax: Axes, steps: np.ndarray, rates: np.ndarray, columns: Mapping[str, np.ndarray], colour_by: str | None
+) -> None:
     from matplotlib import cm, collections, colors
 
     field = colour_by or _widest(columns)
@@ -183,7 +187,7 @@ def _many(ax, steps, rates, columns, colour_by) -> None:
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
 
-def _log_if_wide(ax, rates) -> None:
+def _log_if_wide(ax: Axes, rates: np.ndarray) -> None:
     """A logarithmic axis where the peaks span more than a decade; it ends a decade and a half below the lowest."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
@@ -191,13 +195,13 @@ def _log_if_wide(ax, rates) -> None:
         ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
 
 
-def _widest(columns) -> str:
+def _widest(columns: Mapping[str, np.ndarray]) -> str:
     """The field that has the most different values."""
     counts = {name: len(np.unique(columns[name])) for name in WHAT_VARIES if name in columns}
     return max(counts, key=lambda name: counts[name])
 
 
-def _bands(ax, steps, rates, kinds) -> None:
+def _bands(ax: Axes, steps: np.ndarray, rates: np.ndarray, kinds: np.ndarray) -> None:
     found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
     medians = []
     for number, kind in enumerate(found):
