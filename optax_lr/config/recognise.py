@@ -84,7 +84,7 @@ def _flat(values: Mapping[str, Any], keys: frozenset[str]) -> Recognised:
 
 def _nested(source: str, values: Mapping[str, Any]) -> Recognised:
     """Training arguments in one section of a larger file."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name in _SECTIONS:
         section = values.get(name)
         if not isinstance(section, Mapping):

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -145,7 +145,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
     "float": number,
     "float | None": number,
     "int": whole,

@@ -134,7 +134,8 @@ def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON: {text!r}; write it as '{{\"min_lr\": 1e-6}}'")
     try:
-        return _converted(json.loads(text))
+        converted: dict[str, Any] = _converted(json.loads(text))
+        return converted
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON ({error.msg}): {text!r}") from None
     except (RecursionError, ValueError):

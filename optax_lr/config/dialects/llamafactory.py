@@ -12,7 +12,7 @@ from optax_lr.config.dialects.hf import reading
 from optax_lr.config.settings import ARGPARSE, SETTING_NAMES, STRICT, ConfigError, Rules, Settings
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
-_FORM = {
+_FORM: dict[str, Any] = {
     "batch_size": 2,
     "gradient_accumulation_steps": 8,
     "learning_rate": "5e-5",
