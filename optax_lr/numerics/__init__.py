@@ -4,6 +4,7 @@ from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.rows import ByRow, Float32, RoundedFloat64
 from optax_lr.numerics.system import System
 from optax_lr.numerics.systems import FLOAT64, HOST, PAIR, in_trace, x64_is_on
+from optax_lr.numerics.vector import VECTOR
 
 __all__ = [
     "FLOAT64",
