@@ -167,7 +167,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
 if not TYPE_CHECKING:  # or a type checker takes any name for one of this package

@@ -13,8 +13,8 @@ from optax_lr.sweeps import sweep, table
 from optax_lr.sweeps.evaluate import Steps
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import matplotlib.axes
+    import matplotlib.figure
 
 FEW, MANY = 8, 300  # curves that are named one by one, and that are drawn one by one
 # Okabe and Ito's colours, which people who see colours differently tell apart; in place of their black, that of the text.
@@ -137,7 +137,7 @@ def _names(batch: Schedule) -> list[str]:
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _few(ax: Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
+def _few(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
     for number, curve in enumerate(rates):
         ax.plot(steps, curve, color=colour(number), linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
@@ -162,7 +162,11 @@ def _name_at_the_end(ax, steps, rates, names) -> None:
 
 
 def _many(
-    ax: Axes, steps: np.ndarray, rates: np.ndarray, columns: Mapping[str, np.ndarray], colour_by: str | None
+    ax: matplotlib.axes.Axes,
+    steps: np.ndarray,
+    rates: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    colour_by: str | None,
 ) -> None:
     from matplotlib import cm, collections, colors
 
@@ -187,7 +191,7 @@ def _many(
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
 
-def _log_if_wide(ax: Axes, rates: np.ndarray) -> None:
+def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
     """A logarithmic axis where the peaks span more than a decade; it ends a decade and a half below the lowest."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
@@ -201,7 +205,7 @@ def _widest(columns: Mapping[str, np.ndarray]) -> str:
     return max(counts, key=lambda name: counts[name])
 
 
-def _bands(ax: Axes, steps: np.ndarray, rates: np.ndarray, kinds: np.ndarray) -> None:
+def _bands(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, kinds: np.ndarray) -> None:
     found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
     medians = []
     for number, kind in enumerate(found):

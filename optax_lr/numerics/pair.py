@@ -13,7 +13,7 @@ for; a schedule's settings are constants wherever a loop closes over it. So each
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Union
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +22,7 @@ from jax.typing import ArrayLike
 
 _HIGH_BITS = np.int32(-(1 << 12))  # keeps sign, exponent and the upper 11 bits of the mantissa
 
-Operand: TypeAlias = "Pair | ArrayLike"  # what a pair can be made of
+Operand = Union["Pair", ArrayLike]  # what a pair can be made of
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -48,7 +48,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _opaque(x: Array) -> Array:
     """`x`, behind a test that every number passes, so that the compiler cannot see how it was made."""
-    return jnp.where(x == x, x, 0)
+    return jnp.where(x == x, x, 0)  # noqa: PLR0124
 
 
 def _upper_half(x: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
-Real: TypeAlias = Any  # a float, an array or a `Pair`, as the number system has it
-Truth: TypeAlias = Any  # what comparing reals gives: a bool, or an array of them
+Real = Any  # a float, an array or a `Pair`, as the number system has it
+Truth = Any  # what comparing reals gives: a bool, or an array of them

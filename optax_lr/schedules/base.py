@@ -10,7 +10,7 @@ import functools
 import json
 import operator
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, overload
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
 
 import jax
 import jax.export
@@ -88,8 +88,7 @@ class Schedule:
         """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
         if not self.batch_shape:
             raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and takes no index")
-        taken: Self = jax.tree.map(lambda leaf: leaf[index], self)
-        return taken
+        return cast("Self", jax.tree.map(lambda leaf: leaf[index], self))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -104,10 +103,10 @@ class Schedule:
 
     def reshape(self, *shape: int) -> Self:
         """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
-        reshaped: Self = jax.tree.map(
+        reshaped = jax.tree.map(
             lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
         )
-        return reshaped
+        return cast("Self", reshaped)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""

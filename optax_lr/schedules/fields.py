@@ -179,7 +179,7 @@ def _scalar(array: Array | np.ndarray) -> Any:
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
-def _first(array: np.ndarray, wrong: np.ndarray) -> str:
+def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
     """The first wrong value, as short as its dtype allows: 1e-04 and not 9.999999747378752e-05."""
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
@@ -206,7 +206,7 @@ def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     return _scalar(array)
 
 
-def _rate(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
+def _rate(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     return _number(name, value, {"least": 0})
 
 
@@ -220,7 +220,7 @@ def _items(name: str, value: Any) -> list[Any]:
     return list(value)
 
 
-def _counts(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
+def _counts(name: str, value: Any, _bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(_items(name, value)))
 
 
@@ -248,7 +248,7 @@ def whole(name: str, value: Any, *, unit: str = "", least: int = 0) -> Any:
     return _scalar(array.astype(jnp.int32))
 
 
-def _inner(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
+def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     if not hasattr(value, "_value"):
         raise TypeError(f"{name} must be a schedule of this library, not a {type(value).__name__}: {value!r}")
     return value

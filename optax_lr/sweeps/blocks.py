@@ -27,7 +27,7 @@ class Plan:
         numbers = max(1, block_bytes // 4)
         self.rows, self.steps = rows, steps
         self.block_steps = min(steps, numbers)
-        self.block_rows = min(rows, max(1, numbers // self.block_steps))
+        self.block_rows = max(1, min(rows, numbers // self.block_steps))  # an empty batch has no block, of one row
 
     @property
     def blocks(self) -> list[tuple[slice, slice]]:
@@ -125,7 +125,7 @@ def sweep_summary(
 
 @functools.partial(jax.jit, static_argnums=3)
 def _reduced(
-    batch: Schedule, steps: jax.Array, size: jax.Array, numbers: type[ByRow] | None
+    batch: Schedule, steps: Any, size: Any, numbers: type[ByRow] | None
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     rates = curves(batch, steps, steps.max(), numbers)
     counts = (jnp.arange(steps.size) < size) & ~jnp.isnan(rates)

@@ -7,7 +7,7 @@ import functools
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
 PRECISIONS = ("exact", "fast")
-Steps: TypeAlias = ArrayLike | Sequence[int]  # how many, or which
+Steps = ArrayLike | Sequence[int]  # how many, or which
 
 
 def sweep(
@@ -127,6 +127,7 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     def spread(
         schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
     ) -> jax.Array:
+        del out  # donated, as there
         # The rows are apart already, so nothing is exchanged; left to itself the compiler would gather them.
         local: Callable[[Schedule, Any], jax.Array] = jax.shard_map(
             lambda own, shared: _curves(own, shared, None, count, numbers),

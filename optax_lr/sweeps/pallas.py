@@ -64,7 +64,7 @@ def sweep_kernel(batch: Schedule, steps: Steps, *, platform: str, interpret: boo
     scalars = [_padded(leaf, block_rows) for leaf in (jnp.asarray(kind).astype(jnp.int32), *leaves)]
     columns = _padded(steps, STEPS).reshape(1, -1)
     blocks = scalars[0].size // block_rows, columns.size // STEPS
-    options, scalar_spec = _target(platform, interpret)
+    options, scalar_spec = _target(platform, interpret=interpret)
     result = pl.pallas_call(
         functools.partial(_kernel, structure, PAIR if platform == "tpu" else _Kernel64(), block_rows),
         grid=blocks,
@@ -92,7 +92,7 @@ def _kernel(structure: Any, num: System, block_rows: int, steps: Any, kind: Any,
     lax.fori_loop(0, block_rows, one_row, 0)
 
 
-def _target(platform: str, interpret: bool) -> tuple[dict[str, Any], pl.BlockSpec]:
+def _target(platform: str, *, interpret: bool) -> tuple[dict[str, Any], pl.BlockSpec]:
     """What `pallas_call` needs to know of the platform, and where it finds the settings of a block of rows."""
     if platform == "tpu":
         from jax.experimental.pallas import tpu

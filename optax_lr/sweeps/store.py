@@ -80,7 +80,7 @@ def sweep_to(
     rates = group["learning_rate"]
     mine = plan.blocks[jax.process_index() :: jax.process_count()]
     missing = [block for block in mine if not _is_there(path, block, plan)]
-    with _bar(progress, len(mine), len(mine) - len(missing)) as advance:
+    with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
         for block, values in computed(ended(batch, past_end), chosen, plan, missing, precision):
             rates[block] = values
             advance()
@@ -161,7 +161,7 @@ def _together(moment: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(progress: bool | None, total: int, done: int) -> Iterator[Callable[[], Any]]:
+def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], Any]]:
     if not (sys.stderr.isatty() if progress is None else progress):
         yield lambda: None
         return

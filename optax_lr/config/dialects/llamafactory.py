@@ -46,7 +46,7 @@ def read_form(source: str, values: Mapping[str, Any], *, folder: Path | None) ->
     try:
         arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
         if not isinstance(arguments, dict):
-            raise ValueError
+            raise TypeError
     except (ValueError, TypeError, RecursionError):
         raise ConfigError(f"{source}: train.extra_args must be a JSON mapping, not {extra!r}") from None
     made = {key: form[key] for key in SETTING_NAMES & form.keys()}
