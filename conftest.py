@@ -8,7 +8,7 @@ import collections
 import jax.numpy as jnp
 import optax
 import pytest
-from beartype import BeartypeConf
+from beartype import BeartypeConf, BeartypeDecorPlace
 from beartype.claw import beartype_package
 
 _namedtuple = collections.namedtuple  # noqa: PYI024
@@ -24,7 +24,14 @@ def _unchecked(*arguments, **settings):
 collections.namedtuple = _unchecked  # noqa: PYI024
 # An int may stand for a float. What is of another type is a warning, and so an error; tests that hand it over on purpose
 # are marked with `wrong_types`.
-beartype_package("optax_lr", conf=BeartypeConf(is_pep484_tower=True, violation_type=UserWarning))
+beartype_package(
+    "optax_lr",
+    conf=BeartypeConf(
+        is_pep484_tower=True,
+        violation_type=UserWarning,
+        claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside of jax.jit: what is compiled is checked as it is traced
+    ),
+)
 
 import optax_lr  # noqa: E402
 

@@ -22,7 +22,7 @@ from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
 PRECISIONS = ("exact", "fast")
-Steps = ArrayLike | Sequence[int]  # how many, or which
+Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # how many, or which
 
 
 def sweep(

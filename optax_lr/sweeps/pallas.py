@@ -82,7 +82,7 @@ def _kernel(structure: Any, num: System, block_rows: int, steps: Any, kind: Any,
     *settings, out = refs
     step = num.real(steps[...])
 
-    def one_row(row: Any, carry: int) -> int:
+    def one_row(row: Any, carry: Any) -> Any:
         members = jax.tree.unflatten(structure, [num.real(jnp.full((1, STEPS), ref[row])) for ref in settings])
         ways = [lambda member=member: num.lower(member._value(step, num)) for member in members]
         rates = lax.switch(kind[row], ways) if len(ways) > 1 else ways[0]()
