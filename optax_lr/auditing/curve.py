@@ -73,7 +73,8 @@ def share_done(curve: Curve) -> np.ndarray:
 
 
 def moving_median(values: np.ndarray, window: int) -> np.ndarray:
-    return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
+    medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
+    return medians
 
 
 def growth(loss: np.ndarray) -> np.ndarray:
