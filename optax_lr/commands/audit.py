@@ -27,7 +27,7 @@ def run(
     html: Path | None,
     png: Path | None,
     as_json: bool,
-    force: bool,
+    force: bool,  # noqa: ARG001
 ) -> int:
     """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
     _check_targets(html, png, logs, config, force=force)
