@@ -8,8 +8,9 @@ import collections
 import jax.numpy as jnp
 import optax
 import pytest
-from beartype import BeartypeConf, BeartypeDecorPlace
+from beartype import BeartypeConf, BeartypeDecorPlace, beartype
 from beartype.claw import beartype_package
+from beartype.claw._ast import _clawaststar
 
 _namedtuple = collections.namedtuple  # noqa: PYI024
 
@@ -21,7 +22,14 @@ def _unchecked(*arguments, **settings):
     return made
 
 
+def _each_once(*, conf):
+    """The decorator that the hook puts on functions, but for those inside others: it would decorate them in each call."""
+    checked = beartype(conf=conf)
+    return lambda function: function if "<locals>" in function.__qualname__ else checked(function)
+
+
 collections.namedtuple = _unchecked  # noqa: PYI024
+_clawaststar.__beartype__ = _each_once
 # An int may stand for a float. What is of another type is a warning, and so an error; tests that hand it over on purpose
 # are marked with `wrong_types`.
 beartype_package(
