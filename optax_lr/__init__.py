@@ -58,10 +58,10 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         scale_by_learning_rate as scale_by_learning_rate,
         set_schedule as set_schedule,
     )
-    from optax_lr.monitor import Monitor
-    from optax_lr.plotting import plot_kinds
-    from optax_lr.registry import SCHEDULERS, get_scheduler
-    from optax_lr.report.plot import plot
+    from optax_lr.monitor import Monitor as Monitor
+    from optax_lr.plotting import plot_kinds as plot_kinds
+    from optax_lr.registry import SCHEDULERS as SCHEDULERS, get_scheduler as get_scheduler
+    from optax_lr.report.plot import plot as plot
     from optax_lr.schedules import (
         Constant as Constant,
         ConstantFactor as ConstantFactor,

@@ -28,8 +28,8 @@ def plot_schedules(
     steps: Steps | None = None,
     past_end: str = "reference",
     colour_by: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: matplotlib.axes.Axes | None = None,
+) -> matplotlib.axes.Axes:
     """What the public `plot` does with schedules; arguments and errors are its own."""
     names, batch = _named(schedules)
     chosen = _steps(batch, steps)
@@ -49,7 +49,7 @@ def plot_schedules(
     return ax
 
 
-def style(ax: Axes) -> None:
+def style(ax: matplotlib.axes.Axes) -> None:
     """What all pictures share: powers of ten at the axis, a light grid, no frame."""
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
@@ -78,7 +78,7 @@ def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_e
     found = sorted(set(kinds))
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
-    figure: Figure
+    figure: matplotlib.figure.Figure
     figure, panels = pyplot().subplots(
         rows,
         columns,

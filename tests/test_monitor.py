@@ -513,7 +513,7 @@ def test_calls_that_make_no_sense_get_one_line():
         with pytest.raises(TypeError, match="Python int"):
             monitor(1.0, step=jnp.int32(3))
         with pytest.raises(TypeError, match="outside of jit"):
-            jax.jit(lambda x: monitor(x))(1.0)
+            jax.jit(monitor.__call__)(1.0)
 
 
 def test_nothing_is_imported_for_what_is_not_asked_for():

@@ -27,7 +27,7 @@ def run(
     html: Path | None,
     png: Path | None,
     as_json: bool,
-    force: bool,  # noqa: ARG001
+    force: bool,
 ) -> int:
     """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
     _check_targets(html, png, logs, config, force=force)
@@ -76,7 +76,7 @@ def _write(report: Audit, html: Path | None, png: Path | None) -> None:
         import matplotlib
 
         matplotlib.use("agg")
-        figure = draw(report).figure
+        figure: Any = draw(report).figure
         replace(png, lambda beside: figure.savefig(beside, dpi=150, format="png"))
     for path in filter(None, (html, png)):
         print(f"wrote {path}", file=sys.stderr)

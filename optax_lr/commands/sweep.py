@@ -145,8 +145,8 @@ def run(
         told = {"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds, "written": written}
         print(json.dumps(told, indent=2))
     else:
-        for path in written:
-            print(f"wrote {path}")
+        for file in written:
+            print(f"wrote {file}")
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:

@@ -25,11 +25,11 @@ class Scale:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Round values within the ends, with their texts."""
-        from matplotlib.ticker import LogLocator, MaxNLocator
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
         if self.is_log:
             few = self.high < 1000 * self.low
-            locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8)
+            locator: Locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8)
         else:
             locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
         found = [tick for tick in locator.tick_values(self.low, self.high) if self.low <= tick <= self.high]
