@@ -149,7 +149,8 @@ def _ticks(scale: Scale, top: int) -> list[tuple[float, str]]:
 
 
 def _y(scale: Scale, values: np.ndarray, top: int) -> np.ndarray:
-    return top + PANEL * (1 - scale.part(values))
+    places: np.ndarray = top + PANEL * (1 - scale.part(values))
+    return places
 
 
 def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:

@@ -42,8 +42,8 @@ def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.ax
     figure, panels = pyplot.subplots(
         rows, figsize=(9, 3.2 * rows + 0.17 * len(what.lanes)), sharex=True, squeeze=False, layout="constrained"
     )
-    upper: matplotlib.axes.Axes = panels[0, 0]
-    lower: matplotlib.axes.Axes = panels[-1, 0]
+    upper: matplotlib.axes.Axes
+    upper, lower = panels[0, 0], panels[-1, 0]
     _rates(upper, what)
     if rows == 2:
         _losses(lower, what)

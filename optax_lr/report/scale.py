@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Scale:
     high: float
     is_log: bool = False
 
-    def part(self, values: np.ndarray) -> np.ndarray:
+    def part(self, values: Any) -> Any:
         """Where values lie, 0 at the lower end and 1 at the upper; what lies beyond is moved to the end."""
         low, high, values = np.float64(self.low), np.float64(self.high), np.clip(values, self.low, self.high)
         if self.is_log:
