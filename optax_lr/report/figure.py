@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -148,9 +149,8 @@ def _ticks(scale: Scale, top: int) -> list[tuple[float, str]]:
     return [(round(float(_y(scale, np.array(value), top)), 1), text) for value, text in scale.ticks]
 
 
-def _y(scale: Scale, values: np.ndarray, top: int) -> np.ndarray:
-    places: np.ndarray = top + PANEL * (1 - scale.part(values))
-    return places
+def _y(scale: Scale, values: np.ndarray, top: int) -> Any:
+    return top + PANEL * (1 - scale.part(values))
 
 
 def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
