@@ -64,7 +64,7 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
 
 
-def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_end: str = "reference") -> Figure:
+def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "reference") -> matplotlib.figure.Figure:
     """Draws a large batch of several kinds, a panel for each kind on common axes, and returns the figure.
 
     Arguments and errors as for `plot`.
@@ -143,7 +143,7 @@ def _few(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: 
     _name_at_the_end(ax, steps, rates, names)
 
 
-def _name_at_the_end(ax, steps, rates, names) -> None:
+def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
     """Writes each name beside the end of its curve; at the right edge, moved apart where ends lie close together."""
     bottom, top = ax.get_ylim()
     last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
