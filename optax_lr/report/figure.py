@@ -95,7 +95,7 @@ def figure_of(what: Shown) -> Figure:
     )
 
 
-def _x(what: Shown, step: np.ndarray | float) -> np.ndarray:
+def _x(what: Shown, step: np.ndarray | float) -> Any:
     return LEFT + (RIGHT - LEFT) * (np.asarray(step, np.float64) - what.first) / (what.last - what.first)
 
 
