@@ -17,6 +17,7 @@ bench: $(VENV)/test
 lint: $(VENV)/test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(RUN) -m mypy
 
 docs: $(VENV)/test
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict

@@ -1,10 +1,47 @@
-"""Doctests see every public name, as a user who wrote `from optax_lr import *` would."""
+"""The package is imported with every annotation checked as it runs; doctests see every public name.
+
+`from optax_lr import *` gives a user the same names.
+"""
+
+import collections
 
 import jax.numpy as jnp
 import optax
 import pytest
+from beartype import BeartypeConf, BeartypeDecorPlace, beartype
+from beartype.claw import beartype_package
+from beartype.claw._ast import _clawaststar
 
-import optax_lr
+_namedtuple = collections.namedtuple  # noqa: PYI024
+
+
+def _unchecked(*arguments, **settings):
+    """A namedtuple that takes anything, as JAX puts axes, shapes and None where a state has its arrays."""
+    made = _namedtuple(*arguments, **settings)
+    made.__new__.__no_type_check__ = True
+    return made
+
+
+def _each_once(*, conf):
+    """The decorator that the hook puts on functions, but for those inside others: it would decorate them in each call."""
+    checked = beartype(conf=conf)
+    return lambda function: function if "<locals>" in function.__qualname__ else checked(function)
+
+
+collections.namedtuple = _unchecked  # noqa: PYI024
+_clawaststar.__beartype__ = _each_once
+# An int may stand for a float. What is of another type is a warning, and so an error; tests that hand it over on purpose
+# are marked with `wrong_types`.
+beartype_package(
+    "optax_lr",
+    conf=BeartypeConf(
+        is_pep484_tower=True,
+        violation_type=UserWarning,
+        claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside of jax.jit: what is compiled is checked as it is traced
+    ),
+)
+
+import optax_lr  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ FAST = [
     "tests/test_combine.py", "tests/test_documented.py", "tests/test_errors.py", "tests/test_numerics.py",
     "tests/control/test_carried.py", "tests/config/test_dialects.py",
 ]  # fmt: skip
-TOOLS = ["flatbuffers", "hypothesis", "matplotlib", "mpmath", "pytest"]
+TOOLS = ["beartype", "flatbuffers", "hypothesis", "matplotlib", "mpmath", "pytest"]
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

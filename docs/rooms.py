@@ -167,8 +167,10 @@ def picture() -> str:
     size = len(here) * cell
     text = 'font-family="sans-serif" font-size="13" fill="#777"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + size + 20}" height="{top + size + 20}" '
-        f'viewBox="0 0 {left + size + 20} {top + size + 20}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + size + 20}" height="{top + size + 20}" '
+            f'viewBox="0 0 {left + size + 20} {top + size + 20}">'
+        ),
     ]
     for number, room in enumerate(here):
         at, middle = number * cell, number * cell + cell // 2

@@ -9,64 +9,100 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from optax_lr.advice import Edit, Finding, Recommendation, Rule, lint, recommend
-    from optax_lr.auditing.audit import Audit, audit
-    from optax_lr.auditing.identify import Answer, Identified, Segment, identify
-    from optax_lr.auditing.log import Log
-    from optax_lr.auditing.patterns import patterns
-    from optax_lr.auditing.read import read_log
-    from optax_lr.combine import HoldAfter, Mixed, Product, Scaled, Stages, concatenate, stack
-    from optax_lr.config import ConfigError, Plan, RunConfig, read_config, read_configs, write_config
+if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
+    from optax_lr.advice import (
+        Edit as Edit,
+        Finding as Finding,
+        Recommendation as Recommendation,
+        Rule as Rule,
+        lint as lint,
+        recommend as recommend,
+    )
+    from optax_lr.auditing.audit import Audit as Audit, audit as audit
+    from optax_lr.auditing.identify import (
+        Answer as Answer,
+        Identified as Identified,
+        Segment as Segment,
+        identify as identify,
+    )
+    from optax_lr.auditing.log import Log as Log
+    from optax_lr.auditing.patterns import patterns as patterns
+    from optax_lr.auditing.read import read_log as read_log
+    from optax_lr.combine import (
+        HoldAfter as HoldAfter,
+        Mixed as Mixed,
+        Product as Product,
+        Scaled as Scaled,
+        Stages as Stages,
+        concatenate as concatenate,
+        stack as stack,
+    )
+    from optax_lr.config import (
+        ConfigError as ConfigError,
+        Plan as Plan,
+        RunConfig as RunConfig,
+        read_config as read_config,
+        read_configs as read_configs,
+        write_config as write_config,
+    )
     from optax_lr.control import (
-        EarlyStopping,
-        ScheduleState,
-        carried,
-        greedy,
-        hold_on_plateau,
-        observe,
-        reduce_on_plateau,
-        restore_checkpoint,
-        save_checkpoint,
-        scale_by_learning_rate,
-        set_schedule,
+        EarlyStopping as EarlyStopping,
+        ScheduleState as ScheduleState,
+        carried as carried,
+        greedy as greedy,
+        hold_on_plateau as hold_on_plateau,
+        observe as observe,
+        reduce_on_plateau as reduce_on_plateau,
+        restore_checkpoint as restore_checkpoint,
+        save_checkpoint as save_checkpoint,
+        scale_by_learning_rate as scale_by_learning_rate,
+        set_schedule as set_schedule,
     )
-    from optax_lr.monitor import Monitor
-    from optax_lr.plotting import plot_kinds
-    from optax_lr.registry import SCHEDULERS, get_scheduler
-    from optax_lr.report.plot import plot
+    from optax_lr.monitor import Monitor as Monitor
+    from optax_lr.plotting import plot_kinds as plot_kinds
+    from optax_lr.registry import SCHEDULERS as SCHEDULERS, get_scheduler as get_scheduler
+    from optax_lr.report.plot import plot as plot
     from optax_lr.schedules import (
-        Constant,
-        ConstantFactor,
-        Cosine,
-        CosineAnnealing,
-        CosineAnnealingWarmRestarts,
-        CosineWarmupWithMinLR,
-        CosineWithRestarts,
-        Cyclic,
-        DeepSpeedWarmup,
-        DeepSpeedWarmupCosine,
-        DeepSpeedWarmupDecay,
-        Exponential,
-        InverseSqrt,
-        Linear,
-        LinearRamp,
-        MultiStep,
-        OneCycle,
-        PiecewiseConstant,
-        Polynomial,
-        PolynomialDecay,
-        Rex,
-        Rsqrt,
-        Schedule,
-        Step,
-        TimmCosine,
-        TimmPoly,
-        TimmTanh,
-        WarmupStableDecay,
+        Constant as Constant,
+        ConstantFactor as ConstantFactor,
+        Cosine as Cosine,
+        CosineAnnealing as CosineAnnealing,
+        CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
+        CosineWarmupWithMinLR as CosineWarmupWithMinLR,
+        CosineWithRestarts as CosineWithRestarts,
+        Cyclic as Cyclic,
+        DeepSpeedWarmup as DeepSpeedWarmup,
+        DeepSpeedWarmupCosine as DeepSpeedWarmupCosine,
+        DeepSpeedWarmupDecay as DeepSpeedWarmupDecay,
+        Exponential as Exponential,
+        InverseSqrt as InverseSqrt,
+        Linear as Linear,
+        LinearRamp as LinearRamp,
+        MultiStep as MultiStep,
+        OneCycle as OneCycle,
+        PiecewiseConstant as PiecewiseConstant,
+        Polynomial as Polynomial,
+        PolynomialDecay as PolynomialDecay,
+        Rex as Rex,
+        Rsqrt as Rsqrt,
+        Schedule as Schedule,
+        Step as Step,
+        TimmCosine as TimmCosine,
+        TimmPoly as TimmPoly,
+        TimmTanh as TimmTanh,
+        WarmupStableDecay as WarmupStableDecay,
     )
-    from optax_lr.sweeps import Summary, grid, shard, sweep, sweep_summary, sweep_to, table
-    from optax_lr.torch_schedulers import from_torch
+    from optax_lr.sweeps import (
+        Summary as Summary,
+        grid as grid,
+        shard as shard,
+        sweep as sweep,
+        sweep_summary as sweep_summary,
+        sweep_to as sweep_to,
+        table as table,
+    )
+    from optax_lr.torch_schedulers import from_torch as from_torch
+
 
 __version__ = "0.1.0"
 
@@ -131,15 +167,17 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'optax_lr' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or a type checker takes any name for one of this package
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'optax_lr' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -10,10 +10,11 @@ import numpy as np
 from optax_lr.combine import stack
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, table
+from optax_lr.sweeps.evaluate import Steps
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import matplotlib.axes
+    import matplotlib.figure
 
 FEW, MANY = 8, 300  # curves that are named one by one, and that are drawn one by one
 # Okabe and Ito's colours, which people who see colours differently tell apart; in place of their black, that of the text.
@@ -24,11 +25,11 @@ WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycl
 def plot_schedules(
     schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
     *,
-    steps: int | np.ndarray | None = None,
+    steps: Steps | None = None,
     past_end: str = "reference",
     colour_by: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: matplotlib.axes.Axes | None = None,
+) -> matplotlib.axes.Axes:
     """What the public `plot` does with schedules; arguments and errors are its own."""
     names, batch = _named(schedules)
     chosen = _steps(batch, steps)
@@ -48,7 +49,7 @@ def plot_schedules(
     return ax
 
 
-def style(ax: Axes) -> None:
+def style(ax: matplotlib.axes.Axes) -> None:
     """What all pictures share: powers of ten at the axis, a light grid, no frame."""
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
@@ -63,7 +64,7 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
 
 
-def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_end: str = "reference") -> Figure:
+def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "reference") -> matplotlib.figure.Figure:
     """Draws a large batch of several kinds, a panel for each kind on common axes, and returns the figure.
 
     Arguments and errors as for `plot`.
@@ -77,6 +78,7 @@ def plot_kinds(batch: Schedule, *, steps: int | np.ndarray | None = None, past_e
     found = sorted(set(kinds))
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
+    figure: matplotlib.figure.Figure
     figure, panels = pyplot().subplots(
         rows,
         columns,
@@ -135,13 +137,13 @@ def _names(batch: Schedule) -> list[str]:
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _few(ax, steps, rates, names) -> None:
+def _few(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
     for number, curve in enumerate(rates):
         ax.plot(steps, curve, color=colour(number), linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
 
 
-def _name_at_the_end(ax, steps, rates, names) -> None:
+def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
     """Writes each name beside the end of its curve; at the right edge, moved apart where ends lie close together."""
     bottom, top = ax.get_ylim()
     last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
@@ -159,7 +161,13 @@ def _name_at_the_end(ax, steps, rates, names) -> None:
         )  # fmt: skip
 
 
-def _many(ax, steps, rates, columns, colour_by) -> None:
+def _many(
+    ax: matplotlib.axes.Axes,
+    steps: np.ndarray,
+    rates: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    colour_by: str | None,
+) -> None:
     from matplotlib import cm, collections, colors
 
     field = colour_by or _widest(columns)
@@ -183,7 +191,7 @@ def _many(ax, steps, rates, columns, colour_by) -> None:
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
 
-def _log_if_wide(ax, rates) -> None:
+def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
     """A logarithmic axis where the peaks span more than a decade; it ends a decade and a half below the lowest."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
@@ -191,13 +199,13 @@ def _log_if_wide(ax, rates) -> None:
         ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
 
 
-def _widest(columns) -> str:
+def _widest(columns: Mapping[str, np.ndarray]) -> str:
     """The field that has the most different values."""
     counts = {name: len(np.unique(columns[name])) for name in WHAT_VARIES if name in columns}
     return max(counts, key=lambda name: counts[name])
 
 
-def _bands(ax, steps, rates, kinds) -> None:
+def _bands(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, kinds: np.ndarray) -> None:
     found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
     medians = []
     for number, kind in enumerate(found):

@@ -76,7 +76,8 @@ def get_scheduler(
         raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
     if name not in SCHEDULERS:
         raise ValueError(unknown("get_scheduler()", "scheduler", name, SCHEDULERS))
-    kind, where = SCHEDULERS[name], f"get_scheduler({name!r})"
+    kind: Any = SCHEDULERS[name]
+    where = f"get_scheduler({name!r})"
     lengths = {"warmup_steps": warmup_steps, "max_steps": max_steps}
     for theirs, ours in _SAME.items():
         if theirs in kwargs:
@@ -84,7 +85,7 @@ def get_scheduler(
                 raise TypeError(f"{where}: give {ours} or {theirs}, not both")
             lengths[ours] = kwargs.pop(theirs)
     settings = _translate(where, name, learning_rate, kwargs)
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {f.name: f for f in dataclasses.fields(kind)}
     for key in settings:
         if key not in known:
             raise TypeError(unknown(where, "keyword", key, known))
@@ -92,7 +93,8 @@ def get_scheduler(
         if lengths["max_steps"] is None and known["max_steps"].default is dataclasses.MISSING:
             raise ValueError(f"{where} needs max_steps, the number of optimizer steps of the run")
         settings["max_steps"] = lengths["max_steps"]
-    return kind(learning_rate=learning_rate, warmup_steps=lengths["warmup_steps"], **settings)
+    made: Schedule = kind(learning_rate=learning_rate, warmup_steps=lengths["warmup_steps"], **settings)
+    return made
 
 
 def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]) -> dict[str, Any]:

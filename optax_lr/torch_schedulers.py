@@ -70,7 +70,7 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
 
 def _with(kind: type[Schedule], **attributes: str) -> Callable[[Any, int], Schedule]:
     """A maker for a class whose fields are attributes of the scheduler, of another name where one is given."""
-    names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes  # type: ignore[attr-defined]
+    names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes
 
     def make(scheduler: Any, group: int) -> Schedule:
         settings = {field: getattr(scheduler, attribute) for field, attribute in names.items()}

@@ -41,7 +41,7 @@ def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
         ],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
-    found = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.S)[1]))
+    found = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)[1]))
     assert found["problems"] == [], found["problems"]
     assert not (isinstance(found["told"], dict) and "failed" in found["told"]), found["told"]
     return found["told"]

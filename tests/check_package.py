@@ -1,6 +1,6 @@
 """Builds the wheel and the sdist, installs the wheel alone in a new environment, and looks at what is there.
 
-python tests/check_package.py [PYTHON]        needs `build`, and a package index
+python tests/check_package.py [PYTHON]        needs `build`, mypy, and a package index
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+NEWCOMER = ROOT / "tests" / "newcomer.py"
 USE = """
 import importlib.metadata, sys
 import optax_lr as olr
@@ -51,7 +52,10 @@ def main() -> None:
         )
         assert done.returncode == 2, done
         assert done.stderr == 'optax-lr needs typer: pip install "optax-lr[cli]"\n', done.stderr
-        print(f"{wheel.name} and {sdist.name}: built, installed alone, used")
+        (folder / "newcomer.py").write_text(NEWCOMER.read_text())
+        typed = [sys.executable, "-m", "mypy", "--strict", "--python-executable", scripts / "python", "newcomer.py"]
+        subprocess.run(typed, check=True, cwd=folder, env=clean)
+        print(f"{wheel.name} and {sdist.name}: built, installed alone, used, typed")
 
 
 if __name__ == "__main__":

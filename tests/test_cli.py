@@ -128,7 +128,7 @@ def test_help_waits_for_nothing_heavy():
     subprocess.run([sys.executable, "-c", program], check=True, cwd=HERE)
 
 
-def test_without_the_extra_one_line_says_what_to_install(tmp_path):
+def test_without_the_extra_one_line_says_what_to_install():
     program = "import sys; sys.modules['typer'] = None\nfrom optax_lr.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, check=False)
     assert done.returncode == 2

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import optax_lr as olr
+from tests.wrong_types import wrong_types
 
 STEPS = np.arange(60)
 
@@ -75,6 +76,7 @@ def test_wrong_boundaries_are_refused(boundaries, message):
         olr.Stages(stages().schedules, boundaries=boundaries)
 
 
+@wrong_types
 def test_what_is_no_schedule_is_refused():
     with pytest.raises(TypeError, match=r"Stages: schedules\[1\] must be a schedule of this library, not a function"):
         olr.Stages([olr.Constant(1.0), lambda step: 1.0], boundaries=[5])

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
+from tests.wrong_types import wrong_types
 
 NAN, INF = float("nan"), float("inf")
 
 
+@wrong_types
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optax_lr as olr
+from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=40, warmup_steps=5)
 
@@ -481,6 +482,7 @@ def test_an_array_that_was_donated_is_told_and_left_out(caplog):
     assert told.startswith("monitor: learning_rate: RuntimeError: Array has been deleted")
 
 
+@wrong_types
 @pytest.mark.parametrize(
     ("settings", "error", "told"),
     [
@@ -499,6 +501,7 @@ def test_bad_settings_get_one_line(settings, error, told):
     assert "\n" not in str(caught.value)
 
 
+@wrong_types
 def test_calls_that_make_no_sense_get_one_line():
     with olr.Monitor(report_to=()) as monitor:
         with pytest.raises(ValueError, match=r"loss \(2, 2\)"):
@@ -513,7 +516,7 @@ def test_calls_that_make_no_sense_get_one_line():
         with pytest.raises(TypeError, match="Python int"):
             monitor(1.0, step=jnp.int32(3))
         with pytest.raises(TypeError, match="outside of jit"):
-            jax.jit(lambda x: monitor(x))(1.0)
+            jax.jit(monitor.__call__)(1.0)
 
 
 def test_nothing_is_imported_for_what_is_not_asked_for():

@@ -20,7 +20,7 @@ def test_documented_schedules(name, length):
     steps = sampled(length, int(schedule.warmup_steps))[:: 3 if length > 10**5 else 2]
     references = [exact(schedule, int(step)) for step in steps]
     traced = np.asarray(schedule(np.resize(steps, 2048)))[: len(steps)]
-    closed_over = np.asarray(jax.jit(lambda t: schedule(t))(np.resize(steps, 2048)))[: len(steps)]
+    closed_over = np.asarray(jax.jit(schedule.__call__)(np.resize(steps, 2048)))[: len(steps)]
     swept = np.asarray(olr.sweep(schedule, np.resize(steps, 2048)))[: len(steps)]
     host = np.array([schedule(int(step)) for step in steps])
     assert worst(traced, references) <= 1.0  # the contract says 3, and 4 or 10 for powers

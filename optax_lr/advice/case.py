@@ -91,7 +91,7 @@ class Case:
     @property
     def own(self) -> Mapping[str, Any]:
         """The keys of the trainer, out of their section."""
-        values: Any = self.values
+        values: Mapping[str, Any] = self.values
         for part in self.recognised.section:
             values = values[part]
         return values

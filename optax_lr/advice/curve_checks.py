@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
@@ -102,7 +103,8 @@ def _floor(case: Case) -> Iterator[Finding]:
             continue
         floor = value * peak if share else value
         tenth = 0.1 if share else float(f"{0.1 * peak:.3g}")
-        place, edits = f"lr_scheduler_kwargs.{name}", case.keyword_edits(**{name: tenth})
+        set_to: dict[str, Any] = {name: tenth}
+        place, edits = f"lr_scheduler_kwargs.{name}", case.keyword_edits(**set_to)
         remedy = f"set {place}: {scalar(tenth)}, a tenth of the peak"
         if floor < 0 or floor > peak:
             what = "below 0" if floor < 0 else f"above the peak of {peak:g}: the rate rises to it"

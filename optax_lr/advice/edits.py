@@ -70,7 +70,7 @@ def _set(values: MutableMapping[str, Any], key: str, value: Any) -> None:
         else:
             values[key] = value
         return
-    inner = values.get(head)
+    inner: Any = values.get(head)
     as_text = isinstance(inner, str) and inner.lstrip().startswith("{")
     if as_text:
         try:
@@ -143,7 +143,7 @@ def _last_line(node: Any) -> int:
     """The last line that a node stands on: the mark of a block's end lies behind the blank lines that follow it."""
     if isinstance(node.value, str) or not node.value or node.flow_style:
         end = node.end_mark
-        return end.line - (end.column == 0 and end.line > node.start_mark.line)
+        return int(end.line - (end.column == 0 and end.line > node.start_mark.line))
     last = node.value[-1]
     return _last_line(last[1] if isinstance(last, tuple) else last)
 

@@ -45,7 +45,7 @@ _OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, cur
 
 
 def lint(
-    source: str | os.PathLike | Mapping[str, Any] | Sequence[str] | RunConfig | Schedule,
+    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str] | RunConfig | Schedule,
     *,
     num_examples: int | None = None,
     world_size: int = 1,

@@ -118,7 +118,7 @@ def best_model(case: Case) -> Iterator[Finding]:
     evaluated = case.get("eval_strategy", case.get("evaluation_strategy", "no"))
     saved = case.get("save_strategy", "steps")
     evaluated, saved = ("no" if strategy is False else strategy for strategy in (evaluated, saved))
-    if evaluated != saved and saved != "best":
+    if saved not in (evaluated, "best"):
         message = f"load_best_model_at_end with eval_strategy {evaluated} and save_strategy {saved} is refused"
         edits = (case.edit("save_strategy", evaluated),) if evaluated != "no" else (case.edit("eval_strategy", saved),)
         yield case.finding(

@@ -203,8 +203,9 @@ def _is_short(settings: Mapping[str, Any], plan: Plan | None) -> bool:
 
 def _fewest_steps(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> int:
     """The steps of the run by the trainer that counts fewest: axolotl, which rounds once, and not in each epoch."""
-    batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * world_size
-    return math.ceil((num_examples or 0) * settings["num_train_epochs"] / batch)
+    batch: int = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * world_size
+    epochs: float = settings["num_train_epochs"]
+    return math.ceil((num_examples or 0) * epochs / batch)
 
 
 def _set_warmup(settings: dict[str, Any], length: int | None, why: list[str]) -> None:

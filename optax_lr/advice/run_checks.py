@@ -9,7 +9,7 @@ import numpy as np
 from optax_lr.advice import guide
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
-from optax_lr.advice.findings import Finding, Rule
+from optax_lr.advice.findings import Edit, Finding, Rule
 
 TOO_HIGH = Rule(
     "LR121",
@@ -156,7 +156,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
         return
     if case.settings is not None and case.settings.max_steps == 0 and case.dialect != "axolotl":
         message = f"max_steps: 0 makes one update, at rate {case.rate(0):.3g}"
-        edits = (case.edit("max_steps", -1),)
+        edits: tuple[Edit, ...] = (case.edit("max_steps", -1),)
         yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)
     elif case.rate(0) == 0 and plan.max_steps > 0:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"

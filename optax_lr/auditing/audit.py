@@ -62,7 +62,7 @@ class Audit:
 
 
 def audit(
-    log: Log | str | os.PathLike | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    log: Log | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
     plan: Schedule | Plan | RunConfig | None = None,
     *,
     num_examples: int | None = None,

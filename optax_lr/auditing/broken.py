@@ -100,7 +100,8 @@ def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
     """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
     told = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
     known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
-    return not known and zero.sum() >= 2 and zero[told].all() and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW
+    fell = zero.sum() >= 2 and zero[told].all()
+    return bool(not known and fell and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW)
 
 
 def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:

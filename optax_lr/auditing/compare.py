@@ -250,7 +250,7 @@ def _value(answer: Answer, name: str) -> str:
 
 def _unlike(plan: Schedule, schedule: Schedule) -> list[str]:
     """The fields in which two schedules of one kind differ; of two kinds, all of them."""
-    names = [field.name for field in dataclasses.fields(plan)]  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(plan)]
     if type(plan) is not type(schedule):
         return [*names, "kind"]
     return [name for name in names if _as_text(getattr(plan, name)) != _as_text(getattr(schedule, name))]

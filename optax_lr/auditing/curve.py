@@ -40,15 +40,16 @@ def rows_of(log: Log) -> Rows:
     nowhere = np.zeros(len(log), bool)
     columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
     step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
-    rate, *others = map(_computable, numbers)
-    return Rows(step, np.where(np.isfinite(rate), rate, np.nan), *others, nan_loss, nan_gradient)
+    rate, loss, grad_norm, eval_loss = map(_computable, numbers)
+    return Rows(step, np.where(np.isfinite(rate), rate, np.nan), loss, grad_norm, eval_loss, nan_loss, nan_gradient)
 
 
 def _computable(values: np.ndarray) -> np.ndarray:
     """Numbers whose sums and ratios are numbers; far beyond what a float32 holds nothing is lost."""
     size = np.abs(np.asarray(values, np.float64))
     size = np.where(size < 1 / at.LARGEST, 0, np.where(np.isfinite(size), np.minimum(size, at.LARGEST), size))
-    return np.copysign(size, values)
+    kept: np.ndarray = np.copysign(size, values)
+    return kept
 
 
 def curve_of(rows: Rows) -> Curve:
@@ -69,16 +70,19 @@ def share_done(curve: Curve) -> np.ndarray:
     """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is told."""
     rates = np.nan_to_num(curve.rate)
     done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
-    return done / (done[-1] or 1)
+    share: np.ndarray = done / (done[-1] or 1)
+    return share
 
 
 def moving_median(values: np.ndarray, window: int) -> np.ndarray:
-    return np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
+    medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
+    return medians
 
 
 def growth(loss: np.ndarray) -> np.ndarray:
     """The logarithm of each loss over the one before it."""
-    return np.log(loss[1:] / loss[:-1])
+    grown: np.ndarray = np.log(loss[1:] / loss[:-1])
+    return grown
 
 
 def noise(changes: np.ndarray, share: float = 0.8) -> float:

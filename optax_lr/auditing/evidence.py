@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Evidence:
     def __len__(self) -> int:
         return len(self.step)
 
-    def __getitem__(self, rows) -> Evidence:
+    def __getitem__(self, rows: Any) -> Evidence:
         return Evidence(self.step[rows], self.rate[rows], self.tolerance[rows], self.precision)
 
 

@@ -25,7 +25,7 @@ def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
         return np.broadcast_to(lifted._value(steps, VECTOR), steps.shape).astype(np.float64)
 
 
-def _meant(value: np.generic) -> float:
+def _meant(value: Any) -> float:
     """The shortest decimal that is `value` in its own precision: 2e-05, and not 1.9999999494757503e-05."""
     return float(str(value))
 
@@ -37,7 +37,7 @@ def brief(schedule: Schedule) -> str:
     'Cosine(learning_rate=2e-05, max_steps=1000)'
     """
     shown = []
-    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
+    for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
         if isinstance(value, (tuple, Schedule)):
             return repr(schedule)

@@ -55,15 +55,17 @@ class Candidates:
     family: Family
     fields: dict[str, np.ndarray]
     offset: np.ndarray
-    peak: np.ndarray | None = None
-    floor: np.ndarray | None = None
-    error: np.ndarray | None = None
+    peak: Any = None
+    floor: Any = None
+    error: Any = None
 
     def __len__(self) -> int:
         return len(self.offset)
 
     def __getitem__(self, rows: Any) -> Candidates:
-        taken = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in _FITTED}
+        taken: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in _FITTED
+        }
         return dataclasses.replace(
             self, fields={name: value[rows] for name, value in self.fields.items()}, offset=self.offset[rows], **taken
         )
@@ -71,7 +73,8 @@ class Candidates:
     def curves(self, step: np.ndarray) -> np.ndarray:
         """The fitted rates, float64 [n, steps]."""
         level, above = self.columns(step)
-        return self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above)
+        rates: np.ndarray = self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above)
+        return rates
 
     def level(self, step: np.ndarray) -> np.ndarray:
         """The rates of a peak of 1 and a floor of 0 at `step`, [steps] or [n, steps]; float64 [n, steps]."""
@@ -90,7 +93,8 @@ class Candidates:
 
     def position(self, step: np.ndarray) -> np.ndarray:
         """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""
-        return np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
+        position: np.ndarray = np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
+        return position
 
     def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
         position = self.position(step)
@@ -162,12 +166,15 @@ def _error(candidates: Candidates, evidence: Evidence, level: np.ndarray, above:
     curve = candidates.peak[:, None] * level
     if above is not None:
         curve = curve + candidates.floor[:, None] * above
-    return np.nan_to_num((abs(curve - evidence.rate) / evidence.tolerance).max(axis=1), nan=np.inf)
+    worst: np.ndarray = np.nan_to_num((abs(curve - evidence.rate) / evidence.tolerance).max(axis=1), nan=np.inf)
+    return worst
 
 
 def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
     """Every row's error in units of its tolerance, [n, rows]."""
-    return np.nan_to_num(abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance, nan=np.inf)
+    off = abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance
+    worst: np.ndarray = np.nan_to_num(off, nan=np.inf)
+    return worst
 
 
 def explaining(candidates: Candidates, evidence: Evidence) -> Candidates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,7 +42,7 @@ class Answer:
         return exact_rates(self.schedule, np.asarray(step) - self.offset)
 
     @property
-    def config(self) -> dict | None:
+    def config(self) -> dict[str, Any] | None:
         """The keys with which transformers runs it; None where no setting of it does."""
         try:
             return write_config(self.schedule, dialect="hf")
@@ -145,8 +146,8 @@ def _searched(steps: np.ndarray, rates: np.ndarray, max_steps: int | None) -> Id
         return Identified(())
     for groups in (GROUPS[:2], GROUPS):  # the usual ones in either form before the unusual ones in any
         for evidence in forms:
-            if found := whole(evidence, max_steps, groups):
-                return _identified(found, evidence, max_steps)
+            if by_one := whole(evidence, max_steps, groups):
+                return _identified(by_one, evidence, max_steps)
     for evidence in forms:
         found = _identified(pieces(evidence, max_steps), evidence, max_steps)
         if found.explained or evidence is forms[-1]:
@@ -164,7 +165,8 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None) -> Segment
     lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
     shown = rows.step - lag
     ranked = sorted(_settings(found, rows, max_steps), key=lambda setting: setting[0])[:MOST_ANSWERS]
-    answers, curve = [], np.full(len(rows), np.nan)
+    answers: list[Answer] = []
+    curve = np.full(len(rows), np.nan)
     on = np.setdiff1d(np.arange(len(rows)), piece.off)
     for _, candidates in ranked:
         rates = candidates.curves(shown)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +43,10 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
         tried.__dict__[name] = length[:, None].astype(np.float64)
         level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
         if floor is None:
-            return level[:, 2] / level[:, 0]
-        return (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
+            ratio: np.ndarray = level[:, 2] / level[:, 0]
+        else:
+            ratio = (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
+        return ratio
 
     low, high = np.tile(shortest, 2), np.full(2 * len(shortest), LONGEST)
     first, last = quotient(low), quotient(high)
@@ -58,7 +61,7 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
     return _spread(candidates, name, least - 1, np.minimum(most, LONGEST), usable)
 
 
-def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> np.ndarray:
+def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> Any:
     """The shortest length with which the step `last` is in the first fall."""
     fields = candidates.fields
     if name == "decay_steps":  # which count from where the decay begins

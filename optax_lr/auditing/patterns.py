@@ -7,6 +7,7 @@ row to row, so that one odd row decides nothing, and no threshold but two knows 
 from __future__ import annotations
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.auditing import thresholds as at
@@ -16,7 +17,7 @@ from optax_lr.auditing.log import Log
 from optax_lr.auditing.shapes import diverges, oscillates, overfits, slow_or_flat
 
 
-def patterns(log: Log, *, planned: np.ndarray | None = None) -> tuple[Finding, ...]:
+def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:
     """What the losses and rates of `log` say of its learning rate; nothing of a healthy run.
 
     Args:

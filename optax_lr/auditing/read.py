@@ -21,7 +21,7 @@ _HEAD = 4096
 _IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the last is of `Monitor`
 
 
-def read_log(source: str | os.PathLike | Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Log:
+def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Log:
     """The log in `source`: a file, a folder of a run, a Trainer's `log_history`, or columns of numbers.
 
     - `trainer_state.json` of transformers, or the folder of a run or checkpoint that holds it;

@@ -98,7 +98,7 @@ def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
         fell_at_once = first - start > at.FLAT_FALL * start + at.CERTAIN / 2 * noise(np.diff(curve.loss))
         too_noisy_to_tell = 2 * error > at.FLAT_FALL * start
         if rises or not (fell_at_once or too_noisy_to_tell):
-            yield _flat(curve, numbers, peak, rises=rises)
+            yield _flat(curve, numbers, peak, rises=bool(rises))
         return
     share = share_done(blocks)
     quarter, half = (np.median(blocks.loss[np.argsort(abs(share - place))[:window]]) for place in (0.25, 0.5))

@@ -38,7 +38,7 @@ def what_is_told(found: list[Candidates], rows: Evidence) -> str:
         if np.ptp(slope) <= 1e-6 * slope.max():
             return f"all rows are warmup, and tell learning_rate / warmup_steps = {_short(slope[0])} alone"
     length = first.fields.get("max_steps")
-    if first.family.kind is Linear and length is not None and np.ptp(warmup):
+    if first.family.kind is Linear and length is not None and warmup is not None and np.ptp(warmup):
         slope = first.peak / np.maximum(length - warmup, 1)
         if np.ptp(slope) <= 1e-6 * slope.max():
             return (

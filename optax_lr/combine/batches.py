@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jax import Array
 
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Several
 
 
 @schedule
@@ -33,20 +36,20 @@ class Mixed(Schedule):
     Constant(learning_rate=1e-04, warmup_steps=0)
     """
 
-    kind: ArrayLike = fields.count()
-    schedules: tuple[Schedule, ...] = fields.schedules()
+    kind: Number = fields.count()
+    schedules: Several[Schedule] = fields.schedules()
 
-    def _check(self):
+    def _check(self) -> None:
         kind = fields.concrete(self.kind)
         if kind is not None and (kind >= len(self.schedules)).any():
             raise ValueError(
                 f"Mixed: kind must be below {len(self.schedules)}, the number of schedules, not {kind.max()}"
             )
 
-    def _value(self, step, num):
-        return num.choose(self.kind, [lambda member=member: member._value(step, num) for member in self.schedules])
+    def _value(self, step: Real, num: System) -> Real:
+        return num.choose(self.kind, [functools.partial(member._value, step, num) for member in self.schedules])
 
-    def __getitem__(self, index) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         rows = super().__getitem__(index)
         kind = fields.concrete(rows.kind)
         return rows.schedules[int(kind)] if kind is not None and kind.ndim == 0 else rows
@@ -111,19 +114,19 @@ class _Group:
     """The rows of one kind on their way into a `Mixed`: their leaves part by part, and where each result row takes its from."""
 
     number: int
-    parts: list[list]
+    parts: list[list[Any]]
     source: np.ndarray
 
-    def leaves(self) -> list:
+    def leaves(self) -> list[Array | np.ndarray]:
         return [_join(parts)[self.source] for parts in zip(*self.parts, strict=True)]
 
 
-def _join(arrays):
-    return (jnp if any(isinstance(a, jax.Array) for a in arrays) else np).concatenate(arrays)
+def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:
+    return jnp.concatenate(arrays) if any(isinstance(a, jax.Array) for a in arrays) else np.concatenate(arrays)
 
 
-def _schedules(caller: str, schedules) -> list[Schedule]:
-    schedules = list(schedules)
+def _schedules(caller: str, given: Iterable[Schedule]) -> list[Schedule]:
+    schedules = list(given)
     if not schedules:
         raise ValueError(f"{caller}() needs at least one schedule")
     for s in schedules:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Numbers, Several
 
 
 @schedule
@@ -33,10 +33,10 @@ class Stages(Schedule):
     ['0.0001', '5e-05', '3e-05', '1.5e-05']
     """
 
-    schedules: tuple[Schedule, ...] = fields.schedules()
-    boundaries: tuple[ArrayLike, ...] = fields.counts()
+    schedules: Several[Schedule] = fields.schedules()
+    boundaries: Numbers = fields.counts()
 
-    def _check(self):
+    def _check(self) -> None:
         if len(self.boundaries) != len(self.schedules) - 1:
             raise ValueError(
                 f"Stages: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, not "
@@ -45,11 +45,11 @@ class Stages(Schedule):
         fields.require_rising("Stages", "boundaries", self.boundaries)
 
     @property
-    def end(self):
+    def end(self) -> Real:
         last = self.schedules[-1].end
         return last if last is None or not self.boundaries else self.boundaries[-1] + last
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         rate = self.schedules[0]._value(step, num)
         for start, stage in zip(self.boundaries, self.schedules[1:], strict=True):
             later = stage._value(num.maximum(step - start, num.real(0)), num)
@@ -71,11 +71,11 @@ class HoldAfter(Schedule):
     """
 
     schedule: Schedule = fields.inner()
-    step: ArrayLike = fields.count()
+    step: Number = fields.count()
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.step
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return self.schedule._value(num.minimum(step, self.step), num)

@@ -76,7 +76,7 @@ def _write(report: Audit, html: Path | None, png: Path | None) -> None:
         import matplotlib
 
         matplotlib.use("agg")
-        figure = draw(report).figure
+        figure: Any = draw(report).figure
         replace(png, lambda beside: figure.savefig(beside, dpi=150, format="png"))
     for path in filter(None, (html, png)):
         print(f"wrote {path}", file=sys.stderr)

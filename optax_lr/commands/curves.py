@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,6 @@ def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[s
     from optax_lr.report.plot import plot
 
     names = list(schedules)
-    source: object = schedules if len(names) > 1 else schedules[names[0]]
-    axes = plot(source, steps=max(steps.values()) + 1, past_end="nan")  # type: ignore[arg-type]
-    replace(path, lambda beside: axes.figure.savefig(beside, dpi=150))
+    source = schedules if len(names) > 1 else schedules[names[0]]
+    figure: Any = plot(source, steps=max(steps.values()) + 1, past_end="nan").figure
+    replace(path, lambda beside: figure.savefig(beside, dpi=150))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optax_lr
 from optax_lr.advice.findings import Finding
-from optax_lr.advice.formats import as_github, as_json, as_sarif, as_text
+from optax_lr.advice.formats import Found, as_github, as_json, as_sarif, as_text
 from optax_lr.advice.lint import lint, mend
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import print_findings
@@ -78,7 +78,7 @@ def _write_mended(file: Path, target: Path, options: Mapping[str, Any]) -> None:
     print(f"wrote {target}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
 
 
-_FORMS = {
+_FORMS: dict[str, Callable[[Found], str]] = {
     "text": as_text,
     "json": as_json,
     "github": as_github,

@@ -59,7 +59,7 @@ def batch_of(
     """
     settings, source = config.settings, config.source
     per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size, source)
-    length = (
+    length: Any = (
         axes["max_steps"]
         if "max_steps" in axes
         else total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
@@ -145,8 +145,8 @@ def run(
         told = {"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds, "written": written}
         print(json.dumps(told, indent=2))
     else:
-        for path in written:
-            print(f"wrote {path}")
+        for file in written:
+            print(f"wrote {file}")
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
@@ -171,7 +171,7 @@ def _picture(path: Path, batch: Schedule, steps: int, past_end: str) -> None:
     from optax_lr.report.plot import plot
 
     crowded = len(batch) > MANY and len(set(table(batch)["kind"])) > 1
-    figure = (
+    figure: Any = (
         plot_kinds(batch, steps=steps, past_end=past_end)
         if crowded
         else plot(batch, steps=steps, past_end=past_end).figure

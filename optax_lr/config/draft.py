@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from optax_lr.config.dialects import Reading, axolotl, deepspeed, hf, llamafactory, model_card, shell
 from optax_lr.config.files import text_of
@@ -95,13 +95,13 @@ class Draft:
         return hf.read(name, values, rules=rules, folder=folder, place=found.place)
 
 
-def drafts(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> list[Draft]:
+def drafts(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[Draft]:
     """Every config in `source`, parsed. Errors: `ConfigError` for what cannot be parsed."""
     if isinstance(source, Mapping):
         return [Draft("<mapping>", {str(key): value for key, value in source.items()}, {}, "mapping")]
     if isinstance(source, (list, tuple)):
         return [_command("<command line>", shell.options_of(source), None)]
-    path = os.fspath(source)
+    path: str | bytes = os.fspath(cast("str | os.PathLike[str]", source))
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     text, folder = text_of(path), Path(path).parent

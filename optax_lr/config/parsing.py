@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from optax_lr.config.settings import ConfigError
+
+_Made = TypeVar("_Made")
 
 MOST_ALIASES = 50  # of YAML anchors, each of which is expanded to a copy
 MOST_VALUES = 10_000
@@ -87,7 +89,7 @@ def _loader() -> Any:
     return getattr(_yaml(), "CSafeLoader", _yaml().SafeLoader)
 
 
-def _guarded(name: str, work: Callable[[], Any], lines_before: int = 0) -> Any:
+def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
     """What `work` gives, every error of a parser as one line."""
     try:
         return work()

@@ -11,7 +11,7 @@ from optax_lr.config.run_config import RunConfig
 from optax_lr.config.settings import ConfigError
 
 
-def read_config(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> RunConfig:
+def read_config(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> RunConfig:
     """The one config that is in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
     A file is YAML, JSON, a shell script that starts the training, or a model card with its list of hyperparameters. Its keys
@@ -40,7 +40,7 @@ def read_config(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -
     return configs[0]
 
 
-def read_configs(source: str | os.PathLike | Mapping[str, Any] | Sequence[str]) -> list[RunConfig]:
+def read_configs(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[RunConfig]:
     """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, and a script several
     commands.
 

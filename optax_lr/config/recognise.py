@@ -84,7 +84,7 @@ def _flat(values: Mapping[str, Any], keys: frozenset[str]) -> Recognised:
 
 def _nested(source: str, values: Mapping[str, Any]) -> Recognised:
     """Training arguments in one section of a larger file."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name in _SECTIONS:
         section = values.get(name)
         if not isinstance(section, Mapping):
@@ -100,7 +100,7 @@ def _nested(source: str, values: Mapping[str, Any]) -> Recognised:
         raise ConfigError(f"{source}: training arguments stand under {places}; keep one")
     inside = [key for key, value in values.items() if isinstance(value, Mapping) and SETTING_NAMES & value.keys()]
     if inside:
-        what = sorted(SETTING_NAMES & values[inside[0]].keys())[0]
+        what = min(SETTING_NAMES & values[inside[0]].keys())
         raise ConfigError(
             f"{source}: {what} stands under {inside[0]}, where no trainer that is known looks for it; move it to the top "
             f"or under training"

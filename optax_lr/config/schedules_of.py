@@ -173,7 +173,7 @@ def _deepspeed(settings: Settings, source: str, max_steps: Any, warmup: Any, cha
         return DeepSpeedWarmupCosine(rate, max_steps, warmup_steps=length, warmup_type=shape, **shares)
     if "total_num_steps" not in params and kind == "WarmupDecayLR":
         raise ConfigError(f'{source}: WarmupDecayLR needs scheduler.params.total_num_steps; write "auto"')
-    peak = params.get("warmup_max_lr", 1e-3 if kind == "WarmupDecayLR" else rate)
+    peak: Any = params.get("warmup_max_lr", 1e-3 if kind == "WarmupDecayLR" else rate)
     peak = changes.get("learning_rate", peak)
     low = params.get("warmup_min_lr", 0.0)
     if kind == "WarmupLR":

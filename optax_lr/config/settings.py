@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -118,7 +118,7 @@ def whole(name: str, value: Any, rules: Rules = STRICT) -> int:
     return int(given)
 
 
-def _word(name: str, value: Any, rules: Rules) -> str:
+def _word(name: str, value: Any, _rules: Rules) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
     if not isinstance(value, str):
@@ -134,7 +134,7 @@ def _flag(name: str, value: Any, rules: Rules) -> bool:
     return value
 
 
-def _mapping(name: str, value: Any, rules: Rules) -> Mapping[str, Any]:
+def _mapping(name: str, value: Any, _rules: Rules) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {_short(value)}")
     return dict(value)
@@ -145,7 +145,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
     "float": number,
     "float | None": number,
     "int": whole,

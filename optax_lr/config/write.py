@@ -122,7 +122,7 @@ def _share(rate: Any, peak: Any) -> float:
     if not peak:
         raise ConfigError("a floor that is a share of the peak cannot be written for the peak 0")
     kind, base = np.asarray(rate).dtype.type, _plain(peak)
-    exact = float(rate) / base
+    exact: float = float(rate) / base
     for digits in range(1, 18):
         ratio = float(f"{exact:.{digits}g}")
         if kind(ratio * base) == rate:

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
+from optax_lr.numerics import Real, System
 from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.fields import Number
 
 
 class Control(Schedule):
@@ -24,39 +27,39 @@ class Control(Schedule):
     """
 
     schedule: Schedule
-    threshold: Any
+    threshold: Number
     mode: str
     threshold_mode: str
     strict: bool
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.schedule.end
 
     def memory(self) -> Any:
         raise NotImplementedError
 
-    def observe(self, memory: Any, step: Any, metric: Any) -> Any:
+    def observe(self, memory: Any, step: ArrayLike, metric: ArrayLike) -> Any:
         raise NotImplementedError
 
-    def rate(self, memory: Any, step: Any) -> jax.Array:
+    def rate(self, memory: Any, step: ArrayLike) -> jax.Array:
         raise NotImplementedError
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         raise TypeError(
             f"{type(self).__name__} follows a metric, so it is no function of the step alone: carry it in an optimizer, "
             "olr.carried(optax.adamw, control), and put other schedules inside of it, not around it"
         )
 
-    def _worst(self):
+    def _worst(self) -> jax.Array:
         """The metric that any other is better than."""
         return jnp.asarray(jnp.inf if self.mode == "min" else -jnp.inf, self._dtype)
 
     @property
-    def _dtype(self):
-        return jnp.result_type(self.threshold)
+    def _dtype(self) -> np.dtype:
+        return np.dtype(jnp.result_type(self.threshold))
 
-    def _better(self, metric, best):
+    def _better(self, metric: ArrayLike, best: jax.Array) -> Any:
         """Whether `metric` is better than `best` by the threshold, in the reference's own order of operations."""
         relative = self.threshold_mode == "rel"
         if self.mode == "min":
@@ -75,16 +78,16 @@ class Level(NamedTuple):
     origin: jax.Array
 
     @classmethod
-    def unchanged(cls, dtype) -> Level:
+    def unchanged(cls, dtype: np.dtype) -> Level:
         return cls(jnp.ones((), dtype), jnp.ones((), dtype))
 
-    def at(self, scheduled: jax.Array) -> jax.Array:
+    def at(self, scheduled: jax.Array | np.floating) -> jax.Array:
         """The rate where the schedule stands at `scheduled`."""
         # A schedule that restarts from nearly 0 must not make an infinity of the ratio, which a rate of 0 would turn to NaN.
         ratio = jnp.minimum(scheduled / self.origin, jnp.finfo(self.rate.dtype).max)
         return self.rate * ratio
 
-    def moved(self, when: jax.Array, rate: jax.Array, scheduled: jax.Array) -> Level:
+    def moved(self, when: jax.Array, rate: jax.Array, scheduled: jax.Array | np.floating) -> Level:
         """This level, or where `when` holds the one that puts the rate at `rate` now."""
         return Level(jnp.where(when, rate, self.rate), jnp.where(when, scheduled, self.origin))
 

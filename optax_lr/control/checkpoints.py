@@ -12,7 +12,7 @@ from optax_lr.control.transform import ScheduleState, is_carrier
 from optax_lr.schedules.base import Schedule
 
 
-def save_checkpoint(path: str | os.PathLike, state: Any) -> None:
+def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
     """Writes `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
 
     It is an Orbax checkpoint of two items: `state`, and `schedules`, the kind of each schedule in it as JSON. Orbax writes
@@ -41,7 +41,7 @@ def save_checkpoint(path: str | os.PathLike, state: Any) -> None:
         checkpointer.save(path, items)
 
 
-def restore_checkpoint(path: str | os.PathLike, like: Any) -> Any:
+def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
     """The state that `save_checkpoint` wrote to `path`, in the structure of `like`.
 
     Args:
@@ -90,7 +90,7 @@ def _kind(value: Any) -> str:
         return "(" + ", ".join(map(_kind, value)) + ")"
     if not isinstance(value, Schedule):
         return repr(value) if isinstance(value, (str, bool)) else "*"
-    shown = {f.name: _kind(getattr(value, f.name)) for f in dataclasses.fields(value)}  # type: ignore[arg-type]
+    shown = {f.name: _kind(getattr(value, f.name)) for f in dataclasses.fields(value)}
     return f"{type(value).__name__}({', '.join(f'{name}={kind}' for name, kind in shown.items() if kind != '*')})"
 
 

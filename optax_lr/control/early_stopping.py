@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from optax_lr.control.base import as_metric
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -42,15 +43,15 @@ class EarlyStopping:
     (True, 0.48500001430511475)
     """
 
-    patience: ArrayLike = fields.count(1)
-    threshold: ArrayLike = fields.number(0.0, least=0)
-    mode: str = fields.choice("min", among=("min", "max"))
+    patience: Number = fields.count(default=1)
+    threshold: Number = fields.number(default=0.0, least=0)
+    mode: str = fields.choice(default="min", among=("min", "max"))
     best: Any = dataclasses.field(default=None, kw_only=True)
     bad: Any = dataclasses.field(default=None, kw_only=True)
     seen: Any = dataclasses.field(default=None, kw_only=True)
     should_stop: Any = dataclasses.field(default=None, kw_only=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.canonicalise(self)
         if self.best is None:
             shape = fields.shape_of((self.patience, self.threshold))

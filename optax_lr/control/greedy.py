@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.control.base import Control, Level
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 class Window(NamedTuple):
@@ -22,10 +24,10 @@ class Window(NamedTuple):
     sum: jax.Array
 
     @classmethod
-    def empty(cls, size: int, dtype) -> Window:
+    def empty(cls, size: int, dtype: np.dtype) -> Window:
         return cls(jnp.zeros(size, dtype), jnp.zeros((), jnp.int32), jnp.zeros((), dtype))
 
-    def push(self, metric, size) -> tuple[jax.Array, Window]:
+    def push(self, metric: ArrayLike, size: ArrayLike) -> tuple[jax.Array, Window]:
         """The mean of the last `size` metrics with this one, and the window with it.
 
         The sum runs on, as the reference's does, and with its roundings.
@@ -97,23 +99,23 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
 
     schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
-    factor: ArrayLike = fields.number(0.95, above=0, below=1)
-    patience: ArrayLike = fields.count(10)
-    threshold: ArrayLike = fields.number(1e-6)
-    cooldown: ArrayLike = fields.count(0)
-    warmup: ArrayLike = fields.count(0)
-    min_lr: ArrayLike = fields.rate(1e-3)
-    max_lr: ArrayLike = fields.rate(1.0)
-    eps: ArrayLike = fields.number(1e-8, least=0)
-    window_size: ArrayLike = fields.count(50, least=1)
-    reset_start: ArrayLike = fields.count(500)
-    mode: str = fields.choice("min", among=("min", "max"))
-    threshold_mode: str = fields.choice("abs", among=("rel", "abs"))
-    smooth: bool = fields.choice(False, among=(True, False))
+    factor: Number = fields.number(default=0.95, above=0, below=1)
+    patience: Number = fields.count(default=10)
+    threshold: Number = fields.number(default=1e-6)
+    cooldown: Number = fields.count(default=0)
+    warmup: Number = fields.count(default=0)
+    min_lr: Number = fields.rate(default=1e-3)
+    max_lr: Number = fields.rate(default=1.0)
+    eps: Number = fields.number(default=1e-8, least=0)
+    window_size: Number = fields.count(default=50, least=1)
+    reset_start: Number = fields.count(default=500)
+    mode: str = fields.choice(default="min", among=("min", "max"))
+    threshold_mode: str = fields.choice(default="abs", among=("rel", "abs"))
+    smooth: bool = fields.choice(default=False, among=(True, False))
     longest_window: Any = dataclasses.field(default=None, metadata={"static": True})
-    strict: bool = fields.choice(True, among=(True, False))
+    strict: bool = fields.choice(default=True, among=(True, False))
 
-    def _check(self):
+    def _check(self) -> None:
         window = fields.concrete(self.window_size)
         longest = None if window is None else int(window.max())
         if self.longest_window is None:
@@ -131,10 +133,10 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
         level = Level.unchanged(self._dtype)
         return GreedyMemory(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
 
-    def rate(self, memory: GreedyMemory, step):
+    def rate(self, memory: GreedyMemory, step: ArrayLike) -> jax.Array:
         return memory.level.at(self.schedule(step))
 
-    def observe(self, memory: GreedyMemory, step, metric) -> GreedyMemory:
+    def observe(self, memory: GreedyMemory, step: ArrayLike, metric: ArrayLike) -> GreedyMemory:
         window = memory.window
         if window is not None:
             metric, window = window.push(metric, self.window_size)
@@ -167,5 +169,5 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
             window=window,
         )
         resets = at_floor & (until_reset <= 0)
-        after = jax.tree.map(lambda new, old: jnp.where(resets, new, old), self.memory(), after)
-        return after._replace(cooldown=jnp.where(falls, self.cooldown, after.cooldown))
+        kept: GreedyMemory = jax.tree.map(lambda new, old: jnp.where(resets, new, old), self.memory(), after)
+        return kept._replace(cooldown=jnp.where(falls, self.cooldown, kept.cooldown))

@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from optax_lr.control.base import Control
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 class HoldMemory(NamedTuple):
@@ -61,21 +62,21 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
 
     schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
-    factor: ArrayLike = fields.number(0.5, least=0, most=1)
-    patience: ArrayLike = fields.count(0)
-    threshold: ArrayLike = fields.number(1e-4)
-    min_lr: ArrayLike = fields.rate(0.0)
-    mode: str = fields.choice("min", among=("min", "max"))
-    threshold_mode: str = fields.choice("rel", among=("rel", "abs"))
-    strict: bool = fields.choice(True, among=(True, False))
+    factor: Number = fields.number(default=0.5, least=0, most=1)
+    patience: Number = fields.count(default=0)
+    threshold: Number = fields.number(default=1e-4)
+    min_lr: Number = fields.rate(default=0.0)
+    mode: str = fields.choice(default="min", among=("min", "max"))
+    threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
+    strict: bool = fields.choice(default=True, among=(True, False))
 
     def memory(self) -> HoldMemory:
         return HoldMemory(self._worst(), jnp.zeros((), jnp.int32), jnp.zeros((), bool), jnp.zeros((), self._dtype))
 
-    def rate(self, memory: HoldMemory, step):
+    def rate(self, memory: HoldMemory, step: ArrayLike) -> jax.Array:
         return jnp.where(memory.holds, memory.held, self.schedule(step))
 
-    def observe(self, memory: HoldMemory, step, metric) -> HoldMemory:
+    def observe(self, memory: HoldMemory, step: ArrayLike, metric: ArrayLike) -> HoldMemory:
         better = self._better(metric, memory.best)
         bad = jnp.where(better, 0, memory.bad + 1)
         rate = self.rate(memory, step)

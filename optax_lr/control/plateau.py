@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from optax_lr.control.base import Control, Level
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 class PlateauMemory(NamedTuple):
@@ -64,24 +65,24 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
 
     schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
-    factor: ArrayLike = fields.number(0.1, least=0, below=1)
-    patience: ArrayLike = fields.count(10)
-    threshold: ArrayLike = fields.number(1e-4)
-    cooldown: ArrayLike = fields.count(0)
-    min_lr: ArrayLike = fields.rate(0.0)
-    eps: ArrayLike = fields.number(1e-8, least=0)
-    mode: str = fields.choice("min", among=("min", "max"))
-    threshold_mode: str = fields.choice("rel", among=("rel", "abs"))
-    strict: bool = fields.choice(True, among=(True, False))
+    factor: Number = fields.number(default=0.1, least=0, below=1)
+    patience: Number = fields.count(default=10)
+    threshold: Number = fields.number(default=1e-4)
+    cooldown: Number = fields.count(default=0)
+    min_lr: Number = fields.rate(default=0.0)
+    eps: Number = fields.number(default=1e-8, least=0)
+    mode: str = fields.choice(default="min", among=("min", "max"))
+    threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
+    strict: bool = fields.choice(default=True, among=(True, False))
 
     def memory(self) -> PlateauMemory:
         zero = jnp.zeros((), jnp.int32)
         return PlateauMemory(self._worst(), zero, zero, Level.unchanged(self._dtype))
 
-    def rate(self, memory: PlateauMemory, step):
+    def rate(self, memory: PlateauMemory, step: ArrayLike) -> jax.Array:
         return memory.level.at(self.schedule(step))
 
-    def observe(self, memory: PlateauMemory, step, metric) -> PlateauMemory:
+    def observe(self, memory: PlateauMemory, step: ArrayLike, metric: ArrayLike) -> PlateauMemory:
         better = self._better(metric, memory.best)
         bad = jnp.where(better | (memory.cooldown > 0), 0, memory.bad + 1)
         due = bad > self.patience

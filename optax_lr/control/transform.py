@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ class ScheduleState(NamedTuple):
         memory: what a control has seen; None for a schedule.
     """
 
-    count: jax.Array
+    count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
     schedule: Schedule
     learning_rate: jax.Array
     memory: Any
@@ -70,16 +70,18 @@ def scale_by_learning_rate(schedule: Schedule, *, flip_sign: bool = True) -> opt
     """
     _require_schedule("scale_by_learning_rate", schedule)
 
-    def init(params):
+    def init(params: Any) -> ScheduleState:
         del params
         return _begin(schedule)
 
-    def update(updates, state, params=None, *, value=_MISSING, **extra):
+    def update(
+        updates: Any, state: ScheduleState, params: Any = None, *, value: Any = _MISSING, **extra: Any
+    ) -> tuple[Any, ScheduleState]:
         del params, extra
         state = _advance(state, value)
         rate = state.learning_rate if not flip_sign else -state.learning_rate
 
-        def scaled(gradient):
+        def scaled(gradient: jax.Array) -> jax.Array:
             exact = jnp.promote_types(gradient.dtype, rate.dtype)
             return (rate * gradient.astype(exact)).astype(gradient.dtype)
 
@@ -119,14 +121,16 @@ def carried(
     if "learning_rate" in settings:
         raise TypeError("carried: the schedule is the learning rate; take learning_rate out")
 
-    def built(rate):
+    def built(rate: jax.Array) -> optax.GradientTransformationExtraArgs:
         return optax.with_extra_args_support(optimizer(learning_rate=rate, **settings))
 
-    def init(params):
+    def init(params: Any) -> CarriedState:
         state = _begin(schedule)
         return CarriedState(state, built(state.learning_rate).init(params))
 
-    def update(updates, state, params=None, *, value=_MISSING, **extra):
+    def update(
+        updates: Any, state: CarriedState, params: Any = None, *, value: Any = _MISSING, **extra: Any
+    ) -> tuple[Any, CarriedState]:
         carrier = _advance(state.schedule_state, value)
         if value is not _MISSING:
             extra["value"] = value
@@ -187,7 +191,8 @@ def set_schedule(state: Any, schedule: Schedule) -> Any:
 
     def exchanged(part: ScheduleState) -> ScheduleState:
         leaves, memory = _leaves_and_memory(schedule)
-        if type(schedule) is type(part.schedule) and jax.tree.structure(memory) == jax.tree.structure(part.memory):
+        before: Any = jax.tree.structure(part.memory)
+        if type(schedule) is type(part.schedule) and before == jax.tree.structure(memory):
             memory = part.memory
         return ScheduleState(part.count, leaves, _rate(schedule, memory, part.count), memory)
 
@@ -225,7 +230,7 @@ def _advance(state: ScheduleState, value: Any) -> ScheduleState:
 
 
 def _observed(state: ScheduleState, metric: Any) -> ScheduleState:
-    control = state.schedule
+    control = cast("Control", state.schedule)
     metric = as_metric(type(control).__name__, metric, control._dtype)
     if control.batch_shape or state.count.shape:
         raise ValueError(f"{type(control).__name__}: this state holds a population; use jax.vmap(olr.observe)")

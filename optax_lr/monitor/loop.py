@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -72,7 +72,7 @@ class Monitor:
 
     def __init__(
         self,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
         *,
         schedule: Callable[[int], Any] | None = None,
         logging_steps: int = 10,
@@ -89,7 +89,8 @@ class Monitor:
             raise TypeError(
                 f"Monitor: the schedule is a callable of the step, not {schedule!r}; a number is olr.Constant(...)"
             )
-        if np.ndim(end := getattr(schedule, "end", None)):
+        end: Any = getattr(schedule, "end", None)
+        if np.ndim(end):
             raise ValueError("Monitor: this is a batch of schedules; a run has one")
         folder = None if folder is None else os.fspath(folder)
         self.step = _checked_step(step)
@@ -135,7 +136,7 @@ class Monitor:
             metrics["learning_rate"] = self._rate(state)
         self._calls.append((self.step, loss, metrics))
 
-    def __enter__(self) -> Monitor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -205,8 +206,9 @@ class Monitor:
 
 def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
     _, loss, metrics = call
+    arrays: list[Any] = [value for value in (loss, *metrics.values()) if isinstance(value, jax.Array)]
     try:
-        return all(value.is_ready() for value in (loss, *metrics.values()) if isinstance(value, jax.Array))
+        return all(array.is_ready() for array in arrays)
     except RuntimeError:  # donated, which is told where it is read
         return True
 

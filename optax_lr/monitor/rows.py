@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ class Rows:
 
     def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
         """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
-        losses = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
+        losses: Any = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
         if loss is not None and losses is None:
             return
         single = losses is None or losses.ndim == 0
@@ -73,16 +74,15 @@ class Rows:
         row: Row = {"step": step}
         if self._count:
             row["loss"] = self._total / self._count
-        planned = self._attempt("schedule", lambda: float(self._schedule(max(step - 1, 0)))) if self._schedule else None
+        rate_at = self._schedule
+        planned = self._attempt("schedule", lambda: float(rate_at(max(step - 1, 0)))) if rate_at else None
         if planned is not None:
             row["learning_rate"] = planned
         self._made.append((row | self._numbers(self._latest), planned))
         self._start_anew()
 
     def _numbers(self, values: Mapping[str, Any]) -> Row:
-        read = {
-            name: self._attempt(name, lambda value=value: float(np.asarray(value))) for name, value in values.items()
-        }
+        read = {name: self._attempt(name, functools.partial(_as_float, value)) for name, value in values.items()}
         return {name: value for name, value in read.items() if value is not None}
 
     def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
@@ -96,3 +96,7 @@ class Rows:
     def _start_anew(self) -> None:
         self._total, self._count = 0.0, 0
         self._latest: dict[str, Any] = {}
+
+
+def _as_float(value: Any) -> float:
+    return float(np.asarray(value))

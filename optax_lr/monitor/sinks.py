@@ -12,16 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from optax_lr.monitor.channel import Sink
 from optax_lr.monitor.rows import Row
 from optax_lr.suggest import unknown
 
 _COUNT = itertools.count()
+Tells = Callable[[Row], object]  # what a row is handed to
 
 
-def sinks_of(report_to: str | Callable | Iterable[str | Callable], folder: str | None) -> list[Sink]:
+def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None) -> list[Sink]:
     """One for each of `report_to`; `ValueError` and `ImportError` before anything is made."""
     chosen = [report_to] if isinstance(report_to, str) or callable(report_to) else list(report_to)
     for one in chosen:
@@ -32,7 +33,7 @@ def sinks_of(report_to: str | Callable | Iterable[str | Callable], folder: str |
     if folder is not None:
         os.makedirs(folder, exist_ok=True)
     chosen.sort(key=lambda one: one == "swanlab")  # last: it begins a run, which another's error would leave open
-    return [Callback(one) if callable(one) else NAMED[one](folder) for one in chosen]
+    return [Callback(one) if callable(one) else NAMED[one](cast("str", folder)) for one in chosen]
 
 
 class Callback(Sink):

@@ -1,7 +1,22 @@
 """Number systems that keep the contract on errors. Schedules are written on top of them."""
 
+from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.rows import ByRow, Float32, RoundedFloat64
-from optax_lr.numerics.systems import FLOAT64, HOST, PAIR, System, in_trace
+from optax_lr.numerics.system import System
+from optax_lr.numerics.systems import FLOAT64, HOST, PAIR, in_trace, x64_is_on
 from optax_lr.numerics.vector import VECTOR
 
-__all__ = ["FLOAT64", "HOST", "PAIR", "VECTOR", "ByRow", "Float32", "RoundedFloat64", "System", "in_trace"]
+__all__ = [
+    "FLOAT64",
+    "HOST",
+    "PAIR",
+    "VECTOR",
+    "ByRow",
+    "Float32",
+    "Real",
+    "RoundedFloat64",
+    "System",
+    "Truth",
+    "in_trace",
+    "x64_is_on",
+]

@@ -13,11 +13,16 @@ for; a schedule's settings are constants wherever a loop closes over it. So each
 
 from __future__ import annotations
 
+from typing import Union
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 _HIGH_BITS = np.int32(-(1 << 12))  # keeps sign, exponent and the upper 11 bits of the mantissa
+
+Operand = Union["Pair", ArrayLike]  # what a pair can be made of
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -43,7 +48,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _opaque(x: Array) -> Array:
     """`x`, behind a test that every number passes, so that the compiler cannot see how it was made."""
-    return jnp.where(x == x, x, 0)
+    return jnp.where(x == x, x, 0)  # noqa: PLR0124
 
 
 def _upper_half(x: Array) -> Array:
@@ -57,11 +62,11 @@ class Pair:
     __slots__ = ("high", "low")
     __array_ufunc__ = None  # numpy scalars on the left hand over to the operators below
 
-    def __init__(self, high: Array, low: Array):
+    def __init__(self, high: Array, low: Array) -> None:
         self.high, self.low = high, low
 
     @classmethod
-    def of(cls, x) -> Pair:
+    def of(cls, x: Operand) -> Pair:
         """The pair nearest to `x`: exact for float32, for integers of 32 bits and for other pairs."""
         if isinstance(x, Pair):
             return x
@@ -81,52 +86,52 @@ class Pair:
     def __neg__(self) -> Pair:
         return Pair(-self.high, -self.low)
 
-    def __add__(self, other) -> Pair:
+    def __add__(self, other: Operand) -> Pair:
         other = Pair.of(other)
         high, error = two_sum(self.high, other.high)
         low, low_error = two_sum(self.low, other.low)
         high, error = fast_two_sum(high, error + low)
         return Pair(*fast_two_sum(high, error + low_error))
 
-    def __sub__(self, other) -> Pair:
+    def __sub__(self, other: Operand) -> Pair:
         return self + -Pair.of(other)
 
-    def __mul__(self, other) -> Pair:
+    def __mul__(self, other: Operand) -> Pair:
         other = Pair.of(other)
         high, error = two_product(self.high, other.high)
         return Pair(*fast_two_sum(high, error + (self.high * other.low + self.low * other.high)))
 
-    def __truediv__(self, other) -> Pair:
+    def __truediv__(self, other: Operand) -> Pair:
         other = Pair.of(other)
         first = self.high / other.high
         second = (self - other * Pair.of(first)).high / other.high
         return Pair(*fast_two_sum(first, second))
 
-    def __radd__(self, other) -> Pair:
+    def __radd__(self, other: Operand) -> Pair:
         return self + other
 
-    def __rsub__(self, other) -> Pair:
+    def __rsub__(self, other: Operand) -> Pair:
         return Pair.of(other) - self
 
-    def __rmul__(self, other) -> Pair:
+    def __rmul__(self, other: Operand) -> Pair:
         return self * other
 
-    def __rtruediv__(self, other) -> Pair:
+    def __rtruediv__(self, other: Operand) -> Pair:
         return Pair.of(other) / self
 
     # Both parts of a pair are the nearest to what they stand for, so that pairs are ordered by the first that differs.
-    def __lt__(self, other) -> Array:
+    def __lt__(self, other: Operand) -> Array:
         other = Pair.of(other)
         return (self.high < other.high) | ((self.high == other.high) & (self.low < other.low))
 
-    def __le__(self, other) -> Array:
+    def __le__(self, other: Operand) -> Array:
         other = Pair.of(other)
         return (self.high < other.high) | ((self.high == other.high) & (self.low <= other.low))
 
-    def __gt__(self, other) -> Array:
+    def __gt__(self, other: Operand) -> Array:
         return Pair.of(other) < self
 
-    def __ge__(self, other) -> Array:
+    def __ge__(self, other: Operand) -> Array:
         return Pair.of(other) <= self
 
     def __abs__(self) -> Pair:

@@ -6,6 +6,10 @@ again with mpmath and prints the errors quoted here, and `tests/test_numerics.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from optax_lr.numerics.reals import Real
+
 # sin(pi/2 q)**2 / q**2 in q**2, q in [0, 1]; relative error 2**-32.7 and 2**-26.1.
 SIN_SQUARED = (
     2.4674010999151443, -2.0293560319244524, 0.6676309233553965, -0.11766271426279705,
@@ -30,7 +34,7 @@ EXP2 = (
 )  # fmt: skip
 
 
-def horner(coefficients, x):
+def horner(coefficients: Sequence[Real], x: Real) -> Real:
     """`coefficients[0] + coefficients[1] * x + ...`; the coefficients may be arrays or pairs."""
     total = coefficients[-1]
     for coefficient in coefficients[-2::-1]:

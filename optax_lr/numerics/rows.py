@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from optax_lr.numerics import polynomials
 from optax_lr.numerics.polynomials import horner
+from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
 
 _MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
@@ -23,17 +25,20 @@ _MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswit
 class ByRow(Float64):
     """A float64 system in which a row computes only what it chooses. `last_step` bounds the steps of the sweep."""
 
-    def __init__(self, last_step):
+    _path: tuple[int, ...]  # what is chosen, one choice after another, on the way that is being gone
+    _met: list[tuple[Real, int, int]]  # the choices met on it: by row, the one taken, and how many there are
+
+    def __init__(self, last_step: Array) -> None:
         self.last_step = self.real(last_step)
         self.detail = 3
 
-    def choose(self, kind, values):
+    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
         self._met.append((kind, taken, len(values)))
         return values[taken]()
 
-    def by_row(self, formula):
+    def by_row(self, formula: Callable[[], Array]) -> Array:
         """The value of `formula()`, where each row computes only what it chooses.
 
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
@@ -49,9 +54,10 @@ class ByRow(Float64):
         chosen = sum(number * jnp.where(taken, 1, 0) for number, (taken, _) in enumerate(ways) if number)
         return self._pick(chosen, [value for _, value in ways])
 
-    def _ways(self, formula, most):
+    def _ways(self, formula: Callable[[], Array], most: float) -> list[tuple[Truth, Array]]:
         """Each way through the choices of `formula`: which rows take it, and the value. Stops once past `most`."""
-        ways, pending = [], [()]
+        ways: list[tuple[Truth, Array]] = []
+        pending: list[tuple[int, ...]] = [()]
         while pending and len(ways) <= most:
             self._path, self._met = pending.pop(), []
             value = formula()
@@ -62,7 +68,7 @@ class ByRow(Float64):
                 pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
         return ways
 
-    def _pick(self, chosen, values):
+    def _pick(self, chosen: Array | int, values: Sequence[Array]) -> Array:
         if len(values) == 1:
             return values[0]
         if len(values) > _MOST_WAYS:
@@ -81,13 +87,13 @@ class RoundedFloat64(ByRow):
     Divisors must be per row, so that one reciprocal serves the row: a division costs as much as the rest of a cosine.
     """
 
-    def lower(self, value):
+    def lower(self, value: Real) -> Real:
         return value.astype(jnp.float32)
 
-    def ratio(self, a, b):
+    def ratio(self, a: Real, b: Real) -> Real:
         return a * (1 / b)
 
-    def sin_squared(self, a, b):
+    def sin_squared(self, a: Real, b: Real) -> Real:
         # The coefficients take up the divisor, row by row: one multiplication less for each rate.
         inverse = 1 / (b * b)
         scaled, scale = [], inverse
@@ -97,7 +103,7 @@ class RoundedFloat64(ByRow):
         square = a * a
         return square * horner(scaled, square)
 
-    def wave(self, step, start, length, cycles):
+    def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         # The half wave of an ordinary cosine is done by its end and needs no reduction: two thirds of the time.
         if self.detail < 2:
             return super().wave(step, start, length, cycles)
@@ -111,7 +117,7 @@ class RoundedFloat64(ByRow):
             ],
         )
 
-    def power(self, x, exponent):
+    def power(self, x: Real, exponent: Real) -> Real:
         if self.detail < 1 or jnp.shape(exponent)[-1:] not in [(), (1,)]:
             return self._power(x, exponent)
         first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
@@ -124,13 +130,13 @@ class RoundedFloat64(ByRow):
         ]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
-    def rounded(self, x):
+    def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
 
-    def nearest(self, x):
+    def nearest(self, x: Real) -> Real:
         return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
 
-    def _power(self, x, exponent):
+    def _power(self, x: Real, exponent: Real) -> Real:
         """`2**(exponent * log2(x))` without a division, a table or a branch: XLA keeps it in one vector loop."""
         if jnp.shape(x)[-1:] in [(), (1,)]:
             # One base for the whole row, such as a decay per step: the exponent may be large, and the logarithm is cheap.
@@ -144,7 +150,7 @@ class RoundedFloat64(ByRow):
         whole = lax.bitcast_convert_type(biased | np.float64(2**52).view(np.int64), jnp.float64) - (2.0**52 + 1024)
         return self._exp2(exponent * (whole + rest * horner(polynomials.LOG2, rest)), x, exponent)
 
-    def _exp2(self, log, x, exponent):
+    def _exp2(self, log: Real, x: Real, exponent: Real) -> Real:
         """`2**log`, being `x**exponent`."""
         log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
         log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
@@ -155,10 +161,10 @@ class RoundedFloat64(ByRow):
         result = lax.bitcast_convert_type(mantissa + shift, jnp.float64)
         return jnp.where(x > 0, result, jnp.where(exponent == 0, 1.0, 0.0))
 
-    def sqrt(self, x):
+    def sqrt(self, x: Real) -> Real:
         return jnp.where(x > 0, x * self.inverse_sqrt(x), 0)
 
-    def inverse_sqrt(self, x):
+    def inverse_sqrt(self, x: Real) -> Real:
         # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
         guess = np.int64(0x5FE6EB50C7B537A9) - lax.shift_right_logical(
             lax.bitcast_convert_type(x, jnp.int64), np.int64(1)
@@ -174,16 +180,16 @@ class Float32(RoundedFloat64):
 
     dtype = jnp.float32
 
-    def sin_squared(self, a, b):
+    def sin_squared(self, a: Real, b: Real) -> Real:
         share = a * (1 / b)  # not by scaled coefficients: their powers of b would leave the range of float32
         square = share * share
         return square * horner(polynomials.SIN_SQUARED_SHORT, square)
 
-    def _power(self, x, exponent):
+    def _power(self, x: Real, exponent: Real) -> Real:
         return Float64.power(self, x, exponent)
 
-    def inverse_sqrt(self, x):
+    def inverse_sqrt(self, x: Real) -> Real:
         return lax.rsqrt(x)
 
-    def sqrt(self, x):
+    def sqrt(self, x: Real) -> Real:
         return Float64.sqrt(self, x)

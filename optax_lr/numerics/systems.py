@@ -20,100 +20,56 @@ taken as the square of a sine of what remains (`sin_squared`), so nothing cancel
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import Array, lax
 
 from optax_lr.numerics import polynomials
 from optax_lr.numerics.pair import Pair, two_product
 from optax_lr.numerics.polynomials import horner
+from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.system import System
 
 LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
 SMALLEST_EXPONENT = -1000.0
 
 
-class System:
-    """What every system shares: the formulas that need nothing but arithmetic, `where` and `floor`."""
-
-    def maximum(self, a, b):
-        return self.where(a < b, b, a)
-
-    def minimum(self, a, b):
-        return self.where(b < a, b, a)
-
-    def at_least_one(self, x):
-        """`max(1, x)`, the reference's guard for a length that it divides by."""
-        return self.where(x < 1, self.real(1), x)
-
-    def ratio(self, a, b):
-        return a / b
-
-    def sqrt(self, x):
-        return self.power(x, self.real(0.5))
-
-    def rounded(self, x):
-        """The nearest whole number, for a value that is whole but for rounding; its gradient is that of `x`."""
-        return self.floor(x + 0.5)
-
-    def quotient(self, a, b):
-        """`floor(a / b)` for whole `a` and `b`, exactly: the rounded quotient is a guess, and the remainder mends it."""
-        guess = self.floor(self.ratio(a, b))
-        rest = a - guess * b
-        return guess + self.where(rest >= b, self.real(1), self.where(rest < 0, self.real(-1), self.real(0)))
-
-    def wave(self, step, start, length, cycles):
-        """`0.5 * (1 + cos(2 pi cycles (step - start) / length))`: 1 at `start`, exact zeros where the cosine is -1."""
-        half_waves = 2 * cycles * (step - start)  # in units of `length`
-        turns = self.floor(self.ratio(half_waves, 2 * length) + 0.5)
-        return self.sin_squared(length - abs(half_waves - turns * (2 * length)), length)
-
-    def left_of_cycle(self, elapsed, length, cycles):
-        """What is left of the current of `cycles` equal cycles, in units of `length / cycles`: in (0, length].
-
-        A restart falls on `length` exactly: the quotient is only a guess, and the remainder mends it.
-        """
-        phase = cycles * elapsed
-        done = phase - length * self.floor(self.ratio(phase, length))
-        done = self.where(done < 0, done + length, done)
-        done = self.where(done >= length, done - length, done)
-        return length - done
-
-
 class Host(System):
     """Python floats: no trace, no device, about a microsecond."""
 
-    def real(self, x):
+    def real(self, x: Real) -> Real:
         return float(x)
 
-    def lower(self, value):
+    def lower(self, value: Real) -> Real:
         return float(value)
 
-    def where(self, condition, a, b):
+    def where(self, condition: Truth, a: Real, b: Real) -> Real:
         return a if condition else b
 
-    def floor(self, x):
+    def floor(self, x: Real) -> Real:
         return float(math.floor(x))
 
-    def sin_squared(self, a, b):
+    def sin_squared(self, a: Real, b: Real) -> Real:
         return math.sin(math.pi / 2 * a / b) ** 2
 
-    def power(self, x, exponent):
+    def power(self, x: Real, exponent: Real) -> Real:
         if x <= 0:
             return 1.0 if exponent == 0 else 0.0
         return x**exponent if exponent * math.log2(x) < LARGEST_EXPONENT else 2.0**LARGEST_EXPONENT
 
-    def inverse_sqrt(self, x):
+    def inverse_sqrt(self, x: Real) -> Real:
         return 1 / math.sqrt(x) if x > 0 else 0.0
 
-    def log2(self, x):
+    def log2(self, x: Real) -> Real:
         return math.log2(x) if x > 0 else 0.0
 
-    def fall(self, left, exponent):
+    def fall(self, left: Real, exponent: Real) -> Real:
         return -math.expm1(exponent * math.log1p(-left)) if left < 1 else 1.0
 
-    def choose(self, kind, values):
+    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         return values[int(kind)]()
 
 
@@ -122,47 +78,45 @@ class Float64(System):
 
     dtype = jnp.float64
 
-    def real(self, x):
+    def real(self, x: Real) -> Real:
         return jnp.asarray(x).astype(self.dtype)
 
-    def lower(self, value):
+    def lower(self, value: Real) -> Real:
         return value
 
-    def where(self, condition, a, b):
+    def where(self, condition: Truth, a: Real, b: Real) -> Real:
         return jnp.where(condition, a, b)
 
-    def floor(self, x):
+    def floor(self, x: Real) -> Real:
         return jnp.floor(x)
 
-    def rounded(self, x):
+    def rounded(self, x: Real) -> Real:
         return lax.stop_gradient(jnp.floor(x + 0.5)) + (x - lax.stop_gradient(x))
 
-    def sin_squared(self, a, b):
+    def sin_squared(self, a: Real, b: Real) -> Real:
         return jnp.sin(np.pi / 2 * (a / b)) ** 2
 
-    def log2(self, x):
-        """The logarithm, and 0 for what has none."""
+    def log2(self, x: Real) -> Real:
         return jnp.log2(jnp.where(x > 0, x, 1))
 
-    def fall(self, left, exponent):
-        """`1 - (1 - left)**exponent` for `exponent` above 0, without cancelling where little is left."""
+    def fall(self, left: Real, exponent: Real) -> Real:
         inside = left < 1
         return jnp.where(inside, -jnp.expm1(exponent * jnp.log1p(jnp.where(inside, -left, 0))), 1)
 
-    def sqrt(self, x):
+    def sqrt(self, x: Real) -> Real:
         positive = x > 0
         return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
-    def power(self, x, exponent):
+    def power(self, x: Real, exponent: Real) -> Real:
         positive = x > 0
         result = jnp.exp2(jnp.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
         return jnp.where(positive, result, jnp.where(exponent == 0, 1.0, 0.0).astype(self.dtype))
 
-    def inverse_sqrt(self, x):
+    def inverse_sqrt(self, x: Real) -> Real:
         positive = x > 0
         return jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
-    def choose(self, kind, values):
+    def choose(self: System, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         result, *others = [value() for value in values]
         for index, other in enumerate(others, start=1):
             result = self.where(kind == index, other, result)
@@ -172,47 +126,47 @@ class Float64(System):
 class PairFloat32(System):
     """Pairs of float32, for traces in which float64 is not to be had. Differentiable, and finite in every branch."""
 
-    def real(self, x):
+    def real(self, x: Real) -> Real:
         return Pair.of(x)
 
-    def lower(self, value):
+    def lower(self, value: Real) -> Real:
         return value.high
 
-    def where(self, condition, a, b):
+    def where(self, condition: Truth, a: Real, b: Real) -> Real:
         a, b = Pair.of(a), Pair.of(b)
         return Pair(jnp.where(condition, a.high, b.high), jnp.where(condition, a.low, b.low))
 
-    def floor(self, x):
+    def floor(self, x: Real) -> Real:
         floor = jnp.floor(x.high)
         whole = floor == x.high
         return Pair.of(floor) + Pair.of(jnp.where(whole, jnp.floor(x.low), 0))
 
-    def rounded(self, x):
+    def rounded(self, x: Real) -> Real:
         whole = self.floor(x + 0.5)
         gradient = x.high - lax.stop_gradient(x.high)  # 0, with the gradient of x
         return Pair(lax.stop_gradient(whole.high) + gradient, lax.stop_gradient(whole.low))
 
-    def sin_squared(self, a, b):
+    def sin_squared(self, a: Real, b: Real) -> Real:
         square = (a / b) * (a / b)
         first, second, third, *rest = polynomials.SIN_SQUARED
         tail = horner(rest, square.high) * square.high
         return square * (first + square * (second + square * (third + Pair.of(tail))))
 
-    def sqrt(self, x):
+    def sqrt(self, x: Real) -> Real:
         positive = x.high > 0
         high = jnp.sqrt(jnp.where(positive, x.high, 1))
         square, error = two_product(high, high)
         correction = ((x.high - square) - error + x.low) / (2 * high)
         return self.where(positive, Pair.of(high) + Pair.of(correction), self.real(0))
 
-    def inverse_sqrt(self, x):
+    def inverse_sqrt(self, x: Real) -> Real:
         positive = x.high > 0
         return self.where(positive, 1 / self.sqrt(self.where(positive, x, self.real(1))), self.real(0))
 
-    def log2(self, x):
+    def log2(self, x: Real) -> Real:
         return self._log2(self.where(x.high > 0, x, self.real(1)))
 
-    def power(self, x, exponent):
+    def power(self, x: Real, exponent: Real) -> Real:
         positive = x.high > 0
         log = exponent * self.log2(x)
         limit = jnp.clip(log.high, -126.0, LARGEST_EXPONENT)
@@ -222,7 +176,7 @@ class PairFloat32(System):
             positive & (log.high > -126), self._exp2(log), self.where(exponent.high == 0, self.real(1), self.real(0))
         )
 
-    def _log2(self, x, less_one=None):
+    def _log2(self, x: Real, less_one: Real | None = None) -> Real:
         """The logarithm of `x` above 0; of `x` near 1 to all bits of `less_one`, which is `x - 1`."""
         above_root_half = lax.bitcast_convert_type(x.high, jnp.int32) - np.float32(math.sqrt(0.5)).view(np.int32)
         whole = above_root_half >> 23
@@ -235,7 +189,7 @@ class PairFloat32(System):
         tail = horner([2 / math.log(2) / k for k in (5, 7, 9, 11, 13, 15)], z.high) * z.high
         return whole.astype(jnp.float32) + s * (2 / math.log(2) + z * (2 / math.log(2) / 3 + Pair.of(tail)))
 
-    def fall(self, left, exponent):
+    def fall(self, left: Real, exponent: Real) -> Real:
         inside = left < 1
         gone = -self.where(inside, left, self.real(0))
         log = exponent * self._log2(1 + gone, gone)
@@ -243,22 +197,22 @@ class PairFloat32(System):
         far = 1 - self._exp2(self.maximum(log, self.real(-126)))
         return self.where(inside, self.where(log.high > -0.5, -self._exp2_minus_1(near), far), self.real(1))
 
-    def _exp2(self, x):
+    def _exp2(self, x: Real) -> Real:
         whole = jnp.round(x.high)
         result = 1 + self._exp2_minus_1(x - Pair.of(whole))
         scale = _power_of_two(whole.astype(jnp.int32))
         return Pair(result.high * scale, result.low * scale)
 
-    def _exp2_minus_1(self, x):
+    def _exp2_minus_1(self, x: Real) -> Real:
         """`2**x - 1` for `|x| <= 1/2`."""
         tail = horner(polynomials.EXP2[2:], x.high) * x.high
         return x * (math.log(2) + Pair.of(tail))
 
-    def choose(self, kind, values):
+    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         return Float64.choose(self, Pair.of(kind).high, values)
 
 
-def _power_of_two(exponent):
+def _power_of_two(exponent: Array) -> Array:
     return lax.bitcast_convert_type((jnp.clip(exponent, -126, 127) + 127) << 23, jnp.float32)
 
 
@@ -269,4 +223,9 @@ PAIR = PairFloat32()
 
 def in_trace() -> System:
     """The system for a value computed inside a trace: float64 if the user has turned x64 on, pairs otherwise."""
-    return FLOAT64 if jax.config.jax_enable_x64 else PAIR
+    return FLOAT64 if x64_is_on() else PAIR
+
+
+def x64_is_on() -> bool:
+    """Whether the user, or `jax.enable_x64` around this call, has turned float64 on."""
+    return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]  # JAX adds its options at run time

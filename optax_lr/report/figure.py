@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def figure_of(what: Shown) -> Figure:
     )
 
 
-def _x(what: Shown, step: np.ndarray | float) -> np.ndarray:
+def _x(what: Shown, step: np.ndarray | float) -> Any:
     return LEFT + (RIGHT - LEFT) * (np.asarray(step, np.float64) - what.first) / (what.last - what.first)
 
 
@@ -148,7 +149,7 @@ def _ticks(scale: Scale, top: int) -> list[tuple[float, str]]:
     return [(round(float(_y(scale, np.array(value), top)), 1), text) for value, text in scale.ticks]
 
 
-def _y(scale: Scale, values: np.ndarray, top: int) -> np.ndarray:
+def _y(scale: Scale, values: np.ndarray, top: int) -> Any:
     return top + PANEL * (1 - scale.part(values))
 
 
@@ -166,7 +167,7 @@ def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
 def _dots(what: Shown, line: Line, scale: Scale, top: int) -> str:
     """Lines of no length, which round ends make dots; those that fall on one place are drawn once."""
     places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
-    return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if x == x and y == y))
+    return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if x == x and y == y))  # noqa: PLR0124
 
 
 def _lost(what: Shown, top: int, names: tuple[str, ...]) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Shown, shown
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import matplotlib.axes
 
 COLOURS = {
     "logged": "#0072B2",
@@ -29,7 +29,7 @@ COLOURS = {
 LANE = 12  # points
 
 
-def draw(report: Audit, ax: Axes | None = None) -> Axes:
+def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
     """The rates into `ax`; or, without it, the rates and the losses into a figure of their own. Returns the upper axes."""
     what = shown(report)
     if ax is not None:
@@ -42,6 +42,7 @@ def draw(report: Audit, ax: Axes | None = None) -> Axes:
     figure, panels = pyplot.subplots(
         rows, figsize=(9, 3.2 * rows + 0.17 * len(what.lanes)), sharex=True, squeeze=False, layout="constrained"
     )
+    upper: matplotlib.axes.Axes
     upper, lower = panels[0, 0], panels[-1, 0]
     _rates(upper, what)
     if rows == 2:
@@ -51,7 +52,7 @@ def draw(report: Audit, ax: Axes | None = None) -> Axes:
     return upper
 
 
-def _rates(ax: Axes, what: Shown) -> None:
+def _rates(ax: matplotlib.axes.Axes, what: Shown) -> None:
     for number, line in enumerate(what.followed):
         ax.plot(line.step, line.value, color=COLOURS["followed"], linewidth=4, label=_label("followed", number == 0))
     if what.planned is not None:
@@ -64,7 +65,7 @@ def _rates(ax: Axes, what: Shown) -> None:
     _lanes(ax, what)
 
 
-def _losses(ax: Axes, what: Shown) -> None:
+def _losses(ax: matplotlib.axes.Axes, what: Shown) -> None:
     for line in what.losses:
         dots = "o-" if np.isfinite(line.value).sum() <= FEW else "-"
         width = 0.9 if line.name == "loss" else 1.4
@@ -87,7 +88,7 @@ def _label(name: str, first: bool = True) -> str:
     return WORDS[name] if first else "_"
 
 
-def _finish(ax: Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None:
+def _finish(ax: matplotlib.axes.Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None:
     """Scale, ticks, grid, legend, and a tick on the step axis for each number that is none."""
     if scale.is_log:
         ax.set_yscale("log")
@@ -108,25 +109,25 @@ def _finish(ax: Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None
         ax.legend(fontsize=8, framealpha=0.8)
 
 
-def _spans(ax: Axes, what: Shown) -> None:
+def _spans(ax: matplotlib.axes.Axes, what: Shown) -> None:
     """Light shades where the findings lie; a note, which may be of the whole run, has none."""
     for spans in what.lanes.values():
         for _, found in spans:
-            if found.severity != "note":
+            if found.severity != "note" and found.steps is not None:
                 ax.axvspan(*found.steps, color=COLOURS[found.severity], alpha=0.08, zorder=0)
 
 
-def _lanes(ax: Axes, what: Shown) -> None:
+def _lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
     """Above the axes a bar for each finding, one code a line, and the code beside it."""
     from matplotlib.transforms import ScaledTranslation
 
     _spans(ax, what)
     width = what.last - what.first
-    for lane, (code, spans) in enumerate(reversed(what.lanes.items())):
+    for lane, (code, spans) in enumerate(reversed(list(what.lanes.items()))):
         up = ScaledTranslation(0, (6 + LANE * lane) / 72, ax.figure.dpi_scale_trans)
         free = -np.inf  # from where on the lane has room for a code
         for _, found in spans:
-            begin, end = found.steps
+            begin, end = found.steps or (what.first, what.last)  # only those that say where are in a lane
             ax.plot(
                 [begin, max(end, begin + 0.003 * width)], [1, 1], color=COLOURS[found.severity], linewidth=8, alpha=0.45,
                 clip_on=False, solid_capstyle="butt", transform=ax.get_xaxis_transform() + up,

@@ -14,7 +14,7 @@ from optax_lr.report.picture import draw
 from optax_lr.schedules import Schedule
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import matplotlib.axes
 
 
 def plot(
@@ -23,8 +23,8 @@ def plot(
     steps: int | np.ndarray | None = None,
     past_end: str = "reference",
     colour_by: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: matplotlib.axes.Axes | None = None,
+) -> matplotlib.axes.Axes:
     """Draws learning rates over optimizer steps, and returns the axes.
 
     Args:
@@ -65,7 +65,7 @@ def plot(
     return plot_schedules(what, steps=steps, past_end=past_end, colour_by=colour_by, ax=ax)
 
 
-def _mark(ax: Axes, step: int, name: str) -> None:
+def _mark(ax: matplotlib.axes.Axes, step: int, name: str) -> None:
     """A line at a step, with its name and number along it."""
     if step:
         ax.axvline(step, color="#777777", linewidth=1, linestyle=":")

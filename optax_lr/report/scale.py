@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Scale:
     high: float
     is_log: bool = False
 
-    def part(self, values: np.ndarray) -> np.ndarray:
+    def part(self, values: Any) -> Any:
         """Where values lie, 0 at the lower end and 1 at the upper; what lies beyond is moved to the end."""
         low, high, values = np.float64(self.low), np.float64(self.high), np.clip(values, self.low, self.high)
         if self.is_log:
@@ -25,11 +26,11 @@ class Scale:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Round values within the ends, with their texts."""
-        from matplotlib.ticker import LogLocator, MaxNLocator
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
         if self.is_log:
             few = self.high < 1000 * self.low
-            locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8)
+            locator: Locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8)
         else:
             locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
         found = [tick for tick in locator.tick_values(self.low, self.high) if self.low <= tick <= self.high]

@@ -73,7 +73,7 @@ def shown(report: Audit) -> Shown:
         if found.steps is not None:
             lanes.setdefault(found.code, []).append((place, found))
     for spans in lanes.values():
-        spans.sort(key=lambda span: span[1].steps)
+        spans.sort(key=lambda span: span[1].steps or ())
     curves = [line.value for line in (logged, *followed, *([planned] if planned else []))]
     return Shown(
         first=first,
@@ -117,7 +117,8 @@ def _followed(report: Audit, steps: np.ndarray) -> Iterator[Line]:
 def _lag(segment: Segment, steps: np.ndarray) -> np.ndarray:
     """How far the schedule is behind at each step: as much as at the row before."""
     changes = np.array([(-1, 0), *segment.lag])
-    return changes[np.searchsorted(changes[:, 0], steps, side="right") - 1, 1]
+    behind: np.ndarray = changes[np.searchsorted(changes[:, 0], steps, side="right") - 1, 1]
+    return behind
 
 
 def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:

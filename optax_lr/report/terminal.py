@@ -48,7 +48,7 @@ def chart(curves: Sequence[Curve], first: int, last: int) -> str:
     marks = sorted({round(first + (last - first) * part / 4) for part in range(5)})
     plotext.xticks(marks, [f"{mark:,}" for mark in marks])
     plotext.xlabel("optimizer step")
-    return plotext.uncolorize(plotext.build()).rstrip()
+    return str(plotext.uncolorize(plotext.build())).rstrip()
 
 
 def drawn(report: Audit) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -25,15 +25,15 @@ class CosineAnnealing(Schedule):
     ['1', '0.55', '0.1', '1']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    T_max: ArrayLike = fields.count()
-    eta_min: ArrayLike = fields.number(0.0)
+    learning_rate: Number = fields.rate()
+    T_max: Number = fields.count()
+    eta_min: Number = fields.number(default=0.0)
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.T_max
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         wave = num.wave(step, num.real(0), num.at_least_one(self.T_max), num.real(0.5))
         return self.eta_min + (self.learning_rate - self.eta_min) * wave
 
@@ -61,12 +61,12 @@ class CosineAnnealingWarmRestarts(Schedule):
     ['1', '0.5', '1', '0.5', '1']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    T_0: ArrayLike = fields.count(least=1)
-    T_mult: ArrayLike = fields.count(1, least=1)
-    eta_min: ArrayLike = fields.number(0.0)
+    learning_rate: Number = fields.rate()
+    T_0: Number = fields.count(least=1)
+    T_mult: Number = fields.count(default=1, least=1)
+    eta_min: Number = fields.number(default=0.0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         grows = num.at_least_one(self.T_mult - 1)
         base = num.maximum(self.T_mult, num.real(2))
 

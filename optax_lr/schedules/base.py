@@ -9,16 +9,22 @@ import dataclasses
 import functools
 import json
 import operator
-from typing import Any, ClassVar, dataclass_transform
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
 
 import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.typing import ArrayLike
 
-from optax_lr.numerics import HOST, in_trace
+from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
 from optax_lr.schedules import fields
+from optax_lr.schedules.fields import Number, Several
+
+_Kind = TypeVar("_Kind")
+_Tree = TypeVar("_Tree")
 
 
 class Schedule:
@@ -42,25 +48,31 @@ class Schedule:
     """
 
     __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator hand over to the schedule
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # of every kind; `schedule` makes them
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.canonicalise(self)
         self._check()
 
-    def _check(self):
+    def _check(self) -> None:
         """Refuses what only several fields together show to be wrong. Concrete values only: tracers pass."""
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         """The rate at `step`, where `step` and the fields are reals of the number system `num`."""
         raise NotImplementedError
 
-    def __call__(self, step):
+    @overload
+    def __call__(self, step: Array | np.ndarray) -> Array: ...
+    @overload
+    def __call__(self, step: ArrayLike) -> np.floating | Array: ...
+    def __call__(self, step: ArrayLike) -> np.floating | Array:
         if isinstance(step, (int, float, np.integer, np.floating)):
             lifted = self._on_host()
             if lifted is not None:
                 value = HOST.lower(lifted._value(max(float(step), 0.0), HOST))
-                return np.float64(value) if jax.config.jax_enable_x64 else np.float32(value)
-        return _evaluate(self, step)
+                return np.float64(value) if x64_is_on() else np.float32(value)
+        rates: Array = _evaluate(self, step)
+        return rates
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -68,15 +80,15 @@ class Schedule:
         return fields.shape_of(self)
 
     @property
-    def end(self) -> Any:
+    def end(self) -> Real:
         """The step at which the schedule ends, `max_steps`; None for one that has no end."""
         return getattr(self, "max_steps", None)
 
-    def __getitem__(self, index) -> Any:
+    def __getitem__(self, index: Any) -> Self:
         """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
         if not self.batch_shape:
             raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and takes no index")
-        return jax.tree.map(lambda leaf: leaf[index], self)
+        return cast("Self", jax.tree.map(lambda leaf: leaf[index], self))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -86,48 +98,50 @@ class Schedule:
     def __bool__(self) -> bool:
         return True  # without this, `if schedule:` would ask for the length
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
 
-    def reshape(self, *shape: int) -> Any:
+    def reshape(self, *shape: int) -> Self:
         """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
-        return jax.tree.map(
+        reshaped = jax.tree.map(
             lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
         )
+        return cast("Self", reshaped)
 
-    def replace(self, **changes) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes)
 
-    def __mul__(self, other) -> Schedule:
+    def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
         return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other) -> Schedule:
+    def __truediv__(self, other: ArrayLike) -> Schedule:
         return self * (1 / other)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))
         return f"{type(self).__name__}({shown})"
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_lifted"}
 
-    def _on_host(self):
+    def _on_host(self) -> Self | None:
         """This schedule with Python floats for leaves, or None if it is a batch or holds a tracer. Kept: leaves are fixed."""
+        lifted: Self | None
         try:
-            return self.__dict__["_lifted"]
+            lifted = self.__dict__["_lifted"]
         except KeyError:
             leaves, structure = jax.tree.flatten(self)
             single = all(np.ndim(leaf) == 0 and not isinstance(leaf, jax.core.Tracer) for leaf in leaves)
             lifted = jax.tree.unflatten(structure, [HOST.real(leaf) for leaf in leaves]) if single else None
             object.__setattr__(self, "_lifted", lifted)
-            return lifted
+        return lifted
 
 
 @functools.partial(jax.jit, inline=True)
-def _evaluate(schedule: Schedule, step):
+def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
     num = in_trace()
     step = jnp.asarray(step)
     step = jnp.where(step < 0, jnp.zeros_like(step), step)
@@ -137,30 +151,47 @@ def _evaluate(schedule: Schedule, step):
     return jnp.broadcast_to(value, shape + step.shape)
 
 
-def lift(schedule, num, *, trailing_axes: int):
+def lift(schedule: _Tree, num: System, *, trailing_axes: int) -> _Tree:
     """`schedule` with reals of `num` for leaves, each `[*batch]` leaf made to broadcast against `trailing_axes` of steps."""
-    return jax.tree.map(lambda leaf: num.real(jnp.reshape(leaf, jnp.shape(leaf) + (1,) * trailing_axes)), schedule)
+    lifted: _Tree = jax.tree.map(
+        lambda leaf: num.real(jnp.reshape(leaf, jnp.shape(leaf) + (1,) * trailing_axes)), schedule
+    )
+    return lifted
 
 
-@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(fields.rate, fields.count, fields.number))
-def schedule(cls):
+@dataclass_transform(
+    frozen_default=True,
+    eq_default=False,
+    field_specifiers=(
+        fields.rate,
+        fields.count,
+        fields.number,
+        fields.counts,
+        fields.numbers,
+        fields.inner,
+        fields.schedules,
+        fields.choice,
+    ),
+)
+def schedule(cls: type[_Kind]) -> type[_Kind]:
     """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-    static = tuple(f.name for f in dataclasses.fields(cls) if f.metadata.get("static"))
-    data = tuple(f.name for f in dataclasses.fields(cls) if not f.metadata.get("static"))
+    parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
+    static = tuple(f.name for f in parts if f.metadata.get("static"))
+    data = tuple(f.name for f in parts if not f.metadata.get("static"))
 
-    def flatten_with_keys(self):
+    def flatten_with_keys(self: _Kind) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, Any], ...], tuple[Any, ...]]:
         children = tuple((jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in data)
         return children, tuple(getattr(self, name) for name in static)
 
-    def flatten(self):
+    def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         return tuple(getattr(self, name) for name in data), tuple(getattr(self, name) for name in static)
 
-    def unflatten(choices, children):
+    def unflatten(aux_data: Any, children: Iterable[Any]) -> _Kind:
         # Around __init__: JAX puts tracers, gradients and placeholders into the leaves, and none of them is to be checked.
         self = object.__new__(cls)
         self.__dict__.update(zip(data, children, strict=True))
-        self.__dict__.update(zip(static, choices, strict=True))
+        self.__dict__.update(zip(static, aux_data, strict=True))
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
@@ -177,11 +208,14 @@ def schedule(cls):
 class WithWarmup(Schedule):
     """A `Schedule` that begins with `warmup_steps` steps from 0 up to `learning_rate` along a line."""
 
-    def _after_warmup(self, step, num):
+    learning_rate: Number
+    warmup_steps: Number
+
+    def _after_warmup(self, step: Real, num: System) -> Real:
         """The rate from `warmup_steps` on."""
         raise NotImplementedError
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         # The rate per step first: it is one number for the run, so that a step costs one multiplication.
         warmup = num.ratio(self.learning_rate, num.at_least_one(self.warmup_steps)) * step
         return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))
@@ -200,13 +234,13 @@ class Scaled(Schedule):
     """
 
     schedule: Schedule = fields.inner()
-    factor: ArrayLike = fields.number()
+    factor: Number = fields.number()
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.schedule.end
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return self.factor * self.schedule._value(step, num)
 
 
@@ -223,7 +257,7 @@ class Product(Schedule):
     np.float32(0.00075)
     """
 
-    schedules: tuple[Schedule, ...] = fields.schedules()
+    schedules: Several[Schedule] = fields.schedules()
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return functools.reduce(operator.mul, [factor._value(step, num) for factor in self.schedules])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import WithWarmup, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -31,8 +31,8 @@ class Constant(WithWarmup):
     ['0', '2.5e-05', '5e-05', '5e-05']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    warmup_steps: ArrayLike = fields.count(0)
+    learning_rate: Number = fields.rate()
+    warmup_steps: Number = fields.count(default=0)
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         return self.learning_rate

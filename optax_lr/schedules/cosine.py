@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, WithWarmup, schedule
+from optax_lr.schedules.fields import Number, OptionalNumber
 
 
 @schedule
@@ -35,13 +35,13 @@ class Cosine(WithWarmup):
     ['5e-05', '2.75e-05', '5e-06']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
-    min_lr: ArrayLike = fields.number(0.0)
-    num_cycles: ArrayLike = fields.number(0.5)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
+    min_lr: Number = fields.number(default=0.0)
+    num_cycles: Number = fields.number(default=0.5)
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         wave = num.wave(step, self.warmup_steps, length, self.num_cycles)
         rate = self.min_lr + (self.learning_rate - self.min_lr) * wave
@@ -75,12 +75,12 @@ class CosineWithRestarts(WithWarmup):
     ['2.5e-05', '5e-05', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
-    num_cycles: ArrayLike = fields.number(1)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
+    num_cycles: Number = fields.number(default=1)
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         elapsed = step - self.warmup_steps
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         rate = self.learning_rate * num.sin_squared(num.left_of_cycle(elapsed, length, self.num_cycles), length)
@@ -118,14 +118,14 @@ class CosineWarmupWithMinLR(Schedule):
     ['5e-07', '5e-05', '5e-06']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
-    min_lr: ArrayLike = fields.number(0.0)
-    warmup_lr: ArrayLike | None = fields.number(None)
-    num_cycles: ArrayLike = fields.number(0.5)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
+    min_lr: Number = fields.number(default=0.0)
+    warmup_lr: OptionalNumber = fields.number(default=None)
+    num_cycles: Number = fields.number(default=0.5)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         wave = num.wave(step, self.warmup_steps - 1, length, self.num_cycles)
         rate = num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * wave, num.real(0))

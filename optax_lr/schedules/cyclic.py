@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, OptionalNumber
 
 
 @schedule
@@ -36,14 +36,14 @@ class Cyclic(Schedule):
     ['0.1', '0.6', '1.1', '0.1', '0.6']
     """
 
-    base_lr: ArrayLike = fields.rate()
-    max_lr: ArrayLike = fields.rate()
-    step_size_up: ArrayLike = fields.count(2000, least=1)
-    step_size_down: ArrayLike | None = fields.count(None, least=1)
-    mode: str = fields.choice("triangular", among=("triangular", "triangular2", "exp_range"))
-    gamma: ArrayLike = fields.number(1.0, least=0)
+    base_lr: Number = fields.rate()
+    max_lr: Number = fields.rate()
+    step_size_up: Number = fields.count(default=2000, least=1)
+    step_size_down: OptionalNumber = fields.count(default=None, least=1)
+    mode: str = fields.choice(default="triangular", among=("triangular", "triangular2", "exp_range"))
+    gamma: Number = fields.number(default=1.0, least=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         up = self.step_size_up
         down = up if self.step_size_down is None else self.step_size_down
         cycle = num.quotient(step, up + down)
@@ -85,19 +85,19 @@ class OneCycle(Schedule):
     ['0.04', '1', '4e-06']
     """
 
-    max_lr: ArrayLike = fields.rate()
-    total_steps: ArrayLike = fields.count(least=1)
-    pct_start: ArrayLike = fields.number(0.3, least=0, most=1)
-    anneal_strategy: str = fields.choice("cos", among=("cos", "linear"))
-    div_factor: ArrayLike = fields.number(25.0, above=0)
-    final_div_factor: ArrayLike = fields.number(1e4, above=0)
-    three_phase: bool = fields.choice(False, among=(False, True))
+    max_lr: Number = fields.rate()
+    total_steps: Number = fields.count(least=1)
+    pct_start: Number = fields.number(default=0.3, least=0, most=1)
+    anneal_strategy: str = fields.choice(default="cos", among=("cos", "linear"))
+    div_factor: Number = fields.number(default=25.0, above=0)
+    final_div_factor: Number = fields.number(default=1e4, above=0)
+    three_phase: bool = fields.choice(default=False, among=(False, True))
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.total_steps
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         step = num.minimum(step, self.total_steps)
         first = num.ratio(self.max_lr, self.div_factor)
         last = num.ratio(first, self.final_div_factor)
@@ -110,7 +110,7 @@ class OneCycle(Schedule):
             rate = num.where(step <= until, phase, rate)
         return rate
 
-    def _phase(self, step, start, from_rate, stop, to_rate, num):
+    def _phase(self, step: Real, start: Real, from_rate: Real, stop: Real, to_rate: Real, num: System) -> Real:
         """The rate between two points, counted from the smaller of their rates, beside which nothing then cancels."""
         length = stop - start
         length = num.where(abs(length) > 0, length, num.real(1))

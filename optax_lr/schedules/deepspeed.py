@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System, Truth
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 SHAPES = ("log", "linear")
 
@@ -14,7 +14,10 @@ class _DeepSpeed(Schedule):
     """What the three share. The engine sets a rate before the first step and calls `step()` after it: update k uses what
     the formula gives for iteration k - 2, so that the first two updates have the rate of the start."""
 
-    def _grown(self, step, num):
+    warmup_steps: Number
+    warmup_type: str
+
+    def _grown(self, step: Real, num: System) -> tuple[Real, Truth]:
         """How far the warmup is, 0 to 1, its length counting as 2 at least; and whether it is still going on."""
         length = num.maximum(self.warmup_steps, num.real(2))
         iteration = num.maximum(step - 1, num.real(0))
@@ -48,12 +51,12 @@ class DeepSpeedWarmup(_DeepSpeed):
     ['0', '0', '0.25', '0.5', '0.75', '1', '1']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    warmup_steps: ArrayLike = fields.count(1000)
-    min_lr: ArrayLike = fields.number(0.0)
-    warmup_type: str = fields.choice("log", among=SHAPES)
+    learning_rate: Number = fields.rate()
+    warmup_steps: Number = fields.count(default=1000)
+    min_lr: Number = fields.number(default=0.0)
+    warmup_type: str = fields.choice(default="log", among=SHAPES)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         share, warming = self._grown(step, num)
         return num.where(warming, self.min_lr + (self.learning_rate - self.min_lr) * share, self.learning_rate)
 
@@ -84,17 +87,17 @@ class DeepSpeedWarmupDecay(_DeepSpeed):
     ['0', '0', '0.5', '1', '0.5', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(1000)
-    min_lr: ArrayLike = fields.number(0.0)
-    warmup_type: str = fields.choice("log", among=SHAPES)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=1000)
+    min_lr: Number = fields.number(default=0.0)
+    warmup_type: str = fields.choice(default="log", among=SHAPES)
 
     @property
-    def end(self):
+    def end(self) -> Real:
         return self.max_steps + 1
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         share, warming = self._grown(step, num)
         length = num.at_least_one(self.max_steps - num.maximum(self.warmup_steps, num.real(2)))
         left = num.ratio(num.maximum(self.max_steps + 1 - step, num.real(0)), length)
@@ -128,14 +131,14 @@ class DeepSpeedWarmupCosine(_DeepSpeed):
     ['0', '0.5', '0.5', '0', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(1000)
-    warmup_min_ratio: ArrayLike = fields.number(0.0)
-    cos_min_ratio: ArrayLike = fields.number(1e-4)
-    warmup_type: str = fields.choice("log", among=SHAPES)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=1000)
+    warmup_min_ratio: Number = fields.number(default=0.0)
+    cos_min_ratio: Number = fields.number(default=1e-4)
+    warmup_type: str = fields.choice(default="log", among=SHAPES)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         share, warming = self._grown(step, num)
         start = num.maximum(self.warmup_steps, num.real(2))
         length = num.at_least_one(self.max_steps - start)

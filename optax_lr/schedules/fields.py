@@ -9,18 +9,45 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from optax_lr.numerics import Real, x64_is_on
 
 LARGEST_STEP = 2**31 - 1
 _REQUIRED = dataclasses.MISSING
 
+_Taken = TypeVar("_Taken")
+_Kept = TypeVar("_Kept")
+_Item = TypeVar("_Item")
+_Tree = TypeVar("_Tree")
 
-def _field(check: Callable, default, **metadata) -> Any:
+if TYPE_CHECKING:
+
+    class _Field(Generic[_Taken, _Kept]):
+        """How a type checker sees a field: made from any `_Taken`, and read as the `_Kept` that `canonicalise` makes of it."""
+
+        def __get__(self, schedule: object, owner: object = None) -> _Kept: ...
+        def __set__(self, schedule: object, value: _Taken) -> None: ...
+
+    Number: TypeAlias = _Field[ArrayLike | Sequence[ArrayLike], Real]
+    OptionalNumber: TypeAlias = _Field[ArrayLike | Sequence[ArrayLike] | None, Real]
+    Numbers: TypeAlias = _Field[Sequence[ArrayLike], tuple[Real, ...]]
+    Several: TypeAlias = _Field[Sequence[_Item], tuple[_Item, ...]]
+else:
+    Number = ArrayLike | Sequence[ArrayLike]
+    OptionalNumber = Number | None
+    Numbers = Sequence[ArrayLike]
+    Several = Sequence
+
+
+def _field(check: Callable[..., Any], default: Any, **metadata: Any) -> Any:
     return dataclasses.field(default=default, metadata={"check": check, **metadata})
 
 
@@ -66,12 +93,12 @@ def schedules() -> Any:
     return _field(_schedules, _REQUIRED)
 
 
-def choice(default: Any, *, among: tuple) -> Any:
+def choice(default: Any, *, among: tuple[Any, ...]) -> Any:
     """One of a few words; static: another choice is another compilation."""
     return _field(_choice, default, among=among, static=True)
 
 
-def canonicalise(schedule) -> None:
+def canonicalise(schedule: Any) -> None:
     """Checks the fields of a new schedule and replaces each by an array or scalar of the right dtype and the common shape."""
     owner = type(schedule).__name__
     values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
@@ -92,14 +119,14 @@ def canonicalise(schedule) -> None:
         object.__setattr__(schedule, name, value)
 
 
-def shape_of(tree) -> tuple[int, ...]:
+def shape_of(tree: Any) -> tuple[int, ...]:
     """The shape to which the leaves of `tree` (one array, or a schedule) broadcast."""
     return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(tree)))
 
 
-def broadcast(tree, shape: tuple[int, ...]):
+def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
     """`tree` with every leaf brought to `shape`; NumPy leaves stay NumPy's."""
-    return jax.tree.map(
+    brought: _Tree = jax.tree.map(
         lambda leaf: (
             np.broadcast_to(leaf, shape)
             if isinstance(leaf, (np.ndarray, np.generic))
@@ -107,14 +134,15 @@ def broadcast(tree, shape: tuple[int, ...]):
         ),
         tree,
     )
+    return brought
 
 
-def concrete(value) -> Any:
+def concrete(value: Any) -> Any:
     """`value` as NumPy sees it, or None if it is a tracer (or None)."""
     return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def show(value) -> str:
+def show(value: Any) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
     if isinstance(value, tuple):
         return "(" + "".join(f"{show(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
@@ -126,7 +154,7 @@ def show(value) -> str:
     return np.array2string(array, separator=", ", threshold=100, max_line_width=10**6).replace("\n", "")
 
 
-def _array(name: str, value):
+def _array(name: str, value: Any) -> Array | np.ndarray:
     """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
     if isinstance(value, jax.core.Tracer):
         return value
@@ -139,26 +167,26 @@ def _array(name: str, value):
     return array
 
 
-def _unquote(value) -> str:
+def _unquote(value: Any) -> str:
     try:
         return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
     except ValueError:
         return ""
 
 
-def _scalar(array):
+def _scalar(array: Array | np.ndarray) -> Any:
     """NumPy arrays without axes become NumPy scalars: immutable, and quick to read on the host."""
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
-def _first(array: np.ndarray, wrong: np.ndarray) -> str:
+def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
     """The first wrong value, as short as its dtype allows: 1e-04 and not 9.999999747378752e-05."""
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
-def _number(name: str, value, bounds):
+def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     array = _array(name, value)
-    floating = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    floating = jnp.float64 if x64_is_on() else jnp.float32
     if isinstance(array, jax.core.Tracer):
         return array.astype(floating)
     with np.errstate(over="ignore"):
@@ -178,29 +206,29 @@ def _number(name: str, value, bounds):
     return _scalar(array)
 
 
-def _rate(name: str, value, bounds):
+def _rate(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     return _number(name, value, {"least": 0})
 
 
-def _count(name: str, value, bounds):
+def _count(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     return whole(name, value, unit=" of optimizer steps", least=bounds["least"])
 
 
-def _items(name: str, value) -> list:
+def _items(name: str, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
         raise TypeError(f"{name} must be a list of numbers, not {value!r}; write [{value!r}] for one")
     return list(value)
 
 
-def _counts(name: str, value, bounds):
+def _counts(name: str, value: Any, _bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(_items(name, value)))
 
 
-def _numbers(name: str, value, bounds):
+def _numbers(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
-def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:
+def whole(name: str, value: Any, *, unit: str = "", least: int = 0) -> Any:
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1."""
     array = _array(name, value)
     if isinstance(array, jax.core.Tracer):
@@ -220,25 +248,25 @@ def whole(name: str, value, *, unit: str = "", least: int = 0) -> Any:
     return _scalar(array.astype(jnp.int32))
 
 
-def _inner(name: str, value, bounds):
+def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     if not hasattr(value, "_value"):
         raise TypeError(f"{name} must be a schedule of this library, not a {type(value).__name__}: {value!r}")
     return value
 
 
-def _schedules(name: str, value, bounds):
+def _schedules(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {value!r}")
     return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
-def _choice(name: str, value, bounds):
+def _choice(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     if value not in bounds["among"]:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {value!r}")
     return value
 
 
-def require_below(schedule, low: str, high: str, why: str) -> None:
+def require_below(schedule: Any, low: str, high: str, why: str) -> None:
     """Refuses a schedule in which field `low` is not below field `high`, where both are concrete."""
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
@@ -248,7 +276,7 @@ def require_below(schedule, low: str, high: str, why: str) -> None:
         )
 
 
-def require_rising(owner: str, name: str, values: tuple) -> None:
+def require_rising(owner: str, name: str, values: Sequence[Any]) -> None:
     """Refuses step counts that do not rise from one to the next, where they are concrete."""
     known = [concrete(value) for value in values]
     for i, (before, after) in enumerate(itertools.pairwise(known)):

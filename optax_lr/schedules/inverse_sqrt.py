@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, WithWarmup, schedule
+from optax_lr.schedules.fields import Number, OptionalNumber
 
 
 @schedule
@@ -32,11 +32,11 @@ class InverseSqrt(WithWarmup):
     ['2.5e-05', '5e-05', '2.5e-05']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    warmup_steps: ArrayLike = fields.count(0)
-    timescale: ArrayLike | None = fields.number(None, above=0)
+    learning_rate: Number = fields.rate()
+    warmup_steps: Number = fields.count(default=0)
+    timescale: OptionalNumber = fields.number(default=None, above=0)
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         timescale = self.timescale
         if timescale is None:
             timescale = num.where(self.warmup_steps > 0, self.warmup_steps, num.real(10_000))
@@ -61,8 +61,8 @@ class Rsqrt(Schedule):
     ['0.0001', '0.0001', '5e-05']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    warmup_steps: ArrayLike = fields.count(0)
+    learning_rate: Number = fields.rate()
+    warmup_steps: Number = fields.count(default=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return self.learning_rate * num.inverse_sqrt(num.at_least_one(num.maximum(step, self.warmup_steps)))

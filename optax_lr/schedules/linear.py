@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import WithWarmup, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -31,10 +31,10 @@ class Linear(WithWarmup):
     ['5e-05', '3.75e-05', '2.5e-05', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         return num.ratio(self.learning_rate, length) * num.maximum(self.max_steps - step, num.real(0))

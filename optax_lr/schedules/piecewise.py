@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from jax.typing import ArrayLike
 
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Numbers
 
 
 @schedule
@@ -33,9 +35,9 @@ class PiecewiseConstant(Schedule):
     ['1', '0.1', '0.1', '0.005']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    boundaries: tuple[ArrayLike, ...] = fields.counts()
-    factors: tuple[ArrayLike, ...] = fields.numbers()
+    learning_rate: Number = fields.rate()
+    boundaries: Numbers = fields.counts()
+    factors: Numbers = fields.numbers()
 
     @classmethod
     def from_rules(cls, rules: str, learning_rate: ArrayLike) -> PiecewiseConstant:
@@ -53,7 +55,7 @@ class PiecewiseConstant(Schedule):
             ) from None
         return cls(learning_rate, boundaries=list(dict(pairs)), factors=factors)
 
-    def _check(self):
+    def _check(self) -> None:
         if len(self.factors) != len(self.boundaries) + 1:
             raise ValueError(
                 f"PiecewiseConstant: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} factors, not "
@@ -61,7 +63,7 @@ class PiecewiseConstant(Schedule):
             )
         fields.require_rising("PiecewiseConstant", "boundaries", self.boundaries)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         factor = self.factors[0]
         for boundary, later in zip(self.boundaries, self.factors[1:], strict=True):
             factor = num.where(step < boundary, factor, later)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import WithWarmup, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -39,16 +39,16 @@ class Polynomial(WithWarmup):
     ['5e-05', '2.812e-05', '1.25e-05', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
-    power: ArrayLike = fields.number(1)
-    min_lr: ArrayLike = fields.number(0.0)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
+    power: Number = fields.number(default=1)
+    min_lr: Number = fields.number(default=0.0)
 
-    def _check(self):
+    def _check(self) -> None:
         fields.require_below(self, "min_lr", "learning_rate", "the rate must fall to it")
 
-    def _after_warmup(self, step, num):
+    def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         left = num.power(num.ratio(self.max_steps - step, length), self.power)
         rate = self.min_lr + (self.learning_rate - self.min_lr) * left

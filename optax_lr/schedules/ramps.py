@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -30,12 +30,12 @@ class LinearRamp(Schedule):
     ['0.5', '0.625', '1', '1']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    start_factor: ArrayLike = fields.number(1 / 3, above=0, most=1)
-    end_factor: ArrayLike = fields.number(1.0, least=0, most=1)
-    total_iters: ArrayLike = fields.count(5)
+    learning_rate: Number = fields.rate()
+    start_factor: Number = fields.number(default=1 / 3, above=0, most=1)
+    end_factor: Number = fields.number(default=1.0, least=0, most=1)
+    total_iters: Number = fields.count(default=5)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         done = num.ratio(num.minimum(step, self.total_iters), num.at_least_one(self.total_iters))
         left = num.ratio(self.total_iters - num.minimum(step, self.total_iters), num.at_least_one(self.total_iters))
         left = num.where(self.total_iters < 1, num.real(1), left)
@@ -59,11 +59,11 @@ class PolynomialDecay(Schedule):
     ['1', '0.25', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    total_iters: ArrayLike = fields.count(5)
-    power: ArrayLike = fields.number(1.0, least=0)
+    learning_rate: Number = fields.rate()
+    total_iters: Number = fields.count(default=5)
+    power: Number = fields.number(default=1.0, least=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         left = num.maximum(self.total_iters - step, num.real(0))
         share = num.ratio(left, num.at_least_one(self.total_iters))
         stays = num.where(self.total_iters < 1, num.real(1), num.real(0))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -34,12 +34,12 @@ class Rex(Schedule):
     ['0.999', '0.9091', '0.5263', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    max_steps: ArrayLike = fields.count()
-    warmup_steps: ArrayLike = fields.count(0)
-    min_lr: ArrayLike = fields.number(0.0)
+    learning_rate: Number = fields.rate()
+    max_steps: Number = fields.count()
+    warmup_steps: Number = fields.count(default=0)
+    min_lr: Number = fields.number(default=0.0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         ahead = step + 1
         length = num.at_least_one(self.max_steps - self.warmup_steps)
         left = num.maximum(self.max_steps - ahead, num.real(0))

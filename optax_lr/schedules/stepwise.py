@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Numbers
 
 
 @schedule
@@ -25,11 +25,11 @@ class Step(Schedule):
     ['1', '0.5', '0.25']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    step_size: ArrayLike = fields.count(least=1)
-    gamma: ArrayLike = fields.number(0.1, least=0)
+    learning_rate: Number = fields.rate()
+    step_size: Number = fields.count(least=1)
+    gamma: Number = fields.number(default=0.1, least=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return self.learning_rate * num.power(self.gamma, num.quotient(step, self.step_size))
 
 
@@ -50,11 +50,11 @@ class MultiStep(Schedule):
     ['1', '0.5', '0.25']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    milestones: tuple[ArrayLike, ...] = fields.counts()
-    gamma: ArrayLike = fields.number(0.1, least=0)
+    learning_rate: Number = fields.rate()
+    milestones: Numbers = fields.counts()
+    gamma: Number = fields.number(default=0.1, least=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         passed = num.real(0)
         for milestone in self.milestones:
             passed = passed + num.where(step < milestone, num.real(0), num.real(1))
@@ -77,10 +77,10 @@ class Exponential(Schedule):
     ['1', '0.5', '0.25']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    gamma: ArrayLike = fields.number(least=0)
+    learning_rate: Number = fields.rate()
+    gamma: Number = fields.number(least=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         return self.learning_rate * num.power(self.gamma, step)
 
 
@@ -101,11 +101,11 @@ class ConstantFactor(Schedule):
     ['0.1', '1']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    factor: ArrayLike = fields.number(1 / 3, least=0, most=1)
-    total_iters: ArrayLike = fields.count(5)
+    learning_rate: Number = fields.rate()
+    factor: Number = fields.number(default=1 / 3, least=0, most=1)
+    total_iters: Number = fields.count(default=5)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         never_ends = self.total_iters < 1
         reduced = self.learning_rate * self.factor
         return num.where(step < self.total_iters, reduced, num.where(never_ends, reduced, self.learning_rate))

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 class _Cycles(Schedule):
     """What the three share: which cycle a step is in, and the warmup."""
 
-    def _value(self, step, num):
+    learning_rate: Number
+    t_initial: Number
+    min_lr: Number
+    cycle_mul: Number
+    cycle_decay: Number
+    cycle_limit: Number
+    warmup_steps: Number
+    warmup_lr: Number
+    warmup_prefix: bool
+
+    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
+        """What share of its height a cycle of `length` steps is at after `elapsed`."""
+        raise NotImplementedError
+
+    def _value(self, step: Real, num: System) -> Real:
         prefix = self.warmup_steps if self.warmup_prefix else num.real(0)
         rate = self._of_cycles(num.maximum(step - prefix, num.real(0)), num)
         target = self._warmup_target(num)
         warmup = self.warmup_lr + (target - self.warmup_lr) * num.ratio(step, num.at_least_one(self.warmup_steps))
         return num.where(step < self.warmup_steps, warmup, rate)
 
-    def _warmup_target(self, num):
+    def _warmup_target(self, num: System) -> Real:
         return self.learning_rate
 
-    def _of_cycles(self, step, num):
+    def _of_cycles(self, step: Real, num: System) -> Real:
         number, elapsed, length = self._cycle(step, num)
         top = self.learning_rate * num.power(self.cycle_decay, number)
         rate = self.min_lr + (top - self.min_lr) * self._shape(elapsed, length, num)
         return num.where(number < self.cycle_limit, rate, self.min_lr)
 
-    def _cycle(self, step, num):
+    def _cycle(self, step: Real, num: System) -> tuple[Real, Real, Real]:
         """Number of the cycle, steps since it began, and its length `t_initial * cycle_mul**number`."""
         grows = self.cycle_mul - 1
         same = num.where(grows > 0, num.real(0), num.where(grows < 0, num.real(0), num.real(1)))
@@ -35,7 +49,7 @@ class _Cycles(Schedule):
 
         fractional = num.floor(self.cycle_mul) < self.cycle_mul
 
-        def whole(value):
+        def whole(value: Real) -> Real:
             """`value`, rounded where a whole `cycle_mul` makes it whole, so that cycles begin on the step."""
             return num.where(fractional, value, num.rounded(value))
 
@@ -93,18 +107,18 @@ class TimmCosine(_Cycles):
     ['1', '0.5', '0.5', '0.25', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    t_initial: ArrayLike = fields.count(least=1)
-    min_lr: ArrayLike = fields.number(0.0)
-    cycle_mul: ArrayLike = fields.number(1.0, above=0)
-    cycle_decay: ArrayLike = fields.number(1.0, least=0)
-    cycle_limit: ArrayLike = fields.count(1)
-    warmup_steps: ArrayLike = fields.count(0)
-    warmup_lr: ArrayLike = fields.number(0.0)
-    warmup_prefix: bool = fields.choice(False, among=(False, True))
-    k_decay: ArrayLike = fields.number(1.0, above=0)
+    learning_rate: Number = fields.rate()
+    t_initial: Number = fields.count(least=1)
+    min_lr: Number = fields.number(default=0.0)
+    cycle_mul: Number = fields.number(default=1.0, above=0)
+    cycle_decay: Number = fields.number(default=1.0, least=0)
+    cycle_limit: Number = fields.count(default=1)
+    warmup_steps: Number = fields.count(default=0)
+    warmup_lr: Number = fields.number(default=0.0)
+    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
+    k_decay: Number = fields.number(default=1.0, above=0)
 
-    def _shape(self, elapsed, length, num):
+    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
         return num.sin_squared(num.fall((length - elapsed) / length, self.k_decay), num.real(1))
 
 
@@ -132,26 +146,26 @@ class TimmTanh(_Cycles):
     ['1', '0.5', '0.01799', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    t_initial: ArrayLike = fields.count(least=1)
-    lb: ArrayLike = fields.number(-7.0)
-    ub: ArrayLike = fields.number(3.0)
-    min_lr: ArrayLike = fields.number(0.0)
-    cycle_mul: ArrayLike = fields.number(1.0, above=0)
-    cycle_decay: ArrayLike = fields.number(1.0, least=0)
-    cycle_limit: ArrayLike = fields.count(1)
-    warmup_steps: ArrayLike = fields.count(0)
-    warmup_lr: ArrayLike = fields.number(0.0)
-    warmup_prefix: bool = fields.choice(False, among=(False, True))
+    learning_rate: Number = fields.rate()
+    t_initial: Number = fields.count(least=1)
+    lb: Number = fields.number(default=-7.0)
+    ub: Number = fields.number(default=3.0)
+    min_lr: Number = fields.number(default=0.0)
+    cycle_mul: Number = fields.number(default=1.0, above=0)
+    cycle_decay: Number = fields.number(default=1.0, least=0)
+    cycle_limit: Number = fields.count(default=1)
+    warmup_steps: Number = fields.count(default=0)
+    warmup_lr: Number = fields.number(default=0.0)
+    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         first = (step < 1) & (self.warmup_steps < 1)
         return num.where(first, self.learning_rate, super()._value(step, num))
 
-    def _warmup_target(self, num):
+    def _warmup_target(self, num: System) -> Real:
         return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
 
-    def _shape(self, elapsed, length, num):
+    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
         progress = elapsed / length
         # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), which does not cancel where the tangent is near 1.
         return 1 / (
@@ -180,17 +194,17 @@ class TimmPoly(_Cycles):
     ['1', '0.25', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    t_initial: ArrayLike = fields.count(least=1)
-    power: ArrayLike = fields.number(0.5, least=0)
-    min_lr: ArrayLike = fields.number(0.0)
-    cycle_mul: ArrayLike = fields.number(1.0, above=0)
-    cycle_decay: ArrayLike = fields.number(1.0, least=0)
-    cycle_limit: ArrayLike = fields.count(1)
-    warmup_steps: ArrayLike = fields.count(0)
-    warmup_lr: ArrayLike = fields.number(0.0)
-    warmup_prefix: bool = fields.choice(False, among=(False, True))
-    k_decay: ArrayLike = fields.number(1.0, above=0)
+    learning_rate: Number = fields.rate()
+    t_initial: Number = fields.count(least=1)
+    power: Number = fields.number(default=0.5, least=0)
+    min_lr: Number = fields.number(default=0.0)
+    cycle_mul: Number = fields.number(default=1.0, above=0)
+    cycle_decay: Number = fields.number(default=1.0, least=0)
+    cycle_limit: Number = fields.count(default=1)
+    warmup_steps: Number = fields.count(default=0)
+    warmup_lr: Number = fields.number(default=0.0)
+    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
+    k_decay: Number = fields.number(default=1.0, above=0)
 
-    def _shape(self, elapsed, length, num):
+    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
         return num.power(num.fall((length - elapsed) / length, self.k_decay), self.power)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, OptionalNumber
 
 SHAPES = ("linear", "cosine", "1-sqrt")
 
@@ -47,27 +47,27 @@ class WarmupStableDecay(Schedule):
     ['2.5e-05', '5e-05', '5e-05', '2.5e-05', '0']
     """
 
-    learning_rate: ArrayLike = fields.rate()
-    decay_steps: ArrayLike = fields.count()
-    max_steps: ArrayLike | None = fields.count(None)
-    warmup_steps: ArrayLike = fields.count(0)
-    stable_steps: ArrayLike | None = fields.count(None)
-    min_lr: ArrayLike = fields.number(0.0)
-    warmup_type: str = fields.choice("linear", among=SHAPES)
-    decay_type: str = fields.choice("cosine", among=SHAPES)
-    num_cycles: ArrayLike = fields.number(0.5)
+    learning_rate: Number = fields.rate()
+    decay_steps: Number = fields.count()
+    max_steps: OptionalNumber = fields.count(default=None)
+    warmup_steps: Number = fields.count(default=0)
+    stable_steps: OptionalNumber = fields.count(default=None)
+    min_lr: Number = fields.number(default=0.0)
+    warmup_type: str = fields.choice(default="linear", among=SHAPES)
+    decay_type: str = fields.choice(default="cosine", among=SHAPES)
+    num_cycles: Number = fields.number(default=0.5)
 
-    def _check(self):
+    def _check(self) -> None:
         if self.max_steps is None and self.stable_steps is None:
             raise ValueError("WarmupStableDecay needs max_steps, the length of the run, or stable_steps")
 
     @property
-    def end(self):
+    def end(self) -> Real:
         if self.stable_steps is None:
             return self.max_steps
         return self.warmup_steps + self.stable_steps + self.decay_steps
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         stable = (
             self.max_steps - self.warmup_steps - self.decay_steps if self.stable_steps is None else self.stable_steps
         )
@@ -77,10 +77,10 @@ class WarmupStableDecay(Schedule):
         after = num.where(step < decay_start + self.decay_steps, decay, self.min_lr)
         return num.where(step < self.warmup_steps, warmup, num.where(step < decay_start, self.learning_rate, after))
 
-    def _between(self, share, num):
+    def _between(self, share: Real, num: System) -> Real:
         return num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * share, num.real(0))
 
-    def _up(self, step, num):
+    def _up(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.warmup_steps)
         if self.warmup_type == "cosine":
             return num.sin_squared(step, length)
@@ -89,7 +89,7 @@ class WarmupStableDecay(Schedule):
             return done
         return done / (1 + num.sqrt(num.ratio(self.warmup_steps - step, length)))  # 1 - sqrt(1 - p) without cancelling
 
-    def _down(self, step, start, num):
+    def _down(self, step: Real, start: Real, num: System) -> Real:
         length = num.at_least_one(self.decay_steps)
         if self.decay_type == "cosine":
             return num.wave(step, start, length, self.num_cycles)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
+from optax_lr.numerics import ByRow, x64_is_on
 from optax_lr.schedules.base import Schedule
-from optax_lr.sweeps.evaluate import PRECISIONS, checked_steps, curves, in_float64, one_of, sweep, system
+from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
 BLOCK_BYTES = 16 * 2**20  # of rates in a block that is kept
@@ -27,7 +27,7 @@ class Plan:
         numbers = max(1, block_bytes // 4)
         self.rows, self.steps = rows, steps
         self.block_steps = min(steps, numbers)
-        self.block_rows = min(rows, max(1, numbers // self.block_steps))
+        self.block_rows = max(1, min(rows, numbers // self.block_steps))  # an empty batch has no block, of one row
 
     @property
     def blocks(self) -> list[tuple[slice, slice]]:
@@ -66,7 +66,8 @@ def computed(
 
 def _padded(part: slice, length: int) -> np.ndarray:
     """The indices of `part`, its last one repeated up to `length`."""
-    return np.minimum(np.arange(part.start, part.start + length), part.stop - 1)
+    indices: np.ndarray = np.minimum(np.arange(part.start, part.start + length), part.stop - 1)
+    return indices
 
 
 class Summary(NamedTuple):
@@ -84,7 +85,7 @@ class Summary(NamedTuple):
 
 
 def sweep_summary(
-    schedule: Schedule, steps: int | ArrayLike, *, precision: str = "exact", past_end: str = "reference"
+    schedule: Schedule, steps: Steps, *, precision: str = "exact", past_end: str = "reference"
 ) -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
@@ -123,10 +124,12 @@ def sweep_summary(
 
 
 @functools.partial(jax.jit, static_argnums=3)
-def _reduced(batch, steps, size, numbers):
+def _reduced(
+    batch: Schedule, steps: Any, size: Any, numbers: type[ByRow] | None
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     rates = curves(batch, steps, steps.max(), numbers)
     counts = (jnp.arange(steps.size) < size) & ~jnp.isnan(rates)
-    wide = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    wide = jnp.float64 if x64_is_on() else jnp.float32
     return (
         jnp.sum(jnp.where(counts, rates, 0), axis=1, dtype=wide),
         jnp.sum(counts, axis=1),

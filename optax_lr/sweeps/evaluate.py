@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,18 +15,19 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from optax_lr.numerics import PAIR, ByRow, Float32, RoundedFloat64
+from optax_lr.numerics import PAIR, ByRow, Float32, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
 PRECISIONS = ("exact", "fast")
+Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # how many, or which
 
 
 def sweep(
     schedule: Schedule,
-    steps: int | ArrayLike,
+    steps: Steps,
     *,
     precision: str = "exact",
     past_end: str = "reference",
@@ -64,16 +66,18 @@ def sweep(
         raise TypeError(f"sweep() takes a schedule or a batch of them, not a {type(schedule).__name__}: {schedule!r}")
     one_of("sweep", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
-    steps, count = checked_steps("sweep", steps)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in (*jax.tree.leaves(schedule), steps)):
-        return schedule(jnp.arange(count) if steps is None else steps)
-    shape = schedule.batch_shape + ((count,) if steps is None else np.shape(steps))
-    double = jax.config.jax_enable_x64 and precision == "exact"
+    chosen, count = checked_steps("sweep", steps)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in (*jax.tree.leaves(schedule), chosen)):
+        traced: jax.Array = schedule(jnp.arange(count) if chosen is None else chosen)
+        return traced
+    shape = schedule.batch_shape + ((count,) if chosen is None else np.shape(chosen))
+    double = x64_is_on() and precision == "exact"
     _check_room(shape, 8 if double else 4, out)
     with in_float64(precision):
         spread = spread_over(schedule)
         evaluate = _curves if spread is None else _sharded_curves(spread)
-        return evaluate(schedule, steps, out, count, system(precision, double=double))
+        rates: jax.Array = evaluate(schedule, chosen, out, count, system(precision, double=double))
+        return rates
 
 
 def system(precision: str, *, double: bool = False) -> type[ByRow] | None:
@@ -85,7 +89,7 @@ def system(precision: str, *, double: bool = False) -> type[ByRow] | None:
     return ByRow if double else RoundedFloat64
 
 
-def in_float64(precision: str) -> contextlib.AbstractContextManager:
+def in_float64(precision: str) -> contextlib.AbstractContextManager[None]:
     """x64 for one compiled call, whatever the user has set."""
     return jax.enable_x64(True) if system(precision) is RoundedFloat64 else contextlib.nullcontext()
 
@@ -95,12 +99,14 @@ def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: 
     num = PAIR if numbers is None else numbers(last_step)
     step = num.real(steps.reshape(1, -1))
     lifted = lift(schedule, num, trailing_axes=1)
-    value = lifted._value(step, num) if numbers is None else num.by_row(lambda: lifted._value(step, num))
+    value = num.by_row(lambda: lifted._value(step, num)) if isinstance(num, ByRow) else lifted._value(step, num)
     return jnp.broadcast_to(num.lower(value), (len(schedule), steps.size))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
-def _curves(schedule, steps, out, count, numbers):
+def _curves(
+    schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
+) -> jax.Array:
     del out  # donated: its memory is the result's
     shape = schedule.batch_shape
     if steps is None:
@@ -113,14 +119,17 @@ def _curves(schedule, steps, out, count, numbers):
 
 
 @functools.lru_cache(maxsize=8)
-def _sharded_curves(sharding: NamedSharding):
+def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     """`_curves` for a batch whose rows are spread as `sharding` says: each device makes the curves of its own rows."""
     rows, everywhere = sharding.spec, PartitionSpec()
 
     @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
-    def spread(schedule, steps, out, count, numbers):
+    def spread(
+        schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
+    ) -> jax.Array:
+        del out  # donated, as there
         # The rows are apart already, so nothing is exchanged; left to itself the compiler would gather them.
-        local = jax.shard_map(
+        local: Callable[[Schedule, Any], jax.Array] = jax.shard_map(
             lambda own, shared: _curves(own, shared, None, count, numbers),
             mesh=sharding.mesh,
             in_specs=(rows, everywhere),
@@ -138,7 +147,7 @@ def one_of(caller: str, name: str, value: Any, words: tuple[str, ...]) -> Any:
     return value
 
 
-def checked_steps(caller: str, steps: Any) -> tuple[Any, int | None]:
+def checked_steps(caller: str, steps: Any) -> tuple[Any, Any]:
     """The steps as int32 and None, or None and their number if they are just the first so many."""
     if isinstance(steps, jax.core.Tracer):
         return steps, None
@@ -175,7 +184,7 @@ def free_memory() -> int:
     """Bytes that are free where sweeps run."""
     stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
-        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     try:
         with open("/proc/meminfo") as lines:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from optax_lr.combine import Mixed
 from optax_lr.schedules.base import Schedule
 from optax_lr.suggest import unknown
 
+_Kind = TypeVar("_Kind", bound=Schedule)
 
-def grid(kind: type[Schedule], **axes: Any) -> Any:
+
+def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     """Every combination of the given settings: a batch with one axis for each list, in the order of the keywords.
 
     A list or a one-dimensional array is an axis, a single number is shared. `batch_shape` is the lengths of the axes.
@@ -24,7 +26,7 @@ def grid(kind: type[Schedule], **axes: Any) -> Any:
     >>> batch.batch_shape, batch[2, 1]
     ((3, 2), Cosine(learning_rate=0.001, max_steps=1000, warmup_steps=100, min_lr=0.0, num_cycles=0.5))
     """
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {f.name: f for f in dataclasses.fields(kind)}
     lists = {}
     for name, value in axes.items():
         if name not in known:
@@ -77,7 +79,7 @@ def table(batch: Schedule) -> dict[str, np.ndarray]:
 
 def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {}
-    for f in dataclasses.fields(batch):  # type: ignore[arg-type]
+    for f in dataclasses.fields(batch):
         value, name = getattr(batch, f.name), prefix + f.name
         members = value if isinstance(value, tuple) else (value,)
         inner = [

@@ -20,10 +20,10 @@ from jax.experimental import pallas as pl
 from jax.typing import ArrayLike
 
 from optax_lr.combine import Mixed
-from optax_lr.numerics import PAIR, RoundedFloat64
+from optax_lr.numerics import PAIR, Real, RoundedFloat64, System
 from optax_lr.numerics.systems import Float64
 from optax_lr.schedules.base import Schedule
-from optax_lr.sweeps.evaluate import one_of
+from optax_lr.sweeps.evaluate import Steps, one_of
 
 ROWS = {"tpu": 128, "gpu": 8}  # of a block: a TPU cuts scalar memory into 128s, a GPU wants many programs
 STEPS = 512
@@ -34,14 +34,14 @@ class _Kernel64(RoundedFloat64):
 
     choose = Float64.choose
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.detail = 0
 
-    def nearest(self, x):
+    def nearest(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)  # Triton has no rounding
 
 
-def sweep_kernel(batch: Schedule, steps: int | ArrayLike, *, platform: str, interpret: bool = False) -> jax.Array:
+def sweep_kernel(batch: Schedule, steps: Steps, *, platform: str, interpret: bool = False) -> jax.Array:
     """The rates `[rows, steps]` of a batch of one axis, as `sweep` gives them.
 
     Args:
@@ -64,7 +64,7 @@ def sweep_kernel(batch: Schedule, steps: int | ArrayLike, *, platform: str, inte
     scalars = [_padded(leaf, block_rows) for leaf in (jnp.asarray(kind).astype(jnp.int32), *leaves)]
     columns = _padded(steps, STEPS).reshape(1, -1)
     blocks = scalars[0].size // block_rows, columns.size // STEPS
-    options, scalar_spec = _target(platform, interpret)
+    options, scalar_spec = _target(platform, interpret=interpret)
     result = pl.pallas_call(
         functools.partial(_kernel, structure, PAIR if platform == "tpu" else _Kernel64(), block_rows),
         grid=blocks,
@@ -74,14 +74,15 @@ def sweep_kernel(batch: Schedule, steps: int | ArrayLike, *, platform: str, inte
         interpret=interpret,
         **options,
     )(columns, *scalars)
-    return result[:rows, : steps.size]
+    rates: jax.Array = result[:rows, : steps.size]
+    return rates
 
 
-def _kernel(structure, num, block_rows, steps, kind, *refs):
+def _kernel(structure: Any, num: System, block_rows: int, steps: Any, kind: Any, *refs: Any) -> None:
     *settings, out = refs
     step = num.real(steps[...])
 
-    def one_row(row, carry):
+    def one_row(row: Any, carry: Any) -> Any:
         members = jax.tree.unflatten(structure, [num.real(jnp.full((1, STEPS), ref[row])) for ref in settings])
         ways = [lambda member=member: num.lower(member._value(step, num)) for member in members]
         rates = lax.switch(kind[row], ways) if len(ways) > 1 else ways[0]()
@@ -91,7 +92,7 @@ def _kernel(structure, num, block_rows, steps, kind, *refs):
     lax.fori_loop(0, block_rows, one_row, 0)
 
 
-def _target(platform: str, interpret: bool) -> tuple[dict[str, Any], pl.BlockSpec]:
+def _target(platform: str, *, interpret: bool) -> tuple[dict[str, Any], pl.BlockSpec]:
     """What `pallas_call` needs to know of the platform, and where it finds the settings of a block of rows."""
     if platform == "tpu":
         from jax.experimental.pallas import tpu
@@ -103,7 +104,7 @@ def _target(platform: str, interpret: bool) -> tuple[dict[str, Any], pl.BlockSpe
     return options, pl.BlockSpec((ROWS[platform],), lambda i, j: (i,))
 
 
-def _padded(values, multiple: int) -> jax.Array:
+def _padded(values: ArrayLike, multiple: int) -> jax.Array:
     """One-dimensional `values`, with its last element repeated up to a whole multiple."""
     values = jnp.asarray(values)
     return jnp.pad(values, (0, math.ceil(values.size / multiple) * multiple - values.size), mode="edge")

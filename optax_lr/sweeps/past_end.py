@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from optax_lr.combine import Mixed
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 PAST_END = ("reference", "hold", "nan")
 
@@ -26,9 +27,9 @@ class _Ended(Schedule):
     """`schedule` up to step `last`, and past it what `past_end` says."""
 
     schedule: Schedule = fields.inner()
-    last: Any = fields.count()
-    past_end: str = fields.choice("hold", among=PAST_END)
+    last: Number = fields.count()
+    past_end: str = fields.choice(default="hold", among=PAST_END)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         rate = self.schedule._value(num.minimum(step, self.last), num)
         return num.where(step > self.last, num.real(float("nan")), rate) if self.past_end == "nan" else rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -10,8 +10,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from optax_lr.schedules.base import Schedule
 
+_Batch = TypeVar("_Batch", bound=Schedule)
 
-def shard(batch: Schedule, mesh: Mesh | None = None, *, axis: str | None = None) -> Any:
+
+def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -> _Batch:
     """`batch` with its rows spread over the devices of `mesh`, for `sweep` or for training a population.
 
     Args:
@@ -44,11 +46,12 @@ def shard(batch: Schedule, mesh: Mesh | None = None, *, axis: str | None = None)
     devices = mesh.shape[axis]
     rows = np.minimum(np.arange(-(-len(batch) // devices) * devices), len(batch) - 1)
 
-    def spread(leaf):
+    def spread(leaf: Any) -> jax.Array:
         padded = np.asarray(leaf)[rows]
         return jax.make_array_from_callback(padded.shape, sharding, lambda index: padded[index])
 
-    return jax.tree.map(spread, batch)
+    spread_batch: _Batch = jax.tree.map(spread, batch)
+    return spread_batch
 
 
 def spread_over(batch: Schedule) -> NamedSharding | None:
@@ -57,5 +60,5 @@ def spread_over(batch: Schedule) -> NamedSharding | None:
     if len(shardings) != 1:
         return None
     (sharding,) = shardings
-    named = isinstance(sharding, NamedSharding) and sharding.num_devices > 1
-    return sharding if named and any(sharding.spec) else None
+    named = isinstance(sharding, NamedSharding) and sharding.num_devices > 1 and any(sharding.spec)
+    return sharding if named else None

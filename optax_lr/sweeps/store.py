@@ -12,19 +12,19 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.typing import ArrayLike
 
+from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
-from optax_lr.sweeps.evaluate import PRECISIONS, checked_steps, one_of
+from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of
 from optax_lr.sweeps.grid import table
 from optax_lr.sweeps.past_end import PAST_END, ended
 
 
 def sweep_to(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     schedule: Schedule,
-    steps: int | ArrayLike,
+    steps: Steps,
     *,
     precision: str = "exact",
     past_end: str = "reference",
@@ -80,7 +80,7 @@ def sweep_to(
     rates = group["learning_rate"]
     mine = plan.blocks[jax.process_index() :: jax.process_count()]
     missing = [block for block in mine if not _is_there(path, block, plan)]
-    with _bar(progress, len(mine), len(mine) - len(missing)) as advance:
+    with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
         for block, values in computed(ended(batch, past_end), chosen, plan, missing, precision):
             rates[block] = values
             advance()
@@ -89,7 +89,7 @@ def sweep_to(
         group.attrs["complete"] = True
 
 
-def _create(zarr, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
+def _create(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
     """An empty store that is marked incomplete; or nothing, if the store of this sweep is there."""
     if os.path.exists(path):
         try:
@@ -107,7 +107,7 @@ def _create(zarr, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, att
         "learning_rate",
         shape=(plan.rows, plan.steps),
         chunks=(plan.block_rows, plan.block_steps),
-        dtype=np.float64 if jax.config.jax_enable_x64 and attributes["precision"] == "exact" else np.float32,
+        dtype=np.float64 if x64_is_on() and attributes["precision"] == "exact" else np.float32,
         compressors=zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"),  # faster than a disk, and 1.7 times smaller
         fill_value=np.nan,
         dimension_names=("row", "step"),
@@ -131,14 +131,14 @@ def _create(zarr, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, att
     os.rename(beside, path)
 
 
-def _label(group, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
+def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
     array = group.create_array(name, data=values, dimension_names=(dimension,))
     array.attrs.update(
         {key: [str(v) for v in value] if key == "flag_meanings" else value for key, value in attributes.items()}
     )
 
 
-def _is_there(path, block: tuple[slice, slice], plan: Plan) -> bool:
+def _is_there(path: str | os.PathLike[str], block: tuple[slice, slice], plan: Plan) -> bool:
     row, column = block[0].start // plan.block_rows, block[1].start // plan.block_steps
     return os.path.exists(os.path.join(path, "learning_rate", "c", str(row), str(column)))
 
@@ -161,7 +161,7 @@ def _together(moment: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(progress: bool | None, total: int, done: int) -> Iterator[Callable[[], Any]]:
+def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], Any]]:
     if not (sys.stderr.isatty() if progress is None else progress):
         yield lambda: None
         return
@@ -174,7 +174,7 @@ def _bar(progress: bool | None, total: int, done: int) -> Iterator[Callable[[], 
         yield lambda: bar.advance(task)
 
 
-def _zarr():
+def _zarr() -> Any:
     try:
         import zarr
     except ImportError:

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 import optax_lr as olr
 from tests.auditing.runs import trained
+from tests.wrong_types import wrong_types
 
 HISTORY = [
     {"epoch": 0.5, "grad_norm": 1.5, "learning_rate": 2e-4, "loss": 2.5, "step": 10},
@@ -208,6 +209,7 @@ def test_what_is_no_log(tmp_path, content, message):
     assert path.read_bytes() == before
 
 
+@wrong_types
 def test_what_is_not_there(tmp_path):
     with pytest.raises(olr.ConfigError, match="cannot be read: No such file"):
         olr.read_log(tmp_path / "nowhere.json")

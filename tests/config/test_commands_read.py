@@ -42,8 +42,10 @@ def test_a_command_line_is_what_transformers_makes_of_it(tmp_path, words):
     ("text", "expected"),
     [
         (
-            "#!/bin/bash\nLR=2e-5 # peak\nexport STEPS='10'\n# --learning_rate 9\ntorchrun --nproc_per_node 8 train.py \\\n"
-            "    --learning_rate ${LR} \\\n    --max_steps=$STEPS --output_dir $OUT 2>&1 | tee log.txt\n",
+            (
+                "#!/bin/bash\nLR=2e-5 # peak\nexport STEPS='10'\n# --learning_rate 9\ntorchrun --nproc_per_node 8 train.py \\\n"
+                "    --learning_rate ${LR} \\\n    --max_steps=$STEPS --output_dir $OUT 2>&1 | tee log.txt\n"
+            ),
             [(2e-5, 10)],
         ),
         ('ARGS=(\n  --learning_rate 1e-4 # peak\n  --max_steps 10\n)\npython t.py "${ARGS[@]}"\n', [(1e-4, 10)]),

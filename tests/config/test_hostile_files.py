@@ -18,7 +18,7 @@ BOMB = (
         b"", b"a\0b", b"\xff\xfel\x00", "x: é".encode("latin-1"), b"[" * 5000, b'{"a":' * 5000, b"x" * (2**18),
         b"a: 1\n" * 50000, b"- a\n" * 60000, b"$(" * 20000, b"'" * 1001, b"\\" * 3001, BOMB.encode(),
         BOMB.replace("[", "{<<: [").replace("]", "]}").encode(), b"a: &a [*a]\nlearning_rate: 1\n",
-        b'learning_rate: !!python/object/apply:os.abort []\n', b"!!python/object:x {}\n", b"? [a]\n: 2\n",
+        b"learning_rate: !!python/object/apply:os.abort []\n", b"!!python/object:x {}\n", b"? [a]\n: 2\n",
         b"learning_rate: " + b"9" * 5000,
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from flax.training.train_state import TrainState
 from optax import contrib
 
 import optax_lr as olr
+from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
 PARAMS = {"w": jnp.arange(1.0, 7).reshape(3, 2) / 7, "b": jnp.ones(2) / 3}
@@ -318,6 +319,7 @@ def test_float64():
 # What is refused
 
 
+@wrong_types
 def test_errors_name_the_remedy():
     control = olr.reduce_on_plateau(SCHEDULE)
     optimizer = olr.carried(optax.adamw, control)

@@ -102,7 +102,7 @@ def test_parameter_groups(name):
     [
         (lambda o: lr_scheduler.LambdaLR(o, lambda t: 0.9**t), ValueError, "calls the Python function <lambda>"),
         (lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 0.9), ValueError, "calls the Python function <lambda>"),
-        (lambda o: lr_scheduler.ReduceLROnPlateau(o), ValueError, "use olr.reduce_on_plateau"),
+        (lr_scheduler.ReduceLROnPlateau, ValueError, "use olr.reduce_on_plateau"),
         (lambda o: transformers.get_scheduler("greedy", o), ValueError, "use olr.greedy"),
         (lambda o: o, TypeError, "takes schedulers of torch.optim.lr_scheduler, not a SGD"),
         (

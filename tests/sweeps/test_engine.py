@@ -9,6 +9,7 @@ import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
 from optax_lr.sweeps import evaluate
 from tests.sweeps.batches import mixed, one_kind
+from tests.wrong_types import wrong_types
 
 ROWS, STEPS = 256, 1024
 DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
@@ -114,6 +115,7 @@ def test_without_float64_pairs_of_float32_serve():
     assert (np.abs(pairs - exact) <= np.spacing(exact)).all()
 
 
+@wrong_types
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

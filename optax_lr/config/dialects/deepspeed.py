@@ -40,7 +40,7 @@ def read(source: str, values: Mapping[str, Any]) -> Reading:
             f'{source}: "auto" for {", ".join(auto)} stands for a setting of the trainer; read the config whose '
             "deepspeed key names this file"
         )
-    optimizer = values.get("optimizer")
+    optimizer: Any = values.get("optimizer")
     rate = optimizer["params"].get("lr") if _has_params(optimizer) else None
     if rate is None or rate == "auto":
         rate = block["params"].get("warmup_max_lr")

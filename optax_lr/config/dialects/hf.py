@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from optax_lr.config.dialects import Reading
 from optax_lr.config.dialects.deepspeed import scheduler_of
@@ -134,7 +134,7 @@ def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON: {text!r}; write it as '{{\"min_lr\": 1e-6}}'")
     try:
-        return _converted(json.loads(text))
+        return cast("dict[str, Any]", _converted(json.loads(text)))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON ({error.msg}): {text!r}") from None
     except (RecursionError, ValueError):

@@ -12,7 +12,7 @@ from optax_lr.config.dialects.hf import reading
 from optax_lr.config.settings import ARGPARSE, SETTING_NAMES, STRICT, ConfigError, Rules, Settings
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
-_FORM = {
+_FORM: dict[str, Any] = {
     "batch_size": 2,
     "gradient_accumulation_steps": 8,
     "learning_rate": "5e-5",
@@ -46,7 +46,7 @@ def read_form(source: str, values: Mapping[str, Any], *, folder: Path | None) ->
     try:
         arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
         if not isinstance(arguments, dict):
-            raise ValueError
+            raise TypeError
     except (ValueError, TypeError, RecursionError):
         raise ConfigError(f"{source}: train.extra_args must be a JSON mapping, not {extra!r}") from None
     made = {key: form[key] for key in SETTING_NAMES & form.keys()}

@@ -120,7 +120,7 @@ def _command(source: str, start: int, raw: str, text: str, known: dict[str, list
             f"{source}: the script does not say what {what} in the command of line {start} is; write the value out"
         )
     values = {key: _shown_in(value) for key, value in given.values.items()}
-    lines = {}
+    lines: dict[str, int] = {}
     rows = list(enumerate(text.splitlines(), 1))
     # From the command on; an option that is not there stands in a variable that was set before.
     for number, line in rows[start - 1 :] + rows[: start - 1]:

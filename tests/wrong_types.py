@@ -1,0 +1,5 @@
+"""A mark for tests that hand over what no annotation allows, to see what the library itself says of it."""
+
+import pytest
+
+wrong_types = pytest.mark.filterwarnings("ignore:.*violates type hint:UserWarning")
