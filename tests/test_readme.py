@@ -69,6 +69,7 @@ def test_links_lead_somewhere():
 
 
 def test_the_counts_are_right():
+    from tests.auditing.curves import curves
     from tests.parity.test_other_libraries import STORED
     from tests.reference.settings import torch_settings, transformers_settings
 
@@ -76,6 +77,7 @@ def test_the_counts_are_right():
         (len(transformers_settings()), "settings, in float64"),
         (len(torch_settings()), "settings, the same tolerances"),
         (len(STORED["cases"]), "settings |"),
+        (len(curves()), "schedulers of torch and `transformers`, stepped"),
         (len(CLASSES) - 1, "classes, every one of"),  # Mixed is what stack makes
     ):
         assert f"{count} {what}" in README
