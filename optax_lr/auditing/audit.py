@@ -36,6 +36,7 @@ class Audit:
         findings: of the rates (`LR2..`) and of the losses (`LR3..`), worst first.
         plan: the schedule that was planned; None where none was given.
         planned: float64 [rows of the log], the planned rate of each row; None likewise.
+        on_plan: whether every logged rate is the planned one; None likewise, and where no rate is logged.
     """
 
     log: Log
@@ -43,6 +44,7 @@ class Audit:
     findings: tuple[Finding, ...]
     plan: Schedule | None = None
     planned: np.ndarray | None = None
+    on_plan: bool | None = None
 
     @property
     def followed(self) -> np.ndarray:
@@ -76,10 +78,9 @@ def audit(
         num_examples, world_size: of a config, as `RunConfig.plan` takes them.
 
     A plan is held against every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
-    first of these that explains every row: the scheduler never moved, a few rows are off,
-    it skipped steps, another peak, the config as another
-    version of transformers reads it, another length, another schedule. Rates on their plan say nothing of how the training
-    went; what the losses say stands in the findings `LR3..`.
+    first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
+    a resumed run, the config as another version of transformers reads it, another length, another schedule. Rates on their
+    plan say nothing of how the training went; what the losses say stands in the findings `LR3..`.
 
     Errors: `ConfigError` for what is no log, and for a config without a plan.
 
@@ -97,14 +98,15 @@ def audit(
     identified = identify(log.step, log.learning_rate, max_steps=max_steps)
     forms = evidence_of(log.step, log.learning_rate)
     evidence = next((form for form in forms if form.precision == identified.precision), forms[0])
-    planned, findings = None, list(_of_rates(log, identified, evidence))
+    planned, on_plan, findings = None, None, list(_of_rates(log, identified, evidence))
     if planned_schedule is not None and len(evidence):
-        offset = difference(planned_schedule, evidence).offset
-        planned = exact_rates(planned_schedule, log.step - offset)
+        first = difference(planned_schedule, evidence)
+        planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), first.row is None
         told = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
-        # What the plan explains needs no second finding without it.
-        findings = told + [found for found in findings if found.code not in {other.code for other in told}]
-    report = Audit(log, identified, (), planned_schedule, planned)
+        # What the plan settles, or says already, needs no second finding without it.
+        settled = {found.code for found in told} | ({rules.OPEN.code} if on_plan else set())
+        findings = told + [found for found in findings if found.code not in settled]
+    report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None
     findings += patterns(log, planned=expected)
     return dataclasses.replace(report, findings=tuple(worst_first(findings)))
@@ -221,9 +223,7 @@ def _schedules(report: Audit) -> Iterator[str]:
 
 def _plan(report: Audit) -> Iterator[str]:
     if report.plan is not None:
-        codes = {found.code for found in report.findings}
-        left = codes & {rule.code for rule in rules.RULES[:7]}
-        yield f"  plan: {brief(report.plan)}" + ("" if left else "; every logged rate is on it")
+        yield f"  plan: {brief(report.plan)}" + ("; every logged rate is on it" if report.on_plan else "")
 
 
 def _findings(report: Audit) -> Iterator[str]:

@@ -112,6 +112,7 @@ def summary(report: Audit) -> dict[str, Any]:
             for segment in report.identified.segments
         ],
         "plan": None if report.plan is None else repr(report.plan),
+        "on_plan": report.on_plan,
         "findings": as_objects([(report.log.source, found) for found in report.findings]),
         "notes": list(report.log.notes),
     }
