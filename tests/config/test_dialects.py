@@ -220,3 +220,12 @@ def test_versions():
     with pytest.raises(olr.ConfigError, match=r"transformers_version must be like 5.8.0, not 'new'"):
         config.plan(transformers_version="new")
     assert config.plan(max_steps=7).max_steps == 7
+
+
+def test_a_run_of_megatron_bridge_is_noted():
+    keys = {"stage": "sft", "learning_rate": 5e-6, "lr_scheduler_type": "cosine", "max_steps": 1000, "warmup_steps": 10}
+    assert olr.read_config(keys).notes == ()
+    (note,) = olr.read_config({**keys, "tensor_model_parallel_size": 1}).notes
+    assert note.startswith(
+        "tensor_model_parallel_size: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge"
+    )

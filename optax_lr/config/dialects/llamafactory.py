@@ -22,6 +22,7 @@ _FORM: dict[str, Any] = {
     "training_stage": "Supervised Fine-Tuning",
     "warmup_steps": 0,
 }
+_MEGATRON = frozenset({"tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"})
 
 
 def read(source: str, values: Mapping[str, Any], *, folder: Path | None, rules: Rules = STRICT) -> Reading:
@@ -29,7 +30,15 @@ def read(source: str, values: Mapping[str, Any], *, folder: Path | None, rules: 
     if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
         raise ConfigError(f"{source}: val_size beside eval_dataset is refused by LLaMA-Factory; keep one")
     trainer = "llamafactory-ppo" if values.get("stage") == "ppo" else "llamafactory"
-    return reading(source, values, trainer, SETTING_NAMES, rules=rules, folder=folder)
+    found = reading(source, values, trainer, SETTING_NAMES, rules=rules, folder=folder)
+    megatron = sorted(_MEGATRON & values.keys())
+    if not megatron:
+        return found
+    note = (
+        f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules are its "
+        "own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
+    )
+    return found._replace(notes=(*found.notes, note))
 
 
 def read_form(source: str, values: Mapping[str, Any], *, folder: Path | None) -> Reading:
