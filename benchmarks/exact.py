@@ -24,6 +24,8 @@ def exact(schedule: olr.Schedule, step: int) -> mpf:
 
 
 def _exactly(value):
+    if isinstance(value, olr.Schedule):
+        return value
     if isinstance(value, tuple):
         return [_exactly(item) for item in value]
     return value if isinstance(value, (str, bool)) else mpf(float(value))
@@ -156,6 +158,34 @@ def _deepspeed_cosine(v, step):
     return v["learning_rate"] * (v["cos_min_ratio"] + (1 - v["cos_min_ratio"]) * _half_cosine(done))
 
 
+def _deepspeed_one_cycle(v, step):
+    first = v["first_steps"]
+    second = v.get("second_steps", first)
+    stairs = v["first_stairs"] if step <= first else v.get("second_stairs", v["first_stairs"])
+    if step >= first + second:
+        units = (step - first - second) / v["decay_steps"] if v["decay_steps"] else 0
+        return v["min_lr"] / (1 + v["decay_rate"] * units)
+    done, length = (step, first) if step <= first else (first + second - step, second)
+    share = mpmath.floor(done * stairs / length) / stairs if stairs else done / length
+    return v["min_lr"] + (v["max_lr"] - v["min_lr"]) * share
+
+
+def _range_test(v, step):
+    units = step / v["step_size"]
+    return v["min_lr"] * (1 + v["step_rate"] * (mpmath.floor(units) if v["staircase"] else units))
+
+
+def _jagged(v, step):
+    restart, anneal, warmup = v["restart_steps"], v["restart_anneal_steps"], v["restart_warmup_steps"]
+    at, share = step + v["ahead"], mpf(1)
+    since = at % restart
+    if at >= restart - anneal and since < warmup:
+        share = since / warmup
+    elif at >= restart - anneal and since > restart - anneal:
+        share = (restart - since) / anneal
+    return exact(v["schedule"], int(step) + 1) * (share * (1 - v["min_scale"]) + v["min_scale"])
+
+
 def _rex(v, step):
     ahead, warmup, length = step + 1, v["warmup_steps"], max(1, v["max_steps"] - v["warmup_steps"])
     if ahead < warmup:
@@ -200,6 +230,9 @@ _WHOLE = {
     olr.Cyclic: _cyclic,
     olr.OneCycle: _one_cycle,
     olr.Rex: _rex,
+    olr.JaggedRestarts: _jagged,
+    olr.DeepSpeedOneCycle: _deepspeed_one_cycle,
+    olr.DeepSpeedRangeTest: _range_test,
     olr.DeepSpeedWarmup: lambda v, step: (
         _deepspeed_decay({**v, "max_steps": mpf(10) ** 30}, step)
         if _deepspeed_warmup(v, step) is not None

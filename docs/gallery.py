@@ -43,9 +43,12 @@ SHOWN: dict[type[olr.Schedule], olr.Schedule] = {
     olr.Product: olr.Cosine(1.0, 100) * olr.Step(1.0, 30, 0.5),
     olr.HoldAfter: olr.HoldAfter(olr.Cosine(1.0, 60, min_lr=0.2), step=60),
     olr.Rex: olr.Rex(1.0, 100, 10),
+    olr.JaggedRestarts: olr.JaggedRestarts(olr.Cosine(1.0, 120, 10), 30, 8, 4),
     olr.DeepSpeedWarmup: olr.DeepSpeedWarmup(1.0, warmup_steps=40),
     olr.DeepSpeedWarmupDecay: olr.DeepSpeedWarmupDecay(1.0, 100, 20),
     olr.DeepSpeedWarmupCosine: olr.DeepSpeedWarmupCosine(1.0, 100, 20),
+    olr.DeepSpeedOneCycle: olr.DeepSpeedOneCycle(0.1, 1.0, 30, 40, decay_rate=1.0, decay_steps=10),
+    olr.DeepSpeedRangeTest: olr.DeepSpeedRangeTest(0.1, step_size=25, step_rate=2.0, staircase=True),
     olr.TimmCosine: olr.TimmCosine(1.0, 30, cycle_mul=1.5, cycle_decay=0.7, cycle_limit=3, warmup_steps=5),
     olr.TimmTanh: olr.TimmTanh(1.0, 100),
     olr.TimmPoly: olr.TimmPoly(1.0, 100, power=0.9),
@@ -55,7 +58,7 @@ GROUPS = {
     "transformers": 9,
     "torch": 10,
     "Combinations": 4,
-    "axolotl, DeepSpeed, timm, diffusers": 8,
+    "axolotl, DeepSpeed, timm, diffusers": 11,
 }
 
 

@@ -6,7 +6,9 @@ from optax_lr.schedules.constant import Constant
 from optax_lr.schedules.cosine import Cosine, CosineWarmupWithMinLR, CosineWithRestarts
 from optax_lr.schedules.cyclic import Cyclic, OneCycle
 from optax_lr.schedules.deepspeed import DeepSpeedWarmup, DeepSpeedWarmupCosine, DeepSpeedWarmupDecay
+from optax_lr.schedules.deepspeed_cycles import DeepSpeedOneCycle, DeepSpeedRangeTest
 from optax_lr.schedules.inverse_sqrt import InverseSqrt, Rsqrt
+from optax_lr.schedules.jagged import JaggedRestarts
 from optax_lr.schedules.linear import Linear
 from optax_lr.schedules.piecewise import PiecewiseConstant
 from optax_lr.schedules.polynomial import Polynomial
@@ -25,11 +27,14 @@ __all__ = [
     "CosineWarmupWithMinLR",
     "CosineWithRestarts",
     "Cyclic",
+    "DeepSpeedOneCycle",
+    "DeepSpeedRangeTest",
     "DeepSpeedWarmup",
     "DeepSpeedWarmupCosine",
     "DeepSpeedWarmupDecay",
     "Exponential",
     "InverseSqrt",
+    "JaggedRestarts",
     "Linear",
     "LinearRamp",
     "MultiStep",

@@ -1,0 +1,62 @@
+"""Restarts that interrupt another schedule, as axolotl has them for ReLoRA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jax.typing import ArrayLike
+
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+
+
+@schedule
+class JaggedRestarts(Schedule):
+    """Another schedule, every so often brought down and warmed up again; axolotl's `jagged_restart_steps`.
+
+    ```
+    t = step + ahead;  q = t mod restart_steps
+    schedule(step + 1) * (min_scale + (1 - min_scale) * c), where c is the first of these that holds:
+    t < restart_steps - restart_anneal_steps:  1
+    q < restart_warmup_steps:                  q / restart_warmup_steps
+    q > restart_steps - restart_anneal_steps:  (restart_steps - q) / restart_anneal_steps
+    else:                                      1
+    ```
+
+    Fields:
+        schedule: the schedule that is interrupted; its own warmup opens the run.
+        restart_steps: optimizer steps from one restart to the next, at least 1.
+        restart_warmup_steps: optimizer steps upwards after each restart, at least 1.
+        restart_anneal_steps: optimizer steps downwards before each restart, at least 1.
+        min_scale: the share of the schedule's rate that is left at a restart.
+        ahead: how many optimizer steps too early the restarts come.
+
+    All of it is one step ahead, as axolotl runs it. Around `Rex`, which is a step ahead already, the restarts are two:
+    `ahead=2` gives what axolotl does there.
+
+    Source: `axolotl.utils.schedulers.JaggedLRRestartScheduler`; "ReLoRA" (Lialin et al., 2023) has such restarts.
+
+    >>> schedule = JaggedRestarts(Constant(1.0), restart_steps=6, restart_warmup_steps=2, restart_anneal_steps=2)
+    >>> [f"{schedule(step):.4g}" for step in range(9)]
+    ['1', '1', '1', '1', '0.5005', '0.001', '0.5005', '1', '1']
+    """
+
+    schedule: Schedule = fields.inner()
+    restart_steps: ArrayLike = fields.count(least=1)
+    restart_warmup_steps: ArrayLike = fields.count(10, least=1)
+    restart_anneal_steps: ArrayLike = fields.count(1, least=1)
+    min_scale: ArrayLike = fields.number(0.001)
+    ahead: ArrayLike = fields.count(1)
+
+    @property
+    def end(self) -> Any:
+        return self.schedule.end
+
+    def _value(self, step, num):
+        at = step + self.ahead
+        since = at - self.restart_steps * num.quotient(at, self.restart_steps)
+        left = self.restart_steps - since
+        down = num.where(left < self.restart_anneal_steps, num.ratio(left, self.restart_anneal_steps), num.real(1))
+        share = num.where(since < self.restart_warmup_steps, num.ratio(since, self.restart_warmup_steps), down)
+        share = num.where(at < self.restart_steps - self.restart_anneal_steps, num.real(1), share)
+        return self.schedule._value(step + 1, num) * (self.min_scale + (1 - self.min_scale) * share)
