@@ -20,6 +20,8 @@ OURS = {  # their keywords that have another name here; None for what says nothi
     "WarmupLR": (olr.DeepSpeedWarmup, {}),
     "WarmupDecayLR": (olr.DeepSpeedWarmupDecay, {}),
     "WarmupCosineLR": (olr.DeepSpeedWarmupCosine, {}),
+    "OneCycle": (olr.DeepSpeedOneCycle, {}),
+    "LRRangeTest": (olr.DeepSpeedRangeTest, {}),
     "CosineLRScheduler": (olr.TimmCosine, {}),
     "TanhLRScheduler": (olr.TimmTanh, {}),
     "PolyLRScheduler": (olr.TimmPoly, {}),
@@ -29,6 +31,24 @@ DEEPSPEED = {
     "warmup_min_lr": "min_lr",
     "warmup_num_steps": "warmup_steps",
     "total_num_steps": "max_steps",
+    "cycle_min_lr": "min_lr",
+    "cycle_max_lr": "max_lr",
+    "cycle_first_step_size": "first_steps",
+    "cycle_second_step_size": "second_steps",
+    "cycle_first_stair_count": "first_stairs",
+    "cycle_second_stair_count": "second_stairs",
+    "decay_lr_rate": "decay_rate",
+    "decay_step_size": "decay_steps",
+    "lr_range_test_min_lr": "min_lr",
+    "lr_range_test_step_size": "step_size",
+    "lr_range_test_step_rate": "step_rate",
+    "lr_range_test_staircase": "staircase",
+}
+JAGGED = {
+    "jagged_restart_steps": "restart_steps",
+    "jagged_restart_warmup_steps": "restart_warmup_steps",
+    "jagged_restart_anneal_steps": "restart_anneal_steps",
+    "min_lr_scale": "min_scale",
 }
 TIMM = {"lr_min": "min_lr", "warmup_t": "warmup_steps", "warmup_lr_init": "warmup_lr"}
 
@@ -36,9 +56,31 @@ TIMM = {"lr_min": "min_lr", "warmup_t": "warmup_steps", "warmup_lr_init": "warmu
 def ours(case):
     if case["name"] == "piecewise_constant":
         return olr.PiecewiseConstant.from_rules(case["keywords"]["step_rules"], RATE)
+    if case["name"] == "quadratic":
+        return quadratic(case["keywords"]["warmup"])
+    if case["name"] == "jagged":
+        inner, restarts = around(**case["keywords"])
+        return olr.JaggedRestarts(inner, **restarts)
     kind, renamed = OURS[case["name"]]
     renamed = DEEPSPEED | TIMM | renamed
-    return kind(**{"learning_rate": RATE} | {renamed.get(key, key): value for key, value in case["keywords"].items()})
+    base = {} if case["name"] in ("OneCycle", "LRRangeTest") else {"learning_rate": RATE}
+    return kind(**base | {renamed.get(key, key): value for key, value in case["keywords"].items()})
+
+
+def quadratic(warmup):
+    """The square of a linear warmup is a line times a line."""
+    return olr.Cosine(RATE, 60, warmup) * olr.Constant(1.0, warmup)
+
+
+def around(*, around, warmup, **restarts):
+    """The schedule that is interrupted, and how."""
+    kinds = {"cosine": olr.Cosine, "linear": olr.Linear, "rex": olr.Rex}
+    restarts = {JAGGED[key]: value for key, value in restarts.items()}
+    if around == "quadratic":
+        return quadratic(warmup), restarts
+    if around == "constant_with_warmup":
+        return olr.Constant(RATE, warmup), restarts
+    return kinds[around](RATE, 60, warmup), restarts | ({"ahead": 2} if around == "rex" else {})
 
 
 @pytest.mark.parametrize("case", STORED["cases"], ids=lambda c: f"{c['library']}-{c['name']}-{c['keywords']}")

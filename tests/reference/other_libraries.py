@@ -19,38 +19,40 @@ from typing import Any
 import transformers
 
 from tests.reference.generate import optimizer, stepped
-from tests.reference.settings import RATE, STEPS
+from tests.reference.settings import RATE
 
-TOTAL, WARMUP = 1000, 100
+TOTAL, WARMUP, AT = 60, 8, list(range(71))
 CYCLES: list[dict[str, Any]] = [
-    {"cycle_first_step_size": 250},
-    {"cycle_first_step_size": 100, "cycle_second_step_size": 399},
-    {"cycle_first_step_size": 100, "cycle_second_step_size": 0},
-    {"cycle_first_step_size": 300, "decay_lr_rate": 0.5, "decay_step_size": 70},
-    {"cycle_first_step_size": 300, "decay_lr_rate": 0.5},
-    {"cycle_first_step_size": 99, "cycle_second_step_size": 333, "cycle_first_stair_count": 5},
+    {"cycle_first_step_size": 15},
+    {"cycle_first_step_size": 10, "cycle_second_step_size": 39},
+    {"cycle_first_step_size": 10, "cycle_second_step_size": 0},
+    {"cycle_first_step_size": 20, "decay_lr_rate": 0.5, "decay_step_size": 7},
+    {"cycle_first_step_size": 20, "decay_lr_rate": 0.5},
+    {"cycle_first_step_size": 9, "cycle_second_step_size": 33, "cycle_first_stair_count": 5},
+    {"cycle_first_step_size": 21, "cycle_second_step_size": 30, "cycle_second_stair_count": 11},
     {
-        "cycle_first_step_size": 333,
-        "cycle_second_step_size": 500,
+        "cycle_first_step_size": 23,
+        "cycle_second_step_size": 30,
         "cycle_first_stair_count": 7,
         "cycle_second_stair_count": 3,
         "decay_lr_rate": 2.0,
         "decay_step_size": 1,
     },
-    {"cycle_first_step_size": 333, "cycle_second_step_size": 500, "cycle_second_stair_count": 11},
 ]
 RANGES: list[dict[str, Any]] = [
     {},
-    {"lr_range_test_step_size": 100, "lr_range_test_step_rate": 5.0},
+    {"lr_range_test_step_size": 10, "lr_range_test_step_rate": 5.0},
     {"lr_range_test_step_size": 7, "lr_range_test_step_rate": 0.25, "lr_range_test_staircase": True},
 ]
 JAGGED: list[tuple[str, dict[str, Any]]] = [
-    ("cosine", {"jagged_restart_steps": 250, "jagged_restart_warmup_steps": 10}),
-    ("cosine", {"jagged_restart_steps": 333, "jagged_restart_warmup_steps": 50, "jagged_restart_anneal_steps": 20}),
-    ("linear", {"jagged_restart_steps": 50, "jagged_restart_warmup_steps": 30, "jagged_restart_anneal_steps": 40}),
+    ("cosine", {"jagged_restart_steps": 25, "jagged_restart_warmup_steps": 10}),
+    ("cosine", {"jagged_restart_steps": 17, "jagged_restart_warmup_steps": 5, "jagged_restart_anneal_steps": 4}),
+    ("linear", {"jagged_restart_steps": 10, "jagged_restart_warmup_steps": 6, "jagged_restart_anneal_steps": 8}),
     ("linear", {"jagged_restart_steps": 9, "jagged_restart_warmup_steps": 20, "min_lr_scale": 0.1}),
-    ("rex", {"jagged_restart_steps": 100, "jagged_restart_warmup_steps": 25, "jagged_restart_anneal_steps": 10}),
-    ("quadratic", {"jagged_restart_steps": 99, "jagged_restart_warmup_steps": 5, "min_lr_scale": 0.25}),
+    ("linear", {"jagged_restart_steps": 7, "jagged_restart_warmup_steps": 2, "jagged_restart_anneal_steps": 9}),
+    ("constant_with_warmup", {"jagged_restart_steps": 1, "jagged_restart_warmup_steps": 1}),
+    ("rex", {"jagged_restart_steps": 20, "jagged_restart_warmup_steps": 6, "jagged_restart_anneal_steps": 3}),
+    ("quadratic", {"jagged_restart_steps": 19, "jagged_restart_warmup_steps": 5, "min_lr_scale": 0.25}),
 ]
 
 
@@ -83,24 +85,22 @@ def _inner(axolotl: types.ModuleType, name: str, torch_optimizer: Any) -> Any:
 
 
 def _row(library: str, name: str, keywords: dict[str, Any], scheduler: Any) -> dict[str, Any]:
-    at = STEPS[TOTAL]
-    rates = stepped(scheduler, at[-1])
-    return {
-        "library": library, "name": name, "keywords": keywords, "at": at, "rates": [rates[step] for step in at],
-    }  # fmt: skip
+    return {"library": library, "name": name, "keywords": keywords, "at": AT, "rates": stepped(scheduler, AT[-1])}
 
 
 def _file(name: str, path: Path) -> types.ModuleType:
     """The module in one file; of DeepSpeed's own it needs a logger only."""
     utilities = types.ModuleType("deepspeed.utils")
     utilities.logger = logging.getLogger("deepspeed")  # type: ignore[attr-defined]
-    sys.modules.setdefault("deepspeed", types.ModuleType("deepspeed"))
-    sys.modules.setdefault("deepspeed.utils", utilities)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    stand_ins = {"deepspeed": types.ModuleType("deepspeed"), "deepspeed.utils": utilities}
+    sys.modules.update(stand_ins)
     spec.loader.exec_module(module)
+    for stand_in in stand_ins:  # or transformers would take DeepSpeed for installed
+        del sys.modules[stand_in]
     return module
 
 
