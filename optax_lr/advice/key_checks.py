@@ -203,7 +203,7 @@ def deepspeed(case: Case) -> Iterator[Finding]:
         return
     asked = case.get("lr_scheduler_type")
     named = f"lr_scheduler_type {asked}" if asked else "the trainer's linear decay"
-    flat = "; it never falls" if block["type"] == "WarmupLR" else ""
+    flat = {"WarmupLR": "; it never falls", "LRRangeTest": "; it only rises"}.get(block["type"], "")
     yield case.finding(
         OVERRIDDEN,
         f"DeepSpeed's {block['type']} runs instead of {named}{flat}",

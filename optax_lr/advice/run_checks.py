@@ -77,7 +77,7 @@ FEW_STEPS = 100
 def rate(case: Case) -> Iterator[Finding]:
     """The peak against what the method bears."""
     settings = case.settings
-    if settings is None or case.dialect == "deepspeed":
+    if settings is None or case.dialect == "deepspeed" or settings.own_rates:
         return
     peak, usual = settings.learning_rate, guide.METHODS[case.method].learning_rate if case.method else 5e-5
     remedy, edits = f"set learning_rate: {scalar(usual)}", (case.edit("learning_rate", usual),)

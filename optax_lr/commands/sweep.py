@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import sys
@@ -83,8 +82,12 @@ def batch_of(
 
 def _takes(schedule: Callable[[Mapping[str, Any]], Schedule], name: str, values: np.ndarray) -> bool:
     """Whether the config's kind has this field, and its trainer looks at it."""
-    fields = {field.name for field in dataclasses.fields(schedule({}))}
-    return name in fields and schedule({name: values[:1]}).batch_shape == (1,)
+    return _has(schedule({}).reshape(1), name) and schedule({name: values[:1]}).batch_shape == (1,)
+
+
+def _has(batch: Schedule, name: str) -> bool:
+    """Whether the schedules, or those inside of them, have this field."""
+    return any(column.rpartition(".")[2] == name for column in table(batch))
 
 
 def _whole(source: str, name: str, values: Any) -> Any:
@@ -113,16 +116,17 @@ def run(
         raise ConfigError(f"--out {out}: end the name in .parquet (for pandas) or .zarr (for xarray)")
     configs = [config for file in files for config in read_configs(file)]
     batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
-    unused = [name for name in axes if not any(name in table(batch) for batch in batches)]
+    unused = [name for name in axes if not any(_has(batch, name) for batch in batches)]
     if unused:
         raise ConfigError(f"--{unused[0].replace('_', '-')}: none of these schedules has it")
     for config, part in zip(configs, batches, strict=True):
-        for name in set(axes) - set(table(part)):
+        for name in (name for name in axes if not _has(part, name)):
             print(f"{config.source}: {config.settings.lr_scheduler_type} has no {name} to vary", file=sys.stderr)
     batch = concatenate(batches)
     sources = np.repeat([config.source for config in configs], [len(part) for part in batches])
     columns = {"config": sources, **table(batch)}
-    ends = columns.get("max_steps", np.array([math.nan]))
+    lengths = [column for name, column in columns.items() if name.rpartition(".")[2] == "max_steps"]
+    ends = np.concatenate([*lengths, [math.nan]])
     steps = steps or (int(np.nanmax(ends)) + 1 if np.isfinite(ends).any() else 1001)
 
     start = time.perf_counter()

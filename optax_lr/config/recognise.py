@@ -25,6 +25,7 @@ _AXOLOTL = frozenset(
     {"lr_scheduler", "micro_batch_size", "num_epochs", "val_set_size", "sequence_len", "sample_packing", "base_model"}
     | {"cosine_min_lr_ratio", "cosine_constant_lr_ratio", "lr_quadratic_warmup", "datasets", "adapter"}
     | {"evals_per_epoch", "saves_per_epoch", "jagged_restart_steps", "pretraining_dataset", "wandb_project"}
+    | {"jagged_restart_warmup_steps", "jagged_restart_anneal_steps"}
 )
 _NOT_AXOLOTL = frozenset({"lr_scheduler_type", "num_train_epochs", "per_device_train_batch_size"})
 _DEEPSPEED = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "gradient_clipping"})

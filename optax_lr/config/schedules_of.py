@@ -13,9 +13,12 @@ from optax_lr.registry import get_scheduler
 from optax_lr.schedules import (
     Constant,
     Cosine,
+    DeepSpeedOneCycle,
+    DeepSpeedRangeTest,
     DeepSpeedWarmup,
     DeepSpeedWarmupCosine,
     DeepSpeedWarmupDecay,
+    JaggedRestarts,
     OneCycle,
     Rex,
     Schedule,
@@ -40,6 +43,22 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
     "constant_with_warmup": frozenset(),
 }
 _WORDS = {"warmup_type", "decay_type"}
+_CYCLE = {
+    "cycle_min_lr": "min_lr",
+    "cycle_max_lr": "max_lr",
+    "cycle_first_step_size": "first_steps",
+    "cycle_second_step_size": "second_steps",
+    "cycle_first_stair_count": "first_stairs",
+    "cycle_second_stair_count": "second_stairs",
+    "decay_lr_rate": "decay_rate",
+    "decay_step_size": "decay_steps",
+}
+_RANGE_TEST = {
+    "lr_range_test_min_lr": "min_lr",
+    "lr_range_test_step_size": "step_size",
+    "lr_range_test_step_rate": "step_rate",
+    "lr_range_test_staircase": "staircase",
+}
 _MOMENTUM = {"cycle_momentum", "base_momentum", "max_momentum"}
 
 
@@ -123,6 +142,16 @@ def wsd_lengths(settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[s
 
 
 def _axolotl(settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]) -> Schedule:
+    schedule = _without_restarts(settings, source, max_steps, warmup, changes)
+    if settings.restarts is None:
+        return schedule
+    low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(schedule, Rex) else 1
+    return JaggedRestarts(schedule, *settings.restarts, min_scale=low, ahead=ahead)
+
+
+def _without_restarts(
+    settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]
+) -> Schedule:
     name, floor = settings.lr_scheduler_type, settings.floors.get("cosine_min_lr_ratio")
     rate = changes.get("learning_rate", settings.learning_rate)
     if name == "one_cycle":
@@ -132,6 +161,8 @@ def _axolotl(settings: Settings, source: str, max_steps: Any, warmup: Any, chang
     if name == "rex":
         low = changes.get("min_lr", (floor or 0.0) * np.asarray(rate))
         return Rex(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
+    if settings.quadratic_warmup:
+        return Cosine(rate, max_steps=max_steps, warmup_steps=warmup) * Constant(1.0, warmup_steps=warmup)
     if name != "cosine" or not floor:
         return _transformers(settings, source, max_steps, warmup, changes)
     low = changes.get("min_lr", floor * np.asarray(rate))
@@ -149,6 +180,12 @@ def _axolotl(settings: Settings, source: str, max_steps: Any, warmup: Any, chang
 def _deepspeed(settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]) -> Schedule:
     assert settings.scheduler_block is not None
     kind, params = settings.scheduler_block["type"], dict(settings.scheduler_block["params"])
+    if kind == "OneCycle":
+        cycle = {_CYCLE[name]: value for name, value in params.items()}
+        stairs = {name: max(0, cycle[name]) for name in ("first_stairs", "second_stairs") if name in cycle}
+        return DeepSpeedOneCycle(**cycle | stairs)
+    if kind == "LRRangeTest":
+        return DeepSpeedRangeTest(**{_RANGE_TEST[name]: value for name, value in params.items()})
     rate = changes.get("learning_rate", settings.learning_rate)
     trained = settings.trainer != "deepspeed"
     if trained:

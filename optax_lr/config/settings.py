@@ -59,6 +59,13 @@ class Settings:
     sequence_parallel_size: int = 1
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
     floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
+    quadratic_warmup: bool = False  # axolotl's
+    restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
+
+    @property
+    def own_rates(self) -> bool:
+        """Whether DeepSpeed's scheduler takes neither rate nor warmup of the trainer's: its `OneCycle`, `LRRangeTest`."""
+        return self.scheduler_block is not None and not self.scheduler_block["type"].startswith("Warmup")
 
     @classmethod
     def of(cls, source: str, values: Mapping[str, Any], rules: Rules = STRICT, **filled: Any) -> Settings:
@@ -76,7 +83,10 @@ class Settings:
         return cls(**checked, **filled)
 
 
-_FILLED = {"trainer", "num_datasets", "warmup_given", "sequence_parallel_size", "scheduler_block", "floors"}
+_FILLED = {"trainer", "num_datasets", "warmup_given", "sequence_parallel_size", "scheduler_block", "floors"} | {
+    "quadratic_warmup",
+    "restarts",
+}
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 _MOST_STEPS = 2**31 - 1  # what an int32 step counts to
@@ -132,6 +142,11 @@ def _flag(name: str, value: Any, rules: Rules) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{name} must be true or false, not {_short(value)}")
     return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as true or false, as pydantic reads it."""
+    return bool(value) if value in (0, 1) else _flag(name, value, PYDANTIC)
 
 
 def _mapping(name: str, value: Any, _rules: Rules) -> Mapping[str, Any]:

@@ -43,6 +43,8 @@ def warmup_of(
     axolotl rounds down, and takes its ratio of the data's steps (`data_steps`) where `max_steps` is longer.
     """
     block = settings.scheduler_block
+    if settings.own_rates:
+        return _like(max_steps, 0)
     if block is not None and settings.trainer == "deepspeed":
         return _like(max_steps, block["params"].get("warmup_num_steps", 1000))
     if settings.trainer == "axolotl":

@@ -32,6 +32,10 @@ MISTAKES = [
     ("LR116", LORA | RUN | {"evaluation_strategy": "steps"}, {}, "its name is eval_strategy"),
     ("LR117", LORA | RUN | {"deepspeed": {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": "auto", "warmup_num_steps": "auto"}}}},
      {}, "DeepSpeed's WarmupLR runs instead of lr_scheduler_type cosine; it never falls"),
+    ("LR117", LORA | RUN | {"learning_rate": 1.0, "deepspeed": {"scheduler": {"type": "LRRangeTest", "params": {}}}},
+     {}, "DeepSpeed's LRRangeTest runs instead of lr_scheduler_type cosine; it only rises"),
+    ("LR113", {"adapter": "lora", "learning_rate": 1e-4, "lr_scheduler": "linear", "lr_quadratic_warmup": True, "max_steps": 600,
+               "micro_batch_size": 1, "warmup_steps": 60}, {}, "lr_quadratic_warmup changes nothing: lr_scheduler is linear"),
     ("LR119", LORA | RUN | {"eval_strategy": False}, {}, 'write eval_strategy: "no"'),
     ("LR121", LORA | RUN | {"learning_rate": 1e-3}, {}, "learning_rate 0.001 is 10 times the 0.0001 that is usual for LoRA"),
     ("LR122", LORA | RUN | {"finetuning_type": "full", "learning_rate": 2e-4}, {}, "20 times the 1e-05 that is usual for full"),
@@ -93,5 +97,7 @@ CLEAN = [
     (HF | RUN, {}),
     ({"adapter": "qlora", "learning_rate": 2e-4, "lr_scheduler": "cosine", "micro_batch_size": 2, "num_epochs": 3},
      {"num_examples": 5000}),
+    ({"adapter": "lora", "learning_rate": 1e-4, "micro_batch_size": 2, "lr_quadratic_warmup": True, "relora": True,
+      "jagged_restart_steps": 150, "max_steps": 1000}, {}),
     (LORA | {"learning_rate": 1e-4, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1, "max_samples": 5000}, {}),
 ]  # fmt: skip

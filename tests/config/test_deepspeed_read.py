@@ -12,6 +12,7 @@ import optax_lr as olr
 
 AUTO = {"warmup_min_lr": "auto", "warmup_max_lr": "auto", "warmup_num_steps": "auto"}
 TRAINER = {"learning_rate": 3e-4, "lr_scheduler_type": "cosine", "warmup_steps": 20, "max_steps": 100}
+CYCLE = {"cycle_min_lr": 1e-5, "cycle_max_lr": 1e-3}
 
 
 def block(kind, **params):
@@ -27,6 +28,12 @@ def block(kind, **params):
         (block("WarmupDecayLR", total_num_steps="auto"), olr.DeepSpeedWarmupDecay(1e-3, 100, 1000)),
         (block("WarmupCosineLR", total_num_steps="auto", warmup_num_steps="auto", cos_min_ratio=0.1),
          olr.DeepSpeedWarmupCosine(3e-4, 100, 20, cos_min_ratio=0.1)),
+        (block("OneCycle", **CYCLE), olr.DeepSpeedOneCycle(1e-5, 1e-3)),
+        (block("OneCycle", **CYCLE, cycle_first_step_size=30.0, cycle_second_step_size=40, cycle_first_stair_count=-1,
+               cycle_second_stair_count=5, decay_lr_rate=0.5, decay_step_size=7, cycle_momentum=True, cycle_min_mom=0.8),
+         olr.DeepSpeedOneCycle(1e-5, 1e-3, 30, 40, 0, 5, 0.5, 7)),
+        (block("LRRangeTest", lr_range_test_step_size=9, lr_range_test_step_rate=2, lr_range_test_staircase=True),
+         olr.DeepSpeedRangeTest(1e-3, 9, 2.0, True)),
         ({"zero_optimization": {"stage": 2}}, olr.Cosine(3e-4, 100, 20)),
     ],
 )  # fmt: skip
@@ -38,7 +45,11 @@ def test_the_block_replaces_the_trainers_schedule(tmp_path, deepspeed, expected,
     path.write_text(json.dumps(TRAINER | {"deepspeed": named}))
     config = olr.read_config(path)
     assert repr(config.plan().schedule) == repr(expected)
-    assert ("lr_scheduler_type" in dict(config.ignored)) == ("scheduler" in deepspeed)
+    ignored = dict(config.ignored)
+    assert ("lr_scheduler_type" in ignored) == ("scheduler" in deepspeed)
+    own_rates = isinstance(expected, (olr.DeepSpeedOneCycle, olr.DeepSpeedRangeTest))
+    assert ({"learning_rate", "warmup_steps"} <= ignored.keys()) == own_rates
+    assert config.plan().warmup_steps == (0 if own_rates else 20)
 
 
 @pytest.mark.parametrize("warmup", [0, 0.07, 20])
@@ -72,6 +83,12 @@ def test_alone(tmp_path):
         json.dumps({"optimizer": {"type": "Adam", "params": {"lr": 0.5}}} | block("WarmupCosineLR", total_num_steps=70))
     )
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.DeepSpeedWarmupCosine(0.5, 70, 1000))
+    path.write_text(json.dumps({"optimizer": {"type": "Adam", "params": {"lr": 0.5}}} | block("OneCycle", **CYCLE)))
+    config = olr.read_config(path)
+    assert repr(config.plan(max_steps=9).schedule) == repr(olr.DeepSpeedOneCycle(1e-5, 1e-3))
+    assert config.settings.learning_rate == 1e-3
+    path.write_text(json.dumps(block("LRRangeTest")))
+    assert repr(olr.read_config(path).plan(max_steps=9).schedule) == repr(olr.DeepSpeedRangeTest())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +96,17 @@ def test_alone(tmp_path):
     [
         (block("WarmupLR", warmup_max_lr=3e-5), "the length of the run is not in this file; give max_steps"),
         (block("WarmupLR", **AUTO), '"auto" for warmup_min_lr, warmup_max_lr, warmup_num_steps stands for a setting of the trainer'),
-        (block("OneCycle"), "DeepSpeed's scheduler OneCycle cannot be read"),
+        (block("StepLR", step_size=3), "DeepSpeed's scheduler StepLR cannot be read"),
+        (block("OneCycle", cycle_min_lr=1e-5), "OneCycle needs scheduler.params.cycle_max_lr"),
+        (block("OneCycle", **CYCLE, cycle_first_step_size=0), "scheduler.params.cycle_first_step_size must be above 0"),
+        (block("OneCycle", **CYCLE, cycle_first_step_size=9.5), "cycle_first_step_size must be a whole number, not 9.5"),
+        (block("OneCycle", **CYCLE, decay_lr_rate=-0.5), "scheduler.params.decay_lr_rate must be at least 0, not -0.5"),
+        (block("OneCycle", **CYCLE, total_num_steps=9), "total_num_steps is not a parameter of OneCycle"),
+        (block("OneCycle", cycle_min_lr=[1e-5, 1e-6], cycle_max_lr=1e-3), "cycle_min_lr must be a number, not [1e-05, 1e-06]"),
+        (block("OneCycle", cycle_min_lr="auto", cycle_max_lr=1e-3), 'cycle_min_lr is "auto", and nothing fills it in'),
+        (block("LRRangeTest", lr_range_test_staircase=1), "lr_range_test_staircase must be true or false, not 1"),
+        (block("LRRangeTest", lr_range_test_step_size=0), "lr_range_test_step_size must be above 0"),
+        (block("LRRangeTest"), "the length of the run is not in this file; give max_steps"),
         (block("WarmupLR", total_num_steps=5), "scheduler.params.total_num_steps is not a parameter of WarmupLR"),
         (block("WarmupLR", warmup_type="auto"), 'scheduler.params.warmup_type is "auto", and nothing fills it in'),
         (block("WarmupLR", warmup_num_steps=0), "warmup_num_steps must be above 0"),

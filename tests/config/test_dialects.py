@@ -14,6 +14,7 @@ def read(tmp_path, text, name="train.yaml"):
 
 
 AXOLOTL = "learning_rate: 2e-5\nmicro_batch_size: 2\nnum_epochs: 2\n"
+SHORT = {"learning_rate": 1e-3, "micro_batch_size": 1, "lr_scheduler": "cosine", "num_epochs": 3}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ def test_recognised(tmp_path, text, dialect, by):
             olr.OneCycle(2e-5, 1000, pct_start=0.25, div_factor=10),
         ),
         (AXOLOTL + "lr_scheduler: constant\nwarmup_steps: 9", olr.Constant(2e-5)),
+        (AXOLOTL + "lr_quadratic_warmup: yes\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9) * olr.Constant(1.0, 9)),
+        (AXOLOTL + "jagged_restart_steps: '50'\nwarmup_steps: 9", olr.JaggedRestarts(olr.Cosine(2e-5, 1000, 9), 50)),
+        (AXOLOTL + "jagged_restart_steps: 0\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
+        (AXOLOTL + "rl: dpo\njagged_restart_steps: 50\nlr_quadratic_warmup: true\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
         ("learning_rate: '1e-5'\nmicro_batch_size: '4'\nlr_scheduler: linear", olr.Linear(1e-5, 250, 7)),
     ],
 )  # fmt: skip
@@ -67,13 +72,45 @@ def test_axolotl(tmp_path, text, expected):
     assert repr(read(tmp_path, text).plan(num_examples=1000).schedule) == repr(expected)
 
 
+RESTARTS = {"jagged_restart_steps": 10, "jagged_restart_warmup_steps": 3, "jagged_restart_anneal_steps": 2}
+AT = [0, 1, 4, 8, 9, 10, 12, 18, 19, 20, 21, 28, 29]
+
+
+@pytest.mark.parametrize(
+    ("values", "rates"),
+    [
+        ({"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1},
+         [0.0, 4e-05, 0.00064, 0.0009648882, 0.0009381533, 0.0009045085, 0.000818712, 0.0004686047, 0.0004063093, 0.0003454915, 0.0002871104, 1.570842e-05, 3.942649e-06]),
+        (RESTARTS, [0.0002, 0.0004, 0.001, 0.0004695457, 9.045085e-07, 0.0002887378, 0.0007679134, 0.0002033578, 3.454915e-07, 9.589486e-05, 0.0001548018, 1.973296e-06, 0.0]),
+        ({"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1, **RESTARTS},
+         [4e-05, 0.00016, 0.001, 0.0005159843, 9.045085e-05, 0.0003457937, 0.0007679134, 0.0002234701, 3.454915e-05, 0.0001148441, 0.0001624606, 2.168457e-06, 0.0]),
+        ({"lr_scheduler": "linear", "cosine_min_lr_ratio": 0.1, "jagged_restart_steps": 12},
+         [0.0002, 0.0004, 0.001, 0.00084, 0.0008, 0.00076, 0.0001292, 0.0003212, 0.000328, 0.0003276, 0.00032, 2.2e-05, 0.0]),
+        ({"cosine_min_lr_ratio": 0.1, **RESTARTS},
+         [0.0002, 0.0004, 0.001, 0.0005193859, 9.140576e-05, 0.0003512144, 0.0007911221, 0.0002561231, 4.109424e-05, 0.0001433597, 0.0002162146, 5.695161e-05, 1e-05]),
+        ({"lr_scheduler": "rex", **RESTARTS},
+         [0.0004, 0.0006, 0.0009958506, 9.756098e-07, 0.0003237755, 0.0006420321, 0.0009467456, 8.695652e-07, 0.0002835849, 0.0005501031, 0.0007954545, 0.0, 0.0]),
+    ],
+)  # fmt: skip
+def test_axolotl_restarts_and_quadratic_warmup(values, rates):
+    # What a transformers.Trainer with the SchedulerMixin of axolotl 0.19.0 logged in 30 updates.
+    config = olr.read_config(SHORT | {"warmup_steps": 5, "max_steps": 30} | values)
+    schedule = config.plan().schedule
+    assert [schedule(step) for step in AT] == pytest.approx(rates, rel=1e-6, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("micro_batch_size: 2\nnum_epochs: 1\nlr_scheduler: linear", "axolotl needs learning_rate"),
         (AXOLOTL + "warmup_steps: 5\nwarmup_ratio: 0.1", "axolotl refuses warmup_steps beside warmup_ratio; keep one"),
-        (AXOLOTL + "lr_quadratic_warmup: true", "lr_quadratic_warmup makes a warmup that cannot be expressed"),
-        (AXOLOTL + "jagged_restart_steps: 50", "jagged_restart_steps makes a schedule that cannot be expressed"),
+        (AXOLOTL + "lr_quadratic_warmup: fast", "lr_quadratic_warmup must be true or false, not 'fast'"),
+        (AXOLOTL + "jagged_restart_steps: -5", "jagged_restart_steps must be at least 1, not -5"),
+        (AXOLOTL + "jagged_restart_steps: 50\njagged_restart_warmup_steps: 2.5", "jagged_restart_warmup_steps must be a whole number"),
+        (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: one_cycle", "axolotl stops at the last update; take one of the two out"),
+        (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: reduce_lr_on_plateau", "follows the evaluation's metric, not the step"),
+        (AXOLOTL + "relora: true", "relora needs jagged_restart_steps"),
+        ("learning_rate: 1e-4\nlr_scheduler_type: cosine\njagged_restart_steps: 9", "jagged_restart_steps is axolotl's, and LLaMA-Factory refuses it"),
         (AXOLOTL + "lr_scheduler: log_sweep", "lr_scheduler: unknown scheduler 'log_sweep'"),
         (AXOLOTL + "warmup_steps: 0.1", "warmup_steps must be a whole number, not 0.1"),
         (AXOLOTL + "warmup_steps: 90\nmax_steps: 100\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.5", "ends the decay before the warmup does"),
@@ -141,6 +178,12 @@ def test_numbers_that_yaml_1_1_takes_for_text(tmp_path):
         ({"stage": "ppo", "lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": 3}}, ["lr_scheduler_kwargs"]),
         ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "linear", "cosine_min_lr_ratio": 0.1, "min_lr": 0.5}, ["cosine_min_lr_ratio", "min_lr"]),
         ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "cosine", "cosine_constant_lr_ratio": 0.1}, ["cosine_constant_lr_ratio"]),
+        (SHORT | {"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1, "lr_scheduler_kwargs": {"num_cycles": 1}}, ["cosine_min_lr_ratio", "lr_scheduler_kwargs"]),
+        (SHORT | {"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1, "jagged_restart_steps": 9}, []),
+        (SHORT | {"lr_quadratic_warmup": True, "lr_scheduler": "linear"}, ["lr_quadratic_warmup"]),
+        (SHORT | {"lr_quadratic_warmup": False, "lr_scheduler": "linear"}, []),
+        (SHORT | {"jagged_restart_warmup_steps": 5}, ["jagged_restart_warmup_steps"]),
+        (SHORT | {"rl": "dpo", "jagged_restart_steps": 5, "lr_quadratic_warmup": True}, ["jagged_restart_steps", "lr_quadratic_warmup"]),
     ],
 )  # fmt: skip
 def test_what_the_trainer_passes_over(values, ignored):

@@ -10,17 +10,32 @@ from typing import Any
 from optax_lr.config.dialects import Reading
 from optax_lr.config.files import text_of
 from optax_lr.config.parsing import parse
-from optax_lr.config.settings import ConfigError, Settings, number, whole
+from optax_lr.config.settings import ConfigError, Rules, Settings, number, whole
 
 _SHARED = {"warmup_num_steps", "warmup_type", "last_batch_iteration"}
 PARAMETERS = {
     "WarmupLR": _SHARED | {"warmup_min_lr", "warmup_max_lr"},
     "WarmupDecayLR": _SHARED | {"warmup_min_lr", "warmup_max_lr", "total_num_steps"},
     "WarmupCosineLR": _SHARED | {"warmup_min_ratio", "cos_min_ratio", "total_num_steps"},
+    "OneCycle": {"last_batch_iteration", "cycle_min_lr", "cycle_max_lr", "decay_lr_rate", "decay_step_size"}
+    | {"cycle_first_step_size", "cycle_second_step_size", "cycle_first_stair_count", "cycle_second_stair_count"}
+    | {"cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"},
+    "LRRangeTest": {"last_batch_iteration", "lr_range_test_min_lr", "lr_range_test_step_size"}
+    | {"lr_range_test_step_rate", "lr_range_test_staircase"},
 }
 # The only ones in whose place transformers writes a value for "auto".
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
-_WHOLE = {"warmup_num_steps", "total_num_steps", "last_batch_iteration"}
+_WHOLE = {"warmup_num_steps", "total_num_steps"}
+_WHOLE_FLOATS = {"cycle_first_step_size", "cycle_second_step_size", "cycle_first_stair_count", "decay_step_size"} | {
+    "cycle_second_stair_count",
+    "lr_range_test_step_size",
+}
+_NO_RATE = {"last_batch_iteration", "cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"}
+_ABOVE_0 = {"warmup_num_steps", "cycle_first_step_size", "lr_range_test_step_size"}
+_AT_LEAST_0 = {"cycle_min_lr", "cycle_max_lr", "cycle_second_step_size", "decay_lr_rate", "decay_step_size"} | {
+    "lr_range_test_min_lr",
+    "lr_range_test_step_rate",
+}
 
 
 def read(source: str, values: Mapping[str, Any]) -> Reading:
@@ -40,6 +55,9 @@ def read(source: str, values: Mapping[str, Any]) -> Reading:
             f'{source}: "auto" for {", ".join(auto)} stands for a setting of the trainer; read the config whose '
             "deepspeed key names this file"
         )
+    if block["type"] in ("OneCycle", "LRRangeTest"):  # the optimizer's rate is overwritten
+        rate = block["params"].get("cycle_max_lr", block["params"].get("lr_range_test_min_lr", 1e-3))
+        return Reading(Settings.of(source, {"learning_rate": rate}, trainer="deepspeed", scheduler_block=block))
     optimizer: Any = values.get("optimizer")
     rate = optimizer["params"].get("lr") if _has_params(optimizer) else None
     if rate is None or rate == "auto":
@@ -97,16 +115,33 @@ def _checked(source: str, block: Any) -> dict[str, Any] | None:
         where = f"{source}: scheduler.params.{name}"
         if name not in PARAMETERS[kind]:
             raise ConfigError(f"{where} is not a parameter of {kind}; it takes {', '.join(sorted(PARAMETERS[kind]))}")
-        if value is None or name == "last_batch_iteration":
+        if value is None or name in _NO_RATE:
             continue
         if value == "auto" and name not in _FILLED:
             raise ConfigError(f'{where} is "auto", and nothing fills it in; write its value')
-        if name == "warmup_type" or value == "auto":
-            checked[name] = value
-        else:
-            checked[name] = whole(where, value) if name in _WHOLE else number(where, value)
-    if checked.get("warmup_num_steps", 1) != "auto" and checked.get("warmup_num_steps", 1) <= 0:
-        raise ConfigError(
-            f"{source}: scheduler.params.warmup_num_steps must be above 0; DeepSpeed refuses it otherwise"
-        )
+        checked[name] = _value(where, name, value)
+    missing = [name for name in ("cycle_min_lr", "cycle_max_lr") if kind == "OneCycle" and name not in checked]
+    if missing:
+        raise ConfigError(f"{source}: OneCycle needs scheduler.params.{missing[0]}")
     return {"type": kind, "params": checked}
+
+
+def _value(where: str, name: str, value: Any) -> Any:
+    """The value of one parameter, as the class takes it."""
+    if name == "warmup_type" or value == "auto":
+        return value
+    if name == "lr_range_test_staircase":
+        if not isinstance(value, bool):
+            raise ConfigError(f"{where} must be true or false, not {value!r}")
+        return value
+    if name in _WHOLE:
+        value = whole(where, value)
+    elif name in _WHOLE_FLOATS:
+        value = whole(where, value, Rules(text=False, whole_floats=True))
+    else:
+        value = number(where, value)
+    if name in _ABOVE_0 and value <= 0:
+        raise ConfigError(f"{where} must be above 0; DeepSpeed refuses it otherwise")
+    if name in _AT_LEAST_0 and value < 0:
+        raise ConfigError(f"{where} must be at least 0, not {value}")
+    return value

@@ -31,6 +31,7 @@ _AXOLOTL_ONLY = {
     "cosine_min_lr_ratio": "lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr_rate: ...}",
     "cosine_constant_lr_ratio": "nothing in transformers",
     "lr_quadratic_warmup": "nothing in transformers",
+    "jagged_restart_steps": "nothing in transformers",
 }
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 # Near enough to a setting's name to be taken for a slip, and keys of their own.
@@ -173,6 +174,8 @@ def ignored_by_trainer(settings: Settings, values: Mapping[str, Any]) -> tuple[t
     if settings.scheduler_block is not None:
         reason = f"DeepSpeed's scheduler block ({settings.scheduler_block.get('type')}) is used instead"
         why |= {"lr_scheduler_type": reason, "lr_scheduler_kwargs": reason}
+        if settings.own_rates:
+            why |= dict.fromkeys(("learning_rate", "warmup_steps", "warmup_ratio"), reason)
     elif kind in ("constant", "constant_with_warmup"):
         why["lr_scheduler_kwargs"] = f"{kind} takes none"
         if kind == "constant":
