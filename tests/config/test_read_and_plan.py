@@ -141,42 +141,58 @@ def test_warmup_by_version(values, version, warmup):
     assert olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version).warmup_steps == warmup
 
 
+def batches(size, group=1, **more):
+    """Keys of a run: the batch, the batches of a step, and whatever else."""
+    return {"per_device_train_batch_size": size, "gradient_accumulation_steps": group, **more}
+
+
+def kind(name, warmup=0, **keywords):
+    """Keys of a schedule."""
+    keys = {"lr_scheduler_type": name, "warmup_steps": warmup}
+    return keys | ({"lr_scheduler_kwargs": keywords} if keywords else {})
+
+
 @pytest.mark.parametrize(
     ("examples", "values"),
     [
-        (100, {"per_device_train_batch_size": 8, "num_train_epochs": 3.0}),
-        (100, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "num_train_epochs": 3.0}),
-        (100, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4, "dataloader_drop_last": True}),
-        (
-            33,
-            {
-                "per_device_train_batch_size": 4,
-                "gradient_accumulation_steps": 3,
-                "num_train_epochs": 1.5,
-                "warmup_steps": 0.2,
-            },
-        ),
-        (
-            40,
-            {
-                "per_device_train_batch_size": 4,
-                "num_train_epochs": 1.1,
-                "lr_scheduler_type": "cosine",
-                "warmup_steps": 3,
-            },
-        ),
-        (40, {"per_device_train_batch_size": 4, "max_steps": 7, "lr_scheduler_type": "constant", "warmup_steps": 3}),
-        (
-            40,
-            {
-                "per_device_train_batch_size": 4,
-                "lr_scheduler_type": "cosine_with_restarts",
-                "lr_scheduler_kwargs": {"num_cycles": 2},
-                "num_train_epochs": 2,
-            },
-        ),
+        (100, batches(8, num_train_epochs=3.0)),
+        (100, batches(8, 4, num_train_epochs=3.0)),
+        (100, batches(8, 4, dataloader_drop_last=True)),
+        (103, batches(8, dataloader_drop_last=True, num_train_epochs=2.5)),
+        (103, batches(8, 5, num_train_epochs=2)),  # 13 batches: groups of 5, 5 and 3
+        (103, batches(8, 20, num_train_epochs=2)),  # one group, smaller than it should be
+        (103, batches(8, 5, dataloader_drop_last=True, num_train_epochs=1.3)),
+        (7, batches(8, 2, num_train_epochs=3)),
+        (1, batches(1, num_train_epochs=5, **kind("cosine"))),
+        (33, batches(4, 3, num_train_epochs=1.5, warmup_steps=0.2)),
+        (40, batches(4, num_train_epochs=1.1, **kind("cosine", 3))),
+        (40, batches(4, max_steps=7, **kind("constant", 3))),
+        (40, batches(4, max_steps=25, **kind("constant_with_warmup", 3))),
+        (40, batches(4, max_steps=25, num_train_epochs=1, **kind("linear", 0.1))),  # past the epochs, of 10 steps each
+        (40, batches(4, 3, max_steps=11, **kind("cosine", 0.07))),
+        (40, batches(4, num_train_epochs=2, **kind("linear", 0.5))),
+        (40, batches(4, num_train_epochs=2, **kind("linear", 0.999))),
+        (40, batches(4, max_steps=10, **kind("linear", 30))),  # a warmup that does not end
+        (40, batches(4, max_steps=10, **kind("cosine", 1))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine", 2, num_cycles=1.5))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine_with_restarts", num_cycles=2))),
+        (40, batches(4, num_train_epochs=3, **kind("cosine_with_restarts", 0.1, num_cycles=5))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine_with_min_lr", 3, min_lr=1e-4))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine_with_min_lr", 0.1, min_lr_rate=0.25, num_cycles=1.0))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine_warmup_with_min_lr", 4, min_lr_rate=0.1))),
+        (40, batches(4, num_train_epochs=2, **kind("cosine_warmup_with_min_lr", 4, min_lr=1e-5, warmup_lr_rate=0.3))),
+        (40, batches(4, num_train_epochs=2, **kind("polynomial", 3))),
+        (40, batches(4, 3, num_train_epochs=4, **kind("polynomial", 0.2, power=2.5, lr_end=1e-5))),
+        (40, batches(4, num_train_epochs=2, **kind("inverse_sqrt"))),
+        (40, batches(4, num_train_epochs=2, **kind("inverse_sqrt", 4))),
+        (40, batches(4, num_train_epochs=2, **kind("inverse_sqrt", 4, timescale=9))),
+        (40, batches(4, num_train_epochs=2, **kind("warmup_stable_decay", 3, num_decay_steps=6))),
+        (40, batches(4, num_train_epochs=2, **kind("warmup_stable_decay", 3, num_decay_steps=6, num_stable_steps=5))),
+        (40, batches(4, num_train_epochs=2, **kind(
+            "warmup_stable_decay", 0.2, num_decay_steps=9, warmup_type="cosine", decay_type="1-sqrt", min_lr_ratio=0.1))),
     ],
-)
+    ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else str(value),
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore")
 def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
     arguments = transformers.TrainingArguments(
@@ -185,7 +201,8 @@ def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
     )  # fmt: skip
     trainer = transformers.Trainer(Model(), arguments, train_dataset=Data(examples))
     trainer.train()
-    plan = olr.read_config({"learning_rate": 1e-3, **values}).plan(num_examples=examples)
+    hf = {"learning_rate": 1e-3, "use_cpu": True, **values}  # use_cpu: LLaMA-Factory would fill in phases of its own
+    plan = olr.read_config(hf).plan(num_examples=examples)
     logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
     assert plan.max_steps == trainer.state.max_steps == len(logged)
     assert plan.warmup_steps == arguments.get_warmup_steps(plan.max_steps)
