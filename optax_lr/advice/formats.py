@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from optax_lr.advice.findings import Finding, Rule
 
@@ -49,7 +52,7 @@ def as_sarif(found: Found, version: str) -> str:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": path.replace("\\", "/")},
+                        "artifactLocation": {"uri": _uri(path)},
                         "region": {"startLine": finding.line or 1},
                     }
                 }
@@ -94,6 +97,11 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": rule.why or rule.title},
         "defaultConfiguration": {"level": rule.severity},
     }
+
+
+def _uri(path: str) -> str:
+    """A path as a URI; a relative one stays relative, as services that know the repository want it."""
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path.replace("\\", "/")))
 
 
 def _escaped(text: str, more: str = "") -> str:
