@@ -230,6 +230,7 @@ _WHOLE = {
     olr.Cyclic: _cyclic,
     olr.OneCycle: _one_cycle,
     olr.Rex: _rex,
+    olr.Product: lambda v, step: mpmath.fprod(exact(factor, int(step)) for factor in v["schedules"]),
     olr.JaggedRestarts: _jagged,
     olr.DeepSpeedOneCycle: _deepspeed_one_cycle,
     olr.DeepSpeedRangeTest: _range_test,

@@ -91,6 +91,14 @@ def others(length: int) -> dict[str, olr.Schedule]:
         "DeepSpeedWarmup, log": olr.DeepSpeedWarmup(RATE, warmup),
         "DeepSpeedWarmupDecay, log": olr.DeepSpeedWarmupDecay(RATE, length, warmup),
         "DeepSpeedWarmupCosine, linear": olr.DeepSpeedWarmupCosine(RATE, length, warmup, warmup_type="linear"),
+        "DeepSpeedOneCycle, stairs": olr.DeepSpeedOneCycle(
+            RATE / 8, RATE, 2 * part, part, first_stairs=7, second_stairs=13, decay_rate=0.5, decay_steps=warmup
+        ),
+        "DeepSpeedRangeTest, staircase": olr.DeepSpeedRangeTest(RATE / 8, warmup // 7, 0.3, staircase=True),
+        "JaggedRestarts of cosine": olr.JaggedRestarts(
+            olr.Cosine(RATE, length, warmup), length // 7, warmup // 4, warmup // 9
+        ),
+        "cosine, quadratic warmup": olr.Cosine(RATE, length, warmup) * olr.Constant(1.0, warmup),
     }
 
 

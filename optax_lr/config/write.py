@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.config.read import read_config
 from optax_lr.config.settings import ConfigError
 from optax_lr.schedules import (
     Constant,
@@ -14,12 +15,14 @@ from optax_lr.schedules import (
     CosineWarmupWithMinLR,
     CosineWithRestarts,
     InverseSqrt,
+    JaggedRestarts,
     Linear,
     Polynomial,
     Rex,
     Schedule,
     WarmupStableDecay,
 )
+from optax_lr.schedules.base import Product
 
 DIALECTS = ("llamafactory", "hf", "axolotl")
 _AXOLOTL = {"lr_scheduler_type": "lr_scheduler"}
@@ -46,6 +49,8 @@ def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[s
         raise ConfigError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
     if schedule.batch_shape:
         raise ConfigError(f"a config holds one schedule, not a batch of shape {schedule.batch_shape}: write one of it")
+    if dialect == "axolotl" and isinstance(schedule, (JaggedRestarts, Product)):
+        return _wrapped(schedule)
     axolotl = _of_axolotl(schedule) if dialect == "axolotl" else None
     name, keywords, floors = axolotl or (*_of_transformers(schedule, dialect), {})
     made = {"learning_rate": _plain(schedule.learning_rate), "lr_scheduler_type": name}  # type: ignore[attr-defined]
@@ -115,6 +120,24 @@ def _of_axolotl(schedule: Schedule) -> tuple[str, dict[str, Any], Mapping[str, A
         case Cosine(learning_rate=rate, min_lr=low, num_cycles=cycles) if low and cycles == 0.5:
             return "cosine", {}, {"cosine_min_lr_ratio": _share(low, rate)}
     return None
+
+
+def _wrapped(schedule: Schedule) -> dict[str, Any]:
+    """What axolotl makes of a schedule inside: restarts, or the square of its warmup."""
+    match schedule:
+        case JaggedRestarts(schedule=inner, min_scale=low):
+            keys = write_config(inner, dialect="axolotl")
+            names = ("restart_steps", "restart_warmup_steps", "restart_anneal_steps")
+            keys |= {f"jagged_{name}": _plain(getattr(schedule, name)) for name in names}
+            keys |= {} if _plain(low) == 0.001 else {"cosine_min_lr_ratio": _plain(low)}
+        case Product(schedules=(Cosine() as inner, Constant())):
+            keys = write_config(inner, dialect="axolotl") | {"lr_quadratic_warmup": True}
+        case _:
+            raise ConfigError("of products, axolotl has the cosine with a quadratic warmup alone")
+    read = read_config(keys).plan(max_steps=keys.get("max_steps", 1)).schedule
+    if repr(read) != repr(schedule):  # a floor of its own, another shift: no key says that
+        raise ConfigError(f"axolotl has no keys for {schedule!r}; the nearest that it has is {read!r}")
+    return keys
 
 
 def _share(rate: Any, peak: Any) -> float:

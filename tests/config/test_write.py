@@ -61,6 +61,42 @@ def test_axolotl_too(rate, length, warmup, low):
         same(config.plan().schedule, schedule)
 
 
+QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        QUADRATIC,
+        olr.JaggedRestarts(olr.Linear(5e-5, 60, 10), 20),
+        olr.JaggedRestarts(olr.Linear(5e-5, 60, 10), 20, 5, 4, min_scale=0.125),
+        olr.JaggedRestarts(olr.Constant(5e-5, 10), 20, 5, 4),
+        olr.JaggedRestarts(olr.Cosine(5e-5, 60, 10, min_lr=6.25e-6), 20, 5, 4, min_scale=0.125),
+        olr.JaggedRestarts(QUADRATIC, 20, 5, 4, min_scale=0.125),
+        olr.JaggedRestarts(olr.Rex(5e-5, 60, 10), 20, 5, 4, ahead=2),
+    ],
+)
+def test_what_axolotl_wraps(schedule):
+    same(
+        olr.read_config(olr.write_config(schedule, dialect="axolotl")).plan(max_steps=schedule.end or 60).schedule,
+        schedule,
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (olr.Linear(1.0, 60) * olr.Step(1.0, 9), "axolotl has the cosine with a quadratic warmup alone"),
+        (olr.Cosine(1.0, 60, 10) * olr.Constant(1.0, 9), "axolotl has no keys for Product"),
+        (olr.JaggedRestarts(olr.Cosine(1.0, 60, 10), 20, min_scale=0.125), "the nearest that it has is"),
+        (olr.JaggedRestarts(olr.Linear(1.0, 60, 10), 20, ahead=0), "axolotl has no keys for JaggedRestarts"),
+    ],
+)
+def test_what_axolotl_does_not_wrap(schedule, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.write_config(schedule, dialect="axolotl")
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
