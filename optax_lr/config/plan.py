@@ -61,6 +61,11 @@ def make_plan(
         data = data_steps(settings, source, examples, world_size)
     warmup = int(warmup_of(settings, source, length, transformers_version, data_steps=data))
     notes += warmup_notes(settings, source, length, transformers_version)
+    notes += [
+        f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
+        for name, value in (settings.scheduler_block or {"params": {}})["params"].items()
+        if name.endswith("_stair_count") and value > 0
+    ]
     if length == 0:
         notes.append("max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them")
     capped = settings.max_samples is not None and num_examples is not None and num_examples > settings.max_samples

@@ -31,7 +31,7 @@ class DeepSpeedOneCycle(Schedule):
         decay_steps: `decay_step_size`, the optimizer steps of one unit of the decay; 0 for no decay.
 
     It has no end. Momentum is not cycled. With `second_steps` 0 the top falls on the end of the cycle, where the rate is
-    `min_lr`.
+    `min_lr`. DeepSpeed has the stairs from 0.19.4 on; before, it takes the counts and goes along lines all the same.
 
     Source: `deepspeed.runtime.lr_schedules.OneCycle`; "A disciplined approach to neural network hyper-parameters" (Smith,
     2018). `OneCycle` is torch's.

@@ -87,6 +87,11 @@ def test_alone(tmp_path):
     config = olr.read_config(path)
     assert repr(config.plan(max_steps=9).schedule) == repr(olr.DeepSpeedOneCycle(1e-5, 1e-3))
     assert config.settings.learning_rate == 1e-3
+    assert config.plan(max_steps=9).notes == ()
+    stairs = block("OneCycle", **CYCLE, cycle_first_stair_count=5, cycle_second_stair_count=0)
+    assert olr.read_config(stairs).plan(max_steps=9).notes == (
+        "cycle_first_stair_count: DeepSpeed before 0.19.4 takes it and goes along a line all the same",
+    )
     path.write_text(json.dumps(block("LRRangeTest")))
     assert repr(olr.read_config(path).plan(max_steps=9).schedule) == repr(olr.DeepSpeedRangeTest())
 
@@ -105,6 +110,7 @@ def test_alone(tmp_path):
         (block("OneCycle", cycle_min_lr=[1e-5, 1e-6], cycle_max_lr=1e-3), "cycle_min_lr must be a number, not [1e-05, 1e-06]"),
         (block("OneCycle", cycle_min_lr="auto", cycle_max_lr=1e-3), 'cycle_min_lr is "auto", and nothing fills it in'),
         (block("LRRangeTest", lr_range_test_staircase=1), "lr_range_test_staircase must be true or false, not 1"),
+        (block("LRRangeTest", lr_range_test_step_size=9.0), "must be a whole number without a point, not 9.0"),
         (block("LRRangeTest", lr_range_test_step_size=0), "lr_range_test_step_size must be above 0"),
         (block("LRRangeTest"), "the length of the run is not in this file; give max_steps"),
         (block("WarmupLR", total_num_steps=5), "scheduler.params.total_num_steps is not a parameter of WarmupLR"),

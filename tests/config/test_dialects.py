@@ -63,6 +63,7 @@ def test_recognised(tmp_path, text, dialect, by):
         (AXOLOTL + "lr_scheduler: constant\nwarmup_steps: 9", olr.Constant(2e-5)),
         (AXOLOTL + "lr_quadratic_warmup: yes\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9) * olr.Constant(1.0, 9)),
         (AXOLOTL + "jagged_restart_steps: '50'\nwarmup_steps: 9", olr.JaggedRestarts(olr.Cosine(2e-5, 1000, 9), 50)),
+        (AXOLOTL + "jagged_restart_steps: 50\njagged_restart_anneal_steps: false\nwarmup_steps: 9", olr.JaggedRestarts(olr.Cosine(2e-5, 1000, 9), 50)),
         (AXOLOTL + "jagged_restart_steps: 0\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
         (AXOLOTL + "rl: dpo\njagged_restart_steps: 50\nlr_quadratic_warmup: true\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
         ("learning_rate: '1e-5'\nmicro_batch_size: '4'\nlr_scheduler: linear", olr.Linear(1e-5, 250, 7)),

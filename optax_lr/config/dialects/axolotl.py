@@ -70,7 +70,8 @@ def _restarts(source: str, given: Mapping[str, Any]) -> tuple[int, int, int] | N
     """How far apart the jagged restarts are, and how long they go up and down; 0 counts as not given."""
     found = []
     for name, default in _RESTARTS.items():
-        steps = whole(f"{source}: {name}", given.get(name, 0), PYDANTIC)
+        value = given.get(name, 0)
+        steps = int(value) if isinstance(value, bool) else whole(f"{source}: {name}", value, PYDANTIC)
         if steps < 0:
             raise ConfigError(f"{source}: {name} must be at least 1, not {steps}")
         found.append(steps or default)

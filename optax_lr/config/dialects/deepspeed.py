@@ -25,10 +25,9 @@ PARAMETERS = {
 }
 # The only ones in whose place transformers writes a value for "auto".
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
-_WHOLE = {"warmup_num_steps", "total_num_steps"}
+_WHOLE = {"warmup_num_steps", "total_num_steps", "lr_range_test_step_size"}
 _WHOLE_FLOATS = {"cycle_first_step_size", "cycle_second_step_size", "cycle_first_stair_count", "decay_step_size"} | {
     "cycle_second_stair_count",
-    "lr_range_test_step_size",
 }
 _NO_RATE = {"last_batch_iteration", "cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"}
 _ABOVE_0 = {"warmup_num_steps", "cycle_first_step_size", "lr_range_test_step_size"}

@@ -32,6 +32,8 @@ _AXOLOTL_ONLY = {
     "cosine_constant_lr_ratio": "nothing in transformers",
     "lr_quadratic_warmup": "nothing in transformers",
     "jagged_restart_steps": "nothing in transformers",
+    "jagged_restart_warmup_steps": "nothing in transformers",
+    "jagged_restart_anneal_steps": "nothing in transformers",
 }
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 # Near enough to a setting's name to be taken for a slip, and keys of their own.
