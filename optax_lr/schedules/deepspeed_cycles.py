@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, OptionalNumber
 
 
 @schedule
@@ -41,16 +41,16 @@ class DeepSpeedOneCycle(Schedule):
     ['0.2', '0.6', '1', '0.6', '0.2', '0.1']
     """
 
-    min_lr: ArrayLike = fields.rate()
-    max_lr: ArrayLike = fields.rate()
-    first_steps: ArrayLike = fields.count(2000, least=1)
-    second_steps: ArrayLike | None = fields.count(None)
-    first_stairs: ArrayLike = fields.count(0)
-    second_stairs: ArrayLike | None = fields.count(None)
-    decay_rate: ArrayLike = fields.number(0.0, least=0)
-    decay_steps: ArrayLike = fields.count(0)
+    min_lr: Number = fields.rate()
+    max_lr: Number = fields.rate()
+    first_steps: Number = fields.count(default=2000, least=1)
+    second_steps: OptionalNumber = fields.count(default=None)
+    first_stairs: Number = fields.count(default=0)
+    second_stairs: OptionalNumber = fields.count(default=None)
+    decay_rate: Number = fields.number(default=0.0, least=0)
+    decay_steps: Number = fields.count(default=0)
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         second = self.first_steps if self.second_steps is None else self.second_steps
         stairs = self.first_stairs if self.second_stairs is None else self.second_stairs
         left = self.first_steps + second - step
@@ -62,7 +62,7 @@ class DeepSpeedOneCycle(Schedule):
         return (self.min_lr + (self.max_lr - self.min_lr) * share) / (1 + decay)
 
 
-def _share(done, length, stairs, num):
+def _share(done: Real, length: Real, stairs: Real, num: System) -> Real:
     """`done / length`, rounded down to whole stairs where there are any."""
     whole = num.ratio(num.quotient(done * stairs, num.at_least_one(length)), num.at_least_one(stairs))
     return num.where(stairs < 1, num.ratio(done, num.at_least_one(length)), whole)
@@ -87,11 +87,11 @@ class DeepSpeedRangeTest(Schedule):
     ['1', '1', '2', '3']
     """
 
-    min_lr: ArrayLike = fields.rate(1e-3)
-    step_size: ArrayLike = fields.count(2000, least=1)
-    step_rate: ArrayLike = fields.number(1.0, least=0)
-    staircase: bool = fields.choice(False, among=(False, True))
+    min_lr: Number = fields.rate(default=1e-3)
+    step_size: Number = fields.count(default=2000, least=1)
+    step_rate: Number = fields.number(default=1.0, least=0)
+    staircase: bool = fields.choice(default=False, among=(False, True))
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         units = num.quotient(step, self.step_size) if self.staircase else num.ratio(step, self.step_size)
         return self.min_lr * (1 + self.step_rate * units)

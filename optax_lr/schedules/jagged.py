@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from jax.typing import ArrayLike
-
+from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number
 
 
 @schedule
@@ -42,17 +40,17 @@ class JaggedRestarts(Schedule):
     """
 
     schedule: Schedule = fields.inner()
-    restart_steps: ArrayLike = fields.count(least=1)
-    restart_warmup_steps: ArrayLike = fields.count(10, least=1)
-    restart_anneal_steps: ArrayLike = fields.count(1, least=1)
-    min_scale: ArrayLike = fields.number(0.001)
-    ahead: ArrayLike = fields.count(1)
+    restart_steps: Number = fields.count(least=1)
+    restart_warmup_steps: Number = fields.count(default=10, least=1)
+    restart_anneal_steps: Number = fields.count(default=1, least=1)
+    min_scale: Number = fields.number(default=0.001)
+    ahead: Number = fields.count(default=1)
 
     @property
-    def end(self) -> Any:
+    def end(self) -> Real:
         return self.schedule.end
 
-    def _value(self, step, num):
+    def _value(self, step: Real, num: System) -> Real:
         at = step + self.ahead
         since = at - self.restart_steps * num.quotient(at, self.restart_steps)
         left = self.restart_steps - since
