@@ -106,7 +106,7 @@ def test_no_findings_are_a_log_too():
         ("größe.yaml", "gr%C3%B6%C3%9Fe.yaml"),
         ("a%20b#2.yaml", "a%2520b%232.yaml"),
         ("a:b?.yaml", "a%3Ab%3F.yaml"),
-        ("/home/x y/é.yaml", "file:///tmp/x%20y/%C3%A9.yaml"),
+        ("/home/x y/é.yaml", "file:///home/x%20y/%C3%A9.yaml"),
         (os.fsdecode(b"\xff.yaml"), "%FF.yaml"),
     ],
 )

@@ -77,10 +77,8 @@ QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
     ],
 )
 def test_what_axolotl_wraps(schedule):
-    same(
-        olr.read_config(olr.write_config(schedule, dialect="axolotl")).plan(max_steps=schedule.end or 60).schedule,
-        schedule,
-    )
+    written = olr.write_config(schedule, dialect="axolotl")
+    same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
 
 
 @pytest.mark.parametrize(
