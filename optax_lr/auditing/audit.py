@@ -63,6 +63,10 @@ class Audit:
         return self.text
 
 
+# What rates by themselves leave open, or look like, and a plan that they follow at every row answers.
+_SETTLED = {rule.code for rule in (rules.OPEN, rules.UNEXPLAINED, rules.RESUMED, rules.OFF, rules.SKIPPED)}
+
+
 def audit(
     log: Log | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
     plan: Schedule | Plan | RunConfig | None = None,
@@ -104,7 +108,7 @@ def audit(
         planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), first.row is None
         told = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
         # What the plan settles, or says already, needs no second finding without it.
-        settled = {found.code for found in told} | ({rules.OPEN.code} if on_plan else set())
+        settled = {found.code for found in told} | (_SETTLED if on_plan else set())
         findings = told + [found for found in findings if found.code not in settled]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None

@@ -232,6 +232,17 @@ def test_every_rule_is_shown_here():
     assert all(rule.why and rule.title for rule in RULES)
 
 
+@pytest.mark.parametrize(
+    "inner", [PLAN, olr.Product([PLAN, olr.Constant(1.0, 100)])], ids=["cosine", "quadratic warmup"]
+)
+@pytest.mark.parametrize("restarts", [0, 200])
+def test_a_plan_of_a_kind_that_no_search_knows(inner, restarts):
+    plan = olr.JaggedRestarts(inner, restarts, 50, 30) if restarts else inner
+    report = olr.audit({"step": STEP, "learning_rate": np.asarray(plan(STEP), np.float64)}, plan)
+    assert report.on_plan
+    assert codes(report) == []
+
+
 def test_a_config_without_a_length_takes_the_logs():
     config = olr.read_config({"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1})
     log = {"step": STEP, "learning_rate": rates_of(cosine(100, 1000))}
