@@ -14,6 +14,8 @@ hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=Tr
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes that it must find
+
 COMPARED = pytest.StashKey[dict[str, int]]()
 
 

@@ -25,6 +25,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 _COLUMN = {name: (column, rank) for column, names in NAMES.items() for rank, name in enumerate(names)}
 _GROUP = re.compile(r"^(?P<name>.*?)(?:-[a-z0-9]+)?(?:[/_-](?:pg|group_?|param_group_?)?(?P<group>\d+))$")
 _OPTIMIZER = re.compile(r"^((?:train/)?lr)-[a-z]+$")
+LARGEST_RATE = 1e38  # beyond it no schedule of float32 goes
 SUMMARY = "train_runtime"  # the entry that a Trainer writes at the end, whose train_loss is a mean of all
 
 
@@ -97,13 +98,13 @@ class Builder:
         return True
 
     def log(self, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
-        """The entries as a log. Rates below 0 or infinite are no rates."""
+        """The entries as a log. Rates below 0 or beyond float32 are none."""
         columns = {name: np.array(values, np.float64) for name, values in self._columns.items()}
         notes = list(notes)
         rate = columns["learning_rate"]
-        wrong = np.isinf(rate) | (rate < 0)
+        wrong = (rate > LARGEST_RATE) | (rate < 0)
         if wrong.any():
-            notes.append(f"{wrong.sum()} rates are below 0 or infinite, and passed over")
+            notes.append(f"{wrong.sum()} rates are below 0 or beyond all numbers of float32, and passed over")
             rate[wrong] = math.nan
         if self.groups:
             notes.append(f"several parameter groups: the first is read, not {', '.join(sorted(self.groups)[:4])}")

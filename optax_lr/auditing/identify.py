@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optax_lr.auditing.columns import LARGEST_RATE
 from optax_lr.auditing.evidence import Evidence, evidence_of
 from optax_lr.auditing.exact import exact_rates
 from optax_lr.auditing.fitting import Candidates, oddness
@@ -125,7 +126,7 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     `Segment.told` say what the rows leave open. It says nothing of whether the training went well.
 
     Errors: `ValueError` for arrays of different lengths, steps below 0, above 2**31 - 1 or not whole, and rates below 0 or
-    infinite.
+    too large for float32.
 
     Source: the schedules of transformers, torch, DeepSpeed and axolotl as this library has them; their rates in logs of
     real runs.
@@ -221,6 +222,8 @@ def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[np.ndarray, np.
         raise ValueError("identify(): step must hold whole numbers from 0 on, the optimizer steps done at each row")
     if len(whole) and whole.max() > LARGEST_STEP:
         raise ValueError(f"identify(): step must be at most 2**31 - 1, not {whole.max()}: Optax counts steps in int32")
-    if np.isinf(rates).any() or (rates < 0).any():
-        raise ValueError("identify(): learning_rate must hold finite numbers from 0 on, or NaN where a row has none")
+    if (rates > LARGEST_RATE).any() or (rates < 0).any():
+        raise ValueError(
+            "identify(): learning_rate must hold numbers from 0 on that float32 can hold, or NaN where a row has none"
+        )
     return whole, rates

@@ -41,19 +41,25 @@ class Channel:
 
     def __init__(self, sink: Sink, tell: Once):
         self.sink, self._tell = sink, tell
-        self.lost = 0
         self._given, self._written = 0, 0
+        self._dropped, self._failed = 0, 0  # a count for each of the two threads, which would overwrite each other's
+        self._left_behind = False
         self._kept: list[Any] = []
         self._queue: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        """Rows that will not be written; of a sink that hangs, all that it has not written."""
+        return self._given - self._written if self._left_behind else self._dropped + self._failed
 
     def put(self, rows: list[Any]) -> None:
         self._given += len(rows)
         if self._queue.qsize() < WAITING:
             self._queue.put(rows)
         else:
-            self.lost += len(rows)
+            self._dropped += len(rows)
             self._tell(self.sink.name, "does not keep up, and loses rows")
 
     def finish(self) -> None:
@@ -64,7 +70,7 @@ class Channel:
         """Waits for that until `deadline` of `time.monotonic()`, and tells what is lost."""
         self._thread.join(max(deadline - time.monotonic(), 0))
         if self._thread.is_alive():
-            self.lost = self._given - self._written
+            self._left_behind = True
             LOGGER.warning("monitor: %s hangs and was left behind", self.sink.name)
         else:
             self._attempt(self.sink.close)
@@ -74,16 +80,16 @@ class Channel:
     def _run(self) -> None:
         for rows in iter(self._queue.get, None):
             if not self.sink.whole:
-                self.lost += sum(not self._attempt(self.sink.write, [row]) for row in rows)
+                self._failed += sum(not self._attempt(self.sink.write, [row]) for row in rows)
                 continue
             self._kept += rows
             if self._attempt(self.sink.write, self._kept):
                 self._kept = []
             elif len(self._kept) > KEPT:
-                self.lost += len(self._kept)
+                self._failed += len(self._kept)
                 self._kept = []
         if self._kept and not self._attempt(self.sink.write, self._kept):
-            self.lost += len(self._kept)
+            self._failed += len(self._kept)
 
     def _attempt(self, action: Callable[..., None], *rows: list[Any]) -> bool:
         try:

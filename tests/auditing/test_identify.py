@@ -170,8 +170,8 @@ def test_no_curve_at_all():
         ([1, 2], [1e-5], "must be of one length"),
         ([1.5], [1e-5], "step must hold whole numbers from 0 on"),
         ([-1], [1e-5], "step must hold whole numbers from 0 on"),
-        ([1], [-1e-5], "learning_rate must hold finite numbers from 0 on"),
-        ([1], [np.inf], "learning_rate must hold finite numbers from 0 on"),
+        ([1], [-1e-5], "learning_rate must hold numbers from 0 on that float32 can hold"),
+        ([1], [np.inf], "learning_rate must hold numbers from 0 on that float32 can hold"),
     ],
 )
 def test_bad_arrays(step, rate, message):
@@ -182,7 +182,7 @@ def test_bad_arrays(step, rate, message):
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(0, 2000), min_size=1, max_size=12),
-    st.lists(st.floats(0, 1e300) | st.just(float("nan")), min_size=12, max_size=12),
+    st.lists(st.floats(0, 1e38) | st.just(float("nan")), min_size=12, max_size=12),
     st.sampled_from([None, 1, 100, 2**31 - 1]),
 )
 def test_any_numbers_come_to_an_answer(step, rate, max_steps):

@@ -1,6 +1,6 @@
-"""A real run to audit: transformers' Trainer learns digits and leaves examples/runs/digits/trainer_state.json.
+"""A real run to audit: transformers' Trainer learns digits and leaves the trainer_state.json beside this file.
 
-python examples/trainer_run.py FOLDER      # needs torch and transformers; writes FOLDER/trainer_state.json
+python examples/runs/digits/train.py FOLDER      # needs torch and transformers; writes FOLDER/trainer_state.json
 optax-lr audit FOLDER --config examples/runs/digits/planned.yaml
 """
 
