@@ -200,7 +200,7 @@ def test_the_rate_of_the_moment_is_told():
 # Rates.
 
 
-JUMP = {"ConstantFactor", "CosineAnnealingWarmRestarts", "CosineWithRestarts", "Mixed", "MultiStep", "PiecewiseConstant",
+JUMP = {"ConstantFactor", "CosineAnnealingWarmRestarts", "CosineWithRestarts", "DeepSpeedOneCycle", "Mixed", "MultiStep", "PiecewiseConstant",
         "Product", "Step", "TimmCosine"}  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 import optax_lr as olr
 from tests.parity.comparison import assert_same_rates
 from tests.reference.generate import optimizer, stepped
+from tests.wrong_types import wrong_types
 
 STORED = json.loads(Path(__file__).parents[1].joinpath("reference", "other_libraries.json").read_text())
 RATE = STORED["learning_rate"]
@@ -94,6 +95,7 @@ def test_every_library_is_compared():
     assert {case["library"] for case in STORED["cases"]} == {"axolotl", "deepspeed", "diffusers", "timm"}
 
 
+@wrong_types
 @pytest.mark.parametrize("rules", ["", "1:10", "1:10,0.1:x,2", "a:10,1", None])
 def test_other_rules_are_refused(rules):
     with pytest.raises(ValueError, match=r"rules must look like '1:10,0.1:20,0.005'"):
