@@ -21,7 +21,7 @@ TOOLS = ["beartype", "flatbuffers", "hypothesis", "matplotlib", "mpmath", "pytes
 def matrix(session: nox.Session, versions: str) -> None:
     """Installs what the package asks for, at its lower bounds or as new as can be, and runs `FAST`."""
     wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["flax"]
-    exactly = [requirement.replace(">=", "==") for requirement in wanted]
+    exactly = [requirement.replace(">=", "==", 1) for requirement in wanted]
     session.install(*(exactly if versions == "oldest" else wanted))
     session.install(".[config]", *TOOLS)
     session.run("python", "-m", "pip", "list")
