@@ -40,6 +40,7 @@ def dead(rows: Rows) -> Iterator[Finding]:
 
 
 def not_a_number(rows: Rows) -> Iterator[Finding]:
+    """A loss of NaN or infinity: after which step, and at what rate."""
     lost = rows.nan_loss | np.isinf(rows.loss)
     if not lost.any():
         return
@@ -105,6 +106,7 @@ def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
 
 
 def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
+    """A rate that rises after it fell, or falls at once, other than `planned`."""
     told = np.isfinite(rows.rate)
     told[:-1] &= (np.diff(rows.step) > 0) | ~told[1:]  # of rows at one step, the last
     step, rate = rows.step[told], rows.rate[told]

@@ -53,6 +53,7 @@ def _computable(values: np.ndarray) -> np.ndarray:
 
 
 def curve_of(rows: Rows) -> Curve:
+    """The rows that have a shape: NaN, infinity and 0 have none."""
     told = np.isfinite(rows.loss) & (rows.loss != 0)
     return Curve(rows.step[told], rows.rate[told], rows.loss[told])
 
@@ -75,6 +76,7 @@ def share_done(curve: Curve) -> np.ndarray:
 
 
 def moving_median(values: np.ndarray, window: int) -> np.ndarray:
+    """The median of every `window` neighbours, one fewer each time: [n - window + 1]."""
     medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
     return medians
 
@@ -116,10 +118,12 @@ def lower(rule: Rule, message: str, rate: float | None, steps: tuple[int, int]) 
 
 
 def at_rates_up_to(rate: float | None) -> str:
+    """The end of a message; nothing where no rate is known."""
     return "" if rate is None else f" at rates up to {short(rate)}"
 
 
 def span(steps: np.ndarray) -> tuple[int, int]:
+    """The first and the last of these steps."""
     return int(steps[0]), int(steps[-1])
 
 
@@ -129,4 +133,5 @@ def rounded(value: float) -> float:
 
 
 def short(value: float) -> str:
+    """A number for a message, in four digits."""
     return f"{value:.4g}"

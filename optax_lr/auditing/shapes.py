@@ -135,6 +135,7 @@ def _flat(curve: Curve, numbers: str, peak: float | None, *, rises: bool) -> Fin
 
 
 def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
+    """The evaluation loss rises while the training loss falls."""
     told = np.isfinite(rows.eval_loss)
     step, loss = rows.step[told], rows.eval_loss[told]
     if len(loss) < 3 or loss.min() <= 0:

@@ -44,7 +44,7 @@ def run(
         code = max(code, FINDINGS)
     if as_json:
         print(json.dumps([summary(report) for report in reports], indent=2))
-    else:
+    elif reports:
         print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
     for report in reports:
         _write(report, html, png)
