@@ -162,7 +162,9 @@ def _read_csv(file: IO[str], path: str, builder: Builder) -> tuple[dict[str, Any
         else:
             chosen[place] = name
     if not any(column_of(name)[0] == "step" for name in chosen.values()):  # type: ignore[index]
-        raise ConfigError(f"{path}: this is no log that is known: neither JSON nor a table with a column of steps (a config is the plan)")
+        raise ConfigError(
+            f"{path}: this is no log that is known: neither JSON nor a table with a column of steps (a config is the plan)"
+        )
     for row in csv.reader(file, delimiter=separator):
         builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})
     notes = [f"several runs or names for one number: {', '.join(others[:3])} is passed over"] if others else []
