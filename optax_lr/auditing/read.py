@@ -60,7 +60,7 @@ def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mappi
 
 def _of_columns(columns: Mapping[str, Any]) -> Log:
     known = {name: np.asarray(values) for name, values in columns.items() if column_of(name) and np.ndim(values) == 1}
-    if not any(column_of(name)[0] == "step" for name in known):  # type: ignore[index]
+    if "step" not in _columns_of(known):
         raise ConfigError("<columns>: a column named step is needed, the optimizer steps done at each row")
     if len({len(values) for values in known.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in known.items())
@@ -156,12 +156,11 @@ def _read_csv(file: IO[str], path: str, builder: Builder) -> tuple[dict[str, Any
         found = column_of(name)
         if found is None:
             continue
-        taken = [other for other in chosen.values() if column_of(other)[0] == found[0]]  # type: ignore[index]
-        if taken and found[0] != "step" and not found[2]:
+        if found[0] in _columns_of(chosen.values()) and found[0] != "step" and not found[2]:
             others.append(name)
         else:
             chosen[place] = name
-    if not any(column_of(name)[0] == "step" for name in chosen.values()):  # type: ignore[index]
+    if "step" not in _columns_of(chosen.values()):
         raise ConfigError(
             f"{path}: this is no log that is known: neither JSON nor a table with a column of steps (a config is the plan)"
         )
@@ -169,6 +168,11 @@ def _read_csv(file: IO[str], path: str, builder: Builder) -> tuple[dict[str, Any
         builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})
     notes = [f"several runs or names for one number: {', '.join(others[:3])} is passed over"] if others else []
     return {}, notes
+
+
+def _columns_of(names: Iterable[str]) -> set[str]:
+    """Which columns these names stand for."""
+    return {found[0] for name in names if (found := column_of(name))}
 
 
 def _finished(builder: Builder, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
