@@ -57,15 +57,12 @@ def main() -> None:
     def sine(u):
         return mpmath.sin(quarter * mpmath.sqrt(u)) ** 2 / u if u else quarter**2
 
-    def log(r):
-        return mpmath.log(1 + r, 2) / r if r else 1 / mpmath.log(2)
-
-    root = mpmath.sqrt(2)
     for name, function, low, high, degree, weight in (
         ("SIN_SQUARED", sine, mpf(0), mpf(1), 6, lambda u: 1 / sine(u)),
         ("SIN_SQUARED_SHORT", sine, mpf(0), mpf(1), 5, lambda u: 1 / sine(u)),
-        ("LOG2", log, 1 / root - 1, root - 1, 11, lambda r: 1),
+        ("LOG2_REST", lambda m: mpmath.log(m, 2) - m, mpf(1), mpf(2), 12, lambda m: 1),
         ("EXP2", lambda f: mpf(2) ** f, mpf(-0.5), mpf(0.5), 7, lambda f: mpf(2) ** -f),
+        ("EXP2_OF_MANTISSA", lambda m: mpf(2) ** (m - 1), mpf(1), mpf(2), 7, lambda m: mpf(2) ** (1 - m)),
     ):
         coefficients, error = minimax(function, low, high, degree, weight)
         print(f"{name}: 2**{math.log2(error):.1f}")

@@ -155,8 +155,9 @@ def test_functions_of_pairs(function, exact, low, high, bits):
             True,
             26.0,
         ),
-        (polynomials.LOG2, lambda r: mpmath.log(1 + r, 2) / r, math.sqrt(0.5) - 1, math.sqrt(2) - 1, False, 32.6),
+        (polynomials.LOG2_REST, lambda m: mpmath.log(m, 2) - m, 1, 2, False, 35.1),
         (polynomials.EXP2, lambda f: mpmath.mpf(2) ** f, -0.5, 0.5, True, 34.5),
+        (polynomials.EXP2_OF_MANTISSA, lambda m: mpmath.mpf(2) ** (m - 1), 1, 2, True, 34.5),
     ],
 )
 def test_polynomials_are_as_close_as_they_say(coefficients, function, low, high, relative, bits):

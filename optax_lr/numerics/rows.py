@@ -15,11 +15,34 @@ import numpy as np
 from jax import Array, lax
 
 from optax_lr.numerics import polynomials
-from optax_lr.numerics.polynomials import horner
+from optax_lr.numerics.polynomials import even_odd, horner
 from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
 
+_LOG_BASE = (
+    2.0**11 - SMALLEST_EXPONENT
+)  # a float64 from here to 2**12 has its whole part in the first 11 bits of the mantissa
+_EXPONENT_FIELD = np.int64(0x7FF << 52)
+_MANTISSA_FIELD = np.int64((1 << 52) - 1)
 _MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+
+
+def _bits(x: Array) -> Array:
+    return lax.bitcast_convert_type(x, jnp.int64)
+
+
+def _float(bits: Array) -> Array:
+    return lax.bitcast_convert_type(bits, jnp.float64)
+
+
+def _mantissa(bits: Array) -> Array:
+    """The mantissa of a float64, in [1, 2)."""
+    return _float((bits & _MANTISSA_FIELD) | np.float64(1).view(np.int64))
+
+
+def _by_row(x: Real) -> bool:
+    """Whether `x` is one number for each row, or for all."""
+    return jnp.shape(x)[-1:] in [(), (1,)]
 
 
 class ByRow(Float64):
@@ -118,58 +141,54 @@ class RoundedFloat64(ByRow):
         )
 
     def power(self, x: Real, exponent: Real) -> Real:
-        if self.detail < 1 or jnp.shape(exponent)[-1:] not in [(), (1,)]:
-            return self._power(x, exponent)
+        return self.power_of_ratio(x, self.real(1), exponent)
+
+    def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
+        if self.detail < 1 or not _by_row(exponent):
+            return self._any_power(a, b, exponent)
         first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
         small = first + second + third > 0
         root = (exponent == 0.5) & (self.detail > 2)
-        ways = [
-            lambda: self._power(x, exponent),
-            lambda: x * (first + x * (second + x * third)),
-            lambda: self.sqrt(x),
-        ]
+
+        def small_power() -> Real:
+            x = self.maximum(self.ratio(a, b), self.real(0))
+            return x * (first + x * (second + x * third))
+
+        ways = [lambda: self._any_power(a, b, exponent), small_power, lambda: self.sqrt(self.ratio(a, b))]
         return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
     def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
 
-    def nearest(self, x: Real) -> Real:
-        return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
+    def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
+        """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch: one vector loop.
 
-    def _power(self, x: Real, exponent: Real) -> Real:
-        """`2**(exponent * log2(x))` without a division, a table or a branch: XLA keeps it in one vector loop."""
-        if jnp.shape(x)[-1:] in [(), (1,)]:
-            # One base for the whole row, such as a decay per step: the exponent may be large, and the logarithm is cheap.
-            return self._exp2(exponent * self.log2(x), x, exponent)
-        bits = lax.bitcast_convert_type(x, jnp.int64)
-        above_root_half = bits - np.float64(math.sqrt(0.5)).view(np.int64)
-        exponent_bits = above_root_half & np.int64(-(1 << 52))
-        rest = lax.bitcast_convert_type(bits - exponent_bits, jnp.float64) - 1
-        # The binary exponent as a float: its bits, put into the mantissa of 2**52.
-        biased = lax.shift_right_logical(above_root_half + np.int64(1024 << 52), np.int64(52))
-        whole = lax.bitcast_convert_type(biased | np.float64(2**52).view(np.int64), jnp.float64) - (2.0**52 + 1024)
-        return self._exp2(exponent * (whole + rest * horner(polynomials.LOG2, rest)), x, exponent)
-
-    def _exp2(self, log: Real, x: Real, exponent: Real) -> Real:
-        """`2**log`, being `x**exponent`."""
-        log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
-        log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
-        whole = self.nearest(log)
-        # Adding 1.5 * 2**52 leaves the integer in the low bits; shifted, it adds to an exponent.
-        shift = lax.shift_left(lax.bitcast_convert_type(whole + 1.5 * 2.0**52, jnp.int64), np.int64(52))
-        mantissa = lax.bitcast_convert_type(horner(polynomials.EXP2, log - whole), jnp.int64)
-        result = lax.bitcast_convert_type(mantissa + shift, jnp.float64)
-        return jnp.where(x > 0, result, jnp.where(exponent == 0, 1.0, 0.0))
+        A float64 is nearly its own logarithm: exponent and mantissa `m`, read as one number, are `log2(a)` but for
+        `log2(m) - m`, a polynomial, and a constant. In the same way the logarithm of the power, laid into the mantissa
+        of a number near `_LOG_BASE`, is its exponent and the argument of a polynomial for its mantissa.
+        """
+        above = a > jnp.where(exponent == 0, -1e-300, 0.0)  # 0**0 is 1
+        if _by_row(a):  # such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing
+            log = exponent * self.log2(self.ratio(a, b)) + _LOG_BASE
+        else:
+            bits = _bits(a)
+            readable = _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
+            constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
+            constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
+            log = even_odd([constant + exponent * readable, *rest], _mantissa(bits))
+        log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
+        log = jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT)
+        bits = lax.shift_left(_bits(log), np.int64(11))
+        mantissa = even_odd([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
+        return jnp.where(above, _float(_bits(mantissa) + (bits & _EXPONENT_FIELD)), 0)
 
     def sqrt(self, x: Real) -> Real:
         return jnp.where(x > 0, x * self.inverse_sqrt(x), 0)
 
     def inverse_sqrt(self, x: Real) -> Real:
         # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
-        guess = np.int64(0x5FE6EB50C7B537A9) - lax.shift_right_logical(
-            lax.bitcast_convert_type(x, jnp.int64), np.int64(1)
-        )
-        y, half = lax.bitcast_convert_type(guess, jnp.float64), 0.5 * x
+        y = _float(np.int64(0x5FE6EB50C7B537A9) - lax.shift_right_logical(_bits(x), np.int64(1)))
+        half = 0.5 * x
         for _ in range(3):
             y = y * (1.5 - half * (y * y))
         return y
@@ -179,14 +198,15 @@ class Float32(RoundedFloat64):
     """Plain float32: half the width of `RoundedFloat64`, and so half its time where arithmetic is the limit."""
 
     dtype = jnp.float32
+    more = 1 + 2.0**-21
 
     def sin_squared(self, a: Real, b: Real) -> Real:
         share = a * (1 / b)  # not by scaled coefficients: their powers of b would leave the range of float32
         square = share * share
         return square * horner(polynomials.SIN_SQUARED_SHORT, square)
 
-    def _power(self, x: Real, exponent: Real) -> Real:
-        return Float64.power(self, x, exponent)
+    def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
+        return Float64.power(self, self.ratio(a, b), exponent)
 
     def inverse_sqrt(self, x: Real) -> Real:
         return lax.rsqrt(x)

@@ -11,6 +11,10 @@ from optax_lr.numerics.reals import Real, Truth
 class System(ABC):
     """What every system has, and what all share: the formulas that need nothing but arithmetic, `where` and `floor`."""
 
+    more = (
+        1 + 2.0**-50
+    )  # so much above 1 that a ratio to a divisor times this is, rounded as it may be, never too large
+
     @abstractmethod
     def real(self, x: Real) -> Real:
         """`x` as a real."""
@@ -33,7 +37,7 @@ class System(ABC):
 
     @abstractmethod
     def power(self, x: Real, exponent: Real) -> Real:
-        """`x**exponent`, at most 2**127; for `x` not above 0 it is 0, or 1 where the exponent is 0."""
+        """`x**exponent`, at most 2**127; for `x` not above 0 it is 0, but for `0**0`, which is 1."""
 
     @abstractmethod
     def inverse_sqrt(self, x: Real) -> Real:
@@ -64,6 +68,10 @@ class System(ABC):
     def ratio(self, a: Real, b: Real) -> Real:
         return a / b
 
+    def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
+        """`power(a / b, exponent)` for `b` above 0."""
+        return self.power(self.ratio(a, b), exponent)
+
     def sqrt(self, x: Real) -> Real:
         return self.power(x, self.real(0.5))
 
@@ -72,10 +80,9 @@ class System(ABC):
         return self.floor(x + 0.5)
 
     def quotient(self, a: Real, b: Real) -> Real:
-        """`floor(a / b)` for whole `a` and `b`, exactly: the rounded quotient is a guess, and the remainder mends it."""
-        guess = self.floor(self.ratio(a, b))
-        rest = a - guess * b
-        return guess + self.where(rest >= b, self.real(1), self.where(rest < 0, self.real(-1), self.real(0)))
+        """`floor(a / b)` for whole `a` and `b`, exactly: the guess is never above, and the remainder mends it."""
+        guess = self.floor(self.ratio(a, b * self.more))
+        return guess + self.where(a - guess * b >= b, self.real(1), self.real(0))
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         """`0.5 * (1 + cos(2 pi cycles (step - start) / length))`: 1 at `start`, exact zeros where the cosine is -1."""
@@ -86,10 +93,8 @@ class System(ABC):
     def left_of_cycle(self, elapsed: Real, length: Real, cycles: Real) -> Real:
         """What is left of the current of `cycles` equal cycles, in units of `length / cycles`: in (0, length].
 
-        A restart falls on `length` exactly: the quotient is only a guess, and the remainder mends it.
+        A restart falls on `length` exactly: the number of cycles done is a guess, never above, and the remainder mends it.
         """
         phase = cycles * elapsed
-        done = phase - length * self.floor(self.ratio(phase, length))
-        done = self.where(done < 0, done + length, done)
-        done = self.where(done >= length, done - length, done)
-        return length - done
+        done = phase - length * self.floor(self.ratio(phase, length * self.more))
+        return length - self.where(done >= length, done - length, done)

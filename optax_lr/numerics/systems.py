@@ -57,7 +57,7 @@ class Host(System):
 
     def power(self, x: Real, exponent: Real) -> Real:
         if x <= 0:
-            return 1.0 if exponent == 0 else 0.0
+            return 1.0 if x == exponent == 0 else 0.0
         return x**exponent if exponent * math.log2(x) < LARGEST_EXPONENT else 2.0**LARGEST_EXPONENT
 
     def inverse_sqrt(self, x: Real) -> Real:
@@ -110,7 +110,7 @@ class Float64(System):
     def power(self, x: Real, exponent: Real) -> Real:
         positive = x > 0
         result = jnp.exp2(jnp.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
-        return jnp.where(positive, result, jnp.where(exponent == 0, 1.0, 0.0).astype(self.dtype))
+        return jnp.where(positive, result, jnp.where((x == 0) & (exponent == 0), 1.0, 0.0).astype(self.dtype))
 
     def inverse_sqrt(self, x: Real) -> Real:
         positive = x > 0
@@ -125,6 +125,8 @@ class Float64(System):
 
 class PairFloat32(System):
     """Pairs of float32, for traces in which float64 is not to be had. Differentiable, and finite in every branch."""
+
+    more = 1 + 2.0**-44
 
     def real(self, x: Real) -> Real:
         return Pair.of(x)
@@ -172,9 +174,8 @@ class PairFloat32(System):
         limit = jnp.clip(log.high, -126.0, LARGEST_EXPONENT)
         inside = log.high == limit
         log = Pair(limit, jnp.where(inside, log.low, 0))
-        return self.where(
-            positive & (log.high > -126), self._exp2(log), self.where(exponent.high == 0, self.real(1), self.real(0))
-        )
+        one = (x.high == 0) & (exponent.high == 0)
+        return self.where(positive & (log.high > -126), self._exp2(log), self.where(one, self.real(1), self.real(0)))
 
     def _log2(self, x: Real, less_one: Real | None = None) -> Real:
         """The logarithm of `x` above 0; of `x` near 1 to all bits of `less_one`, which is `x - 1`."""

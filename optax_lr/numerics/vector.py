@@ -41,7 +41,7 @@ class Vector(System):
 
     def power(self, x: Real, exponent: Real) -> Real:
         result = np.exp2(np.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
-        return np.where(x > 0, result, np.where(exponent == 0, 1.0, 0.0))
+        return np.where(x > 0, result, np.where((x == 0) & (exponent == 0), 1.0, 0.0))
 
     def inverse_sqrt(self, x: Real) -> Real:
         positive = x > 0

@@ -50,6 +50,5 @@ class Polynomial(WithWarmup):
 
     def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
-        left = num.power(num.ratio(self.max_steps - step, length), self.power)
-        rate = self.min_lr + (self.learning_rate - self.min_lr) * left
-        return num.where(step > self.max_steps, self.min_lr, rate)
+        left = num.power_of_ratio(self.max_steps - step, length, self.power)
+        return self.min_lr + (self.learning_rate - self.min_lr) * left

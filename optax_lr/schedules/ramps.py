@@ -65,6 +65,5 @@ class PolynomialDecay(Schedule):
 
     def _value(self, step: Real, num: System) -> Real:
         left = num.maximum(self.total_iters - step, num.real(0))
-        share = num.ratio(left, num.at_least_one(self.total_iters))
         stays = num.where(self.total_iters < 1, num.real(1), num.real(0))
-        return self.learning_rate * num.power(share + stays, self.power)
+        return self.learning_rate * num.power_of_ratio(left + stays, num.at_least_one(self.total_iters), self.power)

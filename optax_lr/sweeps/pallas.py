@@ -20,7 +20,7 @@ from jax.experimental import pallas as pl
 from jax.typing import ArrayLike
 
 from optax_lr.combine import Mixed
-from optax_lr.numerics import PAIR, Real, RoundedFloat64, System
+from optax_lr.numerics import PAIR, RoundedFloat64, System
 from optax_lr.numerics.systems import Float64
 from optax_lr.schedules.base import Schedule
 from optax_lr.sweeps.evaluate import Steps, one_of
@@ -36,9 +36,6 @@ class _Kernel64(RoundedFloat64):
 
     def __init__(self) -> None:
         self.detail = 0
-
-    def nearest(self, x: Real) -> Real:
-        return jnp.floor(x + 0.5)  # Triton has no rounding
 
 
 def sweep_kernel(batch: Schedule, steps: Steps, *, platform: str, interpret: bool = False) -> jax.Array:
