@@ -41,6 +41,21 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
     kinds["mixed: six kinds at random"] = olr.concatenate(parts)[random.permutation(rows)]
     every = [batch[i :: len(kinds)] for i, (name, batch) in enumerate(kinds.items()) if not name.startswith("mixed")]
     kinds["mixed: all of the above"] = olr.concatenate(every)[random.permutation(sum(map(len, every)))]
+    further = [
+        olr.WarmupStableDecay(rate, steps // 5, steps, warmup, decay_type="linear"),
+        olr.CosineWarmupWithMinLR(rate, steps, warmup, min_lr=rate / 10),
+        olr.Rex(rate, steps, warmup),
+        olr.Step(rate, step_size=max(1, steps // 7)),
+        olr.Exponential(rate, gamma=0.999),
+        olr.CosineAnnealing(rate, T_max=steps),
+        olr.OneCycle(rate, steps),
+        olr.Cyclic(rate / 10, rate, step_size_up=max(1, steps // 9)),
+        olr.DeepSpeedWarmupDecay(rate, max_steps=steps, warmup_steps=warmup),
+    ]
+    every = [kinds[name] for name in [*names, "warmup_stable_decay"]] + further
+    kinds["mixed: sixteen kinds"] = olr.concatenate([batch[i :: len(every)] for i, batch in enumerate(every)])[
+        random.permutation(rows)
+    ]
     return kinds
 
 
@@ -87,6 +102,35 @@ def torch_cosine(batch: olr.Cosine, steps: int):
         return torch.where(step < warmup, rate * step / torch.clamp(warmup, min=1), decay)
 
     return evaluate
+
+
+def numba_cosine(batch: olr.Cosine, steps: int):
+    """The same as two loops, compiled by numba for all cores, into memory that is there; None without numba."""
+    try:
+        import numba
+    except ImportError:
+        return None
+
+    @numba.njit(parallel=True, fastmath=True)
+    def fill(rate, total, warmup, floor, out):
+        for row in numba.prange(out.shape[0]):
+            for step in range(out.shape[1]):
+                if step < warmup[row]:
+                    out[row, step] = rate[row] * step / warmup[row]
+                else:
+                    progress = np.float32(step - warmup[row]) / np.float32(max(1, total[row] - warmup[row]))
+                    wave = np.float32(0.5) * (np.float32(1) + np.cos(np.float32(np.pi) * progress))
+                    out[row, step] = floor[row] + (rate[row] - floor[row]) * wave
+
+    rows = len(batch)
+    rate, floor = (
+        np.ascontiguousarray(np.broadcast_to(leaf, rows), np.float32) for leaf in (batch.learning_rate, batch.min_lr)
+    )
+    total, warmup = (
+        np.ascontiguousarray(np.broadcast_to(leaf, rows), np.int32) for leaf in (batch.max_steps, batch.warmup_steps)
+    )
+    out = np.empty((rows, steps), np.float32)
+    return lambda: fill(rate, total, warmup, floor, out)
 
 
 def torch_stepping(batch: olr.Cosine, steps: int):
@@ -151,6 +195,8 @@ def report(rows: int, steps: int, rounds: int) -> None:
         "NumPy float64": numpy_cosine(cosine, steps, np.float64),
         "PyTorch float32": torch_cosine(cosine, steps),
     }
+    if (by_numba := numba_cosine(cosine, steps)) is not None:
+        whole["numba float32, fastmath, all cores"] = by_numba
     peers = in_rounds(whole, max(3, rounds // 3))
     lines = [
         [f"{name}, all rows at once", f"{np.median(s) * 1e3:.1f}", ratio(s, peers["ours"])] for name, s in peers.items()

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from optax_lr.numerics import PAIR, ByRow, Float32, RoundedFloat64, x64_is_on
+from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift
 from optax_lr.sweeps.past_end import PAST_END, ended
@@ -99,8 +99,12 @@ def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: 
     num = PAIR if numbers is None else numbers(last_step)
     step = num.real(steps.reshape(1, -1))
     lifted = lift(schedule, num, trailing_axes=1)
-    value = num.by_row(lambda: lifted._value(step, num)) if isinstance(num, ByRow) else lifted._value(step, num)
-    return jnp.broadcast_to(num.lower(value), (len(schedule), steps.size))
+
+    def formula() -> Real:
+        return lifted._value(step, num)
+
+    rates = num.by_row(formula) if isinstance(num, ByRow) else num.lower(formula())
+    return jnp.broadcast_to(rates, (len(schedule), steps.size))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)

@@ -1,30 +1,20 @@
-"""Number systems for whole batches: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`, and each row takes its own way.
-
-`ByRow` has the library's functions, `RoundedFloat64` and `Float32` have polynomials. What they are for, and what
-error a rate has in them, is in the table of `optax_lr.numerics.systems`.
-"""
+"""`ByRow` with polynomials in place of the library's functions: the systems of `sweep`."""
 
 from __future__ import annotations
-
-import functools
-import math
-from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
 from optax_lr.numerics import polynomials
+from optax_lr.numerics.by_row import ByRow
 from optax_lr.numerics.polynomials import even_odd, horner
-from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.reals import Real
 from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
 
-_LOG_BASE = (
-    2.0**11 - SMALLEST_EXPONENT
-)  # a float64 from here to 2**12 has its whole part in the first 11 bits of the mantissa
+_LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
 _EXPONENT_FIELD = np.int64(0x7FF << 52)
 _MANTISSA_FIELD = np.int64((1 << 52) - 1)
-_MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
 
 
 def _bits(x: Array) -> Array:
@@ -43,65 +33,6 @@ def _mantissa(bits: Array) -> Array:
 def _by_row(x: Real) -> bool:
     """Whether `x` is one number for each row, or for all."""
     return jnp.shape(x)[-1:] in [(), (1,)]
-
-
-class ByRow(Float64):
-    """A float64 system in which a row computes only what it chooses. `last_step` bounds the steps of the sweep."""
-
-    _path: tuple[int, ...]  # what is chosen, one choice after another, on the way that is being gone
-    _met: list[tuple[Real, int, int]]  # the choices met on it: by row, the one taken, and how many there are
-
-    def __init__(self, last_step: Array) -> None:
-        self.last_step = self.real(last_step)
-        self.detail = 3
-
-    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
-        """One of `values`, by row. Inside `by_row` only; see there."""
-        taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
-        self._met.append((kind, taken, len(values)))
-        return values[taken]()
-
-    def by_row(self, formula: Callable[[], Array]) -> Array:
-        """The value of `formula()`, where each row computes only what it chooses.
-
-        The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
-        gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
-        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. With more, the
-        choices that only save time are dropped first (`detail`), and what is still too many is nested, which costs speed
-        but no memory.
-        """
-        for self.detail, most in ((3, _MOST_WAYS), (2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
-            ways = self._ways(formula, most)
-            if len(ways) <= most:
-                break
-        chosen = sum(number * jnp.where(taken, 1, 0) for number, (taken, _) in enumerate(ways) if number)
-        return self._pick(chosen, [value for _, value in ways])
-
-    def _ways(self, formula: Callable[[], Array], most: float) -> list[tuple[Truth, Array]]:
-        """Each way through the choices of `formula`: which rows take it, and the value. Stops once past `most`."""
-        ways: list[tuple[Truth, Array]] = []
-        pending: list[tuple[int, ...]] = [()]
-        while pending and len(ways) <= most:
-            self._path, self._met = pending.pop(), []
-            value = formula()
-            taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
-            ways.append((taken, value))
-            done = tuple(choice for _, choice, _ in self._met)
-            for depth in range(len(self._path), len(done)):
-                pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
-        return ways
-
-    def _pick(self, chosen: Array | int, values: Sequence[Array]) -> Array:
-        if len(values) == 1:
-            return values[0]
-        if len(values) > _MOST_WAYS:
-            groups = [values[i : i + _MOST_WAYS] for i in range(0, len(values), _MOST_WAYS)]
-            inner = [self._pick(jnp.clip(chosen - _MOST_WAYS * i, 0, len(g) - 1), g) for i, g in enumerate(groups)]
-            return self._pick(chosen // _MOST_WAYS, inner)
-        rows, steps = jnp.broadcast_shapes(jnp.shape(chosen), *(v.shape for v in values))
-        under_each_other = jnp.concatenate([jnp.broadcast_to(v, (rows, steps)) for v in values])
-        index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
-        return under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True)
 
 
 class RoundedFloat64(ByRow):

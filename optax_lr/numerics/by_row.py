@@ -1,0 +1,98 @@
+"""The number system of a whole batch: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`, and each row takes its own way."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.systems import Float64
+
+_MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+_EACH_PASS = 5  # the condition whether a row is of the pass counts too, and a second loop makes LLVM more careful
+
+
+class _Way(NamedTuple):
+    path: tuple[int, ...]  # what is chosen, one choice after another
+    taken: Truth  # which rows choose so
+    shape: tuple[int, ...]  # of the value
+
+
+class ByRow(Float64):
+    """A float64 system in which a row computes only what it chooses. `last_step` bounds the steps of the sweep."""
+
+    _path: tuple[int, ...]  # what is chosen on the way that is being gone
+    _met: list[tuple[Real, int, int]]  # the choices met on it: by row, the one taken, and how many there are
+
+    def __init__(self, last_step: Array) -> None:
+        self.last_step = self.real(last_step)
+        self.detail = 3
+
+    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
+        """One of `values`, by row. Inside `by_row` only; see there."""
+        taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
+        self._met.append((kind, taken, len(values)))
+        return values[taken]()
+
+    def by_row(self, formula: Callable[[], Array]) -> Array:
+        """The rates that `formula()` gives, where each row computes only what it chooses.
+
+        The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
+        gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
+        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. With more, the
+        choices that only save time are dropped first (`detail`); what is still too many is done in passes over the same
+        memory, each of which writes the rows that take one of its ways.
+        """
+        for self.detail, most in ((3, _MOST_WAYS), (2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
+            ways = self._ways(formula, most)
+            if len(ways) <= most:
+                break
+        chosen = sum((number * jnp.where(way.taken, 1, 0) for number, way in enumerate(ways) if number), jnp.int32(0))
+        if len(ways) <= _MOST_WAYS:
+            rates: Array = self._gathered(formula, ways, chosen)
+            return rates
+        shape = jnp.broadcast_shapes(*(way.shape for way in ways), chosen.shape)
+        rates = jnp.zeros(shape, self.lower(self.real(0)).dtype)
+        for first in range(0, len(ways), _EACH_PASS):
+            write = functools.partial(self._written, formula, ways[first : first + _EACH_PASS], chosen - first)
+            # A condition keeps XLA from fusing a pass into the one before, and its ways from being stored.
+            rates = lax.cond(jnp.any(chosen >= first), write, lambda rates: rates, rates) if first else write(rates)
+        return rates
+
+    def _ways(self, formula: Callable[[], Array], most: float) -> list[_Way]:
+        """The ways through the choices of `formula`. Stops once past `most`."""
+        ways: list[_Way] = []
+        pending: list[tuple[int, ...]] = [()]
+        while pending and len(ways) <= most:
+            path = pending.pop()
+            value = self._along(path, formula)
+            taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
+            done = tuple(choice for _, choice, _ in self._met)
+            ways.append(_Way(done, taken, jnp.shape(value)))
+            for depth in range(len(path), len(done)):
+                pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
+        return ways
+
+    def _along(self, path: tuple[int, ...], formula: Callable[[], Array]) -> Array:
+        self._path, self._met = path, []
+        return formula()
+
+    def _gathered(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array) -> Real:
+        """The rates of each row by the way of the number `chosen`, of at most `_MOST_WAYS`."""
+        values = [self._along(way.path, formula) for way in ways]
+        if len(values) == 1:
+            return self.lower(values[0])
+        rows, steps = jnp.broadcast_shapes(chosen.shape, *(way.shape for way in ways))
+        under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
+        index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
+        return self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
+
+    def _written(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array, rates: Array) -> Array:
+        """`rates` with the rows that take one of `ways` written."""
+        own = (chosen >= 0) & (chosen < len(ways))
+        return jnp.where(own, self._gathered(formula, ways, jnp.where(own, chosen, 0)), rates)
