@@ -27,6 +27,10 @@ OURS = {
     "polynomial": olr.Polynomial(RATE, STEPS, WARMUP, power=2),
     "inverse_sqrt": olr.InverseSqrt(RATE, WARMUP),
 }
+FIRST_CALLS = (
+    "constant", "linear", "cosine", "cosine_with_restarts", "polynomial, any power", "inverse_sqrt",
+    "warmup_stable_decay", "mixed: six kinds at random", "mixed: sixteen kinds",
+)  # fmt: skip
 OPTAX = {
     "linear": optax.join_schedules(
         [optax.linear_schedule(0, RATE, WARMUP), optax.linear_schedule(RATE, 0, STEPS - WARMUP)], [WARMUP]
@@ -100,7 +104,7 @@ print(first - start, time.perf_counter() - first)
 """
     rows = []
     with tempfile.TemporaryDirectory() as cache:
-        for name in ("linear", "cosine", "cosine_with_restarts", "polynomial, any power", "mixed: six kinds at random"):
+        for name in FIRST_CALLS:
             cold, warm, cached = _first(program, name, ""), _first(program, name, cache), _first(program, name, cache)
             rows.append([name, f"{cold[0] * 1e3:.0f}", f"{cached[0] * 1e3:.0f}", f"{min(cold[1], warm[1]) * 1e3:.1f}"])
     return table(["first sweep of 1,000 x 1,000, ms", "compiled", "from the cache", "second call"], rows)

@@ -56,6 +56,7 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
     kinds["mixed: sixteen kinds"] = olr.concatenate([batch[i :: len(every)] for i, batch in enumerate(every)])[
         random.permutation(rows)
     ]
+    kinds["warmup_stable_decay, 1-sqrt"] = olr.WarmupStableDecay(rate, steps // 5, steps, warmup, decay_type="1-sqrt")
     return kinds
 
 
@@ -197,7 +198,7 @@ def report(rows: int, steps: int, rounds: int) -> None:
     }
     if (by_numba := numba_cosine(cosine, steps)) is not None:
         whole["numba float32, fastmath, all cores"] = by_numba
-    peers = in_rounds(whole, max(3, rounds // 3))
+    peers = in_rounds(whole, max(3, rounds // 3), twice=True)
     lines = [
         [f"{name}, all rows at once", f"{np.median(s) * 1e3:.1f}", ratio(s, peers["ours"])] for name, s in peers.items()
     ]

@@ -11,13 +11,20 @@ import jax
 import numpy as np
 
 
-def in_rounds(cases: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, np.ndarray]:
-    """Seconds of each case in each round `[rounds]`, after one call of each that does not count."""
+def in_rounds(
+    cases: Mapping[str, Callable[[], object]], rounds: int = 15, *, twice: bool = False
+) -> dict[str, np.ndarray]:
+    """Seconds of each case in each round `[rounds]`, after one call of each that does not count.
+
+    `twice`: in each round the second of two calls counts, where the case before takes seconds and gigabytes.
+    """
     for case in cases.values():
         case()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
         for name, case in cases.items():
+            if twice:
+                case()
             start = time.perf_counter()
             case()
             seconds[name].append(time.perf_counter() - start)

@@ -110,7 +110,7 @@ class RoundedFloat64(ByRow):
         log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
         log = jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT)
         bits = lax.shift_left(_bits(log), np.int64(11))
-        mantissa = even_odd([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
+        mantissa = horner([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
         return jnp.where(above, _float(_bits(mantissa) + (bits & _EXPONENT_FIELD)), 0)
 
     def sqrt(self, x: Real) -> Real:
