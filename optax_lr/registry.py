@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.arguments import unknown
 from optax_lr.schedules import (
     Constant,
     Cosine,
@@ -20,7 +21,6 @@ from optax_lr.schedules import (
     Schedule,
     WarmupStableDecay,
 )
-from optax_lr.suggest import unknown
 
 SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType(
     {

@@ -99,12 +99,12 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
         ("spare/room", "", "spare: this room has no place in the order"),
         ("config/read", "from optax_lr.sweeps import sweep", None),
         ("schedules/linear", "from .base import Schedule", None),
-        ("schedules/linear", "from optax_lr import suggest; import optax_lr; optax_lr.__version__", None),
+        ("schedules/linear", "from optax_lr import arguments; import optax_lr; optax_lr.__version__", None),
     ],
 )
 def test_a_wrong_import_is_found(rooms, tmp_path, room, line, wrong):
     package = tmp_path / "optax_lr"
-    for path, text in {"__init__": '_HOMES = {"plotting": ["plot"]}\n', "suggest": "", room: f"{line}\n"}.items():
+    for path, text in {"__init__": '_HOMES = {"plotting": ["plot"]}\n', "arguments": "", room: f"{line}\n"}.items():
         file = package / f"{path}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)

@@ -96,7 +96,7 @@ def test_ratios_follow_what_they_are_a_ratio_of(recipes):
         (["sweep", "linear.yaml"], "linear.yaml: the length of the run is not known: give max_steps in the file"),
         (["sweep", "cosine.yaml", "--learning-rate", "a"], "--learning-rate a: write values as 0,100,500 or a range"),
         (["sweep", "cosine.yaml", "--learning-rate", "0:1:5:log"], "a log range must be above 0 at both ends"),
-        (["sweep", "cosine.yaml", "--warmup-steps", "1.5"], "warmup_steps is a number of optimizer steps and must be whole, not 1.5"),
+        (["sweep", "cosine.yaml", "--warmup-steps", "1.5"], "warmup_steps must be a whole number of optimizer steps, not 1.5"),
         (["sweep", "cosine.yaml", "--power", "2"], "--power: none of these schedules has it"),
         (["sweep", "cosine.yaml", "--out", "x.csv"], "--out x.csv: end the name in .parquet (for pandas) or .zarr (for xarray)"),
         (["sweep", "cosine.yaml", "--out", "nowhere/x.parquet"], "the folder nowhere does not exist"),

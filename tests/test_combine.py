@@ -68,7 +68,7 @@ def test_gradients_through_stages_not_taken_are_finite():
         ([20, 10], r"boundaries must rise, but boundaries\[1\] is 10 after 20"),
         ([10, 10], "boundaries must rise"),
         ([-1, 10], r"boundaries\[0\] must be at least 0, not -1"),
-        ([1.5, 10], r"boundaries\[0\] is a number of optimizer steps and must be whole, not 1.5"),
+        ([1.5, 10], r"boundaries\[0\] must be a whole number of optimizer steps, not 1.5"),
     ],
 )
 def test_wrong_boundaries_are_refused(boundaries, message):

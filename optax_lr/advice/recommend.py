@@ -9,8 +9,8 @@ from typing import Any
 
 from optax_lr.advice import guide
 from optax_lr.advice.edits import scalar
+from optax_lr.arguments import unknown
 from optax_lr.config import ConfigError, Plan, read_config
-from optax_lr.suggest import unknown
 
 # Whose word counts first. The method decides how high a rate can be at all, and the hardware hardly matters for it.
 ORDER = ("method", "task", "situation", "domain", "data set", "hardware")

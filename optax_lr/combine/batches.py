@@ -36,7 +36,7 @@ class Mixed(Schedule):
     Constant(learning_rate=1e-04, warmup_steps=0)
     """
 
-    kind: Number = fields.count()
+    kind: Number = fields.count(unit="")
     schedules: Several[Schedule] = fields.schedules()
 
     def _check(self) -> None:

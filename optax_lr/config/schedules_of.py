@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.arguments import unknown
 from optax_lr.combine import HoldAfter
 from optax_lr.config.settings import ConfigError, Settings
 from optax_lr.registry import get_scheduler
@@ -23,7 +24,6 @@ from optax_lr.schedules import (
     Rex,
     Schedule,
 )
-from optax_lr.suggest import unknown
 
 # These are not functions of the step: the trainer feeds them the evaluation's metric.
 BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}

@@ -43,7 +43,7 @@ class EarlyStopping:
     (True, 0.48500001430511475)
     """
 
-    patience: Number = fields.count(default=1)
+    patience: Number = fields.count(default=1, unit="metrics")
     threshold: Number = fields.number(default=0.0, least=0)
     mode: str = fields.choice(default="min", among=("min", "max"))
     best: Any = dataclasses.field(default=None, kw_only=True)

@@ -63,7 +63,7 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
     schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
     factor: Number = fields.number(default=0.5, least=0, most=1)
-    patience: Number = fields.count(default=0)
+    patience: Number = fields.count(default=0, unit="metrics")
     threshold: Number = fields.number(default=1e-4)
     min_lr: Number = fields.rate(default=0.0)
     mode: str = fields.choice(default="min", among=("min", "max"))

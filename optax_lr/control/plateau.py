@@ -66,9 +66,9 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
     schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
     factor: Number = fields.number(default=0.1, least=0, below=1)
-    patience: Number = fields.count(default=10)
+    patience: Number = fields.count(default=10, unit="metrics")
     threshold: Number = fields.number(default=1e-4)
-    cooldown: Number = fields.count(default=0)
+    cooldown: Number = fields.count(default=0, unit="metrics")
     min_lr: Number = fields.rate(default=0.0)
     eps: Number = fields.number(default=1e-8, least=0)
     mode: str = fields.choice(default="min", among=("min", "max"))

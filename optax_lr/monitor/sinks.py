@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from optax_lr.arguments import unknown
 from optax_lr.monitor.channel import Sink
 from optax_lr.monitor.rows import Row
-from optax_lr.suggest import unknown
 
 _COUNT = itertools.count()
 Tells = Callable[[Row], object]  # what a row is handed to

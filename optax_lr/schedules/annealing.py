@@ -63,7 +63,7 @@ class CosineAnnealingWarmRestarts(Schedule):
 
     learning_rate: Number = fields.rate()
     T_0: Number = fields.count(least=1)
-    T_mult: Number = fields.count(default=1, least=1)
+    T_mult: Number = fields.count(default=1, least=1, unit="")
     eta_min: Number = fields.number(default=0.0)
 
     def _value(self, step: Real, num: System) -> Real:

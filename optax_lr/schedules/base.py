@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import operator
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
 
 import jax
 import jax.export
@@ -19,6 +20,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from optax_lr.arguments import with_named_fields
 from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.fields import Number, Several
@@ -50,6 +52,14 @@ class Schedule:
     __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator hand over to the schedule
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # of every kind; `schedule` makes them
 
+    if not TYPE_CHECKING:
+
+        def __init__(self, *_: Any, **__: Any) -> None:  # a kind of schedule gets its own, from `schedule`
+            raise TypeError(
+                f"{type(self).__name__} is no kind of schedule: take one, such as olr.Cosine, or decorate a class of your "
+                "own with optax_lr.schedules.base.schedule"
+            )
+
     def __post_init__(self) -> None:
         fields.canonicalise(self)
         self._check()
@@ -68,10 +78,10 @@ class Schedule:
     def __call__(self, step: ArrayLike) -> np.floating | Array:
         if isinstance(step, (int, float, np.integer, np.floating)):
             lifted = self._on_host()
-            if lifted is not None:
+            if lifted is not None and math.isfinite(step):
                 value = HOST.lower(lifted._value(max(float(step), 0.0), HOST))
                 return np.float64(value) if x64_is_on() else np.float32(value)
-        rates: Array = _evaluate(self, step)
+        rates: Array = _evaluate(self, fields.checked_step(type(self).__name__, step))
         return rates
 
     @property
@@ -88,6 +98,13 @@ class Schedule:
         """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
         if not self.batch_shape:
             raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and takes no index")
+        if not any(isinstance(part, jax.core.Tracer) for part in jax.tree.leaves((index, self))):
+            try:  # JAX would take the nearest row for one that is not there
+                np.broadcast_to(False, self.batch_shape)[index]
+            except (IndexError, TypeError) as error:
+                raise IndexError(
+                    f"{type(self).__name__}[{index!r}]: no index of a batch of shape {self.batch_shape}: {error}"
+                ) from None
         return cast("Self", jax.tree.map(lambda leaf: leaf[index], self))
 
     def __len__(self) -> int:
@@ -103,9 +120,16 @@ class Schedule:
 
     def reshape(self, *shape: int) -> Self:
         """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
-        reshaped = jax.tree.map(
-            lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
-        )
+        try:
+            reshaped = jax.tree.map(
+                lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
+            )
+        except (TypeError, ValueError):
+            asked = ", ".join(map(repr, shape))
+            raise ValueError(
+                f"{type(self).__name__}.reshape({asked}): a batch of shape {self.batch_shape} cannot take that shape; "
+                "reshape(-1) makes one axis of all"
+            ) from None
         return cast("Self", reshaped)
 
     def replace(self, **changes: Any) -> Self:
@@ -175,7 +199,7 @@ def lift(schedule: _Tree, num: System, *, trailing_axes: int) -> _Tree:
 )
 def schedule(cls: type[_Kind]) -> type[_Kind]:
     """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
-    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    cls = with_named_fields(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
     static = tuple(f.name for f in parts if f.metadata.get("static"))
     data = tuple(f.name for f in parts if not f.metadata.get("static"))

@@ -45,8 +45,8 @@ class DeepSpeedOneCycle(Schedule):
     max_lr: Number = fields.rate()
     first_steps: Number = fields.count(default=2000, least=1)
     second_steps: OptionalNumber = fields.count(default=None)
-    first_stairs: Number = fields.count(default=0)
-    second_stairs: OptionalNumber = fields.count(default=None)
+    first_stairs: Number = fields.count(default=0, unit="stairs")
+    second_stairs: OptionalNumber = fields.count(default=None, unit="stairs")
     decay_rate: Number = fields.number(default=0.0, least=0)
     decay_steps: Number = fields.count(default=0)
 

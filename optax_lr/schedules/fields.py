@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from optax_lr.arguments import shown, unquoted
 from optax_lr.numerics import Real, x64_is_on
 
 LARGEST_STEP = 2**31 - 1
@@ -56,9 +57,9 @@ def rate(default: Any = _REQUIRED) -> Any:
     return _field(_rate, default)
 
 
-def count(default: Any = _REQUIRED, *, least: int = 0) -> Any:
-    """A number of steps: whole, from `least` to 2**31 - 1."""
-    return _field(_count, default, least=least)
+def count(default: Any = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
+    """A number of steps, or of another `unit`: whole, from `least` to 2**31 - 1."""
+    return _field(_count, default, least=least, unit=unit)
 
 
 def number(
@@ -158,20 +159,17 @@ def _array(name: str, value: Any) -> Array | np.ndarray:
     """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
     if isinstance(value, jax.core.Tracer):
         return value
-    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    try:
+        array = value if isinstance(value, jax.Array) else np.asarray(value)
+    except ValueError:  # lists of different lengths
+        raise ValueError(
+            f"{name} must be a number or an array of numbers, not {shown(value)}; make all rows as long"
+        ) from None
     if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
         array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        kind = "text" if isinstance(value, str) else f"a {type(value).__name__}"
-        raise TypeError(f"{name} must be a number or an array of numbers, not {kind}: {value!r}{_unquote(value)}")
+        raise TypeError(f"{name} must be a number or an array of numbers, not {shown(value)}{unquoted(value)}")
     return array
-
-
-def _unquote(value: Any) -> str:
-    try:
-        return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
-    except ValueError:
-        return ""
 
 
 def _scalar(array: Array | np.ndarray) -> Any:
@@ -211,25 +209,26 @@ def _rate(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
 
 
 def _count(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
-    return whole(name, value, unit=" of optimizer steps", least=bounds["least"])
+    return whole(name, value, unit=bounds["unit"], least=bounds["least"])
 
 
 def _items(name: str, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
-        raise TypeError(f"{name} must be a list of numbers, not {value!r}; write [{value!r}] for one")
+        one = f"; write [{value!r}] for one" if isinstance(value, (int, float)) else ""
+        raise TypeError(f"{name} must be a list of numbers, not {shown(value)}{one}")
     return list(value)
 
 
 def _counts(name: str, value: Any, _bounds: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(whole(f"{name}[{i}]", item, unit=" of optimizer steps") for i, item in enumerate(_items(name, value)))
+    return tuple(whole(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
 
 
 def _numbers(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
-def whole(name: str, value: Any, *, unit: str = "", least: int = 0) -> Any:
-    """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1."""
+def whole(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 0) -> Any:
+    """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
     array = _array(name, value)
     if isinstance(array, jax.core.Tracer):
         return array
@@ -237,26 +236,43 @@ def whole(name: str, value: Any, *, unit: str = "", least: int = 0) -> Any:
     if (wrong := ~np.isfinite(seen)).any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
     if (wrong := seen != np.floor(seen)).any():
+        ratio = " (a Trainer takes the ceiling of a ratio of the run)" if unit == "optimizer steps" else ""
         raise ValueError(
-            f"{name} is a number{unit} and must be whole, not {_first(seen, wrong)}; round it first "
-            "(a Trainer takes the ceiling of a ratio of the run)"
+            f"{name} must be a whole number{unit and f' of {unit}'}, not {_first(seen, wrong)}; round it first{ratio}"
         )
     if (wrong := seen < least).any():
         raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
     if (wrong := seen > LARGEST_STEP).any():
-        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}: Optax counts steps in int32")
+        why = ": Optax counts steps in int32" if unit == "optimizer steps" else ""
+        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}{why}")
     return _scalar(array.astype(jnp.int32))
+
+
+def checked_step(owner: str, step: Any) -> Any:
+    """A step, or an array of them. Errors: `TypeError` for what is no number, `ValueError` for one that int32 cannot count."""
+    array = _array(f"{owner}: step", step)
+    if not isinstance(array, np.ndarray):
+        return array
+    if array.ndim == 0 and not np.isfinite(array):
+        raise ValueError(f"{owner}: step must be finite, not {array}")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and not x64_is_on():  # JAX would wrap it around
+        if (wrong := array > LARGEST_STEP).any():
+            raise ValueError(
+                f"{owner}: step must be at most 2**31 - 1, not {_first(array, wrong)}: JAX counts in int32"
+            )
+        array = np.maximum(array, 0)
+    return array
 
 
 def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     if not hasattr(value, "_value"):
-        raise TypeError(f"{name} must be a schedule of this library, not a {type(value).__name__}: {value!r}")
+        raise TypeError(f"{name} must be a schedule of this library, not {shown(value)}")
     return value
 
 
 def _schedules(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)) or not value:
-        raise TypeError(f"{name} must be a list of at least one schedule, not {value!r}")
+        raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
     return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from optax_lr.arguments import unknown
 from optax_lr.combine import Mixed
 from optax_lr.schedules.base import Schedule
-from optax_lr.suggest import unknown
 
 _Kind = TypeVar("_Kind", bound=Schedule)
 

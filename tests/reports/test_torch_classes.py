@@ -71,7 +71,7 @@ def test_cycles_that_grow_restart_at_the_exact_step():
         assert rates[start] == 1.0 == float(jax.jit(ours)(start))
     with pytest.raises(ValueError, match="T_mult"):
         lr_scheduler.CosineAnnealingWarmRestarts(optimizer(0.5), 1, T_mult=0.5)
-    with pytest.raises(ValueError, match="T_mult is a number of optimizer steps and must be whole"):
+    with pytest.raises(ValueError, match="T_mult must be a whole number, not"):
         olr.CosineAnnealingWarmRestarts(0.5, 1, T_mult=0.5)
 
 
@@ -152,7 +152,7 @@ def test_one_cycle_of_few_steps():
     same("OneCycleLR", 0.1, 9, max_lr=0.1, total_steps=10, three_phase=True)
     with pytest.raises(ValueError, match="Expected positive integer total_steps"):
         lr_scheduler.OneCycleLR(optimizer(), max_lr=0.1, total_steps=10.0)
-    with pytest.raises(ValueError, match=r"total_steps .* must be whole"):
+    with pytest.raises(ValueError, match="total_steps must be a whole number"):
         olr.OneCycle(max_lr=0.1, total_steps=10.5)
     with pytest.raises(ZeroDivisionError):
         stepped(lr_scheduler.OneCycleLR(optimizer(), max_lr=0.1, total_steps=3, pct_start=1 / 3), 2)

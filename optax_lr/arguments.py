@@ -1,0 +1,112 @@
+"""What public functions ask of their arguments, and the one line that says which is wrong, what it is, and what to give."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import math
+import numbers
+import operator
+import os
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+_Class = TypeVar("_Class")
+# What others call a setting of a schedule: Optax, torch, transformers and Keras.
+_CALLED = {
+    "learning_rate": ("lr", "peak_lr", "init_lr", "base_lr", "max_lr", "init_value", "peak_value", "value", "rate"),
+    "max_steps": (
+        "num_training_steps",
+        "total_steps",
+        "total_iters",
+        "train_steps",
+        "num_steps",
+        "steps",
+        "decay_steps",
+    ),
+    "warmup_steps": ("num_warmup_steps", "warmup", "warmup_iters"),
+    "min_lr": ("end_value", "lr_end", "eta_min", "end_lr", "final_lr"),
+    "num_cycles": ("cycles", "n_cycles"),
+}
+_LONGEST = 100  # characters of a value that a message shows
+
+
+def unknown(where: str, what: str, name: object, known: Iterable[str]) -> str:
+    """`where: unknown what 'name'; did you mean 'nearest'? Known: ...`."""
+    known = sorted(known)
+    by_lower = {one.lower(): one for one in known}
+    word = name.lower() if isinstance(name, str) else ""
+    near = [ours for ours, theirs in _CALLED.items() if word in theirs and ours in known]
+    near += [by_lower[one] for one in difflib.get_close_matches(word, by_lower, n=1, cutoff=0.5)]
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{where}: unknown {what} {name!r}{hint} Known: {', '.join(known)}"
+
+
+def shown(value: Any) -> str:
+    """What a message calls a value of the wrong type, in one short line.
+
+    >>> shown("fast"), shown(3), shown(None)
+    ("text: 'fast'", 'an int: 3', 'None')
+    """
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    article = "an" if kind[:1].lower() in "aeiou" or kind == "ndarray" else "a"
+    text = " ".join(repr(value).split())
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return f"text: {text}" if isinstance(value, str) else f"{article} {kind}: {text}"
+
+
+def whole(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
+    """`value` as an int: a whole number of Python, NumPy or JAX, also one such as 5e3.
+
+    Errors: `TypeError` for what is no number, `error` for a fraction, NaN, or less than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        try:
+            value = operator.index(object() if isinstance(value, bool) else value)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"{name} must be a whole number, not {shown(value)}{unquoted(value)}") from None
+    if not math.isfinite(value) or value != int(value):
+        raise error(f"{name} must be a whole number, not {value}")
+    if least is not None and value < least:
+        raise error(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def unquoted(value: Any) -> str:
+    """The remedy where a number stands in quotes; else nothing."""
+    try:
+        return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
+def file_name(name: str, value: Any, *, instead: str = "") -> str:
+    """The path that `value` is, as text. Errors: `TypeError` for what is no path, and `instead` what else may be given."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name} must be the path of a file or folder{instead}, not {shown(value)}") from None
+
+
+def with_named_fields(cls: type[_Class]) -> type[_Class]:
+    """A dataclass whose constructor says which fields there are where one is misspelt or missing."""
+    make: Any = cls.__init__
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    known = [f.name for f in fields]
+    required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
+
+    @functools.wraps(make)
+    def checked(self: Any, *args: Any, **settings: Any) -> None:
+        for name in settings:
+            if name not in known:
+                raise TypeError(unknown(cls.__name__, "field", name, known))
+        missing = [name for name in required[len(args) :] if name not in settings]
+        if missing:
+            raise TypeError(f"{cls.__name__}: {' and '.join(missing)} must be given; fields: {', '.join(known)}")
+        make(self, *args, **settings)
+
+    setattr(cls, "__init__", checked)  # noqa: B010 - plainly assigned, a type checker takes it for the signature
+    return cls
