@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import math
-import numbers
 import operator
 import os
 from collections.abc import Iterable
@@ -59,20 +57,15 @@ def shown(value: Any) -> str:
 
 
 def whole(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
-    """`value` as an int: a whole number of Python, NumPy or JAX, also one such as 5e3.
-
-    Errors: `TypeError` for what is no number, `error` for a fraction, NaN, or less than `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        try:
-            value = operator.index(object() if isinstance(value, bool) else value)  # type: ignore[arg-type]
-        except TypeError:
-            raise TypeError(f"{name} must be a whole number, not {shown(value)}{unquoted(value)}") from None
-    if not math.isfinite(value) or value != int(value):
-        raise error(f"{name} must be a whole number, not {value}")
-    if least is not None and value < least:
-        raise error(f"{name} must be at least {least}, not {value}")
-    return int(value)
+    """`value` as an int: one of Python, NumPy or JAX. Errors: `TypeError` for anything else, `error` for less than `least`."""
+    try:
+        number = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except TypeError:
+        remedy = f"; write {value:.0f}" if isinstance(value, float) and value.is_integer() else unquoted(value)
+        raise TypeError(f"{name} must be a whole number, not {shown(value)}{remedy}") from None
+    if least is not None and number < least:
+        raise error(f"{name} must be at least {least}, not {number}")
+    return number
 
 
 def unquoted(value: Any) -> str:
@@ -84,11 +77,14 @@ def unquoted(value: Any) -> str:
 
 
 def file_name(name: str, value: Any, *, instead: str = "") -> str:
-    """The path that `value` is, as text. Errors: `TypeError` for what is no path, and `instead` what else may be given."""
+    """The path that `value` is, as text; `instead` says what else may be given. Errors: `TypeError`, `ValueError`."""
     try:
-        return os.fsdecode(value)
+        path = os.fsdecode(value)
     except TypeError:
         raise TypeError(f"{name} must be the path of a file or folder{instead}, not {shown(value)}") from None
+    if not path:
+        raise ValueError(f"{name} must be the path of a file or folder{instead}, not empty text")
+    return path
 
 
 def with_named_fields(cls: type[_Class]) -> type[_Class]:

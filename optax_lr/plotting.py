@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optax_lr.arguments import shown
 from optax_lr.combine import stack
+from optax_lr.combine.batches import listed
 from optax_lr.schedules import Schedule
+from optax_lr.schedules.base import require_schedule
 from optax_lr.sweeps import sweep, table
-from optax_lr.sweeps.evaluate import Steps
+from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of
+from optax_lr.sweeps.past_end import PAST_END
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -32,7 +36,12 @@ def plot_schedules(
 ) -> matplotlib.axes.Axes:
     """What the public `plot` does with schedules; arguments and errors are its own."""
     names, batch = _named(schedules)
-    chosen = _steps(batch, steps)
+    one_of("plot", "past_end", past_end, PAST_END)
+    chosen = _steps("plot", batch, steps)
+    if colour_by is not None:
+        _require_field(table(batch), colour_by)
+    if ax is not None and not hasattr(ax, "plot"):
+        raise TypeError(f"plot(): ax must be axes of matplotlib, such as pyplot.subplots()[1], not {shown(ax)}")
     rates = np.asarray(sweep(batch, chosen, past_end=past_end), np.float64).reshape(-1, chosen.size)
     if ax is None:
         ax = pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
@@ -73,8 +82,10 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     >>> [axes.get_title() for axes in figure.axes]
     ['Cosine: 1', 'Linear: 1']
     """
+    require_schedule("plot_kinds", batch)
+    one_of("plot_kinds", "past_end", past_end, PAST_END)
     kinds = table(batch)["kind"]
-    flat, chosen = batch.reshape(-1), _steps(batch, steps)
+    flat, chosen = batch.reshape(-1), _steps("plot_kinds", batch, steps)
     found = sorted(set(kinds))
     columns = min(3, len(found))
     rows = -(-len(found) // columns)
@@ -110,19 +121,20 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
 
 def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
     if isinstance(schedules, Mapping):
-        return list(schedules), stack(list(schedules.values()))
+        return list(schedules), stack(listed("plot", schedules.values()))
     if isinstance(schedules, Schedule):
         return None, schedules if schedules.batch_shape else stack([schedules])
-    return None, stack(schedules)
+    return None, stack(listed("plot", schedules))
 
 
-def _steps(batch: Schedule, steps: Any) -> np.ndarray:
+def _steps(caller: str, batch: Schedule, steps: Any) -> np.ndarray:
     if steps is None:
         ends = table(batch).get("max_steps")
         steps = 1001 if ends is None or not np.isfinite(ends).any() else int(np.nanmax(ends)) + 1
-    if np.ndim(steps) == 0:
-        return np.unique(np.linspace(0, int(steps) - 1, min(int(steps), 1001)).round().astype(np.int32))
-    return np.asarray(steps, np.int32)
+    chosen, count = checked_steps(caller, steps)
+    if chosen is None:
+        chosen = np.unique(np.linspace(0, count - 1, min(count, 1001)).round().astype(np.int32))
+    return np.asarray(chosen)
 
 
 def _names(batch: Schedule) -> list[str]:
@@ -171,9 +183,6 @@ def _many(
     from matplotlib import cm, collections, colors
 
     field = colour_by or _widest(columns)
-    if field not in columns or columns[field].dtype.kind == "U":
-        known = ", ".join(name for name, column in columns.items() if column.dtype.kind != "U")
-        raise ValueError(f"plot(): colour_by must be a field of the schedules, not {field!r}; fields: {known}")
     values = np.asarray(columns[field], np.float64)
     low, high = np.nanmin(values), np.nanmax(values)
     norm = (
@@ -189,6 +198,14 @@ def _many(
     _log_if_wide(ax, rates)
     mappable = cm.ScalarMappable(norm, "viridis")
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
+
+
+def _require_field(columns: Mapping[str, np.ndarray], field: Any) -> None:
+    known = [name for name, column in columns.items() if column.dtype.kind != "U"]
+    if field not in known:
+        raise ValueError(
+            f"plot(): colour_by must be a field of the schedules, not {field!r}; fields: {', '.join(known)}"
+        )
 
 
 def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:

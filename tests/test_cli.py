@@ -100,7 +100,7 @@ def test_ratios_follow_what_they_are_a_ratio_of(recipes):
         (["sweep", "cosine.yaml", "--power", "2"], "--power: none of these schedules has it"),
         (["sweep", "cosine.yaml", "--out", "x.csv"], "--out x.csv: end the name in .parquet (for pandas) or .zarr (for xarray)"),
         (["sweep", "cosine.yaml", "--out", "nowhere/x.parquet"], "the folder nowhere does not exist"),
-        (["sweep", "cosine.yaml", "--past-end", "stop"], "past_end must be one of 'reference', 'hold', 'nan', not 'stop'"),
+        (["sweep", "cosine.yaml", "--past-end", "stop"], "--past-end must be one of reference, hold, nan, not stop"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_exit_code_2(recipes, arguments, message):

@@ -365,7 +365,7 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
 def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog):
     from optax_lr.monitor import channel
     from optax_lr.monitor.sinks import Callback
-    from optax_lr.monitor.telling import Once
+    from optax_lr.monitor.warn_once import Once
 
     monkeypatch.setattr(channel, "WAITING", 3)
     free, got = threading.Event(), []

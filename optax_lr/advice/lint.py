@@ -14,6 +14,7 @@ from optax_lr.advice.edits import applied, rewritten
 from optax_lr.advice.findings import Edit, Finding, Rule, worst_first
 from optax_lr.config import ConfigError, Plan, RunConfig
 from optax_lr.config.draft import Draft, draft_of, drafts
+from optax_lr.config.plan import check_options
 from optax_lr.config.recognise import Recognised
 from optax_lr.config.schedules_of import BY_METRIC
 from optax_lr.config.settings import UnknownLengthError, UnreadableError
@@ -74,12 +75,13 @@ def lint(
     LR121 error: learning_rate 0.001 is 20 times the 5e-05 that is usual for fine-tuning; set learning_rate: 5.0e-05
     LR132 error: warmup is 83% of 600 steps; the decay has 100; set warmup_steps: 60, about 10 %
     """
-    options = {
+    options: dict[str, Any] = {
         "num_examples": num_examples,
         "world_size": world_size,
         "transformers_version": transformers_version,
         "train_steps": train_steps,
     }
+    check_options(**options)
     if isinstance(source, Schedule):
         return _of_schedule(source, train_steps)
     if isinstance(source, RunConfig):

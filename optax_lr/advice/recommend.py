@@ -11,6 +11,8 @@ from optax_lr.advice import guide
 from optax_lr.advice.edits import scalar
 from optax_lr.arguments import unknown
 from optax_lr.config import ConfigError, Plan, read_config
+from optax_lr.config.plan import check_options
+from optax_lr.config.settings import number
 
 # Whose word counts first. The method decides how high a rate can be at all, and the hardware hardly matters for it.
 ORDER = ("method", "task", "situation", "domain", "data set", "hardware")
@@ -115,11 +117,16 @@ def recommend(
     471
     """
     asked = {"method": method, "task": task, "situation": situation, "domain": domain, "hardware": hardware}
+    check_options(num_examples=num_examples, world_size=world_size)
+    if num_train_epochs is not None:
+        num_train_epochs = number("num_train_epochs", num_train_epochs)
+        if num_train_epochs <= 0:
+            raise ConfigError(f"num_train_epochs must be above 0, not {num_train_epochs:g}: no step would be trained")
     rows = _rows(asked, num_examples)
-    if world_size < 1:
-        raise ConfigError(f"world_size must be at least 1, not {world_size}")
     if not rows:
-        raise ConfigError("recommend() needs something to go by: a method, a task, ..., or num_examples")
+        raise ConfigError(
+            f"recommend() needs something to go by: give at least one of {', '.join(asked)} and num_examples"
+        )
     chosen, why = _first_of_each(rows)
     if num_train_epochs is not None:
         chosen["num_train_epochs"] = num_train_epochs
@@ -156,8 +163,6 @@ def _rows(asked: Mapping[str, str | None], num_examples: int | None) -> list[tup
             raise ConfigError(unknown("recommend()", table, name, TABLES[table]))
         found[table] = (f"{table} {name}", TABLES[table][name])
     if num_examples is not None:
-        if num_examples < 1:
-            raise ConfigError(f"num_examples must be at least 1, not {num_examples}")
         size, row = guide.data_set(num_examples)
         found["data set"] = (f"data set of {size}", row)
     return [found[table] for table in ORDER if table in found]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from optax_lr.advice.findings import Finding, worst_first
+from optax_lr.arguments import shown
 from optax_lr.auditing import rules
 from optax_lr.auditing.compare import departures, difference
 from optax_lr.auditing.evidence import Evidence, evidence_of
@@ -18,8 +19,8 @@ from optax_lr.auditing.exact import brief, exact_rates
 from optax_lr.auditing.identify import Identified, Segment, identify
 from optax_lr.auditing.log import Log
 from optax_lr.auditing.patterns import patterns
+from optax_lr.auditing.rate_findings import off_the_curve, resumed, skipped
 from optax_lr.auditing.read import read_log
-from optax_lr.auditing.tellings import off_the_curve, resumed, skipped
 from optax_lr.config import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.schedules import Schedule
 
@@ -136,6 +137,9 @@ def _planned(
         return made.schedule, others, log.max_steps or made.max_steps
     if isinstance(plan, Plan):
         return plan.schedule, {}, log.max_steps or plan.max_steps
+    if plan is not None and not isinstance(plan, Schedule):
+        hint = "; read_config(...) reads a file" if isinstance(plan, (str, os.PathLike)) else ""
+        raise TypeError(f"audit(): plan must be a schedule, a plan or a config, not {shown(plan)}{hint}")
     if plan is not None and plan.batch_shape:
         raise ValueError(f"audit(): plan must be one schedule, not a batch of shape {plan.batch_shape}")
     end = None if plan is None or plan.end is None else int(plan.end)
@@ -190,15 +194,17 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
         yield dataclasses.replace(skipped(steps, lag), steps=(int(steps[0]), span[1]))
     if len(segment.off):
         off = np.searchsorted(segment.step, segment.off)
-        yield off_the_curve(segment.step, segment.rate, segment.curve, off)
-    level = np.ptp(segment.rate) == 0 and len(segment.step) > 1  # whose warmup, if any, changes nothing that was seen
-    if segment.told and not level:
+        yield off_the_curve(segment.step, segment.learning_rate, segment.curve, off)
+    level = (
+        np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1
+    )  # whose warmup, if any, changes nothing that was seen
+    if segment.text and not level:
         yield Finding(rules.OPEN, _with_count(segment), "", steps=span)
 
 
 def _with_count(segment: Segment) -> str:
     many = len(segment.step) > 1 and segment.count > 1
-    return f"{segment.told} ({segment.count} settings explain the rows)" if many else segment.told
+    return f"{segment.text} ({segment.count} settings explain the rows)" if many else segment.text
 
 
 def _heading(log: Log) -> Iterator[str]:

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optax_lr.arguments import shown
+from optax_lr.arguments import whole as whole_number
+from optax_lr.auditing.ambiguity import single_row, what_is_told
 from optax_lr.auditing.columns import LARGEST_RATE
 from optax_lr.auditing.evidence import Evidence, evidence_of
 from optax_lr.auditing.exact import exact_rates
@@ -15,7 +18,6 @@ from optax_lr.auditing.fitting import Candidates, oddness
 from optax_lr.auditing.frame import Frame
 from optax_lr.auditing.pieces import Piece, pieces, whole
 from optax_lr.auditing.search import GROUPS
-from optax_lr.auditing.told import single_row, what_is_told
 from optax_lr.config import ConfigError, write_config
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP
@@ -57,21 +59,21 @@ class Segment:
 
     Fields:
         step: int64 [n], the steps of the rows.
-        rate: float64 [n], what the log shows.
+        learning_rate: float64 [n], what the log shows.
         curve: float64 [n], what the first answer gives; NaN where there is none.
         answers: settings that explain the rows, likeliest first: those of round numbers; at most 10 of them.
         count: how many settings explain the rows equally well.
-        told: what the rows tell where they leave several settings; empty where they leave one.
+        text: a line on what the rows tell where several settings explain them; empty where only one does.
         lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
         off: int64 [m], the steps whose rate is not on the curve.
     """
 
     step: np.ndarray
-    rate: np.ndarray
+    learning_rate: np.ndarray
     curve: np.ndarray
     answers: tuple[Answer, ...]
     count: int
-    told: str = ""
+    text: str = ""
     lag: tuple[tuple[int, int], ...] = ()
     off: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -123,7 +125,7 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     leaves a few rows, then one segment after another, as resumed runs have them.
 
     Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
-    `Segment.told` say what the rows leave open. It says nothing of whether the training went well.
+    `Segment.text` say what the rows leave open. It says nothing of whether the training went well.
 
     Errors: `ValueError` for arrays of different lengths, steps below 0, above 2**31 - 1 or not whole, and rates below 0 or
     too large for float32.
@@ -137,6 +139,8 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100), 0, 1)
     """
     steps, rates = _checked(step, learning_rate)
+    if max_steps is not None:
+        max_steps = whole_number("identify(): max_steps", max_steps, least=0)
     with np.errstate(all="ignore"):  # what a candidate gives that is no number explains no row
         return _searched(steps, rates, max_steps)
 
@@ -177,11 +181,11 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None) -> Segment
     changes = np.flatnonzero(np.diff(lag, prepend=0))
     return Segment(
         step=rows.step,
-        rate=rows.rate,
+        learning_rate=rows.rate,
         curve=curve,
         answers=tuple(answers),
         count=sum(map(len, found)),
-        told=what_is_told(found, rows),
+        text=what_is_told(found, rows),
         lag=tuple((int(rows.step[row]), int(lag[row])) for row in changes),
         off=rows.step[piece.off],
     )
@@ -211,8 +215,16 @@ def _schedule(candidates: Candidates) -> Schedule:
     return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
 
 
+def _numbers(name: str, values: ArrayLike) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        return array if array.dtype.kind in "iuf" else np.asarray(values, np.float64)  # which makes NaN of None
+    except (TypeError, ValueError):
+        raise TypeError(f"identify(): {name} must be an array of numbers, not {shown(values)}") from None
+
+
 def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    steps, rates = np.asarray(step), np.asarray(learning_rate, np.float64)
+    steps, rates = _numbers("step", step), _numbers("learning_rate", learning_rate).astype(np.float64, copy=False)
     if steps.ndim != 1 or steps.shape != rates.shape:
         raise ValueError(
             f"identify(): step and learning_rate must be of one length, not of shapes {steps.shape} and {rates.shape}"

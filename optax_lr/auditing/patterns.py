@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.advice.findings import Finding, worst_first
+from optax_lr.arguments import shown
 from optax_lr.auditing import thresholds as at
 from optax_lr.auditing.broken import dead, hidden, jumps, not_a_number
 from optax_lr.auditing.curve import curve_of, rows_of
@@ -48,11 +49,19 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
     >>> print(*patterns(log))
     LR301 error: the loss rises from 2.5 (step 10) to 16 (step 300) at rates up to 0.005; set learning_rate to 0.0005, a tenth
     """
+    if not isinstance(log, Log):
+        raise TypeError(f"patterns() takes a log, as read_log(...) gives it, not {shown(log)}")
     rows = rows_of(log)
     if planned is not None:
-        if np.shape(planned) != (len(log),):
-            raise ValueError(f"planned must hold a rate for each of {len(log)} rows, not {np.shape(planned)}")
-        planned = np.asarray(planned)[np.argsort(log.step, kind="stable")]
+        try:
+            planned = np.asarray(planned, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"patterns(): planned must be an array of rates, not {shown(planned)}") from None
+        if planned.shape != (len(log),):
+            raise ValueError(
+                f"patterns(): planned must hold a rate for each of the {len(log)} rows of the log, not {planned.shape}"
+            )
+        planned = planned[np.argsort(log.step, kind="stable")]
     found = [*jumps(rows, planned)]
     lifeless = [*dead(rows)]
     if lifeless:

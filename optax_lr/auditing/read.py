@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from optax_lr.arguments import file_name
 from optax_lr.auditing.columns import COLUMNS, Builder, column_of
 from optax_lr.auditing.events import is_events, read_events
 from optax_lr.auditing.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
@@ -46,7 +47,7 @@ def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mappi
     """
     if isinstance(source, Mapping):
         return _of_columns(source)
-    if not isinstance(source, (str, os.PathLike)):
+    if isinstance(source, Iterable) and not isinstance(source, (str, bytes, os.PathLike)):
         builder = Builder()
         for entry in source:
             if not isinstance(entry, Mapping):
@@ -55,7 +56,7 @@ def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mappi
                 )
             builder.add(entry)
         return _finished(builder, "<entries>", "log_history", {}, [])
-    return _of_path(os.fspath(source))
+    return _of_path(file_name("a log", source, instead=", a list of entries, or a mapping of columns"))
 
 
 def _of_columns(columns: Mapping[str, Any]) -> Log:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from optax_lr.arguments import shown
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
@@ -63,7 +64,7 @@ def stack(schedules: Sequence[Schedule]) -> Schedule:
     >>> stack([Linear(5e-5, max_steps=1000), Linear(1e-4, max_steps=1000)]).learning_rate
     array([5.e-05, 1.e-04], dtype=float32)
     """
-    schedules = _schedules("stack", schedules)
+    schedules = listed("stack", schedules)
     shapes = {s.batch_shape for s in schedules}
     if len(shapes) > 1:
         shown = " and ".join(map(str, sorted(shapes)))
@@ -81,7 +82,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
     >>> concatenate([grid(Linear, learning_rate=[1e-5, 1e-4], max_steps=1000), stack([Constant(1e-4)])]).batch_shape
     (3,)
     """
-    batches = _schedules("concatenate", batches)
+    batches = listed("concatenate", batches)
     for batch in batches:
         if not batch.batch_shape:
             raise ValueError(f"concatenate() joins batches, and {batch!r} is one schedule; stack() takes those")
@@ -125,11 +126,14 @@ def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:
     return jnp.concatenate(arrays) if any(isinstance(a, jax.Array) for a in arrays) else np.concatenate(arrays)
 
 
-def _schedules(caller: str, given: Iterable[Schedule]) -> list[Schedule]:
+def listed(caller: str, given: Any) -> list[Schedule]:
+    """The schedules of a list, or of a batch. Errors: `TypeError` for anything else, `ValueError` for none."""
+    if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "batch_shape", None) == ():
+        raise TypeError(f"{caller}() takes a list of schedules, not {shown(given)}")
     schedules = list(given)
     if not schedules:
         raise ValueError(f"{caller}() needs at least one schedule")
     for s in schedules:
         if not isinstance(s, Schedule):
-            raise TypeError(f"{caller}() takes schedules, not a {type(s).__name__}: {s!r}")
+            raise TypeError(f"{caller}() takes schedules, not {shown(s)}")
     return schedules

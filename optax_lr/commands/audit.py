@@ -95,8 +95,8 @@ def summary(report: Audit) -> dict[str, Any]:
             {
                 "first_step": int(segment.step[0]),
                 "last_step": int(segment.step[-1]),
-                "settings": segment.count,
-                "told": segment.told,
+                "count": segment.count,
+                "text": segment.text,
                 "lag": [list(pair) for pair in segment.lag],
                 "off": segment.off.tolist(),
                 "answers": [

@@ -17,11 +17,13 @@ from optax_lr.combine import concatenate
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import waiting
 from optax_lr.config import ConfigError, RunConfig, read_configs
+from optax_lr.config.plan import check_options
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.steps import steps_per_epoch, total_steps
 from optax_lr.config.warmup import newest_version, warmup_of
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
+from optax_lr.sweeps.past_end import PAST_END
 
 
 def values_of(name: str, text: str) -> np.ndarray:
@@ -110,6 +112,11 @@ def run(
     force: bool,
 ) -> None:
     """See `optax-lr sweep --help`."""
+    check_options(num_examples=num_examples, world_size=world_size)
+    if steps is not None and steps < 1:
+        raise ConfigError(f"--steps must be at least 1, not {steps}")
+    if past_end not in PAST_END:
+        raise ConfigError(f"--past-end must be one of {', '.join(PAST_END)}, not {past_end}")
     for path in (out, png):
         check_target(path, force=force)
     if out is not None and out.suffix not in (".parquet", ".zarr"):

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from optax_lr.arguments import file_name
 from optax_lr.config.dialects import Reading, axolotl, deepspeed, hf, llamafactory, model_card, shell
 from optax_lr.config.files import text_of
 from optax_lr.config.parsing import Document, as_omegaconf, parse
@@ -101,9 +102,7 @@ def drafts(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -
         return [Draft("<mapping>", {str(key): value for key, value in source.items()}, {}, "mapping")]
     if isinstance(source, (list, tuple)):
         return [_command("<command line>", shell.options_of(source), None)]
-    path: str | bytes = os.fspath(cast("str | os.PathLike[str]", source))
-    if isinstance(path, bytes):
-        path = os.fsdecode(path)
+    path = file_name("a config", source, instead=", a mapping of its keys, or a command line as a list of words")
     text, folder = text_of(path), Path(path).parent
     if path.endswith((".sh", ".bash", ".slurm", ".sbatch")) or text.startswith("#!"):
         commands = shell.commands_of(path, text)

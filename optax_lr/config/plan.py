@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from optax_lr.arguments import whole
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.settings import ConfigError, Settings
 from optax_lr.config.steps import data_steps, steps_per_epoch, total_steps
@@ -32,6 +33,28 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+def check_options(
+    *,
+    num_examples: int | None = None,
+    world_size: int = 1,
+    transformers_version: str | None = None,
+    max_steps: int | None = None,
+    train_steps: int | None = None,
+) -> None:
+    """Looks at what is said of a run beside its config. Errors: `ConfigError`; `TypeError` for what is no number."""
+    counts = {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "max_steps": max_steps,
+        "train_steps": train_steps,
+    }
+    for name, value in counts.items():
+        if value is not None or name == "world_size":
+            whole(name, value, least=1, error=ConfigError)
+    if transformers_version is not None:
+        version_of(transformers_version)
+
+
 def make_plan(
     settings: Settings,
     source: str,
@@ -42,11 +65,15 @@ def make_plan(
     max_steps: int | None = None,
 ) -> Plan:
     """See `RunConfig.plan`."""
+    check_options(
+        num_examples=num_examples,
+        world_size=world_size,
+        transformers_version=transformers_version,
+        max_steps=max_steps,
+    )
     transformers_version = transformers_version or newest_version(settings)
     version = version_of(transformers_version)
     if max_steps is not None:
-        if max_steps < 1:
-            raise ConfigError(f"{source}: max_steps must be at least 1, not {max_steps}")
         settings = dataclasses.replace(settings, max_steps=max_steps)
     notes: list[str] = []
     if settings.lr_scheduler_type == "inverse_sqrt" and version < (5, 4) and settings.lr_scheduler_kwargs:

@@ -14,8 +14,6 @@ def steps_per_epoch(settings: Settings, num_examples: int, world_size: int, sour
     Source: `transformers.Trainer.set_initial_training_values`, `accelerate.data_loader.BatchSamplerShard`.
     """
     examples = training_examples(settings, num_examples, source)
-    if world_size < 1:
-        raise ConfigError(f"{source}: world_size must be at least 1, not {world_size}")
     batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     if settings.trainer == "llamafactory-ppo":
         return math.ceil(examples / (batch * group * settings.ppo_buffer_size * world_size))
@@ -39,8 +37,6 @@ def training_examples(settings: Settings, num_examples: int, source: str = "conf
 
     Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
     """
-    if num_examples < 1:
-        raise ConfigError(f"{source}: the number of training examples must be at least 1, not {num_examples}")
     examples = num_examples
     if settings.max_samples is not None:
         examples = min(examples, settings.max_samples * settings.num_datasets)

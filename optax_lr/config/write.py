@@ -22,7 +22,7 @@ from optax_lr.schedules import (
     Schedule,
     WarmupStableDecay,
 )
-from optax_lr.schedules.base import Product
+from optax_lr.schedules.base import Product, require_schedule
 
 DIALECTS = ("llamafactory", "hf", "axolotl")
 _AXOLOTL = {"lr_scheduler_type": "lr_scheduler"}
@@ -47,6 +47,7 @@ def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[s
     """
     if dialect not in DIALECTS:
         raise ConfigError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
+    require_schedule("write_config", schedule)
     if schedule.batch_shape:
         raise ConfigError(f"a config holds one schedule, not a batch of shape {schedule.batch_shape}: write one of it")
     if dialect == "axolotl" and isinstance(schedule, (JaggedRestarts, Product)):

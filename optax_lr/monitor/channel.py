@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from optax_lr.monitor.telling import LOGGER, Once
+from optax_lr.monitor.warn_once import LOGGER, Once
 
 WAITING = 1000  # batches that may wait for a sink that hangs
 KEPT = 10_000  # rows that are kept for a disk that is full

@@ -22,7 +22,7 @@ from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RateInState
 from optax_lr.monitor.rows import Row, Rows
 from optax_lr.monitor.sinks import Callback, sinks_of
-from optax_lr.monitor.telling import LOGGER, Once
+from optax_lr.monitor.warn_once import LOGGER, Once
 
 INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
 

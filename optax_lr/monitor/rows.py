@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.monitor.telling import Once
+from optax_lr.monitor.warn_once import Once
 
 Row = dict[str, float]
 

@@ -104,7 +104,7 @@ def _schedules(report: Audit) -> list[dict[str, Any]]:
                 "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
                 "count": segment.count,
                 "others": [f"{brief(other.schedule)}, offset {other.offset}" for other in segment.answers[1:]],
-                "told": segment.told,
+                "text": segment.text,
             }
         )
     return found

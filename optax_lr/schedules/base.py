@@ -20,7 +20,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from optax_lr.arguments import with_named_fields
+from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.fields import Number, Several
@@ -173,6 +173,12 @@ def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
     lifted = lift(schedule, num, trailing_axes=step.ndim)
     value = num.lower(lifted._value(num.real(step), num))
     return jnp.broadcast_to(value, shape + step.shape)
+
+
+def require_schedule(caller: str, value: Any) -> None:
+    """Errors: `TypeError` for what is no schedule of this library."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{caller}() takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}")
 
 
 def lift(schedule: _Tree, num: System, *, trailing_axes: int) -> _Tree:

@@ -33,7 +33,7 @@ def test_a_real_scheduler_is_named(curve, offset):
     assert found.answer.error < 1e-12
     near = [answer for answer in found.segments[0].answers if farthest(answer, curve, offset) < 1e-9]
     if any(name in curve.name for name in BETWEEN_ROWS) and offset:
-        assert "between two rows" in found.segments[0].told or found.segments[0].count > 1
+        assert "between two rows" in found.segments[0].text or found.segments[0].count > 1
     else:
         assert near, found.segments[0].answers
         assert near[0] is found.answer
@@ -79,13 +79,13 @@ def test_a_log_without_warmup_rows_names_what_it_tells():
     segment = found.segments[0]
     assert repr(found.schedule) == repr(olr.Linear(2e-3, 6600))
     assert segment.count == 21  # every warmup that ends before the first row
-    assert "learning_rate / (max_steps - warmup_steps) = 3.03030303e-07 alone" in segment.told
+    assert "learning_rate / (max_steps - warmup_steps) = 3.03030303e-07 alone" in segment.text
 
 
 def test_a_log_of_warmup_alone_names_the_slope():
     step = np.arange(1, 203)
     segment = olr.identify(step, 5e-7 * step / 510, max_steps=5100).segments[0]
-    assert "learning_rate / warmup_steps = 9.803921569e-10 alone" in segment.told
+    assert "learning_rate / warmup_steps = 9.803921569e-10 alone" in segment.text
     assert segment.count > 100
     assert "Linear(learning_rate=5e-07, max_steps=5100, warmup_steps=510)" in map(
         repr, [answer.schedule for answer in segment.answers]
@@ -95,7 +95,7 @@ def test_a_log_of_warmup_alone_names_the_slope():
 def test_one_row_names_no_schedule():
     found = olr.identify([25], [2e-5], max_steps=25)
     assert not found.explained
-    assert "one row tells no schedule" in found.segments[0].told
+    assert "one row tells no schedule" in found.segments[0].text
     assert olr.identify([25], [1.2345e-5]).segments[0].answers == ()
 
 
@@ -106,7 +106,7 @@ def test_offset_and_length_are_told_apart_by_the_length_alone():
     pairs = {(int(answer.schedule.max_steps), answer.offset) for answer in unknown.answers}
     assert (1000, 1) in pairs
     assert unknown.count > 1
-    assert unknown.told
+    assert unknown.text
     known = olr.identify(step, rates, max_steps=1000)
     assert (int(known.schedule.max_steps), known.answer.offset, known.segments[0].count) == (1000, 1, 1)
 
@@ -188,7 +188,7 @@ def test_bad_arrays(step, rate, message):
 def test_any_numbers_come_to_an_answer(step, rate, max_steps):
     found = olr.identify(step, rate[: len(step)], max_steps=max_steps)
     for segment in found.segments:
-        assert len(segment.step) == len(segment.rate) == len(segment.curve)
+        assert len(segment.step) == len(segment.learning_rate) == len(segment.curve)
 
 
 def test_the_config_of_an_answer_runs_the_curve():
@@ -211,7 +211,7 @@ def test_levels_of_their_own(tmp_path):
     rates = 1e-3 * np.select([step < 200, step < 350, step < 500], [1.0, 0.3, 0.5], 0.05)
     found = olr.identify(step, rates)
     assert repr(found.schedule) == repr(olr.PiecewiseConstant(1e-3, (200, 350, 500), (1.0, 0.3, 0.5, 0.05)))
-    assert "each drop lies somewhere between two rows" in found.segments[0].told
+    assert "each drop lies somewhere between two rows" in found.segments[0].text
 
 
 def test_a_schedule_of_timm():

@@ -222,7 +222,7 @@ def test_a_planned_jump_is_none():
     assert olr.patterns(log, planned=schedule(steps)) == ()
     assert [found.code for found in olr.patterns(log, planned=olr.Cosine(1e-3, max_steps=400)(steps))] == ["LR305"]
     assert codes(log) == [found.code for found in olr.patterns(log, planned=np.full(400, np.nan))] == ["LR305"]
-    with pytest.raises(ValueError, match=r"planned must hold a rate for each of 400 rows, not \(399,\)"):
+    with pytest.raises(ValueError, match=r"planned must hold a rate for each of the 400 rows of the log, not \(399,\)"):
         olr.patterns(log, planned=steps[1:])
     backwards = log_of([None] * 400, schedule(steps)[::-1], step=steps[::-1])
     assert olr.patterns(backwards, planned=schedule(steps)[::-1]) == ()

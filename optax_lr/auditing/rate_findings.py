@@ -43,7 +43,7 @@ def resumed(segments: Sequence[Segment]) -> Finding:
     """One schedule after another."""
     parts = [f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}" for part in segments]
     before, after = segments[0], segments[1]
-    jump = f"at step {after.step[0]} the rate goes from {short(before.rate[-1])} to {short(after.rate[0])}"
+    jump = f"at step {after.step[0]} the rate goes from {short(before.learning_rate[-1])} to {short(after.learning_rate[0])}"
     return Finding(
         rules.RESUMED,
         "; ".join([*parts, jump]),
