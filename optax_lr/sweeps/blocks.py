@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.numerics import ByRow, x64_is_on
-from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
@@ -97,8 +97,7 @@ def sweep_summary(
     >>> summary.area, summary.max
     (array([2.5, 5. ]), array([1., 2.]))
     """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"sweep_summary() takes a schedule or a batch of them, not a {type(schedule).__name__}")
+    require_schedule("sweep_summary", schedule)
     one_of("sweep_summary", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep_summary", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep_summary", steps)

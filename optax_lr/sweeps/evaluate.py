@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import Schedule, lift
+from optax_lr.schedules.base import Schedule, lift, require_schedule
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
@@ -62,8 +62,7 @@ def sweep(
     >>> sweep(batch, [0, 4], past_end="nan")[1, 1]
     Array([0.0002, 0.0001], dtype=float32)
     """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"sweep() takes a schedule or a batch of them, not a {type(schedule).__name__}: {schedule!r}")
+    require_schedule("sweep", schedule)
     one_of("sweep", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from optax_lr.arguments import unknown
+from optax_lr.arguments import shown, unknown
 from optax_lr.combine import Mixed
-from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.base import Schedule, require_schedule
 
 _Kind = TypeVar("_Kind", bound=Schedule)
 
@@ -26,6 +26,8 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     >>> batch.batch_shape, batch[2, 1]
     ((3, 2), Cosine(learning_rate=0.001, max_steps=1000, warmup_steps=100, min_lr=0.0, num_cycles=0.5))
     """
+    if not (isinstance(kind, type) and issubclass(kind, Schedule) and dataclasses.is_dataclass(kind)):
+        raise TypeError(f"grid() takes a kind of schedule, a class such as olr.Cosine, not {shown(kind)}")
     known = {f.name: f for f in dataclasses.fields(kind)}
     lists = {}
     for name, value in axes.items():
@@ -62,6 +64,7 @@ def table(batch: Schedule) -> dict[str, np.ndarray]:
     >>> {name: column.tolist() for name, column in table(grid(Linear, learning_rate=1e-3, max_steps=[10, 20])).items()}
     {'kind': ['Linear', 'Linear'], 'learning_rate': [0.001, 0.001], 'max_steps': [10, 20], 'warmup_steps': [0, 0]}
     """
+    require_schedule("table", batch)
     flat = batch.reshape(-1)
     rows = len(flat)
     if not isinstance(flat, Mixed):

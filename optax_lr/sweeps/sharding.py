@@ -8,7 +8,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from optax_lr.schedules.base import Schedule
+from optax_lr.arguments import shown
+from optax_lr.schedules.base import Schedule, require_schedule
 
 _Batch = TypeVar("_Batch", bound=Schedule)
 
@@ -31,8 +32,11 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
     >>> sweep(sharded, 10)[:3].shape
     (3, 10)
     """
+    require_schedule("shard", batch)
     if not batch.batch_shape:
         raise ValueError(f"shard() spreads a batch, and {batch!r} is one schedule; stack() or grid() makes a batch")
+    if not isinstance(mesh, (Mesh, type(None))):
+        raise TypeError(f"shard(): mesh must be a jax.sharding.Mesh, such as jax.make_mesh makes, not {shown(mesh)}")
     if mesh is None:
         mesh = jax.make_mesh((jax.device_count(),), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
     axis = mesh.axis_names[0] if axis is None else axis

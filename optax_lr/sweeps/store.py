@@ -13,8 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from optax_lr.arguments import file_name, whole
 from optax_lr.numerics import x64_is_on
-from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
 from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of
 from optax_lr.sweeps.grid import table
@@ -57,16 +58,14 @@ def sweep_to(
            [2.  , 1.5 , 1.  , 0.5 ]], dtype=float32)
     """
     zarr = _zarr()
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            f"sweep_to() takes a schedule or a batch of them, not a {type(schedule).__name__}: {schedule!r}"
-        )
+    path = file_name("sweep_to(): path", path)
+    require_schedule("sweep_to", schedule)
     one_of("sweep_to", "precision", precision, PRECISIONS)
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
     chosen = np.arange(count, dtype=np.int32) if chosen is None else np.ravel(chosen)
     batch = schedule.reshape(math.prod(schedule.batch_shape))
-    plan = Plan(len(batch), chosen.size, block_bytes)
+    plan = Plan(len(batch), chosen.size, whole("sweep_to(): block_bytes", block_bytes, least=1))
     attributes = {
         "sweep": _fingerprint(batch, chosen, precision, past_end, plan),
         "precision": precision,
