@@ -7,6 +7,7 @@ optional packages only when it is used.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
@@ -180,7 +181,9 @@ if not TYPE_CHECKING:  # or a type checker takes any name for one of this packag
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
-            raise AttributeError(f"module 'optax_lr' has no attribute {name!r}")
+            raise AttributeError(
+                f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__]
+            )  # Python adds the nearest
         value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value

@@ -76,14 +76,14 @@ def unquoted(value: Any) -> str:
         return ""
 
 
-def file_name(name: str, value: Any, *, instead: str = "") -> str:
+def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: str = "") -> str:
     """The path that `value` is, as text; `instead` says what else may be given. Errors: `TypeError`, `ValueError`."""
     try:
         path = os.fsdecode(value)
     except TypeError:
-        raise TypeError(f"{name} must be the path of a file or folder{instead}, not {shown(value)}") from None
+        raise TypeError(f"{name} must be the path of {of}{instead}, not {shown(value)}") from None
     if not path:
-        raise ValueError(f"{name} must be the path of a file or folder{instead}, not empty text")
+        raise ValueError(f"{name} must be the path of {of}{instead}, not empty text")
     return path
 
 

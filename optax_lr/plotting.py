@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,6 +124,10 @@ def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
         return list(schedules), stack(listed("plot", schedules.values()))
     if isinstance(schedules, Schedule):
         return None, schedules if schedules.batch_shape else stack([schedules])
+    if isinstance(schedules, str) or not isinstance(schedules, Iterable):
+        raise TypeError(
+            f"plot() draws a schedule, a batch, a list or a mapping of schedules, a plan or an audit, not {shown(schedules)}"
+        )
     return None, stack(listed("plot", schedules))
 
 

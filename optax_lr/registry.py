@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.arguments import unknown
+from optax_lr.arguments import shown, unknown
 from optax_lr.schedules import (
     Constant,
     Cosine,
@@ -72,6 +72,8 @@ def get_scheduler(
     >>> get_scheduler("cosine_with_restarts", 5e-5, warmup_steps=100, max_steps=1000, num_cycles=3)
     CosineWithRestarts(learning_rate=5e-05, max_steps=1000, warmup_steps=100, num_cycles=3.0)
     """
+    if not isinstance(name, str):
+        raise TypeError(f"get_scheduler(): name must be text such as 'cosine', not {shown(name)}")
     if name in _BY_METRIC:
         raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
     if name not in SCHEDULERS:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from optax_lr.arguments import shown, whole
 from optax_lr.combine import Product, Scaled, Stages
 from optax_lr.schedules import (
     Constant,
@@ -57,13 +58,13 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     if name in _BY_METRIC:
         raise ValueError(f"from_torch(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
     if name not in _MAKERS:
-        raise TypeError(f"from_torch() takes schedulers of torch.optim.lr_scheduler, not a {name}")
+        raise TypeError(f"from_torch() takes schedulers of torch.optim.lr_scheduler, not {shown(scheduler)}")
     groups = len(scheduler.optimizer.param_groups)
     if group is None and groups > 1:
         raise ValueError(
             f"from_torch(): the optimizer has {groups} parameter groups; say which with group=0 to {groups - 1}"
         )
-    if group is not None and not 0 <= group < groups:
+    if group is not None and not 0 <= whole("from_torch(): group", group) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
     return _MAKERS[name](scheduler, group or 0)
 

@@ -65,7 +65,7 @@ class Builder:
         self._is_nan = {name: array("b") for name in COLUMNS}
         self._known: dict[str, tuple[str, int, int] | None] = {}
         self.groups: set[str] = set()
-        self.stepless = 0
+        self.stepless = self.bare = 0  # entries without a step, and with nothing else
 
     def __len__(self) -> int:
         return len(self._columns["step"])
@@ -90,6 +90,7 @@ class Builder:
             self.stepless += 1
             return False
         if len(values) == 1:
+            self.bare += 1
             return False
         for name in COLUMNS:
             value = values[name][1] if name in values else None

@@ -179,6 +179,7 @@ def _columns_of(names: Iterable[str]) -> set[str]:
 def _finished(builder: Builder, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
     if not len(builder):
         why = "its entries hold no step" if builder.stepless else "it holds no entry"
+        why = "its entries hold steps, and no rate, loss or other number under a known name" if builder.bare else why
         raise ConfigError(f"{source}: no row of a log is in it: {why}")
     return builder.log(source, format, header, notes)
 

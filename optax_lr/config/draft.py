@@ -102,7 +102,9 @@ def drafts(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -
         return [Draft("<mapping>", {str(key): value for key, value in source.items()}, {}, "mapping")]
     if isinstance(source, (list, tuple)):
         return [_command("<command line>", shell.options_of(source), None)]
-    path = file_name("a config", source, instead=", a mapping of its keys, or a command line as a list of words")
+    path = file_name(
+        "a config", source, of="a file", instead=", a mapping of its keys, or a command line as a list of words"
+    )
     text, folder = text_of(path), Path(path).parent
     if path.endswith((".sh", ".bash", ".slurm", ".sbatch")) or text.startswith("#!"):
         commands = shell.commands_of(path, text)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from optax_lr.arguments import shown, unquoted
 from optax_lr.numerics import Real, System
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Number
@@ -98,7 +99,7 @@ def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:
         raise TypeError(f"{where} needs a metric, a number such as the validation loss, not None")
     array = value if isinstance(value, jax.Array) else np.asarray(value)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{where}: the metric must be a number, not a {type(value).__name__}: {value!r}")
+        raise TypeError(f"{where}: the metric must be a number, not {shown(value)}{unquoted(value)}")
     if array.shape:
         raise ValueError(
             f"{where}: the metric must be one number, not of shape {array.shape}: give its mean, or for a population of "

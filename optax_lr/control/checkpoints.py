@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from optax_lr.arguments import file_name, shown
 from optax_lr.control.transform import ScheduleState, is_carrier
 from optax_lr.schedules.base import Schedule
 
@@ -32,9 +33,13 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
     >>> restored.schedule_state.schedule
     Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
     """
-    path = os.path.abspath(path)
+    path = os.path.abspath(file_name("save_checkpoint(): path", path, of="a folder"))
     if os.path.exists(path):
         raise FileExistsError(f"{path} exists; a checkpoint goes to a new folder, such as one named by the step")
+    if not jax.tree.leaves(state) or any(isinstance(leaf, str) for leaf in jax.tree.leaves(state)):
+        raise TypeError(
+            f"save_checkpoint(): state must be a pytree of arrays, such as an optimizer's, not {shown(state)}"
+        )
     ocp = _orbax()
     items = ocp.args.Composite(state=ocp.args.StandardSave(state), schedules=ocp.args.JsonSave(_kinds(state)))
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
@@ -51,7 +56,7 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
 
     Errors: `FileNotFoundError`; `ValueError` for a checkpoint with another kind of schedule, or of another structure.
     """
-    path = os.path.abspath(path)
+    path = os.path.abspath(file_name("restore_checkpoint(): path", path, of="a folder"))
     if not os.path.isdir(path):
         raise FileNotFoundError(f"{path}: there is no checkpoint")
     ocp = _orbax()

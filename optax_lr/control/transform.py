@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from optax_lr.arguments import shown
 from optax_lr.control.base import Control, as_metric
 from optax_lr.schedules.base import Schedule
 
@@ -119,7 +120,7 @@ def carried(
     _require_schedule("carried", schedule)
     _require_factory(optimizer)
     if "learning_rate" in settings:
-        raise TypeError("carried: the schedule is the learning rate; take learning_rate out")
+        raise TypeError("carried(): the schedule is the learning rate; take learning_rate out")
 
     def built(rate: jax.Array) -> optax.GradientTransformationExtraArgs:
         return optax.with_extra_args_support(optimizer(learning_rate=rate, **settings))
@@ -161,7 +162,7 @@ def observe(state: Any, metric: Any) -> Any:
     """
     controls = [part for part in _carriers(state) if isinstance(part.schedule, Control)]
     if not controls:
-        raise TypeError("observe: no control is in this state; make one with olr.reduce_on_plateau and olr.carried")
+        raise TypeError("observe(): no control is in this state; make one with olr.reduce_on_plateau and olr.carried")
     return _map_carriers(lambda part: _observed(part, metric) if isinstance(part.schedule, Control) else part, state)
 
 
@@ -185,7 +186,7 @@ def set_schedule(state: Any, schedule: Schedule) -> Any:
     _require_schedule("set_schedule", schedule)
     if (number := len(_carriers(state))) != 1:
         raise ValueError(
-            f"set_schedule: the state carries {number} schedules, not one; "
+            f"set_schedule(): the state carries {number} schedules, not one; "
             + ("set each group's in its own part of the state" if number else "build it with olr.carried")
         )
 
@@ -264,12 +265,12 @@ def _in_dtypes_of(like: Any, tree: Any) -> Any:
 def _require_schedule(where: str, schedule: Any) -> None:
     if not isinstance(schedule, Schedule):
         raise TypeError(
-            f"{where}: the schedule must be one of this library, not a {type(schedule).__name__}: {schedule!r}; a number "
+            f"{where}(): the schedule must be one of this library, not {shown(schedule)}; a number "
             "is olr.Constant(...), and Optax's own optimizers take any other callable"
         )
     if schedule.batch_shape:
         raise ValueError(
-            f"{where}: this is a batch of schedules, of shape {schedule.batch_shape}; for a population build the optimizer "
+            f"{where}(): this is a batch of schedules, of shape {schedule.batch_shape}; for a population build the optimizer "
             "inside jax.vmap, with one schedule each"
         )
 
@@ -278,12 +279,12 @@ def _require_factory(optimizer: Any) -> None:
     name = getattr(optimizer, "__name__", type(optimizer).__name__)
     if not callable(optimizer):
         raise TypeError(
-            f"carried: give what makes the optimizer, such as optax.adamw, not a {name}; an optimizer that is made already "
-            "has its rate in it (or chain one without a rate with olr.scale_by_learning_rate)"
+            f"carried() takes what makes the optimizer, such as optax.adamw, not {shown(optimizer)}; an optimizer that is "
+            "made already has its rate in it (or chain one without a rate with olr.scale_by_learning_rate)"
         )
     if "learning_rate" not in inspect.signature(optimizer).parameters:
         raise TypeError(
-            f"carried: {name} takes no learning_rate; use optax.chain(..., olr.scale_by_learning_rate(schedule))"
+            f"carried(): {name} takes no learning_rate; use optax.chain(..., olr.scale_by_learning_rate(schedule))"
         )
     if optimizer is optax.rprop:
-        raise TypeError("carried: rprop looks at its learning_rate only at the start, so no schedule can lead it")
+        raise TypeError("carried(): rprop looks at its learning_rate only at the start, so no schedule can lead it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import collections
-import operator
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ import jax
 import numpy as np
 
 from optax_lr.advice.findings import Finding
+from optax_lr.arguments import file_name, shown, whole
 from optax_lr.auditing.log import Log
 from optax_lr.control.base import Control
 from optax_lr.monitor.channel import Channel
@@ -81,18 +81,22 @@ class Monitor:
         max_steps: int | None = None,
         on_finding: Callable[[Finding], object] | None = None,
     ):
-        if logging_steps < 1:
-            raise ValueError(f"Monitor: logging_steps must be at least 1, not {logging_steps}")
+        logging_steps = whole("Monitor: logging_steps", logging_steps, least=1)
+        max_steps = None if max_steps is None else whole("Monitor: max_steps", max_steps, least=1)
+        if on_finding is not None and not callable(on_finding):
+            raise TypeError(
+                f"Monitor: on_finding must be called with a finding, such as print, not {shown(on_finding)}"
+            )
         if isinstance(schedule, Control):
             raise TypeError("Monitor: the rate of a control is in the optimizer's state: pass state=... in the calls")
         if schedule is not None and not callable(schedule):
             raise TypeError(
-                f"Monitor: the schedule is a callable of the step, not {schedule!r}; a number is olr.Constant(...)"
+                f"Monitor: the schedule is a callable of the step, not {shown(schedule)}; a number is olr.Constant(...)"
             )
         end: Any = getattr(schedule, "end", None)
         if np.ndim(end):
-            raise ValueError("Monitor: this is a batch of schedules; a run has one")
-        folder = None if folder is None else os.fspath(folder)
+            raise ValueError("Monitor: the schedule is a batch, and a run has one: take one of it, such as batch[0]")
+        folder = None if folder is None else file_name("Monitor: folder", folder, of="a folder")
         self.step = _checked_step(step)
         self._tell = Once()
         self._rows = Rows(schedule, logging_steps, step, self._tell)
@@ -220,7 +224,7 @@ def _warn(finding: Finding) -> None:
 def _checked_step(step: Any) -> int:
     if isinstance(step, jax.Array):
         raise TypeError("Monitor: step must be a Python int: to read it from the device would wait for the device")
-    return operator.index(step)
+    return whole("Monitor: step", step, least=0)
 
 
 def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:

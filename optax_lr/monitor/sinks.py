@@ -24,7 +24,8 @@ Tells = Callable[[Row], object]  # what a row is handed to
 
 def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None) -> list[Sink]:
     """One for each of `report_to`; `ValueError` and `ImportError` before anything is made."""
-    chosen = [report_to] if isinstance(report_to, str) or callable(report_to) else list(report_to)
+    one = isinstance(report_to, str) or callable(report_to) or not isinstance(report_to, Iterable)
+    chosen: list[Any] = [report_to] if one else [*report_to]  # type: ignore[misc]  # an iterable, as the line above saw
     for one in chosen:
         if not callable(one) and one not in NAMED:
             raise ValueError(unknown("Monitor", "report_to", one, NAMED) + ", or any callable of a row")
