@@ -86,9 +86,9 @@ def test_compare(folder, here):
     cosine, linear = stepped("cosine"), stepped("linear")
     apart = [abs(one - other) for one, other in zip(cosine, linear, strict=True)]
     first = next(step for step, gap in enumerate(apart) if gap > 1e-10)
-    assert found["step"] == first == 21
-    assert found["rates"] == pytest.approx([cosine[first], linear[first]], rel=1e-6)
-    assert apart[found["widest"]] == pytest.approx(max(apart), rel=1e-5)
+    assert found["first_difference"]["step"] == first == 21
+    assert found["first_difference"]["rates"] == pytest.approx([cosine[first], linear[first]], rel=1e-6)
+    assert apart[found["largest_difference"]["step"]] == pytest.approx(max(apart), rel=1e-5)
     assert found["areas"] == pytest.approx([sum(cosine), sum(linear)], rel=1e-6)
     assert image.imread(folder / "both.png").shape[2] == 4
     told = here("compare", "cosine.yaml", "linear.yaml").stdout

@@ -11,14 +11,19 @@ app = typer.Typer(
     help="Learning-rate schedules as PyTorch trainers run them: exact, and by the thousand.",
 )
 _Files = Annotated[list[Path], typer.Argument(help="training configs or launch scripts: YAML, JSON, .sh")]
-_NumExamples = Annotated[int | None, typer.Option(help="training examples, where a file has no max_steps")]
+_NumExamples = Annotated[int | None, typer.Option(help="training examples; needed where a file has no max_steps")]
 _WorldSize = Annotated[int, typer.Option(help="processes that train together")]
-_Version = Annotated[str | None, typer.Option(help="whose rules hold; by default the newest that the trainer takes")]
-_MaxSteps = Annotated[int | None, typer.Option(help="the length, in place of what the file says")]
-_Png = Annotated[Path | None, typer.Option(help="a picture of the curves")]
+_Version = Annotated[
+    str | None,
+    typer.Option(
+        help="version of transformers whose rules hold, such as 4.57; by default the newest that the trainer takes"
+    ),
+]
+_MaxSteps = Annotated[int | None, typer.Option(help="optimizer steps of the run, in place of what the file says")]
+_Png = Annotated[Path | None, typer.Option(help="write a picture of the curves to this .png")]
 _Force = Annotated[bool, typer.Option("--force", help="overwrite files that exist")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
-_VALUES = "values as 0,100,500 or a range as first:last:number[:log]"
+_VALUES = "as 0,100,500 or first:last:number[:log]; by default what the file says"
 
 
 @app.command(
@@ -26,17 +31,21 @@ _VALUES = "values as 0,100,500 or a range as first:last:number[:log]"
 )
 def sweep(
     files: _Files,
-    learning_rate: Annotated[str | None, typer.Option(help=_VALUES)] = None,
-    warmup_steps: Annotated[str | None, typer.Option(help=_VALUES)] = None,
-    max_steps: Annotated[str | None, typer.Option(help=_VALUES)] = None,
-    min_lr: Annotated[str | None, typer.Option(help=_VALUES)] = None,
-    num_cycles: Annotated[str | None, typer.Option(help=_VALUES)] = None,
-    power: Annotated[str | None, typer.Option(help=_VALUES)] = None,
+    learning_rate: Annotated[str | None, typer.Option(help=f"highest rates, {_VALUES}")] = None,
+    warmup_steps: Annotated[str | None, typer.Option(help=f"optimizer steps of warmup, {_VALUES}")] = None,
+    max_steps: Annotated[str | None, typer.Option(help=f"optimizer steps of the run, {_VALUES}")] = None,
+    min_lr: Annotated[str | None, typer.Option(help=f"lowest rates, {_VALUES}")] = None,
+    num_cycles: Annotated[str | None, typer.Option(help=f"cycles of a cosine, {_VALUES}")] = None,
+    power: Annotated[str | None, typer.Option(help=f"exponents of a polynomial, {_VALUES}")] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = 1,
-    steps: Annotated[int | None, typer.Option(help="optimizer steps to compute; by default the longest run")] = None,
-    past_end: Annotated[str, typer.Option(help="past the end of a shorter run: nan, hold or reference")] = "nan",
-    out: Annotated[Path | None, typer.Option(help="the curves, as .parquet (pandas) or .zarr (xarray)")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="optimizer steps to compute; by default those of the longest run")
+    ] = None,
+    past_end: Annotated[str, typer.Option(help="rates past the end of a shorter run: nan, hold or reference")] = "nan",
+    out: Annotated[
+        Path | None, typer.Option(help="write the curves to this .parquet (pandas) or .zarr (xarray)")
+    ] = None,
     png: _Png = None,
     json: _Json = False,
     force: _Force = False,
@@ -75,12 +84,16 @@ def lint(
     train_steps: Annotated[int | None, typer.Option(help="optimizer steps really trained, if not max_steps")] = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github (annotations) or sarif")] = "text",
     json: _Json = False,
-    fix: Annotated[Path | None, typer.Option(help="a new file, the config with every remedy in it")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="write the config, with every remedy in it, to this new file")
+    ] = None,
     force: _Force = False,
 ) -> None:
     """What is wrong with a config, in numbers; exit code 1 if anything is an error."""
     from optax_lr.commands.lint import run
 
+    if json and form not in ("text", "json"):
+        raise typer.BadParameter(f"--json and --format {form} are two forms; give one")
     options = _options(num_examples, world_size, transformers_version, train_steps=train_steps)
     raise typer.Exit(run(files, options=options, form="json" if json else form, fix=fix, force=force))
 
@@ -133,8 +146,10 @@ def recommend(
     num_examples: Annotated[int | None, typer.Option(help="training examples")] = None,
     num_train_epochs: Annotated[float | None, typer.Option(help="passes over the data, if that is settled")] = None,
     world_size: _WorldSize = 1,
-    dialect: Annotated[str, typer.Option(help="llamafactory, hf or axolotl")] = "llamafactory",
-    out: Annotated[Path | None, typer.Option(help="the config; by default it is printed")] = None,
+    dialect: Annotated[
+        str, typer.Option(help="whose keys to write: llamafactory, hf (transformers, TRL) or axolotl")
+    ] = "llamafactory",
+    out: Annotated[Path | None, typer.Option(help="write the config to this file; by default it is printed")] = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
@@ -166,8 +181,12 @@ def audit(
     config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = 1,
-    html: Annotated[Path | None, typer.Option(help="the report as one page that needs no network; of one log")] = None,
-    png: Annotated[Path | None, typer.Option(help="the curves with the findings on them; of one log")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="write the report on one log to this .html, a page that needs no network")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="write a picture of one log, with the findings on it, to this .png")
+    ] = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:

@@ -62,9 +62,7 @@ def _check_targets(
             raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
         if path.resolve() in {source.resolve() for source in (*logs, config) if source is not None}:
             raise ConfigError(f"{option} {path}: this file is read; choose another name")
-        check_target(path, force=force)
-    if html is not None and png is not None and html.resolve() == png.resolve():
-        raise ConfigError(f"--html and --png are both {html}; choose two names")
+        check_target(path, force=force, suffixes=(".html", ".htm") if option == "--html" else (".png",))
 
 
 def _write(report: Audit, html: Path | None, png: Path | None) -> None:

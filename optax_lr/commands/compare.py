@@ -70,10 +70,10 @@ def difference(one: Plan, other: Plan) -> Difference:
 
 def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr compare --help`. The exit code: 0 where all curves are the same, else 1."""
-    check_target(png, force=force)
+    check_target(png, force=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file)]
     if len(configs) < 2:
-        raise ConfigError("compare needs at least two configs")
+        raise ConfigError(f"compare needs at least two configs, not {len(configs)}; name another file")
     names = unlike([config.source for config in configs])
     plans = {name: config.plan(**options) for name, config in zip(names, configs, strict=True)}
     base = plans[names[0]]
@@ -93,7 +93,16 @@ def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, 
 
 
 def _object(found: Difference) -> dict[str, Any]:
-    return {"same": found.same, **found._asdict()}
+    def at(step: int | None, rates: tuple[float, float] | None) -> dict[str, Any] | None:
+        return None if step is None else {"step": step, "rates": rates}
+
+    return {
+        "same": found.same,
+        "first_difference": at(found.step, found.rates),
+        "largest_difference": at(found.widest, found.widest_rates),
+        "areas": found.areas,
+        "max_steps": found.lengths,
+    }
 
 
 def _curves(plans: Mapping[str, Plan]) -> tuple[dict[str, Any], dict[str, int]]:

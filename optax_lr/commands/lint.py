@@ -16,6 +16,7 @@ from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import print_findings
 from optax_lr.config import ConfigError
 from optax_lr.config.draft import drafts
+from optax_lr.config.plan import check_options
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
 
 
@@ -33,6 +34,7 @@ def run(
     if fix is not None and len(files) > 1:
         raise ConfigError("--fix mends one file at a time; name one")
     check_target(fix, force=force)
+    check_options(**options)
     found: list[tuple[str, Finding]] = []
     code, looked_at = FINE, 0
     for file in files:

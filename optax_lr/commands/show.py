@@ -27,15 +27,15 @@ def run(
     force: bool,
 ) -> int:
     """See `optax-lr show --help`."""
-    check_target(png, force=force)
+    check_target(png, force=force, suffixes=(".png",))
     planned = [(config, config.plan(**options)) for file in files for config in read_configs(file)]
+    names = [] if png is None else unlike([config.source for config, _ in planned])
     if as_json:
         print(json.dumps([summary(config, plan) for config, plan in planned], indent=2))
     else:
         for config, plan in planned:
             _print(config, plan)
     if png is not None:
-        names = unlike([config.source for config, _ in planned])
         save_picture(
             png,
             {name: plan.schedule for name, (_, plan) in zip(names, planned, strict=True)},

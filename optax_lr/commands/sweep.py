@@ -25,6 +25,8 @@ from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 from optax_lr.sweeps.past_end import PAST_END
 
+_MOST_VALUES = 10_000_000
+
 
 def values_of(name: str, text: str) -> np.ndarray:
     """The numbers that `0,100,500`, `0:500:6` or `1e-6:1e-3:50:log` stand for.
@@ -39,6 +41,10 @@ def values_of(name: str, text: str) -> np.ndarray:
         first, last, number, *scale = text.split(":")
         if scale not in ([], ["log"]) or int(number) < 1:
             raise ValueError
+        if int(number) > _MOST_VALUES:
+            raise ConfigError(
+                f"{option} {text}: {int(number):,} values are too many; at most {_MOST_VALUES:,} are taken"
+            )
         if scale and min(float(first), float(last)) <= 0:
             raise ConfigError(f"{option} {text}: a log range must be above 0 at both ends")
         return (np.geomspace if scale else np.linspace)(float(first), float(last), int(number))
@@ -93,6 +99,8 @@ def _has(batch: Schedule, name: str) -> bool:
 
 
 def _whole(source: str, name: str, values: Any) -> Any:
+    if np.min(values) < 1:
+        raise ConfigError(f"{source}: {name} must be at least 1, not {np.min(values):g}")
     if np.any(np.asarray(values) != np.floor(values)):
         raise ConfigError(f"{source}: {name} must be whole numbers, not {np.asarray(values).ravel()[:3]} ...")
     return np.asarray(values).astype(np.int64)
@@ -117,10 +125,10 @@ def run(
         raise ConfigError(f"--steps must be at least 1, not {steps}")
     if past_end not in PAST_END:
         raise ConfigError(f"--past-end must be one of {', '.join(PAST_END)}, not {past_end}")
-    for path in (out, png):
-        check_target(path, force=force)
     if out is not None and out.suffix not in (".parquet", ".zarr"):
         raise ConfigError(f"--out {out}: end the name in .parquet (for pandas) or .zarr (for xarray)")
+    check_target(out, force=force)
+    check_target(png, force=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file)]
     batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
     unused = [name for name in axes if not any(_has(batch, name) for batch in batches)]
@@ -147,17 +155,15 @@ def run(
     seconds = time.perf_counter() - start
     kinds = sorted(set(columns["kind"].tolist()))
     if not as_json:
-        print(f"{len(batch):,} curves ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
+        curves = f"{len(batch):,} curve{'s' * (len(batch) != 1)}"
+        print(f"{curves} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
         with waiting("the picture"):
             replace(png, lambda path: _picture(path, batch, steps, past_end))
-    written = [str(path) for path in (out, png) if path is not None]
     if as_json:
-        told = {"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds, "written": written}
-        print(json.dumps(told, indent=2))
-    else:
-        for file in written:
-            print(f"wrote {file}")
+        print(json.dumps({"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds}, indent=2))
+    for path in filter(None, (out, png)):
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
