@@ -1,4 +1,4 @@
-"""The main job on the shipped recipes: documented values, a sweep of 10,000 curves of mixed kinds, and their pictures.
+"""The main job on the shipped configs: documented values, a sweep of 10,000 curves of mixed kinds, and their pictures.
 
 python examples/demo.py [FOLDER]        writes FOLDER/comparison.png and FOLDER/sweep.png, by default into out/
 """
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 STEPS = 1000
 RATE = 5e-5
 
-# The worked values of the guide that the recipes come from, as shares of 5e-5 at steps 0, 250, 500, 750, 1000 of 1,000. It
+# The worked values of the guide that the configs come from, as shares of 5e-5 at steps 0, 250, 500, 750, 1000 of 1,000. It
 # prints 71% and 29% for the cosine at 250 and 750, where its own formula gives 85% and 15%.
 DOCUMENTED = {
     "linear": (olr.Linear(RATE, STEPS), [100, 75, 50, 25, 0]),
@@ -41,10 +41,10 @@ def documented_table() -> None:
         print(f"  {name:32s} {pairs}")
 
 
-def recipes() -> olr.Schedule:
-    """Every recipe at 25 peak rates and 25 warmups: a batch of mixed kinds."""
+def configs() -> olr.Schedule:
+    """Every config at 25 peak rates and 25 warmups: a batch of mixed kinds."""
     batches = []
-    for path in sorted((HERE / "recipes").glob("*.yaml")):
+    for path in sorted((HERE / "configs").glob("*.yaml")):
         schedule = olr.read_config(path).plan(num_examples=10**6).schedule
         changes = {
             "learning_rate": np.geomspace(1e-6, 1e-3, 25)[:, None],
@@ -116,7 +116,7 @@ def main() -> None:
     """Does the main job."""
     matplotlib.use("agg")
     documented_table()
-    batch = recipes()
+    batch = configs()
     sweep_table(batch)
     against_pytorch()
     pictures(Path(sys.argv[1] if len(sys.argv) > 1 else "out"), batch)

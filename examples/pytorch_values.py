@@ -1,4 +1,4 @@
-"""Rates of the real PyTorch schedulers for the demo's recipes; `python examples/pytorch_values.py` renews pytorch_values.json.
+"""Rates of the real PyTorch schedulers for the demo's configs; `python examples/pytorch_values.py` renews pytorch_values.json.
 
 Needs torch and transformers, which the demo itself does not.
 """

@@ -16,7 +16,7 @@ FINDINGS = {
     "flax_nnx_digits": r"no longer improves: held at 0\.\d+\naccuracy 0\.9",
     "population_sweep": r"96 models of 7 kinds: [\d.]+ s together(.*\n)+best:\n  validation loss 0\.0",
     "successive_halving": r"after 640 updates:  1 models, best validation loss 0\.0",
-    "lora_recipe": r"14,336 of 83,856 numbers trained; reverses (9\d\.\d|100\.0)%",
+    "lora_config": r"14,336 of 83,856 numbers trained; reverses (9\d\.\d|100\.0)%",
     "meta_gradient": r"after 25 steps on the schedule: +0\.[0-3]",
 }
 

@@ -30,7 +30,7 @@ def test_the_python_runs(monkeypatch):
     assert names["curves"].shape == (50, 3, 1000)
     assert names["rates"].shape == (7, 1200)
     assert np.isnan(names["rates"]).any()
-    assert isinstance(names["recipe"], olr.CosineWithRestarts)
+    assert isinstance(names["planned"], olr.CosineWithRestarts)
     assert names["slope"] > 0
     assert names["found"].segments[0].count == 11
     assert [finding.code for finding in names["report"].findings] == ["LR203"]
@@ -40,7 +40,7 @@ def test_the_python_runs(monkeypatch):
 
 
 def test_the_commands_run(tmp_path):
-    for folder in ("recipes", "runs"):
+    for folder in ("configs", "runs"):
         shutil.copytree(ROOT / "examples" / folder, tmp_path / "examples" / folder)
     commands = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["show", "lint", "compare", "recommend", "sweep", "audit"]
@@ -50,8 +50,8 @@ def test_the_commands_run(tmp_path):
         assert done.returncode == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.stderr
     written = {"mended.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
     assert written <= {path.name for path in tmp_path.iterdir()}
-    (finding,) = re.findall(r"^examples/recipes/.*: LR.*$", README, re.MULTILINE)
-    assert finding in optax_lr("lint examples/recipes/support_chatbot.yaml --num-examples 5000", tmp_path).stdout
+    (finding,) = re.findall(r"^examples/configs/.*: LR.*$", README, re.MULTILINE)
+    assert finding in optax_lr("lint examples/configs/support_chatbot.yaml --num-examples 5000", tmp_path).stdout
     (finding,) = re.findall(r"^LR203.*$", README, re.MULTILINE)
     assert finding in optax_lr(commands[-1], tmp_path).stdout
 

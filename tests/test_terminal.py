@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RECIPE = str(ROOT / "examples" / "recipes" / "support_chatbot.yaml")
+CONFIG = str(ROOT / "examples" / "configs" / "support_chatbot.yaml")
 COMMAND = [sys.executable, "-c", "from optax_lr.cli import main; main()"]
 
 
@@ -40,7 +40,7 @@ def run(*arguments, terminal, columns=80, **environment):
 
 
 def test_a_bar_on_a_terminal_alone(tmp_path):
-    arguments = ("sweep", RECIPE, "--num-examples", "5000", "--learning-rate", "1e-6:1e-3:2000:log")
+    arguments = ("sweep", CONFIG, "--num-examples", "5000", "--learning-rate", "1e-6:1e-3:2000:log")
     bar, text = run(*arguments, terminal="stderr")
     assert "2,000 curves of" in bar
     assert "\x1b[" in bar
@@ -51,7 +51,7 @@ def test_a_bar_on_a_terminal_alone(tmp_path):
 
 
 def test_colours_on_a_terminal_alone():
-    arguments = ("lint", RECIPE, "--num-examples", "5000")
+    arguments = ("lint", CONFIG, "--num-examples", "5000")
     coloured, _ = run(*arguments, terminal="stdout")
     assert "\x1b[1;31m" in coloured
     plain, _ = run(*arguments, terminal="stdout", NO_COLOR="1")

@@ -69,8 +69,8 @@ def lint(
 
     Errors: `ConfigError` where there is no text of a config: a missing, binary or overlong file.
 
-    >>> recipe = {"learning_rate": 1e-3, "lr_scheduler_type": "cosine", "max_steps": 600, "warmup_steps": 500}
-    >>> for finding in lint(recipe):
+    >>> settings = {"learning_rate": 1e-3, "lr_scheduler_type": "cosine", "max_steps": 600, "warmup_steps": 500}
+    >>> for finding in lint(settings):
     ...     print(finding)
     LR121 error: learning_rate 0.001 is 20 times the 5e-05 that is usual for fine-tuning; set learning_rate: 5.0e-05
     LR132 error: warmup is 83% of 600 steps; the decay has 100; set warmup_steps: 60, about 10 %

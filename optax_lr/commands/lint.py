@@ -75,7 +75,8 @@ def _write_mended(file: Path, target: Path, options: Mapping[str, Any]) -> None:
     changes = difflib.unified_diff(
         found[0].text.splitlines(), mended.text.splitlines(), str(file), str(target), "", "", 1, ""
     )
-    print("\n".join(changes), file=sys.stderr)
+    for line in changes:
+        print(line, file=sys.stderr)
     replace(target, lambda path: path.write_text(mended.text, encoding="utf-8"))
     print(f"wrote {target}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
 

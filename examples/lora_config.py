@@ -1,8 +1,8 @@
-"""LoRA by a LLaMA-Factory recipe: a small transformer learns to rotate words, then its adapters learn to reverse them.
+"""LoRA by a LLaMA-Factory config: a small transformer learns to rotate words, then its adapters learn to reverse them.
 
-python examples/lora_recipe.py [FOLDER] [RECIPE]        writes FOLDER/lora_recipe.png; by default out/ and recipes/lora.yaml
+python examples/lora_config.py [FOLDER] [CONFIG]        writes FOLDER/lora_config.png; by default out/ and configs/lora.yaml
 
-The recipe decides all that a schedule needs: rate, kind, warmup, epochs, batch size, accumulation, and the rank.
+The config decides all that a schedule needs: rate, kind, warmup, epochs, batch size, accumulation, and the rank.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pictures import draw_run
 import optax_lr as olr
 
 LENGTH, LETTERS, WIDTH = 8, 16, 64
-RATE_SCALE = 30  # a model a million times smaller than those that the recipe is for takes higher rates
+RATE_SCALE = 30  # a model a million times smaller than those that the config is for takes higher rates
 
 
 class Block(nnx.Module):
@@ -100,11 +100,11 @@ def reverse(letters):
 
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
-recipe = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "recipes" / "lora.yaml"
-config = olr.read_config(recipe)
+path = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "configs" / "lora.yaml"
+config = olr.read_config(path)
 plan = config.plan(num_examples=4_000)
 settings = config.settings
-print(f"{recipe.name}: {plan.schedule!r}")
+print(f"{path.name}: {plan.schedule!r}")
 print(
     f"{plan.max_steps} updates of {settings.per_device_train_batch_size} x {settings.gradient_accumulation_steps} examples"
 )
@@ -125,4 +125,4 @@ print(f"adapters: {trained:,} of {everything:,} numbers trained; reverses {accur
 jax.tree.map(np.testing.assert_array_equal, before, nnx.state(model, nnx.Not(nnx.LoRAParam)))  # the base is untouched
 np.testing.assert_allclose(rates, (plan.schedule * RATE_SCALE)(np.arange(plan.max_steps)), rtol=1e-6)
 assert accuracy(model, reverse) > 0.9
-draw_run(folder / "lora_recipe.png", f"LoRA by {recipe.name}: learning to reverse", losses, rates)
+draw_run(folder / "lora_config.png", f"LoRA by {path.name}: learning to reverse", losses, rates)
