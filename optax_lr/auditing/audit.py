@@ -29,7 +29,7 @@ VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What a log says.
+    """What the log of a run says: the schedule that it followed, where it left its plan, and what was found.
 
     Fields:
         log: the log.

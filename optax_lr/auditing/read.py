@@ -163,7 +163,7 @@ def _read_csv(file: IO[str], path: str, builder: Builder) -> tuple[dict[str, Any
             chosen[place] = name
     if "step" not in _columns_of(chosen.values()):
         raise ConfigError(
-            f"{path}: this is no log that is known: neither JSON nor a table with a column of steps (a config is the plan)"
+            f"{path}: this is no log: neither JSON nor a table with a column of steps (a config goes to --config)"
         )
     for row in csv.reader(file, delimiter=separator):
         builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})

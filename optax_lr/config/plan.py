@@ -14,7 +14,7 @@ from optax_lr.schedules import Schedule
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config comes to.
+    """What a config means for a run: its schedule, and its steps.
 
     Fields:
         schedule: the learning rate as the trainer would set it.

@@ -67,7 +67,7 @@ def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[s
         made["max_steps"] = _plain(schedule.end)
     if dialect == "axolotl":
         if made["warmup_steps"] == 1:
-            raise ConfigError("axolotl makes a warmup of one step two steps; write 0 or 2")
+            raise ConfigError("axolotl turns a warmup_steps of 1 into 2; take 0 or 2")
         made = {_AXOLOTL.get(key, key): value for key, value in made.items()}
         made["micro_batch_size"] = 1  # a key that tells whose config it is
     return made
@@ -134,7 +134,9 @@ def _wrapped(schedule: Schedule) -> dict[str, Any]:
         case Product(schedules=(Cosine() as inner, Constant())):
             keys = write_config(inner, dialect="axolotl") | {"lr_quadratic_warmup": True}
         case _:
-            raise ConfigError("of products, axolotl has the cosine with a quadratic warmup alone")
+            raise ConfigError(
+                "axolotl has no keys for a product of schedules, but for a cosine with a quadratic warmup"
+            )
     read = read_config(keys).plan(max_steps=keys.get("max_steps", 1)).schedule
     if repr(read) != repr(schedule):  # a floor of its own, another shift: no key says that
         raise ConfigError(f"axolotl has no keys for {schedule!r}; the nearest that it has is {read!r}")
@@ -144,7 +146,9 @@ def _wrapped(schedule: Schedule) -> dict[str, Any]:
 def _share(rate: Any, peak: Any) -> float:
     """The shortest ratio that gives `rate` again when the trainer multiplies it by the peak."""
     if not peak:
-        raise ConfigError("a floor that is a share of the peak cannot be written for the peak 0")
+        raise ConfigError(
+            "min_lr cannot be written beside a learning_rate of 0: the key for it is a share of learning_rate"
+        )
     kind, base = np.asarray(rate).dtype.type, _plain(peak)
     exact: float = float(rate) / base
     for digits in range(1, 18):

@@ -38,12 +38,15 @@ class Control(Schedule):
         return self.schedule.end
 
     def memory(self) -> Any:
+        """The memory before the first metric."""
         raise NotImplementedError
 
     def observe(self, memory: Any, step: ArrayLike, metric: ArrayLike) -> Any:
+        """The memory after one more metric, `step` updates into the run."""
         raise NotImplementedError
 
     def rate(self, memory: Any, step: ArrayLike) -> jax.Array:
+        """The rate of the update after `step` updates."""
         raise NotImplementedError
 
     def _value(self, step: Real, num: System) -> Real:

@@ -223,7 +223,9 @@ def _warn(finding: Finding) -> None:
 
 def _checked_step(step: Any) -> int:
     if isinstance(step, jax.Array):
-        raise TypeError("Monitor: step must be a Python int: to read it from the device would wait for the device")
+        raise TypeError(
+            "Monitor: step must be a Python int, not an array: reading it would wait for the device; count in Python"
+        )
     return whole("Monitor: step", step, least=0)
 
 
@@ -232,6 +234,6 @@ def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None
     if any(found not in ((), shape) or len(found) > 1 for found in shapes.values()):
         told = ", ".join(f"{name} {found}" for name, found in shapes.items())
         raise ValueError(
-            "Monitor: a loss is one number or [n], of n updates, and a metric is one number or [n] beside such a loss; "
-            f"these have the shapes {told}"
+            "Monitor: loss must be one number, or an array [n] of n updates, and a metric one number, or [n] beside such a "
+            f"loss, not {told}"
         )

@@ -34,7 +34,8 @@ def sweep_to(
 ) -> None:
     """Writes the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
 
-    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row];
+    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row], `learning_rate` among
+    them as `peak_learning_rate`;
     `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is there. A
     call on an incomplete store of the same sweep goes on where the other stopped, after a kill at any moment; on a complete
     one it does nothing.

@@ -84,7 +84,7 @@ def test_what_axolotl_wraps(schedule):
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (olr.Linear(1.0, 60) * olr.Step(1.0, 9), "axolotl has the cosine with a quadratic warmup alone"),
+        (olr.Linear(1.0, 60) * olr.Step(1.0, 9), "axolotl has no keys for a product of schedules"),
         (olr.Cosine(1.0, 60, 10) * olr.Constant(1.0, 9), "axolotl has no keys for Product"),
         (olr.JaggedRestarts(olr.Cosine(1.0, 60, 10), 20, min_scale=0.125), "the nearest that it has is"),
         (olr.JaggedRestarts(olr.Linear(1.0, 60, 10), 20, ahead=0), "axolotl has no keys for JaggedRestarts"),
@@ -128,8 +128,8 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
         (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
         (olr.Linear(1e-3, 10), "yaml", "dialect must be one of llamafactory, hf, axolotl, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
-        (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "cannot be written for the peak 0"),
-        (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl makes a warmup of one step two steps"),
+        (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written beside a learning_rate of 0"),
+        (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl turns a warmup_steps of 1 into 2; take 0 or 2"),
     ],
 )  # fmt: skip
 def test_what_no_config_can_say(schedule, dialect, message):
