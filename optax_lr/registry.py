@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.arguments import shown, unknown
+from optax_lr.arguments import shown, unknown, unquoted
 from optax_lr.schedules import (
     Constant,
     Cosine,
@@ -108,13 +108,15 @@ def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]
             if ours in settings:
                 raise TypeError(f"{where}: give {theirs} or {ours}, not both")
             value = settings.pop(theirs)
-            settings[ours] = value if scale is None else _scaled(value, scale)
+            settings[ours] = value if scale is None else _scaled(f"{where}: {theirs}", value, scale)
         settings.pop(theirs, None)
 
     if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         given = [key for key in ("min_lr", "min_lr_rate") if settings.get(key) is not None]
         if len(given) != 1:
-            raise ValueError(f"{where} needs one of min_lr and min_lr_rate, not {' and '.join(given) or 'neither'}")
+            raise ValueError(
+                f"{where}: give min_lr or min_lr_rate, not both" if given else f"{where} needs min_lr or min_lr_rate"
+            )
         settings = {key: value for key, value in settings.items() if value is not None}
         renamed("min_lr_rate", "min_lr", learning_rate)
     if name == "cosine_warmup_with_min_lr":
@@ -135,8 +137,11 @@ def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]
     return settings
 
 
-def _scaled(ratio: Any, learning_rate: Any) -> Any:
+def _scaled(name: str, ratio: Any, learning_rate: Any) -> Any:
     """`ratio * learning_rate` for numbers, lists and tracers; lists become arrays."""
+    for what, value in ((name, ratio), ("learning_rate", learning_rate)):
+        if isinstance(value, str) or value is None:
+            raise TypeError(f"{what} must be a number or an array of numbers, not {shown(value)}{unquoted(value)}")
     return (np.asarray(ratio) if isinstance(ratio, (list, tuple)) else ratio) * (
         np.asarray(learning_rate) if isinstance(learning_rate, (list, tuple)) else learning_rate
     )

@@ -74,6 +74,9 @@ WRONG = [
     (lambda: batch()["a"], "Cosine['a']: no index of a batch of shape (2,)"),
     (lambda: batch().reshape(7), "Cosine.reshape(7): a batch of shape (2,) cannot take that shape"),
     (lambda: batch().reshape("a"), "Cosine.reshape('a'): a batch of shape (2,) cannot take that shape"),
+    (lambda: cosine() / 0, "Cosine can be divided by a number other than 0, not by an int: 0"),
+    (lambda: cosine() / None, "Cosine can be divided by a number other than 0, not by None"),
+    (lambda: olr.Constant([1, 2]) * olr.Constant([1, 2, 3]), "Product: the fields do not broadcast against each other: schedules.0"),
     # batches and sweeps
     (lambda: olr.grid("cosine", learning_rate=[1]), "grid() takes a kind of schedule, a class such as olr.Cosine, not text"),
     (lambda: olr.grid(cosine(), learning_rate=[1]), "grid() takes a kind of schedule, a class such as olr.Cosine, not a Cosine"),
@@ -95,6 +98,8 @@ WRONG = [
     (lambda: olr.get_scheduler(["cosine"], 1e-3), "get_scheduler(): name must be text such as 'cosine', not a list"),
     (lambda: olr.get_scheduler(None, 1e-3), "get_scheduler(): name must be text such as 'cosine', not None"),
     (lambda: olr.from_torch("cosine"), "from_torch() takes schedulers of torch.optim.lr_scheduler, not text: 'cosine'"),
+    (lambda: olr.get_scheduler("cosine_with_min_lr", 1e-3, max_steps=9, min_lr_rate="x"), "min_lr_rate must be a number"),
+    (lambda: olr.get_scheduler("cosine_with_min_lr", "x", max_steps=9, min_lr_rate=0.1), "learning_rate must be a number"),
     # pictures
     (lambda: olr.plot(None), "plot() draws a schedule, a batch, a list or a mapping of schedules, a plan or an audit, not None"),
     (lambda: olr.plot("cosine"), "plot() draws a schedule, a batch, a list or a mapping of schedules"),
@@ -137,6 +142,8 @@ WRONG = [
     # training
     (lambda: olr.carried("adamw", cosine()), "carried() takes what makes the optimizer, such as optax.adamw, not text: 'adamw'"),
     (lambda: olr.carried(optax.adamw, 1e-3), "carried(): the schedule must be one of this library, not a float: 0.001"),
+    (lambda: olr.carried(optax.adamw, cosine(), weight_deca=1), "carried(adamw, ...): unknown setting 'weight_deca'; did you mean"),
+    (lambda: olr.greedy(cosine(), longest_window="a"), "greedy: longest_window must be a whole number, not text: 'a'"),
     (lambda: olr.set_schedule(state(), None), "set_schedule(): the schedule must be one of this library, not None"),
     (lambda: olr.observe(state(olr.reduce_on_plateau(cosine())), "0.5"), "must be a number, not text: '0.5'; write 0.5 without"),
     (lambda: olr.save_checkpoint(None, state()), "save_checkpoint(): path must be the path of a folder, not None"),

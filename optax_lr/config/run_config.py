@@ -50,7 +50,7 @@ class RunConfig:
         Args:
             num_examples: training examples, before `max_samples` caps them and `val_size` takes its part; of packed data,
                 the packed rows. Not needed where the file gives `max_steps`.
-            world_size: processes that share each step.
+            world_size: processes that train together, each on its own part of a batch.
             transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`; by default the newest that
                 the trainer takes: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
                 transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from optax_lr.arguments import shown
+from optax_lr.arguments import shown, unknown
 from optax_lr.control.base import Control, as_metric
 from optax_lr.schedules.base import Schedule
 
@@ -118,7 +118,7 @@ def carried(
     0.0004999
     """
     _require_schedule("carried", schedule)
-    _require_factory(optimizer)
+    _require_factory(optimizer, settings)
     if "learning_rate" in settings:
         raise TypeError("carried(): the schedule is the learning rate; take learning_rate out")
 
@@ -275,14 +275,18 @@ def _require_schedule(where: str, schedule: Any) -> None:
         )
 
 
-def _require_factory(optimizer: Any) -> None:
+def _require_factory(optimizer: Any, settings: Iterable[str]) -> None:
     name = getattr(optimizer, "__name__", type(optimizer).__name__)
     if not callable(optimizer):
         raise TypeError(
             f"carried() takes what makes the optimizer, such as optax.adamw, not {shown(optimizer)}; an optimizer that is "
             "made already has its rate in it (or chain one without a rate with olr.scale_by_learning_rate)"
         )
-    if "learning_rate" not in inspect.signature(optimizer).parameters:
+    known = inspect.signature(optimizer).parameters
+    for setting in settings:
+        if setting not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            raise TypeError(unknown(f"carried({name}, ...)", "setting", setting, known))
+    if "learning_rate" not in known:
         raise TypeError(
             f"carried(): {name} takes no learning_rate; use optax.chain(..., olr.scale_by_learning_rate(schedule))"
         )

@@ -142,7 +142,12 @@ class Schedule:
     __rmul__ = __mul__
 
     def __truediv__(self, other: ArrayLike) -> Schedule:
-        return self * (1 / other)
+        try:
+            return self * (1 / other)
+        except (TypeError, ZeroDivisionError):
+            raise ValueError(
+                f"{type(self).__name__} can be divided by a number other than 0, not by {shown(other)}"
+            ) from None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
@@ -107,13 +108,14 @@ def canonicalise(schedule: Any) -> None:
         if "check" in f.metadata and not (values[f.name] is None and f.default is None):
             values[f.name] = f.metadata["check"](f"{owner}: {f.name}", values[f.name], f.metadata)
     data = {f.name: values[f.name] for f in dataclasses.fields(schedule) if not f.metadata.get("static")}
-    shapes = {name: shape_of(value) for name, value in data.items()}
     try:
+        shapes = {name: shape_of(value) for name, value in data.items()}
         shape = np.broadcast_shapes(*shapes.values())
     except ValueError:
-        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        leaves = tree_leaves_with_path(data)
+        parts = [f"{keystr(at, simple=True, separator='.')} {np.shape(x)}" for at, x in leaves if np.shape(x)]
         raise ValueError(
-            f"{owner}: the fields do not broadcast against each other: {shown}; give them one shape, or use grid()"
+            f"{owner}: the fields do not broadcast against each other: {', '.join(parts)}; give them one shape, or use grid()"
         ) from None
     values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
     for name, value in values.items():
@@ -162,9 +164,7 @@ def _array(name: str, value: Any) -> Array | np.ndarray:
     try:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except ValueError:  # lists of different lengths
-        raise ValueError(
-            f"{name} must be a number or an array of numbers, not {shown(value)}; make all rows as long"
-        ) from None
+        array = np.asarray(None)
     if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
         array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):

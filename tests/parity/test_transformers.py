@@ -109,9 +109,9 @@ def test_long_runs_at_chosen_steps(compared, setting, total):
 REFUSED = [
     ("polynomial", {"lr_end": 1e-4}, ValueError, "min_lr must be below learning_rate"),
     ("polynomial", {"lr_end": RATE}, ValueError, "min_lr must be below learning_rate"),
-    ("cosine_with_min_lr", {}, ValueError, "needs one of min_lr and min_lr_rate, not neither"),
-    ("cosine_with_min_lr", {"min_lr": 1e-6, "min_lr_rate": 0.1}, ValueError, "not min_lr and min_lr_rate"),
-    ("cosine_warmup_with_min_lr", {}, ValueError, "needs one of min_lr and min_lr_rate, not neither"),
+    ("cosine_with_min_lr", {}, ValueError, "needs min_lr or min_lr_rate"),
+    ("cosine_with_min_lr", {"min_lr": 1e-6, "min_lr_rate": 0.1}, ValueError, "give min_lr or min_lr_rate, not both"),
+    ("cosine_warmup_with_min_lr", {}, ValueError, "needs min_lr or min_lr_rate"),
     ("linear", {"num_cycles": 2}, TypeError, "unknown keyword 'num_cycles'"),
     ("cosine", {"power": 2}, TypeError, "unknown keyword 'power'"),
     ("inverse_sqrt", {"timescale": 0}, (ValueError, ZeroDivisionError), "timescale must be above 0, not 0"),

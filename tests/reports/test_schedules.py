@@ -165,7 +165,7 @@ def test_the_warmup_starts_at_zero_below_the_floor_except_for_a_stable_phase():
     rates = same("warmup_stable_decay", 1e-4, 10, 100, 101, num_decay_steps=20, min_lr_ratio=0.1)
     assert rates[:2] == pytest.approx([1e-5, 1.9e-5])
     null = {"use_peft": True, "lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": None}}
-    with pytest.raises(olr.ConfigError, match="needs one of min_lr and min_lr_rate"):
+    with pytest.raises(olr.ConfigError, match="needs min_lr or min_lr_rate"):
         olr.read_config(null | {"max_steps": 100}).plan()
     with pytest.raises(ValueError, match="One of min_lr or min_lr_rate should be set"):
         real("cosine_with_min_lr", 1e-4, 10, 100, 1, min_lr_rate=None)
