@@ -18,7 +18,9 @@ def main() -> None:
         sys.exit(BAD_INPUT)
     try:
         sys.exit(app(prog_name="optax-lr", standalone_mode=False))
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+    except OSError as error:
+        _stop(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except (ValueError, TypeError, ImportError, MemoryError) as error:
         _stop(str(error))
     except Exception as error:
         if hasattr(

@@ -13,6 +13,7 @@ import yaml
 from matplotlib import image
 
 import optax_lr as olr
+from optax_lr.commands.targets import replace
 from tests.test_cli import HERE, run
 
 WARM = "stage: sft\nlearning_rate: 1e-4\nlr_scheduler_type: {}\nwarmup_steps: 20\nmax_steps: 100\n"
@@ -198,9 +199,46 @@ def test_recommend(folder, here):
         (["lint", "cosine.yaml", "linear.yaml", "--fix", "x.yaml"], "--fix mends one file at a time"),
         (["recommend", "--method", "lore"], "did you mean 'lora'"),
         (["recommend", "--method", "LoRA"], "did you mean 'lora'"),
+        (["recommend", "lora"], "(lora); optax-lr recommend --help lists what there is"),
+        (["recommend", "--num-train-epochs", "x"], "--num-train-epochs must be a number, not x; optax-lr recommend --help"),
+        (["show"], "Missing argument"),
+        (["show", "cosine.yaml", "--max-steps", "a"], "--max-steps must be a whole number, not a; optax-lr show --help lists"),
+        (["show", "cosine.yaml", "--max-steps", "2.5"], "--max-steps must be a whole number, not 2.5"),
+        (["show", "cosine.yaml", "--max-steps", "0"], "max_steps must be at least 1, not 0"),
+        (["show", "cosine.yaml", "--colour", "red"], "No such option: --colour; optax-lr show --help lists what there is"),
+        (["show", "cosine.yaml", "--png"], "'--png' requires an argument; optax-lr --help"),
+        (["show", "cosine.yaml", "--png", "curve.jpg"], "curve.jpg: the name must end in .png"),
+        (["show", "cosine.yaml", "--png", f"{'x' * 300}.png"], ".png: File name too long"),
+        (["show", "cosine.yaml", "cosine.yaml", "--png", "curve.png"], "is given twice; name each config once"),
+        (["shew", "cosine.yaml"], "No such command 'shew'"),
+        (["lint", "cosine.yaml", "--json", "--format", "sarif"], "--json and --format sarif are two forms; give one"),
+        (["lint", "cosine.yaml", "linear.yaml", "--num-examples", "-1"], "num_examples must be at least 1, not -1"),
+        (["lint", "cosine.yaml", "--transformers-version", "new"], "transformers_version must be like 5.8.0, not 'new'"),
+        (["audit", "log.csv", "--html", "report.txt"], "report.txt: the name must end in .html or .htm"),
+        (["sweep", "cosine.yaml", "--steps", "0"], "--steps must be at least 1, not 0"),
+        (["sweep", "cosine.yaml", "--max-steps", "0,10"], "max_steps must be at least 1, not 0"),
+        (["sweep", "cosine.yaml", "--min-lr", "0:1:100000000000"], "100,000,000,000 values are too many; at most 10,000,000"),
     ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(here, arguments, message):
+)  # fmt: skip
+def test_bad_input_is_one_line_and_exit_code_2(here, folder, arguments, message):
+    before = sorted(folder.iterdir())
     done = here(*arguments)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, ""), done.stderr
     assert message in done.stderr
+    assert "Errno" not in done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(olr.ConfigError, match=r"x\.png: cannot be written: No such file or directory"):
+        replace(tmp_path / "gone" / "x.png", lambda path: path.touch())
+
+
+def test_each_option_says_what_it_is(here):
+    for command in ("sweep", "lint", "show", "compare", "recommend", "audit"):
+        text = here(command, "--help").stdout
+        options = re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE)
+        explained = re.findall(r"^│ (--[a-z-]+) +(?:<?[A-Za-z]+>? +)?\S+ \S+", text, re.MULTILINE)
+        assert len(options) > 6
+        assert explained == options, text
+    assert "optimizer steps of the run" in here("show", "--help").stdout
