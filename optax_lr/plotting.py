@@ -31,15 +31,15 @@ def plot_schedules(
     *,
     steps: Steps | None = None,
     past_end: str = "reference",
-    colour_by: str | None = None,
+    color_by: str | None = None,
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
     """What the public `plot` does with schedules; arguments and errors are its own."""
     names, batch = _named(schedules)
     one_of("plot", "past_end", past_end, PAST_END)
     chosen = _steps("plot", batch, steps)
-    if colour_by is not None:
-        _require_field(table(batch), colour_by)
+    if color_by is not None:
+        _require_field(table(batch), color_by)
     if ax is not None and not hasattr(ax, "plot"):
         raise TypeError(f"plot(): ax must be axes of matplotlib, such as pyplot.subplots()[1], not {shown(ax)}")
     rates = np.asarray(sweep(batch, chosen, past_end=past_end), np.float64).reshape(-1, chosen.size)
@@ -48,7 +48,7 @@ def plot_schedules(
     if len(rates) <= FEW:
         _few(ax, chosen, rates, names or _names(batch))
     elif len(rates) <= MANY:
-        _many(ax, chosen, rates, table(batch), colour_by)
+        _many(ax, chosen, rates, table(batch), color_by)
     else:
         _bands(ax, chosen, rates, table(batch)["kind"])
     ax.set_xlabel("optimizer step")
@@ -182,11 +182,11 @@ def _many(
     steps: np.ndarray,
     rates: np.ndarray,
     columns: Mapping[str, np.ndarray],
-    colour_by: str | None,
+    color_by: str | None,
 ) -> None:
     from matplotlib import cm, collections, colors
 
-    field = colour_by or _widest(columns)
+    field = color_by or _widest(columns)
     values = np.asarray(columns[field], np.float64)
     low, high = np.nanmin(values), np.nanmax(values)
     norm = (
@@ -208,7 +208,7 @@ def _require_field(columns: Mapping[str, np.ndarray], field: Any) -> None:
     known = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if field not in known:
         raise ValueError(
-            f"plot(): colour_by must be a field of the schedules, not {field!r}; fields: {', '.join(known)}"
+            f"plot(): color_by must be a field of the schedules, not {field!r}; fields: {', '.join(known)}"
         )
 
 

@@ -108,7 +108,7 @@ WRONG = [
     (lambda: olr.plot(cosine(), steps="a"), "plot(): steps must be a number or an array of numbers, not text: 'a'"),
     (lambda: olr.plot(cosine(), past_end="cut"), "plot(): past_end must be one of 'reference', 'hold', 'nan', not 'cut'"),
     (lambda: olr.plot(cosine(), ax=3), "plot(): ax must be axes of matplotlib, such as pyplot.subplots()[1], not an int: 3"),
-    (lambda: olr.plot(cosine(), colour_by="rate"), "plot(): colour_by must be a field of the schedules, not 'rate'"),
+    (lambda: olr.plot(cosine(), color_by="rate"), "plot(): color_by must be a field of the schedules, not 'rate'"),
     (lambda: olr.plot_kinds(None), "plot_kinds() takes a schedule or a batch of them"),
     # configs
     (lambda: olr.read_config(None), "a config must be the path of a file, a mapping of its keys, or a command line as a list"),

@@ -53,7 +53,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: olr.concatenate([olr.Linear(1e-4, 10)]), ValueError, "is one schedule; stack() takes those"),
         (lambda: olr.Linear(1e-4, 10)[0], IndexError, "this Linear is one schedule, not a batch, and takes no index"),
         (lambda: len(olr.Linear(1e-4, 10)), TypeError, "this Linear is one schedule, not a batch, and has no length"),
-        (lambda: olr.plot(olr.Linear([1e-4] * 9, 10), colour_by="colour"), ValueError, "colour_by must be a field of the schedules, not 'colour'"),
+        (lambda: olr.plot(olr.Linear([1e-4] * 9, 10), color_by="colour"), ValueError, "color_by must be a field of the schedules, not 'colour'"),
     ],
 )  # fmt: skip
 def test_one_line_says_what_and_how(make, error, message):

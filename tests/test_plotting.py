@@ -51,7 +51,7 @@ def test_many_curves_have_a_colour_bar_over_what_varies():
     assert len(axes.collections[0].get_segments()) == 40
     bar = next(other for other in axes.figure.axes if other is not axes)
     assert bar.get_ylabel() == "learning rate"
-    assert olr.plot(batch, colour_by="warmup_steps").figure.axes[-1].get_ylabel() == "warmup steps"
+    assert olr.plot(batch, color_by="warmup_steps").figure.axes[-1].get_ylabel() == "warmup steps"
 
 
 def test_very_many_are_bands_that_hold_the_rates():

@@ -168,7 +168,7 @@ def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
         plan,
         config.values,
         config.lines,
-        Recognised(config.dialect, config.recognised_by, config.section),
+        Recognised(config.dialect, config.recognized_by, config.section),
         config,
         length=length,
         transformers_version=options["transformers_version"],
@@ -202,7 +202,7 @@ def _method_of(case: Case) -> str | None:
     quantised = case.get("quantization_bit") or case.get("load_in_4bit") or case.get("load_in_8bit")
     match case.dialect:
         case "llamafactory" | "llamafactory-ui":
-            if case.config is not None and "shares with transformers" in case.config.recognised_by:
+            if case.config is not None and "shares with transformers" in case.config.recognized_by:
                 return None
             return kind if kind == "full" else ("qlora" if quantised else "lora") if kind == "lora" else None
         case "axolotl":

@@ -51,7 +51,7 @@ def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
     return {
         "config": config.source,
         "dialect": config.dialect,
-        "recognised_by": config.recognised_by,
+        "recognized_by": config.recognized_by,
         "lr_scheduler_type": config.settings.lr_scheduler_type,
         "schedule": repr(schedule),
         "learning_rate": float(config.settings.learning_rate),
@@ -92,7 +92,7 @@ def _print(config: RunConfig, plan: Plan) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("config", f"{told['config']} ({told['dialect']}, by {told['recognised_by']})")
+    table.add_row("config", f"{told['config']} ({told['dialect']}, by {told['recognized_by']})")
     table.add_row("schedule", told["schedule"])
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
     table.add_row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")

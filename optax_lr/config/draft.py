@@ -69,7 +69,7 @@ class Draft:
             values=values,
             settings=reading.settings,
             dialect=found.dialect,
-            recognised_by=found.by,
+            recognized_by=found.by,
             section=found.section,
             ignored=ignored,
             lines=self.lines,

@@ -20,7 +20,7 @@ class RunConfig:
         settings: what decides the schedule, checked, with the trainer's defaults for what is not there.
         dialect: whose config it is: `llamafactory`, `llamafactory-ui` (saved by its web UI), `llamafactory-v1`, `hf`
             (transformers and TRL), `axolotl` or `deepspeed`.
-        recognised_by: which keys or what file told the dialect.
+        recognized_by: which keys or what file told the dialect.
         section: under which keys the trainer's own stand, such as `("training",)`; `()` where they are at the top.
         ignored: keys that are there and that the trainer silently passes over, each with the reason.
         lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
@@ -31,7 +31,7 @@ class RunConfig:
     values: Mapping[str, Any]
     settings: Settings
     dialect: str = "llamafactory"
-    recognised_by: str = ""
+    recognized_by: str = ""
     section: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     lines: Mapping[str, int] = dataclasses.field(default_factory=dict)

@@ -22,7 +22,7 @@ def plot(
     *,
     steps: int | np.ndarray | None = None,
     past_end: str = "reference",
-    colour_by: str | None = None,
+    color_by: str | None = None,
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
     """Draws learning rates over optimizer steps, and returns the axes.
@@ -31,7 +31,7 @@ def plot(
         what: one schedule, a batch, a list, or a mapping from names to schedules; a plan, or an audit.
         steps: how many steps, or which; by default up to the longest `max_steps`, that one included.
         past_end: as for `sweep`.
-        colour_by: the field that colours many curves; by default the one that varies over the widest range.
+        color_by: the field that colours many curves; by default the one that varies over the widest range.
         ax: matplotlib axes to draw into; by default new ones.
 
     Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar; of more, the median and the bands
@@ -40,9 +40,9 @@ def plot(
 
     An audit is the logged rates over the planned curve and over the one that was found, with the findings as spans; below it,
     in axes of their own (`axes.figure.axes[1]`), stand the losses, if there are any and `ax` is not given. Its steps are
-    those of the log; `steps`, `past_end` and `colour_by` do not go with it.
+    those of the log; `steps`, `past_end` and `color_by` do not go with it.
 
-    Errors: `ValueError` for a `colour_by` that is no field, and for options that do not go with an audit; `ImportError`
+    Errors: `ValueError` for a `color_by` that is no field, and for options that do not go with an audit; `ImportError`
     without `pip install "optax-lr[plot]"`.
 
     >>> axes = plot({"linear": Linear(5e-5, max_steps=1000), "cosine": Cosine(5e-5, max_steps=1000)})
@@ -50,19 +50,19 @@ def plot(
     ['linear', 'cosine']
     """
     if isinstance(what, Audit):
-        if steps is not None or past_end != "reference" or colour_by is not None:
+        if steps is not None or past_end != "reference" or color_by is not None:
             raise ValueError(
-                "plot(): an audit is drawn over the steps of its log; leave out steps, past_end and colour_by"
+                "plot(): an audit is drawn over the steps of its log; leave out steps, past_end and color_by"
             )
         pyplot()
         return draw(what, ax)
     if isinstance(what, Plan):
         steps = what.max_steps + 1 if steps is None else steps
-        axes = plot_schedules(what.schedule, steps=steps, past_end=past_end, colour_by=colour_by, ax=ax)
+        axes = plot_schedules(what.schedule, steps=steps, past_end=past_end, color_by=color_by, ax=ax)
         _mark(axes, what.warmup_steps, "end of the warmup")
         _mark(axes, what.max_steps, "max_steps")
         return axes
-    return plot_schedules(what, steps=steps, past_end=past_end, colour_by=colour_by, ax=ax)
+    return plot_schedules(what, steps=steps, past_end=past_end, color_by=color_by, ax=ax)
 
 
 def _mark(ax: matplotlib.axes.Axes, step: int, name: str) -> None:

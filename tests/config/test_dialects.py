@@ -34,7 +34,7 @@ SHORT = {"learning_rate": 1e-3, "micro_batch_size": 1, "lr_scheduler": "cosine",
 def test_recognised(tmp_path, text, dialect, by):
     config = read(tmp_path, text)
     assert config.dialect == dialect
-    assert config.recognised_by.startswith(by)
+    assert config.recognized_by.startswith(by)
 
 
 @pytest.mark.parametrize(
