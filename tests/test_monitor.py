@@ -490,7 +490,7 @@ def test_an_array_that_was_donated_is_told_and_left_out(caplog):
         ({"report_to": "tensorbord"}, ValueError, "did you mean 'tensorboard'?"),
         ({"report_to": ["jsonl"]}, ValueError, "needs a folder"),
         ({"schedule": olr.reduce_on_plateau(SCHEDULE)}, TypeError, "pass state="),
-        ({"schedule": olr.Cosine([1e-2, 1e-3], max_steps=10)}, ValueError, "batch of schedules"),
+        ({"schedule": olr.Cosine([1e-2, 1e-3], max_steps=10)}, ValueError, "the schedule is a batch"),
         ({"schedule": 1e-3}, TypeError, "olr.Constant"),
     ],
 )

@@ -328,7 +328,7 @@ def test_errors_name_the_remedy():
         optimizer.update(PARAMS, state, PARAMS)
     with pytest.raises(ValueError, match=r"must be one number, not of shape \(4,\): give its mean, .*vmap"):
         optimizer.update(PARAMS, state, PARAMS, value=jnp.ones(4))
-    with pytest.raises(TypeError, match="must be a number, not a str"):
+    with pytest.raises(TypeError, match="must be a number, not text"):
         olr.observe(state, "low")
     with pytest.raises(TypeError, match="needs a metric"):
         olr.observe(state, None)
@@ -336,7 +336,7 @@ def test_errors_name_the_remedy():
         olr.observe(olr.carried(optax.adamw, SCHEDULE).init(PARAMS), 1.0)
     with pytest.raises(TypeError, match=r"optax.chain\(..., olr.scale_by_learning_rate"):
         olr.carried(optax.scale_by_adam, SCHEDULE)
-    with pytest.raises(TypeError, match=r"give what makes the optimizer, such as optax\.adamw"):
+    with pytest.raises(TypeError, match=r"takes what makes the optimizer, such as optax\.adamw"):
         olr.carried(optax.adamw(1e-3), SCHEDULE)
     with pytest.raises(TypeError, match="the schedule is the learning rate; take learning_rate out"):
         olr.carried(optax.adamw, SCHEDULE, learning_rate=1e-3)

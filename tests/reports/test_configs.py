@@ -320,7 +320,7 @@ def test_max_steps_of_zero_is_not_the_epochs(tmp_path):
         ({"gradient_accumulation_steps": 0}, 64, "gradient_accumulation_steps must be at least 1, not 0"),
         ({"per_device_train_batch_size": 0}, 64, "per_device_train_batch_size must be at least 1, not 0"),
         ({"per_device_train_batch_size": -8}, 64, "per_device_train_batch_size must be at least 1, not -8"),
-        ({}, 0, "the number of training examples must be at least 1, not 0"),
+        ({}, 0, "num_examples must be at least 1, not 0"),
         ({"num_train_epochs": "3.0"}, 64, "num_train_epochs must be a number, not the text '3.0'"),
         ({"max_steps": "200"}, 64, "max_steps must be a number, not the text '200'"),
     ],

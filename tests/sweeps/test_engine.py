@@ -119,10 +119,14 @@ def test_without_float64_pairs_of_float32_serve():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda b: olr.sweep(optax_like, 10), TypeError, "sweep() takes a schedule or a batch of them, not a function"),
+        (
+            lambda b: olr.sweep(optax_like, 10),
+            TypeError,
+            "sweep() takes a schedule or a batch of them, such as olr.Cosine(...), not a function",
+        ),
         (lambda b: olr.sweep(b, 0), ValueError, "steps is 0; give the number of steps, at least 1"),
         (lambda b: olr.sweep(b, []), ValueError, "steps is empty"),
-        (lambda b: olr.sweep(b, [0.5]), ValueError, "must be whole, not 0.5"),
+        (lambda b: olr.sweep(b, [0.5]), ValueError, "must be a whole number of optimizer steps, not 0.5"),
         (lambda b: olr.sweep(b, [-1, 3]), ValueError, "must be at least 0, not -1"),
         (lambda b: olr.sweep(b, "10"), TypeError, "must be a number or an array of numbers, not text: '10'"),
         (
