@@ -174,6 +174,13 @@ def test_one_line_in_our_own_words(call, message, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"Monitor: the folder cannot be made: File exists: '.*file'"):
+        olr.Monitor(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_every_kind_names_its_fields():
     kinds = [getattr(olr, name) for name in olr.__all__]
     kinds = [one for one in kinds if inspect.isclass(one) and issubclass(one, olr.Schedule) and one is not olr.Schedule]

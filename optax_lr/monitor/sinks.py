@@ -32,7 +32,11 @@ def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None)
         if not callable(one) and folder is None:
             raise ValueError(f"Monitor: report_to={one!r} needs a folder to write to")
     if folder is not None:
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            told = f"Monitor: the folder cannot be made: {error.strerror}"
+            raise type(error)(error.errno, told, folder) from None
     chosen.sort(key=lambda one: one == "swanlab")  # last: it begins a run, which another's error would leave open
     return [Callback(one) if callable(one) else NAMED[one](cast("str", folder)) for one in chosen]
 
