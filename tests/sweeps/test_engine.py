@@ -8,6 +8,7 @@ import pytest
 import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
 from optax_lr.sweeps import evaluate
+from tests.cases import USUAL
 from tests.sweeps.batches import mixed, one_kind
 from tests.wrong_types import wrong_types
 
@@ -92,6 +93,25 @@ def test_rows_of_more_kinds_than_a_loop_can_branch_on():
     every = [*one_kind(6, 50).values(), olr.InverseSqrt(np.full(6, 1e-3), warmup_steps=5, timescale=3.0)]
     batch = olr.concatenate(every)
     np.testing.assert_array_equal(olr.sweep(batch, 60), np.concatenate([olr.sweep(b, 60) for b in every]))
+
+
+def test_every_class_there_is_in_one_batch():
+    singles = [kind(**settings) for kind, settings in USUAL.items() if kind is not olr.Mixed]
+    called = np.array([[one(step) for step in range(64)] for one in singles])
+    batch = olr.concatenate([olr.stack([one]) for one in singles])
+    random = np.random.default_rng(2)
+    # In any order; and of the first three classes alone, so that the later passes have no row and are left out.
+    for rows in (random.permutation(len(batch)), random.integers(0, 3, len(batch))):
+        np.testing.assert_allclose(olr.sweep(batch[rows], 64), called[rows], rtol=2**-23, atol=0)
+
+
+def test_passes_store_nothing_of_the_size_of_the_result():
+    every = [batch for kind, batch in one_kind(ROWS, STEPS).items() if kind != "powers"]
+    rate = np.geomspace(1e-5, 1e-3, ROWS)
+    every += [olr.Rex(rate, STEPS), olr.Step(rate, 90), olr.CosineAnnealing(rate, STEPS), olr.OneCycle(rate, STEPS)]
+    batch = olr.concatenate([batch[i :: len(every)] for i, batch in enumerate(every)])
+    memory = compiled(batch).memory_analysis()
+    assert memory.temp_size_in_bytes < 2000 * ROWS < memory.output_size_in_bytes
 
 
 def test_exported_for_every_platform():
