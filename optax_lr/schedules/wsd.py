@@ -72,10 +72,11 @@ class WarmupStableDecay(Schedule):
             self.max_steps - self.warmup_steps - self.decay_steps if self.stable_steps is None else self.stable_steps
         )
         decay_start = self.warmup_steps + stable
-        warmup = self._between(self._up(step, num), num)
-        decay = self._between(self._down(step, decay_start, num), num)
-        after = num.where(step < decay_start + self.decay_steps, decay, self.min_lr)
-        return num.where(step < self.warmup_steps, warmup, num.where(step < decay_start, self.learning_rate, after))
+        begun, decay_end = step >= self.warmup_steps, decay_start + self.decay_steps
+        # One of the two shares goes on, so that scaling and clamping are done once.
+        moving = self._between(num.where(begun, self._down(step, decay_start, num), self._up(step, num)), num)
+        rate = num.where(begun & (step >= decay_end), self.min_lr, moving)
+        return num.where(begun & (step < decay_start), self.learning_rate, rate)
 
     def _between(self, share: Real, num: System) -> Real:
         return num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * share, num.real(0))
