@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,9 @@ from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of
 from optax_lr.sweeps.grid import table
 from optax_lr.sweeps.past_end import PAST_END, ended
 
+# Settings whose own names are, in a store, those of the rates and of their steps.
+_COLUMN_NAMES = {"learning_rate": "peak_learning_rate", "step": "hold_step"}
+
 
 def sweep_to(
     path: str | os.PathLike[str],
@@ -34,8 +38,8 @@ def sweep_to(
 ) -> None:
     """Writes the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
 
-    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row], `learning_rate` among
-    them as `peak_learning_rate`;
+    The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row], among them
+    `learning_rate` as `peak_learning_rate` and the `step` of `HoldAfter` as `hold_step`;
     `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is there. A
     call on an incomplete store of the same sweep goes on where the other stopped, after a kill at any moment; on a complete
     one it does nothing.
@@ -102,7 +106,16 @@ def _create(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan
         raise FileExistsError(f"sweep_to(): {path} holds {what}; remove it or choose another path")
     # Made beside its place and renamed into it, so that a store is there with all of its labels or not at all.
     beside = f"{path}.{os.getpid()}.partial"
-    group = zarr.create_group(beside, attributes={**attributes, "complete": False})
+    try:
+        _lay_out(zarr, beside, batch, steps, plan, attributes)
+        os.rename(beside, path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
+    group = zarr.create_group(path, attributes={**attributes, "complete": False})
     rates = group.create_array(
         "learning_rate",
         shape=(plan.rows, plan.steps),
@@ -127,8 +140,7 @@ def _create(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan
                 flag_meanings=list(words),
             )
         else:
-            _label(group, name if name != "learning_rate" else "peak_learning_rate", column, "row")
-    os.rename(beside, path)
+            _label(group, _COLUMN_NAMES.get(name, name), column, "row")
 
 
 def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:

@@ -15,6 +15,7 @@ import zarr
 
 import optax_lr as olr
 from optax_lr.sweeps import store
+from tests.cases import USUAL
 from tests.sweeps.batches import mixed
 
 SMALL = 4 * 1000  # bytes of a block
@@ -41,6 +42,29 @@ def test_chosen_steps_and_past_end(tmp_path, past_end):
     olr.sweep_to(tmp_path / "s", batch, steps, past_end=past_end, block_bytes=SMALL)
     expected = olr.sweep(batch, steps, past_end=past_end)
     np.testing.assert_array_equal(zarr.open_group(tmp_path / "s")["learning_rate"][:], expected)
+
+
+def test_every_class_has_its_columns(tmp_path):
+    batch = olr.concatenate(
+        [olr.stack([kind(**settings)]) for kind, settings in USUAL.items() if kind is not olr.Mixed]
+    )
+    olr.sweep_to(tmp_path / "s", batch, 40)
+    opened = xarray.open_zarr(tmp_path / "s", consolidated=False)
+    np.testing.assert_array_equal(opened.learning_rate, olr.sweep(batch, 40))
+    for name, column in olr.table(batch).items():
+        if column.dtype.kind != "U":
+            found = opened[{"learning_rate": "peak_learning_rate", "step": "hold_step"}.get(name, name)]
+            np.testing.assert_array_equal(found, column)
+
+
+def test_a_store_that_cannot_be_laid_out_leaves_nothing(tmp_path, monkeypatch):
+    def broken(batch):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("optax_lr.sweeps.store.table", broken)
+    with pytest.raises(OSError, match="no space"):
+        olr.sweep_to(tmp_path / "s", mixed(9, 50), 20)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
