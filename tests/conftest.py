@@ -19,7 +19,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes that it must find
 
-PEERS = {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
+PEERS = (
+    {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
+)
 COMPARED = pytest.StashKey[dict[str, int]]()
 
 
