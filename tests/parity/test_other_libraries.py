@@ -1,6 +1,6 @@
 """DeepSpeed's, timm's, axolotl's and diffusers' schedulers: by values that they gave, and timm's and diffusers' running."""
 
-import importlib.util
+import importlib.metadata
 import json
 import sys
 import types
@@ -135,10 +135,8 @@ def test_cycles_of_fractional_growth_by_walking_them(growth, t_initial):
 @pytest.fixture(scope="module")
 def timm_scheduler():
     """The package `timm.scheduler`, without what `timm` itself imports: its models need torchvision."""
-    found = importlib.util.find_spec("timm")
     parent = types.ModuleType("timm")
-    parent.__path__ = list(found.submodule_search_locations)
-    parent.__spec__ = found
+    parent.__path__ = [str(importlib.metadata.distribution("timm").locate_file("timm"))]
     sys.modules["timm"] = parent
     import timm.scheduler
 
