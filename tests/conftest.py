@@ -1,7 +1,4 @@
-"""What all tests share: hypothesis without a clock, a count of the values that were compared with the real code.
-
-Where OPTAX_LR_WITHOUT_TORCH is set, a test or module that needs torch, or what is built on it, is skipped and says so.
-"""
+"""What all tests share: hypothesis without a clock, and a count of the values that were compared with the real code."""
 
 from __future__ import annotations
 
@@ -19,9 +16,6 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes that it must find
 
-PEERS = (
-    {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
-)
 COMPARED = pytest.StashKey[dict[str, int]]()
 
 
@@ -41,26 +35,6 @@ def compared(request):
         counts[what] = counts.get(what, 0) + int(number)
 
     return add
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector):
-    report = yield
-    return _without_peers(report, report.call.excinfo, str(collector.path))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    return _without_peers(report, call.excinfo, str(item.path))
-
-
-def _without_peers(report, excinfo, path):
-    """A failure to import one of PEERS as a skip; pytest raises its own error from that of a module."""
-    error = excinfo and (excinfo.value.__cause__ or excinfo.value)
-    if isinstance(error, ModuleNotFoundError) and error.name in PEERS:
-        report.outcome, report.longrepr = "skipped", (path, 0, f"Skipped: needs {error.name}, left out here")
-    return report
 
 
 def pytest_sessionfinish(session):
