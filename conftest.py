@@ -1,9 +1,13 @@
 """The package is imported with every annotation checked as it runs; doctests see every public name.
 
 `from optax_lr import *` gives a user the same names.
+
+Where OPTAX_LR_WITHOUT_TORCH is set, a test or module that needs torch, or what is built on it, is skipped and says so.
 """
 
 import collections
+import doctest
+import os
 
 import jax.numpy as jnp
 import optax
@@ -12,6 +16,9 @@ from beartype import BeartypeConf, BeartypeDecorPlace, beartype
 from beartype.claw import beartype_package
 from beartype.claw._ast import _clawaststar
 
+PEERS = (
+    {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
+)
 _namedtuple = collections.namedtuple  # noqa: PYI024
 
 
@@ -52,3 +59,25 @@ def _public_names(doctest_namespace):
         "optax": optax,
         **{name: getattr(optax_lr, name) for name in optax_lr.__all__},
     }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    return _without_peers(report, report.call.excinfo, str(collector.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    return _without_peers(report, call.excinfo, str(item.path))
+
+
+def _without_peers(report, excinfo, path):
+    """A failure to import one of PEERS as a skip; pytest wraps it in its own errors, of a module or of a doctest."""
+    error = excinfo and (excinfo.value.__cause__ or excinfo.value)
+    error = getattr(error, "failures", [error])[0]
+    error = error.exc_info[1] if isinstance(error, doctest.UnexpectedException) else error
+    if isinstance(error, ModuleNotFoundError) and error.name in PEERS:
+        report.outcome, report.longrepr = "skipped", (path, 0, f"Skipped: needs {error.name}, left out here")
+    return report

@@ -1,4 +1,7 @@
-"""The fast part of the tests under the oldest and the newest jax, optax and flax that each Python can have; `make matrix`."""
+"""The whole test suite under the oldest and the newest jax, optax and flax that each Python can have; `make matrix`.
+
+`nox -- tests/test_numerics.py` runs that file alone, `nox -s "matrix-3.12(versions='newest')"` one environment.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,43 @@ from pathlib import Path
 import nox
 
 PROJECT = tomllib.loads((Path(__file__).parent / "pyproject.toml").read_text())["project"]
-# Without torch and transformers, which are of one version: what depends on jax, numpy, optax and flax alone.
-FAST = [
-    "tests/test_combine.py", "tests/test_documented.py", "tests/test_errors.py", "tests/test_numerics.py",
-    "tests/control/test_carried.py", "tests/config/test_dialects.py",
-]  # fmt: skip
-TOOLS = ["beartype", "flatbuffers", "hypothesis", "matplotlib", "mpmath", "pytest"]
+EXTRAS = PROJECT["optional-dependencies"]
+SUBJECTS = PROJECT["dependencies"] + EXTRAS["flax"]
+TORCH = next(requirement for requirement in EXTRAS["test"] if requirement.startswith("torch=="))
+# What the schedules are compared with needs torch.
+PEERS = ("accelerate", "torch", "transformers")
+SCHEDULERS = ["timm==1.0.31", "diffusers==0.42.1"]  # alone, as in the Makefile
+TOLD = """
+import platform
+from importlib.metadata import distributions
+there = {d.name.lower(): d.version for d in distributions()}
+names = "jax jaxlib optax flax numpy torch transformers".split()
+print("python", platform.python_version(), *(f"| {name} {there.get(name, 'none')}" for name in names))
+"""
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13"], reuse_venv=True)
 @nox.parametrize("versions", ["oldest", "newest"])
 def matrix(session: nox.Session, versions: str) -> None:
-    """Installs what the package asks for, at its lower bounds or as new as can be, and runs `FAST`."""
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["flax"]
-    exactly = [requirement.replace(">=", "==", 1) for requirement in wanted]
-    session.install(*(exactly if versions == "oldest" else wanted))
-    session.install(".[config]", *TOOLS)
-    session.run("python", "-m", "pip", "list")
-    session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *FAST)
+    """Installs what the package asks for, at its lower bounds or as new as can be, and runs the tests."""
+    exactly = [requirement.replace(">=", "==", 1) for requirement in SUBJECTS]
+    subjects = exactly if versions == "oldest" else ["--upgrade", *SUBJECTS]
+    peers = "nvidia" not in _would_install(session, TORCH)  # several GB, and no test asks for CUDA
+    rest, *tests = [requirement for requirement in EXTRAS["test"] if peers or not requirement.startswith(PEERS)]
+    session.install(*subjects, *tests, "--editable", rest.replace("optax-lr", "."))
+    if peers:
+        session.install("--no-deps", *SCHEDULERS)
+    if other := _would_install(session, *subjects):
+        session.error(f"The tests ask for other versions: {other}")
+    told = str(session.run("python", "-c", TOLD, silent=True)).strip()
+    session.log(told)
+    session.run(
+        *["python", "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", "-rs", *session.posargs],
+        env={"OPTAX_LR_WITHOUT_TORCH": "1"} if "torch none" in told else {},
+    )
+
+
+def _would_install(session: nox.Session, *requirements: str) -> str:
+    """What pip would install for the requirements, in its words; empty where all is there."""
+    said = session.run_install("python", "-m", "pip", "install", "--dry-run", *requirements, silent=True)
+    return next((line for line in str(said).splitlines() if line.startswith("Would install")), "")

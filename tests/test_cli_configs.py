@@ -7,8 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
-import transformers
 import yaml
 from matplotlib import image
 
@@ -46,6 +44,9 @@ def here(folder, monkeypatch, capsys):
 
 
 def stepped(kind):
+    import torch
+    import transformers
+
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-4)
     scheduler = transformers.get_scheduler(kind, optimizer, 20, 100)
     seen = []

@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-import transformers
 from matplotlib import image, pyplot
 
 import optax_lr as olr
@@ -18,7 +17,6 @@ from optax_lr.report.terminal import drawn
 from tests.browser import needs_browser, seen
 from tests.logs import log_of
 from tests.test_cli import run
-from tests.tiny import Data, Model
 
 PLAN = olr.Cosine(1e-4, max_steps=1000)
 STEP = np.arange(10, 1010, 10)
@@ -324,6 +322,10 @@ def test_odd_logs_are_drawn_too(log, panels):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A real Trainer's state of 30 steps, and the config of another schedule."""
+    import transformers
+
+    from tests.tiny import Data, Model
+
     folder = tmp_path_factory.mktemp("trained")
     arguments = transformers.TrainingArguments(
         output_dir=str(folder), max_steps=30, learning_rate=1e-3, logging_steps=1, lr_scheduler_type="linear", warmup_steps=5,

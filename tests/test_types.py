@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 import optax_lr as olr
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +26,9 @@ def told(*arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="NumPy before 2.2 asks for the type arguments of every array"
+)
 def test_the_package_and_a_newcomers_program_are_typed():
     assert told().startswith("Success: no issues found")  # of all that `files` names, tests/newcomer.py among it
 

@@ -48,5 +48,5 @@ def brief(schedule: Schedule) -> str:
 
 def _is_default(value: Any, default: Any) -> bool:
     if default is dataclasses.MISSING or value is None or default is None or isinstance(value, str):
-        return value is default or value == default
+        return bool(value == default)  # NumPy 2.0 compares to a bool of its own
     return bool(value == np.asarray(default).astype(np.asarray(value).dtype))

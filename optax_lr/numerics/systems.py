@@ -229,4 +229,4 @@ def in_trace() -> System:
 
 def x64_is_on() -> bool:
     """Whether the user, or `jax.enable_x64` around this call, has turned float64 on."""
-    return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]  # JAX adds its options at run time
+    return bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined, unused-ignore]  # jax before 0.12 tells no types

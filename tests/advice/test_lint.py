@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
-import transformers
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +123,8 @@ class TestTheTrainerDoesWhatIsSaid:
     """The claims about refusals and silence, against transformers itself."""
 
     def arguments(self, folder, **values):
+        import transformers
+
         return transformers.TrainingArguments(
             output_dir=str(folder), use_cpu=True, report_to=[], **without_nulls(values)
         )
@@ -156,15 +156,21 @@ class TestTheTrainerDoesWhatIsSaid:
         [("cosine", {"eta_min": 1e-6}), ("linear", {"num_cycles": 3}), ("warmup_stable_decay", {"decay_steps": 540})],
     )
     def test_keywords_refused(self, kind, keywords):
+        import transformers
+
         values = LORA | RUN | {"lr_scheduler_type": kind, "lr_scheduler_kwargs": keywords}
         assert "LR112" in {finding.code for finding in olr.lint(values)}
         with pytest.raises(TypeError):
             transformers.get_scheduler(kind, self.optimizer(), 60, 600, keywords)
 
     def optimizer(self, rate=1e-4):
+        import torch
+
         return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
 
     def rates(self, kind, keywords, warmup, total, steps, rate=1e-4):
+        import transformers
+
         optimizer = self.optimizer(rate)
         scheduler = transformers.get_scheduler(kind, optimizer, warmup, total, keywords)
         seen = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import transformers
 
-from tests.tiny import Data, Model
+def trained(folder: Path, resume: bool | str = False, evaluate: bool = False, **arguments):
+    """A finished run whose checkpoints and logs lie in `folder`; its trainer."""
+    import transformers
 
+    from tests.tiny import Data, Model
 
-def trained(folder: Path, resume: bool | str = False, evaluate: bool = False, **arguments) -> transformers.Trainer:
-    """A finished run whose checkpoints and logs lie in `folder`."""
     arguments = {
         "learning_rate": 2e-4,
         "max_steps": 20,

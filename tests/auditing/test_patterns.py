@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import optax
 import pytest
-import torch
-import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +14,6 @@ from benchmarks.runs import digits_logs, public_logs
 from optax_lr.auditing import thresholds
 from tests.cases import CLASSES, usual
 from tests.logs import beginning, log_of
-from tests.tiny import Data, Model
 
 FOLDER = os.environ.get("OPTAX_LR_CORPUS")
 NAN, INF = float("nan"), float("inf")
@@ -231,22 +228,25 @@ def test_a_planned_jump_is_none():
 # Real trainings.
 
 
-class Unlabelled(Data):
-    def __getitem__(self, index):
-        return super().__getitem__(index) | {"labels": torch.full((1,), torch.nan)}
-
-
 @pytest.fixture
 def train(tmp_path):
     """The log of a real Trainer, which ran in `tmp_path`."""
+    import torch
+    import transformers
 
-    def run(rate, data=Data, *, resume=None, **values):
+    from tests.tiny import Data, Model
+
+    class Unlabelled(Data):
+        def __getitem__(self, index):
+            return super().__getitem__(index) | {"labels": torch.full((1,), torch.nan)}
+
+    def run(rate, *, labels=True, resume=None, **values):
         torch.manual_seed(0)
         arguments = transformers.TrainingArguments(
             output_dir=str(tmp_path), learning_rate=rate, use_cpu=True, report_to=[], logging_steps=1, disable_tqdm=True,
             dataloader_pin_memory=False, **({"max_steps": 60, "save_strategy": "no"} | values),
         )  # fmt: skip
-        trainer = transformers.Trainer(Model(), arguments, train_dataset=data(64))
+        trainer = transformers.Trainer(Model(), arguments, train_dataset=(Data if labels else Unlabelled)(64))
         trainer.train(resume_from_checkpoint=resume and str(tmp_path / resume))
         rows = [row for row in trainer.state.log_history if "loss" in row]
         columns = ("loss", "learning_rate", "grad_norm", "step")
@@ -291,8 +291,8 @@ def test_a_trainer_that_reaches_nan(train):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_trainer_without_labels(train):
-    assert codes(train(0.05, Unlabelled)) == ["LR306"]
-    assert codes(train(0.05, Unlabelled, logging_nan_inf_filter=False)) == ["LR306"]
+    assert codes(train(0.05, labels=False)) == ["LR306"]
+    assert codes(train(0.05, labels=False, logging_nan_inf_filter=False)) == ["LR306"]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.tensorboard import SummaryWriter
 
 import optax_lr as olr
 from tests.auditing.runs import trained
@@ -89,6 +88,8 @@ def test_the_event_files_of_a_real_trainer(run):
 
 
 def test_event_files_of_other_loops(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
     writer = SummaryWriter(str(tmp_path))
     for step in range(1, 11):
         writer.add_scalar("lr-AdamW/pg1", 1e-4 * step, step)

@@ -1,7 +1,6 @@
 """Training commands: as a list of words, and in a shell script."""
 
 import pytest
-import transformers
 
 import optax_lr as olr
 
@@ -28,6 +27,8 @@ def scripts(tmp_path, text):
     ],
 )
 def test_a_command_line_is_what_transformers_makes_of_it(tmp_path, words):
+    import transformers
+
     parser = transformers.HfArgumentParser(transformers.TrainingArguments)
     (arguments,) = parser.parse_args_into_dataclasses([*words, "--output_dir", str(tmp_path)])
     settings = olr.read_config(words).settings

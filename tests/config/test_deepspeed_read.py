@@ -4,9 +4,6 @@ import copy
 import json
 
 import pytest
-import transformers
-from accelerate.utils.deepspeed import HfDeepSpeedConfig
-from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
 
 import optax_lr as olr
 
@@ -55,6 +52,10 @@ def test_the_block_replaces_the_trainers_schedule(tmp_path, deepspeed, expected,
 @pytest.mark.parametrize("warmup", [0, 0.07, 20])
 @pytest.mark.filterwarnings("ignore")
 def test_auto_is_what_transformers_fills_in(tmp_path, warmup):
+    import transformers
+    from accelerate.utils.deepspeed import HfDeepSpeedConfig
+    from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
+
     # The class itself asks for an installed DeepSpeed; its methods need only the base that reads the mapping.
     names = ("fill_match", "fill_only", "trainer_config_process", "trainer_config_finalize", "is_auto")
     filler = type("Filler", (HfDeepSpeedConfig,), {name: HfTrainerDeepSpeedConfig.__dict__[name] for name in names})

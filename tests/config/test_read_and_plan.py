@@ -3,10 +3,8 @@
 import json
 
 import pytest
-import transformers
 
 import optax_lr as olr
-from tests.tiny import Data, Model
 
 RECIPE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 200\n"
 
@@ -195,6 +193,10 @@ def kind(name, warmup=0, **keywords):
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore")
 def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
+    import transformers
+
+    from tests.tiny import Data, Model
+
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), learning_rate=1e-3, use_cpu=True, report_to=[], logging_steps=1, save_strategy="no",
         disable_tqdm=True, dataloader_pin_memory=False, **values,

@@ -3,8 +3,6 @@
 import jax
 import numpy as np
 import pytest
-import torch
-import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +106,9 @@ def test_what_axolotl_does_not_wrap(schedule, message):
     ids=lambda schedule: type(schedule).__name__,
 )  # fmt: skip
 def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
+    import torch
+    import transformers
+
     written = olr.write_config(schedule, dialect="hf")
     arguments = transformers.TrainingArguments(output_dir=str(tmp_path), **written)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)

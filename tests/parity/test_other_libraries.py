@@ -1,5 +1,6 @@
 """DeepSpeed's, timm's, axolotl's and diffusers' schedulers: by values that they gave, and timm's and diffusers' running."""
 
+import importlib.metadata
 import importlib.util
 import json
 import sys
@@ -135,6 +136,7 @@ def test_cycles_of_fractional_growth_by_walking_them(growth, t_initial):
 @pytest.fixture(scope="module")
 def timm_scheduler():
     """The package `timm.scheduler`, without what `timm` itself imports: its models need torchvision."""
+    importlib.metadata.version("timm")  # where it is missing, that is the error of an import
     found = importlib.util.find_spec("timm")
     parent = types.ModuleType("timm")
     parent.__path__ = list(found.submodule_search_locations)

@@ -6,20 +6,21 @@ import json
 import warnings
 from typing import Any
 
-import torch
-import transformers
-
 from tests.reference import STORED
 from tests.reference.settings import RATE, STEPS, torch_settings, transformers_settings
 
 
-def optimizer(learning_rate: float = RATE) -> torch.optim.Optimizer:
-    """A real optimizer, whose first parameter group the schedulers set."""
+def optimizer(learning_rate: float = RATE) -> Any:
+    """A real optimizer of torch, whose first parameter group the schedulers set."""
+    import torch
+
     return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=learning_rate)
 
 
 def transformers_scheduler(setting: dict[str, Any], learning_rate: float = RATE):
     """The scheduler that `transformers.get_scheduler` builds."""
+    import transformers
+
     return transformers.get_scheduler(
         setting["name"],
         optimizer(learning_rate),
@@ -31,7 +32,9 @@ def transformers_scheduler(setting: dict[str, Any], learning_rate: float = RATE)
 
 def torch_scheduler(setting: dict[str, Any]):
     """The scheduler of `torch.optim.lr_scheduler`."""
-    return getattr(torch.optim.lr_scheduler, setting["name"])(optimizer(), **setting["keywords"])
+    from torch.optim import lr_scheduler
+
+    return getattr(lr_scheduler, setting["name"])(optimizer(), **setting["keywords"])
 
 
 def stepped(scheduler, last: int) -> list[float]:
@@ -47,6 +50,9 @@ def stepped(scheduler, last: int) -> list[float]:
 
 def all_cases() -> dict[str, Any]:
     """Everything that is stored."""
+    import torch
+    import transformers
+
     found: dict[str, Any] = {
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "learning_rate": RATE,
