@@ -81,12 +81,12 @@ def test_steps_of_any_shape(steps):
 
 def test_under_x64_the_rates_are_float64():
     batch = mixed(40, 100)
-    rounded = olr.sweep(batch, 120)
+    rounded = np.asarray(olr.sweep(batch, 120))
     assert rounded.dtype == np.float32
     with jax.enable_x64(True):
-        wide = olr.sweep(batch, 120)
+        wide = np.asarray(olr.sweep(batch, 120))
     assert wide.dtype == np.float64
-    np.testing.assert_array_equal(np.asarray(wide).astype(np.float32), rounded)
+    assert (np.abs(wide - rounded) <= 0.51 * np.spacing(rounded)).all()
 
 
 def test_rows_of_more_kinds_than_a_loop_can_branch_on():
