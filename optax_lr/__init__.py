@@ -181,9 +181,8 @@ if not TYPE_CHECKING:  # or a type checker takes any name for one of this packag
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
-            raise AttributeError(
-                f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__]
-            )  # Python adds the nearest
+            # Python adds the nearest name.
+            raise AttributeError(f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__])
         value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value

@@ -56,7 +56,7 @@ def shown(value: Any) -> str:
     return f"text: {text}" if isinstance(value, str) else f"{article} {kind}: {text}"
 
 
-def whole(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
+def whole_number(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
     """`value` as an int: one of Python, NumPy or JAX. Errors: `TypeError` for anything else, `error` for less than `least`."""
     try:
         number = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]

@@ -23,9 +23,8 @@ def main() -> None:
     except (ValueError, TypeError, ImportError, MemoryError) as error:
         _stop(str(error))
     except Exception as error:
-        if hasattr(
-            error, "format_message"
-        ):  # of the parser of arguments; which package it is depends on typer's version
+        # An error of the parser of arguments; which package that is depends on typer's version.
+        if hasattr(error, "format_message"):
             _stop(_wrong_arguments(error))
         if type(error).__name__ == "Abort":  # Ctrl+C, or the end of the input
             sys.exit(1)

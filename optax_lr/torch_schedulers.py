@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from optax_lr.arguments import shown, whole
+from optax_lr.arguments import shown, whole_number
 from optax_lr.combine import Product, Scaled, Stages
 from optax_lr.schedules import (
     Constant,
@@ -64,7 +64,7 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
         raise ValueError(
             f"from_torch(): the optimizer has {groups} parameter groups; say which with group=0 to {groups - 1}"
         )
-    if group is not None and not 0 <= whole("from_torch(): group", group) < groups:
+    if group is not None and not 0 <= whole_number("from_torch(): group", group) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
     return _MAKERS[name](scheduler, group or 0)
 

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import optax_lr as olr
-from optax_lr.arguments import file_name, shown, unknown, whole
+from optax_lr.arguments import file_name, shown, unknown, whole_number
 from tests.wrong_types import wrong_types
 
 PACKAGE = str(Path(olr.__file__).parent)
@@ -89,6 +89,7 @@ WRONG = [
     (lambda: olr.shard([cosine()]), "shard() takes a schedule or a batch of them"),
     (lambda: olr.shard(batch(), "cpu"), "shard(): mesh must be a jax.sharding.Mesh, such as jax.make_mesh makes, not text: 'cpu'"),
     (lambda: olr.sweep([cosine()] * 40, 2), "sweep() takes a schedule or a batch of them, such as olr.Cosine(...), not a list"),
+    (lambda: olr.sweep([cosine()], 2), "; stack([...]) makes a batch of several"),
     (lambda: olr.sweep_summary(None, 2), "sweep_summary() takes a schedule or a batch of them"),
     (lambda: olr.sweep(batch(), 2.5), "sweep(): steps must be a whole number of optimizer steps, not 2.5"),
     (lambda: olr.sweep_to(None, batch(), 2), "sweep_to(): path must be the path of a file or folder, not None"),
@@ -221,5 +222,5 @@ def test_the_words_of_messages():
         "f(): unknown field 'peak_value'; did you mean 'learning"
     )
     assert unknown("f()", "method", None, ["lora", "none"]) == "f(): unknown method None. Known: lora, none"
-    assert whole("n", np.int32(3)) == whole("n", jnp.int32(3)) == 3
+    assert whole_number("n", np.int32(3)) == whole_number("n", jnp.int32(3)) == 3
     assert file_name("a log", Path("x")) == "x" == file_name("a log", b"x")

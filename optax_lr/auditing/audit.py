@@ -195,9 +195,8 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
     if len(segment.off):
         off = np.searchsorted(segment.step, segment.off)
         yield off_the_curve(segment.step, segment.learning_rate, segment.curve, off)
-    level = (
-        np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1
-    )  # whose warmup, if any, changes nothing that was seen
+    # Of a level rate a warmup, if there is any, changes nothing that was seen.
+    level = np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1
     if segment.text and not level:
         yield Finding(rules.OPEN, _with_count(segment), "", steps=span)
 

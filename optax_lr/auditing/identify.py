@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optax_lr.arguments import shown
-from optax_lr.arguments import whole as whole_number
+from optax_lr.arguments import shown, whole_number
 from optax_lr.auditing.ambiguity import single_row, what_is_told
 from optax_lr.auditing.columns import LARGEST_RATE
 from optax_lr.auditing.evidence import Evidence, evidence_of

@@ -24,6 +24,7 @@ from optax_lr.config.warmup import newest_version, warmup_of
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 from optax_lr.sweeps.past_end import PAST_END
+from optax_lr.sweeps.store import columns_beside_rates
 
 _MOST_VALUES = 10_000_000
 
@@ -139,7 +140,7 @@ def run(
             print(f"{config.source}: {config.settings.lr_scheduler_type} has no {name} to vary", file=sys.stderr)
     batch = concatenate(batches)
     sources = np.repeat([config.source for config in configs], [len(part) for part in batches])
-    columns = {"config": sources, **table(batch)}
+    columns = {"config": sources, **columns_beside_rates(batch)}
     lengths = [column for name, column in columns.items() if name.rpartition(".")[2] == "max_steps"]
     ends = np.concatenate([*lengths, [math.nan]])
     steps = steps or (int(np.nanmax(ends)) + 1 if np.isfinite(ends).any() else 1001)
@@ -172,8 +173,7 @@ def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -
     import pyarrow.parquet
 
     curves = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(rates.ravel()), rates.shape[1])
-    labelled = {("peak_learning_rate" if name == "learning_rate" else name): column for name, column in columns.items()}
-    arrays = {name: pyarrow.array(column) for name, column in labelled.items()} | {"learning_rate": curves}
+    arrays = {name: pyarrow.array(column) for name, column in columns.items()} | {"learning_rate": curves}
     made = pyarrow.table(arrays).replace_schema_metadata(
         {"learning_rate": "the rate of the update after k optimizer steps, k = 0, 1, ... being the place in the list"}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from optax_lr.arguments import whole
+from optax_lr.arguments import whole_number
 from optax_lr.config.schedules_of import trainer_schedule
 from optax_lr.config.settings import ConfigError, Settings
 from optax_lr.config.steps import data_steps, steps_per_epoch, total_steps
@@ -50,7 +50,7 @@ def check_options(
     }
     for name, value in counts.items():
         if value is not None or name == "world_size":
-            whole(name, value, least=1, error=ConfigError)
+            whole_number(name, value, least=1, error=ConfigError)
     if transformers_version is not None:
         version_of(transformers_version)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from optax_lr.arguments import whole
+from optax_lr.arguments import whole_number
 from optax_lr.control.base import Control, Level
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
@@ -123,7 +123,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
             if longest is None and self.smooth:
                 raise ValueError("greedy: window_size is traced, so give longest_window, the largest that it can be")
             object.__setattr__(self, "longest_window", longest)
-        elif longest is not None and longest > whole("greedy: longest_window", self.longest_window):
+        elif longest is not None and longest > whole_number("greedy: longest_window", self.longest_window):
             raise ValueError(
                 f"greedy: window_size must be at most longest_window, not {longest} with {self.longest_window}"
             )

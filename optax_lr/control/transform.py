@@ -69,7 +69,7 @@ def scale_by_learning_rate(schedule: Schedule, *, flip_sign: bool = True) -> opt
     >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
     0.0008
     """
-    _require_schedule("scale_by_learning_rate", schedule)
+    _require_one_schedule("scale_by_learning_rate", schedule)
 
     def init(params: Any) -> ScheduleState:
         del params
@@ -117,7 +117,7 @@ def carried(
     >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
     0.0004999
     """
-    _require_schedule("carried", schedule)
+    _require_one_schedule("carried", schedule)
     _require_factory(optimizer, settings)
     if "learning_rate" in settings:
         raise TypeError("carried(): the schedule is the learning rate; take learning_rate out")
@@ -183,7 +183,7 @@ def set_schedule(state: Any, schedule: Schedule) -> Any:
     >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
     0.0001
     """
-    _require_schedule("set_schedule", schedule)
+    _require_one_schedule("set_schedule", schedule)
     if (number := len(_carriers(state))) != 1:
         raise ValueError(
             f"set_schedule(): the state carries {number} schedules, not one; "
@@ -262,7 +262,7 @@ def _in_dtypes_of(like: Any, tree: Any) -> Any:
     return jax.tree.map(lambda old, new: new.astype(old.dtype) if hasattr(old, "dtype") else new, like, tree)
 
 
-def _require_schedule(where: str, schedule: Any) -> None:
+def _require_one_schedule(where: str, schedule: Any) -> None:
     if not isinstance(schedule, Schedule):
         raise TypeError(
             f"{where}(): the schedule must be one of this library, not {shown(schedule)}; a number "

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from optax_lr.advice.findings import Finding
-from optax_lr.arguments import file_name, shown, whole
+from optax_lr.arguments import file_name, shown, whole_number
 from optax_lr.auditing.log import Log
 from optax_lr.control.base import Control
 from optax_lr.monitor.channel import Channel
@@ -81,8 +81,8 @@ class Monitor:
         max_steps: int | None = None,
         on_finding: Callable[[Finding], object] | None = None,
     ):
-        logging_steps = whole("Monitor: logging_steps", logging_steps, least=1)
-        max_steps = None if max_steps is None else whole("Monitor: max_steps", max_steps, least=1)
+        logging_steps = whole_number("Monitor: logging_steps", logging_steps, least=1)
+        max_steps = None if max_steps is None else whole_number("Monitor: max_steps", max_steps, least=1)
         if on_finding is not None and not callable(on_finding):
             raise TypeError(
                 f"Monitor: on_finding must be called with a finding, such as print, not {shown(on_finding)}"
@@ -226,7 +226,7 @@ def _checked_step(step: Any) -> int:
         raise TypeError(
             "Monitor: step must be a Python int, not an array: reading it would wait for the device; count in Python"
         )
-    return whole("Monitor: step", step, least=0)
+    return whole_number("Monitor: step", step, least=0)
 
 
 def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:

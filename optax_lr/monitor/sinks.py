@@ -24,8 +24,8 @@ Tells = Callable[[Row], object]  # what a row is handed to
 
 def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None) -> list[Sink]:
     """One for each of `report_to`; `ValueError` and `ImportError` before anything is made."""
-    one = isinstance(report_to, str) or callable(report_to) or not isinstance(report_to, Iterable)
-    chosen: list[Any] = [report_to] if one else [*report_to]  # type: ignore[misc]  # an iterable, as the line above saw
+    alone = isinstance(report_to, str) or callable(report_to) or not isinstance(report_to, Iterable)
+    chosen: list[Any] = [report_to] if alone else list(cast("Iterable[Any]", report_to))
     for one in chosen:
         if not callable(one) and one not in NAMED:
             raise ValueError(unknown("Monitor", "report_to", one, NAMED) + ", or any callable of a row")

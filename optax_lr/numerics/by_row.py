@@ -20,7 +20,7 @@ _EACH_PASS = 5  # the condition whether a row is of the pass counts too, and a s
 class _Way(NamedTuple):
     path: tuple[int, ...]  # what is chosen, one choice after another
     taken: Truth  # which rows choose so
-    shape: tuple[int, ...]  # of the value
+    value: Array
 
 
 class ByRow(Float64):
@@ -54,14 +54,15 @@ class ByRow(Float64):
                 break
         chosen = sum((number * jnp.where(way.taken, 1, 0) for number, way in enumerate(ways) if number), jnp.int32(0))
         if len(ways) <= _MOST_WAYS:
-            rates: Array = self._gathered(formula, ways, chosen)
+            rates: Array = self._gathered([way.value for way in ways], chosen)
             return rates
-        shape = jnp.broadcast_shapes(*(way.shape for way in ways), chosen.shape)
+        shape = jnp.broadcast_shapes(*(way.value.shape for way in ways), chosen.shape)
         rates = jnp.zeros(shape, self.lower(self.real(0)).dtype)
-        for first in range(0, len(ways), _EACH_PASS):
-            write = functools.partial(self._written, formula, ways[first : first + _EACH_PASS], chosen - first)
-            # A condition keeps XLA from fusing a pass into the one before, and its ways from being stored.
-            rates = lax.cond(jnp.any(chosen >= first), write, lambda rates: rates, rates) if first else write(rates)
+        rates = self._written([way.value for way in ways[:_EACH_PASS]], chosen, rates)
+        for first in range(_EACH_PASS, len(ways), _EACH_PASS):
+            # A condition keeps XLA from fusing a pass into the one before; the ways run inside, or they would be stored.
+            further = functools.partial(self._pass, formula, ways[first : first + _EACH_PASS], chosen - first)
+            rates = lax.cond(jnp.any(chosen >= first), further, lambda rates: rates, rates)
         return rates
 
     def _ways(self, formula: Callable[[], Array], most: float) -> list[_Way]:
@@ -73,7 +74,7 @@ class ByRow(Float64):
             value = self._along(path, formula)
             taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
             done = tuple(choice for _, choice, _ in self._met)
-            ways.append(_Way(done, taken, jnp.shape(value)))
+            ways.append(_Way(done, taken, value))
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
         return ways
@@ -82,17 +83,19 @@ class ByRow(Float64):
         self._path, self._met = path, []
         return formula()
 
-    def _gathered(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array) -> Real:
-        """The rates of each row by the way of the number `chosen`, of at most `_MOST_WAYS`."""
-        values = [self._along(way.path, formula) for way in ways]
+    def _gathered(self, values: Sequence[Array], chosen: Array) -> Real:
+        """The rates of each row by the value of the number `chosen`, of at most `_MOST_WAYS`."""
         if len(values) == 1:
             return self.lower(values[0])
-        rows, steps = jnp.broadcast_shapes(chosen.shape, *(way.shape for way in ways))
+        rows, steps = jnp.broadcast_shapes(chosen.shape, *(value.shape for value in values))
         under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
         index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
         return self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
 
-    def _written(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array, rates: Array) -> Array:
-        """`rates` with the rows that take one of `ways` written."""
-        own = (chosen >= 0) & (chosen < len(ways))
-        return jnp.where(own, self._gathered(formula, ways, jnp.where(own, chosen, 0)), rates)
+    def _written(self, values: Sequence[Array], chosen: Array, rates: Array) -> Array:
+        """`rates` with the rows that take one of `values` written."""
+        own = (chosen >= 0) & (chosen < len(values))
+        return jnp.where(own, self._gathered(values, jnp.where(own, chosen, 0)), rates)
+
+    def _pass(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array, rates: Array) -> Array:
+        return self._written([self._along(way.path, formula) for way in ways], chosen, rates)

@@ -11,9 +11,8 @@ from optax_lr.numerics.reals import Real, Truth
 class System(ABC):
     """What every system has, and what all share: the formulas that need nothing but arithmetic, `where` and `floor`."""
 
-    more = (
-        1 + 2.0**-50
-    )  # so much above 1 that a ratio to a divisor times this is, rounded as it may be, never too large
+    # So much above 1 that a ratio to a divisor times this is, rounded as it may be, never too large.
+    more = 1 + 2.0**-50
 
     @abstractmethod
     def real(self, x: Real) -> Real:

@@ -183,7 +183,9 @@ def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
 def require_schedule(caller: str, value: Any) -> None:
     """Errors: `TypeError` for what is no schedule of this library."""
     if not isinstance(value, Schedule):
-        raise TypeError(f"{caller}() takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}")
+        many = "; stack([...]) makes a batch of several" if isinstance(value, (list, tuple)) else ""
+        told = f"takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}{many}"
+        raise TypeError(f"{caller}() {told}")
 
 
 def lift(schedule: _Tree, num: System, *, trailing_axes: int) -> _Tree:

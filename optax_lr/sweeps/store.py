@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from optax_lr.arguments import file_name, whole
+from optax_lr.arguments import file_name, whole_number
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
@@ -22,8 +22,13 @@ from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of
 from optax_lr.sweeps.grid import table
 from optax_lr.sweeps.past_end import PAST_END, ended
 
-# Settings whose own names are, in a store, those of the rates and of their steps.
+# Settings whose own names are, beside the curves, those of the rates and of their steps.
 _COLUMN_NAMES = {"learning_rate": "peak_learning_rate", "step": "hold_step"}
+
+
+def columns_beside_rates(batch: Schedule) -> dict[str, np.ndarray]:
+    """`table`, by names that leave `learning_rate` to the curves and `step` to their steps."""
+    return {_COLUMN_NAMES.get(name, name): column for name, column in table(batch).items()}
 
 
 def sweep_to(
@@ -70,7 +75,7 @@ def sweep_to(
     chosen, count = checked_steps("sweep_to", steps)
     chosen = np.arange(count, dtype=np.int32) if chosen is None else np.ravel(chosen)
     batch = schedule.reshape(math.prod(schedule.batch_shape))
-    plan = Plan(len(batch), chosen.size, whole("sweep_to(): block_bytes", block_bytes, least=1))
+    plan = Plan(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
     attributes = {
         "sweep": _fingerprint(batch, chosen, precision, past_end, plan),
         "precision": precision,
@@ -128,7 +133,7 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
     )
     rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
     _label(group, "step", steps, "step", units="optimizer steps, from 0")
-    for name, column in table(batch).items():
+    for name, column in columns_beside_rates(batch).items():
         if column.dtype.kind == "U":
             words, codes = np.unique(column, return_inverse=True)
             _label(
@@ -140,7 +145,7 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
                 flag_meanings=list(words),
             )
         else:
-            _label(group, _COLUMN_NAMES.get(name, name), column, "row")
+            _label(group, name, column, "row")
 
 
 def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
