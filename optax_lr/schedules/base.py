@@ -174,10 +174,10 @@ def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
     num = in_trace()
     step = jnp.asarray(step)
     step = jnp.where(step < 0, jnp.zeros_like(step), step)
-    shape = schedule.batch_shape
     lifted = lift(schedule, num, trailing_axes=step.ndim)
-    value = num.lower(lifted._value(num.real(step), num))
-    return jnp.broadcast_to(value, shape + step.shape)
+    # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.
+    value = jax.lax.optimization_barrier(num.lower(lifted._value(num.real(step), num)))
+    return jnp.broadcast_to(value, schedule.batch_shape + step.shape)
 
 
 def require_schedule(caller: str, value: Any) -> None:
