@@ -8,17 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.systems import Float64
 
 _MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
-_EACH_PASS = 5  # the condition whether a row is of the pass counts too, and a second loop makes LLVM more careful
 
 
 class _Way(NamedTuple):
-    path: tuple[int, ...]  # what is chosen, one choice after another
     taken: Truth  # which rows choose so
     value: Array
 
@@ -45,25 +43,24 @@ class ByRow(Float64):
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
         and no way is ever stored or computed for a row that does not take it. This holds for eight ways. With more, the
-        choices that only save time are dropped first (`detail`); what is still too many is done in passes over the same
-        memory, each of which writes the rows that take one of its ways.
+        choices that only save time are dropped first (`detail`); of what is still too many, neighbours share a place, and
+        a row computes all that stand in its own.
         """
         for self.detail, most in ((3, _MOST_WAYS), (2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
             ways = self._ways(formula, most)
             if len(ways) <= most:
                 break
-        chosen = sum((number * jnp.where(way.taken, 1, 0) for number, way in enumerate(ways) if number), jnp.int32(0))
-        if len(ways) <= _MOST_WAYS:
-            rates: Array = self._gathered([way.value for way in ways], chosen)
+        if len(ways) == 1:
+            rates: Array = self.lower(ways[0].value)
             return rates
-        shape = jnp.broadcast_shapes(*(way.value.shape for way in ways), chosen.shape)
-        rates = jnp.zeros(shape, self.lower(self.real(0)).dtype)
-        rates = self._written([way.value for way in ways[:_EACH_PASS]], chosen, rates)
-        for first in range(_EACH_PASS, len(ways), _EACH_PASS):
-            # A condition keeps XLA from fusing a pass into the one before; the ways run inside, or they would be stored.
-            further = functools.partial(self._pass, formula, ways[first : first + _EACH_PASS], chosen - first)
-            rates = lax.cond(jnp.any(chosen >= first), further, lambda rates: rates, rates)
-        return rates
+        chosen = sum((number * jnp.where(way.taken, 1, 0) for number, way in enumerate(ways) if number), jnp.int32(0))
+        places = min(len(ways), _MOST_WAYS)
+        values: dict[int, Array] = {}
+        for number, way in enumerate(ways):
+            place = number * places // len(ways)
+            others = values.get(place)
+            values[place] = way.value if others is None else jnp.where(chosen == number, way.value, others)
+        return self._gathered(list(values.values()), chosen * places // len(ways))
 
     def _ways(self, formula: Callable[[], Array], most: float) -> list[_Way]:
         """The ways through the choices of `formula`. Stops once past `most`."""
@@ -71,31 +68,19 @@ class ByRow(Float64):
         pending: list[tuple[int, ...]] = [()]
         while pending and len(ways) <= most:
             path = pending.pop()
-            value = self._along(path, formula)
+            self._path, self._met = path, []
+            value = formula()
             taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
             done = tuple(choice for _, choice, _ in self._met)
-            ways.append(_Way(done, taken, value))
+            ways.append(_Way(taken, value))
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
         return ways
 
-    def _along(self, path: tuple[int, ...], formula: Callable[[], Array]) -> Array:
-        self._path, self._met = path, []
-        return formula()
-
-    def _gathered(self, values: Sequence[Array], chosen: Array) -> Real:
-        """The rates of each row by the value of the number `chosen`, of at most `_MOST_WAYS`."""
-        if len(values) == 1:
-            return self.lower(values[0])
-        rows, steps = jnp.broadcast_shapes(chosen.shape, *(value.shape for value in values))
+    def _gathered(self, values: Sequence[Array], place: Array) -> Array:
+        """Of `values`, at most `_MOST_WAYS`, the one at the place of each row."""
+        rows, steps = jnp.broadcast_shapes(place.shape, *(value.shape for value in values))
         under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
-        index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
-        return self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
-
-    def _written(self, values: Sequence[Array], chosen: Array, rates: Array) -> Array:
-        """`rates` with the rows that take one of `values` written."""
-        own = (chosen >= 0) & (chosen < len(values))
-        return jnp.where(own, self._gathered(values, jnp.where(own, chosen, 0)), rates)
-
-    def _pass(self, formula: Callable[[], Array], ways: Sequence[_Way], chosen: Array, rates: Array) -> Array:
-        return self._written([self._along(way.path, formula) for way in ways], chosen, rates)
+        index = jnp.broadcast_to(place, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
+        rates: Array = self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
+        return rates

@@ -30,6 +30,11 @@ def _mantissa(bits: Array) -> Array:
     return _float((bits & _MANTISSA_FIELD) | np.float64(1).view(np.int64))
 
 
+def _readable(bits: Array) -> Array:
+    """Exponent and mantissa of a float64, read as one number, and 2**11 more."""
+    return _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
+
+
 def _by_row(x: Real) -> bool:
     """Whether `x` is one number for each row, or for all."""
     return jnp.shape(x)[-1:] in [(), (1,)]
@@ -91,6 +96,22 @@ class RoundedFloat64(ByRow):
     def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
 
+    def log2(self, x: Real) -> Real:
+        """Off by at most 2**-35; the library's, where one logarithm serves the row."""
+        if _by_row(x):
+            return super().log2(x)
+        bits = _bits(jnp.where(x > 0, x, 1))
+        constant, *rest = polynomials.LOG2_REST
+        return even_odd([constant + (1 - 1023 - 2.0**11) + _readable(bits), *rest], _mantissa(bits))
+
+    def fall(self, left: Real, exponent: Real) -> Real:
+        # An exponent of 1 is what nearly all have, and the library's logarithm is taken number by number.
+        general = super().fall
+        if self.detail < 2 or not _by_row(exponent):
+            return general(left, exponent)
+        straight = jnp.where(exponent == 1, 0, 1)
+        return self.choose(straight, [lambda: self.minimum(left, self.real(1)), lambda: general(left, exponent)])
+
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
         """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch: one vector loop.
 
@@ -103,10 +124,9 @@ class RoundedFloat64(ByRow):
             log = exponent * self.log2(self.ratio(a, b)) + _LOG_BASE
         else:
             bits = _bits(a)
-            readable = _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
             constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
             constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
-            log = even_odd([constant + exponent * readable, *rest], _mantissa(bits))
+            log = even_odd([constant + exponent * _readable(bits), *rest], _mantissa(bits))
         log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
         log = jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT)
         bits = lax.shift_left(_bits(log), np.int64(11))
@@ -141,6 +161,9 @@ class Float32(RoundedFloat64):
 
     def inverse_sqrt(self, x: Real) -> Real:
         return lax.rsqrt(x)
+
+    def log2(self, x: Real) -> Real:
+        return Float64.log2(self, x)
 
     def sqrt(self, x: Real) -> Real:
         return Float64.sqrt(self, x)

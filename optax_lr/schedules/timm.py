@@ -119,7 +119,7 @@ class TimmCosine(_Cycles):
     k_decay: Number = fields.number(default=1.0, above=0)
 
     def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        return num.sin_squared(num.fall((length - elapsed) / length, self.k_decay), num.real(1))
+        return num.sin_squared(num.fall(num.ratio(length - elapsed, length), self.k_decay), num.real(1))
 
 
 @schedule
@@ -166,7 +166,7 @@ class TimmTanh(_Cycles):
         return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
 
     def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        progress = elapsed / length
+        progress = num.ratio(elapsed, length)
         # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), which does not cancel where the tangent is near 1.
         return 1 / (
             1 + num.power(num.real(2), (self.lb * (1 - progress) + self.ub * progress) * (2 * 1.4426950408889634))
@@ -207,4 +207,4 @@ class TimmPoly(_Cycles):
     k_decay: Number = fields.number(default=1.0, above=0)
 
     def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        return num.power(num.fall((length - elapsed) / length, self.k_decay), self.power)
+        return num.power(num.fall(num.ratio(length - elapsed, length), self.k_decay), self.power)

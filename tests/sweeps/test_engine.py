@@ -8,7 +8,7 @@ import pytest
 import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
 from optax_lr.sweeps import evaluate
-from tests.cases import USUAL
+from tests.cases import CLASSES, USUAL
 from tests.sweeps.batches import mixed, one_kind
 from tests.wrong_types import wrong_types
 
@@ -100,18 +100,26 @@ def test_every_class_there_is_in_one_batch():
     called = np.array([[one(step) for step in range(64)] for one in singles])
     batch = olr.concatenate([olr.stack([one]) for one in singles])
     random = np.random.default_rng(2)
-    # In any order; and of the first three classes alone, so that the later passes have no row and are left out.
+    # In any order; and of the first three classes alone, so that most ways are taken by no row.
     for rows in (random.permutation(len(batch)), random.integers(0, 3, len(batch))):
         np.testing.assert_allclose(olr.sweep(batch[rows], 64), called[rows], rtol=2**-23, atol=0)
 
 
-def test_passes_store_nothing_of_the_size_of_the_result():
-    every = [batch for kind, batch in one_kind(ROWS, STEPS).items() if kind != "powers"]
-    rate = np.geomspace(1e-5, 1e-3, ROWS)
-    every += [olr.Rex(rate, STEPS), olr.Step(rate, 90), olr.CosineAnnealing(rate, STEPS), olr.OneCycle(rate, STEPS)]
-    batch = olr.concatenate([batch[i :: len(every)] for i, batch in enumerate(every)])
+def many(kind):
+    """`ROWS` schedules of the usual settings of a class."""
+    return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], ROWS, axis=0), kind(**USUAL[kind]))
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_no_class_stores_anything_of_the_size_of_the_result(kind):
+    memory = compiled(many(kind)).memory_analysis()
+    assert memory.temp_size_in_bytes < 1000 * ROWS < memory.output_size_in_bytes
+
+
+def test_ways_that_share_a_place_store_nothing_of_the_size_of_the_result():
+    batch = olr.concatenate([many(kind)[::8] for kind in USUAL if kind is not olr.Mixed])
     memory = compiled(batch).memory_analysis()
-    assert memory.temp_size_in_bytes < 2000 * ROWS < memory.output_size_in_bytes
+    assert memory.temp_size_in_bytes < 2000 * len(batch) < memory.output_size_in_bytes
 
 
 def test_exported_for_every_platform():
