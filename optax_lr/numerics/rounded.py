@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -144,6 +146,21 @@ class RoundedFloat64(ByRow):
         for _ in range(3):
             y = y * (1.5 - half * (y * y))
         return y
+
+
+class SelectedFloat64(RoundedFloat64):
+    """`RoundedFloat64` number by number: all ways are computed and one is selected, so that nothing moves between rows."""
+
+    choose = Float64.choose
+
+    def __init__(self, last_step: Array) -> None:
+        super().__init__(last_step)
+        self.detail = 0
+
+    def by_row(self, formula: Callable[[], Array]) -> Array:
+        """The rates that `formula()` gives."""
+        rates: Array = self.lower(formula())
+        return rates
 
 
 class Float32(RoundedFloat64):

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, x64_is_on
+from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, SelectedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift, require_schedule
 from optax_lr.sweeps.past_end import PAST_END, ended
@@ -51,7 +51,7 @@ def sweep(
 
     Returns float32 `[*batch_shape, *s]`, or float64 when x64 is on (unless "fast"), in the order of the batch. Only
     another shape, number of steps, or set of kinds compiles anew. Inside `jit`, `vmap` or `grad`, where the schedule or
-    the steps are traced, the same as `schedule(steps)`, at most 3 ulp.
+    the steps are traced, as exact ("fast" or not), but each row of a mixed batch computes all its kinds.
 
     Errors: `ValueError` for an empty, negative or fractional step, an unknown word, an `out` that does not fit, or a
     result larger than the memory that is free; `TypeError` for what is no schedule.
@@ -67,8 +67,7 @@ def sweep(
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*jax.tree.leaves(schedule), chosen)):
-        traced: jax.Array = schedule(jnp.arange(count) if chosen is None else chosen)
-        return traced
+        return _in_trace(schedule, jnp.arange(count) if chosen is None else chosen)
     shape = schedule.batch_shape + ((count,) if chosen is None else np.shape(chosen))
     double = x64_is_on() and precision == "exact"
     _check_room(shape, 8 if double else 4, out)
@@ -119,6 +118,33 @@ def _curves(
         last = steps.max()
     rates = curves(schedule.reshape(math.prod(shape)), steps, last, numbers)
     return rates.reshape(shape + steps.shape)
+
+
+def _in_trace(schedule: Schedule, steps: jax.Array) -> jax.Array:
+    if x64_is_on():
+        return _called(schedule, steps)
+    # By platform and not by backend: a trace may be exported for another one.
+    rates: jax.Array = jax.lax.platform_dependent(
+        schedule, jnp.maximum(steps, 0), tpu=_called, default=_rounded_in_trace
+    )
+    return rates
+
+
+def _called(schedule: Schedule, steps: jax.Array) -> jax.Array:
+    return schedule(steps)
+
+
+@jax.custom_jvp
+def _rounded_in_trace(schedule: Schedule, steps: jax.Array) -> jax.Array:
+    with jax.enable_x64(True):
+        rates: jax.Array = _curves(schedule, steps, None, None, SelectedFloat64)
+        return rates
+
+
+@_rounded_in_trace.defjvp
+def _differentiated(primals: tuple[Schedule, jax.Array], tangents: tuple[Schedule, Any]) -> tuple[jax.Array, jax.Array]:
+    # Where float64 is off, the pairs of the schedule itself can be differentiated.
+    return _rounded_in_trace(*primals), jax.jvp(_called, primals, tangents)[1]
 
 
 @functools.lru_cache(maxsize=8)

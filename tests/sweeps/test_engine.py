@@ -1,6 +1,7 @@
 """The compiled sweep: what it costs in memory and compilations, what it shows past an end, what it refuses."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -69,6 +70,36 @@ def test_past_the_end_of_a_traced_sweep():
     batch = olr.Cosine(1.0, max_steps=np.array([4, 6]))
     held = jax.jit(lambda b: olr.sweep(b, 9, past_end="hold"))(batch)
     np.testing.assert_allclose(held, olr.sweep(batch, 9, past_end="hold"), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("transformed", [jax.jit, jax.vmap, lambda f: jax.jit(jax.vmap(f))])
+def test_a_traced_sweep_is_as_exact(transformed):
+    batch = olr.concatenate([olr.stack([kind(**USUAL[kind])]) for kind in USUAL if kind is not olr.Mixed])
+    rates = transformed(lambda b: olr.sweep(b, 64))(batch)
+    np.testing.assert_allclose(rates, olr.sweep(batch, 64), rtol=2**-23, atol=0)
+    one = olr.CosineWithRestarts(3e-4, 2**31 - 1, 2**20, num_cycles=7)
+    steps = np.linspace(0, 2**31 - 1, 1001).astype(np.int32)
+    np.testing.assert_array_equal(jax.jit(olr.sweep)(one, steps), olr.sweep(one, steps))
+
+
+@pytest.mark.parametrize("outer", [jax.jit, lambda f: f])
+def test_a_traced_sweep_has_the_gradients_of_the_schedule(outer):
+    batch = mixed(12, 40)
+
+    def weighed(curves):
+        return jax.grad(outer(lambda b: (curves(b) * jnp.arange(50)).sum()), allow_int=True)(batch)
+
+    found, expected = weighed(lambda b: olr.sweep(b, 50)), weighed(lambda b: b(jnp.arange(50)))
+    for mine, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert mine.dtype == theirs.dtype
+        if mine.dtype == np.float32:
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("platform", "double"), [("cpu", True), ("cuda", True), ("tpu", False)])
+def test_a_traced_sweep_is_exported_with_the_numbers_that_a_platform_has(platform, double):
+    exported = jax.export.export(jax.jit(lambda b: olr.sweep(b, 50)), platforms=[platform])(mixed(8, 40))
+    assert ("f64" in exported.mlir_module()) == double
 
 
 @pytest.mark.parametrize("steps", [np.arange(0, 40, 3), [[0, 5], [10, 39]], range(7), 7])

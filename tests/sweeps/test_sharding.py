@@ -37,7 +37,12 @@ for axis in "ab":
     np.testing.assert_array_equal(rates, olr.sweep(batch, 60))
 text = olr.sweep.__globals__["_sharded_curves"](rates.sharding).lower(
     olr.shard(batch, mesh, axis="b"), None, None, 60, olr.numerics.Float32).compile().as_text()
-assert not any(word in text for word in ("all-gather", "all-reduce", "collective-permute", "all-to-all"))
+COLLECTIVES = ("all-gather", "all-reduce", "collective-permute", "all-to-all")
+assert not any(word in text for word in COLLECTIVES)
+sharded = olr.shard(mixed(64, 90))
+traced = jax.jit(lambda b: olr.sweep(b, 100)).lower(sharded).compile()
+assert not any(word in traced.as_text() for word in COLLECTIVES)
+np.testing.assert_allclose(traced(sharded), olr.sweep(sharded, 100), rtol=2**-23)
 print("equal")
 """
 
