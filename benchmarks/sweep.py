@@ -71,6 +71,18 @@ class Reused:
         self.result = olr.sweep(self.batch, self.steps, out=self.result, **self.options).block_until_ready()
 
 
+class InATrace:
+    """The same in a jitted function of the user's."""
+
+    def __init__(self, batch: olr.Schedule, steps: int):
+        self.batch = batch
+        self.curves = jax.jit(lambda batch, _: olr.sweep(batch, steps), donate_argnums=1, keep_unused=True)
+        self.result = self.curves(batch, jnp.zeros((len(batch), steps), jnp.float32))
+
+    def __call__(self):
+        self.result = self.curves(self.batch, self.result).block_until_ready()
+
+
 def numpy_cosine(batch: olr.Cosine, steps: int, dtype):
     """What NumPy users write, one whole-array operation after the other."""
     rate, total, warmup, floor = (
@@ -175,6 +187,8 @@ def report(rows: int, steps: int, rounds: int) -> None:
     cases |= {
         f"{name}, fast": Reused(kinds[name], steps, precision="fast") for name in ("linear", "cosine", "inverse_sqrt")
     }
+    traced = ("cosine", "mixed: six kinds at random", "mixed: sixteen kinds")
+    cases |= {f"{name}, inside a jit": InATrace(kinds[name], steps) for name in traced}
     cases["cosine, fresh memory"] = lambda: olr.sweep(kinds["cosine"], steps).block_until_ready()
     seconds = in_rounds(cases, rounds)
     fill = seconds["fill"]
