@@ -153,8 +153,8 @@ class SelectedFloat64(RoundedFloat64):
 
     choose = Float64.choose
 
-    def __init__(self, last_step: Array) -> None:
-        super().__init__(last_step)
+    def __init__(self, last_step: Array | None = None) -> None:
+        del last_step  # tells where a way that only saves time is open, and there are none here
         self.detail = 0
 
     def by_row(self, formula: Callable[[], Array]) -> Array:

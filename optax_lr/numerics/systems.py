@@ -10,6 +10,7 @@ decides what a real is, and with it speed and error:
 | `Vector`          | NumPy's float64     | the search of an audit              | a few float64 roundings      |
 | `ByRow`           | a float64 array     | `sweep` when x64 is on              | a few float64 roundings      |
 | `RoundedFloat64`  | a float64 array     | `sweep` on CPU and GPU              | <= 0.51 ulp of float32       |
+| `SelectedFloat64` | a float64 array     | `sweep` inside a trace              | <= 0.51 ulp of float32       |
 | `PairFloat32`     | a pair of float32   | a float32 trace; `sweep` on TPU     | <= 3 ulp of float32          |
 | `Float32`         | a float32 array     | `sweep(..., precision="fast")`      | <= 6 ulp, below 2**24 steps  |
 

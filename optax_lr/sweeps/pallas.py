@@ -20,22 +20,12 @@ from jax.experimental import pallas as pl
 from jax.typing import ArrayLike
 
 from optax_lr.combine import Mixed
-from optax_lr.numerics import PAIR, RoundedFloat64, System
-from optax_lr.numerics.systems import Float64
+from optax_lr.numerics import PAIR, SelectedFloat64, System
 from optax_lr.schedules.base import Schedule
 from optax_lr.sweeps.evaluate import Steps, one_of
 
 ROWS = {"tpu": 128, "gpu": 8}  # of a block: a TPU cuts scalar memory into 128s, a GPU wants many programs
 STEPS = 512
-
-
-class _Kernel64(RoundedFloat64):
-    """`RoundedFloat64` for one row at a time: nothing to choose by row."""
-
-    choose = Float64.choose
-
-    def __init__(self) -> None:
-        self.detail = 0
 
 
 def sweep_kernel(batch: Schedule, steps: Steps, *, platform: str, interpret: bool = False) -> jax.Array:
@@ -63,7 +53,7 @@ def sweep_kernel(batch: Schedule, steps: Steps, *, platform: str, interpret: boo
     blocks = scalars[0].size // block_rows, columns.size // STEPS
     options, scalar_spec = _target(platform, interpret=interpret)
     result = pl.pallas_call(
-        functools.partial(_kernel, structure, PAIR if platform == "tpu" else _Kernel64(), block_rows),
+        functools.partial(_kernel, structure, PAIR if platform == "tpu" else SelectedFloat64(), block_rows),
         grid=blocks,
         in_specs=[pl.BlockSpec((1, STEPS), lambda i, j: (0, j)), *[scalar_spec] * len(scalars)],
         out_specs=pl.BlockSpec((block_rows, STEPS), lambda i, j: (i, j)),
