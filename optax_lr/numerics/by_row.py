@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.sharing import Terms, in_places
 from optax_lr.numerics.systems import Float64
 
-_MOST_WAYS = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+_PLACES = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+_MOST_WAYS = 32  # with more, finding out what they share takes longer than it saves
 
 
 class _Way(NamedTuple):
-    taken: Truth  # which rows choose so
-    value: Array
+    taken: Any  # which rows choose so
+    value: Any
 
 
 class ByRow(Float64):
@@ -29,7 +33,7 @@ class ByRow(Float64):
 
     def __init__(self, last_step: Array) -> None:
         self.last_step = self.real(last_step)
-        self.detail = 3
+        self.detail = True
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
@@ -42,45 +46,65 @@ class ByRow(Float64):
 
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
-        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. With more, the
-        choices that only save time are dropped first (`detail`); of what is still too many, neighbours share a place, and
-        a row computes all that stand in its own.
+        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. More of them
+        share eight places: those with most in common stand in one, which computes once what they have in common.
+        With very many, the choices that only save time are dropped first (`detail`).
         """
-        for self.detail, most in ((3, _MOST_WAYS), (2, _MOST_WAYS), (1, _MOST_WAYS), (0, math.inf)):
-            ways = self._ways(formula, most)
-            if len(ways) <= most:
-                break
+        self.detail = True
+        ways = self._ways(formula, _PLACES)
+        if len(ways) > _PLACES:
+            return self._shared(formula)
         if len(ways) == 1:
             rates: Array = self.lower(ways[0].value)
             return rates
-        chosen = sum((number * jnp.where(way.taken, 1, 0) for number, way in enumerate(ways) if number), jnp.int32(0))
-        places = min(len(ways), _MOST_WAYS)
-        values: dict[int, Array] = {}
-        for number, way in enumerate(ways):
-            place = number * places // len(ways)
-            others = values.get(place)
-            values[place] = way.value if others is None else jnp.where(chosen == number, way.value, others)
-        return self._gathered(list(values.values()), chosen * places // len(ways))
+        return self._gathered([way.value for way in ways], _number([way.taken for way in ways]))
 
-    def _ways(self, formula: Callable[[], Array], most: float) -> list[_Way]:
-        """The ways through the choices of `formula`. Stops once past `most`."""
+    def _shared(self, formula: Callable[[], Array]) -> Array:
+        terms = Terms()
+        for self.detail, most in ((True, _MOST_WAYS), (False, math.inf)):
+            ways = self._ways(formula, most, terms.of)
+            if len(ways) <= most:
+                break
+        chosen = _number(terms.values([way.taken for way in ways]))
+
+        def taken(some: Sequence[int]) -> Array:
+            return functools.reduce(operator.or_, [chosen == number for number in some])
+
+        groups = in_places(terms, [way.value for way in ways], _PLACES, taken)
+        place = np.empty(len(ways), np.int32)
+        for number, (members, _) in enumerate(groups):
+            place[list(members)] = number
+        return self._gathered(terms.values([term for _, term in groups]), jnp.asarray(place)[chosen])
+
+    def _ways(
+        self, formula: Callable[[], Array], most: float, run: Callable[[Callable[[], Any]], Any] = lambda way: way()
+    ) -> list[_Way]:
+        """The ways through the choices of `formula`, each gone inside `run`. Stops once past `most`."""
+
+        def way() -> tuple[Truth, Array]:
+            self._met = []
+            value = formula()
+            return functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, jnp.asarray(True)), value
+
         ways: list[_Way] = []
         pending: list[tuple[int, ...]] = [()]
         while pending and len(ways) <= most:
-            path = pending.pop()
-            self._path, self._met = path, []
-            value = formula()
-            taken = functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, True)
+            path = self._path = pending.pop()
+            ways.append(_Way(*run(way)))
             done = tuple(choice for _, choice, _ in self._met)
-            ways.append(_Way(taken, value))
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
         return ways
 
     def _gathered(self, values: Sequence[Array], place: Array) -> Array:
-        """Of `values`, at most `_MOST_WAYS`, the one at the place of each row."""
+        """Of `values`, at most `_PLACES`, the one at the place of each row."""
         rows, steps = jnp.broadcast_shapes(place.shape, *(value.shape for value in values))
         under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
         index = jnp.broadcast_to(place, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
         rates: Array = self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
         return rates
+
+
+def _number(taken: Sequence[Truth]) -> Array:
+    """By row, the number of the way that is taken."""
+    return sum((number * jnp.where(rows, 1, 0) for number, rows in enumerate(taken) if number), jnp.int32(0))

@@ -1,0 +1,117 @@
+"""Formulas laid over each other: each row gets exactly what its own formula gives, and what is alike is computed once."""
+
+import functools
+import operator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optax_lr.numerics.sharing import Terms, in_places
+
+ROWS, STEPS = 6, 9
+ROW = jnp.linspace(0.5, 3.0, ROWS, dtype=jnp.float32)[:, None]
+STEP = jnp.arange(STEPS, dtype=jnp.float32)[None]
+FORMULAS = {
+    "line": lambda: ROW * STEP + 1,
+    "another line": lambda: (ROW + 1) * STEP + 2,
+    "wave": lambda: jnp.cos(ROW * STEP) * ROW,
+    "its negative zero": lambda: jnp.cos(ROW * STEP) * -0.0,
+    "its zero": lambda: jnp.cos(ROW * STEP) * 0.0,
+    "square": lambda: jnp.square(STEP) + ROW,
+    "power": lambda: jnp.where(STEP > 2, jnp.exp2(ROW - STEP), jnp.clip(STEP, 0, ROW)),
+    "by row": lambda: jnp.exp(ROW) + 0 * STEP,
+    "by step": lambda: jnp.sqrt(STEP),
+    "row alone": lambda: jnp.sqrt(ROW),
+    "one number": lambda: jnp.float32(7) * jnp.ones((), jnp.float32),
+    "bits": lambda: jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(ROW * STEP, jnp.int32) >> 3, jnp.float32),
+    "whole": lambda: (STEP.astype(jnp.int32) % 4).astype(jnp.float32) * ROW,
+    "not by element": lambda: jnp.cumsum(ROW * STEP, axis=1) + jnp.sort(STEP, axis=1),
+    "by a table": lambda: jnp.sum(jnp.where(STEP[..., None] > jnp.arange(3.0), ROW[..., None], 0), axis=-1),
+    "custom gradient": lambda: jax.nn.relu(ROW - STEP),
+}
+
+
+def names(function):
+    """The names of the operations that `function` computes, those of inner functions among them."""
+
+    def of(jaxpr):
+        for equation in jaxpr.eqns:
+            inner = equation.params.get("jaxpr")
+            yield from [equation.primitive.name] if inner is None else of(inner.jaxpr)
+
+    return list(of(jax.make_jaxpr(function)().jaxpr))
+
+
+@pytest.mark.parametrize("first", FORMULAS)
+@pytest.mark.parametrize("second", FORMULAS)
+def test_each_row_gets_its_own(first, second):
+    condition = jnp.arange(ROWS)[:, None] % 2 == 0
+
+    @jax.jit
+    def laid():
+        terms = Terms()
+        (a,), (b,) = (terms.of(lambda name=name: [FORMULAS[name]()]) for name in (first, second))
+        return terms.values([terms.where(condition, a, b), a, b])
+
+    both, a, b = (np.broadcast_to(x, (ROWS, STEPS)) for x in laid())
+    expected = np.where(condition, a, b)
+    np.testing.assert_array_equal(both.view(np.int32), expected.view(np.int32))
+    for name, alone in ((first, a), (second, b)):
+        expected = np.broadcast_to(jax.jit(lambda name=name: FORMULAS[name]())(), (ROWS, STEPS))
+        np.testing.assert_allclose(alone, expected, rtol=1e-6)
+
+
+def test_what_is_alike_is_computed_once():
+    def laid():
+        terms = Terms()
+        ways = [terms.of(lambda k=k: [jnp.exp(k * ROW * STEP) / (k + STEP)])[0] for k in (1.0, 2.0, 3.0)]
+        first = terms.where(ROW > 1, ways[0], ways[1])
+        return terms.values([terms.where(ROW > 2, first, ways[2])])[0]
+
+    assert names(laid).count("exp") == 1
+    assert names(laid).count("div") == 1
+    expected = np.where(ROW > 2, np.where(ROW > 1, 1, 2), 3)
+    np.testing.assert_allclose(laid(), np.exp(expected * ROW * STEP) / (expected + STEP), rtol=1e-6)
+
+
+def test_equal_formulas_are_one_term():
+    terms = Terms()
+    (a,), (b,) = (terms.of(lambda: [jnp.cos(ROW * STEP) + 2]) for _ in range(2))
+    assert a is b
+    assert terms.where(ROW > 1, a, b) is a
+    (c,) = terms.of(lambda: [jnp.cos(ROW * STEP) + 3])
+    assert c is not a
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    ways=st.lists(st.sampled_from(sorted(FORMULAS)), min_size=1, max_size=7),
+    most=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_ways_in_few_places(ways, most, seed):
+    chosen = jnp.asarray(np.random.default_rng(seed).integers(0, len(ways), (ROWS, 1)))
+    terms = Terms()
+    formulas = [terms.of(lambda name=name: [FORMULAS[name]()])[0] for name in ways]
+    groups = in_places(terms, formulas, most, lambda some: functools.reduce(operator.or_, [chosen == k for k in some]))
+    assert len(groups) == min(most, len(ways))
+    assert sorted(member for members, _ in groups for member in members) == list(range(len(ways)))
+    values = terms.values([term for _, term in groups])
+    for row, way in enumerate(chosen[:, 0].tolist()):
+        own = next(value for (members, _), value in zip(groups, values, strict=True) if way in members)
+        expected = np.broadcast_to(FORMULAS[ways[way]](), (ROWS, STEPS))[row]
+        np.testing.assert_allclose(np.broadcast_to(own, (ROWS, STEPS))[row], expected, rtol=1e-6)
+
+
+def test_the_like_stand_together():
+    terms = Terms()
+    wave, line = (
+        [terms.of(lambda k=k, f=f: [f(k)])[0] for k in (2.0, 3.0)]
+        for f in (lambda k: jnp.cos(k * STEP * ROW), lambda k: k + STEP)
+    )
+    groups = in_places(terms, [wave[0], line[0], wave[1], line[1]], 2, lambda some: len(some) < ROW)
+    assert sorted(members for members, _ in groups) == [(0, 2), (1, 3)]
