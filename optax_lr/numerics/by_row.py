@@ -33,7 +33,7 @@ class ByRow(Float64):
 
     def __init__(self, last_step: Array) -> None:
         self.last_step = self.real(last_step)
-        self.detail = True
+        self.detail = 3
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
@@ -46,14 +46,19 @@ class ByRow(Float64):
 
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
-        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. More of them
-        share eight places: those with most in common stand in one, which computes once what they have in common.
-        With very many, the choices that only save time are dropped first (`detail`).
+        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. If more are
+        open, choices that only save time are dropped (`detail`); if eight still do not do, the ways share eight places:
+        those with most in common stand in one, which computes once what they have in common.
         """
-        self.detail = True
+        self.detail = 1
         ways = self._ways(formula, _PLACES)
         if len(ways) > _PLACES:
             return self._shared(formula)
+        for self.detail in (3, 2):
+            more = self._ways(formula, _PLACES)
+            if len(more) <= _PLACES:
+                ways = more
+                break
         if len(ways) == 1:
             rates: Array = self.lower(ways[0].value)
             return rates
@@ -61,7 +66,7 @@ class ByRow(Float64):
 
     def _shared(self, formula: Callable[[], Array]) -> Array:
         terms = Terms()
-        for self.detail, most in ((True, _MOST_WAYS), (False, math.inf)):
+        for self.detail, most in ((3, _MOST_WAYS), (0, math.inf)):
             ways = self._ways(formula, most, terms.of)
             if len(ways) <= most:
                 break

@@ -66,7 +66,7 @@ class RoundedFloat64(ByRow):
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         # The half wave of an ordinary cosine is done by its end and needs no reduction: two thirds of the time.
-        if not self.detail:
+        if self.detail < 2:
             return super().wave(step, start, length, cycles)
         half_wave = (cycles == 0.5) & (self.last_step - start <= 2 * length)
         general = super().wave
@@ -82,18 +82,18 @@ class RoundedFloat64(ByRow):
         return self.power_of_ratio(x, self.real(1), exponent)
 
     def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
-        if not self.detail or not _by_row(exponent):
+        if self.detail < 1 or not _by_row(exponent):
             return self._any_power(a, b, exponent)
         first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
         small = first + second + third > 0
-        root = exponent == 0.5
+        root = (exponent == 0.5) & (self.detail > 2)
 
         def small_power() -> Real:
             x = self.maximum(self.ratio(a, b), self.real(0))
             return x * (first + x * (second + x * third))
 
         ways = [lambda: self._any_power(a, b, exponent), small_power, lambda: self.sqrt(self.ratio(a, b))]
-        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways)
+        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
 
     def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
@@ -110,7 +110,7 @@ class RoundedFloat64(ByRow):
     def fall(self, left: Real, exponent: Real) -> Real:
         # An exponent of 1 is what nearly all have, and the library's logarithm is taken number by number.
         general = super().fall
-        if not self.detail or not _by_row(exponent):
+        if self.detail < 2 or not _by_row(exponent):
             return general(left, exponent)
         straight = jnp.where(exponent == 1, 0, 1)
         return self.choose(straight, [lambda: self.minimum(left, self.real(1)), lambda: general(left, exponent)])
@@ -155,7 +155,7 @@ class SelectedFloat64(RoundedFloat64):
 
     def __init__(self, last_step: Array | None = None) -> None:
         del last_step  # tells where a way that only saves time is open, and there are none here
-        self.detail = False
+        self.detail = 0
 
     def by_row(self, formula: Callable[[], Array]) -> Array:
         """The rates that `formula()` gives."""

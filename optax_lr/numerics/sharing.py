@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.extend.core import Literal
 
 _INLINED = {"jit": "jaxpr", "pjit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
 # fmt: off
@@ -55,6 +54,11 @@ class Term:
         """Whether it is computed at each step, and not once for a row."""
         return self.operation is not None and bool(self.shape) and self.shape[-1] > 1
 
+    @functools.cached_property
+    def cost(self) -> int:
+        """What it costs for each step, with all that it needs."""
+        return sum(_COSTS.get(part.operation.name, 1) for part in _reached([self]) if part.by_step)
+
 
 class Terms:
     """The terms of some formulas. Those that are equal are one and the same."""
@@ -97,10 +101,10 @@ class Terms:
         known: dict[Any, Term] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True))
 
         def read(x: Any) -> Term:
-            if isinstance(x, Literal):
-                value = np.asarray(x.val, getattr(x.aval, "dtype", None))
-                return self._leaf(value, (value.dtype, value.tobytes()))
-            return known[x]
+            if not hasattr(x, "val"):
+                return known[x]
+            value = np.asarray(x.val, x.aval.dtype)  # a literal
+            return self._leaf(value, (value.dtype, value.tobytes()))
 
         for equation in jaxpr.eqns:
             results = self._results(equation, tuple([read(x) for x in equation.invars]))
@@ -160,7 +164,7 @@ def in_places(
         for (some, a), (others, b) in pairs:
             if (some, others) not in joined:
                 both = some + others, terms.where(taken(some), a, b)
-                added = len(both[0]) * _cost(both[1]) - len(some) * _cost(a) - len(others) * _cost(b)
+                added = len(both[0]) * both[1].cost - len(some) * a.cost - len(others) * b.cost
                 joined[some, others] = added, both
         _, best = min((joined[some, others] for (some, _), (others, _) in pairs), key=operator.itemgetter(0))
         groups = [group for group in groups if group[0][0] not in best[0]] + [best]
@@ -187,11 +191,6 @@ def _reached(terms: Iterable[Term]) -> set[Term]:
             reached.add(term)
             pending += term.operands
     return reached
-
-
-def _cost(term: Term) -> int:
-    """What a step of it costs."""
-    return sum(_COSTS.get(part.operation.name, 1) for part in _reached([term]) if part.by_step)
 
 
 def _computed(term: Term) -> Array:
