@@ -29,6 +29,9 @@ FORMULAS = {
     "one number": lambda: jnp.float32(7) * jnp.ones((), jnp.float32),
     "bits": lambda: jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(ROW * STEP, jnp.int32) >> 3, jnp.float32),
     "whole": lambda: (STEP.astype(jnp.int32) % 4).astype(jnp.float32) * ROW,
+    "flag": lambda: (STEP > 2).astype(jnp.float32) * ROW,
+    "cube": lambda: (ROW * STEP) ** 3,
+    "fourth power": lambda: (ROW * STEP) ** 4,
     "not by element": lambda: jnp.cumsum(ROW * STEP, axis=1) + jnp.sort(STEP, axis=1),
     "by a table": lambda: jnp.sum(jnp.where(STEP[..., None] > jnp.arange(3.0), ROW[..., None], 0), axis=-1),
     "custom gradient": lambda: jax.nn.relu(ROW - STEP),
@@ -63,6 +66,21 @@ def test_each_row_gets_its_own(first, second):
     for name, alone in ((first, a), (second, b)):
         expected = np.broadcast_to(jax.jit(lambda name=name: FORMULAS[name]())(), (ROWS, STEPS))
         np.testing.assert_allclose(alone, expected, rtol=1e-6)
+        np.testing.assert_array_equal(np.signbit(alone), np.signbit(expected))
+
+
+def test_a_formula_is_run_each_time():
+    """The same function goes another way each time that it is run."""
+    values = iter([2.0, 3.0])
+
+    def formula():
+        return [next(values) * STEP]
+
+    terms = Terms()
+    (a,), (b,) = terms.of(formula), terms.of(formula)
+    first, second = terms.values([a, b])
+    np.testing.assert_array_equal(first, 2 * STEP)
+    np.testing.assert_array_equal(second, 3 * STEP)
 
 
 def test_what_is_alike_is_computed_once():
