@@ -29,7 +29,7 @@ _COSTS = dict.fromkeys(("div", "rem", "rsqrt", "sqrt"), 8) | dict.fromkeys(
 
 
 class _Other(NamedTuple):
-    """One result of an operation that is not elementwise. It is left as it is."""
+    """One result of an operation that is not elementwise. Each is itself alone, so that it is like no other."""
 
     equation: Any
     result: int
@@ -176,7 +176,6 @@ def _alike(a: Term, b: Term) -> bool:
     return (
         (a.by_step or b.by_step)
         and a.operation is b.operation
-        and not isinstance(a.operation, _Other)
         and a.params == b.params
         and [x.dtype for x in a.operands] == [x.dtype for x in b.operands]
     )
