@@ -96,6 +96,16 @@ def test_what_is_alike_is_computed_once():
     np.testing.assert_allclose(laid(), np.exp(expected * ROW * STEP) / (expected + STEP), rtol=1e-6)
 
 
+def test_formulas_deeper_than_the_stack():
+    def chain(k):
+        return [functools.reduce(lambda x, n: x * 0.5 + n, range(1500), k * ROW * STEP)]
+
+    terms = Terms()
+    (a,), (b,) = (terms.of(lambda k=k: chain(k)) for k in (1.0, 2.0))
+    both, first, second = terms.values([terms.where(ROW > 1, a, b), a, b])
+    np.testing.assert_array_equal(both, np.where(ROW > 1, first, second))
+
+
 def test_equal_formulas_are_one_term():
     terms = Terms()
     (a,), (b,) = (terms.of(lambda: [jnp.cos(ROW * STEP) + 2]) for _ in range(2))

@@ -22,6 +22,9 @@ _ELEMENTWISE = frozenset([
     "xor",
 ])
 # fmt: on
+_DEPTH = (
+    100  # of what is compared: a list of a thousand milestones is a thousand operations deep, and Python's stack is not
+)
 # In additions, on a CPU, about; what is not named costs one.
 _COSTS = dict.fromkeys(("div", "rem", "rsqrt", "sqrt"), 8) | dict.fromkeys(
     ("cos", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "tan", "tanh"), 20
@@ -77,18 +80,18 @@ class Terms:
         (chosen,) = self._leaves([condition])
         laid: dict[tuple[Term, Term], Term] = {}
 
-        def lay(a: Term, b: Term) -> Term:
+        def lay(a: Term, b: Term, depth: int) -> Term:
             if a is b:
                 return a
             if (a, b) not in laid:
-                if _alike(a, b):
-                    operands = tuple([lay(x, y) for x, y in zip(a.operands, b.operands, strict=True)])
+                if depth < _DEPTH and _alike(a, b):
+                    operands = tuple([lay(x, y, depth + 1) for x, y in zip(a.operands, b.operands, strict=True)])
                     laid[a, b] = self._operation(a.operation, a.params, operands, a.dtype)
                 else:
                     laid[a, b] = self._operation(lax.select_n_p, {}, (chosen, b, a), a.dtype)
             return laid[a, b]
 
-        return lay(a, b)
+        return lay(a, b, 0)
 
     def values(self, terms: Sequence[Term]) -> list[Any]:
         """What `terms` come to."""
