@@ -22,9 +22,7 @@ _ELEMENTWISE = frozenset([
     "xor",
 ])
 # fmt: on
-_DEPTH = (
-    100  # of what is compared: a list of a thousand milestones is a thousand operations deep, and Python's stack is not
-)
+_DEPTH = 100  # of what is compared: a thousand milestones are a thousand operations deep, and Python's stack is not
 # In additions, on a CPU, about; what is not named costs one.
 _COSTS = dict.fromkeys(("div", "rem", "rsqrt", "sqrt"), 8) | dict.fromkeys(
     ("cos", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "tan", "tanh"), 20
