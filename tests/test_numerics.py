@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optax_lr.numerics import PAIR, polynomials
+from optax_lr.numerics import FLOAT64, HOST, PAIR, Float32, RoundedFloat64, polynomials
 from optax_lr.numerics.pair import Pair, two_product, two_sum
 
 mpmath.mp.dps = 40
@@ -109,13 +109,39 @@ def test_floor_and_rounding():
     assert exactly(*run(PAIR.rounded, a)) == [math.floor(x + Fraction(1, 2)) for x in exact_a]
 
 
-def test_quotients_of_whole_numbers_are_exact():
+def quotients(bits, system, least=0):
+    """Of random whole numbers below `2**bits`, by a system, and exactly. A quarter are multiples, and half their
+    neighbours; the divisors are `2**least` at least."""
     random = np.random.default_rng(6)
-    a, b = random.integers(0, 2**31, 4000).astype(np.int32), np.exp2(random.uniform(0, 31, 4000)).astype(np.int32)
-    a[:1000] = a[:1000] // b[:1000] * b[:1000]  # multiples, where a rounded quotient falls on the wrong side
-    quotients = jax.jit(lambda x, y: PAIR.quotient(Pair.of(x), Pair.of(y)).high)(a, b)
-    exact = a // b
-    assert (np.asarray(quotients) == exact.astype(np.float32)).all()
+    a, b = random.integers(0, 2**bits, 4000), np.exp2(random.uniform(least, bits, 4000)).astype(np.int64)
+    a[:3000] = a[:3000] // b[:3000] * b[:3000]  # where a rounded quotient falls on the wrong side
+    a[1000:2000] = np.maximum(a[1000:2000] - 1, 0)
+    a[2000:3000] = np.minimum(a[2000:3000] + 1, 2**bits - 1)
+    return jax.jit(system)(a.astype(np.int32), b.astype(np.int32)), a // b
+
+
+def test_quotients_of_whole_numbers_are_exact():
+    found, exact = quotients(31, lambda a, b: PAIR.quotient(Pair.of(a), Pair.of(b)).high)
+    np.testing.assert_array_equal(found, exact.astype(np.float32))
+    few = Float32(jnp.float32(0), 1)
+    found, exact = quotients(24, lambda a, b: few.quotient(few.real(a), few.real(b)), least=4)
+    np.testing.assert_array_equal(found, exact)
+    assert all(HOST.quotient(float(k * n - 1), float(n)) == k - 1 for n in (1, 3, 2**20 - 1) for k in (1, 2**11 - 1))
+    with jax.enable_x64(True):
+        for system in (FLOAT64, RoundedFloat64(jnp.int32(0), 1)):
+            found, exact = quotients(31, lambda a, b, system=system: system.quotient(system.real(a), system.real(b)))
+            np.testing.assert_array_equal(found, exact)
+
+
+def test_a_cycle_begins_on_its_step():
+    length, cycles = np.int32(2**24 - 9), 7  # no multiple of 7, so that cycles begin between steps, but for the whole
+    for system in (HOST, PAIR):
+        left = [system.lower(system.left_of_cycle(*map(system.real, (step, 9, 3)))) for step in (0, 2, 3, 6, 9)]
+        np.testing.assert_array_equal(left, [9, 3, 9, 9, 9])
+        left = [
+            system.lower(system.left_of_cycle(*map(system.real, (x, length, cycles)))) for x in (length - 1, length)
+        ]
+        np.testing.assert_array_equal(left, [cycles, length])
 
 
 def _mp(x):

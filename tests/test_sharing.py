@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optax_lr.numerics.sharing import Terms, in_places
+from optax_lr.numerics.sharing import in_places, where, with_row_costs_shared
+from optax_lr.numerics.terms import Terms
 
 ROWS, STEPS = 6, 9
 ROW = jnp.linspace(0.5, 3.0, ROWS, dtype=jnp.float32)[:, None]
@@ -58,7 +59,7 @@ def test_each_row_gets_its_own(first, second):
     def laid():
         terms = Terms()
         (a,), (b,) = (terms.of(lambda name=name: [FORMULAS[name]()]) for name in (first, second))
-        return terms.values([terms.where(condition, a, b), a, b])
+        return terms.values([where(terms, condition, a, b), a, b])
 
     both, a, b = (np.broadcast_to(x, (ROWS, STEPS)) for x in laid())
     expected = np.where(condition, a, b)
@@ -87,8 +88,8 @@ def test_what_is_alike_is_computed_once():
     def laid():
         terms = Terms()
         ways = [terms.of(lambda k=k: [jnp.exp(k * ROW * STEP) / (k + STEP)])[0] for k in (1.0, 2.0, 3.0)]
-        first = terms.where(ROW > 1, ways[0], ways[1])
-        return terms.values([terms.where(ROW > 2, first, ways[2])])[0]
+        first = where(terms, ROW > 1, ways[0], ways[1])
+        return terms.values([where(terms, ROW > 2, first, ways[2])])[0]
 
     assert names(laid).count("exp") == 1
     assert names(laid).count("div") == 1
@@ -102,7 +103,7 @@ def test_formulas_deeper_than_the_stack():
 
     terms = Terms()
     (a,), (b,) = (terms.of(lambda k=k: chain(k)) for k in (1.0, 2.0))
-    both, first, second = terms.values([terms.where(ROW > 1, a, b), a, b])
+    both, first, second = terms.values([where(terms, ROW > 1, a, b), a, b])
     np.testing.assert_array_equal(both, np.where(ROW > 1, first, second))
 
 
@@ -110,9 +111,19 @@ def test_equal_formulas_are_one_term():
     terms = Terms()
     (a,), (b,) = (terms.of(lambda: [jnp.cos(ROW * STEP) + 2]) for _ in range(2))
     assert a is b
-    assert terms.where(ROW > 1, a, b) is a
+    assert where(terms, ROW > 1, a, b) is a
     (c,) = terms.of(lambda: [jnp.cos(ROW * STEP) + 3])
     assert c is not a
+
+
+def test_a_function_of_the_steps_alone_is_not_computed_for_each_row():
+    terms = Terms()
+    (for_all,), (for_each,) = (terms.of(lambda x=x: [jnp.log(x + 1) * ROW]) for x in (STEP, STEP * ROW))
+    assert for_all.cost < 20 < for_each.cost
+    one, other = jax.make_jaxpr(lambda: terms.values([where(terms, ROW > 1, for_all, for_each)]))().jaxpr, []
+    for equation in one.eqns:
+        other += [equation.invars[0].aval.shape] if equation.primitive.name == "log" else []
+    assert sorted(other) == [(1, STEPS), (ROWS, STEPS)]
 
 
 @settings(deadline=None, max_examples=40)
@@ -122,24 +133,63 @@ def test_equal_formulas_are_one_term():
     seed=st.integers(0, 99),
 )
 def test_ways_in_few_places(ways, most, seed):
-    chosen = jnp.asarray(np.random.default_rng(seed).integers(0, len(ways), (ROWS, 1)))
+    random = np.random.default_rng(seed)
+    chosen = jnp.asarray(random.integers(0, len(ways), (ROWS, 1)))
     terms = Terms()
-    formulas = [terms.of(lambda name=name: [FORMULAS[name]()])[0] for name in ways]
-    groups = in_places(terms, formulas, most, lambda some: functools.reduce(operator.or_, [chosen == k for k in some]))
+    formulas = [(terms.of(lambda name=name: [FORMULAS[name]()])[0], random.uniform()) for name in ways]
+
+    def taken(some):
+        return functools.reduce(operator.or_, [chosen == k for k in some])
+
+    groups = in_places(terms, formulas, most, taken)
     assert len(groups) == min(most, len(ways))
     assert sorted(member for members, _ in groups for member in members) == list(range(len(ways)))
-    values = terms.values([term for _, term in groups])
-    for row, way in enumerate(chosen[:, 0].tolist()):
-        own = next(value for (members, _), value in zip(groups, values, strict=True) if way in members)
-        expected = np.broadcast_to(FORMULAS[ways[way]](), (ROWS, STEPS))[row]
-        np.testing.assert_allclose(np.broadcast_to(own, (ROWS, STEPS))[row], expected, rtol=1e-6)
+    together = with_row_costs_shared(terms, [term for _, term in groups], [taken(members) for members, _ in groups])
+    for values in (terms.values([term for _, term in groups]), terms.values(together)):
+        for row, way in enumerate(chosen[:, 0].tolist()):
+            own = next(value for (members, _), value in zip(groups, values, strict=True) if way in members)
+            expected = np.broadcast_to(FORMULAS[ways[way]](), (ROWS, STEPS))[row]
+            np.testing.assert_allclose(np.broadcast_to(own, (ROWS, STEPS))[row], expected, rtol=1e-6)
 
 
 def test_the_like_stand_together():
     terms = Terms()
     wave, line = (
-        [terms.of(lambda k=k, f=f: [f(k)])[0] for k in (2.0, 3.0)]
+        [(terms.of(lambda k=k, f=f: [f(k)])[0], 1.0) for k in (2.0, 3.0)]
         for f in (lambda k: jnp.cos(k * STEP * ROW), lambda k: k + STEP)
     )
     groups = in_places(terms, [wave[0], line[0], wave[1], line[1]], 2, lambda some: len(some) < ROW)
     assert sorted(members for members, _ in groups) == [(0, 2), (1, 3)]
+
+
+def test_what_few_rows_take_stands_together():
+    """Of three that have nothing in common, the two that are taken least."""
+    terms = Terms()
+    formulas = [terms.of(lambda f=f: [f(STEP * ROW)])[0] for f in (jnp.sin, jnp.exp, jnp.tanh)]
+    for seldom in ((0, 1), (0, 2), (1, 2)):
+        ways = [(term, 0.1 if number in seldom else 0.8) for number, term in enumerate(formulas)]
+        groups = in_places(terms, ways, 2, lambda some: len(some) < ROW)
+        assert sorted(map(sorted, (members for members, _ in groups))) == sorted([[*seldom], [3 - sum(seldom)]])
+
+
+def test_costly_operations_of_rows_are_done_once():
+    """Each formula divides twice, one quotient by the other, and one takes a logarithm."""
+    own = [
+        lambda: STEP / (1 + 2 / ROW) + jnp.log(ROW),
+        lambda: (STEP + 1) * (ROW / (3 / (ROW + 1))),
+        lambda: STEP * ROW,
+        lambda: STEP + 5 / (ROW - 4 / ROW),
+    ]
+    place = jnp.arange(ROWS)[:, None] % len(own)
+
+    def laid():
+        terms = Terms()
+        formulas = [terms.of(lambda f=f: [f()])[0] for f in own]
+        return terms.values(with_row_costs_shared(terms, formulas, [place == number for number in range(len(own))]))
+
+    by_row = [e for e in jax.make_jaxpr(laid)().jaxpr.eqns if e.outvars[0].aval.shape == (ROWS, 1)]
+    assert [e.primitive.name for e in by_row].count("div") == 2
+    assert [e.primitive.name for e in by_row].count("log") == 1
+    for row in range(ROWS):
+        number = row % len(own)
+        np.testing.assert_array_equal(laid()[number][row], own[number]()[row])

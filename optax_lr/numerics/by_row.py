@@ -13,32 +13,56 @@ import numpy as np
 from jax import Array
 
 from optax_lr.numerics.reals import Real, Truth
-from optax_lr.numerics.sharing import Terms, in_places
+from optax_lr.numerics.sharing import in_places, with_row_costs_shared
 from optax_lr.numerics.systems import Float64
+from optax_lr.numerics.terms import Terms
 
 _PLACES = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
 _MOST_WAYS = 32  # with more, finding out what they share takes longer than it saves
 
 
+def is_by_row(x: Any) -> bool:
+    """Whether `x` is one number for each row, or for all."""
+    return jnp.shape(x)[-1:] in [(), (1,)]
+
+
 class _Way(NamedTuple):
     taken: Any  # which rows choose so
     value: Any
+    odds: float
 
 
 class ByRow(Float64):
-    """A float64 system in which a row computes only what it chooses. `last_step` bounds the steps of the sweep."""
+    """A float64 system in which a row computes only what it chooses, for `rows` rows and steps up to `last_step`."""
 
     _path: tuple[int, ...]  # what is chosen on the way that is being gone
-    _met: list[tuple[Real, int, int]]  # the choices met on it: by row, the one taken, and how many there are
+    _met: list[tuple[Real, int, Sequence[float]]]  # the choices met on it: by row, the one taken, and the odds of each
 
-    def __init__(self, last_step: Array) -> None:
-        self.last_step = self.real(last_step)
-        self.detail = 3
+    def __init__(self, last_step: Array, rows: int) -> None:
+        self.last_step, self.rows = self.real(last_step), rows
+        self.special = True
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
+        return self._chosen(kind, values, [1 / len(values)] * len(values))
+
+    def shortcut(
+        self,
+        holds: Truth,
+        x: Real,
+        special: Callable[[Real], Any],
+        general: Callable[[Real], Any],
+        odds: float = 0.85,
+    ) -> Any:
+        """`special(x)` in the rows in which it `holds`, `general(x)` in the others; where that is known by row, and `x` is not."""
+        if not self.special or not is_by_row(holds) or is_by_row(x):
+            return general(x)
+        ways = [functools.partial(special, x), functools.partial(general, x)]
+        return self._chosen(jnp.where(holds, 0, 1), ways, [odds, 1 - odds])
+
+    def _chosen(self, kind: Real, values: Sequence[Callable[[], Any]], odds: Sequence[float]) -> Any:
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
-        self._met.append((kind, taken, len(values)))
+        self._met.append((kind, taken, odds))
         return values[taken]()
 
     def by_row(self, formula: Callable[[], Array]) -> Array:
@@ -47,44 +71,33 @@ class ByRow(Float64):
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
         and no way is ever stored or computed for a row that does not take it. This holds for eight ways. If more are
-        open, choices that only save time are dropped (`detail`); if eight still do not do, the ways share eight places:
-        those with most in common stand in one, which computes once what they have in common.
+        open, those with most in common stand in one place, which computes once what they have in common.
         """
-        self.detail = 1
-        ways = self._ways(formula, _PLACES)
-        if len(ways) > _PLACES:
-            return self._shared(formula)
-        for self.detail in (3, 2):
-            more = self._ways(formula, _PLACES)
-            if len(more) <= _PLACES:
-                ways = more
-                break
-        if len(ways) == 1:
-            rates: Array = self.lower(ways[0].value)
-            return rates
-        return self._gathered([way.value for way in ways], _number([way.taken for way in ways]))
-
-    def _shared(self, formula: Callable[[], Array]) -> Array:
         terms = Terms()
-        for self.detail, most in ((3, _MOST_WAYS), (0, math.inf)):
-            ways = self._ways(formula, most, terms.of)
+        for self.special, most in ((True, _MOST_WAYS), (False, math.inf)):
+            ways = self._ways(formula, most, terms)
             if len(ways) <= most:
                 break
+        if len(ways) == 1:
+            rates: Array = self.lower(terms.values([ways[0].value])[0])
+            return rates
         chosen = _number(terms.values([way.taken for way in ways]))
 
         def taken(some: Sequence[int]) -> Array:
             return functools.reduce(operator.or_, [chosen == number for number in some])
 
-        groups = in_places(terms, [way.value for way in ways], _PLACES, taken)
-        place = np.empty(len(ways), np.int32)
+        groups = in_places(terms, [(way.value, way.odds) for way in ways], _PLACES, taken)
+        of_way = np.empty(len(ways), np.int32)
         for number, (members, _) in enumerate(groups):
-            place[list(members)] = number
-        return self._gathered(terms.values([term for _, term in groups]), jnp.asarray(place)[chosen])
+            of_way[list(members)] = number
+        place = jnp.asarray(of_way)[chosen]
+        formulas = with_row_costs_shared(
+            terms, [term for _, term in groups], [place == number for number in range(len(groups))]
+        )
+        return self._gathered(terms.values(formulas), place)
 
-    def _ways(
-        self, formula: Callable[[], Array], most: float, run: Callable[[Callable[[], Any]], Any] = lambda way: way()
-    ) -> list[_Way]:
-        """The ways through the choices of `formula`, each gone inside `run`. Stops once past `most`."""
+    def _ways(self, formula: Callable[[], Array], most: float, terms: Terms) -> list[_Way]:
+        """The ways through the choices of `formula`, as `terms`. Stops once past `most`."""
 
         def way() -> tuple[Truth, Array]:
             self._met = []
@@ -95,10 +108,11 @@ class ByRow(Float64):
         pending: list[tuple[int, ...]] = [()]
         while pending and len(ways) <= most:
             path = self._path = pending.pop()
-            ways.append(_Way(*run(way)))
+            taken, value = terms.of(way)
+            ways.append(_Way(taken, value, math.prod(odds[choice] for _, choice, odds in self._met)))
             done = tuple(choice for _, choice, _ in self._met)
             for depth in range(len(path), len(done)):
-                pending += [(*done[:depth], other) for other in range(1, self._met[depth][2])]
+                pending += [(*done[:depth], other) for other in range(1, len(self._met[depth][2]))]
         return ways
 
     def _gathered(self, values: Sequence[Array], place: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -9,12 +10,14 @@ import numpy as np
 from jax import Array, lax
 
 from optax_lr.numerics import polynomials
-from optax_lr.numerics.by_row import ByRow
+from optax_lr.numerics.by_row import ByRow, is_by_row
 from optax_lr.numerics.polynomials import even_odd, horner
 from optax_lr.numerics.reals import Real
 from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
 
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
+_MORE = 1 + 2.0**-21  # so much above 1 that a float32 ratio to a divisor times this is never too large
+_MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
 _EXPONENT_FIELD = np.int64(0x7FF << 52)
 _MANTISSA_FIELD = np.int64((1 << 52) - 1)
 
@@ -35,11 +38,6 @@ def _mantissa(bits: Array) -> Array:
 def _readable(bits: Array) -> Array:
     """Exponent and mantissa of a float64, read as one number, and 2**11 more."""
     return _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
-
-
-def _by_row(x: Real) -> bool:
-    """Whether `x` is one number for each row, or for all."""
-    return jnp.shape(x)[-1:] in [(), (1,)]
 
 
 class RoundedFloat64(ByRow):
@@ -66,41 +64,39 @@ class RoundedFloat64(ByRow):
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         # The half wave of an ordinary cosine is done by its end and needs no reduction: two thirds of the time.
-        if self.detail < 2:
-            return super().wave(step, start, length, cycles)
         half_wave = (cycles == 0.5) & (self.last_step - start <= 2 * length)
         general = super().wave
-        return self.choose(
-            jnp.where(half_wave, 0, 1),
-            [
-                lambda: self.sin_squared(length - (step - start), length),
-                lambda: general(step, start, length, cycles),
-            ],
+        return self.shortcut(
+            half_wave,
+            step,
+            lambda step: self.sin_squared((start + length) - step, length),
+            lambda step: general(step, start, length, cycles),
         )
 
     def power(self, x: Real, exponent: Real) -> Real:
         return self.power_of_ratio(x, self.real(1), exponent)
 
     def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
-        if self.detail < 1 or not _by_row(exponent):
-            return self._any_power(a, b, exponent)
         first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
-        small = first + second + third > 0
-        root = (exponent == 0.5) & (self.detail > 2)
 
-        def small_power() -> Real:
+        def small_power(a: Real) -> Real:
             x = self.maximum(self.ratio(a, b), self.real(0))
             return x * (first + x * (second + x * third))
 
-        ways = [lambda: self._any_power(a, b, exponent), small_power, lambda: self.sqrt(self.ratio(a, b))]
-        return self.choose(jnp.where(small, 1, jnp.where(root, 2, 0)), ways if self.detail > 2 else ways[:2])
+        def other(a: Real) -> Real:
+            def general(a: Real) -> Real:
+                return self._any_power(a, b, exponent)
+
+            return self.shortcut(exponent == 0.5, a, lambda a: self.sqrt(self.ratio(a, b)), general, odds=0.5)
+
+        return self.shortcut(first + second + third > 0, a, small_power, other, odds=0.6)
 
     def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
 
     def log2(self, x: Real) -> Real:
-        """Off by at most 2**-35 and 0 at 1; the library's, where one logarithm serves the row."""
-        if _by_row(x):
+        """Off by at most 2**-35 and 0 at 1; the library's, where one logarithm serves a row, or a step in many rows."""
+        if is_by_row(x) or (len(x) == 1 and self.rows > _MANY_ROWS):
             return super().log2(x)
         bits = _bits(x)
         constant, *rest = polynomials.LOG2_REST
@@ -110,10 +106,9 @@ class RoundedFloat64(ByRow):
     def fall(self, left: Real, exponent: Real) -> Real:
         # An exponent of 1 is what nearly all have, and the library's logarithm is taken number by number.
         general = super().fall
-        if self.detail < 2 or not _by_row(exponent):
-            return general(left, exponent)
-        straight = jnp.where(exponent == 1, 0, 1)
-        return self.choose(straight, [lambda: self.minimum(left, self.real(1)), lambda: general(left, exponent)])
+        return self.shortcut(
+            exponent == 1, left, lambda left: self.minimum(left, self.real(1)), lambda left: general(left, exponent)
+        )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
         """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch: one vector loop.
@@ -122,19 +117,25 @@ class RoundedFloat64(ByRow):
         `log2(m) - m`, a polynomial, and a constant. In the same way the logarithm of the power, laid into the mantissa
         of a number near `_LOG_BASE`, is its exponent and the argument of a polynomial for its mantissa.
         """
-        above = a > jnp.where(exponent == 0, -1e-300, 0.0)  # 0**0 is 1
-        if _by_row(a):  # such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing
-            log = exponent * self.log2(self.ratio(a, b)) + _LOG_BASE
-        else:
-            bits = _bits(a)
-            constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
-            constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
-            log = even_odd([constant + exponent * _readable(bits), *rest], _mantissa(bits))
+        if is_by_row(
+            a
+        ):  # such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing
+            nothing = jnp.where(a < 0, -1e300, 0.0)  # also to the power of 0, whereas 0**0 is 1
+            log = exponent * jnp.where(a > 0, self.log2(self.ratio(a, b)), -1e300) + (_LOG_BASE + nothing)
+            return self._exp2(log)
+        bits = _bits(a)
+        constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
+        constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
+        log = even_odd([constant + exponent * _readable(bits), *rest], _mantissa(bits))
+        return jnp.where(a > jnp.where(exponent == 0, -1e-300, 0.0), self._exp2(log), 0)
+
+    def _exp2(self, log: Real) -> Real:
+        """`2**(log - _LOG_BASE)`, the logarithm being a number near `_LOG_BASE`."""
         log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
         log = jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT)
         bits = lax.shift_left(_bits(log), np.int64(11))
         mantissa = horner([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
-        return jnp.where(above, _float(_bits(mantissa) + (bits & _EXPONENT_FIELD)), 0)
+        return _float(_bits(mantissa) + (bits & _EXPONENT_FIELD))
 
     def sqrt(self, x: Real) -> Real:
         return jnp.where(x > 0, x * self.inverse_sqrt(x), 0)
@@ -151,11 +152,11 @@ class RoundedFloat64(ByRow):
 class SelectedFloat64(RoundedFloat64):
     """`RoundedFloat64` number by number: all ways are computed and one is selected, so that nothing moves between rows."""
 
-    choose = Float64.choose
+    choose, shortcut = Float64.choose, Float64.shortcut
 
-    def __init__(self, last_step: Array | None = None) -> None:
-        del last_step  # tells where a way that only saves time is open, and there are none here
-        self.detail = 0
+    def __init__(self, last_step: Real = math.inf, rows: int = 1) -> None:
+        del rows  # as if there were one: a logarithm kept for all would be read back as float64, and halve all vectors
+        self.last_step, self.rows = last_step, 1
 
     def by_row(self, formula: Callable[[], Array]) -> Array:
         """The rates that `formula()` gives."""
@@ -167,7 +168,6 @@ class Float32(RoundedFloat64):
     """Plain float32: half the width of `RoundedFloat64`, and so half its time where arithmetic is the limit."""
 
     dtype = jnp.float32
-    more = 1 + 2.0**-21
 
     def sin_squared(self, a: Real, b: Real) -> Real:
         share = a * (1 / b)  # not by scaled coefficients: their powers of b would leave the range of float32
@@ -179,6 +179,16 @@ class Float32(RoundedFloat64):
 
     def inverse_sqrt(self, x: Real) -> Real:
         return lax.rsqrt(x)
+
+    def quotient(self, a: Real, b: Real) -> Real:
+        # There is no half step above 2**23: a guess that is never above, and below 2**20 one short at most.
+        guess = jnp.floor(self.ratio(a, b * _MORE))
+        return guess + jnp.where(a - guess * b >= b, 1, 0)
+
+    def left_of_cycle(self, elapsed: Real, length: Real, cycles: Real) -> Real:
+        phase = cycles * elapsed
+        done = phase - length * jnp.floor(self.ratio(phase, length * _MORE))
+        return length - jnp.where(done >= length, done - length, done)
 
     def log2(self, x: Real) -> Real:
         return Float64.log2(self, x)

@@ -2,207 +2,94 @@
 
 from __future__ import annotations
 
-import functools
+import collections
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array, lax
+from jax import Array
 
-_INLINED = {"jit": "jaxpr", "pjit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
-# fmt: off
-_ELEMENTWISE = frozenset([
-    "abs", "add", "and", "bitcast_convert_type", "ceil", "clamp", "convert_element_type", "cos", "div", "eq",
-    "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow", "is_finite", "le", "log", "log1p", "lt",
-    "max", "min", "mul", "ne", "neg", "not", "or", "pow", "rem", "round", "rsqrt", "select_n", "shift_left",
-    "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh",
-    "xor",
-])
-# fmt: on
+from optax_lr.numerics.terms import Term, Terms, in_order, reached
+
 _DEPTH = 100  # of what is compared: a thousand milestones are a thousand operations deep, and Python's stack is not
-# In additions, on a CPU, about; what is not named costs one.
-_COSTS = dict.fromkeys(("div", "rem", "rsqrt", "sqrt"), 8) | dict.fromkeys(
-    ("cos", "exp", "exp2", "expm1", "log", "log1p", "pow", "sin", "tan", "tanh"), 20
-)
 
 
-class _Other(NamedTuple):
-    """One result of an operation that is not elementwise. Each is itself alone, so that it is like no other."""
+def where(terms: Terms, condition: Array, a: Term, b: Term) -> Term:
+    """`a` where the `condition` holds, which is by row, else `b`. Operations that both have in one place are shared."""
+    laid: dict[tuple[Term, Term], Term] = {}
 
-    equation: Any
-    result: int
+    def lay(a: Term, b: Term, depth: int) -> Term:
+        if (a, b) not in laid:
+            if a is not b and depth < _DEPTH and _alike(a, b):
+                operands = tuple([lay(x, y, depth + 1) for x, y in zip(a.operands, b.operands, strict=True)])
+                laid[a, b] = terms.operation(a.operation, a.params, operands, a.dtype)
+            else:
+                laid[a, b] = terms.select(condition, a, b)
+        return laid[a, b]
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return str(self.equation.primitive.name)
-
-
-class Term:
-    """An operation on other terms, or a value."""
-
-    def __init__(self, number: int, operation: Any, params: Any, operands: tuple[Term, ...], shape: Any, dtype: Any):
-        self.number = number  # in the order in which terms are made: operands come first
-        self.operation, self.params, self.operands = operation, params, operands
-        self.shape, self.dtype = shape, dtype
-        self.value: Any = None  # once it is computed
-
-    @property
-    def by_step(self) -> bool:
-        """Whether it is computed at each step, and not once for a row."""
-        return self.operation is not None and bool(self.shape) and self.shape[-1] > 1
-
-    @functools.cached_property
-    def cost(self) -> int:
-        """What it costs for each step, with all that it needs."""
-        return sum(_COSTS.get(part.operation.name, 1) for part in _reached([self]) if part.by_step)
-
-
-class Terms:
-    """The terms of some formulas. Those that are equal are one and the same."""
-
-    def __init__(self) -> None:
-        self._made: dict[Any, Term] = {}
-        self._alive: list[Any] = []  # what terms are known by must not go: another might come to the same address
-
-    def of(self, formula: Callable[[], Sequence[Array]]) -> list[Term]:
-        """The terms of what `formula` returns."""
-        traced = jax.make_jaxpr(functools.partial(formula))()  # a new function: what is traced of one is kept
-        return self._run(traced.jaxpr, self._leaves(traced.consts))
-
-    def where(self, condition: Array, a: Term, b: Term) -> Term:
-        """`a` where the `condition` holds, which is by row, else `b`. Operations that both have in one place are shared."""
-        (chosen,) = self._leaves([condition])
-        laid: dict[tuple[Term, Term], Term] = {}
-
-        def lay(a: Term, b: Term, depth: int) -> Term:
-            if a is b:
-                return a
-            if (a, b) not in laid:
-                if depth < _DEPTH and _alike(a, b):
-                    operands = tuple([lay(x, y, depth + 1) for x, y in zip(a.operands, b.operands, strict=True)])
-                    laid[a, b] = self._operation(a.operation, a.params, operands, a.dtype)
-                else:
-                    laid[a, b] = self._operation(lax.select_n_p, {}, (chosen, b, a), a.dtype)
-            return laid[a, b]
-
-        return lay(a, b, 0)
-
-    def values(self, terms: Sequence[Term]) -> list[Any]:
-        """What `terms` come to."""
-        for term in sorted(_reached(terms), key=operator.attrgetter("number")):
-            if term.value is None:
-                term.value = _computed(term)
-        return [term.value for term in terms]
-
-    def _run(self, jaxpr: Any, constants: Sequence[Term], arguments: Sequence[Term] = ()) -> list[Term]:
-        known: dict[Any, Term] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True))
-
-        def read(x: Any) -> Term:
-            if not hasattr(x, "val"):
-                return known[x]
-            value = np.asarray(x.val, x.aval.dtype)  # a literal
-            return self._leaf(value, (value.dtype, value.tobytes()))
-
-        for equation in jaxpr.eqns:
-            results = self._results(equation, tuple([read(x) for x in equation.invars]))
-            known.update(zip(equation.outvars, results, strict=True))
-        return [read(x) for x in jaxpr.outvars]
-
-    def _results(self, equation: Any, operands: tuple[Term, ...]) -> list[Term]:
-        name, params = equation.primitive.name, equation.params
-        if name in _INLINED:
-            inner = params[_INLINED[name]]
-            return self._run(inner.jaxpr, self._leaves(inner.consts), operands)
-        results = [x.aval for x in equation.outvars]
-        if {x.aval.ndim for x in equation.invars} | {x.ndim for x in results} <= {0, 2}:
-            if name in _ELEMENTWISE:
-                return [self._operation(equation.primitive, params, operands, results[0].dtype)]
-            if name == "broadcast_in_dim" and params["broadcast_dimensions"] in ((), (0, 1)):
-                return [operands[0]]  # elementwise operations broadcast by themselves
-        self._alive.append(equation)
-        return [
-            self._term((id(equation), i, operands), _Other(equation, i), {}, operands, x.shape or (1, 1), x.dtype)
-            for i, x in enumerate(results)
-        ]
-
-    def _operation(self, operation: Any, params: dict[str, Any], operands: tuple[Term, ...], dtype: Any) -> Term:
-        shape = np.broadcast_shapes(*(operand.shape for operand in operands))
-        return self._term((operation, *sorted(params.items()), operands), operation, params, operands, shape, dtype)
-
-    def _leaves(self, values: Iterable[Any]) -> list[Term]:
-        return [self._leaf(value, id(value)) for value in values]
-
-    def _leaf(self, value: Any, key: Any) -> Term:
-        self._alive.append(value)
-        array = jnp.asarray(value)
-        array = array.reshape(array.shape or (1, 1))
-        term = self._term(key, None, {}, (), array.shape, array.dtype)
-        term.value = array
-        return term
-
-    def _term(self, key: Any, *parts: Any) -> Term:
-        if key not in self._made:
-            self._made[key] = Term(len(self._made), *parts)
-        return self._made[key]
+    return lay(a, b, 0)
 
 
 def in_places(
-    terms: Terms, ways: Sequence[Term], most: int, taken: Callable[[Sequence[int]], Array]
+    terms: Terms, ways: Sequence[tuple[Term, float]], most: int, taken: Callable[[Sequence[int]], Array]
 ) -> list[tuple[tuple[int, ...], Term]]:
-    """`ways` in at most `most` groups, each with the term that gives its members' values by row.
+    """`ways`, each with its odds, in at most `most` groups, each with the term that gives its members' values by row.
 
-    Two groups become one where that costs least, all ways being as likely, until they are few enough. `taken` tells
-    which rows go one of some ways.
+    Two groups become one where that costs a row least, on average, until they are few enough. `taken` tells which rows
+    go one of some ways.
     """
-    groups: list[tuple[tuple[int, ...], Term]] = [((number,), way) for number, way in enumerate(ways)]
+    groups: list[tuple[tuple[int, ...], Term]] = [((number,), way) for number, (way, _) in enumerate(ways)]
     joined: dict[tuple[Any, Any], tuple[float, Any]] = {}  # by their members: what it costs more, and the group
+
+    def costs(members: tuple[int, ...], term: Term) -> float:
+        return term.cost * sum(ways[number][1] for number in members)
+
     while len(groups) > most:
         pairs = [pair for i, one in enumerate(groups) for pair in ((other, one) for other in groups[:i])]
         for (some, a), (others, b) in pairs:
             if (some, others) not in joined:
-                both = some + others, terms.where(taken(some), a, b)
-                added = len(both[0]) * both[1].cost - len(some) * a.cost - len(others) * b.cost
-                joined[some, others] = added, both
+                both = some + others, where(terms, taken(some), a, b)
+                joined[some, others] = costs(*both) - costs(some, a) - costs(others, b), both
         _, best = min((joined[some, others] for (some, _), (others, _) in pairs), key=operator.itemgetter(0))
         groups = [group for group in groups if group[0][0] not in best[0]] + [best]
     return groups
 
 
+def with_row_costs_shared(terms: Terms, formulas: Sequence[Term], taken: Sequence[Array]) -> list[Term]:
+    """`formulas`, of which each row takes one, with one operation for costly ones of several that are done once for a row.
+
+    What one formula divides first stands with what the others divide first, and so on. `taken` are the rows of each.
+    """
+    known: list[dict[Term, Term]] = [{} for _ in formulas]
+    waiting = [in_order(term for term in reached([formula]) if term.costly_by_row) for formula in formulas]
+    while any(waiting):
+        alike: dict[Any, list[tuple[int, Term]]] = collections.defaultdict(list)
+        for number, costly in enumerate(waiting):
+            ready = [term for term in costly if not reached(term.operands) & set(costly)]
+            waiting[number] = [term for term in costly if term not in ready]
+            kinds = collections.Counter[Any]()
+            for term in ready:
+                kind = (term.operation, *sorted(term.params.items()), *(x.dtype for x in term.operands))
+                alike[kind, kinds[kind]].append((number, term))
+                kinds[kind] += 1
+        for members in alike.values():
+            operands: list[Term] = []
+            for number, term in members:
+                own = [terms.replaced(x, known[number]) for x in term.operands]
+                operands = [terms.select(taken[number], x, y) for x, y in zip(own, operands or own, strict=True)]
+            shared = terms.operation(term.operation, term.params, tuple(operands), term.dtype)
+            for number, term in members:
+                known[number][term] = shared
+    return [terms.replaced(formula, own) for formula, own in zip(formulas, known, strict=True)]
+
+
 def _alike(a: Term, b: Term) -> bool:
-    """Whether one operation can do for both, at each step."""
+    """Whether one operation can do for both."""
     return (
-        (a.by_step or b.by_step)
+        a.operation is not None
         and a.operation is b.operation
         and a.params == b.params
         and [x.dtype for x in a.operands] == [x.dtype for x in b.operands]
+        and not a.for_all_rows
+        and not b.for_all_rows
     )
-
-
-def _reached(terms: Iterable[Term]) -> set[Term]:
-    reached: set[Term] = set()
-    pending = list(terms)
-    while pending:
-        term = pending.pop()
-        if term not in reached:
-            reached.add(term)
-            pending += term.operands
-    return reached
-
-
-def _computed(term: Term) -> Array:
-    operands, operation = [operand.value for operand in term.operands], term.operation
-    if not isinstance(operation, _Other):
-        result: Array = operation.bind(*jnp.broadcast_arrays(*operands), **term.params)
-        return result
-    equation = operation.equation
-    shapes = [x.aval.shape for x in equation.invars]
-    operands = [
-        x.reshape(()) if not shape else jnp.broadcast_to(x, shape) for x, shape in zip(operands, shapes, strict=True)
-    ]
-    results = equation.primitive.bind(*operands, **equation.params)
-    result = results[operation.result] if equation.primitive.multiple_results else results
-    return result.reshape(term.shape)

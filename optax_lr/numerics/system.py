@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from optax_lr.numerics.reals import Real, Truth
 
@@ -11,8 +12,8 @@ from optax_lr.numerics.reals import Real, Truth
 class System(ABC):
     """What every system has, and what all share: the formulas that need nothing but arithmetic, `where` and `floor`."""
 
-    # So much above 1 that a ratio to a divisor times this is, rounded as it may be, never too large.
-    more = 1 + 2.0**-50
+    # So much below 1 that a ratio to a divisor times this is, rounded as it may be, never too small.
+    less = 1 - 2.0**-50
 
     @abstractmethod
     def real(self, x: Real) -> Real:
@@ -54,6 +55,18 @@ class System(ABC):
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """The one of `values` whose number is `kind`."""
 
+    def shortcut(
+        self,
+        holds: Truth,
+        x: Real,
+        special: Callable[[Real], Any],
+        general: Callable[[Real], Any],
+        odds: float = 0.85,
+    ) -> Any:
+        """`general(x)`, or `special(x)`, which is the same where it `holds` and takes less; it does for `odds` of the rows."""
+        del holds, special, odds
+        return general(x)
+
     def maximum(self, a: Real, b: Real) -> Real:
         return self.where(a < b, b, a)
 
@@ -79,9 +92,8 @@ class System(ABC):
         return self.floor(x + 0.5)
 
     def quotient(self, a: Real, b: Real) -> Real:
-        """`floor(a / b)` for whole `a` and `b`, exactly: the guess is never above, and the remainder mends it."""
-        guess = self.floor(self.ratio(a, b * self.more))
-        return guess + self.where(a - guess * b >= b, self.real(1), self.real(0))
+        """`floor(a / b)` for whole `a` and `b`, exactly: in the middle between two of them no rounding matters."""
+        return self.floor(self.ratio(a + 0.5, b))
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         """`0.5 * (1 + cos(2 pi cycles (step - start) / length))`: 1 at `start`, exact zeros where the cosine is -1."""
@@ -90,10 +102,9 @@ class System(ABC):
         return self.sin_squared(length - abs(half_waves - turns * (2 * length)), length)
 
     def left_of_cycle(self, elapsed: Real, length: Real, cycles: Real) -> Real:
-        """What is left of the current of `cycles` equal cycles, in units of `length / cycles`: in (0, length].
+        """What is left of the current of `cycles` equal cycles, in units of `length / cycles`: up to `length`.
 
-        A restart falls on `length` exactly: the number of cycles done is a guess, never above, and the remainder mends it.
+        A restart falls on `length` exactly: what is done is an exact remainder, and its quotient never a cycle short.
         """
         phase = cycles * elapsed
-        done = phase - length * self.floor(self.ratio(phase, length * self.more))
-        return length - self.where(done >= length, done - length, done)
+        return length - (phase - length * self.floor(self.ratio(phase, length * self.less)))

@@ -127,7 +127,7 @@ class Float64(System):
 class PairFloat32(System):
     """Pairs of float32, for traces in which float64 is not to be had. Differentiable, and finite in every branch."""
 
-    more = 1 + 2.0**-44
+    less = 1 - 2.0**-44
 
     def real(self, x: Real) -> Real:
         return Pair.of(x)

@@ -104,20 +104,24 @@ class OneCycle(Schedule):
         top, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
         foot = 2 * self.pct_start * self.total_steps - 2
         points = [(num.real(0), first), (top, self.max_lr), *([(foot, first)] if self.three_phase else []), (end, last)]
-        phases = [self._phase(step, *a, *b, num) for a, b in itertools.pairwise(points)]
-        rate = phases[-1]
-        for (until, _), phase in reversed(list(zip(points[1:-1], phases, strict=False))):
-            rate = num.where(step <= until, phase, rate)
-        return rate
+        phases = [self._phase(*a, *b, num) for a, b in itertools.pairwise(points)]
+        phase = phases[-1]
+        for (until, _), earlier in reversed(list(zip(points[1:-1], phases, strict=False))):
+            phase = tuple(num.where(step <= until, x, y) for x, y in zip(earlier, phase, strict=True))
+        foot, height, origin, inverse = phase
+        share = (step - origin) * inverse
+        if self.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
+            share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
+        return foot + height * share
 
-    def _phase(self, step: Real, start: Real, from_rate: Real, stop: Real, to_rate: Real, num: System) -> Real:
-        """The rate between two points, counted from the smaller of their rates, beside which nothing then cancels."""
+    def _phase(self, start: Real, from_rate: Real, stop: Real, to_rate: Real, num: System) -> tuple[Real, ...]:
+        """The smaller rate, what is above it, and where and how steeply the share of that begins.
+
+        Counted from the smaller rate, nothing cancels beside it.
+        """
         length = stop - start
-        length = num.where(abs(length) > 0, length, num.real(1))
+        inverse = num.ratio(num.real(1), num.where(abs(length) > 0, length, num.real(1)))
         rises = from_rate < to_rate
-        if self.anneal_strategy == "cos":
-            distance = abs(length)  # points may be out of order in a run of a few steps
-            share = num.wave(step, num.where(rises, start - distance, start), distance, num.real(0.5))
-        else:
-            share = num.ratio(num.where(rises, step - start, stop - step), length)
-        return num.minimum(from_rate, to_rate) + abs(from_rate - to_rate) * share
+        origin = num.where(rises, start, stop)
+        inverse = num.where(rises, inverse, -inverse)
+        return num.minimum(from_rate, to_rate), abs(from_rate - to_rate), origin, inverse

@@ -43,8 +43,23 @@ class _Cycles(Schedule):
 
     def _cycle(self, step: Real, num: System) -> tuple[Real, Real, Real]:
         """Number of the cycle, steps since it began, and its length `t_initial * cycle_mul**number`."""
+        found: tuple[Real, Real, Real] = num.shortcut(
+            abs(self.cycle_mul - 1) <= 0,
+            step,
+            lambda step: self._alike(step, num),
+            lambda step: self._growing(step, num),
+        )
+        return found
+
+    def _alike(self, step: Real, num: System) -> tuple[Real, Real, Real]:
+        number = num.quotient(step, self.t_initial)
+        return number, step - number * self.t_initial, self.t_initial
+
+    def _growing(self, step: Real, num: System) -> tuple[Real, Real, Real]:
+        """The same for any `cycle_mul`."""
         grows = self.cycle_mul - 1
-        same = num.where(grows > 0, num.real(0), num.where(grows < 0, num.real(0), num.real(1)))
+        alike = abs(grows) <= 0
+        same = num.where(alike, num.real(1), num.real(0))
         base, grows = self.cycle_mul + same, grows + same  # 2 and 1 where cycles are all alike: any, and not used
 
         fractional = num.floor(self.cycle_mul) < self.cycle_mul
@@ -67,10 +82,10 @@ class _Cycles(Schedule):
         length = num.where(late, before, num.where(early, after, length))
         number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
         number = num.where(reached > 0, number, num.real(2.0**30))
-        alike = num.quotient(step, self.t_initial)
         since = num.where(step > start + hair, step - start, num.real(0))
-        elapsed = num.where(same > 0, step - alike * self.t_initial, since)
-        return num.where(same > 0, alike, number), elapsed, num.where(same > 0, self.t_initial, length)
+        found = zip(self._alike(step, num), (number, since, length), strict=True)
+        number, since, length = (num.where(alike, x, y) for x, y in found)
+        return number, since, length
 
 
 @schedule

@@ -94,7 +94,7 @@ def in_float64(precision: str) -> contextlib.AbstractContextManager[None]:
 
 def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: type[ByRow] | None) -> jax.Array:
     """The rates `[rows, steps]` of a batch of one axis. Traced."""
-    num = PAIR if numbers is None else numbers(last_step)
+    num = PAIR if numbers is None else numbers(last_step, len(schedule))
     step = num.real(steps.reshape(1, -1))
     lifted = lift(schedule, num, trailing_axes=1)
 

@@ -10,6 +10,7 @@ import pytest
 
 import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
+from optax_lr.numerics.systems import Float64
 from optax_lr.sweeps import evaluate
 from tests.cases import CLASSES, USUAL
 from tests.sweeps.batches import mixed, one_kind
@@ -136,6 +137,42 @@ def test_every_class_there_is_in_one_batch():
     # In any order; and of the first three classes alone, so that most ways are taken by no row.
     for rows in (random.permutation(len(batch)), random.integers(0, 3, len(batch))):
         np.testing.assert_allclose(olr.sweep(batch[rows], 64), called[rows], rtol=2**-23, atol=0)
+
+
+SHORTCUTS = [
+    olr.Cosine(1e-3, 60, 5, num_cycles=np.array([0.5, 1.5])),
+    olr.Polynomial(1e-3, 60, 5, power=np.array([0.5, 1, 2, 2.7, 3])),
+    olr.WarmupStableDecay(1e-3, 20, 60, 5, num_cycles=np.array([0.5, 0.75])),
+    olr.CosineAnnealingWarmRestarts(1e-3, 9, T_mult=np.array([1, 2, 3])),
+    olr.TimmCosine(1e-3, 9, cycle_mul=np.array([1, 1.5, 2]), cycle_limit=4, cycle_decay=0.5),
+    olr.TimmCosine(1e-3, 60, k_decay=np.array([1, 1.5])),
+    olr.TimmTanh(1e-3, 9, cycle_mul=np.array([1, 2]), cycle_limit=2, warmup_steps=3),
+    olr.TimmPoly(1e-3, 60, power=np.array([0.5, 1, 1.5])),
+]
+
+
+class NoShortcut(RoundedFloat64):
+    """Every row takes the general way."""
+
+    shortcut = Float64.shortcut
+
+
+@pytest.mark.parametrize("batch", SHORTCUTS, ids=lambda batch: type(batch).__name__)
+def test_a_shortcut_gives_what_the_general_way_gives(batch):
+    with jax.enable_x64(True):
+        short, general = (np.asarray(evaluate._curves(batch, None, None, 70, n)) for n in (RoundedFloat64, NoShortcut))
+        found = {
+            str(jax.make_jaxpr(lambda n=n: evaluate._curves(batch, None, None, 70, n))())
+            for n in (RoundedFloat64, NoShortcut)
+        }
+    assert len(found) == 2
+    np.testing.assert_allclose(short, general, rtol=2**-23, atol=1e-12)
+
+
+def test_a_logarithm_of_the_steps_is_the_same_for_one_row_and_for_many():
+    """The library's serves many rows, and a polynomial one."""
+    one, many = (olr.sweep(olr.DeepSpeedWarmup(np.full(rows, 1e-3), warmup_steps=500), 600) for rows in (1, 20))
+    np.testing.assert_allclose(np.broadcast_to(one, many.shape), many, rtol=2**-23)
 
 
 def many(kind):
