@@ -53,7 +53,9 @@ class RoundedFloat64(ByRow):
         return a * (1 / b)
 
     def sin_squared(self, a: Real, b: Real) -> Real:
-        # The coefficients take up the divisor, row by row: one multiplication less for each rate.
+        # The coefficients take up a divisor that is by row: one multiplication less for each rate.
+        if not is_by_row(b):
+            a, b = a / b, self.real(1)
         inverse = 1 / (b * b)
         scaled, scale = [], inverse
         for coefficient in polynomials.SIN_SQUARED:
@@ -117,9 +119,8 @@ class RoundedFloat64(ByRow):
         `log2(m) - m`, a polynomial, and a constant. In the same way the logarithm of the power, laid into the mantissa
         of a number near `_LOG_BASE`, is its exponent and the argument of a polynomial for its mantissa.
         """
-        if is_by_row(
-            a
-        ):  # such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing
+        if is_by_row(a):
+            # Such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing.
             nothing = jnp.where(a < 0, -1e300, 0.0)  # also to the power of 0, whereas 0**0 is 1
             log = exponent * jnp.where(a > 0, self.log2(self.ratio(a, b)), -1e300) + (_LOG_BASE + nothing)
             return self._exp2(log)

@@ -108,11 +108,11 @@ class OneCycle(Schedule):
         phase = phases[-1]
         for (until, _), earlier in reversed(list(zip(points[1:-1], phases, strict=False))):
             phase = tuple(num.where(step <= until, x, y) for x, y in zip(earlier, phase, strict=True))
-        foot, height, origin, inverse = phase
+        low, height, origin, inverse = phase
         share = (step - origin) * inverse
         if self.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
             share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
-        return foot + height * share
+        return low + height * share
 
     def _phase(self, start: Real, from_rate: Real, stop: Real, to_rate: Real, num: System) -> tuple[Real, ...]:
         """The smaller rate, what is above it, and where and how steeply the share of that begins.
