@@ -134,14 +134,20 @@ def test_quotients_of_whole_numbers_are_exact():
 
 
 def test_a_cycle_begins_on_its_step():
-    length, cycles = np.int32(2**24 - 9), 7  # no multiple of 7, so that cycles begin between steps, but for the whole
     for system in (HOST, PAIR):
         left = [system.lower(system.left_of_cycle(*map(system.real, (step, 9, 3)))) for step in (0, 2, 3, 6, 9)]
         np.testing.assert_array_equal(left, [9, 3, 9, 9, 9])
-        left = [
-            system.lower(system.left_of_cycle(*map(system.real, (x, length, cycles)))) for x in (length - 1, length)
-        ]
-        np.testing.assert_array_equal(left, [cycles, length])
+    lengths = jnp.arange(1, 5000) * 2003  # many of them, times their rounded reciprocals, come to less than 1
+    with jax.enable_x64(True):
+        systems = [PAIR, FLOAT64, RoundedFloat64(jnp.int32(0), 1), Float32(jnp.float32(0), 1)]
+    for system in systems:
+        with jax.enable_x64(system in systems[1:3]):
+
+            def left(elapsed, system=system):
+                return system.lower(system.left_of_cycle(*map(system.real, (elapsed, lengths, jnp.int32(1)))))
+
+            np.testing.assert_array_equal(jax.jit(left)(lengths), lengths.astype(jnp.float32))
+            np.testing.assert_array_equal(jax.jit(left)(lengths - 1), 1)
 
 
 def _mp(x):
