@@ -150,6 +150,26 @@ def test_a_cycle_begins_on_its_step():
             np.testing.assert_array_equal(jax.jit(left)(lengths - 1), 1)
 
 
+def test_powers_of_what_is_not_above_zero():
+    """0, but for 0**0; whether the base is one for the row, as in a decay by step, or differs from step to step."""
+    bases, exponents = np.float32([-2, -1e-9, 0, 0.5, 1]), np.float32([0, 0.25, 1, 2.5, 3000])
+    expected = [[float(x**y) if x > 0 else float(x == y == 0) for y in exponents.tolist()] for x in bases.tolist()]
+    found = [[HOST.power(x, y) for y in exponents.tolist()] for x in bases.tolist()]
+    np.testing.assert_array_equal(found, expected)
+    with jax.enable_x64(True):
+        wide = [FLOAT64, RoundedFloat64(jnp.int32(0), 1)]
+    for system in (PAIR, *wide):
+        with jax.enable_x64(system in wide):
+
+            def powers(base, exponent, system=system):
+                return system.lower(system.power(system.real(base), system.real(exponent)))
+
+            by_row = jax.jit(powers)(bases[:, None], exponents[None])
+            by_step = jax.jit(powers)(np.broadcast_to(bases, (2, 5)), np.full((2, 5), 2.5, np.float32))
+            np.testing.assert_allclose(np.float32(by_row), np.float32(expected), rtol=1e-6)
+            np.testing.assert_allclose(np.float32(by_step[0]), np.float32(expected)[:, 3], rtol=1e-6)
+
+
 def _mp(x):
     return mpmath.mpf(x.numerator) / x.denominator
 
