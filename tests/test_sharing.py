@@ -35,6 +35,7 @@ FORMULAS = {
     "fourth power": lambda: (ROW * STEP) ** 4,
     "not by element": lambda: jnp.cumsum(ROW * STEP, axis=1) + jnp.sort(STEP, axis=1),
     "by a table": lambda: jnp.sum(jnp.where(STEP[..., None] > jnp.arange(3.0), ROW[..., None], 0), axis=-1),
+    "one for all": lambda: STEP + jnp.broadcast_to(jnp.log(jnp.sum(ROW)), (STEPS,))[None],
     "custom gradient": lambda: jax.nn.relu(ROW - STEP),
 }
 
@@ -179,6 +180,7 @@ def test_costly_operations_of_rows_are_done_once():
         lambda: (STEP + 1) * jnp.log(ROW / (3 / (ROW + 1))),
         lambda: STEP * jax.lax.div(ROW.astype(jnp.int32) + 4, jnp.full_like(ROW, 3, jnp.int32)).astype(jnp.float32),
         lambda: STEP + 5 / (ROW - 4 / ROW),
+        FORMULAS["one for all"],  # whose logarithm must remain one number
     ]
     place = jnp.arange(ROWS)[:, None] % len(own)
 

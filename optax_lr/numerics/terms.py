@@ -61,8 +61,9 @@ class Term:
 
     @property
     def costly_by_row(self) -> bool:
-        """Whether it is a costly operation that is done once for a row."""
-        return self.operation is not None and self.shape[-1] == 1 and self.operation.name in _COSTS
+        """Whether it is a costly operation that is done once for each row."""
+        by_row = self.shape[-1] == 1 < self.shape[0]  # and not once for all, where it may have to remain one number
+        return by_row and self.operation is not None and self.operation.name in _COSTS
 
     @functools.cached_property
     def cost(self) -> int:
