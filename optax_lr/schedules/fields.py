@@ -124,7 +124,8 @@ def canonicalise(schedule: Any) -> None:
 
 def shape_of(tree: Any) -> tuple[int, ...]:
     """The shape to which the leaves of `tree` (one array, or a schedule) broadcast."""
-    return np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(tree)))
+    shapes = {np.shape(leaf) for leaf in jax.tree.leaves(tree)}
+    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
 def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
@@ -229,6 +230,8 @@ def _numbers(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...
 
 def whole(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 0) -> Any:
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
+    if type(value) is int and least <= value <= LARGEST_STEP:  # as in nearly every sweep, and far quicker than NumPy
+        return np.int32(value)
     array = _array(name, value)
     if isinstance(array, jax.core.Tracer):
         return array

@@ -66,13 +66,14 @@ def sweep(
     one_of("sweep", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in (*jax.tree.leaves(schedule), chosen)):
+    leaves = jax.tree.leaves(schedule)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
         return _in_trace(schedule, jnp.arange(count) if chosen is None else chosen)
-    shape = schedule.batch_shape + ((count,) if chosen is None else np.shape(chosen))
+    shape = fields.shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
     double = x64_is_on() and precision == "exact"
     _check_room(shape, 8 if double else 4, out)
     with in_float64(precision):
-        spread = spread_over(schedule)
+        spread = spread_over(leaves)
         evaluate = _curves if spread is None else _sharded_curves(spread)
         rates: jax.Array = evaluate(schedule, chosen, out, count, system(precision, double=double))
         return rates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -58,9 +59,9 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
     return spread_batch
 
 
-def spread_over(batch: Schedule) -> NamedSharding | None:
-    """The sharding that all leaves of `batch` have, if their rows are on several devices."""
-    shardings = {getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(batch)}
+def spread_over(leaves: Sequence[Any]) -> NamedSharding | None:
+    """The sharding that all `leaves` of a batch have, if their rows are on several devices."""
+    shardings = {getattr(leaf, "sharding", None) for leaf in leaves}
     if len(shardings) != 1:
         return None
     (sharding,) = shardings
