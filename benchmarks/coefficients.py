@@ -57,10 +57,18 @@ def main() -> None:
     def sine(u):
         return mpmath.sin(quarter * mpmath.sqrt(u)) ** 2 / u if u else quarter**2
 
+    def logarithm(u):
+        return mpmath.log1p(u) / mpmath.log(2) / u if u else 1 / mpmath.log(2)
+
+    def power(f):
+        return mpmath.expm1(f * mpmath.log(2)) / f if f else mpmath.log(2)
+
     for name, function, low, high, degree, weight in (
         ("SIN_SQUARED", sine, mpf(0), mpf(1), 6, lambda u: 1 / sine(u)),
         ("SIN_SQUARED_SHORT", sine, mpf(0), mpf(1), 5, lambda u: 1 / sine(u)),
         ("LOG2_REST", lambda m: mpmath.log(m, 2) - m, mpf(1), mpf(2), 12, lambda m: 1),
+        ("LOG2_NEAR_1", logarithm, mpmath.sqrt(0.5) - 1, mpmath.sqrt(2) - 1, 12, lambda u: 1 / logarithm(u)),
+        ("EXP2_LESS_1", power, mpf(-0.5), mpf(0.5), 7, lambda f: 1 / power(f)),
         ("EXP2", lambda f: mpf(2) ** f, mpf(-0.5), mpf(0.5), 7, lambda f: mpf(2) ** -f),
         ("EXP2_OF_MANTISSA", lambda m: mpf(2) ** (m - 1), mpf(1), mpf(2), 7, lambda m: mpf(2) ** (1 - m)),
     ):

@@ -16,6 +16,7 @@ from optax_lr.numerics.pair import Pair, two_product, two_sum
 
 mpmath.mp.dps = 40
 BATCH = 512
+ROOT = math.sqrt(0.5)
 REALS = st.floats(2.0**-40, 2.0**31, width=32) | st.floats(-(2.0**31), -(2.0**-40), width=32)
 
 
@@ -170,6 +171,21 @@ def test_powers_of_what_is_not_above_zero():
             np.testing.assert_allclose(np.float32(by_step[0]), np.float32(expected)[:, 3], rtol=1e-6)
 
 
+def test_a_fall_keeps_its_bits_where_little_is_left():
+    random = np.random.default_rng(8)
+    left = np.concatenate([np.exp2(random.uniform(-31, 0, 600)), [1 - 2.0**-53, 1 - ROOT, np.nextafter(1 - ROOT, 1)]])
+    exponents = np.exp2(random.uniform(-4, 4, len(left)))
+    exact = [1 - (1 - mpmath.mpf(x)) ** mpmath.mpf(k) for x, k in zip(left, exponents, strict=True)]
+    with jax.enable_x64(True):
+        num = RoundedFloat64(jnp.int32(0), 1)
+        num.special = False
+        found = jax.jit(num.fall)(left[None], exponents[None])[0]
+        ends = jax.jit(num.fall)(np.array([[0, -3, 1, 1e9, 0.5]]), np.array([[1.5, 2, 0.5, 2, 4e9]]))
+    errors = [abs(mpmath.mpf(float(x)) - w) / w for x, w in zip(found, exact, strict=True)]
+    assert max(errors) < 2.0**-35
+    np.testing.assert_allclose(ends, [[0, -15, 1, 1, 1]], rtol=2.0**-35)
+
+
 def _mp(x):
     return mpmath.mpf(x.numerator) / x.denominator
 
@@ -208,6 +224,8 @@ def test_functions_of_pairs(function, exact, low, high, bits):
             26.0,
         ),
         (polynomials.LOG2_REST, lambda m: mpmath.log(m, 2) - m, 1, 2, False, 35.1),
+        (polynomials.LOG2_NEAR_1, lambda u: mpmath.log1p(u) / mpmath.log(2) / u, ROOT - 1, 1 / ROOT - 1, True, 35.8),
+        (polynomials.EXP2_LESS_1, lambda f: mpmath.expm1(f * mpmath.log(2)) / f, -0.5, 0.5, True, 37.7),
         (polynomials.EXP2, lambda f: mpmath.mpf(2) ** f, -0.5, 0.5, True, 34.5),
         (polynomials.EXP2_OF_MANTISSA, lambda m: mpmath.mpf(2) ** (m - 1), 1, 2, True, 34.5),
     ],

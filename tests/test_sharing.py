@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optax_lr.numerics.sharing import in_places, where, with_row_costs_shared
-from optax_lr.numerics.terms import Terms
+from optax_lr.numerics.sharing import in_places, where, with_own_steps, with_row_costs_shared
+from optax_lr.numerics.terms import Terms, reached
 
 ROWS, STEPS = 6, 9
 ROW = jnp.linspace(0.5, 3.0, ROWS, dtype=jnp.float32)[:, None]
@@ -195,3 +195,14 @@ def test_costly_operations_of_rows_are_done_once():
     for row in range(ROWS):
         number = row % len(own)
         np.testing.assert_array_equal(laid()[number][row], own[number]()[row])
+
+
+def test_formulas_of_steps_of_their_own_have_nothing_in_common():
+    terms = Terms()
+    formulas = [terms.of(formula)[0] for formula in FORMULAS.values()]
+    own = with_own_steps(terms, formulas, STEP, [STEP + 0 for _ in formulas])
+    before, after = ([{part for part in reached([one]) if part.by_step} for one in each] for each in (formulas, own))
+    assert set.intersection(*(before[list(FORMULAS).index(name)] for name in ("wave", "its negative zero")))
+    assert sum(map(len, after)) == len(set.union(*after)) == sum(map(len, before))
+    for one, same in zip(terms.values(formulas), terms.values(own), strict=True):
+        np.testing.assert_array_equal(one, same)

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from optax_lr.numerics.reals import Real, Truth
-from optax_lr.numerics.sharing import in_places, with_row_costs_shared
+from optax_lr.numerics.sharing import in_places, with_own_steps, with_row_costs_shared
 from optax_lr.numerics.systems import Float64
 from optax_lr.numerics.terms import Terms
 
@@ -55,9 +55,26 @@ class ByRow(Float64):
         odds: float = 0.85,
     ) -> Any:
         """`special(x)` in the rows in which it `holds`, `general(x)` in the others; where that is known by row, and `x` is not."""
-        if not self.special or not is_by_row(holds) or is_by_row(x):
-            return general(x)
-        ways = [functools.partial(special, x), functools.partial(general, x)]
+        return self._parted(holds, x, special, general, odds) if self._parts(holds, x) else general(x)
+
+    def either(
+        self,
+        holds: Truth,
+        x: Real,
+        one: Callable[[Real], Sequence[Real]],
+        other: Callable[[Real], Sequence[Real]],
+        odds: float = 0.85,
+    ) -> tuple[Real, ...]:
+        """Rows in which it `holds` compute `one(x)` alone; where that is known by row, and `x` is not."""
+        if self._parts(holds, x):
+            return tuple(self._parted(holds, x, one, other, odds))
+        return super().either(holds, x, one, other, odds)
+
+    def _parts(self, holds: Truth, x: Real) -> bool:
+        return self.special and is_by_row(holds) and not is_by_row(x)
+
+    def _parted(self, holds: Truth, x: Real, one: Callable[..., Any], other: Callable[..., Any], odds: float) -> Any:
+        ways = [functools.partial(one, x), functools.partial(other, x)]
         return self._chosen(jnp.where(holds, 0, 1), ways, [odds, 1 - odds])
 
     def _chosen(self, kind: Real, values: Sequence[Callable[[], Any]], odds: Sequence[float]) -> Any:
@@ -65,17 +82,17 @@ class ByRow(Float64):
         self._met.append((kind, taken, odds))
         return values[taken]()
 
-    def by_row(self, formula: Callable[[], Array]) -> Array:
-        """The rates that `formula()` gives, where each row computes only what it chooses.
+    def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:
+        """The rates that `formula` gives at `steps` `[1, steps]`, where each row computes only what it chooses.
 
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
         and no way is ever stored or computed for a row that does not take it. This holds for eight ways. If more are
         open, those with most in common stand in one place, which computes once what they have in common.
         """
-        terms = Terms()
+        terms, step = Terms(), self.real(steps)
         for self.special, most in ((True, _MOST_WAYS), (False, math.inf)):
-            ways = self._ways(formula, most, terms)
+            ways = self._ways(functools.partial(formula, step), most, terms)
             if len(ways) <= most:
                 break
         if len(ways) == 1:
@@ -94,6 +111,12 @@ class ByRow(Float64):
         formulas = with_row_costs_shared(
             terms, [term for _, term in groups], [place == number for number in range(len(groups))]
         )
+        # LLVM would move what two places compute alike out of the branch between them, and no branch out of the loop then.
+        # It cannot know that the number of a place is never negative, nor so that the steps of all places are the same.
+        unseen = [
+            jnp.where(place[:1] < -number, 1, 0).astype(steps.dtype) for number, _ in enumerate(formulas, start=1)
+        ]
+        formulas = with_own_steps(terms, formulas, step, [self.real(steps + zero) for zero in unseen])
         return self._gathered(terms.values(formulas), place)
 
     def _ways(self, formula: Callable[[], Array], most: float, terms: Terms) -> list[_Way]:

@@ -18,6 +18,9 @@ from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
 _MORE = 1 + 2.0**-21  # so much above 1 that a float32 ratio to a divisor times this is never too large
 _MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
+_ONE = np.float64(1).view(np.int64)
+_ROOT_HALF = np.float64(math.sqrt(0.5)).view(np.int64)
+_WHOLE = np.float64(2**52).view(np.int64)  # whole numbers below it stand in the last bits of the sum
 _EXPONENT_FIELD = np.int64(0x7FF << 52)
 _MANTISSA_FIELD = np.int64((1 << 52) - 1)
 
@@ -32,7 +35,7 @@ def _float(bits: Array) -> Array:
 
 def _mantissa(bits: Array) -> Array:
     """The mantissa of a float64, in [1, 2)."""
-    return _float((bits & _MANTISSA_FIELD) | np.float64(1).view(np.int64))
+    return _float((bits & _MANTISSA_FIELD) | _ONE)
 
 
 def _readable(bits: Array) -> Array:
@@ -106,10 +109,12 @@ class RoundedFloat64(ByRow):
         return jnp.where((x > 0) & (x != 1), log, 0)
 
     def fall(self, left: Real, exponent: Real) -> Real:
-        # An exponent of 1 is what nearly all have, and the library's logarithm is taken number by number.
-        general = super().fall
+        # An exponent of 1 is what nearly all have.
         return self.shortcut(
-            exponent == 1, left, lambda left: self.minimum(left, self.real(1)), lambda left: general(left, exponent)
+            exponent == 1,
+            left,
+            lambda left: self.minimum(left, self.real(1)),
+            lambda left: self._any_fall(left, exponent),
         )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
@@ -129,6 +134,21 @@ class RoundedFloat64(ByRow):
         constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
         log = even_odd([constant + exponent * _readable(bits), *rest], _mantissa(bits))
         return jnp.where(a > jnp.where(exponent == 0, -1e-300, 0.0), self._exp2(log), 0)
+
+    def _any_fall(self, left: Real, exponent: Real) -> Real:
+        """By a logarithm that keeps all bits of what is little left, and a power of two less 1 that keeps them too."""
+        gone = jnp.where(left < 1, 1 - left, 1)
+        bits = _bits(gone) + (_ONE - _ROOT_HALF)  # their exponent is that for a mantissa from the root of a half on
+        whole = _float(lax.shift_right_logical(bits, np.int64(52)) | _WHOLE) - (2.0**52 + 1023)
+        mantissa = _float(_bits(gone) + (_ONE - (bits & _EXPONENT_FIELD)))
+        above = jnp.where(whole == 0, -left, mantissa - 1)
+        log = exponent * (whole + above * even_odd(polynomials.LOG2_NEAR_1, above))
+        log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
+        log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
+        nearest = jnp.floor(log + 0.5)
+        scale = _float(lax.shift_left(_bits(nearest + (2.0**52 + 1023)), np.int64(52)))
+        rest = log - nearest
+        return jnp.where(left < 1, (1 - scale) - scale * (rest * horner(polynomials.EXP2_LESS_1, rest)), 1)
 
     def _exp2(self, log: Real) -> Real:
         """`2**(log - _LOG_BASE)`, the logarithm being a number near `_LOG_BASE`."""
@@ -153,15 +173,15 @@ class RoundedFloat64(ByRow):
 class SelectedFloat64(RoundedFloat64):
     """`RoundedFloat64` number by number: all ways are computed and one is selected, so that nothing moves between rows."""
 
-    choose, shortcut = Float64.choose, Float64.shortcut
+    choose, shortcut, either = Float64.choose, Float64.shortcut, Float64.either
 
     def __init__(self, last_step: Real = math.inf, rows: int = 1) -> None:
         del rows  # as if there were one: a logarithm kept for all would be read back as float64, and halve all vectors
         self.last_step, self.rows = last_step, 1
 
-    def by_row(self, formula: Callable[[], Array]) -> Array:
-        """The rates that `formula()` gives."""
-        rates: Array = self.lower(formula())
+    def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:
+        """The rates that `formula` gives at `steps`."""
+        rates: Array = self.lower(formula(self.real(steps)))
         return rates
 
 
@@ -177,6 +197,9 @@ class Float32(RoundedFloat64):
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
         return Float64.power(self, self.ratio(a, b), exponent)
+
+    def _any_fall(self, left: Real, exponent: Real) -> Real:
+        return Float64.fall(self, left, exponent)
 
     def inverse_sqrt(self, x: Real) -> Real:
         return lax.rsqrt(x)

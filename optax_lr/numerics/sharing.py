@@ -83,6 +83,12 @@ def with_row_costs_shared(terms: Terms, formulas: Sequence[Term], taken: Sequenc
     return [terms.replaced(formula, own) for formula, own in zip(formulas, known, strict=True)]
 
 
+def with_own_steps(terms: Terms, formulas: Sequence[Term], step: Array, own: Sequence[Array]) -> list[Term]:
+    """`formulas` of `step`, each of its `own` instead, so that no two have an operation on steps in common."""
+    [shared] = terms.leaves([step])
+    return [terms.replaced(formula, {shared: leaf}) for formula, leaf in zip(formulas, terms.leaves(own), strict=True)]
+
+
 def _alike(a: Term, b: Term) -> bool:
     """Whether one operation can do for both."""
     return (

@@ -67,6 +67,18 @@ class System(ABC):
         del holds, special, odds
         return general(x)
 
+    def either(
+        self,
+        holds: Truth,
+        x: Real,
+        one: Callable[[Real], Sequence[Real]],
+        other: Callable[[Real], Sequence[Real]],
+        odds: float = 0.85,
+    ) -> tuple[Real, ...]:
+        """The reals `one(x)` where it `holds`, which it does for `odds` of the rows, and `other(x)` elsewhere."""
+        del odds
+        return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
+
     def maximum(self, a: Real, b: Real) -> Real:
         return self.where(a < b, b, a)
 

@@ -82,11 +82,15 @@ class Terms:
     def of(self, formula: Callable[[], Sequence[Array]]) -> list[Term]:
         """The terms of what `formula` returns."""
         traced = jax.make_jaxpr(functools.partial(formula))()  # a new function: what is traced of one is kept
-        return self._run(traced.jaxpr, self._leaves(traced.consts))
+        return self._run(traced.jaxpr, self.leaves(traced.consts))
+
+    def leaves(self, values: Iterable[Any]) -> list[Term]:
+        """The terms of values; one and the same is one term."""
+        return [self._leaf(value, id(value)) for value in values]
 
     def select(self, condition: Array, a: Term, b: Term) -> Term:
         """`a` where the condition holds, else `b`."""
-        return a if a is b else self.operation(lax.select_n_p, {}, (*self._leaves([condition]), b, a), a.dtype)
+        return a if a is b else self.operation(lax.select_n_p, {}, (*self.leaves([condition]), b, a), a.dtype)
 
     def operation(self, operation: Any, params: Mapping[str, Any], operands: tuple[Term, ...], dtype: Any) -> Term:
         """The term of an elementwise operation."""
@@ -126,7 +130,7 @@ class Terms:
         name, params = equation.primitive.name, equation.params
         if name in _INLINED:
             inner = params[_INLINED[name]]
-            return self._run(inner.jaxpr, self._leaves(inner.consts), operands)
+            return self._run(inner.jaxpr, self.leaves(inner.consts), operands)
         results = [x.aval for x in equation.outvars]
         if {x.aval.ndim for x in equation.invars} | {x.ndim for x in results} <= {0, 2}:
             if name in _ELEMENTWISE:
@@ -143,9 +147,6 @@ class Terms:
 
     def _other(self, other: _Other, operands: tuple[Term, ...], shape: Any, dtype: Any) -> Term:
         return self._term((id(other.equation), other.result, operands), other, {}, operands, shape, dtype)
-
-    def _leaves(self, values: Iterable[Any]) -> list[Term]:
-        return [self._leaf(value, id(value)) for value in values]
 
     def _leaf(self, value: Any, key: Any) -> Term:
         self._alive.append(value)

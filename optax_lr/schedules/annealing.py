@@ -67,19 +67,16 @@ class CosineAnnealingWarmRestarts(Schedule):
     eta_min: Number = fields.number(default=0.0)
 
     def _value(self, step: Real, num: System) -> Real:
-        left, length = num.shortcut(
+        left, length = num.either(
             self.T_mult < 2,
             step,
-            lambda step: (self._even(step, num), self.T_0),
+            lambda step: (num.left_of_cycle(step, self.T_0, num.real(1)), self.T_0),
             lambda step: self._growing(step, num),
         )
         return self.eta_min + (self.learning_rate - self.eta_min) * num.sin_squared(left, length)
 
-    def _even(self, step: Real, num: System) -> Real:
-        return num.left_of_cycle(step, self.T_0, num.real(1))
-
     def _growing(self, step: Real, num: System) -> tuple[Real, Real]:
-        """What is left of the cycle, and its length, for any `T_mult`."""
+        """What is left of the cycle, and its length, for a `T_mult` from 2 on."""
         grows = num.at_least_one(self.T_mult - 1)
         base = num.maximum(self.T_mult, num.real(2))
 
@@ -91,6 +88,4 @@ class CosineAnnealingWarmRestarts(Schedule):
         before = num.rounded(num.ratio(length, base))
         start = num.where(late, start - before, num.where(early, start + length, start))
         length = num.where(late, before, num.where(early, length * base, length))
-        alike = self.T_mult < 2
-        left = num.where(alike, self._even(step, num), start + length - step)
-        return left, num.where(alike, self.T_0, length)
+        return start + length - step, length

@@ -130,14 +130,11 @@ def shape_of(tree: Any) -> tuple[int, ...]:
 
 def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
     """`tree` with every leaf brought to `shape`; NumPy leaves stay NumPy's."""
-    brought: _Tree = jax.tree.map(
-        lambda leaf: (
-            np.broadcast_to(leaf, shape)
-            if isinstance(leaf, (np.ndarray, np.generic))
-            else jnp.broadcast_to(leaf, shape)
-        ),
-        tree,
-    )
+
+    def bring(leaf: Any) -> Any:
+        return (np if isinstance(leaf, (np.ndarray, np.generic)) else jnp).broadcast_to(leaf, shape)
+
+    brought: _Tree = jax.tree.map(bring, tree)
     return brought
 
 
@@ -186,10 +183,10 @@ def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
 def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     array = _array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
-    if isinstance(array, jax.core.Tracer):
-        return array.astype(floating)
     with np.errstate(over="ignore"):
         array = array.astype(floating)
+    if isinstance(array, jax.core.Tracer):
+        return array
     seen = np.asarray(array)
     if (wrong := ~np.isfinite(seen)).any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
@@ -297,7 +294,6 @@ def require_below(schedule: Any, low: str, high: str, why: str) -> None:
 
 def require_rising(owner: str, name: str, values: Sequence[Any]) -> None:
     """Refuses step counts that do not rise from one to the next, where they are concrete."""
-    known = [concrete(value) for value in values]
-    for i, (before, after) in enumerate(itertools.pairwise(known)):
+    for i, (before, after) in enumerate(itertools.pairwise(map(concrete, values))):
         if before is not None and after is not None and (after <= before).any():
             raise ValueError(f"{owner}: {name} must rise, but {name}[{i + 1}] is {after} after {before}")

@@ -43,23 +43,22 @@ class _Cycles(Schedule):
 
     def _cycle(self, step: Real, num: System) -> tuple[Real, Real, Real]:
         """Number of the cycle, steps since it began, and its length `t_initial * cycle_mul**number`."""
-        found: tuple[Real, Real, Real] = num.shortcut(
+        number, elapsed, length = num.either(
             abs(self.cycle_mul - 1) <= 0,
             step,
             lambda step: self._alike(step, num),
             lambda step: self._growing(step, num),
         )
-        return found
+        return number, elapsed, length
 
     def _alike(self, step: Real, num: System) -> tuple[Real, Real, Real]:
         number = num.quotient(step, self.t_initial)
         return number, step - number * self.t_initial, self.t_initial
 
     def _growing(self, step: Real, num: System) -> tuple[Real, Real, Real]:
-        """The same for any `cycle_mul`."""
+        """The same for a `cycle_mul` other than 1."""
         grows = self.cycle_mul - 1
-        alike = abs(grows) <= 0
-        same = num.where(alike, num.real(1), num.real(0))
+        same = num.where(abs(grows) <= 0, num.real(1), num.real(0))
         base, grows = self.cycle_mul + same, grows + same  # 2 and 1 where cycles are all alike: any, and not used
 
         fractional = num.floor(self.cycle_mul) < self.cycle_mul
@@ -75,17 +74,14 @@ class _Cycles(Schedule):
         growth = num.where(number < 1, num.real(1), growth)  # exactly, for what follows divides `growth - 1`
         start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
         # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
-        hair = num.where(fractional, (step + self.t_initial) * 2.0**-24, num.real(0))
+        hair = (step + self.t_initial) * num.where(fractional, num.real(2.0**-24), num.real(0))
         late, early = step + hair < start, step + hair >= start + length
         before, after = whole(num.ratio(length, base)), length * base
         start = num.where(late, start - before, num.where(early, start + length, start))
         length = num.where(late, before, num.where(early, after, length))
         number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
         number = num.where(reached > 0, number, num.real(2.0**30))
-        since = num.where(step > start + hair, step - start, num.real(0))
-        found = zip(self._alike(step, num), (number, since, length), strict=True)
-        number, since, length = (num.where(alike, x, y) for x, y in found)
-        return number, since, length
+        return number, num.where(step > start + hair, step - start, num.real(0)), length
 
 
 @schedule

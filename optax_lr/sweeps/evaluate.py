@@ -96,13 +96,12 @@ def in_float64(precision: str) -> contextlib.AbstractContextManager[None]:
 def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: type[ByRow] | None) -> jax.Array:
     """The rates `[rows, steps]` of a batch of one axis. Traced."""
     num = PAIR if numbers is None else numbers(last_step, len(schedule))
-    step = num.real(steps.reshape(1, -1))
-    lifted = lift(schedule, num, trailing_axes=1)
+    lifted, steps = lift(schedule, num, trailing_axes=1), steps.reshape(1, -1)
 
-    def formula() -> Real:
+    def formula(step: Real) -> Real:
         return lifted._value(step, num)
 
-    rates = num.by_row(formula) if isinstance(num, ByRow) else num.lower(formula())
+    rates = num.by_row(formula, steps) if isinstance(num, ByRow) else num.lower(formula(num.real(steps)))
     return jnp.broadcast_to(rates, (len(schedule), steps.size))
 
 

@@ -11,6 +11,7 @@ import pytest
 import optax_lr as olr
 from optax_lr.numerics import Float32, RoundedFloat64
 from optax_lr.numerics.systems import Float64
+from optax_lr.numerics.terms import Terms, reached
 from optax_lr.sweeps import evaluate
 from tests.cases import CLASSES, USUAL
 from tests.sweeps.batches import mixed, one_kind
@@ -154,7 +155,7 @@ SHORTCUTS = [
 class NoShortcut(RoundedFloat64):
     """Every row takes the general way."""
 
-    shortcut = Float64.shortcut
+    shortcut, either = Float64.shortcut, Float64.either
 
 
 @pytest.mark.parametrize("batch", SHORTCUTS, ids=lambda batch: type(batch).__name__)
@@ -167,6 +168,19 @@ def test_a_shortcut_gives_what_the_general_way_gives(batch):
         }
     assert len(found) == 2
     np.testing.assert_allclose(short, general, rtol=2**-23, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [*SHORTCUTS, mixed(6, 60, DOCUMENTED)], ids=lambda batch: type(batch).__name__)
+@pytest.mark.parametrize("steps", [None, np.arange(0, 70, 3)], ids=["all", "some"])
+def test_places_compute_nothing_in_common(batch, steps, monkeypatch):
+    """Else LLVM would compute it before the branch, and then move no branch out of the loop."""
+    computed, values = [], Terms.values
+    monkeypatch.setattr(Terms, "values", lambda self, terms: computed.append(terms) or values(self, terms))
+    with jax.enable_x64(True):
+        jax.make_jaxpr(lambda: evaluate._curves.__wrapped__(batch, steps, None, 70, RoundedFloat64))()
+    places = [{part for part in reached([place]) if part.by_step} for place in computed[-1]]
+    assert len(places) > 1
+    assert sum(map(len, places)) == len(set.union(*places))
 
 
 def test_a_logarithm_of_the_steps_is_the_same_for_one_row_and_for_many():
