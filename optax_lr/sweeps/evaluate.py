@@ -68,7 +68,7 @@ def sweep(
     chosen, count = checked_steps("sweep", steps)
     leaves = jax.tree.leaves(schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
-        return _in_trace(schedule, jnp.arange(count) if chosen is None else chosen)
+        return _in_trace(schedule, chosen, count)
     shape = fields.shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
     double = x64_is_on() and precision == "exact"
     _check_room(shape, 8 if double else 4, out)
@@ -120,31 +120,39 @@ def _curves(
     return rates.reshape(shape + steps.shape)
 
 
-def _in_trace(schedule: Schedule, steps: jax.Array) -> jax.Array:
+def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
     if x64_is_on():
-        return _called(schedule, steps)
+        return _called(count, schedule, steps)
+    # Where rows may be on several devices, a gather would move them.
+    numbers = RoundedFloat64 if jax.device_count() == 1 else SelectedFloat64
     # By platform and not by backend: a trace may be exported for another one.
     rates: jax.Array = jax.lax.platform_dependent(
-        schedule, jnp.maximum(steps, 0), tpu=_called, default=_rounded_in_trace
+        schedule,
+        None if steps is None else jnp.maximum(steps, 0),
+        tpu=functools.partial(_called, count),
+        default=functools.partial(_rounded_in_trace, numbers, count),
     )
     return rates
 
 
-def _called(schedule: Schedule, steps: jax.Array) -> jax.Array:
-    return schedule(steps)
+def _called(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
+    return schedule(jnp.arange(count) if steps is None else steps)
 
 
-@jax.custom_jvp
-def _rounded_in_trace(schedule: Schedule, steps: jax.Array) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _rounded_in_trace(numbers: type[ByRow], count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
     with jax.enable_x64(True):
-        rates: jax.Array = _curves(schedule, steps, None, None, SelectedFloat64)
+        rates: jax.Array = _curves(schedule, steps, None, count, numbers)
         return rates
 
 
 @_rounded_in_trace.defjvp
-def _differentiated(primals: tuple[Schedule, jax.Array], tangents: tuple[Schedule, Any]) -> tuple[jax.Array, jax.Array]:
+def _differentiated(
+    numbers: type[ByRow], count: int | None, primals: tuple[Schedule, Any], tangents: tuple[Schedule, Any]
+) -> tuple[jax.Array, jax.Array]:
     # Where float64 is off, the pairs of the schedule itself can be differentiated.
-    return _rounded_in_trace(*primals), jax.jvp(_called, primals, tangents)[1]
+    slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
+    return _rounded_in_trace(numbers, count, *primals), slopes
 
 
 @functools.lru_cache(maxsize=8)

@@ -76,14 +76,37 @@ def test_past_the_end_of_a_traced_sweep():
     np.testing.assert_allclose(held, olr.sweep(batch, 9, past_end="hold"), rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.parametrize("devices", [1, 8])
 @pytest.mark.parametrize("transformed", [jax.jit, jax.vmap, lambda f: jax.jit(jax.vmap(f))])
-def test_a_traced_sweep_is_as_exact(transformed):
+def test_a_traced_sweep_is_as_exact(transformed, devices, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
     batch = olr.concatenate([olr.stack([kind(**USUAL[kind])]) for kind in USUAL if kind is not olr.Mixed])
-    rates = transformed(lambda b: olr.sweep(b, 64))(batch)
-    np.testing.assert_allclose(rates, olr.sweep(batch, 64), rtol=2**-23, atol=0)
+    for steps in (64, np.arange(0, 64, 3)):
+        rates = transformed(lambda b, steps=steps: olr.sweep(b, steps))(batch)
+        np.testing.assert_allclose(rates, olr.sweep(batch, steps), rtol=2**-23, atol=0)
     one = olr.CosineWithRestarts(3e-4, 2**31 - 1, 2**20, num_cycles=7)
     steps = np.linspace(0, 2**31 - 1, 1001).astype(np.int32)
     np.testing.assert_array_equal(jax.jit(olr.sweep)(one, steps), olr.sweep(one, steps))
+
+
+@pytest.mark.parametrize(("devices", "gathers"), [(1, True), (8, False)])
+def test_rows_that_may_be_on_several_devices_are_not_moved(devices, gathers, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
+    text = jax.jit(lambda b: olr.sweep(b, 64)).lower(mixed(12, 40, DOCUMENTED)).as_text()
+    assert ("stablehlo.gather" in text) == gathers
+
+
+@pytest.mark.parametrize("rows", [(0, None), (None, 0), (0, 0)])
+def test_a_sweep_can_be_mapped_over_schedules_and_steps(rows):
+    batch, steps = mixed(6, 40), np.array([np.arange(0, 40, 3), np.arange(1, 41, 3)] * 3)
+    mapped = jax.vmap(olr.sweep, in_axes=rows)(batch, steps if rows[1] == 0 else steps[0])
+    whole = np.asarray(olr.sweep(batch, 41))
+    expected = {
+        (0, None): whole[:, steps[0]],
+        (None, 0): np.stack([whole[:, row] for row in steps]),
+        (0, 0): np.stack([one[row] for one, row in zip(whole, steps, strict=True)]),
+    }[rows]
+    np.testing.assert_allclose(mapped, expected, rtol=2**-23, atol=0)
 
 
 @pytest.mark.parametrize("outer", [jax.jit, lambda f: f])
