@@ -51,7 +51,8 @@ def sweep(
 
     Returns float32 `[*batch_shape, *s]`, or float64 when x64 is on (unless "fast"), in the order of the batch. Only
     another shape, number of steps, or set of kinds compiles anew. Inside `jit`, `vmap` or `grad`, where the schedule or
-    the steps are traced, as exact ("fast" or not), but each row of a mixed batch computes all its kinds.
+    the steps are traced, as exact ("fast" or not); where there are several devices, each row of a mixed batch computes all
+    its kinds.
 
     Errors: `ValueError` for an empty, negative or fractional step, an unknown word, an `out` that does not fit, or a
     result larger than the memory that is free; `TypeError` for what is no schedule.
