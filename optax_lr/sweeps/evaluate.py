@@ -124,8 +124,9 @@ def _curves(
 def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
     if x64_is_on():
         return _called(count, schedule, steps)
-    # Where rows may be on several devices, a gather would move them.
-    numbers = RoundedFloat64 if jax.device_count() == 1 else SelectedFloat64
+    # Where rows may be on several devices, a gather would move them, and inside of `shard_map` steps must not vary with rows.
+    alone = jax.device_count() == 1 and not jax.sharding.get_abstract_mesh().manual_axes
+    numbers = RoundedFloat64 if alone else SelectedFloat64
     # By platform and not by backend: a trace may be exported for another one.
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,

@@ -96,6 +96,14 @@ def test_rows_that_may_be_on_several_devices_are_not_moved(devices, gathers, mon
     assert ("stablehlo.gather" in text) == gathers
 
 
+def test_a_sweep_inside_of_a_shard_map():
+    batch = mixed(12, 40)
+    mesh = jax.make_mesh((1,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    rows = jax.sharding.PartitionSpec("rows")
+    curves = jax.jit(jax.shard_map(lambda b: olr.sweep(b, 50), mesh=mesh, in_specs=rows, out_specs=rows))(batch)
+    np.testing.assert_allclose(curves, olr.sweep(batch, 50), rtol=2**-23, atol=0)
+
+
 @pytest.mark.parametrize("rows", [(0, None), (None, 0), (0, 0)])
 def test_a_sweep_can_be_mapped_over_schedules_and_steps(rows):
     batch, steps = mixed(6, 40), np.array([np.arange(0, 40, 3), np.arange(1, 41, 3)] * 3)
