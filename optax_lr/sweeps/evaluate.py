@@ -204,9 +204,10 @@ def checked_steps(caller: str, steps: Any) -> tuple[Any, Any]:
 def _check_room(shape: tuple[int, ...], itemsize: int, out: jax.Array | None) -> None:
     if out is not None:
         dtype = jnp.float64 if itemsize == 8 else jnp.float32
-        if getattr(out, "shape", None) != shape or out.dtype != dtype:
+        if not isinstance(out, jax.Array) or out.shape != shape or out.dtype != dtype:
+            whose = "NumPy's " if isinstance(out, np.ndarray) else ""
             raise ValueError(
-                f"sweep(): out must be an array {np.dtype(dtype)}{list(shape)}, an earlier result, not "
+                f"sweep(): out must be an array {np.dtype(dtype)}{list(shape)}, an earlier result, not {whose}"
                 f"{getattr(out, 'dtype', type(out).__name__)}{list(np.shape(out))}"
             )
         if out.is_deleted():

@@ -279,6 +279,11 @@ def test_without_float64_pairs_of_float32_serve():
         ),
         (lambda b: olr.sweep(b, 10, past_end="stop"), ValueError, "past_end must be one of 'reference', 'hold', 'nan'"),
         (
+            lambda b: olr.sweep(b, 10, out=np.zeros((2, 10), np.float32)),
+            ValueError,
+            "out must be an array float32[2, 10], an earlier result, not NumPy's float32[2, 10]",
+        ),
+        (
             lambda b: olr.sweep(b, 10, out=jnp.zeros(3)),
             ValueError,
             "out must be an array float32[2, 10], an earlier result, not float32[3]",
