@@ -296,8 +296,8 @@ def test_bad_input_is_refused_in_one_line(call, error, message, monkeypatch):
 
 @wrong_types
 def test_an_out_of_numpy_is_refused():
-    with pytest.raises(ValueError, match=r"float32\[2, 10\], an earlier result, not NumPy's float32\[2, 10\]$"):
-        olr.sweep(olr.Linear([1e-3, 2e-3], max_steps=10), 10, out=np.zeros((2, 10), np.float32))
+    with pytest.raises(ValueError, match=r"float32\[3\], an earlier result, not NumPy's float32\[3\]$"):
+        olr.sweep(olr.Linear(1e-3, max_steps=10), 3, out=np.zeros(3, np.float32))
 
 
 def test_an_out_that_is_spent_is_refused():
