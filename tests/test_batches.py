@@ -102,3 +102,23 @@ def test_large_stacks_are_made_quickly_enough_to_use(count):
     batch = olr.stack(schedules)
     assert batch.batch_shape == (count,)
     assert batch.max_steps[-1] == 9 + count
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_a_call_copies_no_settings(rows):
+    cpu = jax.devices("cpu")[0]
+    rates = np.linspace(1e-4, 1e-3, rows, dtype=np.float32)
+    batch = olr.Cosine(rates, 100)
+    joined = olr.concatenate([batch, olr.Linear(rates, 100), batch])
+    for made in (batch, joined, joined[1:], joined[::-1], joined[np.arange(rows)], olr.concatenate([batch, batch])):
+        for leaf in jax.tree.leaves(made):
+            assert jax.device_put(leaf, cpu, may_alias=True).unsafe_buffer_pointer() == leaf.ctypes.data
+            with pytest.raises(ValueError, match="read-only"):  # JAX may read it after the call has returned
+                leaf[0] = 0
+
+
+def test_an_array_changed_later_changes_no_batch():
+    rates = np.array([1e-4, 2e-4], np.float32)
+    batch = olr.Constant(rates)
+    rates[:] = 5
+    assert batch.learning_rate.tolist() == np.array([1e-4, 2e-4], np.float32).tolist()

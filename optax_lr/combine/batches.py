@@ -15,6 +15,7 @@ from jax import Array
 from optax_lr.arguments import shown
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
+from optax_lr.schedules.aligned import aligned
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several
 
@@ -119,7 +120,7 @@ class _Group:
     source: np.ndarray
 
     def leaves(self) -> list[Array | np.ndarray]:
-        return [_join(parts)[self.source] for parts in zip(*self.parts, strict=True)]
+        return aligned([_join(parts)[self.source] for parts in zip(*self.parts, strict=True)])
 
 
 def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:

@@ -23,6 +23,7 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
 from optax_lr.schedules import fields
+from optax_lr.schedules.aligned import aligned
 from optax_lr.schedules.fields import Number, Several
 
 _Kind = TypeVar("_Kind")
@@ -105,7 +106,7 @@ class Schedule:
                 raise IndexError(
                     f"{type(self).__name__}[{index!r}]: no index of a batch of shape {self.batch_shape}: {error}"
                 ) from None
-        return cast("Self", jax.tree.map(lambda leaf: leaf[index], self))
+        return cast("Self", aligned(jax.tree.map(lambda leaf: leaf[index], self)))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -171,8 +172,7 @@ class Schedule:
 
 @functools.partial(jax.jit, inline=True)
 def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
-    num = in_trace()
-    step = jnp.asarray(step)
+    num, step = in_trace(), jnp.asarray(step)
     step = jnp.where(step < 0, jnp.zeros_like(step), step)
     lifted = lift(schedule, num, trailing_axes=step.ndim)
     # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.

@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
 from optax_lr.numerics import Real, x64_is_on
+from optax_lr.schedules.aligned import aligned
 
 LARGEST_STEP = 2**31 - 1
 _REQUIRED = dataclasses.MISSING
@@ -119,7 +120,7 @@ def canonicalise(schedule: Any) -> None:
         ) from None
     values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
     for name, value in values.items():
-        object.__setattr__(schedule, name, value)
+        object.__setattr__(schedule, name, aligned(value) if shape else value)
 
 
 def shape_of(tree: Any) -> tuple[int, ...]:
