@@ -171,6 +171,20 @@ def test_powers_of_what_is_not_above_zero():
             np.testing.assert_allclose(np.float32(by_step[0]), np.float32(expected)[:, 3], rtol=1e-6)
 
 
+def test_powers_out_of_range_are_nothing_or_the_largest():
+    left = np.arange(-2, 2001)
+    exponents = np.array([-1000, -60, -12.5, -3, -1e-3, 0, 1e-3, 0.1, 0.4, 2.5, 16, 40, 1000, 1e5])
+    expected = np.array([[HOST.power(a / 2000, e) for a in left.tolist()] for e in exponents.tolist()])
+    assert (expected == 2.0**127).any() and (expected < 2.0**-400).any()
+    with jax.enable_x64(True):
+        num = RoundedFloat64(jnp.int32(0), 1)
+        num.special = False
+        found = np.asarray(jax.jit(num.power_of_ratio)(num.real(left[None]), num.real(2000), exponents[:, None]))
+    seen = expected >= 2.0**-400
+    assert (found[~seen] <= 2.0**-399).all()
+    assert (abs(found - expected) <= expected * 2.0**-33 * (1 + abs(exponents[:, None])))[seen].all()
+
+
 def test_a_fall_keeps_its_bits_where_little_is_left():
     random = np.random.default_rng(8)
     left = np.concatenate([np.exp2(random.uniform(-31, 0, 600)), [1 - 2.0**-53, 1 - ROOT, np.nextafter(1 - ROOT, 1)]])

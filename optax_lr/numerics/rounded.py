@@ -11,12 +11,13 @@ from jax import Array, lax
 
 from optax_lr.numerics import polynomials
 from optax_lr.numerics.by_row import ByRow, is_by_row
-from optax_lr.numerics.polynomials import even_odd, horner
+from optax_lr.numerics.polynomials import horner, in_fours
 from optax_lr.numerics.reals import Real
 from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
 
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
 _MORE = 1 + 2.0**-21  # so much above 1 that a float32 ratio to a divisor times this is never too large
+_NOTHING = -400.0  # of any rate, 2 to the power of it leaves no float32
 _MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
 _ONE = np.float64(1).view(np.int64)
 _ROOT_HALF = np.float64(math.sqrt(0.5)).view(np.int64)
@@ -105,7 +106,7 @@ class RoundedFloat64(ByRow):
             return super().log2(x)
         bits = _bits(x)
         constant, *rest = polynomials.LOG2_REST
-        log = even_odd([constant + (1 - 1023 - 2.0**11) + _readable(bits), *rest], _mantissa(bits))
+        log = in_fours([constant + (1 - 1023 - 2.0**11) + _readable(bits), *rest], _mantissa(bits))
         return jnp.where((x > 0) & (x != 1), log, 0)
 
     def fall(self, left: Real, exponent: Real) -> Real:
@@ -118,7 +119,7 @@ class RoundedFloat64(ByRow):
         )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
-        """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch: one vector loop.
+        """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch; by step `a` is at most `b`.
 
         A float64 is nearly its own logarithm: exponent and mantissa `m`, read as one number, are `log2(a)` but for
         `log2(m) - m`, a polynomial, and a constant. In the same way the logarithm of the power, laid into the mantissa
@@ -128,11 +129,14 @@ class RoundedFloat64(ByRow):
             # Such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing.
             nothing = jnp.where(a < 0, -1e300, 0.0)  # also to the power of 0, whereas 0**0 is 1
             log = exponent * jnp.where(a > 0, self.log2(self.ratio(a, b)), -1e300) + (_LOG_BASE + nothing)
-            return self._exp2(log)
-        bits = _bits(a)
+            log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
+            return self._exp2(jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT))
+        # Below it the power is as good as nothing, or as large as it may be: a bound by row in place of two by step.
+        least = b * jnp.exp2(jnp.where(exponent < 0, -LARGEST_EXPONENT, _NOTHING) / abs(exponent))
+        bits = _bits(self.maximum(a, least))
         constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
         constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
-        log = even_odd([constant + exponent * _readable(bits), *rest], _mantissa(bits))
+        log = in_fours([constant + exponent * _readable(bits), *rest], _mantissa(bits))
         return jnp.where(a > jnp.where(exponent == 0, -1e-300, 0.0), self._exp2(log), 0)
 
     def _any_fall(self, left: Real, exponent: Real) -> Real:
@@ -142,7 +146,7 @@ class RoundedFloat64(ByRow):
         whole = _float(lax.shift_right_logical(bits, np.int64(52)) | _WHOLE) - (2.0**52 + 1023)
         mantissa = _float(_bits(gone) + (_ONE - (bits & _EXPONENT_FIELD)))
         above = jnp.where(whole == 0, -left, mantissa - 1)
-        log = exponent * (whole + above * even_odd(polynomials.LOG2_NEAR_1, above))
+        log = exponent * (whole + above * in_fours(polynomials.LOG2_NEAR_1, above))
         log = jnp.where(log > SMALLEST_EXPONENT, log, SMALLEST_EXPONENT)
         log = jnp.where(log < LARGEST_EXPONENT, log, LARGEST_EXPONENT)
         nearest = jnp.floor(log + 0.5)
@@ -152,14 +156,14 @@ class RoundedFloat64(ByRow):
 
     def _exp2(self, log: Real) -> Real:
         """`2**(log - _LOG_BASE)`, the logarithm being a number near `_LOG_BASE`."""
-        log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
-        log = jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT)
         bits = lax.shift_left(_bits(log), np.int64(11))
         mantissa = horner([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
         return _float(_bits(mantissa) + (bits & _EXPONENT_FIELD))
 
     def sqrt(self, x: Real) -> Real:
-        return jnp.where(x > 0, x * self.inverse_sqrt(x), 0)
+        # Of 0 the steps of Newton would make NaN; the root of this is nothing to a float32.
+        x = self.maximum(x, self.real(2.0**-600))
+        return x * self.inverse_sqrt(x)
 
     def inverse_sqrt(self, x: Real) -> Real:
         # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
