@@ -241,8 +241,8 @@ _WHOLE = {
     ),
     olr.DeepSpeedWarmupDecay: _deepspeed_decay,
     olr.PiecewiseConstant: _piecewise,
-    olr.TimmCosine: lambda v, step: _of_cycles(v, step, _half_cosine),
-    olr.TimmPoly: lambda v, step: _of_cycles(v, step, lambda p: (1 - p) ** v["power"]),
+    olr.TimmCosine: lambda v, step: _of_cycles(v, step, lambda p: _half_cosine(p ** v["k_decay"])),
+    olr.TimmPoly: lambda v, step: _of_cycles(v, step, lambda p: (1 - p ** v["k_decay"]) ** v["power"]),
     olr.TimmTanh: lambda v, step: _of_cycles(
         v, step, lambda p: (1 - mpmath.tanh(v["lb"] * (1 - p) + v["ub"] * p)) / 2 if step else mpf(1)
     ),

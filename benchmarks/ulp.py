@@ -86,6 +86,8 @@ def others(length: int) -> dict[str, olr.Schedule]:
         ),
         "TimmTanh": olr.TimmTanh(RATE, length),
         "TimmPoly": olr.TimmPoly(RATE, length, power=0.9),
+        "TimmCosine, k_decay 1.5": olr.TimmCosine(RATE, length, k_decay=1.5),
+        "TimmPoly, k_decay 0.7": olr.TimmPoly(RATE, length, k_decay=0.7),
         "PiecewiseConstant": olr.PiecewiseConstant(RATE, [part, 2 * part], [1.0, 0.3, 0.07]),
         "Rex": olr.Rex(RATE, length, warmup, min_lr=RATE / 8),
         "DeepSpeedWarmup, log": olr.DeepSpeedWarmup(RATE, warmup),

@@ -106,7 +106,7 @@ class TimmCosine(_Cycles):
         warmup_lr: `warmup_lr_init`, the rate at step 0.
         warmup_prefix: whether the cycles begin after the warmup; otherwise, as by default in timm, the warmup covers the
             first steps of the first cycle and the rate then jumps onto it.
-        k_decay: the exponent of the progress, above 0; one other than 1 keeps half an ulp up to some 10**7 steps.
+        k_decay: the exponent of the progress, above 0.
 
     Past the last cycle it stays at `min_lr`. `Cosine` has no jump, no cycles and rises again. A cycle begins on its step
     exactly, where timm's logarithm may be a step late (`cycle_mul=3`).
