@@ -65,12 +65,8 @@ def in_fours(coefficients: Sequence[Real], x: Real) -> Real:
     """`horner` in the fourth power of `x`, on four terms at a time: in a long polynomial fewer steps that wait for each other."""
     square = x * x
 
-    def pair(first: int) -> Real:
-        return (
-            coefficients[first] + x * coefficients[first + 1] if first + 1 < len(coefficients) else coefficients[first]
-        )
+    def four(terms: Sequence[Real]) -> Real:
+        low = horner(terms[:2], x)
+        return low + square * horner(terms[2:], x) if len(terms) > 2 else low
 
-    def four(first: int) -> Real:
-        return pair(first) + square * pair(first + 2) if first + 2 < len(coefficients) else pair(first)
-
-    return horner([four(first) for first in range(0, len(coefficients), 4)], square * square)
+    return horner([four(coefficients[first : first + 4]) for first in range(0, len(coefficients), 4)], square * square)
