@@ -17,7 +17,7 @@ from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float
 
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
 _MORE = 1 + 2.0**-21  # so much above 1 that a float32 ratio to a divisor times this is never too large
-_NOTHING = -400.0  # of any rate, 2 to the power of it leaves no float32
+_NOTHING = -400.0  # any rate times 2 to this power is 0 as a float32
 _MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
 _ONE = np.float64(1).view(np.int64)
 _ROOT_HALF = np.float64(math.sqrt(0.5)).view(np.int64)
