@@ -179,7 +179,7 @@ def test_powers_out_of_range_are_nothing_or_the_largest():
     assert (expected < 2.0**-400).any()
     with jax.enable_x64(True):
         num = RoundedFloat64(jnp.int32(0), 1)
-        num.special = False
+        num._least_odds = 2.0
         found = np.asarray(jax.jit(num.power_of_ratio)(num.real(left[None]), num.real(2000), exponents[:, None]))
     seen = expected >= 2.0**-400
     assert (found[~seen] <= 2.0**-399).all()
@@ -193,7 +193,7 @@ def test_a_fall_keeps_its_bits_where_little_is_left():
     exact = [1 - (1 - mpmath.mpf(x)) ** mpmath.mpf(k) for x, k in zip(left, exponents, strict=True)]
     with jax.enable_x64(True):
         num = RoundedFloat64(jnp.int32(0), 1)
-        num.special = False
+        num._least_odds = 2.0
         found = jax.jit(num.fall)(left[None], exponents[None])[0]
         ends = jax.jit(num.fall)(np.array([[0, -3, 1, 1e9, 0.5]]), np.array([[1.5, 2, 0.5, 2, 4e9]]))
     errors = [abs(mpmath.mpf(float(x)) - w) / w for x, w in zip(found, exact, strict=True)]

@@ -18,7 +18,10 @@ from optax_lr.numerics.systems import Float64
 from optax_lr.numerics.terms import Terms
 
 _PLACES = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+_AHEAD = 8  # jagged restarts, which may be in each other, look one step ahead
 _MOST_WAYS = 32  # with more, finding out what they share takes longer than it saves
+# By how many ways may be open: what a way's odds must be for a shortcut that is met on it to make two of it.
+_LEAST_ODDS = ((_PLACES, 0.0), (_MOST_WAYS, 0.005), (_MOST_WAYS, 0.02), (math.inf, 2.0))
 
 
 def is_by_row(x: Any) -> bool:
@@ -37,10 +40,11 @@ class ByRow(Float64):
 
     _path: tuple[int, ...]  # what is chosen on the way that is being gone
     _met: list[tuple[Real, int, Sequence[float]]]  # the choices met on it: by row, the one taken, and the odds of each
+    _least_odds: float  # of a way that a shortcut makes two of
 
     def __init__(self, last_step: Array, rows: int) -> None:
-        self.last_step, self.rows = self.real(last_step), rows
-        self.special = True
+        self.last_step, self.rows = self.real(last_step) + _AHEAD, rows
+        self._met, self._least_odds = [], 0.0
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
@@ -54,7 +58,10 @@ class ByRow(Float64):
         general: Callable[[Real], Any],
         odds: float = 0.85,
     ) -> Any:
-        """`special(x)` in the rows in which it `holds`, `general(x)` in the others; where that is known by row, and `x` is not."""
+        """`special(x)` in the rows in which it `holds`, `general(x)` in the others.
+
+        It is so where that is known by row, and `x` is not, unless few rows come here at all.
+        """
         return self._parted(holds, x, special, general, odds) if self._parts(holds, x) else general(x)
 
     def either(
@@ -65,13 +72,17 @@ class ByRow(Float64):
         other: Callable[[Real], Sequence[Real]],
         odds: float = 0.85,
     ) -> tuple[Real, ...]:
-        """Rows in which it `holds` compute `one(x)` alone; where that is known by row, and `x` is not."""
+        """Rows in which it `holds` compute `one(x)` alone; where `shortcut` does so."""
         if self._parts(holds, x):
             return tuple(self._parted(holds, x, one, other, odds))
         return super().either(holds, x, one, other, odds)
 
     def _parts(self, holds: Truth, x: Real) -> bool:
-        return self.special and is_by_row(holds) and not is_by_row(x)
+        return self._odds() >= self._least_odds and is_by_row(holds) and not is_by_row(x)
+
+    def _odds(self) -> float:
+        """Of the way that is being gone, as far as it has come."""
+        return math.prod(odds[taken] for _, taken, odds in self._met)
 
     def _parted(self, holds: Truth, x: Real, one: Callable[..., Any], other: Callable[..., Any], odds: float) -> Any:
         ways = [functools.partial(one, x), functools.partial(other, x)]
@@ -88,10 +99,11 @@ class ByRow(Float64):
         The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
         gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
         and no way is ever stored or computed for a row that does not take it. This holds for eight ways. If more are
-        open, those with most in common stand in one place, which computes once what they have in common.
+        open, the rarest shortcuts are not taken, and those ways with most in common stand in one place, which computes once
+        what they have in common.
         """
         terms, step = Terms(), self.real(steps)
-        for self.special, most in ((True, _MOST_WAYS), (False, math.inf)):
+        for most, self._least_odds in _LEAST_ODDS:
             ways = self._ways(functools.partial(formula, step), most, terms)
             if len(ways) <= most:
                 break
@@ -132,7 +144,7 @@ class ByRow(Float64):
         while pending and len(ways) <= most:
             path = self._path = pending.pop()
             taken, value = terms.of(way)
-            ways.append(_Way(taken, value, math.prod(odds[choice] for _, choice, odds in self._met)))
+            ways.append(_Way(taken, value, self._odds()))
             done = tuple(choice for _, choice, _ in self._met)
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, len(self._met[depth][2]))]

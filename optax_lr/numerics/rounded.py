@@ -116,6 +116,17 @@ class RoundedFloat64(ByRow):
             left,
             lambda left: self.minimum(left, self.real(1)),
             lambda left: self._any_fall(left, exponent),
+            odds=0.95,
+        )
+
+    def power_of_fall(self, left: Real, exponent: Real, power: Real) -> Real:
+        # Few have another exponent than 1, and of those no power is worth a way of its own.
+        return self.shortcut(
+            exponent == 1,
+            left,
+            lambda left: self.power(self.minimum(left, self.real(1)), power),
+            lambda left: self._any_power(self._any_fall(left, exponent), self.real(1), power),
+            odds=0.95,
         )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:

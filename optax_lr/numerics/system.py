@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ class System(ABC):
 
     # So much below 1 that a ratio to a divisor times this is, rounded as it may be, never too small.
     less = 1 - 2.0**-50
+    last_step: Real = math.inf  # no step is beyond it
 
     @abstractmethod
     def real(self, x: Real) -> Real:
@@ -95,6 +97,10 @@ class System(ABC):
     def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
         """`power(a / b, exponent)` for `b` above 0."""
         return self.power(self.ratio(a, b), exponent)
+
+    def power_of_fall(self, left: Real, exponent: Real, power: Real) -> Real:
+        """`fall(left, exponent)**power`."""
+        return self.power(self.fall(left, exponent), power)
 
     def sqrt(self, x: Real) -> Real:
         return self.power(x, self.real(0.5))

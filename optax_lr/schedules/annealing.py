@@ -5,6 +5,7 @@ from __future__ import annotations
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.cycles import FEW, Cycles
 from optax_lr.schedules.fields import Number
 
 
@@ -67,25 +68,19 @@ class CosineAnnealingWarmRestarts(Schedule):
     eta_min: Number = fields.number(default=0.0)
 
     def _value(self, step: Real, num: System) -> Real:
+        cycles = Cycles(self.T_0, num.maximum(self.T_mult, num.real(2)), num)
+
+        def growing(step: Real) -> tuple[Real, Real]:
+            _, left, length = cycles.growing(step)
+            return left, length
+
+        def few(step: Real) -> tuple[Real, Real]:
+            return cycles.among_few(step, [num.real(0)] * FEW)[1], num.real(1)
+
         left, length = num.either(
             self.T_mult < 2,
             step,
             lambda step: (num.left_of_cycle(step, self.T_0, num.real(1)), self.T_0),
-            lambda step: self._growing(step, num),
+            lambda step: num.shortcut(cycles.are_few(), step, few, growing),
         )
         return self.eta_min + (self.learning_rate - self.eta_min) * num.sin_squared(left, length)
-
-    def _growing(self, step: Real, num: System) -> tuple[Real, Real]:
-        """What is left of the cycle, and its length, for a `T_mult` from 2 on."""
-        grows = num.at_least_one(self.T_mult - 1)
-        base = num.maximum(self.T_mult, num.real(2))
-
-        # Lengths and starts are whole, so that rounding makes them exact; the logarithm is a guess, which may be one off.
-        number = num.floor(num.log2(1 + num.ratio(step * grows, self.T_0)) / num.log2(base))
-        length = self.T_0 * num.rounded(num.power(base, number))
-        start = num.rounded(num.ratio(length - self.T_0, grows))
-        late, early = step < start, step >= start + length
-        before = num.rounded(num.ratio(length, base))
-        start = num.where(late, start - before, num.where(early, start + length, start))
-        length = num.where(late, before, num.where(early, length * base, length))
-        return start + length - step, length

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.cycles import FEW, Cycles
 from optax_lr.schedules.fields import Number
 
 
@@ -21,8 +22,8 @@ class _Cycles(Schedule):
     warmup_lr: Number
     warmup_prefix: bool
 
-    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        """What share of its height a cycle of `length` steps is at after `elapsed`."""
+    def _shape(self, left: Real, num: System) -> Real:
+        """What share of its height a cycle is at while a share of it is left."""
         raise NotImplementedError
 
     def _value(self, step: Real, num: System) -> Real:
@@ -36,52 +37,39 @@ class _Cycles(Schedule):
         return self.learning_rate
 
     def _of_cycles(self, step: Real, num: System) -> Real:
-        number, elapsed, length = self._cycle(step, num)
-        top = self.learning_rate * num.power(self.cycle_decay, number)
-        rate = self.min_lr + (top - self.min_lr) * self._shape(elapsed, length, num)
-        return num.where(number < self.cycle_limit, rate, self.min_lr)
+        cycles = Cycles(self.t_initial, self.cycle_mul, num)
 
-    def _cycle(self, step: Real, num: System) -> tuple[Real, Real, Real]:
-        """Number of the cycle, steps since it began, and its length `t_initial * cycle_mul**number`."""
-        number, elapsed, length = num.either(
-            abs(self.cycle_mul - 1) <= 0,
-            step,
-            lambda step: self._alike(step, num),
-            lambda step: self._growing(step, num),
+        def of_several(step: Real) -> tuple[Real, Real, Real]:
+            few = cycles.are_few() | (self.cycle_limit < FEW)
+            found: tuple[Real, Real, Real] = num.shortcut(
+                few, step, lambda step: self._among_few(step, cycles), lambda step: self._at(step, cycles), odds=0.95
+            )
+            return found
+
+        height, left, length = num.shortcut(
+            self.cycle_limit < 2, step, lambda step: self._in_the_first(step, num), of_several
         )
-        return number, elapsed, length
+        return self.min_lr + height * self._shape(num.ratio(left, length), num)
 
-    def _alike(self, step: Real, num: System) -> tuple[Real, Real, Real]:
-        number = num.quotient(step, self.t_initial)
-        return number, step - number * self.t_initial, self.t_initial
+    def _in_the_first(self, step: Real, num: System) -> tuple[Real, Real, Real]:
+        """How high the cycle of `step` is, what is left of it, and its length."""
+        left = self.t_initial * self.cycle_limit - step  # its length, or nothing where there is no cycle at all
+        height = num.where(left > 0, self.learning_rate - self.min_lr, num.real(0))
+        return height, num.maximum(left, num.real(0)), self.t_initial
 
-    def _growing(self, step: Real, num: System) -> tuple[Real, Real, Real]:
-        """The same for a `cycle_mul` other than 1."""
-        grows = self.cycle_mul - 1
-        same = num.where(abs(grows) <= 0, num.real(1), num.real(0))
-        base, grows = self.cycle_mul + same, grows + same  # 2 and 1 where cycles are all alike: any, and not used
+    def _at(self, step: Real, cycles: Cycles) -> tuple[Real, Real, Real]:
+        num = cycles.num
+        number, left, length = cycles.at(step)
+        height = self.learning_rate * num.power(self.cycle_decay, number) - self.min_lr
+        return num.where(number < self.cycle_limit, height, num.real(0)), left, length
 
-        fractional = num.floor(self.cycle_mul) < self.cycle_mul
-
-        def whole(value: Real) -> Real:
-            """`value`, rounded where a whole `cycle_mul` makes it whole, so that cycles begin on the step."""
-            return num.where(fractional, value, num.rounded(value))
-
-        # Shrinking cycles end at t_initial / (1 - cycle_mul); past it the number only has to be beyond any limit.
-        reached = 1 + num.ratio(step * grows, self.t_initial)
-        number = num.maximum(num.floor(num.log2(reached) / num.log2(base)), num.real(0))
-        growth = whole(num.minimum(num.power(base, number), num.real(2.0**40)))
-        growth = num.where(number < 1, num.real(1), growth)  # exactly, for what follows divides `growth - 1`
-        start, length = whole(self.t_initial * num.ratio(growth - 1, grows)), self.t_initial * growth
-        # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
-        hair = (step + self.t_initial) * num.where(fractional, num.real(2.0**-24), num.real(0))
-        late, early = step + hair < start, step + hair >= start + length
-        before, after = whole(num.ratio(length, base)), length * base
-        start = num.where(late, start - before, num.where(early, start + length, start))
-        length = num.where(late, before, num.where(early, after, length))
-        number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
-        number = num.where(reached > 0, number, num.real(2.0**30))
-        return number, num.where(step > start + hair, step - start, num.real(0)), length
+    def _among_few(self, step: Real, cycles: Cycles) -> tuple[Real, Real, Real]:
+        num = cycles.num
+        top, heights = self.learning_rate, []
+        for number in range(FEW):
+            heights.append(num.where(number < self.cycle_limit, top - self.min_lr, num.real(0)))
+            top = top * self.cycle_decay
+        return *cycles.among_few(step, heights), num.real(1)
 
 
 @schedule
@@ -129,8 +117,8 @@ class TimmCosine(_Cycles):
     warmup_prefix: bool = fields.choice(default=False, among=(False, True))
     k_decay: Number = fields.number(default=1.0, above=0)
 
-    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        return num.sin_squared(num.fall(num.ratio(length - elapsed, length), self.k_decay), num.real(1))
+    def _shape(self, left: Real, num: System) -> Real:
+        return num.sin_squared(num.fall(left, self.k_decay), num.real(1))
 
 
 @schedule
@@ -176,12 +164,9 @@ class TimmTanh(_Cycles):
     def _warmup_target(self, num: System) -> Real:
         return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
 
-    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        progress = num.ratio(elapsed, length)
+    def _shape(self, left: Real, num: System) -> Real:
         # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), which does not cancel where the tangent is near 1.
-        return 1 / (
-            1 + num.power(num.real(2), (self.lb * (1 - progress) + self.ub * progress) * (2 * 1.4426950408889634))
-        )
+        return 1 / (1 + num.power(num.real(2), (self.lb * left + self.ub * (1 - left)) * (2 * 1.4426950408889634)))
 
 
 @schedule
@@ -217,5 +202,5 @@ class TimmPoly(_Cycles):
     warmup_prefix: bool = fields.choice(default=False, among=(False, True))
     k_decay: Number = fields.number(default=1.0, above=0)
 
-    def _shape(self, elapsed: Real, length: Real, num: System) -> Real:
-        return num.power(num.fall(num.ratio(length - elapsed, length), self.k_decay), self.power)
+    def _shape(self, left: Real, num: System) -> Real:
+        return num.power_of_fall(left, self.k_decay, self.power)

@@ -175,11 +175,22 @@ SHORTCUTS = [
     olr.Cosine(1e-3, 60, 5, num_cycles=np.array([0.5, 1.5])),
     olr.Polynomial(1e-3, 60, 5, power=np.array([0.5, 1, 2, 2.7, 3])),
     olr.WarmupStableDecay(1e-3, 20, 60, 5, num_cycles=np.array([0.5, 0.75])),
-    olr.CosineAnnealingWarmRestarts(1e-3, 9, T_mult=np.array([1, 2, 3])),
-    olr.TimmCosine(1e-3, 9, cycle_mul=np.array([1, 1.5, 2]), cycle_limit=4, cycle_decay=0.5),
+    olr.CosineAnnealingWarmRestarts(1e-3, np.array([9, 9, 9, 1, 1]), T_mult=np.array([1, 2, 3, 1, 2])),
+    olr.TimmCosine(1e-3, 9, cycle_mul=np.array([1, 1.5, 2]), cycle_limit=np.array([[4], [1]]), cycle_decay=0.5),
+    olr.TimmCosine(
+        1e-3, 4, min_lr=1e-5, cycle_mul=np.array([0.5, 0.9, 1, 1.1, 1.25]), cycle_limit=20, cycle_decay=0.75
+    ),
     olr.TimmCosine(1e-3, 60, k_decay=np.array([1, 1.5])),
     olr.TimmTanh(1e-3, 9, cycle_mul=np.array([1, 2]), cycle_limit=2, warmup_steps=3),
     olr.TimmPoly(1e-3, 60, power=np.array([0.5, 1, 1.5])),
+    olr.TimmPoly(
+        1e-3,
+        5,
+        np.array([0.5, 1, 1.5]),
+        cycle_mul=np.array([[1], [1.25]]),
+        cycle_limit=np.array([1, 5, 20])[:, None, None],
+        k_decay=np.array([1, 1.5])[:, None, None, None],
+    ),
 ]
 
 
@@ -212,6 +223,29 @@ def test_places_compute_nothing_in_common(batch, steps, monkeypatch):
     places = [{part for part in reached([place]) if part.by_step} for place in computed[-1]]
     assert len(places) > 1
     assert sum(map(len, places)) == len(set.union(*places))
+
+
+@pytest.mark.parametrize("steps", [254, 255, 256, 257])
+def test_cycles_that_are_just_few_enough_for_a_shortcut(steps):
+    """The eighth of them ends at step 255."""
+    for kind in (
+        olr.CosineAnnealingWarmRestarts(1e-3, 1, T_mult=2),
+        olr.TimmCosine(1e-3, 1, cycle_mul=2, cycle_limit=9),
+    ):
+        called = [kind(step) for step in range(steps)]
+        np.testing.assert_allclose(olr.sweep(olr.stack([kind]), steps)[0], called, rtol=2**-23)
+        assert called[255:256] in ([], [np.float32(1e-3)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"), [(olr.Cosine(1e-3, 2), 5), (olr.CosineAnnealingWarmRestarts(1e-3, 1, 2), 255)]
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_shortcut_for_a_schedule_that_is_ahead_of_the_steps(kind, steps, times):
+    for _ in range(times):
+        kind = olr.JaggedRestarts(kind, 10**6, 1, 1)
+    called = [kind(step) for step in range(steps)]
+    np.testing.assert_allclose(olr.sweep(olr.stack([kind]), steps)[0], called, rtol=2**-23, atol=1e-12)
 
 
 def test_a_logarithm_of_the_steps_is_the_same_for_one_row_and_for_many():
