@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -29,6 +30,26 @@ def in_rounds(
             case()
             seconds[name].append(time.perf_counter() - start)
     return {name: np.array(values) for name, values in seconds.items()}
+
+
+def fills(buffer: np.ndarray) -> dict[str, Callable[[], object]]:
+    """Writing a constant into `buffer` by one core, and by all that there are, each a part of the rows."""
+    cores = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores)
+    own, *others = np.array_split(buffer, cores)
+
+    def by_all() -> None:
+        filling = [pool.submit(part.fill, 1e-3) for part in others]
+        own.fill(1e-3)
+        for part in filling:
+            part.result()
+
+    return {"fill": lambda: buffer.fill(1e-3), "fill, every core": by_all}
+
+
+def limit(seconds: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the faster of the `fills` took: the limit of a sweep."""
+    return min((seconds["fill"], seconds["fill, every core"]), key=np.median)
 
 
 def ratio(seconds: np.ndarray, base: np.ndarray) -> str:
