@@ -83,7 +83,7 @@ class RoundedFloat64(ByRow):
         return self.power_of_ratio(x, self.real(1), exponent)
 
     def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
-        first, second, third = (jnp.where(exponent == k, 1.0, 0.0).astype(self.dtype) for k in (1, 2, 3))
+        first, second, third = ((exponent == k).astype(self.dtype) for k in (1, 2, 3))
 
         def small_power(a: Real) -> Real:
             x = self.maximum(self.ratio(a, b), self.real(0))

@@ -73,6 +73,16 @@ class Host(System):
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         return values[int(kind)]()
 
+    def either(
+        self,
+        holds: Truth,
+        x: Real,
+        one: Callable[[Real], Sequence[Real]],
+        other: Callable[[Real], Sequence[Real]],
+        odds: float = 0.85,
+    ) -> tuple[Real, ...]:
+        return tuple(one(x) if holds else other(x))
+
 
 class Float64(System):
     """float64 arrays and the library's functions. Needs x64."""

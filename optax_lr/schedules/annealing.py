@@ -5,7 +5,7 @@ from __future__ import annotations
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
-from optax_lr.schedules.cycles import FEW, Cycles
+from optax_lr.schedules.cycles import Cycles
 from optax_lr.schedules.fields import Number
 
 
@@ -75,7 +75,7 @@ class CosineAnnealingWarmRestarts(Schedule):
             return left, length
 
         def few(step: Real) -> tuple[Real, Real]:
-            return cycles.among_few(step, [num.real(0)] * FEW)[1], num.real(1)
+            return cycles.among_few(step, num.real(1))[1], num.real(1)
 
         left, length = num.either(
             self.T_mult < 2,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import itertools
+from typing import Any, NamedTuple
 
 from optax_lr.numerics import Real, System
 
-FEW = 8
+FEW = 16
 
 
 class Cycle(NamedTuple):
@@ -25,11 +25,19 @@ class Cycles(NamedTuple):
     base: Real
     num: System
 
-    def are_few(self) -> Real:
+    def are_few(self) -> Any:
         """Whether no step is beyond the first `FEW`."""
         square = self.base * self.base
-        end = self.first * ((1 + self.base) * (1 + square) * (1 + square * square))
+        fourth = square * square
+        end = self.first * ((1 + self.base) * (1 + square) * (1 + fourth) * (1 + fourth * fourth))
         return self.num.last_step < 0.999 * end
+
+    def have_come_to(self, number: Real, step: Real) -> Any:
+        """Whether the cycle of a number that is known by row has begun at `step`."""
+        num = self.num
+        alike, base, grows = self._growth()
+        start = num.where(alike, self.first * number, self._start(num.power(base, number), grows))
+        return self._reached(step) >= start
 
     def at(self, step: Real) -> Cycle:
         """The cycle that `step` is in."""
@@ -37,55 +45,81 @@ class Cycles(NamedTuple):
 
     def growing(self, step: Real) -> Cycle:
         """The same for a `base` other than 1."""
-        num = self.num
-        same = num.where(abs(self.base - 1) <= 0, num.real(1), num.real(0))
-        base, grows = self.base + same, self.base - 1 + same  # 2 and 1 where cycles are all alike: any, and not used
+        num, reached = self.num, self._reached(step)
+        _, base, grows = self._growth()
 
         # Shrinking cycles end at first / (1 - base); past it the number only has to be beyond any limit.
-        reached = 1 + num.ratio(step * grows, self.first)
-        number = num.maximum(num.floor(num.ratio(num.log2(reached), num.log2(base))), num.real(0))
-        growth = self._whole(num.minimum(num.power(base, number), num.real(2.0**40)))
-        growth = num.where(number < 1, num.real(1), growth)  # exactly, for what follows divides `growth - 1`
-        start, length = self._whole(self.first * num.ratio(growth - 1, grows)), self.first * growth
-        # The logarithm is a guess, which may be one off. A start that need not be whole counts as reached a hair before it.
-        hair = (step + self.first) * self._hair()
-        late, early = step + hair < start, step + hair >= start + length
+        ratio = 1 + num.ratio(step * grows, self.first)
+        number = num.maximum(num.floor(num.ratio(num.log2(ratio), num.log2(base))), num.real(0))
+        start = num.where(number < 1, num.real(0), self._start(num.power(base, number), grows))
+        length = start * grows + self.first
+        # The logarithm is a guess, which may be one off.
+        late, early = reached < start, reached >= start + length
         before, after = self._whole(num.ratio(length, base)), length * base
         start = num.where(late, start - before, num.where(early, start + length, start))
         length = num.where(late, before, num.where(early, after, length))
         number = number + num.where(late, num.real(-1), num.where(early, num.real(1), num.real(0)))
-        number = num.where(reached > 0, number, num.real(2.0**30))
-        return Cycle(number, num.where(step > start + hair, start + length - step, length), length)
+        number = num.where(ratio > 0, number, num.real(2.0**30))
+        left = num.where(step + step > reached + start, start + length - step, length)
+        return Cycle(number, num.maximum(left, num.real(0)), length)
 
     def _alike(self, step: Real) -> Cycle:
         number = self.num.quotient(step, self.first)
         return Cycle(number, self.first * (number + 1) - step, self.first)
 
-    def among_few(self, step: Real, values: Sequence[Real]) -> tuple[Real, Real]:
-        """Of `values`, one for each of the first `FEW` cycles, that of the cycle of `step`, and what share of it is left.
+    def among_few(self, step: Real, decay: Real) -> tuple[Real, Real]:
+        """`decay` to the number of the cycle of `step`, which is one of the first `FEW`, and what share of it is left.
 
-        Each step compares itself with the starts, which are known by row: no logarithm, no power, no division.
+        Without a logarithm, a power or a division for each step: it compares itself with the starts of four times four
+        cycles, which are known by row, and then with those of its four, which are the same in each but for their scale.
         """
-        num = self.num
-        value, *later = values
-        length, inverse, shrinks = self.first, num.ratio(num.real(1), self.first), num.ratio(num.real(1), self.base)
-        start, reached = self.first, step + (step + self.first) * self._hair()
-        end, scale = start, inverse
-        for other in later:
-            begun = reached >= start
-            length, inverse = length * self.base, inverse * shrinks
-            start = start + length
-            value, end, scale = (num.where(begun, a, b) for a, b in ((other, value), (start, end), (inverse, scale)))
-        left = (end - step) * scale
-        left = num.where(left < 1 - (step + self.first) * self._hair() * scale, left, num.real(1))
-        return value, num.maximum(left, num.real(0))
+        num, one, reached = self.num, self.num.real(1), self._reached(step)
+        longer, shorter, lower = (_powers(x, one) for x in (self.base, num.ratio(one, self.base), decay))
+        begin = [num.real(0), *itertools.accumulate(longer)]  # in lengths of the first of the four
+        fours = zip(
+            [num.real(0), *itertools.accumulate(self.first * begin[4] * x for x in _powers(longer[4], one)[:3])],
+            [num.ratio(x, self.first) for x in _powers(shorter[4], one)],
+            _powers(lower[4], one),
+            strict=False,
+        )
+        start, scale, height = next(fours)
+        for later in fours:
+            begun = reached >= later[0]
+            start, scale, height = (num.where(begun, a, b) for a, b in zip(later, (start, scale, height), strict=True))
+        length, since = start * (self.base - 1) + self.first, reached - start
+        end, shrink, fall = one, one, one
+        for number in (1, 2, 3):
+            begun, later = since >= length * begin[number], (begin[number + 1], shorter[number], lower[number])
+            end, shrink, fall = (num.where(begun, a, b) for a, b in zip(later, (end, shrink, fall), strict=True))
+        scale = scale * shrink
+        left = (start + length * end - step) * scale
+        left = num.where(left < 1 - (reached - step) * scale, left, one)
+        return num.minimum(height * fall, num.real(2.0**127)), num.maximum(left, num.real(0))
 
-    def _fractional(self) -> Real:
-        return self.num.floor(self.base) < self.base
+    def _growth(self) -> tuple[Any, Real, Real]:
+        """Whether all are alike; and `base` and how much it is above 1, or, if they are, 2 and 1, which are not used."""
+        alike = abs(self.base - 1) <= 0
+        same = self.num.where(alike, self.num.real(1), self.num.real(0))
+        return alike, self.base + same, self.base - 1 + same
+
+    def _start(self, growth: Real, grows: Real) -> Real:
+        """Of the cycle that is `growth` times as long as the first."""
+        return self._whole(self.first * self.num.ratio(growth - 1, grows))
 
     def _whole(self, value: Real) -> Real:
         """`value`, rounded where a whole `base` makes it whole, so that cycles begin on the step."""
-        return self.num.where(self._fractional(), value, self.num.rounded(value))
+        return self.num.where(self._is_fractional(), value, self.num.rounded(value))
 
-    def _hair(self) -> Real:
-        return self.num.where(self._fractional(), self.num.real(2.0**-24), self.num.real(0))
+    def _reached(self, step: Real) -> Real:
+        """`step`, or a hair beyond it where starts need not be whole, so that rounding makes none late."""
+        return step + (step + self.first) * self.num.where(
+            self._is_fractional(), self.num.real(2.0**-24), self.num.real(0)
+        )
+
+    def _is_fractional(self) -> Any:
+        return self.num.floor(self.base) < self.base
+
+
+def _powers(x: Real, one: Real) -> list[Real]:
+    """Of `x`, from 0 to 4."""
+    return [one, x, x * x, x * x * x, (x * x) * (x * x)]

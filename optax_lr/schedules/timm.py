@@ -40,7 +40,7 @@ class _Cycles(Schedule):
         cycles = Cycles(self.t_initial, self.cycle_mul, num)
 
         def of_several(step: Real) -> tuple[Real, Real, Real]:
-            few = cycles.are_few() | (self.cycle_limit < FEW)
+            few = cycles.are_few() | (self.cycle_limit <= FEW)
             found: tuple[Real, Real, Real] = num.shortcut(
                 few, step, lambda step: self._among_few(step, cycles), lambda step: self._at(step, cycles), odds=0.95
             )
@@ -65,11 +65,9 @@ class _Cycles(Schedule):
 
     def _among_few(self, step: Real, cycles: Cycles) -> tuple[Real, Real, Real]:
         num = cycles.num
-        top, heights = self.learning_rate, []
-        for number in range(FEW):
-            heights.append(num.where(number < self.cycle_limit, top - self.min_lr, num.real(0)))
-            top = top * self.cycle_decay
-        return *cycles.among_few(step, heights), num.real(1)
+        share, left = cycles.among_few(step, self.cycle_decay)
+        over = cycles.have_come_to(self.cycle_limit, step)
+        return num.where(over, num.real(0), self.learning_rate * share - self.min_lr), left, num.real(1)
 
 
 @schedule
