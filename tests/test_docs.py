@@ -1,5 +1,6 @@
 """Every block of Python in the pages of docs/ runs, in the order in which it stands there, and every link leads somewhere."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -106,3 +107,27 @@ def test_links_lead_somewhere(page):
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", PAGES[page], flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)\)", prose):
         assert target.startswith("https://") or (DOCS / target).exists(), target
+
+
+def test_what_is_said_to_run_is_there():
+    """Pages, docstrings and error messages name modules to run and files to read."""
+    root = DOCS.parent
+    read = [
+        *root.glob("*.md"),
+        *DOCS.glob("*.md"),
+        *(root / "optax_lr").rglob("*.py"),
+        *(root / "benchmarks").glob("*.py"),
+    ]
+    modules, files = set(), set()
+    for path in read:
+        text = path.read_text()
+        modules |= set(re.findall(r"python -m ((?:benchmarks|optax_lr)[\w.]*\w)", text))
+        files |= set(
+            re.findall(r"(?<![\w/.])(?:docs|tests|examples|benchmarks|optax_lr)/[\w./-]+\.(?:py|md|yaml|png)\b", text)
+        )
+    assert len(modules) > 8
+    assert len(files) > 15
+    for name in modules:
+        assert importlib.util.find_spec(name), name
+    for name in files:
+        assert (root / name).exists(), name

@@ -14,7 +14,7 @@ class Cycle(NamedTuple):
     """Where a step is."""
 
     number: Real  # of the cycle, from 0
-    left: Real  # of its length
+    left: Real  # of its length, and nothing past the end of shrinking cycles, nor where rounding has lost the cycle
     length: Real
 
 
@@ -65,7 +65,7 @@ class Cycles(NamedTuple):
 
     def _alike(self, step: Real) -> Cycle:
         number = self.num.quotient(step, self.first)
-        return Cycle(number, self.first * (number + 1) - step, self.first)
+        return Cycle(number, self.num.maximum(self.first * (number + 1) - step, self.num.real(0)), self.first)
 
     def among_few(self, step: Real, decay: Real) -> tuple[Real, Real]:
         """`decay` to the number of the cycle of `step`, which is one of the first `FEW`, and what share of it is left.

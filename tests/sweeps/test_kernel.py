@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
+from benchmarks import kernels
 from optax_lr.sweeps.pallas import sweep_kernel
 from tests.sweeps.batches import mixed, one_kind
 
@@ -65,6 +66,19 @@ def test_lowered_for_tpu():
 def test_lowered_for_cuda():
     with jax.enable_x64(True):
         assert "xla.gpu.triton" in lowered("gpu", "NVIDIA H100", mixed(13, 700))
+
+
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "tpu"])
+def test_the_benchmark_runs_and_finds_every_way_right(platform, monkeypatch):
+    monkeypatch.setattr(kernels, "CALLS", 1)
+    names = ["cosine", "mixed: six kinds at random"]
+    header, _, *lines = kernels.report(20, 90, platform, names=names, rounds=1, interpret=True).splitlines()
+    assert header == "| sweep | GB/s | times the device's fill | worst ulp |"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [cell[0] for cell in cells] == [
+        f"{name}, {way}" for name in names for way in (["XLA"] if platform == "cpu" else ["XLA", "Pallas"])
+    ]
+    assert all(float(cell[-1]) <= (3 if "Pallas" in cell[0] else 1) for cell in cells)
 
 
 def test_another_platform_is_refused():
