@@ -1,4 +1,4 @@
-"""Timings that can be compared: every case once per round, so that a machine's drift meets all of them alike."""
+"""Timings that can be compared: every case once per round, in any order, so that a machine's drift meets all of them alike."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ def in_rounds(
     for case in cases.values():
         case()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
+    random = np.random.default_rng(0)
     for _ in range(rounds):
-        for name, case in cases.items():
+        for name in random.permutation(
+            list(cases)
+        ).tolist():  # or what follows a slow or threaded one would always do so
+            case = cases[name]
             if twice:
                 case()
             start = time.perf_counter()
