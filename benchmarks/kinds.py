@@ -1,19 +1,17 @@
 """How long a sweep of each schedule takes, with settings that need its general formula and with those that do not.
 
-    python -m benchmarks.kinds [ROWS STEPS]        default 10000 2000
+    python -m benchmarks.kinds [ROWS STEPS] ...        default 10000 2000
 
 Settings are drawn row by row. The unit is the faster of the two fills that `benchmarks.sweep` has.
 """
 
 from __future__ import annotations
 
-import sys
-
 import jax
 import numpy as np
 
 import optax_lr as olr
-from benchmarks.timing import fills, in_rounds, limit, machine, ratio, table
+from benchmarks.timing import fills, in_rounds, limit, machine, ratio, sizes, table
 
 
 def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
@@ -54,7 +52,9 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
         "CosineAnnealing, many waves": olr.CosineAnnealing(rate, T_max=part),
         "CosineAnnealingWarmRestarts, T_mult 1": olr.CosineAnnealingWarmRestarts(rate, T_0=part),
         "CosineAnnealingWarmRestarts, T_mult 2": olr.CosineAnnealingWarmRestarts(rate, T_0=part, T_mult=2),
-        "CosineAnnealingWarmRestarts, more than 8": olr.CosineAnnealingWarmRestarts(rate, T_0=steps // 300, T_mult=2),
+        "CosineAnnealingWarmRestarts, more than 8": olr.CosineAnnealingWarmRestarts(
+            rate, T_0=max(1, steps // 300), T_mult=2
+        ),
         "Cyclic": olr.Cyclic(low, rate, part, warmup),
         "Cyclic, triangular2": olr.Cyclic(low, rate, part, warmup, mode="triangular2"),
         "Cyclic, exp_range": olr.Cyclic(low, rate, part, warmup, mode="exp_range", gamma=0.999),
@@ -87,8 +87,13 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
 
 
 def main() -> None:
-    """Prints the table."""
-    rows, steps = map(int, sys.argv[1:] or (10_000, 2_000))
+    """Prints a table for each size."""
+    for rows, steps in sizes((10_000, 2_000)):
+        report(rows, steps)
+
+
+def report(rows: int, steps: int) -> None:
+    """Prints the table of one size."""
     memory = jax.numpy.zeros((rows, steps), jax.numpy.float32)
 
     def swept(batch: olr.Schedule) -> None:

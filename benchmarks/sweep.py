@@ -9,15 +9,13 @@ into memory that is there already.
 
 from __future__ import annotations
 
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 import optax_lr as olr
-from benchmarks.timing import fills, in_rounds, limit, machine, ratio, table
+from benchmarks.timing import fills, in_rounds, limit, machine, ratio, sizes, table
 
 
 def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
@@ -229,17 +227,7 @@ def report(rows: int, steps: int, rounds: int) -> None:
 
 def main() -> None:
     """Prints the tables for each size."""
-    sizes = [int(argument) for argument in sys.argv[1:]] or [
-        1_000,
-        1_000,
-        10_000,
-        1_000,
-        10_000,
-        10_000,
-        100_000,
-        1_000,
-    ]
-    for rows, steps in zip(sizes[::2], sizes[1::2], strict=True):
+    for rows, steps in sizes((1_000, 1_000), (10_000, 1_000), (10_000, 10_000), (100_000, 1_000)):
         report(rows, steps, rounds=15 if rows * steps <= 10**7 else 7)
 
 

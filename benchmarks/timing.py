@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +25,8 @@ def in_rounds(
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     random = np.random.default_rng(0)
     for _ in range(rounds):
-        for name in random.permutation(
-            list(cases)
-        ).tolist():  # or what follows a slow or threaded one would always do so
+        # In any order, or what follows a slow or threaded case would always be the same one.
+        for name in random.permutation(list(cases)).tolist():
             case = cases[name]
             if twice:
                 case()
@@ -34,6 +34,15 @@ def in_rounds(
             case()
             seconds[name].append(time.perf_counter() - start)
     return {name: np.array(values) for name, values in seconds.items()}
+
+
+def sizes(*default: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rows and steps, as the command line gives them in pairs, or the default."""
+    given = sys.argv[1:]
+    if len(given) % 2 or not all(number.isdecimal() and int(number) >= 100 for number in given):
+        raise SystemExit(f"give pairs of ROWS STEPS, each a whole number of at least 100, not {' '.join(given)!r}")
+    numbers = [int(number) for number in given]
+    return list(zip(numbers[::2], numbers[1::2], strict=True)) or list(default)
 
 
 def fills(buffer: np.ndarray) -> dict[str, Callable[[], object]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from optax_lr.numerics import Real, System
 
-FEW = 16
+FEW = 16  # four times four, as `among_few` has them
 
 
 class Cycle(NamedTuple):
