@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         read_configs as read_configs,
         write_config as write_config,
     )
-    from optax_lr.control import (
+    from optax_lr.training import (
         EarlyStopping as EarlyStopping,
         ScheduleState as ScheduleState,
         carried as carried,
@@ -120,7 +120,7 @@ _HOMES = {
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
-    "control": [
+    "training": [
         "EarlyStopping",
         "ScheduleState",
         "carried",

@@ -84,7 +84,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
         ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),
         ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plotting"),
         ("schedules/linear", "def late():\n    from optax_lr import config", "schedules must not import config"),
-        ("sweeps/grid", "from optax_lr.control import carried", "sweeps must not import control"),  # beside
+        ("sweeps/grid", "from optax_lr.training import carried", "sweeps must not import training"),  # beside
         ("config/read", "from optax_lr.advice import lint", "config must not import advice"),
         ("spare/room", "", "spare: this room has no place in the order"),
         ("config/read", "from optax_lr.sweeps import sweep", None),

@@ -16,13 +16,13 @@ import numpy as np
 from optax_lr.advice.findings import Finding
 from optax_lr.arguments import file_name, shown, whole_number
 from optax_lr.auditing.log import Log
-from optax_lr.control.base import Control
 from optax_lr.monitor.channel import Channel
 from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RateInState
 from optax_lr.monitor.rows import Row, Rows
 from optax_lr.monitor.sinks import Callback, sinks_of
 from optax_lr.monitor.warn_once import LOGGER, Once
+from optax_lr.training.base import Control
 
 INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
 

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 from optax_lr.arguments import file_name, shown
-from optax_lr.control.transform import ScheduleState, is_carrier
 from optax_lr.schedules.base import Schedule
+from optax_lr.training.transform import ScheduleState, is_carrier
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:

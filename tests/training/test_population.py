@@ -89,7 +89,7 @@ EIGHT_DEVICES = """
 import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np, optax_lr as olr
-from tests.control.test_population import SCHEDULES, train
+from tests.training.test_population import SCHEDULES, train
 batch = olr.stack(SCHEDULES * 2)
 losses, rates, state = jax.jit(jax.vmap(train))(batch)
 sharded = jax.jit(jax.vmap(train))(olr.shard(batch))

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from optax_lr.control.base import Control
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number
+from optax_lr.training.base import Control
 
 
 class HoldMemory(NamedTuple):

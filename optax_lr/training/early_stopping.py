@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from optax_lr.control.base import as_metric
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
+from optax_lr.training.base import as_metric
 
 
 @schedule

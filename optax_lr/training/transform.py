@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import optax
 
 from optax_lr.arguments import shown, unknown
-from optax_lr.control.base import Control, as_metric
 from optax_lr.schedules.base import Schedule
+from optax_lr.training.base import Control, as_metric
 
 _MISSING: Any = object()
 

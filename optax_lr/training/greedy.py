@@ -11,10 +11,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import whole_number
-from optax_lr.control.base import Control, Level
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number
+from optax_lr.training.base import Control, Level
 
 
 class Window(NamedTuple):
