@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
     from optax_lr.advice import (
-        Edit as Edit,
-        Finding as Finding,
         Recommendation as Recommendation,
-        Rule as Rule,
         lint as lint,
         recommend as recommend,
     )
@@ -59,6 +56,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         scale_by_learning_rate as scale_by_learning_rate,
         set_schedule as set_schedule,
     )
+    from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
     from optax_lr.monitor import Monitor as Monitor
     from optax_lr.plotting import plot_kinds as plot_kinds
     from optax_lr.registry import SCHEDULERS as SCHEDULERS, get_scheduler as get_scheduler
@@ -111,7 +109,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advice": ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"],
+    "advice": ["Recommendation", "lint", "recommend"],
     "auditing.audit": ["Audit", "audit"],
     "auditing.identify": ["Answer", "Identified", "Segment", "identify"],
     "auditing.log": ["Log"],
@@ -133,6 +131,7 @@ _HOMES = {
         "scale_by_learning_rate",
         "set_schedule",
     ],
+    "findings": ["Edit", "Finding", "Rule"],
     "monitor": ["Monitor"],
     "plotting": ["plot_kinds"],
     "registry": ["SCHEDULERS", "get_scheduler"],

@@ -1,7 +1,6 @@
 """What is wrong with a config, what to choose, and how to write it down."""
 
-from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.advice.lint import lint
 from optax_lr.advice.recommend import Recommendation, recommend
 
-__all__ = ["Edit", "Finding", "Recommendation", "Rule", "lint", "recommend"]
+__all__ = ["Recommendation", "lint", "recommend"]

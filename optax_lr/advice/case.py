@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.config import ConfigError, Plan, RunConfig
 from optax_lr.config.dialects.axolotl import RENAMED
 from optax_lr.config.recognise import Recognised
 from optax_lr.config.settings import Settings
 from optax_lr.config.warmup import newest_version, version_of
+from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.schedules import Schedule
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")

@@ -8,7 +8,7 @@ from typing import Any
 
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
-from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.schedules import WarmupStableDecay
 
 NO_RESTART = Rule(

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from optax_lr.advice.findings import Edit
 from optax_lr.config.settings import ConfigError
+from optax_lr.findings import Edit
 
 # A new key goes after the first of these that is there, where a reader looks for it.
 _NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")

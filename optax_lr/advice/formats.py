@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from optax_lr.advice.findings import Finding, Rule
+from optax_lr.findings import Finding, Rule
 
 Found = Sequence[tuple[str, Finding]]  # with the file that each is in
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"

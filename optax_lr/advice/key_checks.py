@@ -8,11 +8,11 @@ from typing import Any
 
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
-from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.config.dialects.hf import foreign_keys, kwargs_of_text
 from optax_lr.config.schedules_of import KEYWORDS
 from optax_lr.config.settings import ConfigError
 from optax_lr.config.warmup import RATIO_GONE, warmup_of
+from optax_lr.findings import Edit, Finding, Rule
 
 REFUSED = Rule(
     "LR110",

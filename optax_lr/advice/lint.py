@@ -11,13 +11,13 @@ from typing import Any
 from optax_lr.advice import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.advice.case import Case, line_named, with_numbers
 from optax_lr.advice.edits import applied, rewritten
-from optax_lr.advice.findings import Edit, Finding, Rule, worst_first
 from optax_lr.config import ConfigError, Plan, RunConfig
 from optax_lr.config.draft import Draft, draft_of, drafts
 from optax_lr.config.plan import check_options
 from optax_lr.config.recognise import Recognised
 from optax_lr.config.schedules_of import BY_METRIC
 from optax_lr.config.settings import UnknownLengthError, UnreadableError
+from optax_lr.findings import Edit, Finding, Rule, worst_first
 from optax_lr.schedules import Schedule
 
 RULES: Mapping[str, Rule] = {

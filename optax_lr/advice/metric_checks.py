@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optax_lr.advice.case import Case
-from optax_lr.advice.findings import Finding, Rule
+from optax_lr.findings import Finding, Rule
 
 NO_EVALUATION = Rule(
     "LR151",

@@ -9,7 +9,7 @@ import numpy as np
 from optax_lr.advice import guide
 from optax_lr.advice.case import Case
 from optax_lr.advice.edits import scalar
-from optax_lr.advice.findings import Edit, Finding, Rule
+from optax_lr.findings import Edit, Finding, Rule
 
 TOO_HIGH = Rule(
     "LR121",

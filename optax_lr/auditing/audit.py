@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.arguments import shown
 from optax_lr.auditing import rules
 from optax_lr.auditing.compare import departures, difference
@@ -22,6 +21,7 @@ from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.rate_findings import off_the_curve, resumed, skipped
 from optax_lr.auditing.read import read_log
 from optax_lr.config import ConfigError, Plan, RunConfig, UnknownLengthError
+from optax_lr.findings import Finding, worst_first
 from optax_lr.schedules import Schedule
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.advice.findings import Edit, Finding
 from optax_lr.auditing import thresholds as at
 from optax_lr.auditing.curve import Rows, highest, lower, rounded, short, span
+from optax_lr.findings import Edit, Finding
 
 SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, whose default writes 0.0 for NaN
 

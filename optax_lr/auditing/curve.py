@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optax_lr.advice.findings import Edit, Finding, Rule
 from optax_lr.auditing import thresholds as at
 from optax_lr.auditing.log import Log
+from optax_lr.findings import Edit, Finding, Rule
 
 
 class Rows(NamedTuple):

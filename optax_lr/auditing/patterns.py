@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from jax.typing import ArrayLike
 
-from optax_lr.advice.findings import Finding, worst_first
 from optax_lr.arguments import shown
 from optax_lr.auditing import thresholds as at
 from optax_lr.auditing.broken import dead, hidden, jumps, not_a_number
 from optax_lr.auditing.curve import curve_of, rows_of
 from optax_lr.auditing.log import Log
 from optax_lr.auditing.shapes import diverges, oscillates, overfits, slow_or_flat
+from optax_lr.findings import Finding, worst_first
 
 
 def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:

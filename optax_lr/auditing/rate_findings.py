@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.advice.findings import Edit, Finding
 from optax_lr.auditing import rules
 from optax_lr.auditing.exact import brief
 from optax_lr.auditing.identify import Segment
 from optax_lr.config import ConfigError, write_config
+from optax_lr.findings import Edit, Finding
 from optax_lr.schedules import Schedule
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.advice.findings import Edit, Finding
 from optax_lr.auditing import thresholds as at
 from optax_lr.auditing.curve import (
     Curve,
@@ -24,6 +23,7 @@ from optax_lr.auditing.curve import (
     short,
     span,
 )
+from optax_lr.findings import Edit, Finding
 
 
 def diverges(curve: Curve) -> Iterator[Finding]:

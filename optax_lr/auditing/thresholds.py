@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optax_lr.advice.findings import Rule
+from optax_lr.findings import Rule
 
 DIVERGES = Rule(
     "LR301",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import optax_lr
-from optax_lr.advice.findings import Finding
 from optax_lr.advice.formats import Found, as_github, as_json, as_sarif, as_text
 from optax_lr.advice.lint import lint, mend
 from optax_lr.commands.targets import check_target, replace
@@ -18,6 +17,7 @@ from optax_lr.config import ConfigError
 from optax_lr.config.draft import drafts
 from optax_lr.config.plan import check_options
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+from optax_lr.findings import Finding
 
 
 def run(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.advice.findings import Finding
+from optax_lr.findings import Finding
 from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Line, Shown
 

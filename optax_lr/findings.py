@@ -1,4 +1,4 @@
-"""What a finding is: one thing to know about a config, a log or a run, with its numbers and its remedy."""
+"""Findings: what a check reports about a config, a log or a run, with the rule, the numbers and the remedy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Rule(NamedTuple):
-    """What a code stands for.
+    """A kind of finding.
 
     Fields:
-        code: `LR1..` is told from a config, `LR2..` from the rates in a log, `LR3..` from the losses in it.
-        title: what is wrong, in a few words.
+        code: `LR1..` concerns a config, `LR2..` the rates in a log, `LR3..` the losses in it.
+        title: the problem in a few words.
         severity: `error`, `warning` or `note`.
-        why: what happens, and what the rule rests on, for its section of the documentation.
+        why: the consequence and the reason, for the rule's section of the documentation.
     """
 
     code: str
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """One change of a config: `key`, nested keys dotted, gets `value`; None takes the key out."""
+    """One change of a config: set `key` (nested keys dotted) to `value`; None removes the key."""
 
     key: str
     value: Any
@@ -34,15 +34,15 @@ class Edit(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that a check found.
+    """One result of a check.
 
     Fields:
         rule: its code, title and severity.
         message: what happens, in numbers.
-        remedy: what to change; empty where the message says it.
-        key: the config key that it is about, nested keys dotted; None where it is about none.
-        line: the line of that key in the file, from 1; None where there is none.
-        edits: the remedy as changes of the config; empty where a person must choose.
+        remedy: what to change; empty if the message says it.
+        key: the config key concerned, nested keys dotted; None if no single key is.
+        line: the line of that key in the file, from 1; None if unknown.
+        edits: the remedy as changes of the config; empty if a person must choose.
         steps: the optimizer steps (first, last) of a log that show it; None for a config.
 
     >>> rule = Rule("LR101", "learning rate too high", "error")
@@ -83,5 +83,5 @@ class Finding:
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Errors before warnings before notes; those of one severity stay in the order of the file."""
+    """Sort errors before warnings before notes, and within a severity by line."""
     return sorted(findings, key=lambda found: (SEVERITIES.index(found.severity), found.line or 0))
