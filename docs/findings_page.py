@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from optax_lr.advice.formats import as_page
-from optax_lr.advice.lint import RULES
 from optax_lr.auditing import rules, thresholds
+from optax_lr.linting.formats import as_page
+from optax_lr.linting.lint import RULES
 
 PAGE = Path(__file__).parent / "findings.md"
 HEAD = """# Findings

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
-    from optax_lr.advice import (
+    from optax_lr.linting import (
         Recommendation as Recommendation,
         lint as lint,
         recommend as recommend,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         concatenate as concatenate,
         stack as stack,
     )
-    from optax_lr.config import (
+    from optax_lr.configs import (
         ConfigError as ConfigError,
         Plan as Plan,
         RunConfig as RunConfig,
@@ -109,7 +109,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advice": ["Recommendation", "lint", "recommend"],
+    "linting": ["Recommendation", "lint", "recommend"],
     "auditing.audit": ["Audit", "audit"],
     "auditing.identify": ["Answer", "Identified", "Segment", "identify"],
     "auditing.log": ["Log"],
@@ -117,7 +117,7 @@ _HOMES = {
     "auditing.read": ["read_log"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
-    "config": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
+    "configs": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
     "training": [
         "EarlyStopping",
         "ScheduleState",

@@ -20,7 +20,7 @@ from optax_lr.auditing.log import Log
 from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.rate_findings import off_the_curve, resumed, skipped
 from optax_lr.auditing.read import read_log
-from optax_lr.config import ConfigError, Plan, RunConfig, UnknownLengthError
+from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
 from optax_lr.schedules import Schedule
 

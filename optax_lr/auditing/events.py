@@ -7,7 +7,7 @@ from typing import Any
 
 from optax_lr.auditing.columns import Builder, column_of
 from optax_lr.auditing.log import Log
-from optax_lr.config import ConfigError
+from optax_lr.configs import ConfigError
 
 
 def is_events(path: str, head: bytes) -> bool:

@@ -17,7 +17,7 @@ from optax_lr.auditing.fitting import Candidates, oddness
 from optax_lr.auditing.frame import Frame
 from optax_lr.auditing.pieces import Piece, pieces, whole
 from optax_lr.auditing.search import GROUPS
-from optax_lr.config import ConfigError, write_config
+from optax_lr.configs import ConfigError, write_config
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP
 

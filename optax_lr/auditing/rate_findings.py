@@ -10,7 +10,7 @@ import numpy as np
 from optax_lr.auditing import rules
 from optax_lr.auditing.exact import brief
 from optax_lr.auditing.identify import Segment
-from optax_lr.config import ConfigError, write_config
+from optax_lr.configs import ConfigError, write_config
 from optax_lr.findings import Edit, Finding
 from optax_lr.schedules import Schedule
 

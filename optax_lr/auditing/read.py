@@ -16,7 +16,7 @@ from optax_lr.auditing.columns import COLUMNS, Builder, column_of
 from optax_lr.auditing.events import is_events, read_events
 from optax_lr.auditing.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
 from optax_lr.auditing.log import Log
-from optax_lr.config import ConfigError
+from optax_lr.configs import ConfigError
 
 _HEAD = 4096
 _IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the last is of `Monitor`

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optax_lr.advice.formats import as_objects
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import one_by_one, print_findings
-from optax_lr.config import ConfigError, read_config
+from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+from optax_lr.linting.formats import as_objects
 from optax_lr.report.html import page
 from optax_lr.report.picture import draw
 from optax_lr.report.terminal import drawn

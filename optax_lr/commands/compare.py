@@ -16,7 +16,7 @@ from optax_lr.combine import stack
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.commands.show import highest_rate, unlike
 from optax_lr.commands.targets import check_target
-from optax_lr.config import ConfigError, Plan, read_configs
+from optax_lr.configs import ConfigError, Plan, read_configs
 from optax_lr.exit_codes import FINDINGS, FINE
 from optax_lr.sweeps import sweep
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import optax_lr
-from optax_lr.advice.formats import Found, as_github, as_json, as_sarif, as_text
-from optax_lr.advice.lint import lint, mend
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import print_findings
-from optax_lr.config import ConfigError
-from optax_lr.config.draft import drafts
-from optax_lr.config.plan import check_options
+from optax_lr.configs import ConfigError
+from optax_lr.configs.draft import drafts
+from optax_lr.configs.plan import check_options
 from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
 from optax_lr.findings import Finding
+from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
+from optax_lr.linting.lint import lint, mend
 
 
 def run(

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from optax_lr.advice.recommend import recommend
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.exit_codes import FINE
+from optax_lr.linting.recommend import recommend
 
 
 def run(*, dialect: str, out: Path | None, as_json: bool, force: bool, **asked: Any) -> int:

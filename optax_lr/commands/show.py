@@ -14,7 +14,7 @@ from rich.table import Table
 
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.commands.targets import check_target
-from optax_lr.config import ConfigError, Plan, RunConfig, read_configs
+from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
 from optax_lr.exit_codes import FINE
 
 

@@ -16,15 +16,15 @@ import numpy as np
 from optax_lr.combine import concatenate
 from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import waiting
-from optax_lr.config import ConfigError, RunConfig, read_configs
-from optax_lr.config.plan import check_options
-from optax_lr.config.schedules_of import trainer_schedule
-from optax_lr.config.steps import steps_per_epoch, total_steps
-from optax_lr.config.warmup import newest_version, warmup_of
+from optax_lr.configs import ConfigError, RunConfig, read_configs
+from optax_lr.configs.plan import check_options
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_beside_rates
+from optax_lr.trainers.schedules_of import trainer_schedule
+from optax_lr.trainers.steps import steps_per_epoch, total_steps
+from optax_lr.trainers.warmup import newest_version, warmup_of
 
 _MOST_VALUES = 10_000_000
 

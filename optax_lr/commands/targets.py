@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from optax_lr.config import ConfigError
+from optax_lr.configs import ConfigError
 
 
 def check_target(path: Path | None, *, force: bool, suffixes: Sequence[str] = ()) -> None:

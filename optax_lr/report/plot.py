@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.config import Plan
+from optax_lr.configs import Plan
 from optax_lr.plotting import plot_schedules, pyplot
 from optax_lr.report.picture import draw
 from optax_lr.schedules import Schedule

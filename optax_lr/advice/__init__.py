@@ -1,6 +1,0 @@
-"""What is wrong with a config, what to choose, and how to write it down."""
-
-from optax_lr.advice.lint import lint
-from optax_lr.advice.recommend import Recommendation, recommend
-
-__all__ = ["Recommendation", "lint", "recommend"]

@@ -1,0 +1,164 @@
+"""What the checks look at: a config with its plan, and the names that its file has for things."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from optax_lr.configs import ConfigError, Plan, RunConfig
+from optax_lr.findings import Edit, Finding, Rule
+from optax_lr.schedules import Schedule
+from optax_lr.trainers.axolotl import RENAMED
+from optax_lr.trainers.recognise import Recognised
+from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.warmup import newest_version, version_of
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+NOBODY = Recognised("", "")
+_AXOLOTL_NAMES = {ours: theirs for theirs, ours in RENAMED.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One config under the linter.
+
+    Fields:
+        settings: what decides the schedule; None where a schedule is looked at without a config.
+        plan: its steps and its schedule; None where the length is not known, or it follows a metric.
+        length: optimizer steps of the run; known for one that follows a metric too.
+        values, lines: the keys of its file.
+        recognised: whose they are, and under which key they stand.
+        transformers_version, train_steps: as `lint` was given them.
+        method: `lora`, `qlora` or `full`; None where the config does not say.
+    """
+
+    settings: Settings | None
+    plan: Plan | None
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    recognised: Recognised = NOBODY
+    config: RunConfig | None = None
+    transformers_version: str | None = None
+    train_steps: int | None = None
+    method: str | None = None
+    length: int | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Whose config it is."""
+        return self.recognised.dialect
+
+    @property
+    def place(self) -> str:
+        """Where the trainer's keys stand, in words."""
+        return self.recognised.place
+
+    @property
+    def kind(self) -> str:
+        """`lr_scheduler_type`; empty for a bare schedule."""
+        return self.settings.lr_scheduler_type if self.settings is not None else ""
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """`lr_scheduler_kwargs`."""
+        return self.settings.lr_scheduler_kwargs if self.settings is not None else {}
+
+    @property
+    def cycles(self) -> float | None:
+        """`num_cycles`; None where there is none, or no number, which the plan refuses."""
+        try:
+            cycles = float(self.keywords["num_cycles"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cycles if math.isfinite(cycles) else None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of transformers."""
+        assert self.settings is not None
+        return version_of(self.transformers_version or newest_version(self.settings))
+
+    @property
+    def schedule(self) -> Schedule:
+        """The plan's."""
+        assert self.plan is not None
+        return self.plan.schedule
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """The keys of the trainer, out of their section."""
+        values: Mapping[str, Any] = self.values
+        for part in self.recognised.section:
+            values = values[part]
+        return values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of the key `name`, in whatever way the file writes it; null counts as not given."""
+        value = self.own.get(self._name(name))
+        return default if value is None else value
+
+    def rate(self, step: int) -> float:
+        """The rate of the update after `step` updates."""
+        return float(self.schedule(step))
+
+    def key(self, name: str) -> str:
+        """The dotted key under which the file has `name`."""
+        return ".".join((*self.recognised.section, self._name(name)))
+
+    def edit(self, name: str, value: Any) -> Edit:
+        """`name` with a new value; None takes it out."""
+        return Edit(self.key(name), value)
+
+    def keyword_edits(self, *, without: tuple[str, ...] = (), **new: Any) -> tuple[Edit, ...]:
+        """`lr_scheduler_kwargs` with some keywords taken out and others set."""
+        if self.dialect == "llamafactory-ui":
+            extra = self.get("extra_args") or "{}"
+            arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
+            kept = {key: value for key, value in self.keywords.items() if key not in without} | new
+            return (self.edit("extra_args", json.dumps(arguments | {"lr_scheduler_kwargs": kept})),)
+        place = self.key("lr_scheduler_kwargs")
+        removals = tuple(Edit(f"{place}.{key}", None) for key in without if key in self.keywords)
+        return removals + tuple(Edit(f"{place}.{key}", value) for key, value in new.items())
+
+    def finding(
+        self, rule: Rule, message: str, remedy: str = "", key: str | None = None, edits: tuple[Edit, ...] = ()
+    ) -> Finding:
+        """A finding about `key`, by our name of it, which may have a dotted tail."""
+        place = None if key is None else self.key(key)
+        return Finding(rule, message, remedy, place, self._line(place), edits if self.values else ())
+
+    def _name(self, name: str) -> str:
+        head, dot, tail = name.partition(".")
+        if self.dialect == "axolotl":
+            head = _AXOLOTL_NAMES.get(head, head)
+        if self.dialect == "llamafactory-ui":
+            head = "train." + {"per_device_train_batch_size": "batch_size"}.get(head, head)
+        return head + dot + tail
+
+    def _line(self, place: str | None) -> int | None:
+        while place:
+            if place in self.lines:
+                return self.lines[place]
+            place = place.rpartition(".")[0]
+        return None
+
+
+def with_numbers(values: Any) -> Any:
+    """Values with text that is a number made one: YAML 1.1 reads `1e-4` as text, and most trainers do not."""
+    if isinstance(values, Mapping):
+        return {key: with_numbers(value) for key, value in values.items()}
+    if isinstance(values, str) and _NUMBER.fullmatch(values):
+        return float(values)
+    return values
+
+
+def line_named(error: ConfigError, source: str, lines: Mapping[str, int]) -> tuple[str | None, int | None]:
+    """The key that an error's first word names, and its line."""
+    words = str(error).removeprefix(f"{source}: ").split()
+    key = words[0].rstrip(":,") if words else ""
+    found = [place for place in lines if place == key or place.endswith(f".{key}")]
+    return (found[0], lines[found[0]]) if found else (None, None)

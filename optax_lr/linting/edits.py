@@ -1,0 +1,160 @@
+"""Changes of a config: of its text, of which every other byte stays, or of a mapping."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+from optax_lr.findings import Edit
+from optax_lr.sources.errors import ConfigError
+
+# A new key goes after the first of these that is there, where a reader looks for it.
+_NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")
+
+
+def applied(values: Any, edits: Iterable[Edit]) -> dict[str, Any]:
+    """A copy of `values` with the edits.
+
+    >>> applied({"num_cycles": 2}, [Edit("lr_scheduler_kwargs.num_cycles", 2), Edit("num_cycles", None)])
+    {'lr_scheduler_kwargs': {'num_cycles': 2}}
+    """
+    made = copy.deepcopy(dict(values))
+    for edit in edits:
+        _set(made, edit.key, edit.value)
+    return made
+
+
+def rewritten(text: str, edits: Iterable[Edit], *, is_json: bool) -> str:
+    """The text of a YAML or JSON file with the edits.
+
+    Errors: `ConfigError` where the text is written in a way that cannot be changed in place.
+
+    >>> print(rewritten("learning_rate: 1e-3  # bold\\nfp16: true", [Edit("learning_rate", 5e-5)], is_json=False))
+    learning_rate: 5.0e-05  # bold
+    fp16: true
+    """
+    edits = list(edits)
+    if is_json:
+        indent = re.search(r"\n( +|\t+)\S", text)
+        return json.dumps(applied(json.loads(text), edits), indent=indent[1] if indent else None) + "\n"
+    import yaml
+
+    wanted = applied(yaml.safe_load(text), edits)
+    for edit in edits:
+        text = _spliced(text, edit)
+    if _numbers(yaml.safe_load(text)) != _numbers(wanted):
+        raise ConfigError(f"{edits[0].key} cannot be changed in this file; make the change by hand")
+    return text
+
+
+def scalar(value: Any) -> str:
+    """A value as YAML; a rate with a point, `5.0e-05`, which parsers of YAML 1.1 take for a number too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {scalar(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("no", "yes", "on", "off"):
+        return value
+    return json.dumps(value)
+
+
+def _set(values: MutableMapping[str, Any], key: str, value: Any) -> None:
+    """Sets or removes a dotted key; one that itself holds a dot goes before one nested."""
+    head, _, tail = key.partition(".")
+    if not tail or key in values or head == "train":
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+        return
+    inner: Any = values.get(head)
+    as_text = isinstance(inner, str) and inner.lstrip().startswith("{")
+    if as_text:
+        try:
+            inner = json.loads(inner)
+        except ValueError:
+            return  # the reader says what is wrong with it
+    made = dict(inner) if isinstance(inner, MutableMapping) else {}
+    _set(made, tail, value)
+    if made:
+        values[head] = json.dumps(made) if as_text else made
+    else:
+        values.pop(head, None)
+
+
+def _spliced(text: str, edit: Edit) -> str:
+    import yaml
+
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    values, parts = yaml.safe_load(text), edit.key.split(".")
+    if edit.key in values or parts[0] == "train":
+        return _changed(text, root, edit.key, edit.value)
+    # Down to the innermost block mapping that is there; what is written on one line below it is written anew.
+    while len(parts) > 1:
+        found = _pair(root, parts[0])
+        if found is None or not isinstance(found[1], yaml.MappingNode) or found[1].flow_style:
+            break
+        root, values, parts = found[1], values[parts[0]], parts[1:]
+    if len(parts) > 1:
+        wanted = applied(values, [Edit(".".join(parts), edit.value)])
+        return _changed(text, root, parts[0], wanted.get(parts[0]))
+    if edit.value is None and set(values) == {parts[0]} and "." in edit.key:
+        return _spliced(text, Edit(edit.key.rpartition(".")[0], None))
+    return _changed(text, root, parts[0], edit.value)
+
+
+def _changed(text: str, mapping: Any, key: str, value: Any) -> str:
+    """The text with `key` of the block mapping set or taken out."""
+    found, lines = _pair(mapping, key), text.splitlines(keepends=True)
+    if value is None:
+        if found is None:
+            return text
+        return "".join(lines[: found[0].start_mark.line] + lines[_last_line(found[1]) + 1 :])
+    if found is not None:
+        name, node = found
+        if name.start_mark.line == _last_line(node) or not hasattr(node, "flow_style") or node.flow_style:
+            start, end = node.start_mark.index, node.end_mark.index
+            if start == end:  # nothing stands behind the colon
+                start = end = text.index(":", name.end_mark.index) + 1
+            space = "" if text[start - 1 : start].isspace() else " "
+            return text[:start] + space + scalar(value) + text[end:]
+        text = _changed(text, mapping, key, None)
+        lines = text.splitlines(keepends=True)
+        line = name.start_mark.line
+    else:
+        neighbour = next((pair for near in _NEIGHBOURS if (pair := _pair(mapping, near))), None)
+        line = _last_line((neighbour or mapping.value[-1])[1]) + 1
+    indent = " " * mapping.value[0][0].start_mark.column
+    if lines and line >= len(lines) and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    return "".join(
+        [*lines[:line], f"{indent}{json.dumps(key) if '.' in key else key}: {scalar(value)}\n", *lines[line:]]
+    )
+
+
+def _pair(mapping: Any, key: str) -> tuple[Any, Any] | None:
+    return next(((name, node) for name, node in mapping.value if name.value == key), None)
+
+
+def _last_line(node: Any) -> int:
+    """The last line that a node stands on: the mark of a block's end lies behind the blank lines that follow it."""
+    if isinstance(node.value, str) or not node.value or node.flow_style:
+        end = node.end_mark
+        return int(end.line - (end.column == 0 and end.line > node.start_mark.line))
+    last = node.value[-1]
+    return _last_line(last[1] if isinstance(last, tuple) else last)
+
+
+def _numbers(values: Any) -> Any:
+    """Values compared as a trainer would: YAML 1.1 leaves `1e-4` a text."""
+    if isinstance(values, dict):
+        return {key: _numbers(value) for key, value in values.items()}
+    if isinstance(values, str):
+        try:
+            return float(values)
+        except ValueError:
+            return values
+    return values

@@ -1,0 +1,264 @@
+"""Checks of what stands in the file: keys that the trainer refuses, moves or passes over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from optax_lr.findings import Edit, Finding, Rule
+from optax_lr.linting.case import Case
+from optax_lr.linting.edits import scalar
+from optax_lr.sources.errors import ConfigError
+from optax_lr.trainers.hf import foreign_keys, kwargs_of_text
+from optax_lr.trainers.schedules_of import KEYWORDS
+from optax_lr.trainers.warmup import RATIO_GONE, warmup_of
+
+REFUSED = Rule(
+    "LR110",
+    "the config is refused",
+    "error",
+    "The file cannot be parsed, or the trainer would stop at this value before the first step.",
+)
+FOREIGN = Rule(
+    "LR111",
+    "a key that the trainer does not know here",
+    "error",
+    "LLaMA-Factory and transformers take no key that they do not know: those of a schedule stand under "
+    "`lr_scheduler_kwargs`, not at the top level, and other trainers' names are refused.",
+)
+KEYWORD = Rule(
+    "LR112",
+    "a keyword that the schedule does not take",
+    "error",
+    "Each schedule has its own keywords in `lr_scheduler_kwargs`; any other stops the trainer with a TypeError. torch's "
+    "`eta_min` is `min_lr` of `cosine_with_min_lr`.",
+)
+IGNORED = Rule(
+    "LR113",
+    "a key that changes nothing",
+    "note",
+    "The trainer reads it and never uses it, because another one decides.",
+)
+NO_WARMUP = Rule(
+    "LR114",
+    "a warmup that does not happen",
+    "warning",
+    "`constant` has no warmup in transformers, whatever `warmup_steps` says; `constant_with_warmup` has.",
+)
+TWO_WARMUPS = Rule(
+    "LR115",
+    "two lengths of the warmup",
+    "warning",
+    "With `warmup_steps` and `warmup_ratio` both given, transformers 4 takes the steps, and 5 the ratio.",
+)
+OLD_KEY = Rule(
+    "LR116",
+    "a key of an older version",
+    "warning",
+    "`warmup_ratio` is gone from transformers 5.15 on (a `warmup_steps` below 1 is a ratio since 5.0), and "
+    "`evaluation_strategy` since 4.46: the trainer stops with a TypeError.",
+)
+OVERRIDDEN = Rule(
+    "LR117",
+    "DeepSpeed's scheduler runs instead",
+    "warning",
+    "A `scheduler` block in the DeepSpeed config replaces `lr_scheduler_type` without a word.",
+)
+AS_TEXT = Rule(
+    "LR118",
+    "a number that is text",
+    "note",
+    "`1e-4` without a point is text in YAML 1.1; this trainer's parser converts it, and another tool that reads the file "
+    "may compare text with numbers.",
+)
+BARE_NO = Rule(
+    "LR119",
+    "`no` without quotes",
+    "error",
+    "YAML reads a bare `no` as false, and transformers refuses false as a strategy.",
+)
+RULES = (REFUSED, FOREIGN, KEYWORD, IGNORED, NO_WARMUP, TWO_WARMUPS, OLD_KEY, OVERRIDDEN, AS_TEXT, BARE_NO)
+
+# What people write for a floor, as a rate and as a share of the peak; and for the rest.
+_FLOORS = ("min_lr", "lr_end", "eta_min", "lr_min", "min_learning_rate", "final_lr", "end_lr")
+_SHARES = ("min_lr_rate", "min_lr_ratio")
+_SYNONYMS = {
+    "decay_steps": "num_decay_steps",
+    "stable_steps": "num_stable_steps",
+    "cycles": "num_cycles",
+    "n_cycles": "num_cycles",
+}
+
+
+def foreign(case: Case) -> Iterator[Finding]:
+    """Keys that would be refused; looked at before the config is read."""
+    if case.dialect not in ("llamafactory", "hf"):
+        return
+    whose = "LLaMA-Factory" if case.dialect == "llamafactory" else "TrainingArguments"
+    for key, message, moved in foreign_keys(case.own, whose, case.place):
+        edits: tuple[Edit, ...] = ()
+        text, remedy = message.split("; ", 1)
+        if moved is not None and case.get(moved) is None:
+            edits = (case.edit(key, None), Edit(case.key(moved), case.own[key]))
+        elif key == "cosine_min_lr_ratio" and case.get("lr_scheduler_type") == "cosine":
+            place = case.key("lr_scheduler_kwargs.min_lr_rate")
+            edits = (case.edit(key, None), Edit(place, case.own[key]))
+            edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
+        elif moved is not None:
+            edits = (case.edit(key, None),)
+            remedy = f"{moved} is given too: take {key} out"
+        yield case.finding(FOREIGN, text, remedy, key, edits)
+
+
+def keywords(case: Case) -> Iterator[Finding]:
+    """Names in `lr_scheduler_kwargs` that the schedule's function does not take."""
+    kwargs, kind = case.get("lr_scheduler_kwargs"), case.get("lr_scheduler_type", "linear")
+    if isinstance(kwargs, str):
+        try:
+            kwargs = kwargs_of_text("", kwargs)
+        except ConfigError:
+            return
+    taken = KEYWORDS.get(kind)
+    if not isinstance(kwargs, dict) or taken is None or kind in ("constant", "constant_with_warmup"):
+        return
+    place = case.key("lr_scheduler_kwargs")
+    for key, value in kwargs.items():
+        if key in taken:
+            continue
+        change = _meant(case, kind, taken, key, value)
+        if change is None or change[0] in kwargs:
+            remedy = f"it takes {', '.join(sorted(taken))}" if taken else "it takes none: take it out"
+            edits: tuple[Edit, ...] = () if taken else (Edit(f"{place}.{key}", None),)
+        else:
+            name, meant = change
+            remedy = f"write {name}: {scalar(meant)}"
+            edits = (Edit(f"{place}.{key}", None), Edit(f"{place}.{name}", meant))
+            if name not in taken:
+                remedy = f"set lr_scheduler_type: cosine_with_min_lr and {remedy}"
+                edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
+                edits = edits[2:] if name == key else edits
+        message = f"{kind} takes no {key}, and the trainer stops with a TypeError"
+        yield case.finding(KEYWORD, message, remedy, f"lr_scheduler_kwargs.{key}", edits)
+
+
+def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: Any) -> tuple[str, Any] | None:
+    """The keyword, and its value, that says what `key` was to say."""
+    rate = case.get("learning_rate", 5e-5)
+    if key in _SYNONYMS and _SYNONYMS[key] in taken:
+        return _SYNONYMS[key], value
+    if key not in _FLOORS + _SHARES or not isinstance(value, (int, float)) or not isinstance(rate, (int, float)):
+        return None
+    share = key in _SHARES
+    for name in ("lr_end", "min_lr") if not share else _SHARES:
+        if name in taken:
+            return name, value
+    if kind == "cosine":
+        return ("min_lr_rate" if share else "min_lr"), value
+    if "lr_end" in taken:
+        return "lr_end", value * rate
+    return ("min_lr_ratio", value / rate) if "min_lr_ratio" in taken and rate else None
+
+
+def bare_no(case: Case) -> Iterator[Finding]:
+    """A strategy that YAML turned into false."""
+    for key in ("eval_strategy", "save_strategy", "logging_strategy"):
+        if case.own.get(key) is False:
+            yield case.finding(
+                BARE_NO, f"{key}: false is not a strategy", f'write {key}: "no"', key, (case.edit(key, "no"),)
+            )
+
+
+def old_names(case: Case) -> Iterator[Finding]:
+    """`evaluation_strategy`, which is `eval_strategy` now."""
+    key = "evaluation_strategy"
+    if case.get(key) is None:
+        return
+    given = case.get("eval_strategy") is not None
+    edits = (case.edit(key, None), *(() if given else (case.edit("eval_strategy", case.get(key)),)))
+    remedy = "take it out: eval_strategy is given too" if given else "its name is eval_strategy"
+    yield case.finding(OLD_KEY, f"{key} is refused by transformers from 4.46 on", remedy, key, edits)
+
+
+def ignored(case: Case) -> Iterator[Finding]:
+    """Keys that the trainer passes over."""
+    assert case.config is not None
+    for place, why in case.config.ignored:
+        name = place.rpartition(".")[2]
+        if "DeepSpeed's scheduler" in why:
+            continue  # `deepspeed` says it
+        if name in ("warmup_steps", "warmup_ratio") and case.kind == "constant":
+            edits = (case.edit("lr_scheduler_type", "constant_with_warmup"),)
+            message = f"{name} {case.get(name)} changes nothing: constant starts at the full rate"
+            yield case.finding(NO_WARMUP, message, "set lr_scheduler_type: constant_with_warmup", name, edits)
+        else:
+            message = f"{name} changes nothing: {why}"
+            yield Finding(IGNORED, message, "take it out", place, case.lines.get(place), (Edit(place, None),))
+
+
+def deepspeed(case: Case) -> Iterator[Finding]:
+    """A scheduler block beside the trainer's own settings."""
+    block = case.settings.scheduler_block if case.settings is not None else None
+    if block is None or case.dialect == "deepspeed":
+        return
+    asked = case.get("lr_scheduler_type")
+    named = f"lr_scheduler_type {asked}" if asked else "the trainer's linear decay"
+    flat = {"WarmupLR": "; it never falls", "LRRangeTest": "; it only rises"}.get(block["type"], "")
+    yield case.finding(
+        OVERRIDDEN,
+        f"DeepSpeed's {block['type']} runs instead of {named}{flat}",
+        "take the scheduler block out of the DeepSpeed config",
+        "deepspeed",
+    )
+
+
+def warmups(case: Case) -> Iterator[Finding]:
+    """`warmup_ratio` beside `warmup_steps`, or where there is no such key any more."""
+    settings = case.settings
+    if (
+        settings is None
+        or settings.warmup_ratio is None
+        or case.dialect not in ("llamafactory", "llamafactory-ui", "hf")
+    ):
+        return
+    ratio, steps = settings.warmup_ratio, settings.warmup_steps
+    length = case.plan.max_steps if case.plan is not None else 1000
+    if steps and ratio:
+        whole = steps == int(steps) and 0 <= ratio <= 1
+        four = int(warmup_of(settings, "", length, "4.57.0")) if whole else None
+        five = int(warmup_of(settings, "", length, "5.8.0"))
+        if four != five:
+            what = f"of {length} steps, {four} in transformers 4 and {five} in 5" if whole else "one of them is refused"
+            yield case.finding(
+                TWO_WARMUPS,
+                f"warmup_steps {steps:g} and warmup_ratio {ratio:g} are both given: {what}",
+                f"keep one, such as warmup_steps: {steps:g}",
+                "warmup_ratio",
+                (case.edit("warmup_ratio", None),),
+            )
+            return
+    if case.version >= RATIO_GONE:
+        edits = (case.edit("warmup_ratio", None), case.edit("warmup_steps", ratio)) if not steps else ()
+        yield case.finding(
+            OLD_KEY,
+            "warmup_ratio is refused by transformers from 5.15 on",
+            f"write warmup_steps: {ratio:g}, which below 1 is a ratio",
+            "warmup_ratio",
+            edits,
+        )
+
+
+def as_text(case: Case) -> Iterator[Finding]:
+    """Numbers that are text in the file."""
+    assert case.config is not None
+    for note in case.config.notes:
+        found = re.match(r"(\w+): the text '(.+)' is taken as a number", note)
+        if found:
+            value = float(found[2])
+            yield case.finding(
+                AS_TEXT,
+                f"{found[1]}: {found[2]} is text in YAML 1.1",
+                "write it with a point",
+                found[1],
+                (case.edit(found[1], value),),
+            )

@@ -1,0 +1,143 @@
+"""Checks of schedules that follow a metric, and of what else hangs on evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optax_lr.findings import Finding, Rule
+from optax_lr.linting.case import Case
+
+NO_EVALUATION = Rule(
+    "LR151",
+    "a plateau without an evaluation",
+    "error",
+    "`reduce_lr_on_plateau` and `greedy` move at each evaluation. Without `eval_strategy` transformers refuses them.",
+)
+PATIENCE = Rule(
+    "LR152",
+    "a patience longer than the run",
+    "warning",
+    "`patience` counts evaluations, not steps or epochs, and so does `early_stopping_steps`; its default is 10.",
+)
+WRONG_WAY = Rule(
+    "LR153",
+    "a metric that rises, watched as one that falls",
+    "warning",
+    "transformers does not hand `greater_is_better` to the plateau: without `mode: max` the rate falls while the metric improves.",
+)
+GREEDY_FLOOR = Rule(
+    "LR154",
+    "greedy above the rate",
+    "warning",
+    "The `min_lr` of `greedy` is 1e-3 by default, above the rates of fine-tuning: it can only raise the rate.",
+)
+BEST_MODEL = Rule(
+    "LR155",
+    "a best model that cannot be loaded",
+    "error",
+    "`load_best_model_at_end`, on which early stopping rests, needs checkpoints at evaluations: the same strategy, and "
+    "`save_steps` a multiple of `eval_steps`. transformers refuses it otherwise.",
+)
+LAYERWISE = Rule(
+    "LR161",
+    "a schedule that layer-wise optimizers do not see",
+    "warning",
+    "With layer-wise GaLore or APOLLO each parameter has a schedule of its own; from transformers 5.1 on it is not made, so "
+    "that the rate stays constant while the log shows the decay.",
+)
+RULES = (NO_EVALUATION, PATIENCE, WRONG_WAY, GREEDY_FLOOR, BEST_MODEL, LAYERWISE)
+
+_BY_METRIC = ("reduce_lr_on_plateau", "greedy")
+_OFF = (None, False, "no")
+
+
+def plateau(case: Case) -> Iterator[Finding]:
+    """`reduce_lr_on_plateau` and `greedy`."""
+    if case.kind not in _BY_METRIC or case.settings is None:
+        return
+    if case.get("eval_strategy", case.get("evaluation_strategy")) in _OFF:
+        edits = (case.edit("eval_strategy", "steps"), case.edit("eval_steps", case.get("eval_steps", 500)))
+        message = f"{case.kind} follows an evaluation, and there is none: transformers refuses it"
+        yield case.finding(NO_EVALUATION, message, "set eval_strategy: steps", "lr_scheduler_type", edits)
+    rising = case.get("greater_is_better")
+    metric = str(case.get("metric_for_best_model", "loss"))
+    rising = (not metric.endswith("loss")) if rising is None else rising
+    if rising is True and case.keywords.get("mode", "min") == "min":
+        message = f"{metric} is better when it is greater, and the rate is cut when it does not fall"
+        yield case.finding(
+            WRONG_WAY,
+            message,
+            "set lr_scheduler_kwargs.mode: max",
+            "metric_for_best_model",
+            case.keyword_edits(mode="max"),
+        )
+    floor = case.keywords.get("min_lr", 1e-3)
+    if case.kind == "greedy" and isinstance(floor, (int, float)) and floor > case.settings.learning_rate:
+        tenth = float(f"{0.1 * case.settings.learning_rate:.3g}")
+        message = f"the min_lr {floor:g} of greedy is above learning_rate {case.settings.learning_rate:g}"
+        remedy = f"set lr_scheduler_kwargs.min_lr: {tenth:g}"
+        yield case.finding(GREEDY_FLOOR, message, remedy, "lr_scheduler_type", case.keyword_edits(min_lr=tenth))
+
+
+def patience(case: Case) -> Iterator[Finding]:
+    """Patience against the number of evaluations of the run."""
+    there = evaluations(case)
+    if there is None:
+        return
+    waits = []
+    if case.kind in _BY_METRIC:
+        waits.append((case.keywords.get("patience", 10), "lr_scheduler_kwargs.patience", "the rate is never cut"))
+    waits.append((case.get("early_stopping_steps"), "early_stopping_steps", "training never stops early"))
+    waits.append((case.get("early_stopping_patience"), "early_stopping_patience", "training never stops early"))
+    for value, name, then in waits:
+        if isinstance(value, int) and value >= there:
+            fewer = max(1, there // 4)
+            edits = (case.edit(name, fewer),) if "." not in name else case.keyword_edits(patience=fewer)
+            message = f"patience {value} counts evaluations, of which the run has {there}: {then}"
+            yield case.finding(PATIENCE, message, f"set {name}: {fewer}", name, edits)
+
+
+def evaluations(case: Case) -> int | None:
+    """How many evaluations the run has; None where that is not known."""
+    strategy = case.get("eval_strategy", case.get("evaluation_strategy"))
+    length = case.train_steps or case.length
+    if strategy == "steps" and length:
+        every = case.get("eval_steps", case.get("logging_steps", 500))
+        if not isinstance(every, (int, float)) or isinstance(every, bool) or every <= 0:
+            return None
+        return int(length // every) if every >= 1 else int(1 // every)
+    if strategy == "epoch" and case.settings is not None and case.settings.max_steps <= 0:
+        return int(case.settings.num_train_epochs)
+    return None
+
+
+def best_model(case: Case) -> Iterator[Finding]:
+    """Whether the best model can be loaded at the end."""
+    if case.get("load_best_model_at_end") is not True:
+        return
+    evaluated = case.get("eval_strategy", case.get("evaluation_strategy", "no"))
+    saved = case.get("save_strategy", "steps")
+    evaluated, saved = ("no" if strategy is False else strategy for strategy in (evaluated, saved))
+    if saved not in (evaluated, "best"):
+        message = f"load_best_model_at_end with eval_strategy {evaluated} and save_strategy {saved} is refused"
+        edits = (case.edit("save_strategy", evaluated),) if evaluated != "no" else (case.edit("eval_strategy", saved),)
+        yield case.finding(
+            BEST_MODEL, message, f"set {edits[0].key}: {edits[0].value}", "load_best_model_at_end", edits
+        )
+    elif evaluated == "steps":
+        each, kept = case.get("eval_steps", case.get("logging_steps", 500)), case.get("save_steps", 500)
+        if isinstance(each, int) and isinstance(kept, int) and each > 0 and kept % each:
+            message = f"save_steps {kept} is no multiple of eval_steps {each}, and load_best_model_at_end is refused"
+            more = each * max(1, round(kept / each))
+            yield case.finding(
+                BEST_MODEL, message, f"set save_steps: {more}", "save_steps", (case.edit("save_steps", more),)
+            )
+
+
+def layerwise(case: Case) -> Iterator[Finding]:
+    """GaLore and APOLLO, layer by layer."""
+    for name in ("galore", "apollo"):
+        if case.get(f"use_{name}") and case.get(f"{name}_layerwise") and case.version >= (5, 1):
+            message = f"layer-wise {name} keeps each parameter at the peak in transformers {case.version[0]}.{case.version[1]}"
+            key = f"{name}_layerwise"
+            yield case.finding(LAYERWISE, message, f"set {key}: false", key, (case.edit(key, False),))

@@ -1,0 +1,246 @@
+"""`recommend`: a schedule, a rate, a warmup and a length for what one wants to do, with the reasons."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from optax_lr.arguments import unknown
+from optax_lr.configs import ConfigError, Plan, read_config
+from optax_lr.configs.plan import check_options
+from optax_lr.linting import guide
+from optax_lr.linting.edits import scalar
+from optax_lr.trainers.settings import number
+
+# Whose word counts first. The method decides how high a rate can be at all, and the hardware hardly matters for it.
+ORDER = ("method", "task", "situation", "domain", "data set", "hardware")
+TABLES: Mapping[str, Mapping[str, guide.Row]] = {
+    "method": guide.METHODS,
+    "task": guide.TASKS,
+    "situation": guide.SITUATIONS,
+    "domain": guide.DOMAINS,
+    "hardware": guide.HARDWARE,
+}
+EXAMPLES_AN_UPDATE = 32  # 4 a device, accumulated 8 times: the case in the guide that worked
+DEFAULT_EPOCHS = 3.0  # of transformers
+_FIELDS = ("lr_scheduler_type", "learning_rate", "warmup_steps", "num_train_epochs", "per_device_train_batch_size")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommendation:
+    """What to set, and why.
+
+    Fields:
+        settings: the keys of `transformers.TrainingArguments`, with their values.
+        why: where each comes from; a line each.
+        alternatives: what else the tables name, and what speaks for it; a line each.
+        method: `lora`, `qlora`, `full` or None.
+        plan: the steps and the schedule; None where the number of examples is not known.
+    """
+
+    settings: Mapping[str, Any]
+    why: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    method: str | None
+    plan: Plan | None
+
+    def config(self, dialect: str = "llamafactory") -> dict[str, Any]:
+        """The settings as keys of `llamafactory`, `hf` (transformers and TRL) or `axolotl`."""
+        made = dict(self.settings)
+        if dialect == "llamafactory":
+            extra: dict[str, Any] = {"stage": "sft"}
+            if self.method is not None:
+                extra["finetuning_type"] = "full" if self.method == "full" else "lora"
+            made = extra | ({"quantization_bit": 4} if self.method == "qlora" else {}) | made
+        elif dialect == "hf":
+            extra = {} if self.method is None else {"use_peft": self.method != "full"}
+            made = extra | ({"load_in_4bit": True} if self.method == "qlora" else {}) | made
+            made["warmup_steps"] = made.pop("warmup_ratio", made.get("warmup_steps"))
+        elif dialect == "axolotl":
+            names = {"lr_scheduler_type": "lr_scheduler", "num_train_epochs": "num_epochs"}
+            names["per_device_train_batch_size"] = "micro_batch_size"
+            # Without an adapter axolotl trains all parameters, for which the other tables' rates are too high.
+            extra = {} if self.method == "full" else {"adapter": self.method or "lora"}
+            extra |= {"load_in_4bit": True} if self.method == "qlora" else {}
+            made = extra | {names.get(key, key): value for key, value in made.items()}
+            if made.get("warmup_steps") == 1:
+                made["warmup_steps"] = 0  # axolotl makes two of one, more than a tenth
+        else:
+            raise ConfigError(f"dialect must be one of llamafactory, hf, axolotl, not {dialect!r}")
+        return made
+
+    def text(self, dialect: str = "llamafactory") -> str:
+        """The config as YAML, the reasons as comments above it."""
+        comments = [f"# {line}" for line in (*self.why, *(f"or: {line}" for line in self.alternatives))]
+        return (
+            "\n".join([*comments, *(f"{key}: {scalar(value)}" for key, value in self.config(dialect).items())]) + "\n"
+        )
+
+
+def recommend(
+    *,
+    method: str | None = None,
+    task: str | None = None,
+    situation: str | None = None,
+    domain: str | None = None,
+    hardware: str | None = None,
+    num_examples: int | None = None,
+    num_train_epochs: float | None = None,
+    world_size: int = 1,
+) -> Recommendation:
+    """A schedule, a rate, a warmup and a length, from the tables of a practitioner's guide.
+
+    Where several tables apply, each setting is taken from the first that gives it, in this order: method, task, situation,
+    domain, data set (by `num_examples`), hardware. Then two rules: restarts in at most 100 steps or one epoch become
+    `linear`, and the warmup is at most a tenth of the run, which is what it is set to where the length is not known.
+
+    Args:
+        method: `lora`, `qlora` or `full`.
+        task: `generation`, `classification`, `chatbot`, `code`, `prototype` or `research`.
+        situation: `first-time`, `quick-experiment`, `production` or `research`.
+        domain: `dialogue`, `analysis` or `extraction`.
+        hardware: `a100`, `h100`, `rtx4090`, `v100`, `rtx3080` or `rtx4060`.
+        num_examples: training examples; of packed data, the packed rows.
+        num_train_epochs: passes over the data, if that is settled.
+        world_size: processes that train together.
+
+    Errors: `ConfigError` for an unknown name, and where nothing is given at all.
+
+    Source: `optax_lr.linting.guide`.
+
+    >>> advice = recommend(method="qlora", num_examples=5000)
+    >>> advice.settings["lr_scheduler_type"], advice.settings["learning_rate"], advice.settings["warmup_steps"]
+    ('linear', 0.0002, 46)
+    >>> advice.plan.max_steps
+    471
+    """
+    asked = {"method": method, "task": task, "situation": situation, "domain": domain, "hardware": hardware}
+    check_options(num_examples=num_examples, world_size=world_size)
+    if num_train_epochs is not None:
+        num_train_epochs = number("num_train_epochs", num_train_epochs)
+        if num_train_epochs <= 0:
+            raise ConfigError(f"num_train_epochs must be above 0, not {num_train_epochs:g}: no step would be trained")
+    rows = _rows(asked, num_examples)
+    if not rows:
+        raise ConfigError(
+            f"recommend() needs something to go by: give at least one of {', '.join(asked)} and num_examples"
+        )
+    chosen, why = _first_of_each(rows)
+    if num_train_epochs is not None:
+        chosen["num_train_epochs"] = num_train_epochs
+        why = [line for line in why if not line.startswith("num_train_epochs")]
+    elif "num_train_epochs" not in chosen:
+        chosen["num_train_epochs"] = DEFAULT_EPOCHS
+        why.append(f"num_train_epochs {DEFAULT_EPOCHS:g}: nothing asks for another number, and it is the trainer's own")
+    batch = int(chosen.setdefault("per_device_train_batch_size", 4))
+    chosen["gradient_accumulation_steps"] = max(1, EXAMPLES_AN_UPDATE // (batch * world_size))
+    why.append(f"{batch} x {chosen['gradient_accumulation_steps']} x {world_size} examples an update")
+    settings = _ordered(chosen, rows)
+    plan = _plan(settings, num_examples, world_size)
+    if settings["lr_scheduler_type"] == "cosine_with_restarts" and _is_short(settings, plan):
+        settings["lr_scheduler_type"] = "linear"
+        settings.pop("lr_scheduler_kwargs", None)
+        why.append("linear in place of cosine_with_restarts: the run is too short for restarts")
+    _set_warmup(settings, None if plan is None else _fewest_steps(settings, num_examples, world_size), why)
+    return Recommendation(
+        settings=settings,
+        why=tuple(why),
+        alternatives=tuple(_alternatives(rows, settings["lr_scheduler_type"])),
+        method=method,
+        plan=_plan(settings, num_examples, world_size),
+    )
+
+
+def _rows(asked: Mapping[str, str | None], num_examples: int | None) -> list[tuple[str, guide.Row]]:
+    """The rows that apply, with their names, first things first."""
+    found: dict[str, tuple[str, guide.Row]] = {}
+    for table, name in asked.items():
+        if name is None:
+            continue
+        if name not in TABLES[table]:
+            raise ConfigError(unknown("recommend()", table, name, TABLES[table]))
+        found[table] = (f"{table} {name}", TABLES[table][name])
+    if num_examples is not None:
+        size, row = guide.data_set(num_examples)
+        found["data set"] = (f"data set of {size}", row)
+    return [found[table] for table in ORDER if table in found]
+
+
+def _first_of_each(rows: list[tuple[str, guide.Row]]) -> tuple[dict[str, Any], list[str]]:
+    chosen: dict[str, Any] = {}
+    why = []
+    for field in _FIELDS:
+        for name, row in rows:
+            value = getattr(row, field)
+            if value is not None:
+                chosen[field] = value
+                remark = f" ({row.remark})" if row.remark and field == "lr_scheduler_type" else ""
+                why.append(f"{field} {value:g}: {name}" if not isinstance(value, str) else f"{value}: {name}{remark}")
+                break
+    return chosen, why
+
+
+def _ordered(chosen: Mapping[str, Any], rows: list[tuple[str, guide.Row]]) -> dict[str, Any]:
+    """The settings in the order in which people write them."""
+    settings: dict[str, Any] = {
+        "learning_rate": chosen["learning_rate"],
+        "lr_scheduler_type": chosen["lr_scheduler_type"],
+    }
+    if chosen["lr_scheduler_type"] == "cosine_with_restarts":
+        cycles = next((row.num_cycles for _, row in rows if row.num_cycles), 2)
+        settings["lr_scheduler_kwargs"] = {"num_cycles": cycles}
+    settings |= {"warmup_steps": chosen.get("warmup_steps"), "num_train_epochs": float(chosen["num_train_epochs"])}
+    return settings | {key: chosen[key] for key in ("per_device_train_batch_size", "gradient_accumulation_steps")}
+
+
+def _plan(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> Plan | None:
+    if num_examples is None:
+        return None
+    return read_config(settings).plan(num_examples=num_examples, world_size=world_size)
+
+
+def _is_short(settings: Mapping[str, Any], plan: Plan | None) -> bool:
+    few = plan is not None and plan.max_steps <= guide.SHORT_RUN_STEPS
+    return few or settings["num_train_epochs"] <= guide.SHORT_RUN_EPOCHS
+
+
+def _fewest_steps(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> int:
+    """The steps of the run by the trainer that counts fewest: axolotl, which rounds once, and not in each epoch."""
+    batch: int = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * world_size
+    epochs: float = settings["num_train_epochs"]
+    return math.ceil((num_examples or 0) * epochs / batch)
+
+
+def _set_warmup(settings: dict[str, Any], length: int | None, why: list[str]) -> None:
+    """A tenth of the run at most."""
+    steps = settings["warmup_steps"]
+    if length is None:
+        del settings["warmup_steps"]
+        settings["warmup_ratio"] = guide.WARMUP_SHARE
+        why[:] = [line for line in why if not line.startswith("warmup_steps")]
+        named = f"; the guide says {steps} steps, for a run of {10 * steps} and more" if steps else ""
+        why.append(f"warmup_ratio {guide.WARMUP_SHARE:g}: the length of the run is not known{named}")
+        return
+    most = length // 10
+    if steps is None or steps > most:
+        said = "the guide gives none" if steps is None else f"not {steps}"
+        settings["warmup_steps"] = most
+        why[:] = [line for line in why if not line.startswith("warmup_steps")]
+        why.append(f"warmup_steps {most}: a tenth of the run, {said}")
+
+
+def _alternatives(rows: list[tuple[str, guide.Row]], taken: str) -> list[str]:
+    named = {row.lr_scheduler_type: f"{name}, at {row.learning_rate:g}" for name, row in reversed(rows)}
+    if set(named) <= {taken}:
+        follow = next(kind for kind in guide.RANKING if kind != taken)
+        named[follow] = "next in the guide's ranking"
+    lines = []
+    for kind, where in named.items():
+        character = guide.CHARACTERS.get(kind.removesuffix("_with_warmup"))
+        if kind != taken and character is not None:
+            lines.append(
+                f"{kind} ({where}). For it: {character.strong}. Against: {character.weak}. Fits: {character.fits}"
+            )
+    return lines

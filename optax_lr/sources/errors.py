@@ -1,0 +1,15 @@
+"""Errors of configs: one line each, which names the file, the problem and the remedy."""
+
+from __future__ import annotations
+
+
+class ConfigError(ValueError):
+    """A config that cannot be read, or that its trainer would refuse. The message is one line and names the remedy."""
+
+
+class UnreadableError(ConfigError):
+    """A file that holds no text of a config: missing, binary or too large."""
+
+
+class UnknownLengthError(ConfigError):
+    """The config is valid but does not determine the length of the run; `num_examples` or `max_steps` would."""

@@ -1,0 +1,39 @@
+"""The text of a config file, or one line on why there is none."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from optax_lr.sources.errors import ConfigError, UnreadableError
+
+LARGEST_FILE = 2**18  # bytes; a training config is a few hundred
+
+
+def text_of(path: str) -> str:
+    """The text in `path`: a regular file of UTF-8 (a byte-order mark is let go), small enough for a config.
+
+    Errors: `UnreadableError` for everything else, without reading more than `LARGEST_FILE` bytes.
+    """
+    try:
+        state = os.stat(path)
+        if stat.S_ISDIR(state.st_mode):
+            raise UnreadableError(f"{path}: this is a folder; name the config file in it")
+        if not stat.S_ISREG(state.st_mode):
+            raise UnreadableError(f"{path}: this is not a regular file; save the config to one")
+        if state.st_size > LARGEST_FILE:
+            raise UnreadableError(f"{path}: {state.st_size:,} bytes are too many for a config; is it the right file?")
+        with open(path, "rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise UnreadableError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        kind = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") and len(raw) % 2 == 0 else "not UTF-8"
+        raise UnreadableError(f"{path}: this is {kind} text; save it as UTF-8") from None
+    if "\0" in text:
+        raise UnreadableError(f"{path}: this is a binary file, not a config")
+    return text

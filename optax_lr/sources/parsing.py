@@ -1,0 +1,188 @@
+"""From text to keys with values: YAML by the rules of either loader, or JSON, and the line of each key."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from optax_lr.sources.errors import ConfigError
+
+_Made = TypeVar("_Made")
+
+MOST_ALIASES = 50  # of YAML anchors, each of which is expanded to a copy
+MOST_VALUES = 10_000
+DEEPEST = 60
+
+
+class Document(NamedTuple):
+    """One document of a file. `values` are as PyYAML or json read them; `lines` are counted from 1 in the whole file."""
+
+    name: str
+    text: str
+    values: dict[str, Any]
+    lines: Mapping[str, int]
+
+
+def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0) -> Document:
+    """The document in `text`.
+
+    Errors: `ConfigError` for what cannot be parsed or would take long, for a tag that would construct an object, and for
+    a key that is given twice: which one counts depends on the parser.
+    """
+    looks_json = is_json or text.lstrip().startswith("{")
+    values = _guarded(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
+    try:
+        lines = _guarded(name, lambda: _lines(name, text, lines_before), lines_before)
+    except ConfigError:
+        if values is None or _yaml_can_parse(text):
+            raise
+        lines = {}  # JSON that is no YAML, because of tabs
+    if values is None:
+        values = _guarded(name, lambda: _yaml().load(text, Loader=_loader()), lines_before)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
+    return Document(name, text, {str(key): value for key, value in values.items()}, lines)
+
+
+def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
+    """The values as LLaMA-Factory reads them, by OmegaConf: `1e-4` is a number, `${learning_rate}` refers to another key.
+
+    Only the keys in `resolve` must resolve: paths and names often refer to variables of a shell.
+    """
+    import omegaconf
+
+    def load() -> dict[str, Any]:
+        loaded = omegaconf.OmegaConf.load(io.StringIO(document.text))
+        values = omegaconf.OmegaConf.to_container(loaded)
+        assert isinstance(values, dict)  # or `parse` had refused it
+        found = {key: _resolved(document.name, loaded, key) for key in values if key in resolve}
+        return {str(key): value for key, value in (values | found).items()}
+
+    try:
+        return _guarded(document.name, load)
+    except omegaconf.errors.OmegaConfBaseException as error:
+        raise ConfigError(f"{document.name}: {str(error).splitlines()[0]}") from None
+
+
+def _resolved(name: str, loaded: Any, key: str) -> Any:
+    import omegaconf
+
+    try:
+        value = loaded[key]
+    except omegaconf.errors.OmegaConfBaseException as error:
+        raise ConfigError(f"{name}: {key}: {str(error).splitlines()[0]}") from None
+    return omegaconf.OmegaConf.to_container(value, resolve=True) if omegaconf.OmegaConf.is_config(value) else value
+
+
+def _yaml() -> Any:
+    try:
+        import omegaconf  # noqa: F401  it brings PyYAML, and both are needed
+        import yaml
+    except ImportError:
+        raise ImportError('reading config files needs OmegaConf: pip install "optax-lr[config]"') from None
+    return yaml
+
+
+def _loader() -> Any:
+    return getattr(_yaml(), "CSafeLoader", _yaml().SafeLoader)
+
+
+def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
+    """What `work` gives, every error of a parser as one line."""
+    try:
+        return work()
+    except ConfigError:
+        raise
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply for a config") from None
+    except _yaml().YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1 + lines_before}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise ConfigError(f"{name}: {problem}{where}") from None
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ConfigError(f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}") from None
+
+
+def _json(name: str, text: str, *, strict: bool) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+            # With the lines if YAML can tell them.
+            _lines(name, text, 0)
+            raise ConfigError(f"{name}: {twice} is given twice; keep one")
+        return made
+
+    try:
+        return json.loads(text, object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        if strict:
+            raise ConfigError(f"{name}: not JSON: {error.msg} in line {error.lineno}") from None
+        return None  # a flow mapping of YAML
+
+
+def _yaml_can_parse(text: str) -> bool:
+    try:
+        return sum(1 for _ in _yaml().parse(text, Loader=_loader())) > 0
+    except _yaml().YAMLError:
+        return False
+
+
+def _lines(name: str, text: str, lines_before: int) -> dict[str, int]:
+    """The line of every key, dotted; and the refusal of what would take long to build."""
+    yaml = _yaml()
+    depth = aliases = values = 0
+    for event in yaml.parse(text, Loader=_loader()):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        values += isinstance(event, yaml.NodeEvent)
+        if depth > DEEPEST:
+            raise ConfigError(f"{name}: nested too deeply for a config")
+        if values > MOST_VALUES:
+            raise ConfigError(f"{name}: more than {MOST_VALUES:,} values are too many for a config")
+    if aliases > MOST_ALIASES:
+        raise ConfigError(f"{name}: {aliases} YAML aliases are more than a config needs; write the values out")
+    root = yaml.compose(text, Loader=_loader())
+    if _size(name, root, set(), {}) > MOST_VALUES:
+        raise ConfigError(f"{name}: YAML aliases expand to more than {MOST_VALUES:,} values; write the values out")
+    lines: dict[str, int] = {}
+    _walk(name, root, "", lines, lines_before)
+    return lines
+
+
+def _size(name: str, node: Any, above: set[int], known: dict[int, int]) -> int:
+    """How many values `node` comes to once its aliases are copied."""
+    if id(node) in above:
+        raise ConfigError(f"{name}: a YAML alias refers to what it stands in; write the values out")
+    if node is None or isinstance(node.value, str):
+        return 1
+    if id(node) not in known:
+        above.add(id(node))
+        parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+        known[id(node)] = 1 + sum(_size(name, part, above, known) for part in parts)
+        above.discard(id(node))
+    return known[id(node)]
+
+
+def _walk(name: str, node: Any, prefix: str, lines: dict[str, int], lines_before: int) -> None:
+    yaml = _yaml()
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _walk(name, item, f"{prefix}[].", {}, lines_before)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    here: dict[str, int] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        line = key.start_mark.line + 1 + lines_before
+        if key.value in here and key.value != "<<":
+            raise ConfigError(
+                f"{name}: {prefix}{key.value} is given twice, in lines {here[key.value]} and {line}; keep one"
+            )
+        here[key.value] = line
+        lines.setdefault(f"{prefix}{key.value}", line)
+        _walk(name, value, f"{prefix}{key.value}.", lines, lines_before)

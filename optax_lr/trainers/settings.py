@@ -1,0 +1,161 @@
+"""The settings that decide a schedule: their defaults, and what type each must have."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from optax_lr.sources.errors import ConfigError
+
+
+class Rules(NamedTuple):
+    """What a trainer's parser takes for a number."""
+
+    text: bool  # "2e-5" is a number too
+    whole_floats: bool  # 10.0 is a whole number too
+
+
+STRICT = Rules(text=False, whole_floats=False)  # values go into a dataclass as they are
+ARGPARSE = Rules(text=True, whole_floats=False)  # values are read as a command line's are
+PYDANTIC = Rules(text=True, whole_floats=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a trainer makes a schedule of. The defaults are those of `transformers.TrainingArguments`."""
+
+    learning_rate: float = 5e-5
+    lr_scheduler_type: str = "linear"
+    lr_scheduler_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    warmup_steps: float = 0
+    warmup_ratio: float | None = None
+    max_steps: int = -1
+    num_train_epochs: float = 3.0
+    per_device_train_batch_size: int = 8
+    gradient_accumulation_steps: int = 1
+    dataloader_drop_last: bool = False
+    max_samples: int | None = None
+    streaming: bool = False
+    val_size: float = 0
+    ppo_buffer_size: int = 1
+    # What no key says directly: the dialect's reader fills these in.
+    trainer: str = "llamafactory"  # llamafactory, llamafactory-ppo, llamafactory-v1, transformers, axolotl or deepspeed
+    num_datasets: int = 1
+    warmup_given: bool = True  # or axolotl fills one in
+    sequence_parallel_size: int = 1
+    scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
+    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
+    quadratic_warmup: bool = False  # axolotl's
+    restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
+
+    @property
+    def own_rates(self) -> bool:
+        """Whether DeepSpeed's scheduler takes neither rate nor warmup of the trainer's: its `OneCycle`, `LRRangeTest`."""
+        return self.scheduler_block is not None and not self.scheduler_block["type"].startswith("Warmup")
+
+    @classmethod
+    def of(cls, source: str, values: Mapping[str, Any], rules: Rules = STRICT, **filled: Any) -> Settings:
+        """The settings among `values`, the keys of a config; null counts as not given. `filled` are taken unchecked."""
+        types = {field.name: str(field.type) for field in dataclasses.fields(cls) if field.name in SETTING_NAMES}
+        given = {name: values[name] for name in types if values.get(name) is not None}
+        checked = {name: _CHECKS[types[name]](f"{source}: {name}", value, rules) for name, value in given.items()}
+        for name in _AT_LEAST_ONE & checked.keys():
+            if checked[name] < 1:
+                raise ConfigError(f"{source}: {name} must be at least 1, not {checked[name]}")
+        if checked.get("warmup_steps", 0) > _MOST_STEPS:
+            raise ConfigError(
+                f"{source}: warmup_steps must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
+            )
+        return cls(**checked, **filled)
+
+
+_FILLED = {"trainer", "num_datasets", "warmup_given", "sequence_parallel_size", "scheduler_block", "floors"} | {
+    "quadratic_warmup",
+    "restarts",
+}
+SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
+_AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
+_MOST_STEPS = 2**31 - 1  # what an int32 step counts to
+_TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
+
+
+def number(name: str, value: Any, rules: Rules = STRICT) -> float:
+    """`value` if it is a finite number for that parser; else one line on what it is."""
+    if isinstance(value, str):
+        try:
+            converted = float(value)
+        except ValueError:
+            raise ConfigError(f"{name} must be a number, not {_short(value)}") from None
+        if not rules.text and math.isfinite(converted):
+            raise ConfigError(f"{name} must be a number, not the text {value!r}: take the quotes away")
+        value = converted
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(f"{name} must be a number, not {_short(value)}")
+    if not math.isfinite(value):
+        raise ConfigError(f"{name} must be finite, not {value}")
+    return value  # type: ignore[return-value]
+
+
+def whole(name: str, value: Any, rules: Rules = STRICT) -> int:
+    """`value` as a whole number."""
+    if isinstance(value, str) and rules.text:
+        try:
+            value = int(value)
+        except ValueError:
+            if not rules.whole_floats:
+                raise ConfigError(f"{name} must be a whole number, not {value!r}") from None
+    given = number(name, value, rules)
+    if given != math.floor(given):
+        raise ConfigError(f"{name} must be a whole number, not {value}")
+    if not isinstance(given, numbers.Integral) and not rules.whole_floats:
+        raise ConfigError(f"{name} must be a whole number without a point, not {value}: write {int(given)}")
+    if abs(given) > _MOST_STEPS:
+        raise ConfigError(f"{name} must be at most {_MOST_STEPS}, not {given:.3g}")
+    return int(given)
+
+
+def _word(name: str, value: Any, _rules: Rules) -> str:
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a word, not {_short(value)}")
+    return value
+
+
+def _flag(name: str, value: Any, rules: Rules) -> bool:
+    if isinstance(value, str) and rules.text and value.lower() in _TRUE | _FALSE:
+        return value.lower() in _TRUE
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be true or false, not {_short(value)}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as true or false, as pydantic reads it."""
+    return bool(value) if value in (0, 1) else _flag(name, value, PYDANTIC)
+
+
+def _mapping(name: str, value: Any, _rules: Rules) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {_short(value)}")
+    return dict(value)
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
+    "float": number,
+    "float | None": number,
+    "int": whole,
+    "int | None": whole,
+    "str": _word,
+    "bool": _flag,
+    "Mapping[str, Any]": _mapping,
+}
