@@ -11,7 +11,7 @@ import numpy as np
 
 import optax_lr as olr
 from benchmarks.timing import machine, table
-from tests.auditing.curves import ROUNDINGS, Curve, curves, logged
+from tests.identification.curves import ROUNDINGS, Curve, curves, logged
 
 EVERY = (1, 10, 50)
 RIGHT = 1e-6  # of the peak, at every step of the run and not at the logged ones alone

@@ -18,8 +18,8 @@ import optax
 import optax_lr as olr
 from benchmarks.runs import digits_logs, noisy_logs, public_logs
 from benchmarks.timing import table
-from optax_lr.auditing import thresholds
-from tests.logs import beginning
+from optax_lr.auditing import loss_rules
+from tests.logs.made import beginning
 
 KINDS = ("normal", "heavy tails", "a spike in ten rows", "wandering")
 VARIED = ("LEAST_LOSS", "HIDDEN_BELOW", "CERTAIN", "RISE", "BEYOND_NOISE", "SWING", "SWINGS", "BENDS", "QUARTER", "HALF",
@@ -41,7 +41,7 @@ def public(logs: list[tuple[str, olr.Log]]) -> str:
         early.update(code for size in sizes for code in codes(beginning(log, size)) if code not in whole[name])
     rows = [
         [rule.code, rule.title, " ".join(name for name in whole if rule.code in whole[name]), str(early[rule.code])]
-        for rule in thresholds.RULES
+        for rule in loss_rules.RULES
     ]
     quiet = sum(not found for found in whole.values())
     return f"{len(logs)} logs, {quiet} of them without a finding; {beginnings:,} beginnings of them\n\n" + table(
@@ -65,11 +65,11 @@ def sensitivity(named: list[tuple[str, olr.Log]], learned: list[olr.Log]) -> str
     """What would be found otherwise with a threshold halved and doubled: which public logs, and how many of the digits."""
     usual, rows = _found(named, learned), []
     for name in VARIED:
-        value, cells = getattr(thresholds, name), []
+        value, cells = getattr(loss_rules, name), []
         for factor in (0.5, 2):
-            setattr(thresholds, name, type(value)(value * factor))
+            setattr(loss_rules, name, type(value)(value * factor))
             cells += [" ".join(changes) or "same" for changes in _changes(usual, _found(named, learned))]
-        setattr(thresholds, name, value)
+        setattr(loss_rules, name, value)
         rows.append([name, str(value), *cells])
     return table(["threshold", "value", "halved: public logs", "digits", "doubled: public logs", "digits"], rows)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from optax_lr.auditing import rules, thresholds
+from optax_lr.auditing import loss_rules, rate_rules
 from optax_lr.linting.formats import as_page
 from optax_lr.linting.lint import RULES
 
@@ -17,7 +17,7 @@ keeps its meaning in every version. An *error* makes the exit code 1.
 
 def page() -> str:
     """The page as it must stand in the repository."""
-    return HEAD + as_page([*RULES.values(), *rules.RULES, *thresholds.RULES]) + "\n"
+    return HEAD + as_page([*RULES.values(), *rate_rules.RULES, *loss_rules.RULES]) + "\n"
 
 
 if __name__ == "__main__":

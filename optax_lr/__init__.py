@@ -17,15 +17,15 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         recommend as recommend,
     )
     from optax_lr.auditing.audit import Audit as Audit, audit as audit
-    from optax_lr.auditing.identify import (
+    from optax_lr.identification.identify import (
         Answer as Answer,
         Identified as Identified,
         Segment as Segment,
         identify as identify,
     )
-    from optax_lr.auditing.log import Log as Log
+    from optax_lr.logs.log import Log as Log
     from optax_lr.auditing.patterns import patterns as patterns
-    from optax_lr.auditing.read import read_log as read_log
+    from optax_lr.logs.read import read_log as read_log
     from optax_lr.combine import (
         HoldAfter as HoldAfter,
         Mixed as Mixed,
@@ -111,10 +111,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "linting": ["Recommendation", "lint", "recommend"],
     "auditing.audit": ["Audit", "audit"],
-    "auditing.identify": ["Answer", "Identified", "Segment", "identify"],
-    "auditing.log": ["Log"],
+    "identification.identify": ["Answer", "Identified", "Segment", "identify"],
+    "logs.log": ["Log"],
     "auditing.patterns": ["patterns"],
-    "auditing.read": ["read_log"],
+    "logs.read": ["read_log"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch"],
     "configs": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],

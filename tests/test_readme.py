@@ -69,7 +69,7 @@ def test_links_lead_somewhere():
 
 
 def test_the_counts_are_right():
-    from tests.auditing.curves import curves
+    from tests.identification.curves import curves
     from tests.parity.test_other_libraries import STORED
     from tests.reference.settings import torch_settings, transformers_settings
 

@@ -15,7 +15,7 @@ from optax_lr.report.html import page
 from optax_lr.report.shown import shown
 from optax_lr.report.terminal import drawn
 from tests.browser import needs_browser, seen
-from tests.logs import log_of
+from tests.logs.made import log_of
 from tests.test_cli import run
 
 PLAN = olr.Cosine(1e-4, max_steps=1000)

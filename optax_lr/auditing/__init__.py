@@ -1,1 +1,1 @@
-"""What a log says: which schedule it followed, where it left the plan, what its losses show."""
+"""A log against its plan, and the patterns in its losses."""

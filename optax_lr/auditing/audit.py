@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from optax_lr.arguments import shown
-from optax_lr.auditing import rules
-from optax_lr.auditing.compare import departures, difference
-from optax_lr.auditing.evidence import Evidence, evidence_of
-from optax_lr.auditing.exact import brief, exact_rates
-from optax_lr.auditing.identify import Identified, Segment, identify
-from optax_lr.auditing.log import Log
+from optax_lr.auditing import rate_rules as rules
+from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_findings import off_the_curve, resumed, skipped
-from optax_lr.auditing.read import read_log
+from optax_lr.auditing.rate_rules import off_the_curve, resumed, skipped
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
+from optax_lr.identification.evidence import Evidence, evidence_of
+from optax_lr.identification.exact import brief, exact_rates
+from optax_lr.identification.identify import Identified, Segment, identify
+from optax_lr.logs.log import Log
+from optax_lr.logs.read import read_log
 from optax_lr.schedules import Schedule
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ

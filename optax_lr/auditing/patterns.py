@@ -6,16 +6,33 @@ row to row, so that one odd row decides nothing, and no threshold but two knows 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown
-from optax_lr.auditing import thresholds as at
-from optax_lr.auditing.broken import dead, hidden, jumps, not_a_number
-from optax_lr.auditing.curve import curve_of, rows_of
-from optax_lr.auditing.log import Log
-from optax_lr.auditing.shapes import diverges, oscillates, overfits, slow_or_flat
-from optax_lr.findings import Finding, worst_first
+from optax_lr.auditing import loss_rules as at
+from optax_lr.auditing.loss_curve import (
+    Curve,
+    Rows,
+    at_rates_up_to,
+    curve_of,
+    growth,
+    highest,
+    in_blocks,
+    lower,
+    moving_median,
+    noise,
+    rounded,
+    rows_of,
+    share_done,
+    short,
+    span,
+)
+from optax_lr.findings import Edit, Finding, worst_first
+from optax_lr.logs.log import Log
 
 
 def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:
@@ -72,3 +89,258 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
         too_high = [*diverges(curve)] or [*oscillates(curve)]
         found += too_high or [*slow_or_flat(curve, log.max_steps), *overfits(curve, rows)]
     return tuple(worst_first(found))
+
+
+SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, whose default writes 0.0 for NaN
+
+
+def dead(rows: Rows) -> Iterator[Finding]:
+    """No row has a loss, and no row a gradient."""
+    told = rows.nan_loss | np.isfinite(rows.loss)
+    empty = rows.nan_loss | (rows.loss == 0)
+    gradients = rows.nan_gradient | np.isfinite(rows.grad_norm)
+    if told.sum() < 3 or not empty[told].all() or not rows.nan_gradient[gradients].all():
+        return
+    if rows.nan_loss.any() and not gradients.any():
+        return  # NaN from the first row on says it all
+    what = "NaN" if rows.nan_loss.any() else "exactly 0.0"
+    gradient = (
+        f"every one of {gradients.sum()} gradient norms is NaN" if gradients.any() else "no gradient norm is logged"
+    )
+    rates = rows.rate[np.isfinite(rows.rate)]
+    frozen = f", and the rate stays at {short(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
+    yield Finding(
+        at.DEAD,
+        f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
+        "set logging_nan_inf_filter to false to see the losses as they are, look at the labels of a batch, and train in bf16 "
+        "or float32 if it was fp16",
+        key=SHOW_NAN.key,
+        edits=(SHOW_NAN,),
+        steps=span(rows.step[told]),
+    )
+
+
+def not_a_number(rows: Rows) -> Iterator[Finding]:
+    """A loss of NaN or infinity: after which step, and at what rate."""
+    lost = rows.nan_loss | np.isinf(rows.loss)
+    if not lost.any():
+        return
+    first = int(np.flatnonzero(lost)[0])
+    what = f"the loss is {short(rows.loss[first])}"
+    later = np.isfinite(rows.loss[first:]).sum()
+    again = f"; {later} later rows are numbers again" if later else ""
+    before = np.flatnonzero(np.isfinite(rows.loss[:first]))
+    if not len(before):
+        yield Finding(
+            at.NOT_A_NUMBER,
+            f"{what} from the first row on (step {rows.step[first]}){again}",
+            "look for labels that are all masked, for fp16 and for bad rows in the data before the rate is changed",
+            steps=span(rows.step[lost]),
+        )
+        return
+    last = before[-1]
+    rates = rows.rate[: first + 1]
+    known = rates[np.isfinite(rates)]
+    its_rate = f", at a rate of {short(known[-1])}" if len(known) else ""
+    yield lower(
+        at.NOT_A_NUMBER,
+        f"{what} at step {rows.step[first]}, after {short(rows.loss[last])} at step {rows.step[last]}{its_rate}{again}",
+        highest(rates),
+        (int(rows.step[last]), int(rows.step[lost][-1])),
+    )
+
+
+def hidden(rows: Rows) -> Iterator[Finding]:
+    """Most zeros are losses of a model that knows its data by heart, rounded to four digits."""
+    zero = rows.loss == 0
+    if not zero.any() or (rows.loss < 0).any():
+        return
+    first = int(np.flatnonzero(zero)[0])
+    before = np.flatnonzero(np.isfinite(rows.loss[:first]))
+    if (zero & rows.nan_gradient).any():
+        zero &= rows.nan_gradient
+        shown = f"with a gradient norm of NaN in {'it' if zero.sum() == 1 else 'each'}"
+    elif _fell_through(rows, zero, before):
+        shown = f"after {short(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
+    else:
+        return
+    # Without a loss before, nothing tells that the rate did it.
+    rate = highest(rows.rate[: first + 1]) if len(before) else None
+    tenth = () if rate is None else (Edit("learning_rate", rounded(rate / 10)),)
+    yield Finding(
+        at.HIDDEN,
+        f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}",
+        "set logging_nan_inf_filter to false to see NaN as NaN"
+        + "".join(f", and learning_rate to {short(edit.value)}, a tenth" for edit in tenth),
+        key=SHOW_NAN.key,
+        edits=(SHOW_NAN, *tenth),
+        steps=span(rows.step[zero]),
+    )
+
+
+def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
+    """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
+    told = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
+    known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
+    fell = zero.sum() >= 2 and zero[told].all()
+    return bool(not known and fell and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW)
+
+
+def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
+    """A rate that rises after it fell, or falls at once, other than `planned`."""
+    told = np.isfinite(rows.rate)
+    told[:-1] &= (np.diff(rows.step) > 0) | ~told[1:]  # of rows at one step, the last
+    step, rate = rows.step[told], rows.rate[told]
+    if len(rate) < 4 or not rate.max() > 0:
+        return
+    change = np.diff(rate) / rate.max()
+    before, behind = np.append(np.inf, abs(change[:-1])), np.append(abs(change[1:]), 0)
+    alone = (abs(change) > at.ALONE * before) & (abs(change) > at.ALONE * behind)
+    begun = np.append(False, np.maximum.accumulate(change <= 0)[:-1])  # the first rise is a warmup
+    jump = alone & (((change > at.JUMP_UP) & begun) | (change < -at.JUMP_DOWN))
+    if planned is not None:
+        jump &= ~(abs(np.diff(planned[told]) / rate.max() - change) <= 0.1 * abs(change))  # NaN plans nothing
+    if not jump.any():
+        return
+    place = int(np.flatnonzero(jump)[0])
+    left, right = (f"{short(rate[row])} at step {step[row]}" for row in (place, place + 1))
+    number = f" ({jump.sum()} jumps in all)" if jump.sum() > 1 else ""
+    yield Finding(
+        at.JUMPS,
+        f"the rate goes from {left} to {right}{number}",
+        "right for restarts and stages; else look for a resumed run with another length or another schedule",
+        key="lr_scheduler_type",
+        steps=(int(step[place]), int(step[place + 1])),
+    )
+
+
+def diverges(curve: Curve) -> Iterator[Finding]:
+    """The largest rise from one level to a later one; the first row and the first three are levels too: some runs leave at once."""
+    blocks = in_blocks(curve)
+    window = max(5, len(blocks.loss) // 10)
+    levels = moving_median(blocks.loss, window)
+    later = np.maximum.accumulate(levels[::-1])[::-1]  # the highest level from each block on
+    # (level, number of rows in it, its first block, the first block of a level that is later)
+    lows = [(curve.loss[0], 1, 0, 1), (np.median(curve.loss[:3]), 3, 0, 3)]
+    lows += [(level, window, place, place + window) for place, level in enumerate(levels)]
+    lows = [low for low in lows if low[3] < len(levels)]
+    low, size, place, behind = max(lows, key=lambda low: later[low[3]] - low[0])
+    top = behind + int(np.argmax(levels[behind:]))
+    rise, gained = levels[top] - low, np.median(curve.loss[:3]) - low if place else 0
+    error = 1.25 * noise(growth(blocks.loss)) * math.sqrt(1 / size + 1 / window)
+    beyond_noise = low > at.LEAST_LOSS and levels[top] > at.BEYOND_NOISE * low
+    certain = beyond_noise or math.log(levels[top] / low) >= at.CERTAIN * error
+    if not certain or rise < at.RISE * max(low, gained):
+        return
+    first, last = int(blocks.step[place]), int(blocks.step[top + window - 1])
+    end = np.median(blocks.loss[-window:])
+    rate = highest(curve.rate[curve.step <= last])
+    yield lower(
+        at.DIVERGES,
+        f"the loss rises from {short(low)} (step {first}) to {short(levels[top])} (step {last}){at_rates_up_to(rate)}"
+        + (f", and ends at {short(end)}" if end < low + rise / 2 else ""),
+        rate,
+        (first, last),
+    )
+
+
+def oscillates(curve: Curve) -> Iterator[Finding]:
+    """Noise of the data stays when the rate falls; noise of the rate goes with it. A constant rate cannot tell them apart."""
+    peak = highest(curve.rate)
+    if peak is None:
+        return
+    above, below = 0.6 * peak, 0.25 * peak
+    fallen = np.arange(len(curve.rate)) > np.nanargmax(curve.rate)
+    bends = np.diff(growth(curve.loss))  # of a loss that falls fast, then slowly, they are 0
+    swings = []
+    for rows in (curve.rate > above, (curve.rate < below) & fallen):
+        threes = rows[2:] & rows[1:-1] & rows[:-2]
+        if threes.sum() < at.BENDS:
+            return
+        swings.append(noise(bends[threes], share=0.5) / math.sqrt(3))
+    high, low = swings
+    if high > at.SWING and high > at.SWINGS * low > 0:
+        yield lower(
+            at.OSCILLATES,
+            f"from row to row the loss swings by {high:.1%} while the rate is above {short(above)}, and by {low:.1%} once it "
+            f"is below {short(below)}",
+            peak,
+            span(curve.step[curve.rate > above]),
+        )
+
+
+def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
+    """Of runs that begin at the beginning; a slow one must be over, a flat one half through."""
+    blocks = in_blocks(curve)
+    begun = curve.step[0] <= 0.05 * curve.step[-1] + 1
+    done = curve.step[-1] / (max_steps or curve.step[-1] or 1)
+    if len(blocks.loss) < at.ENOUGH or not begun or done < 0.5:
+        return
+    window = max(5, len(blocks.loss) // 10)
+    first, start, end = (np.median(loss) for loss in (curve.loss[:3], blocks.loss[:window], blocks.loss[-window:]))
+    error = 1.25 * noise(np.diff(blocks.loss)) * math.sqrt(2 / window)
+    peak = highest(curve.rate)
+    numbers = f"the loss goes from {short(first)} to {short(end)} in {curve.step[-1]} steps{at_rates_up_to(peak)}"
+    if start - end < at.FLAT_FALL * start:
+        rises = end - max(first, start) > max(at.CERTAIN * error, at.FLAT_FALL * start)
+        fell_at_once = first - start > at.FLAT_FALL * start + at.CERTAIN / 2 * noise(np.diff(curve.loss))
+        too_noisy_to_tell = 2 * error > at.FLAT_FALL * start
+        if rises or not (fell_at_once or too_noisy_to_tell):
+            yield _flat(curve, numbers, peak, rises=bool(rises))
+        return
+    share = share_done(blocks)
+    quarter, half = (np.median(blocks.loss[np.argsort(abs(share - place))[:window]]) for place in (0.25, 0.5))
+    fall = first - end
+    early, late = (first - quarter) / fall, (half - end) / fall
+    proportional = abs(early - 0.25) < at.QUARTER and abs(late - 0.5) < at.HALF
+    if done >= 0.9 and proportional and at.CERTAIN * error < fall < at.SLOW_FALL * first:
+        tenfold = None if peak is None else rounded(10 * peak)
+        yield Finding(
+            at.SLOW,
+            f"{numbers}, {late:.0%} of that in the second half of the summed rate: it was still on its first slope",
+            "set learning_rate ten times as high"
+            if tenfold is None
+            else f"set learning_rate to {short(tenfold)}, ten times",
+            key="learning_rate",
+            edits=() if tenfold is None else (Edit("learning_rate", tenfold),),
+            steps=span(curve.step),
+        )
+
+
+def _flat(curve: Curve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
+    """Too high and too low a rate look alike here, unless the loss rises."""
+    if rises:
+        return lower(at.FLAT, numbers, peak, span(curve.step))
+    rates = (
+        "ten times as high and at a tenth"
+        if peak is None
+        else f"at {short(rounded(10 * peak))} and {short(rounded(peak / 10))}"
+    )
+    remedy = (
+        f"try learning_rate {rates} for some hundred steps; if the loss falls with neither, the rate is not the cause"
+    )
+    return Finding(at.FLAT, numbers, remedy, key="learning_rate", steps=span(curve.step))
+
+
+def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
+    """The evaluation loss rises while the training loss falls."""
+    told = np.isfinite(rows.eval_loss)
+    step, loss = rows.step[told], rows.eval_loss[told]
+    if len(loss) < 3 or loss.min() <= 0:
+        return
+    best = int(np.argmin(loss))
+    rise = max(at.EVAL_RISE * loss[best], at.CERTAIN / 2 * noise(np.diff(loss)))
+    if best > len(loss) - 3 or loss[-2:].min() < loss[best] + rise:
+        return
+    then, now = curve.loss[curve.step <= step[best]][-5:], curve.loss[-5:]
+    if not len(then) or np.median(now) > (1 - at.EVAL_RISE) * np.median(then):
+        return
+    yield Finding(
+        at.OVERFITS,
+        f"the evaluation loss rises from {short(loss[best])} (step {step[best]}) to {short(loss[-1])} (step {step[-1]}) while "
+        f"the training loss falls from {short(np.median(then))} to {short(np.median(now))}",
+        f"set max_steps to {step[best]}, where the evaluation loss was lowest",
+        key="max_steps",
+        edits=(Edit("max_steps", int(step[best])),),
+        steps=(int(step[best]), int(step[-1])),
+    )

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.auditing.log import Log
+from optax_lr.auditing.loss_rules import WHOLE_RUN
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.thresholds import WHOLE_RUN
 from optax_lr.findings import Finding
+from optax_lr.logs.log import Log
 from optax_lr.monitor.rows import Row
 
 COLUMNS = ("learning_rate", "loss", "grad_norm", "eval_loss", "epoch")

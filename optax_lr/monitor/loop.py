@@ -14,8 +14,8 @@ import jax
 import numpy as np
 
 from optax_lr.arguments import file_name, shown, whole_number
-from optax_lr.auditing.log import Log
 from optax_lr.findings import Finding
+from optax_lr.logs.log import Log
 from optax_lr.monitor.channel import Channel
 from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RateInState

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.auditing.exact import brief
 from optax_lr.findings import SEVERITIES
+from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
 from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
 from optax_lr.report.shown import Shown, shown

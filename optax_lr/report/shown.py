@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.auditing.exact import exact_rates
-from optax_lr.auditing.identify import Segment
-from optax_lr.auditing.log import Log
 from optax_lr.findings import Finding
+from optax_lr.identification.exact import exact_rates
+from optax_lr.identification.identify import Segment
+from optax_lr.logs.log import Log
 from optax_lr.report.scale import Scale, rate_scale, value_scale
 from optax_lr.report.thinning import kept_rows
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from optax_lr.auditing.log import Log
+from optax_lr.logs.log import Log
 
 SHORT, BUCKETS = 2000, 400
 NUMBERS = ("learning_rate", "loss", "grad_norm", "eval_loss")

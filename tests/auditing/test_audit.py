@@ -14,9 +14,9 @@ import transformers
 
 import optax_lr as olr
 from benchmarks.runs import public_logs
-from optax_lr.auditing.rules import RULES
-from tests.auditing.curves import curves, logged
+from optax_lr.auditing.rate_rules import RULES
 from tests.auditing.runs import trained
+from tests.identification.curves import curves, logged
 from tests.test_cli import run
 
 FOLDER = os.environ.get("OPTAX_LR_CORPUS")

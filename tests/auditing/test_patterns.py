@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import optax_lr as olr
 from benchmarks.runs import digits_logs, public_logs
-from optax_lr.auditing import thresholds
+from optax_lr.auditing import loss_rules
 from tests.cases import CLASSES, usual
-from tests.logs import beginning, log_of
+from tests.logs.made import beginning, log_of
 
 FOLDER = os.environ.get("OPTAX_LR_CORPUS")
 NAN, INF = float("nan"), float("inf")
@@ -327,7 +327,7 @@ def test_digits_at_rates_from_far_too_low_to_far_too_high(optimizer):
 
 def test_every_code_is_shown_alone_above():
     text = Path(__file__).read_text()
-    assert all(f'"{rule.code}' in text for rule in thresholds.RULES)
+    assert all(f'"{rule.code}' in text for rule in loss_rules.RULES)
 
 
 # Laws.
@@ -365,7 +365,7 @@ LOGS = st.sampled_from([*HEALTHY.values(), *SICK, FALLING])
 @given(LOGS, st.integers(3, 30))
 def test_the_size_of_a_loss_is_of_no_matter(log, power):
     """By powers of two, which round nothing; upwards, and not in a log that starts below LEAST_LOSS."""
-    if np.nanmedian(np.append(log.loss[log.loss != 0][:3], 1)) < thresholds.LEAST_LOSS or (log.loss == 0).any():
+    if np.nanmedian(np.append(log.loss[log.loss != 0][:3], 1)) < loss_rules.LEAST_LOSS or (log.loss == 0).any():
         return
     scaled = olr.Log(**{**vars(log), "loss": log.loss * 2.0**power, "eval_loss": log.eval_loss * 2.0**power})
     assert codes(scaled) == codes(log)

@@ -12,11 +12,11 @@ from typing import IO, Any
 import numpy as np
 
 from optax_lr.arguments import file_name
-from optax_lr.auditing.columns import COLUMNS, Builder, column_of
-from optax_lr.auditing.events import is_events, read_events
-from optax_lr.auditing.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
-from optax_lr.auditing.log import Log
 from optax_lr.configs import ConfigError
+from optax_lr.logs.columns import COLUMNS, Builder, column_of
+from optax_lr.logs.events import is_events, read_events
+from optax_lr.logs.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
+from optax_lr.logs.log import Log
 
 _HEAD = 4096
 _IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the last is of `Monitor`

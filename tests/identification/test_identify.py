@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
-from tests.auditing.curves import ROUNDINGS, STEPS, curves, logged
+from tests.identification.curves import ROUNDINGS, STEPS, curves, logged
 
 CURVES = curves()
 # What rows that are 10 steps apart cannot tell: between which two steps a rate drops.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optax_lr.auditing.columns import Builder, column_of
-from optax_lr.auditing.log import Log
 from optax_lr.configs import ConfigError
+from optax_lr.logs.columns import Builder, column_of
+from optax_lr.logs.log import Log
 
 
 def is_events(path: str, head: bytes) -> bool:

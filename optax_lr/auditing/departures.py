@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.auditing import rules
-from optax_lr.auditing.evidence import Evidence
-from optax_lr.auditing.exact import brief, exact_rates
-from optax_lr.auditing.identify import Answer, Identified
-from optax_lr.auditing.pieces import LONGEST_LAG, believable, growing_lag, scattered
-from optax_lr.auditing.rate_findings import edits, off_the_curve, resumed, short, skipped
+from optax_lr.auditing import rate_rules as rules
+from optax_lr.auditing.rate_rules import edits, off_the_curve, resumed, short, skipped
 from optax_lr.findings import Finding, Rule
+from optax_lr.identification.evidence import Evidence
+from optax_lr.identification.exact import brief, exact_rates
+from optax_lr.identification.identify import Answer, Identified
+from optax_lr.identification.pieces import LONGEST_LAG, believable, growing_lag, scattered
 from optax_lr.schedules import Schedule
 
 _LENGTHS = ("max_steps", "T_max", "total_steps", "total_iters")

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
-from optax_lr.auditing.ambiguity import single_row, what_is_told
-from optax_lr.auditing.columns import LARGEST_RATE
-from optax_lr.auditing.evidence import Evidence, evidence_of
-from optax_lr.auditing.exact import exact_rates
-from optax_lr.auditing.fitting import Candidates, oddness
-from optax_lr.auditing.frame import Frame
-from optax_lr.auditing.pieces import Piece, pieces, whole
-from optax_lr.auditing.search import GROUPS
 from optax_lr.configs import ConfigError, write_config
+from optax_lr.identification.ambiguity import single_row, what_is_told
+from optax_lr.identification.evidence import Evidence, evidence_of
+from optax_lr.identification.exact import exact_rates
+from optax_lr.identification.fitting import Candidates, oddness
+from optax_lr.identification.frame import Frame
+from optax_lr.identification.pieces import Piece, pieces, whole
+from optax_lr.identification.search import GROUPS
+from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP
 

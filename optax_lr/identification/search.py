@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from optax_lr.auditing import families, torch_families
-from optax_lr.auditing.evidence import Evidence, digits_of
-from optax_lr.auditing.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness
-from optax_lr.auditing.frame import Frame
+from optax_lr.identification import families, torch_families
+from optax_lr.identification.evidence import Evidence, digits_of
+from optax_lr.identification.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness
+from optax_lr.identification.frame import Frame
 
 # In the order in which they are looked for: an answer of an earlier group is the simpler one.
 Group = Callable[[Frame], Iterator[Candidates]]

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.auditing.evidence import Evidence
-from optax_lr.auditing.fitting import Candidates, Family
-from optax_lr.auditing.lengths import LONGEST, solved
+from optax_lr.identification.evidence import Evidence
+from optax_lr.identification.fitting import LONGEST, Candidates, Family, solved
 
 _MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and the usual shares of the run
 _MOST_SOLVED = 256  # where each has to be solved for a length

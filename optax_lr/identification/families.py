@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.auditing.fitting import Candidates, Family, fit, oddness
-from optax_lr.auditing.frame import Frame
+from optax_lr.identification.fitting import Candidates, Family, fit, oddness
+from optax_lr.identification.frame import Frame
 from optax_lr.schedules import (
     Constant,
     Cosine,

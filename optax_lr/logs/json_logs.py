@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from optax_lr.auditing.columns import Builder
 from optax_lr.configs import ConfigError
+from optax_lr.logs.columns import Builder
 
 CHUNK = 2**20
 LARGEST_ENTRY = 2**22  # characters; a real one has a few hundred

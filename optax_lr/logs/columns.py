@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.auditing.log import Log
+from optax_lr.logs.log import Log
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")
 # Each name as `plain` leaves it; of several in one entry the first counts.

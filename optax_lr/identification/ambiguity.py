@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from optax_lr.auditing.evidence import Evidence, digits_of
-from optax_lr.auditing.fitting import Candidates, Family, explaining, fit
-from optax_lr.auditing.frame import Frame
+from optax_lr.identification.evidence import Evidence, digits_of
+from optax_lr.identification.fitting import Candidates, Family, explaining, fit
+from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
 
 _USUAL_WARMUPS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200, 250, 300, 500, 1000, 2000)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optax_lr.auditing.evidence import Evidence
-from optax_lr.auditing.fitting import Candidates, explaining, unexplained
-from optax_lr.auditing.frame import Frame
-from optax_lr.auditing.search import GROUPS, Group, explain
+from optax_lr.identification.evidence import Evidence
+from optax_lr.identification.fitting import Candidates, explaining, unexplained
+from optax_lr.identification.frame import Frame
+from optax_lr.identification.search import GROUPS, Group, explain
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all

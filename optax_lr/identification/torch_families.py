@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.auditing.evidence import digits_of, snapped
-from optax_lr.auditing.fitting import Candidates, Family
-from optax_lr.auditing.frame import Frame
+from optax_lr.identification.evidence import digits_of, snapped
+from optax_lr.identification.fitting import Candidates, Family
+from optax_lr.identification.frame import Frame
 from optax_lr.schedules import (
     ConstantFactor,
     CosineAnnealingWarmRestarts,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optax_lr.auditing import thresholds as at
-from optax_lr.auditing.log import Log
+from optax_lr.auditing import loss_rules as at
 from optax_lr.findings import Edit, Finding, Rule
+from optax_lr.logs.log import Log
 
 
 class Rows(NamedTuple):

@@ -1,0 +1,1 @@
+"""Which schedule, with which settings, gives the rates of a log."""
