@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import sys
 from typing import Any
 
-from optax_lr.exit_codes import BAD_INPUT
+from optax_lr import exit_codes
+from optax_lr.exit_codes import BAD_INPUT, INTERRUPTED, NO_READER, report
+from optax_lr.text import one_line
 
 
 def main() -> None:
-    """Runs the command line: exit code 0 is fine, 1 findings, 2 bad input."""
+    """Run the command line; `exit_codes` says what each exit code means.
+
+    The option `--traceback`, anywhere before `--`, prints the traceback of a failure above its line.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what the terminal's encoding lacks is shown as ?
     try:
         from optax_lr.commands import app
     except ImportError as error:
         print(f'optax-lr needs {error.name}: pip install "optax-lr[cli]"', file=sys.stderr)
         sys.exit(BAD_INPUT)
+    arguments, exit_codes.show_tracebacks = _without_traceback(sys.argv[1:])
     try:
-        sys.exit(app(prog_name="optax-lr", standalone_mode=False))
-    except OSError as error:
-        _stop(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-    except (ValueError, TypeError, ImportError, MemoryError) as error:
-        _stop(str(error))
+        code = app(arguments, prog_name="optax-lr", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        # Python writes what is left as it ends, and would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NO_READER)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # An error of the parser of arguments; which package that is depends on typer's version.
         if hasattr(error, "format_message"):
-            _stop(_wrong_arguments(error))
+            message = _wrong_arguments(error)
+            if message:
+                print(f"optax-lr: {one_line(message)}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
         if type(error).__name__ == "Abort":  # Ctrl+C, or the end of the input
-            sys.exit(1)
-        raise
+            sys.exit(INTERRUPTED)
+        sys.exit(report(error))
 
 
-def _stop(message: str) -> None:
-    if message:
-        print(f"optax-lr: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+def _without_traceback(arguments: list[str]) -> tuple[list[str], bool]:
+    """The arguments without `--traceback`, and whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [argument for argument in arguments[:end] if argument != "--traceback"]
+    return kept + arguments[end:], len(kept) < end
 
 
 def _wrong_arguments(error: Any) -> str:

@@ -1,3 +1,55 @@
-"""The exit codes of `optax-lr`, on which a script can rely."""
+"""The exit codes of `optax-lr`, on which a script can rely, and the one line that each failure gets.
 
-FINE, FINDINGS, BAD_INPUT = 0, 1, 2
+| code | meaning |
+|---|---|
+| 0 | fine |
+| 1 | findings that are errors, or curves that differ |
+| 2 | bad input: an option, a file, or a package that is not installed |
+| 3 | a failure inside of the program, which is worth a report |
+| 130 | interrupted |
+| 141 | the reader of the output went away, as in `optax-lr show a.yaml | head -1` |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from optax_lr.text import one_line
+
+FINE, FINDINGS, BAD_INPUT, FAILED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 141
+
+show_tracebacks = False  # set once, by --traceback
+
+
+def report(error: BaseException, name: object = None) -> int:
+    """Print the failure as one line on stderr and return its exit code.
+
+    Args:
+        error: what was raised.
+        name: the file that was being read, for a message that does not name it.
+    """
+    if show_tracebacks:
+        traceback.print_exception(error)
+    message, code = _told(error)
+    known = name is None or str(name) in str(error)
+    print(f"optax-lr: {one_line(message if known else f'{name}: {message}')}", file=sys.stderr)
+    return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    message = str(error)
+    if isinstance(error, OSError):
+        if error.filename is not None and error.strerror:
+            message = f"{os.fsdecode(error.filename)}: {error.strerror}"
+        return message, BAD_INPUT
+    # Messages of this library are a ValueError or a class of its own; a subclass of Python's, such as UnicodeError, is not.
+    if isinstance(error, ImportError) or (
+        isinstance(error, ValueError) and (type(error) is ValueError or type(error).__module__.startswith("optax_lr"))
+    ):
+        return message, BAD_INPUT
+    if isinstance(error, MemoryError):
+        return message or "the memory is not enough; take fewer curves or steps", BAD_INPUT
+    first = message.strip().splitlines()[0][:300] if message.strip() else "no message"
+    return f"internal error: {type(error).__name__}: {first}; --traceback shows where; please report it", FAILED

@@ -11,7 +11,6 @@ import yaml
 from matplotlib import image
 
 import optax_lr as olr
-from optax_lr.commands.targets import replace
 from tests.test_cli import HERE, run
 
 WARM = "stage: sft\nlearning_rate: 1e-4\nlr_scheduler_type: {}\nwarmup_steps: 20\nmax_steps: 100\n"
@@ -209,7 +208,7 @@ def test_recommend(folder, here):
         (["show", "cosine.yaml", "--colour", "red"], "No such option: --colour; optax-lr show --help lists what there is"),
         (["show", "cosine.yaml", "--png"], "'--png' requires an argument; optax-lr --help"),
         (["show", "cosine.yaml", "--png", "curve.jpg"], "curve.jpg: the name must end in .png"),
-        (["show", "cosine.yaml", "--png", f"{'x' * 300}.png"], ".png: File name too long"),
+        (["show", "cosine.yaml", "--png", f"{'x' * 300}.png"], ".png: cannot be written: File name too long"),
         (["show", "cosine.yaml", "cosine.yaml", "--png", "curve.png"], "is given twice; name each config once"),
         (["shew", "cosine.yaml"], "No such command 'shew'"),
         (["lint", "cosine.yaml", "--json", "--format", "sarif"], "--json and --format sarif are two forms; give one"),
@@ -228,11 +227,6 @@ def test_bad_input_is_one_line_and_exit_code_2(here, folder, arguments, message)
     assert message in done.stderr
     assert "Errno" not in done.stderr
     assert sorted(folder.iterdir()) == before
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(olr.ConfigError, match=r"x\.png: cannot be written: No such file or directory"):
-        replace(tmp_path / "gone" / "x.png", lambda path: path.touch())
 
 
 def test_each_option_says_what_it_is(here):

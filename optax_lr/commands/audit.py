@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from optax_lr.auditing.audit import Audit, audit
-from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import one_by_one, print_findings
 from optax_lr.configs import ConfigError, read_config
-from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+from optax_lr.exit_codes import FINDINGS, FINE
+from optax_lr.exit_codes import report as report_failure
 from optax_lr.linting.formats import as_objects
+from optax_lr.outputs import check_output, write_output
 from optax_lr.report.html import page
 from optax_lr.report.picture import draw
 from optax_lr.report.terminal import drawn
+from optax_lr.text import visible
 
 
 def run(
@@ -37,9 +39,8 @@ def run(
     for path in one_by_one(logs, "reading the rates"):
         try:
             reports.append(audit(path, plan, **options))
-        except (ConfigError, OSError) as error:
-            print(f"optax-lr: {' '.join(str(error).split())}", file=sys.stderr)
-            code = BAD_INPUT
+        except Exception as error:
+            code = max(code, report_failure(error, path))
     if any(found.severity == "error" for report in reports for found in report.findings):
         code = max(code, FINDINGS)
     if as_json:
@@ -47,7 +48,7 @@ def run(
     elif reports:
         print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
     for report in reports:
-        _write(report, html, png)
+        _write(report, html, png, force=force)
     return code
 
 
@@ -62,22 +63,21 @@ def _check_targets(
             raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
         if path.resolve() in {source.resolve() for source in (*logs, config) if source is not None}:
             raise ConfigError(f"{option} {path}: this file is read; choose another name")
-        check_target(path, force=force, suffixes=(".html", ".htm") if option == "--html" else (".png",))
+        check_output(path, overwrite=force, suffixes=(".html", ".htm") if option == "--html" else (".png",))
 
 
-def _write(report: Audit, html: Path | None, png: Path | None) -> None:
+def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -> None:
     """The page and the picture, each whole or not at all."""
     if html is not None:
-        text = page(report)
-        replace(html, lambda beside: beside.write_text(text, encoding="utf-8"))
+        write_output(html, page(report).encode(errors="backslashreplace"), overwrite=force)
     if png is not None:
         import matplotlib
 
         matplotlib.use("agg")
         figure: Any = draw(report).figure
-        replace(png, lambda beside: figure.savefig(beside, dpi=150, format="png"))
+        write_output(png, lambda file: figure.savefig(file, dpi=150, format="png"), overwrite=force)
     for path in filter(None, (html, png)):
-        print(f"wrote {path}", file=sys.stderr)
+        print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 
 def summary(report: Audit) -> dict[str, Any]:

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from optax_lr.combine import stack
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.commands.show import highest_rate, unlike
-from optax_lr.commands.targets import check_target
 from optax_lr.configs import ConfigError, Plan, read_configs
 from optax_lr.exit_codes import FINDINGS, FINE
+from optax_lr.outputs import check_output
 from optax_lr.sweeps import sweep
+from optax_lr.text import visible
 
 SAME = 1e-6  # of the peak: what float32 can tell apart
 _BLOCK = 1_000_000
@@ -70,7 +72,7 @@ def difference(one: Plan, other: Plan) -> Difference:
 
 def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr compare --help`. The exit code: 0 where all curves are the same, else 1."""
-    check_target(png, force=force, suffixes=(".png",))
+    check_output(png, overwrite=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file)]
     if len(configs) < 2:
         raise ConfigError(f"compare needs at least two configs, not {len(configs)}; name another file")
@@ -87,8 +89,8 @@ def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, 
     else:
         _print(names[0], plans, differences)
     if png is not None:
-        save_picture(png, *_curves(plans))
-        print(f"wrote {png}", file=sys.stderr)
+        save_picture(png, *_curves(plans), force=force)
+        print(f"wrote {visible(str(png))}", file=sys.stderr)
     return FINE if all(found.same for found in differences.values()) else FINDINGS
 
 
@@ -117,7 +119,7 @@ def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Diffe
     for name, plan in plans.items():
         kind = type(plan.schedule).__name__
         table.add_row(
-            name,
+            Text(visible(name)),
             kind,
             f"{highest_rate(plan):.4g}",
             f"{plan.max_steps:,}",
@@ -126,7 +128,7 @@ def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Diffe
     console.print(table)
     for name, found in differences.items():
         for line in _lines(name, base, found):
-            console.print(line, markup=False)
+            console.print(visible(line), markup=False)
     console.print(drawn(*_curves(plans)), markup=False, soft_wrap=True)
 
 

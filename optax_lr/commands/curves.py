@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.commands.targets import replace
+from optax_lr.outputs import write_output
 from optax_lr.report.terminal import Curve, chart, width
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep
+from optax_lr.text import visible
 
 
 def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
@@ -21,11 +22,11 @@ def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
         chosen = np.unique(np.linspace(0, steps[name], 4 * width()).round().astype(np.int32))
         rates = np.asarray(sweep(schedule, chosen), np.float64)
         marker = "braille" if number == 0 else "·x+o*#"[(number - 1) % 6]
-        curves.append(Curve(chosen, rates, marker, name if len(schedules) > 1 else None))
+        curves.append(Curve(chosen, rates, marker, visible(name) if len(schedules) > 1 else None))
     return chart(curves, 0, max(steps.values()))
 
 
-def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> None:
+def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[str, int], *, force: bool) -> None:
     """The same as a PNG."""
     import matplotlib
 
@@ -35,4 +36,4 @@ def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[s
     names = list(schedules)
     source = schedules if len(names) > 1 else schedules[names[0]]
     figure: Any = plot(source, steps=max(steps.values()) + 1, past_end="nan").figure
-    replace(path, lambda beside: figure.savefig(beside, dpi=150))
+    write_output(path, lambda file: figure.savefig(file, dpi=150, format="png"), overwrite=force)

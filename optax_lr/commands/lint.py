@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import optax_lr
-from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import print_findings
 from optax_lr.configs import ConfigError
 from optax_lr.configs.draft import drafts
 from optax_lr.configs.plan import check_options
-from optax_lr.exit_codes import BAD_INPUT, FINDINGS, FINE
+from optax_lr.exit_codes import FINDINGS, FINE, report
 from optax_lr.findings import Finding
 from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
 from optax_lr.linting.lint import lint, mend
+from optax_lr.outputs import check_output, write_output
+from optax_lr.text import visible
 
 
 def run(
@@ -33,16 +34,15 @@ def run(
         raise ConfigError(f"--format {form}: write one of {', '.join(_FORMS)}")
     if fix is not None and len(files) > 1:
         raise ConfigError("--fix mends one file at a time; name one")
-    check_target(fix, force=force)
+    check_output(fix, overwrite=force)
     check_options(**options)
     found: list[tuple[str, Finding]] = []
     code, looked_at = FINE, 0
     for file in files:
         try:
             findings = lint(file, **options)
-        except (ConfigError, OSError) as error:
-            print(f"optax-lr: {' '.join(str(error).split())}", file=sys.stderr)
-            code = BAD_INPUT
+        except Exception as error:
+            code = max(code, report(error, file))
             continue
         looked_at += 1
         found += [(str(file), finding) for finding in findings]
@@ -53,8 +53,8 @@ def run(
         (print_findings if form == "text" else print)(written)
     if form == "text" and looked_at:
         print(_count(looked_at, [finding for _, finding in found]), file=sys.stderr)
-    if fix is not None and code != BAD_INPUT:
-        _write_mended(files[0], fix, options)
+    if fix is not None and code <= FINDINGS:
+        _write_mended(files[0], fix, options, force=force)
     return code
 
 
@@ -67,18 +67,20 @@ def _count(files: int, findings: Sequence[Finding]) -> str:
     return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'nothing to mend'}"
 
 
-def _write_mended(file: Path, target: Path, options: Mapping[str, Any]) -> None:
+def _write_mended(file: Path, target: Path, options: Mapping[str, Any], *, force: bool) -> None:
     found = drafts(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix mends a file of one")
     mended, done = mend(found[0], options)
-    changes = difflib.unified_diff(
-        found[0].text.splitlines(), mended.text.splitlines(), str(file), str(target), "", "", 1, ""
-    )
-    for line in changes:
-        print(line, file=sys.stderr)
-    replace(target, lambda path: path.write_text(mended.text, encoding="utf-8"))
-    print(f"wrote {target}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
+    before, after = found[0].text, mended.text
+    for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):
+        print(visible(line, keep="\t"), file=sys.stderr)
+    # The bytes around the document, such as a byte-order mark or the comment above a first `---`, stay.
+    original = file.read_bytes().decode()
+    start = original.index(before)
+    made = original[:start] + after + original[start + len(before) :]
+    write_output(target, made.encode(), overwrite=force, mode_of=file)
+    print(f"wrote {visible(str(target))}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
 
 
 _FORMS: dict[str, Callable[[Found], str]] = {

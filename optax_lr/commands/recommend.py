@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from optax_lr.commands.targets import check_target, replace
 from optax_lr.exit_codes import FINE
 from optax_lr.linting.recommend import recommend
+from optax_lr.outputs import check_output, write_output
+from optax_lr.text import visible
 
 
 def run(*, dialect: str, out: Path | None, as_json: bool, force: bool, **asked: Any) -> int:
     """See `optax-lr recommend --help`."""
-    check_target(out, force=force)
+    check_output(out, overwrite=force)
     advice = recommend(**asked)
     text = advice.text(dialect)
     if as_json:
@@ -28,6 +29,6 @@ def run(*, dialect: str, out: Path | None, as_json: bool, force: bool, **asked: 
     if out is None:
         print(text, end="")
     else:
-        replace(out, lambda path: path.write_text(text, encoding="utf-8"))
-        print(f"wrote {out}", file=sys.stderr)
+        write_output(out, text.encode(), overwrite=force)
+        print(f"wrote {visible(str(out))}", file=sys.stderr)
     return FINE

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from optax_lr.commands.curves import drawn, save_picture
-from optax_lr.commands.targets import check_target
 from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
-from optax_lr.exit_codes import FINE
+from optax_lr.exit_codes import FINE, report
+from optax_lr.outputs import check_output
+from optax_lr.text import visible
 
 
 def run(
@@ -26,23 +28,29 @@ def run(
     as_json: bool,
     force: bool,
 ) -> int:
-    """See `optax-lr show --help`."""
-    check_target(png, force=force, suffixes=(".png",))
-    planned = [(config, config.plan(**options)) for file in files for config in read_configs(file)]
+    """See `optax-lr show --help`. The exit code: 0, or that of the worst file."""
+    check_output(png, overwrite=force, suffixes=(".png",))
+    code, planned = FINE, []
+    for file in files:
+        try:
+            planned += [(config, config.plan(**options)) for config in read_configs(file)]
+        except Exception as error:
+            code = max(code, report(error, file))
     names = [] if png is None else unlike([config.source for config, _ in planned])
-    if as_json:
+    if as_json and (planned or not code):
         print(json.dumps([summary(config, plan) for config, plan in planned], indent=2))
-    else:
+    elif not as_json:
         for config, plan in planned:
             _print(config, plan)
-    if png is not None:
+    if png is not None and planned:
         save_picture(
             png,
             {name: plan.schedule for name, (_, plan) in zip(names, planned, strict=True)},
             {name: plan.max_steps for name, (_, plan) in zip(names, planned, strict=True)},
+            force=force,
         )
-        print(f"wrote {png}", file=sys.stderr)
-    return FINE
+        print(f"wrote {visible(str(png))}", file=sys.stderr)
+    return code
 
 
 def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
@@ -92,18 +100,22 @@ def _print(config: RunConfig, plan: Plan) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("config", f"{told['config']} ({told['dialect']}, by {told['recognized_by']})")
-    table.add_row("schedule", told["schedule"])
+
+    def row(name: str, text: str) -> None:
+        table.add_row(name, Text(visible(text)))
+
+    row("config", f"{told['config']} ({told['dialect']}, by {told['recognized_by']})")
+    row("schedule", told["schedule"])
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
-    table.add_row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
+    row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
-        table.add_row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
+        row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
     rates = f"{told['first_rate']:.4g} at the first update, {told['highest_rate']:.4g} at the highest"
-    table.add_row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
+    row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
     for note in told["notes"]:
-        table.add_row("note", note)
+        row("note", note)
     for ignored in told["ignored"]:
-        table.add_row("ignored", ignored)
+        row("ignored", ignored)
     console.print(table)
     console.print(
         drawn({told["config"]: plan.schedule}, {told["config"]: plan.max_steps}), markup=False, soft_wrap=True

@@ -8,20 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import numpy as np
 
 from optax_lr.combine import concatenate
-from optax_lr.commands.targets import check_target, replace
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import check_options
+from optax_lr.outputs import check_output, write_output
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_beside_rates
+from optax_lr.text import visible
 from optax_lr.trainers.schedules_of import trainer_schedule
 from optax_lr.trainers.steps import steps_per_epoch, total_steps
 from optax_lr.trainers.warmup import newest_version, warmup_of
@@ -128,8 +129,9 @@ def run(
         raise ConfigError(f"--past-end must be one of {', '.join(PAST_END)}, not {past_end}")
     if out is not None and out.suffix not in (".parquet", ".zarr"):
         raise ConfigError(f"--out {out}: end the name in .parquet (for pandas) or .zarr (for xarray)")
-    check_target(out, force=force)
-    check_target(png, force=force, suffixes=(".png",))
+    if out is not None and out.suffix == ".parquet":
+        check_output(out, overwrite=force)
+    check_output(png, overwrite=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file)]
     batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
     unused = [name for name in axes if not any(_has(batch, name) for batch in batches)]
@@ -147,12 +149,12 @@ def run(
 
     start = time.perf_counter()
     if out is not None and out.suffix == ".zarr":
-        replace(out, lambda path: sweep_to(path, batch, steps, past_end=past_end))  # which has a bar of its own
+        sweep_to(out, batch, steps, past_end=past_end, overwrite=force)  # which has a bar of its own
     else:
         with waiting(f"{len(batch):,} curves of {steps:,} steps"):
             rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
             if out is not None:
-                replace(out, lambda path: _parquet(path, columns, np.asarray(rates)))
+                write_output(out, lambda file: _parquet(file, columns, np.asarray(rates)), overwrite=force)
     seconds = time.perf_counter() - start
     kinds = sorted(set(columns["kind"].tolist()))
     if not as_json:
@@ -160,14 +162,14 @@ def run(
         print(f"{curves} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
         with waiting("the picture"):
-            replace(png, lambda path: _picture(path, batch, steps, past_end))
+            write_output(png, lambda file: _picture(file, batch, steps, past_end), overwrite=force)
     if as_json:
         print(json.dumps({"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds}, indent=2))
     for path in filter(None, (out, png)):
-        print(f"wrote {path}", file=sys.stderr)
+        print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 
-def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
+def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
     """One row a curve: its settings, and its rates as a list; step k of the run is element k."""
     import pyarrow
     import pyarrow.parquet
@@ -177,10 +179,10 @@ def _parquet(path: Path, columns: Mapping[str, np.ndarray], rates: np.ndarray) -
     made = pyarrow.table(arrays).replace_schema_metadata(
         {"learning_rate": "the rate of the update after k optimizer steps, k = 0, 1, ... being the place in the list"}
     )
-    pyarrow.parquet.write_table(made, path, compression="zstd")
+    pyarrow.parquet.write_table(made, file, compression="zstd")
 
 
-def _picture(path: Path, batch: Schedule, steps: int, past_end: str) -> None:
+def _picture(file: BinaryIO, batch: Schedule, steps: int, past_end: str) -> None:
     import matplotlib
 
     matplotlib.use("agg")
@@ -193,4 +195,4 @@ def _picture(path: Path, batch: Schedule, steps: int, past_end: str) -> None:
         if crowded
         else plot(batch, steps=steps, past_end=past_end).figure
     )
-    figure.savefig(path, dpi=150)
+    figure.savefig(file, dpi=150, format="png")

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from optax_lr.text import visible
+
 Item = TypeVar("Item")
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def print_findings(text: str) -> None:
-    """Prints lines, their severities in colour where stdout is a terminal; piped, exactly `text`."""
-    shown = Text(text)
+    """Print lines, their severities in colour where stdout is a terminal; control characters are shown as escapes."""
+    shown = Text(visible(text, keep="\n"))
     for severity, style in _STYLES.items():
         shown.highlight_regex(rf"\bLR\d+ {severity}:", style)
     Console(highlight=False, soft_wrap=True).print(shown)

@@ -1,4 +1,4 @@
-"""`sweep_to`: a sweep of any size into a Zarr store, block by block, and on from where it stopped."""
+"""`sweep_to`: write a sweep of any size into a Zarr store, block by block, and resume one that was stopped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,17 @@ from optax_lr.arguments import file_name, whole_number
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
-from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of
+from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of, sweep
+from optax_lr.sweeps.folder import (
+    WRITER,
+    metadata,
+    own_folder,
+    remove_store,
+    remove_temporary,
+    sync,
+    sync_all,
+    written_bytes,
+)
 from optax_lr.sweeps.grid import table
 from optax_lr.sweeps.past_end import PAST_END, ended
 
@@ -39,26 +50,34 @@ def sweep_to(
     precision: str = "exact",
     past_end: str = "reference",
     block_bytes: int = BLOCK_BYTES,
+    overwrite: bool = False,
     progress: bool | None = None,
 ) -> None:
-    """Writes the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
+    """Write the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
 
     The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row], among them
     `learning_rate` as `peak_learning_rate` and the `step` of `HoldAfter` as `hold_step`;
-    `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is there. A
-    call on an incomplete store of the same sweep goes on where the other stopped, after a kill at any moment; on a complete
-    one it does nothing.
+    `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is there
+    and synced to the disk. A call on a store of the same sweep, complete or not, reads every block, and computes those that
+    are missing or damaged: after a kill at any moment it goes on where the other stopped. Each block carries a checksum, so
+    that any reader of Zarr refuses a damaged one.
 
     Args:
-        path: the folder to write; it may exist only as a store of the same sweep.
+        path: the folder to write; it may exist only as a store of the same sweep, or as an empty folder.
         schedule, steps, precision, past_end: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
         block_bytes: the size of a block of rates, which is a chunk of the store.
+        overwrite: whether a store of another sweep may be replaced. Nothing else is ever replaced, nor a store in which
+            there is a file that this function did not write.
         progress: a bar on stderr; by default where stderr is a terminal.
 
     In several processes (`jax.distributed`), all of which call this, each writes the blocks that fall to it.
 
-    Errors: as for `sweep`; `FileExistsError` where something else is at `path`; `OSError` of the file system, with what
-    was written kept and marked as incomplete; `ImportError` without `pip install "optax-lr[store]"`.
+    Raises:
+        ValueError, TypeError: as for `sweep`.
+        FileExistsError: something else is at `path`.
+        BlockingIOError: another process is writing this store.
+        OSError: the free disk is too small, or the file system fails; what was written is kept and marked as incomplete.
+        ImportError: without `pip install "optax-lr[store]"`.
 
     >>> import tempfile, zarr
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -77,61 +96,85 @@ def sweep_to(
     batch = schedule.reshape(math.prod(schedule.batch_shape))
     plan = Plan(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
     attributes = {
+        "writer": WRITER,
         "sweep": _fingerprint(batch, chosen, precision, past_end, plan),
         "precision": precision,
         "past_end": past_end,
         "batch_shape": list(schedule.batch_shape),
     }
-    if jax.process_index() == 0:
-        _create(zarr, os.fspath(path), batch, chosen, plan, attributes)
-    _together("created")
-    group = zarr.open_group(os.fspath(path), mode="r+")
-    rates = group["learning_rate"]
-    mine = plan.blocks[jax.process_index() :: jax.process_count()]
-    missing = [block for block in mine if not _is_there(path, block, plan)]
-    with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
-        for block, values in computed(ended(batch, past_end), chosen, plan, missing, precision):
-            rates[block] = values
-            advance()
-    _together("written")
-    if jax.process_index() == 0:
-        group.attrs["complete"] = True
+    first = jax.process_index() == 0
+    with own_folder(path) if first else contextlib.nullcontext():
+        if first:
+            _prepare(zarr, path, batch, chosen, plan, attributes, overwrite=overwrite)
+        _together("created")
+        group = _opened(zarr, path)
+        rates = group["learning_rate"]
+        mine = plan.blocks[jax.process_index() :: jax.process_count()]
+        missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, plan), block)]
+        with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
+            for block, values in computed(ended(batch, past_end), chosen, plan, missing, precision):
+                rates[block] = values
+                sync(_chunk(path, block, plan))
+                advance()
+        _together("written")
+        if first and not group.attrs["complete"]:
+            sync_all(path)
+            group.attrs["complete"] = True
+            sync_all(path, deep=False)
 
 
-def _create(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
-    """An empty store that is marked incomplete; or nothing, if the store of this sweep is there."""
-    if os.path.exists(path):
-        try:
-            found = zarr.open_group(path, mode="r").attrs.get("sweep")
-        except (FileNotFoundError, ValueError, OSError):
-            found = None
-        if found == attributes["sweep"]:
-            return
-        what = "another sweep" if found else "something that is no sweep"
-        raise FileExistsError(f"sweep_to(): {path} holds {what}; remove it or choose another path")
-    # Made beside its place and renamed into it, so that a store is there with all of its labels or not at all.
-    beside = f"{path}.{os.getpid()}.partial"
+def _prepare(
+    zarr: Any,
+    path: str,
+    batch: Schedule,
+    steps: np.ndarray,
+    plan: Plan,
+    attributes: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Lay out the store, or find it there. An incomplete one gets its labels anew: a kill may have left them half."""
+    found = metadata(path)
+    if found is not None and found["sweep"] == attributes["sweep"]:
+        if not found["complete"]:
+            _require_disk(zarr, path, batch, steps, plan, attributes)
+            remove_temporary(path)
+            _lay_out(zarr, path, batch, steps, plan, attributes)
+        return
+    if found is None and os.listdir(path):
+        raise FileExistsError(f"sweep_to(): {path} holds something that is no sweep; remove it or choose another path")
+    if found is not None and not overwrite:
+        raise FileExistsError(
+            f"sweep_to(): {path} holds another sweep; remove it or choose another path, or pass overwrite=True (--force)"
+        )
+    _require_disk(zarr, path, batch, steps, plan, attributes)
+    remove_store(path)
     try:
-        _lay_out(zarr, beside, batch, steps, plan, attributes)
-        os.rename(beside, path)
+        _lay_out(zarr, path, batch, steps, plan, attributes)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove_store(path)
         raise
 
 
 def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
-    group = zarr.create_group(path, attributes={**attributes, "complete": False})
-    rates = group.create_array(
-        "learning_rate",
-        shape=(plan.rows, plan.steps),
-        chunks=(plan.block_rows, plan.block_steps),
-        dtype=np.float64 if x64_is_on() and attributes["precision"] == "exact" else np.float32,
-        compressors=zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"),  # faster than a disk, and 1.7 times smaller
-        fill_value=np.nan,
-        dimension_names=("row", "step"),
-        config={"write_empty_chunks": True},  # a chunk that is there is a block that is done
+    # The group comes first: whatever a kill leaves is known by its metadata.
+    group = (
+        zarr.create_group(path, attributes={**attributes, "complete": False}, overwrite=False)
+        if not os.path.exists(os.path.join(path, "zarr.json"))
+        else _opened(zarr, path, rates=False)
     )
-    rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
+    if not os.path.exists(os.path.join(path, "learning_rate", "zarr.json")):
+        rates = group.create_array(
+            "learning_rate",
+            shape=(plan.rows, plan.steps),
+            chunks=(plan.block_rows, plan.block_steps),
+            dtype=_dtype(attributes["precision"]),
+            compressors=_codecs(zarr),
+            fill_value=np.nan,
+            dimension_names=("row", "step"),
+            config={"write_empty_chunks": True},  # a chunk that is there is a block that was computed
+        )
+        rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
     _label(group, "step", steps, "step", units="optimizer steps, from 0")
     for name, column in columns_beside_rates(batch).items():
         if column.dtype.kind == "U":
@@ -148,22 +191,86 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
             _label(group, name, column, "row")
 
 
+def _codecs(zarr: Any) -> list[Any]:
+    """lz4 is faster than a disk, and makes rates 1.7 times smaller; the checksum finds damage."""
+    return [zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), zarr.codecs.Crc32cCodec()]
+
+
+def _dtype(precision: str) -> type[np.floating[Any]]:
+    return np.float64 if x64_is_on() and precision == "exact" else np.float32
+
+
 def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
-    array = group.create_array(name, data=values, dimension_names=(dimension,))
+    array = group.create_array(name, data=values, dimension_names=(dimension,), overwrite=True)
     array.attrs.update(
         {key: [str(v) for v in value] if key == "flag_meanings" else value for key, value in attributes.items()}
     )
 
 
-def _is_there(path: str | os.PathLike[str], block: tuple[slice, slice], plan: Plan) -> bool:
+def _opened(zarr: Any, path: str, *, rates: bool = True) -> Any:
+    """The group, and in it the rates. Raises: `OSError`, one line, for damaged metadata."""
+    try:
+        group = zarr.open_group(path, mode="r+")
+        if rates:
+            group["learning_rate"].shape  # noqa: B018 - read, so that damage is found
+    except Exception as error:  # noqa: BLE001 - whatever Zarr raises
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OSError(f"sweep_to(): {path}: the metadata of this store are damaged ({why}); remove the store") from None
+    return group
+
+
+def _chunk(path: str, block: tuple[slice, slice], plan: Plan) -> str:
     row, column = block[0].start // plan.block_rows, block[1].start // plan.block_steps
-    return os.path.exists(os.path.join(path, "learning_rate", "c", str(row), str(column)))
+    return os.path.join(path, "learning_rate", "c", str(row), str(column))
+
+
+def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
+    """Whether the chunk is there and its checksum holds. An empty folder in its place is removed."""
+    try:
+        kind = os.lstat(chunk).st_mode
+        if stat.S_ISDIR(kind):
+            os.rmdir(chunk)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        raise OSError(f"sweep_to(): {chunk}: a folder stands in the place of a block; remove it") from None
+    if not stat.S_ISREG(kind):
+        return False
+    try:
+        rates[block]
+    except Exception:  # noqa: BLE001 - whatever Zarr and its codecs raise for bytes that are none of theirs
+        return False
+    return True
+
+
+def _require_disk(
+    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]
+) -> None:
+    """Refuse a sweep that the free disk cannot hold, before anything is written."""
+    precision, past_end = attributes["precision"], attributes["past_end"]
+    size = np.dtype(_dtype(precision)).itemsize
+    needed, free = plan.rows * plan.steps * size, shutil.disk_usage(path).free
+    if needed <= free:
+        return
+    # Rates may be far smaller when compressed: a sample of them shows how much.
+    rows = np.unique(np.linspace(0, plan.rows - 1, 16).astype(int))
+    part = np.asarray(sweep(batch[rows], steps[: 2**16], precision=precision, past_end=past_end))
+    store: dict[str, Any] = {}
+    zarr.create_array(zarr.storage.MemoryStore(store), data=part, chunks=part.shape, compressors=_codecs(zarr))
+    share = min(1.0, max(len(chunk) for chunk in store.values()) / part.nbytes)
+    needed = int(needed * share) - written_bytes(path)
+    if needed > free:
+        raise OSError(
+            f"sweep_to(): {plan.rows:,} x {plan.steps:,} rates need about {needed / 2**30:,.1f} GiB of disk, and "
+            f"{free / 2**30:,.1f} GiB are free at {path}; choose another disk, fewer schedules or fewer steps"
+        )
 
 
 def _fingerprint(batch: Schedule, steps: np.ndarray, precision: str, past_end: str, plan: Plan) -> str:
     """A digest of all that decides the contents: a store goes on only with the sweep that it was begun with."""
     leaves, structure = jax.tree.flatten(batch)
-    digest = hashlib.sha256(repr((str(structure), precision, past_end, plan.block_rows, plan.block_steps)).encode())
+    shape = plan.block_rows, plan.block_steps
+    digest = hashlib.sha256(repr((WRITER, str(structure), precision, past_end, *shape)).encode())
     for array in (*leaves, steps):
         array = np.asarray(array)
         digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())

@@ -1,0 +1,34 @@
+"""The command line in this process: what a run prints, and its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from typing import NamedTuple
+from unittest import mock
+
+from optax_lr.cli import main
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: object) -> Done:
+    """`optax-lr` with these arguments, as in a terminal of 100 columns without colours."""
+    out, err = io.StringIO(), io.StringIO()
+    environment = {"NO_COLOR": "1", "COLUMNS": "100"}
+    with (
+        mock.patch.object(sys, "argv", ["optax-lr", *map(str, arguments)]),
+        mock.patch.dict("os.environ", environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return Done(code, out.getvalue(), err.getvalue())
