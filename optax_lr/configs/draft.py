@@ -15,7 +15,8 @@ from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources import model_card
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
-from optax_lr.sources.parsing import Document, as_omegaconf, parse
+from optax_lr.sources.interpolation import require_plain
+from optax_lr.sources.parsing import Document, as_omegaconf, parse, unresolved
 from optax_lr.trainers import axolotl, deepspeed, hf, llamafactory
 from optax_lr.trainers.reading import Reading
 from optax_lr.trainers.recognise import Recognised, recognise
@@ -59,6 +60,8 @@ class Draft:
     def config(self) -> RunConfig:
         """The config, by its trainer's rules. Errors: `ConfigError` for what the trainer would refuse."""
         found, values = self.recognised(), dict(self.values)
+        if self.form in ("yaml", "json", "mapping"):
+            require_plain(self.name, values)
         if self.form in ("yaml", "json") and found.dialect in _OMEGACONF:
             document = Document(self.name, self.text, values, self.lines)
             values = as_omegaconf(document, SETTING_NAMES if found.dialect != "llamafactory-ui" else frozenset())
@@ -103,7 +106,7 @@ class Draft:
 def drafts(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[Draft]:
     """Every config in `source`, parsed. Errors: `ConfigError` for what cannot be parsed."""
     if isinstance(source, Mapping):
-        return [Draft("<mapping>", {str(key): value for key, value in source.items()}, {}, "mapping")]
+        return [Draft("<mapping>", unresolved(source), {}, "mapping")]
     if isinstance(source, (list, tuple)):
         return [_command("<command line>", shell.options_of(source), None)]
     path = file_name(

@@ -34,6 +34,9 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
+
+
 def check_options(
     *,
     num_examples: int | None = None,
@@ -51,7 +54,9 @@ def check_options(
     }
     for name, value in counts.items():
         if value is not None or name == "world_size":
-            whole_number(name, value, least=1, error=ConfigError)
+            number = whole_number(name, value, least=1, error=ConfigError)
+            if number > MOST:
+                raise ConfigError(f"{name} must be at most {MOST:,}, not a number of {number.bit_length()} bits")
     if transformers_version is not None:
         version_of(transformers_version)
 

@@ -119,7 +119,7 @@ def keywords(case: Case) -> Iterator[Finding]:
             kwargs = kwargs_of_text("", kwargs)
         except ConfigError:
             return
-    taken = KEYWORDS.get(kind)
+    taken = KEYWORDS.get(kind) if isinstance(kind, str) else None
     if not isinstance(kwargs, dict) or taken is None or kind in ("constant", "constant_with_warmup"):
         return
     place = case.key("lr_scheduler_kwargs")

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.interpolation import require_plain, resolved
 
 _Made = TypeVar("_Made")
 
 MOST_ALIASES = 50  # of YAML anchors, each of which is expanded to a copy
 MOST_VALUES = 10_000
 DEEPEST = 60
+LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
 
 
 class Document(NamedTuple):
@@ -40,9 +42,11 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
             raise
         lines = {}  # JSON that is no YAML, because of tabs
     if values is None:
-        values = _guarded(name, lambda: _yaml().load(text, Loader=_loader()), lines_before)
+        # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
+        values = _guarded(name, lambda: _yaml().load(text, Loader=_yaml().SafeLoader), lines_before)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
+    _require_numbers(name, values)
     return Document(name, text, {str(key): value for key, value in values.items()}, lines)
 
 
@@ -53,27 +57,32 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
     """
     import omegaconf
 
+    require_plain(document.name, document.values)
+
     def load() -> dict[str, Any]:
         loaded = omegaconf.OmegaConf.load(io.StringIO(document.text))
-        values = omegaconf.OmegaConf.to_container(loaded)
+        values = omegaconf.OmegaConf.to_container(loaded, resolve=False)
         assert isinstance(values, dict)  # or `parse` had refused it
-        found = {key: _resolved(document.name, loaded, key) for key in values if key in resolve}
-        return {str(key): value for key, value in (values | found).items()}
+        return {str(key): value for key, value in values.items()}
 
     try:
-        return _guarded(document.name, load)
+        values = _guarded(document.name, load)
     except omegaconf.errors.OmegaConfBaseException as error:
         raise ConfigError(f"{document.name}: {str(error).splitlines()[0]}") from None
+    return resolved(document.name, values, resolve)
 
 
-def _resolved(name: str, loaded: Any, key: str) -> Any:
-    import omegaconf
+def unresolved(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping as a plain dict. One of OmegaConf's, which would call resolvers when it is read, is not resolved."""
+    if type(source).__module__.startswith("omegaconf."):
+        import omegaconf
 
-    try:
-        value = loaded[key]
-    except omegaconf.errors.OmegaConfBaseException as error:
-        raise ConfigError(f"{name}: {key}: {str(error).splitlines()[0]}") from None
-    return omegaconf.OmegaConf.to_container(value, resolve=True) if omegaconf.OmegaConf.is_config(value) else value
+        source = omegaconf.OmegaConf.to_container(source, resolve=False)  # type: ignore[assignment]
+        plain = {str(key): value for key, value in source.items()}
+        require_plain("<mapping>", plain)
+        return resolved("<mapping>", plain, frozenset(plain))
+    _require_numbers("<mapping>", dict(source))
+    return {str(key): value for key, value in source.items()}
 
 
 def _yaml() -> Any:
@@ -110,7 +119,8 @@ def _json(name: str, text: str, *, strict: bool) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             # With the lines if YAML can tell them.
             _lines(name, text, 0)
             raise ConfigError(f"{name}: {twice} is given twice; keep one")
@@ -129,6 +139,20 @@ def _yaml_can_parse(text: str) -> bool:
         return sum(1 for _ in _yaml().parse(text, Loader=_loader())) > 0
     except _yaml().YAMLError:
         return False
+
+
+def _require_numbers(name: str, values: Any, key: str = "") -> None:
+    """Refuse whole numbers that no float can hold, in which arithmetic fails later."""
+    if isinstance(values, dict):
+        for inner, value in values.items():
+            _require_numbers(name, value, f"{key}.{inner}" if key else str(inner))
+    elif isinstance(values, list):
+        for value in values:
+            _require_numbers(name, value, key)
+    elif isinstance(values, int) and values.bit_length() > LARGEST_NUMBER:
+        raise ConfigError(
+            f"{name}: {key}: a whole number of {values.bit_length():,} bits is too large; write a smaller one"
+        )
 
 
 def _lines(name: str, text: str, lines_before: int) -> dict[str, int]:

@@ -71,7 +71,8 @@ def read(source: str, values: Mapping[str, Any]) -> Reading:
 def scheduler_of(source: str, deepspeed: Any, folder: Path | None) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """The scheduler block that a trainer's `deepspeed` key leads to, if any, and a remark where that is not known.
 
-    A file is looked for beside the config, and then where the program runs, as the trainer does.
+    A file is looked for beside the config, and then where the program runs, as the trainer does; it must be below one of
+    these folders.
     """
     if deepspeed is None or deepspeed == "":
         return None, ()
@@ -86,11 +87,26 @@ def scheduler_of(source: str, deepspeed: Any, folder: Path | None) -> tuple[Mapp
         raise ConfigError(f"{source}: deepspeed must be a file or a mapping, not {deepspeed!r}")
     if "\0" in deepspeed or len(deepspeed) > 4096:
         raise ConfigError(f"{source}: deepspeed is not the name of a file")
+    outside = False
     for place in ([folder] if folder is not None else []) + [Path()]:
         path = place / deepspeed
-        if path.is_file():
+        try:
+            if not path.is_file():
+                continue
+        except OSError:  # such as a name that is too long
+            continue
+        if not path.resolve().is_relative_to(place.resolve()):
+            outside = True
+            continue
+        try:
             return _checked(str(path), parse(str(path), text_of(str(path)), is_json=True).values.get("scheduler")), ()
-    return None, (f"deepspeed: {deepspeed} is not here; a scheduler block in it would replace lr_scheduler_type",)
+        except ConfigError:
+            # Whatever the file is, a config that names it must not bring its content into a message.
+            raise ConfigError(
+                f"{source}: deepspeed: {deepspeed} is no DeepSpeed config that can be used; read that file itself to see why"
+            ) from None
+    where = "is outside of the folders of the config and of this program, and is not read" if outside else "is not here"
+    return None, (f"deepspeed: {deepspeed} {where}; a scheduler block in it would replace lr_scheduler_type",)
 
 
 def _has_params(block: Any) -> bool:

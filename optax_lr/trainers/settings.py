@@ -95,7 +95,11 @@ def number(name: str, value: Any, rules: Rules = STRICT) -> float:
         value = converted
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ConfigError(f"{name} must be a number, not {_short(value)}")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        raise ConfigError(f"{name} must be at most 1e308, not a number of more digits") from None
+    if not finite:
         raise ConfigError(f"{name} must be finite, not {value}")
     return value  # type: ignore[return-value]
 

@@ -72,6 +72,10 @@ def total_steps(
             "examples (num_examples=..., --num-examples)"
         )
     epochs = settings.num_train_epochs
+    if epochs * per_epoch > 2**31 - 1:
+        raise ConfigError(
+            f"{source}: num_train_epochs {epochs:g} makes {epochs * per_epoch:.3g} steps, more than 2**31 - 1"
+        )
     if epochs <= 0:
         raise ConfigError(f"{source}: num_train_epochs must be above 0, not {epochs}: no step would be trained")
     if settings.trainer == "axolotl" and num_examples is not None:
@@ -84,8 +88,6 @@ def total_steps(
         steps = int(epochs * per_epoch)
     else:
         steps = math.ceil(epochs * per_epoch)
-    if steps > 2**31 - 1:
-        raise ConfigError(f"{source}: num_train_epochs {epochs:g} makes {steps:.3g} steps, more than 2**31 - 1")
     return steps
 
 

@@ -66,7 +66,7 @@ def test_several_documents_are_several_configs(tmp_path):
         ("learning_rate: [1e-4\n", "in line"),
         ("learning_rate: '1e-4'\n", "must be a number, not the text '1e-4': take the quotes away"),
         ("learning_rate: fast\n", "learning_rate must be a number, not 'fast'"),
-        ("learning_rate: ${nowhere}\n", "Interpolation key 'nowhere' not found"),
+        ("learning_rate: ${nowhere}\n", "refers to nowhere, and there is no such key in this file"),
         ("learning_rate: .nan\n", "learning_rate must be finite, not nan"),
         ("learning_rate: 1e-4\nmax_steps: 10.5\n", "max_steps must be a whole number, not 10.5"),
         ("learning_rate: 1e-4\nlr_scheduler_kwargs: 3\n", "lr_scheduler_kwargs must hold keys with values"),

@@ -1,0 +1,232 @@
+"""What the text of a stranger's config can reach: keys of its own, and files below two folders."""
+
+import json
+import os
+import time
+
+import omegaconf
+import pytest
+
+import optax_lr as olr
+from optax_lr.sources.interpolation import resolved
+from tests.safety.commands import run
+
+VALUE = "xyzzy-plugh"
+DIALECTS = {
+    "llamafactory": {"stage": "sft"},
+    "shared": {},
+    "llamafactory-v1": {"model_class": "llm", "max_steps": 5},
+    "trl": {"dataset_name": "a/b", "use_peft": True},
+    "axolotl": {"base_model": "x", "sequence_len": 10, "micro_batch_size": 1, "lr_scheduler": "cosine"},
+    "section": {},
+    "deepspeed": {
+        "scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 10}},
+        "optimizer": {"params": {"lr": 1e-4}},
+    },
+}
+RESOLVERS = [
+    "${oc.env:SECRET}", "${oc.env:SECRET,x}", "${ oc.env : SECRET }", "a${oc.env:SECRET}b", "${oc.env:${name}}",
+    "${oc.decode:${oc.env:SECRET}}", "${oc.create:{a: 1}}", "${oc.select:learning_rate}", "${oc.dict.keys:x}", "${oc.deprecated:x}",
+    "${made.up:1}", "${oc.env:SECRET}${oc.env:SECRET}",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch, tmp_path):
+    monkeypatch.setenv("SECRET", VALUE)
+    monkeypatch.chdir(tmp_path)
+
+
+KEYS = ("learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "output_dir", "deepspeed", "nested")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "key", "text"),
+    [
+        *(("shared", "learning_rate", text) for text in RESOLVERS),
+        *((dialect, key, RESOLVERS[0]) for dialect in DIALECTS for key in KEYS),
+    ],
+)
+def test_resolvers_are_refused_in_every_dialect_and_field(tmp_path, dialect, text, key):
+    values = {"learning_rate": 1e-4, "max_steps": 10, "name": "SECRET", **DIALECTS[dialect]}
+    if dialect == "deepspeed":
+        values = dict(DIALECTS[dialect])
+    values |= {key: text if key not in ("lr_scheduler_kwargs", "nested") else {"min_lr": [text]}}
+    if dialect == "section":
+        values = {"training": values}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(values))
+    for source in (path, values, omegaconf.OmegaConf.create(values)):
+        with pytest.raises(olr.ConfigError) as caught:
+            olr.read_config(source)
+        assert text in str(caught.value)
+        assert VALUE not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_no_command_shows_the_environment(tmp_path, form):
+    (tmp_path / "a.yaml").write_text("stage: sft\nlearning_rate: ${oc.env:SECRET}\nmax_steps: 10\n")
+    for arguments in (
+        ["lint", "--format", form],
+        ["show"],
+        ["sweep"],
+        ["compare", "a.yaml"],
+        ["lint", "--fix", "b.yaml"],
+    ):
+        done = run(*arguments, "a.yaml")
+        assert done.code in (1, 2)
+        assert "${oc.env:SECRET}" in done.out + done.err
+        assert VALUE not in done.out + done.err
+
+
+def test_references_to_keys_of_the_same_file():
+    values = {
+        "base": 1e-4, "learning_rate": "${base}", "chain": "${learning_rate}", "run": "lr-${base}/${ on }", "on": True,
+        "list": [{"x": 3}, "${list[0].x}"], "kwargs": {"cycles": "${..base}", "other": "${.cycles}"}, "all": "${kwargs}",
+        "literal": "\\${base}", "path": "${OUTPUT}/run", "mixed": "${base}${OUTPUT}", "number": 7,
+    }  # fmt: skip
+    made = resolved("a.yaml", values, frozenset())
+    # OmegaConf is the reference, where it resolves at all.
+    loaded = omegaconf.OmegaConf.create(values)
+    for key in set(values) - {"path", "mixed"}:
+        node = loaded[key]
+        expected = omegaconf.OmegaConf.to_container(node, resolve=True) if omegaconf.OmegaConf.is_config(node) else node
+        assert made[key] == expected, key
+    assert made["path"] == "${OUTPUT}/run"
+    assert made["mixed"] == "${base}${OUTPUT}"
+
+
+BOMB = (
+    "stage: sft\nlearning_rate: ${a0}\n"
+    + "".join(f"a{n}: ${{a{n + 1}}}${{a{n + 1}}}\n" for n in range(28))
+    + "a28: x\n"
+)
+HOSTILE = {
+    "bomb": BOMB,
+    "bomb in another key": BOMB.replace("learning_rate: ${a0}", "learning_rate: 1e-4\noutput_dir: ${a0}"),
+    "cycle": "learning_rate: ${a}\na: ${b}\nb: ${a}\n",
+    "itself": "learning_rate: ${learning_rate}\n",
+    "mapping of itself": "learning_rate: 1\nlr_scheduler_kwargs: {a: '${lr_scheduler_kwargs}'}\n",
+    "many": "learning_rate: " + "${a}" * 20_000 + "\na: 1\n",
+    "many in many": "learning_rate: 1\n" + "".join(f"k{n}: ${{learning_rate}}\n" for n in range(3_000)),
+    "nested": "learning_rate: " + "${" * 3_000 + "a" + "}" * 3_000 + "\n",
+    "long": "learning_rate: ${" + "a" * 250_000 + "}\n",
+    "open": "learning_rate: ${a\na: 1\n",
+    "wide": "a: " + "x" * 900 + "\nb: ${a}${a}\nlearning_rate: ${b}\n",
+    "not a name": "learning_rate: ${a b}\n",
+    "empty": "learning_rate: ${}\n",
+    "dots": "learning_rate: ${" + "." * 500 + "a}\n",
+    "digits": "max_steps: " + "9" * 400 + "\nlearning_rate: 1.0\n",
+    "hexadecimal": "max_steps: 0x" + "f" * 300 + "\nlearning_rate: 1.0\n",
+    "hexadecimal kwargs": "learning_rate: 1.0\nmax_steps: 9\nlr_scheduler_kwargs: {num_cycles: 0x" + "f" * 250_000 + "}\n",
+    "sexagesimal": "learning_rate: 1.0\nmax_steps: 1" + ":59" * 2_000 + "\n",
+    "overflow": "learning_rate: 1e400\nmax_steps: 9\n",
+    "epochs": "learning_rate: 1e-4\nnum_train_epochs: 1e308\nmax_samples: 1000\nlr_scheduler_type: cosine\n",
+    "tab": "learning_rate:\t1.0\nmax_steps:\t9\n",
+    "list for a word": "learning_rate: 1.0\nlr_scheduler_type: [1]\nmax_steps: 9\n",
+    "mapping for a word": "learning_rate: 1.0\nlr_scheduler_type: {a: 1}\nmax_steps: 9\n",
+    "date": "learning_rate: 2026-01-01\nmax_steps: 9\n",
+    "binary": "learning_rate: !!binary aGVsbG8=\nmax_steps: 9\n",
+    "set": "learning_rate: !!set {a, b}\nmax_steps: 9\n",
+    "key that is a list": "? [a]\n: 1\nlearning_rate: 1\n",
+    "escape in a key": '"a\\e[31mb": 1\n',
+    "twice": "".join("a: 1\n" for _ in range(9_000)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_gets_one_line_within_a_second(tmp_path, name):
+    (tmp_path / "a.yaml").write_text(HOSTILE[name])
+    olr.read_config({"learning_rate": 1.0})  # imports are not what is timed
+    start = time.process_time()
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config("a.yaml").plan(num_examples=1000)
+    took = time.process_time() - start
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+    assert str(caught.value).startswith("a.yaml: ")
+    assert took < 1
+    for arguments in (["show"], ["lint"], ["lint", "--fix", "b.yaml"]):
+        done = run(*arguments, "a.yaml", "--num-examples", "1000")
+        assert done.code in (1, 2)
+        assert "--fix" in arguments or len(done.err.splitlines()) == 1, done.err
+        assert "Traceback" not in done.err
+        assert "internal error" not in done.err
+
+
+def test_hostile_json_gets_one_line_within_a_second(tmp_path):
+    for text in (
+        "{" + ", ".join('"a": 1' for _ in range(9_000)) + "}",
+        '{"learning_rate": 1e400}',
+        '{"learning_rate": ' + "9" * 400 + "}",
+        '{"learning_rate": NaN, "max_steps": 9}',
+        '{"learning_rate": 1, "lr_scheduler_type": "\\ud800", "max_steps": 9}',
+        '{"learning_rate": 1, "lr_scheduler_type": "\\u001b[31m", "max_steps": 9}',
+    ):
+        (tmp_path / "a.json").write_text(text)
+        start = time.process_time()
+        with pytest.raises(olr.ConfigError) as caught:
+            olr.read_config("a.json").plan()
+        assert time.process_time() - start < 1
+        assert str(caught.value).isprintable()
+        assert run("show", "a.json").code == 2
+
+
+BLOCK = {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.5, "warmup_num_steps": 3}}}
+
+
+def test_a_file_that_a_config_names_lies_below_a_known_folder(tmp_path, monkeypatch):
+    outside, folder, here = tmp_path / "outside", tmp_path / "configs", tmp_path / "here"
+    for made in (outside, folder, here, folder / "ds"):
+        made.mkdir()
+    monkeypatch.chdir(here)
+    (outside / "ds.json").write_text(json.dumps(BLOCK))
+    (folder / "ds" / "ds.json").write_text(json.dumps(BLOCK))
+    (folder / "link.json").symlink_to(outside / "ds.json")
+    (folder / "link").symlink_to(outside)
+
+    def config(name):
+        (folder / "a.yaml").write_text(f"learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: {json.dumps(str(name))}\n")
+        return olr.read_config(folder / "a.yaml")
+
+    assert config("ds/ds.json").settings.scheduler_block["type"] == "WarmupLR"
+    assert config(folder / "ds" / "ds.json").settings.scheduler_block["type"] == "WarmupLR"
+    for name in (
+        outside / "ds.json",
+        "../outside/ds.json",
+        "link.json",
+        "link/ds.json",
+        "/proc/self/environ",
+        "/dev/zero",
+        "/etc/passwd",
+    ):
+        read = config(name)
+        assert read.settings.scheduler_block is None
+        assert any("is outside of the folders" in note or "is not here" in note for note in read.notes), name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"SECRET=xyzzy", b"\xff\xfe\x00", b'{"scheduler": {"type": "xyzzy"}}', b'{"scheduler": "xyzzy"}', b"{" * 5000, b"x" * 10**6,
+        b'{"scheduler": {"type": "WarmupLR", "params": {"xyzzy": 1}}}',
+        b'{"scheduler": {"type": "OneCycle", "params": {"cycle_min_lr": "xyzzy"}}}',
+    ],
+)  # fmt: skip
+def test_the_content_of_a_named_file_is_never_quoted(tmp_path, content):
+    (tmp_path / "ds.json").write_bytes(content)
+    (tmp_path / "a.yaml").write_text("learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: ds.json\n")
+    with pytest.raises(olr.ConfigError, match=r"deepspeed: ds.json is no DeepSpeed config that can be used") as caught:
+        olr.read_config("a.yaml")
+    assert "xyzzy" not in str(caught.value)
+    assert "xyzzy" not in str(run("lint", "a.yaml"))
+
+
+def test_a_fifo_is_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "ds.json")
+    (tmp_path / "a.yaml").write_text("learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: ds.json\n")
+    assert olr.read_config("a.yaml").settings.scheduler_block is None
+    assert run("show", "ds.json").code == 2
+    assert run("lint", "ds.json").code == 2
+    assert run("audit", "ds.json").code == 2
