@@ -30,7 +30,7 @@ HEADER = ["monitor", "µs a step, fastest round", "times a step without"]
 
 def train_step(width: int, depth: int) -> tuple[Callable, Any]:
     """A jitted AdamW step of a stack of square layers, and its first state."""
-    optimizer = olr.carried(optax.adamw, SCHEDULE)
+    optimizer = olr.inject_schedules(optax.adamw)(SCHEDULE)
     random = np.random.default_rng(0)
     params = [jnp.asarray(random.normal(size=(width, width)) / width**0.5, jnp.float32) for _ in range(depth)]
     inputs = jnp.asarray(random.normal(size=(32, width)), jnp.float32)

@@ -46,14 +46,14 @@ def evaluate(state, images, labels):
     return loss, (logits.argmax(axis=-1) == labels).mean()
 
 
-# apply_gradients cannot pass a metric on, so the control is given its metrics between updates: strict=False.
-control = olr.reduce_on_plateau(olr.Constant(1e-2), factor=0.5, patience=2, threshold=0.01, strict=False)
+# apply_gradients cannot pass a metric on, so the control is given its metrics between updates.
+control = olr.reduce_on_plateau(olr.Constant(1e-2), factor=0.5, patience=2, threshold=0.01)
 model = Model()
 training, validation = digits()
 state = TrainState.create(
     apply_fn=model.apply,
     params=model.init(jax.random.key(0), training[0][:1])["params"],
-    tx=olr.carried(optax.adamw, control, weight_decay=1e-4),
+    tx=olr.inject_schedules(optax.adamw)(control, weight_decay=1e-4),
 )
 stopping = olr.EarlyStopping(patience=8, threshold=1e-4)
 losses, rates, evaluated, marks = [], [], [], {}

@@ -49,20 +49,20 @@ def evaluate(model, images, labels):
 
 
 cosine = olr.Cosine(2e-2, max_steps=EPOCHS * steps_per_epoch, warmup_steps=steps_per_epoch)
-control = olr.hold_on_plateau(cosine, factor=0.5, patience=1, strict=False)
+control = olr.hold_on_plateau(cosine, factor=0.5, patience=1)
 model = Model(nnx.Rngs(0))
-optimizer = nnx.Optimizer(model, olr.carried(optax.adamw, control), wrt=nnx.Param)
+optimizer = nnx.Optimizer(model, olr.inject_schedules(optax.adamw)(control), wrt=nnx.Param)
 losses, rates, evaluated, marks = [], [], [], {}
 for epoch in range(EPOCHS):
     for images, labels in batches(*training, BATCH, epoch):
         losses.append(train_step(model, optimizer, images, labels))
-        rates.append(optax.tree.get(nnx.as_pure(optimizer.opt_state), "learning_rate"))
+        rates.append(olr.rates(optimizer)["learning_rate"])
     validation_loss, accuracy = evaluate(model, *validation)
     evaluated.append((len(losses), float(validation_loss)))
-    state = olr.observe(nnx.as_pure(optimizer.opt_state), validation_loss)
-    nnx.update(optimizer.opt_state, nnx.state(state))
-    if not marks and optax.tree.get(state, "learning_rate") < 0.9 * rates[-1]:
-        marks[len(losses)] = f"held at {optax.tree.get(state, 'learning_rate'):.2g}"
+    olr.observe(optimizer, validation_loss)
+    rate = olr.rates(optimizer)["learning_rate"]
+    if not marks and rate < 0.9 * rates[-1]:
+        marks[len(losses)] = f"held at {rate:.2g}"
         print(f"epoch {epoch}: validation loss {validation_loss:.4f} no longer improves: {marks[len(losses)]}")
 print(f"accuracy {accuracy:.3f}, validation loss {validation_loss:.4f}")
 assert accuracy > 0.95

@@ -1,4 +1,4 @@
-"""A schedule carried in an Optax chain: read from the state, exchanged in a running one, and one compilation for all.
+"""A schedule in the state of an Optax chain: read from the state, exchanged in a running one, and one compilation for all.
 
 python examples/optax_chain.py [FOLDER]        writes FOLDER/optax_chain.png, by default into out/
 """

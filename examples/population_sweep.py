@@ -48,7 +48,7 @@ def loss_of(params, images, labels):
 
 def train(schedule):
     """One member: its validation loss and accuracy after STEPS updates. Nothing here knows of a population."""
-    optimizer = olr.carried(optax.sgd, schedule, momentum=0.9)
+    optimizer = olr.inject_schedules(optax.sgd)(schedule, momentum=0.9)
     keys = jax.random.split(jax.random.key(0))
     params = {"first": jax.random.normal(keys[0], (64, 32)) / 8, "second": jax.random.normal(keys[1], (32, 10)) / 6}
 

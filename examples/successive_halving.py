@@ -40,14 +40,14 @@ def loss_of(params, images, labels):
 def start(schedule):
     keys = jax.random.split(jax.random.key(0))
     params = {"first": jax.random.normal(keys[0], (64, 32)) / 8, "second": jax.random.normal(keys[1], (32, 10)) / 6}
-    return params, olr.carried(optax.sgd, schedule, momentum=0.9).init(params)
+    return params, olr.inject_schedules(optax.sgd)(schedule, momentum=0.9).init(params)
 
 
 @functools.partial(jax.jit, static_argnames="updates")
 @functools.partial(jax.vmap, in_axes=(0, None, None))
 def go_on(member, key, updates):
     """A member after some more updates, and its validation loss: the schedule goes on with it, in its state."""
-    optimizer = olr.carried(optax.sgd, olr.Constant(0.0), momentum=0.9)  # its schedule is the state's
+    optimizer = olr.inject_schedules(optax.sgd)(olr.Constant(0.0), momentum=0.9)  # its schedule is the state's
 
     def update(carry, key):
         params, state = carry

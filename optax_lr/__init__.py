@@ -46,7 +46,10 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
     from optax_lr.training import (
         EarlyStopping as EarlyStopping,
         ScheduleState as ScheduleState,
-        carried as carried,
+        InjectSchedulesState as InjectSchedulesState,
+        cooldown as cooldown,
+        inject_schedules as inject_schedules,
+        rates as rates,
         greedy as greedy,
         hold_on_plateau as hold_on_plateau,
         observe as observe,
@@ -121,7 +124,10 @@ _HOMES = {
     "training": [
         "EarlyStopping",
         "ScheduleState",
-        "carried",
+        "InjectSchedulesState",
+        "cooldown",
+        "inject_schedules",
+        "rates",
         "greedy",
         "hold_on_plateau",
         "observe",

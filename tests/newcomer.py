@@ -67,6 +67,6 @@ messages: list[str] = [finding.message for finding in findings]
 config.plan(examples=10_000)  # type: ignore[call-arg]
 
 # In an optimizer, for which Optax itself has no types.
-state = olr.carried(lambda learning_rate: None, schedule)  # a factory such as optax.adamw
+optimizer = olr.inject_schedules(lambda learning_rate: None)(schedule)  # a factory such as optax.adamw
 stopping = olr.EarlyStopping(patience=3)
 assert_type(stopping.observe(0.5), olr.EarlyStopping)

@@ -84,7 +84,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
         ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),
         ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plotting"),
         ("schedules/linear", "def late():\n    from optax_lr import configs", "schedules must not import configs"),
-        ("sweeps/grid", "from optax_lr.training import carried", "sweeps must not import training"),  # beside
+        ("sweeps/grid", "from optax_lr.training import rates", "sweeps must not import training"),  # beside
         ("configs/read", "from optax_lr.linting import lint", "configs must not import linting"),
         ("spare/room", "", "spare: this room has no place in the order"),
         ("configs/read", "from optax_lr.sweeps import sweep", None),

@@ -36,7 +36,7 @@ def config():
 
 
 def state(schedule=None):
-    return olr.carried(optax.sgd, schedule or cosine()).init({"w": np.zeros(3)})
+    return olr.inject_schedules(optax.sgd)(schedule or cosine()).init({"w": np.zeros(3)})
 
 
 WRONG = [
@@ -141,11 +141,12 @@ WRONG = [
     (lambda: olr.patterns({"step": [1]}), "patterns() takes a log, as read_log(...) gives it, not a dict"),
     (lambda: olr.patterns(log(), planned=["a"] * 3), "patterns(): planned must be an array of rates, not a list"),
     # training
-    (lambda: olr.carried("adamw", cosine()), "carried() takes what makes the optimizer, such as optax.adamw, not text: 'adamw'"),
-    (lambda: olr.carried(optax.adamw, 1e-3), "carried(): the schedule must be one of this library, not a float: 0.001"),
-    (lambda: olr.carried(optax.adamw, cosine(), weight_deca=1), "carried(adamw, ...): unknown setting 'weight_deca'; did you mean"),
+    (lambda: olr.inject_schedules("adamw"), "inject_schedules() takes what makes the optimizer, such as optax.adamw, not text: 'adamw'"),
+    (olr.inject_schedules(optax.adamw), "inject_schedules(adamw): missing a required argument: 'learning_rate'"),
+    (lambda: olr.inject_schedules(optax.adamw)(cosine(), weight_deca=1), "inject_schedules(adamw): unknown argument 'weight_deca'; did you mean"),
     (lambda: olr.greedy(cosine(), longest_window="a"), "greedy: longest_window must be a whole number, not text: 'a'"),
-    (lambda: olr.set_schedule(state(), None), "set_schedule(): the schedule must be one of this library, not None"),
+    (lambda: olr.set_schedule(state(), None), "set_schedule(): give a schedule, a dictionary of them by group, or a position"),
+    (lambda: olr.set_schedule(state(), "cosine"), "set_schedule(): learning_rate must be a schedule of this library or a number, not text: 'cosine'"),
     (lambda: olr.observe(state(olr.reduce_on_plateau(cosine())), "0.5"), "must be a number, not text: '0.5'; write 0.5 without"),
     (lambda: olr.save_checkpoint(None, state()), "save_checkpoint(): path must be the path of a folder, not None"),
     (lambda: olr.save_checkpoint("x", None), "save_checkpoint(): state must be a pytree of arrays"),

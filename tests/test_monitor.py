@@ -80,9 +80,9 @@ def test_a_row_is_the_exact_mean_since_the_last_however_the_losses_come(sizes, e
 
 def test_the_rate_of_a_row_is_that_of_its_update():
     """Against the parameters themselves: plain SGD on a constant gradient moves by exactly the rate."""
-    from_schedule, carried, injected = [], [], []
+    from_schedule, ours, injected = [], [], []
     optimizers = {
-        "carried": olr.carried(optax.sgd, SCHEDULE),
+        "ours": olr.inject_schedules(optax.sgd)(SCHEDULE),
         "injected": optax.inject_hyperparams(optax.sgd)(learning_rate=SCHEDULE),
     }
     moved = []
@@ -91,7 +91,7 @@ def test_the_rate_of_a_row_is_that_of_its_update():
             name: stack.enter_context(olr.Monitor(schedule=schedule, logging_steps=4, report_to=rows.append))
             for name, schedule, rows in (
                 ("plain", SCHEDULE, from_schedule),
-                ("carried", None, carried),
+                ("ours", None, ours),
                 ("injected", None, injected),
             )
         }
@@ -102,11 +102,11 @@ def test_the_rate_of_a_row_is_that_of_its_update():
                 updates, state = update(jnp.ones(()), state)
                 params = params + updates
                 monitors[name](params, state=state)
-                if name == "carried":
+                if name == "ours":
                     monitors["plain"](params)
                     moved.append(-float(updates))
     steps = [4, 8, 12, 14]
-    for rows in (from_schedule, carried, injected):
+    for rows in (from_schedule, ours, injected):
         assert [row["step"] for row in rows] == steps
         rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
         assert len(rates) == 4 if rows is from_schedule else len(rates) == 3  # a state is looked at where a row is due
@@ -211,7 +211,7 @@ def test_an_audit_reads_it_back_and_knows_the_schedule(tmp_path):
 
 def test_in_a_flax_loop(tmp_path):
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
-    optimizer = nnx.Optimizer(model, olr.carried(optax.adamw, SCHEDULE), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(model, olr.inject_schedules(optax.adamw)(SCHEDULE), wrt=nnx.Param)
 
     @nnx.jit
     def train_step(model, optimizer, inputs):
@@ -239,7 +239,7 @@ def test_in_a_flax_loop(tmp_path):
 
 
 def test_scanned_epochs_and_single_steps_give_the_same_rows():
-    optimizer = olr.carried(optax.sgd, SCHEDULE)
+    optimizer = olr.inject_schedules(optax.sgd)(SCHEDULE)
 
     def update(carry, _):
         params, state = carry
@@ -510,7 +510,7 @@ def test_calls_that_make_no_sense_get_one_line():
             monitor(np.ones(2), grad_norm=np.ones(3))
         with pytest.raises(ValueError, match="no learning rate"):
             monitor(1.0, state=optax.adam(1e-3).init(jnp.ones(2)))
-        groups = olr.carried(optax.sgd, SCHEDULE)
+        groups = olr.inject_schedules(optax.sgd)(SCHEDULE)
         with pytest.raises(ValueError, match="several learning rates"):
             monitor(1.0, state=(groups.init(0.0), groups.init(0.0)))
         with pytest.raises(TypeError, match="Python int"):

@@ -119,8 +119,8 @@ class Monitor:
             loss: of one update; `[n]` for n updates, as a scanned epoch returns them. None for a call that makes no update,
                 such as after an evaluation.
             step: the updates done, this one included; by default counted.
-            state: the optimizer's state after the update, which holds its rate: `olr.carried`, `olr.scale_by_learning_rate`
-                and `optax.inject_hyperparams` do. Looked at only where a row is due.
+            state: the optimizer's state after the update, which holds its rate: that of `olr.inject_schedules`,
+                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due.
             metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
                 `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
         """

@@ -1,19 +1,24 @@
-"""Schedules in training: carried in an optimizer's state, and led by a metric."""
+"""Schedules in training: as data in an optimizer's state, driven by the step, a position or a metric."""
 
+from optax_lr.training.change import cooldown, observe, rates, set_schedule
 from optax_lr.training.checkpoints import restore_checkpoint, save_checkpoint
 from optax_lr.training.early_stopping import EarlyStopping
 from optax_lr.training.greedy import greedy
 from optax_lr.training.hold import hold_on_plateau
+from optax_lr.training.inject import inject_schedules, scale_by_learning_rate
 from optax_lr.training.plateau import reduce_on_plateau
-from optax_lr.training.transform import ScheduleState, carried, observe, scale_by_learning_rate, set_schedule
+from optax_lr.training.state import InjectSchedulesState, ScheduleState
 
 __all__ = [
     "EarlyStopping",
+    "InjectSchedulesState",
     "ScheduleState",
-    "carried",
+    "cooldown",
     "greedy",
     "hold_on_plateau",
+    "inject_schedules",
     "observe",
+    "rates",
     "reduce_on_plateau",
     "restore_checkpoint",
     "save_checkpoint",

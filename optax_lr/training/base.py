@@ -1,4 +1,4 @@
-"""What a control is: a schedule whose rate also follows a metric, by a memory of the metrics that it was given."""
+"""Controls: schedules whose rate also follows a metric."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
@@ -15,53 +16,134 @@ from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Number
 
 
+class ControlMemory(NamedTuple):
+    """What a control has seen.
+
+    Fields:
+        total: sum of the metrics of the current group of `accumulation_size`.
+        number: how many of them there are.
+        judged: what the control knows from the groups before; its own NamedTuple.
+    """
+
+    total: jax.Array
+    number: jax.Array
+    judged: Any
+
+
+class ControlState(NamedTuple):
+    """The state of a control as an `optax.schedules.StatefulSchedule`.
+
+    Fields:
+        count: updates made so far, int32.
+        position: the position given to the last update, float32; NaN if none was given and `count` is the position.
+        memory: what the control has seen.
+    """
+
+    count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
+    position: jax.Array
+    memory: ControlMemory
+
+
 class Control(Schedule):
     """A schedule that also follows a metric: the base of `reduce_on_plateau`, `hold_on_plateau` and `greedy`.
 
-    Its settings are leaves, like those of any schedule. What it has seen is its memory, a NamedTuple apart from it, so that
-    another setting can be put into a running state. It is carried in an optimizer (`carried`, `scale_by_learning_rate`),
-    whose state holds both; without one it is three functions:
+    Its settings are leaves, as in every schedule. What it has seen is kept apart, in a memory, so that the settings of a
+    running state can be replaced. Three pure functions define it:
 
     - `control.memory()`: the memory before the first metric;
-    - `control.observe(memory, step, metric)`: the memory after one more, `step` updates into the run;
+    - `control.observe(memory, step, metric)`: the memory after one more metric, after `step` updates;
     - `control.rate(memory, step)`: the rate of the update after `step` updates.
+
+    `init`, `update` and `__call__` make it an `optax.schedules.StatefulSchedule`, so that `optax.inject_hyperparams` accepts it.
+    The metric is the `value` of the update; an update without one changes nothing.
     """
 
     schedule: Schedule
     threshold: Number
+    accumulation_size: Number
+    start_step: Number
     mode: str
     threshold_mode: str
-    strict: bool
 
     @property
     def end(self) -> Real:
         return self.schedule.end
 
-    def memory(self) -> Any:
+    def memory(self) -> ControlMemory:
         """The memory before the first metric."""
-        raise NotImplementedError
+        zero = jnp.zeros((), self._dtype)
+        return ControlMemory(zero, jnp.zeros((), jnp.int32), self._start())
 
-    def observe(self, memory: Any, step: ArrayLike, metric: ArrayLike) -> Any:
-        """The memory after one more metric, `step` updates into the run."""
-        raise NotImplementedError
+    def observe(self, memory: ControlMemory, step: ArrayLike, metric: ArrayLike) -> ControlMemory:
+        """The memory after one more metric, after `step` updates."""
+        counts = jnp.asarray(step) >= self.start_step
+        total, number = memory.total + metric, memory.number + 1
+        complete = counts & (number >= self.accumulation_size)
+        judged = self._judge(memory.judged, step, total / number)
+        return ControlMemory(
+            total=jnp.where(counts, jnp.where(complete, 0, total), memory.total),
+            number=jnp.where(counts, jnp.where(complete, 0, number), memory.number),
+            judged=jax.tree.map(lambda new, old: jnp.where(complete, new, old), judged, memory.judged),
+        )
 
-    def rate(self, memory: Any, step: ArrayLike) -> jax.Array:
+    def rate(self, memory: ControlMemory, step: ArrayLike) -> jax.Array:
         """The rate of the update after `step` updates."""
+        return self._rate(memory.judged, step)
+
+    def _start(self) -> Any:
+        """What is known before the first metric."""
         raise NotImplementedError
+
+    def _judge(self, judged: Any, step: ArrayLike, metric: ArrayLike) -> Any:
+        """What is known after one more mean of `accumulation_size` metrics."""
+        raise NotImplementedError
+
+    def _rate(self, judged: Any, step: ArrayLike) -> jax.Array:
+        raise NotImplementedError
+
+    # An optax.StatefulSchedule
+
+    def init(self) -> ControlState:
+        """The state before the first update."""
+        return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.memory())
+
+    def update(self, state: ControlState, *, value: Any = None, position: Any = None, **extra: Any) -> ControlState:
+        """The state after an update with the metric `value`, or None without a metric."""
+        del extra
+        step, kept = step_of(state.count, position)
+        memory = self.with_metric(state.memory, step, value)
+        return ControlState(optax.safe_increment(state.count), kept, memory)
+
+    def __call__(self, state: Any, *, value: Any = None, position: Any = None, **extra: Any) -> Any:  # type: ignore[override]
+        """The rate of an update with the metric `value`: the metric is observed first."""
+        del extra
+        if not isinstance(state, ControlState):
+            raise TypeError(self._no_function())
+        step, _ = step_of(state.count, position)
+        return self.rate(self.with_metric(state.memory, step, value), step)
+
+    def with_metric(self, memory: ControlMemory, step: ArrayLike, value: Any) -> ControlMemory:
+        """The memory after the metric `value`, checked; unchanged for None."""
+        if value is None:
+            return memory
+        return self.observe(memory, step, as_metric(type(self).__name__, value, self._dtype))
 
     def _value(self, step: Real, num: System) -> Real:
-        raise TypeError(
-            f"{type(self).__name__} follows a metric, so it is no function of the step alone: carry it in an optimizer, "
-            "olr.carried(optax.adamw, control), and put other schedules inside of it, not around it"
+        raise TypeError(self._no_function())
+
+    def _no_function(self) -> str:
+        return (
+            f"{type(self).__name__} follows a metric, so it is not a function of the step alone: put it into an optimizer "
+            "with olr.inject_schedules(optax.adamw)(learning_rate=control), and put other schedules inside it, not around it"
         )
 
     def _worst(self) -> jax.Array:
-        """The metric that any other is better than."""
+        """The metric that every other metric is better than."""
         return jnp.asarray(jnp.inf if self.mode == "min" else -jnp.inf, self._dtype)
 
     @property
     def _dtype(self) -> np.dtype:
-        return np.dtype(jnp.result_type(self.threshold))
+        return np.dtype(jnp.result_type(float))
 
     def _better(self, metric: ArrayLike, best: jax.Array) -> Any:
         """Whether `metric` is better than `best` by the threshold, in the reference's own order of operations."""
@@ -72,10 +154,9 @@ class Control(Schedule):
 
 
 class Level(NamedTuple):
-    """Where a control has put the rate: at `rate` when the schedule stood at `origin`, and in proportion ever since.
+    """The last change of the rate: `rate` where the schedule was at `origin`; from there on in proportion to the schedule.
 
-    Two numbers and not their ratio, so that over a constant schedule the rate is what repeated multiplication gives, to
-    the last bit.
+    Two numbers and not their ratio: over a constant schedule the rate is then bit for bit what repeated multiplication gives.
     """
 
     rate: jax.Array
@@ -86,14 +167,40 @@ class Level(NamedTuple):
         return cls(jnp.ones((), dtype), jnp.ones((), dtype))
 
     def at(self, scheduled: jax.Array | np.floating) -> jax.Array:
-        """The rate where the schedule stands at `scheduled`."""
-        # A schedule that restarts from nearly 0 must not make an infinity of the ratio, which a rate of 0 would turn to NaN.
+        """The rate where the schedule is at `scheduled`."""
+        # A schedule that restarts from nearly 0 must not make the ratio infinite: times a rate of 0 that would be NaN.
         ratio = jnp.minimum(scheduled / self.origin, jnp.finfo(self.rate.dtype).max)
         return self.rate * ratio
 
     def moved(self, when: jax.Array, rate: jax.Array, scheduled: jax.Array | np.floating) -> Level:
         """This level, or where `when` holds the one that puts the rate at `rate` now."""
         return Level(jnp.where(when, rate, self.rate), jnp.where(when, scheduled, self.origin))
+
+
+def step_of(count: jax.Array, position: Any) -> tuple[jax.Array, jax.Array]:
+    """The step at which to evaluate, and the position to keep in a state (NaN: none was given)."""
+    if position is None:
+        return count, jnp.full(jnp.shape(count), jnp.nan, jnp.float32)
+    step = as_position("update(..., position=...)", position)
+    return step, step.astype(jnp.float32)
+
+
+def as_position(where: str, position: Any) -> jax.Array:
+    """`position` as one int32 or float number."""
+    if hasattr(position, "__jax_array__"):
+        position = position.__jax_array__()
+    array = position if isinstance(position, jax.Array) else np.asarray(position)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise TypeError(f"{where}: the position must be a number, not {shown(position)}{unquoted(position)}")
+    if array.shape:
+        raise ValueError(f"{where}: the position must be one number, not of shape {array.shape}; use jax.vmap")
+    if isinstance(array, np.ndarray):
+        if not np.isfinite(array) or array < 0:
+            raise ValueError(f"{where}: the position must be finite and at least 0, not {array}")
+        if array.dtype.kind in "iu" and array > np.iinfo(np.int32).max:
+            array = array.astype(np.float64)
+    whole = jnp.issubdtype(array.dtype, jnp.integer)
+    return jnp.asarray(array, jnp.int32 if whole else jnp.promote_types(array.dtype, jnp.float32))
 
 
 def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:

@@ -10,7 +10,7 @@ import jax
 
 from optax_lr.arguments import file_name, shown
 from optax_lr.schedules.base import Schedule
-from optax_lr.training.transform import ScheduleState, is_carrier
+from optax_lr.training.state import is_carrier
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
@@ -25,12 +25,12 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
     Source: `orbax.checkpoint.Checkpointer`.
 
     >>> import tempfile
-    >>> optimizer = carried(optax.sgd, Cosine(1e-3, max_steps=100, warmup_steps=10))
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Cosine(1e-3, max_steps=100, warmup_steps=10))
     >>> state = optimizer.init({"w": jnp.zeros(3)})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_checkpoint(f"{folder}/5", state)
     ...     restored = restore_checkpoint(f"{folder}/5", like=state)
-    >>> restored.schedule_state.schedule
+    >>> restored.schedules["learning_rate_schedule"].schedule
     Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
     """
     path = os.path.abspath(file_name("save_checkpoint(): path", path, of="a folder"))
@@ -80,12 +80,13 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
 
 
 def _kinds(state: Any) -> dict[str, dict[str, str]]:
-    """Where in `state` which kind of schedule is, and how it looks."""
+    """Where in `state` which kind of schedule is, and its `repr`."""
     nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
     return {
-        jax.tree_util.keystr(path): {"kind": _kind(node.schedule), "schedule": repr(node.schedule)}
+        f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind(part.schedule), "schedule": repr(part.schedule)}
         for path, node in nodes
-        if isinstance(node, ScheduleState)
+        if is_carrier(node)
+        for key, part in node.schedules.items()
     }
 
 

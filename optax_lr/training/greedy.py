@@ -1,4 +1,4 @@
-"""Higher rates while a metric improves, lower ones while it does not: transformers' `GreedyLR` over any schedule."""
+"""Raise the rate while a metric improves, lower it while it does not: transformers' `GreedyLR` over any schedule."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Window(NamedTuple):
         return mean, Window(self.metrics.at[self.seen % length].set(metric), self.seen + 1, total)
 
 
-class GreedyMemory(NamedTuple):
-    """What `greedy` has seen; `cooldown`, `warmup` and `until_reset` are how much of each is left."""
+class GreedyJudged(NamedTuple):
+    """What `greedy` knows; `cooldown`, `warmup` and `until_reset` are how much of each is left."""
 
     best: jax.Array
     good: jax.Array
@@ -68,7 +68,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     ```
 
     Fields:
-        schedule: what is followed between changes; `Constant(learning_rate)` is the reference's own case.
+        schedule: the schedule between changes; `Constant(learning_rate)` is the reference's own case.
         factor: above 0, below 1.
         patience: better, or worse, metrics in a row that change nothing; the next one changes the rate.
         threshold: how much better than the best is better; below 0, how much worse still is.
@@ -78,11 +78,12 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
         eps: a change by no more than this is not made, at least 0.
         window_size: of how many metrics the mean is taken with `smooth`.
         reset_start: falls at the floor before all is forgotten.
+        accumulation_size: metrics whose mean is judged as one; at least 1.
+        start_step: metrics before this step are ignored.
         mode: `"min"` for a loss, `"max"` for an accuracy.
         threshold_mode: `"rel"` to the best, or `"abs"`.
         smooth: whether the mean of the last `window_size` metrics is looked at in place of each.
         longest_window: the largest `window_size`, for which memory is kept; known unless `window_size` is traced.
-        strict: as for `reduce_on_plateau`.
 
     Every number but `longest_window` may be an array (a population) or traced. A NaN is not better; with `smooth` the mean
     stays NaN until all is forgotten, as in the reference.
@@ -90,7 +91,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     Source: `transformers.optimization.GreedyLR`. One difference: parameter groups with controls of their own reset each by
     itself, the reference's all together.
 
-    >>> control = greedy(Constant(1e-3), factor=0.5, patience=1, min_lr=1e-5, strict=False)
+    >>> control = greedy(Constant(1e-3), factor=0.5, patience=1, min_lr=1e-5)
     >>> memory = control.memory()
     >>> for loss in (1.0, 0.9, 0.8, 0.7):
     ...     memory = control.observe(memory, 0, loss)
@@ -110,11 +111,12 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     eps: Number = fields.number(default=1e-8, least=0)
     window_size: Number = fields.count(default=50, unit="metrics", least=1)
     reset_start: Number = fields.count(default=500, unit="falls of the rate")
+    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
+    start_step: Number = fields.count(default=0)
     mode: str = fields.choice(default="min", among=("min", "max"))
     threshold_mode: str = fields.choice(default="abs", among=("rel", "abs"))
     smooth: bool = fields.choice(default=False, among=(True, False))
     longest_window: Any = dataclasses.field(default=None, metadata={"static": True})
-    strict: bool = fields.choice(default=True, among=(True, False))
 
     def _check(self) -> None:
         window = fields.concrete(self.window_size)
@@ -128,47 +130,47 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
                 f"greedy: window_size must be at most longest_window, not {longest} with {self.longest_window}"
             )
 
-    def memory(self) -> GreedyMemory:
+    def _start(self) -> GreedyJudged:
         zero = jnp.zeros((), jnp.int32)
         window = Window.empty(self.longest_window, self._dtype) if self.smooth else None
         level = Level.unchanged(self._dtype)
-        return GreedyMemory(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
+        return GreedyJudged(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
 
-    def rate(self, memory: GreedyMemory, step: ArrayLike) -> jax.Array:
-        return memory.level.at(self.schedule(step))
+    def _rate(self, judged: GreedyJudged, step: ArrayLike) -> jax.Array:
+        return judged.level.at(self.schedule(step))
 
-    def observe(self, memory: GreedyMemory, step: ArrayLike, metric: ArrayLike) -> GreedyMemory:
-        window = memory.window
+    def _judge(self, judged: GreedyJudged, step: ArrayLike, metric: ArrayLike) -> GreedyJudged:
+        window = judged.window
         if window is not None:
             metric, window = window.push(metric, self.window_size)
-        cooling = memory.cooldown > 0
-        warming = ~cooling & (memory.warmup > 0)
+        cooling = judged.cooldown > 0
+        warming = ~cooling & (judged.warmup > 0)
         looks = ~(cooling | warming)
-        better = looks & self._better(metric, memory.best)
-        good = jnp.where(better, memory.good + 1, 0)
-        bad = jnp.where(looks & ~better, memory.bad + 1, 0)
+        better = looks & self._better(metric, judged.best)
+        good = jnp.where(better, judged.good + 1, 0)
+        bad = jnp.where(looks & ~better, judged.bad + 1, 0)
 
         rises = good > self.patience
         falls = bad > self.patience
         scheduled = self.schedule(step)
-        rate = memory.level.at(scheduled)
+        rate = judged.level.at(scheduled)
         higher = jnp.minimum(rate / self.factor, self.max_lr)
         lower = jnp.maximum(rate * self.factor, self.min_lr)
-        level = memory.level.moved(rises & (higher - rate > self.eps), higher, scheduled)
+        level = judged.level.moved(rises & (higher - rate > self.eps), higher, scheduled)
         level = level.moved(falls & (rate - lower > self.eps), lower, scheduled)
 
         at_floor = falls & ~(level.at(scheduled) > self.min_lr)
-        until_reset = jnp.where(rises, self.reset_start, memory.until_reset - at_floor)
-        after = GreedyMemory(
-            best=jnp.where(better, metric, memory.best),
+        until_reset = jnp.where(rises, self.reset_start, judged.until_reset - at_floor)
+        after = GreedyJudged(
+            best=jnp.where(better, metric, judged.best),
             good=jnp.where(rises, 0, good),
             bad=jnp.where(falls, 0, bad),
-            cooldown=jnp.maximum(memory.cooldown - 1, 0),
-            warmup=jnp.where(rises, self.warmup, memory.warmup - warming),
+            cooldown=jnp.maximum(judged.cooldown - 1, 0),
+            warmup=jnp.where(rises, self.warmup, judged.warmup - warming),
             until_reset=until_reset,
             level=level,
             window=window,
         )
         resets = at_floor & (until_reset <= 0)
-        kept: GreedyMemory = jax.tree.map(lambda new, old: jnp.where(resets, new, old), self.memory(), after)
+        kept: GreedyJudged = jax.tree.map(lambda new, old: jnp.where(resets, new, old), self._start(), after)
         return kept._replace(cooldown=jnp.where(falls, self.cooldown, kept.cooldown))

@@ -15,8 +15,8 @@ from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control
 
 
-class HoldMemory(NamedTuple):
-    """What `hold_on_plateau` has seen, and the rate that it holds once `holds` is true."""
+class HoldJudged(NamedTuple):
+    """What `hold_on_plateau` knows, and the rate that it holds once `holds` is true."""
 
     best: jax.Array
     bad: jax.Array
@@ -35,22 +35,24 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
     ```
 
     Fields:
-        schedule: what is followed while the metric improves, often a `Cosine`.
+        schedule: the schedule while the metric improves, often a `Cosine`.
         factor: from 0 to 1; with 1 the rate is only held.
-        patience: metrics without improvement that are borne; the next one holds.
+        patience: metrics without improvement that change nothing; the next one holds.
         threshold: how much better than the best is better; below 0, how much worse still is.
         min_lr: absolute floor of the held rate, at least 0; it does not raise a rate that is below it.
+        accumulation_size: metrics whose mean is judged as one; at least 1.
+        start_step: metrics before this step are ignored.
         mode: `"min"` for a loss, `"max"` for an accuracy.
         threshold_mode: `"rel"` to the best, or `"abs"`.
-        strict: as for `reduce_on_plateau`.
 
-    Every number may be an array (a population) or traced. A NaN is not better.
+    Every number may be an array (a population) or traced. A NaN is not better. The metric is given as for
+    `reduce_on_plateau`.
 
     Source: the practitioner's rule "go on with the cosine while the validation loss improves; when it stops, multiply the
     rate by 0.5 and hold it". What is better is decided as in `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 
-    >>> control = hold_on_plateau(Cosine(1e-3, max_steps=100), strict=False)
-    >>> optimizer = carried(optax.sgd, control)
+    >>> control = hold_on_plateau(Cosine(1e-3, max_steps=100))
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=control)
     >>> state = optimizer.init({"w": jnp.zeros(3)})
     >>> for step in range(60):
     ...     if step in (0, 25, 50):
@@ -66,24 +68,25 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
     patience: Number = fields.count(default=0, unit="metrics")
     threshold: Number = fields.number(default=1e-4)
     min_lr: Number = fields.rate(default=0.0)
+    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
+    start_step: Number = fields.count(default=0)
     mode: str = fields.choice(default="min", among=("min", "max"))
     threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
-    strict: bool = fields.choice(default=True, among=(True, False))
 
-    def memory(self) -> HoldMemory:
-        return HoldMemory(self._worst(), jnp.zeros((), jnp.int32), jnp.zeros((), bool), jnp.zeros((), self._dtype))
+    def _start(self) -> HoldJudged:
+        return HoldJudged(self._worst(), jnp.zeros((), jnp.int32), jnp.zeros((), bool), jnp.zeros((), self._dtype))
 
-    def rate(self, memory: HoldMemory, step: ArrayLike) -> jax.Array:
-        return jnp.where(memory.holds, memory.held, self.schedule(step))
+    def _rate(self, judged: HoldJudged, step: ArrayLike) -> jax.Array:
+        return jnp.where(judged.holds, judged.held, self.schedule(step))
 
-    def observe(self, memory: HoldMemory, step: ArrayLike, metric: ArrayLike) -> HoldMemory:
-        better = self._better(metric, memory.best)
-        bad = jnp.where(better, 0, memory.bad + 1)
-        rate = self.rate(memory, step)
+    def _judge(self, judged: HoldJudged, step: ArrayLike, metric: ArrayLike) -> HoldJudged:
+        better = self._better(metric, judged.best)
+        bad = jnp.where(better, 0, judged.bad + 1)
+        rate = self._rate(judged, step)
         lower = jnp.maximum(rate * self.factor, jnp.minimum(rate, self.min_lr))
-        return HoldMemory(
-            best=jnp.where(better, metric, memory.best),
+        return HoldJudged(
+            best=jnp.where(better, metric, judged.best),
             bad=bad,
-            holds=memory.holds | (bad > self.patience),
-            held=jnp.where(memory.holds, memory.held, lower),
+            holds=judged.holds | (bad > self.patience),
+            held=jnp.where(judged.holds, judged.held, lower),
         )

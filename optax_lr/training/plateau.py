@@ -1,4 +1,4 @@
-"""Lower rates where a metric has stopped improving: torch's `ReduceLROnPlateau` over any schedule."""
+"""Lower the rate when a metric stops improving: torch's `ReduceLROnPlateau` over any schedule."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
 
 
-class PlateauMemory(NamedTuple):
-    """What `reduce_on_plateau` has seen; `cooldown` is how much of it is left."""
+class PlateauJudged(NamedTuple):
+    """What `reduce_on_plateau` knows; `cooldown` is the number of metrics left in it."""
 
     best: jax.Array
     bad: jax.Array
@@ -35,26 +35,30 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
     ```
 
     Fields:
-        schedule: what is followed between reductions; `Constant(learning_rate)` is torch's own case.
+        schedule: the schedule between reductions; `Constant(learning_rate)` is torch's own case.
         factor: from 0, below 1.
-        patience: metrics without improvement that are borne; the next one reduces.
+        patience: metrics without improvement that change nothing; the next one reduces.
         threshold: how much better than the best is better; below 0, how much worse still is.
         cooldown: metrics after a reduction that do not count as bad.
         min_lr: absolute floor of a reduction, at least 0. The schedule itself may go lower.
         eps: a reduction by no more than this is not made, at least 0.
+        accumulation_size: metrics whose mean is judged as one, for a noisy loss; at least 1.
+        start_step: metrics before this step are ignored, such as those of a warmup.
         mode: `"min"` for a loss, `"max"` for an accuracy.
-        threshold_mode: `"rel"` to the best, or `"abs"`. For a metric below 0 take `abs`: there `rel` asks for what is worse than
-            the best by a share, so that the same metric again counts as better and nothing is ever reduced.
-        strict: whether each update must say its metric, as `value=...` or `value=None`; False for a loop that cannot, and
-            gives its metrics between updates (`olr.observe`).
+        threshold_mode: `"rel"` to the best, or `"abs"`. Use `abs` for a metric below 0: there `rel` accepts a metric that is worse
+            than the best by a share, so that the same metric counts as better and nothing is ever reduced.
 
-    Every number may be an array (a population) or traced. A NaN is not better. From a reduction on the rate is in
-    proportion to the schedule: at the reduction it is exactly `new`.
+    Every number may be an array (a population) or traced. A NaN is not better. After a reduction the rate stays in
+    proportion to the schedule; at the reduction it is exactly `new`.
+
+    The metric comes from `update(..., value=metric)` or, between updates, from `olr.observe(state, metric)`. An update
+    without a metric, or with `value=None`, is judged by nothing. It is an `optax.schedules.StatefulSchedule`, so that
+    `optax.inject_hyperparams` takes it too.
 
     Source: `torch.optim.lr_scheduler.ReduceLROnPlateau`, `reduce_lr_on_plateau` in `transformers`.
 
-    >>> control = reduce_on_plateau(Constant(1e-3), factor=0.5, patience=2, strict=False)
-    >>> optimizer = carried(optax.sgd, control)
+    >>> control = reduce_on_plateau(Constant(1e-3), factor=0.5, patience=2)
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=control)
     >>> state = optimizer.init({"w": jnp.zeros(3)})
     >>> for loss in (1.0, 0.9, 0.9, 0.9, 0.9):
     ...     state = observe(state, loss)
@@ -71,27 +75,28 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
     cooldown: Number = fields.count(default=0, unit="metrics")
     min_lr: Number = fields.rate(default=0.0)
     eps: Number = fields.number(default=1e-8, least=0)
+    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
+    start_step: Number = fields.count(default=0)
     mode: str = fields.choice(default="min", among=("min", "max"))
     threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
-    strict: bool = fields.choice(default=True, among=(True, False))
 
-    def memory(self) -> PlateauMemory:
+    def _start(self) -> PlateauJudged:
         zero = jnp.zeros((), jnp.int32)
-        return PlateauMemory(self._worst(), zero, zero, Level.unchanged(self._dtype))
+        return PlateauJudged(self._worst(), zero, zero, Level.unchanged(self._dtype))
 
-    def rate(self, memory: PlateauMemory, step: ArrayLike) -> jax.Array:
-        return memory.level.at(self.schedule(step))
+    def _rate(self, judged: PlateauJudged, step: ArrayLike) -> jax.Array:
+        return judged.level.at(self.schedule(step))
 
-    def observe(self, memory: PlateauMemory, step: ArrayLike, metric: ArrayLike) -> PlateauMemory:
-        better = self._better(metric, memory.best)
-        bad = jnp.where(better | (memory.cooldown > 0), 0, memory.bad + 1)
+    def _judge(self, judged: PlateauJudged, step: ArrayLike, metric: ArrayLike) -> PlateauJudged:
+        better = self._better(metric, judged.best)
+        bad = jnp.where(better | (judged.cooldown > 0), 0, judged.bad + 1)
         due = bad > self.patience
         scheduled = self.schedule(step)
-        rate = memory.level.at(scheduled)
+        rate = judged.level.at(scheduled)
         lower = jnp.maximum(rate * self.factor, self.min_lr)
-        return PlateauMemory(
-            best=jnp.where(better, metric, memory.best),
+        return PlateauJudged(
+            best=jnp.where(better, metric, judged.best),
             bad=jnp.where(due, 0, bad),
-            cooldown=jnp.where(due, self.cooldown, jnp.maximum(memory.cooldown - 1, 0)),
-            level=memory.level.moved(due & (rate - lower > self.eps), lower, scheduled),
+            cooldown=jnp.where(due, self.cooldown, jnp.maximum(judged.cooldown - 1, 0)),
+            level=judged.level.moved(due & (rate - lower > self.eps), lower, scheduled),
         )

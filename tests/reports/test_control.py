@@ -51,7 +51,7 @@ def test_a_metric_that_is_no_number():
     assert reductions(plateau([1, NAN, NAN, NAN, NAN], patience=2)) == [4]
     assert reductions(plateau([NAN, 1, 1, 1, 1, 1], patience=2)) == [5]
     assert reductions(plateau([1, NAN, 0.5, 0.5, 0.5, 0.5], patience=2)) == [6]
-    state = olr.carried(optax.sgd, olr.reduce_on_plateau(olr.Constant(0.1), strict=False)).init({"w": np.zeros(1)})
+    state = olr.inject_schedules(optax.sgd)(olr.reduce_on_plateau(olr.Constant(0.1))).init({"w": np.zeros(1)})
     with pytest.raises(TypeError, match="needs a metric, a number such as the validation loss, not None"):
         olr.observe(state, None)
     with pytest.raises(TypeError, match="NoneType"):

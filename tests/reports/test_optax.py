@@ -26,7 +26,7 @@ def test_the_first_update_uses_step_zero():
 def test_the_rate_that_is_logged_is_the_one_that_was_used():
     setting = {"name": "cosine_with_restarts", "warmup": 0, "total": 8, "keywords": {"num_cycles": 2}}
     rates = stepped(transformers_scheduler(setting, 1e-4), 7)
-    optimizer = olr.carried(optax.sgd, olr.CosineWithRestarts(1e-4, 8, num_cycles=2))
+    optimizer = olr.inject_schedules(optax.sgd)(olr.CosineWithRestarts(1e-4, 8, num_cycles=2))
     state = optimizer.init(jnp.zeros(()))
     logged, used = [], []
     for _ in range(8):
@@ -65,7 +65,7 @@ def test_a_rate_is_float32_beside_small_floats(dtype):
     schedule = olr.Constant(1e-4)
     assert schedule(0).dtype == jax.jit(schedule)(0).dtype == np.float32
     assert float(jax.jit(schedule)(0)) == float(np.float32(1e-4)) != float(jnp.asarray(1e-4, jnp.bfloat16))
-    optimizer = olr.carried(optax.sgd, schedule)
+    optimizer = olr.inject_schedules(optax.sgd)(schedule)
     gradient = jnp.ones(2, dtype)
     updates, state = optimizer.update(gradient, optimizer.init(gradient))
     assert updates.dtype == dtype

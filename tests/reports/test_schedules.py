@@ -258,7 +258,7 @@ def test_a_resumed_run_goes_on_where_it_stopped():
     schedule = olr.Linear(1.0, 100)
     rates = real("linear", 1.0, 0, 100, 41)
     assert (float(schedule(40)), float(schedule(80))) == pytest.approx((rates[40], 0.2))  # 80: counted twice
-    tx = olr.carried(optax.sgd, schedule)
+    tx = olr.inject_schedules(optax.sgd)(schedule)
     state = tx.init(jnp.zeros(()))
     for _ in range(40):
         _, state = tx.update(jnp.ones(()), state)

@@ -29,7 +29,7 @@ LOSSES = np.float32(
 
 
 def optimizer_of(schedule):
-    return olr.carried(optax.adamw, schedule)
+    return olr.inject_schedules(optax.adamw)(schedule)
 
 
 def start(schedule):
@@ -87,7 +87,9 @@ def test_errors_name_the_remedy(tmp_path):
     with pytest.raises(ValueError, match="where `like` carries none"):
         olr.restore_checkpoint(tmp_path / "1", optax.adamw(1e-2).init(PARAMS))
     with pytest.raises(ValueError, match="build the same optimizer for the same parameters; Orbax says"):
-        olr.restore_checkpoint(tmp_path / "1", olr.carried(optax.sgd, olr.Constant(1e-2), momentum=0.9).init(PARAMS))
+        olr.restore_checkpoint(
+            tmp_path / "1", olr.inject_schedules(optax.sgd)(olr.Constant(1e-2), momentum=0.9).init(PARAMS)
+        )
     (tmp_path / "3").mkdir()
     with pytest.raises(ValueError, match=r"no checkpoint of olr\.save_checkpoint"):
         olr.restore_checkpoint(tmp_path / "3", state)

@@ -74,7 +74,7 @@ class Jax:
         self.params, self.state, self.losses, self.step = weights(torch_model()), None, [], 0
 
     def stage(self, schedule, updates, *, accumulate=1, keep=False):
-        optimizer = olr.carried(optax.adamw, schedule, weight_decay=DECAY)
+        optimizer = olr.inject_schedules(optax.adamw)(schedule, weight_decay=DECAY)
         optimizer = optax.MultiSteps(optimizer, every_k_schedule=accumulate)
         self.state = self.state if keep else optimizer.init(self.params)
 

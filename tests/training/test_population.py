@@ -35,7 +35,7 @@ def loss_of(params):
 
 def train(schedule):
     """The losses of a run under one schedule, and the state after it."""
-    optimizer = olr.carried(optax.adamw, schedule)
+    optimizer = olr.inject_schedules(optax.adamw)(schedule)
     params = {"first": jnp.linspace(-1, 1, 32).reshape(4, 8), "second": jnp.linspace(1, -1, 8)}
 
     def step(carry, _):
@@ -75,10 +75,10 @@ def test_a_population_of_one_kind_compiles_once_for_any_hyperparameters():
 
 
 def test_a_member_takes_the_optimizer_s_memory_and_a_few_bytes():
-    """AdamW's two moments and its count, the schedule's own numbers, a count and a rate: what the page on training says."""
+    """AdamW's two moments and its count, and less than 128 bytes of settings: what the page on training says."""
     _, _, state = jax.eval_shape(train, SCHEDULES[1])
     moments = 2 * 4 * (32 + 8) + 4
-    assert _bytes(state) == moments + 5 * 4 + 2 * 4
+    assert moments < _bytes(state) < moments + 128
 
 
 def _bytes(tree):

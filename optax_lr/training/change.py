@@ -1,0 +1,281 @@
+"""Read and change the schedules in the state of an optimizer while it trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lr.arguments import shown
+from optax_lr.combine import Stages
+from optax_lr.schedules import Constant, WarmupStableDecay
+from optax_lr.schedules.base import Schedule
+from optax_lr.training.base import Control, as_position
+from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, value_at
+from optax_lr.training.state import (
+    InjectSchedulesState,
+    ScheduleState,
+    carriers,
+    group_names,
+    key_of,
+    map_carriers,
+    name_of,
+    owned,
+    placed,
+    pure,
+    unwrapped,
+)
+
+
+def observe(state: Any, metric: Any) -> Any:
+    """The optimizer's state after one more metric, which every control in it observes.
+
+    Args:
+        state: state of an optimizer made by `inject_schedules`, or anything that holds it at any depth, such as a
+            `TrainState`. An `nnx.Optimizer` is changed in place and returned.
+        metric: one number, such as the validation loss; may be traced. NaN and infinities are metrics like others.
+
+    For a population use `jax.vmap(observe)(states, metrics)`; inside `jit`, for metrics of some steps only, `jax.lax.cond`.
+
+    Raises:
+        TypeError: no control in the state, or a metric that is not a number.
+        ValueError: a metric of another shape.
+
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=reduce_on_plateau(Constant(1e-3), factor=0.5, patience=0))
+    >>> state = optimizer.init({"w": jnp.zeros(3)})
+    >>> state = observe(observe(state, 1.0), 1.0)
+    >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
+    0.0005
+    """
+    return unwrapped(_observe, state, metric)
+
+
+def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **schedules: Any) -> Any:
+    """The optimizer's state with other schedules, or at another position on them.
+
+    A schedule of the same kind compiles nothing again. A control of the same kind keeps what it has seen; one of another kind
+    starts anew.
+
+    ```
+    olr.set_schedule(state, schedule)                                   # of the learning rate
+    olr.set_schedule(state, learning_rate=schedule, weight_decay=other)
+    olr.set_schedule(state, {"head": one, "body": other})               # of groups of parameters, see olr.rates
+    olr.set_schedule(state, position=500)                               # the next update is at step 500
+    ```
+
+    Args:
+        state: state of an optimizer made by `inject_schedules`, or anything that holds it at any depth, such as a
+            `TrainState`. An `nnx.Optimizer` is changed in place and returned.
+        schedule: a schedule, control or number, or a dictionary of them by group; a group that is left out keeps its own.
+        position: the step, or the position given to `update`, at which the schedules stand from now on, in every group.
+        schedules: a schedule, control or number for arguments of the optimizer by name.
+
+    Raises:
+        ValueError: no schedule in the state, an unknown group or argument, or several groups and no dictionary.
+
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Cosine(1e-3, max_steps=100))
+    >>> state = set_schedule(optimizer.init({"w": jnp.zeros(3)}), Cosine(1e-4, max_steps=100), position=50)
+    >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
+    5e-05
+    """
+    if schedule is None and not schedules and position is None:
+        raise TypeError("set_schedule(): give a schedule, a dictionary of them by group, or a position")
+    where = None if position is None else as_position("set_schedule(..., position=...)", position)
+    return unwrapped(lambda inner: _set_schedule(inner, schedule, schedules, where), state)
+
+
+def cooldown(state: Any, steps: Any, shape: str | Schedule = "linear") -> Any:
+    """The optimizer's state with a decay of the learning rate to 0, which starts at the rate of the next update.
+
+    Args:
+        state: as for `set_schedule`; every group cools down.
+        steps: length of the decay in updates, or in the unit of `position`; may be traced, so that `jax.vmap` over it
+            branches many cooldowns from one state.
+        shape: a `decay_type` of `WarmupStableDecay` (`"linear"`, `"cosine"`, `"1-sqrt"`), or a schedule that is multiplied
+            with the current rate and starts at its own step 0.
+
+    >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Constant(1e-3))
+    >>> state = optimizer.init({"w": jnp.zeros(3)})
+    >>> for state in jax.vmap(lambda steps: cooldown(state, steps))(jnp.array([4, 8])).schedules.values():
+    ...     print(state.schedule(2))
+    [0.0005  0.00075]
+    """
+    return unwrapped(lambda inner: _cooldown(inner, steps, shape), state)
+
+
+def rates(state: Any) -> dict[str, Any]:
+    """The learning rate in use of each group of parameters, by name.
+
+    Args:
+        state: state of optimizers made by `inject_schedules` or `optax.inject_hyperparams`, or anything that holds it.
+
+    Returns:
+        `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, where labels do not tell the
+        groups apart); a state with one rate gives `{"learning_rate": rate}`.
+
+    >>> groups = {"head": inject_schedules(optax.sgd)(Constant(0.5)), "body": inject_schedules(optax.sgd)(Constant(0.25))}
+    >>> optimizer = optax.partition(groups, {"a": "head", "b": "body"})
+    >>> {group: float(rate) for group, rate in rates(optimizer.init({"a": jnp.zeros(3), "b": jnp.zeros(3)})).items()}
+    {'body': 0.25, 'head': 0.5}
+    """
+    nodes = jax.tree_util.tree_leaves_with_path(pure(state), is_leaf=_has_rate)
+    found = [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
+    return dict(zip(group_names([path for path, _ in found]), [rate for _, rate in found], strict=True))
+
+
+def _has_rate(node: Any) -> bool:
+    hyperparams = getattr(node, "hyperparams", None)
+    return isinstance(hyperparams, dict) and "learning_rate" in hyperparams
+
+
+def _observe(state: Any, metric: Any) -> Any:
+    found = carriers(state).values()
+    if not any(isinstance(part.schedule, Control) for each in found for part in each.schedules.values()):
+        raise TypeError(
+            "observe(): no control is in this state; make the optimizer with "
+            "olr.inject_schedules(optax.adamw)(learning_rate=olr.reduce_on_plateau(schedule))"
+        )
+    return map_carriers(lambda _, each: _observed(each, metric), state)
+
+
+def _observed(state: InjectSchedulesState, metric: Any) -> InjectSchedulesState:
+    for key, part in state.schedules.items():
+        control = part.schedule
+        if not isinstance(control, Control):
+            continue
+        if control.batch_shape or state.count.shape:
+            raise ValueError(f"{type(control).__name__}: this state holds a population; use jax.vmap(olr.observe)")
+        memory = _at(
+            state, lambda step, control=control, part=part: control.with_metric(part.memory, step, _given(metric))
+        )
+        state = _with_schedule(state, key, control, memory)
+    return state
+
+
+def _given(metric: Any) -> Any:
+    if metric is None:
+        raise TypeError("observe() needs a metric, a number such as the validation loss, not None")
+    return metric
+
+
+def _set_schedule(state: Any, schedule: Any, schedules: dict[str, Any], position: Any) -> Any:
+    found = carriers(state)
+    if not found:
+        raise ValueError(
+            "set_schedule(): the state carries 0 schedules; make the optimizer with "
+            "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
+        )
+    groups: dict[str, dict[str, Any]] = {group: dict(schedules) for group in found}
+    if isinstance(schedule, dict):
+        for group, one in schedule.items():
+            if group not in groups:
+                raise ValueError(f"set_schedule(): unknown group {group!r}; this state has {', '.join(groups)}")
+            groups[group][_main(found[group])] = one
+    elif schedule is not None:
+        if len(groups) > 1:
+            raise ValueError(
+                f"set_schedule(): the state has {len(groups)} groups, not one; give a dictionary, "
+                f"{{{', '.join(f'{group!r}: ...' for group in groups)}}}"
+            )
+        (group,) = groups
+        groups[group][_main(found[group])] = schedule
+    return map_carriers(lambda group, each: _with_schedules(each, groups[group], position), state)
+
+
+def _main(state: InjectSchedulesState) -> str:
+    """The argument that a schedule without a name is for."""
+    if "learning_rate" in state.hyperparams or len(state.schedules) != 1:
+        return "learning_rate"
+    return name_of(next(iter(state.schedules)))
+
+
+def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], position: Any) -> InjectSchedulesState:
+    if jnp.shape(state.count):
+        raise ValueError(
+            "set_schedule(): this state holds a population; use jax.vmap(olr.set_schedule)(states, batch_of_schedules)"
+        )
+    if position is not None:
+        whole = jnp.issubdtype(position.dtype, jnp.integer)
+        count = jnp.asarray(jnp.minimum(jnp.floor(position), 2**31 - 129), jnp.int32) if not whole else position
+        here = jnp.full((), jnp.nan, jnp.float32) if whole else position.astype(jnp.float32)
+        state = state._replace(
+            count=placed(owned(count, apart_from=position), state.count),
+            position=placed(owned(here, apart_from=position), state.position),
+        )
+    new: dict[str, tuple[Schedule, Any]] = {}
+    for name, given in schedules.items():
+        if name not in state.hyperparams:
+            raise ValueError(
+                f"set_schedule(): this optimizer has no argument {name!r}; it has {', '.join(state.hyperparams)}"
+            )
+        schedule = _as_schedule(name, given)
+        part = state.schedules.get(key_of(name))
+        fresh = begun(schedule, state.count, state.hyperparams[name].dtype)
+        memory = fresh.memory
+        if part is not None and type(part.schedule) is type(schedule):
+            before: Any = jax.tree.structure(part.memory)
+            memory = part.memory if before == jax.tree.structure(memory) else memory
+        new[key_of(name)] = (placed(fresh.schedule, state.count), placed(memory, state.count))
+    for key, part in state.schedules.items():
+        if key not in new and position is not None and part.schedule is not None:
+            new[key] = (part.schedule, part.memory)
+    for key, (schedule, memory) in new.items():
+        state = _with_schedule(state, key, schedule, memory, by_hand=False)
+    return state
+
+
+def _with_schedule(
+    state: InjectSchedulesState, key: str, schedule: Schedule, memory: Any, *, by_hand: bool = True
+) -> InjectSchedulesState:
+    """`state` with the schedule, and its value in use; `by_hand`: a value that was put there by hand stays."""
+    current: Any = state.hyperparams[name_of(key)]
+    value = as_value(_at(state, lambda step: value_at(schedule, memory, step)), current.dtype)
+    used = in_use(current, state.schedules[key].value, value) if by_hand else jnp.array(value, copy=True)
+    value, used = placed((value, used), state.count)
+    return state._replace(
+        hyperparams=state.hyperparams | {name_of(key): used},
+        schedules=state.schedules | {key: ScheduleState(schedule, value, memory)},
+    )
+
+
+def _at(state: InjectSchedulesState, function: Any) -> Any:
+    """`function` of the step at which the state stands: the last position that was given, or the count."""
+    by_count = jnp.isnan(state.position)
+    if not isinstance(by_count, jax.core.Tracer):
+        return function((state.count if by_count else state.position).item())
+    at_count, at_position = function(state.count), function(jnp.where(by_count, 0, state.position))
+    return jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
+
+
+def _as_schedule(name: str, given: Any) -> Schedule:
+    if isinstance(given, (int, float, np.number, jax.Array, np.ndarray)) and not isinstance(given, bool):
+        given = Constant(given)
+    if not isinstance(given, Schedule):
+        raise TypeError(
+            f"set_schedule(): {name} must be a schedule of this library or a number, not {shown(given)}: other functions "
+            "are part of the compiled program"
+        )
+    require_one_schedule(f"set_schedule(): {name}", given)
+    return given
+
+
+def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
+    def cooled(_: str, each: InjectSchedulesState) -> InjectSchedulesState:
+        name = _main(each)
+        rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
+        if part is not None and part.schedule is not None:
+            planned = _at(each, lambda step: value_at(part.schedule, part.memory, step))
+            rate = in_use(rate, part.value, as_value(planned, rate.dtype))
+        now = jnp.asarray(_at(each, jnp.floor), jnp.int32)
+        if isinstance(shape, Schedule):
+            decay = rate * shape
+        else:
+            decay = WarmupStableDecay(rate, decay_steps=steps, max_steps=steps, decay_type=shape)
+        schedule = Stages([Constant(rate), decay], boundaries=[now])
+        return _with_schedules(each, {name: schedule}, None)
+
+    if not carriers(state):
+        return _set_schedule(state, 0.0, {}, None)  # raises
+    return map_carriers(cooled, state)

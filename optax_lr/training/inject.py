@@ -1,0 +1,275 @@
+"""Schedules as data: in the state of an optimizer, where they are read, replaced and saved."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import DTypeLike
+
+from optax_lr.arguments import shown, unknown
+from optax_lr.schedules.base import Schedule
+from optax_lr.training.base import Control, step_of
+from optax_lr.training.state import InjectSchedulesState, ScheduleState, key_of, name_of, owned
+
+
+def inject_schedules(
+    inner_factory: Callable[..., optax.GradientTransformation],
+    static_args: str | Iterable[str] = (),
+    hyperparam_dtype: DTypeLike | None = None,
+) -> Callable[..., optax.GradientTransformationExtraArgs]:
+    """`optax.inject_hyperparams` with the schedules as data in the optimizer's state.
+
+    ```
+    optimizer = olr.inject_schedules(optax.adamw)(learning_rate=schedule, weight_decay=other, b1=0.9)
+    state.hyperparams["learning_rate"]     # the value of the last update
+    ```
+
+    The call takes the arguments of `inner_factory`. Each may be a schedule or control of this library, whose settings
+    become leaves of the state; a function of the step or an `optax.schedules.StatefulSchedule`, which stays in the compiled
+    program; or a number. Floating-point numbers and arrays, defaults included, become leaves of `state.hyperparams`; whole numbers,
+    booleans and everything else stay as they are. Update k (from 1) uses `schedule(k - 1)`.
+
+    A compiled train step then serves every schedule of one kind (`set_schedule`), and a checkpoint holds the schedule.
+    A value that is put into `state.hyperparams` by hand, also with `optax.tree.set(state, learning_rate=x)`, stays until
+    `set_schedule` is called. Updates and the optimizer's state keep their dtypes; the product with the rate is made in
+    float32 at least.
+
+    `update` takes two arguments of its own, which it also passes on:
+
+    - `value=metric`: what a control observes, before the rate of this update is made;
+    - `position=x`: the step at which the schedules are evaluated, in place of the number of updates: tokens, samples,
+      seconds or epochs, in any unit, whole or not. Give it in every update, or in none.
+
+    Args:
+        inner_factory: what makes the optimizer, such as `optax.adamw` or `optax.scale_by_adam`.
+        static_args: names of arguments that stay as they are, such as a function that is not a schedule.
+        hyperparam_dtype: dtype of the values; by default float32, or the parameters' dtype if that is wider.
+
+    Returns:
+        A function of the arguments of `inner_factory`, which returns the optimizer. Its state is an
+        `InjectSchedulesState`.
+
+    Raises:
+        TypeError: an optimizer in place of a factory, an unknown argument, or an optimizer that reads its learning rate only
+            once (`optax.rprop`).
+        ValueError: a batch of schedules. For a population make the optimizer inside `jax.vmap`.
+
+    Source: `optax.inject_hyperparams`, which keeps the values of schedules in the state, but not the schedules.
+
+    >>> optimizer = inject_schedules(optax.adamw)(learning_rate=Cosine(1e-3, max_steps=100), weight_decay=0.1)
+    >>> params = {"w": jnp.ones(3)}
+    >>> state = optimizer.init(params)
+    >>> updates, state = optimizer.update({"w": jnp.ones(3)}, state, params)
+    >>> print(f"{state.hyperparams['learning_rate']:.4g}, {state.hyperparams['weight_decay']:.4g}")
+    0.001, 0.1
+    >>> state = set_schedule(state, Cosine(5e-4, max_steps=100))  # compiles nothing again
+    >>> print(f"{state.hyperparams['learning_rate']:.4g}")
+    0.0004999
+    """
+    static = {static_args} if isinstance(static_args, str) else set(static_args)
+    name = getattr(inner_factory, "__name__", type(inner_factory).__name__)
+    if not callable(inner_factory):
+        raise TypeError(
+            f"inject_schedules() takes what makes the optimizer, such as optax.adamw, not {shown(inner_factory)}; an "
+            "optimizer that is already made has its rate inside"
+        )
+    signature = inspect.signature(inner_factory)
+    defaults = {one.name: one.default for one in signature.parameters.values() if one.default is not one.empty}
+    static |= {
+        one for one, default in defaults.items() if callable(default)
+    }  # its place is for a function, not a schedule
+    for one in static - signature.parameters.keys():
+        raise TypeError(unknown(f"inject_schedules({name}, static_args=...)", "argument", one, signature.parameters))
+
+    @functools.wraps(inner_factory)
+    def make(*arguments: Any, **settings: Any) -> optax.GradientTransformationExtraArgs:
+        given = _bound(name, signature, arguments, settings)
+        scheduled = {one: value for one, value in given.items() if one not in static and _is_scheduled(value)}
+        numbers = {
+            one: value for one, value in given.items() if one not in static | scheduled.keys() and _is_float(value)
+        }
+        fixed = {one: value for one, value in given.items() if one not in scheduled.keys() | numbers.keys()}
+        for one, value in scheduled.items():
+            require_one_schedule(f"inject_schedules({name}): {one}", value)
+        if inner_factory is optax.rprop and "learning_rate" in scheduled:
+            raise TypeError(
+                "inject_schedules(): rprop reads its learning_rate only once, so it cannot follow a schedule"
+            )
+
+        def built(hyperparams: dict[str, Any]) -> optax.GradientTransformationExtraArgs:
+            return optax.with_extra_args_support(_called(inner_factory, signature, fixed | hyperparams))
+
+        def init(params: Any) -> InjectSchedulesState:
+            dtype = hyperparam_dtype or _wide(optax.tree.dtype(params, "highest"))
+            count, position = jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32)
+            schedules = {key_of(one): begun(value, count, hyperparam_dtype) for one, value in scheduled.items()}
+            hyperparams = {one: jnp.asarray(value, dtype) for one, value in numbers.items()}
+            hyperparams |= {name_of(key): part.value for key, part in schedules.items()}
+            inner = built(hyperparams).init(params)
+            state = InjectSchedulesState(count, position, hyperparams, schedules, inner)
+            return owned(state, apart_from=(params, list(scheduled.values()), list(numbers.values())))
+
+        def update(
+            updates: Any, state: InjectSchedulesState, params: Any = None, **extra: Any
+        ) -> tuple[Any, InjectSchedulesState]:
+            step, position = step_of(state.count, extra.get("position"))
+            hyperparams, schedules = dict(state.hyperparams), {}
+            for key, part in state.schedules.items():
+                after = _advanced(part, scheduled.get(name_of(key)), step, extra, hyperparam_dtype)
+                hyperparams[name_of(key)] = in_use(state.hyperparams[name_of(key)], part.value, after.value)
+                schedules[key] = after
+            made, inner = built(hyperparams).update(updates, state.inner_state, params, **extra)
+            # The rate is float32 or wider: updates and state of lower precision must not become wider by it.
+            made, inner = _in_dtypes_of(updates, made), _in_dtypes_of(state.inner_state, inner)
+            return made, InjectSchedulesState(
+                optax.safe_increment(state.count), position, hyperparams, schedules, inner
+            )
+
+        return optax.GradientTransformationExtraArgs(init, update)
+
+    return make
+
+
+def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> optax.GradientTransformationExtraArgs:
+    """`optax.scale_by_learning_rate` with the schedule in the state: the last link of an `optax.chain`.
+
+    ```
+    update k (from 1) = -learning_rate(k - 1) * gradient
+    ```
+
+    Args:
+        learning_rate: a schedule, control, function of the step, or number.
+        flip_sign: False to go uphill.
+
+    It is `inject_schedules(optax.scale_by_learning_rate)`, which says more.
+
+    >>> optimizer = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(Linear(1e-3, max_steps=10)))
+    >>> state = optimizer.init({"w": jnp.zeros(3)})
+    >>> for _ in range(3):
+    ...     updates, state = optimizer.update({"w": jnp.ones(3)}, state)
+    >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
+    0.0008
+    """
+    return inject_schedules(optax.scale_by_learning_rate)(learning_rate, flip_sign=flip_sign)
+
+
+def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
+    """The state of `value`, a schedule or whatever else gives an argument, at step `count`."""
+    if not isinstance(value, Schedule):
+        memory = value.init() if isinstance(value, optax.schedules.StatefulSchedule) else None
+        now = value(memory) if memory is not None else value(count)
+        return ScheduleState(None, as_value(now, dtype), memory)
+    schedule = owned(value, apart_from=value)
+    memory = schedule.memory() if isinstance(schedule, Control) else None
+    return ScheduleState(schedule, as_value(value_at(schedule, memory, count), dtype), memory)
+
+
+def value_at(schedule: Schedule, memory: Any, step: Any) -> Any:
+    """The value of a schedule, or of a control with its memory, at `step`."""
+    if isinstance(step, jax.Array) and not isinstance(step, jax.core.Tracer):
+        step = step.item()  # evaluated on the host, where nothing is compiled
+    return schedule.rate(memory, step) if isinstance(schedule, Control) else schedule(step)
+
+
+def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
+    """`value` as an array of `dtype`; without one, of its own dtype, but float32 at least."""
+    return jnp.asarray(value, dtype or _wide(jnp.result_type(value)))
+
+
+def in_use(current: Any, before: jax.Array, after: jax.Array) -> jax.Array:
+    """The value of an argument: `after`, unless `current` was put in the place of `before` by hand."""
+    current = jnp.asarray(current, after.dtype)
+    by_hand = (current != before) & ~(jnp.isnan(current) & jnp.isnan(before))
+    return jnp.where(by_hand, current, after)
+
+
+def require_one_schedule(where: str, value: Any) -> None:
+    """Refuse a batch of schedules."""
+    if isinstance(value, Schedule) and value.batch_shape:
+        raise ValueError(
+            f"{where}: this is a batch of schedules, of shape {value.batch_shape}; for a population make the optimizer "
+            "inside jax.vmap, with one schedule each"
+        )
+
+
+def _advanced(
+    part: ScheduleState, function: Any, step: jax.Array, extra: dict[str, Any], dtype: DTypeLike | None
+) -> ScheduleState:
+    """The state of one scheduled argument after an update at `step`."""
+    schedule, memory = part.schedule, part.memory
+    if isinstance(schedule, Control):
+        memory = schedule.with_metric(memory, step, extra.get("value"))
+    if isinstance(schedule, Schedule):
+        value = value_at(schedule, memory, step)
+    elif memory is not None:
+        value, memory = function(memory, **extra), function.update(memory, **extra)
+    else:
+        value = function(step)
+    return ScheduleState(schedule, as_value(value, dtype), memory)
+
+
+def _bound(name: str, signature: inspect.Signature, arguments: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    parameters = signature.parameters
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        for setting in settings:
+            if setting not in parameters:
+                raise TypeError(unknown(f"inject_schedules({name})", "argument", setting, parameters))
+    try:
+        bound = signature.bind(*arguments, **settings)
+    except TypeError as error:
+        raise TypeError(f"inject_schedules({name}): {error}; arguments: {', '.join(parameters)}") from None
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    for one in parameters.values():
+        if one.kind is one.VAR_KEYWORD:
+            given |= given.pop(one.name)
+    return given
+
+
+def _called(factory: Callable[..., Any], signature: inspect.Signature, given: dict[str, Any]) -> Any:
+    positional: list[Any] = []
+    for one in signature.parameters.values():
+        if one.kind is one.POSITIONAL_ONLY:
+            positional.append(given[one.name])
+        elif one.kind is one.VAR_POSITIONAL:
+            positional += given[one.name]
+    by_name = {
+        name: value
+        for name, value in given.items()
+        if name not in signature.parameters
+        or signature.parameters[name].kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+    }
+    return factory(*positional, **by_name)
+
+
+def _is_scheduled(value: Any) -> bool:
+    """Whether it is a schedule; of other callables, whether it gives a number for a step, as a mask or a dtype does not."""
+    if isinstance(value, (Schedule, optax.schedules.StatefulSchedule)):
+        return True
+    if not callable(value) or isinstance(value, type):
+        return False
+    try:
+        made = jax.eval_shape(value, jnp.zeros((), jnp.int32))
+    except Exception:  # noqa: BLE001 - it is called with what it was written for by the optimizer, which then says more
+        return False
+    return getattr(made, "shape", None) == () and jnp.issubdtype(made.dtype, jnp.number)
+
+
+def _is_float(value: Any) -> bool:
+    array = isinstance(value, (jax.Array, np.ndarray, np.generic))
+    return isinstance(value, float) or (array and jnp.issubdtype(value.dtype, jnp.floating))
+
+
+def _wide(dtype: Any) -> Any:
+    return jnp.promote_types(dtype if dtype is not None else jnp.float32, jnp.float32)
+
+
+def _in_dtypes_of(like: Any, tree: Any) -> Any:
+    return jax.tree.map(lambda old, new: new.astype(old.dtype) if hasattr(old, "dtype") else new, like, tree)

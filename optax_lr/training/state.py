@@ -1,0 +1,182 @@
+"""The state of an optimizer with schedules: where they are found in it, and the buffers of its leaves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_Tree = TypeVar("_Tree")
+
+
+class ScheduleState(NamedTuple):
+    """One scheduled argument of an optimizer.
+
+    Fields:
+        schedule: the schedule or control, whose settings are leaves; None for a function, which stays in the program.
+        value: the value of the last update; after `init`, `observe` and `set_schedule`, of the next one.
+        memory: what a control has seen; None for a schedule.
+    """
+
+    schedule: Any
+    value: jax.Array
+    memory: Any
+
+
+class InjectSchedulesState(NamedTuple):
+    """The state of an optimizer made by `inject_schedules`.
+
+    Fields:
+        count: updates made so far, int32, or the step that `set_schedule(..., position=n)` has set.
+        position: the position given to the last update, float32; NaN if none was given and `count` is the position.
+        hyperparams: the value in use of each argument, by its name, as in `optax.inject_hyperparams`.
+        schedules: the `ScheduleState` of each scheduled argument; that of `learning_rate` is `learning_rate_schedule`.
+        inner_state: the state of the optimizer itself.
+    """
+
+    count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
+    position: jax.Array
+    hyperparams: dict[str, Any]
+    schedules: dict[str, ScheduleState]
+    inner_state: Any
+
+
+def key_of(name: str) -> str:
+    """The key of an argument's schedule; not the bare name, which `optax.tree.get` must find once."""
+    return f"{name}_schedule"
+
+
+def name_of(key: str) -> str:
+    """The argument's name, from the key of its schedule."""
+    return key.removesuffix("_schedule")
+
+
+def is_carrier(node: Any) -> bool:
+    """Whether this node of a tree is the state of an optimizer made by `inject_schedules`."""
+    return isinstance(node, InjectSchedulesState)
+
+
+def carriers(state: Any) -> dict[str, InjectSchedulesState]:
+    """The states of `inject_schedules` in a tree, by the name of their group of parameters."""
+    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
+    found = [(path, node) for path, node in nodes if is_carrier(node)]
+    return dict(zip(group_names([path for path, _ in found]), [node for _, node in found], strict=True))
+
+
+def map_carriers(change: Callable[[str, InjectSchedulesState], InjectSchedulesState], state: _Tree) -> _Tree:
+    """`state` with every state of `inject_schedules` replaced by `change(group, state)`."""
+    groups = iter(carriers(state))
+    mapped: _Tree = jax.tree.map(
+        lambda node: change(next(groups), node) if is_carrier(node) else node, state, is_leaf=is_carrier
+    )
+    return mapped
+
+
+def group_names(paths: list[Any]) -> list[str]:
+    """Short unique names of places in a state: the labels of `optax.partition` on the path, or as much as tells them apart.
+
+    The only place of all is `learning_rate`.
+    """
+    if len(paths) == 1:
+        return ["learning_rate"]
+    labels = [_labels(path) for path in paths]
+    while labels and all(labels) and len({parts[0] for parts in labels}) == 1:
+        labels = [parts[1:] for parts in labels]
+    names = ["/".join(parts) for parts in labels]
+    if "" in names or len(set(names)) < len(names):
+        names = [jax.tree_util.keystr(path, simple=True, separator="/") for path in paths]
+    return names
+
+
+def _labels(path: Any) -> list[str]:
+    return [str(part.key) for part in path if isinstance(part, jax.tree_util.DictKey)]
+
+
+def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> Any:
+    """`function(state, *arguments)` of the state that `holder` is or holds.
+
+    The state of an `nnx.Optimizer`, which holds variables, is changed in place, and the optimizer is returned.
+    """
+    nnx = sys.modules.get("flax.nnx")
+    if nnx is None:
+        return function(holder, *arguments)
+    variables = holder.opt_state if isinstance(holder, nnx.Optimizer) else holder
+    if not any(isinstance(leaf, nnx.Variable) for leaf in jax.tree.leaves(variables, is_leaf=_is_variable)):
+        return function(holder, *arguments)
+    before = nnx.as_pure(variables)
+    after = function(before, *arguments)
+    structure: Any = jax.tree.structure(before)
+    if structure == jax.tree.structure(after):
+        nnx.update(variables, nnx.state(after))
+        return holder
+    raise ValueError(
+        "the state of an nnx.Optimizer keeps its structure: set a schedule of the kind that it has, or make a new optimizer"
+    )
+
+
+def pure(state: Any) -> Any:
+    """`state` without the variables of an `nnx.Optimizer`."""
+    nnx = sys.modules.get("flax.nnx")
+    if nnx is None:
+        return state
+    return nnx.as_pure(state.opt_state if isinstance(state, nnx.Optimizer) else state)
+
+
+def _is_variable(node: Any) -> bool:
+    return isinstance(node, sys.modules["flax.nnx"].Variable)
+
+
+# Buffers
+
+
+def owned(tree: _Tree, apart_from: Any = ()) -> _Tree:
+    """`tree` with a buffer of its own in every leaf, shared neither within it nor with `apart_from`.
+
+    A state whose leaves share a buffer cannot be donated to a jitted step, and a donated buffer is gone for all who hold it.
+    """
+    seen = {buffer for leaf in jax.tree.leaves(apart_from) for buffer in _buffers(leaf)}
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array):
+            return jnp.array(leaf) if isinstance(leaf, (np.ndarray, np.generic, int, float)) else leaf
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
+            return leaf
+        buffers = _buffers(leaf)
+        if not seen.isdisjoint(buffers):
+            leaf = jnp.array(leaf, copy=True)
+            buffers = _buffers(leaf)
+        seen.update(buffers)
+        return leaf
+
+    mapped: _Tree = jax.tree.map(own, tree)
+    return mapped
+
+
+def placed(tree: _Tree, like: jax.Array) -> _Tree:
+    """`tree`, a few small leaves, on the devices of `like`, with the same sharding."""
+    if isinstance(like, jax.core.Tracer) or not like.committed:
+        return tree
+    mapped: _Tree = jax.tree.map(
+        lambda leaf: (
+            leaf
+            if isinstance(leaf, jax.core.Tracer) or leaf.sharding == like.sharding
+            else jax.device_put(leaf, like.sharding, may_alias=False)
+        ),
+        tree,
+    )
+    return mapped
+
+
+def _buffers(leaf: Any) -> list[Any]:
+    """What identifies the memory of an array; of a tracer, the tracer."""
+    if isinstance(leaf, jax.core.Tracer):
+        return [id(leaf)]
+    if not isinstance(leaf, jax.Array) or leaf.is_deleted():
+        return []
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
+        return []
+    return [(shard.device, shard.data.unsafe_buffer_pointer()) for shard in leaf.addressable_shards]
