@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
@@ -179,6 +180,8 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
+_IMPORTING = threading.RLock()
+
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
@@ -188,7 +191,9 @@ if not TYPE_CHECKING:  # or a type checker takes any name for one of this packag
         if name not in _HOME_OF:
             # Python adds the nearest name.
             raise AttributeError(f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__])
-        value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
+        # One thread at a time: packages whose modules import each other, such as JAX, fail where two threads begin them at once.
+        with _IMPORTING:
+            value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value
 

@@ -71,7 +71,7 @@ def _write_mended(file: Path, target: Path, options: Mapping[str, Any], *, force
     found = drafts(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix mends a file of one")
-    mended, done = mend(found[0], options)
+    mended, done, by_hand = mend(found[0], options)
     before, after = found[0].text, mended.text
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):
         print(visible(line, keep="\t"), file=sys.stderr)
@@ -81,6 +81,8 @@ def _write_mended(file: Path, target: Path, options: Mapping[str, Any], *, force
     made = original[:start] + after + original[start + len(before) :]
     write_output(target, made.encode(), overwrite=force, mode_of=file)
     print(f"wrote {visible(str(target))}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
+    for finding in by_hand:
+        print(visible(f"{file}: {finding.code} must be mended by hand: {finding.remedy}"), file=sys.stderr)
 
 
 _FORMS: dict[str, Callable[[Found], str]] = {

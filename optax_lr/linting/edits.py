@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from optax_lr.findings import Edit
+from optax_lr.linting.json_edits import changed
 from optax_lr.sources.errors import ConfigError
 
 # A new key goes after the first of these that is there, where a reader looks for it.
@@ -28,26 +30,48 @@ def applied(values: Any, edits: Iterable[Edit]) -> dict[str, Any]:
 
 
 def rewritten(text: str, edits: Iterable[Edit], *, is_json: bool) -> str:
-    """The text of a YAML or JSON file with the edits.
+    """The text of a YAML or JSON file with the edits: only the text of the named keys changes.
 
-    Errors: `ConfigError` where the text is written in a way that cannot be changed in place.
+    Raises:
+        ConfigError: where the text is written in a way that cannot be changed in place, such as with an anchor that another
+            key refers to.
 
     >>> print(rewritten("learning_rate: 1e-3  # bold\\nfp16: true", [Edit("learning_rate", 5e-5)], is_json=False))
     learning_rate: 5.0e-05  # bold
     fp16: true
     """
+    import yaml
+
     edits = list(edits)
+    try:
+        made = _rewritten(text, edits, is_json=is_json or _is_json(text))
+    except (yaml.YAMLError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
+        made = None  # not in one of the forms that the functions below know
+    if made is None:
+        raise ConfigError(f"{edits[0].key} cannot be changed in this file; make the change by hand")
+    return made
+
+
+def _rewritten(text: str, edits: list[Edit], *, is_json: bool) -> str | None:
+    """The text with the edits; None where it would hold anything else than the edited values."""
     if is_json:
-        indent = re.search(r"\n( +|\t+)\S", text)
-        return json.dumps(applied(json.loads(text), edits), indent=indent[1] if indent else None) + "\n"
+        wanted = applied(json.loads(text), edits)
+        made = changed(text, wanted, after=_NEIGHBOURS)
+        return made if _numbers(json.loads(made)) == _numbers(wanted) else None
     import yaml
 
     wanted = applied(yaml.safe_load(text), edits)
+    newline = "\r\n" if "\r\n" in text else "\n"
     for edit in edits:
-        text = _spliced(text, edit)
-    if _numbers(yaml.safe_load(text)) != _numbers(wanted):
-        raise ConfigError(f"{edits[0].key} cannot be changed in this file; make the change by hand")
-    return text
+        text = _spliced(text, edit, newline)
+    return text if _numbers(yaml.safe_load(text)) == _numbers(wanted) else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def scalar(value: Any) -> str:
@@ -85,13 +109,13 @@ def _set(values: MutableMapping[str, Any], key: str, value: Any) -> None:
         values.pop(head, None)
 
 
-def _spliced(text: str, edit: Edit) -> str:
+def _spliced(text: str, edit: Edit, newline: str) -> str:
     import yaml
 
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     values, parts = yaml.safe_load(text), edit.key.split(".")
     if edit.key in values or parts[0] == "train":
-        return _changed(text, root, edit.key, edit.value)
+        return _changed(text, root, edit.key, edit.value, newline)
     # Down to the innermost block mapping that is there; what is written on one line below it is written anew.
     while len(parts) > 1:
         found = _pair(root, parts[0])
@@ -100,13 +124,13 @@ def _spliced(text: str, edit: Edit) -> str:
         root, values, parts = found[1], values[parts[0]], parts[1:]
     if len(parts) > 1:
         wanted = applied(values, [Edit(".".join(parts), edit.value)])
-        return _changed(text, root, parts[0], wanted.get(parts[0]))
+        return _changed(text, root, parts[0], wanted.get(parts[0]), newline)
     if edit.value is None and set(values) == {parts[0]} and "." in edit.key:
-        return _spliced(text, Edit(edit.key.rpartition(".")[0], None))
-    return _changed(text, root, parts[0], edit.value)
+        return _spliced(text, Edit(edit.key.rpartition(".")[0], None), newline)
+    return _changed(text, root, parts[0], edit.value, newline)
 
 
-def _changed(text: str, mapping: Any, key: str, value: Any) -> str:
+def _changed(text: str, mapping: Any, key: str, value: Any, newline: str) -> str:
     """The text with `key` of the block mapping set or taken out."""
     found, lines = _pair(mapping, key), text.splitlines(keepends=True)
     if value is None:
@@ -117,22 +141,24 @@ def _changed(text: str, mapping: Any, key: str, value: Any) -> str:
         name, node = found
         if name.start_mark.line == _last_line(node) or not hasattr(node, "flow_style") or node.flow_style:
             start, end = node.start_mark.index, node.end_mark.index
+            end -= len(text[start:end]) - len(
+                text[start:end].rstrip("\r\n")
+            )  # a folded value ends behind its last line
             if start == end:  # nothing stands behind the colon
                 start = end = text.index(":", name.end_mark.index) + 1
             space = "" if text[start - 1 : start].isspace() else " "
             return text[:start] + space + scalar(value) + text[end:]
-        text = _changed(text, mapping, key, None)
+        text = _changed(text, mapping, key, None, newline)
         lines = text.splitlines(keepends=True)
         line = name.start_mark.line
     else:
         neighbour = next((pair for near in _NEIGHBOURS if (pair := _pair(mapping, near))), None)
         line = _last_line((neighbour or mapping.value[-1])[1]) + 1
     indent = " " * mapping.value[0][0].start_mark.column
-    if lines and line >= len(lines) and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    return "".join(
-        [*lines[:line], f"{indent}{json.dumps(key) if '.' in key else key}: {scalar(value)}\n", *lines[line:]]
-    )
+    made = f"{indent}{json.dumps(key) if '.' in key else key}: {scalar(value)}"
+    if lines and line >= len(lines) and not lines[-1].endswith(("\n", "\r")):
+        return f"{text}{newline}{made}"
+    return "".join([*lines[:line], made + newline, *lines[line:]])
 
 
 def _pair(mapping: Any, key: str) -> tuple[Any, Any] | None:
@@ -152,7 +178,9 @@ def _numbers(values: Any) -> Any:
     """Values compared as a trainer would: YAML 1.1 leaves `1e-4` a text."""
     if isinstance(values, dict):
         return {key: _numbers(value) for key, value in values.items()}
-    if isinstance(values, str):
+    if isinstance(values, float) and math.isnan(values):
+        return "nan"
+    if isinstance(values, str) and values == values.strip():
         try:
             return float(values)
         except ValueError:

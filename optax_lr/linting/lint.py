@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.configs.draft import Draft, draft_of, drafts
@@ -23,6 +23,7 @@ from optax_lr.trainers.schedules_of import BY_METRIC
 RULES: Mapping[str, Rule] = {
     rule.code: rule for rule in (*key_checks.RULES, *run_checks.RULES, *curve_checks.RULES, *metric_checks.RULES)
 }
+_MOST_ROUNDS = 5
 _Check = Callable[[Case], Iterator[Finding]]
 _BEFORE_READING: tuple[_Check, ...] = (
     key_checks.foreign,
@@ -116,28 +117,45 @@ def lint_draft(draft: Draft, options: Mapping[str, Any]) -> list[Finding]:
     return findings + _of_config(config, options)
 
 
-def mend(draft: Draft, options: Mapping[str, Any]) -> tuple[Draft, list[Finding]]:
-    """The draft with every remedy that a file can hold, and the findings that it mends.
+class Mended(NamedTuple):
+    """A draft with the remedies that its file can hold, the findings that are mended, and those that are left to a person."""
 
-    One finding's change may bring another: what is mended is looked at again.
+    draft: Draft
+    done: list[Finding]
+    by_hand: list[Finding]
 
-    Errors: `ConfigError` where the file is of a form that is not changed: a script.
+
+def mend(draft: Draft, options: Mapping[str, Any]) -> Mended:
+    """Make every remedy that a file can hold. One remedy may bring another finding: the result is looked at again.
+
+    Raises:
+        ConfigError: the file is of a form that is not changed: a script.
     """
     if draft.form not in ("yaml", "json"):
         raise ConfigError(f"{draft.name}: only YAML and JSON files are mended; change this one by hand")
     done: list[Finding] = []
-    for _ in range(5):
-        edits: list[Edit] = []
+    by_hand: dict[tuple[str, str | None], Finding] = {}
+    for _ in range(_MOST_ROUNDS):
+        changed: set[str] = set()
         for finding in lint_draft(draft, options):
-            if finding.edits and not {edit.key for edit in finding.edits} & {edit.key for edit in edits}:
-                edits += finding.edits
-                done.append(finding)
-        if not edits:
+            keys = {edit.key for edit in finding.edits}
+            if not keys or keys & changed or (finding.code, finding.key) in by_hand:
+                continue
+            try:
+                is_json = draft.form == "json"
+                text = rewritten(draft.text, finding.edits, is_json=is_json)
+                made = draft_of(draft.name, text, is_json=is_json, folder=draft.folder)
+            except ConfigError:
+                by_hand[finding.code, finding.key] = finding
+                continue
+            if text == draft.text:  # about a key that only another remedy, left to a person, would bring
+                continue
+            draft = made
+            changed |= keys
+            done.append(finding)
+        if not changed:
             break
-        is_json = draft.form == "json"
-        text = rewritten(draft.text, edits, is_json=is_json)
-        draft = draft_of(draft.name, text, is_json=is_json, folder=draft.folder)
-    return draft, done
+    return Mended(draft, done, list(by_hand.values()))
 
 
 def _with(draft: Draft, edits: list[Edit]) -> Draft:

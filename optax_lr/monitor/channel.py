@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from optax_lr.monitor.warn_once import LOGGER, Once
+from optax_lr.monitor.warn_once import Once, warn
 
 WAITING = 1000  # batches that may wait for a sink that hangs
 KEPT = 10_000  # rows that are kept for a disk that is full
@@ -71,11 +71,11 @@ class Channel:
         self._thread.join(max(deadline - time.monotonic(), 0))
         if self._thread.is_alive():
             self._left_behind = True
-            LOGGER.warning("monitor: %s hangs and was left behind", self.sink.name)
+            warn("%s hangs and was left behind", self.sink.name)
         else:
             self._attempt(self.sink.close)
         if self.lost:
-            LOGGER.warning("monitor: %s: %d rows were not written", self.sink.name, self.lost)
+            warn("%s: %s rows were not written", self.sink.name, self.lost)
 
     def _run(self) -> None:
         for rows in iter(self._queue.get, None):
@@ -95,7 +95,10 @@ class Channel:
         try:
             action(*rows)
             self._written += sum(map(len, rows))
-        except Exception as error:
+        except BaseException as error:
+            # A sink may raise anything, SystemExit included; Ctrl+C is the program's own, and comes to the main thread.
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
             self._tell(self.sink.name, error)
             return False
         return True

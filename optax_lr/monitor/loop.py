@@ -21,7 +21,7 @@ from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RateInState
 from optax_lr.monitor.rows import Row, Rows
 from optax_lr.monitor.sinks import Callback, sinks_of
-from optax_lr.monitor.warn_once import LOGGER, Once
+from optax_lr.monitor.warn_once import Once, warn
 from optax_lr.training.base import Control
 
 INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
@@ -103,7 +103,7 @@ class Monitor:
         self._every = logging_steps
         self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
         self._findings: list[Finding] = []
-        self._rate = RateInState()
+        self._rate, self._has_looked = RateInState(), False
         self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
         self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
         self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
@@ -120,7 +120,8 @@ class Monitor:
                 such as after an evaluation.
             step: the updates done, this one included; by default counted.
             state: the optimizer's state after the update, which holds its rate: that of `olr.inject_schedules`,
-                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due.
+                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due. A state without a
+                rate, or with several, is reported once and does not raise; its rows have no rate, or that of `schedule`.
             metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
                 `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
         """
@@ -136,9 +137,20 @@ class Monitor:
             self.step = _checked_step(step)
         elif shape is not None:
             self.step += shape[0] if shape else 1
-        if state is not None and (self.step // self._every != before // self._every or not self._rate.found):
-            metrics["learning_rate"] = self._rate(state)
+        if state is not None and (self.step // self._every != before // self._every or not self._has_looked):
+            self._has_looked = True  # at the first call, so that a state without a rate is reported at once
+            rate = self._rate_of(state)
+            if rate is not None:
+                metrics["learning_rate"] = rate
         self._calls.append((self.step, loss, metrics))
+
+    def _rate_of(self, state: Any) -> Any:
+        """The rate in a state; None, and one warning, where there is none: a training is not stopped for its log."""
+        try:
+            return self._rate(state)
+        except Exception as error:
+            self._tell("state", error)
+            return None
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +193,7 @@ class Monitor:
             closing = self._closing.wait(INTERVAL)
             try:
                 self._take(closing)
-            except Exception as error:
+            except BaseException as error:
                 self._tell("findings", error)
 
     def _take(self, closing: bool) -> None:
@@ -192,7 +204,7 @@ class Monitor:
         for _ in range(count):
             try:
                 self._rows.take(*self._calls.popleft())
-            except Exception as error:  # such as of a loss that is no number
+            except BaseException as error:  # such as of a loss that is no number
                 self._tell("loss", error)
         if closing:
             self._rows.rest()
@@ -218,7 +230,7 @@ def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
 
 
 def _warn(finding: Finding) -> None:
-    LOGGER.warning("monitor: %s", finding)
+    warn("%s", finding)
 
 
 def _checked_step(step: Any) -> int:

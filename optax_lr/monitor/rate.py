@@ -15,10 +15,6 @@ class RateInState:
         self._structure: Any = None
         self._place = 0
 
-    @property
-    def found(self) -> bool:
-        return self._structure is not None
-
     def __call__(self, state: Any) -> Any:
         leaves, structure = jax.tree.flatten(state)
         if self._structure is None or structure != self._structure:

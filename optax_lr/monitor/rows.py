@@ -89,7 +89,7 @@ class Rows:
         """What the action gives; None, and told, where it fails."""
         try:
             return action()
-        except Exception as error:
+        except BaseException as error:  # a schedule or a number of the user's may raise anything
             self._tell(what, error)
             return None
 

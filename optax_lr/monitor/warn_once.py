@@ -1,14 +1,17 @@
-"""What fails beside the loop is told in one line, once."""
+"""One warning for each thing that fails beside the training loop."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+
+from optax_lr.text import one_line
 
 LOGGER = logging.getLogger("optax_lr")
 
 
 class Once:
-    """Called with what failed and how; of each `what` the first is told."""
+    """Logs a warning for the first failure of each `what`; never raises."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -16,5 +19,20 @@ class Once:
     def __call__(self, what: str, how: object) -> None:
         if what not in self._told:
             self._told.add(what)
-            kind = f"{type(how).__name__}: " if isinstance(how, Exception) else ""
-            LOGGER.warning("monitor: %s: %s%s; the run goes on, and this is told once", what, kind, how)
+            warn("%s: %s; the run goes on, and this is told once", what, _described(how))
+
+
+def warn(message: str, *values: object) -> None:
+    """Log `message` with `values` as text in one line. A handler of the logger that fails is of no use to report to."""
+    with contextlib.suppress(Exception):
+        LOGGER.warning(f"monitor: {message}", *(one_line(str(value)) for value in values))  # noqa: G004
+
+
+def _described(how: object) -> str:
+    if not isinstance(how, BaseException):
+        return str(how)
+    try:
+        text = str(how)
+    except BaseException:
+        text = "an error without a message"
+    return f"{type(how).__name__}: {text}" if text else type(how).__name__

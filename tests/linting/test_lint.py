@@ -58,7 +58,8 @@ def test_the_remedy_mends_the_file_and_leaves_every_other_line(code, values, opt
     path.write_text("# mine\n" + "\n".join(f"{line}   # {number}" for number, line in enumerate(lines)) + "\n\n# end\n")
     found = olr.lint(path, **options)
     assert code in {finding.code for finding in found}, found
-    mended, done = mend(drafts(path)[0], OPTIONS | options)
+    mended, done, by_hand = mend(drafts(path)[0], OPTIONS | options)
+    assert not by_hand
     edited = {edit.key.split(".")[0] for finding in done for edit in finding.edits}
     changed = [
         line[1:].split(":")[0].strip()

@@ -1,0 +1,205 @@
+"""`lint --fix`: the result parses, only the text of the named keys changes, and a second run finds nothing to do."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optax_lr as olr
+from optax_lr.configs.draft import draft_of
+from optax_lr.linting.json_edits import changed
+from optax_lr.linting.lint import mend
+from tests.safety.commands import run
+
+OPTIONS = {"num_examples": 1000, "world_size": 1, "transformers_version": None, "train_steps": None}
+# How one value may be written: `{}` is the value.
+STYLES = [
+    "{key}: {value}", "{key}: {value}   # why", "{key}: '{value}'", '{key}: "{value}"', '"{key}": {value}', "{key}:\n  {value}",
+    "{key}: >-\n  {value}", "{key}: |\n  {value}\n", "{key}:     {value}", "? {key}\n: {value}", "{key}: &anchor {value}", "# before\n{key}: {value}",
+    "{key}: !!str {value}", "{key}: {value}\n\n",
+]  # fmt: skip
+VALUES = {
+    "learning_rate": ["1e-3", "1.0e-3", "5.0e-5", "1", "0.1"],
+    "lr_scheduler_type": ["cosine", "cosine_with_min_lr", "polynomial", "linear", "constant", "cosine_with_restarts"],
+    "max_steps": ["100", "20", "600"],
+    "warmup_steps": ["90", "500", "1", "0"],
+    "warmup_ratio": ["0.9", "0.03"],
+    "num_train_epochs": ["3", "1.0"],
+    "num_cycles": ["3"],
+    "min_lr": ["1.0e-6", "1e-6"],
+    "lr_scheduler_kwargs": ["{min_lr: 1e-6}", "{num_cycles: 1, power: 2}", "\n  min_lr: 1.0e-6  # low\n  num_cycles: 2", '\'{"min_lr": 1e-6}\''],
+    "stage": ["sft"],
+    "finetuning_type": ["lora", "full"],
+    "num_epochs": ["2"],
+    "lr_warmup_steps": ["5"],
+    "per_device_train_batch_size": ["4"],
+}  # fmt: skip
+OTHERS = [
+    "output_dir: a/é b",
+    "# a comment: 1",
+    "",
+    "template: [a, {b: 'c # d'}]",
+    "note: >\n  long text\n  of two lines\n",
+    "other: *anchor",
+]
+
+
+@st.composite
+def files(draw):
+    """The text of a YAML file as chunks: the key that each is of, or None."""
+    chosen = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=2, max_size=7, unique=True))
+    chunks = []
+    for key in chosen:
+        style, value = draw(st.sampled_from(STYLES)), draw(st.sampled_from(VALUES[key]))
+        if value.startswith(("{", "\n", "'")):
+            style = "{key}: {value}" if value[0] != "\n" else "{key}:{value}"
+        chunks.append((key, style.format(key=key, value=value)))
+    for other in draw(st.lists(st.sampled_from(OTHERS), max_size=2, unique=True)):
+        chunks.insert(draw(st.integers(0, len(chunks))), (None, other))
+    newline = draw(st.sampled_from(["\n", "\n", "\r\n"]))
+    text = "".join(f"{chunk}\n" for _, chunk in chunks)
+    text = draw(st.sampled_from(["", "", "---\n", "# top\n---\n"])) + text
+    if draw(st.booleans()):
+        text = text.rstrip("\n")
+    return chunks, text.replace("\n", newline), newline
+
+
+def _loads(text):
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
+def check(chunks, text, newline):
+    before = _loads(text)
+    if not isinstance(before, dict):
+        return
+    body = text[text.index("---") + 3 :] if "---" in text else text
+    try:
+        draft = draft_of("a.yaml", body, is_json=False, folder=None)
+    except olr.ConfigError:
+        return
+    mended, done, _ = mend(draft, OPTIONS)
+    after = yaml.safe_load(mended.text)
+    named = {edit.key.partition(".")[0] for finding in done for edit in finding.edits}
+    assert {key: value for key, value in before.items() if key not in named} == {
+        key: value for key, value in after.items() if key not in named
+    }
+    position = 0
+    for key, chunk in chunks:
+        if key not in named:
+            chunk = chunk.strip("\n").replace("\n", newline)
+            position = mended.text.index(chunk, position) + len(chunk)
+    if newline == "\r\n":
+        assert mended.text.count("\n") == mended.text.count("\r\n")
+    again, nothing, _ = mend(mended, OPTIONS)
+    assert again.text == mended.text
+    assert not nothing
+    if not done:
+        assert mended.text == body
+
+
+@settings(max_examples=60)
+@given(files())
+def test_a_fix_changes_what_it_names_and_nothing_else(file):
+    check(*file)
+
+
+@pytest.mark.long
+@settings(max_examples=3000)
+@given(files())
+def test_a_fix_changes_what_it_names_and_nothing_else_at_length(file):
+    check(*file)
+
+
+WRONG = "# mine\nlearning_rate: 1.0e-4 # peak\nlr_scheduler_type: cosine\nmax_steps: 100\nwarmup_steps: 90\noutput_dir: \u00e9\n"
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (WRONG, WRONG.replace("90", "10")),
+        (WRONG.replace("\n", "\r\n"), WRONG.replace("90", "10").replace("\n", "\r\n")),
+        ("\ufeff" + WRONG, "\ufeff" + WRONG.replace("90", "10")),
+        ("---\n" + WRONG, "---\n" + WRONG.replace("90", "10")),
+        ("# above\n---\n" + WRONG, "# above\n---\n" + WRONG.replace("90", "10")),
+        (WRONG.replace(" 90", "\n  90"), WRONG.replace(" 90", "\n  10")),
+        (WRONG.replace(" 90", " >-\n  90") + "use_peft: true\n", WRONG.replace("90", "10") + "use_peft: true\n"),
+        (WRONG.rstrip("\n"), WRONG.replace("90", "10").rstrip("\n")),
+    ],
+)
+def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_place):
+    monkeypatch.chdir(tmp_path)
+    real = Path("real.yaml")
+    real.write_bytes(before.encode())
+    real.chmod(0o600)
+    Path("in.yaml").symlink_to("real.yaml")
+    target = Path("in.yaml" if in_place else "out.yaml")
+    done = run("lint", "in.yaml", "--fix", target, *(["--force"] if in_place else []))
+    assert done.code == 1, done
+    assert target.read_bytes().decode() == after
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert Path("in.yaml").is_symlink()
+    assert sorted(os.listdir()) == sorted({"in.yaml", "real.yaml", target.name})
+    again = run("lint", target, "--fix", "again.yaml")
+    assert "0 findings mended" in again.err
+    assert Path("again.yaml").read_bytes().decode() == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WRONG.replace("90", "&w 90") + "logging_steps: *w\n",
+        "steps: &w 90\n" + WRONG.replace("90", "*w"),
+        "{learning_rate: 1.0e-4, lr_scheduler_type: cosine, max_steps: 100, warmup_steps: 90, min_lr: 1e-6}\n",
+    ],
+)
+def test_what_cannot_be_changed_in_place_gets_a_line(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    Path("in.yaml").write_text(text)
+    done = run("lint", "in.yaml", "--fix", "out.yaml")
+    assert done.code == 1
+    assert "must be mended by hand" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "expected"),
+    [
+        ('{"a": 1}', {"a": 2}, '{"a": 2}'),
+        ('{"a": 1, "b": 2}', {"b": 2}, '{"b": 2}'),
+        ('{"a": 1, "b": 2}', {"a": 1}, '{"a": 1}'),
+        ('{"a": 1}', {}, "{}"),
+        ("{}", {"a": [1]}, '{"a": [1]}'),
+        ('{\n\t"a": 1,\n\t"b": {"c": null}\n}\n', {"a": 1, "b": {"c": None}, "d": 1}, '{\n\t"a": 1,\n\t"d": 1,\n\t"b": {"c": null}\n}\n'),
+        ('{"a" :1e-4 , "b": {"c": [1,2] ,"d":3}}', {"a": 1e-4, "b": {"c": [1, 2], "d": 4}}, '{"a" :1e-4 , "b": {"c": [1,2] ,"d":4}}'),
+    ],
+)  # fmt: skip
+def test_json_is_changed_in_place(text, change, expected):
+    assert changed(text, change, after=["a"]) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(st.text(max_size=3), JSON, max_size=4),
+    st.dictionaries(st.text(max_size=3), JSON, max_size=4),
+    st.sampled_from([None, 2, "\t"]),
+)
+def test_any_json_becomes_any_other(old, new, indent):
+    made = changed(json.dumps(old, indent=indent), new, after=["a"])
+    assert json.loads(made) == new
+    assert changed(made, new, after=["a"]) == made
