@@ -134,19 +134,20 @@ def mend(draft: Draft, options: Mapping[str, Any]) -> Mended:
     if draft.form not in ("yaml", "json"):
         raise ConfigError(f"{draft.name}: only YAML and JSON files are mended; change this one by hand")
     done: list[Finding] = []
-    by_hand: dict[tuple[str, str | None], Finding] = {}
+    by_hand: list[Finding] = []
     for _ in range(_MOST_ROUNDS):
         changed: set[str] = set()
+        by_hand = []  # one that fails may succeed beside the changes of the others
         for finding in lint_draft(draft, options):
             keys = {edit.key for edit in finding.edits}
-            if not keys or keys & changed or (finding.code, finding.key) in by_hand:
+            if not keys or keys & changed:
                 continue
             try:
                 is_json = draft.form == "json"
                 text = rewritten(draft.text, finding.edits, is_json=is_json)
                 made = draft_of(draft.name, text, is_json=is_json, folder=draft.folder)
             except ConfigError:
-                by_hand[finding.code, finding.key] = finding
+                by_hand.append(finding)
                 continue
             if text == draft.text:  # about a key that only another remedy, left to a person, would bring
                 continue
@@ -155,7 +156,7 @@ def mend(draft: Draft, options: Mapping[str, Any]) -> Mended:
             done.append(finding)
         if not changed:
             break
-    return Mended(draft, done, list(by_hand.values()))
+    return Mended(draft, done, by_hand)
 
 
 def _with(draft: Draft, edits: list[Edit]) -> Draft:
