@@ -57,7 +57,9 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         reduce_on_plateau as reduce_on_plateau,
         restore_checkpoint as restore_checkpoint,
         save_checkpoint as save_checkpoint,
+        scale_by_group as scale_by_group,
         scale_by_learning_rate as scale_by_learning_rate,
+        set_scales as set_scales,
         set_schedule as set_schedule,
     )
     from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
@@ -135,7 +137,9 @@ _HOMES = {
         "reduce_on_plateau",
         "restore_checkpoint",
         "save_checkpoint",
+        "scale_by_group",
         "scale_by_learning_rate",
+        "set_scales",
         "set_schedule",
     ],
     "findings": ["Edit", "Finding", "Rule"],

@@ -22,7 +22,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
-from optax_lr.schedules import fields
+from optax_lr.schedules import fields, flax
 from optax_lr.schedules.aligned import aligned
 from optax_lr.schedules.fields import Number, Several
 
@@ -62,6 +62,7 @@ class Schedule:
             )
 
     def __post_init__(self) -> None:
+        flax.register(type(self))
         fields.canonicalise(self)
         self._check()
 

@@ -160,6 +160,8 @@ def _array(name: str, value: Any) -> Array | np.ndarray:
     """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
     if isinstance(value, jax.core.Tracer):
         return value
+    if hasattr(value, "__jax_array__"):  # such as a variable of Flax
+        return _array(name, value.__jax_array__())
     try:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except ValueError:  # lists of different lengths
@@ -244,7 +246,11 @@ def whole(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 
     if (wrong := seen < least).any():
         raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
     if (wrong := seen > LARGEST_STEP).any():
-        why = ": Optax counts steps in int32" if unit == "optimizer steps" else ""
+        why = (
+            ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)"
+            if unit == "optimizer steps"
+            else ""
+        )
         raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}{why}")
     return _scalar(array.astype(jnp.int32))
 

@@ -4,6 +4,7 @@ from optax_lr.training.change import cooldown, observe, rates, set_schedule
 from optax_lr.training.checkpoints import restore_checkpoint, save_checkpoint
 from optax_lr.training.early_stopping import EarlyStopping
 from optax_lr.training.greedy import greedy
+from optax_lr.training.groups import scale_by_group, set_scales
 from optax_lr.training.hold import hold_on_plateau
 from optax_lr.training.inject import inject_schedules, scale_by_learning_rate
 from optax_lr.training.plateau import reduce_on_plateau
@@ -22,6 +23,8 @@ __all__ = [
     "reduce_on_plateau",
     "restore_checkpoint",
     "save_checkpoint",
+    "scale_by_group",
     "scale_by_learning_rate",
+    "set_scales",
     "set_schedule",
 ]

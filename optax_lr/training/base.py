@@ -14,8 +14,10 @@ from optax_lr.arguments import shown, unquoted
 from optax_lr.numerics import Real, System
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Number
+from optax_lr.training.exported import exported
 
 
+@exported
 class ControlMemory(NamedTuple):
     """What a control has seen.
 
@@ -30,6 +32,7 @@ class ControlMemory(NamedTuple):
     judged: Any
 
 
+@exported
 class ControlState(NamedTuple):
     """The state of a control as an `optax.schedules.StatefulSchedule`.
 
@@ -153,6 +156,7 @@ class Control(Schedule):
         return metric > (best * (1 + self.threshold) if relative else best + self.threshold)
 
 
+@exported
 class Level(NamedTuple):
     """The last change of the rate: `rate` where the schedule was at `origin`; from there on in proportion to the schedule.
 
@@ -187,33 +191,30 @@ def step_of(count: jax.Array, position: Any) -> tuple[jax.Array, jax.Array]:
 
 def as_position(where: str, position: Any) -> jax.Array:
     """`position` as one int32 or float number."""
-    if hasattr(position, "__jax_array__"):
-        position = position.__jax_array__()
-    array = position if isinstance(position, jax.Array) else np.asarray(position)
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{where}: the position must be a number, not {shown(position)}{unquoted(position)}")
-    if array.shape:
-        raise ValueError(f"{where}: the position must be one number, not of shape {array.shape}; use jax.vmap")
+    array = _number(where, "position", position, "use jax.vmap")
     if isinstance(array, np.ndarray):
         if not np.isfinite(array) or array < 0:
             raise ValueError(f"{where}: the position must be finite and at least 0, not {array}")
         if array.dtype.kind in "iu" and array > np.iinfo(np.int32).max:
             array = array.astype(np.float64)
-    whole = jnp.issubdtype(array.dtype, jnp.integer)
-    return jnp.asarray(array, jnp.int32 if whole else jnp.promote_types(array.dtype, jnp.float32))
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        return jnp.asarray(array, jnp.int32)
+    return jnp.asarray(array, jnp.promote_types(jnp.result_type(array), jnp.float32))
 
 
 def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:
     """`value` as one number of `dtype`; NaN and infinities are metrics like others."""
-    if value is None:
-        raise TypeError(f"{where} needs a metric, a number such as the validation loss, not None")
-    array = value if isinstance(value, jax.Array) else np.asarray(value)
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{where}: the metric must be a number, not {shown(value)}{unquoted(value)}")
-    if array.shape:
-        raise ValueError(
-            f"{where}: the metric must be one number, not of shape {array.shape}: give its mean, or for a population of "
-            "states use jax.vmap"
-        )
+    array = _number(where, "metric", value, "give its mean, or for a population of states use jax.vmap")
     with np.errstate(over="ignore"):
         return jnp.asarray(array, dtype)
+
+
+def _number(where: str, what: str, value: Any, instead: str) -> jax.Array | np.ndarray:
+    if not isinstance(value, jax.core.Tracer) and hasattr(value, "__jax_array__"):  # such as a variable of Flax
+        value = value.__jax_array__()
+    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise TypeError(f"{where}: the {what} must be a number, not {shown(value)}{unquoted(value)}")
+    if array.shape:
+        raise ValueError(f"{where}: the {what} must be one number, not of shape {array.shape}; {instead}")
+    return array

@@ -13,6 +13,7 @@ from optax_lr.combine import Stages
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
 from optax_lr.training.base import Control, as_position
+from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, value_at
 from optax_lr.training.state import (
     InjectSchedulesState,
@@ -113,7 +114,8 @@ def rates(state: Any) -> dict[str, Any]:
 
     Returns:
         `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, where labels do not tell the
-        groups apart); a state with one rate gives `{"learning_rate": rate}`.
+        groups apart); a state with one rate gives `{"learning_rate": rate}`, or with `scale_by_group` the rate of each of
+        its groups.
 
     >>> groups = {"head": inject_schedules(optax.sgd)(Constant(0.5)), "body": inject_schedules(optax.sgd)(Constant(0.25))}
     >>> optimizer = optax.partition(groups, {"a": "head", "b": "body"})
@@ -122,6 +124,9 @@ def rates(state: Any) -> dict[str, Any]:
     """
     nodes = jax.tree_util.tree_leaves_with_path(pure(state), is_leaf=_has_rate)
     found = [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
+    scales = [node.scales for node in jax.tree.leaves(pure(state), is_leaf=is_scale) if is_scale(node)]
+    if len(found) == len(scales) == 1:
+        return {group: found[0][1] * scale for group, scale in scales[0].items()}
     return dict(zip(group_names([path for path, _ in found]), [rate for _, rate in found], strict=True))
 
 
@@ -232,7 +237,7 @@ def _with_schedule(
     """`state` with the schedule, and its value in use; `by_hand`: a value that was put there by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
     value = as_value(_at(state, lambda step: value_at(schedule, memory, step)), current.dtype)
-    used = in_use(current, state.schedules[key].value, value) if by_hand else jnp.array(value, copy=True)
+    used = in_use(current, state.schedules[key].value, value) if by_hand else owned(value, apart_from=value)
     value, used = placed((value, used), state.count)
     return state._replace(
         hyperparams=state.hyperparams | {name_of(key): used},
@@ -242,9 +247,10 @@ def _with_schedule(
 
 def _at(state: InjectSchedulesState, function: Any) -> Any:
     """`function` of the step at which the state stands: the last position that was given, or the count."""
+    if not isinstance(state.position, jax.core.Tracer):
+        position = state.position.item()
+        return function(state.count.item() if np.isnan(position) else position)
     by_count = jnp.isnan(state.position)
-    if not isinstance(by_count, jax.core.Tracer):
-        return function((state.count if by_count else state.position).item())
     at_count, at_position = function(state.count), function(jnp.where(by_count, 0, state.position))
     return jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
 

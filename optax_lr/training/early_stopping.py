@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from optax_lr.schedules import fields
+from optax_lr.schedules import fields, flax
 from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import as_metric
@@ -52,6 +52,7 @@ class EarlyStopping:
     should_stop: Any = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        flax.register(type(self))
         fields.canonicalise(self)
         if self.best is None:
             shape = fields.shape_of((self.patience, self.threshold))

@@ -15,8 +15,10 @@ from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
+from optax_lr.training.exported import exported
 
 
+@exported
 class Window(NamedTuple):
     """The last metrics, the place of the next one among them being `seen` modulo their number, and their running sum."""
 
@@ -41,6 +43,7 @@ class Window(NamedTuple):
         return mean, Window(self.metrics.at[self.seen % length].set(metric), self.seen + 1, total)
 
 
+@exported
 class GreedyJudged(NamedTuple):
     """What `greedy` knows; `cooldown`, `warmup` and `until_reset` are how much of each is left."""
 

@@ -13,8 +13,10 @@ from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control
+from optax_lr.training.exported import exported
 
 
+@exported
 class HoldJudged(NamedTuple):
     """What `hold_on_plateau` knows, and the rate that it holds once `holds` is true."""
 

@@ -13,8 +13,10 @@ from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
+from optax_lr.training.exported import exported
 
 
+@exported
 class PlateauJudged(NamedTuple):
     """What `reduce_on_plateau` knows; `cooldown` is the number of metrics left in it."""
 

@@ -10,9 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from optax_lr.training.exported import exported
+
 _Tree = TypeVar("_Tree")
 
 
+@exported
 class ScheduleState(NamedTuple):
     """One scheduled argument of an optimizer.
 
@@ -27,6 +30,7 @@ class ScheduleState(NamedTuple):
     memory: Any
 
 
+@exported
 class InjectSchedulesState(NamedTuple):
     """The state of an optimizer made by `inject_schedules`.
 
@@ -147,7 +151,7 @@ def owned(tree: _Tree, apart_from: Any = ()) -> _Tree:
             return leaf
         buffers = _buffers(leaf)
         if not seen.isdisjoint(buffers):
-            leaf = jnp.array(leaf, copy=True)
+            leaf = _copy(leaf)
             buffers = _buffers(leaf)
         seen.update(buffers)
         return leaf
@@ -169,6 +173,12 @@ def placed(tree: _Tree, like: jax.Array) -> _Tree:
         tree,
     )
     return mapped
+
+
+def _copy(leaf: jax.Array) -> jax.Array:
+    if isinstance(leaf, jax.core.Tracer) or leaf.ndim or leaf.committed:
+        return jnp.array(leaf, copy=True)
+    return jnp.array(np.asarray(leaf))  # through the host, where nothing is compiled for it
 
 
 def _buffers(leaf: Any) -> list[Any]:

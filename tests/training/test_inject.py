@@ -325,7 +325,7 @@ def test_errors_name_the_remedy():
     control = olr.reduce_on_plateau(SCHEDULE)
     optimizer = olr.inject_schedules(optax.adamw)(control)
     state = optimizer.init(PARAMS)
-    with pytest.raises(ValueError, match=r"must be one number, not of shape \(4,\): give its mean, .*vmap"):
+    with pytest.raises(ValueError, match=r"must be one number, not of shape \(4,\); give its mean, .*vmap"):
         optimizer.update(PARAMS, state, PARAMS, value=jnp.ones(4))
     with pytest.raises(TypeError, match="must be a number, not text"):
         olr.observe(state, "low")
@@ -334,9 +334,11 @@ def test_errors_name_the_remedy():
     with pytest.raises(TypeError, match="no control is in this state"):
         olr.observe(olr.inject_schedules(optax.adamw)(SCHEDULE).init(PARAMS), 1.0)
     with pytest.raises(TypeError, match=r"takes what makes the optimizer, such as optax\.adamw"):
-        olr.inject_schedules(optax.adamw(1e-3))(SCHEDULE)
-    with pytest.raises(TypeError, match="the schedule is the learning rate; take learning_rate out"):
+        olr.inject_schedules(optax.adamw(1e-3))
+    with pytest.raises(TypeError, match="multiple values for argument 'learning_rate'"):
         olr.inject_schedules(optax.adamw)(SCHEDULE, learning_rate=1e-3)
+    with pytest.raises(TypeError, match=r"static_args=...\): unknown argument 'maks'; did you mean 'mask'"):
+        olr.inject_schedules(optax.adamw, static_args="maks")
     with pytest.raises(TypeError, match="rprop reads its learning_rate only once"):
         olr.inject_schedules(optax.rprop)(SCHEDULE)
     with pytest.raises(ValueError, match=r"for a population make the optimizer inside jax\.vmap"):

@@ -1,0 +1,45 @@
+"""Schedules in `flax.serialization`: `to_bytes`, `from_bytes`, and what is built on them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import jax
+
+_registered: set[type] = set()
+
+
+def register(cls: type) -> None:
+    """Register a class of pytrees, once; nothing happens while Flax is not imported."""
+    serialization = sys.modules.get("flax.serialization")
+    if cls not in _registered and hasattr(serialization, "register_serialization_state"):
+        _registered.add(cls)
+        serialization.register_serialization_state(cls, _to_state, _from_state, override=True)  # type: ignore[union-attr]
+
+
+def _children(tree: Any) -> tuple[dict[str, Any], Any]:
+    """The children of a pytree by name, and its structure without them."""
+    paths, structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda node: node is not tree)
+    names = [jax.tree_util.keystr(path, simple=True) for path, _ in paths]
+    names = [name if names.count(name) == 1 else f"{name}_{names[:i].count(name)}" for i, name in enumerate(names)]
+    return dict(zip(names, (child for _, child in paths), strict=True)), structure
+
+
+def _to_state(tree: Any) -> dict[str, Any]:
+    import flax.serialization
+
+    return {name: flax.serialization.to_state_dict(child) for name, child in _children(tree)[0].items()}
+
+
+def _from_state(tree: Any, state: dict[str, Any]) -> Any:
+    import flax.serialization
+
+    children, structure = _children(tree)
+    if state.keys() != children.keys():
+        raise ValueError(
+            f"{type(tree).__name__}: the saved schedule is of another kind: it has {', '.join(state)}, and not "
+            f"{', '.join(children)}; build the optimizer with a schedule of the saved kind"
+        )
+    restored = [flax.serialization.from_state_dict(child, state[name], name) for name, child in children.items()]
+    return jax.tree.unflatten(structure, restored)
