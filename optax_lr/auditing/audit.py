@@ -14,9 +14,10 @@ from optax_lr.arguments import shown
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import off_the_curve, resumed, skipped
+from optax_lr.auditing.rate_rules import off_the_curve, resumed, skipped, two_runs
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
+from optax_lr.identification.ambiguity import LATER_DECAY
 from optax_lr.identification.evidence import Evidence, evidence_of
 from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
@@ -50,10 +51,13 @@ class Audit:
     @property
     def followed(self) -> np.ndarray:
         """The rate that the identified schedules give at each row of the log, float64; NaN where none does."""
-        steps = np.concatenate([segment.step for segment in self.identified.segments] or [np.zeros(0, int)])
-        rates = np.concatenate([segment.curve for segment in self.identified.segments] or [np.zeros(0)])
-        known = dict(zip(steps.tolist(), rates.tolist(), strict=True))
-        return np.array([known.get(step, np.nan) for step in self.log.step.tolist()], np.float64)
+        known: dict[int, float] = {}
+        for segment in self.identified.segments:
+            known.update(zip(segment.step.tolist(), segment.curve.tolist(), strict=True))
+        rates = np.array([known.get(step, np.nan) for step in self.log.step.tolist()], np.float64)
+        for segment in self.identified.segments:  # a file of two runs has a step twice
+            rates[segment.row] = segment.curve
+        return rates
 
     @property
     def text(self) -> str:
@@ -102,19 +106,30 @@ def audit(
     planned_schedule, others, max_steps = _planned(plan, log, num_examples, world_size)
     identified = identify(log.step, log.learning_rate, max_steps=max_steps)
     forms = evidence_of(log.step, log.learning_rate)
-    evidence = next((form for form in forms if form.precision == identified.precision), forms[0])
-    planned, on_plan, findings = None, None, list(_of_rates(log, identified, evidence))
-    if planned_schedule is not None and len(evidence):
+    planned, on_plan, findings = None, None, list(_of_rates(log, identified))
+    if planned_schedule is not None and len(forms[0]):
+        evidence = _on_plan(planned_schedule, forms) or _as_written(identified, forms)
         first = difference(planned_schedule, evidence)
         planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), first.row is None
         told = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
         # What the plan settles, or says already, needs no second finding without it.
-        settled = {found.code for found in told} | (_SETTLED if on_plan else set())
+        settled = {found.code for found in told} | (_SETTLED if on_plan else {rules.OPEN.code} if told else set())
         findings = told + [found for found in findings if found.code not in settled]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None
     findings += patterns(log, planned=expected)
     return dataclasses.replace(report, findings=tuple(worst_first(findings)))
+
+
+def _on_plan(plan: Schedule, forms: list[Evidence]) -> Evidence | None:
+    """The rates as they may have been written, if the plan then explains every row."""
+    return next((form for form in forms if difference(plan, form).row is None), None)
+
+
+def _as_written(identified: Identified, forms: list[Evidence]) -> Evidence:
+    """The rates as the schedule that was found explains them; else as their digits say."""
+    matching = [form for form in forms if form.precision == identified.precision]
+    return matching[-1] if identified.explained and matching else forms[min(1, len(forms) - 1)]
 
 
 def _planned(
@@ -146,26 +161,29 @@ def _planned(
     return plan, {}, log.max_steps or end
 
 
-def _of_rates(log: Log, identified: Identified, evidence: Evidence) -> Iterator[Finding]:
+def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     """What the rates say by themselves."""
-    if not len(evidence):
+    if not identified.segments:
         rows = f"{len(log)} row{'s' * (len(log) > 1)}"
         yield Finding(
             rules.NO_RATES, f"none of {rows} has a rate", "set logging_steps to less than the steps of the run"
         )
         return
-    conflicts = _conflicts(log)
-    if len(conflicts):
+    segments = identified.segments
+    for run in range(max((segment.run for segment in segments), default=-1) + 1):
+        known = [segment for segment in segments if segment.run == run and segment.answers]
+        if len(known) > 1:
+            yield resumed(known)
+    again = [segment for place, segment in enumerate(segments) if place and segment.run != segments[place - 1].run]
+    if again:
+        yield two_runs(segments, again)
+    elif len(conflicts := _conflicts(log)):
         yield Finding(
             rules.CONFLICT,
             f"{len(conflicts)} steps have more than one rate, the first of them {conflicts[0]}",
             "give each run a file of its own, or cut the log where the run was resumed",
             steps=(int(conflicts[0]), int(conflicts[-1])),
         )
-    segments = identified.segments
-    known = [segment for segment in segments if segment.answers and len(segment.step) > 1]
-    if len(known) > 1:
-        yield resumed(known)
     for segment in segments:
         yield from _of_segment(segment)
 
@@ -196,14 +214,14 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
         off = np.searchsorted(segment.step, segment.off)
         yield off_the_curve(segment.step, segment.learning_rate, segment.curve, off)
     # Of a level rate a warmup, if there is any, changes nothing that was seen.
-    level = np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1
+    level = np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1 and segment.text != LATER_DECAY
     if segment.text and not level:
         yield Finding(rules.OPEN, _with_count(segment), "", steps=span)
 
 
 def _with_count(segment: Segment) -> str:
     many = len(segment.step) > 1 and segment.count > 1
-    return f"{segment.text} ({segment.count} settings explain the rows)" if many else segment.text
+    return f"{segment.text} (at least {segment.count} settings explain the rows)" if many else segment.text
 
 
 def _heading(log: Log) -> Iterator[str]:

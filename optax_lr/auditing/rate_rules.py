@@ -99,7 +99,8 @@ CONFLICT = Rule(
     "LR213",
     "one step is logged with different rates",
     "note",
-    "Two runs wrote the same file, or a resumed run repeated steps under other settings. The last row of each step counts.",
+    "Two runs wrote the same file, or a resumed run repeated steps under other settings. Where the steps go back, a run of its "
+    "own is taken to begin; where they do so often, the last row of each step counts.",
 )
 RULES = (
     OTHER_RATES,
@@ -142,16 +143,37 @@ def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np
     )
 
 
+MOST_SEGMENTS = 3  # that a message names
+
+
 def resumed(segments: Sequence[Segment]) -> Finding:
-    """One schedule after another."""
-    parts = [f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}" for part in segments]
+    """One schedule after another, with a jump between them."""
+    parts = [
+        f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}"
+        + (f", one of at least {part.count} settings" if part.count > 1 else "")
+        for part in segments[:MOST_SEGMENTS]
+    ]
+    more = [f"{len(segments) - MOST_SEGMENTS} more"] if len(segments) > MOST_SEGMENTS else []
     before, after = segments[0], segments[1]
     jump = f"at step {after.step[0]} the rate goes from {short(before.learning_rate[-1])} to {short(after.learning_rate[0])}"
     return Finding(
         RESUMED,
-        "; ".join([*parts, jump]),
-        "to go on along the first curve, resume with the settings of the first run",
+        "; ".join([*parts, *more, jump]),
+        "to continue the first curve, resume with the settings of the first run",
         steps=(int(before.step[-1]), int(after.step[0])),
+    )
+
+
+def two_runs(segments: Sequence[Segment], again: Sequence[Segment]) -> Finding:
+    """The steps go back, and from there on the rates are others."""
+    first = again[0]
+    before = segments[[part.run for part in segments].index(first.run) - 1]
+    runs = first.run + 1 if len(again) == 1 else max(part.run for part in segments) + 1
+    return Finding(
+        CONFLICT,
+        f"the log holds {runs} runs: after step {before.step[-1]} the steps go back to {first.step[0]}, with other rates",
+        "give each run a file of its own, or cut the log where the run was resumed",
+        steps=(int(first.step[0]), int(before.step[-1])),
     )
 
 

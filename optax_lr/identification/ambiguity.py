@@ -1,19 +1,27 @@
-"""What rows tell of a schedule where they leave more than one setting, in words."""
+"""What the rows leave open, in words, where several settings explain them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from optax_lr.identification.evidence import Evidence, digits_of
-from optax_lr.identification.fitting import Candidates, Family, explaining, fit
+from optax_lr.identification.evidence import Evidence
+from optax_lr.identification.fitting import Candidates
 from optax_lr.identification.frame import Frame
-from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
+from optax_lr.schedules import Constant, Linear, MultiStep, PiecewiseConstant
 
-_USUAL_WARMUPS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 150, 200, 250, 300, 500, 1000, 2000)
-_SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.2)
+ONE_ROW = "one row tells no schedule"
+LATER_DECAY = "the rate is constant so far: with a decay that begins later, as warmup_stable_decay has one, the rates are the same"
 
 
-def what_is_told(found: list[Candidates], rows: Evidence) -> str:
+def is_open_ended(found: list[Candidates], rows: Evidence, horizon: int | None) -> bool:
+    """Whether the rows end on a constant rate before the run does: nothing tells what follows."""
+    if not found or found[0].family.kind is not Constant or Frame(rows).only_rises:
+        return False
+    spacing = int(np.diff(rows.step).max()) if len(rows) > 1 else 0
+    return horizon is None or int(rows.step[-1]) + spacing < horizon
+
+
+def what_is_open(found: list[Candidates], rows: Evidence, horizon: int | None) -> str:
     """The quantity that all the settings share, and what would tell them apart; empty for one setting."""
     count = sum(map(len, found))
     if not count:
@@ -24,10 +32,10 @@ def what_is_told(found: list[Candidates], rows: Evidence) -> str:
             "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such "
             "rates too"
         )
+    if is_open_ended(found, rows, horizon):
+        return LATER_DECAY
     if count == 1:
         return ""
-    if len(rows) == 1:
-        return f"one row tells no schedule; {count} settings of round numbers give its rate"
     if first.family.kind is Constant and not Frame(rows).only_rises:
         longest = int(max(first.fields["warmup_steps"]))
         before = f"a warmup of up to {longest} steps, which no row shows, would leave the same rates" if longest else ""
@@ -36,42 +44,32 @@ def what_is_told(found: list[Candidates], rows: Evidence) -> str:
     if warmup is not None and Frame(rows).only_rises and (warmup > 0).all():
         slope = first.peak / warmup
         if np.ptp(slope) <= 1e-6 * slope.max():
-            return f"all rows are warmup, and tell learning_rate / warmup_steps = {_short(slope[0])} alone"
+            return f"all rows are in the warmup, which shows learning_rate / warmup_steps = {_short(slope[0])} only"
+        return "all rows are in the warmup, which shows about learning_rate / warmup_steps only"
     length = first.fields.get("max_steps")
-    if first.family.kind is Linear and length is not None and warmup is not None and np.ptp(warmup):
+    if (
+        first.family.kind is Linear
+        and length is not None
+        and warmup is not None
+        and np.ptp(warmup)
+        and not Frame(rows).peak
+    ):
         slope = first.peak / np.maximum(length - warmup, 1)
         if np.ptp(slope) <= 1e-6 * slope.max():
             return (
-                f"no row shows the warmup, so that they tell learning_rate / (max_steps - warmup_steps) = "
-                f"{_short(slope[0])} alone; a row of the warmup would tell the rest"
+                f"no row shows the warmup, so that only learning_rate / (max_steps - warmup_steps) = "
+                f"{_short(slope[0])} is known; a row of the warmup would tell the rest"
             )
-    if len(np.unique(np.concatenate([candidates.offset for candidates in found]))) > 1 and count <= 4:
+    if (
+        len(np.unique(np.concatenate([candidates.offset for candidates in found]))) > 1
+        and count <= 4
+        and len(found) == 1
+    ):
         return "offset 1 with these settings and offset 0 with one step more are the same rates; max_steps would tell"
     varied = sorted({name for candidates in found for name, values in candidates.fields.items() if np.ptp(values)})
-    kinds = list(dict.fromkeys(candidates.family.kind.__name__ for candidates in found))
-    open_fields = f" {', '.join(varied)} open" if varied else ""
-    return f"the rows leave{open_fields or ' several settings'}" + (f" ({', '.join(kinds)})" if len(kinds) > 1 else "")
-
-
-def single_row(rows: Evidence, max_steps: int | None) -> list[Candidates]:
-    """The usual settings with a round peak that give the rate of a single row."""
-    if len(rows) != 1 or not rows.rate[0] > 0:
-        return []
-    shares = [int(np.ceil(share * max_steps)) for share in _SHARES] if max_steps else []
-    warmups = np.unique([*_USUAL_WARMUPS, *shares])
-    found = []
-    frame = Frame(rows)
-    for offset in frame.offsets:
-        fields = {"warmup_steps": warmups, "offset": np.array(offset)}
-        for kind in (Constant, Linear, Cosine):
-            length = {} if kind is Constant else {"max_steps": max_steps}
-            if length and max_steps is None:
-                continue
-            fitted = fit(frame.candidates(Family(kind), fields | length), rows)
-            fitted = fitted[[digits_of(peak) <= 1 for peak in fitted.peak]] if len(fitted) else fitted
-            if len(fitted):
-                found.append(explaining(fitted, rows))
-    return found
+    kinds = list(dict.fromkeys(candidates.family.name for candidates in found))
+    kind = [] if len(kinds) == 1 else [f"the kind ({', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''})"]
+    return f"the rows leave open {', '.join([*kind, *varied])}" if kind or varied else "several settings fit"
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The rates of a log as evidence: in the order of the steps, each once, and as exact as it was written."""
+"""The rates of a log as evidence: sorted by step, with the distance that the way they were written may have moved each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-EXACT = 1e-9  # of a rate that was written in full; whoever ran the schedule in float64 is far closer
-ROUNDING = 1e-15  # of the highest rate: what cancels where a float64 schedule comes near 0
+EXACT = 1e-9  # of a rate that was written in full; a schedule that ran in float64 is far closer
+ROUNDING = 1e-15  # of the highest rate: cancellation where a float64 schedule comes near 0
 FLOAT32 = 2.0**-24
-# Digits that a rate is rounded to: fewer may be its own, more are those of a number written in full.
-_FEWEST_DIGITS, _MOST_DIGITS = 4, 9
+_MOST_DIGITS = 9  # more are those of a number written in full
+_MOST_DECIMALS = 12
 _LOOKED_AT = 2000  # rates whose digits are counted
+_HALF = 0.5001  # of the last digit: what rounding may move a rate by
+_LARGEST_LOSS = 1.0  # digits that are missing, on average, before a kind of rounding is ruled out; chance makes 0.11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,69 +25,81 @@ class Evidence:
         step: int64 [n], rising.
         rate: float64 [n], at least 0.
         tolerance: float64 [n], how far from its rate a curve may be to explain the row.
-        precision: what the rates were written as: `float64`, `float32`, `6 digits` or `7 decimals`.
+        precision: how the rates were written: `float64`, `float32`, `6 digits` or `7 decimals`.
+        row: int64 [n], which of the given rows each is.
     """
 
     step: np.ndarray
     rate: np.ndarray
     tolerance: np.ndarray
     precision: str
+    row: np.ndarray
 
     def __len__(self) -> int:
         return len(self.step)
 
     def __getitem__(self, rows: Any) -> Evidence:
-        return Evidence(self.step[rows], self.rate[rows], self.tolerance[rows], self.precision)
+        return Evidence(self.step[rows], self.rate[rows], self.tolerance[rows], self.precision, self.row[rows])
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the rates lost digits when they were written."""
+        return self.precision not in ("float64", "float32")
 
 
 def evidence_of(step: np.ndarray, rate: np.ndarray) -> list[Evidence]:
-    """Rows with a rate, sorted; those that a second writer or a resumed run repeats count once.
+    """Every way in which these rates may have been written, the most exact first.
 
-    Of rows at one step with different rates the last stays: a resumed run overwrites what came before. The rates are
-    first taken as written in full, and then, in a second form, as rounded, where they look like it.
+    Rows without a rate are left out. Of rows at one step the last counts: a resumed run overwrites what came before.
     """
-    told = np.isfinite(rate)
-    step, rate = step[told], rate[told]
-    order = np.argsort(step, kind="stable")
-    step, rate = step[order], rate[order]
-    last = np.append(np.diff(step) > 0, True)[: len(step)]
-    step, rate = step[last], rate[last]
+    row = np.flatnonzero(np.isfinite(rate))
+    row = row[np.argsort(step[row], kind="stable")]
+    row = row[np.append(np.diff(step[row]) > 0, True)[: len(row)]]
+    step, rate = step[row], rate[row]
     top = float(rate.max()) if len(rate) else 0.0
     exact = EXACT * abs(rate) + ROUNDING * top + np.finfo(np.float64).tiny  # rates that are all 0 have a tolerance too
-    forms = [Evidence(step, rate, exact, "float64")]
-    rounding = rounding_of(rate)
-    if rounding is not None:
-        forms.append(Evidence(step, rate, exact + rounding[0], rounding[1]))
-    return forms
+    forms = [("float64", np.zeros(len(rate))), *roundings(rate)]
+    return [Evidence(step, rate, exact + moved, name, row) for name, moved in forms]
 
 
-def rounding_of(rate: np.ndarray) -> tuple[np.ndarray, str] | None:
-    """How far rounding may have moved each rate, and what they were rounded to; None where they look exact.
+def roundings(rate: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The kinds of rounding that the rates agree with, likeliest first, each with how far it may have moved each rate.
 
-    >>> rounding_of(np.array([1.99934e-05, 1.23457e-05, 6.17284e-06]))[1]
-    '6 digits'
+    A rate that was rounded to 4 digits ends in a zero one time in ten, and then shows 3. Of rates that were rounded to 7
+    decimals the small ones show fewer digits. The kind with the fewest digits missing is the likeliest.
+
+    >>> [name for name, _ in roundings(np.array([1.99934e-05, 1.23457e-05, 6.17284e-06]))]
+    ['6 digits']
+    >>> [name for name, _ in roundings(np.array([0.0002752, 0.0001376, 0.0000138, 0.0000275]))]
+    ['7 decimals']
     """
     different = np.unique(rate[rate > 0])
     if not len(different):
-        return None
+        return []
+    top = float(different.max())
     different = different[:: -(-len(different) // _LOOKED_AT)]
     with np.errstate(over="ignore"):
         float32 = different.astype(np.float32)
-    digits, decimals = (np.array(counts) for counts in zip(*map(_digits, different.tolist()), strict=True))
-    # NumPy and JAX print a float32 by its shortest text, which has 7 digits and more but for chance.
+    counted = [_digits(value) for value in different.tolist()]
+    digits, decimals = (np.array(counts) for counts in zip(*counted, strict=True))
+    # NumPy and JAX print a float32 as its shortest text, which has 7 digits and more except by chance.
     shortest = digits.max() > 6 and all(
-        float(str(short)) == rate for short, rate in zip(float32, different, strict=True)
+        float(str(short)) == value for short, value in zip(float32, different, strict=True)
     )
     if shortest or (different == float32).all():
-        return 2 * FLOAT32 * abs(rate), "float32"
-    if not _FEWEST_DIGITS <= digits.max() <= _MOST_DIGITS:
-        return None
-    if (decimals >= decimals.max() - 1).mean() > 0.9 and different.max() > 20 * different.min():
-        return np.full(len(rate), 0.5001 * 10.0 ** -float(decimals.max())), f"{decimals.max()} decimals"
-    if (digits >= digits.max() - 1).mean() < 0.5:
-        return None
-    exponent = np.floor(np.log10(np.where(rate > 0, rate, 1)))
-    return 0.5001 * 10.0 ** (exponent - digits.max() + 1), f"{digits.max()} digits"
+        # A schedule that was computed in float32 too is less exact where it comes near 0.
+        stored = 2 * FLOAT32 * abs(rate)
+        return [("float32", stored), ("float32", stored + 4 * FLOAT32 * top)]
+    found = []
+    if (most := int(digits.max())) <= _MOST_DIGITS:
+        exponent = np.floor(np.log10(np.where(rate > 0, rate, 1)))
+        moved = np.where(rate > 0, _HALF * 10.0 ** (exponent - most + 1), 0)
+        found.append((float((most - digits).mean()), f"{most} digits", moved))
+    if (most := int(decimals.max())) <= _MOST_DECIMALS and digits.max() <= _MOST_DIGITS:
+        moved = np.full(len(rate), _HALF * 10.0**-most)
+        found.append((float((most - decimals).mean()), f"{most} decimals", moved))
+    likeliest = sorted(found, key=lambda kind: kind[0])
+    return [(name, moved) for place, (loss, name, moved) in enumerate(likeliest) if loss < _LARGEST_LOSS or not place]
 
 
 def _digits(value: float) -> tuple[int, int]:
@@ -105,12 +119,30 @@ def snapped(values: np.ndarray, tolerance: np.ndarray, most: int = 5) -> np.ndar
     result = np.where(np.abs(values) <= tolerance, 0.0, np.nan)
     with np.errstate(all="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))
-        for digits in range(1, most + 1):
+        for digits in range(most + 1):
+            # One digit more than the value has place for: 0.0001 lies within reach of 9.9996e-05.
             unit = 10.0 ** (exponent - digits + 1)
             near = np.abs(np.rint(values / unit) * unit - values) <= tolerance
             for place in np.flatnonzero(near & np.isnan(result)):
-                result[place] = float(f"{values[place]:.{digits - 1}e}")
+                result[place] = float(f"{np.rint(values[place] / unit[place]):.0f}e{exponent[place] - digits + 1:.0f}")
     return result
+
+
+def digits_of_all(values: np.ndarray, most: int = 7) -> np.ndarray:
+    """Significant digits of each value, those with more than `most` counted as one more; int64 [n].
+
+    >>> digits_of_all(np.array([2e-4, 0.0, 1.25e-5, 1 / 3]))
+    array([1, 1, 3, 8])
+    """
+    size = np.abs(np.asarray(values, np.float64))
+    digits = np.full(size.shape, most + 1)
+    with np.errstate(all="ignore"):
+        leading = size / 10.0 ** np.floor(np.log10(size))
+    for count in range(most, 0, -1):
+        unit = 10.0 ** (count - 1)
+        digits[np.abs(np.rint(leading * unit) - leading * unit) < 1e-12 * unit] = count
+    digits[size == 0] = 1
+    return digits
 
 
 def digits_of(value: float) -> int:

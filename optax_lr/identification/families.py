@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from optax_lr.identification.fitting import Candidates, Family, fit, oddness
+from optax_lr.combine import HoldAfter, Stages
+from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import (
     Constant,
@@ -18,9 +21,11 @@ from optax_lr.schedules import (
     DeepSpeedWarmupDecay,
     InverseSqrt,
     Linear,
+    LinearRamp,
     Polynomial,
     Rex,
     Rsqrt,
+    Schedule,
     TimmCosine,
     TimmPoly,
     TimmTanh,
@@ -30,6 +35,7 @@ from optax_lr.schedules import (
 _POWERS = (2.0, 0.5, 3.0, 1.5, 4.0, 0.9, 5.0, 0.75, 0.8, 1.2)
 _MOST_CYCLES = 32
 _MOST_BEGINNINGS = 4096  # of a decay, between two rows
+_MOST_LINES = 8192
 _MOST_LEVELS = 16  # warmups before a level
 
 
@@ -54,10 +60,32 @@ def powers(frame: Frame) -> Iterator[Candidates]:
     starts, powered = frame.starts(), frame.crossed("power", _POWERS)
     yield from frame.with_length(Family(Polynomial), powered)
     yield from frame.with_length(Family(Polynomial, floor="min_lr"), powered)
-    yield from frame.with_length(Family(Polynomial, floor="min_lr"), starts | {"power": 1.0})
     yield from _any_power(frame)
     yield from frame.with_length(Family(Rex), starts)
     yield from frame.with_length(Family(Rex, floor="min_lr"), starts)
+
+
+def lines(frame: Frame) -> Iterator[Candidates]:
+    """A line to a floor: where the length is not known, each length has a floor of its own."""
+    family = Family(Polynomial, floor="min_lr")
+    if not frame.solve:
+        yield from frame.with_length(family, frame.starts() | {"power": 1.0})
+        return
+    step, rate, first, last = frame.evidence.step, frame.evidence.rate, frame.peak + 1, frame.fallen
+    if last <= first or not rate[first] > rate[last] > 0:
+        return
+    per_step = (rate[first] - rate[last]) / (step[last] - step[first])
+    shares = np.array([0, 1e-7, 1e-6, 1e-5, 0.01 * rate.max(), 0.1 * rate.max()])
+    ends = np.rint(step[last] + (rate[last] - shares[shares < rate[last]]) / per_step)
+    near = np.unique(np.concatenate([ends + shift for shift in (-2, -1, 0, 1, 2)]))
+    between = np.unique(np.linspace(step[last], ends.max(), 24).round(-1))
+    lengths = np.union1d(near, between)
+    lengths = lengths[(lengths >= step[last]) & (lengths < 2**31)].astype(np.int64)
+    begun = frame.starts()
+    kept = slice(None, None, max(1, len(begun["offset"]) * len(lengths) // _MOST_LINES))
+    many = {name: np.repeat(value[kept], len(lengths)) for name, value in begun.items()}
+    count = len(many["offset"]) // len(lengths)
+    yield frame.candidates(family, many | {"power": 1.0, "max_steps": np.tile(lengths, count)})
 
 
 def _any_power(frame: Frame) -> Iterator[Candidates]:
@@ -108,7 +136,7 @@ def roots(frame: Frame) -> Iterator[Candidates]:
 def stable(frame: Frame) -> Iterator[Candidates]:
     """A level between a warmup and a decay."""
     evidence = frame.evidence
-    top = np.flatnonzero(evidence.rate >= evidence.rate.max() * (1 - 1e-9))
+    top = np.flatnonzero(evidence.rate + evidence.tolerance >= (evidence.rate - evidence.tolerance).max())
     last = int(top[-1])
     if last >= len(evidence) - 1 or last < frame.peak:
         return
@@ -138,12 +166,39 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
     for floor in (None, "min_lr"):
         family = Family(WarmupStableDecay, floor=floor)
         level = frame.candidates(family, starts | {"stable_steps": 2**30, "decay_steps": 1})
-        fitted = fit(level, before)
+        fitted = fit(level, before[sampled(before)])
         fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_MOST_LEVELS]]
         for place in range(len(fitted)):
             yield {"warmup_steps": fitted.fields["warmup_steps"][place], "offset": fitted.offset[place]}
         if len(fitted):
             return
+
+
+def held(frame: Frame) -> Iterator[Candidates]:
+    """A cosine to a floor at which it is held, as nanoGPT and Megatron run it; the last rows tell when it ends."""
+    if frame.held is None:
+        return
+    step = frame.evidence.step
+    for offset in frame.offsets:
+        starts = {name: value[frame.starts()["offset"] == offset] for name, value in frame.starts().items()}
+        ends = np.arange(step[frame.held - 1] - offset, step[frame.held] - offset + 1)[:_MOST_BEGINNINGS]
+        for kind in (_cosine_held, _cosine_held_from_one):
+            rows = starts["warmup_steps"] >= (kind is _cosine_held_from_one)
+            warmup, end = (grid.ravel() for grid in np.meshgrid(starts["warmup_steps"][rows], ends, indexing="ij"))
+            fits = np.flatnonzero(end > warmup)[:_MOST_BEGINNINGS]
+            fields = {"warmup_steps": warmup[fits], "max_steps": end[fits], "offset": np.array(offset)}
+            yield frame.candidates(Family(kind, floor="min_lr", free=1), fields)
+
+
+def _cosine_held(*, max_steps: Any, **fields: Any) -> Schedule:
+    return HoldAfter(Cosine(max_steps=max_steps, **fields), step=max_steps)
+
+
+def _cosine_held_from_one(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, min_lr: Any) -> Schedule:
+    """With nanoGPT's warmup, `(step + 1) / (warmup_steps + 1)`."""
+    warmup = LinearRamp(learning_rate, start_factor=1 / (warmup_steps + 1), total_iters=warmup_steps)
+    decay = Cosine(learning_rate, max_steps=max_steps - warmup_steps, min_lr=min_lr)
+    return HoldAfter(Stages([warmup, decay], boundaries=[warmup_steps]), step=max_steps)
 
 
 def timm(frame: Frame) -> Iterator[Candidates]:
@@ -154,6 +209,17 @@ def timm(frame: Frame) -> Iterator[Candidates]:
     yield from frame.with_length(Family(TimmPoly, floor="min_lr"), frame.crossed("power", _POWERS), "t_initial")
     yield from frame.with_length(Family(TimmPoly), frame.crossed("power", _POWERS), "t_initial")
     yield from frame.with_length(Family(TimmTanh), starts, "t_initial")
+    yield from _timm_from_a_rate(frame)
+
+
+def _timm_from_a_rate(frame: Frame) -> Iterator[Candidates]:
+    """With a warmup that does not begin at 0, as timm's scripts have it by default."""
+    peak, evidence = frame.peak, frame.evidence
+    if not 2 <= peak < len(evidence) - 3:
+        return
+    after = dataclasses.replace(frame, evidence=evidence[peak:])
+    for candidates in after.with_length(Family(TimmCosine), frame.starts(), "t_initial"):
+        yield dataclasses.replace(candidates, family=Family(TimmCosine, floor="warmup_lr"))
 
 
 def deepspeed(frame: Frame) -> Iterator[Candidates]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from optax_lr.identification.evidence import Evidence, digits_of, snapped
+from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
+from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.numerics import VECTOR
 from optax_lr.schedules import CosineWithRestarts, Schedule
 from optax_lr.schedules.base import lift
@@ -24,17 +26,22 @@ class Family(NamedTuple):
     """A kind of schedule whose rate is linear in its peak and in its floor: the rest are the fields to search.
 
     Fields:
-        kind: the class.
+        kind: the class, or a function that makes such schedules.
         words: its choices, which no array can hold.
         peak, floor: the linear fields; `floor` is None where there is none, or where it is taken as 0.
         free: how many of the searched fields were fitted to the rows and may be any number.
     """
 
-    kind: type[Schedule]
+    kind: Callable[..., Schedule]
     words: dict[str, Any] = {}  # noqa: RUF012
     peak: str = "learning_rate"
     floor: str | None = None
     free: int = 0
+
+    @property
+    def name(self) -> str:
+        """The kind's name, in words where it is no class."""
+        return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
 
     def schedule(self, fields: dict[str, Any], peak: Any, floor: Any = None) -> Schedule:
         linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
@@ -50,7 +57,7 @@ class Candidates:
         fields: each searched field, [n].
         offset: int64 [n]; the row at step k shows the rate `schedule(k - offset)`.
         peak, floor: float64 [n], once they are fitted.
-        error: float64 [n], the largest error of a row in units of its tolerance; at most 1 explains all of them.
+        cost: what it takes to believe in the family, in digits of a setting.
     """
 
     family: Family
@@ -58,7 +65,7 @@ class Candidates:
     offset: np.ndarray
     peak: Any = None
     floor: Any = None
-    error: Any = None
+    cost: float = 0.0
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -70,6 +77,9 @@ class Candidates:
         return dataclasses.replace(
             self, fields={name: value[rows] for name, value in self.fields.items()}, offset=self.offset[rows], **taken
         )
+
+    def of_cost(self, cost: float) -> Candidates:
+        return dataclasses.replace(self, cost=cost)
 
     def curves(self, step: np.ndarray) -> np.ndarray:
         """The fitted rates, float64 [n, steps]."""
@@ -102,73 +112,111 @@ class Candidates:
         return np.broadcast_to(self.lifted(floor)._value(position, VECTOR), position.shape)
 
 
-_FITTED = ("peak", "floor", "error")
+_FITTED = ("peak", "floor")
 
 
 def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
-    """The candidates with a peak, a floor and the error that is left, those of the fewest digits where they explain as much."""
-    sample = evidence[sampled(evidence)]
-    level, above = candidates.columns(sample.step)
+    """The candidates for which some peak, and floor, brings the curve through every row; those of the fewest digits.
+
+    Each row bounds the peak from both sides, so that the peaks that explain all rows are an interval. A floor is estimated
+    by least squares first, with its largest error, and then tried at the roundest numbers in reach.
+    """
+    level, above = candidates.columns(evidence.step)
     if above is None:
-        row = int(np.argmax(sample.rate))
-        peak, floor = sample.rate[row] / level[:, row], None
-    else:
-        peak, floor = _two_coefficients(level, above, sample.rate)
-    peak = np.where(np.isfinite(peak) & (peak >= 0), peak, 0)
-    floor = None if floor is None else np.where(np.isfinite(floor), floor, 0)
-    raw = dataclasses.replace(candidates, peak=peak, floor=floor)
-    error = _error(raw, sample, level, above)
-    near = np.flatnonzero(error <= NEAR)
-    raw = dataclasses.replace(raw, error=error)[near]
-    if not len(near):
-        return raw
-    level, above = level[near], None if above is None else above[near]
-    neat = _neat(raw, sample, level, above)
-    return neat[neat.error <= 1]
+        low, high = _peaks(level, evidence.rate, evidence.tolerance)
+        kept = np.flatnonzero(low <= high)
+        peak = _roundest(low[kept], high[kept], level[kept], evidence)
+        fitted = dataclasses.replace(candidates[kept], peak=peak)
+        return fitted[_positive(fitted)]
+    return _with_floor(candidates, level, above, evidence)
 
 
-NEAR = 100.0  # times the tolerance: how far the unrounded fit may be from the rows, whose rounding the neat one mends
+def _positive(fitted: Candidates) -> np.ndarray:
+    positive: np.ndarray = (fitted.peak >= 0) & (fitted.peak <= LARGEST_RATE)
+    return positive
 
 
-def _neat(raw: Candidates, sample: Evidence, level: np.ndarray, above: np.ndarray | None) -> Candidates:
-    """With the peak and the floor of the fewest digits where these do as well."""
-    high = sample.rate > sample.rate.max() / 10
-    loose = float((sample.tolerance[high] / sample.rate[high]).max()) if high.any() else 1e-9
-    loose = min(max(loose, 1e-9), 1e-5)
-    near = snapped(raw.peak, 100 * loose * raw.peak)
-    peak, floor = np.where(np.isnan(near), raw.peak, near), raw.floor
-    if floor is not None:
-        margin = 10 * loose * peak
-        whole = snapped(floor, margin, most=3)
-        share = snapped(floor / peak, margin / peak, most=3) * peak
-        floor = np.where(np.isnan(whole), np.where(np.isnan(share), floor, share), whole)
-    neat = dataclasses.replace(raw, peak=peak, floor=floor)
-    error = _error(neat, sample, level, above)
-    better = error <= np.maximum(raw.error, 1)
-    return dataclasses.replace(
-        raw,
-        peak=np.where(better, peak, raw.peak),
-        floor=None if floor is None else np.where(better, floor, raw.floor),
-        error=np.where(better, error, raw.error),
+def _peaks(level: np.ndarray, rate: np.ndarray, tolerance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest peak with which `peak * level` is within the tolerance of every rate, each [n]."""
+    seen = level > 0
+    divisor = np.where(seen, level, 1)
+    low = np.where(seen, (rate - tolerance) / divisor, np.where(rate <= tolerance, -np.inf, np.inf)).max(axis=1)
+    high = np.where(seen, (rate + tolerance) / divisor, np.inf).min(axis=1)
+    return np.nan_to_num(low, nan=np.inf, posinf=np.inf, neginf=-np.inf), np.nan_to_num(
+        high, nan=-np.inf, posinf=np.inf
     )
 
 
-def _two_coefficients(level: np.ndarray, above: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares of `peak * level + floor * above` against `rate`, for each candidate."""
+def _roundest(low: np.ndarray, high: np.ndarray, level: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """The number of the fewest digits between `low` and `high`; where it has many, the one that fits best."""
+    low, high = np.maximum(low, 0), np.where(np.isfinite(high), high, np.maximum(low, evidence.rate.max()))
+    weight = level / evidence.tolerance
+    best = (weight * evidence.rate / evidence.tolerance).sum(1) / np.maximum((weight * weight).sum(1), 1e-300)
+    best = np.clip(np.where(np.isfinite(best), best, low), low, high)
+    middle, half = (low + high) / 2, (high - low) / 2
+    near = snapped(middle, half * (1 + 1e-12), most=MOST_DIGITS)
+    return np.where(np.isnan(near), best, near)
+
+
+_NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
+_STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
+
+
+def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, evidence: Evidence) -> Candidates:
+    rate, tolerance = evidence.rate, evidence.tolerance
+    peak, floor, likely = _two_coefficients(level / tolerance, above / tolerance, rate / tolerance)
+    far = np.nan_to_num(
+        (abs(peak[:, None] * level + floor[:, None] * above - rate) / tolerance).max(axis=1), nan=np.inf
+    )
+    near = np.flatnonzero((far <= _NEAR) & (peak > 0))
+    if not len(near):
+        return dataclasses.replace(candidates[near], peak=peak[near], floor=floor[near])
+    candidates, level, above = candidates[near], level[near], above[near]
+    peak, floor, likely = peak[near], floor[near], likely[near]
+    best_peak, best_floor, fewest = (np.full(len(near), np.nan) for _ in range(3))
+    fewest[:] = np.inf
+    for values, shares in _floors(peak, floor, likely):
+        with np.errstate(all="ignore"):
+            usable = np.isfinite(values) & (values >= 0)
+            if shares:  # of the peak: one coefficient is left
+                columns, rest = level + values[:, None] * above, rate
+            else:
+                columns, rest = level, rate - values[:, None] * above
+            low, high = _peaks(columns, rest, tolerance)
+        usable &= (low <= high) & (high > 0)
+        digits = digits_of_all(values)
+        better = np.flatnonzero(usable & (digits < fewest))
+        if not len(better):
+            continue
+        found = _roundest(low[better], high[better], columns[better], evidence)
+        best_peak[better], fewest[better] = found, digits[better]
+        best_floor[better] = values[better] * found if shares else values[better]
+    fitted = dataclasses.replace(candidates, peak=best_peak, floor=best_floor)
+    return fitted[np.isfinite(best_peak) & _positive(fitted)]
+
+
+def _floors(peak: np.ndarray, floor: np.ndarray, likely: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
+    """Floors to try, and whether they are shares of the peak: round ones in reach of the estimate, then those around it."""
+    floor = np.maximum(floor, 0)
+    for reach in (4.0, 1.5, 0.5):
+        margin = reach * likely + 1e-9 * peak
+        yield snapped(floor, margin, most=3), False
+        yield snapped(floor / peak, margin / peak, most=3), True
+    for step in _STEPS:
+        yield np.maximum(floor + step * likely, 0), False
+
+
+def _two_coefficients(
+    level: np.ndarray, above: np.ndarray, rate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least squares of `peak * level + floor * above` against `rate`, for each candidate; and the floor's standard error."""
     a, b, c = (level * level).sum(1), (level * above).sum(1), (above * above).sum(1)
-    x, y = level @ rate, above @ rate
+    x, y = level @ rate if rate.ndim == 1 else (level * rate).sum(1), (above * rate).sum(1)
     determinant = a * c - b * b
     peak, floor = (c * x - b * y) / determinant, (a * y - b * x) / determinant
     alone = ~(determinant > 1e-12 * a * c)  # the floor is nowhere to be seen
-    return np.where(alone, x / a, peak), np.where(alone, 0, floor)
-
-
-def _error(candidates: Candidates, evidence: Evidence, level: np.ndarray, above: np.ndarray | None) -> np.ndarray:
-    curve = candidates.peak[:, None] * level
-    if above is not None:
-        curve = curve + candidates.floor[:, None] * above
-    worst: np.ndarray = np.nan_to_num((abs(curve - evidence.rate) / evidence.tolerance).max(axis=1), nan=np.inf)
-    return worst
+    likely = 0.6 * np.sqrt(np.maximum(a / np.where(alone, 1, determinant), 0))
+    return np.where(alone, x / a, peak), np.where(alone, 0, floor), np.where(alone, 0, likely)
 
 
 def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
@@ -178,14 +226,51 @@ def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
     return worst
 
 
-def explaining(candidates: Candidates, evidence: Evidence) -> Candidates:
-    """Those that explain every row; held against a block of rows at a time, so that long logs take no more memory."""
-    start = 0
-    while start < len(evidence) and len(candidates):
-        block = evidence[start : start + max(1, _BLOCK // len(candidates))]
-        candidates = candidates[errors(candidates, block).max(axis=1) <= 1]
-        start += len(block)
-    return candidates
+def _worst(candidates: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Each candidate's largest error, and its row; a block of rows at a time, so that long logs take no more memory."""
+    worst, place = np.zeros(len(candidates)), np.zeros(len(candidates), int)
+    size = max(1, _BLOCK // max(len(candidates), 1))
+    for start in range(0, len(evidence), size):
+        found = errors(candidates, evidence[start : start + size])
+        rows = found.argmax(axis=1)
+        largest = found[np.arange(len(rows)), rows]
+        place = np.where(largest > worst, rows + start, place)
+        worst = np.maximum(worst, largest)
+    return worst, place
+
+
+def explaining(candidates: Candidates, evidence: Evidence, rows: np.ndarray) -> Candidates:
+    """Those that explain every row, fitted to `rows` so far; where others are off, fitted again with the worst of these."""
+    found = []
+    for _ in range(_ROUNDS):
+        if not len(candidates):
+            break
+        worst, place = _worst(candidates, evidence)
+        found.append(candidates[worst <= 1])
+        candidates = candidates[(worst > 1) & (worst < _NEAR)]
+        if not evidence.rounded and candidates.family.floor is None:
+            break  # one row tells the peak as well as another
+        rows = np.union1d(rows, place[(worst > 1) & (worst < _NEAR)][:_BLOCK_OF_ROWS])
+        candidates = fit(candidates, evidence[rows])
+    return joined(found) if found else candidates
+
+
+_ROUNDS = 5
+_BLOCK_OF_ROWS = 64
+
+
+def joined(parts: Sequence[Candidates]) -> Candidates:
+    """Candidates of one family after each other."""
+    first = parts[0]
+    kept = [part for part in parts if len(part)] or [first]
+    return Candidates(
+        first.family,
+        {name: np.concatenate([part.fields[name] for part in kept]) for name in first.fields},
+        np.concatenate([part.offset for part in kept]),
+        np.concatenate([part.peak for part in kept]),
+        None if kept[0].floor is None else np.concatenate([part.floor for part in kept]),
+        first.cost,
+    )
 
 
 def unexplained(candidates: Candidates, evidence: Evidence) -> list[np.ndarray]:
@@ -214,24 +299,25 @@ def sampled(evidence: Evidence) -> np.ndarray:
 
 def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
     """How many digits each setting needs to be written down: people choose round numbers."""
-    peak = np.array([digits_of(value) for value in candidates.peak], float)
-    leading = [f"{value:e}"[0] for value in candidates.peak]
-    floor = 0 if candidates.floor is None else np.array([digits_of(value) for value in candidates.floor])
-    odd = 2 * np.where(peak > MOST_DIGITS, 10, peak) + np.minimum(floor, 5) + candidates.family.free
-    odd = odd + 0.5 * np.array([digit not in "125" for digit in leading])
-    shares = {int(np.ceil(share * horizon)) for share in _SHARES} if horizon else set()
+    peak = digits_of_all(candidates.peak)
+    with np.errstate(all="ignore"):
+        leading = np.rint(candidates.peak / 10.0 ** np.floor(np.log10(candidates.peak)) * 1e6) // 1_000_000
+    floor = 0 if candidates.floor is None else digits_of_all(candidates.floor, most=4)
+    odd: np.ndarray = 2.0 * np.where(peak > MOST_DIGITS, 10, peak) + floor + candidates.family.free
+    odd = odd + 0.5 * ~np.isin(leading, (1, 2, 5))
+    shares = [int(np.ceil(share * horizon)) for share in _SHARES] if horizon else []
     for name, values in candidates.fields.items():
         is_warmup = name == "warmup_steps"
-        free = {0, *([] if is_warmup else [horizon])}
-        cheap = shares if is_warmup else set()
-        odd = odd + np.array(
-            [0 if value in free else 1 if value in cheap else min(digits_of(value), 6) for value in values.tolist()]
-        )
+        cost = np.minimum(digits_of_all(values), 6)
+        if is_warmup:
+            cost = np.where(np.isin(values, shares), 1, cost)
+        free = [0] if is_warmup or horizon is None else [0, horizon]
+        odd = odd + np.where(np.isin(values, free), 0, cost)
     return odd
 
 
 LONGEST = 2**31 - 2
-_AT_MOST = 8  # lengths for each candidate; more only where rates are rounded
+_MOST_LENGTHS = 6000  # of one family; more only where rates are rounded
 
 
 def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarray) -> Candidates:
@@ -249,33 +335,50 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
         target = upper / lower
         margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
 
-    floor = candidates.family.floor
+    usable = np.isfinite(target) & np.isfinite(margin) & (target > 0)
+    candidates, step, target, margin = candidates[usable], step[usable], target[usable], margin[usable]
     shortest = np.maximum(_shortest(candidates, name, step[:, 2] - candidates.offset), 1)
-    twice = candidates[np.tile(np.arange(len(candidates)), 2)]  # the least length and the most, in one search
-    schedule = dataclasses.replace(twice, fields={**twice.fields, name: np.tile(shortest, 2)}).lifted()
-    position = twice.position(np.tile(step, (2, 1)))
-
-    def quotient(length: np.ndarray) -> np.ndarray:
-        tried = copy.copy(schedule)  # around its checks, which a thousand calls need not repeat
-        tried.__dict__[name] = length[:, None].astype(np.float64)
-        level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
-        if floor is None:
-            ratio: np.ndarray = level[:, 2] / level[:, 0]
-        else:
-            ratio = (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
-        return ratio
-
-    low, high = np.tile(shortest, 2), np.full(2 * len(shortest), LONGEST)
+    if not len(candidates):
+        return _spread(candidates, name, shortest, shortest)
+    quotient = _quotients(candidates, name, step, shortest)
+    low, high = shortest, np.full(len(shortest), LONGEST)
     first, last = quotient(low), quotient(high)
     sign = np.where(np.nan_to_num(last) >= np.nan_to_num(first), 1.0, -1.0)
-    bound = sign * np.tile(target, 2) + np.concatenate([-margin, margin])
+    within = np.nan_to_num(sign * last, nan=-np.inf) >= sign * target - margin
+    if not within.any():
+        return _spread(candidates[within], name, low[within], high[within])
+    candidates, step, low, high = candidates[within], step[within], low[within], high[within]
+    # The least length and the largest, in one search.
+    quotient = _quotients(candidates[np.tile(np.arange(len(low)), 2)], name, np.tile(step, (2, 1)), np.tile(low, 2))
+    sign, low, high = np.tile(sign[within], 2), np.tile(low, 2), np.tile(high, 2)
+    bound = sign * np.tile(target[within], 2) + np.concatenate([-margin[within], margin[within]])
     while (low < high).any():
         middle = low + (high - low) // 2
         reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
         low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
     least, most = np.split(low, 2)
-    usable = np.isfinite(target) & np.isfinite(margin) & (target > 0)
-    return _spread(candidates, name, least - 1, np.minimum(most, LONGEST), usable)
+    return _spread(candidates, name, least - 1, np.minimum(most, LONGEST))
+
+
+def _quotients(
+    candidates: Candidates, name: str, step: np.ndarray, length: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The quotient of `solved` by the length, for each candidate."""
+    schedule = dataclasses.replace(candidates, fields={**candidates.fields, name: length}).lifted()
+    position = candidates.position(step)
+    no_floor = candidates.family.floor is None
+
+    def quotient(length: np.ndarray) -> np.ndarray:
+        tried = copy.copy(schedule)  # without its checks, which a thousand calls need not repeat
+        tried.__dict__[name] = length[:, None].astype(np.float64)
+        level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
+        if no_floor:
+            ratio: np.ndarray = level[:, 2] / level[:, 0]
+        else:
+            ratio = (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
+        return ratio
+
+    return quotient
 
 
 def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> Any:
@@ -289,12 +392,16 @@ def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> Any:
     return last
 
 
-def _spread(candidates: Candidates, name: str, least: np.ndarray, most: np.ndarray, usable: np.ndarray) -> Candidates:
-    """A candidate for each length, or for `_AT_MOST` of them."""
-    count = np.where(usable & (least < LONGEST - 2), np.minimum(most - least + 1, _AT_MOST), 0)
+def _spread(candidates: Candidates, name: str, least: np.ndarray, most: np.ndarray) -> Candidates:
+    """A candidate for each length; of too many, for the round ones."""
+    room = max(8, _MOST_LENGTHS // max(len(candidates), 1))
+    count = np.where(least < LONGEST - 2, most - least + 1, 0)
+    with np.errstate(all="ignore"):
+        unit = np.where(count > room, 10.0 ** np.ceil(np.log10(np.maximum(count, 1) / room)), 1).astype(np.int64)
+    first = -(-least // unit) * unit
+    count = np.where(count > 0, np.maximum((most - first) // unit + 1, 0), 0)
     rows = np.repeat(np.arange(len(candidates)), count)
     place = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    share = place / np.maximum(count[rows] - 1, 1)
-    length = np.maximum(least[rows] + np.rint(share * (most - least)[rows]).astype(np.int64), 1)
+    length = np.maximum(first[rows] + place * unit[rows], 1)
     taken = candidates[rows]
     return dataclasses.replace(taken, fields={**taken.fields, name: length})

@@ -33,26 +33,58 @@ class Frame:
     solve: bool = False
 
     @cached_property
+    def _first_fall(self) -> int:
+        """The first row that is below a row before it by more than rounding; the number of rows if none is."""
+        rate, slack = self.evidence.rate, self.evidence.tolerance
+        below = np.flatnonzero(rate + slack < np.maximum.accumulate(rate - slack))
+        return int(below[0]) if len(below) else len(rate)
+
+    @cached_property
     def peak(self) -> int:
-        """The first row after which the rate does not rise."""
-        stops = np.flatnonzero(np.diff(self.evidence.rate) <= 0)
-        return int(stops[0]) if len(stops) else len(self.evidence) - 1
+        """The first row of the highest rate before the first fall; within rounding, an earlier one that may be as high."""
+        rate, slack = self.evidence.rate[: self._first_fall], self.evidence.tolerance[: self._first_fall]
+        if not len(rate):
+            return 0
+        return int(np.argmax(rate + slack >= (rate - slack).max()))
 
     @cached_property
     def fallen(self) -> int:
-        """The last row of the first fall: behind it the rate rises, stays, or is 0."""
-        rate = self.evidence.rate
-        level = np.flatnonzero(np.diff(rate[self.peak :]) < 0)
-        if not len(level):
+        """The last row of the first fall: after it the rate rises, stays, or is 0."""
+        rate, slack = self.evidence.rate, self.evidence.tolerance
+        start = self._first_fall
+        if start >= len(rate):
             return self.peak
-        start = self.peak + int(level[0])
-        ends = np.flatnonzero((np.diff(rate[start:]) >= 0) | (rate[start + 1 :] <= 0))
-        return start + int(ends[0]) if len(ends) else len(rate) - 1
+        rest, room = rate[start:], slack[start:]
+        rises = np.flatnonzero(rest - room > np.minimum.accumulate(rest + room))
+        end = int(rises[0]) if len(rises) else len(rest)
+        lowest = float((rest[:end] + room[:end]).min())
+        above = np.flatnonzero((rest[:end] - room[:end] > lowest) & (rest[:end] > 0))
+        alone = len(above) and above[-1] == end - 2  # several that are as low are a level after the end
+        last = int(above[-1]) + int(alone) if len(above) else 0
+        while last > 0 and rest[last] <= 0:
+            last -= 1
+        return start + last if rest[last] > 0 else self.peak
 
-    @property
+    @cached_property
+    def held(self) -> int | None:
+        """The first of the rows at the end that all show one rate, lower than before, and above 0; None if there is none."""
+        rate = self.evidence.rate
+        level = np.flatnonzero(rate != rate[-1]) if len(rate) else rate
+        if not len(level) or not rate[-1] > 0:
+            return None
+        first = int(level[-1]) + 1
+        return first if len(rate) - first >= 2 and rate[first - 1] > rate[-1] and first > self.peak + 1 else None
+
+    @cached_property
     def only_rises(self) -> bool:
-        """No row shows the end of the warmup."""
-        return self.peak == len(self.evidence) - 1 and len(self.evidence) > 1
+        """No row shows the end of the warmup; within rounding, none that is certain."""
+        count, peak = len(self.evidence), self.peak
+        if self._first_fall < count or count < 2:
+            return False
+        if peak == count - 1:
+            return True
+        rise = (self.evidence.rate[peak] - self.evidence.rate[0]) / max(peak, 1)
+        return bool(self.evidence.rounded and (count - 1 - peak) * rise <= 4 * self.evidence.tolerance[peak])
 
     def starts(self, *, from_highest: bool = False) -> dict[str, np.ndarray]:
         """Every warmup that can be, with every offset: `warmup_steps` and `offset`, each [n].
@@ -67,10 +99,13 @@ class Frame:
         }
 
     def _warmups(self, offset: int, peak: int) -> np.ndarray:
-        """The warmup ends between the row before the peak and the row behind it."""
-        step = self.evidence.step
+        """The warmup ends between the row before the peak and the row after it, or as far after as rounding may hide."""
+        step, rate = self.evidence.step, self.evidence.rate[peak]
         low = int(step[peak - 1]) - offset if peak else 0
         high = int(step[min(peak + 1, len(step) - 1)]) - offset
+        if self.evidence.rounded and rate > 0:
+            slow = min(8 * float(self.evidence.tolerance[peak] / rate), 1.0)
+            high = max(high, min(int(step[peak] * (1 + slow)) + 1, int(step[-1])) - offset)
         if self.only_rises:
             high = max(high, self.horizon or 0, 2 * high)
         low, high = max(low, 0), max(high, 0)

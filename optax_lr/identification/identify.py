@@ -10,18 +10,19 @@ from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import single_row, what_is_told
-from optax_lr.identification.evidence import Evidence, evidence_of
+from optax_lr.identification.ambiguity import LATER_DECAY, ONE_ROW, what_is_open
+from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.fitting import Candidates, oddness
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.pieces import Piece, pieces, whole
-from optax_lr.identification.search import GROUPS
+from optax_lr.identification.pieces import Piece, but_for_some, by_epochs, lagging, segments, whole
+from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP
 
 MOST_ANSWERS = 10
+MOST_RUNS = 8  # of one file; steps that go back more often are rows in no order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,21 +34,23 @@ class Answer:
         offset: the row at step k shows `schedule(k - offset)`: 0 is the rate of the next update, as transformers before
             4.50 logs it, 1 that of the last one.
         error: the largest distance of a row from the curve, as a share of the highest rate; in float64.
+        every: the schedule takes one step in so many optimizer steps.
     """
 
     schedule: Schedule
     offset: int
     error: float
+    every: int = 1
 
     def rates(self, step: ArrayLike) -> np.ndarray:
         """What rows at these steps would show, float64 of the shape of `step`."""
-        return exact_rates(self.schedule, np.asarray(step) - self.offset)
+        return exact_rates(self.schedule, np.maximum(np.asarray(step) - self.offset, 0) // self.every)
 
     @property
     def config(self) -> dict[str, Any] | None:
         """The keys with which transformers runs it; None where no setting of it does."""
         try:
-            return write_config(self.schedule, dialect="hf")
+            return write_config(self.schedule, dialect="hf") if self.every == 1 else None
         except ConfigError:
             return None
 
@@ -65,6 +68,9 @@ class Segment:
         text: a line on what the rows tell where several settings explain them; empty where only one does.
         lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
         off: int64 [m], the steps whose rate is not on the curve.
+        every: the rate changes once in so many steps, as where a scheduler is stepped once an epoch; the answers count these.
+        run: which run of the file the rows are of, from 0; another begins where the steps go back.
+        row: int64 [n], which of the given rows these are.
     """
 
     step: np.ndarray
@@ -75,6 +81,9 @@ class Segment:
     text: str = ""
     lag: tuple[tuple[int, int], ...] = ()
     off: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    every: int = 1
+    run: int = 0
+    row: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def explained(self) -> bool:
@@ -145,66 +154,126 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
 
 
 def _searched(steps: np.ndarray, rates: np.ndarray, max_steps: int | None) -> Identified:
-    forms = evidence_of(steps, rates)
-    if not len(forms[0]):
+    merged = evidence_of(steps, rates)
+    if not len(merged[0]):
         return Identified(())
-    for groups in (GROUPS[:2], GROUPS):  # the usual ones in either form before the unusual ones in any
-        for evidence in forms:
-            if by_one := whole(evidence, max_steps, groups):
-                return _identified(by_one, evidence, max_steps)
+    runs = _runs(steps, rates)
+    if len(runs) == 1 or not _conflict(steps, rates):  # two writers, or a resumed run, may repeat rows
+        found = _of_one_run(merged, max_steps)
+        if found.explained or len(runs) == 1:
+            return found
+    parts = [
+        _of_one_run(evidence_of(steps, np.where(run, rates, np.nan)), max_steps, number)
+        for number, run in enumerate(runs)
+    ]
+    segments = tuple(segment for part in parts for segment in part.segments)
+    return Identified(segments, max((part.precision for part in parts), key=lambda name: name != "float64"))
+
+
+def _runs(steps: np.ndarray, rates: np.ndarray) -> list[np.ndarray]:
+    """Which rows belong to each run: where the steps of rows with a rate go back, another begins; bool [n] each."""
+    rows = np.flatnonzero(np.isfinite(rates))
+    back = np.flatnonzero(np.diff(steps[rows]) < 0) + 1
+    number = np.full(len(steps), -1)
+    number[rows] = np.searchsorted(back, np.arange(len(rows)), side="right")
+    return [number == run for run in range(len(back) + 1)] if len(back) < MOST_RUNS else [number >= 0]
+
+
+def _conflict(steps: np.ndarray, rates: np.ndarray) -> bool:
+    """Whether rows of one step have different rates."""
+    order = np.lexsort((rates, steps))
+    order = order[np.isfinite(rates[order])]
+    same = np.diff(steps[order]) == 0
+    return bool((same & (abs(np.diff(rates[order])) > EXACT * abs(rates[order][1:]))).any())
+
+
+def _of_one_run(forms: list[Evidence], max_steps: int | None, run: int = 0) -> Identified:
+    """The first of these that explains the rows: one curve, stairs, a curve but for skipped steps or single rows, segments."""
+
+    def found(pieces: list[Piece], evidence: Evidence) -> Identified:
+        return Identified(tuple(_segment(piece, evidence, max_steps, run) for piece in pieces), evidence.precision)
+
+    for evidence in forms:  # the usual kinds in every form before the unusual ones in any
+        if by_one := whole(evidence, max_steps, USUAL):
+            return found(by_one, evidence)
+    likely = _likely(forms)
     for evidence in forms:
-        found = _identified(pieces(evidence, max_steps), evidence, max_steps)
-        if found.explained or evidence is forms[-1]:
-            break
-    return found
+        searched = GROUPS[len(USUAL) : -1] if any(evidence is form for form in likely) else OF_ROUND_NUMBERS
+        if by_one := whole(evidence, max_steps, searched):
+            return found(by_one, evidence)
+    stepped = by_epochs(forms[0])
+    for evidence in likely if stepped else ():
+        if (by_epoch := by_epochs(evidence)) and by_epoch[0].found:
+            return found(by_epoch, evidence)
+    for evidence in likely:
+        several = (
+            whole(evidence, max_steps, LEVELS) or lagging(evidence, max_steps) or but_for_some(evidence, max_steps)
+        )
+        if several:
+            return found(several, evidence)
+    for evidence in likely:
+        if several := segments(evidence, max_steps):
+            return found(several, evidence)
+    return found(stepped or [Piece(np.arange(len(forms[0])), [])], forms[0])
 
 
-def _identified(found: list[Piece], evidence: Evidence, max_steps: int | None) -> Identified:
-    return Identified(tuple(_segment(piece, evidence, max_steps) for piece in found), evidence.precision)
+def _likely(forms: list[Evidence]) -> list[Evidence]:
+    """Without the forms that the digits rule out: many rates of few digits each are no curve that was written in full."""
+    rate = forms[0].rate
+    if len(forms) == 1 or len(np.unique(rate)) < _MANY:
+        return forms
+    # The last float32 is the loosest, and explains what the other one does.
+    return forms[2:] if forms[-1].precision == "float32" else forms[1:]
 
 
-def _segment(piece: Piece, evidence: Evidence, max_steps: int | None) -> Segment:
+_MANY = 20  # different rates
+
+
+def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int) -> Segment:
     rows = evidence[piece.rows]
-    found = piece.found or single_row(rows, max_steps)
     lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
-    shown = rows.step - lag
-    ranked = sorted(_settings(found, rows, max_steps), key=lambda setting: setting[0])[:MOST_ANSWERS]
     answers: list[Answer] = []
     curve = np.full(len(rows), np.nan)
     on = np.setdiff1d(np.arange(len(rows)), piece.off)
-    for _, candidates in ranked:
-        rates = candidates.curves(shown)[0]
+    for candidates in _ranked(piece.found, rows, max_steps):
+        answer = Answer(_schedule(candidates), int(candidates.offset[0]), 0.0, piece.every)
+        rates = answer.rates(rows.step - lag)
         curve = curve if answers else rates
         error = float((abs(rates - rows.rate)[on] / rows.rate.max()).max()) if rows.rate.max() > 0 else 0.0
-        answers.append(Answer(_schedule(candidates), int(candidates.offset[0]), error))
+        answers.append(dataclasses.replace(answer, error=error))
     changes = np.flatnonzero(np.diff(lag, prepend=0))
+    counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
+    text = what_is_open(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
+    count = sum(map(len, piece.found)) * piece.at_least
     return Segment(
         step=rows.step,
         learning_rate=rows.rate,
         curve=curve,
         answers=tuple(answers),
-        count=sum(map(len, found)),
-        text=what_is_told(found, rows),
+        count=count + (text == LATER_DECAY),
+        text=text,
         lag=tuple((int(rows.step[row]), int(lag[row])) for row in changes),
         off=rows.step[piece.off],
+        every=piece.every,
+        run=run,
+        row=rows.row,
     )
 
 
-def _settings(
-    found: list[Candidates], rows: Evidence, max_steps: int | None
-) -> list[tuple[tuple[float, int], Candidates]]:
-    """Single settings with their rank: round numbers first, then the order of the families.
+def _ranked(found: list[Candidates], rows: Evidence, max_steps: int | None) -> list[Candidates]:
+    """Single settings, the simplest first: a usual kind, and round numbers.
 
     Of rows that are all warmup the kind is not to be seen: each warmup stands for all kinds.
     """
     found = found[:1] if Frame(rows).only_rises else found
     if not np.ptp(rows.rate):  # nor is the warmup of a constant rate
         found = [candidates[:1] for candidates in found]
-    return [
-        ((float(odd), place), candidates[[row]])
+    settings = [
+        (float(odd) + candidates.cost, place, row)
         for place, candidates in enumerate(found)
         for row, odd in enumerate(oddness(candidates, max_steps))
     ]
+    return [found[place][[row]] for _, place, row in sorted(settings)[:MOST_ANSWERS]]
 
 
 def _schedule(candidates: Candidates) -> Schedule:

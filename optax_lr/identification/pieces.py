@@ -1,4 +1,8 @@
-"""Logs that no single curve explains: skipped steps, resumed runs, single rows that are off."""
+"""Logs that no single curve explains: skipped steps, resumed runs, single rows that are off.
+
+Each of these is claimed only with evidence of its own. Two segments need a jump of the rate between them; a schedule that falls
+behind may only fall further behind; rows that are off must be few, and no two of them beside each other at an end of the log.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,20 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import Candidates, explaining, unexplained
+from optax_lr.identification.fitting import Candidates, explaining, oddness, unexplained
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.search import GROUPS, Group, explain
+from optax_lr.identification.search import GROUPS, USUAL, Group, explain
+from optax_lr.identification.stairs import stairs
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
-_WINDOWS = (8, 24, 96)  # rows that one curve is looked for in, when it does not explain all
-_FEWEST = 6  # rows that make a segment; fewer are rows off the curve
-_MOST = 32  # settings of a window that are held against the whole log
-_KEPT = 128  # of which it is looked how far they reach
-_SOME = 200  # rows on which a lag is tried before it is on all
-_TRIED = 12  # rows in a row that begin no segment, before the rest is given up
+_WINDOW = 8  # rows that one curve is looked for in, when it does not explain all
+_FEWEST = 3  # rows that make a segment
+_STRETCH = 6  # rows in a row that are no scattered ones
+_MOST = 32  # settings of a window that are compared with the whole log
+_SOME = 200  # rows on which something is tried before it is on all
+_MOST_JUMPS = 8  # more are no resumed runs
+_ALONE = 5.0  # times the changes of the rate before and after a jump
+_LEAST = 1e-3  # of the highest rate: smaller jumps are not looked at
 
 
 class Piece(NamedTuple):
@@ -29,35 +36,47 @@ class Piece(NamedTuple):
         found: the settings that explain them, family by family; empty where none does.
         lag: int64 [rows], how many steps the schedule is behind at each row, beside its offset; None for none.
         off: the rows that the settings leave unexplained.
+        every: the optimizer steps between two steps of the scheduler.
+        at_least: how many settings there are beyond those in `found`, as a factor.
     """
 
     rows: np.ndarray
     found: list[Candidates]
     lag: np.ndarray | None = None
     off: np.ndarray = np.zeros(0, int)
+    every: int = 1
+    at_least: int = 1
 
 
 def whole(evidence: Evidence, horizon: int | None, groups: tuple[Group, ...]) -> list[Piece]:
     """The log as one piece; empty where no curve explains all of it."""
-    found = explain(evidence, horizon, groups=groups)
-    return [Piece(np.arange(len(evidence)), found)] if found or len(evidence) < 3 else []
+    rows = np.arange(len(evidence))
+    if len(evidence) < 2:
+        return [Piece(rows, [])]
+    found = explain(evidence, horizon, groups=groups, count=True)
+    return [Piece(rows, found)] if found else []
 
 
-def pieces(evidence: Evidence, horizon: int | None) -> list[Piece]:
-    """The log with a lag, with rows that are off, or in segments, in this order."""
-    return _lagging(evidence, horizon) or _but_for_some(evidence, horizon) or _segments(evidence, horizon)
+def by_epochs(evidence: Evidence) -> list[Piece]:
+    """The log as levels of equal length, with the schedule of the levels, or with none where it is not known."""
+    found = stairs(evidence)
+    if found is None:
+        return []
+    epochs = explain(found.levels, None, (0,), groups=GROUPS[:-1], count=True)
+    moved = [dataclasses.replace(one, offset=np.full_like(one.offset, found.offset)) for one in epochs]
+    return [Piece(np.arange(len(evidence)), moved, every=found.every, at_least=found.ways)]
 
 
-def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
     """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
-    if horizon is None:
+    if horizon is None or len(evidence) < 5:
         return []
     offsets = tuple(range(LONGEST_LAG // 2))
     peak = Frame(evidence).peak
     around_peak = slice(max(0, peak - 4), peak + 4)
-    some = evidence[np.unique(np.linspace(0, len(evidence) - 1, _SOME).astype(int))]
-    for window in [around_peak, *_windows(evidence, 8)]:
-        found = explain(evidence[window], horizon, offsets, solve=False, groups=GROUPS[:2])
+    some = evidence[_thinned(evidence)]
+    for window in [around_peak, *_windows(evidence)]:
+        found = explain(evidence[window], horizon, offsets, solve=False, groups=USUAL)
         starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
         for start in starts:
             for place in range(min(len(start), _MOST)):
@@ -68,7 +87,9 @@ def _lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
                 behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
-                same = [explaining(other, behind) for other in starts]
+                same = [
+                    explaining(other, behind, np.arange(len(behind))[:: max(1, len(behind) // 24)]) for other in starts
+                ]
                 return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag, off)]
     return []
 
@@ -107,20 +128,26 @@ def believable(lag: np.ndarray, evidence: Evidence) -> bool:
 
 
 def scattered(off: np.ndarray, evidence: Evidence) -> bool:
-    """Few rows, and no stretch of them."""
-    return len(off) <= max(1, len(evidence) // 10) * (len(evidence) > 4) and _longest_run(off) < _FEWEST
+    """Few rows, no stretch of them, and at the ends of the log no two: those are another run's."""
+    few = len(off) <= max(1, len(evidence) // 10) * (len(evidence) > 4) and _longest_run(off) < _STRETCH
+    rows = set(off.tolist())
+    return few and not {0, 1} <= rows and not {len(evidence) - 2, len(evidence) - 1} <= rows
 
 
-def _but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
-    for window in _windows(evidence, _WINDOWS[0]):
+    thin = _thinned(evidence)
+    groups, solve = (USUAL, True) if horizon is None else (GROUPS[:5], False)
+    for window in _windows(evidence):
+        for candidates in explain(evidence[window], horizon, groups=groups, solve=solve):
+            chosen = candidates[np.argsort(oddness(candidates, horizon), kind="stable")[:_MOST]]
+            few = [place for place, off in enumerate(unexplained(chosen, evidence[thin])) if len(off) <= len(thin) // 5]
+            for place, off in zip(few, unexplained(chosen[few], evidence), strict=True):
+                if best is None or len(off) < len(best.off):
+                    best = Piece(np.arange(len(evidence)), [chosen[[place]]], None, off)
         if best is not None and scattered(best.off, evidence):
             break
-        for candidates in explain(evidence[window], horizon, groups=GROUPS[:6]):
-            for place, off in enumerate(unexplained(candidates[:_MOST], evidence)):
-                if best is None or len(off) < len(best.off):
-                    best = Piece(np.arange(len(evidence)), [candidates[[place]]], None, off)
     return [best] if best is not None and scattered(best.off, evidence) else []
 
 
@@ -130,44 +157,60 @@ def _longest_run(rows: np.ndarray) -> int:
     return max(map(len, groups))
 
 
-def _segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
-    """The longest piece from the first row on, then from behind it; rows that begin none are left unexplained."""
+def jumps(evidence: Evidence) -> np.ndarray:
+    """The rows at which the rate jumps: a change far larger than those around it, or a single rise after a fall."""
+    if len(evidence) < 4 or not evidence.rate.max() > 0:
+        return np.zeros(0, int)
+    slope = np.diff(evidence.rate) / np.diff(evidence.step)
+    size = abs(np.diff(evidence.rate))
+    slack = evidence.tolerance[1:] + evidence.tolerance[:-1]
+    before, after = np.append(slope[1], slope[:-1]), np.append(slope[1:], 0)
+    large = size > np.maximum(4 * slack, _LEAST * evidence.rate.max())
+    alone = (abs(slope) > _ALONE * abs(before)) & (abs(slope) > _ALONE * abs(after))
+    rise = (slope > 0) & (before <= 0) & (after <= 0)
+    return np.flatnonzero(large & (alone | rise)) + 1
+
+
+def segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
+    """One schedule after another, with a jump between them; empty where the rows are not such a log."""
+    starts = jumps(evidence)
+    if not 1 <= len(starts) <= _MOST_JUMPS:
+        return []
+    bounds = [0, *starts.tolist(), len(evidence)]
     made: list[Piece] = []
-    start, lost = 0, []
-    while start < len(evidence):
-        rest = evidence[start:]
-        best: tuple[int, list[Candidates]] = (0, [])
-        for size in _WINDOWS if len(rest) >= _FEWEST else ():
-            found = explain(rest[: min(size, len(rest))], horizon, groups=GROUPS[:2])
-            for candidates in found:
-                candidates = candidates[:_KEPT]
-                reach = _reach(candidates, rest)
-                far = candidates[reach == reach.max()]
-                best = max(best, (int(reach.max()), [far]), key=lambda piece: piece[0])
-            if best[0] in (0, len(rest)):
-                break  # no curve is in more rows that is not in fewer
-        if best[0] < _FEWEST:
-            lost.append(start)
-            start += 1
-            if len(lost) >= _TRIED:
-                lost += range(start, len(evidence))
+    place = 0
+    while place < len(bounds) - 1:
+        for end in range(len(bounds) - 1, place, -1):  # one schedule may jump by itself
+            rows = np.arange(bounds[place], bounds[end])
+            groups = USUAL if end > place + 1 else GROUPS[:5]
+            found = explain(evidence[rows], horizon, groups=groups) if len(rows) >= _FEWEST else []
+            if found or end == place + 1:
+                made.append(Piece(rows, found))
+                place = end
                 break
-            continue
-        if lost:
-            made.append(Piece(np.array(lost), []))
-            lost = []
-        made.append(Piece(np.arange(start, start + best[0]), best[1]))
-        start += best[0]
-    return [*made, Piece(np.array(lost), [])] if lost else made
+    known = [piece for piece in made if piece.found]
+    enough = len(known) > 1 or (known and len(known[0].rows) >= len(evidence) // 2)
+    return _without_neighbours(made) if enough and sum(len(piece.rows) for piece in known) > len(evidence) / 2 else []
 
 
-def _reach(candidates: Candidates, evidence: Evidence) -> np.ndarray:
-    """How many rows from the first on each candidate explains."""
-    return np.array([rows[0] if len(rows) else len(evidence) for rows in unexplained(candidates, evidence)], int)
+def _without_neighbours(made: list[Piece]) -> list[Piece]:
+    """Pieces that nothing explains, beside each other, are one."""
+    kept: list[Piece] = []
+    for piece in made:
+        if kept and not piece.found and not kept[-1].found:
+            kept[-1] = Piece(np.concatenate([kept[-1].rows, piece.rows]), [])
+        else:
+            kept.append(piece)
+    return kept
 
 
-def _windows(evidence: Evidence, size: int) -> list[slice]:
-    """The first rows, the last, and some between."""
+def _thinned(evidence: Evidence) -> np.ndarray:
+    return np.unique(np.linspace(0, len(evidence) - 1, _SOME).astype(int))
+
+
+def _windows(evidence: Evidence) -> list[slice]:
+    """The first rows, the last, and some between; of rounded rates more, since any curve fits a few of these."""
     count = len(evidence)
+    size = max(_WINDOW, count // 6) if evidence.rounded else _WINDOW
     starts = sorted({0, *(max(0, (count - size) * part // 4) for part in (1, 2, 3, 4))})
     return [slice(start, start + size) for start in starts]

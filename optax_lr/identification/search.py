@@ -1,32 +1,45 @@
-"""The search: the families in their order, until one explains every row."""
+"""The search: every family of schedules, the usual ones first, and how many settings explain the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from optax_lr.identification import families, torch_families
 from optax_lr.identification.evidence import Evidence, digits_of
-from optax_lr.identification.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness
+from optax_lr.identification.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
 
-# In the order in which they are looked for: an answer of an earlier group is the simpler one.
 Group = Callable[[Frame], Iterator[Candidates]]
-GROUPS: tuple[Group, ...] = (
-    families.plain,
-    families.with_floor,
-    families.powers,
-    families.restarts,
+# Each group with what it costs to believe in it, in digits of a setting: an answer of an earlier group is the simpler one.
+COST: dict[Group, float] = {
+    families.plain: 0,
+    families.with_floor: 2,
+    families.lines: 3,
+    families.powers: 4,
+    families.restarts: 4,
+    families.stable: 4,
+    families.roots: 4,
+    torch_families.falls: 4,
+    torch_families.cycles: 6,
+    families.deepspeed: 6,
+    families.timm: 6,
+    families.held: 6,
+    torch_families.levels: 12,
+}
+GROUPS = tuple(COST)
+USUAL, LEVELS = GROUPS[:2], GROUPS[-1:]
+# What round numbers may come from: lines and levels. No cosine, power or root gives many of them.
+OF_ROUND_NUMBERS: tuple[Group, ...] = (
+    families.lines,
     families.stable,
-    families.roots,
     torch_families.falls,
     torch_families.cycles,
-    families.deepspeed,
-    families.timm,
-    torch_families.levels,
 )
 _KEPT = 512  # candidates of a family that every row is held against
+_RATES = 2**23  # of one family that are computed for all rows: of long logs fewer candidates are kept
+_SIGNATURE = 96  # steps at which two schedules are compared
 
 
 def explain(
@@ -36,32 +49,81 @@ def explain(
     *,
     solve: bool = True,
     groups: tuple[Group, ...] = GROUPS,
+    count: bool = False,
 ) -> list[Candidates]:
-    """Every family's settings that explain all rows; those of the known length first, and others only where none has it."""
-    frames = [Frame(evidence, offsets, horizon)]
-    if solve:
-        frames.append(Frame(evidence, offsets, horizon, solve=True))
-        if horizon is None and len(evidence):
-            frames.append(Frame(evidence, offsets, int(evidence.step[-1])))  # a log often ends with its run
-    for frame in frames:
-        for group in groups:
-            found = [fitted for candidates in group(frame) if len(fitted := _explaining(candidates, frame))]
+    """The settings that explain all rows: those of the known length, and others only where none has it.
+
+    `count`: where a group explains the rows, those of all other groups are looked for too.
+    """
+    known = [Frame(evidence, offsets, horizon)]
+    unknown = [Frame(evidence, offsets, horizon, solve=True)] if solve else []
+    if solve and horizon is None and len(evidence):
+        unknown += [Frame(evidence, offsets, int(evidence.step[-1]))]  # a log often ends with its run
+    for frames in (known, unknown) if horizon is not None else (known + unknown,):
+        searched = [group for group in groups if group in USUAL], [group for group in groups if group not in USUAL]
+        for some in filter(None, searched):
+            found = [fitted for frame in frames for fitted in _found(frame, some)]
             if found:
-                return found
+                rest = [group for group in GROUPS[:-1] if count and group not in some]
+                found += [fitted for frame in frames for fitted in _found(frame, rest)]
+                return _different(found, evidence, horizon)
     return []
 
 
+def _found(frame: Frame, groups: Iterable[Group]) -> Iterator[Candidates]:
+    for group in groups:
+        for candidates in group(frame):
+            fitted = _explaining(candidates, frame)
+            if len(fitted):
+                yield fitted.of_cost(COST[group])
+
+
 def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
-    if not _told(candidates, frame):
-        return candidates[:0]
-    fitted = fit(candidates, frame.evidence)
+    evidence = frame.evidence
+    if not len(candidates) or len(evidence) <= _free(candidates, frame):
+        return candidates[:0]  # with as many numbers as rows, anything fits
+    rows = sampled(evidence)
+    fitted = fit(candidates, evidence[rows])
     if candidates.family.floor and len(fitted):
         fitted = fitted[(fitted.floor > 0) & (fitted.floor < fitted.peak)]  # without a floor, it is another family's
     if not len(fitted):
         return fitted
-    fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_KEPT]]
-    fitted = explaining(fitted, frame.evidence)
+    most = max(16, min(_KEPT, _RATES // len(evidence)))
+    if len(fitted) > most:
+        fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:most]]
+    fitted = explaining(fitted, evidence, rows)
     return fitted if len(fitted) and _sure(fitted, frame) else fitted[:0]
+
+
+def _different(found: list[Candidates], evidence: Evidence, horizon: int | None) -> list[Candidates]:
+    """Without settings whose curve is, over the whole run, that of an earlier family: a polynomial of power 1 is a line."""
+    last = max(int(evidence.step[-1]), horizon or 0)
+    near = np.arange(min(int(evidence.step[0]), 64) + 1)
+    steps = np.unique(np.concatenate([near, np.linspace(0, 1.2 * last + 1, _SIGNATURE).astype(np.int64)]))
+    top = float(evidence.rate.max()) or 1.0
+    seen: set[bytes] = set()
+    kept = []
+    for candidates in found:
+        curves = np.round(candidates.curves(_up_to_the_end(candidates, steps)) / top * 1e7).astype(np.int64)
+        marks = [curve.tobytes() for curve in curves]
+        fresh = np.array([mark not in seen for mark in marks], bool)
+        seen.update(marks)
+        if fresh.any():
+            kept.append(candidates[fresh])
+    return kept
+
+
+def _up_to_the_end(candidates: Candidates, steps: np.ndarray) -> np.ndarray:
+    """The steps, [n, steps], none behind the end of a schedule: what comes after a run does not tell two schedules apart."""
+    fields = candidates.fields
+    if "decay_steps" in fields:
+        end = fields["decay_steps"] + fields["warmup_steps"] + fields["stable_steps"]
+    else:
+        end = next((fields[name] for name in ("max_steps", "t_initial", "total_steps") if name in fields), None)
+    if end is None:
+        return np.broadcast_to(steps, (len(candidates), len(steps)))
+    cut: np.ndarray = np.minimum(steps, (end + candidates.offset)[:, None])
+    return cut
 
 
 def _sure(found: Candidates, frame: Frame) -> bool:
@@ -79,11 +141,6 @@ def _sure(found: Candidates, frame: Frame) -> bool:
         pairs = zip(found.floor, shares, strict=True)
         neat &= [min(digits_of(floor), digits_of(share)) <= MOST_DIGITS for floor, share in pairs]
     return bool(neat.any())
-
-
-def _told(candidates: Candidates, frame: Frame) -> bool:
-    """More different rows than numbers to fit; with as many, anything fits."""
-    return len(candidates) > 0 and len(frame.evidence) > _free(candidates, frame)
 
 
 def _free(candidates: Candidates, frame: Frame) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from optax_lr.identification.evidence import digits_of, snapped
-from optax_lr.identification.fitting import Candidates, Family
+from optax_lr.identification.fitting import LONGEST, Candidates, Family
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import (
     ConstantFactor,
@@ -25,6 +25,7 @@ _SHARES = (0.3, 0.1, 0.2, 0.25, 0.05, 0.4, 0.5, 0.15)
 _DIVISORS = (25.0, 10.0, 100.0)
 _FINAL_DIVISORS = (1e4, 1e3, 100.0, 1e5, 10.0)
 _MOST_STEPS = 4096
+_MOST_LEVELS = 8
 _MOST_SIDES = 256  # of a triangle
 
 
@@ -58,7 +59,8 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
     if not len(drops) or len(drops) > len(rate) / 2:
         return
     factors = rate[drops] / rate[drops - 1]
-    gamma = _neat(float(factors[0]))
+    slack = (frame.evidence.tolerance[drops] + frame.evidence.tolerance[drops - 1]) / rate[drops - 1]
+    gamma = _neat(float(factors[0]), float(slack[0]))
     for offset in frame.offsets:
         own = {"offset": np.array([offset])}
         if len(drops) == 1 and gamma > 1:
@@ -66,7 +68,7 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
             fields = own | {"total_iters": lengths, "factor": rate[0] / rate[-1]}
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
             continue
-        if not np.allclose(factors, gamma, rtol=1e-5):
+        if (abs(factors - gamma) > 1e-5 * gamma + slack).any():
             continue
         sizes = _between(frame, int(drops[0]), offset)
         yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
@@ -79,9 +81,10 @@ def levels(frame: Frame) -> Iterator[Candidates]:
     """Each level by itself, as a share of the first; several rows on each, or anything is levels."""
     rate = frame.evidence.rate
     starts = np.flatnonzero(np.diff(rate)) + 1
-    if not len(starts) or rate[0] <= 0 or np.diff([0, *starts, len(rate)]).min() < 3:
+    if not 0 < len(starts) <= _MOST_LEVELS or rate[0] <= 0 or np.diff([0, *starts, len(rate)]).min() < 3:
         return
-    factors = [1.0, *(_neat(float(rate[row] / rate[0])) for row in starts)]
+    slack = frame.evidence.tolerance / rate[0]
+    factors = [1.0, *(_neat(float(rate[row] / rate[0]), float(slack[row] + slack[0])) for row in starts)]
     for offset in frame.offsets:
         boundaries = [_roundest(_between(frame, int(row), offset)) for row in starts]
         family = Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(starts))
@@ -96,25 +99,21 @@ def _roundest(numbers: np.ndarray) -> int:
 def _ramps(frame: Frame) -> Iterator[Candidates]:
     """From one share of the rate to another along a line: the rate is linear in the two ends."""
     step, rate = frame.evidence.step, frame.evidence.rate
-    change = np.diff(rate)
-    if len(rate) < 3 or not change[0]:
-        return
-    still = np.flatnonzero(change == 0)
-    end = int(still[0]) if len(still) else len(rate) - 1
-    if end < 3:
+    still = np.flatnonzero(np.diff(rate) == 0)
+    if not len(still) or still[0] < 3:
         return  # of so few rows anything is a line
-    per_step = (rate[1] - rate[0]) / (step[1] - step[0])
+    end = int(still[0])
+    per_step = (rate[end - 1] - rate[0]) / (step[end - 1] - step[0])
     for offset in frame.offsets:
         start = rate[0] - per_step * (step[0] - offset)
-        if start <= 0:
-            continue
-        if len(still):
-            lengths = np.unique(np.rint([(rate[end] - start) / per_step])).astype(np.int64)
+        length = (rate[end] - start) / per_step if per_step else 0.0
+        if start > 0 and 1 <= length < LONGEST:
             top = max(rate[end], start)
+            near = np.unique(np.floor(length) + np.arange(-1, 3)).astype(np.int64)
             yield frame.candidates(
                 Family(LinearRamp, free=2),
                 {
-                    "total_iters": lengths,
+                    "total_iters": near[near >= 1],
                     "start_factor": _neat(start / top),
                     "end_factor": _neat(rate[end] / top),
                     "offset": np.array(offset),
@@ -122,9 +121,9 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
             )
 
 
-def _neat(share: float) -> float:
+def _neat(share: float, slack: float = 0.0) -> float:
     """A share of few digits, where rounding may have made it another."""
-    near = float(snapped(np.array([share]), np.array([1e-5 * share]), most=4)[0])
+    near = float(snapped(np.array([share]), np.array([1e-5 * share + slack]), most=4)[0])
     return near if np.isfinite(near) else share
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
@@ -78,14 +78,14 @@ def test_a_log_without_warmup_rows_names_what_it_tells():
     found = olr.identify(step, 2e-3 * (6600 - step) / 6600, max_steps=6600)
     segment = found.segments[0]
     assert repr(found.schedule) == repr(olr.Linear(2e-3, 6600))
-    assert segment.count == 21  # every warmup that ends before the first row
-    assert "learning_rate / (max_steps - warmup_steps) = 3.03030303e-07 alone" in segment.text
+    assert segment.count >= 21  # every warmup that ends before the first row, and other kinds
+    assert "learning_rate / (max_steps - warmup_steps) = 3.03030303e-07 is known" in segment.text
 
 
 def test_a_log_of_warmup_alone_names_the_slope():
     step = np.arange(1, 203)
     segment = olr.identify(step, 5e-7 * step / 510, max_steps=5100).segments[0]
-    assert "learning_rate / warmup_steps = 9.803921569e-10 alone" in segment.text
+    assert "learning_rate / warmup_steps = 9.803921569e-10 only" in segment.text
     assert segment.count > 100
     assert "Linear(learning_rate=5e-07, max_steps=5100, warmup_steps=510)" in map(
         repr, [answer.schedule for answer in segment.answers]
@@ -95,20 +95,23 @@ def test_a_log_of_warmup_alone_names_the_slope():
 def test_one_row_names_no_schedule():
     found = olr.identify([25], [2e-5], max_steps=25)
     assert not found.explained
-    assert "one row tells no schedule" in found.segments[0].text
-    assert olr.identify([25], [1.2345e-5]).segments[0].answers == ()
+    assert found.segments[0].text == "one row tells no schedule"
+    assert found.segments[0].answers == ()
 
 
 def test_offset_and_length_are_told_apart_by_the_length_alone():
     step = np.arange(50, 1000, 50)
     rates = 0.5 * 1e-4 * (1 + np.cos(np.pi * (step - 1) / 1000))  # offset 1, 1,000 steps
     unknown = olr.identify(step, rates).segments[0]
-    pairs = {(int(answer.schedule.max_steps), answer.offset) for answer in unknown.answers}
+    pairs = {(int(answer.schedule.max_steps), answer.offset) for answer in unknown.answers[:2]}
     assert (1000, 1) in pairs
     assert unknown.count > 1
     assert unknown.text
     known = olr.identify(step, rates, max_steps=1000)
-    assert (int(known.schedule.max_steps), known.answer.offset, known.segments[0].count) == (1000, 1, 1)
+    assert (int(known.schedule.max_steps), known.answer.offset) == (1000, 1)
+    kinds = [type(answer.schedule) for answer in known.segments[0].answers]
+    assert kinds.count(olr.Cosine) == 1
+    assert set(kinds) == {olr.Cosine, olr.TimmCosine}  # whose warmup, between step 0 and 50, no row shows
 
 
 def skipping(skips, steps=400):
@@ -179,7 +182,9 @@ def test_bad_arrays(step, rate, message):
         olr.identify(step, rate)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@example([0, 130, 2000], [0.0, 9.999999928083532e37, 0.0], None)
+@example([150, 350, 1400, 4750, 4800], [4.507e-4, 5.979e-4, 4.777e-4, 6e-5, 6e-5], None)
 @given(
     st.lists(st.integers(0, 2000), min_size=1, max_size=12),
     st.lists(st.floats(0, 1e38) | st.just(float("nan")), min_size=12, max_size=12),
