@@ -19,6 +19,7 @@ from beartype.claw._ast import _clawaststar
 PEERS = (
     {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
 )
+os.environ.setdefault("KERAS_BACKEND", "jax")
 _namedtuple = collections.namedtuple  # noqa: PYI024
 
 

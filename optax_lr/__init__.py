@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         rates as rates,
         greedy as greedy,
         hold_on_plateau as hold_on_plateau,
+        keras_callback as keras_callback,
         observe as observe,
         reduce_on_plateau as reduce_on_plateau,
         restore_checkpoint as restore_checkpoint,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         scale_by_learning_rate as scale_by_learning_rate,
         set_scales as set_scales,
         set_schedule as set_schedule,
+        to_keras as to_keras,
     )
     from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
     from optax_lr.monitor import Monitor as Monitor
@@ -133,6 +135,7 @@ _HOMES = {
         "rates",
         "greedy",
         "hold_on_plateau",
+        "keras_callback",
         "observe",
         "reduce_on_plateau",
         "restore_checkpoint",
@@ -141,6 +144,7 @@ _HOMES = {
         "scale_by_learning_rate",
         "set_scales",
         "set_schedule",
+        "to_keras",
     ],
     "findings": ["Edit", "Finding", "Rule"],
     "monitor": ["Monitor"],

@@ -2,4 +2,4 @@
 
 import pytest
 
-wrong_types = pytest.mark.filterwarnings("ignore:.*violates type hint:UserWarning")
+wrong_types = pytest.mark.filterwarnings(r"ignore:[\s\S]*violates type hint:UserWarning")

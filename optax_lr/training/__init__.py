@@ -7,6 +7,7 @@ from optax_lr.training.greedy import greedy
 from optax_lr.training.groups import scale_by_group, set_scales
 from optax_lr.training.hold import hold_on_plateau
 from optax_lr.training.inject import inject_schedules, scale_by_learning_rate
+from optax_lr.training.keras import keras_callback, to_keras
 from optax_lr.training.plateau import reduce_on_plateau
 from optax_lr.training.state import InjectSchedulesState, ScheduleState
 
@@ -18,6 +19,7 @@ __all__ = [
     "greedy",
     "hold_on_plateau",
     "inject_schedules",
+    "keras_callback",
     "observe",
     "rates",
     "reduce_on_plateau",
@@ -27,4 +29,5 @@ __all__ = [
     "scale_by_learning_rate",
     "set_scales",
     "set_schedule",
+    "to_keras",
 ]

@@ -1,0 +1,119 @@
+"""Schedules and controls in Keras on its JAX backend (and any other): an adapter and a callback."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.training.base import Control
+from optax_lr.training.inject import require_one_schedule, value_at
+
+
+def to_keras(schedule: Schedule) -> Any:
+    """`schedule` as a `keras.optimizers.schedules.LearningRateSchedule`.
+
+    Keras counts as Optax does: the first update is step 0. The model can be saved and loaded with it.
+
+    Args:
+        schedule: one schedule. A control follows a metric, and goes into `keras_callback`.
+
+    Raises:
+        TypeError: not a schedule of this library.
+        ImportError: Keras is not installed.
+
+    >>> import pytest
+    >>> keras = pytest.importorskip("keras")
+    >>> optimizer = keras.optimizers.SGD(to_keras(Linear(1.0, max_steps=10)))
+    >>> float(optimizer.learning_rate)
+    1.0
+    """
+    require_schedule("to_keras", schedule)
+    require_one_schedule("to_keras()", schedule)
+    if isinstance(schedule, Control):
+        raise TypeError(f"to_keras(): {type(schedule).__name__} follows a metric: use olr.keras_callback(control)")
+    return _classes()[0](schedule=schedule)
+
+
+def keras_callback(schedule: Schedule, metric: str = "val_loss") -> Any:
+    """A `keras.callbacks.Callback` that sets the learning rate of each update, by a schedule or a control.
+
+    A control observes `metric` at the end of each epoch. The optimizer is made with a number as its rate, and nothing
+    compiles again.
+
+    Args:
+        schedule: one schedule or control.
+        metric: the key of Keras's logs that a control observes.
+
+    >>> import pytest
+    >>> keras = pytest.importorskip("keras")
+    >>> callback = keras_callback(reduce_on_plateau(Constant(1e-2), patience=2), metric="loss")
+    """
+    require_schedule("keras_callback", schedule)
+    require_one_schedule("keras_callback()", schedule)
+    return _classes()[1](schedule, metric)
+
+
+@functools.cache
+def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two classes, made when Keras is first needed."""
+    try:
+        import keras
+    except ImportError:
+        raise ImportError('Keras is not installed: pip install "keras>=3"') from None
+
+    @keras.saving.register_keras_serializable(package="optax_lr")
+    class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __init__(self, schedule: Any) -> None:
+            self.schedule = schedule if isinstance(schedule, Schedule) else _from_config(schedule)
+
+        def __call__(self, step: Any) -> Any:
+            return self.schedule(keras.ops.convert_to_tensor(step))
+
+        def get_config(self) -> dict[str, Any]:
+            return {"schedule": _config(self.schedule)}
+
+    class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
+        def __init__(self, schedule: Schedule, metric: str) -> None:
+            super().__init__()
+            self.schedule, self.metric = schedule, metric
+            self.memory: Any = schedule.memory() if isinstance(schedule, Control) else None
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            optimizer = self.model.optimizer
+            optimizer.learning_rate = float(value_at(self.schedule, self.memory, int(optimizer.iterations)))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if not isinstance(self.schedule, Control):
+                return
+            if self.metric not in (logs or {}):
+                raise ValueError(
+                    f"keras_callback(): the logs have no {self.metric!r}, but {', '.join(logs or {})}; give metric=..."
+                )
+            step = int(self.model.optimizer.iterations)
+            self.memory = self.schedule.with_metric(self.memory, step, logs[self.metric])
+
+    return KerasSchedule, KerasCallback
+
+
+def _config(value: Any) -> Any:
+    """A schedule as numbers, text, lists and dictionaries."""
+    if isinstance(value, Schedule):
+        return {"kind": type(value).__name__} | {
+            f.name: _config(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
+    if isinstance(value, tuple):
+        return [_config(item) for item in value]
+    return value if value is None or isinstance(value, (str, bool)) else np.asarray(value).item()
+
+
+def _from_config(value: Any) -> Any:
+    if isinstance(value, dict):
+        kind = getattr(importlib.import_module("optax_lr"), value["kind"])
+        return kind(**{name: _from_config(item) for name, item in value.items() if name != "kind"})
+    return [_from_config(item) for item in value] if isinstance(value, list) else value
