@@ -15,7 +15,7 @@ PACKAGE = HERE.parent / "optax_lr"
 # The order, and the only place where it is written. A room imports rooms of the lines above it; never one of its own line.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("text",),
-    ("exit_codes", "outputs", "arguments", "findings"),
+    ("exit_codes", "memory", "outputs", "arguments", "findings"),
     ("numerics",),
     ("schedules",),
     ("combine",),

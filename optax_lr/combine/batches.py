@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from optax_lr.arguments import shown
+from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.aligned import aligned
@@ -107,6 +109,12 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
             numbers.append(group.number)
         kinds.append(fields.broadcast(np.asarray(numbers, np.int32)[kind], batch.batch_shape))
         start += len(batch)
+    trailing = batches[0].batch_shape[1:]
+    require_memory(
+        f"concatenate(): {' x '.join(f'{length:,}' for length in (rows, *trailing))} schedules of {len(groups)} kinds",
+        math.prod((rows, *trailing)) * sum(len(group.parts[0]) for group in groups.values()) * 8,
+        "join fewer schedules, or fewer kinds: each kind has a copy of every row",
+    )
     members = tuple(jax.tree.unflatten(structure, group.leaves()) for structure, group in groups.items())
     return members[0] if len(members) == 1 else Mixed(_join(kinds), members)
 

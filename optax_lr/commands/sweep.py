@@ -17,6 +17,7 @@ from optax_lr.combine import concatenate
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import check_options
+from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to, table
@@ -85,6 +86,8 @@ def batch_of(
         return trainer_schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
 
     taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}
+    count = math.prod(len(values) for values in taken.values())
+    require_memory(f"sweep: {count:,} curves", count * 8 * 2 * (len(taken) + 1), "give fewer values")
     grids = np.meshgrid(*taken.values(), indexing="ij") if taken else []
     made = schedule({name: grid.ravel() for name, grid in zip(taken, grids, strict=True)})
     return made if made.batch_shape else made.reshape(1)

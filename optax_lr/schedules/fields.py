@@ -20,6 +20,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
+from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, x64_is_on
 from optax_lr.schedules.aligned import aligned
 
@@ -118,6 +119,13 @@ def canonicalise(schedule: Any) -> None:
         raise ValueError(
             f"{owner}: the fields do not broadcast against each other: {', '.join(parts)}; give them one shape, or use grid()"
         ) from None
+    rows = math.prod(shape)
+    if rows > 1:
+        require_memory(
+            f"{owner}: {' x '.join(f'{length:,}' for length in shape)} schedules",
+            rows * len(jax.tree.leaves(data)) * np.dtype(np.float64).itemsize,
+            "give fewer values, or make several batches one after the other",
+        )
     values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
     for name, value in values.items():
         object.__setattr__(schedule, name, aligned(value) if shape else value)

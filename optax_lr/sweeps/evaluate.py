@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
+from optax_lr.memory import free_memory as free_host_memory
 from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, SelectedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, lift, require_schedule
@@ -222,12 +222,8 @@ def _check_room(shape: tuple[int, ...], itemsize: int, out: jax.Array | None) ->
 
 
 def free_memory() -> int:
-    """Bytes that are free where sweeps run."""
+    """Bytes that are free where sweeps run: on the device, or on the host."""
     stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
-    try:
-        with open("/proc/meminfo") as lines:
-            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return free_host_memory()

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from optax_lr.arguments import file_name, whole_number
+from optax_lr.memory import require_memory
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
@@ -92,6 +93,10 @@ def sweep_to(
     one_of("sweep_to", "precision", precision, PRECISIONS)
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
+    if count is not None:
+        require_memory(
+            f"sweep_to(): the labels of {count:,} steps", 16 * count, "choose fewer steps, such as range(0, n, k)"
+        )
     chosen = np.arange(count, dtype=np.int32) if chosen is None else np.ravel(chosen)
     batch = schedule.reshape(math.prod(schedule.batch_shape))
     plan = Plan(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))

@@ -1,0 +1,102 @@
+"""How much memory this process may still take: the least of what its limits and the machine leave."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+RESERVE = 128 * 2**20  # bytes that are left to everything else in the process, such as a compilation
+_UNCHECKED = 32 * 2**20  # bytes that are taken without a look at the limits, which costs 0.1 ms
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def require_memory(what: str, needed: int, remedy: str) -> None:
+    """Refuse an allocation that does not fit, before it is made.
+
+    Args:
+        what: the caller and the data, such as `grid(): 30,000 x 30,000 schedules`.
+        needed: bytes.
+        remedy: what to do instead.
+
+    Raises:
+        ValueError: one line.
+    """
+    if needed <= _UNCHECKED:
+        return
+    free = free_memory()
+    if needed > free:
+        raise ValueError(
+            f"{what} need {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free; {remedy}"
+        )
+
+
+def free_memory(root: str = "/") -> int:
+    """Bytes that may still be allocated: the least of the machine's, the control groups' and the process limits'.
+
+    Control groups (of either version) are how containers, Slurm and systemd limit memory; a process that goes beyond is
+    killed. Pages of files that the kernel can drop count as free.
+
+    Args:
+        root: where `proc` and `sys` are mounted; another one is for tests.
+    """
+    found = [*_machine(Path(root)), *_groups(Path(root)), *_process(Path(root))]
+    return max(0, min(found) - RESERVE) if found else 2**63
+
+
+def _machine(root: Path) -> Iterator[int]:
+    for line in _text(root / "proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+            return
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # another platform
+        yield os.sysconf("SC_PHYS_PAGES") * _PAGE
+
+
+def _groups(root: Path) -> Iterator[int]:
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            mounts = (root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified")
+            names = ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            mounts = (root / "sys/fs/cgroup/memory",)
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        # The limits of all groups above hold too. Inside of a container the path may be the host's: then only the top is there.
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for mount in mounts:
+            for depth in range(len(parts) + 1):
+                yield from _group(mount.joinpath(*parts[:depth]), *names)
+
+
+def _group(folder: Path, limit: str, used: str, droppable: str) -> Iterator[int]:
+    most, taken = _text(folder / limit).strip(), _text(folder / used).strip()
+    if not (most.isdigit() and taken.isdigit()):  # no group, or "max"
+        return
+    statistics = dict(line.split()[:2] for line in _text(folder / "memory.stat").splitlines() if len(line.split()) > 1)
+    dropped = statistics.get(droppable, "0")
+    yield int(most) - int(taken) + (int(dropped) if dropped.isdigit() else 0)
+
+
+def _process(root: Path) -> Iterator[int]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    pages = _text(root / "proc/self/statm").split()
+    for limit, place in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        most = resource.getrlimit(limit)[0]
+        if most != resource.RLIM_INFINITY:
+            yield most - (int(pages[place]) * _PAGE if len(pages) > place else 0)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""
