@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 import re
+import signal
 import sys
+import threading
 from typing import Any
 
 from optax_lr import exit_codes
-from optax_lr.exit_codes import BAD_INPUT, INTERRUPTED, NO_READER, report
+from optax_lr.exit_codes import BAD_INPUT, INTERRUPTED, report
 from optax_lr.text import one_line
 
 
@@ -26,15 +27,13 @@ def main() -> None:
     except ImportError as error:
         print(f'optax-lr needs {error.name}: pip install "optax-lr[cli]"', file=sys.stderr)
         sys.exit(BAD_INPUT)
+    if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as other commands, end without a word where the reader is gone
     arguments, exit_codes.show_tracebacks = _without_traceback(sys.argv[1:])
     try:
         code = app(arguments, prog_name="optax-lr", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code)
-    except BrokenPipeError:
-        # Python writes what is left as it ends, and would fail once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(NO_READER)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:

@@ -7,7 +7,7 @@
 | 2 | bad input: an option, a file, or a package that is not installed |
 | 3 | a failure inside of the program, which is worth a report |
 | 130 | interrupted |
-| 141 | the reader of the output went away, as in `optax-lr show a.yaml | head -1` |
+| 141 | the program that read the output ended first: the signal SIGPIPE, as a shell reports it |
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import traceback
 
 from optax_lr.text import one_line
 
-FINE, FINDINGS, BAD_INPUT, FAILED, INTERRUPTED, NO_READER = 0, 1, 2, 3, 130, 141
+FINE, FINDINGS, BAD_INPUT, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 show_tracebacks = False  # set once, by --traceback
 

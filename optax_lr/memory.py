@@ -59,10 +59,10 @@ def _groups(root: Path) -> Iterator[int]:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
-            mounts = (root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified")
+            mounts = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
             names = ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            mounts = (root / "sys/fs/cgroup/memory",)
+            mounts = [root / "sys/fs/cgroup/memory"]
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue

@@ -15,6 +15,7 @@ from optax_lr.schedules.base import require_schedule
 from optax_lr.sweeps import sweep, table
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of
 from optax_lr.sweeps.past_end import PAST_END
+from optax_lr.text import visible
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -172,8 +173,8 @@ def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndar
     for row, name in enumerate(names):
         place = (steps[last[row]], ends[row]) if early[row] else (steps[-1], positions[row])
         ax.annotate(
-            name, place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
-            color=colour(row), annotation_clip=False,
+            visible(name), place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
+            color=colour(row), annotation_clip=False, parse_math=False,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optax_lr.auditing.audit import Audit, audit
+from optax_lr.commands.curves import save_figure
 from optax_lr.commands.terminal import one_by_one, print_findings
 from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE
@@ -75,7 +76,7 @@ def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -
 
         matplotlib.use("agg")
         figure: Any = draw(report).figure
-        write_output(png, lambda file: figure.savefig(file, dpi=150, format="png"), overwrite=force)
+        save_figure(png, figure, force=force)
     for path in filter(None, (html, png)):
         print(f"wrote {visible(str(path))}", file=sys.stderr)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -36,4 +37,15 @@ def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[s
     names = list(schedules)
     source = schedules if len(names) > 1 else schedules[names[0]]
     figure: Any = plot(source, steps=max(steps.values()) + 1, past_end="nan").figure
-    write_output(path, lambda file: figure.savefig(file, dpi=150, format="png"), overwrite=force)
+    save_figure(path, figure, force=force)
+
+
+def save_figure(path: Path, figure: Any, *, force: bool) -> None:
+    """A matplotlib figure as a PNG; a character that no font has is a box, and no warning."""
+
+    def save(file: BinaryIO) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(file, dpi=150, format="png")
+
+    write_output(path, save, overwrite=force)

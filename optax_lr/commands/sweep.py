@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from optax_lr.combine import concatenate
+from optax_lr.commands.curves import save_figure
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import check_options
@@ -165,7 +166,7 @@ def run(
         print(f"{curves} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
         with waiting("the picture"):
-            write_output(png, lambda file: _picture(file, batch, steps, past_end), overwrite=force)
+            save_figure(png, _picture(batch, steps, past_end), force=force)
     if as_json:
         print(json.dumps({"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds}, indent=2))
     for path in filter(None, (out, png)):
@@ -185,7 +186,7 @@ def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarra
     pyarrow.parquet.write_table(made, file, compression="zstd")
 
 
-def _picture(file: BinaryIO, batch: Schedule, steps: int, past_end: str) -> None:
+def _picture(batch: Schedule, steps: int, past_end: str) -> Any:
     import matplotlib
 
     matplotlib.use("agg")
@@ -193,9 +194,8 @@ def _picture(file: BinaryIO, batch: Schedule, steps: int, past_end: str) -> None
     from optax_lr.report.plot import plot
 
     crowded = len(batch) > MANY and len(set(table(batch)["kind"])) > 1
-    figure: Any = (
+    return (
         plot_kinds(batch, steps=steps, past_end=past_end)
         if crowded
         else plot(batch, steps=steps, past_end=past_end).figure
     )
-    figure.savefig(file, dpi=150, format="png")

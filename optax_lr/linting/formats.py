@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from optax_lr.findings import Finding, Rule
+from optax_lr.text import visible
 
 Found = Sequence[tuple[str, Finding]]  # with the file that each is in
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -106,6 +107,7 @@ def _uri(path: str) -> str:
 
 def _escaped(text: str, more: str = "") -> str:
     """The characters that a workflow command gives a meaning, as it wants them."""
+    text = visible(text, keep="\r\n")
     for character in "%\r\n" + more:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

@@ -12,6 +12,7 @@ from optax_lr.plotting import style
 from optax_lr.report.figure import FEW, WORDS
 from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Shown, shown
+from optax_lr.text import visible
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -48,7 +49,8 @@ def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.ax
     if rows == 2:
         _losses(lower, what)
     lower.set_xlabel("optimizer step")
-    figure.suptitle(os.path.basename(report.log.source) or report.log.source, fontsize=11, parse_math=False)
+    name = os.path.basename(report.log.source) or report.log.source
+    figure.suptitle(visible(name), fontsize=11, parse_math=False)
     return upper
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import sys
 from typing import NamedTuple
 from unittest import mock
@@ -20,6 +21,7 @@ class Done(NamedTuple):
 def run(*arguments: object) -> Done:
     """`optax-lr` with these arguments, as in a terminal of 100 columns without colours."""
     out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (getattr(signal, "SIGPIPE", signal.SIGINT),)}
     environment = {"NO_COLOR": "1", "COLUMNS": "100"}
     with (
         mock.patch.object(sys, "argv", ["optax-lr", *map(str, arguments)]),
@@ -31,4 +33,7 @@ def run(*arguments: object) -> Done:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return Done(code, out.getvalue(), err.getvalue())
