@@ -48,8 +48,10 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         EarlyStopping as EarlyStopping,
         ScheduleState as ScheduleState,
         InjectSchedulesState as InjectSchedulesState,
+        RangeTest as RangeTest,
         cooldown as cooldown,
         inject_schedules as inject_schedules,
+        range_test as range_test,
         rates as rates,
         greedy as greedy,
         hold_on_plateau as hold_on_plateau,
@@ -111,7 +113,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         sweep_to as sweep_to,
         table as table,
     )
-    from optax_lr.torch_schedulers import from_torch as from_torch
+    from optax_lr.torch_schedulers import from_torch as from_torch, to_torch as to_torch
 
 
 __version__ = "0.1.0"
@@ -124,14 +126,16 @@ _HOMES = {
     "auditing.patterns": ["patterns"],
     "logs.read": ["read_log"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
-    "torch_schedulers": ["from_torch"],
+    "torch_schedulers": ["from_torch", "to_torch"],
     "configs": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
     "training": [
         "EarlyStopping",
         "ScheduleState",
         "InjectSchedulesState",
+        "RangeTest",
         "cooldown",
         "inject_schedules",
+        "range_test",
         "rates",
         "greedy",
         "hold_on_plateau",

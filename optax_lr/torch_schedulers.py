@@ -1,10 +1,12 @@
-"""`from_torch`: a live scheduler object of torch or transformers as the schedule of the same run."""
+"""Schedulers of torch and transformers as schedules, and schedules as schedulers of torch."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import jax
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.combine import Product, Scaled, Stages
@@ -29,6 +31,7 @@ from optax_lr.schedules import (
     Step,
     WarmupStableDecay,
 )
+from optax_lr.schedules.base import require_schedule
 
 
 def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
@@ -67,6 +70,56 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     if group is not None and not 0 <= whole_number("from_torch(): group", group) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
     return _MAKERS[name](scheduler, group or 0)
+
+
+def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
+    """`schedule` as a `torch.optim.lr_scheduler.LambdaLR` of `optimizer`, so that torch and JAX run one definition.
+
+    Call `scheduler.step()` after each update. The rates are in float64, as torch's own are. The learning rate of the
+    optimizer's groups is overwritten. `from_torch(scheduler)` gives the schedule back.
+
+    Args:
+        schedule: one schedule for all parameter groups, or a list with one for each.
+        optimizer: an optimizer of torch.
+
+    Returns:
+        The scheduler, which torch saves and restores by `state_dict` and `load_state_dict`.
+
+    Raises:
+        TypeError: not a schedule, or a control, which follows a metric.
+        ValueError: a batch of schedules, or not one schedule for each group.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    >>> scheduler = to_torch(Cosine(1e-3, max_steps=100, warmup_steps=10), optimizer)
+    >>> for _ in range(5):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> print(f"{optimizer.param_groups[0]['lr']:.4g}")
+    0.0005
+    >>> from_torch(scheduler)
+    Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
+    """
+    from torch.optim.lr_scheduler import LambdaLR
+
+    groups = optimizer.param_groups
+    schedules: list[Any] = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule] * len(groups)
+    if len(schedules) != len(groups):
+        raise ValueError(f"to_torch(): the optimizer has {len(groups)} parameter groups, not {len(schedules)}")
+    for one in schedules:
+        require_schedule("to_torch", one)
+        if one.batch_shape:
+            raise ValueError(f"to_torch(): this is a batch of schedules, of shape {one.batch_shape}; take one of it")
+        _rate(one, 0)  # a control says that it is not a function of the step
+    for group in groups:
+        group["lr"] = group["initial_lr"] = 1.0
+    return LambdaLR(optimizer, [functools.partial(_rate, one) for one in schedules])
+
+
+def _rate(schedule: Schedule, step: int) -> float:
+    """The rate in float64."""
+    with jax.enable_x64(True):
+        return float(schedule(step))
 
 
 def _with(kind: type[Schedule], **attributes: str) -> Callable[[Any, int], Schedule]:
@@ -135,6 +188,9 @@ def _chained(scheduler: Any, group: int) -> Schedule:
 
 def _lambda(scheduler: Any, group: int) -> Schedule:
     function, base = scheduler.lr_lambdas[group], scheduler.base_lrs[group]
+    if isinstance(function, functools.partial) and function.func is _rate:
+        schedule: Schedule = function.args[0]
+        return schedule if base == 1 else schedule * base
     settings = dict(function.keywords) if isinstance(function, functools.partial) else {}
     inner = function.func if settings or isinstance(function, functools.partial) else function
     name = getattr(inner, "__name__", repr(inner))

@@ -9,11 +9,13 @@ from optax_lr.training.hold import hold_on_plateau
 from optax_lr.training.inject import inject_schedules, scale_by_learning_rate
 from optax_lr.training.keras import keras_callback, to_keras
 from optax_lr.training.plateau import reduce_on_plateau
+from optax_lr.training.range_test import RangeTest, range_test
 from optax_lr.training.state import InjectSchedulesState, ScheduleState
 
 __all__ = [
     "EarlyStopping",
     "InjectSchedulesState",
+    "RangeTest",
     "ScheduleState",
     "cooldown",
     "greedy",
@@ -21,6 +23,7 @@ __all__ = [
     "inject_schedules",
     "keras_callback",
     "observe",
+    "range_test",
     "rates",
     "reduce_on_plateau",
     "restore_checkpoint",

@@ -1,0 +1,131 @@
+"""The learning-rate range test: which rates to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from optax_lr.arguments import shown, whole_number
+from optax_lr.training.exported import exported
+
+SKIP_START, SKIP_END = 10, 5  # updates whose slope is not looked at, as in torch-lr-finder
+
+
+@exported
+class RangeTest(NamedTuple):
+    """What a range test found, for `n` updates; under `jax.vmap` with a leading axis in every field.
+
+    Fields:
+        rates: `[n]`, the learning rate of each update.
+        losses: `[n]`, the loss of each update.
+        smoothed: `[n]`, their moving mean.
+        stop: the number of updates before the loss diverged; later ones are not used.
+        steepest: the rate at which the smoothed loss falls fastest; NaN if it never falls.
+        tenth: a tenth of the rate at which the smoothed loss is smallest.
+    """
+
+    rates: jax.Array
+    losses: jax.Array
+    smoothed: jax.Array
+    stop: jax.Array
+    steepest: jax.Array
+    tenth: jax.Array
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the losses over the rates, with both suggestions; returns the axes of matplotlib."""
+        import matplotlib.pyplot as plt
+
+        if self.losses.ndim > 1:
+            raise ValueError("RangeTest.plot(): this is a population; draw one, jax.tree.map(lambda x: x[i], result)")
+        ax = ax or plt.figure(figsize=(8, 4.5), layout="constrained").gca()
+        used = slice(0, int(self.stop))
+        ax.plot(self.rates[used], self.losses[used], color="0.75", label="loss")
+        ax.plot(self.rates[used], self.smoothed[used], label="smoothed")
+        for rate, name, style in ((self.steepest, "steepest", "-"), (self.tenth, "minimum / 10", "--")):
+            if jnp.isfinite(rate):
+                ax.axvline(float(rate), color="0.3", linestyle=style, label=f"{name}: {float(rate):.2g}")
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        ax.legend()
+        return ax
+
+
+def range_test(
+    step: Callable[..., tuple[Any, ArrayLike]],
+    carry: Any,
+    batches: Any = None,
+    *,
+    low: ArrayLike = 1e-7,
+    high: ArrayLike = 10.0,
+    steps: int = 100,
+    smoothing: float = 0.05,
+    diverged: float = 5.0,
+) -> RangeTest:
+    """Train a few updates at rates that rise from `low` to `high` in equal ratios, and suggest a rate to start from.
+
+    It runs in one `jax.lax.scan`, and works inside `jax.jit` and `jax.vmap`: `jax.vmap(lambda carry: range_test(step, carry))`
+    tests a whole population of models, seeds or settings at once.
+
+    Args:
+        step: `step(carry, rate)`, or `step(carry, rate, batch)` with `batches`: one update at the learning rate `rate`, a
+            traced number, which returns the new carry and the loss before the update.
+        carry: where to begin, such as the parameters and the optimizer's state. It is not changed.
+        batches: a pytree of arrays with a leading axis of `steps`.
+        low: the first rate.
+        high: the last rate.
+        steps: number of updates.
+        smoothing: weight of a new loss in the moving mean.
+        diverged: the test ends where the smoothed loss is above this many times its smallest value, or is not finite.
+
+    Source: "Cyclical Learning Rates for Training Neural Networks" (Smith, 2017); the smoothing, the stop rule and the steepest
+    descent are those of `torch-lr-finder`, a tenth of the minimum is fastai's.
+
+    >>> def step(w, rate):
+    ...     loss, gradient = jax.value_and_grad(lambda w: ((w - 3) ** 2).sum())(w)
+    ...     return w - rate * gradient, loss
+    >>> found = range_test(step, jnp.zeros(4), low=1e-4)
+    >>> bool(0.01 < found.steepest < 1)
+    True
+    """
+    if not callable(step):
+        raise TypeError(f"range_test(): step must be a function of the carry and the rate, not {shown(step)}")
+    steps = whole_number("range_test(): steps", steps, least=SKIP_START + SKIP_END + 3)
+    ratio = jnp.asarray(high) / low
+    rates = jnp.asarray(low) * ratio ** (jnp.arange(steps) / (steps - 1))
+
+    def one(carry: Any, given: tuple[Any, Any]) -> tuple[Any, Any]:
+        rate, batch = given
+        carry, loss = step(carry, rate) if batches is None else step(carry, rate, batch)
+        return carry, loss
+
+    losses = jax.lax.scan(one, carry, (rates, batches), length=steps)[1]
+    if losses.shape != (steps,):
+        raise ValueError(f"range_test(): step must return one loss, not an array of shape {losses.shape[1:]}")
+    return _judged(rates, losses, smoothing, diverged)
+
+
+def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: float) -> RangeTest:
+    def smooth(before: tuple[jax.Array, jax.Array], loss: jax.Array) -> tuple[Any, Any]:
+        mean, best = before
+        mean = jnp.where(jnp.isnan(mean), loss, smoothing * loss + (1 - smoothing) * mean)
+        best = jnp.fmin(best, mean)
+        limit = best + (diverged - 1) * jnp.abs(best)  # diverged * best, also for losses below 0
+        return (mean, best), (mean, ~(mean <= limit))
+
+    start = (jnp.full((), jnp.nan, losses.dtype), jnp.full((), jnp.inf, losses.dtype))
+    smoothed, bad = jax.lax.scan(smooth, start, losses)[1]
+    index = jnp.arange(len(losses))
+    stop = jnp.where(bad.any(), jnp.argmax(bad) + 1, len(losses))
+    used = (index < stop) & jnp.isfinite(smoothed)
+    slope: Any = jnp.gradient(smoothed)
+    # Of the updates that are looked at, the first and the last have a neighbour on one side only, as in NumPy's gradient.
+    first, last = SKIP_START, stop - SKIP_END - 1
+    ahead, behind = jnp.roll(smoothed, -1) - smoothed, smoothed - jnp.roll(smoothed, 1)
+    slope = jnp.where(index == first, ahead, jnp.where(index == last, behind, slope))
+    slope = jnp.where(used & (index >= first) & (index <= last), slope, jnp.inf)
+    steepest = jnp.where(slope.min() < 0, rates[jnp.argmin(slope)], jnp.nan)
+    lowest = rates[jnp.argmin(jnp.where(used, smoothed, jnp.inf))]
+    return RangeTest(rates, losses, smoothed, stop, steepest, lowest / 10)
