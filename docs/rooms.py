@@ -136,7 +136,7 @@ def page() -> str:
         "",
         "![which room imports which: every dot is left of the diagonal](pictures/rooms.svg)",
         "",
-        "One `learning_rate` travels down the picture: a YAML file → `sources` → `trainers` and `configs` → `registry` and",
+        "One `learning_rate` travels down the picture: a YAML file → `sources` → `trainers` → `configs` → `registry` and",
         "`combine` → a leaf of a schedule → `sweeps` or an optimizer (`training`) → `plotting`. A log comes the other way: `logs`",
         "reads it, `identification` finds the schedule that gave its rates, `auditing` compares it with the plan, and `report`",
         "shows it. A formula is written once, in `schedules`, over the reals of a number system of `numerics`; which system it is",

@@ -118,7 +118,6 @@ WRONG = [
     (lambda: config().plan(num_examples="5000"), "num_examples must be a whole number, not text: '5000'; write 5000 without"),
     (lambda: config().plan(num_examples=2.5), "num_examples must be a whole number, not a float: 2.5"),
     (lambda: config().plan(num_examples=5e3), "num_examples must be a whole number, not a float: 5000.0; write 5000"),
-    (lambda: config().plan(num_examples=9, world_size=None), "world_size must be a whole number, not None"),
     (lambda: config().plan(max_steps=True), "max_steps must be a whole number, not a bool: True"),
     (lambda: olr.lint(config(), num_examples=-1), "num_examples must be at least 1, not -1"),
     (lambda: olr.lint(cosine(), train_steps=0), "train_steps must be at least 1, not 0"),

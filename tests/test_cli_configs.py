@@ -70,7 +70,7 @@ def test_show(folder, here):
     rates = stepped("cosine")
     assert told["first_rate"] == rates[0]
     assert told["last_rate"] == pytest.approx(rates[-1], rel=1e-6)
-    assert (told["max_steps"], told["warmup_steps"], told["dialect"]) == (100, 20, "llamafactory")
+    assert (told["max_steps"], told["warmup_steps"], told["trainer"]) == (100, 20, "llamafactory")
 
 
 def test_a_narrow_terminal(folder):
@@ -140,7 +140,7 @@ def test_lint_writes_a_mended_copy(folder, here):
     (folder / "run.sh").write_text("python train.py --learning_rate 1e-3 --max_steps 600 --warmup_steps 500\n")
     script = here("lint", "run.sh", "--fix", "run2.sh")
     assert script.returncode == 2
-    assert "only YAML and JSON files are mended" in script.stderr
+    assert "only YAML, JSON and Python files are mended" in script.stderr
     assert not (folder / "run2.sh").exists()
 
 
@@ -182,7 +182,7 @@ def test_recommend(folder, here):
     assert here("lint", "train.yaml", "--num-examples", 5000).returncode == 0
     printed = here("recommend", "--method", "qlora", "--num-examples", 5000).stdout
     assert printed == Path(folder / "train.yaml").read_text()
-    told = json.loads(here("recommend", "--method", "lora", "--json", "--dialect", "axolotl").stdout)
+    told = json.loads(here("recommend", "--method", "lora", "--json", "--trainer", "axolotl").stdout)
     assert told["config"]["lr_scheduler"] == "cosine"
     refused = here("recommend")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
@@ -233,7 +233,7 @@ def test_each_option_says_what_it_is(here):
     for command in ("sweep", "lint", "show", "compare", "recommend", "audit"):
         text = here(command, "--help").stdout
         options = re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE)
-        explained = re.findall(r"^│ (--[a-z-]+) +(?:<?[A-Za-z]+>? +)?\S+ \S+", text, re.MULTILINE)
+        explained = re.findall(r"^│ (--[a-z-]+) +(?:<?[A-Za-z\[\]]+>? +)?\S+ \S+", text, re.MULTILINE)
         assert len(options) > 6
         assert explained == options, text
     assert "optimizer steps of the run" in here("show", "--help").stdout

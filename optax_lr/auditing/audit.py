@@ -77,7 +77,7 @@ def audit(
     plan: Schedule | Plan | RunConfig | None = None,
     *,
     num_examples: int | None = None,
-    world_size: int = 1,
+    world_size: int | None = None,
 ) -> Audit:
     """Which schedule the rates of a log follow, where they leave the plan and why, and what its losses say.
 
@@ -133,7 +133,7 @@ def _as_written(identified: Identified, forms: list[Evidence]) -> Evidence:
 
 
 def _planned(
-    plan: Schedule | Plan | RunConfig | None, log: Log, num_examples: int | None, world_size: int
+    plan: Schedule | Plan | RunConfig | None, log: Log, num_examples: int | None, world_size: int | None
 ) -> tuple[Schedule | None, dict[str, Schedule], int | None]:
     """The planned schedule, what other versions make of its config, and the length of the run."""
     if isinstance(plan, RunConfig):

@@ -180,7 +180,7 @@ def two_runs(segments: Sequence[Segment], again: Sequence[Segment]) -> Finding:
 def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
     """The keys of a config that differ between what was planned and what ran; none where a Trainer cannot express it."""
     try:
-        before, after = (write_config(schedule, dialect="hf") for schedule in (plan, ran))
+        before, after = (write_config(schedule, trainer="hf") for schedule in (plan, ran))
     except ConfigError:
         return ()
     names = [*after, *(name for name in before if name not in after)]

@@ -10,9 +10,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learning-rate schedules as PyTorch trainers run them: exact, and by the thousand.",
 )
-_Files = Annotated[list[Path], typer.Argument(help="training configs or launch scripts: YAML, JSON, .sh")]
+_Files = Annotated[
+    list[Path], typer.Argument(help="training configs, scripts or notebooks: YAML, JSON, TOML, .sh, .py, .ipynb, .md")
+]
 _NumExamples = Annotated[int | None, typer.Option(help="training examples; needed where a file has no max_steps")]
-_WorldSize = Annotated[int, typer.Option(help="processes that train together")]
+_WorldSize = Annotated[
+    int | None, typer.Option(help="processes that train together; by default what the file's launcher starts, else 1")
+]
 _Version = Annotated[
     str | None,
     typer.Option(
@@ -20,6 +24,16 @@ _Version = Annotated[
     ),
 ]
 _MaxSteps = Annotated[int | None, typer.Option(help="optimizer steps of the run, in place of what the file says")]
+_Trainer = Annotated[
+    str | None,
+    typer.Option(
+        help="whose config it is, where the file does not tell: hf, trl-sft, trl-dpo, llamafactory, axolotl, swift, ..."
+    ),
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="KEY=VALUE in place of the file's, such as a value that a script computes"),
+]
 _Png = Annotated[Path | None, typer.Option(help="write a picture of the curves to this .png")]
 _Force = Annotated[bool, typer.Option("--force", help="overwrite files that exist")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
@@ -38,7 +52,7 @@ def sweep(
     num_cycles: Annotated[str | None, typer.Option(help=f"cycles of a cosine, {_VALUES}")] = None,
     power: Annotated[str | None, typer.Option(help=f"exponents of a polynomial, {_VALUES}")] = None,
     num_examples: _NumExamples = None,
-    world_size: _WorldSize = 1,
+    world_size: _WorldSize = None,
     steps: Annotated[
         int | None, typer.Option(help="optimizer steps to compute; by default those of the longest run")
     ] = None,
@@ -47,6 +61,8 @@ def sweep(
         Path | None, typer.Option(help="write the curves to this .parquet (pandas) or .zarr (xarray)")
     ] = None,
     png: _Png = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
@@ -66,6 +82,7 @@ def sweep(
         {name: values_of(name, text) for name, text in asked.items() if text is not None},
         num_examples=num_examples,
         world_size=world_size,
+        reading=_reading(trainer, set_),
         steps=steps,
         past_end=past_end,
         out=out,
@@ -79,10 +96,12 @@ def sweep(
 def lint(
     files: _Files,
     num_examples: _NumExamples = None,
-    world_size: _WorldSize = 1,
+    world_size: _WorldSize = None,
     transformers_version: _Version = None,
     train_steps: Annotated[int | None, typer.Option(help="optimizer steps really trained, if not max_steps")] = None,
     form: Annotated[str, typer.Option("--format", help="text, json, github (annotations) or sarif")] = "text",
+    trainer: _Trainer = None,
+    set_: _Set = None,
     json: _Json = False,
     fix: Annotated[
         Path | None, typer.Option(help="write the config, with every remedy in it, to this new file")
@@ -95,17 +114,23 @@ def lint(
     if json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} are two forms; give one")
     options = _options(num_examples, world_size, transformers_version, train_steps=train_steps)
-    raise typer.Exit(run(files, options=options, form="json" if json else form, fix=fix, force=force))
+    raise typer.Exit(
+        run(
+            files, options=options, reading=_reading(trainer, set_), form="json" if json else form, fix=fix, force=force
+        )
+    )
 
 
 @app.command(epilog="Example: optax-lr show sft.yaml --num-examples 5000 --png sft.png")
 def show(
     files: _Files,
     num_examples: _NumExamples = None,
-    world_size: _WorldSize = 1,
+    world_size: _WorldSize = None,
     transformers_version: _Version = None,
     max_steps: _MaxSteps = None,
     png: _Png = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
@@ -113,17 +138,19 @@ def show(
     from optax_lr.commands.show import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
-    raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
+    raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
 @app.command(epilog="Example: optax-lr compare old.yaml new.yaml --num-examples 5000")
 def compare(
     files: _Files,
     num_examples: _NumExamples = None,
-    world_size: _WorldSize = 1,
+    world_size: _WorldSize = None,
     transformers_version: _Version = None,
     max_steps: _MaxSteps = None,
     png: _Png = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
@@ -131,7 +158,7 @@ def compare(
     from optax_lr.commands.compare import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
-    raise typer.Exit(run(files, options=options, png=png, as_json=json, force=force))
+    raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
 @app.command(epilog="Example: optax-lr recommend --method qlora --num-examples 5000 --out train.yaml")
@@ -145,8 +172,8 @@ def recommend(
     hardware: Annotated[str | None, typer.Option(help="a100, h100, rtx4090, v100, rtx3080 or rtx4060")] = None,
     num_examples: Annotated[int | None, typer.Option(help="training examples")] = None,
     num_train_epochs: Annotated[float | None, typer.Option(help="passes over the data, if that is settled")] = None,
-    world_size: _WorldSize = 1,
-    dialect: Annotated[
+    world_size: Annotated[int, typer.Option(help="processes that train together")] = 1,
+    trainer: Annotated[
         str, typer.Option(help="whose keys to write: llamafactory, hf (transformers, TRL) or axolotl")
     ] = "llamafactory",
     out: Annotated[Path | None, typer.Option(help="write the config to this file; by default it is printed")] = None,
@@ -165,7 +192,7 @@ def recommend(
         num_examples=num_examples,
         num_train_epochs=num_train_epochs,
         world_size=world_size,
-        dialect=dialect,
+        trainer=trainer,
         out=out,
         as_json=json,
         force=force,
@@ -180,23 +207,34 @@ def audit(
     ],
     config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
     num_examples: _NumExamples = None,
-    world_size: _WorldSize = 1,
+    world_size: _WorldSize = None,
     html: Annotated[
         Path | None, typer.Option(help="write the report on one log to this .html, a page that needs no network")
     ] = None,
     png: Annotated[
         Path | None, typer.Option(help="write a picture of one log, with the findings on it, to this .png")
     ] = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
     json: _Json = False,
     force: _Force = False,
 ) -> None:
     """Which schedule a run followed, where it left the plan and why, what its losses say; exit code 1 on an error."""
     from optax_lr.commands.audit import run
 
-    options = {"num_examples": num_examples, "world_size": world_size}
+    options = {"num_examples": num_examples, "world_size": world_size, "reading": _reading(trainer, set_)}
     raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))
 
 
-def _options(num_examples: int | None, world_size: int, version: str | None, **more: int | None) -> dict[str, Any]:
+def _options(
+    num_examples: int | None, world_size: int | None, version: str | None, **more: int | None
+) -> dict[str, Any]:
     """What `RunConfig.plan` and `lint` take."""
     return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}
+
+
+def _reading(trainer: str | None, pairs: list[str] | None) -> dict[str, Any]:
+    """What `read_config` takes."""
+    from optax_lr.commands.given import given
+
+    return given(trainer, pairs)

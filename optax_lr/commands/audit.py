@@ -34,7 +34,9 @@ def run(
 ) -> int:
     """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
     _check_targets(html, png, logs, config, force=force)
-    plan = None if config is None else read_config(config)
+    options = dict(options)
+    reading = options.pop("reading")
+    plan = None if config is None else read_config(config, **reading)
     code = FINE
     reports: list[Audit] = []
     for path in one_by_one(logs, "reading the rates"):

@@ -70,10 +70,18 @@ def difference(one: Plan, other: Plan) -> Difference:
     return Difference(first, first_rates, widest, widest_rates, (float(areas[0]), float(areas[1])), lengths)
 
 
-def run(files: Sequence[Path], *, options: Mapping[str, Any], png: Path | None, as_json: bool, force: bool) -> int:
+def run(
+    files: Sequence[Path],
+    *,
+    options: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    png: Path | None,
+    as_json: bool,
+    force: bool,
+) -> int:
     """See `optax-lr compare --help`. The exit code: 0 where all curves are the same, else 1."""
     check_output(png, overwrite=force, suffixes=(".png",))
-    configs = [config for file in files for config in read_configs(file)]
+    configs = [config for file in files for config in read_configs(file, **reading)]
     if len(configs) < 2:
         raise ConfigError(f"compare needs at least two configs, not {len(configs)}; name another file")
     names = unlike([config.source for config in configs])

@@ -11,7 +11,7 @@ from typing import Any
 import optax_lr
 from optax_lr.commands.terminal import print_findings
 from optax_lr.configs import ConfigError
-from optax_lr.configs.draft import drafts
+from optax_lr.configs.gather import sources_of
 from optax_lr.configs.plan import check_options
 from optax_lr.exit_codes import FINDINGS, FINE, report
 from optax_lr.findings import Finding
@@ -25,6 +25,7 @@ def run(
     files: Sequence[Path],
     *,
     options: Mapping[str, Any],
+    reading: Mapping[str, Any],
     form: str,
     fix: Path | None,
     force: bool,
@@ -40,7 +41,7 @@ def run(
     code, looked_at = FINE, 0
     for file in files:
         try:
-            findings = lint(file, **options)
+            findings = lint(file, **options, **reading)
         except Exception as error:
             code = max(code, report(error, file))
             continue
@@ -54,7 +55,7 @@ def run(
     if form == "text" and looked_at:
         print(_count(looked_at, [finding for _, finding in found]), file=sys.stderr)
     if fix is not None and code <= FINDINGS:
-        _write_mended(files[0], fix, options, force=force)
+        _write_mended(files[0], fix, options, reading["trainer"], force=force)
     return code
 
 
@@ -67,11 +68,11 @@ def _count(files: int, findings: Sequence[Finding]) -> str:
     return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'nothing to mend'}"
 
 
-def _write_mended(file: Path, target: Path, options: Mapping[str, Any], *, force: bool) -> None:
-    found = drafts(file)
+def _write_mended(file: Path, target: Path, options: Mapping[str, Any], trainer: str | None, *, force: bool) -> None:
+    found = sources_of(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix mends a file of one")
-    mended, done, by_hand = mend(found[0], options)
+    mended, done, by_hand = mend(found[0], options, trainer)
     before, after = found[0].text, mended.text
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):
         print(visible(line, keep="\t"), file=sys.stderr)

@@ -13,15 +13,15 @@ from optax_lr.outputs import check_output, write_output
 from optax_lr.text import visible
 
 
-def run(*, dialect: str, out: Path | None, as_json: bool, force: bool, **asked: Any) -> int:
+def run(*, trainer: str, out: Path | None, as_json: bool, force: bool, **asked: Any) -> int:
     """See `optax-lr recommend --help`."""
     check_output(out, overwrite=force)
     advice = recommend(**asked)
-    text = advice.text(dialect)
+    text = advice.text(trainer)
     if as_json:
         plan = advice.plan
         steps = {} if plan is None else {"max_steps": plan.max_steps, "warmup_steps": plan.warmup_steps}
-        config = advice.config(dialect)
+        config = advice.config(trainer)
         text = (
             json.dumps({"config": config, "why": advice.why, "alternatives": advice.alternatives, **steps}, indent=2)
             + "\n"

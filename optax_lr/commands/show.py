@@ -24,6 +24,7 @@ def run(
     files: Sequence[Path],
     *,
     options: Mapping[str, Any],
+    reading: Mapping[str, Any],
     png: Path | None,
     as_json: bool,
     force: bool,
@@ -33,7 +34,7 @@ def run(
     code, planned = FINE, []
     for file in files:
         try:
-            planned += [(config, config.plan(**options)) for config in read_configs(file)]
+            planned += [(config, config.plan(**options)) for config in read_configs(file, **reading)]
         except Exception as error:
             code = max(code, report(error, file))
     names = [] if png is None else unlike([config.source for config, _ in planned])
@@ -58,7 +59,7 @@ def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
     schedule = plan.schedule
     return {
         "config": config.source,
-        "dialect": config.dialect,
+        "trainer": config.trainer,
         "recognized_by": config.recognized_by,
         "lr_scheduler_type": config.settings.lr_scheduler_type,
         "schedule": repr(schedule),
@@ -70,7 +71,11 @@ def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
         "epochs": plan.epochs,
         "first_rate": float(schedule(0)),
         "last_rate": float(schedule(max(0, plan.max_steps - 1))),
+        "world_size": plan.world_size,
+        "world_size_from": plan.world_size_from,
+        "defaults": [{"key": default.key, "value": default.value, "whose": default.whose} for default in plan.defaults],
         "notes": [*config.notes, *plan.notes],
+        "unknown": list(config.unknown),
         "ignored": [f"{key}: {why}" for key, why in config.ignored],
     }
 
@@ -104,7 +109,7 @@ def _print(config: RunConfig, plan: Plan) -> None:
     def row(name: str, text: str) -> None:
         table.add_row(name, Text(visible(text)))
 
-    row("config", f"{told['config']} ({told['dialect']}, by {told['recognized_by']})")
+    row("config", f"{told['config']} ({told['trainer']}, by {told['recognized_by']})")
     row("schedule", told["schedule"])
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
     row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
@@ -112,8 +117,14 @@ def _print(config: RunConfig, plan: Plan) -> None:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
     rates = f"{told['first_rate']:.4g} at the first update, {told['highest_rate']:.4g} at the highest"
     row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
+    row("processes", f"{plan.world_size} ({plan.world_size_from})")
+    for default in plan.defaults:
+        value = default.value if default.value is not None else "computed"
+        row("default", f"{default.key} {value} ({default.whose})")
     for note in told["notes"]:
         row("note", note)
+    if config.unknown:
+        row("unknown", f"{', '.join(config.unknown[:8])}: taken for the program's own, without effect on the curve")
     for ignored in told["ignored"]:
         row("ignored", ignored)
     console.print(table)

@@ -17,7 +17,7 @@ from optax_lr.combine import concatenate
 from optax_lr.commands.curves import save_figure
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
-from optax_lr.configs.plan import check_options
+from optax_lr.configs.plan import check_options, world_size_of
 from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
 from optax_lr.schedules import Schedule
@@ -25,9 +25,7 @@ from optax_lr.sweeps import sweep, sweep_to, table
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_beside_rates
 from optax_lr.text import visible
-from optax_lr.trainers.schedules_of import trainer_schedule
-from optax_lr.trainers.steps import steps_per_epoch, total_steps
-from optax_lr.trainers.warmup import newest_version, warmup_of
+from optax_lr.trainers import trainer_of
 
 _MOST_VALUES = 10_000_000
 
@@ -61,19 +59,26 @@ def values_of(name: str, text: str) -> np.ndarray:
 
 
 def batch_of(
-    config: RunConfig, axes: Mapping[str, np.ndarray], *, num_examples: int | None, world_size: int
+    config: RunConfig, axes: Mapping[str, np.ndarray], *, num_examples: int | None, world_size: int | None
 ) -> Schedule:
     """Every combination of `axes` for one config, by the trainer's rules: a batch of one axis.
 
     A ratio of warmup or of the floor follows the value that it is a ratio of. An axis that the kind does not have is passed
     over.
     """
-    settings, source = config.settings, config.source
-    per_epoch = None if num_examples is None else steps_per_epoch(settings, num_examples, world_size, source)
+    settings, source, trainer = config.settings, config.source, trainer_of(config.settings.trainer)
+    if not trainer.varies:
+        if axes:
+            raise ConfigError(
+                f"{source}: settings of {trainer.title} are not varied; sweep its plan's schedule in Python"
+            )
+        return config.plan(num_examples=num_examples, world_size=world_size).schedule.reshape(1)
+    processes, _, _ = world_size_of(world_size, config.processes)
+    per_epoch = None if num_examples is None else trainer.steps_per_epoch(settings, num_examples, processes, source)
     length: Any = (
         axes["max_steps"]
         if "max_steps" in axes
-        else total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
+        else trainer.total_steps(settings, source, per_epoch, num_examples=num_examples, processes=processes)
     )
 
     def schedule(changes: Mapping[str, Any]) -> Schedule:
@@ -83,8 +88,13 @@ def batch_of(
         )
         warmup = changes.pop("warmup_steps", None)
         if warmup is None:
-            warmup = warmup_of(settings, source, max_steps, newest_version(settings))
-        return trainer_schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
+            warmup = trainer.warmup_steps(settings, source, max_steps, trainer.newest)
+        try:
+            return trainer.schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"{source}: {str(error).splitlines()[0]}") from None
 
     taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}
     count = math.prod(len(values) for values in taken.values())
@@ -117,7 +127,8 @@ def run(
     axes: Mapping[str, np.ndarray],
     *,
     num_examples: int | None,
-    world_size: int,
+    world_size: int | None,
+    reading: Mapping[str, Any],
     steps: int | None,
     past_end: str,
     out: Path | None,
@@ -136,7 +147,7 @@ def run(
     if out is not None and out.suffix == ".parquet":
         check_output(out, overwrite=force)
     check_output(png, overwrite=force, suffixes=(".png",))
-    configs = [config for file in files for config in read_configs(file)]
+    configs = [config for file in files for config in read_configs(file, **reading)]
     batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
     unused = [name for name in axes if not any(_has(batch, name) for batch in batches)]
     if unused:

@@ -1,4 +1,4 @@
-"""From settings to steps, and from steps to the schedule that the trainer runs."""
+"""`Plan`: from settings to steps, and from steps to the schedule that the trainer runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import dataclasses
 from optax_lr.arguments import whole_number
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.schedules_of import trainer_schedule
-from optax_lr.trainers.settings import Settings
-from optax_lr.trainers.steps import data_steps, steps_per_epoch, total_steps
-from optax_lr.trainers.warmup import newest_version, version_of, warmup_notes, warmup_of
+from optax_lr.sources.source import Processes
+from optax_lr.trainers import Default, Settings, trainer_of
+from optax_lr.trainers.transformers import version_of
+
+MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Plan:
         steps_per_epoch: optimizer steps of one pass over the data; None where the number of examples is not known.
         epochs: passes over the data, the last of which may be cut short; None likewise.
         notes: where another version of the trainer would do otherwise, or a number rests on a guess; a line each.
+        world_size: processes that train together.
+        world_size_from: where that number comes from.
+        defaults: values that the file does not state, each with whose default it is.
     """
 
     schedule: Schedule
@@ -32,20 +36,20 @@ class Plan:
     steps_per_epoch: int | None
     epochs: float | None
     notes: tuple[str, ...] = ()
-
-
-MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
+    world_size: int = 1
+    world_size_from: str = "assumed"
+    defaults: tuple[Default, ...] = ()
 
 
 def check_options(
     *,
     num_examples: int | None = None,
-    world_size: int = 1,
+    world_size: int | None = None,
     transformers_version: str | None = None,
     max_steps: int | None = None,
     train_steps: int | None = None,
 ) -> None:
-    """Looks at what is said of a run beside its config. Errors: `ConfigError`; `TypeError` for what is no number."""
+    """Check what is said of a run beside its config. Raises `ConfigError`, and `TypeError` for what is no number."""
     counts = {
         "num_examples": num_examples,
         "world_size": world_size,
@@ -53,7 +57,7 @@ def check_options(
         "train_steps": train_steps,
     }
     for name, value in counts.items():
-        if value is not None or name == "world_size":
+        if value is not None:
             number = whole_number(name, value, least=1, error=ConfigError)
             if number > MOST:
                 raise ConfigError(f"{name} must be at most {MOST:,}, not a number of {number.bit_length()} bits")
@@ -61,14 +65,28 @@ def check_options(
         version_of(transformers_version)
 
 
+def world_size_of(given: int | None, processes: Processes | None) -> tuple[int, str, tuple[str, ...]]:
+    """The number of processes, where it comes from, and a note where it is an assumption."""
+    if given is not None:
+        return given, "given", ()
+    if processes is None:
+        return 1, "assumed: the file does not start processes", ()
+    if processes.count is None:
+        note = f"processes: 1 is assumed; {processes.origin}. Give --world-size"
+        return 1, f"assumed; {processes.origin}", (note,)
+    return processes.count, processes.origin, ()
+
+
 def make_plan(
     settings: Settings,
     source: str,
     *,
     num_examples: int | None,
-    world_size: int,
+    world_size: int | None,
     transformers_version: str | None,
     max_steps: int | None = None,
+    processes: Processes | None = None,
+    defaults: tuple[Default, ...] = (),
 ) -> Plan:
     """See `RunConfig.plan`."""
     check_options(
@@ -77,38 +95,42 @@ def make_plan(
         transformers_version=transformers_version,
         max_steps=max_steps,
     )
-    transformers_version = transformers_version or newest_version(settings)
-    version = version_of(transformers_version)
+    trainer = trainer_of(settings.trainer)
+    version = transformers_version or trainer.newest
     if max_steps is not None:
         settings = dataclasses.replace(settings, max_steps=max_steps)
-    notes: list[str] = []
-    if settings.lr_scheduler_type == "inverse_sqrt" and version < (5, 4) and settings.lr_scheduler_kwargs:
-        notes.append("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt")
+    count, origin, notes = world_size_of(world_size, processes)
+    if settings.lr_scheduler_type == "inverse_sqrt" and version_of(version) < (5, 4) and settings.lr_scheduler_kwargs:
+        notes += ("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt",)
         settings = dataclasses.replace(settings, lr_scheduler_kwargs={})
-    unmeasured = settings.streaming or settings.trainer in ("deepspeed", "llamafactory-v1")
-    examples = None if unmeasured else num_examples
-    per_epoch = None if examples is None else steps_per_epoch(settings, examples, world_size, source)
-    length = total_steps(settings, source, per_epoch, num_examples=num_examples, world_size=world_size)
-    data = None
-    if settings.trainer == "axolotl" and examples is not None:
-        data = data_steps(settings, source, examples, world_size)
-    warmup = int(warmup_of(settings, source, length, transformers_version, data_steps=data))
-    notes += warmup_notes(settings, source, length, transformers_version)
-    notes += [
-        f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
-        for name, value in (settings.scheduler_block or {"params": {}})["params"].items()
-        if name.endswith("_stair_count") and value > 0
-    ]
-    if length == 0:
-        notes.append("max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them")
-    capped = settings.max_samples is not None and num_examples is not None and num_examples > settings.max_samples
-    if capped and settings.num_datasets > 1:
-        notes.append(f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap")
+    examples = None if settings.streaming else num_examples
+    per_epoch = None if examples is None else trainer.steps_per_epoch(settings, examples, count, source, version)
+    length = trainer.total_steps(settings, source, per_epoch, num_examples=examples, processes=count)
+    data_steps = getattr(trainer, "data_steps", None)
+    data = data_steps(settings, source, examples, count) if data_steps is not None and examples is not None else None
+    warmup = int(trainer.warmup_steps(settings, source, length, version, data_steps=data))
+    notes += trainer.notes(settings, source, length, version)
+    if (
+        settings.max_samples is not None
+        and num_examples is not None
+        and num_examples > settings.max_samples
+        and settings.num_datasets > 1
+    ):
+        notes += (f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap",)
+    try:
+        schedule = trainer.schedule(settings, source, max_steps=length, warmup_steps=warmup)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{source}: {str(error).splitlines()[0]}") from None
     return Plan(
-        schedule=trainer_schedule(settings, source, max_steps=length, warmup_steps=warmup),
+        schedule=schedule,
         max_steps=length,
         warmup_steps=warmup,
         steps_per_epoch=per_epoch,
         epochs=None if per_epoch is None else length / per_epoch,
-        notes=tuple(notes),
+        notes=notes,
+        world_size=count,
+        world_size_from=origin,
+        defaults=defaults,
     )

@@ -6,45 +6,110 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optax_lr.configs.draft import drafts
+from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.interpolation import require_plain
+from optax_lr.sources.parsing import Document, as_omegaconf
+from optax_lr.sources.source import Source
+from optax_lr.trainers import Recognised, trainer_of
+from optax_lr.trainers.settings import SETTING_NAMES
 
 
-def read_config(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> RunConfig:
-    """The one config that is in `source`: a file, a mapping of its keys, or a command line as a list of words.
+def read_config(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str],
+    *,
+    trainer: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """The one config in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
-    A file is YAML, JSON, a shell script that starts the training, or a model card with its list of hyperparameters. Its keys
-    tell whose it is:
+    A file is YAML, JSON, TOML, a shell script that starts the training, a Python script, a notebook, or a model card with its
+    list of hyperparameters. Keys, commands or imports that only one trainer has tell whose it is: LLaMA-Factory,
+    transformers, TRL, axolotl, ms-swift, MaxText, Levanter, Megatron-LM, torchtune or DeepSpeed. Nothing in a file is
+    executed.
 
-    - LLaMA-Factory, also what its web UI saves: `1e-4` is a number, `${learning_rate}` refers to another key;
-    - `transformers.TrainingArguments`, flat as in TRL's recipes, or under one section such as `training`;
-    - axolotl;
-    - DeepSpeed, alone, or named by the `deepspeed` key of the others: its scheduler block replaces theirs.
+    Args:
+        source: what to read. Null counts as not given.
+        trainer: the trainer's name, such as `hf`, `trl-sft` or `llamafactory`, where the file does not tell it.
+        values: keys that replace those of the file, such as those that a script computes.
 
-    Keys that do not concern the schedule are kept and not looked at; null counts as not given; a key given twice is an
-    error. Nothing in a file is executed.
-
-    Errors: `ConfigError`, one line, for a file that is missing, empty, not text, not a mapping, or too large, for what
-    cannot be parsed, and for a setting that the trainer would refuse; also for a file of several configs
-    (`read_configs`).
+    Raises:
+        ConfigError: one line, for a file that cannot be read or parsed, for one of no trainer that is read or of more than
+            one, for keys that its trainer does not have, for a setting that the trainer would refuse, and for a file of
+            several configs (`read_configs`).
 
     >>> read_config({"learning_rate": 5e-5, "lr_scheduler_type": "linear", "max_steps": 100}).plan().schedule
     Linear(learning_rate=5e-05, max_steps=100, warmup_steps=0)
-    >>> read_config(["--learning_rate", "2e-5", "--max_steps=100"]).dialect
+    >>> read_config(["--learning_rate", "2e-5", "--max_steps=100"]).trainer
     'hf'
     """
-    configs = read_configs(source)
+    configs = read_configs(source, trainer=trainer, values=values)
     if len(configs) > 1:
         raise ConfigError(f"{configs[0].source} holds {len(configs)} configs; read_configs() reads them all")
     return configs[0]
 
 
-def read_configs(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[RunConfig]:
-    """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, and a script several
-    commands.
+def read_configs(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str],
+    *,
+    trainer: str | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> list[RunConfig]:
+    """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, a script several commands.
 
     >>> [config.source for config in read_configs({"learning_rate": 5e-5})]
     ['<mapping>']
     """
-    return [draft.config() for draft in drafts(source)]
+    return [config_of(found, trainer, values) for found in sources_of(source)]
+
+
+def config_of(source: Source, trainer: str | None = None, values: Mapping[str, Any] | None = None) -> RunConfig:
+    """The config of a source, by its trainer's rules."""
+    _require_plain(source)
+    source, found = recognised(source, trainer)
+    return read_recognised(source, found, values)
+
+
+def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any] | None = None) -> RunConfig:
+    """The config of a source whose trainer is known."""
+    trainer = trainer_of(found.trainer)
+    _require_plain(source)
+    if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
+        document = Document(source.name, source.text, dict(source.values), source.lines)
+        required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
+        source = _with_values(source, as_omegaconf(document, required))
+    source = checked(source, values or {}, found.section)
+    reading = trainer.read(source, found)
+    prefix = "".join(f"{part}." for part in found.section)
+    notes = source.notes + reading.notes
+    if not found.certain:
+        notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
+    processes = source.processes if source.processes is not None else reading.processes
+    return RunConfig(
+        source=source.name,
+        values=source.values,
+        settings=reading.settings,
+        trainer=trainer.name,
+        recognized_by=found.by,
+        section=found.section,
+        ignored=tuple((prefix + key, why) for key, why in reading.ignored) + source.ignored,
+        lines=source.lines,
+        notes=notes,
+        defaults=reading.defaults,
+        processes=processes,
+        unknown=reading.unknown,
+        form=source.form,
+    )
+
+
+def _require_plain(source: Source) -> None:
+    """Refuse what an interpolating reader would execute, whoever reads the file."""
+    if source.form in ("yaml", "json", "mapping", "toml"):
+        require_plain(source.name, source.values)
+
+
+def _with_values(source: Source, values: Mapping[str, Any]) -> Source:
+    import dataclasses
+
+    return dataclasses.replace(source, values=values)

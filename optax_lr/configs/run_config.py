@@ -1,4 +1,4 @@
-"""What a training config comes to, once it is read."""
+"""`RunConfig`: a training config, once it is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
-from optax_lr.trainers.settings import Settings
+from optax_lr.sources.source import Form, Processes
+from optax_lr.trainers import Default, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,33 +16,40 @@ class RunConfig:
     """A training config, as its trainer understands it.
 
     Fields:
-        source: where it came from: the path, `<mapping>` or `<command line>`.
+        source: the path, `<mapping>` or `<command line>`.
         values: every key of the file, as parsed.
-        settings: what decides the schedule, checked, with the trainer's defaults for what is not there.
-        dialect: whose config it is: `llamafactory`, `llamafactory-ui` (saved by its web UI), `llamafactory-v1`, `hf`
-            (transformers and TRL), `axolotl` or `deepspeed`.
-        recognized_by: which keys or what file told the dialect.
-        section: under which keys the trainer's own stand, such as `("training",)`; `()` where they are at the top.
-        ignored: keys that are there and that the trainer silently passes over, each with the reason.
+        settings: what decides the schedule, checked, with the trainer's defaults for what is not given.
+        trainer: whose config it is, such as `hf` (transformers), `trl`, `llamafactory` or `axolotl`.
+        recognized_by: what told the trainer.
+        section: the keys above the trainer's own, such as `("training",)`; `()` where they are at the top.
+        ignored: keys without effect, each with the reason.
         lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
-        notes: what the reader took for granted; a line each.
+        notes: what the reader assumed; a line each.
+        defaults: values that the file does not state, each with whose default it is.
+        processes: the number of processes that the file starts; None where it says nothing.
+        unknown: keys that the trainer is not known to have and that do not concern the curve.
+        form: the format of the file, such as `yaml` or `python`.
     """
 
     source: str
     values: Mapping[str, Any]
     settings: Settings
-    dialect: str = "llamafactory"
+    trainer: str = "hf"
     recognized_by: str = ""
     section: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    defaults: tuple[Default, ...] = ()
+    processes: Processes | None = None
+    unknown: tuple[str, ...] = ()
+    form: Form = "mapping"
 
     def plan(
         self,
         *,
         num_examples: int | None = None,
-        world_size: int = 1,
+        world_size: int | None = None,
         transformers_version: str | None = None,
         max_steps: int | None = None,
     ) -> Plan:
@@ -50,13 +58,15 @@ class RunConfig:
         Args:
             num_examples: training examples, before `max_samples` caps them and `val_size` takes its part; of packed data,
                 the packed rows. Not needed where the file gives `max_steps`.
-            world_size: processes that train together, each on its own part of a batch.
+            world_size: processes that train together, each on its own part of a batch. By default the number that the
+                launcher in the file starts, else 1; `Plan.world_size_from` says which.
             transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`; by default the newest that
                 the trainer takes: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
                 transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
             max_steps: the length, in place of what the config says.
 
-        Errors: `ConfigError` where the length cannot be known, or the trainer would refuse the setting.
+        Raises:
+            ConfigError: where the length cannot be known, or the trainer would refuse the setting.
 
         Source: `transformers.Trainer.set_initial_training_values`, `TrainingArguments.get_warmup_steps`.
 
@@ -64,6 +74,8 @@ class RunConfig:
         >>> plan = config.plan(num_examples=1000)
         >>> plan.max_steps, plan.warmup_steps, plan.steps_per_epoch
         (375, 38, 125)
+        >>> [default.key for default in plan.defaults]
+        ['num_train_epochs', 'per_device_train_batch_size', 'gradient_accumulation_steps']
         """
         return make_plan(
             self.settings,
@@ -72,4 +84,6 @@ class RunConfig:
             world_size=world_size,
             transformers_version=transformers_version,
             max_steps=max_steps,
+            processes=self.processes,
+            defaults=self.defaults,
         )

@@ -23,21 +23,24 @@ from optax_lr.schedules import (
 )
 from optax_lr.schedules.base import Product, require_schedule
 from optax_lr.sources.errors import ConfigError
+from optax_lr.trainers import trainer_of
 
-DIALECTS = ("llamafactory", "hf", "axolotl")
+TRAINERS_WRITTEN = ("llamafactory", "hf", "axolotl", "maxtext", "levanter")
 _AXOLOTL = {"lr_scheduler_type": "lr_scheduler"}
 
 
-def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[str, Any]:
+def write_config(schedule: Schedule, *, trainer: str = "llamafactory") -> dict[str, Any]:
     """The keys with which a trainer runs `schedule`: `read_config(write_config(x)).plan().schedule` is `x` again.
 
     Args:
         schedule: one schedule, not a batch.
-        dialect: `llamafactory`, `hf` (`transformers.TrainingArguments`, and TRL) or `axolotl`.
+        trainer: `llamafactory`, `hf` (`transformers.TrainingArguments`, and TRL), `axolotl`, `maxtext` or `levanter`.
 
-    Returns a mapping of plain numbers and words; `max_steps` stands in it where the schedule has one.
+    Returns:
+        Plain numbers and words; `max_steps` is among them where the schedule has one.
 
-    Errors: `ConfigError` for a schedule that no setting of the trainer gives, which is named, and for a batch.
+    Raises:
+        ConfigError: for a schedule that no setting of the trainer gives, which is named, and for a batch.
 
     Source: the functions that `transformers.get_scheduler` calls, and their keywords.
 
@@ -45,15 +48,17 @@ def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[s
     {'learning_rate': 5e-05, 'lr_scheduler_type': 'cosine_with_min_lr', 'lr_scheduler_kwargs': {'min_lr': 5e-06},
     'warmup_steps': 100, 'max_steps': 1000}
     """
-    if dialect not in DIALECTS:
-        raise ConfigError(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
+    if trainer not in TRAINERS_WRITTEN:
+        raise ConfigError(f"trainer must be one of {', '.join(TRAINERS_WRITTEN)}, not {trainer!r}")
     require_schedule("write_config", schedule)
     if schedule.batch_shape:
         raise ConfigError(f"a config holds one schedule, not a batch of shape {schedule.batch_shape}: write one of it")
-    if dialect == "axolotl" and isinstance(schedule, (JaggedRestarts, Product)):
+    if trainer in ("maxtext", "levanter"):
+        return trainer_of(trainer).write(schedule)
+    if trainer == "axolotl" and isinstance(schedule, (JaggedRestarts, Product)):
         return _wrapped(schedule)
-    axolotl = _of_axolotl(schedule) if dialect == "axolotl" else None
-    name, keywords, floors = axolotl or (*_of_transformers(schedule, dialect), {})
+    axolotl = _of_axolotl(schedule) if trainer == "axolotl" else None
+    name, keywords, floors = axolotl or (*_of_transformers(schedule, trainer), {})
     made = {"learning_rate": _plain(schedule.learning_rate), "lr_scheduler_type": name}  # type: ignore[attr-defined]
     if keywords:
         made["lr_scheduler_kwargs"] = {key: _plain(value) for key, value in keywords.items()}
@@ -61,19 +66,19 @@ def write_config(schedule: Schedule, *, dialect: str = "llamafactory") -> dict[s
     warmup = getattr(schedule, "warmup_steps", 0)
     if warmup:
         made["warmup_steps"] = _plain(warmup)
-    elif dialect == "axolotl":
+    elif trainer == "axolotl":
         made["warmup_steps"] = 0  # or axolotl fills one in
     if schedule.end is not None:
         made["max_steps"] = _plain(schedule.end)
-    if dialect == "axolotl":
+    if trainer == "axolotl":
         if made["warmup_steps"] == 1:
             raise ConfigError("axolotl turns a warmup_steps of 1 into 2; take 0 or 2")
         made = {_AXOLOTL.get(key, key): value for key, value in made.items()}
-        made["micro_batch_size"] = 1  # a key that tells whose config it is
+        made |= {"micro_batch_size": 1, "gradient_accumulation_steps": 1}  # which axolotl asks for
     return made
 
 
-def _of_transformers(schedule: Schedule, dialect: str) -> tuple[str, dict[str, Any]]:
+def _of_transformers(schedule: Schedule, trainer: str) -> tuple[str, dict[str, Any]]:
     """`lr_scheduler_type` and `lr_scheduler_kwargs`."""
     rate: Any = getattr(schedule, "learning_rate", None)
     match schedule:
@@ -96,13 +101,13 @@ def _of_transformers(schedule: Schedule, dialect: str) -> tuple[str, dict[str, A
         case InverseSqrt(timescale=timescale):
             return "inverse_sqrt", {} if timescale is None else {"timescale": timescale}
         case WarmupStableDecay():
-            return "warmup_stable_decay", _wsd(schedule, dialect)
+            return "warmup_stable_decay", _wsd(schedule, trainer)
     raise ConfigError(f"{type(schedule).__name__} is no schedule of transformers, and no config can express it")
 
 
-def _wsd(schedule: WarmupStableDecay, dialect: str) -> dict[str, Any]:
+def _wsd(schedule: WarmupStableDecay, trainer: str) -> dict[str, Any]:
     keywords, stable = {"num_decay_steps": schedule.decay_steps}, schedule.stable_steps
-    if stable is None and dialect == "llamafactory":  # which fills in its own where none is given
+    if stable is None and trainer == "llamafactory":  # which fills in its own where none is given
         stable = schedule.end - schedule.warmup_steps - schedule.decay_steps
         if stable < 0:
             raise ConfigError("warmup and decay are longer than the run, which LLaMA-Factory cannot express")
@@ -127,12 +132,12 @@ def _wrapped(schedule: Schedule) -> dict[str, Any]:
     """What axolotl makes of a schedule inside: restarts, or the square of its warmup."""
     match schedule:
         case JaggedRestarts(schedule=inner, min_scale=low):
-            keys = write_config(inner, dialect="axolotl")
+            keys = write_config(inner, trainer="axolotl")
             names = ("restart_steps", "restart_warmup_steps", "restart_anneal_steps")
             keys |= {f"jagged_{name}": _plain(getattr(schedule, name)) for name in names}
             keys |= {} if _plain(low) == 0.001 else {"cosine_min_lr_ratio": _plain(low)}
         case Product(schedules=(Cosine() as inner, Constant())):
-            keys = write_config(inner, dialect="axolotl") | {"lr_quadratic_warmup": True}
+            keys = write_config(inner, trainer="axolotl") | {"lr_quadratic_warmup": True}
         case _:
             raise ConfigError(
                 "axolotl has no keys for a product of schedules, but for a cosine with a quadratic warmup"

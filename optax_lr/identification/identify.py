@@ -50,7 +50,7 @@ class Answer:
     def config(self) -> dict[str, Any] | None:
         """The keys with which transformers runs it; None where no setting of it does."""
         try:
-            return write_config(self.schedule, dialect="hf") if self.every == 1 else None
+            return write_config(self.schedule, trainer="hf") if self.every == 1 else None
         except ConfigError:
             return None
 

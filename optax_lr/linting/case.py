@@ -12,14 +12,13 @@ from typing import Any
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.schedules import Schedule
-from optax_lr.trainers.axolotl import RENAMED
-from optax_lr.trainers.recognise import Recognised
-from optax_lr.trainers.settings import Settings
-from optax_lr.trainers.warmup import newest_version, version_of
+from optax_lr.trainers import Recognised, Settings, trainer_of
+from optax_lr.trainers.transformers import version_of
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 NOBODY = Recognised("", "")
-_AXOLOTL_NAMES = {ours: theirs for theirs, ours in RENAMED.items()}
+# Trainers whose settings are fields of TrainingArguments under their own names.
+FAMILY = ("hf", "trl", "llamafactory", "swift")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +47,13 @@ class Case:
     length: int | None = None
 
     @property
-    def dialect(self) -> str:
-        """Whose config it is."""
-        return self.recognised.dialect
+    def trainer(self) -> str:
+        """The name of the trainer; empty for a bare schedule."""
+        return (
+            self.recognised.trainer.partition("-")[0]
+            if self.recognised.trainer.startswith("trl")
+            else self.recognised.trainer
+        )
 
     @property
     def place(self) -> str:
@@ -80,7 +83,7 @@ class Case:
     def version(self) -> tuple[int, int]:
         """Of transformers."""
         assert self.settings is not None
-        return version_of(self.transformers_version or newest_version(self.settings))
+        return version_of(self.transformers_version or trainer_of(self.settings.trainer).newest)
 
     @property
     def schedule(self) -> Schedule:
@@ -98,7 +101,11 @@ class Case:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of the key `name`, in whatever way the file writes it; null counts as not given."""
-        value = self.own.get(self._name(name))
+        value: Any = self.own.get(self._name(name))
+        if value is None and "." in self._name(name):
+            value = self.own
+            for part in self._name(name).split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
         return default if value is None else value
 
     def rate(self, step: int) -> float:
@@ -115,7 +122,7 @@ class Case:
 
     def keyword_edits(self, *, without: tuple[str, ...] = (), **new: Any) -> tuple[Edit, ...]:
         """`lr_scheduler_kwargs` with some keywords taken out and others set."""
-        if self.dialect == "llamafactory-ui":
+        if self.trainer == "llamafactory-ui":
             extra = self.get("extra_args") or "{}"
             arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
             kept = {key: value for key, value in self.keywords.items() if key not in without} | new
@@ -133,9 +140,9 @@ class Case:
 
     def _name(self, name: str) -> str:
         head, dot, tail = name.partition(".")
-        if self.dialect == "axolotl":
-            head = _AXOLOTL_NAMES.get(head, head)
-        if self.dialect == "llamafactory-ui":
+        if self.trainer:
+            head = trainer_of(self.trainer).renamed.get(head, head)
+        if self.trainer == "llamafactory-ui":
             head = "train." + {"per_device_train_batch_size": "batch_size"}.get(head, head)
         return head + dot + tail
 
@@ -152,7 +159,7 @@ def with_numbers(values: Any) -> Any:
     if isinstance(values, Mapping):
         return {key: with_numbers(value) for key, value in values.items()}
     if isinstance(values, str) and _NUMBER.fullmatch(values):
-        return float(values)
+        return int(values) if re.fullmatch(r"[+-]?\d{1,18}", values) else float(values)
     return values
 
 

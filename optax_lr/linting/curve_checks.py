@@ -50,6 +50,18 @@ ENDS_LATE = Rule(
     "warning",
     "The decay is cut off, and the last updates are large.",
 )
+LOOKS_ABSOLUTE = Rule(
+    "LR140",
+    "a share of the peak that looks like a rate",
+    "warning",
+    "`min_lr_rate` and `min_lr_ratio` are multiplied by the peak; `min_lr` is a rate.",
+)
+FLAT_POWER = Rule(
+    "LR149",
+    "a polynomial without a decay",
+    "warning",
+    "With a power near 0 the rate stays at the peak and falls at the very end.",
+)
 NO_ROOM = Rule(
     "LR147",
     "phases longer than the run",
@@ -62,14 +74,16 @@ RISES = Rule(
     "error",
     "A cosine of transformers goes on as a wave past `max_steps`: the rate comes back up to the peak.",
 )
-RULES = (NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES)
+RULES = (LOOKS_ABSOLUTE, FLAT_POWER, NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES)
+LOOKS_LIKE_A_RATE = 1e-3  # a share of the peak this small is a floor of nothing
 NEAR = 0.5  # of the peak: a floor this high leaves little of a schedule
 
 
 def shape(case: Case) -> Iterator[Finding]:
     """Cycles and floors."""
     cycles, place, given = case.cycles, "lr_scheduler_kwargs.num_cycles", "num_cycles" in case.keywords
-    if case.kind == "cosine_with_restarts" and (cycles == 1 or not given):
+    of_card = case.config is not None and case.config.form == "card"  # which does not list the keywords
+    if case.kind == "cosine_with_restarts" and (cycles == 1 or not given) and not of_card:
         edits = case.keyword_edits(num_cycles=2)
         message = "cosine_with_restarts with num_cycles 1 never restarts: it is the plain cosine"
         key = place if given else "lr_scheduler_type"
@@ -78,6 +92,10 @@ def shape(case: Case) -> Iterator[Finding]:
         )
     if case.kind in ("cosine", "cosine_with_min_lr") and cycles is not None and cycles % 1 != 0.5:
         yield _waves(case, cycles, place)
+    power = case.keywords.get("power")
+    if case.kind == "polynomial" and isinstance(power, (int, float)) and 0 <= power < 0.1:
+        message = f"power {power:g} keeps the rate near the peak until the last steps"
+        yield case.finding(FLAT_POWER, message, "set it to 1, its default", "lr_scheduler_kwargs.power")
     yield from _floor(case)
 
 
@@ -109,6 +127,11 @@ def _floor(case: Case) -> Iterator[Finding]:
         if floor < 0 or floor > peak:
             what = "below 0" if floor < 0 else f"above the peak of {peak:g}: the rate rises to it"
             yield case.finding(WRONG_FLOOR, f"{name} {value:g} is {what}", remedy, place, edits)
+        elif share and 0 < value < LOOKS_LIKE_A_RATE:
+            remedy = f"if it is the floor itself, write lr_scheduler_kwargs.min_lr: {scalar(value)}"
+            yield case.finding(
+                LOOKS_ABSOLUTE, f"{name} {value:g} is a share of the peak: the floor is {floor:.3g}", remedy, place
+            )
         elif floor >= NEAR * peak:
             message = f"{name} {value:g} is {floor / peak:.3g} of the peak of {peak:g}: the schedule is nearly constant"
             yield case.finding(HIGH_FLOOR, message, remedy, place, edits)

@@ -6,14 +6,46 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from optax_lr.configs.plan import world_size_of
 from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.case import Case
+from optax_lr.linting.case import FAMILY, Case
 from optax_lr.linting.edits import scalar
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.hf import foreign_keys, kwargs_of_text
-from optax_lr.trainers.schedules_of import KEYWORDS
-from optax_lr.trainers.warmup import RATIO_GONE, warmup_of
+from optax_lr.trainers import trainer_of
+from optax_lr.trainers.training_arguments import foreign_keys, kwargs_of_text
+from optax_lr.trainers.transformers import KEYWORDS, RATIO_GONE, version_of
 
+NOT_RECOGNISED = Rule(
+    "LR101",
+    "no trainer is certain",
+    "error",
+    "A plan is made only for a config whose trainer is certain, and whose keys that trainer has.",
+)
+CUT_OFF = Rule(
+    "LR102",
+    "options that are cut off from their command",
+    "error",
+    "In a shell a comment takes the backslash at its end with it, and a space behind a backslash ends the command: the options "
+    "below are run as a command of their own, and the training starts without them.",
+)
+NOT_STATED = Rule(
+    "LR103",
+    "values that are not in the file",
+    "note",
+    "The trainer's defaults, and the number of processes, decide the run where the file does not state them.",
+)
+UNKNOWN_KEYS = Rule(
+    "LR104",
+    "keys that are not known",
+    "note",
+    "They do not look like settings of the curve, and are taken for the program's own. Keys that do are refused.",
+)
+ASSUMED = Rule(
+    "LR105",
+    "an assumption",
+    "note",
+    "The plan rests on something that the file does not say.",
+)
 REFUSED = Rule(
     "LR110",
     "the config is refused",
@@ -78,7 +110,23 @@ BARE_NO = Rule(
     "error",
     "YAML reads a bare `no` as false, and transformers refuses false as a strategy.",
 )
-RULES = (REFUSED, FOREIGN, KEYWORD, IGNORED, NO_WARMUP, TWO_WARMUPS, OLD_KEY, OVERRIDDEN, AS_TEXT, BARE_NO)
+RULES = (
+    NOT_RECOGNISED,
+    CUT_OFF,
+    NOT_STATED,
+    UNKNOWN_KEYS,
+    ASSUMED,
+    REFUSED,
+    FOREIGN,
+    KEYWORD,
+    IGNORED,
+    NO_WARMUP,
+    TWO_WARMUPS,
+    OLD_KEY,
+    OVERRIDDEN,
+    AS_TEXT,
+    BARE_NO,
+)
 
 # What people write for a floor, as a rate and as a share of the peak; and for the rest.
 _FLOORS = ("min_lr", "lr_end", "eta_min", "lr_min", "min_learning_rate", "final_lr", "end_lr")
@@ -93,9 +141,9 @@ _SYNONYMS = {
 
 def foreign(case: Case) -> Iterator[Finding]:
     """Keys that would be refused; looked at before the config is read."""
-    if case.dialect not in ("llamafactory", "hf"):
+    if case.trainer not in FAMILY:
         return
-    whose = "LLaMA-Factory" if case.dialect == "llamafactory" else "TrainingArguments"
+    whose = trainer_of(case.trainer).title
     for key, message, moved in foreign_keys(case.own, whose, case.place):
         edits: tuple[Edit, ...] = ()
         text, remedy = message.split("; ", 1)
@@ -187,6 +235,9 @@ def ignored(case: Case) -> Iterator[Finding]:
         name = place.rpartition(".")[2]
         if "DeepSpeed's scheduler" in why:
             continue  # `deepspeed` says it
+        if "cuts it off" in why:
+            yield Finding(CUT_OFF, why, "put the comment above the command", None, None)
+            continue
         if name in ("warmup_steps", "warmup_ratio") and case.kind == "constant":
             edits = (case.edit("lr_scheduler_type", "constant_with_warmup"),)
             message = f"{name} {case.get(name)} changes nothing: constant starts at the full rate"
@@ -199,7 +250,7 @@ def ignored(case: Case) -> Iterator[Finding]:
 def deepspeed(case: Case) -> Iterator[Finding]:
     """A scheduler block beside the trainer's own settings."""
     block = case.settings.scheduler_block if case.settings is not None else None
-    if block is None or case.dialect == "deepspeed":
+    if block is None or case.trainer == "deepspeed":
         return
     asked = case.get("lr_scheduler_type")
     named = f"lr_scheduler_type {asked}" if asked else "the trainer's linear decay"
@@ -218,15 +269,16 @@ def warmups(case: Case) -> Iterator[Finding]:
     if (
         settings is None
         or settings.warmup_ratio is None
-        or case.dialect not in ("llamafactory", "llamafactory-ui", "hf")
+        or case.trainer not in ("llamafactory", "llamafactory-ui", "hf", "trl")
     ):
         return
     ratio, steps = settings.warmup_ratio, settings.warmup_steps
+    trainer = trainer_of(settings.trainer)
     length = case.plan.max_steps if case.plan is not None else 1000
     if steps and ratio:
         whole = steps == int(steps) and 0 <= ratio <= 1
-        four = int(warmup_of(settings, "", length, "4.57.0")) if whole else None
-        five = int(warmup_of(settings, "", length, "5.8.0"))
+        four = int(trainer.warmup_steps(settings, "", length, "4.57.0")) if whole else None
+        five = int(trainer.warmup_steps(settings, "", length, "5.8.0"))
         if four != five:
             what = f"of {length} steps, {four} in transformers 4 and {five} in 5" if whole else "one of them is refused"
             yield case.finding(
@@ -239,8 +291,9 @@ def warmups(case: Case) -> Iterator[Finding]:
             return
     if case.version >= RATIO_GONE:
         edits = (case.edit("warmup_ratio", None), case.edit("warmup_steps", ratio)) if not steps else ()
+        refused = case.transformers_version is not None or _installed() >= RATIO_GONE
         yield case.finding(
-            OLD_KEY,
+            OLD_KEY if refused else OLD_KEY._replace(severity="note"),
             "warmup_ratio is refused by transformers from 5.15 on",
             f"write warmup_steps: {ratio:g}, which below 1 is a ratio",
             "warmup_ratio",
@@ -262,3 +315,47 @@ def as_text(case: Case) -> Iterator[Finding]:
                 found[1],
                 (case.edit(found[1], value),),
             )
+
+
+def _installed() -> tuple[int, int]:
+    """The version of transformers that is installed; (0, 0) for none."""
+    import importlib.metadata
+
+    try:
+        return version_of(importlib.metadata.version("transformers"))
+    except (importlib.metadata.PackageNotFoundError, ConfigError):
+        return 0, 0
+
+
+def unknown(case: Case) -> Iterator[Finding]:
+    """Keys that the trainer is not known to have."""
+    config = case.config
+    if config is None or not config.unknown:
+        return
+    shown = ", ".join(config.unknown[:6]) + (f" and {len(config.unknown) - 6} more" if len(config.unknown) > 6 else "")
+    several = len(config.unknown) > 1
+    message = f"{shown} {'are no keys' if several else 'is no key'} of {trainer_of(config.trainer).title} that is known"
+    yield Finding(UNKNOWN_KEYS, message, "check the spelling", config.unknown[0], case.lines.get(config.unknown[0]))
+
+
+def assumed(case: Case) -> Iterator[Finding]:
+    """What the plan takes for granted: defaults, the number of processes, and the reader's notes."""
+    config = case.config
+    if config is None:
+        return
+    parts = [f"{default.key} {_shown(default.value)} ({default.whose})" for default in config.defaults]
+    if case.plan is None:
+        count, origin, _ = world_size_of(None, config.processes)
+    else:
+        count, origin = case.plan.world_size, case.plan.world_size_from
+    by_steps = config.settings.max_steps > 0
+    if parts or (origin.startswith("assumed") and not by_steps):
+        parts.append(f"{count} process{'es' * (count != 1)} ({origin})")
+        yield Finding(NOT_STATED, f"not in the file: {', '.join(parts)}", "")
+    for note in config.notes:
+        if "is taken as a number" not in note:
+            yield Finding(ASSUMED, note, "")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else "of the trainer" if value is None else str(value)

@@ -9,19 +9,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
-from optax_lr.configs.draft import Draft, draft_of, drafts
+from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.plan import check_options
+from optax_lr.configs.read import read_recognised
 from optax_lr.findings import Edit, Finding, Rule, worst_first
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten
 from optax_lr.schedules import Schedule
+from optax_lr.sources import python
+from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import UnknownLengthError, UnreadableError
-from optax_lr.trainers.recognise import Recognised
-from optax_lr.trainers.schedules_of import BY_METRIC
+from optax_lr.sources.source import Source
+from optax_lr.trainers import Recognised
+from optax_lr.trainers.transformers import BY_METRIC
 
+CHECK_FAILED = Rule(
+    "LR199",
+    "a check that failed",
+    "note",
+    "An error inside of the linter. The other checks went on.",
+)
 RULES: Mapping[str, Rule] = {
-    rule.code: rule for rule in (*key_checks.RULES, *run_checks.RULES, *curve_checks.RULES, *metric_checks.RULES)
+    rule.code: rule
+    for rule in (*key_checks.RULES, *run_checks.RULES, *curve_checks.RULES, *metric_checks.RULES, CHECK_FAILED)
 }
 _MOST_ROUNDS = 5
 _Check = Callable[[Case], Iterator[Finding]]
@@ -32,7 +43,14 @@ _BEFORE_READING: tuple[_Check, ...] = (
     key_checks.old_names,
 )
 _OF_THE_RUN: tuple[_Check, ...] = (
-    *(key_checks.ignored, key_checks.deepspeed, key_checks.warmups, key_checks.as_text),
+    *(
+        key_checks.ignored,
+        key_checks.deepspeed,
+        key_checks.warmups,
+        key_checks.as_text,
+        key_checks.unknown,
+        key_checks.assumed,
+    ),
     *(
         run_checks.rate,
         run_checks.too_complex,
@@ -50,9 +68,11 @@ def lint(
     source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str] | RunConfig | Schedule,
     *,
     num_examples: int | None = None,
-    world_size: int = 1,
+    world_size: int | None = None,
     transformers_version: str | None = None,
     train_steps: int | None = None,
+    trainer: str | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> tuple[Finding, ...]:
     """What is wrong with a config or a schedule: errors first, then warnings, then notes; empty if nothing is.
 
@@ -64,16 +84,18 @@ def lint(
             too.
         train_steps: optimizer steps that are really trained, where they are not `max_steps`: a horizon that is shorter
             or longer is then found.
+        trainer, values: as `read_config` takes them.
 
     What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is looked at as if it were
     mended.
 
-    Errors: `ConfigError` where there is no text of a config: a missing, binary or overlong file.
+    Raises:
+        ConfigError: where there is no text of a config: a missing, binary or overlong file.
 
     >>> settings = {"learning_rate": 1e-3, "lr_scheduler_type": "cosine", "max_steps": 600, "warmup_steps": 500}
-    >>> for finding in lint(settings):
+    >>> for finding in lint(settings | {"stage": "sft", "finetuning_type": "lora"}):
     ...     print(finding)
-    LR121 error: learning_rate 0.001 is 20 times the 5e-05 that is usual for fine-tuning; set learning_rate: 5.0e-05
+    LR121 error: learning_rate 0.001 is 10 times the 0.0001 that is usual for LoRA; set learning_rate: 0.0001
     LR132 error: warmup is 83% of 600 steps; the decay has 100; set warmup_steps: 60, about 10 %
     """
     options: dict[str, Any] = {
@@ -88,7 +110,7 @@ def lint(
     if isinstance(source, RunConfig):
         return tuple(worst_first(_of_config(source, options)))
     try:
-        found = drafts(source)
+        found = sources_of(source)
     except UnreadableError:
         raise
     except ConfigError as error:
@@ -98,86 +120,107 @@ def lint(
         line = re.search(r"in lines? (\d+)(?: and (\d+))?", str(error))
         message = str(error).removeprefix(f"{name}: ")
         return (Finding(key_checks.REFUSED, message, "", line=int(line[2] or line[1]) if line else None),)
-    return tuple(worst_first([finding for draft in found for finding in lint_draft(draft, options)]))
+    return tuple(worst_first([finding for one in found for finding in lint_source(one, options, trainer, values)]))
 
 
-def lint_draft(draft: Draft, options: Mapping[str, Any]) -> list[Finding]:
+def lint_source(
+    source: Source, options: Mapping[str, Any], trainer: str | None = None, values: Mapping[str, Any] | None = None
+) -> list[Finding]:
     """The findings in one config."""
     try:
-        found = draft.recognised()
+        source, found = recognised(source, trainer)
+        source = checked(source, values or {}, found.section)
     except ConfigError as error:
-        return [_refused(error, draft.name, draft.lines)]
-    case = Case(None, None, with_numbers(draft.values), draft.lines, found)
-    findings = [finding for check in _BEFORE_READING for finding in check(case)]
+        return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
+    case = Case(None, None, with_numbers(source.values), source.lines, found)
+    findings = [finding for check in _BEFORE_READING for finding in _guarded(check, case)]
     unmended = any(not finding.edits for finding in findings if finding.severity == "error")
     try:
-        config = _with(draft, [edit for finding in findings for edit in finding.edits]).config()
+        config = read_recognised(_with(source, [edit for finding in findings for edit in finding.edits]), found)
     except ConfigError as error:
-        return findings if unmended else [*findings, _refused(error, draft.name, draft.lines)]
+        return findings if unmended else [*findings, _refused(error, source.name, source.lines)]
     return findings + _of_config(config, options)
 
 
-class Mended(NamedTuple):
-    """A draft with the remedies that its file can hold, the findings that are mended, and those that are left to a person."""
+def _guarded(check: _Check, case: Case) -> Iterator[Finding]:
+    """The findings of a check; a failure of the check itself becomes one."""
+    try:
+        yield from check(case)
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, IndexError) as error:
+        text = str(error).splitlines()[0][:200] if str(error) else ""
+        yield Finding(
+            CHECK_FAILED, f"the check {check.__name__} failed: {type(error).__name__}: {text}", "please report it"
+        )
 
-    draft: Draft
+
+class Mended(NamedTuple):
+    """A source with the remedies that its file can hold, the findings that are mended, and those that are left to a person."""
+
+    source: Source
     done: list[Finding]
     by_hand: list[Finding]
 
 
-def mend(draft: Draft, options: Mapping[str, Any]) -> Mended:
+def mend(source: Source, options: Mapping[str, Any], trainer: str | None = None) -> Mended:
     """Make every remedy that a file can hold. One remedy may bring another finding: the result is looked at again.
 
     Raises:
-        ConfigError: the file is of a form that is not changed: a script.
+        ConfigError: the file is of a form that is not changed: a shell script, a notebook, TOML, or a model card.
     """
-    if draft.form not in ("yaml", "json"):
-        raise ConfigError(f"{draft.name}: only YAML and JSON files are mended; change this one by hand")
+    if source.form not in _MENDED:
+        raise ConfigError(f"{source.name}: only YAML, JSON and Python files are mended; change this one by hand")
     done: list[Finding] = []
     by_hand: list[Finding] = []
     for _ in range(_MOST_ROUNDS):
         changed: set[str] = set()
         by_hand = []  # one that fails may succeed beside the changes of the others
-        for finding in lint_draft(draft, options):
+        for finding in lint_source(source, options, trainer):
             keys = {edit.key for edit in finding.edits}
             if not keys or keys & changed:
                 continue
             try:
-                is_json = draft.form == "json"
-                text = rewritten(draft.text, finding.edits, is_json=is_json)
-                made = draft_of(draft.name, text, is_json=is_json, folder=draft.folder)
+                made = _rewritten(source, list(finding.edits))
             except ConfigError:
                 by_hand.append(finding)
                 continue
-            if text == draft.text:  # about a key that only another remedy, left to a person, would bring
+            if made.text == source.text:  # about a key that only another remedy, left to a person, would bring
                 continue
-            draft = made
+            source = made
             changed |= keys
             done.append(finding)
         if not changed:
             break
-    return Mended(draft, done, by_hand)
+    return Mended(source, done, by_hand)
 
 
-def _with(draft: Draft, edits: list[Edit]) -> Draft:
-    """The draft with its edits; the lines stay those of the file."""
-    if draft.form in ("yaml", "json") and edits:
+_MENDED = ("yaml", "json", "python")
+
+
+def _rewritten(source: Source, edits: list[Edit]) -> Source:
+    """The source with its text changed."""
+    if source.form == "python":
+        text = python.rewritten(source.name, source.text, edits)
+        return python.sources_of(source.name, text, source.folder)[0]
+    text = rewritten(source.text, edits, is_json=source.form == "json")
+    return document_of(source.name, text, form=source.form, folder=source.folder)
+
+
+def _with(source: Source, edits: list[Edit]) -> Source:
+    """The source with its edits; the lines stay those of the file."""
+    if source.form in ("yaml", "json") and source.text and edits:
         try:
-            is_json = draft.form == "json"
-            text = rewritten(draft.text, edits, is_json=is_json)
-            made = draft_of(draft.name, text, is_json=is_json, folder=draft.folder)
-            return dataclasses.replace(made, lines=draft.lines)
+            return dataclasses.replace(_rewritten(source, edits), lines=source.lines)
         except ConfigError:
-            return dataclasses.replace(draft, values=applied(draft.values, edits), form="mapping")
-    return dataclasses.replace(draft, values=applied(draft.values, edits))
+            return dataclasses.replace(source, values=applied(source.values, edits), form="mapping")
+    return dataclasses.replace(source, values=applied(source.values, edits))
 
 
-def _refused(error: ConfigError, source: str, lines: Mapping[str, int]) -> Finding:
+def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Rule = key_checks.REFUSED) -> Finding:
     message = str(error).removeprefix(f"{source}: ")
     if isinstance(error, UnknownLengthError):
         return Finding(run_checks.UNKNOWN_LENGTH, message, "")
     key, line = line_named(error, source, lines)
-    return Finding(key_checks.REFUSED, message, "", key=key, line=line)
+    return Finding(rule, message, "", key=key, line=line)
 
 
 def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
@@ -187,14 +230,14 @@ def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
         plan,
         config.values,
         config.lines,
-        Recognised(config.dialect, config.recognized_by, config.section),
+        Recognised(config.trainer, config.recognized_by, config.section),
         config,
         length=length,
         transformers_version=options["transformers_version"],
         train_steps=options["train_steps"],
     )
     case = dataclasses.replace(case, method=_method_of(case))
-    findings = [finding for check in _OF_THE_RUN for finding in check(case)]
+    findings = [finding for check in _OF_THE_RUN for finding in _guarded(check, case)]
     return findings if refusal is None else [*findings, _refused(refusal, config.source, config.lines)]
 
 
@@ -219,14 +262,15 @@ def _method_of(case: Case) -> str | None:
     """How the model is trained, where the config tells it."""
     kind, adapter = case.get("finetuning_type", "lora"), case.get("adapter")
     quantised = case.get("quantization_bit") or case.get("load_in_4bit") or case.get("load_in_8bit")
-    match case.dialect:
+    match case.trainer:
         case "llamafactory" | "llamafactory-ui":
-            if case.config is not None and "shares with transformers" in case.config.recognized_by:
-                return None
             return kind if kind == "full" else ("qlora" if quantised else "lora") if kind == "lora" else None
         case "axolotl":
             return adapter if adapter in ("lora", "qlora") else "full" if adapter is None else None
-        case "hf":
+        case "hf" | "trl" | "swift":
+            if case.trainer == "swift":
+                tuner = case.get("tuner_type", case.get("train_type", "lora"))
+                return tuner if tuner == "full" else ("qlora" if quantised else "lora") if tuner == "lora" else None
             if case.get("use_peft") or case.get("lora_r"):
                 return "qlora" if quantised else "lora"
     return None

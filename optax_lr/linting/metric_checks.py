@@ -45,7 +45,13 @@ LAYERWISE = Rule(
     "With layer-wise GaLore or APOLLO each parameter has a schedule of its own; from transformers 5.1 on it is not made, so "
     "that the rate stays constant while the log shows the decay.",
 )
-RULES = (NO_EVALUATION, PATIENCE, WRONG_WAY, GREEDY_FLOOR, BEST_MODEL, LAYERWISE)
+PLATEAU_WARMUP = Rule(
+    "LR156",
+    "a warmup beside a plateau",
+    "warning",
+    "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
+)
+RULES = (PLATEAU_WARMUP, NO_EVALUATION, PATIENCE, WRONG_WAY, GREEDY_FLOOR, BEST_MODEL, LAYERWISE)
 
 _BY_METRIC = ("reduce_lr_on_plateau", "greedy")
 _OFF = (None, False, "no")
@@ -59,6 +65,15 @@ def plateau(case: Case) -> Iterator[Finding]:
         edits = (case.edit("eval_strategy", "steps"), case.edit("eval_steps", case.get("eval_steps", 500)))
         message = f"{case.kind} follows an evaluation, and there is none: transformers refuses it"
         yield case.finding(NO_EVALUATION, message, "set eval_strategy: steps", "lr_scheduler_type", edits)
+    if case.kind == "reduce_lr_on_plateau" and (case.get("warmup_steps") or case.get("warmup_ratio")):
+        key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
+        yield case.finding(
+            PLATEAU_WARMUP,
+            f"{key} has no effect with reduce_lr_on_plateau",
+            "take it out",
+            key,
+            (case.edit(key, None),),
+        )
     rising = case.get("greater_is_better")
     metric = str(case.get("metric_for_best_model", "loss"))
     rising = (not metric.endswith("loss")) if rising is None else rising

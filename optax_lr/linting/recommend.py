@@ -46,19 +46,19 @@ class Recommendation:
     method: str | None
     plan: Plan | None
 
-    def config(self, dialect: str = "llamafactory") -> dict[str, Any]:
+    def config(self, trainer: str = "llamafactory") -> dict[str, Any]:
         """The settings as keys of `llamafactory`, `hf` (transformers and TRL) or `axolotl`."""
         made = dict(self.settings)
-        if dialect == "llamafactory":
+        if trainer == "llamafactory":
             extra: dict[str, Any] = {"stage": "sft"}
             if self.method is not None:
                 extra["finetuning_type"] = "full" if self.method == "full" else "lora"
             made = extra | ({"quantization_bit": 4} if self.method == "qlora" else {}) | made
-        elif dialect == "hf":
+        elif trainer == "hf":
             extra = {} if self.method is None else {"use_peft": self.method != "full"}
             made = extra | ({"load_in_4bit": True} if self.method == "qlora" else {}) | made
             made["warmup_steps"] = made.pop("warmup_ratio", made.get("warmup_steps"))
-        elif dialect == "axolotl":
+        elif trainer == "axolotl":
             names = {"lr_scheduler_type": "lr_scheduler", "num_train_epochs": "num_epochs"}
             names["per_device_train_batch_size"] = "micro_batch_size"
             # Without an adapter axolotl trains all parameters, for which the other tables' rates are too high.
@@ -68,14 +68,14 @@ class Recommendation:
             if made.get("warmup_steps") == 1:
                 made["warmup_steps"] = 0  # axolotl makes two of one, more than a tenth
         else:
-            raise ConfigError(f"dialect must be one of llamafactory, hf, axolotl, not {dialect!r}")
+            raise ConfigError(f"trainer must be one of llamafactory, hf, axolotl, not {trainer!r}")
         return made
 
-    def text(self, dialect: str = "llamafactory") -> str:
+    def text(self, trainer: str = "llamafactory") -> str:
         """The config as YAML, the reasons as comments above it."""
         comments = [f"# {line}" for line in (*self.why, *(f"or: {line}" for line in self.alternatives))]
         return (
-            "\n".join([*comments, *(f"{key}: {scalar(value)}" for key, value in self.config(dialect).items())]) + "\n"
+            "\n".join([*comments, *(f"{key}: {scalar(value)}" for key, value in self.config(trainer).items())]) + "\n"
         )
 
 

@@ -71,13 +71,15 @@ RULES = (
 )
 ABOVE, BELOW = 5, 50
 MOST, LONG = 0.5, 0.2
+# Trainers of pre-training have other rates.
+_FINE_TUNING = ("hf", "trl", "llamafactory", "llamafactory-ui", "llamafactory-v1", "axolotl", "swift", "torchtune")
 FEW_STEPS = 100
 
 
 def rate(case: Case) -> Iterator[Finding]:
     """The peak against what the method bears."""
     settings = case.settings
-    if settings is None or case.dialect == "deepspeed" or settings.own_rates:
+    if settings is None or case.trainer not in _FINE_TUNING or settings.own_rates:
         return
     peak, usual = settings.learning_rate, guide.METHODS[case.method].learning_rate if case.method else 5e-5
     remedy, edits = f"set learning_rate: {scalar(usual)}", (case.edit("learning_rate", usual),)
@@ -85,7 +87,7 @@ def rate(case: Case) -> Iterator[Finding]:
         yield case.finding(TOO_HIGH, f"learning_rate {peak:g} is negative", remedy, "learning_rate", edits)
     elif _own_rates(case):
         return
-    elif peak >= guide.TOO_HIGH and not (case.method is None and case.dialect == "hf"):
+    elif peak >= guide.TOO_HIGH and not (case.method is None and case.trainer in ("hf", "trl")):
         message = f"learning_rate {peak:g} is {peak / usual:.0f} times the {usual:g} that is usual for {_method(case)}"
         yield case.finding(TOO_HIGH, message, remedy, "learning_rate", edits)
     elif case.method is not None and peak == 0:
@@ -154,7 +156,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
     plan = case.plan
     if plan is None:
         return
-    if case.settings is not None and case.settings.max_steps == 0 and case.dialect != "axolotl":
+    if case.settings is not None and case.settings.max_steps == 0 and case.trainer != "axolotl":
         message = f"max_steps: 0 makes one update, at rate {case.rate(0):.3g}"
         edits: tuple[Edit, ...] = (case.edit("max_steps", -1),)
         yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError, UnreadableError
 
@@ -37,3 +38,23 @@ def text_of(path: str) -> str:
     if "\0" in text:
         raise UnreadableError(f"{path}: this is a binary file, not a config")
     return text
+
+
+def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
+    """The file that a config names: beside the config, then where the program runs, and below one of these folders.
+
+    Returns:
+        The path, or None where there is none; and whether one was passed over because it is outside of both folders.
+    """
+    outside = False
+    for place in ([folder] if folder is not None else []) + [Path()]:
+        path = place / name
+        try:
+            if not path.is_file():
+                continue
+        except (OSError, ValueError):  # such as a name that is too long
+            continue
+        if path.resolve().is_relative_to(place.resolve()):
+            return path, False
+        outside = True
+    return None, outside

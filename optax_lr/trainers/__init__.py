@@ -1,1 +1,159 @@
-"""Trainers: how each one's configs are recognised and read, how it counts steps, and the schedule that it builds."""
+"""Trainers: how each one's configs are recognised and read, how it counts steps, and the schedule that it runs.
+
+A new trainer is one file with one class, and one line in `TRAINERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.axolotl import Axolotl
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.deepspeed import DeepSpeed
+from optax_lr.trainers.levanter import Levanter
+from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
+from optax_lr.trainers.maxtext import MaxText
+from optax_lr.trainers.megatron import Megatron
+from optax_lr.trainers.refused import refusal
+from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.swift import Swift
+from optax_lr.trainers.torchtune import Torchtune
+from optax_lr.trainers.transformers import Transformers
+from optax_lr.trainers.trl import Trl
+
+__all__ = ["TRAINERS", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
+
+TRAINERS: Mapping[str, Trainer] = {
+    trainer.name: trainer
+    for trainer in (
+        LlamaFactoryUI(),
+        LlamaFactoryV1(),
+        LlamaFactory(),
+        LlamaFactoryPPO(),
+        Axolotl(),
+        DeepSpeed(),
+        Swift(),
+        Trl(),
+        MaxText(),
+        Levanter(),
+        Megatron(),
+        Torchtune(),
+        Transformers(),  # last: its keys are part of the others'
+    )
+}
+# Where both claim a config, the first is a special case of the second.
+_SPECIAL = {
+    ("trl", "hf"),
+    ("llamafactory", "hf"),
+    ("swift", "hf"),
+    ("swift", "trl"),
+    ("swift", "llamafactory"),
+    ("llamafactory-ui", "hf"),
+}
+_SPECIAL |= {
+    ("llamafactory-v1", "hf"),
+    ("axolotl", "hf"),
+    ("llamafactory-v1", "axolotl"),
+    ("llamafactory-v1", "llamafactory"),
+}
+_SPECIAL |= {
+    ("llamafactory", "trl"),
+    ("maxtext", "hf"),
+    ("deepspeed", "hf"),
+    ("megatron", "hf"),
+    ("levanter", "deepspeed"),
+}
+_SPECIAL |= {
+    ("torchtune", "axolotl"),
+    ("torchtune", "deepspeed"),
+    ("torchtune", "hf"),
+    ("maxtext", "axolotl"),
+    ("llamafactory-v1", "trl"),
+}
+
+
+def trainer_of(name: str) -> Trainer:
+    """The trainer of a name, such as that in `RunConfig.trainer` or behind `--trainer`.
+
+    Raises:
+        ConfigError: for a name that is none.
+
+    >>> trainer_of("trl-sft").title
+    'TRL'
+    """
+    plain = name.partition("==")[0]
+    found = TRAINERS.get(plain) or TRAINERS.get({"transformers": "hf"}.get(plain, plain.partition("-")[0]))
+    if found is None:
+        raise ConfigError(f"--trainer {name}: write one of {', '.join(TRAINERS)}, or trl-sft, trl-dpo, ...")
+    return found
+
+
+def recognise(source: Source, asked: str | None = None) -> Recognised:
+    """Which trainer a config is for.
+
+    Args:
+        source: the config.
+        asked: the trainer that the caller names, which decides.
+
+    Raises:
+        ConfigError: where no trainer, or more than one, is certain; the line says what tells for which.
+    """
+    if asked is not None:
+        trainer = trainer_of(asked)
+        found = trainer.recognise(source)
+        if found is None and trainer.name in ("hf", "trl"):
+            found = TRAINERS["hf"].recognise(source)
+        section = found.section if found is not None else ()
+        return Recognised(trainer.name if trainer.name != "trl" else asked, f"--trainer {asked}", section)
+    refused = refusal(source)
+    if refused is not None:
+        raise ConfigError(refused)
+    claims = [found for trainer in TRAINERS.values() if (found := trainer.recognise(source)) is not None]
+    kept = [
+        claim
+        for claim in claims
+        if not any((other.trainer, claim.trainer) in _SPECIAL for other in claims if other != claim)
+    ]
+    if len(kept) == 1:
+        return kept[0]
+    if kept:
+        what = "; ".join(f"{trainer_of(claim.trainer).title} by {claim.by}" for claim in kept)
+        names = " or ".join(claim.trainer for claim in kept)
+        raise ConfigError(
+            f"{source.name}: this may be a config of more than one trainer: {what}. Name it with --trainer {names}"
+        )
+    raise ConfigError(f"{source.name}: {_nobody(source)}")
+
+
+def _nobody(source: Source) -> str:
+    """Why no trainer is recognised, and the way out."""
+    values = source.given
+    if source.program is not None:
+        what = source.program.name or "the command"
+        options = ", ".join(f"--{key}" for key in list(values)[:4])
+        return (
+            f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is "
+            "transformers' Trainer, name it with --trainer hf"
+        )
+    from optax_lr.trainers.settings import SETTING_NAMES
+
+    inside = [str(key) for key, value in values.items() if isinstance(value, Mapping) and SETTING_NAMES & value.keys()]
+    shared = sorted(SETTING_NAMES & values.keys())
+    if shared:
+        others = [str(key) for key in values if key not in SETTING_NAMES][:4]
+        return (
+            f"{', '.join(shared[:3])} are keys of several trainers, and {', '.join(others)} of none that has them all; name "
+            "the trainer with --trainer (hf, llamafactory, axolotl, ...)"
+        )
+    if inside:
+        what = min(SETTING_NAMES & values[inside[0]].keys())
+        strange = [str(key) for key in values[inside[0]] if key not in SETTING_NAMES][:4]
+        beside = f", beside {', '.join(strange)}" if strange else ""
+        return (
+            f"{what} stands under {inside[0]}{beside}, which no trainer that is known reads so; move the keys of TrainingArguments "
+            "to the top or under training"
+        )
+    seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
+    return f"no key of a training run is there, such as learning_rate; the keys are: {seen}"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+
+from optax_lr.combine import HoldAfter
+from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.deepspeed import scheduler_of
-from optax_lr.trainers.hf import SCHEDULE_KEYWORDS
-from optax_lr.trainers.reading import Reading
-from optax_lr.trainers.settings import PYDANTIC, Settings, flag, number, whole
+from optax_lr.sources.source import Source
+from optax_lr.trainers import deepspeed_block as block
+from optax_lr.trainers.base import Default, Reading, Recognised, like, named
+from optax_lr.trainers.generations import generation_steps
+from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag, number, whole
+from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
+from optax_lr.trainers.transformers import Transformers, training_examples
 
 RENAMED = {
     "lr_scheduler": "lr_scheduler_type",
@@ -24,43 +32,221 @@ _SAME = (
 )
 _FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
 _RESTARTS = {"jagged_restart_steps": 0, "jagged_restart_warmup_steps": 10, "jagged_restart_anneal_steps": 1}
-_DEFAULTS = {"lr_scheduler": "cosine", "micro_batch_size": 1, "num_epochs": 1.0}
+_DEFAULTS = {"lr_scheduler": "cosine", "micro_batch_size": 1, "num_epochs": 1.0, "gradient_accumulation_steps": 1}
+_MOMENTUM = {"cycle_momentum", "base_momentum", "max_momentum"}
+_MARKS = frozenset(
+    {"lr_scheduler", "micro_batch_size", "num_epochs", "val_set_size", "sequence_len", "sample_packing", "base_model"}
+    | {"cosine_min_lr_ratio", "cosine_constant_lr_ratio", "lr_quadratic_warmup", "datasets", "adapter"}
+    | {"evals_per_epoch", "saves_per_epoch", "jagged_restart_steps", "pretraining_dataset", "wandb_project"}
+    | {
+        "jagged_restart_warmup_steps",
+        "jagged_restart_anneal_steps",
+        "special_tokens",
+        "train_on_inputs",
+        "pad_to_sequence_len",
+    }
+)
+_SURE = frozenset(
+    {"sequence_len", "sample_packing", "evals_per_epoch", "saves_per_epoch", "jagged_restart_steps", "val_set_size"}
+)
+_NOT_AXOLOTL = frozenset(
+    {"lr_scheduler_type", "num_train_epochs", "per_device_train_batch_size", "stage", "finetuning_type"}
+)
+_GENERATE = ("grpo", "ebft", "gdpo")
 
 
-def read(source: str, values: Mapping[str, Any], *, folder: Path | None) -> Reading:
-    """A config of axolotl, whose data model converts text to numbers and passes over keys that it does not know.
+class Axolotl(Transformers):
+    """axolotl, whose data model converts text to numbers and passes over keys that it does not know.
 
-    Source: `axolotl.core.builders.base.TrainerBuilderBase`, `axolotl.core.trainers.mixins.scheduler`.
+    Source: `axolotl.core.builders.base.TrainerBuilderBase`, `axolotl.core.trainers.mixins.scheduler`,
+    `axolotl.utils.config.normalize_config`.
     """
-    given = _DEFAULTS | {key: value for key, value in values.items() if value is not None}
-    if "learning_rate" not in given:
-        raise ConfigError(f"{source}: axolotl needs learning_rate")
-    restarts = _restarts(source, given)
-    _refuse(source, given, restarts)
-    taken = {ours: given[theirs] for theirs, ours in RENAMED.items() if theirs in given}
-    taken |= {name: given[name] for name in _SAME if name in given}
-    if "warmup_steps" in taken:
-        taken["warmup_steps"] = whole(f"{source}: warmup_steps", taken["warmup_steps"], PYDANTIC)
-    floors = {name: number(f"{source}: {name}", given[name], PYDANTIC) for name in _FLOORS if given.get(name)}
-    block, notes = scheduler_of(source, given.get("deepspeed"), folder)
-    if given.get("sample_packing") is True:
-        notes += ("sample_packing: the number of examples is that of the packed rows",)
-    settings = Settings.of(
-        source,
-        taken,
-        PYDANTIC,
-        trainer="axolotl",
-        scheduler_block=block,
-        floors=floors,
-        quadratic_warmup=_quadratic(source, given) and not given.get("rl") and given["lr_scheduler"] == "cosine",
-        restarts=None if given.get("rl") else restarts,
-        warmup_given="warmup_steps" in taken or "warmup_ratio" in taken,
-    )
-    if settings.max_steps == 0:
-        notes += ("max_steps: 0 counts as not given",)
-    if not settings.warmup_given:
-        notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
-    return Reading(settings, _ignored(settings, values), notes)
+
+    name: ClassVar[str] = "axolotl"
+    title: ClassVar[str] = "axolotl"
+    whose: ClassVar[str] = "axolotl"
+    renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in RENAMED.items()}
+    zero_steps_count: ClassVar[bool] = False
+    more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By its command, or by two keys that only axolotl has."""
+        if source.form in ("card", "python", "notebook"):
+            return None
+        program = source.program
+        if program is not None:
+            if program.name == "axolotl train" or program.name.startswith("axolotl.cli.train"):
+                return Recognised(self.name, f"the command {program.name}")
+            return None
+        keys = frozenset(source.given)
+        marks = _MARKS & keys
+        if keys & _NOT_AXOLOTL or not keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"}):
+            return None
+        alone = source.values.get("lr_scheduler") in ("rex", "one_cycle") or marks & _SURE
+        foreign = keys - keys_of("axolotl") - SETTING_NAMES
+        if alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign):
+            return Recognised(self.name, named(marks))
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML behind `axolotl train`."""
+        program = source.program
+        return program.positional[0] if program is not None and program.positional else None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """A config file."""
+        name, values = source.name, source.values
+        given = _DEFAULTS | {key: value for key, value in values.items() if value is not None}
+        if "learning_rate" not in given:
+            raise ConfigError(f"{name}: axolotl needs learning_rate")
+        restarts = _restarts(name, given)
+        _refuse(name, values, given, restarts)
+        taken = {ours: given[theirs] for theirs, ours in RENAMED.items() if theirs in given}
+        taken |= {key: given[key] for key in _SAME if key in given}
+        if "warmup_steps" in taken:
+            taken["warmup_steps"] = whole(f"{name}: warmup_steps", taken["warmup_steps"], PYDANTIC)
+        floors = {key: number(f"{name}: {key}", given[key], PYDANTIC) for key in _FLOORS if given.get(key)}
+        scheduler_block, notes = block.scheduler_of(name, given.get("deepspeed"), source.folder)
+        if given.get("sample_packing") is True:
+            notes += (
+                "sample_packing: the number of examples is that of the packed rows, which axolotl logs before it starts",
+            )
+        settings = Settings.of(
+            name,
+            taken,
+            PYDANTIC,
+            trainer=self.name,
+            scheduler_block=scheduler_block,
+            floors=floors,
+            quadratic_warmup=_quadratic(name, given) and not given.get("rl") and given["lr_scheduler"] == "cosine",
+            restarts=None if given.get("rl") else restarts,
+            warmup_given="warmup_steps" in taken or "warmup_ratio" in taken,
+            own=_own(name, given),
+        )
+        if settings.max_steps == 0:
+            notes += ("max_steps: 0 counts as not given",)
+        if not settings.warmup_given:
+            notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
+        absent = [
+            key
+            for key in ("lr_scheduler", "num_epochs", "micro_batch_size", "gradient_accumulation_steps")
+            if values.get(key) is None
+        ]
+        if settings.max_steps > 0:
+            absent = absent[: absent.count("lr_scheduler")]
+        elif values.get("batch_size") is not None:
+            absent = [key for key in absent if key not in ("micro_batch_size", "gradient_accumulation_steps")]
+        defaults = tuple(Default(key, _DEFAULTS[key], self.whose) for key in absent)
+        unknown = tuple(key for key in values if key not in keys_of("axolotl") and values[key] is not None)
+        return Reading(settings, _ignored(settings, values), notes, defaults, unknown)
+
+    def _batch(self, settings: Settings, processes: int) -> int:
+        """Examples of one update over all processes."""
+        parallel: int = settings.own.get("parallel", 1)
+        batch = settings.own.get("batch_size") or (
+            settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        )
+        return int(batch) * max(1, processes // parallel)
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
+        examples = training_examples(settings, num_examples, source)
+        generate = settings.own.get("generate")
+        if generate is not None:
+            return generation_steps(
+                source,
+                examples,
+                batch=settings.per_device_train_batch_size,
+                group=settings.gradient_accumulation_steps,
+                processes=processes,
+                **generate,
+            )
+        return math.ceil(examples / self._batch(settings, processes))
+
+    def steps_of_epochs(
+        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
+    ) -> int:
+        """axolotl's own count.
+
+        Source: `axolotl.utils.trainer.calculate_total_num_steps`, `axolotl.common.datasets`.
+        """
+        if num_examples is None or settings.own.get("generate") is not None:
+            return math.ceil(settings.num_train_epochs * per_epoch)
+        return self.data_steps(settings, source, num_examples, processes)
+
+    def data_steps(self, settings: Settings, source: str, num_examples: int, processes: int) -> int:
+        """Steps of the data, whatever `max_steps` says."""
+        examples = training_examples(settings, num_examples, source)
+        return math.ceil(examples * settings.num_train_epochs / self._batch(settings, processes))
+
+    def warmup_steps(
+        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+    ) -> Any:
+        """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
+        if settings.own_rates:
+            return like(max_steps, 0)
+        steps, ratio = settings.warmup_steps, settings.warmup_ratio
+        if steps < 0:
+            raise ConfigError(f"{source}: warmup_steps must be at least 0, not {steps}")
+        total = np.asarray(max_steps, np.float64)
+        total = total if data_steps is None else np.minimum(total, data_steps)
+        if steps:
+            warmup = like(max_steps, int(steps))
+        elif settings.own.get("generate") is not None and (ratio is not None or not settings.warmup_given):
+            return np.ceil(np.asarray(max_steps, np.float64) * (0.03 if ratio is None else ratio)).astype(np.int64)
+        elif ratio is not None:
+            warmup = np.maximum((total * ratio).astype(np.int64), 0)
+        elif settings.warmup_given:
+            warmup = like(max_steps, 0)
+        else:
+            warmup = np.minimum((0.03 * total).astype(np.int64), 100)
+        # It takes a single step of warmup for none, and makes it two.
+        return np.where(warmup == 1, 2, warmup)
+
+    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+        """Its warmup has the same length for every version of transformers."""
+        return block.notes_of(settings)
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """The scheduler with axolotl's floors, and its restarts around it."""
+        if settings.scheduler_block is not None:
+            return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
+        made = self._without_restarts(settings, source, max_steps, warmup_steps, changes)
+        if settings.restarts is None:
+            return made
+        low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
+        return JaggedRestarts(made, *settings.restarts, min_scale=low, ahead=ahead)
+
+    def _without_restarts(
+        self, settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]
+    ) -> Schedule:
+        name, floor = settings.lr_scheduler_type, settings.floors.get("cosine_min_lr_ratio")
+        rate = changes.get("learning_rate", settings.learning_rate)
+        if name == "one_cycle":
+            keywords = {key: value for key, value in settings.lr_scheduler_kwargs.items() if key not in _MOMENTUM}
+            share = np.asarray(warmup) / np.maximum(max_steps, 1)
+            return OneCycle(max_lr=rate, total_steps=max_steps, **{"pct_start": share, **keywords})
+        if name == "rex":
+            low = changes.get("min_lr", (floor or 0.0) * np.asarray(rate))
+            return Rex(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
+        if settings.quadratic_warmup:
+            return Cosine(rate, max_steps=max_steps, warmup_steps=warmup) * Constant(1.0, warmup_steps=warmup)
+        if name != "cosine" or not floor:
+            return super().schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
+        low = changes.get("min_lr", floor * np.asarray(rate))
+        part = settings.floors.get("cosine_constant_lr_ratio")
+        if not part:
+            return Cosine(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
+        end = (np.asarray(max_steps) * part).astype(np.int64)
+        if np.any(np.asarray(warmup) > end):
+            raise ConfigError(
+                f"{source}: cosine_constant_lr_ratio {part} ends the decay before the warmup does; raise it, or shorten the warmup"
+            )
+        return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
 
 
 def _quadratic(source: str, given: Mapping[str, Any]) -> bool:
@@ -80,7 +266,38 @@ def _restarts(source: str, given: Mapping[str, Any]) -> tuple[int, int, int] | N
     return (every, up, down) if every else None
 
 
-def _refuse(source: str, given: Mapping[str, Any], restarts: tuple[int, int, int] | None) -> None:
+def _own(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What only axolotl has: the batch of all devices of a data-parallel rank, parallelism, and generations."""
+    own: dict[str, Any] = {}
+    if given.get("batch_size"):
+        own["batch_size"] = whole(f"{source}: batch_size", given["batch_size"], PYDANTIC)
+    own["parallel"] = math.prod(
+        whole(f"{source}: {key}", given.get(key) or 1, PYDANTIC)
+        for key in ("context_parallel_size", "tensor_parallel_size")
+    )
+    if given.get("rl") in _GENERATE:
+        trl = given.get("trl") if isinstance(given.get("trl"), Mapping) else {}
+        assert isinstance(trl, Mapping)
+        if given["rl"] != "grpo" and not given.get("max_steps"):
+            raise ConfigError(f"{source}: the steps of rl: {given['rl']} are not counted; give max_steps")
+        names = {"num_generations": "generations", "num_iterations": "iterations"}
+        names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
+        own["generate"] = {"generations": 8} | {
+            ours or key: whole(f"{source}: trl.{key}", trl[key], PYDANTIC)
+            for key, ours in names.items()
+            if trl.get(key) is not None
+        }
+    return own
+
+
+def _refuse(
+    source: str, values: Mapping[str, Any], given: Mapping[str, Any], restarts: tuple[int, int, int] | None
+) -> None:
+    batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
+    if sum(bool(values.get(key)) for key in batches) < 2:
+        raise ConfigError(f"{source}: axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
+    if values.get("batch_size") and values.get("gradient_accumulation_steps"):
+        raise ConfigError(f"{source}: axolotl refuses batch_size beside gradient_accumulation_steps; keep one")
     if "warmup_steps" in given and "warmup_ratio" in given:
         raise ConfigError(f"{source}: axolotl refuses warmup_steps beside warmup_ratio; keep one")
     if restarts is None and given.get("relora"):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+
+from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.hf import reading
-from optax_lr.trainers.reading import Reading
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Reading, Recognised, named
+from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings
+from optax_lr.trainers.training_arguments import FIELDS, MARKS
+from optax_lr.trainers.transformers import Transformers, training_examples
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
 _FORM: dict[str, Any] = {
@@ -23,70 +29,319 @@ _FORM: dict[str, Any] = {
     "training_stage": "Supervised Fine-Tuning",
     "warmup_steps": 0,
 }
+_MARKS = frozenset(
+    {
+        "val_size",
+        "max_samples",
+        "streaming",
+        "stage",
+        "finetuning_type",
+        "template",
+        "cutoff_len",
+        "dataset_dir",
+        "plot_loss",
+        "lora_target",
+        "use_swanlab",
+    }
+    | {
+        "use_badam",
+        "use_galore",
+        "use_apollo",
+        "use_muon",
+        "pure_bf16",
+        "eval_dataset",
+        "flash_attn",
+        "freeze_trainable_layers",
+    }
+    | {
+        "pref_loss",
+        "pref_beta",
+        "mix_strategy",
+        "overwrite_cache",
+        "visual_inputs",
+        "upcast_layernorm",
+        "enable_liger_kernel",
+    }
+)
+# Two of these are needed: other programs have one of them.
+_WEAK = frozenset(
+    {
+        "streaming",
+        "template",
+        "cutoff_len",
+        "val_size",
+        "max_samples",
+        "dataset_dir",
+        "stage",
+        "eval_dataset",
+        "flash_attn",
+    }
+)
+_V1 = frozenset(
+    {"model_class", "kernel_config", "dist_config", "peft_config", "quant_config", "train_dataset", "init_config"}
+    | {"sample_backend", "optim_config", "lr_scheduler_config"}
+)
 _MEGATRON = frozenset({"tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"})
+_OLD = frozenset(
+    {"max_seq_length", "max_source_length", "max_target_length", "finetuning_args", "lora_modules", "quantization"}
+)
+_PROGRAMS = ("llamafactory-cli train", "lmf train")
 
 
-def read(source: str, values: Mapping[str, Any], *, folder: Path | None, rules: Rules = STRICT) -> Reading:
-    """A training file of LLaMA-Factory, whose values go into dataclasses as OmegaConf parsed them."""
-    if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
-        raise ConfigError(f"{source}: val_size beside eval_dataset is refused by LLaMA-Factory; keep one")
-    trainer = "llamafactory-ppo" if values.get("stage") == "ppo" else "llamafactory"
-    found = reading(source, values, trainer, SETTING_NAMES, rules=rules, folder=folder)
-    megatron = sorted(_MEGATRON & values.keys())
-    if not megatron:
-        return found
-    note = (
-        f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules are its "
-        "own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
-    )
-    return found._replace(notes=(*found.notes, note))
+class LlamaFactory(Transformers):
+    """LLaMA-Factory, whose files go into dataclasses as OmegaConf parsed them."""
+
+    name: ClassVar[str] = "llamafactory"
+    title: ClassVar[str] = "LLaMA-Factory"
+    whose: ClassVar[str] = "LLaMA-Factory, from transformers TrainingArguments"
+    newest: ClassVar[str] = "5.8.0"  # the version that it pins
+    names: ClassVar[frozenset[str]] = SETTING_NAMES
+    omegaconf: ClassVar[bool] = True
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By its command, or by keys that only LLaMA-Factory has."""
+        if source.form in ("card", "python", "notebook"):
+            return None
+        keys = frozenset(source.given)
+        if source.program is not None:
+            program = source.program.name
+            if program in _PROGRAMS or "llamafactory" in program or {"stage", "finetuning_type"} <= keys:
+                return Recognised(self.name, f"the command {program}")
+            if program.endswith(("train_bash.py", "src/train.py")) and _MARKS & keys:
+                return Recognised(self.name, f"the script {program}")
+            return None
+        if not keys & (SETTING_NAMES | MARKS) or any(isinstance(key, str) and key.startswith("train.") for key in keys):
+            return None
+        marks = _MARKS & keys
+        sure = marks - _WEAK
+        if sure or len(marks) > 1 or (marks and keys <= keys_of("llamafactory") | FIELDS):
+            return Recognised(self.name, named(marks))
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML behind `llamafactory-cli train`."""
+        program = source.program
+        if program is None or not program.positional:
+            return None
+        first = program.positional[0]
+        if not first.endswith((".yaml", ".yml", ".json")):
+            return None
+        if program.options:
+            wrong = next(iter(program.options))
+            raise ConfigError(
+                f"{source.name}: beside a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
+            )
+        return first
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The file with the overrides `key=value`, which OmegaConf reads."""
+        assert source.program is not None
+        import yaml
+
+        values = dict(file)
+        for word in source.program.positional[1:]:
+            key, equals, value = word.partition("=")
+            if not equals:
+                raise ConfigError(f"{source.name}: {word} beside the YAML is no key=value, which LLaMA-Factory needs")
+            try:
+                loaded = (
+                    float(value) if _is_number(value) and not value.lstrip("+-").isdigit() else yaml.safe_load(value)
+                )
+            except yaml.YAMLError:
+                loaded = value
+            values[key] = loaded
+        return values
+
+    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+        """Its own keys and those of TrainingArguments."""
+        return FIELDS | keys_of("llamafactory") | _OLD
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """A training file."""
+        from_command = source.form == "command" and not self.config_file(source)
+        return self.read_values(source, source.values, rules=ARGPARSE if from_command else STRICT)
+
+    def read_values(self, source: Source, values: Mapping[str, Any], *, rules: Rules) -> Reading:
+        """The settings among `values`."""
+        if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
+            raise ConfigError(f"{source.name}: val_size beside eval_dataset is refused by LLaMA-Factory; keep one")
+        found = self.reading(
+            source,
+            values,
+            rules=rules,
+            trainer=LlamaFactoryPPO.name if values.get("stage") == "ppo" else self.name,
+            num_datasets=_number_of_datasets(values),
+        )
+        notes = found.notes
+        if values.get("stage") == "pt" and values.get("packing") not in (False, "false", "False"):
+            notes += ("stage: pt packs the texts; the number of examples is that of the packed rows",)
+        megatron = sorted(_MEGATRON & {key for key, value in values.items() if value is not None})
+        if megatron:
+            notes += (
+                (
+                    f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules "
+                    "are its own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
+                ),
+            )
+        return found._replace(notes=notes)
+
+    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+        """The lengths of `warmup_stable_decay`: a third of what follows the warmup is stable, the rest decays; each only
+        where the config does not give it."""
+        if settings.lr_scheduler_type != "warmup_stable_decay":
+            return {}
+        rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)
+        return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}
 
 
-def read_form(source: str, values: Mapping[str, Any], *, folder: Path | None) -> Reading:
+class LlamaFactoryPPO(LlamaFactory):
+    """LLaMA-Factory's stage ppo, which counts steps of its own and hands no keywords to the scheduler."""
+
+    name: ClassVar[str] = "llamafactory-ppo"
+    zero_steps_count: ClassVar[bool] = False
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Never: LLaMA-Factory's reader finds it by `stage: ppo`."""
+        return None
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Optimizer steps of one pass over the prompts."""
+        batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        examples = training_examples(settings, num_examples, source)
+        return math.ceil(examples / (batch * settings.ppo_buffer_size * processes))
+
+    def steps_of_epochs(
+        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
+    ) -> int:
+        """Optimizer steps of all epochs, which must be a whole number."""
+        steps = settings.num_train_epochs * per_epoch
+        if steps != int(steps):
+            raise ConfigError(
+                f"{source}: {settings.num_train_epochs} epochs of {per_epoch} steps are no whole number for PPO; "
+                "give max_steps"
+            )
+        return int(steps)
+
+    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def keywords(self, settings: Settings, source: str) -> dict[str, Any]:
+        """None: the PPO trainer does not hand them on."""
+        return {}
+
+
+class LlamaFactoryUI(LlamaFactory):
     """What the web UI saves: keys with the prefix `train.`, many numbers as text, and JSON under `train.extra_args`.
 
     Source: `llamafactory.webui.runner`, which makes the arguments of the run of them.
     """
-    form = _FORM | {
-        key.removeprefix("train."): value
-        for key, value in values.items()
-        if key.startswith("train.") and value not in (None, "")
-    }
-    extra = form.get("extra_args") or "{}"
-    try:
-        arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
-        if not isinstance(arguments, dict):
-            raise TypeError
-    except (ValueError, TypeError, RecursionError):
-        raise ConfigError(f"{source}: train.extra_args must be a JSON mapping, not {extra!r}") from None
-    made = {key: form[key] for key in SETTING_NAMES & form.keys()}
-    made["per_device_train_batch_size"] = form["batch_size"]
-    if form["training_stage"] == "PPO":
-        made["stage"] = "ppo"
-    if form.get("dataset"):
-        made["dataset"] = form["dataset"]
-    found = read(source, made | arguments, folder=folder, rules=ARGPARSE)
-    stray = tuple((key, "the web UI reads keys that begin with train.") for key in SETTING_NAMES & values.keys())
-    ignored = tuple((f"train.{key}", why) for key, why in found.ignored if f"train.{key}" in values)
-    notes = tuple(note for note in found.notes if "is taken as a number" not in note)
-    return Reading(found.settings, ignored + stray, notes)
+
+    name: ClassVar[str] = "llamafactory-ui"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By the prefix of its keys."""
+        if any(key.startswith("train.") for key in map(str, source.values)) and source.form != "command":
+            return Recognised(self.name, "keys that begin with train., as the web UI saves them")
+        return None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The form, with what it shows before anybody touches it."""
+        values = source.values
+        form = _FORM | {
+            key.removeprefix("train."): value
+            for key, value in values.items()
+            if key.startswith("train.") and value not in (None, "")
+        }
+        extra = form.get("extra_args") or "{}"
+        try:
+            arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
+            if not isinstance(arguments, dict):
+                raise TypeError
+        except (ValueError, TypeError, RecursionError):
+            raise ConfigError(f"{source.name}: train.extra_args must be a JSON mapping, not {extra!r}") from None
+        made = {key: form[key] for key in SETTING_NAMES & form.keys()}
+        made["per_device_train_batch_size"] = form["batch_size"]
+        if form["training_stage"] == "PPO":
+            made["stage"] = "ppo"
+        if form.get("dataset"):
+            made["dataset"] = form["dataset"]
+        read = self.read_values(source, made | arguments, rules=ARGPARSE)
+        stray = tuple((key, "the web UI reads keys that begin with train.") for key in SETTING_NAMES & values.keys())
+        ignored = tuple((f"train.{key}", why) for key, why in read.ignored if f"train.{key}" in values)
+        notes = tuple(note for note in read.notes if "is taken as a number" not in note)
+        return Reading(read.settings, ignored + stray, notes, read.defaults)
 
 
-def read_v1(source: str, values: Mapping[str, Any]) -> Reading:
-    """A file of the version 1 trainer, which trains at a constant rate unless a scheduler plugin is named.
+class LlamaFactoryV1(Transformers):
+    """The version 1 trainer, which trains at a constant rate unless a scheduler plugin is named.
 
     Source: `llamafactory.v1`; it ships no such plugin.
     """
-    if values.get("lr_scheduler_config") is not None:
-        raise ConfigError(
-            f"{source}: lr_scheduler_config names a plugin, and LLaMA-Factory's v1 trainer has none of them; "
-            "without it the rate is constant"
+
+    name: ClassVar[str] = "llamafactory-v1"
+    title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
+    omegaconf: ClassVar[bool] = True
+    newest: ClassVar[str] = "5.8.0"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By keys that only the version 1 trainer has."""
+        keys = frozenset(source.given)
+        others = (_MARKS - {"template", "cutoff_len"}) | {"model_name_or_path"}
+        if _V1 & keys and not keys & others and keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"}):
+            return None if source.form == "command" else Recognised(self.name, named(_V1 & keys))
+        return None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The rate and the length."""
+        values, name = source.values, source.name
+        if values.get("lr_scheduler_config") is not None:
+            raise ConfigError(
+                f"{name}: lr_scheduler_config names a plugin, and LLaMA-Factory's v1 trainer has none of them; "
+                "without it the rate is constant"
+            )
+        for key in ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"):
+            if values.get(key) is not None:
+                raise ConfigError(f"{name}: {key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
+        names = ("learning_rate", "max_steps", "num_train_epochs")
+        taken = {key: values[key] for key in names if key in values}
+        taken["per_device_train_batch_size"] = values.get("micro_batch_size")
+        settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type="constant")
+        return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Not known: its batches follow tokens."""
+        return None
+
+    def total_steps(
+        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
+    ) -> int:
+        """`max_steps`."""
+        return super(Transformers, self).total_steps(
+            settings, source, per_epoch, num_examples=num_examples, processes=processes
         )
-    for key in ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"):
-        if values.get(key) is not None:
-            raise ConfigError(f"{source}: {key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
-    names = ("learning_rate", "max_steps", "num_train_epochs")
-    taken = {name: values[name] for name in names if name in values}
-    taken["per_device_train_batch_size"] = values.get("micro_batch_size")
-    settings = Settings.of(source, taken, trainer="llamafactory-v1", lr_scheduler_type="constant")
-    return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """Constant."""
+        return Constant(changes.get("learning_rate", settings.learning_rate))
+
+
+def _number_of_datasets(values: Mapping[str, Any]) -> int:
+    named_sets = values.get("dataset")
+    if isinstance(named_sets, str):
+        return max(1, len([name for name in named_sets.split(",") if name.strip()]))
+    return max(1, len(named_sets)) if isinstance(named_sets, list) else 1
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

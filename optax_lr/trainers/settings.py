@@ -42,8 +42,10 @@ class Settings:
     streaming: bool = False
     val_size: float = 0
     ppo_buffer_size: int = 1
-    # What no key says directly: the dialect's reader fills these in.
-    trainer: str = "llamafactory"  # llamafactory, llamafactory-ppo, llamafactory-v1, transformers, axolotl or deepspeed
+    # What no key says directly: the trainer's reader fills these in.
+    trainer: str = "hf"  # the name of its class in the registry
+    method: str = ""  # TRL's and ms-swift's: the class of the arguments, such as GRPOConfig
+    own: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what only this trainer has
     num_datasets: int = 1
     warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
@@ -73,7 +75,16 @@ class Settings:
         return cls(**checked, **filled)
 
 
-_FILLED = {"trainer", "num_datasets", "warmup_given", "sequence_parallel_size", "scheduler_block", "floors"} | {
+_FILLED = {
+    "method",
+    "own",
+    "trainer",
+    "num_datasets",
+    "warmup_given",
+    "sequence_parallel_size",
+    "scheduler_block",
+    "floors",
+} | {
     "quadratic_warmup",
     "restarts",
 }

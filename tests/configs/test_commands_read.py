@@ -54,6 +54,7 @@ def test_a_command_line_is_what_transformers_makes_of_it(tmp_path, words):
         ("python t.py --learning_rate ${LR:-3e-5} --max_steps 5 > log", [(3e-5, 5)]),
         ("accelerate launch --max_steps 1 train.py --learning_rate 1e-4 --max_steps 6 &\nwait\n", [(1e-4, 6)]),
         ("cat > note.txt <<'EOF'\nit's --learning_rate\nEOF\nCUDA_VISIBLE_DEVICES=0 python t.py --max_steps 4 --learning_rate 1", [(1, 4)]),
+        ("for lr in 1 2; do\npython t.py --learning_rate $lr --max_steps 3\ndone", [(1, 3), (2, 3)]),
         ("if true; then\n  python -m t --learning_rate 1 --max_steps 3\nfi\n", [(1, 3)]),
     ],
 )  # fmt: skip
@@ -67,19 +68,19 @@ def test_lines_and_dialect_of_a_command(tmp_path):
         tmp_path, "A=1\nllamafactory-cli train --stage sft \\\n  --learning_rate 1e-4 \\\n --max_steps 3\n"
     )
     assert config.lines == {"stage": 2, "learning_rate": 3, "max_steps": 4}
-    assert config.dialect == "llamafactory"
+    assert config.trainer == "llamafactory"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("for lr in 1 2; do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
+        ("for lr in $(seq 3); do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
         ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
-        ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', "--learning_rate $LR"),
+        ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),
         ("if [ $A ]; then\nLR=1\nelse\nLR=2\nfi\npython t.py --learning_rate $LR", "--learning_rate $LR"),
         ("python eval.py --per_device_eval_batch_size 4", "no command of this script gives an option of a schedule"),
-        ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml; read that file"),
-        ('echo "open\npython t.py --learning_rate 1', "a quote of the command in line 1 is never closed"),
+        ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml, which is not here; read that file"),
+        ('echo "open\npython t.py --learning_rate 1', "the command in line 1 cannot be read as shell: a quote or bracket is not closed"),
         ("python t.py --max_steps 1e3", "max_steps must be a whole number, not '1e3'"),
         ("python t.py --learning_rate 1 --lr_scheduler_kwargs num_cycles=2", "lr_scheduler_kwargs is not JSON: 'num_cycles=2'"),
         ("python t.py --learning_rate 1 --num_cycles 2", "num_cycles is refused at the top level"),

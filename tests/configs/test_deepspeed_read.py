@@ -78,7 +78,7 @@ def test_alone(tmp_path):
     path = tmp_path / "ds.json"
     path.write_text(json.dumps(block("WarmupLR", warmup_max_lr=3e-5, warmup_num_steps=500)))
     config = olr.read_config(path)
-    assert config.dialect == "deepspeed"
+    assert config.trainer == "deepspeed"
     assert repr(config.plan(max_steps=9).schedule) == repr(olr.DeepSpeedWarmup(3e-5, 500))
     path.write_text(
         json.dumps({"optimizer": {"type": "Adam", "params": {"lr": 0.5}}} | block("WarmupCosineLR", total_num_steps=70))

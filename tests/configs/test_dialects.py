@@ -1,4 +1,4 @@
-"""Which trainer a config is for, and what that trainer makes of it: a table a dialect."""
+"""Which trainer a config is for, and what that trainer makes of it: a table a trainer."""
 
 import json
 
@@ -13,27 +13,33 @@ def read(tmp_path, text, name="train.yaml"):
     return olr.read_config(path)
 
 
-AXOLOTL = "learning_rate: 2e-5\nmicro_batch_size: 2\nnum_epochs: 2\n"
-SHORT = {"learning_rate": 1e-3, "micro_batch_size": 1, "lr_scheduler": "cosine", "num_epochs": 3}
+AXOLOTL = "learning_rate: 2e-5\nmicro_batch_size: 2\nnum_epochs: 2\ngradient_accumulation_steps: 1\n"
+SHORT = {
+    "learning_rate": 1e-3,
+    "micro_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "lr_scheduler": "cosine",
+    "num_epochs": 3,
+}
 
 
 @pytest.mark.parametrize(
-    ("text", "dialect", "by"),
+    ("text", "trainer", "by"),
     [
-        ("learning_rate: 1e-4", "llamafactory", "keys that LLaMA-Factory shares with transformers"),
+        ("learning_rate: 1e-4", "hf", "keys that several trainers share with transformers"),
         ("stage: sft\nlearning_rate: 1e-4", "llamafactory", "its key stage"),
         ("train.learning_rate: 1e-4", "llamafactory-ui", "keys that begin with train."),
         ("model: m\nkernel_config: {name: auto}\nmicro_batch_size: 1\nmax_steps: 5", "llamafactory-v1", "its key kernel_config"),
-        ("learning_rate: 1e-4\ndataset_mixer: {a: 1.0}\ntorch_dtype: bfloat16", "hf", "its keys dataset_mixer, torch_dtype"),
+        ("learning_rate: 1e-4\ndataset_mixer: {a: 1.0}\ntorch_dtype: bfloat16", "trl", "its keys dataset_mixer, torch_dtype"),
         ("training:\n  learning_rate: 1e-4", "hf", "training arguments under training"),
         ("trainer:\n  args: {learning_rate: 1e-4}", "hf", "training arguments under trainer.args"),
         (AXOLOTL, "axolotl", "its keys micro_batch_size, num_epochs"),
-        ("learning_rate: 1e-4\nsequence_len: 2048", "axolotl", "its key sequence_len"),
+        ("learning_rate: 1e-4\nsequence_len: 2048\nmicro_batch_size: 1\ngradient_accumulation_steps: 1", "axolotl", "its keys micro_batch_size, sequence_len"),
     ],
 )  # fmt: skip
-def test_recognised(tmp_path, text, dialect, by):
+def test_recognised(tmp_path, text, trainer, by):
     config = read(tmp_path, text)
-    assert config.dialect == dialect
+    assert config.trainer == trainer
     assert config.recognized_by.startswith(by)
 
 
@@ -47,7 +53,7 @@ def test_recognised(tmp_path, text, dialect, by):
         (AXOLOTL + "max_steps: 200", olr.Cosine(2e-5, 200, 6)),
         (AXOLOTL + "max_steps: 100000\nlr_scheduler: linear", olr.Linear(2e-5, 100000, 30)),  # 1000 * 2 / 2 steps of data
         (AXOLOTL, olr.Cosine(2e-5, 1000, 30)),
-        (AXOLOTL + "gradient_accumulation_steps: 3", olr.Cosine(2e-5, 334, 10)),  # once over all epochs, not 2 * 167.67
+        (AXOLOTL.replace("steps: 1", "steps: 3"), olr.Cosine(2e-5, 334, 10)),  # once over all epochs, not 2 * 167.67
         (AXOLOTL + "val_set_size: 0.1", olr.Cosine(2e-5, 900, 27)),
         (AXOLOTL + "max_steps: 0", olr.Cosine(2e-5, 1000, 30)),
         (AXOLOTL + "lr_scheduler: rex\nwarmup_steps: 9\ncosine_min_lr_ratio: 0.1", olr.Rex(2e-5, 1000, 9, 2e-6)),
@@ -66,7 +72,7 @@ def test_recognised(tmp_path, text, dialect, by):
         (AXOLOTL + "jagged_restart_steps: 50\njagged_restart_anneal_steps: false\nwarmup_steps: 9", olr.JaggedRestarts(olr.Cosine(2e-5, 1000, 9), 50)),
         (AXOLOTL + "jagged_restart_steps: 0\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
         (AXOLOTL + "rl: dpo\njagged_restart_steps: 50\nlr_quadratic_warmup: true\nwarmup_steps: 9", olr.Cosine(2e-5, 1000, 9)),
-        ("learning_rate: '1e-5'\nmicro_batch_size: '4'\nlr_scheduler: linear", olr.Linear(1e-5, 250, 7)),
+        ("learning_rate: '1e-5'\nmicro_batch_size: '4'\ngradient_accumulation_steps: 1\nlr_scheduler: linear", olr.Linear(1e-5, 250, 7)),
     ],
 )  # fmt: skip
 def test_axolotl(tmp_path, text, expected):
@@ -111,14 +117,14 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
         (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: one_cycle", "axolotl stops at the last update; take one of the two out"),
         (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: reduce_lr_on_plateau", "follows the evaluation's metric, not the step"),
         (AXOLOTL + "relora: true", "relora needs jagged_restart_steps"),
-        ("learning_rate: 1e-4\nlr_scheduler_type: cosine\njagged_restart_steps: 9", "jagged_restart_steps is axolotl's, and LLaMA-Factory refuses it"),
+        ("learning_rate: 1e-4\nlr_scheduler_type: cosine\njagged_restart_steps: 9", "jagged_restart_steps is axolotl's, and TrainingArguments refuses it"),
         (AXOLOTL + "lr_scheduler: log_sweep", "lr_scheduler: unknown scheduler 'log_sweep'"),
         (AXOLOTL + "warmup_steps: 0.1", "warmup_steps must be a whole number, not 0.1"),
         (AXOLOTL + "warmup_steps: 90\nmax_steps: 100\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.5", "ends the decay before the warmup does"),
-        (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size is not a key of LLaMA-Factory, which would refuse it; the key is per_device_train_batch_size"),
-        ("learning_rate: 1e-4\ncosine_min_lr_ratio: 0.1\nlr_scheduler_type: cosine", "cosine_min_lr_ratio is axolotl's, and LLaMA-Factory refuses it"),
-        ("optimizer: {_component_: torch.optim.AdamW, lr: 1}\nlr_scheduler: {_component_: x}", "a recipe of torchtune, which is not read"),
-        ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "learning_rate stands under generator, where no trainer that is known looks"),
+        (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size is not a key of TrainingArguments, which would refuse it; the key is per_device_train_batch_size"),
+        ("learning_rate: 1e-4\ncosine_min_lr_ratio: 0.1\nlr_scheduler_type: cosine", "cosine_min_lr_ratio is axolotl's, and TrainingArguments refuses it"),
+        ("optimizer: {_component_: torch.optim.AdamW, lr: 1}\nlr_scheduler: {_component_: x}", "lr_scheduler x is not read; torchtune's own is"),
+        ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "learning_rate stands under generator, which no trainer that is known reads so"),
         ("training: {learning_rate: 1}\ntrainer: {max_steps: 3}", "training arguments stand under training and trainer; keep one"),
         ("training:\n  learning_rate: 1\n  lr_end: 0.1", "lr_end is refused under training; move it: lr_scheduler_kwargs: {lr_end: 0.1}"),
         ("training:\n  learning_rate: {base: 1}", "learning_rate must be a number, not {'base': 1}"),
@@ -177,8 +183,8 @@ def test_numbers_that_yaml_1_1_takes_for_text(tmp_path):
         ({"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 5, "lr_scheduler_kwargs": {"a": 1}}, ["lr_scheduler_kwargs"]),
         ({"max_steps": 10, "num_train_epochs": 3}, ["num_train_epochs"]),
         ({"stage": "ppo", "lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"num_cycles": 3}}, ["lr_scheduler_kwargs"]),
-        ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "linear", "cosine_min_lr_ratio": 0.1, "min_lr": 0.5}, ["cosine_min_lr_ratio", "min_lr"]),
-        ({"learning_rate": 1.0, "micro_batch_size": 1, "num_epochs": 1, "lr_scheduler": "cosine", "cosine_constant_lr_ratio": 0.1}, ["cosine_constant_lr_ratio"]),
+        ({"learning_rate": 1.0, "micro_batch_size": 1, "gradient_accumulation_steps": 1, "num_epochs": 1, "lr_scheduler": "linear", "cosine_min_lr_ratio": 0.1, "min_lr": 0.5}, ["cosine_min_lr_ratio", "min_lr"]),
+        ({"learning_rate": 1.0, "micro_batch_size": 1, "gradient_accumulation_steps": 1, "num_epochs": 1, "lr_scheduler": "cosine", "cosine_constant_lr_ratio": 0.1}, ["cosine_constant_lr_ratio"]),
         (SHORT | {"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1, "lr_scheduler_kwargs": {"num_cycles": 1}}, ["cosine_min_lr_ratio", "lr_scheduler_kwargs"]),
         (SHORT | {"lr_quadratic_warmup": True, "cosine_min_lr_ratio": 0.1, "jagged_restart_steps": 9}, []),
         (SHORT | {"lr_quadratic_warmup": True, "lr_scheduler": "linear"}, ["lr_quadratic_warmup"]),

@@ -1,4 +1,4 @@
-"""Files that are no config: one line, soon, whatever the dialect that they look like."""
+"""Files that are no config: one line, soon, whatever the trainer that they look like."""
 
 import time
 

@@ -27,7 +27,7 @@ def test_a_recipe(tmp_path):
         ("learning_rate: 1e-4", 1e-4),
         ("learning_rate: 1.0e-4", 1e-4),
         ("learning_rate: 2e-5 # note", 2e-5),
-        ("base: 3e-5\nlearning_rate: ${base}", 3e-5),
+        ("stage: sft\nfinetuning_type: full\nbase: 3e-5\nlearning_rate: ${base}", 3e-5),
         ('{"learning_rate": 1e-4}', 1e-4),
         ("lr_scheduler_type: linear\nlearning_rate: null", 5e-5),
         ("learning_rate: 1\noutput_dir: ${OUTPUT}/run", 1.0),
@@ -64,15 +64,15 @@ def test_several_documents_are_several_configs(tmp_path):
         ("just text\n", "the file holds a str, not keys with values"),
         ("learning_rate: 1e-4\nlearning_rate: 2e-4\n", "learning_rate is given twice, in lines 1 and 2; keep one"),
         ("learning_rate: [1e-4\n", "in line"),
-        ("learning_rate: '1e-4'\n", "must be a number, not the text '1e-4': take the quotes away"),
+        ("stage: sft\ntemplate: t\nlearning_rate: '1e-4'\n", "must be a number, not the text '1e-4': take the quotes away"),
         ("learning_rate: fast\n", "learning_rate must be a number, not 'fast'"),
-        ("learning_rate: ${nowhere}\n", "refers to nowhere, and there is no such key in this file"),
+        ("stage: sft\ntemplate: t\nlearning_rate: ${nowhere}\n", "refers to nowhere, and there is no such key in this file"),
         ("learning_rate: .nan\n", "learning_rate must be finite, not nan"),
         ("learning_rate: 1e-4\nmax_steps: 10.5\n", "max_steps must be a whole number, not 10.5"),
         ("learning_rate: 1e-4\nlr_scheduler_kwargs: 3\n", "lr_scheduler_kwargs must hold keys with values"),
         ("learning_rate: 1e-4\nlr_scheduler_kwargs: '{'\n", "lr_scheduler_kwargs is not JSON"),
         ("learning_rate: 1e-4\nnum_cycles: 3\n", "num_cycles is refused at the top level; move it: lr_scheduler_kwargs: {num_cycles: 3}"),
-        ("learning_rate: 1e-4\nlr_scheduler: cosine\n", "lr_scheduler is not a key of LLaMA-Factory, which would refuse it; the key is lr_scheduler_type"),
+        ("learning_rate: 1e-4\nlr_scheduler: cosine\n", "lr_scheduler is not a key of TrainingArguments, which would refuse it; the key is lr_scheduler_type"),
         ("model: llama\n", "no key of a training run is there, such as learning_rate; the keys are: model"),
         (b"\xff\xfe\x00", "this is not UTF-8 text"),
         (b"learning_rate: 1\x00", "this is a binary file"),
@@ -212,7 +212,13 @@ def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
 
 
 def test_the_stable_phase_that_llamafactory_fills_in():
-    values = {"learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "warmup_steps": 100, "max_steps": 1000}
+    values = {
+        "stage": "sft",
+        "finetuning_type": "full",
+        "learning_rate": 1e-4,
+        "lr_scheduler_type": "warmup_stable_decay",
+    }
+    values |= {"warmup_steps": 100, "max_steps": 1000}
     assert repr(olr.read_config(values).plan().schedule) == repr(
         olr.WarmupStableDecay(1e-4, decay_steps=600, max_steps=1000, warmup_steps=100, stable_steps=300)
     )

@@ -33,11 +33,11 @@ def same(one, other):
     ]
 
 
-@pytest.mark.parametrize("dialect", ["llamafactory", "hf"])
+@pytest.mark.parametrize("trainer", ["llamafactory", "hf"])
 @given(schedule=SCHEDULES)
 @settings(max_examples=150, deadline=None)
-def test_reading_what_was_written_gives_the_schedule_again(dialect, schedule):
-    written = olr.write_config(schedule, dialect=dialect)
+def test_reading_what_was_written_gives_the_schedule_again(trainer, schedule):
+    written = olr.write_config(schedule, trainer=trainer)
     read = olr.read_config(written).plan(max_steps=None if "max_steps" in written else 100).schedule
     if isinstance(schedule, olr.WarmupStableDecay):  # both lengths are known once it is read
         assert schedule.end in (read.max_steps, 0)
@@ -53,9 +53,9 @@ def test_axolotl_too(rate, length, warmup, low):
         olr.Rex(rate, length, warmup, low),
         olr.Linear(rate, length, warmup),
     ):
-        written = olr.write_config(schedule, dialect="axolotl")
+        written = olr.write_config(schedule, trainer="axolotl")
         config = olr.read_config(written)
-        assert config.dialect == "axolotl"
+        assert config.trainer == "axolotl"
         same(config.plan().schedule, schedule)
 
 
@@ -75,7 +75,7 @@ QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
     ],
 )
 def test_what_axolotl_wraps(schedule):
-    written = olr.write_config(schedule, dialect="axolotl")
+    written = olr.write_config(schedule, trainer="axolotl")
     same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
 
 
@@ -90,7 +90,7 @@ def test_what_axolotl_wraps(schedule):
 )
 def test_what_axolotl_does_not_wrap(schedule, message):
     with pytest.raises(olr.ConfigError, match=message):
-        olr.write_config(schedule, dialect="axolotl")
+        olr.write_config(schedule, trainer="axolotl")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
     import torch
     import transformers
 
-    written = olr.write_config(schedule, dialect="hf")
+    written = olr.write_config(schedule, trainer="hf")
     arguments = transformers.TrainingArguments(output_dir=str(tmp_path), **written)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
     scheduler = transformers.get_scheduler(
@@ -122,17 +122,17 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "dialect", "message"),
+    ("schedule", "trainer", "message"),
     [
         (olr.Step(1e-3, 10), "llamafactory", "Step is no schedule of transformers, and no config can express it"),
         (olr.Rex(1e-3, 10), "hf", "Rex is no schedule of transformers"),
         (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
-        (olr.Linear(1e-3, 10), "yaml", "dialect must be one of llamafactory, hf, axolotl, not 'yaml'"),
+        (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, hf, axolotl, maxtext, levanter, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
         (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written beside a learning_rate of 0"),
         (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl turns a warmup_steps of 1 into 2; take 0 or 2"),
     ],
 )  # fmt: skip
-def test_what_no_config_can_say(schedule, dialect, message):
+def test_what_no_config_can_say(schedule, trainer, message):
     with pytest.raises(olr.ConfigError, match=message):
-        olr.write_config(schedule, dialect=dialect)
+        olr.write_config(schedule, trainer=trainer)

@@ -11,6 +11,14 @@ PLATEAU = {
 }
 
 MISTAKES = [
+    ("LR101", {"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, {}, "name the trainer with --trainer"),
+    ("LR103", LORA | {"max_steps": 600}, {}, "learning_rate 5e-05 (LLaMA-Factory, from transformers TrainingArguments)"),
+    ("LR104", LORA | RUN | {"system_prompt": "s"}, {}, "system_prompt is no key of LLaMA-Factory that is known"),
+    ("LR105", LORA | RUN | {"vision_lr": 1e-5}, {}, "vision_lr: the rate of other parameters"),
+    ("LR140", LORA | RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 8e-6}}, {},
+     "min_lr_rate 8e-06 is a share of the peak: the floor is 8e-10"),
+    ("LR149", LORA | RUN | {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"power": 0.01}}, {}, "power 0.01 keeps the rate near the peak"),
+    ("LR156", LORA | PLATEAU | {"max_steps": 2000, "warmup_steps": 50}, {}, "warmup_steps has no effect with reduce_lr_on_plateau"),
     ("LR110", LORA | RUN | {"learning_rate": "fast"}, {}, "learning_rate must be a number, not 'fast'"),
     ("LR110", LORA | RUN | {"lr_scheduler_type": "cosin"}, {}, "did you mean 'cosine'"),
     ("LR110", LORA | RUN | {"lr_scheduler_type": "inverse_sqrt", "lr_scheduler_kwargs": {"timescale": 0}}, {}, "timescale must be above 0"),
@@ -35,7 +43,7 @@ MISTAKES = [
     ("LR117", LORA | RUN | {"learning_rate": 1.0, "deepspeed": {"scheduler": {"type": "LRRangeTest", "params": {}}}},
      {}, "DeepSpeed's LRRangeTest runs instead of lr_scheduler_type cosine; it only rises"),
     ("LR113", {"adapter": "lora", "learning_rate": 1e-4, "lr_scheduler": "linear", "lr_quadratic_warmup": True, "max_steps": 600,
-               "micro_batch_size": 1, "warmup_steps": 60}, {}, "lr_quadratic_warmup changes nothing: lr_scheduler is linear"),
+               "micro_batch_size": 1, "gradient_accumulation_steps": 1, "warmup_steps": 60}, {}, "lr_quadratic_warmup changes nothing: lr_scheduler is linear"),
     ("LR119", LORA | RUN | {"eval_strategy": False}, {}, 'write eval_strategy: "no"'),
     ("LR121", LORA | RUN | {"learning_rate": 1e-3}, {}, "learning_rate 0.001 is 10 times the 0.0001 that is usual for LoRA"),
     ("LR122", LORA | RUN | {"finetuning_type": "full", "learning_rate": 2e-4}, {}, "20 times the 1e-05 that is usual for full"),
@@ -95,9 +103,9 @@ CLEAN = [
     (LORA | PLATEAU | {"max_steps": 2000, "metric_for_best_model": "f1", "lr_scheduler_kwargs": {"mode": "max"}}, {}),
     (LORA | RUN | {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 50, "save_steps": 100}, {}),
     (HF | RUN, {}),
-    ({"adapter": "qlora", "learning_rate": 2e-4, "lr_scheduler": "cosine", "micro_batch_size": 2, "num_epochs": 3},
+    ({"adapter": "qlora", "learning_rate": 2e-4, "lr_scheduler": "cosine", "micro_batch_size": 2, "gradient_accumulation_steps": 1, "num_epochs": 3},
      {"num_examples": 5000}),
-    ({"adapter": "lora", "learning_rate": 1e-4, "micro_batch_size": 2, "lr_quadratic_warmup": True, "relora": True,
+    ({"adapter": "lora", "learning_rate": 1e-4, "micro_batch_size": 2, "gradient_accumulation_steps": 1, "lr_quadratic_warmup": True, "relora": True,
       "jagged_restart_steps": 150, "max_steps": 1000}, {}),
     (LORA | {"learning_rate": 1e-4, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1, "max_samples": 5000}, {}),
 ]  # fmt: skip

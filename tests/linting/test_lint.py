@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
-from optax_lr.configs.draft import drafts
+from optax_lr.configs.gather import sources_of
 from optax_lr.linting.edits import rewritten
 from optax_lr.linting.lint import RULES, mend
 from tests.linting.mistakes import CLEAN, HF, LORA, MISTAKES, PLATEAU, RUN
+from tests.linting.said import SAID
 
 OPTIONS = {"num_examples": None, "world_size": 1, "transformers_version": None, "train_steps": None}
 FOLDER = os.environ.get("OPTAX_LR_CORPUS")
@@ -41,13 +42,13 @@ def test_each_mistake_is_found_and_nothing_else(code, values, options, message):
 
 def test_every_rule_has_its_mistake():
     shown = {code for code, _, _, _ in MISTAKES}
-    assert set(RULES) - shown == {"LR118"}  # a file's alone: see below
+    assert set(RULES) - shown == {"LR102", "LR118", "LR199"}  # a file's alone: see below
     assert all(rule.why and rule.title for rule in RULES.values())
 
 
 @pytest.mark.parametrize(("values", "options"), CLEAN)
 def test_what_is_right_is_left_alone(values, options):
-    assert olr.lint(values, **options) == ()
+    assert [found for found in olr.lint(values, **options) if found.code not in SAID] == []
 
 
 @pytest.mark.parametrize(("code", "values", "options", "message"), MISTAKES, ids=named(MISTAKES))
@@ -58,7 +59,7 @@ def test_the_remedy_mends_the_file_and_leaves_every_other_line(code, values, opt
     path.write_text("# mine\n" + "\n".join(f"{line}   # {number}" for number, line in enumerate(lines)) + "\n\n# end\n")
     found = olr.lint(path, **options)
     assert code in {finding.code for finding in found}, found
-    mended, done, by_hand = mend(drafts(path)[0], OPTIONS | options)
+    mended, done, by_hand = mend(sources_of(path)[0], OPTIONS | options)
     assert not by_hand
     edited = {edit.key.split(".")[0] for finding in done for edit in finding.edits}
     changed = [
@@ -84,7 +85,7 @@ def test_lines_and_nested_sections(tmp_path):
     assert (found["LR111"].key, found["LR111"].line) == ("training.num_cycles", 5)
     assert (found["LR118"].line, found["LR118"].message) == (3, "learning_rate: 1e-3 is text in YAML 1.1")
     assert found["LR111"].message == "num_cycles is refused under training"
-    mended, _, _ = mend(drafts(path)[0], OPTIONS)
+    mended, _, _ = mend(sources_of(path)[0], OPTIONS)
     assert "  learning_rate: 0.0001\n" in mended.text
 
 
@@ -149,7 +150,7 @@ class TestTheTrainerDoesWhatIsSaid:
             self.arguments(tmp_path, **values)
         mended = tmp_path / "mended.yaml"
         mended.write_text(yaml.safe_dump(without_nulls(HF | values)))
-        text = mend(drafts(mended)[0], OPTIONS)[0].text
+        text = mend(sources_of(mended)[0], OPTIONS)[0].text
         self.arguments(tmp_path, **{key: value for key, value in yaml.safe_load(text).items() if key not in HF})
 
     @pytest.mark.parametrize(
@@ -245,4 +246,4 @@ def test_cycles_that_are_no_number_are_refused_in_one_line(kind, cycles):
         "max_steps": 50,
         "lr_scheduler_kwargs": {"num_cycles": cycles},
     }
-    assert [finding.code for finding in olr.lint(values)] == ["LR110"]
+    assert [finding.code for finding in olr.lint(values) if finding.code not in SAID] == ["LR110"]

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 import optax_lr as olr
+from tests.linting.said import wrong
 from tests.reference.generate import optimizer
 from tests.reports.register import about
 
@@ -78,11 +79,11 @@ def test_a_plateau_is_judged_by_the_best_ever():
 def test_a_plateau_needs_an_evaluation(tmp_path):
     recipe = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-4, "max_steps": 1000}
     recipe |= {"lr_scheduler_type": "reduce_lr_on_plateau", "eval_strategy": "no"}
-    assert [finding.code for finding in olr.lint(recipe)] == ["LR151"]
+    assert [finding.code for finding in wrong(recipe)] == ["LR151"]
     with pytest.raises(ValueError, match="requires an eval strategy"):
         transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, lr_scheduler_type="reduce_lr_on_plateau")
-    assert olr.lint(recipe | {"eval_strategy": "steps", "eval_steps": 50}) == ()  # the metric is the loss by default
-    (found,) = olr.lint(recipe | {"eval_strategy": "steps", "eval_steps": 50, "metric_for_best_model": "f1"})
+    assert wrong(recipe | {"eval_strategy": "steps", "eval_steps": 50}) == ()  # the metric is the loss by default
+    (found,) = wrong(recipe | {"eval_strategy": "steps", "eval_steps": 50, "metric_for_best_model": "f1"})
     assert found.code == "LR153"
 
 
@@ -128,6 +129,6 @@ def test_a_better_metric_starts_the_count_again():
 )  # fmt: skip
 def test_a_best_model_needs_checkpoints_at_evaluations(values, tmp_path):
     recipe = {"use_peft": True, "learning_rate": 1e-4, "max_steps": 1000}
-    assert [finding.code for finding in olr.lint(recipe | values)] == ["LR155"]
+    assert [finding.code for finding in wrong(recipe | values)] == ["LR155"]
     with pytest.raises(ValueError, match=r"round multiple|to match"):
         transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, **values)

@@ -10,6 +10,7 @@ import pytest
 import transformers
 
 import optax_lr as olr
+from tests.linting.said import wrong
 from tests.parity.comparison import assert_same_rates
 from tests.reference.generate import optimizer, stepped
 from tests.reports.register import about
@@ -102,7 +103,7 @@ def test_restarts_by_default_are_the_plain_cosine():
         real("cosine", 1e-4, 0, 100, 100), abs=1e-19
     )
     recipe = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-4, "max_steps": 600}
-    found = olr.lint(recipe | {"lr_scheduler_type": "cosine_with_restarts"})
+    found = wrong(recipe | {"lr_scheduler_type": "cosine_with_restarts"})
     assert [finding.code for finding in found] == ["LR141"]
 
 
@@ -147,7 +148,7 @@ def test_training_past_the_horizon(name, keywords):
     assert (rates[149] > rates[100]) == rises
     config = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-4, "lr_scheduler_type": name,
               "warmup_steps": 10, "max_steps": 100, "lr_scheduler_kwargs": keywords}  # fmt: skip
-    assert ("LR148" if rises else "LR145") in {finding.code for finding in olr.lint(config, train_steps=150)}
+    assert ("LR148" if rises else "LR145") in {finding.code for finding in wrong(config, train_steps=150)}
     assert float(
         olr.HoldAfter(olr.get_scheduler(name, 1e-4, warmup_steps=10, max_steps=100, **keywords), 100)(149)
     ) == (pytest.approx(rates[100], abs=1e-12))
@@ -164,7 +165,12 @@ def test_the_warmup_starts_at_zero_below_the_floor_except_for_a_stable_phase():
     assert same("cosine_with_min_lr", 1e-4, 10, 100, 100, min_lr_rate=0.1)[:2] == pytest.approx([0, 1e-5])
     rates = same("warmup_stable_decay", 1e-4, 10, 100, 101, num_decay_steps=20, min_lr_ratio=0.1)
     assert rates[:2] == pytest.approx([1e-5, 1.9e-5])
-    null = {"use_peft": True, "lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": None}}
+    null = {
+        "learning_rate": 1e-4,
+        "use_peft": True,
+        "lr_scheduler_type": "cosine_with_min_lr",
+        "lr_scheduler_kwargs": {"min_lr_rate": None},
+    }
     with pytest.raises(olr.ConfigError, match="needs min_lr or min_lr_rate"):
         olr.read_config(null | {"max_steps": 100}).plan()
     with pytest.raises(ValueError, match="One of min_lr or min_lr_rate should be set"):
@@ -182,7 +188,7 @@ def test_a_floor_at_or_above_the_peak_or_below_zero(keywords, code):
     if keywords.get("min_lr", 0) >= 0:
         same(name, 2e-5, 0, 100, 100, **keywords)
     config = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 2e-5, "max_steps": 600}
-    found = olr.lint(config | {"lr_scheduler_type": name, "lr_scheduler_kwargs": keywords})
+    found = wrong(config | {"lr_scheduler_type": name, "lr_scheduler_kwargs": keywords})
     assert [finding.code for finding in found] == [code]
 
 
@@ -191,7 +197,7 @@ def test_the_stable_phase_is_what_is_left():
     rates = same("warmup_stable_decay", 1e-4, 10, 100, 150, num_decay_steps=20)
     assert (rates[80], rates[100]) == (1e-4, 0)
     assert rates[81] < 1e-4
-    config = {"use_peft": True, "lr_scheduler_type": "warmup_stable_decay", "max_steps": 100, "warmup_steps": 10}
+    config = {"learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "max_steps": 100, "warmup_steps": 10}
     with pytest.raises(olr.ConfigError, match="needs num_decay_steps"):
         olr.read_config(config).plan()
     with pytest.raises(TypeError, match="num_decay_steps"):
@@ -221,7 +227,7 @@ def test_the_corners_of_a_stable_phase():
 def test_phases_that_do_not_add_up(warmup, total, keywords, code):
     same("warmup_stable_decay", 1.0, warmup, total, total + 1, decay_type="linear", **keywords)
     config = {"use_peft": True, "learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "max_steps": total}
-    found = olr.lint(config | {"warmup_steps": warmup, "lr_scheduler_kwargs": keywords})
+    found = wrong(config | {"warmup_steps": warmup, "lr_scheduler_kwargs": keywords})
     assert code in {finding.code for finding in found}
 
 
@@ -271,7 +277,7 @@ def test_a_resumed_run_goes_on_where_it_stopped():
 def test_a_schedule_in_steps_that_is_moved_once_an_epoch():
     rates = same("cosine", 1e-3, 0, 10_000, 10)
     assert rates[10] == pytest.approx(0.0009999975326009292)
-    assert [finding.code for finding in olr.lint(olr.Cosine(1e-3, 10_000), train_steps=10)] == ["LR146"]
+    assert [finding.code for finding in wrong(olr.Cosine(1e-3, 10_000), train_steps=10)] == ["LR146"]
     assert float(olr.Constant(1e-3, warmup_steps=4000)(1000)) == pytest.approx(0.00025)
-    found = olr.lint(olr.Linear(1e-3, 10_000, 4000), train_steps=1000)
+    found = wrong(olr.Linear(1e-3, 10_000, 4000), train_steps=1000)
     assert "LR146" in {finding.code for finding in found}

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
-from optax_lr.configs.draft import draft_of
 from optax_lr.linting.json_edits import changed
 from optax_lr.linting.lint import mend
+from optax_lr.sources.documents import document_of
 from tests.safety.commands import run
 
 OPTIONS = {"num_examples": 1000, "world_size": 1, "transformers_version": None, "train_steps": None}
@@ -82,7 +82,7 @@ def check(chunks, text, newline):
         return
     body = text[text.index("---") + 3 :] if "---" in text else text
     try:
-        draft = draft_of("a.yaml", body, is_json=False, folder=None)
+        draft = document_of("a.yaml", body, form="yaml", folder=None)
     except olr.ConfigError:
         return
     mended, done, _ = mend(draft, OPTIONS)
@@ -157,7 +157,7 @@ def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_
     "text",
     [
         WRONG.replace("90", "&w 90") + "logging_steps: *w\n",
-        "steps: &w 90\n" + WRONG.replace("90", "*w"),
+        "anchor: &w 90\n" + WRONG.replace("90", "*w"),
         "{learning_rate: 1.0e-4, lr_scheduler_type: cosine, max_steps: 100, warmup_steps: 90, min_lr: 1e-6}\n",
     ],
 )

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optax_lr as olr
@@ -120,7 +120,7 @@ def test_arguments(tmp_path, monkeypatch):
     for arguments in (
         [EVIL], ["show", EVIL], ["show", f"--{EVIL}"], ["lint", "a.json", "--format", EVIL], ["recommend", "--method", EVIL],
         ["sweep", "a.json", "--learning-rate", EVIL], ["sweep", "a.json", "--past-end", EVIL], ["sweep", "a.json", "--out", EVIL],
-        ["show", "a.json", "--transformers-version", EVIL], ["recommend", "--task", "code", "--dialect", EVIL],
+        ["show", "a.json", "--transformers-version", EVIL], ["recommend", "--task", "code", "--trainer", EVIL],
     ):  # fmt: skip
         done = run(*arguments)
         assert done.code == 2, (arguments, done)

@@ -1,24 +1,22 @@
-"""`transformers.TrainingArguments`, flat or under one sub-mapping: what its trainers take, refuse and pass over."""
+"""The keys of `transformers.TrainingArguments`: those that mark it, those of others, and those without effect."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.deepspeed import scheduler_of
-from optax_lr.trainers.reading import Reading
-from optax_lr.trainers.settings import SETTING_NAMES, STRICT, Rules, Settings, whole
+from optax_lr.trainers.known import class_keys
+from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 # What people write at the top level, where the parser takes no key that it does not know.
 SCHEDULE_KEYWORDS = frozenset(
     {"decay_type", "eta_min", "lr_end", "min_lr", "min_lr_rate", "min_lr_ratio", "num_cycles", "num_decay_steps"}
     | {"num_stable_steps", "power", "timescale", "warmup_type", "warmup_lr_rate"}
 )
-_OTHER_TRAINERS = {
+OTHER_NAMES = {
     "lr_scheduler": "lr_scheduler_type",
     "lr_warmup_steps": "warmup_steps",
     "max_train_steps": "max_steps",
@@ -36,58 +34,17 @@ _AXOLOTL_ONLY = {
     "jagged_restart_warmup_steps": "nothing in transformers",
     "jagged_restart_anneal_steps": "nothing in transformers",
 }
-_NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 # Near enough to a setting's name to be taken for a slip, and keys of their own.
 _NO_SLIPS = frozenset({"per_device_eval_batch_size", "max_samples"})
-
-
-def read(
-    source: str, values: Mapping[str, Any], *, rules: Rules, folder: Path | None, place: str = "at the top level"
-) -> Reading:
-    """The settings of a run of `transformers.Trainer`, or of one of TRL's.
-
-    Its parser converts text to numbers where it reads YAML or a command line (`ARGPARSE`), and not where a mapping or a
-    JSON file goes into the dataclass as it is (`STRICT`).
-    """
-    values = dict(values)
-    if values.get("streaming") is None and "dataset_streaming" in values:
-        values["streaming"] = values["dataset_streaming"]
-    return reading(source, values, "transformers", _NAMES, rules=rules, folder=folder, place=place)
-
-
-def reading(
-    source: str,
-    values: Mapping[str, Any],
-    trainer: str,
-    names: frozenset[str],
-    *,
-    rules: Rules = STRICT,
-    folder: Path | None = None,
-    place: str = "at the top level",
-) -> Reading:
-    """What LLaMA-Factory and plain `transformers` share: their keys are those of `TrainingArguments`."""
-    _refuse(source, values, "LLaMA-Factory" if trainer.startswith("llama") else "TrainingArguments", place)
-    taken = {name: value for name, value in values.items() if name in names}
-    if isinstance(taken.get("lr_scheduler_kwargs"), str):
-        taken["lr_scheduler_kwargs"] = kwargs_of_text(source, taken["lr_scheduler_kwargs"])
-    block, notes = scheduler_of(source, values.get("deepspeed"), folder)
-    settings = Settings.of(
-        source,
-        taken,
-        rules,
-        trainer=trainer,
-        num_datasets=_number_of_datasets(values) if trainer.startswith("llama") else 1,
-        sequence_parallel_size=_sequence_parallel_size(source, values.get("parallelism_config")),
-        scheduler_block=block,
-    )
-    if values.get("packing") in (True, "true", "True"):
-        notes += ("packing: the number of examples is that of the packed rows",)
-    notes += tuple(
-        f"{key}: the text {taken[key]!r} is taken as a number, as the trainer's parser takes it"
-        for key in ("learning_rate", "warmup_ratio", "warmup_steps")
-        if rules.text and isinstance(taken.get(key), str) and not source.startswith("<command")
-    )
-    return Reading(settings, ignored_by_trainer(settings, values), notes)
+# Keys that no trainer but those built on TrainingArguments has.
+MARKS = frozenset(
+    {"per_device_train_batch_size", "num_train_epochs", "lr_scheduler_type", "lr_scheduler_kwargs", "save_total_limit"}
+    | {"per_device_eval_batch_size", "eval_strategy", "evaluation_strategy", "save_strategy", "overwrite_output_dir"}
+    | {"load_best_model_at_end", "hub_model_id", "push_to_hub", "remove_unused_columns", "logging_strategy"}
+    | {"ddp_find_unused_parameters", "metric_for_best_model", "dataloader_num_workers", "hub_strategy", "adam_epsilon"}
+    | {"per_gpu_train_batch_size", "include_num_input_tokens_seen", "predict_with_generate", "eval_accumulation_steps"}
+)
+FIELDS = class_keys("transformers", "TrainingArguments") | class_keys("transformers", "Seq2SeqTrainingArguments")
 
 
 class Foreign(NamedTuple):
@@ -103,8 +60,8 @@ def foreign_keys(values: Mapping[str, Any], whose: str, place: str = "at the top
     for key, value in values.items():
         if value is None:
             continue
-        if key in _OTHER_TRAINERS:
-            right = _OTHER_TRAINERS[key]
+        if key in OTHER_NAMES:
+            right = OTHER_NAMES[key]
             yield Foreign(key, f"{key} is not a key of {whose}, which would refuse it; the key is {right}", right)
         elif key in SCHEDULE_KEYWORDS:
             message = f"{key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {value}}}"
@@ -112,19 +69,24 @@ def foreign_keys(values: Mapping[str, Any], whose: str, place: str = "at the top
         elif key in _AXOLOTL_ONLY:
             message = f"{key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"
             yield Foreign(key, message, None)
-        elif key not in SETTING_NAMES | _NO_SLIPS:
+        elif key not in SETTING_NAMES | _NO_SLIPS | FIELDS:
             near = difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9)
             if near:
                 message = f"{key} is not a key of {whose}, which would refuse it; did you mean {near[0]}?"
                 yield Foreign(key, message, near[0])
 
 
-def _refuse(source: str, values: Mapping[str, Any], whose: str, place: str) -> None:
+def misplaced(key: str) -> bool:
+    """Whether a key is one that people write in place of a field of `TrainingArguments`, or a slip of one."""
+    if key in OTHER_NAMES or key in SCHEDULE_KEYWORDS or key in _AXOLOTL_ONLY:
+        return True
+    return key not in _NO_SLIPS and bool(difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9))
+
+
+def refuse_foreign(source: str, values: Mapping[str, Any], whose: str, place: str = "at the top level") -> None:
+    """Raise `ConfigError` for the first key of another trainer."""
     for foreign in foreign_keys(values, whose, place):
         raise ConfigError(f"{source}: {foreign.message}")
-    if not SETTING_NAMES & values.keys():
-        seen = ", ".join(list(values)[:5]) or "none"
-        raise ConfigError(f"{source}: no key of a training run is there, such as learning_rate; the keys are: {seen}")
 
 
 def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
@@ -155,18 +117,6 @@ def _converted(value: Any) -> Any:
     if value.isdigit():
         return int(value)
     return float(value) if value.replace(".", "", 1).isdigit() else value
-
-
-def _number_of_datasets(values: Mapping[str, Any]) -> int:
-    named = values.get("dataset")
-    if isinstance(named, str):
-        return max(1, len([name for name in named.split(",") if name.strip()]))
-    return max(1, len(named)) if isinstance(named, list) else 1
-
-
-def _sequence_parallel_size(source: str, config: Any) -> int:
-    size = config.get("sp_size") if isinstance(config, Mapping) else None
-    return 1 if size is None else max(1, whole(f"{source}: parallelism_config.sp_size", size))
 
 
 def ignored_by_trainer(settings: Settings, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

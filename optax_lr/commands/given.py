@@ -1,0 +1,35 @@
+"""What the command line says of a config beside its file: the trainer, and values of keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from optax_lr.sources.errors import ConfigError
+
+
+def given(trainer: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+    """The arguments of `read_config`.
+
+    >>> given("hf", ["learning_rate=2e-5", "lr_scheduler_type=cosine", "bf16=true"])
+    {'trainer': 'hf', 'values': {'learning_rate': 2e-05, 'lr_scheduler_type': 'cosine', 'bf16': True}}
+    """
+    values = {}
+    for pair in pairs or ():
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {pair}: write it as KEY=VALUE, such as learning_rate=2e-5")
+        values[key] = _value(text)
+    return {"trainer": trainer, "values": values}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,339 @@
+"""Every config that a file, a mapping or a command line holds, with the files that its commands name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from optax_lr.arguments import file_name
+from optax_lr.sources import card, launchers, notebook, python, shell
+from optax_lr.sources.documents import document_of, documents_of, numbered
+from optax_lr.sources.errors import ConfigError, UnreadableError
+from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.marks import MARK, is_known, readable
+from optax_lr.sources.parsing import Document, as_omegaconf, unresolved
+from optax_lr.sources.source import Form, Processes, Program, Source
+from optax_lr.trainers import Recognised, recognise, trainer_of
+from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.refused import refusal
+from optax_lr.trainers.settings import SETTING_NAMES
+
+_SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")
+_FORMS: Mapping[str, Form] = {".json": "json", ".toml": "toml"}
+_NOT_READ = {".bat": "a batch file of Windows", ".cmd": "a batch file of Windows", ".ps1": "a PowerShell script"}
+_NOT_READ |= {
+    ".cfg": "an INI file",
+    ".ini": "an INI file",
+    ".xml": "an XML file",
+    ".gin": "a gin file",
+    ".jsonnet": "a Jsonnet file",
+}
+_CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
+_MOST_COMMANDS = 200
+_TOOLS = (
+    "ls",
+    "rm",
+    "cp",
+    "mv",
+    "tar",
+    "grep",
+    "sed",
+    "awk",
+    "find",
+    "git",
+    "pip",
+    "conda",
+    "wget",
+    "curl",
+    "sleep",
+    "kill",
+    "exit",
+)
+_BY_COMMAND = ("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune")
+_NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumulation_steps", "ppo_buffer_size"})
+_LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
+_SHIPPED = {"single_gpu": 1} | dict.fromkeys(
+    ("multi_gpu", "zero1", "zero2", "zero3", "fsdp1", "fsdp2", "fsdp_qlora"), 8
+)
+
+
+def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[Source]:
+    """Every config in `source`, parsed.
+
+    Raises:
+        ConfigError: for what cannot be parsed, and for a file without a config.
+    """
+    if isinstance(source, Mapping):
+        return [Source("<mapping>", unresolved(source), {}, "mapping")]
+    if isinstance(source, (list, tuple)):
+        if not all(isinstance(word, str) for word in source):
+            raise ConfigError("<command line>: a command line is a list of text, such as ['--learning_rate', '2e-5']")
+        return [_command("<command line>", shell.Ran(tuple(source), {}, 1), "", None)]
+    path = file_name(
+        "a config", source, of="a file", instead=", a mapping of its keys, or a command line as a list of words"
+    )
+    suffix = Path(path).suffix.lower()
+    if suffix in _NOT_READ:
+        raise ConfigError(
+            f"{path}: {_NOT_READ[suffix]} is not read; write the options of its training command to a YAML file or a shell script"
+        )
+    text, folder = text_of(path), Path(path).parent
+    if suffix == ".py" or (text.startswith("#!") and re.match(r"#!.*\bpython", text)):
+        return python.sources_of(path, text, folder)
+    if suffix == ".ipynb":
+        return notebook.sources_of(path, text, folder)
+    if suffix in _SHELL or text.startswith("#!"):
+        return _commands(path, text, folder)
+    if suffix == ".md":
+        return [card.source_of(path, text, folder)]
+    return documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
+
+
+def _commands(path: str, text: str, folder: Path) -> list[Source]:
+    """The training commands of a script."""
+    made = [_command(path, ran, text, folder) for ran in shell.commands_of(path, text)]
+    kept = [source for source in made if _trains(source)]
+    if len(kept) > _MOST_COMMANDS:
+        raise ConfigError(
+            f"{path}: {len(kept)} training commands are too many; read the one that matters as a list of words"
+        )
+    if not kept:
+        raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
+    return [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
+
+
+def _command(name: str, ran: shell.Ran, text: str, folder: Path | None) -> Source:
+    """One command as a source; words that begin with options are those of a training program."""
+    words = list(ran.words)
+    if words and words[0].startswith("-"):
+        options, positional = launchers.options_of(words)
+        program, processes = Program("", tuple(positional), options, ran.line), None
+    else:
+        found = launchers.program_of(words, ran.environment, ran.line)
+        program, processes = found if found is not None else (Program(""), None)
+    notes = tuple(dict.fromkeys(ran.notes))
+    lines = _lines(program, text)
+    cut: tuple[tuple[str, str], ...] = ()
+    if ran.cut:
+        shown = ", ".join(ran.cut[:4])
+        why = f"the command of line {ran.line} ends before {shown}: a comment or a missing \\ cuts it off, and these are not passed"
+        cut = ((shown, why),)
+    return Source(
+        name,
+        dict(program.options),
+        lines,
+        "command",
+        folder=folder,
+        ignored=cut,
+        notes=notes,
+        program=program,
+        processes=processes,
+        files=ran.files,
+    )
+
+
+def _lines(program: Program, text: str) -> dict[str, int]:
+    """The line of each option: from the command on, else of a variable that was set before."""
+    rows = list(enumerate(text.splitlines(), 1))
+    lines: dict[str, int] = {}
+    for number, line in rows[program.line - 1 :] + rows[: program.line - 1]:
+        for key in re.findall(r"--([\w.-]+)", "" if line.lstrip().startswith("#") else line):
+            lines.setdefault(key.replace("-", "_"), number)
+    return {key: lines[key] for key in program.options if key in lines}
+
+
+def _trains(source: Source) -> bool:
+    """Whether a command of a script is a training run, and no other program."""
+    program = source.program
+    assert program is not None
+    if program.name in ("", *_TOOLS):
+        return False
+    if refusal(source) is not None or any(trainer_of(name).recognise(source) is not None for name in _BY_COMMAND):
+        return True
+    if SETTING_NAMES & source.values.keys() - _NOT_ALONE:
+        return True
+    if program.launcher or program.name.endswith(".py"):
+        return any(map(concerns_curve, source.values)) or _named_file(source) is not None
+    return False
+
+
+def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recognised]:
+    """The trainer of a config, and the config with the file that its command names.
+
+    Raises:
+        ConfigError: where no trainer or more than one is certain, and where a named file cannot be read.
+    """
+    source = _with_launcher(source)
+    if source.form != "command":
+        return source, recognise(source, asked)
+    try:
+        found = recognise(source, asked)
+    except ConfigError:
+        name = _named_file(source)
+        if name is None or refusal(source) is not None:
+            raise
+        merged = _merged(source, name, None)
+        return merged, recognise(merged, asked)
+    name = trainer_of(found.trainer).config_file(source)
+    if name is None and asked is not None:
+        name = _named_file(source)
+    if name is not None:
+        source = _merged(source, name, found)
+    return source, found
+
+
+def _named_file(source: Source) -> str | None:
+    """The YAML or JSON file that a command of an unknown program names as its config."""
+    program = source.program
+    assert program is not None
+    named = [program.options.get(option) for option in _CONFIG_OPTIONS] + list(program.positional[:1])
+    return next((name for name in named if isinstance(name, str) and name.endswith((".yaml", ".yml", ".json"))), None)
+
+
+def _merged(source: Source, name: str, found: Recognised | None) -> Source:
+    """The file that a command names, with the command's own settings over it."""
+    if not is_known(name):
+        raise ConfigError(
+            f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is"
+        )
+    text, folder = source.files.get(name), source.folder
+    if text is None:
+        path, outside = file_below(name, folder)
+        if path is None:
+            where = "is outside of the folders of the script and of this program" if outside else "is not here"
+            line = source.program.line if source.program is not None else 1
+            raise ConfigError(
+                f"{source.name}: the settings of the command in line {line} are in {name}, which {where}; read that file"
+                f"{_beside(source)}"
+            )
+        try:
+            text, folder = text_of(str(path)), path.parent
+        except UnreadableError as error:
+            raise ConfigError(f"{source.name}: {error}") from None
+    document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
+    values: dict[str, Any] = dict(document.values)
+    trainer = trainer_of(found.trainer) if found is not None else None
+    if trainer is not None and trainer.omegaconf:
+        values = as_omegaconf(Document(name, text, values, document.lines), SETTING_NAMES)
+    processes = source.processes
+    if source.program is not None and source.program.name.startswith("trl ") and "num_processes" in values:
+        count = values.pop("num_processes")
+        processes = Processes(count if isinstance(count, int) and count > 0 else None, f"num_processes in {name}")
+    environment = values.get("ENV") if isinstance(values.get("ENV"), Mapping) else {}
+    assert isinstance(environment, Mapping)
+    if (
+        "NPROC_PER_NODE" in environment
+        and source.program is not None
+        and "NPROC_PER_NODE" not in source.program.environment
+    ):
+        count = environment["NPROC_PER_NODE"]
+        processes = Processes(int(count) if str(count).isdigit() else None, f"NPROC_PER_NODE in {name}")
+    if trainer is not None:
+        merged = trainer.merged(values, source)
+    else:
+        options = {key: value for key, value in source.values.items() if key not in _CONFIG_OPTIONS or value != name}
+        merged = values | options
+    return dataclasses.replace(
+        source,
+        values=merged,
+        lines={key: line for key, line in source.lines.items() if key in merged},
+        form="yaml",
+        folder=folder,
+        notes=(*source.notes, f"the settings are those of {name}, with the command's own over them"),
+        processes=processes,
+    )
+
+
+def _beside(source: Source) -> str:
+    """The settings in the command that a reader of the file must not forget."""
+    program = source.program
+    assert program is not None
+    pairs = [word for word in program.positional[1:] if "=" in word]
+    pairs += [f"--{key} {readable(value)}" for key, value in program.options.items() if key in SETTING_NAMES]
+    return f", and mind that {', '.join(pairs[:4])} replace its values" if pairs else ""
+
+
+def _with_launcher(source: Source) -> Source:
+    """The source with the number of processes of the launcher's own config file, if its command names one."""
+    program = source.program
+    if program is None:
+        return source
+    shipped = program.options.get("accelerate_config")
+    if program.name.startswith("trl ") and shipped in _SHIPPED:
+        return dataclasses.replace(source, processes=Processes(_SHIPPED[shipped], f"trl --accelerate_config {shipped}"))
+    name = program.launcher_config or (shipped if isinstance(shipped, str) else "")
+    if not name or not is_known(name) or (source.processes is not None and source.processes.count is not None):
+        return source
+    path, _ = file_below(name, source.folder)
+    if path is None:
+        return source
+    try:
+        values = document_of(name, text_of(str(path)), form="yaml", folder=None).values
+    except ConfigError:
+        return source
+    count = values.get("num_processes")
+    if str(values.get("distributed_type", "")).strip("'\"").upper() == "NO":
+        count = 1
+    if isinstance(count, int) and count > 0:
+        return dataclasses.replace(source, processes=Processes(count, f"num_processes in {name}"))
+    return source
+
+
+def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ...] = ()) -> Source:
+    """The source with `overrides`, and without marks of what a script does not say.
+
+    Raises:
+        ConfigError: where a setting of the curve has a value that the file does not say.
+    """
+    values = dict(source.values)
+    for key, value in overrides.items():
+        place: dict[str, Any] = values
+        *above, name = (*section, *key.split("."))
+        for part in above:
+            inner = place.get(part)
+            place[part] = dict(inner) if isinstance(inner, Mapping) else {}
+            place = place[part]
+        place[name] = value
+    unknown = {key: value for key, value in source.unknown.items() if key not in overrides}
+    unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
+    steps = values.get("max_steps")
+    decided = _LENGTH if str(steps).isdigit() and int(str(steps)) > 0 else frozenset()
+    missing = {
+        key: text
+        for key, text in unknown.items()
+        if (key in SETTING_NAMES or concerns_curve(key)) and key not in decided
+    }
+    if source.program is not None:
+        for word in source.program.positional:
+            key, equals, value = word.partition("=")
+            if (
+                equals
+                and not is_known(value)
+                and (key in SETTING_NAMES or concerns_curve(key))
+                and key not in overrides
+            ):
+                missing[key] = str(readable(value))
+    if missing:
+        if source.form in ("python", "notebook"):
+            what = ", ".join(f"{key}={text}" for key, text in list(missing.items())[:4])
+            raise ConfigError(
+                f"{source.name}: {what} is no literal; give its value with --set {next(iter(missing))}=VALUE"
+            )
+        line = source.program.line if source.program is not None else 1
+        what = ", ".join(f"--{key} {text}" for key, text in missing.items())
+        raise ConfigError(
+            f"{source.name}: the script does not say what {what} in the command of line {line} is; write the value out, or give "
+            f"it with --set {next(iter(missing))}=VALUE"
+        )
+    kept = {key: value for key, value in values.items() if key not in source.unknown or key in overrides}
+    return dataclasses.replace(source, values={key: _readable(value) for key, value in kept.items()})
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return readable(value) if isinstance(value, str) and MARK.search(value) else value

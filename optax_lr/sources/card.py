@@ -1,0 +1,72 @@
+"""The hyperparameters in a model card, as `transformers.Trainer` writes it beside a model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Processes, Source
+
+# The names of a card, and what they are in TrainingArguments.
+_KEYS = {
+    "learning_rate": "learning_rate",
+    "lr_scheduler_type": "lr_scheduler_type",
+    "lr_scheduler_warmup_steps": "warmup_steps",
+    "lr_scheduler_warmup_ratio": "warmup_ratio",
+    "training_steps": "max_steps",
+    "num_epochs": "num_train_epochs",
+    "train_batch_size": "per_device_train_batch_size",
+    "gradient_accumulation_steps": "gradient_accumulation_steps",
+}
+_BESIDE = ("num_devices", "total_train_batch_size")
+_ITEM = re.compile(r"^[-*]\s+(\w+):\s*(.+?)\s*$")
+# Schedules whose curve hangs on lr_scheduler_kwargs, which a card does not list.
+_WITH_KEYWORDS = frozenset(
+    {"cosine_with_restarts", "polynomial", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay"}
+    | {"inverse_sqrt", "reduce_lr_on_plateau"}
+)
+
+
+def source_of(path: str, text: str, folder: Path | None) -> Source:
+    """The list under "Training hyperparameters".
+
+    Raises:
+        ConfigError: where the text holds none.
+
+    >>> source_of("README.md", "- learning_rate: 2e-05\\n- lr_scheduler_type: cosine\\n- training_steps: 100", None).values
+    {'learning_rate': '2e-05', 'lr_scheduler_type': 'cosine', 'max_steps': '100'}
+    """
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    beside: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _ITEM.match(line)
+        if match and match[1] in _KEYS and _KEYS[match[1]] not in values:
+            values[_KEYS[match[1]]] = match[2]
+            lines[_KEYS[match[1]]] = number
+        elif match and match[1] in _BESIDE:
+            beside.setdefault(match[1], match[2])
+    if not {"learning_rate", "lr_scheduler_type"} & values.keys():
+        raise ConfigError(f"{path}: this card has no list of training hyperparameters, such as - learning_rate: 5e-05")
+    kind = str(values.get("lr_scheduler_type", "")).lower().removeprefix("schedulertype.")
+    if "lr_scheduler_type" in values:
+        values["lr_scheduler_type"] = kind
+    notes: tuple[str, ...] = ()
+    if kind in _WITH_KEYWORDS:
+        notes = (f"a card does not list lr_scheduler_kwargs, so that the curve of {kind} is that of its defaults",)
+    return Source(path, values, lines, "card", text, folder, notes=notes, processes=_processes(values, beside))
+
+
+def _processes(values: dict[str, Any], beside: dict[str, str]) -> Processes:
+    """The number of devices: as listed, or from the total batch."""
+    if beside.get("num_devices", "").isdigit() and int(beside["num_devices"]) > 0:
+        return Processes(int(beside["num_devices"]), "num_devices of the card")
+    total = beside.get("total_train_batch_size", "")
+    each = [values.get("per_device_train_batch_size", "8"), values.get("gradient_accumulation_steps", "1")]
+    if total.isdigit() and all(str(part).isdigit() and int(part) > 0 for part in each):
+        share = int(each[0]) * int(each[1])
+        if int(total) % share == 0 and int(total) > 0:
+            return Processes(int(total) // share, "total_train_batch_size of the card")
+    return Processes(1, "the card lists no num_devices, as it does for one device")

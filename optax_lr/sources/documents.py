@@ -1,0 +1,74 @@
+"""YAML, JSON and TOML files as sources: one for each document."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.parsing import DEEPEST, parse
+from optax_lr.sources.source import Form, Source
+
+
+def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[Source]:
+    """Every document of a file, parsed.
+
+    Raises:
+        ConfigError: for an empty file, and for what cannot be parsed.
+    """
+    if form == "toml":
+        return [_toml(path, text, folder)]
+    parts = [(0, text)] if form == "json" else list(_parts(text))
+    parts = [(before, part) for before, part in parts if _has_content(part)]
+    if not parts:
+        raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
+    return [
+        document_of(name, part, form=form, folder=folder, lines_before=before)
+        for name, (before, part) in numbered(path, parts)
+    ]
+
+
+def document_of(name: str, text: str, *, form: Form, folder: Path | None, lines_before: int = 0) -> Source:
+    """The one YAML or JSON document in `text`."""
+    document = parse(name, text, is_json=form == "json", lines_before=lines_before)
+    return Source(name, document.values, document.lines, form, text, folder)
+
+
+def numbered(path: str, parts: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Each part with its name: the path, and a number where there are several."""
+    for place, part in enumerate(parts, 1):
+        yield (path if len(parts) == 1 else f"{path}#{place}"), part
+
+
+def _toml(path: str, text: str, folder: Path | None) -> Source:
+    if re.search(r"[\[{]{" + str(DEEPEST) + "}", text):
+        raise ConfigError(f"{path}: nested too deeply for a config")
+    try:
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not TOML: {str(error).splitlines()[0]}") from None
+    lines: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([\w.\-]+)\]", line):
+            section = f"{header[1]}."
+            lines.setdefault(header[1], number)
+        elif key := re.match(r"\s*([\w.\-]+)\s*=", line):
+            lines.setdefault(f"{section}{key[1]}", number)
+    return Source(path, values, lines, "toml", text, folder)
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """The documents of a YAML file, each with the number of lines before it."""
+    start = 0
+    for mark in re.finditer(r"(?m)^---[ \t]*(?:#.*)?$", text):
+        yield text.count("\n", 0, start), text[start : mark.start()]
+        start = mark.end()
+    yield text.count("\n", 0, start), text[start:]
+
+
+def _has_content(text: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())

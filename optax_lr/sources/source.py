@@ -1,0 +1,87 @@
+"""A config as it stands in a file: keys with values, and what else the file says of the run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+Form = Literal["mapping", "yaml", "json", "toml", "command", "card", "python", "notebook"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """How many processes train together.
+
+    Fields:
+        count: the number; None where the file starts an unknown number, such as one for each visible GPU.
+        origin: where the number comes from, for people.
+    """
+
+    count: int | None
+    origin: str
+
+
+class Program(NamedTuple):
+    """What a command starts.
+
+    Fields:
+        name: the program after its launcher: `train.py`, `trl sft`, `swift sft`, or the module of `-m`.
+        positional: its words that are no options, in their order.
+        options: its options as written, dashes turned into underscores; the last of a name counts.
+        line: the line of the command in its file.
+        launcher: the launcher's name, such as `torchrun`; empty for none.
+        environment: variables that are set for the command or exported before it.
+        launcher_config: the file that `accelerate launch --config_file` names.
+    """
+
+    name: str
+    positional: tuple[str, ...] = ()
+    options: Mapping[str, Any] = {}
+    line: int = 1
+    launcher: str = ""
+    environment: Mapping[str, str] = {}
+    launcher_config: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A config as it stands, parsed but not yet held against its trainer's rules.
+
+    Fields:
+        name: the file, with a number where it holds several configs.
+        values: every key, as parsed.
+        lines: the line of each key, nested keys dotted.
+        form: the format of the text.
+        text: the document; empty where there is none.
+        folder: where files that it names are looked for.
+        ignored: keys without effect, each with the reason.
+        notes: what the reader assumed; a line each.
+        program: the command that starts the run, for shell scripts.
+        constructor: the class or function that takes the keys, in Python: `transformers.TrainingArguments`.
+        modules: the modules that a Python file imports.
+        unknown: keys whose values the file does not say, each with the text that stands there.
+        processes: the number of processes that the file starts; None where it says nothing.
+        files: texts that a script writes by here-documents before this command, by path.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    lines: Mapping[str, int]
+    form: Form
+    text: str = ""
+    folder: Path | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    program: Program | None = None
+    constructor: str = ""
+    modules: frozenset[str] = frozenset()
+    unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    processes: Processes | None = None
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values without those that are null."""
+        return {key: value for key, value in self.values.items() if value is not None}

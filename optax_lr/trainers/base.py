@@ -1,0 +1,210 @@
+"""`Trainer`: what a trainer's file says how to do, and the words that all of them share."""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from optax_lr.schedules import Schedule
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.settings import Settings
+
+
+class Recognised(NamedTuple):
+    """Which trainer a config is for.
+
+    Fields:
+        trainer: its name, such as `axolotl`.
+        by: what only this trainer has.
+        section: the keys above the trainer's own, such as `("training",)`.
+        certain: False where other trainers have all of these keys too.
+    """
+
+    trainer: str
+    by: str
+    section: tuple[str, ...] = ()
+    certain: bool = True
+
+    @property
+    def place(self) -> str:
+        """Where the trainer's keys stand, in words."""
+        return f"under {'.'.join(self.section)}" if self.section else "at the top level"
+
+
+class Default(NamedTuple):
+    """A value that the file does not state.
+
+    Fields:
+        key: the trainer's key.
+        value: what the trainer takes.
+        whose: the class and version that has this default.
+    """
+
+    key: str
+    value: Any
+    whose: str
+
+
+class Reading(NamedTuple):
+    """What a trainer makes of a config.
+
+    Fields:
+        settings: what decides the schedule.
+        ignored: keys without effect, each with the reason.
+        notes: assumptions and other versions' behaviour; a line each.
+        defaults: values that the file does not state.
+        unknown: keys that the trainer does not have and that do not look like settings of the curve.
+        processes: the number of processes, where the config itself tells it.
+    """
+
+    settings: Settings
+    ignored: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    defaults: tuple[Default, ...] = ()
+    unknown: tuple[str, ...] = ()
+    processes: Processes | None = None
+
+
+class Trainer(abc.ABC):
+    """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs.
+
+    Class attributes:
+        name: the word for `--trainer`.
+        title: the name for people.
+        renamed: our names of settings, each with the trainer's key where it differs.
+        omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
+        newest: the version of transformers whose rules hold by default.
+        varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    renamed: ClassVar[Mapping[str, str]] = {}
+    omegaconf: ClassVar[bool] = False
+    newest: ClassVar[str] = "5.24.0"
+    varies: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def recognise(self, source: Source) -> Recognised | None:
+        """Whether the config is this trainer's for certain, and by what."""
+
+    @abc.abstractmethod
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The settings. Raises `ConfigError` for what the trainer would refuse, and for keys that it does not know."""
+
+    def config_file(self, source: Source) -> str | None:
+        """The file with settings that a command names; None where there is none."""
+        return None
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The settings of the file that a command names, with those of the command."""
+        return dict(file) | dict(source.values)
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Optimizer steps of one pass over the data; None where the trainer does not count epochs."""
+        return None
+
+    def total_steps(
+        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
+    ) -> int:
+        """Optimizer steps of the run. The default is for trainers whose files say it."""
+        if settings.max_steps > 0:
+            return settings.max_steps
+        raise UnknownLengthError(f"{source}: the length of the run is not in this file; give max_steps")
+
+    def warmup_steps(
+        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+    ) -> Any:
+        """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
+        return like(max_steps, int(settings.warmup_steps))
+
+    @abc.abstractmethod
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
+
+    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+        """What another version of the trainer would do differently; a line each."""
+        return ()
+
+    def write(self, schedule: Schedule) -> dict[str, Any]:
+        """The keys with which this trainer runs `schedule`. Raises `ConfigError` where it has none."""
+        raise ConfigError(f"{self.title}: writing its configs is not supported")
+
+
+def like(max_steps: Any, number: int) -> Any:
+    """`number` in the shape of `max_steps`."""
+    return np.full(np.shape(max_steps), number)
+
+
+def named(keys: Iterable[str], what: str = "key") -> str:
+    """A few keys in words, for `Recognised.by`."""
+    some = sorted(keys)
+    return f"its {what}{'s' * (len(some) > 1)} {', '.join(some[:3])}"
+
+
+_CURVE = re.compile(
+    r"(?:^|_)(?:lr|learning|epochs?|batch|batchsize|bs|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|"
+    r"optimizer|accum\w*|accumulation|decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma|world|nproc|num_gpus|"
+    r"devices|rollout|rollouts|generations)(?:_|$)"
+)
+_NOT_CURVE = re.compile(
+    r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|"
+    r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
+    r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
+    r"profile|profiler|profiling|start_step|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
+    r"id|type_vocab|device_map|which|visible)(?:_|$)|^decay_mult$|_every$|^every_"
+)
+_GROUP = re.compile(
+    r".+_(?:lr|learning_rate|lr_ratio|lr_scale|lr_mult)$|^(?:lr|learning_rate)_(?:scale|mult\w*|ratio)_.+|^lr_(?:head|backbone|encoder|projector)$"
+)
+_FLOOR = re.compile(
+    r"(?:^|_)(?:min|end|final|max|init|initial|base|peak|start|warmup|target|actor|policy)_(?:lr|learning_rate)$"
+)
+
+
+def concerns_curve(key: str) -> bool:
+    """Whether a key that the trainer does not know looks like a setting of the curve, of the batch or of the length.
+
+    >>> [key for key in ("batch_size", "epochs", "eval_batch_size", "vision_lr", "system_prompt") if concerns_curve(key)]
+    ['batch_size', 'epochs']
+    """
+    word = key.lower().replace("-", "_").replace(".", "_")
+    if group_rate(word):
+        return False
+    return bool(_CURVE.search(word)) and not _NOT_CURVE.search(word)
+
+
+def group_rate(key: str) -> bool:
+    """Whether a key looks like the rate of one parameter group, such as `vision_lr`."""
+    word = key.lower().replace("-", "_")
+    return bool(_GROUP.match(word)) and not _FLOOR.search(word)
+
+
+def unknown_keys(
+    source: str, values: Mapping[str, Any], known: frozenset[str], whose: str, *, remedy: str = ""
+) -> tuple[str, ...]:
+    """The keys that a trainer does not have and that do not concern the curve.
+
+    Raises:
+        ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
+            another program.
+    """
+    strange = [key for key, value in values.items() if key not in known and value is not None]
+    wrong = [key for key in strange if concerns_curve(key)]
+    if wrong:
+        verb = "is no key" if len(wrong) == 1 else "are no keys"
+        way = (
+            remedy
+            or "the file may be for a program with its own options; take them out, or name the trainer with --trainer"
+        )
+        raise ConfigError(f"{source}: {', '.join(wrong[:4])} {verb} of {whose}; {way}")
+    return tuple(strange)

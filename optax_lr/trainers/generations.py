@@ -1,0 +1,64 @@
+"""How many updates an epoch of TRL's GRPO and RLOO has, whose sampler repeats each prompt."""
+
+from __future__ import annotations
+
+from optax_lr.sources.errors import ConfigError
+
+
+def generation_steps(
+    source: str,
+    prompts: int,
+    *,
+    batch: int,
+    group: int,
+    processes: int,
+    generations: int,
+    iterations: int = 1,
+    steps_per_generation: int | None = None,
+    generation_batch_size: int | None = None,
+) -> int:
+    """Updates of one epoch of `prompts`.
+
+    Prompts are taken in whole chunks of `generation_batch_size / generations`; the rest is dropped. Each chunk gives
+    `iterations * steps_per_generation` batches on each process, and `group` of them make an update.
+
+    Args:
+        source: the file, for messages.
+        prompts: prompts of the data set.
+        batch: completions on each process in a forward pass, `per_device_train_batch_size`.
+        group: `gradient_accumulation_steps`.
+        processes: processes that train together.
+        generations: completions of each prompt.
+        iterations: updates over the same completions, `num_iterations`.
+        steps_per_generation, generation_batch_size: at most one of them; by default `group` steps.
+
+    Source: `trl.GRPOConfig.__post_init__`, `trl.trainer.utils.RepeatSampler.__len__`.
+
+    >>> generation_steps("grpo.yaml", 1000, batch=8, group=4, processes=2, generations=8)
+    125
+    """
+    where = f"{source}: num_generations {generations}"
+    if generations < 2:
+        raise ConfigError(f"{where}: TRL needs at least 2, or no completion has another to be compared with")
+    if steps_per_generation is not None and generation_batch_size is not None:
+        raise ConfigError(f"{source}: TRL refuses steps_per_generation beside generation_batch_size; keep one")
+    if generation_batch_size is not None:
+        if generation_batch_size % (batch * processes):
+            raise ConfigError(
+                f"{source}: generation_batch_size {generation_batch_size} is no multiple of {batch} completions on "
+                f"{processes} processes, which TRL refuses"
+            )
+        steps_per_generation = generation_batch_size // (batch * processes)
+    rounds = group if steps_per_generation is None else steps_per_generation
+    chunk = batch * processes * rounds
+    if chunk % generations:
+        raise ConfigError(
+            f"{where} does not divide the {chunk} completions of a generation ({batch} x {rounds} x {processes} processes), "
+            "which TRL refuses; change one of them, or give the number of processes"
+        )
+    chunks = prompts // (chunk // generations)
+    if chunks == 0:
+        raise ConfigError(
+            f"{source}: {prompts} prompts are fewer than the {chunk // generations} of one generation, and TRL stops"
+        )
+    return max(1, -(-chunks * iterations * rounds // group))

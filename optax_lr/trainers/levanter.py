@@ -1,0 +1,219 @@
+"""Levanter: YAML sections `optimizer` and `trainer`, options such as `--optimizer.learning_rate`, and its first cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.combine import Stages
+from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.maxtext import plain
+from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+
+_DEFAULTS: dict[str, Any] = {
+    "optimizer.learning_rate": 6e-4,
+    "optimizer.min_lr_ratio": 0.1,
+    "optimizer.warmup": 0.01,
+    "optimizer.lr_schedule": "cosine",
+    "trainer.num_train_steps": 400_000,
+}
+_OPTIMIZER = frozenset(
+    {
+        "type",
+        "learning_rate",
+        "weight_decay",
+        "min_lr_ratio",
+        "warmup",
+        "decay",
+        "rewarmup",
+        "cooldown",
+        "lr_schedule",
+        "haps",
+    }
+    | {"cycles", "cycle_length", "beta1", "beta2", "epsilon", "max_grad_norm", "weight_decay_modules", "warmup_ratio"}
+    | {
+        "default_weight_decay_mask",
+        "skip_bad_steps",
+        "gamma",
+        "hessian_update_interval",
+        "adam_lr",
+        "momentum",
+        "nesterov",
+    }
+)
+_MARKS = frozenset(
+    {"num_train_steps", "mp", "per_device_parallelism", "train_batch_size", "fsdp_axis", "tensor_parallel_axes"}
+)
+_NOT_READ = ("rewarmup", "cooldown", "cycles", "cycle_length", "haps")
+
+
+class Levanter(Trainer):
+    """Levanter, one cycle of warmup, stable phase and decay.
+
+    Source: `levanter.optim.config.OptimizerConfig.lr_scheduler`.
+    """
+
+    name: ClassVar[str] = "levanter"
+    title: ClassVar[str] = "Levanter"
+    renamed: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "optimizer.learning_rate",
+        "lr_scheduler_type": "optimizer.lr_schedule",
+        "max_steps": "trainer.num_train_steps",
+        "warmup_steps": "optimizer.warmup",
+    }
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By its module, or by the sections `trainer` and `optimizer` together."""
+        program = source.program.name if source.program is not None else ""
+        if program.startswith("levanter.main.") or "levanter/main/" in program:
+            return Recognised(self.name, f"the module {program}")
+        trainer, optimizer = source.given.get("trainer"), source.given.get("optimizer")
+        if not isinstance(trainer, Mapping) or source.form == "command":
+            return None
+        marks = _MARKS & trainer.keys()
+        lm = isinstance(source.given.get("data"), Mapping) or isinstance(source.given.get("model"), Mapping)
+        if marks and (isinstance(optimizer, Mapping) or lm) and "devices" not in trainer and "num_nodes" not in trainer:
+            return Recognised(self.name, f"its section trainer with {', '.join(sorted(marks)[:2])}")
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML of `--config_path`."""
+        value = source.program.options.get("config_path") if source.program is not None else None
+        return value if isinstance(value, str) else None
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The file with dotted options."""
+        values: dict[str, Any] = {
+            key: dict(value) if isinstance(value, Mapping) else value for key, value in file.items()
+        }
+        for key, value in source.values.items():
+            section, dot, name = key.partition(".")
+            if dot:
+                inner = values.setdefault(section, {})
+                if isinstance(inner, dict):
+                    inner[name] = value
+        return values
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The sections `optimizer` and `trainer`."""
+        name = source.name
+        values: Mapping[str, Any] = source.values
+        if source.program is not None and self.config_file(source) is None:
+            values = self.merged({}, source)
+        optimizer = dict(values.get("optimizer") or {})
+        trainer = dict(values.get("trainer") or {})
+        wrong = [
+            key
+            for key in optimizer
+            if key not in _OPTIMIZER
+            and any(word in key for word in ("lr", "learning_rate", "warmup", "decay_", "schedule"))
+        ]
+        if wrong:
+            raise ConfigError(f"{name}: optimizer.{wrong[0]} is no key of Levanter's optimizers; take it out")
+        for key in _NOT_READ:
+            if optimizer.get(key) not in (None, 0, 0.0):
+                raise ConfigError(f"{name}: optimizer.{key} is not read: only one cycle of Levanter's schedules is")
+        given = {f"optimizer.{key}": value for key, value in optimizer.items() if value is not None}
+        given |= {f"trainer.{key}": value for key, value in trainer.items() if value is not None}
+        full = _DEFAULTS | given
+        style = full["optimizer.lr_schedule"]
+        style = (
+            style.get("type")
+            if isinstance(style, Mapping) and set(style) <= {"type", "exponent"} and style.get("exponent", 1.0) == 1.0
+            else style
+        )
+        if style not in ("cosine", "linear", "constant"):
+            raise ConfigError(
+                f"{name}: optimizer.lr_schedule {style!r} is not read; those that are: cosine, linear, constant"
+            )
+        steps = whole(f"{name}: trainer.num_train_steps", full["trainer.num_train_steps"], PYDANTIC)
+        own = {"warmup": number(f"{name}: optimizer.warmup", full["optimizer.warmup"], PYDANTIC)}
+        if full.get("optimizer.decay") is not None:
+            own["decay"] = number(f"{name}: optimizer.decay", full["optimizer.decay"], PYDANTIC)
+        own["ratio"] = number(f"{name}: optimizer.min_lr_ratio", full["optimizer.min_lr_ratio"], PYDANTIC)
+        settings = Settings.of(
+            name,
+            {"learning_rate": full["optimizer.learning_rate"], "max_steps": steps},
+            PYDANTIC,
+            trainer=self.name,
+            lr_scheduler_type=style,
+            own=own,
+        )
+        defaults = tuple(Default(key, value, "Levanter") for key, value in _DEFAULTS.items() if key not in given)
+        return Reading(settings, defaults=defaults)
+
+    def warmup_steps(
+        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+    ) -> Any:
+        """A share of the run up to 1, a number of steps above."""
+        return _steps(source, "warmup", settings.own["warmup"], int(max_steps))
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """Warmup, a stable phase, and a decay over what is left or over `decay`."""
+        rate = changes.get("learning_rate", settings.learning_rate)
+        length, warmup, low = int(max_steps), int(warmup_steps), settings.own["ratio"] * rate
+        decay = length - warmup
+        if "decay" in settings.own:
+            decay = _steps(source, "decay", settings.own["decay"], length)
+        stable = length - warmup - decay
+        if stable < 0 or warmup >= length:
+            raise ConfigError(f"{source}: warmup {warmup} and decay {decay} do not fit in {length} steps; lower one")
+        if settings.lr_scheduler_type == "constant":
+            return Constant(rate, warmup_steps=warmup)
+        if decay < 1:
+            raise ConfigError(f"{source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps")
+        if not stable:
+            if settings.lr_scheduler_type == "cosine":
+                return Cosine(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
+            return Polynomial(rate, max_steps=length, warmup_steps=warmup, min_lr=low, power=1.0)
+        curve: Schedule = WarmupStableDecay(
+            rate, decay_steps=decay, stable_steps=stable, min_lr=low, decay_type=settings.lr_scheduler_type
+        )
+        return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+
+    def write(self, schedule: Schedule) -> dict[str, Any]:
+        """Cosine, linear and constant schedules, with a floor and a warmup."""
+        match schedule:
+            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
+                cycles == 0.5
+            ):
+                style = "cosine"
+            case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup):
+                style, low = "linear", 0.0
+            case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power) if (
+                power == 1
+            ):
+                style = "linear"
+            case _:
+                raise ConfigError(
+                    f"Levanter cannot express {type(schedule).__name__}; it has cosine and linear decays to a share of the peak"
+                )
+        if not rate > 0:
+            raise ConfigError("Levanter's floor is a share of learning_rate, which must be above 0")
+        steps, length = int(warmup), int(end)
+        return {
+            "optimizer": {
+                "type": "adam",
+                "learning_rate": plain(rate),
+                "lr_schedule": style,
+                "warmup": steps if steps > 1 else steps * 1.5 / length,
+                "min_lr_ratio": plain(low) / plain(rate),
+            },
+            "trainer": {"num_train_steps": length},
+        }
+
+
+def _steps(source: str, key: str, value: float, length: int) -> int:
+    """Up to 1 a share of the cycle, rounded down; above, a whole number of steps."""
+    if value < 0:
+        raise ConfigError(f"{source}: optimizer.{key} must be at least 0, not {value:g}")
+    if value <= 1.0:
+        return int(value * length)
+    if value != int(value):
+        raise ConfigError(f"{source}: optimizer.{key} above 1 is a number of steps, and must be whole, not {value:g}")
+    return int(value)

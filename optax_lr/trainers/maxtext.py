@@ -1,0 +1,232 @@
+"""MaxText: its YAML over `base.yml`, `key=value` words of its command, and its schedule of warmup, decay and zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.combine import Stages
+from optax_lr.schedules import Constant, Cosine, Schedule, WarmupStableDecay
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, named, unknown_keys
+from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+
+_MARKS = frozenset(
+    {"base_config", "learning_rate_schedule_steps", "warmup_steps_fraction", "cosine_learning_rate_final_fraction"}
+    | {
+        "learning_rate_final_fraction",
+        "ici_fsdp_parallelism",
+        "dcn_data_parallelism",
+        "per_device_batch_size",
+        "max_target_length",
+    }
+    | {
+        "base_output_directory",
+        "wsd_decay_steps_fraction",
+        "lr_schedule_type",
+        "enable_checkpointing",
+        "tokenizer_path",
+    }
+)
+_SURE = frozenset(
+    {
+        "learning_rate_schedule_steps",
+        "warmup_steps_fraction",
+        "cosine_learning_rate_final_fraction",
+        "ici_fsdp_parallelism",
+    }
+    | {"wsd_decay_steps_fraction", "dcn_data_parallelism", "ici_tensor_parallelism"}
+)
+_OLD_FLOOR = "cosine_learning_rate_final_fraction"
+_DEFAULTS: dict[str, Any] = {
+    "learning_rate": 3e-5,
+    "lr_schedule_type": "cosine",
+    "learning_rate_final_fraction": 0.1,
+    "warmup_steps_fraction": 0.1,
+    "steps": 150_001,
+    "learning_rate_schedule_steps": -1,
+    "wsd_decay_steps_fraction": 0.1,
+    "wsd_decay_style": "linear",
+}
+# Bases of the post-training modules, where they differ.
+_BASES: dict[str, dict[str, Any]] = {
+    "sft": {"learning_rate": 2e-5},
+    "dpo": {"learning_rate": 5e-7, "steps": 10},
+}
+_CURVE = ("learning_rate", "steps", "lr_schedule_type", "warmup_steps_fraction", "learning_rate_final_fraction")
+
+
+class MaxText(Trainer):
+    """MaxText's pre-training, SFT and DPO.
+
+    Source: `maxtext.utils.maxtext_utils.create_learning_rate_schedule`, `configs/base.yml`.
+    """
+
+    name: ClassVar[str] = "maxtext"
+    title: ClassVar[str] = "MaxText"
+    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By its module, or by keys that only MaxText has."""
+        program = source.program.name if source.program is not None else ""
+        if program.lower().startswith(("maxtext.", "maxtext/")) or program.endswith(
+            ("MaxText/train.py", "maxtext/train.py")
+        ):
+            return Recognised(self.name, f"the module {program}")
+        if source.form == "command":
+            return None
+        marks = _MARKS & source.given.keys()
+        base = (
+            str(source.given.get("base_config", "")).endswith((".yml", ".yaml")) and "model_class" not in source.given
+        )
+        if base or marks & _SURE or (len(marks) > 1 and source.given.keys() <= keys_of("maxtext")):
+            return Recognised(self.name, named(marks))
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML behind the module; the shipped `base.yml` holds the defaults and need not be here."""
+        program = source.program
+        first = program.positional[0] if program is not None and program.positional else ""
+        return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The file with the words `key=value` of the command."""
+        return dict(file) | self._words(source)
+
+    def _words(self, source: Source) -> dict[str, Any]:
+        assert source.program is not None
+        pairs = [word.partition("=") for word in source.program.positional if "=" in word]
+        return {key: value for key, _, value in pairs}
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The settings of the curve."""
+        name = source.name
+        values = {str(key): value for key, value in source.values.items()}
+        module = source.program.name if source.program is not None else ""
+        if source.program is not None and self.config_file(source) is None:
+            values = self._words(source)
+        kind = next(
+            (word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module), ""
+        )
+        if kind in ("rl", "distill"):
+            raise ConfigError(
+                f"{name}: MaxText's {module} has a schedule of its own, which is not read; give olr.Cosine its numbers"
+            )
+        strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml")
+        base = _DEFAULTS | _BASES.get(kind, {})
+        given = {key: value for key, value in values.items() if value is not None}
+        if _OLD_FLOOR in given:
+            given.setdefault("learning_rate_final_fraction", given[_OLD_FLOOR])
+        full = base | given
+        steps = whole(f"{name}: steps", full["steps"], PYDANTIC)
+        length = whole(f"{name}: learning_rate_schedule_steps", full["learning_rate_schedule_steps"], PYDANTIC)
+        if steps == -1 == length:
+            raise ConfigError(f"{name}: steps and learning_rate_schedule_steps are both -1; give one of them")
+        length = steps if length == -1 else length
+        steps = length if steps == -1 else steps
+        style = full["lr_schedule_type"]
+        if style not in ("cosine", "wsd"):
+            raise ConfigError(f"{name}: lr_schedule_type must be cosine or wsd, not {style!r}")
+        shares = {
+            key: number(f"{name}: {key}", full[key], PYDANTIC)
+            for key in ("warmup_steps_fraction", "learning_rate_final_fraction", "wsd_decay_steps_fraction")
+        }
+        for key, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ConfigError(f"{name}: {key} must lie in [0, 1], not {share:g}")
+        settings = Settings.of(
+            name,
+            {
+                "learning_rate": full["learning_rate"],
+                "max_steps": steps,
+                "warmup_steps": int(length * shares["warmup_steps_fraction"]),
+            },
+            PYDANTIC,
+            trainer=self.name,
+            lr_scheduler_type=style,
+            own={"length": length, "style": full["wsd_decay_style"], **shares},
+        )
+        if base_file := given.get("base_config"):
+            notes: tuple[str, ...] = (
+                ()
+                if str(base_file).endswith("base.yml")
+                else (f"base_config: {base_file} is taken as MaxText's own base.yml",)
+            )
+        else:
+            notes = ()
+        defaults = tuple(
+            Default(key, base[key], f"MaxText's {kind or 'base'}.yml") for key in _CURVE if key not in given
+        )
+        return Reading(settings, (), notes, defaults, strange)
+
+    def warmup_steps(
+        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+    ) -> Any:
+        """The fraction of the schedule's length, rounded down."""
+        length = settings.own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
+        return int(length * settings.own["warmup_steps_fraction"])
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """The floor is reached at the last step of the schedule; behind it the rate is 0."""
+        rate = changes.get("learning_rate", settings.learning_rate)
+        own, warmup = settings.own, int(warmup_steps)
+        length = own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
+        low = own["learning_rate_final_fraction"] * rate
+        if length - warmup < 2:
+            raise ConfigError(f"{source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it")
+        curve: Schedule
+        if settings.lr_scheduler_type == "cosine":
+            curve = Cosine(rate, max_steps=length - 1, warmup_steps=warmup, min_lr=low)
+        else:
+            decay = int(length * own["wsd_decay_steps_fraction"])
+            stable = length - warmup - decay
+            if decay < 2 or stable < 0:
+                raise ConfigError(f"{source}: warmup, stable phase and decay do not fit in {length} steps")
+            if own["style"] not in ("linear", "cosine"):
+                raise ConfigError(f"{source}: wsd_decay_style must be linear or cosine, not {own['style']!r}")
+            curve = WarmupStableDecay(
+                rate, decay_steps=decay - 1, stable_steps=stable, min_lr=low, decay_type=own["style"]
+            )
+            if warmup:
+                curve = Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup])
+        return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve
+
+    def write(self, schedule: Schedule) -> dict[str, Any]:
+        """A cosine with or without a floor, to the step."""
+        match schedule:
+            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
+                cycles == 0.5 and rate > 0
+            ):
+                length = int(end) + 1
+                share = _fraction(int(warmup), length)
+                return {
+                    "learning_rate": plain(rate),
+                    "steps": int(end),
+                    "learning_rate_schedule_steps": length,
+                    "warmup_steps_fraction": share,
+                    "learning_rate_final_fraction": plain(low) / plain(rate),
+                    "lr_schedule_type": "cosine",
+                }
+        raise ConfigError(
+            f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share of the peak, and wsd"
+        )
+
+
+def plain(value: Any) -> float:
+    """A setting as a Python float, the shortest that is the same in the setting's own precision."""
+    import numpy as np
+
+    return float(str(np.asarray(value)[()]))
+
+
+def _fraction(steps: int, length: int) -> float:
+    """The shortest share of `length` that rounds down to `steps`."""
+    for digits in range(1, 18):
+        for share in (float(f"{steps / length:.{digits}g}"), float(f"{(steps + 0.5) / length:.{digits}g}")):
+            if int(length * share) == steps:
+                return share
+    return steps / length

@@ -1,0 +1,190 @@
+"""Megatron-LM: the options of its pre-training scripts, which count the schedule in samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.combine import HoldAfter, Stages
+from optax_lr.schedules import Constant, Cosine, InverseSqrt, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, named, unknown_keys
+from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.settings import ARGPARSE, Settings, number, whole
+
+_SCRIPTS = tuple(
+    f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
+)
+_MARKS = frozenset(
+    {"tensor_model_parallel_size", "pipeline_model_parallel_size", "lr_decay_style", "train_iters", "global_batch_size"}
+)
+_STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
+_DEFAULTS: Mapping[str, Any] = {"min_lr": 0.0, "lr_decay_style": "linear"}
+
+
+class Megatron(Trainer):
+    """Megatron-LM. With a fixed global batch, samples are iterations times that batch.
+
+    Source: `megatron.core.optimizer_param_scheduler.OptimizerParamScheduler`, `megatron.training.training`.
+    """
+
+    name: ClassVar[str] = "megatron"
+    title: ClassVar[str] = "Megatron-LM"
+    renamed: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "lr",
+        "max_steps": "train_iters",
+        "lr_scheduler_type": "lr_decay_style",
+        "warmup_steps": "lr_warmup_iters",
+    }
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By one of its scripts together with options that only Megatron has."""
+        if source.program is None:
+            return None
+        marks = _MARKS & source.given.keys()
+        script = source.program.name.endswith(_SCRIPTS)
+        if (script and marks) or {"tensor_model_parallel_size", "train_iters", "lr_decay_style"} <= source.given.keys():
+            return Recognised(self.name, f"the script {source.program.name} and {named(marks, 'option')}")
+        return None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The options of the schedule."""
+        name, values = source.name, source.given
+        strange = _checked(name, values)
+        style = values.get("lr_decay_style", _DEFAULTS["lr_decay_style"])
+        if style not in _STYLES:
+            raise ConfigError(f"{name}: --lr-decay-style must be one of {', '.join(_STYLES)}, not {style!r}")
+        steps = _updates(name, values, "train")
+        if steps is None:
+            raise ConfigError(f"{name}: Megatron-LM needs --train-iters or --train-samples")
+        given = _updates(name, values, "lr_decay")
+        decay = steps if given is None else given
+        warmup = _warmup(name, values, decay)
+        if decay != int(decay):
+            raise ConfigError(
+                f"{name}: a decay of {decay:g} iterations is not whole; write a multiple of the global batch"
+            )
+        if warmup >= decay:
+            raise ConfigError(
+                f"{name}: Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
+            )
+        low = number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
+        own: dict[str, Any] = {"decay": int(decay), "min_lr": low}
+        if style == "WSD":
+            tail = _updates(name, values, "lr_wsd_decay")
+            if tail is None or tail != int(tail):
+                raise ConfigError(f"{name}: --lr-decay-style WSD needs --lr-wsd-decay-iters")
+            own |= {"tail": int(tail), "style": values.get("lr_wsd_decay_style", "exponential")}
+        settings = Settings.of(
+            name,
+            {"learning_rate": values["lr"], "max_steps": int(steps), "warmup_steps": warmup},
+            ARGPARSE,
+            trainer=self.name,
+            lr_scheduler_type=style,
+            own=own,
+        )
+        if low > settings.learning_rate:
+            raise ConfigError(f"{name}: Megatron-LM refuses --min-lr {low:g} above --lr {settings.learning_rate:g}")
+        defaults = [Default(key, value, "Megatron-LM") for key, value in _DEFAULTS.items() if key not in values]
+        if not any(key.startswith("lr_warmup_") for key in values):
+            defaults.append(Default("lr_warmup_iters", 0, "Megatron-LM"))
+        if given is None:
+            defaults.append(Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"))
+        notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in values else ()
+        return Reading(settings, (), notes, tuple(defaults), strange)
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
+        rate = changes.get("learning_rate", settings.learning_rate)
+        own, warmup = settings.own, int(warmup_steps)
+        end, low = own["decay"], own["min_lr"]
+        style = settings.lr_scheduler_type
+        curve: Schedule
+        if style == "constant":
+            return Constant(rate, warmup_steps=warmup)
+        if style == "linear":
+            return Polynomial(rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=1.0)
+        if style == "cosine":
+            curve = Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
+            return HoldAfter(curve, step=end) if int(max_steps) > end else curve
+        if style == "inverse-square-root":
+            if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
+                raise ConfigError(
+                    f"{source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
+                )
+            curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
+            return Stages([curve, Constant(low)], boundaries=[end + 1]) if int(max_steps) > end + 1 else curve
+        shapes = {"linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
+        if own["style"] not in shapes:
+            raise ConfigError(
+                f"{source}: --lr-wsd-decay-style {own['style']} is not read; those that are: {', '.join(shapes)}"
+            )
+        stable = end - own["tail"] - warmup
+        if stable < 0:
+            raise ConfigError(
+                f"{source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
+            )
+        curve = WarmupStableDecay(
+            rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=shapes[own["style"]]
+        )
+        return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+
+
+def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options that are not Megatron's. Raises for those that change the schedule in a way that is not read."""
+    if "deepspeed" in values or "deepspeed_config" in values:
+        raise ConfigError(
+            f"{source}: Megatron-DeepSpeed is not read; without DeepSpeed's options the schedule is Megatron's"
+        )
+    strange = unknown_keys(
+        source,
+        values,
+        keys_of("megatron"),
+        "Megatron-LM",
+        remedy="the script may be of a fork with options of its own; take them out or write the schedule in Python",
+    )
+    for key in ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler"):
+        if key in values:
+            raise ConfigError(f"{source}: --{key.replace('_', '-')} changes the schedule as it goes, and is not read")
+    if "lr" not in values:
+        raise ConfigError(f"{source}: Megatron-LM needs --lr")
+    samples = [key for key in values if key.endswith("_samples") and key.startswith(("train", "lr_"))]
+    iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
+    if samples and iterations:
+        raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} beside {iterations[0]}; keep one form")
+    if number(f"{source}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE) != 0:
+        raise ConfigError(f"{source}: --lr-warmup-init above 0 is not read")
+    return strange
+
+
+def _updates(source: str, values: Mapping[str, Any], what: str) -> float | None:
+    """A length in iterations, given as such or in samples."""
+    if f"{what}_iters" in values:
+        return whole(f"{source}: {what}_iters", values[f"{what}_iters"], ARGPARSE)
+    if f"{what}_samples" not in values:
+        return None
+    if "global_batch_size" not in values:
+        raise ConfigError(
+            f"{source}: {what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
+        )
+    batch = whole(f"{source}: global_batch_size", values["global_batch_size"], ARGPARSE)
+    made = whole(f"{source}: {what}_samples", values[f"{what}_samples"], ARGPARSE) / batch
+    return float(int(made)) if what == "train" else made
+
+
+def _warmup(source: str, values: Mapping[str, Any], decay: float) -> int:
+    """The warmup in iterations, which must be whole: Megatron-LM does not round a fraction."""
+    given = _updates(source, values, "lr_warmup") or 0
+    if values.get("lr_warmup_fraction") is not None:
+        if given:
+            raise ConfigError(f"{source}: Megatron-LM refuses --lr-warmup-fraction beside --lr-warmup-iters; keep one")
+        given = number(f"{source}: lr_warmup_fraction", values["lr_warmup_fraction"], ARGPARSE) * decay
+    nearest = round(given)
+    if abs(given - nearest) > 1e-9 * max(1, nearest):
+        raise ConfigError(
+            f"{source}: a warmup of {given:g} iterations is not whole, and Megatron-LM does not round it; write --lr-warmup-iters"
+        )
+    return nearest

@@ -1,0 +1,153 @@
+"""ms-swift: `swift sft`, `pt` and `rlhf`, with defaults of its own and batches that are cut for each process first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, named
+from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
+from optax_lr.trainers.training_arguments import FIELDS
+from optax_lr.trainers.transformers import Transformers, training_examples
+
+_COMMANDS = ("sft", "pt", "rlhf")
+_MARKS = frozenset(
+    {"tuner_type", "train_type", "split_dataset_ratio", "model_author", "rlhf_type", "use_hf", "agent_template"}
+)
+_OLD = frozenset(
+    {
+        "sft_type",
+        "custom_train_dataset_path",
+        "dataset_test_ratio",
+        "template_type",
+        "lora_dtype",
+        "train_dataset_sample",
+    }
+)
+_ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
+_EXAMPLES_AN_UPDATE = 16
+
+
+class Swift(Transformers):
+    """ms-swift, from version 3 on.
+
+    Source: `swift.trainers.arguments`, `swift.arguments.sft_args`, `swift.dataloader.shard`.
+    """
+
+    name: ClassVar[str] = "swift"
+    title: ClassVar[str] = "ms-swift"
+    whose: ClassVar[str] = "ms-swift"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By its command, or by keys that only ms-swift has."""
+        program = source.program.name if source.program is not None else ""
+        head, _, command = program.partition(" ")
+        if head == "swift" and command in _COMMANDS:
+            return Recognised(self.name, f"the command {program}")
+        if program.endswith(tuple(f"swift/cli/{word}.py" for word in _COMMANDS)) or program in [
+            f"swift.cli.{word}" for word in _COMMANDS
+        ]:
+            return Recognised(self.name, f"the script {program}")
+        marks = _MARKS & source.given.keys()
+        if source.form == "command" or not marks or not {"model", "dataset", "model_id_or_path"} & source.given.keys():
+            return None
+        return Recognised(self.name, named(marks))
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML or JSON behind the subcommand, or that of `--config`."""
+        program = source.program
+        if program is None:
+            return None
+        named_file = program.options.get("config", program.positional[0] if program.positional else None)
+        return named_file if isinstance(named_file, str) else None
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The file in its place in the command: the options behind it win."""
+        values = dict(file)
+        values.pop("ENV", None)
+        return values | {key: value for key, value in source.values.items() if key != "config"}
+
+    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+        """Its own keys and those of TrainingArguments."""
+        return FIELDS | keys_of("swift") | _ALIASES | _OLD
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """A command or its file."""
+        values, name = {str(key): value for key, value in source.values.items()}, source.name
+        values.pop("ENV", None)
+        old = sorted(_OLD & {key for key, value in values.items() if value is not None})
+        needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate")
+        if (old and any(values.get(key) is None for key in needed)) or (old and values.get("warmup_ratio") is None):
+            raise ConfigError(
+                f"{name}: {old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
+                "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
+            )
+        if values.get("rlhf_type") in ("grpo", "ppo", "gkd") and not values.get("max_steps"):
+            raise ConfigError(
+                f"{name}: the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
+            )
+        if (
+            values.get("loss_scale") is None
+            and values.get("warmup_ratio") not in (None, "0", 0)
+            and values.get("warmup_steps") not in (None, "0", 0)
+        ):
+            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio beside warmup_steps; keep one")
+        ratio = values.pop("split_dataset_ratio", None)
+        if ratio is not None:
+            values["val_size"] = ratio
+        made = self.reading(
+            source,
+            values,
+            rules=ARGPARSE if source.form in ("command", "yaml") else STRICT,
+            defaults=self._defaults(values),
+            own={"accumulates": values.get("gradient_accumulation_steps") is None},
+        )
+        notes = tuple(note for note in made.notes if "is taken as a number" not in note)
+        if "#" in str(values.get("dataset", "")):
+            notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
+        if values.get("packing") in ("true", True):
+            notes = (*notes, "packing: ms-swift packs to max_length; the number of examples is that of the packed rows")
+        notes = tuple(dict.fromkeys(notes))
+        return made._replace(notes=notes, ignored=tuple((key, why) for key, why in made.ignored if key != "val_size"))
+
+    names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
+
+    def _defaults(self, values: Mapping[str, Any]) -> tuple[Default, ...]:
+        tuner = values.get("tuner_type", values.get("train_type", "lora"))
+        rate = 1e-5 if tuner == "full" else 1e-4
+        standing = {
+            "learning_rate": (rate, f"ms-swift, for {tuner}"),
+            "lr_scheduler_type": ("cosine", "ms-swift"),
+            "warmup_steps": (0, "ms-swift, from transformers TrainingArguments"),
+            "num_train_epochs": (3.0, "ms-swift 3, from transformers TrainingArguments"),
+            "per_device_train_batch_size": (1, "ms-swift"),
+            "gradient_accumulation_steps": (None, "ms-swift: 16 examples an update, divided by batch and processes"),
+        }
+        return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Each process takes its part of the examples, rounded down; batches and groups are rounded up."""
+        examples = training_examples(settings, num_examples, source) // processes
+        batch = settings.per_device_train_batch_size
+        batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
+        if batches == 0:
+            raise ConfigError(
+                f"{source}: {num_examples} examples make no batch of {batch} on each of {processes} processes"
+            )
+        return max(1, -(-batches // self.accumulation(settings, processes)))
+
+    def accumulation(self, settings: Settings, processes: int) -> int:
+        """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""
+        if not settings.own.get("accumulates"):
+            return settings.gradient_accumulation_steps
+        return max(1, math.ceil(_EXAMPLES_AN_UPDATE / settings.per_device_train_batch_size / processes))
+
+    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+        """It keeps `warmup_ratio` for every version of transformers."""
+        return ()

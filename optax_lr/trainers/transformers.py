@@ -1,0 +1,451 @@
+"""`transformers.Trainer`: the keys of `TrainingArguments`, its count of steps, its warmup and its schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from optax_lr.arguments import unknown
+from optax_lr.registry import get_scheduler
+from optax_lr.schedules import Constant, Schedule
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.python import FUNCTIONS
+from optax_lr.sources.source import Source
+from optax_lr.trainers import deepspeed_block as block
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, group_rate, like, named, unknown_keys
+from optax_lr.trainers.known import class_keys, default_of, newest
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole
+from optax_lr.trainers.training_arguments import (
+    FIELDS,
+    MARKS,
+    ignored_by_trainer,
+    kwargs_of_text,
+    misplaced,
+    refuse_foreign,
+)
+
+ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
+RATIO_GONE = (5, 15)  # the first version without warmup_ratio
+# These are not functions of the step: the trainer feeds them the evaluation's metric.
+BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}
+_MIN_LR = frozenset({"num_cycles", "min_lr", "min_lr_rate"})
+# What each name takes in lr_scheduler_kwargs; the constant ones drop whatever is there.
+KEYWORDS: Mapping[str, frozenset[str]] = {
+    "linear": frozenset(),
+    "cosine": frozenset({"num_cycles"}),
+    "cosine_with_restarts": frozenset({"num_cycles"}),
+    "polynomial": frozenset({"lr_end", "power"}),
+    "inverse_sqrt": frozenset({"timescale"}),
+    "cosine_with_min_lr": _MIN_LR,
+    "cosine_warmup_with_min_lr": _MIN_LR | {"warmup_lr_rate"},
+    "warmup_stable_decay": frozenset({"num_decay_steps", "num_stable_steps", "min_lr_ratio", "num_cycles"})
+    | {"warmup_type", "decay_type"},
+    "constant": frozenset(),
+    "constant_with_warmup": frozenset(),
+}
+_WORDS = {"warmup_type", "decay_type"}
+_MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
+_SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
+_NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
+CONSTRUCTORS = ("TrainingArguments", "Seq2SeqTrainingArguments", "UnslothTrainingArguments")
+_TRL_CLASSES = (
+    "SFTConfig",
+    "DPOConfig",
+    "GRPOConfig",
+    "KTOConfig",
+    "ORPOConfig",
+    "RewardConfig",
+    "ScriptArguments",
+    "ModelConfig",
+)
+# Keys of a file that TrlParser and others read beside the fields of their classes.
+_BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
+
+
+class Transformers(Trainer):
+    """`transformers.Trainer`, and what all trainers that are built on it share."""
+
+    name: ClassVar[str] = "hf"
+    title: ClassVar[str] = "TrainingArguments"
+    varies: ClassVar[bool] = True
+    whose: ClassVar[str] = f"transformers {newest('transformers')} TrainingArguments"
+    names: ClassVar[frozenset[str]] = _NAMES
+
+    # --- recognition ---
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By the constructor, the card, or keys that only `TrainingArguments` has."""
+        if source.form == "card":
+            return Recognised(self.name, "the training hyperparameters of a model card")
+        made = source.constructor.rpartition(".")[2]
+        if made in CONSTRUCTORS or made in FUNCTIONS:
+            return Recognised(self.name, f"the call of {source.constructor}")
+        if source.form in ("python", "notebook"):
+            return None
+        given = {str(key): value for key, value in source.given.items()}
+        by = _marks(given, FIELDS)
+        if by is not None:
+            return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
+        return None if SETTING_NAMES & given.keys() else self._section(source, given)
+
+    def _section(self, source: Source, values: Mapping[str, Any]) -> Recognised | None:
+        """Training arguments in one section of a larger file."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        for name in _SECTIONS:
+            section = values.get(name)
+            if not isinstance(section, Mapping):
+                continue
+            places: tuple[tuple[tuple[str, ...], Any], ...] = (
+                ((name,), section),
+                ((name, "args"), section.get("args")),
+            )
+            for place, inner in places:
+                by = _marks(inner, self.known({})) if isinstance(inner, Mapping) else None
+                if by is not None:
+                    found.append((place, by))
+                    break
+        if len(found) > 1:
+            where = " and ".join(".".join(place) for place, _ in found)
+            raise ConfigError(f"{source.name}: training arguments stand under {where}; keep one")
+        if not found:
+            return None
+        place, _ = found[0]
+        return Recognised(self.name, f"training arguments under {'.'.join(place)}", place)
+
+    # --- reading ---
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The settings of a run.
+
+        Its parser converts text to numbers where it reads YAML or a command line (`ARGPARSE`), and not where a mapping or a
+        JSON file goes into the dataclass as it is (`STRICT`).
+        """
+        values: Mapping[str, Any] = source.values
+        for part in found.section:
+            values = values[part]
+        values = {str(key): value for key, value in values.items()}
+        if values.get("streaming") is None and "dataset_streaming" in values:
+            values["streaming"] = values["dataset_streaming"]
+        rules = ARGPARSE if source.form in ("yaml", "command", "card") else STRICT
+        return self.reading(source, values, rules=rules, place=found.place)
+
+    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+        """Every key that the parser of these values may take."""
+        return FIELDS | _BESIDE | frozenset(key for name in _TRL_CLASSES for key in class_keys("trl", name))
+
+    def reading(
+        self,
+        source: Source,
+        values: Mapping[str, Any],
+        *,
+        rules: Rules,
+        place: str = "at the top level",
+        defaults: tuple[Default, ...] | None = None,
+        **filled: Any,
+    ) -> Reading:
+        """What this trainer and those built on it share; `defaults` replace those of `TrainingArguments`."""
+        name = source.name
+        refuse_foreign(name, values, self.title, place)
+        strange = unknown_keys(name, values, self.known(values) | self.names, self.title)
+        taken = {key: value for key, value in values.items() if key in self.names}
+        if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
+            taken["per_device_train_batch_size"] = values["per_gpu_train_batch_size"]
+        if isinstance(taken.get("lr_scheduler_kwargs"), str):
+            taken["lr_scheduler_kwargs"] = kwargs_of_text(name, taken["lr_scheduler_kwargs"])
+        scheduler_block, notes = block.scheduler_of(name, values.get("deepspeed"), source.folder)
+        standing = self.defaults(values) if defaults is None else defaults
+        filled_in = {default.key: default.value for default in standing if default.key in self.names}
+        settings = Settings.of(
+            name,
+            filled_in | {key: value for key, value in taken.items() if value is not None},
+            rules,
+            **{
+                "trainer": self.name,
+                "sequence_parallel_size": _sequence_parallel_size(name, values.get("parallelism_config")),
+                "scheduler_block": scheduler_block,
+                **filled,
+            },
+        )
+        if values.get("packing") in (True, "true", "True"):
+            notes += ("packing: the number of examples is that of the packed rows",)
+        notes += tuple(
+            f"{key}: the text {taken[key]!r} is taken as a number, as the trainer's parser takes it"
+            for key in ("learning_rate", "warmup_ratio", "warmup_steps")
+            if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
+        )
+        notes += tuple(_legacy(values))
+        notes += tuple(
+            f"{key}: the rate of other parameters; the plan is that of learning_rate"
+            for key in strange
+            if group_rate(key)
+        )
+        return Reading(settings, ignored_by_trainer(settings, values), notes, _listed(standing, settings), strange)
+
+    def defaults(self, values: Mapping[str, Any]) -> tuple[Default, ...]:
+        """The curve's settings that the file does not state."""
+        absent = [key for key in CURVE_KEYS if values.get(key) is None]
+        return tuple(Default(key, DEFAULTS[key], self.whose) for key in absent)
+
+    # --- steps ---
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Optimizer steps of one epoch: batches are rounded up (down with `dataloader_drop_last`), and so are the groups of
+        `gradient_accumulation_steps` batches: the last, smaller group of an epoch is a step of its own. transformers before
+        4.52 rounds the groups down.
+
+        Source: `transformers.Trainer.set_initial_training_values`, `accelerate.data_loader.BatchSamplerShard`.
+        """
+        examples = training_examples(settings, num_examples, source)
+        batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+        batches = -(-examples // batch)
+        if settings.dataloader_drop_last:
+            batches = examples // batch // processes
+            if batches == 0:
+                raise ConfigError(
+                    f"{source}: {examples} examples make no batch of {batch} on each of {processes} processes, and "
+                    "dataloader_drop_last drops the rest; lower per_device_train_batch_size"
+                )
+        else:
+            batches = -(-batches // processes)
+        batches *= settings.sequence_parallel_size
+        if version is not None and version_of(version) < ROUNDED_UP:
+            return max(1, batches // group)
+        return max(1, -(-batches // group))
+
+    def total_steps(
+        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
+    ) -> int:
+        """Optimizer steps of the run: `max_steps` unless it is negative, else whole epochs, rounded up."""
+        if settings.max_steps > 0 or (settings.max_steps == 0 and self.zero_steps_count):
+            return settings.max_steps
+        if settings.streaming:
+            raise ConfigError(f"{source}: streaming data has no length; give max_steps")
+        if per_epoch is None:
+            raise UnknownLengthError(
+                f"{source}: the length of the run is not known: give max_steps in the file, or the number of training "
+                "examples (num_examples=..., --num-examples)"
+            )
+        epochs = settings.num_train_epochs
+        if epochs <= 0:
+            raise ConfigError(f"{source}: num_train_epochs must be above 0, not {epochs}: no step would be trained")
+        if epochs * per_epoch > 2**31 - 1:
+            raise ConfigError(
+                f"{source}: num_train_epochs {epochs:g} makes {epochs * per_epoch:.3g} steps, more than 2**31 - 1"
+            )
+        return self.steps_of_epochs(settings, source, per_epoch, num_examples=num_examples, processes=processes)
+
+    zero_steps_count: ClassVar[bool] = True  # max_steps: 0 is a length, and not "not given"
+
+    def steps_of_epochs(
+        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
+    ) -> int:
+        """Optimizer steps of all epochs."""
+        return math.ceil(settings.num_train_epochs * per_epoch)
+
+    # --- warmup ---
+
+    def warmup_steps(
+        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+    ) -> Any:
+        """Optimizer steps of warmup, by the rules of that version of transformers.
+
+        Before 5.0, `warmup_steps` above 0 takes precedence over `warmup_ratio`; from 5.0 on `warmup_ratio` does, and a number
+        below 1 is a ratio under either name. A ratio is of `max_steps`, rounded up in float64 as the trainer does. From
+        5.15 on there is no `warmup_ratio`; it keeps the meaning that it had just before.
+        """
+        if settings.own_rates:
+            return like(max_steps, 0)
+        steps, ratio = settings.warmup_steps, settings.warmup_ratio
+        at = version_of(version)
+        if steps < 0:
+            raise ConfigError(f"{source}: warmup_steps must be at least 0, not {steps}")
+        if ratio is not None and (ratio < 0 or (ratio > 1 and not (5, 0) <= at < RATIO_GONE)):
+            raise ConfigError(
+                f"{source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps"
+            )
+        if at < (5, 0):
+            if steps != int(steps):
+                raise ConfigError(
+                    f"{source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
+                )
+            return _steps_of_ratio(max_steps, ratio or 0) if steps == 0 else like(max_steps, int(steps))
+        given = steps if ratio is None else ratio
+        return like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)
+
+    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+        """Where the warmup would have another length under another version, or the key is refused."""
+        notes = list(block.notes_of(settings))
+        if max_steps == 0:
+            notes.append(
+                "max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them"
+            )
+        if settings.warmup_ratio is None:
+            return tuple(notes)
+        at = version_of(version)
+        here = int(self.warmup_steps(settings, source, max_steps, version))
+        if at >= RATIO_GONE:
+            notes.append(
+                f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it; read as "
+                f"5.0 to 5.14 read it: {here} steps. The key is warmup_steps: {settings.warmup_ratio}"
+            )
+        if settings.warmup_ratio <= 1 and settings.warmup_steps == int(settings.warmup_steps):
+            other = "4.57.0" if at >= (5, 0) else "5.8.0"
+            there = int(self.warmup_steps(settings, source, max_steps, other))
+            if there != here:
+                beside = f" beside warmup_steps {settings.warmup_steps:g}" if settings.warmup_steps else ""
+                notes.append(
+                    f"warmup_ratio {settings.warmup_ratio:g}{beside} is {here} steps in transformers "
+                    f"{version} and {there} in {other}; keep one of the two keys, or write the steps out"
+                )
+        return tuple(notes)
+
+    # --- the schedule ---
+
+    def schedule(
+        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+    ) -> Schedule:
+        """The schedule of `lr_scheduler_type`, where the trainer departs from the documented meaning as the trainer: `constant`
+        ignores a warmup, and both constant schedules ignore `lr_scheduler_kwargs`."""
+        if settings.scheduler_block is not None:
+            return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
+        name = settings.lr_scheduler_type
+        learning_rate = changes.pop("learning_rate", settings.learning_rate)
+        if name in BY_METRIC:
+            raise ConfigError(
+                f"{source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
+                f"olr.{BY_METRIC[name]} is its optimizer transformation"
+            )
+        if name not in KEYWORDS:
+            key = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
+            raise ConfigError(
+                unknown(f"{source}: {key}", "scheduler", name, [*KEYWORDS, *BY_METRIC, *self.more_schedules])
+            )
+        if name == "constant":
+            return Constant(learning_rate)
+        if name == "constant_with_warmup":
+            return Constant(learning_rate, warmup_steps)
+        filled = self.filled_keywords(settings, max_steps, warmup_steps)
+        keywords = {**filled, **self.keywords(settings, source), **changes}
+        return get_scheduler(name, learning_rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
+
+    more_schedules: ClassVar[tuple[str, ...]] = ()
+
+    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+        """Keywords that the trainer fills in where the config does not give them."""
+        return {}
+
+    def keywords(self, settings: Settings, source: str) -> dict[str, Any]:
+        """`lr_scheduler_kwargs`, of which the trainer's function takes every name."""
+        name = settings.lr_scheduler_type
+        taken: dict[str, Any] = {}
+        for key, value in settings.lr_scheduler_kwargs.items():
+            where = f"{source}: lr_scheduler_kwargs.{key}"
+            if key not in KEYWORDS[name]:
+                if not KEYWORDS[name]:
+                    raise ConfigError(f"{source}: lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
+                raise ConfigError(
+                    unknown(f"{source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name])
+                )
+            if value is None and key not in _MAY_BE_NULL:
+                raise ConfigError(f"{where} must not be null; take it out for its default")
+            if value is None:
+                continue
+            if isinstance(value, str) and key == "num_cycles" and name in ("cosine", "cosine_with_restarts"):
+                value = _number_in(where, value)
+            if key not in _WORDS and (isinstance(value, (str, bool)) or not np.isscalar(value)):
+                quotes = ": take the quotes away" if isinstance(value, str) else ""
+                raise ConfigError(f"{where} must be a number, not {value!r}{quotes}")
+            taken[key] = value
+        return taken
+
+
+CURVE_KEYS = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps"),
+)
+DEFAULTS: Mapping[str, Any] = {
+    key: default.value
+    for key in CURVE_KEYS
+    if (default := default_of("transformers", "TrainingArguments", key)) is not None
+}
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """The first two numbers of a version.
+
+    >>> version_of("4.57.6")
+    (4, 57)
+    """
+    try:
+        major, minor = text.split(".")[:2]
+        return int(major), int(minor)
+    except (ValueError, AttributeError):
+        raise ConfigError(f"transformers_version must be like 5.8.0, not {text!r}") from None
+
+
+def training_examples(settings: Settings, num_examples: int, source: str = "config") -> int:
+    """What is left of the examples for training: `max_samples` caps each data set, `val_size` takes its part.
+
+    Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
+    """
+    examples = num_examples
+    if settings.max_samples is not None:
+        examples = min(examples, settings.max_samples * settings.num_datasets)
+    held = settings.val_size
+    if not held:
+        return examples
+    taken = int(held) if held >= 1 else math.ceil(examples * held)
+    if held < 0 or taken >= examples:
+        raise ConfigError(f"{source}: a validation set of {held} leaves none of {examples} examples for training")
+    return examples - taken
+
+
+def _marks(values: Mapping[str, Any], known: frozenset[str]) -> str | None:
+    """What tells that these are training arguments; None where they are not, or may not be."""
+    keys = {str(key) for key, value in values.items() if value is not None}
+    marks = MARKS & keys
+    if marks and SETTING_NAMES & keys:
+        return named(marks)
+    near_enough = all(key in known or misplaced(key) for key in keys)
+    if SETTING_NAMES & keys and near_enough and FIELDS & keys:
+        return "keys that several trainers share with transformers"
+    return None
+
+
+def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default, ...]:
+    """The defaults that decide something in this run."""
+    without = {"num_train_epochs"} if settings.max_steps > 0 else set()
+    if settings.max_steps > 0:
+        without |= {"per_device_train_batch_size", "gradient_accumulation_steps", "num_generations"}
+    if settings.warmup_ratio is not None:
+        without.add("warmup_steps")
+    if settings.scheduler_block is not None:
+        without |= {"lr_scheduler_type", "warmup_steps"}
+    return tuple(default for default in defaults if default.key not in without)
+
+
+def _legacy(values: Mapping[str, Any]) -> list[str]:
+    if values.get("per_gpu_train_batch_size") is None:
+        return []
+    return ["per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"]
+
+
+def _sequence_parallel_size(source: str, config: Any) -> int:
+    size = config.get("sp_size") if isinstance(config, Mapping) else None
+    return 1 if size is None else max(1, whole(f"{source}: parallelism_config.sp_size", size))
+
+
+def _number_in(where: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{where} must be a number, not {text!r}") from None
+
+
+def _steps_of_ratio(max_steps: Any, ratio: float) -> Any:
+    return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)

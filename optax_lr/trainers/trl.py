@@ -1,0 +1,295 @@
+"""TRL: the arguments of each of its trainers, which are `TrainingArguments` with other defaults, and its parser's files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, named
+from optax_lr.trainers.generations import generation_steps
+from optax_lr.trainers.known import class_keys, default_of, newest
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole
+from optax_lr.trainers.training_arguments import FIELDS, MARKS
+from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers
+
+# Each command of `trl`, and each word in a script's name, with the class of its arguments.
+METHODS: Mapping[str, str] = {
+    "sft": "SFTConfig",
+    "dpo": "DPOConfig",
+    "grpo": "GRPOConfig",
+    "kto": "KTOConfig",
+    "reward": "RewardConfig",
+    "rloo": "RLOOConfig",
+    "orpo": "ORPOConfig",
+    "cpo": "CPOConfig",
+    "bco": "BCOConfig",
+    "gkd": "GKDConfig",
+    "online_dpo": "OnlineDPOConfig",
+    "nash_md": "NashMDConfig",
+    "xpo": "XPOConfig",
+    "prm": "PRMConfig",
+}
+_GENERATE = frozenset({"GRPOConfig", "RLOOConfig"})
+# Their runs are counted in episodes or by samplers of their own.
+_NOT_COUNTED = frozenset(
+    {
+        "PPOConfig",
+        "PPOv2Config",
+        "AsyncGRPOConfig",
+        "GOLDConfig",
+        "MiniLLMConfig",
+        "GFPOConfig",
+        "GMPOConfig",
+        "PAPOConfig",
+    }
+    | {"DPPOConfig", "SDFTConfig", "SDPOConfig", "GRPOWithReplayBufferConfig", "SelfDistillationConfig", "A2POConfig"}
+)
+_ONLY_GENERATE = frozenset(
+    {
+        "num_generations",
+        "reward_funcs",
+        "num_iterations",
+        "steps_per_generation",
+        "generation_batch_size",
+        "reward_weights",
+    }
+    | {"max_completion_length", "scale_rewards", "use_vllm", "vllm_mode", "epsilon_high", "importance_sampling_level"}
+)
+_SCRIPT = ("ScriptArguments", "ModelConfig", "DatasetMixtureConfig", "SFTScriptArguments", "DPOScriptArguments")
+# Keys of alignment-handbook's and open-r1's scripts, which use the same parser.
+_RECIPES = frozenset(
+    {
+        "dataset_mixer",
+        "dataset_mixture",
+        "dataset_splits",
+        "dataset_configs",
+        "preprocessing_num_workers",
+        "chat_template",
+    }
+    | {"auto_insert_empty_system_msg", "truncation_side", "text_column", "system_prompt", "benchmarks", "callbacks"}
+    | {
+        "reward_funcs",
+        "cosine_min_value_wrong",
+        "code_language",
+        "dataset_prompt_column",
+        "wandb_entity",
+        "wandb_project",
+    }
+    | {
+        "hub_model_revision",
+        "overwrite_hub_revision",
+        "push_to_hub_revision",
+        "wandb_run_group",
+        "num_completions_to_print",
+    }
+)
+_MARKS = (
+    frozenset({"dataset_name", "dataset_train_split", "use_peft", "lora_r", "max_seq_length", "max_prompt_length"})
+    | frozenset({"attn_implementation", "torch_dtype", "dataset_text_field", "dataset_config", "lora_target_modules"})
+    | {"dataset_mixer", "dataset_mixture", "dataset_splits", "reward_funcs", "num_generations", "dataset_kwargs"}
+    | {
+        "assistant_only_loss",
+        "completion_only_loss",
+        "dataset_num_proc",
+        "eos_token",
+        "rpo_alpha",
+        "chat_template_path",
+    }
+    | {"max_completion_length", "beta", "loss_type", "script_args", "max_length"}
+)
+# After `import unsloth`, TRL's classes have these; since its 95fb1d6 of 2025-02.
+UNSLOTH: Mapping[str, Any] = {
+    "learning_rate": 5e-5,
+    "per_device_train_batch_size": 4,
+    "gradient_accumulation_steps": 2,
+    "warmup_steps": 0.1,
+}
+
+
+class Trl(Transformers):
+    """TRL's trainers. `Settings.method` is the class of the arguments; empty where the file does not say which."""
+
+    name: ClassVar[str] = "trl"
+    title: ClassVar[str] = "TRL"
+    whose: ClassVar[str] = "transformers TrainingArguments"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """By `trl COMMAND`, one of TRL's scripts or classes, or keys that only its parser has."""
+        if source.form == "card":
+            return None
+        made = source.constructor.rpartition(".")[2]
+        if made in METHODS.values() or made in _NOT_COUNTED:
+            return Recognised(self.name, f"the call of {source.constructor}")
+        if source.form in ("python", "notebook"):
+            return None
+        keys = frozenset(source.given)
+        program = source.program.name if source.program is not None else ""
+        head, _, command = program.partition(" ")
+        if head == "trl" and (command in METHODS or command == "ppo"):
+            return Recognised(self.name, f"the command {program}")
+        if program.startswith("trl.scripts.") or re.search(r"trl/(scripts|examples/scripts)/\w+\.py$", program):
+            return Recognised(self.name, f"the script {program}")
+        marks = _MARKS & keys
+        if not SETTING_NAMES & keys:
+            return None
+        if source.form == "command":
+            script = method_in(program)
+            if script and (marks or "config" in keys) and keys & (MARKS | marks | {"config"}):
+                return Recognised(self.name, f"the script {program} and {named(marks or {'config'}, 'option')}")
+            return None
+        if marks and not {"stage", "finetuning_type"} & keys:
+            return Recognised(self.name, named(marks))
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML of `--config`, in two words: TrlParser does not see `--config=F`."""
+        program = source.program
+        value = program.options.get("config") if program is not None else None
+        return value if isinstance(value, str) and value.endswith((".yaml", ".yml", ".json")) else None
+
+    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+        """The file's values are defaults of the command's options."""
+        values = dict(file) | {key: value for key, value in source.values.items() if key != "config"}
+        values.pop("env", None)
+        return values
+
+    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+        """The fields of every class that TrlParser may be given."""
+        classes = (*METHODS.values(), *_SCRIPT, *_NOT_COUNTED)
+        keys = FIELDS | _RECIPES | frozenset(key for name in classes for key in class_keys("trl", name))
+        return keys | {"env", "config", "num_processes", "accelerate_config"}
+
+    def method(self, source: Source, found: Recognised) -> tuple[str, str | None]:
+        """The class of the arguments, and TRL's version where `--trainer trl-sft==0.11.4` names them; empty if unknown."""
+        asked, _, version = found.trainer.partition("==")
+        word = asked.partition("-")[2].replace("-", "_")
+        if word:
+            if word not in METHODS:
+                raise ConfigError(f"--trainer {found.trainer}: TRL has {', '.join(METHODS)}")
+            return METHODS[word], version or None
+        made = source.constructor.rpartition(".")[2]
+        if made:
+            return made, version or None
+        program = source.program.name if source.program is not None else ""
+        word = program.partition(" ")[2] if program.startswith("trl ") else method_in(program)
+        if word == "ppo":
+            return "PPOConfig", version or None
+        return METHODS.get(word, ""), version or None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The settings of one of TRL's trainers."""
+        name = source.name
+        values: Mapping[str, Any] = source.values
+        for part in found.section:
+            values = values[part]
+        values = {str(key): value for key, value in values.items() if key != "config"}
+        if isinstance(values.get("script_args"), Mapping):
+            values = dict(values["script_args"]) | values
+        method, version = self.method(source, found)
+        generates = method in _GENERATE or (not method and _ONLY_GENERATE & source.given.keys())
+        if method in _NOT_COUNTED and not values.get("max_steps"):
+            raise ConfigError(f"{name}: the steps of TRL's {method} are counted in episodes; give max_steps")
+        if generates and not method:
+            method = "GRPOConfig"
+        rules = ARGPARSE if source.form in ("yaml", "command") else STRICT
+        if values.get("streaming") is None and "dataset_streaming" in values:
+            values["streaming"] = values["dataset_streaming"]
+        if not method and values.get("learning_rate") is None:
+            raise ConfigError(
+                f"{name}: learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
+                "1e-06, reward 0.0001); name the method with --trainer trl-sft, trl-dpo, ..., or write learning_rate"
+            )
+        reading = self.reading(
+            source,
+            values,
+            rules=rules,
+            place=found.place,
+            defaults=self.class_defaults(values, method, version, unsloth="unsloth" in source.modules),
+            method=method,
+            own=self._own(name, values, method, rules),
+        )
+        notes = reading.notes
+        if not method and reading.settings.max_steps <= 0:
+            notes += (
+                (
+                    "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
+                    "or RLOO give --trainer trl-grpo"
+                ),
+            )
+        if method in _GENERATE and not source.constructor and not _named(source, found):
+            notes += ("read as GRPO, by its keys; RLOO counts alike",)
+        return reading._replace(notes=notes)
+
+    def class_defaults(
+        self, values: Mapping[str, Any], method: str, version: str | None, *, unsloth: bool
+    ) -> tuple[Default, ...]:
+        """The defaults of the class for the curve's settings that are not given."""
+        made = []
+        keys = [*CURVE_KEYS, *(("num_generations",) if method in _GENERATE else ())]
+        for key in keys:
+            if values.get(key) is not None:
+                continue
+            if unsloth and key in UNSLOTH:
+                made.append(Default(key, UNSLOTH[key], f"unsloth's {method}"))
+                continue
+            own = default_of("trl", method, key, version) if method else None
+            if own is not None:
+                before = DEFAULTS.get(key) if own.before is None else own.before
+                since = (
+                    f", since {own.since}; {before:g} before"
+                    if isinstance(before, float) and before != own.value
+                    else ""
+                )
+                made.append(Default(key, own.value, f"TRL {version or newest('trl')} {method}{since}"))
+            elif key in DEFAULTS:
+                made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
+        return tuple(made)
+
+    def _own(self, source: str, values: Mapping[str, Any], method: str, rules: Any) -> dict[str, Any]:
+        """The keys of generations."""
+        if method not in _GENERATE:
+            return {}
+        names = {"num_generations": "generations", "num_iterations": "iterations"}
+        names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
+        standard = default_of("trl", method, "num_generations")
+        return {"generations": standard.value if standard is not None else 8} | {
+            ours or key: whole(f"{source}: {key}", values[key], rules)
+            for key, ours in names.items()
+            if values.get(key) is not None
+        }
+
+    def steps_per_epoch(
+        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
+    ) -> int | None:
+        """Those of transformers, or of the sampler that repeats prompts."""
+        if settings.method not in _GENERATE:
+            return super().steps_per_epoch(settings, num_examples, processes, source, version)
+        return generation_steps(
+            source,
+            num_examples,
+            batch=settings.per_device_train_batch_size,
+            group=settings.gradient_accumulation_steps,
+            processes=processes,
+            **settings.own,
+        )
+
+
+def method_in(program: str) -> str:
+    """The method that a script's name tells, such as `sft` of `run_sft.py`; empty for none.
+
+    >>> method_in("scripts/run_grpo.py"), method_in("online_dpo.py"), method_in("train.py")
+    ('grpo', 'online_dpo', '')
+    """
+    words = re.split(r"[^a-z0-9]+", program.lower().rpartition("/")[2])
+    for method in sorted(METHODS, key=len, reverse=True):
+        parts = method.split("_")
+        if any(words[start : start + len(parts)] == parts for start in range(len(words))):
+            return method
+    return ""
+
+
+def _named(source: Source, found: Recognised) -> bool:
+    return "-" in found.trainer or (source.program is not None and bool(method_in(source.program.name)))

@@ -1,0 +1,162 @@
+"""Collect the keys and defaults of each trainer's own classes into `optax_lr/trainers/known_keys.json`.
+
+    pip download --no-deps -d WHEELS transformers==4.30.2 ... transformers==5.24.0 trl==0.8.6 ... trl==1.16.0
+    git clone https://github.com/hiyouga/LLaMA-Factory SOURCES/LLaMA-Factory    (and the others of `SOURCES`)
+    python -m tests.reference.known_keys WHEELS SOURCES
+
+The sources are parsed with `ast`, not imported: old releases do not install beside new ones.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parents[2] / "optax_lr" / "trainers" / "known_keys.json"
+CURVE = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "num_train_epochs", "max_steps"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations", "num_iterations"),
+    *("dataloader_drop_last", "steps_per_generation", "generation_batch_size"),
+)
+# Which files of a repository hold the classes or options that its config files fill.
+SOURCES = {
+    "llamafactory": ("hiyouga+LLaMA-Factory", r"src/llamafactory/hparams/\w+\.py"),
+    "axolotl": (
+        "axolotl-ai-cloud+axolotl",
+        r"src/axolotl/(utils/schemas/\w+|utils/schemas/internal/\w+|integrations/\w+/args)\.py",
+    ),
+    "swift": (
+        "modelscope+ms-swift",
+        r"swift/(arguments/.*|trainers/arguments|rlhf_trainers/arguments|ray_utils/arguments)\.py",
+    ),
+    "megatron": (
+        "NVIDIA+Megatron-LM",
+        r"megatron/(training/(arguments|config/\w+)|core/(transformer/transformer_config|model_parallel_config|optimizer/optimizer_config|distributed/\w*config))\.py",
+    ),
+    "maxtext": ("AI-Hypercomputer+maxtext", r"src/maxtext/configs/(types\.py|base\.yml|post_train/\w+\.yml)"),
+}
+
+
+def version(text: str) -> tuple[int, ...]:
+    """A version as numbers, for sorting."""
+    return tuple(int(part) for part in text.split("."))
+
+
+def classes(texts: list[str]) -> dict[str, ast.ClassDef]:
+    """Every class of the files, by name."""
+    return {node.name: node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)}
+
+
+def fields(name: str, known: dict[str, ast.ClassDef]) -> dict[str, ast.AnnAssign]:
+    """The annotated fields of a class and of its bases among `known`."""
+    if name not in known:
+        return {}
+    found: dict[str, ast.AnnAssign] = {}
+    for base in reversed(known[name].bases):
+        found |= fields(ast.unparse(base).rpartition(".")[2], known)
+    for node in known[name].body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
+            found[node.target.id] = node
+    return found
+
+
+def default_of(node: ast.AnnAssign) -> Any:
+    """The literal default of a dataclass field; None where it has none."""
+    value = node.value
+    if isinstance(value, ast.Call):
+        value = next((word.value for word in value.keywords if word.arg == "default"), None)
+    try:
+        return ast.literal_eval(value) if value is not None else None
+    except ValueError:
+        return None
+
+
+def wheels(folder: Path, package: str) -> Iterator[tuple[str, list[str]]]:
+    """Each version of a package with the texts of its config classes, oldest first."""
+    paths = {path.name.split("-")[1]: path for path in folder.glob(f"{package}-*.whl")}
+    wanted = re.compile(r"transformers/training_args\w*\.py|trl/.*(config|args|utils)\w*\.py")
+    for number in sorted(paths, key=version):
+        with zipfile.ZipFile(paths[number]) as archive:
+            yield number, [archive.read(name).decode() for name in archive.namelist() if wanted.fullmatch(name)]
+
+
+def by_version(folder: Path, package: str) -> dict[str, Any]:
+    """For each class: its keys with the first and the last version that has them, and the curve's defaults by version."""
+    made: dict[str, Any] = {}
+    numbers = []
+    for number, texts in wheels(folder, package):
+        numbers.append(number)
+        known = classes(texts)
+        wanted = [name for name in known if name.endswith(("Config", "Arguments")) and not name.startswith("_")]
+        for name in wanted:
+            here = fields(name, known)
+            entry = made.setdefault(name, {"keys": {}, "defaults": {}})
+            for key, node in here.items():
+                entry["keys"].setdefault(key, [number, number])[1] = number
+                value = default_of(node)
+                if key in CURVE and value is not None:
+                    history = entry["defaults"].setdefault(key, [])
+                    if not history or history[-1][1] != value:
+                        history.append([number, value])
+            for key, history in entry["defaults"].items():
+                if key not in here and history[-1][1] is not None:
+                    history.append([number, None])  # inherited from transformers again
+    for entry in made.values():
+        kept = entry["keys"]
+        entry["keys"] = " ".join(
+            key + (f"<{kept[key][1]}" if kept[key][1] != numbers[-1] else "") for key in sorted(kept)
+        )
+    return {"versions": numbers, "classes": {name: made[name] for name in sorted(made) if made[name]["keys"]}}
+
+
+def at_head(folder: Path, repository: str, pattern: str) -> dict[str, str]:
+    """All keys of the classes, option parsers and YAML files of a checkout's last commit."""
+    git = [
+        "git",
+        "-C",
+        str(folder / repository / "repo" if (folder / repository / "repo").exists() else folder / repository),
+    ]
+
+    def run(*words: str) -> str:
+        return subprocess.run([*git, *words], check=True, capture_output=True, text=True).stdout
+
+    keys: set[str] = set()
+    for name in run("ls-tree", "-r", "--name-only", "HEAD").splitlines():
+        if not re.fullmatch(pattern, name):
+            continue
+        text = run("show", f"HEAD:{name}")
+        if name.endswith(".yml"):
+            keys |= set(re.findall(r"(?m)^(\w+):", text))
+            continue
+        for made in classes([text]).values():
+            keys |= {
+                node.target.id
+                for node in made.body
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+            }
+        keys |= {key.replace("-", "_") for key in re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)}
+    return {"commit": run("log", "-1", "--format=%h %cs", "HEAD").strip(), "keys": " ".join(sorted(keys))}
+
+
+def main() -> None:
+    """Write the file."""
+    wheel_folder, source_folder = Path(sys.argv[1]), Path(sys.argv[2])
+    made: dict[str, Any] = {name: by_version(wheel_folder, name) for name in ("transformers", "trl")}
+    inherited = {
+        word.partition("<")[0] for word in made["transformers"]["classes"]["TrainingArguments"]["keys"].split()
+    }
+    for entry in made["trl"]["classes"].values():
+        entry["keys"] = " ".join(word for word in entry["keys"].split() if word.partition("<")[0] not in inherited)
+    made |= {name: at_head(source_folder, *where) for name, where in SOURCES.items()}
+    TARGET.write_text(json.dumps(made, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
