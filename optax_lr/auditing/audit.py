@@ -22,7 +22,7 @@ from optax_lr.identification.evidence import Evidence, evidence_of
 from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
 from optax_lr.logs.log import Log
-from optax_lr.logs.read import read_log
+from optax_lr.logs.read import read_log, without_rates
 from optax_lr.schedules import Schedule
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
@@ -78,6 +78,8 @@ def audit(
     *,
     num_examples: int | None = None,
     world_size: int | None = None,
+    logging_steps: int | None = None,
+    steps_per_epoch: int | None = None,
 ) -> Audit:
     """Which schedule the rates of a log follow, where they leave the plan and why, and what its losses say.
 
@@ -85,6 +87,7 @@ def audit(
         log: a log that was read, or whatever `read_log` takes.
         plan: what was planned: a schedule, a plan, or a config, whose length is the log's where it tells none itself.
         num_examples, world_size: of a config, as `RunConfig.plan` takes them.
+        logging_steps, steps_per_epoch: for a log whose rows have no step, as `read_log` takes them.
 
     A plan is held against every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
     first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
@@ -102,7 +105,7 @@ def audit(
     LR204 at step 10 the log has 1.8e-05 and the plan 1.9e-05, 5% less: the rates are the plan's with max_steps 100 and
     not 200, 1/2 of the planned ones, as of a scheduler that is stepped 2 times an update
     """
-    log = log if isinstance(log, Log) else read_log(log)
+    log = log if isinstance(log, Log) else read_log(log, logging_steps=logging_steps, steps_per_epoch=steps_per_epoch)
     planned_schedule, others, max_steps = _planned(plan, log, num_examples, world_size)
     identified = identify(log.step, log.learning_rate, max_steps=max_steps)
     forms = evidence_of(log.step, log.learning_rate)
@@ -165,9 +168,7 @@ def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     """What the rates say by themselves."""
     if not identified.segments:
         rows = f"{len(log)} row{'s' * (len(log) > 1)}"
-        yield Finding(
-            rules.NO_RATES, f"none of {rows} has a rate", "set logging_steps to less than the steps of the run"
-        )
+        yield Finding(rules.NO_RATES, f"none of {rows} has a rate", without_rates(log.format))
         return
     segments = identified.segments
     for run in range(max((segment.run for segment in segments), default=-1) + 1):

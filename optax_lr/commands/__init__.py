@@ -208,6 +208,12 @@ def audit(
     config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = None,
+    logging_steps: Annotated[
+        int | None, typer.Option(help="optimizer steps between two rows, for a log whose rows have no step")
+    ] = None,
+    steps_per_epoch: Annotated[
+        int | None, typer.Option(help="optimizer steps of an epoch, for a log whose rows have an epoch and no step")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="write the report on one log to this .html, a page that needs no network")
     ] = None,
@@ -222,7 +228,13 @@ def audit(
     """Which schedule a run followed, where it left the plan and why, what its losses say; exit code 1 on an error."""
     from optax_lr.commands.audit import run
 
-    options = {"num_examples": num_examples, "world_size": world_size, "reading": _reading(trainer, set_)}
+    options = {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "logging_steps": logging_steps,
+        "steps_per_epoch": steps_per_epoch,
+        "reading": _reading(trainer, set_),
+    }
     raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))
 
 

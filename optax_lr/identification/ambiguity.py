@@ -36,30 +36,33 @@ def what_is_open(found: list[Candidates], rows: Evidence, horizon: int | None) -
         return LATER_DECAY
     if count == 1:
         return ""
-    if first.family.kind is Constant and not Frame(rows).only_rises:
-        longest = int(max(first.fields["warmup_steps"]))
-        before = f"a warmup of up to {longest} steps, which no row shows, would leave the same rates" if longest else ""
-        return before or "another offset gives the same rates"
-    warmup = first.fields.get("warmup_steps")
-    if warmup is not None and Frame(rows).only_rises and (warmup > 0).all():
+    return _of_the_warmup(first, Frame(rows)) or _of_several(found, count)
+
+
+def _of_the_warmup(first: Candidates, frame: Frame) -> str:
+    """What the rows show where they do not show the warmup, or nothing but the warmup; else empty."""
+    warmup, length = first.fields.get("warmup_steps"), first.fields.get("max_steps")
+    if warmup is None:
+        return ""
+    if first.family.kind is Constant and not frame.only_rises:
+        longest = int(warmup.max())
+        before = f"a warmup of up to {longest} steps, which no row shows, would leave the same rates"
+        return before if longest else "another offset gives the same rates"
+    if frame.only_rises and (warmup > 0).all():
         slope = first.peak / warmup
-        if np.ptp(slope) <= 1e-6 * slope.max():
-            return f"all rows are in the warmup, which shows learning_rate / warmup_steps = {_short(slope[0])} only"
-        return "all rows are in the warmup, which shows about learning_rate / warmup_steps only"
-    length = first.fields.get("max_steps")
-    if (
-        first.family.kind is Linear
-        and length is not None
-        and warmup is not None
-        and np.ptp(warmup)
-        and not Frame(rows).peak
-    ):
+        value = f" = {_short(slope[0])}" if np.ptp(slope) <= 1e-6 * slope.max() else ""
+        return f"all rows are in the warmup, which shows learning_rate / warmup_steps{value} only"
+    if first.family.kind is Linear and length is not None and np.ptp(warmup) and not frame.peak:
         slope = first.peak / np.maximum(length - warmup, 1)
         if np.ptp(slope) <= 1e-6 * slope.max():
             return (
                 f"no row shows the warmup, so that only learning_rate / (max_steps - warmup_steps) = "
                 f"{_short(slope[0])} is known; a row of the warmup would tell the rest"
             )
+    return ""
+
+
+def _of_several(found: list[Candidates], count: int) -> str:
     if (
         len(np.unique(np.concatenate([candidates.offset for candidates in found]))) > 1
         and count <= 4

@@ -10,23 +10,83 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.configs import ConfigError
 from optax_lr.logs.log import Log
+from optax_lr.schedules.fields import LARGEST_STEP
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")
 # Each name as `plain` leaves it; of several in one entry the first counts.
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "step": ("train/global_step", "global_step", "trainer/global_step", "current_steps", "step", "_step", "steps"),
-    "epoch": ("epoch", "train/epoch"),
-    "learning_rate": ("learning_rate", "train/learning_rate", "lr", "train/lr", "learning rate", "optim/learning_rate"),
-    "loss": ("loss", "train/loss", "training_loss", "training loss", "train_loss", "train/train_loss"),
-    "grad_norm": ("grad_norm", "train/grad_norm", "gradient_norm"),
-    "eval_loss": ("eval_loss", "eval/loss", "val_loss", "validation_loss", "val/loss", "validation/loss", "valid_loss"),
+    "step": (
+        "train/global_step",
+        "global_step",
+        "trainer/global_step",
+        "current_steps",
+        "num_updates",
+        "step",
+        "_step",
+        "steps",
+        "iter",
+        "iteration",
+    ),
+    "epoch": ("epoch", "train/epoch", "trainer/epoch"),
+    "learning_rate": (
+        "learning_rate",
+        "train/learning_rate",
+        "lr",
+        "train/lr",
+        "learning rate",
+        "optim/learning_rate",
+        "learning/current_learning_rate",
+        "lr/pg0",
+        "base_lr",
+    ),
+    "loss": (
+        "loss",
+        "train/loss",
+        "training_loss",
+        "training loss",
+        "train_loss",
+        "train/train_loss",
+        "train_loss_step",
+        "train/loss_step",
+        "loss_step",
+        "lm_loss",
+        "lm loss",
+        "loss/train",
+        "learning/loss",
+        "train_loss_epoch",
+        "train/loss_epoch",
+        "loss_epoch",
+    ),
+    "grad_norm": ("grad_norm", "train/grad_norm", "gradient_norm", "gnorm", "grad norm"),
+    "eval_loss": (
+        "eval_loss",
+        "eval/loss",
+        "val_loss",
+        "validation_loss",
+        "validation loss",
+        "val/loss",
+        "validation/loss",
+        "valid_loss",
+        "valid/loss",
+        "valid loss",
+        "loss/val",
+        "loss/validation",
+        "test_loss",
+    ),
 }
 _COLUMN = {name: (column, rank) for column, names in NAMES.items() for rank, name in enumerate(names)}
 _GROUP = re.compile(r"^(?P<name>.*?)(?:-[a-z0-9]+)?(?:[/_-](?:pg|group_?|param_group_?)?(?P<group>\d+))$")
 _OPTIMIZER = re.compile(r"^((?:train/)?lr)-[a-z]+$")
 LARGEST_RATE = 1e38  # beyond it no schedule of float32 goes
 SUMMARY = "train_runtime"  # the entry that a Trainer writes at the end, whose train_loss is a mean of all
+MOST_ROWS = 2_000_000
+MOST_METRICS = 16
+_METRIC = re.compile(r"^(eval_|eval/|val_|val/|validation_|valid_|metrics/|test_)(?P<name>.+)")
+# Numbers of an evaluation that say how fast it was, or repeat a step.
+_NO_METRIC = re.compile(r"runtime|per_second|time|memory|preparation|loss|steps?$|epoch|samples|tokens|ppl")
+_SHARE = "global_step/max_steps"  # ms-swift's `5/500`
 
 
 def plain(name: str) -> str:
@@ -57,26 +117,44 @@ def _is_rate(text: str) -> bool:
     return text in _COLUMN and _COLUMN[text][0] == "learning_rate"
 
 
-class Builder:
-    """Collects entries, in bounded memory: eight bytes a number."""
+def is_metric(name: str) -> bool:
+    """Whether a number of this name measures an evaluation, other than by its loss: `eval_wer`, `metrics/mAP50(B)`."""
+    match = _METRIC.match(plain(name))
+    return match is not None and _NO_METRIC.search(match["name"]) is None
 
-    def __init__(self) -> None:
+
+class NoStepsError(Exception):
+    """No row has a step, nor what a step could be computed from."""
+
+
+class Builder:
+    """Collects entries, in bounded memory: nine bytes a number.
+
+    Args:
+        logging_steps: the optimizer steps between two rows of a training loss or rate, where the rows have no step.
+        steps_per_epoch: the optimizer steps of an epoch, where the rows have an epoch and no step.
+    """
+
+    def __init__(self, *, logging_steps: int | None = None, steps_per_epoch: int | None = None) -> None:
         self._columns = {name: array("d") for name in COLUMNS}
         self._is_nan = {name: array("b") for name in COLUMNS}
+        self._metrics: dict[str, Any] = {}  # arrays, which Python 3.11 cannot subscript
         self._known: dict[str, tuple[str, int, int] | None] = {}
+        self._logging_steps, self._steps_per_epoch = logging_steps, steps_per_epoch
+        self._max_steps: int | None = None
         self.groups: set[str] = set()
-        self.stepless = self.bare = 0  # entries without a step, and with nothing else
+        self.bare = self.wrong = 0  # entries with nothing but a step, and with a step that is none
 
     def __len__(self) -> int:
         return len(self._columns["step"])
 
     def add(self, entry: Mapping[str, Any]) -> bool:
-        """Takes one entry; False where it holds no step, or nothing but a step."""
+        """Takes one entry; False where it holds no number of a known name, or a step that is none."""
         values: dict[str, tuple[int, float]] = {}
         for name, value in entry.items():
-            if name not in self._known:
+            if name not in self._known and len(self._known) < _MOST_NAMES:
                 self._known[name] = column_of(name)
-            known = self._known[name]
+            known = self._known[name] if name in self._known else column_of(name)
             if known is None or (number := _number(value)) is None:
                 continue
             column, rank, group = known
@@ -84,32 +162,89 @@ class Builder:
                 self.groups.add(name)
             elif column not in values or rank < values[column][0]:
                 values[column] = (rank, number)
+        if _SHARE in entry:
+            done, _, length = str(entry[_SHARE]).partition("/")
+            values["step"] = (0, _number(done) or math.nan)
+            self._max_steps = _max_steps({"max_steps": length})
         if SUMMARY in entry:
             values.pop("loss", None)
-        if "step" not in values or not math.isfinite(values["step"][1]):
-            self.stepless += 1
+        if "mode" in entry and "iter" in entry and "step" not in entry:
+            self._within_its_epoch(values)
+        if not values.keys() - {"step", "epoch"}:
+            self.bare += bool(values)
             return False
-        if len(values) == 1:
-            self.bare += 1
+        step = values["step"][1] if "step" in values else math.nan
+        if "step" in values and not (0 <= step <= LARGEST_STEP and step == int(step)):
+            self.wrong += 1
             return False
+        if len(self) >= MOST_ROWS:
+            raise ConfigError(f"the log has more than {MOST_ROWS:,} rows, which is the limit; keep each tenth row")
         for name in COLUMNS:
             value = values[name][1] if name in values else None
             self._columns[name].append(math.nan if value is None else value)
             self._is_nan[name].append(value is not None and math.isnan(value))
+        self._add_metrics(entry)
         return True
 
+    def _within_its_epoch(self, values: dict[str, tuple[int, float]]) -> None:
+        """mmcv 1 counts iterations from 1 in each epoch."""
+        rank, iteration = values.pop("step", (0, math.nan))
+        epoch = values["epoch"][1] if "epoch" in values else math.nan
+        if self._steps_per_epoch is not None and math.isfinite(epoch):
+            values["step"] = (rank, (epoch - 1) * self._steps_per_epoch + iteration)
+
+    def _add_metrics(self, entry: Mapping[str, Any]) -> None:
+        for name in entry:
+            if name not in self._metrics and len(self._metrics) < MOST_METRICS and is_metric(name):
+                self._metrics[name] = array("d", [math.nan]) * (len(self) - 1)
+        for name, numbers in self._metrics.items():
+            number = _number(entry.get(name))
+            numbers.append(math.nan if number is None else number)
+
+    def _steps(self, columns: Mapping[str, np.ndarray], notes: list[str]) -> np.ndarray:
+        """The step of each row; what follows from epochs or the number of the row where none is logged."""
+        step, epoch = columns["step"], columns["epoch"]
+        missing = np.isnan(step)
+        if not missing.all():  # rows without a step are left out
+            made: np.ndarray = np.where(missing, -1, step)
+            return made
+        train = np.isfinite(columns["learning_rate"]) | np.isfinite(columns["loss"]) | self._is_nan_of("loss")
+        if self._logging_steps is not None:
+            notes.append(f"the rows have no step: each row of the training counts as {self._logging_steps} steps")
+            return np.asarray(np.cumsum(train) * float(self._logging_steps))
+        whole = np.isfinite(epoch).all() and (epoch == np.floor(epoch)).all() and (epoch >= 0).all()
+        if self._steps_per_epoch is not None and np.isfinite(epoch).all():
+            notes.append(f"the rows have no step: an epoch counts as {self._steps_per_epoch} steps")
+            return np.asarray(np.clip(np.rint(epoch * self._steps_per_epoch), 0, LARGEST_STEP))
+        if whole and (np.diff(epoch[train]) > 0).all():
+            notes.append("the rows have no step: epochs are counted as steps")
+            return epoch
+        raise NoStepsError
+
+    def _is_nan_of(self, name: str) -> np.ndarray:
+        return np.array(self._is_nan[name], bool)
+
     def log(self, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
-        """The entries as a log. Rates below 0 or beyond float32 are none."""
+        """The entries as a log. Rates below 0 or too large for float32 are left out."""
         columns = {name: np.array(values, np.float64) for name, values in self._columns.items()}
         notes = list(notes)
         rate = columns["learning_rate"]
         wrong = (rate > LARGEST_RATE) | (rate < 0)
         if wrong.any():
-            notes.append(f"{wrong.sum()} rates are below 0 or beyond all numbers of float32, and passed over")
+            notes.append(f"{wrong.sum()} rates were dropped: negative or too large for float32")
             rate[wrong] = math.nan
+        if self.wrong:
+            notes.append(
+                f"{self.wrong} row{'s' * (self.wrong > 1)} left out: the step is negative, too large, or not whole"
+            )
         if self.groups:
             notes.append(f"several parameter groups: the first is read, not {', '.join(sorted(self.groups)[:4])}")
-        step = columns.pop("step").astype(np.int64)
+        step = self._steps(columns, notes)
+        kept = step >= 0
+        if not kept.all():
+            notes.append(f"{(~kept).sum()} row{'s' * int((~kept).sum() > 1)} left out: no step")
+        step = step[kept].astype(np.int64)
+        del columns["step"]
         back = int((np.diff(step) < 0).sum()) if len(step) else 0
         if back:
             notes.append(f"the steps go back {back} time{'s' * (back > 1)}: a resumed run, or two writers of one file")
@@ -117,12 +252,16 @@ class Builder:
             source=source,
             format=format,
             step=step,
-            **columns,
-            max_steps=_max_steps(header),
+            **{name: values[kept] for name, values in columns.items()},
+            max_steps=_max_steps(header) or self._max_steps,
             header=dict(header),
-            is_nan={name: np.array(self._is_nan[name], bool) for name in columns},
+            is_nan={name: self._is_nan_of(name)[kept] for name in columns},
             notes=tuple(notes),
+            metrics={name: np.array(values, np.float64)[kept] for name, values in self._metrics.items()},
         )
+
+
+_MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 
 def _number(value: Any) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder, column_of
+from optax_lr.logs.formats import MOST_BYTES
 from optax_lr.logs.log import Log
 
 
@@ -15,27 +17,31 @@ def is_events(path: str, head: bytes) -> bool:
     return "tfevents" in path.rsplit("/", 1)[-1] or b"brain.Event:" in head[:64]
 
 
-def read_events(paths: Sequence[str], source: str) -> Log:
+def read_events(paths: Sequence[str], source: str, builder: Builder) -> Log:
     """The scalars of all files, a row for each step and file; a resumed run has one file after another."""
     try:
         from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
         from tensorboard.util import tensor_util
     except ImportError:
         raise ImportError("TensorBoard's event files need the extra: pip install 'optax-lr[events]'") from None
-    builder, tags = Builder(), set()
+    size = sum(os.stat(path).st_size for path in paths)
+    if size > MOST_BYTES:
+        raise ConfigError(f"{source}: the event files have {size:,} bytes; at most {MOST_BYTES:,} are read")
     for path in sorted(paths, key=lambda path: path.rsplit("/", 1)[-1]):
         rows: dict[int, dict[str, Any]] = {}
         for event in LegacyEventFileLoader(path).Load():
             for value in event.summary.value:
                 if column_of(value.tag) is None:
                     continue
-                tags.add(value.tag)
                 number = value.simple_value
                 if value.HasField("tensor"):
-                    number = tensor_util.make_ndarray(value.tensor).item()
+                    values = tensor_util.make_ndarray(value.tensor)
+                    if values.size != 1:
+                        continue
+                    number = values.item()
                 rows.setdefault(event.step, {"step": event.step})[value.tag] = number
         for row in rows.values():
             builder.add(row)
     if not len(builder):
-        raise ConfigError(f"{source}: the event files hold no learning rate and no loss under a name that is known")
+        raise ConfigError(f"{source}: the event files hold no learning rate and no loss under a known name")
     return builder.log(source, "tensorboard", {}, [])

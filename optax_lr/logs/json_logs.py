@@ -9,16 +9,17 @@ from typing import IO, Any
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder
+from optax_lr.logs.formats import LARGEST_LINE, Format, Found
 
 CHUNK = 2**20
-LARGEST_ENTRY = 2**22  # characters; a real one has a few hundred
 LARGEST_HEAD = 2**26  # characters before the entries: the state of callbacks stands there
 _HISTORY = re.compile(r'"log_history"\s*:\s*\[')
 _GAP = re.compile(r"[\s,]*")
+_OBJECT = re.compile(r"\{\s*[\"}]")
 _LINE_HEADER = ("total_steps", "max_steps")
 
 
-def read_state(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+def read_state(file: IO[str], source: str, builder: Builder) -> Found:
     """`trainer_state.json`: what stands around `log_history`, and notes; its entries go into the builder."""
     text = ""
     while not (match := _HISTORY.search(text)):
@@ -54,7 +55,7 @@ def _header(text: str) -> dict[str, Any]:
     return {}
 
 
-def read_list(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+def read_list(file: IO[str], source: str, builder: Builder) -> Found:
     """A JSON list of entries, such as a Trainer's `log_history` by itself."""
     text = file.read(CHUNK)
     rest = _entries(file, text[text.index("[") + 1 :], source, builder)
@@ -74,7 +75,7 @@ def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | N
             raise ConfigError(f"{source}: an entry of the log is nested too deeply") from None
         except ValueError:
             text, at = text[at:], 0
-            if len(text) > LARGEST_ENTRY:
+            if len(text) > LARGEST_LINE:
                 raise ConfigError(f"{source}: an entry of the log is no JSON: {text[:40]!r}") from None
             more = file.read(CHUNK)
             if not more:
@@ -86,7 +87,7 @@ def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | N
         at = end
 
 
-def read_lines(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
+def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
     """One object a line, as LLaMA-Factory's `trainer_log.jsonl`, W&B's history or this library's monitor."""
     header: dict[str, Any] = {}
     broken = 0
@@ -101,20 +102,36 @@ def read_lines(file: IO[str], source: str, builder: Builder) -> tuple[dict[str, 
         if isinstance(entry, dict):
             header |= {name: entry[name] for name in _LINE_HEADER if name in entry}
             builder.add(entry)
-    return header, [f"{broken} line{'s are' if broken > 1 else ' is'} no JSON, and passed over"] if broken else []
+    return header, [f"{broken} line{'s are' if broken > 1 else ' is'} no JSON, and ignored"] if broken else []
 
 
 def _lines(file: IO[str], source: str) -> Iterator[str]:
-    while line := file.readline(LARGEST_ENTRY):
-        if len(line) == LARGEST_ENTRY:
-            raise ConfigError(f"{source}: a line of more than {LARGEST_ENTRY:,} characters is no entry of a log")
+    while line := file.readline(LARGEST_LINE):
+        if len(line) == LARGEST_LINE:
+            raise ConfigError(f"{source}: a line of more than {LARGEST_LINE:,} characters is no entry of a log")
         yield line
 
 
+_GIVE = "give trainer_state.json, which lies in the run's output folder and in each of its checkpoints"
+
+
 def _what_else(text: str) -> str:
-    """What a JSON object without entries is, as far as its keys tell."""
+    """What a JSON object without entries is, as far as its keys show."""
     try:
         keys = list(json.loads(text))[:5]
     except (ValueError, RecursionError):
-        return "no log_history is in it; is it the right file?"
-    return f"no log_history is in it, so that it is no state of a Trainer; its keys are {', '.join(map(str, keys))}"
+        return f"no log_history is in it; {_GIVE}"
+    names = ", ".join(f"{key!s:.40}" for key in keys)
+    return f"no log_history is in it, so that it is no state of a Trainer (its keys are {names}); {_GIVE}"
+
+
+def _one_a_line(head: str) -> bool:
+    """The first line is an object by itself, not the beginning of one."""
+    first = head.split("\n", 1)[0].rstrip()
+    return _OBJECT.match(first) is not None and first.endswith("}") and '"log_history"' not in first
+
+
+STATE = Format("trainer_state", lambda head: _OBJECT.match(head) is not None and not _one_a_line(head), read_state)
+LIST = Format("log_history", lambda head: re.match(r"\[\s*[{\]]", head) is not None, read_list)
+TRAINER_LOG = Format("trainer_log", lambda head: _one_a_line(head) and '"current_steps"' in head, read_lines)
+LINES = Format("jsonl", _one_a_line, read_lines)

@@ -18,10 +18,11 @@ class Log:
         step: int64 [n], the optimizer steps done when the entry was written.
         learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN where the entry has none, or where the log holds
             NaN itself (`is_nan` tells which).
-        max_steps: the length of the run that the log's header tells; None where it tells none.
-        header: what else the header tells of the run, as it stands there.
+        max_steps: the length of the run, where the log says it; None otherwise.
+        header: what else the log says of its run, as it is written there.
         is_nan: for each of the columns, bool [n]: the log holds a NaN, as a diverged run writes it.
-        notes: what the reader passed over or took for granted; a line each.
+        notes: what the reader ignored or assumed; a line each.
+        metrics: other numbers of an evaluation by their names, such as `eval_wer`, float64 [n]; NaN where a row has none.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Log:
     header: Mapping[str, object] = dataclasses.field(default_factory=dict)
     is_nan: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    metrics: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -11,32 +11,73 @@ from typing import IO, Any
 
 import numpy as np
 
-from optax_lr.arguments import file_name
+from optax_lr.arguments import file_name, whole_number
 from optax_lr.configs import ConfigError
-from optax_lr.logs.columns import COLUMNS, Builder, column_of
+from optax_lr.logs import (
+    fairseq,
+    hf_console,
+    json_logs,
+    megatron,
+    mmengine,
+    nanogpt,
+    notebook,
+    step_lines,
+    tables,
+    torchtune,
+)
+from optax_lr.logs.columns import COLUMNS, Builder, NoStepsError, column_of
 from optax_lr.logs.events import is_events, read_events
-from optax_lr.logs.json_logs import LARGEST_ENTRY, read_lines, read_list, read_state
+from optax_lr.logs.formats import HEAD, LOG_RATES, MOST_BYTES, Format
 from optax_lr.logs.log import Log
 
-_HEAD = 4096
+# Every text format; the first that recognises a file reads it. A new format is one file and one line here.
+FORMATS: tuple[Format, ...] = (
+    notebook.FORMAT,
+    json_logs.LIST,
+    json_logs.TRAINER_LOG,
+    json_logs.LINES,
+    json_logs.STATE,
+    hf_console.FORMAT,
+    fairseq.FORMAT,
+    megatron.FORMAT,
+    mmengine.FORMAT,
+    torchtune.FORMAT,
+    nanogpt.FORMAT,
+    tables.FORMAT,
+    step_lines.FORMAT,
+)
 _IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the last is of `Monitor`
 
 
-def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Log:
-    """The log in `source`: a file, a folder of a run, a Trainer's `log_history`, or columns of numbers.
+def read_log(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    *,
+    logging_steps: int | None = None,
+    steps_per_epoch: int | None = None,
+) -> Log:
+    """Read a log: a file, a folder of a run, a Trainer's `log_history`, or columns of numbers.
 
     - `trainer_state.json` of transformers, or the folder of a run or checkpoint that holds it;
-    - `trainer_log.jsonl` of LLaMA-Factory, `log.jsonl` of `Monitor`, and any file of one JSON object a line, as W&B's history
-      is;
+    - one JSON object a line: `trainer_log.jsonl` of LLaMA-Factory, `logging.jsonl` of ms-swift, `log.jsonl` of `Monitor`,
+      mmengine's JSON, W&B's history;
     - event files of TensorBoard, or a folder of them;
-    - CSV as W&B and SwanLab export it, and any with a column of steps;
+    - tables with a header: CSV of W&B, SwanLab, Lightning, Keras, ultralytics, timm;
+    - what a run printed: a transformers Trainer (also as W&B's `output.log`), fairseq, Megatron, mmengine, torchtune, nanoGPT,
+      and lines with a step and a loss or a rate; a Jupyter notebook;
     - a list of entries, `trainer.state.log_history`; or a mapping of columns, `{"step": ..., "learning_rate": ...}`.
 
-    Rows are kept as they were written: evaluations among them, steps that repeat or go back, NaN and Infinity. A file that
-    breaks off is read as far as it goes. Files are read a piece at a time and never changed, so that their size does not
-    matter; what was passed over or taken for granted is in `Log.notes`.
+    Rows are kept as they were written: evaluations among them, steps that repeat or go back, NaN and Infinity. A row whose
+    step is negative, not whole or too large is left out. A truncated file is read as far as it goes. Files are read a piece
+    at a time and never changed. `Log.notes` says what was ignored or assumed. A file may have 1 GiB, 2,000,000 rows, and
+    4,194,304 characters in a line.
 
-    Errors: `ConfigError`, one line, for a file that is missing, empty, no log, or something else by its content.
+    Args:
+        source: a path; or entries, or columns.
+        logging_steps: the optimizer steps between two rows, for a log whose rows have no step.
+        steps_per_epoch: the optimizer steps of an epoch, for a log whose rows have an epoch and no step.
+
+    Raises:
+        ConfigError: one line, for a file that is missing, empty, too large, no log, or something else by its content.
 
     Source: `transformers.TrainerState`; LLaMA-Factory's `LogCallback`; TensorBoard's scalars as
     `transformers.integrations.TensorBoardCallback` writes them.
@@ -45,10 +86,14 @@ def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mappi
     >>> log.step, log.learning_rate
     (array([10, 10]), array([5.e-05,   nan]))
     """
+    counted = {
+        name: None if value is None else whole_number(f"read_log(): {name}", value, least=1)
+        for name, value in (("logging_steps", logging_steps), ("steps_per_epoch", steps_per_epoch))
+    }
+    builder = Builder(**counted)
     if isinstance(source, Mapping):
-        return _of_columns(source)
+        return _of_columns(source, builder)
     if isinstance(source, Iterable) and not isinstance(source, (str, bytes, os.PathLike)):
-        builder = Builder()
         for entry in source:
             if not isinstance(entry, Mapping):
                 raise ConfigError(
@@ -56,53 +101,68 @@ def read_log(source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mappi
                 )
             builder.add(entry)
         return _finished(builder, "<entries>", "log_history", {}, [])
-    return _of_path(file_name("a log", source, instead=", a list of entries, or a mapping of columns"))
+    return _of_path(file_name("a log", source, instead=", a list of entries, or a mapping of columns"), builder)
 
 
-def _of_columns(columns: Mapping[str, Any]) -> Log:
+def without_rates(format: str) -> str:
+    """What to do where a log of this format holds no learning rate."""
+    return next((known.without_rates for known in FORMATS if known.name == format), LOG_RATES)
+
+
+def _of_columns(columns: Mapping[str, Any], builder: Builder) -> Log:
     known = {name: np.asarray(values) for name, values in columns.items() if column_of(name) and np.ndim(values) == 1}
-    if "step" not in _columns_of(known):
+    if "step" not in tables.columns_of(known):
         raise ConfigError("<columns>: a column named step is needed, the optimizer steps done at each row")
     if len({len(values) for values in known.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in known.items())
         raise ConfigError(f"<columns>: the columns must be of one length, not {lengths}")
-    builder = Builder()
     for row in zip(*known.values(), strict=True):
         builder.add(dict(zip(known, row, strict=True)))
     return _finished(builder, "<columns>", "columns", columns, [])
 
 
-def _of_path(path: str) -> Log:
+def _of_path(path: str, builder: Builder) -> Log:
     try:
-        if stat.S_ISDIR(os.stat(path).st_mode):
-            return _of_folder(Path(path))
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ConfigError(f"{path}: this is not a regular file; save the log to one")
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            return _of_folder(Path(path), builder)
+        _refuse_unread(path, found)
         with open(path, "rb") as raw:
-            head = raw.read(_HEAD)
+            head = raw.read(HEAD)
         _refuse_other_files(path, head)
         if is_events(path, head):
-            return read_events([path], path)
+            return read_events([path], path, builder)
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return _of_text(file, path, head)
+            return _of_text(file, path, head, builder)
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: this is neither text nor an event file of TensorBoard") from None
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
-            raise
+            known = str(error)
+            raise error if known.startswith(path) else ConfigError(f"{path}: {known}") from None
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _of_folder(folder: Path) -> Log:
+def _refuse_unread(path: str, found: os.stat_result) -> None:
+    """What is not even opened: a pipe would wait for ever, and what `/proc` shows has no size."""
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError(f"{path}: this is not a regular file; save the log to one")
+    if not found.st_size:
+        raise ConfigError(f"{path}: the file is empty")
+    if found.st_size > MOST_BYTES:
+        raise ConfigError(f"{path}: the file has {found.st_size:,} bytes; at most {MOST_BYTES:,} are read")
+
+
+def _of_folder(folder: Path, builder: Builder) -> Log:
     """The folder's own log, or that of its latest checkpoint, or its event files."""
     places = [folder, *sorted(folder.glob("checkpoint-*"), key=_number_of, reverse=True)]
     for place in places:
         for name in _IN_A_FOLDER:
             if (place / name).is_file():
-                return _of_path(str(place / name))
+                return _of_path(str(place / name), builder)
     events = sorted(str(path) for path in folder.rglob("*tfevents*") if path.is_file())
     if events:
-        return read_events(events, str(folder))
+        return read_events(events, str(folder), builder)
     raise ConfigError(
         f"{folder}: no log is in this folder: no {', no '.join(_IN_A_FOLDER)}, no checkpoint with one, no event file"
     )
@@ -121,67 +181,43 @@ def _refuse_other_files(path: str, head: bytes) -> None:
         raise ConfigError(f"{path}: this is a pointer of Git LFS, not the log itself: run git lfs pull")
     if text[:1] == b"<":
         raise ConfigError(f"{path}: this is a web page or XML, not a log; was it downloaded from the page of the file?")
-    if text[:2] == b"PK" or text[:2] == b"\x1f\x8b":
-        raise ConfigError(f"{path}: this is an archive; unpack it first")
-
-
-def _of_text(file: IO[str], path: str, head: bytes) -> Log:
-    text = head.decode("utf-8-sig", errors="ignore").lstrip()
-    builder = Builder()
-    if text[:1] == "[":
-        format, found = "log_history", read_list(file, path, builder)
-    elif text[:1] == "{" and _one_a_line(text):
-        format = "trainer_log" if '"current_steps"' in text else "jsonl"
-        found = read_lines(file, path, builder)
-    elif text[:1] == "{":
-        format, found = "trainer_state", read_state(file, path, builder)
-    else:
-        format, found = "csv", _read_csv(file, path, builder)
-    header, notes = found
-    return _finished(builder, path, format, header, notes)
-
-
-def _one_a_line(text: str) -> bool:
-    """The first line is an object by itself, not the beginning of one."""
-    first = text.splitlines()[0].rstrip()
-    return first.endswith("}") and '"log_history"' not in first
-
-
-def _read_csv(file: IO[str], path: str, builder: Builder) -> tuple[dict[str, Any], list[str]]:
-    first = file.readline(LARGEST_ENTRY)
-    separator = max(",;\t", key=first.count)
-    names = next(csv.reader([first], delimiter=separator), [])
-    chosen: dict[int, str] = {}
-    others: list[str] = []
-    for place, name in enumerate(names):
-        found = column_of(name)
-        if found is None:
-            continue
-        if found[0] in _columns_of(chosen.values()) and found[0] != "step" and not found[2]:
-            others.append(name)
-        else:
-            chosen[place] = name
-    if "step" not in _columns_of(chosen.values()):
+    if text[:2] in (b"PK", b"\x1f\x8b"):
         raise ConfigError(
-            f"{path}: this is no log: neither JSON nor a table with a column of steps (a config goes to --config)"
+            f"{path}: this is an archive, or a file of torch.save; unpack it, or give trainer_state.json of the run"
         )
-    for row in csv.reader(file, delimiter=separator):
-        builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})
-    notes = [f"several runs or names for one number: {', '.join(others[:3])} is passed over"] if others else []
-    return {}, notes
+    if text[:4] == b":W&B":
+        raise ConfigError(
+            f"{path}: this is W&B's own binary log; give files/output.log beside it, or export the run's history as CSV"
+        )
 
 
-def _columns_of(names: Iterable[str]) -> set[str]:
-    """Which columns these names stand for."""
-    return {found[0] for name in names if (found := column_of(name))}
+def _of_text(file: IO[str], path: str, head: bytes, builder: Builder) -> Log:
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head).lstrip()
+    for format in FORMATS:
+        if format.recognises(text):
+            header, notes = format.read(file, path, builder)
+            return _finished(builder, path, format.name, header, list(notes))
+    raise ConfigError(
+        f"{path}: this is no log that is known: no JSON, no table with a column of steps or epochs, no line with a step and "
+        "a loss; give trainer_state.json, an event file or a CSV export (a config goes to --config)"
+    )
 
 
 def _finished(builder: Builder, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
-    if not len(builder):
-        why = "its entries hold no step" if builder.stepless else "it holds no entry"
-        why = "its entries hold steps, and no rate, loss or other number under a known name" if builder.bare else why
-        raise ConfigError(f"{source}: no row of a log is in it: {why}")
-    return builder.log(source, format, header, notes)
+    try:
+        log = builder.log(source, format, header, notes)
+    except NoStepsError:
+        raise ConfigError(
+            f"{source}: its {len(builder)} rows have no step: give trainer_state.json of the run, which has them, or the "
+            "optimizer steps between two rows with --logging-steps (logging_steps=), or those of an epoch with "
+            "--steps-per-epoch (steps_per_epoch=)"
+        ) from None
+    if not len(log):
+        why = "no entry holds a learning rate, a loss or another number of a known name"
+        why = "its entries hold steps, but no rate, loss or other number of a known name" if builder.bare else why
+        why = "every step is negative, too large, or not whole" if builder.wrong else why
+        raise ConfigError(f"{source}: no usable rows: {why}; give trainer_state.json, an event file or a CSV export")
+    return log
 
 
 __all__ = ["COLUMNS", "read_log"]

@@ -143,7 +143,7 @@ def test_a_line_for_each_entry_as_llamafactory_writes_them(tmp_path):
     assert log.max_steps == 15
     assert log.learning_rate[:2].tolist() == [1e-4, 5e-5]
     assert log.eval_loss[2] == 1.3
-    assert log.notes == ("1 line is no JSON, and passed over",)
+    assert log.notes == ("1 line is no JSON, and ignored",)
 
 
 def test_exports_of_trackers(tmp_path):
@@ -164,7 +164,7 @@ def test_exports_of_trackers(tmp_path):
     log = olr.read_log(written(tmp_path, swanlab, "swanlab.csv"))
     assert log.loss.tolist() == [1.5, 1.25]
     several = "step,a - train/loss,b - train/loss\n1,1.0,2.0\n"
-    assert "b - train/loss is passed over" in olr.read_log(written(tmp_path, several, "two.csv")).notes[0]
+    assert "b - train/loss is ignored" in olr.read_log(written(tmp_path, several, "two.csv")).notes[0]
 
 
 def test_columns_and_entries():
@@ -188,14 +188,14 @@ def test_two_writers_are_noted(tmp_path):
         ("  \n", "the file is empty"),
         ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n", "this is a pointer of Git LFS"),
         ("<!doctype html><html></html>", "this is a web page or XML"),
-        (b"PK\x03\x04", "this is an archive"),
+        (b"PK\x03\x04", "this is an archive, or a file of torch.save"),
         (b"\x93NUMPY\x01\x00\xff\xfe", "this is neither text nor an event file of TensorBoard"),
-        ('{"positions": [], "balance": 3}\n', "no row of a log is in it"),
-        ('{\n"positions": [], "balance": 3}', "so that it is no state of a Trainer; its keys are positions, balance"),
-        ('{\n"log_history": []}', "no row of a log is in it: it holds no entry"),
-        ('[{"loss": 1.0}]', "no row of a log is in it: its entries hold no step"),
-        ("a,b\n1,2\n", "neither JSON nor a table with a column of steps"),
-        ("hello", "neither JSON nor a table with a column of steps"),
+        ('{"positions": [], "balance": 3}\n', "no usable rows"),
+        ('{\n"positions": [], "balance": 3}', "its keys are positions, balance"),
+        ('{\n"log_history": []}', "no usable rows: no entry holds a learning rate"),
+        ('[{"loss": 1.0}]', "its 1 rows have no step: give trainer_state.json"),
+        ("a,b\n1,2\n", "this is no log that is known"),
+        ("hello", "this is no log that is known"),
         ('{"log_history": [{"step": 1}, ' + "[" * 100_000, "nested too deeply"),
         ('{"log_history": [nonsense' + "x" * 5_000_000, "is no JSON"),
     ],

@@ -1,0 +1,103 @@
+"""What a log format is: how it is recognised, how it is read, and what to do where it holds no rates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, NamedTuple
+
+from optax_lr.configs import ConfigError
+from optax_lr.logs.columns import Builder
+
+HEAD = 2**20  # characters by which a format is recognised
+MOST_BYTES = 2**30  # of a file, or of all event files of a folder
+LARGEST_LINE = 2**22  # characters of one entry; a real one has a few hundred
+LOG_RATES = "set logging_steps to less than the steps of the run"
+Found = tuple[Mapping[str, Any], list[str]]  # what a log tells of its run beside its rows, and notes
+
+
+class Format(NamedTuple):
+    """One format; `optax_lr/logs/read.py` lists them all.
+
+    Fields:
+        name: such as `trainer_state`.
+        recognises: whether a file that begins with this text is of the format.
+        read: reads `file`, named in messages, into the builder.
+        without_rates: the remedy where the rows hold no learning rate.
+    """
+
+    name: str
+    recognises: Callable[[str], bool]
+    read: Callable[[IO[str], str, Builder], Found]
+    without_rates: str = LOG_RATES
+
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def lines(file: IO[str], source: str) -> Iterator[str]:
+    """The lines of a console log: without colours, and split where a progress bar went back to the start of its line."""
+    while line := file.readline(LARGEST_LINE):
+        if len(line) == LARGEST_LINE:
+            raise ConfigError(f"{source}: a line has more than {LARGEST_LINE:,} characters; no log has such lines")
+        yield from _ESCAPE.sub("", line).replace("\r", "\n").splitlines()
+
+
+class Fields(NamedTuple):
+    """A line of a console log that has a step and numbers: `Step 10 | loss:1.25 lr:3e-06`.
+
+    Fields:
+        step: matches a line that is an entry; its first group is the step, the second, if any, the length of the run.
+        numbers: for each column the pattern of its number, the first group.
+    """
+
+    step: re.Pattern[str]
+    numbers: Mapping[str, re.Pattern[str]]
+
+    def entry(self, line: str) -> dict[str, Any] | None:
+        """The line as an entry; None where it is none."""
+        step = self.step.search(line)
+        if step is None:
+            return None
+        found: dict[str, Any] = {
+            name: match[1] for name, pattern in self.numbers.items() if (match := pattern.search(line))
+        }
+        if not found:
+            return None
+        found["step"] = step[1]
+        if step.re.groups > 1 and step[2]:
+            found["max_steps"] = step[2]
+        return found
+
+
+NUMBER = r"[:= ]+\s*([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))"
+
+
+def number(name: str) -> re.Pattern[str]:
+    """A number behind its name: `lr: 1e-05`, `lr=1e-05`, `lr 1e-05`."""
+    return re.compile(rf"(?<![\w/]){name}{NUMBER}", re.IGNORECASE)
+
+
+def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RATES) -> Format:
+    """A format of lines, each of one of `kinds`."""
+
+    def recognises(head: str) -> bool:
+        found = 0
+        for line in _ESCAPE.sub("", head).splitlines():
+            found += len(line) < LARGEST_LINE and any(kind.entry(line) for kind in kinds.values())
+            if found > 1:
+                return True
+        return False
+
+    def read(file: IO[str], source: str, builder: Builder) -> Found:
+        header: dict[str, Any] = {}
+        for line in lines(file, source):
+            for kind in kinds.values():
+                if entry := kind.entry(line):
+                    if length := entry.pop("max_steps", None):
+                        header["max_steps"] = length
+                    builder.add(entry)
+                    break
+        return header, []
+
+    return Format(name, recognises, read, without_rates)

@@ -1,0 +1,71 @@
+"""The console of a transformers Trainer: `{'loss': 2.3457, 'learning_rate': 4.9e-05, 'epoch': 0.02}`, anywhere in a line.
+
+So print TRL, axolotl, ms-swift and LLaMA-Factory, and W&B keeps it as `output.log`. The dictionary holds no step. The progress
+bar that is drawn again behind it does: `10/1000 [`.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterable
+from typing import IO, Any
+
+from optax_lr.logs.columns import Builder
+from optax_lr.logs.formats import Format, Found, lines
+
+_ENTRY = re.compile(r"\{'[^{}]*\}")
+_KNOWN = ("'loss'", "'eval_loss'", "'learning_rate'", "'train_runtime'")
+_BAR = re.compile(r"(?<![\d/])(\d{1,9})/(\d{1,9}) \[")
+_NO_LITERAL = re.compile(r"(?<=[:\s])-?(?:nan|inf)\b")
+
+
+def _entry(text: str) -> dict[str, Any] | None:
+    if not any(name in text for name in _KNOWN):
+        return None
+    try:
+        entry = ast.literal_eval(_NO_LITERAL.sub(lambda match: f"'{match[0]}'", text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _read(file: IO[str], source: str, builder: Builder) -> Found:
+    return read_entries(lines(file, source), builder)
+
+
+def read_entries(printed: Iterable[str], builder: Builder) -> Found:
+    """The dictionaries in these lines, with the steps of the bar where there is one."""
+    waiting: list[dict[str, Any]] = []  # entries whose bar has not come yet
+    done: list[dict[str, Any]] = []
+    length: int | None = None
+    for line in printed:
+        for match in _BAR.finditer(line):
+            step, of = int(match[1]), int(match[2])
+            if length is None:
+                length = of  # the bar of the run comes first; those of evaluations have other lengths
+            if of == length:
+                done += [entry | {"step": step} for entry in waiting if "step" not in entry]
+                waiting = []
+        for match in _ENTRY.finditer(line):
+            if entry := _entry(match[0]):
+                waiting.append(entry)
+    if done and _regular([entry["step"] for entry in done if "loss" in entry]):
+        for entry in done:
+            builder.add(entry)
+        return {"max_steps": length}, ["the steps are those of the progress bar"]
+    for entry in done:
+        entry.pop("step")
+    for entry in [*done, *waiting]:
+        builder.add(entry)
+    return {}, []
+
+
+def _regular(steps: list[int]) -> bool:
+    """Whether the rows are equally far apart, as `logging_steps` has them; a bar that was drawn late is not."""
+    gaps = {after - before for before, after in itertools.pairwise(steps)}
+    return len(steps) > 1 and len(gaps) == 1 and min(gaps) > 0 and steps[0] == min(gaps)
+
+
+FORMAT = Format("hf_console", lambda head: any(map(_entry, _ENTRY.findall(head))), _read)

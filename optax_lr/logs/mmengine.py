@@ -1,0 +1,18 @@
+"""mmengine's console: `Iter(train) [   50/80000]  lr: 1.0000e-02  ... loss: 1.2345`.
+
+Its JSON, one object a line, is read as any other; a console line with an epoch counts iterations of the epoch.
+"""
+
+import re
+
+from optax_lr.logs.formats import Fields, console, number
+
+FORMAT = console(
+    "mmengine",
+    {
+        "train": Fields(
+            re.compile(r"Iter\(train\)\s+\[\s*(\d+)\s*/\s*(\d+)\]"),
+            {"learning_rate": number("lr"), "loss": number("loss"), "grad_norm": number("grad_norm")},
+        )
+    },
+)

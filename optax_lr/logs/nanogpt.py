@@ -1,0 +1,14 @@
+"""nanoGPT's console, which holds no rates: `iter 10: loss 4.1234, time ...`, `step 250: train loss 3.1, val loss 3.2`."""
+
+import re
+
+from optax_lr.logs.formats import Fields, console, number
+
+FORMAT = console(
+    "nanogpt",
+    {
+        "train": Fields(re.compile(r"^\s*iter (\d+): "), {"loss": number("loss"), "learning_rate": number("lr")}),
+        "eval": Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number("val loss")}),
+    },
+    without_rates="nanoGPT prints no rates: set wandb_log=True and export lr from W&B, or print lr in train.py",
+)
