@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import resource
+import struct
 import subprocess
 import sys
 import threading
@@ -236,6 +237,112 @@ def test_in_a_flax_loop(tmp_path):
         assert row["grad_norm"] == pytest.approx(seen[step - 1][1])
         assert row["epoch"] == (step - 1) / 4
     assert rows[0]["learning_rate"] == lines(tmp_path)[-1]["learning_rate"]
+
+
+def test_every_group_has_a_column_of_its_own(caplog):
+    groups = {
+        "head": olr.inject_schedules(optax.sgd)(SCHEDULE),
+        "body": olr.inject_schedules(optax.sgd)(SCHEDULE * 0.5),
+    }
+    params = {"x": jnp.ones(()), "y": jnp.ones(())}
+    labels = {"x": "head", "y": "body"}
+    factors = optax.chain(
+        olr.inject_schedules(optax.sgd)(SCHEDULE), olr.scale_by_group({"head": 1.0, "body": 0.5}, labels)
+    )
+    for optimizer in (optax.partition(groups, labels), factors):
+        rows: list[dict] = []
+        state = optimizer.init(params)
+        update = jax.jit(optimizer.update, donate_argnums=1)
+        with olr.Monitor(report_to=rows.append, logging_steps=2) as monitor:
+            for _ in range(4):
+                _, state = update(params, state, params)
+                monitor(jnp.float32(1.0), state=state)
+        assert [row["step"] for row in rows] == [2, 4]
+        for row in rows:
+            assert row["learning_rate/head"] == pytest.approx(SCHEDULE(row["step"] - 1))
+            assert row["learning_rate/body"] == pytest.approx(SCHEDULE(row["step"] - 1) / 2)
+    assert warnings_of(caplog) == []
+
+
+def test_an_nnx_optimizer_is_a_state():
+    optimizer = nnx.Optimizer(nnx.Linear(3, 1, rngs=nnx.Rngs(0)), olr.inject_schedules(optax.sgd)(0.5), wrt=nnx.Param)
+    rows: list[dict] = []
+    with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
+        monitor(1.0, state=optimizer)
+        monitor(1.0, state=optimizer.opt_state)
+    assert [row["learning_rate"] for row in rows] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("from_state", [False, True])
+def test_updates_are_counted_under_multi_steps(from_state, caplog):
+    """One call for each micro-step: at micro-step 12 of 40 with k = 4, three updates are done, the last at schedule(2)."""
+    schedule = olr.Linear(1e-3, max_steps=10)
+    optimizer = optax.MultiSteps(olr.inject_schedules(optax.sgd)(schedule), 4)
+    state, rows = optimizer.init(jnp.ones(2)), []
+    with olr.Monitor(
+        schedule=schedule, report_to=rows.append, logging_steps=1, accumulation_steps=4, step=0
+    ) as monitor:
+        for call in range(40):
+            _, state = optimizer.update(jnp.ones(2), state, jnp.ones(2))
+            monitor(jnp.float32(40 - call), **({"state": state} if from_state else {}))
+        monitor(eval_loss=0.5)
+    assert monitor.step == 10
+    assert [row["step"] for row in rows] == [*range(1, 11), 10]
+    np.testing.assert_allclose([row["learning_rate"] for row in rows[:10]], schedule(np.arange(10)), rtol=1e-6)
+    assert rows[2]["learning_rate"] == pytest.approx(8e-4)
+    assert [row["loss"] for row in rows[:10]] == [38.5 - 4 * i for i in range(10)]
+    assert warnings_of(caplog) == []
+    with olr.Monitor(report_to=(), logging_steps=1) as monitor:
+        monitor(1.0, state=state)
+    (told,) = warnings_of(caplog)
+    assert "of optax.MultiSteps: pass accumulation_steps=k" in told
+
+
+def wandb_records(path):
+    """The records of a W&B file: LevelDB's log format, blocks of 32 KiB behind a header of 7 bytes."""
+    data, at, parts = path.read_bytes(), 7, b""
+    while at + 7 <= len(data):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        length, kind = struct.unpack("<HB", data[at + 4 : at + 7])
+        parts += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield parts
+            parts = b""
+
+
+@pytest.mark.filterwarnings("default")  # of W&B's own imports
+def test_wandb_keeps_it_offline(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    with olr.Monitor(tmp_path, schedule=SCHEDULE, logging_steps=5, report_to=("wandb", "jsonl")) as monitor:
+        assert wandb.run.offline
+        monitor(np.linspace(2.0, 1.0, 20))
+        monitor(eval_loss=0.25)
+    assert wandb.run is None
+    assert monitor.lost == {}
+    (path,) = tmp_path.rglob("*.wandb")
+    found: dict[int, dict] = {}
+    for data in wandb_records(path):
+        record = Record.FromString(data)
+        if record.HasField("history"):
+            items = {
+                item.nested_key[0] if item.nested_key else item.key: json.loads(item.value_json)
+                for item in record.history.item
+            }
+            found.setdefault(items["_step"], {}).update(items)
+    compared = 0
+    for row in lines(tmp_path):
+        for name, value in row.items():
+            if name != "step":
+                column = f"eval/{name[5:]}" if name.startswith("eval_") else f"train/{name}"
+                assert found[row["step"]][column] == pytest.approx(value, rel=1e-12)
+                compared += 1
+    assert compared == 9
 
 
 def test_scanned_epochs_and_single_steps_give_the_same_rows():

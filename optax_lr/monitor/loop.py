@@ -18,7 +18,7 @@ from optax_lr.findings import Finding
 from optax_lr.logs.log import Log
 from optax_lr.monitor.channel import Channel
 from optax_lr.monitor.live import Live
-from optax_lr.monitor.rate import RateInState
+from optax_lr.monitor.rate import RatesInState
 from optax_lr.monitor.rows import Row, Rows
 from optax_lr.monitor.sinks import Callback, sinks_of
 from optax_lr.monitor.warn_once import Once, warn
@@ -51,9 +51,11 @@ class Monitor:
         schedule: what gives the rate of an update: a schedule of this library or any other Optax schedule. A
             `learning_rate=` or `state=` in a call has precedence, and is then compared with it.
         logging_steps: updates between two rows.
+        accumulation_steps: calls for one update, the `every_k_schedule` of `optax.MultiSteps`; the loss is the mean over all calls.
         report_to: one or several of `"jsonl"` (`log.jsonl`, one object a line, with the keys of a Trainer's `log_history`),
             `"tensorboard"` (an event file; `train/loss`, `train/learning_rate`, `eval/loss`, ..., as transformers names them),
-            `"swanlab"` (the open run, or a new one in offline mode) and callables, which get each row as a dictionary.
+            `"swanlab"` or `"wandb"` (the open run, or a new one in offline mode), and callables, which get each row as a
+            dictionary.
         step: updates done before, for a run that is resumed. `log.jsonl` is continued, never overwritten; rows that the
             first run wrote after its checkpoint stay, and those of the same steps follow them.
         max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not told.
@@ -76,12 +78,14 @@ class Monitor:
         *,
         schedule: Callable[[int], Any] | None = None,
         logging_steps: int = 10,
+        accumulation_steps: int = 1,
         report_to: str | Callable[[Row], object] | Iterable[str | Callable[[Row], object]] = "jsonl",
         step: int = 0,
         max_steps: int | None = None,
         on_finding: Callable[[Finding], object] | None = None,
     ):
         logging_steps = whole_number("Monitor: logging_steps", logging_steps, least=1)
+        calls = whole_number("Monitor: accumulation_steps", accumulation_steps, least=1)
         max_steps = None if max_steps is None else whole_number("Monitor: max_steps", max_steps, least=1)
         if on_finding is not None and not callable(on_finding):
             raise TypeError(
@@ -97,13 +101,14 @@ class Monitor:
         if np.ndim(end):
             raise ValueError("Monitor: the schedule is a batch, and a run has one: take one of it, such as batch[0]")
         folder = None if folder is None else file_name("Monitor: folder", folder, of="a folder")
-        self.step = _checked_step(step)
+        self._calls_per_update = calls
+        self._called = _checked_step(step) * calls  # what follows counts calls
         self._tell = Once()
-        self._rows = Rows(schedule, logging_steps, step, self._tell)
-        self._every = logging_steps
+        self._rows = Rows(schedule, logging_steps * calls, self._called, self._tell, calls)
+        self._every = logging_steps * calls
         self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
         self._findings: list[Finding] = []
-        self._rate, self._has_looked = RateInState(), False
+        self._rate, self._has_looked = RatesInState(), False
         self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
         self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
         self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
@@ -120,8 +125,9 @@ class Monitor:
                 such as after an evaluation.
             step: the updates done, this one included; by default counted.
             state: the optimizer's state after the update, which holds its rate: that of `olr.inject_schedules`,
-                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due. A state without a
-                rate, or with several, is reported once and does not raise; its rows have no rate, or that of `schedule`.
+                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due. Groups of parameters
+                give a column each, `learning_rate/group`. A state without a rate is reported once and does not raise; its rows
+                have no rate, or that of `schedule`.
             metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
                 `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
         """
@@ -132,25 +138,31 @@ class Monitor:
         shape = np.shape(loss) if loss is not None else None
         if metrics or shape:
             _check_shapes({"loss": loss, **metrics}, shape)
-        before = self.step
+        before = self._called
         if step is not None:
-            self.step = _checked_step(step)
+            self._called = _checked_step(step) * self._calls_per_update
         elif shape is not None:
-            self.step += shape[0] if shape else 1
-        if state is not None and (self.step // self._every != before // self._every or not self._has_looked):
+            self._called += shape[0] if shape else 1
+        if state is not None and (self._called // self._every != before // self._every or not self._has_looked):
             self._has_looked = True  # at the first call, so that a state without a rate is reported at once
-            rate = self._rate_of(state)
-            if rate is not None:
-                metrics["learning_rate"] = rate
-        self._calls.append((self.step, loss, metrics))
+            metrics |= self._rates_of(state)
+        self._calls.append((self._called, loss, metrics))
 
-    def _rate_of(self, state: Any) -> Any:
-        """The rate in a state; None, and one warning, where there is none: a training is not stopped for its log."""
+    @property
+    def step(self) -> int:
+        """Updates done so far."""
+        return self._called // self._calls_per_update
+
+    def _rates_of(self, state: Any) -> dict[str, Any]:
+        """The rates in a state; none, and one warning, where there is none: a training is not stopped for its log."""
         try:
-            return self._rate(state)
+            found = self._rate(state)
         except Exception as error:
             self._tell("state", error)
-            return None
+            return {}
+        if self._rate.counts_calls and self._calls_per_update == 1:
+            self._tell("state", "of optax.MultiSteps: pass accumulation_steps=k, or calls are counted as updates")
+        return found
 
     def __enter__(self) -> Self:
         return self

@@ -1,41 +1,54 @@
-"""The rate that an optimizer's state holds, found once and then known by its place."""
+"""The learning rates that an optimizer's state holds, found once and then known by their places."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import optax
 
+from optax_lr.training.change import rate_factors
+from optax_lr.training.state import pure
 
-class RateInState:
-    """Takes the rate of the last update out of a state; on the host, without waiting for the device."""
+
+class RatesInState:
+    """Takes the rates of the last update out of a state; on the host, without waiting for the device."""
 
     def __init__(self) -> None:
         self._structure: Any = None
-        self._place = 0
+        self._places: dict[str, tuple[int, ...]] = {}
+        self.counts_calls = False  # whether it is a state of MultiSteps
 
-    def __call__(self, state: Any) -> Any:
-        leaves, structure = jax.tree.flatten(state)
+    def __call__(self, state: Any) -> dict[str, Any]:
+        """By the name of the column: `learning_rate`, or `learning_rate/group` for each of several groups."""
+        leaves, structure = jax.tree.flatten(pure(state))
         if self._structure is None or structure != self._structure:
-            self._place = _place(state, leaves)
-            self._structure = structure
-        rate = leaves[self._place]
+            self._look(structure, len(leaves))
         # The next step may donate the state: a copy on the device outlives it.
-        return rate.copy() if isinstance(rate, jax.Array) else rate
+        return {name: math.prod(_copy(leaves[place]) for place in places) for name, places in self._places.items()}
+
+    def _look(self, structure: Any, number: int) -> None:
+        numbered = jax.tree.unflatten(structure, range(number))
+        found = rate_factors(numbered)
+        if not found:
+            raise ValueError(
+                "this state holds no learning rate: make the optimizer with olr.inject_schedules, or return the rate from the "
+                "train step and pass it as learning_rate=..."
+            )
+        self._places = {_column(group): places for group, places in found.items()}
+        nodes = jax.tree.leaves(numbered, is_leaf=_is_multi_steps)
+        self.counts_calls = any(map(_is_multi_steps, nodes))
+        self._structure = structure
 
 
-def _place(state: Any, leaves: list[Any]) -> int:
-    try:
-        # inject_hyperparams has the name twice: for the rate, and for the state of what gives it, a tuple.
-        rate = optax.tree.get(state, "learning_rate", filtering=lambda _, value: not isinstance(value, tuple))
-    except KeyError:
-        number = "several learning rates"
-    else:
-        for place, leaf in enumerate(leaves):
-            if leaf is rate:
-                return place
-        number = "no learning rate"
-    raise ValueError(
-        f"Monitor: this state holds {number}: return the rate from the train step and pass it as learning_rate=..."
-    )
+def _column(group: str) -> str:
+    return group if group == "learning_rate" else f"learning_rate/{group}"
+
+
+def _copy(rate: Any) -> Any:
+    return rate.copy() if isinstance(rate, jax.Array) else rate
+
+
+def _is_multi_steps(node: Any) -> bool:
+    return isinstance(node, optax.MultiStepsState)

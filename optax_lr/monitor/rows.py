@@ -16,11 +16,12 @@ Row = dict[str, float]
 class Rows:
     """Takes what each call of the loop brought, and makes a row where one is due.
 
-    A row is due at each multiple of `logging_steps`; where a call goes past one, at its end.
+    Steps are counted in calls of which `per_update` make one update. A row is due at each multiple of `every`; where a call
+    goes past one, at its end. Its `step` counts updates.
     """
 
-    def __init__(self, schedule: Callable[[int], Any] | None, logging_steps: int, step: int, tell: Once):
-        self._schedule, self._every, self._step, self._tell = schedule, logging_steps, step, tell
+    def __init__(self, schedule: Callable[[int], Any] | None, every: int, step: int, tell: Once, per_update: int = 1):
+        self._schedule, self._every, self._step, self._tell, self._per_update = schedule, every, step, tell, per_update
         self._made: list[tuple[Row, float | None]] = []
         self._start_anew()
 
@@ -46,7 +47,7 @@ class Rows:
         evaluated = {name: value for name, value in metrics.items() if name.startswith("eval_")}
         if evaluated:
             at = {"epoch": metrics["epoch"]} if "epoch" in metrics else {}
-            self._made.append(({"step": step, **self._numbers(evaluated | at)}, None))
+            self._made.append(({"step": step // self._per_update, **self._numbers(evaluated | at)}, None))
 
     def rest(self) -> None:
         """A row of the updates since the last one, where there are any."""
@@ -71,6 +72,7 @@ class Rows:
         return given
 
     def _make(self, step: int) -> None:
+        step //= self._per_update
         row: Row = {"step": step}
         if self._count:
             row["loss"] = self._total / self._count

@@ -1,4 +1,4 @@
-"""Where the rows go: JSONL, TensorBoard, SwanLab, or any callable."""
+"""Where the rows go: JSONL, TensorBoard, SwanLab, Weights & Biases, or any callable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None)
         except OSError as error:
             told = f"Monitor: the folder cannot be made: {error.strerror}"
             raise type(error)(error.errno, told, folder) from None
-    chosen.sort(key=lambda one: one == "swanlab")  # last: it begins a run, which another's error would leave open
+    chosen.sort(
+        key=lambda one: one in ("swanlab", "wandb")
+    )  # last: they begin a run, which another's error would leave open
     return [Callback(one) if callable(one) else NAMED[one](cast("str", folder)) for one in chosen]
 
 
@@ -133,7 +135,36 @@ class SwanLab(Sink):
             self._run.finish("aborted" if kind is KeyboardInterrupt else "crashed", error=repr(error))
 
 
-NAMED: dict[str, Callable[[str], Sink]] = {"jsonl": Jsonl, "swanlab": SwanLab, "tensorboard": TensorBoard}
+class WandB(Sink):
+    """The run of Weights & Biases that is open, or a new one in offline mode, with transformers' names."""
+
+    name = "wandb"
+
+    def __init__(self, folder: str):
+        try:
+            import wandb
+        except ImportError:
+            raise ImportError('Monitor: report_to="wandb" needs pip install wandb') from None
+        self._opened_here = wandb.run is None
+        self._run = wandb.run or wandb.init(
+            project=os.path.basename(os.path.abspath(folder)), dir=folder, mode="offline"
+        )
+
+    def write(self, rows: list[Row]) -> None:
+        for row in rows:
+            self._run.log(named(row), step=int(row["step"]))
+
+    def close(self) -> None:
+        if self._opened_here:
+            self._run.finish(exit_code=int(sys.exc_info()[0] is not None))
+
+
+NAMED: dict[str, Callable[[str], Sink]] = {
+    "jsonl": Jsonl,
+    "swanlab": SwanLab,
+    "tensorboard": TensorBoard,
+    "wandb": WandB,
+}
 
 
 def named(row: Row) -> Row:

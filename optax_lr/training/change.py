@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -122,12 +123,17 @@ def rates(state: Any) -> dict[str, Any]:
     >>> {group: float(rate) for group, rate in rates(optimizer.init({"a": jnp.zeros(3), "b": jnp.zeros(3)})).items()}
     {'body': 0.25, 'head': 0.5}
     """
-    nodes = jax.tree_util.tree_leaves_with_path(pure(state), is_leaf=_has_rate)
+    return {group: math.prod(factors) for group, factors in rate_factors(pure(state)).items()}
+
+
+def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
+    """What the learning rate of each group is the product of: leaves of the state."""
+    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=_has_rate)
     found = [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
-    scales = [node.scales for node in jax.tree.leaves(pure(state), is_leaf=is_scale) if is_scale(node)]
+    scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
     if len(found) == len(scales) == 1:
-        return {group: found[0][1] * scale for group, scale in scales[0].items()}
-    return dict(zip(group_names([path for path, _ in found]), [rate for _, rate in found], strict=True))
+        return {group: (found[0][1], scale) for group, scale in scales[0].items()}
+    return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
 
 
 def _has_rate(node: Any) -> bool:

@@ -110,7 +110,6 @@ def _donated():
 
 STATES = {
     "no rate": lambda: optax.adam(1e-3).init(jnp.ones(2)),
-    "several rates": lambda: (olr.inject_schedules(optax.sgd)(olr.Linear(1.0, 9)).init(0.0), olr.inject_schedules(optax.sgd)(olr.Linear(1.0, 9)).init(0.0)),
     "donated": _donated,
     "a number": lambda: 3,
     "text": lambda: "state",

@@ -41,8 +41,8 @@ def test_losses_stop_and_suggestion_are_those_of_torch_lr_finder(high, capsys):
         assert int(found.stop) == len(theirs)
         np.testing.assert_allclose(found.smoothed[: len(theirs)], theirs, rtol=1e-9)
         np.testing.assert_allclose(found.rates[: len(theirs)], finder.history["lr"], rtol=1e-9)
-        assert float(found.steepest) == pytest.approx(found.rates[suggested], rel=1e-12)
-        assert float(found.tenth) == pytest.approx(found.rates[int(np.argmin(theirs))] / 10, rel=1e-12)
+        assert float(found.steepest) == pytest.approx(float(found.rates[suggested]), rel=1e-12)
+        assert float(found.tenth) == pytest.approx(float(found.rates[int(np.argmin(theirs))]) / 10, rel=1e-12)
     assert (len(theirs) < STEPS) == (high == 30.0)
 
 
