@@ -280,7 +280,8 @@ def checked_step(owner: str, step: Any) -> Any:
 
 
 def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
-    if not hasattr(value, "_value"):
+    # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
+    if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
         raise TypeError(f"{name} must be a schedule of this library, not {shown(value)}")
     return value
 
@@ -292,8 +293,9 @@ def _schedules(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, .
 
 
 def _choice(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
-    if value not in bounds["among"]:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {value!r}")
+    if not isinstance(value, (str, bool, np.bool)) or value not in bounds["among"]:
+        given = repr(value) if isinstance(value, str) else shown(value)
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {given}")
     return value
 
 

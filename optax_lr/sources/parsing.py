@@ -81,8 +81,21 @@ def unresolved(source: Mapping[str, Any]) -> dict[str, Any]:
         plain = {str(key): value for key, value in source.items()}
         require_plain("<mapping>", plain)
         return resolved("<mapping>", plain, frozenset(plain))
-    _require_numbers("<mapping>", dict(source))
-    return {str(key): value for key, value in source.items()}
+    try:
+        plain = {str(key): _without_arrays(value) for key, value in source.items()}
+        _require_numbers("<mapping>", plain)
+    except RecursionError:
+        raise ConfigError("<mapping>: nested too deeply for a config, or holds itself") from None
+    return plain
+
+
+def _without_arrays(value: Any) -> Any:
+    """A value with the arrays and scalars of NumPy and JAX in it as Python's own, which compare to one truth value."""
+    if isinstance(value, Mapping):
+        return {key: _without_arrays(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_without_arrays(item) for item in value]) if type(value) in (list, tuple) else value
+    return value.tolist() if hasattr(value, "dtype") and hasattr(value, "tolist") else value
 
 
 def _yaml() -> Any:

@@ -1,0 +1,42 @@
+"""The page on safety names the limits and exit codes that the code has."""
+
+from pathlib import Path
+
+from optax_lr import exit_codes, memory
+from optax_lr.configs import gather, plan
+from optax_lr.sources import files, interpolation, parsing, shell
+from optax_lr.sweeps import folder
+
+PAGE = (Path(__file__).parents[2] / "docs" / "safety.md").read_text()
+
+
+def test_limits():
+    rows = {
+        "a config of any form: size": f"{files.LARGEST_FILE // 1024} KiB, a regular file of UTF-8",
+        "YAML and JSON: nesting": f"{parsing.DEEPEST}",
+        "YAML and JSON: values, aliases included": f"{parsing.MOST_VALUES:,}",
+        "YAML: aliases": f"{parsing.MOST_ALIASES}",
+        "whole numbers": f"{parsing.LARGEST_NUMBER:,} bits in a config; 10^{len(str(plan.MOST)) - 1} for `num_examples` and `world_size`",
+        "references `${key}`: in a file, or to follow for one value": f"{interpolation.MOST_REFERENCES}",
+        "references: chain": f"{interpolation.DEEPEST_CHAIN}",
+        "references: characters of a value that has some": f"{interpolation.LONGEST_TEXT:,}",
+        "shell scripts: words, bytes after expansion": f"{shell.MOST_WORDS:,} words, {shell.MOST_BYTES // 2**20} MiB",
+        "shell scripts: turns of a loop, nested functions, time": f"{shell.MOST_TURNS} turns, {shell.DEEPEST} deep, {shell.LONGEST:g} s",
+        "shell scripts: training commands": f"{gather._MOST_COMMANDS}",
+        "files of the metadata of a store": f"{folder._LARGEST_METADATA // 2**20} MiB",
+    }
+    for name, limit in rows.items():
+        assert f"| {name} | {limit} |" in PAGE, name
+    assert f"less {memory.RESERVE // 2**20} MiB" in PAGE
+
+
+def test_exit_codes():
+    for name in ("FINE", "FINDINGS", "BAD_INPUT", "FAILED", "INTERRUPTED"):
+        code = getattr(exit_codes, name)
+        assert f"| {code} |" in PAGE
+        assert f"| {code} |" in (exit_codes.__doc__ or "")
+
+
+def test_each_test_file_is_on_the_page():
+    for path in Path(__file__).parent.glob("test_*.py"):
+        assert path == Path(__file__) or f"tests/safety/{path.name}" in PAGE, path.name
