@@ -212,7 +212,7 @@ class Builder:
         if self._logging_steps is not None:
             notes.append(f"the rows have no step: each row of the training counts as {self._logging_steps} steps")
             return np.asarray(np.cumsum(train) * float(self._logging_steps))
-        whole = np.isfinite(epoch).all() and (epoch == np.floor(epoch)).all() and (epoch >= 0).all()
+        whole = ((epoch == np.floor(epoch)) & (epoch >= 0) & (epoch <= LARGEST_STEP)).all()  # NaN is not
         if self._steps_per_epoch is not None and np.isfinite(epoch).all():
             notes.append(f"the rows have no step: an epoch counts as {self._steps_per_epoch} steps")
             return np.asarray(np.clip(np.rint(epoch * self._steps_per_epoch), 0, LARGEST_STEP))

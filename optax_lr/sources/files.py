@@ -24,6 +24,8 @@ def text_of(path: str) -> str:
             raise UnreadableError(f"{path}: this is not a regular file; save the config to one")
         if state.st_size > LARGEST_FILE:
             raise UnreadableError(f"{path}: {state.st_size:,} bytes are too many for a config; is it the right file?")
+        if not state.st_size:  # what /proc shows has no size either, and may wait for ever
+            raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
         with open(path, "rb") as file:
             raw = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:

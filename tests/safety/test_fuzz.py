@@ -202,9 +202,7 @@ def test_logs_at_length(tmp_path_factory, name, content):
 
 
 ROWS = st.lists(
-    st.dictionaries(st.sampled_from(["learning_rate", "loss", "eval_loss", "grad_norm", "epoch", "x"]), SCALARS, max_size=4).flatmap(
-        lambda row: st.builds(lambda step: {"step": step, **row}, st.integers(0, 2**31) | st.sampled_from(["1", "x", None, 2.5]))
-    ),
+    st.dictionaries(st.sampled_from(["step", "step", "learning_rate", "loss", "eval_loss", "grad_norm", "epoch", "x"]), SCALARS, max_size=4),
     max_size=6,
 )  # fmt: skip
 
