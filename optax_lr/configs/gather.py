@@ -33,7 +33,7 @@ _NOT_READ |= {
     ".jsonnet": "a Jsonnet file",
 }
 _CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
-_MOST_COMMANDS = 200
+_MOST_COMMANDS = 500
 _TOOLS = (
     "ls",
     "rm",
@@ -72,7 +72,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
     if isinstance(source, (list, tuple)):
         if not all(isinstance(word, str) for word in source):
             raise ConfigError("<command line>: a command line is a list of text, such as ['--learning_rate', '2e-5']")
-        return [_command("<command line>", shell.Ran(tuple(source), {}, 1), "", None)]
+        return [_command("<command line>", shell.Ran(tuple(source), {}, 1), None)]
     path = file_name(
         "a config", source, of="a file", instead=", a mapping of its keys, or a command line as a list of words"
     )
@@ -95,18 +95,17 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
 
 def _commands(path: str, text: str, folder: Path) -> list[Source]:
     """The training commands of a script."""
-    made = [_command(path, ran, text, folder) for ran in shell.commands_of(path, text)]
-    kept = [source for source in made if _trains(source)]
-    if len(kept) > _MOST_COMMANDS:
-        raise ConfigError(
-            f"{path}: {len(kept)} training commands are too many; read the one that matters as a list of words"
-        )
+    ran = [made for made in shell.commands_of(path, text) if len(made.words) > 1]
+    if len(ran) > _MOST_COMMANDS:
+        raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
+    kept = [source for made in ran if _trains(source := _command(path, made, folder))]
     if not kept:
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
-    return [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
+    named = [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
+    return [dataclasses.replace(source, lines=_lines(source.program, text)) for source in named]
 
 
-def _command(name: str, ran: shell.Ran, text: str, folder: Path | None) -> Source:
+def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     """One command as a source; words that begin with options are those of a training program."""
     words = list(ran.words)
     if words and words[0].startswith("-"):
@@ -116,7 +115,6 @@ def _command(name: str, ran: shell.Ran, text: str, folder: Path | None) -> Sourc
         found = launchers.program_of(words, ran.environment, ran.line)
         program, processes = found if found is not None else (Program(""), None)
     notes = tuple(dict.fromkeys(ran.notes))
-    lines = _lines(program, text)
     cut: tuple[tuple[str, str], ...] = ()
     if ran.cut:
         shown = ", ".join(ran.cut[:4])
@@ -125,7 +123,7 @@ def _command(name: str, ran: shell.Ran, text: str, folder: Path | None) -> Sourc
     return Source(
         name,
         dict(program.options),
-        lines,
+        {},
         "command",
         folder=folder,
         ignored=cut,
@@ -136,8 +134,10 @@ def _command(name: str, ran: shell.Ran, text: str, folder: Path | None) -> Sourc
     )
 
 
-def _lines(program: Program, text: str) -> dict[str, int]:
+def _lines(program: Program | None, text: str) -> dict[str, int]:
     """The line of each option: from the command on, else of a variable that was set before."""
+    if program is None:
+        return {}
     rows = list(enumerate(text.splitlines(), 1))
     lines: dict[str, int] = {}
     for number, line in rows[program.line - 1 :] + rows[: program.line - 1]:
@@ -215,6 +215,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         except UnreadableError as error:
             raise ConfigError(f"{source.name}: {error}") from None
     document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
+    source = dataclasses.replace(source, twice=document.twice)
     values: dict[str, Any] = dict(document.values)
     trainer = trainer_of(found.trainer) if found is not None else None
     if trainer is not None and trainer.omegaconf:
@@ -299,6 +300,12 @@ def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ..
             place = place[part]
         place[name] = value
     unknown = {key: value for key, value in source.unknown.items() if key not in overrides}
+    unreadable = [key for key in unknown if key.startswith("*")]
+    if unreadable:
+        what = unreadable[0] if unreadable[0].startswith("**") else f"argument {unreadable[0][1:]}"
+        raise ConfigError(
+            f"{source.name}: {what} of the call is no literal and may hold any setting; write the keys to a YAML file"
+        )
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     steps = values.get("max_steps")
     decided = _LENGTH if str(steps).isdigit() and int(str(steps)) > 0 else frozenset()

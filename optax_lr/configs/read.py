@@ -13,6 +13,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import Document, as_omegaconf
 from optax_lr.sources.source import Source
 from optax_lr.trainers import Recognised, trainer_of
+from optax_lr.trainers.base import concerns_curve
 from optax_lr.trainers.settings import SETTING_NAMES
 
 
@@ -80,9 +81,10 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
         source = _with_values(source, as_omegaconf(document, required))
     source = checked(source, values or {}, found.section)
+    repeated = _repeated(source, omegaconf=trainer.omegaconf)
     reading = trainer.read(source, found)
     prefix = "".join(f"{part}." for part in found.section)
-    notes = source.notes + reading.notes
+    notes = source.notes + repeated + reading.notes
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     processes = source.processes if source.processes is not None else reading.processes
@@ -100,6 +102,22 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
         processes=processes,
         unknown=reading.unknown,
         form=source.form,
+    )
+
+
+def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:
+    """Notes on keys that stand twice.
+
+    Raises:
+        ConfigError: where the trainer refuses them, and for a setting of the curve.
+    """
+    for key, message in source.twice:
+        word = key.rpartition(".")[2]
+        if omegaconf or word in SETTING_NAMES or "lr_scheduler_kwargs" in key or concerns_curve(word):
+            raise ConfigError(message)
+    return tuple(
+        f"{message.removeprefix(f'{source.name}: ').removesuffix('; keep one')}; the last counts"
+        for _, message in source.twice
     )
 
 

@@ -220,6 +220,8 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
     if isinstance(error, UnknownLengthError):
         return Finding(run_checks.UNKNOWN_LENGTH, message, "")
     key, line = line_named(error, source, lines)
+    repeated = re.search(r"in lines (\d+) and (\d+)", message)
+    line = int(repeated[2]) if repeated else line
     return Finding(rule, message, "", key=key, line=line)
 
 

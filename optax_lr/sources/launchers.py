@@ -273,6 +273,11 @@ def _name(words: list[str]) -> tuple[str, list[str]]:
     return words[0], words[1:]
 
 
+def _first(value: Any) -> Any:
+    """The first word of an option: the name of a recipe may stand behind it."""
+    return value[0] if isinstance(value, list) and value else value
+
+
 def _visible(environment: Mapping[str, str]) -> int | None:
     """The number of devices in CUDA_VISIBLE_DEVICES; None where it is not set or not a list of numbers."""
     text = environment.get("CUDA_VISIBLE_DEVICES", environment.get("ASCEND_RT_VISIBLE_DEVICES", ""))
@@ -307,9 +312,10 @@ def _processes_of_program(name: str, options: Mapping[str, Any], environment: Ma
         return Processes(None, "trl starts accelerate: one for each visible device")
     if head == "tune":
         if "nproc_per_node" in options or "nnodes" in options:
-            counts = (_number(options.get("nproc_per_node", 1)), _number(options.get("nnodes", 1)))
+            each, nodes_given = (_first(options.get(key, 1)) for key in ("nproc_per_node", "nnodes"))
+            counts = (_number(each), _number(nodes_given))
             known = None if None in counts else (counts[0] or 1) * (counts[1] or 1)
-            return Processes(known, f"tune run --nproc_per_node {readable(options.get('nproc_per_node', 1))}")
+            return Processes(known, f"tune run --nproc_per_node {readable(each)}")
         return Processes(1, "tune run without --nproc_per_node")
     visible = _visible(environment)
     if visible is not None and visible > 1:

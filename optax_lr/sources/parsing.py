@@ -19,35 +19,46 @@ LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
 
 
 class Document(NamedTuple):
-    """One document of a file. `values` are as PyYAML or json read them; `lines` are counted from 1 in the whole file."""
+    """One document of a file.
+
+    Fields:
+        name: the file.
+        text: the document.
+        values: every key, as PyYAML or json reads it.
+        lines: the line of each key, from 1 in the whole file.
+        twice: keys that stand twice in a YAML mapping, where PyYAML takes the last and OmegaConf refuses; each with a message.
+    """
 
     name: str
     text: str
     values: dict[str, Any]
     lines: Mapping[str, int]
+    twice: tuple[tuple[str, str], ...] = ()
 
 
 def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0) -> Document:
     """The document in `text`.
 
-    Errors: `ConfigError` for what cannot be parsed or would take long, for a tag that would construct an object, and for
-    a key that is given twice: which one counts depends on the parser.
+    Raises:
+        ConfigError: for what cannot be parsed or would take long, for a tag that would construct an object, and for a key
+            that JSON gives twice.
     """
+    twice: list[tuple[str, str]] = []
     looks_json = is_json or text.lstrip().startswith("{")
     values = _guarded(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
     try:
-        lines = _guarded(name, lambda: _lines(name, text, lines_before), lines_before)
+        lines = _guarded(name, lambda: _lines(name, text, lines_before, twice), lines_before)
     except ConfigError:
         if values is None or _yaml_can_parse(text):
             raise
         lines = {}  # JSON that is no YAML, because of tabs
     if values is None:
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
-        values = _guarded(name, lambda: _yaml().load(text, Loader=_yaml().SafeLoader), lines_before)
+        values = _guarded(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
     _require_numbers(name, values)
-    return Document(name, text, {str(key): value for key, value in values.items()}, lines)
+    return Document(name, text, {str(key): value for key, value in values.items()}, lines, tuple(twice))
 
 
 def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
@@ -111,6 +122,14 @@ def _loader() -> Any:
     return getattr(_yaml(), "CSafeLoader", _yaml().SafeLoader)
 
 
+def _values_loader() -> Any:
+    """The loader of the trainers, which takes `!include file`, as Levanter writes it, for the text that it is."""
+    yaml = _yaml()
+    loader = type("Loader", (yaml.SafeLoader,), {})
+    loader.add_constructor("!include", lambda made, node: f"!include {made.construct_scalar(node)}")  # type: ignore[attr-defined]
+    return loader
+
+
 def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
     """What `work` gives, every error of a parser as one line."""
     try:
@@ -134,8 +153,10 @@ def _json(name: str, text: str, *, strict: bool) -> Any:
         if len(made) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            # With the lines if YAML can tell them.
-            _lines(name, text, 0)
+            lines: list[tuple[str, str]] = []  # YAML can tell them
+            _lines(name, text, 0, lines)
+            if lines:
+                raise ConfigError(lines[0][1])
             raise ConfigError(f"{name}: {twice} is given twice; keep one")
         return made
 
@@ -168,7 +189,7 @@ def _require_numbers(name: str, values: Any, key: str = "") -> None:
         )
 
 
-def _lines(name: str, text: str, lines_before: int) -> dict[str, int]:
+def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]) -> dict[str, int]:
     """The line of every key, dotted; and the refusal of what would take long to build."""
     yaml = _yaml()
     depth = aliases = values = 0
@@ -186,7 +207,7 @@ def _lines(name: str, text: str, lines_before: int) -> dict[str, int]:
     if _size(name, root, set(), {}) > MOST_VALUES:
         raise ConfigError(f"{name}: YAML aliases expand to more than {MOST_VALUES:,} values; write the values out")
     lines: dict[str, int] = {}
-    _walk(name, root, "", lines, lines_before)
+    _walk(name, root, "", lines, lines_before, twice)
     return lines
 
 
@@ -204,11 +225,13 @@ def _size(name: str, node: Any, above: set[int], known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _walk(name: str, node: Any, prefix: str, lines: dict[str, int], lines_before: int) -> None:
+def _walk(
+    name: str, node: Any, prefix: str, lines: dict[str, int], lines_before: int, twice: list[tuple[str, str]]
+) -> None:
     yaml = _yaml()
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _walk(name, item, f"{prefix}[].", {}, lines_before)
+            _walk(name, item, f"{prefix}[].", {}, lines_before, twice)
     if not isinstance(node, yaml.MappingNode):
         return
     here: dict[str, int] = {}
@@ -217,9 +240,8 @@ def _walk(name: str, node: Any, prefix: str, lines: dict[str, int], lines_before
             continue
         line = key.start_mark.line + 1 + lines_before
         if key.value in here and key.value != "<<":
-            raise ConfigError(
-                f"{name}: {prefix}{key.value} is given twice, in lines {here[key.value]} and {line}; keep one"
-            )
+            message = f"{name}: {prefix}{key.value} is given twice, in lines {here[key.value]} and {line}; keep one"
+            twice.append((f"{prefix}{key.value}", message))
         here[key.value] = line
         lines.setdefault(f"{prefix}{key.value}", line)
-        _walk(name, value, f"{prefix}{key.value}.", lines, lines_before)
+        _walk(name, value, f"{prefix}{key.value}.", lines, lines_before, twice)

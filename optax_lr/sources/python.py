@@ -251,6 +251,11 @@ class Reader:
                 return [self.value(element, scope, depth + 1) for element in elements]
             case ast.BinOp(left=left, op=operator, right=right):
                 return self._operation(operator, self._number(left, scope, depth), self._number(right, scope, depth))
+            case ast.Attribute(attr=name) if self.qualified(node).split(".")[-2:-1] in (
+                ["SchedulerType"],
+                ["IntervalStrategy"],
+            ):
+                return name.lower()
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
                 return self._attribute(owner, name, scope, depth)
             case ast.Call():
@@ -297,8 +302,6 @@ class Reader:
 
     def _attribute(self, owner: str, name: str, scope: int, depth: int) -> Any:
         """A value in the body of a class, of the class or of an object made of it without arguments."""
-        if self.imported.get(owner, owner).rpartition(".")[2] in ("SchedulerType", "IntervalStrategy"):
-            return name.lower()
         if (owner, name) in self.attributes:
             raise _UnknownError
         kind = owner
@@ -365,7 +368,7 @@ class Reader:
         if call.node.args:
             self._take("output_dir", call.node.args[0], call.scope, values, unknown, lines)
             for place, argument in enumerate(call.node.args[1:], 2):
-                unknown[f"learning_rate (argument {place})"] = ast.unparse(argument)[:60]
+                unknown[f"*{place}"] = ast.unparse(argument)[:60]
         self._keywords(call, values, unknown, lines)
         for (owner, name), assigned in self.attributes.items():
             if self._is_made_by(owner, call):
@@ -389,7 +392,7 @@ class Reader:
             try:
                 unpacked = self.value(keyword.value, call.scope)
             except _UnknownError:
-                unknown[f"learning_rate (in **{ast.unparse(keyword.value)[:40]})"] = "a dict that is no literal"
+                unknown[f"**{ast.unparse(keyword.value)[:40]}"] = "a dict that is no literal"
                 continue
             if isinstance(unpacked, dict):
                 values |= {str(key): value for key, value in unpacked.items()}

@@ -18,6 +18,7 @@ from optax_lr.sources.marks import MARK, is_known, mark
 
 MOST_WORDS = 50_000  # that a script expands to
 MOST_BYTES = 2**21  # of expanded text
+MOST_COMMANDS = 5_000
 MOST_TURNS = 200  # of a loop over literals
 DEEPEST = 12  # of functions and `bash -c` inside each other
 LONGEST = 5.0  # seconds
@@ -334,8 +335,8 @@ class _Shell:
         if words[0] in self.functions and depth < DEEPEST:
             self.called.add(words[0])
             self.call(words[0], words[1:], depth + 1)
-        elif words[0] == "eval" and all(map(is_known, words[1:])):
-            self.run_text(" ".join(words[1:]), depth + 1)
+        elif words[0] == "eval":
+            self.run_text(_unmarked(" ".join(words[1:])), depth + 1)
         elif (
             (place := next((n for n, word in enumerate(words) if word in _SHELLS), None)) is not None
             and (
@@ -356,6 +357,10 @@ class _Shell:
         elif words[0] == "set" and words[1:2] == ["--"]:
             self.set_arguments(words[2:])
         elif words[0] not in ("echo", "printf", "cd", "mkdir", "source", "."):
+            if len(self.ran) >= MOST_COMMANDS:
+                raise ConfigError(
+                    f"{self.name}: more than {MOST_COMMANDS:,} commands are too many; is it the right file?"
+                )
             self.ran.append(Ran(tuple(words), environment, line, tuple(notes), files=self.files))
         return words
 
@@ -469,6 +474,8 @@ class _Shell:
             return unknown
         length, name, index, operator, default = found.groups()
         values = self.variables.get(name)
+        if name == "#" and "@" in self.variables:
+            return [str(len(self.variables["@"]))]
         if name in ("@", "*"):
             values = self.variables.get("@", [])
         if length and name not in "#?":

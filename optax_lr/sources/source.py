@@ -63,6 +63,7 @@ class Source:
         modules: the modules that a Python file imports.
         unknown: keys whose values the file does not say, each with the text that stands there.
         processes: the number of processes that the file starts; None where it says nothing.
+        twice: keys that stand twice in the file, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
     """
 
@@ -79,6 +80,7 @@ class Source:
     modules: frozenset[str] = frozenset()
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
+    twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property

@@ -43,35 +43,6 @@ TRAINERS: Mapping[str, Trainer] = {
         Transformers(),  # last: its keys are part of the others'
     )
 }
-# Where both claim a config, the first is a special case of the second.
-_SPECIAL = {
-    ("trl", "hf"),
-    ("llamafactory", "hf"),
-    ("swift", "hf"),
-    ("swift", "trl"),
-    ("swift", "llamafactory"),
-    ("llamafactory-ui", "hf"),
-}
-_SPECIAL |= {
-    ("llamafactory-v1", "hf"),
-    ("axolotl", "hf"),
-    ("llamafactory-v1", "axolotl"),
-    ("llamafactory-v1", "llamafactory"),
-}
-_SPECIAL |= {
-    ("llamafactory", "trl"),
-    ("maxtext", "hf"),
-    ("deepspeed", "hf"),
-    ("megatron", "hf"),
-    ("levanter", "deepspeed"),
-}
-_SPECIAL |= {
-    ("torchtune", "axolotl"),
-    ("torchtune", "deepspeed"),
-    ("torchtune", "hf"),
-    ("maxtext", "axolotl"),
-    ("llamafactory-v1", "trl"),
-}
 
 
 def trainer_of(name: str) -> Trainer:
@@ -111,11 +82,8 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     if refused is not None:
         raise ConfigError(refused)
     claims = [found for trainer in TRAINERS.values() if (found := trainer.recognise(source)) is not None]
-    kept = [
-        claim
-        for claim in claims
-        if not any((other.trainer, claim.trainer) in _SPECIAL for other in claims if other != claim)
-    ]
+    covered = {name for claim in claims for name in TRAINERS[claim.trainer].covers}
+    kept = [claim for claim in claims if claim.trainer not in covered]
     if len(kept) == 1:
         return kept[0]
     if kept:

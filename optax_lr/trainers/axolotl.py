@@ -64,6 +64,7 @@ class Axolotl(Transformers):
 
     name: ClassVar[str] = "axolotl"
     title: ClassVar[str] = "axolotl"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
     whose: ClassVar[str] = "axolotl"
     renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in RENAMED.items()}
     zero_steps_count: ClassVar[bool] = False
@@ -154,6 +155,8 @@ class Axolotl(Transformers):
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
         examples = training_examples(settings, num_examples, source)
         generate = settings.own.get("generate")
+        if generate is not None and settings.max_steps > 0:
+            return None
         if generate is not None:
             return generation_steps(
                 source,

@@ -77,6 +77,7 @@ class Trainer(abc.ABC):
         name: the word for `--trainer`.
         title: the name for people.
         renamed: our names of settings, each with the trainer's key where it differs.
+        covers: trainers whose keys this one's configs have too, so that their claims do not count beside it.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
@@ -85,6 +86,7 @@ class Trainer(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     renamed: ClassVar[Mapping[str, str]] = {}
+    covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     omegaconf: ClassVar[bool] = False
     newest: ClassVar[str] = "5.24.0"
     varies: ClassVar[bool] = False

@@ -30,14 +30,15 @@ def keys_of(trainer: str) -> frozenset[str]:
 
 
 @functools.cache
-def class_keys(package: str, name: str) -> frozenset[str]:
-    """The keys that a class of `transformers` or `trl` has had in any version.
+def class_keys(package: str, name: str, *, now: bool = False) -> frozenset[str]:
+    """The keys that a class of `transformers` or `trl` has had in any version, or has in the newest.
 
     >>> "warmup_ratio" in class_keys("transformers", "TrainingArguments")
     True
     """
     entry = _data()[package]["classes"].get(name)
-    return frozenset() if entry is None else frozenset(word.partition("<")[0] for word in entry["keys"].split())
+    words = [] if entry is None else entry["keys"].split()
+    return frozenset(word.partition("<")[0] for word in words if not (now and "<" in word))
 
 
 def last_version(package: str, name: str, key: str) -> str | None:

@@ -58,6 +58,7 @@ class Levanter(Trainer):
 
     name: ClassVar[str] = "levanter"
     title: ClassVar[str] = "Levanter"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.learning_rate",
         "lr_scheduler_type": "optimizer.lr_schedule",
@@ -103,8 +104,10 @@ class Levanter(Trainer):
         values: Mapping[str, Any] = source.values
         if source.program is not None and self.config_file(source) is None:
             values = self.merged({}, source)
-        optimizer = dict(values.get("optimizer") or {})
-        trainer = dict(values.get("trainer") or {})
+        for key in ("optimizer", "trainer"):
+            if not isinstance(values.get(key) or {}, Mapping):
+                raise ConfigError(f"{name}: {key} stands in another file, {values[key]}; write its keys here")
+        optimizer, trainer = dict(values.get("optimizer") or {}), dict(values.get("trainer") or {})
         wrong = [
             key
             for key in optimizer

@@ -93,6 +93,7 @@ class LlamaFactory(Transformers):
 
     name: ClassVar[str] = "llamafactory"
     title: ClassVar[str] = "LLaMA-Factory"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
     whose: ClassVar[str] = "LLaMA-Factory, from transformers TrainingArguments"
     newest: ClassVar[str] = "5.8.0"  # the version that it pins
     names: ClassVar[frozenset[str]] = SETTING_NAMES
@@ -283,13 +284,14 @@ class LlamaFactoryV1(Transformers):
 
     name: ClassVar[str] = "llamafactory-v1"
     title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "llamafactory"})
     omegaconf: ClassVar[bool] = True
     newest: ClassVar[str] = "5.8.0"
 
     def recognise(self, source: Source) -> Recognised | None:
         """By keys that only the version 1 trainer has."""
         keys = frozenset(source.given)
-        others = (_MARKS - {"template", "cutoff_len"}) | {"model_name_or_path"}
+        others = (_MARKS - _WEAK) | {"model_name_or_path"}
         if _V1 & keys and not keys & others and keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"}):
             return None if source.form == "command" else Recognised(self.name, named(_V1 & keys))
         return None

@@ -66,6 +66,7 @@ class MaxText(Trainer):
 
     name: ClassVar[str] = "maxtext"
     title: ClassVar[str] = "MaxText"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
 
     def recognise(self, source: Source) -> Recognised | None:

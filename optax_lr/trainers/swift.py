@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ class Swift(Transformers):
 
     name: ClassVar[str] = "swift"
     title: ClassVar[str] = "ms-swift"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "llamafactory", "axolotl"})
     whose: ClassVar[str] = "ms-swift"
 
     def recognise(self, source: Source) -> Recognised | None:
@@ -96,6 +98,12 @@ class Swift(Transformers):
             and values.get("warmup_steps") not in (None, "0", 0)
         ):
             raise ConfigError(f"{name}: ms-swift refuses warmup_ratio beside warmup_steps; keep one")
+        if str(values.get("sequence_parallel_size") or 1) != "1" and not values.get("max_steps"):
+            raise ConfigError(
+                f"{name}: the steps with sequence_parallel_size in ms-swift are not counted; give max_steps"
+            )
+        if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
+            del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)
         if ratio is not None:
             values["val_size"] = ratio
@@ -107,11 +115,10 @@ class Swift(Transformers):
             own={"accumulates": values.get("gradient_accumulation_steps") is None},
         )
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
+        if values.get("max_epochs") is not None:
+            notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
         if "#" in str(values.get("dataset", "")):
             notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
-        if values.get("packing") in ("true", True):
-            notes = (*notes, "packing: ms-swift packs to max_length; the number of examples is that of the packed rows")
-        notes = tuple(dict.fromkeys(notes))
         return made._replace(notes=notes, ignored=tuple((key, why) for key, why in made.ignored if key != "val_size"))
 
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}

@@ -23,6 +23,7 @@ class Torchtune(Trainer):
 
     name: ClassVar[str] = "torchtune"
     title: ClassVar[str] = "torchtune"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "deepspeed", "trl"})
     varies: ClassVar[bool] = True
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.lr",

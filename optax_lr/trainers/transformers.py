@@ -70,6 +70,7 @@ class Transformers(Trainer):
 
     name: ClassVar[str] = "hf"
     title: ClassVar[str] = "TrainingArguments"
+    covers: ClassVar[frozenset[str]] = frozenset()
     varies: ClassVar[bool] = True
     whose: ClassVar[str] = f"transformers {newest('transformers')} TrainingArguments"
     names: ClassVar[frozenset[str]] = _NAMES

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, named
+from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, named
 from optax_lr.trainers.generations import generation_steps
 from optax_lr.trainers.known import class_keys, default_of, newest
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole
@@ -114,6 +114,7 @@ class Trl(Transformers):
 
     name: ClassVar[str] = "trl"
     title: ClassVar[str] = "TRL"
+    covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     whose: ClassVar[str] = "transformers TrainingArguments"
 
     def recognise(self, source: Source) -> Recognised | None:
@@ -158,9 +159,11 @@ class Trl(Transformers):
 
     def known(self, values: Mapping[str, Any]) -> frozenset[str]:
         """The fields of every class that TrlParser may be given."""
-        classes = (*METHODS.values(), *_SCRIPT, *_NOT_COUNTED)
-        keys = FIELDS | _RECIPES | frozenset(key for name in classes for key in class_keys("trl", name))
-        return keys | {"env", "config", "num_processes", "accelerate_config"}
+        classes = (*METHODS.values(), *_SCRIPT)
+        ever = frozenset(key for name in classes for key in class_keys("trl", name))
+        now = frozenset(key for name in classes for key in class_keys("trl", name, now=True))
+        gone = {key for key in ever - now if concerns_curve(key)}  # such as the batch_size of an old RLOOConfig
+        return (FIELDS | _RECIPES | ever - gone) | {"env", "config", "num_processes", "accelerate_config"}
 
     def method(self, source: Source, found: Recognised) -> tuple[str, str | None]:
         """The class of the arguments, and TRL's version where `--trainer trl-sft==0.11.4` names them; empty if unknown."""
@@ -265,6 +268,8 @@ class Trl(Transformers):
         self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
     ) -> int | None:
         """Those of transformers, or of the sampler that repeats prompts."""
+        if settings.method in _GENERATE and settings.max_steps > 0:
+            return None  # the prompts of an epoch do not decide, and their number may not divide
         if settings.method not in _GENERATE:
             return super().steps_per_epoch(settings, num_examples, processes, source, version)
         return generation_steps(

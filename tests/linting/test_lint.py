@@ -91,10 +91,10 @@ def test_lines_and_nested_sections(tmp_path):
 
 def test_what_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
     path = tmp_path / "twice.yaml"
-    path.write_text("logging_steps: 5\nlearning_rate: 1e-4\nlogging_steps: 100\n")
+    path.write_text("stage: sft\ntemplate: t\nlogging_steps: 5\nlearning_rate: 1e-4\nlogging_steps: 100\n")
     (found,) = olr.lint(path)
-    assert (found.code, found.line) == ("LR110", 3)
-    assert found.message == "logging_steps is given twice, in lines 1 and 3; keep one"
+    assert (found.code, found.line) == ("LR110", 5)
+    assert found.message == "logging_steps is given twice, in lines 3 and 5; keep one"
     with pytest.raises(olr.ConfigError, match="cannot be read"):
         olr.lint(tmp_path / "missing.yaml")
 

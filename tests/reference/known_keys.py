@@ -27,7 +27,7 @@ CURVE = (
 )
 # Which files of a repository hold the classes or options that its config files fill.
 SOURCES = {
-    "llamafactory": ("hiyouga+LLaMA-Factory", r"src/llamafactory/hparams/\w+\.py"),
+    "llamafactory": ("hiyouga+LLaMA-Factory", r"src/llamafactory/hparams/(?!evaluation)\w+\.py"),
     "axolotl": (
         "axolotl-ai-cloud+axolotl",
         r"src/axolotl/(utils/schemas/\w+|utils/schemas/internal/\w+|integrations/\w+/args)\.py",

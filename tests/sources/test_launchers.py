@@ -1,0 +1,127 @@
+"""How many processes a command starts, and which part of it is the training program."""
+
+import pytest
+
+import optax_lr as olr
+from optax_lr.sources.launchers import program_of
+
+RUN = "train.py --learning_rate 1e-4 --num_train_epochs 1"
+
+COMMANDS = [
+    (f"torchrun {RUN}", 1),
+    (f"torchrun --nproc_per_node 8 --nnodes 2 {RUN}", 16),
+    (f"torchrun --nproc-per-node=4 --nnodes=1:1 {RUN}", 4),
+    (f"torchrun --nproc_per_node=4 --nnodes=1:3 {RUN}", None),
+    (f"torchrun --nproc_per_node=gpu {RUN}", None),
+    (f"CUDA_VISIBLE_DEVICES=0,1 torchrun --nproc_per_node=gpu {RUN}", 2),
+    (f"PET_NPROC_PER_NODE=6 torchrun {RUN}", 6),
+    (f"PET_NPROC_PER_NODE=6 torchrun --nproc_per_node 2 {RUN}", 2),
+    (f"python -m torch.distributed.launch --nproc_per_node=4 {RUN}", 4),
+    (f"python3 -m torch.distributed.run --nproc_per_node 3 -m pkg.{RUN.replace('.py', '')}", 3),
+    (f"accelerate launch --num_processes 8 --num_machines 2 {RUN}", 8),
+    (f"accelerate launch --num-processes=4 --mixed_precision bf16 -m pkg.{RUN.replace('.py', '')}", 4),
+    (f"accelerate launch {RUN}", None),
+    (f"accelerate launch --config_file zero3.yaml {RUN}", None),
+    (f"CUDA_VISIBLE_DEVICES=0,1,2 accelerate launch {RUN}", 3),
+    (f"deepspeed --num_gpus 4 {RUN}", 4),
+    (f"deepspeed --num_gpus 4 --num_nodes 2 --hostfile h {RUN}", 8),
+    (f"deepspeed --hostfile h --num_gpus 4 {RUN}", None),
+    (f"deepspeed --include localhost:0,1,2 {RUN}", 3),
+    (f"deepspeed --include h0:0,2@h1:1 {RUN}", 3),
+    (f"deepspeed --include h0:0-3 {RUN}", None),
+    (f"deepspeed {RUN}", None),
+    (f"CUDA_VISIBLE_DEVICES=1,3 deepspeed --master_port 29500 {RUN}", 2),
+    (f"mpirun -np 4 -x PATH python {RUN}", 4),
+    (f"horovodrun -np 2 -H localhost:2 python {RUN}", 2),
+    (f"srun --ntasks=6 python {RUN}", 6),
+    (f"srun -N 2 --ntasks-per-node=4 python {RUN}", 8),
+    (f"srun --jobid 7 torchrun --nproc_per_node 8 --nnodes 2 {RUN}", 16),
+    (f"nohup env A=1 uv run --with x python {RUN}", 1),
+    (f"CUDA_VISIBLE_DEVICES=0,1 python {RUN}", 2),  # DataParallel
+    ("NPROC_PER_NODE=4 swift sft --model m", 4),
+    ("NPROC_PER_NODE=4 NNODES=2 swift sft --model m", 8),
+    ("CUDA_VISIBLE_DEVICES=0,1 swift sft --model m", 1),  # one process with a device map
+    ("FORCE_TORCHRUN=1 NNODES=2 NPROC_PER_NODE=4 llamafactory-cli train a.yaml", 8),
+    ("CUDA_VISIBLE_DEVICES=0,1 llamafactory-cli train a.yaml", 2),
+    ("llamafactory-cli train a.yaml", None),
+    ("trl sft --num_processes 4 --dataset_name d", 4),
+    ("trl sft --dataset_name d", None),
+    ("tune run --nproc_per_node 4 lora_finetune_distributed --config a.yaml", 4),
+    ("tune run lora_finetune_single_device --config a.yaml", 1),
+    (f"ray job submit --working-dir . -- python {RUN}", 1),
+]
+
+
+@pytest.mark.parametrize(("command", "count"), COMMANDS)
+def test_processes(command, count):
+    program, processes = program_of(command.split(), {})
+    assert processes.count == count, processes
+    assert processes.origin
+    assert program.name in ("train.py", "pkg.train", "swift sft", "llamafactory-cli train", "trl sft", "tune run")
+    if "train.py" in command:
+        assert dict(program.options) == {"learning_rate": "1e-4", "num_train_epochs": "1"}
+
+
+def written(tmp_path, text, **files):
+    for name, content in files.items():
+        (tmp_path / name.replace("__", ".")).write_text(content)
+    path = tmp_path / "run.sh"
+    path.write_text(text)
+    return olr.read_config(path)
+
+
+def test_the_plan_counts_with_the_launcher_and_says_so(tmp_path):
+    command = f"torchrun --nproc_per_node 8 --nnodes 2 {RUN} --per_device_train_batch_size 4\n"
+    plan = written(tmp_path, command).plan(num_examples=6400)
+    assert (plan.max_steps, plan.world_size, plan.world_size_from) == (
+        100,
+        16,
+        "torchrun --nproc_per_node 8 --nnodes 2",
+    )
+    given = written(tmp_path, command).plan(num_examples=6400, world_size=1)
+    assert (given.max_steps, given.world_size_from) == (1600, "given")
+    unknown = written(tmp_path, f"accelerate launch {RUN}\n").plan(num_examples=80)
+    assert unknown.world_size == 1
+    assert unknown.notes[-1].startswith("processes: 1 is assumed; accelerate launch without --num_processes")
+    (stated,) = [found for found in olr.lint(tmp_path / "run.sh", num_examples=80) if found.code == "LR103"]
+    assert "1 process (assumed; accelerate launch without --num_processes" in stated.message
+
+
+def test_the_files_of_launchers(tmp_path):
+    config = "distributed_type: MULTI_GPU\nnum_processes: 4\n"
+    plan = written(tmp_path, f"accelerate launch --config_file acc.yaml {RUN}\n", acc__yaml=config).plan(
+        num_examples=64
+    )
+    assert (plan.world_size, plan.world_size_from) == (4, "num_processes in acc.yaml")
+    single = "distributed_type: 'NO'\nnum_processes: 4\n"
+    assert (
+        written(tmp_path, f"accelerate launch --config_file acc.yaml {RUN}\n", acc__yaml=single)
+        .plan(num_examples=64)
+        .world_size
+        == 1
+    )
+    shipped = "trl sft --dataset_name d --learning_rate 1e-5 --accelerate_config zero2\n"
+    assert written(tmp_path, shipped).plan(num_examples=64).world_size == 8
+    inside = "dataset_name: d\nnum_processes: 2\nlearning_rate: 1.0e-5\n"
+    assert written(tmp_path, "trl sft --config c.yaml\n", c__yaml=inside).plan(num_examples=64).world_size == 2
+    swift = "model: m\ndataset: d\ntuner_type: lora\nENV: {NPROC_PER_NODE: 4}\n"
+    assert written(tmp_path, "swift sft c.yaml\n", c__yaml=swift).plan(num_examples=64).world_size == 4
+
+
+def test_the_jobs_sizes_of_slurm(tmp_path):
+    script = f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node 4\nsrun python {RUN}\n"
+    assert written(tmp_path, script).plan(num_examples=64).world_size == 8
+    nodes = f"#!/bin/bash\n#SBATCH -N 4\nsrun torchrun --nnodes $SLURM_NNODES --nproc_per_node 8 {RUN}\n"
+    assert written(tmp_path, nodes).plan(num_examples=640).world_size == 32
+
+
+def test_devices_of_a_model_card(tmp_path):
+    card = "- learning_rate: 5e-05\n- train_batch_size: 4\n- gradient_accumulation_steps: 2\n- num_epochs: 1\n"
+    path = tmp_path / "README.md"
+    for more, count in (("- num_devices: 8\n", 8), ("- total_train_batch_size: 32\n", 4), ("", 1)):
+        path.write_text(card + more)
+        assert olr.read_config(path).plan(num_examples=64).world_size == count
+    path.write_text("- learning_rate: 5e-05\n- lr_scheduler_type: cosine_with_restarts\n- training_steps: 1000\n")
+    codes = {found.code: found.message for found in olr.lint(path)}
+    assert "LR141" not in codes
+    assert codes["LR105"].startswith("a card does not list lr_scheduler_kwargs")

@@ -1,0 +1,193 @@
+"""Python scripts and notebooks: literal arguments of known constructors, never run."""
+
+import json
+
+import pytest
+
+import optax_lr as olr
+
+HEAD = "from transformers import TrainingArguments\n"
+
+
+def read(tmp_path, text, name="train.py", **options):
+    path = tmp_path / name
+    path.write_text(text)
+    return olr.read_configs(path, **options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "TrainingArguments('out', learning_rate=2e-5, lr_scheduler_type='cosine', max_steps=100)",
+        "import transformers as tf\nargs = tf.TrainingArguments(learning_rate=2e-5, lr_scheduler_type=tf.SchedulerType.COSINE, max_steps=100)",
+        "from transformers import Seq2SeqTrainingArguments as A, SchedulerType\nA(learning_rate=2e-5, lr_scheduler_type=SchedulerType.COSINE, max_steps=100)",
+        HEAD
+        + "LR = 2e-5\ndef main():\n    steps = 10 * 10\n    TrainingArguments(learning_rate=LR, lr_scheduler_type='cosine', max_steps=steps)",
+        HEAD
+        + "import math\nTrainingArguments(learning_rate=1e-5 * 2, lr_scheduler_type='cosine', max_steps=int(math.ceil(99.5)))",
+        HEAD + "K = dict(learning_rate=2e-5, max_steps=100)\nTrainingArguments(lr_scheduler_type='cosine', **K)",
+        HEAD + "TrainingArguments(**{**{'learning_rate': 2e-5}, 'lr_scheduler_type': 'cosine'}, max_steps=100)",
+        HEAD
+        + "class CFG:\n    lr = 2e-5\n    steps: int = 100\nc = CFG()\nTrainingArguments(learning_rate=CFG.lr, lr_scheduler_type='cosine', max_steps=c.steps)",
+        HEAD
+        + "args = TrainingArguments(learning_rate=1.0, lr_scheduler_type='cosine')\nargs.learning_rate = 2e-5\nargs.max_steps = 100",
+        "args = TrainingArguments(learning_rate=2e-5, lr_scheduler_type='cosine', max_steps=100)",
+    ],
+)
+def test_the_ways_in_which_people_write_it(tmp_path, text):
+    (config,) = read(tmp_path, text)
+    assert config.trainer == "hf"
+    assert repr(config.plan().schedule) == repr(olr.Cosine(2e-5, 100))
+
+
+def test_defaults_lines_and_several_configs_of_trl(tmp_path):
+    text = "from trl import SFTConfig, DPOConfig\n\nSFTConfig(\n    output_dir='a',\n    max_steps=10,\n)\nDPOConfig(max_steps=20, learning_rate=3e-6)\n"
+    first, second = read(tmp_path, text)
+    assert (first.settings.method, first.settings.learning_rate, first.lines["max_steps"]) == ("SFTConfig", 2e-5, 5)
+    assert (second.source, second.settings.learning_rate) == (f"{tmp_path / 'train.py'}#2", 3e-6)
+
+
+def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
+    text = "from unsloth import FastLanguageModel\nfrom trl import SFTConfig\nSFTConfig(num_train_epochs=1)\n"
+    (config,) = read(tmp_path, text)
+    plan = config.plan(num_examples=800)
+    assert repr(plan.schedule) == repr(olr.Linear(5e-5, 100, 10))  # batch 4, accumulated twice, a tenth of warmup
+    assert {default.whose for default in plan.defaults if default.key != "lr_scheduler_type"} == {"unsloth's SFTConfig"}
+    plain = read(tmp_path, text.replace("SFTConfig", "TrainingArguments").replace("trl", "transformers"))
+    assert plain[0].settings.per_device_train_batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("learning_rate=args.lr", "learning_rate=args.lr is no literal"),
+        ("num_train_epochs=get()", "num_train_epochs=get() is no literal"),
+        ("learning_rate=lr", "learning_rate=lr is no literal"),  # bound twice
+        ("warmup_steps=int(os.environ['W'])", "warmup_steps=int(os.environ['W']) is no literal"),
+        ("**config", r"\*\*config of the call is no literal"),
+        ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is no literal"),
+    ],
+)
+def test_what_is_no_literal_is_listed_and_can_be_given(tmp_path, argument, shown):
+    text = f"{HEAD}import os\nlr = 1e-4\nlr = 1e-5\nTrainingArguments(lr_scheduler_type='cosine', logging_steps=x, {argument})\n"
+    with pytest.raises(olr.ConfigError, match=shown.replace("(", r"\(").replace(")", r"\)").replace("[", r"\[")):
+        read(tmp_path, text)
+    if "**" not in argument:
+        key = argument.partition("=")[0]
+        (config,) = read(tmp_path, text, values={key: 1, "max_steps": 50})
+        assert config.plan().max_steps == 50
+
+
+def test_an_argument_that_the_class_does_not_have(tmp_path):
+    with pytest.raises(olr.ConfigError, match="epochs is no key of TrainingArguments"):
+        read(tmp_path, f"{HEAD}TrainingArguments(epochs=3, learning_rate=1e-4)")
+    own = "class TrainingArguments:\n    pass\nTrainingArguments(learning_rate=1e-4)"
+    with pytest.raises(olr.ConfigError, match=r"no call of TrainingArguments\(...\)"):
+        read(tmp_path, own)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (
+            "get_scheduler('cosine', optimizer=o, num_warmup_steps=10, num_training_steps=100)",
+            olr.Cosine(3e-4, 100, 10),
+        ),
+        (
+            "get_scheduler(name='linear', optimizer=o, num_warmup_steps=0, num_training_steps=3 * 50)",
+            olr.Linear(3e-4, 150),
+        ),
+        ("get_linear_schedule_with_warmup(o, 10, 100)", olr.Linear(3e-4, 100, 10)),
+        (
+            "get_cosine_with_hard_restarts_schedule_with_warmup(o, 10, 100, num_cycles=2)",
+            olr.CosineWithRestarts(3e-4, 100, 10, 2),
+        ),
+        (
+            "get_polynomial_decay_schedule_with_warmup(o, 10, 100, power=2.0)",
+            olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-7),
+        ),
+        ("get_constant_schedule_with_warmup(o, num_warmup_steps=10)", olr.Constant(3e-4, 10)),
+        (
+            "get_cosine_with_min_lr_schedule_with_warmup(o, 10, 100, min_lr_rate=0.1)",
+            olr.Cosine(3e-4, 100, 10, min_lr=3e-5),
+        ),
+    ],
+)
+def test_get_scheduler_and_its_family(tmp_path, call, expected):
+    text = f"import torch\nfrom transformers import *\no = torch.optim.AdamW(m.parameters(), lr=3e-4)\ns = {call}\n"
+    (config,) = read(tmp_path, text)
+    assert repr(config.plan(max_steps=None if "constant" not in call else 50).schedule) == repr(expected)
+    assert "one that accelerate prepared is stepped once for each process" in config.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(:\n", "not Python: "),
+        (
+            "import torch\ntorch.optim.lr_scheduler.StepLR(o, 3)\n",
+            "torch.optim.lr_scheduler.StepLR in line 2 is made in Python",
+        ),
+        ("import optax\noptax.cosine_decay_schedule(1e-3, 100)\n", "olr.plot draws it"),
+        ("from trl import TrlParser\nTrlParser((A,))\n", "takes its settings from the command line"),
+        ("print(1)\n", "no call of TrainingArguments(...)"),
+        ("x = " + "(" * 5000 + ")" * 5000, ""),
+        ("x = " + "-" * 50_000 + "1", ""),
+        (
+            HEAD
+            + "a = 1\n"
+            + "".join(f"a{n} = a{n}\n" for n in range(9))
+            + "b = c\nc = b\nTrainingArguments(learning_rate=b)",
+            "learning_rate=b is no literal",
+        ),
+        (
+            HEAD + "TrainingArguments(max_steps=10**10**10, learning_rate=9**64**64)",
+            "max_steps=10 ** 10 ** 10, learning_rate=",
+        ),
+    ],
+)
+def test_other_scripts_are_one_line(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_run(tmp_path):
+    mark = tmp_path / "mark"
+    text = (
+        f"open({str(mark)!r}, 'w')\n{HEAD}TrainingArguments(learning_rate=float(open({str(mark)!r}, 'w').write('1')))"
+    )
+    with pytest.raises(olr.ConfigError, match="is no literal"):
+        read(tmp_path, text)
+    assert not mark.exists()
+
+
+def test_a_notebook_with_its_lines(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["TrainingArguments(learning_rate=1)"]},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["!pip install trl\n", "%load_ext x\n", "LR = 2e-5"]},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["%%bash\n", "this is no python"]},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": "args = TrainingArguments(\n    learning_rate=LR,\n    max_steps=1000,\n    warmup_steps=900,\n)"},
+    ]  # fmt: skip
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+    (config,) = read(tmp_path, text, "a.ipynb")
+    assert repr(config.plan().schedule) == repr(olr.Linear(2e-5, 1000, 900))
+    (found,) = [found for found in olr.lint(tmp_path / "a.ipynb") if found.code == "LR132"]
+    assert "warmup_steps=900" in text.splitlines()[found.line - 1]
+    with pytest.raises(olr.ConfigError, match="not a notebook of Jupyter"):
+        read(tmp_path, "{}", "b.ipynb")
+
+
+def test_fix_changes_the_literal_and_nothing_else(tmp_path):
+    from optax_lr.linting.lint import mend
+
+    text = f"# mine\n{HEAD}args = TrainingArguments(\n    learning_rate=2e-5,  # é\n    warmup_steps=900,\n    max_steps=1000, num_train_epochs=3,\n)\n"
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    options = {"num_examples": None, "world_size": None, "transformers_version": None, "train_steps": None}
+    from optax_lr.configs.gather import sources_of
+
+    mended, done, by_hand = mend(sources_of(path)[0], options)
+    assert mended.text == text.replace("900", "100").replace(" num_train_epochs=3,", " ")
+    assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])

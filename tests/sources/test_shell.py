@@ -1,0 +1,153 @@
+"""Shell scripts: what bash would make of the words, without running anything."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import optax_lr as olr
+from optax_lr.sources.marks import readable
+from optax_lr.sources.shell import commands_of
+
+SCRIPTS = [
+    'LR=2e-5\nrun "$LR" ${LR} a${LR}b \'$LR\' "a \\"q\\" $LR" \\$LR',
+    'A=(1 \'x y\' "z w")\nA+=(4)\nrun "${A[@]}" ${A[@]} ${A[1]} ${#A[@]} "$A"',
+    'ARGS="--a 1 --b \'2 3\'"\nrun $ARGS "$ARGS"',
+    "N=$((8 * 2 / 3 % 4 + -1))\nM=$(expr 12 / 4)\nrun $N $M $(( N + M )) $((-7 / 2)) $((2**10))",
+    'X=${UNSET_HERE:-3}\nY=${X:-4}\nZ=${UNSET_HERE:-$X}\nW=${UNSET_HERE:-"a b"}\nrun $X $Y $Z "$W" ${X:+set}',
+    "for a in 1 2; do for b in x y; do run $a $b; done; done",
+    "for i in {1..3}; do run $i; done",
+    'f() { run "$1" "$2" $#; }\nf a "b c"\nf d',
+    'bash -c \'run a "b c"\'\neval "run d"\nsh -c "run e"',
+    "run a \\\n  b \\\n  c # d\nrun e",
+    "run a \\\n  # b \\\n  c",
+    "if true; then run a; fi\n(run b)\n{ run c; }\nrun d && run e || run f",
+    "run a > /dev/null 2>&1\nrun b 2>/dev/null c",
+    "cat <<'EOF' > /dev/null\nrun a\nEOF\nrun b",
+    "export LR=1\nB=2 run $LR",
+    "run $'a\\tb' a'b'\"c\"d --x=\"1 2\" --y={a}",
+    'S="a b"\nrun x$S "x$S" x"$S"y',
+    "case a in a) run 1;; esac",
+    "A=1\nA+=2\nrun $A",
+    "set -- p q\nrun $1 $2",
+]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_words_are_those_of_bash(tmp_path, script):
+    log = tmp_path / "log"
+    run = tmp_path / "run"
+    run.write_text(f'#!/bin/bash\nprintf "%s\\x1f" "$@" >> "{log}"\nprintf "\\n" >> "{log}"\n')
+    run.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    subprocess.run(["bash", "-c", script], env=environment, capture_output=True, cwd=tmp_path, check=False)
+    real = [line.split("\x1f")[:-1] if line != "\x1f" else [] for line in log.read_text().splitlines()]
+    ours = [
+        [readable(word) for word in made.words[1:]] for made in commands_of("a.sh", script) if made.words[0] == "run"
+    ]
+    taken = [words for words in ours if words] if "||" in script else ours
+    assert [words for words in taken if words not in ([["f"]] if "||" in script else [])] == real
+
+
+def test_what_the_script_does_not_say_is_marked():
+    script = 'run $(hostname) $1 "${X%%.*}" $RANDOM `date` <(ls) $((Y + 1))\nread Z\nrun $Z'
+    words = [readable(word) for made in commands_of("a.sh", script) for word in made.words[1:]]
+    assert words[:7] == ["$(hostname)", "$1", "${X%%.*}", "$RANDOM", "`date`", "<(ls)", "$((Y + 1))"]
+
+
+def test_a_value_that_differs_between_branches_is_not_known():
+    made = commands_of("a.sh", "A=1\nif [ -f x ]; then A=2; B=3; else B=3; fi\nrun $A $B")
+    assert [readable(word) for word in made[-1].words] == ["run", "$A", "3"]
+
+
+def test_a_default_that_an_argument_of_the_script_replaces_is_noted():
+    script = 'LR=1e-4\nwhile [ $# -gt 0 ]; do case $1 in --lr) LR="$2"; shift 2;; esac; done\npython t.py --learning_rate $LR --max_steps 5'
+    (config,) = [made for made in commands_of("a.sh", script) if made.words[0] == "python"]
+    assert "1e-4" in config.words
+    assert config.notes == ("$LR is 1e-4 unless an argument of the script sets it",)
+
+
+def test_a_comment_that_cuts_a_command_off(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(
+        "torchrun --nproc_per_node=4 train.py \\\n  --learning_rate 2e-5 --lr_scheduler_type cosine \\\n  #--learning_rate 5e-5 \\\n"
+        "  --num_train_epochs 6 \\\n  --per_device_train_batch_size 4\n"
+    )
+    (config,) = olr.read_configs(path)
+    assert config.plan(num_examples=8000).max_steps == 750  # 3 epochs of 8 examples on 4 processes
+    (found,) = [found for found in olr.lint(path, num_examples=8000) if found.code == "LR102"]
+    assert "ends before --num_train_epochs, --per_device_train_batch_size" in found.message
+
+
+def test_a_yaml_that_a_command_names(tmp_path):
+    (tmp_path / "sft.yaml").write_text("model_name_or_path: m\ndataset_name: d\nlearning_rate: 1.0e-5\nlr_scheduler_type: cosine\nwarmup_steps: 0.1\nnum_train_epochs: 1\nper_device_train_batch_size: 4\n")  # fmt: skip
+    path = tmp_path / "run.sh"
+    path.write_text("accelerate launch --num_processes 1 run_sft.py --config sft.yaml --learning_rate 3e-5\n")
+    config = olr.read_config(path)
+    assert (config.trainer, config.settings.method) == ("trl", "SFTConfig")
+    assert repr(config.plan(num_examples=8000).schedule) == repr(olr.Cosine(3e-5, 2000, 200))
+    path.write_text("accelerate launch --num_processes 1 run_sft.py --config missing.yaml --learning_rate 3e-5\n")
+    with pytest.raises(
+        olr.ConfigError,
+        match=r"are in missing.yaml, which is not here; read that file, and mind that --learning_rate 3e-5",
+    ):
+        olr.read_config(path)
+    (tmp_path / "lf.yaml").write_text("stage: sft\nfinetuning_type: full\nlearning_rate: 1.0e-4\nnum_train_epochs: 1\n")
+    path.write_text("llamafactory-cli train lf.yaml learning_rate=1e-5 num_train_epochs=5.0 lr_scheduler_type=cosine\n")
+    assert repr(olr.read_config(path).plan(num_examples=80).schedule) == repr(olr.Cosine(1e-5, 50))
+    path.write_text(
+        "cat > made.yaml <<EOF\nstage: sft\ntemplate: t\nlearning_rate: ${LR:-2.0e-5}\nmax_steps: 9\nEOF\nllamafactory-cli train made.yaml\n"
+    )
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Linear(2e-5, 9))
+    (tmp_path / "ax.yaml").write_text("base_model: m\nmicro_batch_size: 1\ngradient_accumulation_steps: 1\nlearning_rate: 1.0e-4\nmax_steps: 50\nwarmup_steps: 0\n")  # fmt: skip
+    path.write_text("axolotl train ax.yaml --learning-rate 2e-4\n")
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(2e-4, 50))
+    (tmp_path / "tt.yaml").write_text(
+        "optimizer: {_component_: a, lr: 1.0e-4}\nepochs: 1\nbatch_size: 1\ngradient_accumulation_steps: 2\n"
+    )
+    path.write_text(
+        "tune run full_finetune_single_device --config tt.yaml optimizer.lr=3e-4 ~gradient_accumulation_steps\n"
+    )
+    assert repr(olr.read_config(path).plan(num_examples=10)).startswith("Plan(schedule=Constant(learning_rate=0.0003")
+    (tmp_path / "outside.sh").write_text("trl sft --config ../../etc/x.yaml\n")
+    with pytest.raises(olr.ConfigError, match="is not here"):
+        olr.read_config(tmp_path / "outside.sh")
+
+
+BOMBS = {
+    "doubling text": "A0=xxxxxxxxxx\n"
+    + "".join(f'A{n + 1}="$A{n} $A{n}"\n' for n in range(40))
+    + "python t.py --learning_rate $A40",
+    "doubling arrays": "A=(x x)\n" + 'A+=("${A[@]}")\n' * 60,
+    "many commands": "python t.py --max_steps 1 --learning_rate 1\n" * 5000,
+    "backticks": "A=" + "`" * 200_000,
+    "open substitutions": "A=" + "$(" * 5000 + "\npython t.py --learning_rate 1",
+    "nested shells": "bash -c " * 1000,
+    "a function that calls itself twice": "f() { f; f; }\nf\npython t.py --learning_rate 1",
+    "loops in loops": "for a in {1..200}; do for b in {1..200}; do for c in {1..200}; do python t.py --max_steps $a$b$c --learning_rate 1; done; done; done",
+    "deep arithmetic": "A=$((" + "(" * 3000 + "1" + ")" * 3000 + "))\npython t.py --learning_rate $A",
+    "a huge power": "python t.py --max_steps $((9**63**63)) --learning_rate 1",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_would_take_long_is_one_line(tmp_path, name):
+    path = tmp_path / "bomb.sh"
+    path.write_text(BOMBS[name])
+    start = time.process_time()
+    line = told(path)
+    assert "\n" not in line
+    assert time.process_time() - start < 6
+
+
+def told(path):
+    """What reading the script says: the refusal, or nothing."""
+    try:
+        for config in olr.read_configs(path):
+            config.plan()
+    except olr.ConfigError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,213 @@
+"""Whose config a file is: certain, or refused in one line that helps."""
+
+import pytest
+import yaml
+
+import optax_lr as olr
+from optax_lr.trainers import TRAINERS
+from optax_lr.trainers.base import concerns_curve, group_rate
+from optax_lr.trainers.known import class_keys, keys_of
+
+HF = {"learning_rate": 1e-4, "num_train_epochs": 1, "per_device_train_batch_size": 4}
+
+RECOGNISED = [
+    ({"learning_rate": 1e-4, "max_steps": 5}, "hf"),
+    (HF, "hf"),
+    (HF | {"lora_alpha_of_mine": 3, "data_path": "x"}, "hf"),
+    (HF | {"dataset_name": "d"}, "trl"),
+    (HF | {"stage": "sft", "finetuning_type": "lora"}, "llamafactory"),
+    (HF | {"cutoff_len": 5, "template": "qwen", "torch_dtype": "bfloat16"}, "llamafactory"),
+    ({"train.learning_rate": "1e-4"}, "llamafactory-ui"),
+    ({"model_class": "llm", "kernel_config": {}, "micro_batch_size": 1, "flash_attn": "fa2", "cutoff_len": 9, "max_steps": 5}, "llamafactory-v1"),
+    ({"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "attn_implementation": "sdpa"}, "axolotl"),
+    ({"tuner_type": "lora", "model": "m", "dataset": "d", "num_train_epochs": 1}, "swift"),
+    ({"base_config": "base.yml", "steps": 10, "learning_rate": 1e-4}, "maxtext"),
+    ({"warmup_steps_fraction": 0.1, "steps": 10, "learning_rate": 1e-4}, "maxtext"),
+    ({"trainer": {"num_train_steps": 10, "mp": "p=f32"}, "optimizer": {"type": "adam"}, "model": {}}, "levanter"),
+    ({"optimizer": {"_component_": "torch.optim.AdamW", "lr": 1e-4}, "epochs": 1, "batch_size": 2}, "torchtune"),
+    ({"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 1e-4}}}, "deepspeed"),
+    ({"training": HF}, "hf"),
+    (["accelerate", "launch", "train.py", "--learning_rate", "1e-4", "--lr_scheduler_type", "cosine"], "hf"),
+    (["llamafactory-cli", "train", "--stage", "sft", "--learning_rate", "1e-4"], "llamafactory"),
+    (["trl", "sft", "--dataset_name", "d"], "trl"),
+    (["python", "trl/scripts/dpo.py", "--dataset_name", "d"], "trl"),
+    (["python", "-m", "trl.scripts.kto", "--dataset_name", "d"], "trl"),
+    (["swift", "sft", "--model", "m", "--dataset", "d"], "swift"),
+    (["python3", "-m", "MaxText.train", "MaxText/configs/base.yml", "run_name=a", "steps=10"], "maxtext"),
+    (["python", "-m", "levanter.main.train_lm", "--trainer.num_train_steps", "10"], "levanter"),
+    (["torchrun", "pretrain_gpt.py", "--tensor-model-parallel-size", "1", "--lr", "1e-4", "--train-iters", "10"], "megatron"),
+]  # fmt: skip
+
+REFUSED = [
+    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "learning_rate stands under training, beside scheduler, batch_size, epochs"),
+    ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
+    ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
+    ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
+    ({"log_history": []}, "the state of a run, with its log"),
+    ({"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "num_processes": 1}, "an accelerate config"),
+    ({"optimizer": {"lr": 3e-4}, "lr_scheduler": {"warmup_steps": 2}, "training": {"steps": 10}}, "a config of torchtitan"),
+    ({"network_dim": 8, "unet_lr": 1e-4, "max_train_steps": 10}, "a config of kohya's sd-scripts"),
+    ({"max_iters": 10, "lr_decay_iters": 10, "learning_rate": 1e-4}, "a config of nanoGPT"),
+    ({"lr0": 0.01, "lrf": 0.01, "epochs": 3}, "a config of ultralytics"),
+    ({"max_duration": "1ep", "scheduler": {"name": "cosine_with_warmup", "t_warmup": "10ba"}}, "a config of llm-foundry"),
+    ({"scheduler": {"units": "tokens", "t_max": 5}, "max_duration": 5}, "a config of OLMo"),
+    ({"checkpoint_dir": "c", "train": {"global_batch_size": 16}}, "a config of litgpt"),
+    ({"tokens": {"train_steps": 5}, "optimizer": {}}, "a config of nanotron"),
+    ({"seed_everything": 1, "trainer": {"max_epochs": 3}}, "a config of Lightning's CLI"),
+    ({"model": {"class_path": "m"}, "learning_rate": 1e-4}, "a config of Lightning's CLI"),
+    ({"optimization": {"max_update": 10, "lr": [1e-4]}}, "a config of fairseq"),
+    ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
+    ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
+    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own"),
+    (["deepspeed", "--module", "openrlhf.cli.train_sft", "--learning_rate", "5e-6"], "a run of OpenRLHF"),
+    (["python", "-m", "verl.trainer.main_ppo", "data.train_batch_size=8"], "a run of verl"),
+    (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "a run of verl"),
+    (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
+    (["accelerate", "launch", "train_dreambooth.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
+    (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "a config of kohya's sd-scripts"),
+    (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
+    (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
+    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate are keys of several trainers, and optimizer, epochs of none"),
+    (HF | {"epochs": 3}, "epochs is no key of TrainingArguments"),
+    (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is no key of TRL"),
+    (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is no key of LLaMA-Factory"),
+    (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "epochs is no key of ms-swift"),
+    (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
+    (["tune", "run", "lora_finetune_single_device", "--config", "llama3/8B_lora"], "is a recipe that torchtune ships; copy it with"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "trainer"), RECOGNISED)
+def test_recognised(source, trainer):
+    assert olr.read_config(source).trainer == trainer
+
+
+@pytest.mark.parametrize(("source", "message"), REFUSED)
+def test_refused_in_one_line(source, message, tmp_path):
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config(source)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if isinstance(source, dict):
+        path = tmp_path / "run.yaml"
+        path.write_text(yaml.safe_dump(source))
+        (found, *_) = olr.lint(path)
+        assert found.severity == "error"
+
+
+def test_the_trainer_that_is_named_decides():
+    shared = {"learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "max_steps": 100}
+    assert olr.read_config(shared, trainer="llamafactory").plan().schedule.decay_steps == 67
+    with pytest.raises(olr.ConfigError, match="needs num_decay_steps"):
+        olr.read_config(shared).plan()
+    own = ["python", "train.py", "--learning_rate", "1e-4", "--max_steps", "9", "--mine", "3"]
+    assert olr.read_config(own, trainer="hf").unknown == ("mine",)
+    with pytest.raises(olr.ConfigError, match="--trainer xyz: write one of"):
+        olr.read_config(shared, trainer="xyz")
+
+
+def test_two_trainers_keys_in_one_file_are_not_guessed():
+    both = {"tuner_type": "lora", "model": "m", "dataset": "d", "warmup_steps_fraction": 0.1, "steps": 9}
+    with pytest.raises(
+        olr.ConfigError,
+        match=r"more than one trainer: ms-swift by .*; MaxText by .*Name it with --trainer swift or maxtext",
+    ):
+        olr.read_config(both)
+
+
+def test_values_given_beside_the_file_replace_its_own():
+    config = olr.read_config({"training": HF}, values={"learning_rate": 3e-5, "max_steps": 7})
+    assert repr(config.plan().schedule) == repr(olr.Linear(3e-5, 7))
+
+
+def test_defaults_are_listed_with_their_owner():
+    config = olr.read_config({"learning_rate": 1e-4, "num_train_epochs": 2})
+    told = {default.key: (default.value, default.whose) for default in config.plan(num_examples=80).defaults}
+    whose = "transformers 5.24.0 TrainingArguments"
+    assert told == {
+        "lr_scheduler_type": ("linear", whose),
+        "warmup_steps": (0, whose),
+        "per_device_train_batch_size": (8, whose),
+        "gradient_accumulation_steps": (1, whose),
+    }
+    assert [default.key for default in olr.read_config(HF | {"max_steps": 5}).defaults] == [
+        "lr_scheduler_type",
+        "warmup_steps",
+    ]
+
+
+def test_defaults_are_those_of_the_real_class(tmp_path):
+    import transformers
+
+    real = transformers.TrainingArguments(output_dir=str(tmp_path))
+    for default in olr.read_config(
+        {"output_dir": "o", "save_total_limit": 1, "weight_decay": 0.0, "max_steps": -1}
+    ).defaults:
+        assert default.value == getattr(real, default.key), default
+
+
+def test_known_keys_are_the_fields_of_the_real_class():
+    import dataclasses
+
+    import transformers
+
+    for name in ("TrainingArguments", "Seq2SeqTrainingArguments"):
+        real = {field.name for field in dataclasses.fields(getattr(transformers, name)) if field.init}
+        assert (
+            not {key for key in real if not key.startswith("_")}
+            - class_keys("transformers", name)
+            - class_keys("transformers", "TrainingArguments")
+        )
+    assert all(len(keys_of(name)) > 200 for name in ("llamafactory", "axolotl", "swift", "megatron", "maxtext"))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "epochs",
+        "batch_size",
+        "num_epochs",
+        "train_batch_size",
+        "scheduler",
+        "lr",
+        "max_iters",
+        "warmup",
+        "total_steps",
+        "min_lr",
+        "n_epochs",
+        "lr_schedule",
+    ],
+)
+def test_keys_that_look_like_the_curve(key):
+    assert concerns_curve(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["eval_batch_size", "save_steps", "logging_interval_steps", "vision_lr", "mm_projector_lr", "system_prompt", "lora_rank", "weight_decay_mult",
+     "num_workers", "early_stopping_steps", "data_path", "stage"],
+)  # fmt: skip
+def test_keys_that_do_not(key):
+    assert not concerns_curve(key)
+    assert group_rate(key) == key.endswith("_lr")
+
+
+def test_every_trainer_has_a_name_of_its_own():
+    assert len({trainer.title for trainer in TRAINERS.values()}) >= len(TRAINERS) - 2  # LLaMA-Factory's three forms
+    assert list(TRAINERS)[-1] == "hf"
+    assert all(set(trainer.covers) <= set(TRAINERS) for trainer in TRAINERS.values())
+
+
+def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
+    config = olr.read_config(
+        {
+            "learning_rate": 1.0,
+            "gradient_accumulation_steps": 4,
+            "num_train_epochs": 2,
+            "per_device_train_batch_size": 1,
+        }
+    )
+    assert [
+        config.plan(num_examples=10, transformers_version=version).max_steps
+        for version in ("4.51.3", "4.52.4", "5.24.0")
+    ] == [4, 6, 6]

@@ -1,0 +1,129 @@
+"""TRL: the defaults of each class and version, and the updates of trainers that generate."""
+
+import pytest
+
+import optax_lr as olr
+
+# What TRL's own sampler and Trainer gave, at 1.16.0.
+GENERATIONS = [
+    # prompts, batch, accumulation, processes, generations, iterations, steps a generation or its batch, epochs, updates, warmup of 0.1
+    (8000, 4, 2, 3, 6, 1, {}, 2, 4000, 400),
+    (20000, 16, 4, 8, 16, 1, {}, 1, 625, 63),
+    (1000, 8, 4, 2, 8, 1, {}, 1, 125, 13),
+    (1000, 8, 4, 2, 8, 2, {}, 1, 250, 25),
+    (1000, 8, 4, 2, 8, 1, {"steps_per_generation": 8}, 1, 124, 13),
+    (1000, 8, 4, 2, 8, 1, {"steps_per_generation": 2}, 1, 125, 13),
+    (1000, 8, 4, 2, 8, 1, {"generation_batch_size": 256}, 1, 124, 13),
+    (1003, 8, 4, 2, 8, 1, {}, 3, 375, 38),
+    (1000, 8, 1, 1, 8, 1, {}, 3, 3000, 300),
+]
+RECIPE = {"model_name_or_path": "m", "dataset_name": "d", "warmup_steps": 0.1, "learning_rate": 1e-6}
+
+
+@pytest.mark.parametrize("case", GENERATIONS)
+def test_updates_of_grpo(case):
+    prompts, batch, group, processes, generations, iterations, more, epochs, updates, warmup = case
+    values = RECIPE | {
+        "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": group,
+        "num_generations": generations,
+    }
+    values |= {"num_train_epochs": epochs, "num_iterations": iterations, **more}
+    plan = olr.read_config(values).plan(num_examples=prompts, world_size=processes)
+    assert (plan.max_steps, plan.warmup_steps) == (updates, warmup)
+    assert float(plan.schedule(warmup)) == pytest.approx(1e-6)
+    assert plan.schedule(updates) == 0
+
+
+def test_updates_of_rloo_with_its_two_generations():
+    words = [
+        "trl",
+        "rloo",
+        "--dataset_name",
+        "d",
+        "--gradient_accumulation_steps",
+        "4",
+        "--num_train_epochs",
+        "1",
+        "--warmup_steps",
+        "0.1",
+    ]
+    plan = olr.read_config(words).plan(num_examples=1000, world_size=2)
+    assert (plan.max_steps, plan.warmup_steps) == (31, 4)
+    assert [float(plan.schedule(step)) for step in (3, 5, 15, 30)] == pytest.approx(
+        [7.5e-7, 9.629629629629628e-07, 5.925925925925926e-07, 3.7037037037037036e-08]
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"num_generations": 6}, "num_generations 6 does not divide the 8 completions of a generation"),
+        ({"num_generations": 1}, "num_generations 1: TRL needs at least 2"),
+        (
+            {"num_generations": 8, "steps_per_generation": 1, "generation_batch_size": 8},
+            "TRL refuses steps_per_generation beside",
+        ),
+        (
+            {"num_generations": 2, "generation_batch_size": 12},
+            "generation_batch_size 12 is no multiple of 8 completions",
+        ),
+        (
+            {"num_generations": 8, "gradient_accumulation_steps": 100},
+            "5 prompts are fewer than the 100 of one generation",
+        ),
+    ],
+)
+def test_generations_that_trl_refuses(more, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(RECIPE | more).plan(num_examples=5)
+
+
+@pytest.mark.parametrize(
+    ("command", "rate"),
+    [("sft", 2e-5), ("dpo", 1e-6), ("kto", 1e-6), ("grpo", 1e-6), ("rloo", 1e-6), ("reward", 1e-4)],
+)
+def test_default_rates_of_the_commands(command, rate):
+    config = olr.read_config(["trl", command, "--model_name_or_path", "m", "--dataset_name", "d", "--max_steps", "100"])
+    assert config.settings.learning_rate == rate
+    assert config.settings.lr_scheduler_type == "linear"
+    (default,) = [default for default in config.defaults if default.key == "learning_rate"]
+    assert (default.value, default.whose.startswith("TRL 1.16.0")) == (rate, True)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "rate"),
+    [
+        *(("trl-sft", 2e-5), ("trl-sft==0.11.4", 5e-5), ("trl-sft==0.12.2", 2e-5), ("trl-dpo==0.11.4", 5e-5)),
+        *(("trl-kto==0.11.4", 5e-7), ("trl-reward==0.23.1", 5e-5), ("trl-reward==0.24.0", 1e-4), ("trl-prm", 1e-5)),
+        *(
+            ("trl-online_dpo", 5e-7),
+            ("trl-bco==0.26.2", 5e-5),
+            ("trl-bco", 5e-7),
+            ("trl-orpo", 1e-6),
+            ("trl-gkd", 2e-5),
+        ),
+    ],
+)
+def test_default_rates_by_version(trainer, rate):
+    config = olr.read_config({"dataset_name": "d", "max_steps": 10}, trainer=trainer)
+    assert config.settings.learning_rate == rate
+
+
+def test_the_batch_of_grpo_was_its_own_in_one_version_only():
+    new, old = (
+        olr.read_config({"num_generations": 8}, trainer=f"trl-grpo{version}").settings for version in ("", "==0.14.0")
+    )
+    assert (new.per_device_train_batch_size, new.gradient_accumulation_steps) == (8, 1)
+    assert (old.per_device_train_batch_size, old.gradient_accumulation_steps) == (1, 8)
+
+
+def test_a_rate_that_is_not_given_needs_the_method():
+    with pytest.raises(olr.ConfigError, match="learning_rate is not given, and TRL's classes have different defaults"):
+        olr.read_config({"dataset_name": "d", "num_train_epochs": 1})
+    note = olr.read_config({"dataset_name": "d", "num_train_epochs": 1, "learning_rate": 1e-5}).notes[0]
+    assert note.startswith("the file does not say which of TRL's trainers runs")
+    with pytest.raises(olr.ConfigError, match="TRL has sft, dpo"):
+        olr.read_config({"dataset_name": "d"}, trainer="trl-xyz")
+    with pytest.raises(olr.ConfigError, match="are counted in episodes; give max_steps"):
+        olr.read_config(["trl", "ppo", "--dataset_name", "d", "--learning_rate", "1e-5"])
