@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+_LONGEST = 1_000  # characters of a message
 # Controls, formats (among them those that reverse the direction of a line), halves of a surrogate pair, line separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -30,6 +31,17 @@ def visible(text: str, *, keep: str = "") -> str:
 def one_line(text: str) -> str:
     """`text` in one line, as an error is shown: blanks of any kind are one space, and the rest is `visible`."""
     return visible(" ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """`text` without its middle where it is too long for a message: what a file holds may have any length.
+
+    >>> len(shortened("x" * 250_000))
+    1000
+    """
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 305]} ... {text[-300:]}"
 
 
 def _hidden(character: str) -> bool:

@@ -12,6 +12,9 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.parsing import DEEPEST, parse
 from optax_lr.sources.source import Form, Source
 
+# A dotted name, for which the time of Python's parser grows with the square of its parts.
+_DEEP_NAME = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){" + str(DEEPEST) + "}")
+
 
 def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[Source]:
     """Every document of a file, parsed.
@@ -46,6 +49,8 @@ def numbered(path: str, parts: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 def _toml(path: str, text: str, folder: Path | None) -> Source:
     if re.search(r"[\[{]{" + str(DEEPEST) + "}", text):
         raise ConfigError(f"{path}: nested too deeply for a config")
+    if _DEEP_NAME.search(text):
+        raise ConfigError(f"{path}: a name of more than {DEEPEST} parts is nested too deeply for a config")
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from optax_lr.text import visible
+from optax_lr.text import shortened, visible
 
 
 class ConfigError(ValueError):
     """A config that cannot be read, or that its trainer would refuse. The message is one line and names the remedy."""
 
     def __init__(self, message: str = ""):
-        super().__init__(visible(message))
+        super().__init__(visible(shortened(message)))
 
 
 class UnreadableError(ConfigError):

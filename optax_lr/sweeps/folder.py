@@ -96,6 +96,20 @@ def remove_store(path: str) -> None:
         os.unlink(os.path.join(path, "zarr.json"))
 
 
+def refuse_links(path: str) -> None:
+    """Refuse a store in which a folder is a link: blocks would be written to wherever it leads.
+
+    Raises:
+        FileExistsError: one line that names the link.
+    """
+    for folder, folders, _ in os.walk(path):
+        for name in folders:
+            if os.path.islink(os.path.join(folder, name)):
+                raise FileExistsError(
+                    f"sweep_to(): {os.path.join(folder, name)} is a link, which no sweep wrote; remove it or choose another path"
+                )
+
+
 def remove_temporary(path: str) -> None:
     """Remove the files that Zarr had not yet renamed when a process was killed."""
     for folder, _, names in os.walk(path):

@@ -25,6 +25,7 @@ from optax_lr.sweeps.folder import (
     WRITER,
     metadata,
     own_folder,
+    refuse_links,
     remove_store,
     remove_temporary,
     sync,
@@ -141,6 +142,7 @@ def _prepare(
     """Lay out the store, or find it there. An incomplete one gets its labels anew: a kill may have left them half."""
     found = metadata(path)
     if found is not None and found["sweep"] == attributes["sweep"]:
+        refuse_links(path)
         if not found["complete"]:
             _require_disk(zarr, path, batch, steps, plan, attributes)
             remove_temporary(path)

@@ -173,6 +173,28 @@ def test_hostile_json_gets_one_line_within_a_second(tmp_path):
         assert run("show", "a.json").code == 2
 
 
+TOML = {
+    "dotted name": "a" + ".a" * 50_000 + " = 1\n",
+    "dotted name of words": "abc" + " . 'abc'" * 20_000 + " = 1\n",
+    "dotted header": "[a" + ".a" * 50_000 + "]\n",
+    "one word": "a" * 250_000 + " = 1\n",
+    "brackets": "a = " + "[" * 100_000,
+    "braces": "a = " + "{b = " * 50_000,
+    "digits": "learning_rate = " + "9" * 400 + "\n",
+    "headers": "[[a]]\n" * 40_000,
+}
+
+
+@pytest.mark.parametrize("name", TOML)
+def test_hostile_toml_gets_one_line_within_a_second(tmp_path, name):
+    (tmp_path / "a.toml").write_text(TOML[name])
+    start = time.process_time()
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config("a.toml").plan()
+    assert time.process_time() - start < 1
+    assert len(str(caught.value)) <= 1000
+
+
 BLOCK = {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.5, "warmup_num_steps": 3}}}
 
 

@@ -149,7 +149,7 @@ TEXTS = (
     .map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
 BYTES = st.binary(max_size=60)
-FORMS = ["a.yaml", "a.json", "a.sh", "a.md", "a.py", "a.ipynb"]
+FORMS = ["a.yaml", "a.json", "a.sh", "a.md", "a.py", "a.ipynb", "a.toml"]
 LOGS = ["a.csv", "a.json", "a.jsonl", "events.out.tfevents.1", "trainer_state.json"]
 
 

@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "safety.md").read_text()
 def test_limits():
     rows = {
         "a config of any form: size": f"{files.LARGEST_FILE // 1024} KiB, a regular file of UTF-8",
-        "YAML and JSON: nesting": f"{parsing.DEEPEST}",
+        "YAML, JSON and TOML: nesting, parts of a dotted name": f"{parsing.DEEPEST}",
         "YAML and JSON: values, aliases included": f"{parsing.MOST_VALUES:,}",
         "YAML: aliases": f"{parsing.MOST_ALIASES}",
         "whole numbers": f"{parsing.LARGEST_NUMBER:,} bits in a config; 10^{len(str(plan.MOST)) - 1} for `num_examples` and `world_size`",

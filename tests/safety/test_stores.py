@@ -186,6 +186,20 @@ def test_the_free_disk_is_looked_at_first(tmp_path, monkeypatch):
     olr.sweep_to(tmp_path / "s", flat, 10_000)
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "learning_rate/c", "learning_rate/c/1", "step"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_link_in_a_store_is_not_followed(path, tmp_path, name, complete):
+    _mark(path, complete)
+    (path / name).rename(tmp_path / "elsewhere")
+    (path / name).symlink_to(tmp_path / "elsewhere")
+    before = {file: file.read_bytes() for file in (tmp_path / "elsewhere").rglob("*") if file.is_file()}
+    with pytest.raises(FileExistsError, match="is a link, which no sweep wrote"):
+        olr.sweep_to(path, BATCH, 100, block_bytes=BLOCK)
+    with pytest.raises(FileExistsError, match="which no sweep wrote"):
+        olr.sweep_to(path, BATCH, 50, block_bytes=BLOCK, overwrite=True)
+    assert {file: file.read_bytes() for file in (tmp_path / "elsewhere").rglob("*") if file.is_file()} == before
+
+
 def test_an_empty_folder_may_be_filled(tmp_path):
     (tmp_path / "s").mkdir()
     olr.sweep_to(tmp_path / "s", BATCH, 100)
