@@ -9,7 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
+import optax
 import pytest
 
 import optax_lr as olr
@@ -27,7 +31,14 @@ def run(page: str) -> dict:
 
 def test_training():
     names = run("training")
-    assert names["rate"] == 0  # the first update of a warmup
+    assert names["middle"] == pytest.approx(1.5235051e-04, rel=1e-6)
+    assert names["started"] == pytest.approx(5.8682414e-04, rel=1e-6)
+    assert names["second"] == pytest.approx(1e-5)
+    assert names["groups"].keys() == {"body", "head"}
+    assert names["compiled"] == 1
+    assert names["lowered"]
+    assert 0.01 < names["suggestion"] < 1
+    plt.close(names["picture"].figure)
     assert type(names["best"]).__name__ in ("Linear", "Cosine", "InverseSqrt")
     assert np.isfinite(names["slope"])
     assert names["slope"] < 0
@@ -37,7 +48,17 @@ def test_coming_from_elsewhere():
     assert type(run("index")["schedule"]).__name__ == "Cosine"
     assert run("from_llamafactory")["schedule"](0) == 0
     assert type(run("from_torch")["schedule"]).__name__ == "Stages"
-    assert np.isfinite(run("from_optax")["slope"])
+    names = run("from_optax")
+    assert np.isfinite(names["slope"])
+    for name, (theirs, ours) in names["pairs"].items():
+        steps = np.arange(400)
+        expected = jax.vmap(lambda step, theirs=theirs: jnp.asarray(theirs(step), jnp.float32))(steps)
+        np.testing.assert_allclose(olr.sweep(ours, 400), expected, rtol=3e-6, atol=2e-7, err_msg=name)
+    covered = {
+        name for name in vars(optax.schedules) if name[0] != "_" and name.endswith(("_schedule", "_decay", "schedules"))
+    }
+    page = PAGES["from_optax"]
+    assert {name for name in covered if f"optax.{name}(" not in page} <= {"inject_hyperparams"}
 
 
 def test_sweeps():
