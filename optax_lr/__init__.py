@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         ConfigError as ConfigError,
         Plan as Plan,
         RunConfig as RunConfig,
+        convert as convert,
         read_config as read_config,
         read_configs as read_configs,
         write_config as write_config,
@@ -127,7 +128,7 @@ _HOMES = {
     "logs.read": ["read_log"],
     "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
     "torch_schedulers": ["from_torch", "to_torch"],
-    "configs": ["ConfigError", "Plan", "RunConfig", "read_config", "read_configs", "write_config"],
+    "configs": ["ConfigError", "Plan", "RunConfig", "convert", "read_config", "read_configs", "write_config"],
     "training": [
         "EarlyStopping",
         "ScheduleState",

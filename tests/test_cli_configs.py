@@ -230,10 +230,10 @@ def test_bad_input_is_one_line_and_exit_code_2(here, folder, arguments, message)
 
 
 def test_each_option_says_what_it_is(here):
-    for command in ("sweep", "lint", "show", "compare", "recommend", "audit"):
+    for command in ("sweep", "lint", "show", "compare", "convert", "recommend", "audit"):
         text = here(command, "--help").stdout
-        options = re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE)
-        explained = re.findall(r"^│ (--[a-z-]+) +(?:<?[A-Za-z\[\]]+>? +)?\S+ \S+", text, re.MULTILINE)
+        options = re.findall(r"^│ (?:\* +| +)?(--[a-z-]+)", text, re.MULTILINE)
+        explained = re.findall(r"^│ (?:\* +| +)?(--[a-z-]+) +(?:<?[A-Za-z\[\]]+>? +)?\S+ \S+", text, re.MULTILINE)
         assert len(options) > 6
         assert explained == options, text
     assert "optimizer steps of the run" in here("show", "--help").stdout

@@ -161,6 +161,28 @@ def compare(
     raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
+@app.command(epilog="Example: optax-lr convert sft.yaml --to maxtext --num-examples 5000 --out curve.yml")
+def convert(
+    file: Annotated[Path, typer.Argument(help="a training config, script, notebook or model card")],
+    to: Annotated[str, typer.Option(help="hf (transformers, TRL), llamafactory, axolotl, maxtext, levanter or optax")],
+    num_examples: _NumExamples = None,
+    world_size: _WorldSize = None,
+    transformers_version: _Version = None,
+    max_steps: _MaxSteps = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
+    out: Annotated[Path | None, typer.Option(help="write the result to this file; by default it is printed")] = None,
+    json: _Json = False,
+    force: _Force = False,
+) -> None:
+    """The same curve in another trainer's words, to the step, or what cannot be expressed."""
+    from optax_lr.commands.convert import run
+
+    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    code = run(file, to=to, options=options, reading=_reading(trainer, set_), out=out, as_json=json, force=force)
+    raise typer.Exit(code)
+
+
 @app.command(epilog="Example: optax-lr recommend --method qlora --num-examples 5000 --out train.yaml")
 def recommend(
     method: Annotated[str | None, typer.Option(help="lora, qlora or full")] = None,

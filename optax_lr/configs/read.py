@@ -76,12 +76,12 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
     """The config of a source whose trainer is known."""
     trainer = trainer_of(found.trainer)
     _require_plain(source)
+    repeated = _repeated(source, omegaconf=trainer.omegaconf)
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         document = Document(source.name, source.text, dict(source.values), source.lines)
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
         source = _with_values(source, as_omegaconf(document, required))
     source = checked(source, values or {}, found.section)
-    repeated = _repeated(source, omegaconf=trainer.omegaconf)
     reading = trainer.read(source, found)
     prefix = "".join(f"{part}." for part in found.section)
     notes = source.notes + repeated + reading.notes

@@ -1,0 +1,42 @@
+"""What `optax-lr convert` does: the curve of a config in the words of another trainer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from optax_lr.configs import read_config
+from optax_lr.configs.convert import convert
+from optax_lr.exit_codes import FINE
+from optax_lr.outputs import check_output, write_output
+from optax_lr.text import visible
+
+
+def run(
+    file: Path,
+    *,
+    to: str,
+    options: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    out: Path | None,
+    as_json: bool,
+    force: bool,
+) -> int:
+    """See `optax-lr convert --help`."""
+    check_output(out, overwrite=force)
+    config = read_config(file, **reading)
+    plan = config.plan(**options)
+    text = convert(plan, to)
+    for note in (*config.notes, *plan.notes):
+        print(f"optax-lr: note: {visible(note)}", file=sys.stderr)
+    if as_json:
+        text = json.dumps({"config": config.source, "trainer": config.trainer, "to": to, "text": text}, indent=2) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        write_output(out, text.encode(), overwrite=force)
+        print(f"wrote {visible(str(out))}", file=sys.stderr)
+    return FINE

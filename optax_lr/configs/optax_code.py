@@ -1,0 +1,104 @@
+"""A schedule in the words of Optax: a few lines of Python."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
+
+
+class Call(NamedTuple):
+    """One of Optax's schedules: the function and its arguments."""
+
+    function: str
+    arguments: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"optax.{self.function}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+
+def optax_code(schedule: Schedule) -> str:
+    """Python that makes `schedule` with Optax alone, or with `optax_lr` where Optax has no counterpart.
+
+    >>> print(optax_code(Constant(3e-4)), end="")
+    import optax
+    <BLANKLINE>
+    schedule = optax.constant_schedule(value=0.0003)
+    """
+    stages = parts(schedule)
+    if stages is None:
+        return f"import optax_lr as olr  # Optax has no counterpart\n\nschedule = olr.{schedule!r}\n"
+    calls, boundaries = stages
+    if len(calls) == 1:
+        return f"import optax\n\nschedule = {calls[0]}\n"
+    lines = "".join(f"        {call},\n" for call in calls)
+    return f"import optax\n\nschedule = optax.join_schedules(\n    [\n{lines}    ],\n    boundaries={boundaries},\n)\n"
+
+
+def parts(schedule: Schedule) -> tuple[list[Call], list[int]] | None:
+    """Optax's schedules one after another, with the steps at which each but the first begins; None where it has none."""
+    match schedule:
+        case Constant(learning_rate=rate, warmup_steps=warmup):
+            peak = _plain(rate)
+            if not warmup:
+                return [Call("constant_schedule", {"value": peak})], []
+            return [
+                Call("linear_schedule", {"init_value": 0.0, "end_value": peak, "transition_steps": int(warmup)}),
+                Call("constant_schedule", {"value": peak}),
+            ], [int(warmup)]
+        case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
+            cycles == 0.5
+        ):
+            peak, floor = _plain(rate), _plain(low)
+            if warmup:
+                names = {"init_value": 0.0, "peak_value": peak, "warmup_steps": int(warmup), "decay_steps": int(end)}
+                return [Call("warmup_cosine_decay_schedule", names | {"end_value": floor})], []
+            share = floor / peak if peak else 0.0
+            return [Call("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})], []
+        case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup):
+            return _warmed(_plain(rate), int(warmup), [_line(_plain(rate), 0.0, int(end) - int(warmup))], [])
+        case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
+            names = {"init_value": _plain(rate), "end_value": _plain(low), "power": _plain(power)}
+            decay = Call("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
+            return _warmed(_plain(rate), int(warmup), [decay], [])
+        case WarmupStableDecay(learning_rate=rate, min_lr=low, warmup_steps=warmup) if _plain_phases(schedule):
+            peak, floor, first = _plain(rate), _plain(low), int(warmup)
+            stable = schedule.stable_steps
+            length = int(schedule.max_steps) - first - int(schedule.decay_steps) if stable is None else int(stable)
+            decay = _line(peak, floor, int(schedule.decay_steps))
+            if schedule.decay_type == "cosine":
+                names = {
+                    "init_value": peak,
+                    "decay_steps": int(schedule.decay_steps),
+                    "alpha": floor / peak if peak else 0.0,
+                }
+                decay = Call("cosine_decay_schedule", names)
+            held = Call("constant_schedule", {"value": peak})
+            return _warmed(peak, first, [held, decay], [length], start=floor)
+    return None
+
+
+def _plain_phases(schedule: WarmupStableDecay) -> bool:
+    """Whether Optax has the shapes of all phases, and they fit."""
+    fits = schedule.stable_steps is not None or schedule.max_steps - schedule.warmup_steps >= schedule.decay_steps
+    shapes = schedule.warmup_type == "linear" and schedule.decay_type in ("linear", "cosine")
+    return bool(shapes and fits and schedule.decay_steps > 0 and schedule.num_cycles == 0.5)
+
+
+def _warmed(
+    peak: float, warmup: int, calls: list[Call], boundaries: list[int], *, start: float = 0.0
+) -> tuple[list[Call], list[int]]:
+    if not warmup:
+        return calls, boundaries
+    return [_line(start, peak, warmup), *calls], [warmup, *(warmup + boundary for boundary in boundaries)]
+
+
+def _line(first: float, last: float, steps: int) -> Call:
+    return Call("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
+
+
+def _plain(value: Any) -> float:
+    """The shortest Python float that is `value` in the setting's own precision."""
+    return float(str(np.asarray(value)[()]))

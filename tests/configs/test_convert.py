@@ -1,0 +1,96 @@
+"""`convert`: the same curve in another trainer's words, or one line on what cannot be expressed."""
+
+import numpy as np
+import optax
+import pytest
+import yaml
+
+import optax_lr as olr
+from optax_lr.configs.optax_code import parts
+
+RUN = {"learning_rate": 3e-4, "max_steps": 1000, "warmup_steps": 100}
+COSINE = RUN | {"lr_scheduler_type": "cosine"}
+FLOOR = RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 3e-5}}
+LINEAR = RUN | {"lr_scheduler_type": "linear"}
+
+
+@pytest.mark.parametrize("to", ["hf", "llamafactory", "axolotl", "maxtext", "levanter"])
+@pytest.mark.parametrize(
+    "values", [COSINE, FLOOR, COSINE | {"warmup_steps": 0}, FLOOR | {"warmup_steps": 37, "max_steps": 77}]
+)
+def test_a_cosine_goes_there_and_back(values, to, tmp_path):
+    plan = olr.read_config(values).plan()
+    path = tmp_path / "made.yaml"
+    path.write_text(olr.convert(plan, to))
+    made = olr.read_config(path)
+    assert made.trainer == ("hf" if to == "llamafactory" else to)  # which has the same keys
+    again = olr.read_config(yaml.safe_load(olr.convert(made.plan(), "hf"))).plan()
+    steps = np.arange(plan.max_steps)
+    for other in (made.plan(), again):
+        assert other.max_steps == plan.max_steps
+        assert np.asarray(other.schedule(steps)) == pytest.approx(np.asarray(plan.schedule(steps)), rel=1e-5, abs=1e-12)
+
+
+def test_a_line_goes_to_levanter_and_not_to_maxtext():
+    plan = olr.read_config(LINEAR).plan()
+    assert repr(olr.read_config(yaml.safe_load(olr.convert(plan, "levanter"))).plan().schedule(550)) == repr(
+        plan.schedule(550)
+    )
+    with pytest.raises(olr.ConfigError, match="MaxText cannot express Linear"):
+        olr.convert(plan, "maxtext")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        olr.Constant(3e-4),
+        olr.Constant(3e-4, 10),
+        olr.Linear(3e-4, 100),
+        olr.Linear(3e-4, 100, 10),
+        olr.Cosine(3e-4, 100, 10, min_lr=3e-5),
+        olr.Cosine(3e-4, 100, min_lr=3e-5),
+        olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-6),
+        olr.WarmupStableDecay(3e-4, decay_steps=20, max_steps=100, warmup_steps=10, min_lr=1e-5),
+        olr.WarmupStableDecay(3e-4, decay_steps=20, max_steps=100, warmup_steps=10, decay_type="linear"),
+    ],
+)
+def test_the_lines_of_optax_make_the_same_rates(schedule):
+    code = olr.convert(olr.Plan(schedule, 100, 0, None, None), "optax")
+    assert code.startswith("import optax\n")
+    calls, boundaries = parts(schedule)
+    made = [getattr(optax, call.function)(**call.arguments) for call in calls]
+    real = optax.join_schedules(made, boundaries) if boundaries else made[0]
+    assert [float(real(step)) for step in range(100)] == pytest.approx(
+        [float(schedule(step)) for step in range(100)], rel=3e-6, abs=1e-10
+    )
+    names = {}
+    exec(code, names)
+    assert float(names["schedule"](50)) == pytest.approx(float(schedule(50)), rel=3e-6)
+
+
+def test_what_optax_does_not_have_is_written_with_this_library():
+    schedule = olr.InverseSqrt(3e-4, warmup_steps=10)
+    names = {}
+    exec(olr.convert(olr.Plan(schedule, 100, 10, None, None), "optax"), names)
+    assert repr(names["schedule"]) == repr(schedule)
+
+
+def test_a_run_that_is_longer_than_its_schedule_is_not_the_same():
+    maxtext = olr.read_config({"base_config": "base.yml", "steps": 1000, "learning_rate": 3e-4}).plan()
+    with pytest.raises(olr.ConfigError, match="its schedule ends at step 999, and the run has 1000 updates"):
+        olr.convert(maxtext, "hf")
+    with pytest.raises(olr.ConfigError, match="--to keras: write one of"):
+        olr.convert(maxtext, "keras")
+
+
+def test_on_the_command_line(tmp_path, monkeypatch):
+    from tests.safety.commands import run
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(COSINE))
+    done = run("convert", "a.yaml", "--to", "maxtext", "--out", "b.yml")
+    assert done.code == 0, done
+    assert "steps: 1000\nlearning_rate_schedule_steps: 1001\n" in (tmp_path / "b.yml").read_text()
+    assert run("convert", "a.yaml", "--to", "maxtext", "--out", "b.yml").code == 2
+    assert run("convert", "a.yaml", "--to", "optax").out.startswith("import optax\n")
+    assert run("convert", "b.yml", "--to", "llamafactory").out.startswith("learning_rate: 0.0003\n")
