@@ -34,7 +34,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
     Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
     """
     path = os.path.abspath(file_name("save_checkpoint(): path", path, of="a folder"))
-    if os.path.exists(path):
+    if os.path.lexists(path):  # a link to nowhere is there too
         raise FileExistsError(f"{path} exists; a checkpoint goes to a new folder, such as one named by the step")
     if not jax.tree.leaves(state) or any(isinstance(leaf, str) for leaf in jax.tree.leaves(state)):
         raise TypeError(

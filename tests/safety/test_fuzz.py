@@ -263,6 +263,32 @@ def test_constructors_at_length(kind, data):
     check_constructor(kind, data)
 
 
+LINEAR = olr.Linear(1.0, 9)
+FIELD_LINES = [
+    (lambda: olr.Cyclic(0, 1, mode=["triangular"]), "Cyclic: mode must be one of 'triangular', 'triangular2', 'exp_range', not a list: ['triangular']"),
+    (lambda: olr.Cyclic(0, 1, mode=np.array(["triangular"])), "Cyclic: mode must be one of"),
+    (lambda: olr.WarmupStableDecay(1.0, 10, 20, decay_type=np.ones(3)), "WarmupStableDecay: decay_type must be one of"),
+    (lambda: olr.TimmCosine(1.0, 10, warmup_prefix=1), "TimmCosine: warmup_prefix must be one of False, True, not an int: 1"),
+    (lambda: olr.Scaled(np.ones(3), 2.0), "Scaled: schedule must be a schedule of this library, not an ndarray"),
+    (lambda: olr.Scaled(jnp.ones(3), 2.0), "Scaled: schedule must be a schedule of this library, not an ArrayImpl"),
+    (lambda: olr.Scaled(olr.Linear, 2.0), "Scaled: schedule must be a schedule of this library, not a type"),
+    (lambda: olr.Scaled(LINEAR, LINEAR), "Scaled: factor must be a number or an array of numbers, not a Linear"),
+    (lambda: olr.Linear(1.0, LINEAR), "Linear: max_steps must be a number or an array of numbers, not a Linear"),
+    (lambda: olr.Stages([LINEAR, LINEAR], [LINEAR]), "Stages: boundaries[0] must be a number or an array of numbers, not a Linear"),
+    (lambda: olr.HoldAfter(LINEAR, step=LINEAR), "HoldAfter: step must be a number or an array of numbers, not a Linear"),
+    (lambda: LINEAR(LINEAR), "Linear: step must be a number or an array of numbers, not a Linear"),
+    (lambda: olr.sweep(LINEAR, LINEAR), "sweep(): steps must be a number or an array of numbers, not a Linear"),
+]  # fmt: skip
+
+
+@wrong_types
+@pytest.mark.parametrize(("make", "line"), FIELD_LINES, ids=lambda value: value[:40] if isinstance(value, str) else "")
+def test_lists_arrays_and_schedules_in_the_wrong_place_get_the_line_of_the_field(make, line):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    assert str(caught.value).startswith(line)
+
+
 def _folder(factory) -> Path:
     """One folder for all examples: each overwrites the files of the one before."""
     folder: Path = factory.getbasetemp() / "fuzz"
