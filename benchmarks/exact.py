@@ -1,4 +1,4 @@
-"""The formulas in exact arithmetic, as the references write them: no identity of ours, 60 digits."""
+"""The formulas in exact arithmetic, as the references write them: no identity of ours, 40 digits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mpmath import mpf
 
 import optax_lr as olr
 
-mpmath.mp.dps = 60
+mpmath.mp.dps = 40
 
 
 def exact(schedule: olr.Schedule, step: int) -> mpf:
-    """The rate of a schedule at `step`, from its fields as they are after rounding to float32."""
+    """The rate of a schedule at `step`, from its settings as they are written, in float64."""
     values = {name: _exactly(value) for name, value in vars(schedule).items() if value is not None and name[0] != "_"}
     if type(schedule) in _WHOLE:
         return _WHOLE[type(schedule)](values, mpf(step))

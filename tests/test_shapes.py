@@ -27,7 +27,7 @@ def swept(rates: Rates, steps: Int32[np.ndarray, "s"]) -> Float32[Array, "*batch
 
 @shaped
 def swept_over_a_table(rates: Rates, steps: Int32[np.ndarray, "s1 s2"]) -> Float32[Array, "*batch s1 s2"]:
-    return olr.sweep(olr.Cosine(rates, max_steps=10), steps, precision="fast", past_end="nan")
+    return olr.sweep(olr.Cosine(rates, max_steps=10), steps, past_end="nan")
 
 
 @shaped

@@ -17,7 +17,7 @@ from optax_lr.arguments import shown
 from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
-from optax_lr.schedules.aligned import aligned
+from optax_lr.schedules.leaves import aligned, flat, mapped
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several
 
@@ -74,7 +74,7 @@ def stack(schedules: Sequence[Schedule]) -> Schedule:
         raise ValueError(
             f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches end to end"
         )
-    return concatenate([jax.tree.map(lambda leaf: leaf[None], s) for s in schedules])
+    return concatenate([mapped(lambda leaf: leaf[None], s) for s in schedules])
 
 
 def concatenate(batches: Sequence[Schedule]) -> Schedule:
@@ -102,7 +102,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
         kind, members = (batch.kind, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
         numbers = []
         for member in members:
-            leaves, structure = jax.tree.flatten(fields.broadcast(member, batch.batch_shape))
+            leaves, structure = flat(fields.broadcast(member, batch.batch_shape))
             group = groups.setdefault(structure, _Group(len(groups), [], np.zeros(rows, np.int32)))
             group.source[start : start + len(batch)] = np.arange(len(batch)) + sum(len(part[0]) for part in group.parts)
             group.parts.append(leaves)

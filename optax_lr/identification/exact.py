@@ -1,16 +1,16 @@
-"""A schedule's rates in float64, its float32 numbers taken for the decimals that were meant."""
+"""The rates of a schedule in float64, and its shortest form in words."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optax_lr.numerics import VECTOR
+from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import Schedule
+from optax_lr.schedules.evaluation import value_at
 
 
 def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
@@ -19,15 +19,9 @@ def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
     >>> exact_rates(Linear(2e-5, max_steps=1000), 500), Linear(2e-5, max_steps=1000)(500)
     (array(1.e-05), np.float32(1e-05))
     """
-    steps = np.maximum(np.asarray(step, np.float64), 0)
+    steps = np.asarray(step, np.float64)
     with np.errstate(all="ignore"):
-        lifted = jax.tree.map(lambda leaf: VECTOR.real(_meant(np.asarray(leaf)[()])), schedule)
-        return np.broadcast_to(lifted._value(steps, VECTOR), steps.shape).astype(np.float64)
-
-
-def _meant(value: Any) -> float:
-    """The shortest decimal that is `value` in its own precision: 2e-05, and not 1.9999999494757503e-05."""
-    return float(str(value))
+        return np.broadcast_to(value_at(schedule, steps, FLOAT64), steps.shape).astype(np.float64)
 
 
 def brief(schedule: Schedule) -> str:

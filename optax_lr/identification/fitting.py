@@ -12,9 +12,9 @@ import numpy as np
 
 from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
 from optax_lr.logs.columns import LARGEST_RATE
-from optax_lr.numerics import VECTOR
+from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import CosineWithRestarts, Schedule
-from optax_lr.schedules.base import lift
+from optax_lr.schedules.evaluation import lift
 
 MOST_DIGITS = 5  # of a rate that a person writes
 _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # of a run, that people give as warmup_ratio
@@ -100,7 +100,7 @@ class Candidates:
         """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
         with jax.enable_x64(True):
             ones = np.ones(len(self))
-            return lift(self.family.schedule(self.fields, ones, floor * ones), VECTOR, trailing_axes=1)
+            return lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
 
     def position(self, step: np.ndarray) -> np.ndarray:
         """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""
@@ -109,7 +109,7 @@ class Candidates:
 
     def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
         position = self.position(step)
-        return np.broadcast_to(self.lifted(floor)._value(position, VECTOR), position.shape)
+        return np.broadcast_to(self.lifted(floor)._value(position, FLOAT64), position.shape)
 
 
 _FITTED = ("peak", "floor")
@@ -371,7 +371,7 @@ def _quotients(
     def quotient(length: np.ndarray) -> np.ndarray:
         tried = copy.copy(schedule)  # without its checks, which a thousand calls need not repeat
         tried.__dict__[name] = length[:, None].astype(np.float64)
-        level = np.broadcast_to(tried._value(position, VECTOR), position.shape)
+        level = np.broadcast_to(tried._value(position, FLOAT64), position.shape)
         if no_floor:
             ratio: np.ndarray = level[:, 2] / level[:, 0]
         else:

@@ -1,27 +1,24 @@
-"""The number system of a whole batch: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`, and each row takes its own way."""
+"""The number system of a whole batch: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`; a row computes its branch alone."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
+from optax_lr.numerics.float64 import Float64
 from optax_lr.numerics.reals import Real, Truth
-from optax_lr.numerics.sharing import in_places, with_own_steps, with_row_costs_shared
-from optax_lr.numerics.systems import Float64
-from optax_lr.numerics.terms import Terms
 
-_PLACES = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
+_FUSED = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
 _AHEAD = 8  # jagged restarts, which may be in each other, look one step ahead
-_MOST_WAYS = 32  # with more, finding out what they share takes longer than it saves
-# By how many ways may be open: what a way's odds must be for a shortcut that is met on it to make two of it.
-_LEAST_ODDS = ((_PLACES, 0.0), (_MOST_WAYS, 0.005), (_MOST_WAYS, 0.02), (math.inf, 2.0))
+_MOST_WITH_SHORTCUTS = 9  # branches; where there are more, no shortcut makes two of one
 
 
 def is_by_row(x: Any) -> bool:
@@ -29,22 +26,26 @@ def is_by_row(x: Any) -> bool:
     return jnp.shape(x)[-1:] in [(), (1,)]
 
 
-class _Way(NamedTuple):
-    taken: Any  # which rows choose so
-    value: Any
-    odds: float
+class _Branch(NamedTuple):
+    path: tuple[int, ...]  # what is chosen at each choice in it
+    taken: Truth  # by row
+    probability: float
+    cost: int  # in operations
 
 
 class ByRow(Float64):
-    """A float64 system in which a row computes only what it chooses, for `rows` rows and steps up to `last_step`."""
+    """A float64 system in which a row computes only the branch it chooses, for `rows` rows and steps up to `last_step`."""
 
-    _path: tuple[int, ...]  # what is chosen on the way that is being gone
-    _met: list[tuple[Real, int, Sequence[float]]]  # the choices met on it: by row, the one taken, and the odds of each
-    _least_odds: float  # of a way that a shortcut makes two of
+    _path: tuple[int, ...]  # of the branch that is being evaluated
+    _met: list[tuple[Real, int, Sequence[float]]]  # the choices met on it: by row, the one taken, and the probability of each
+    _takes_shortcuts: bool
 
     def __init__(self, last_step: Array, rows: int) -> None:
         self.last_step, self.rows = self.real(last_step) + _AHEAD, rows
-        self._met, self._least_odds = [], 0.0
+        self._path, self._met, self._takes_shortcuts = (), [], True
+
+    def real(self, x: Real) -> Real:
+        return jnp.asarray(x).astype(jnp.float64)
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""
@@ -56,13 +57,10 @@ class ByRow(Float64):
         x: Real,
         special: Callable[[Real], Any],
         general: Callable[[Real], Any],
-        odds: float = 0.85,
+        probability: float = 0.85,
     ) -> Any:
-        """`special(x)` in the rows in which it `holds`, `general(x)` in the others.
-
-        It is so where that is known by row, and `x` is not, unless few rows come here at all.
-        """
-        return self._parted(holds, x, special, general, odds) if self._parts(holds, x) else general(x)
+        """`special(x)` in the rows where it `holds`, `general(x)` in the others, if the choice is by row and `x` is not."""
+        return self._parted(holds, x, special, general, probability) if self._parts(holds, x) else general(x)
 
     def either(
         self,
@@ -70,95 +68,102 @@ class ByRow(Float64):
         x: Real,
         one: Callable[[Real], Sequence[Real]],
         other: Callable[[Real], Sequence[Real]],
-        odds: float = 0.85,
+        probability: float = 0.85,
     ) -> tuple[Real, ...]:
-        """Rows in which it `holds` compute `one(x)` alone; where `shortcut` does so."""
+        """Like `shortcut`, for values that differ."""
         if self._parts(holds, x):
-            return tuple(self._parted(holds, x, one, other, odds))
-        return super().either(holds, x, one, other, odds)
+            return tuple(self._parted(holds, x, one, other, probability))
+        return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
 
     def _parts(self, holds: Truth, x: Real) -> bool:
-        return self._odds() >= self._least_odds and is_by_row(holds) and not is_by_row(x)
+        return self._takes_shortcuts and is_by_row(holds) and not is_by_row(x)
 
-    def _odds(self) -> float:
-        """Of the way that is being gone, as far as it has come."""
-        return math.prod(odds[taken] for _, taken, odds in self._met)
+    def _parted(
+        self, holds: Truth, x: Real, one: Callable[..., Any], other: Callable[..., Any], probability: float
+    ) -> Any:
+        values = [functools.partial(one, x), functools.partial(other, x)]
+        return self._chosen(jnp.where(holds, 0, 1), values, [probability, 1 - probability])
 
-    def _parted(self, holds: Truth, x: Real, one: Callable[..., Any], other: Callable[..., Any], odds: float) -> Any:
-        ways = [functools.partial(one, x), functools.partial(other, x)]
-        return self._chosen(jnp.where(holds, 0, 1), ways, [odds, 1 - odds])
-
-    def _chosen(self, kind: Real, values: Sequence[Callable[[], Any]], odds: Sequence[float]) -> Any:
+    def _chosen(self, kind: Real, values: Sequence[Callable[[], Any]], probabilities: Sequence[float]) -> Any:
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
-        self._met.append((kind, taken, odds))
+        self._met.append((kind, taken, probabilities))
         return values[taken]()
 
     def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:
         """The rates that `formula` gives at `steps` `[1, steps]`, where each row computes only what it chooses.
 
-        The formula runs once for each way through its choices. The ways are then laid one under the other, and each row
-        gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop over a row,
-        and no way is ever stored or computed for a row that does not take it. This holds for eight ways. If more are
-        open, the rarest shortcuts are not taken, and those ways with most in common stand in one place, which computes once
-        what they have in common.
+        The formula is evaluated once for each branch through its choices. The branches are then laid one under the other,
+        and each row gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop
+        over a row, and nothing is stored or computed for a row that does not take it. This holds for eight branches. If
+        there are more, some are computed together, and one is selected.
         """
-        terms, step = Terms(), self.real(steps)
-        for most, self._least_odds in _LEAST_ODDS:
-            ways = self._ways(functools.partial(formula, step), most, terms)
-            if len(ways) <= most:
-                break
-        if len(ways) == 1:
-            rates: Array = self.lower(terms.values([ways[0].value])[0])
-            return rates
-        chosen = _number(terms.values([way.taken for way in ways]))
+        self._takes_shortcuts = True
+        branches = self._branches(formula, steps)
+        if len(branches) > _MOST_WITH_SHORTCUTS:
+            self._takes_shortcuts = False
+            branches = self._branches(formula, steps)
+        if len(branches) == 1:
+            return self.result(self._value(formula, steps, branches[0].path))
+        groups = _grouped(branches)
+        chosen = _numbered([functools.reduce(operator.or_, [branch.taken for branch in group]) for group in groups])
+        values = []
+        for number, group in enumerate(groups, start=1):
+            # LLVM would compute what two groups share before it branches, and then no longer move the branch out of the
+            # loop. It cannot know that `chosen` is never negative, nor so that the steps of all groups are the same.
+            own_steps = steps + jnp.where(chosen[:1] < -number, 1, 0).astype(steps.dtype)
+            value = self._value(formula, own_steps, group[0].path)
+            for branch in group[1:]:
+                value = self.where(branch.taken, self._value(formula, own_steps, branch.path), value)
+            values.append(value)
+        return self.result(_gathered(values, chosen))
 
-        def taken(some: Sequence[int]) -> Array:
-            return functools.reduce(operator.or_, [chosen == number for number in some])
-
-        groups = in_places(terms, [(way.value, way.odds) for way in ways], _PLACES, taken)
-        of_way = np.empty(len(ways), np.int32)
-        for number, (members, _) in enumerate(groups):
-            of_way[list(members)] = number
-        place = jnp.asarray(of_way)[chosen]
-        formulas = with_row_costs_shared(
-            terms, [term for _, term in groups], [place == number for number in range(len(groups))]
-        )
-        # LLVM would move what two places compute alike out of the branch between them, and no branch out of the loop then.
-        # It cannot know that the number of a place is never negative, nor so that the steps of all places are the same.
-        unseen = [
-            jnp.where(place[:1] < -number, 1, 0).astype(steps.dtype) for number, _ in enumerate(formulas, start=1)
-        ]
-        formulas = with_own_steps(terms, formulas, step, [self.real(steps + zero) for zero in unseen])
-        return self._gathered(terms.values(formulas), place)
-
-    def _ways(self, formula: Callable[[], Array], most: float, terms: Terms) -> list[_Way]:
-        """The ways through the choices of `formula`, as `terms`. Stops once past `most`."""
-
-        def way() -> tuple[Truth, Array]:
-            self._met = []
-            value = formula()
-            return functools.reduce(lambda rows, met: rows & (met[0] == met[1]), self._met, jnp.asarray(True)), value
-
-        ways: list[_Way] = []
+    def _branches(self, formula: Callable[[Real], Array], steps: Array) -> list[_Branch]:
+        """The branches through the choices of `formula`."""
+        branches: list[_Branch] = []
         pending: list[tuple[int, ...]] = [()]
-        while pending and len(ways) <= most:
-            path = self._path = pending.pop()
-            taken, value = terms.of(way)
-            ways.append(_Way(taken, value, self._odds()))
+        while pending:
+            path = pending.pop()
+            operations = jax.make_jaxpr(functools.partial(self._value, formula, path=path))(steps).eqns
+            self._value(formula, steps, path)
+            taken = [kind == choice for kind, choice, _ in self._met]
+            probability = math.prod(probabilities[choice] for _, choice, probabilities in self._met)
             done = tuple(choice for _, choice, _ in self._met)
+            branches.append(
+                _Branch(done, functools.reduce(operator.and_, taken, jnp.asarray(True)), probability, len(operations))
+            )
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, len(self._met[depth][2]))]
-        return ways
+        return branches
 
-    def _gathered(self, values: Sequence[Array], place: Array) -> Array:
-        """Of `values`, at most `_PLACES`, the one at the place of each row."""
-        rows, steps = jnp.broadcast_shapes(place.shape, *(value.shape for value in values))
-        under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
-        index = jnp.broadcast_to(place, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
-        rates: Array = self.lower(under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True))
-        return rates
+    def _value(self, formula: Callable[[Real], Array], steps: Array, path: tuple[int, ...]) -> Array:
+        self._path, self._met = path, []
+        return formula(self.real(steps))
 
 
-def _number(taken: Sequence[Truth]) -> Array:
-    """By row, the number of the way that is taken."""
+def _grouped(branches: Sequence[_Branch]) -> list[list[_Branch]]:
+    """`branches` in at most `_FUSED` groups. A row computes all of its group, so what is joined is cheap or rarely taken."""
+    groups = [[branch] for branch in branches]
+
+    def added_cost(two: tuple[list[_Branch], list[_Branch]]) -> float:
+        (cost, probability), (other_cost, other_probability) = (
+            (sum(branch.cost for branch in group), sum(branch.probability for branch in group)) for group in two
+        )
+        return cost * other_probability + other_cost * probability
+
+    while len(groups) > _FUSED:
+        one, other = min(itertools.combinations(groups, 2), key=added_cost)
+        groups = [group for group in groups if group is not one and group is not other] + [one + other]
+    return groups
+
+
+def _numbered(taken: Sequence[Truth]) -> Array:
+    """By row, the number of the group that is taken."""
     return sum((number * jnp.where(rows, 1, 0) for number, rows in enumerate(taken) if number), jnp.int32(0))
+
+
+def _gathered(values: Sequence[Array], chosen: Array) -> Array:
+    """Of `values`, the one whose number is `chosen`, by row."""
+    rows, steps = jnp.broadcast_shapes(chosen.shape, *(value.shape for value in values))
+    under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
+    index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)
+    return under_each_other.at[index].get(mode="promise_in_bounds", unique_indices=True)

@@ -1,6 +1,6 @@
 """A real number as the unevaluated sum of two float32: 48 significant bits where float64 is not to be had.
 
-Inside a trace with x64 off, and on a TPU always, float32 is all there is. One float32 cannot hold a step count above
+On a TPU, float32 is all there is. One float32 cannot hold a step count above
 2**24, and each rounding costs half an ulp; `Pair` holds every int32 exactly and rounds once, at the end. The algorithms
 are the double-word ones of Joldes, Muller and Popescu, "Tight and rigorous error bounds for basic building blocks of
 double-word arithmetic" (ACM TOMS 44, 2017).
@@ -73,6 +73,9 @@ class Pair:
         if isinstance(x, (int, float, np.floating)) and not isinstance(x, np.float32):
             high = np.float32(x)
             return cls(jnp.float32(high), jnp.float32(float(x) - float(high)))
+        if isinstance(x, np.ndarray) and x.dtype == np.float64:
+            high = x.astype(np.float32)
+            return cls(jnp.asarray(high), jnp.asarray((x - high).astype(np.float32)))
         x = jnp.asarray(x)
         if jnp.issubdtype(x.dtype, jnp.integer):
             if x.dtype.itemsize < 4:

@@ -10,14 +10,10 @@ from collections.abc import Sequence
 
 from optax_lr.numerics.reals import Real
 
-# sin(pi/2 q)**2 / q**2 in q**2, q in [0, 1]; relative error 2**-32.7 and 2**-26.1.
+# sin(pi/2 q)**2 / q**2 in q**2, q in [0, 1]; relative error 2**-32.7.
 SIN_SQUARED = (
     2.4674010999151443, -2.0293560319244524, 0.6676309233553965, -0.11766271426279705,
     0.012896349267537532, -0.0009547041306800362, 4.507792461655674e-05,
-)  # fmt: skip
-SIN_SQUARED_SHORT = (
-    2.4674010660790517, -2.0293538976031935, 0.6676082415277488, -0.11757247417021612,
-    0.012731555143655461, -0.0008145048350640138,
 )  # fmt: skip
 
 # log2(m) - m, m in [1, 2]; absolute error 2**-35.1.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,10 +12,9 @@ from optax_lr.numerics import polynomials
 from optax_lr.numerics.by_row import ByRow, is_by_row
 from optax_lr.numerics.polynomials import horner, in_fours
 from optax_lr.numerics.reals import Real
-from optax_lr.numerics.systems import LARGEST_EXPONENT, SMALLEST_EXPONENT, Float64
+from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT
 
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
-_MORE = 1 + 2.0**-21  # so much above 1 that a float32 ratio to a divisor times this is never too large
 _NOTHING = -400.0  # any rate times 2 to this power is 0 as a float32
 _MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
 _ONE = np.float64(1).view(np.int64)
@@ -50,7 +48,7 @@ class RoundedFloat64(ByRow):
     Divisors must be per row, so that one reciprocal serves the row: a division costs as much as the rest of a cosine.
     """
 
-    def lower(self, value: Real) -> Real:
+    def result(self, value: Real) -> Real:
         return value.astype(jnp.float32)
 
     def ratio(self, a: Real, b: Real) -> Real:
@@ -83,7 +81,7 @@ class RoundedFloat64(ByRow):
         return self.power_of_ratio(x, self.real(1), exponent)
 
     def power_of_ratio(self, a: Real, b: Real, exponent: Real) -> Real:
-        first, second, third = ((exponent == k).astype(self.dtype) for k in (1, 2, 3))
+        first, second, third = ((exponent == k).astype(jnp.float64) for k in (1, 2, 3))
 
         def small_power(a: Real) -> Real:
             x = self.maximum(self.ratio(a, b), self.real(0))
@@ -93,9 +91,9 @@ class RoundedFloat64(ByRow):
             def general(a: Real) -> Real:
                 return self._any_power(a, b, exponent)
 
-            return self.shortcut(exponent == 0.5, a, lambda a: self.sqrt(self.ratio(a, b)), general, odds=0.5)
+            return self.shortcut(exponent == 0.5, a, lambda a: self.sqrt(self.ratio(a, b)), general, probability=0.5)
 
-        return self.shortcut(first + second + third > 0, a, small_power, other, odds=0.6)
+        return self.shortcut(first + second + third > 0, a, small_power, other, probability=0.6)
 
     def rounded(self, x: Real) -> Real:
         return jnp.floor(x + 0.5)
@@ -116,7 +114,7 @@ class RoundedFloat64(ByRow):
             left,
             lambda left: self.minimum(left, self.real(1)),
             lambda left: self._any_fall(left, exponent),
-            odds=0.95,
+            probability=0.95,
         )
 
     def power_of_fall(self, left: Real, exponent: Real, power: Real) -> Real:
@@ -126,7 +124,7 @@ class RoundedFloat64(ByRow):
             left,
             lambda left: self.power(self.minimum(left, self.real(1)), power),
             lambda left: self._any_power(self._any_fall(left, exponent), self.real(1), power),
-            odds=0.95,
+            probability=0.95,
         )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
@@ -183,54 +181,3 @@ class RoundedFloat64(ByRow):
         for _ in range(3):
             y = y * (1.5 - half * (y * y))
         return y
-
-
-class SelectedFloat64(RoundedFloat64):
-    """`RoundedFloat64` number by number: all ways are computed and one is selected, so that nothing moves between rows."""
-
-    choose, shortcut, either = Float64.choose, Float64.shortcut, Float64.either
-
-    def __init__(self, last_step: Real = math.inf, rows: int = 1) -> None:
-        del rows  # as if there were one: a logarithm kept for all would be read back as float64, and halve all vectors
-        self.last_step, self.rows = last_step, 1
-
-    def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:
-        """The rates that `formula` gives at `steps`."""
-        rates: Array = self.lower(formula(self.real(steps)))
-        return rates
-
-
-class Float32(RoundedFloat64):
-    """Plain float32: half the width of `RoundedFloat64`, and so half its time where arithmetic is the limit."""
-
-    dtype = jnp.float32
-
-    def sin_squared(self, a: Real, b: Real) -> Real:
-        share = a * (1 / b)  # not by scaled coefficients: their powers of b would leave the range of float32
-        square = share * share
-        return square * horner(polynomials.SIN_SQUARED_SHORT, square)
-
-    def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
-        return Float64.power(self, self.ratio(a, b), exponent)
-
-    def _any_fall(self, left: Real, exponent: Real) -> Real:
-        return Float64.fall(self, left, exponent)
-
-    def inverse_sqrt(self, x: Real) -> Real:
-        return lax.rsqrt(x)
-
-    def quotient(self, a: Real, b: Real) -> Real:
-        # There is no half step above 2**23: a guess that is never above, and below 2**20 one short at most.
-        guess = jnp.floor(self.ratio(a, b * _MORE))
-        return guess + jnp.where(a - guess * b >= b, 1, 0)
-
-    def left_of_cycle(self, elapsed: Real, length: Real, cycles: Real) -> Real:
-        phase = cycles * elapsed
-        done = phase - length * jnp.floor(self.ratio(phase, length * _MORE))
-        return length - jnp.where(done >= length, done - length, done)
-
-    def log2(self, x: Real) -> Real:
-        return Float64.log2(self, x)
-
-    def sqrt(self, x: Real) -> Real:
-        return Float64.sqrt(self, x)

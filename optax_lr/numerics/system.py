@@ -1,4 +1,19 @@
-"""What a number system is; the systems there are, and what each is for, are in `optax_lr.numerics.systems`."""
+"""The number systems in which the formula of a schedule is evaluated, and what they have in common.
+
+A schedule writes its formula once, over "reals" and a system `num` that computes with them. The system decides what a
+real is, and with it the speed and the error:
+
+| system           | a real is         | used by                                   | error of a rate             |
+|------------------|-------------------|-------------------------------------------|-----------------------------|
+| `Host`           | a Python float    | `schedule(100)` outside of a trace        | rounded once from float64   |
+| `Float64`        | a float64 array   | arrays of steps, traces                   | rounded once from float64   |
+| `ByRow`          | a float64 array   | `sweep` when x64 is on                    | a few float64 roundings     |
+| `RoundedFloat64` | a float64 array   | `sweep` on CPU and GPU                    | <= 0.51 ulp of float32      |
+| `PairFloat32`    | a pair of float32 | traces and sweeps on TPU, without float64 | <= 3 ulp of float32         |
+
+The formulas keep the error small: progress is counted from the end in exact integers, and a cosine is the square of a
+sine of what remains (`sin_squared`), so that nothing cancels where a rate goes to 0.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +25,27 @@ from typing import Any
 from optax_lr.numerics.reals import Real, Truth
 
 
-class System(ABC):
-    """What every system has, and what all share: the formulas that need nothing but arithmetic, `where` and `floor`."""
+LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
+SMALLEST_EXPONENT = -1000.0
 
-    # So much below 1 that a ratio to a divisor times this is, rounded as it may be, never too small.
-    less = 1 - 2.0**-50
+
+class System(ABC):
+    """Elementary functions of reals, and the formulas that need only arithmetic, `where` and `floor`."""
+
+    less = 1 - 2.0**-50  # slightly below 1: `a / (b * less)` never underestimates the quotient
     last_step: Real = math.inf  # no step is beyond it
+
+    @abstractmethod
+    def joined(self, high: Any, low: Any) -> Real:
+        """The real of a setting, whose leaves are `high` and, unless `low` is None, what rounding to float32 left of it."""
 
     @abstractmethod
     def real(self, x: Real) -> Real:
         """`x` as a real."""
 
     @abstractmethod
-    def lower(self, value: Real) -> Real:
-        """A rate as it is given out: a float or an array."""
+    def result(self, value: Real) -> Real:
+        """A rate as it is returned: a float or an array."""
 
     @abstractmethod
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
@@ -63,10 +85,10 @@ class System(ABC):
         x: Real,
         special: Callable[[Real], Any],
         general: Callable[[Real], Any],
-        odds: float = 0.85,
+        probability: float = 0.85,
     ) -> Any:
-        """`general(x)`, or `special(x)`, which is the same where it `holds` and takes less; it does for `odds` of the rows."""
-        del holds, special, odds
+        """`general(x)`, or the cheaper `special(x)`, which equals it where `holds`, with this `probability` for a row."""
+        del holds, special, probability
         return general(x)
 
     def either(
@@ -75,10 +97,10 @@ class System(ABC):
         x: Real,
         one: Callable[[Real], Sequence[Real]],
         other: Callable[[Real], Sequence[Real]],
-        odds: float = 0.85,
+        probability: float = 0.85,
     ) -> tuple[Real, ...]:
-        """The reals `one(x)` where it `holds`, which it does for `odds` of the rows, and `other(x)` elsewhere."""
-        del odds
+        """The reals `one(x)` where `holds`, with this `probability` for a row, and `other(x)` elsewhere."""
+        del probability
         return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
 
     def maximum(self, a: Real, b: Real) -> Real:

@@ -10,7 +10,7 @@ import functools
 import json
 import math
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
 
 import jax
@@ -21,13 +21,12 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, with_named_fields
-from optax_lr.numerics import HOST, Real, System, in_trace, x64_is_on
-from optax_lr.schedules import fields, flax
-from optax_lr.schedules.aligned import aligned
+from optax_lr.numerics import HOST, Real, System, x64_is_on
+from optax_lr.schedules import evaluation, fields, flax
+from optax_lr.schedules.leaves import aligned, mapped
 from optax_lr.schedules.fields import Number, Several
 
 _Kind = TypeVar("_Kind")
-_Tree = TypeVar("_Tree")
 
 
 class Schedule:
@@ -36,15 +35,25 @@ class Schedule:
     `schedule(step)` is the rate of the update after `step` updates: steps are optimizer steps and count from 0, as
     Optax's count does, so update k (from 1) uses `schedule(k - 1)`. A step below 0 counts as 0.
 
-    - A Python or NumPy number gives a NumPy scalar, float32 or, with x64 on, float64: no trace, about a microsecond.
+    - A concrete number (Python's, NumPy's or a scalar of JAX) gives a NumPy scalar, float32 or, with x64 on, float64: no
+      trace, about 2 microseconds.
     - An array of steps of shape `[*s]`, concrete or traced, gives an array `[*batch_shape, *s]`.
 
-    Every number is a leaf: `jax.jit`, `vmap`, `grad` and checkpoints see it, and it may be traced. Leaves of shape `[n]`
-    make `n` schedules, with `batch_shape == (n,)`; `schedule[i]`, `len` and iteration give the single ones back. Step
-    counts are int32 leaves, so differentiate with respect to the others by name, through `replace`, or to all of them
-    with `jax.grad(..., allow_int=True)`.
+    Settings are kept as they are written, in float64, and the rate is that of the exact formula at these settings, rounded
+    to float32: at most 1 ulp off, or 1.5 where the settings are arguments of a compiled function.
 
-    Fields of different shapes are broadcast against each other when the schedule is made.
+    Every number is a leaf: `jax.jit`, `vmap`, `grad` and checkpoints see it, and it may be traced. Leaves are float32 and
+    int32 (float64 with x64 on). A number other than a rate, such as a `gamma`, has a second leaf, named `gamma_low`, with
+    what rounding to float32 leaves of it; it has no gradient, and counts for nothing where it is more than half an ulp of
+    the first, so that a function mapped over the leaves means what it says.
+
+    Leaves of shape `[n]` make `n` schedules, with `batch_shape == (n,)`; `schedule[i]`, `len` and iteration give the single
+    ones back. Fields of different shapes are broadcast against each other when the schedule is made. Step counts are int32
+    leaves, so differentiate with respect to the others by name, through `replace`, or to all of them with
+    `jax.grad(..., allow_int=True)`.
+
+    Schedules are equal, and have one hash, if they are of one class with equal settings, so that an equal static argument
+    does not compile again.
 
     A subclass is decorated with `@schedule`, declares its fields with the helpers of `optax_lr.schedules.fields`, and
     writes its formula once, in `_value`, for every number system of `optax_lr.numerics`.
@@ -78,13 +87,12 @@ class Schedule:
     @overload
     def __call__(self, step: ArrayLike) -> np.floating | Array: ...
     def __call__(self, step: ArrayLike) -> np.floating | Array:
-        if isinstance(step, (int, float, np.integer, np.floating)):
-            lifted = self._on_host()
-            if lifted is not None and math.isfinite(step):
-                value = HOST.lower(lifted._value(max(float(step), 0.0), HOST))
+        if isinstance(step, (int, float, np.integer, np.floating)) or _is_concrete_scalar(step):
+            lifted, number = self._on_host(), float(step)
+            if lifted is not None and math.isfinite(number):
+                value = lifted._value(max(number, 0.0), HOST)
                 return np.float64(value) if x64_is_on() else np.float32(value)
-        rates: Array = _evaluate(self, fields.checked_step(type(self).__name__, step))
-        return rates
+        return evaluation.rates(self, fields.checked_step(type(self).__name__, step))
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -107,7 +115,7 @@ class Schedule:
                 raise IndexError(
                     f"{type(self).__name__}[{index!r}]: no index of a batch of shape {self.batch_shape}: {error}"
                 ) from None
-        return cast("Self", aligned(jax.tree.map(lambda leaf: leaf[index], self)))
+        return cast("Self", aligned(mapped(lambda leaf: leaf[index], self)))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -123,9 +131,7 @@ class Schedule:
     def reshape(self, *shape: int) -> Self:
         """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
         try:
-            reshaped = jax.tree.map(
-                lambda leaf: jnp.reshape(leaf, shape) if isinstance(leaf, jax.Array) else np.reshape(leaf, shape), self
-            )
+            reshaped = mapped(lambda leaf: leaf.reshape(shape), self)
         except (TypeError, ValueError):
             asked = ", ".join(map(repr, shape))
             raise ValueError(
@@ -136,7 +142,9 @@ class Schedule:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
-        return dataclasses.replace(self, **changes)
+        lows = {name: low for name, low in self._lows.items() if name not in changes}
+        kept = {name: fields.Parts(getattr(self, name), low) for name, low in lows.items()}
+        return dataclasses.replace(self, **kept, **changes)
 
     def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
         return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
@@ -155,30 +163,75 @@ class Schedule:
         shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))
         return f"{type(self).__name__}({shown})"
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        ours, theirs = self._by_value(), other._by_value()
+        return ours is not None and ours == theirs
+
+    def __hash__(self) -> int:
+        value = self._by_value()
+        return id(self) if value is None else hash(value)
+
+    def _by_value(self) -> Any:
+        """The kind, the choices and the settings, hashable; None where a setting is traced."""
+        parts = self._parts()
+        if any(isinstance(part, jax.core.Tracer) for part in parts):
+            return None
+        return jax.tree.structure(self), tuple(map(evaluation.hashable, parts))
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_lifted"}
 
+    @property
+    def _lows(self) -> dict[str, Any]:
+        """By field, what rounding to float32 left of a setting that is not NumPy's."""
+        return self.__dict__.get("_low_parts", {})
+
+    def _mapped(self, function: Callable[[Any, Any], Any]) -> Self:
+        """An unchecked copy with `function(setting, low part or None)` for each setting, inner schedules' included."""
+        new, lows = object.__new__(type(self)), self._lows
+        for f in dataclasses.fields(self):
+            value = self.__dict__[f.name]
+            new.__dict__[f.name] = value if fields.is_static(f) else _mapped(value, lows.get(f.name), function)
+        return new
+
+    def _parts(self) -> list[Any]:
+        """All settings, as they are kept, each followed by its low part or None."""
+        parts: list[Any] = []
+        self._mapped(lambda *both: parts.extend(both))
+        return parts
+
     def _on_host(self) -> Self | None:
         """This schedule with Python floats for leaves, or None if it is a batch or holds a tracer. Kept: leaves are fixed."""
-        lifted: Self | None
+        found: Self | None
         try:
-            lifted = self.__dict__["_lifted"]
+            found = self.__dict__["_lifted"]
         except KeyError:
-            leaves, structure = jax.tree.flatten(self)
-            single = all(np.ndim(leaf) == 0 and not isinstance(leaf, jax.core.Tracer) for leaf in leaves)
-            lifted = jax.tree.unflatten(structure, [HOST.real(leaf) for leaf in leaves]) if single else None
-            object.__setattr__(self, "_lifted", lifted)
-        return lifted
+            single = all(np.ndim(part) == 0 and not isinstance(part, jax.core.Tracer) for part in self._parts())
+            found = evaluation.lift(self, HOST, trailing_axes=0) if single else None
+            object.__setattr__(self, "_lifted", found)
+        return found
 
 
-@functools.partial(jax.jit, inline=True)
-def _evaluate(schedule: Schedule, step: ArrayLike) -> Array:
-    num, step = in_trace(), jnp.asarray(step)
-    step = jnp.where(step < 0, jnp.zeros_like(step), step)
-    lifted = lift(schedule, num, trailing_axes=step.ndim)
-    # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.
-    value = jax.lax.optimization_barrier(num.lower(lifted._value(num.real(step), num)))
-    return jnp.broadcast_to(value, schedule.batch_shape + step.shape)
+def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(_mapped(item, None if low is None else low[i], function) for i, item in enumerate(value))
+    return value._mapped(function) if _is_schedule(value) else function(value, low)
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, Schedule)
+
+
+def _is_concrete_scalar(step: Any) -> bool:
+    if not isinstance(step, jax.Array) or isinstance(step, jax.core.Tracer) or step.ndim:
+        return False
+    return step.is_fully_addressable and jnp.issubdtype(step.dtype, jnp.number)
 
 
 def require_schedule(caller: str, value: Any) -> None:
@@ -187,14 +240,6 @@ def require_schedule(caller: str, value: Any) -> None:
         many = "; stack([...]) makes a batch of several" if isinstance(value, (list, tuple)) else ""
         told = f"takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}{many}"
         raise TypeError(f"{caller}() {told}")
-
-
-def lift(schedule: _Tree, num: System, *, trailing_axes: int) -> _Tree:
-    """`schedule` with reals of `num` for leaves, each `[*batch]` leaf made to broadcast against `trailing_axes` of steps."""
-    lifted: _Tree = jax.tree.map(
-        lambda leaf: num.real(jnp.reshape(leaf, jnp.shape(leaf) + (1,) * trailing_axes)), schedule
-    )
-    return lifted
 
 
 @dataclass_transform(
@@ -215,20 +260,33 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
     cls = with_named_fields(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
-    static = tuple(f.name for f in parts if f.metadata.get("static"))
-    data = tuple(f.name for f in parts if not f.metadata.get("static"))
-
-    def flatten_with_keys(self: _Kind) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, Any], ...], tuple[Any, ...]]:
-        children = tuple((jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in data)
-        return children, tuple(getattr(self, name) for name in static)
+    static = tuple(f.name for f in parts if fields.is_static(f))
+    data = tuple((f.name, fields.is_split(f)) for f in parts if not fields.is_static(f))
+    keys = [jax.tree_util.GetAttrKey(key) for name, split in data for key in ((name, f"{name}_low") if split else (name,))]
 
     def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        return tuple(getattr(self, name) for name in data), tuple(getattr(self, name) for name in static)
+        values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
+        children: list[Any] = []
+        for name, split in data:
+            children += fields.parted(values[name], lows.get(name)) if split else (fields.leaf(values[name]),)
+        return tuple(children), tuple(values[name] for name in static)
+
+    def flatten_with_keys(self: _Kind) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, Any], ...], tuple[Any, ...]]:
+        children, choices = flatten(self)
+        return tuple(zip(keys, children, strict=True)), choices
 
     def unflatten(aux_data: Any, children: Iterable[Any]) -> _Kind:
         # Around __init__: JAX puts tracers, gradients and placeholders into the leaves, and none of them is to be checked.
-        self = object.__new__(cls)
-        self.__dict__.update(zip(data, children, strict=True))
+        self, remaining, lows = object.__new__(cls), iter(children), {}
+        for name, split in data:
+            high = next(remaining)
+            if split:
+                high, low = fields.rejoined(high, next(remaining))
+                if low is not None:
+                    lows[name] = low
+            self.__dict__[name] = high
+        if lows:
+            self.__dict__["_low_parts"] = lows
         self.__dict__.update(zip(static, aux_data, strict=True))
         return self
 

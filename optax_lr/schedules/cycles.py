@@ -41,7 +41,7 @@ class Cycles(NamedTuple):
 
     def at(self, step: Real) -> Cycle:
         """The cycle that `step` is in."""
-        return Cycle(*self.num.either(abs(self.base - 1) <= 0, step, self._alike, self.growing, odds=0.5))
+        return Cycle(*self.num.either(abs(self.base - 1) <= 0, step, self._alike, self.growing, probability=0.5))
 
     def growing(self, step: Real) -> Cycle:
         """The same for a `base` other than 1."""

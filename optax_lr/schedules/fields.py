@@ -1,7 +1,11 @@
-"""The kinds of fields that a schedule has, how each is checked, and how it is shown.
+"""The kinds of fields that a schedule has: how each is checked, kept, shown, and made into leaves of a pytree.
 
-Concrete values are checked once, when a schedule is made, and come out as float32 (float64 with x64 on) or int32, all of
-one shape. Tracers pass unchecked: inside `jit` nothing can be said of a value.
+Concrete values are checked once, when a schedule is made, and kept as NumPy's float64 or int32, all of one shape; arrays of
+JAX are kept as they are. Tracers pass unchecked: inside `jit` nothing can be said of a value.
+
+A float64 has to go through compiled functions and checkpoints as float32. Of a rate, which a schedule is proportional to,
+the nearest float32 is enough. Any other number may be raised to a power or multiplied by the step, and so has two leaves:
+the nearest float32, and what is left of it.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
 from optax_lr.memory import require_memory
-from optax_lr.numerics import Real, x64_is_on
-from optax_lr.schedules.aligned import aligned
+from optax_lr.numerics import FLOAT64, Real, x64_is_on
+from optax_lr.schedules.leaves import aligned, mapped
 
 LARGEST_STEP = 2**31 - 1
 _REQUIRED = dataclasses.MISSING
@@ -74,7 +78,7 @@ def number(
     below: float | None = None,
 ) -> Any:
     """Any finite number, or those above a bound, or from a bound on, or up to a bound, or below it."""
-    return _field(_number, default, above=above, least=least, most=most, below=below)
+    return _field(_number, default, above=above, least=least, most=most, below=below, split=True)
 
 
 def counts(default: Any = _REQUIRED) -> Any:
@@ -84,7 +88,7 @@ def counts(default: Any = _REQUIRED) -> Any:
 
 def numbers(default: Any = _REQUIRED) -> Any:
     """Several finite numbers, in a tuple of leaves."""
-    return _field(_numbers, default, several=True)
+    return _field(_numbers, default, several=True, split=True)
 
 
 def inner() -> Any:
@@ -102,14 +106,69 @@ def choice(default: Any, *, among: tuple[Any, ...]) -> Any:
     return _field(_choice, default, among=among, static=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """A setting with its low part, where the two are not one number of NumPy's."""
+
+    high: Any
+    low: Any
+
+
+def is_static(field: dataclasses.Field[Any]) -> bool:
+    return bool(field.metadata.get("static"))
+
+
+def is_split(field: dataclasses.Field[Any]) -> bool:
+    """Whether the field has two leaves, of float32 both."""
+    return bool(field.metadata.get("split"))
+
+
+def leaf(value: Any) -> Any:
+    """A setting as a leaf: float64 only where x64 is on."""
+    if isinstance(value, (np.ndarray, np.floating)) and value.dtype == np.float64 and not x64_is_on():
+        with np.errstate(over="ignore", under="ignore"):
+            return value.astype(np.float32)
+    return value
+
+
+def parted(value: Any, low: Any) -> tuple[Any, Any]:
+    """The two leaves of a setting: it, and what rounding it to float32 leaves of it."""
+    if low is not None or value is None:
+        return value, low
+    if isinstance(value, tuple):
+        both = [parted(item, None) for item in value]
+        return tuple(high for high, _ in both), tuple(low for _, low in both)
+    if isinstance(value, (np.ndarray, np.floating)) and value.dtype == np.float64:
+        with np.errstate(over="ignore", under="ignore"):
+            near = value.astype(np.float32)
+            return value if x64_is_on() else near, (value - near).astype(np.float32)
+    return value, np.zeros(np.shape(value), np.float32)[()]
+
+
+def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
+    """The setting whose leaves these are, and its low part unless that is in it."""
+    if high is None or low is None:
+        return high, low
+    if isinstance(high, tuple) and isinstance(low, tuple) and len(high) == len(low):
+        both = [rejoined(*pair) for pair in zip(high, low, strict=True)]
+        if all(low is None for _, low in both):
+            return tuple(high for high, _ in both), None
+        return high, low
+    if not all(isinstance(x, (np.ndarray, np.floating)) for x in (high, low)):
+        return high, low
+    return FLOAT64.joined(high, low), None
+
+
 def canonicalise(schedule: Any) -> None:
     """Checks the fields of a new schedule and replaces each by an array or scalar of the right dtype and the common shape."""
     owner = type(schedule).__name__
     values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
+    lows = {name: value.low for name, value in values.items() if isinstance(value, Parts)}
+    values |= {name: values[name].high for name in lows}
     for f in dataclasses.fields(schedule):
         if "check" in f.metadata and not (values[f.name] is None and f.default is None):
             values[f.name] = f.metadata["check"](f"{owner}: {f.name}", values[f.name], f.metadata)
-    data = {f.name: values[f.name] for f in dataclasses.fields(schedule) if not f.metadata.get("static")}
+    data = {f.name: values[f.name] for f in dataclasses.fields(schedule) if not is_static(f)}
     try:
         shapes = {name: shape_of(value) for name, value in data.items()}
         shape = np.broadcast_shapes(*shapes.values())
@@ -127,6 +186,8 @@ def canonicalise(schedule: Any) -> None:
             "give fewer values, or make several batches one after the other",
         )
     values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
+    if lows:
+        schedule.__dict__["_low_parts"] = {name: broadcast(low, shape) for name, low in lows.items()}
     for name, value in values.items():
         object.__setattr__(schedule, name, aligned(value) if shape else value)
 
@@ -143,8 +204,7 @@ def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
     def bring(leaf: Any) -> Any:
         return (np if isinstance(leaf, (np.ndarray, np.generic)) else jnp).broadcast_to(leaf, shape)
 
-    brought: _Tree = jax.tree.map(bring, tree)
-    return brought
+    return mapped(bring, tree)
 
 
 def concrete(value: Any) -> Any:
@@ -158,10 +218,19 @@ def show(value: Any) -> str:
         return "(" + "".join(f"{show(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
     if isinstance(value, (jax.core.Tracer, str)) or value is None or not hasattr(value, "dtype"):
         return repr(value)
-    array = np.asarray(value)
+    array = shortest(np.asarray(value))
     if array.ndim == 0:
         return str(array[()])
     return np.array2string(array, separator=", ", threshold=100, max_line_width=10**6).replace("\n", "")
+
+
+def shortest(array: np.ndarray) -> np.ndarray:
+    """`array` in float32 if that loses nothing, so that its decimals are the shortest: 5e-05 and not 4.999999873689376e-05."""
+    if array.dtype != np.float64:
+        return array
+    with np.errstate(over="ignore", under="ignore"):
+        short = array.astype(np.float32)
+    return short if (short == array).all() else array
 
 
 def _array(name: str, value: Any) -> Array | np.ndarray:
@@ -194,12 +263,13 @@ def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
 def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     array = _array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
-    with np.errstate(over="ignore"):
-        array = array.astype(floating)
+    array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
     if isinstance(array, jax.core.Tracer):
         return array
     seen = np.asarray(array)
-    if (wrong := ~np.isfinite(seen)).any():
+    with np.errstate(over="ignore", under="ignore"):
+        wrong = ~np.isfinite(seen.astype(floating))
+    if wrong.any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
     above, least, most, below = (bounds.get(bound) for bound in ("above", "least", "most", "below"))
     if above is not None and (wrong := seen <= above).any():

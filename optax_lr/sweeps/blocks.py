@@ -13,7 +13,7 @@ import numpy as np
 
 from optax_lr.numerics import ByRow, x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
-from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, curves, in_float64, one_of, sweep, system
+from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
 BLOCK_BYTES = 16 * 2**20  # of rates in a block that is kept
@@ -40,7 +40,7 @@ class Plan:
 
 
 def computed(
-    batch: Schedule, steps: np.ndarray, plan: Plan, blocks: list[tuple[slice, slice]], precision: str
+    batch: Schedule, steps: np.ndarray, plan: Plan, blocks: list[tuple[slice, slice]]
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """Each of `blocks` with its rates, the next one being computed meanwhile: at most two are in memory.
 
@@ -54,7 +54,7 @@ def computed(
             rows, columns = (
                 _padded(part, length) for part, length in zip(block, (plan.block_rows, plan.block_steps), strict=True)
             )
-            rates = sweep(batch[rows], steps[columns], precision=precision, out=memory[number % 2])
+            rates = sweep(batch[rows], steps[columns], out=memory[number % 2])
             memory[number % 2] = rates
         if ahead is not None:
             (row, column), ready = ahead
@@ -85,7 +85,7 @@ class Summary(NamedTuple):
 
 
 def sweep_summary(
-    schedule: Schedule, steps: Steps, *, precision: str = "exact", past_end: str = "reference"
+    schedule: Schedule, steps: Steps, *, past_end: str = "reference"
 ) -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
@@ -98,7 +98,6 @@ def sweep_summary(
     (array([2.5, 5. ]), array([1., 2.]))
     """
     require_schedule("sweep_summary", schedule)
-    one_of("sweep_summary", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep_summary", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep_summary", steps)
     chosen = None if chosen is None else np.ravel(chosen)
@@ -112,8 +111,9 @@ def sweep_summary(
         padded = _padded(columns, plan.block_steps)
         block_steps = (padded if chosen is None else chosen[padded]).astype(np.int32)
         size = np.int32(columns.stop - columns.start)
-        with in_float64(precision):
-            parts = _reduced(batch[_padded(rows, plan.block_rows)], block_steps, size, system(precision))
+        numbers = system()
+        with in_float64():
+            parts = _reduced(batch[_padded(rows, plan.block_rows)], block_steps, size, numbers)
         block_area, block_valid, block_max, block_min = (np.asarray(part)[: rows.stop - rows.start] for part in parts)
         area[rows] += block_area
         valid[rows] += block_valid

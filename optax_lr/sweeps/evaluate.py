@@ -15,13 +15,13 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from optax_lr.memory import free_memory as free_host_memory
-from optax_lr.numerics import PAIR, ByRow, Float32, Real, RoundedFloat64, SelectedFloat64, x64_is_on
+from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import Schedule, lift, require_schedule
+from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.schedules.evaluation import lift
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
-PRECISIONS = ("exact", "fast")
 Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # how many, or which
 
 
@@ -29,7 +29,6 @@ def sweep(
     schedule: Schedule,
     steps: Steps,
     *,
-    precision: str = "exact",
     past_end: str = "reference",
     out: jax.Array | None = None,
 ) -> jax.Array:
@@ -38,10 +37,6 @@ def sweep(
     Args:
         schedule: one schedule, a `grid`, a `stack` of any kinds, or any batch.
         steps: a number of steps, for 0 to `steps - 1`, or the steps themselves, whole numbers of shape `[*s]`.
-        precision: "exact" rounds each rate correctly (at most 0.51 ulp of float32), by float64 inside, whether x64 is on
-            or not. "fast" computes in float32, up to twice as fast: at most 6 ulp for the documented schedules, and 50 for
-            a `power` other than 0.5, 1, 2 and 3, as long as `max_steps`, times the number of cycles or half waves, is below
-            2**24.
         past_end: what a schedule gives after its `max_steps`. "reference": what the reference gives (a cosine rises
             again). "hold": the rate at `max_steps`. "nan": NaN. Schedules without an end are not affected.
         out: an earlier result of the same shape and dtype whose memory is reused; it must not be used again. Fresh
@@ -49,10 +44,10 @@ def sweep(
 
     A batch spread over devices with `shard` gives curves spread in the same way, each device computing its own rows.
 
-    Returns float32 `[*batch_shape, *s]`, or float64 when x64 is on (unless "fast"), in the order of the batch. Only
-    another shape, number of steps, or set of kinds compiles anew. Inside `jit`, `vmap` or `grad`, where the schedule or
-    the steps are traced, as exact ("fast" or not); where there are several devices, each row of a mixed batch computes all
-    its kinds.
+    Returns float32 `[*batch_shape, *s]`, correctly rounded but for one rate in about 200 (at most 0.51 ulp), or float64
+    when x64 is on, in the order of the batch. Only another shape, number of steps, or set of kinds compiles anew. Inside
+    `jit`, `vmap` or `grad`, where the schedule or the steps are traced, it is as exact; where there are several devices,
+    each row of a mixed batch computes all its kinds.
 
     Errors: `ValueError` for an empty, negative or fractional step, an unknown word, an `out` that does not fit, or a
     result larger than the memory that is free; `TypeError` for what is no schedule.
@@ -64,34 +59,31 @@ def sweep(
     Array([0.0002, 0.0001], dtype=float32)
     """
     require_schedule("sweep", schedule)
-    one_of("sweep", "precision", precision, PRECISIONS)
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)
     leaves = jax.tree.leaves(schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
         return _in_trace(schedule, chosen, count)
     shape = fields.shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
-    double = x64_is_on() and precision == "exact"
-    _check_room(shape, 8 if double else 4, out)
-    with in_float64(precision):
+    _check_room(shape, 8 if x64_is_on() else 4, out)
+    numbers = system()
+    with in_float64():
         spread = spread_over(leaves)
         evaluate = _curves if spread is None else _sharded_curves(spread)
-        rates: jax.Array = evaluate(schedule, chosen, out, count, system(precision, double=double))
+        rates: jax.Array = evaluate(schedule, chosen, out, count, numbers)
         return rates
 
 
-def system(precision: str, *, double: bool = False) -> type[ByRow] | None:
+def system() -> type[ByRow] | None:
     """The number system of a sweep; None stands for pairs of float32, where the platform has no float64."""
-    if precision == "fast":
-        return Float32
     if jax.default_backend() == "tpu":
         return None
-    return ByRow if double else RoundedFloat64
+    return ByRow if x64_is_on() else RoundedFloat64
 
 
-def in_float64(precision: str) -> contextlib.AbstractContextManager[None]:
-    """x64 for one compiled call, whatever the user has set."""
-    return jax.enable_x64(True) if system(precision) is RoundedFloat64 else contextlib.nullcontext()
+def in_float64() -> contextlib.AbstractContextManager[None]:
+    """x64 for one compiled call, whatever the user has set, where the platform has float64."""
+    return contextlib.nullcontext() if jax.default_backend() == "tpu" else jax.enable_x64(True)
 
 
 def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: type[ByRow] | None) -> jax.Array:
@@ -102,7 +94,7 @@ def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: 
     def formula(step: Real) -> Real:
         return lifted._value(step, num)
 
-    rates = num.by_row(formula, steps) if isinstance(num, ByRow) else num.lower(formula(num.real(steps)))
+    rates = num.by_row(formula, steps) if isinstance(num, ByRow) else num.result(formula(num.real(steps)))
     return jnp.broadcast_to(rates, (len(schedule), steps.size))
 
 
@@ -125,14 +117,14 @@ def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
     if x64_is_on():
         return _called(count, schedule, steps)
     # Where rows may be on several devices, a gather would move them, and inside of `shard_map` steps must not vary with rows.
-    alone = jax.device_count() == 1 and not jax.sharding.get_abstract_mesh().manual_axes
-    numbers = RoundedFloat64 if alone else SelectedFloat64
+    if jax.device_count() > 1 or jax.sharding.get_abstract_mesh().manual_axes:
+        return _called(count, schedule, steps)
     # By platform and not by backend: a trace may be exported for another one.
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,
         None if steps is None else jnp.maximum(steps, 0),
         tpu=functools.partial(_called, count),
-        default=functools.partial(_rounded_in_trace, numbers, count),
+        default=functools.partial(_rounded_in_trace, count),
     )
     return rates
 
@@ -141,20 +133,20 @@ def _called(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
     return schedule(jnp.arange(count) if steps is None else steps)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _rounded_in_trace(numbers: type[ByRow], count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _rounded_in_trace(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
     with jax.enable_x64(True):
-        rates: jax.Array = _curves(schedule, steps, None, count, numbers)
+        rates: jax.Array = _curves(schedule, steps, None, count, RoundedFloat64)
         return rates
 
 
 @_rounded_in_trace.defjvp
 def _differentiated(
-    numbers: type[ByRow], count: int | None, primals: tuple[Schedule, Any], tangents: tuple[Schedule, Any]
+    count: int | None, primals: tuple[Schedule, Any], tangents: tuple[Schedule, Any]
 ) -> tuple[jax.Array, jax.Array]:
-    # Where float64 is off, the pairs of the schedule itself can be differentiated.
+    # The polynomials are not made to be differentiated; the formula of the schedule itself is.
     slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
-    return _rounded_in_trace(numbers, count, *primals), slopes
+    return _rounded_in_trace(count, *primals), slopes
 
 
 @functools.lru_cache(maxsize=8)

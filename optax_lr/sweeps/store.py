@@ -20,7 +20,7 @@ from optax_lr.memory import require_memory
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
-from optax_lr.sweeps.evaluate import PRECISIONS, Steps, checked_steps, one_of, sweep
+from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
 from optax_lr.sweeps.folder import (
     WRITER,
     metadata,
@@ -49,7 +49,6 @@ def sweep_to(
     schedule: Schedule,
     steps: Steps,
     *,
-    precision: str = "exact",
     past_end: str = "reference",
     block_bytes: int = BLOCK_BYTES,
     overwrite: bool = False,
@@ -66,7 +65,7 @@ def sweep_to(
 
     Args:
         path: the folder to write; it may exist only as a store of the same sweep, or as an empty folder.
-        schedule, steps, precision, past_end: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
+        schedule, steps, past_end: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
         block_bytes: the size of a block of rates, which is a chunk of the store.
         overwrite: whether a store of another sweep may be replaced. Nothing else is ever replaced, nor a store in which
             there is a file that this function did not write.
@@ -91,7 +90,6 @@ def sweep_to(
     zarr = _zarr()
     path = file_name("sweep_to(): path", path)
     require_schedule("sweep_to", schedule)
-    one_of("sweep_to", "precision", precision, PRECISIONS)
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
     if count is not None:
@@ -103,8 +101,7 @@ def sweep_to(
     plan = Plan(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
     attributes = {
         "writer": WRITER,
-        "sweep": _fingerprint(batch, chosen, precision, past_end, plan),
-        "precision": precision,
+        "sweep": _fingerprint(batch, chosen, past_end, plan),
         "past_end": past_end,
         "batch_shape": list(schedule.batch_shape),
     }
@@ -118,7 +115,7 @@ def sweep_to(
         mine = plan.blocks[jax.process_index() :: jax.process_count()]
         missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, plan), block)]
         with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
-            for block, values in computed(ended(batch, past_end), chosen, plan, missing, precision):
+            for block, values in computed(ended(batch, past_end), chosen, plan, missing):
                 rates[block] = values
                 sync(_chunk(path, block, plan))
                 advance()
@@ -175,7 +172,7 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
             "learning_rate",
             shape=(plan.rows, plan.steps),
             chunks=(plan.block_rows, plan.block_steps),
-            dtype=_dtype(attributes["precision"]),
+            dtype=_dtype(),
             compressors=_codecs(zarr),
             fill_value=np.nan,
             dimension_names=("row", "step"),
@@ -203,8 +200,8 @@ def _codecs(zarr: Any) -> list[Any]:
     return [zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), zarr.codecs.Crc32cCodec()]
 
 
-def _dtype(precision: str) -> type[np.floating[Any]]:
-    return np.float64 if x64_is_on() and precision == "exact" else np.float32
+def _dtype() -> type[np.floating[Any]]:
+    return np.float64 if x64_is_on() else np.float32
 
 
 def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
@@ -254,14 +251,14 @@ def _require_disk(
     zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]
 ) -> None:
     """Refuse a sweep that the free disk cannot hold, before anything is written."""
-    precision, past_end = attributes["precision"], attributes["past_end"]
-    size = np.dtype(_dtype(precision)).itemsize
+    past_end = attributes["past_end"]
+    size = np.dtype(_dtype()).itemsize
     needed, free = plan.rows * plan.steps * size, shutil.disk_usage(path).free
     if needed <= free:
         return
     # Rates may be far smaller when compressed: a sample of them shows how much.
     rows = np.unique(np.linspace(0, plan.rows - 1, 16).astype(int))
-    part = np.asarray(sweep(batch[rows], steps[: 2**16], precision=precision, past_end=past_end))
+    part = np.asarray(sweep(batch[rows], steps[: 2**16], past_end=past_end))
     store: dict[str, Any] = {}
     zarr.create_array(zarr.storage.MemoryStore(store), data=part, chunks=part.shape, compressors=_codecs(zarr))
     share = min(1.0, max(len(chunk) for chunk in store.values()) / part.nbytes)
@@ -273,11 +270,11 @@ def _require_disk(
         )
 
 
-def _fingerprint(batch: Schedule, steps: np.ndarray, precision: str, past_end: str, plan: Plan) -> str:
+def _fingerprint(batch: Schedule, steps: np.ndarray, past_end: str, plan: Plan) -> str:
     """A digest of all that decides the contents: a store goes on only with the sweep that it was begun with."""
     leaves, structure = jax.tree.flatten(batch)
     shape = plan.block_rows, plan.block_steps
-    digest = hashlib.sha256(repr((WRITER, str(structure), precision, past_end, *shape)).encode())
+    digest = hashlib.sha256(repr((WRITER, str(structure), past_end, *shape)).encode())
     for array in (*leaves, steps):
         array = np.asarray(array)
         digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())

@@ -19,9 +19,10 @@ DOCUMENTED = sorted(set(olr.SCHEDULERS.values()), key=lambda kind: kind.__name__
 
 
 def gradients(schedule, steps):
-    """The gradient of each rate with respect to each float leaf: `{leaf number: [*batch, steps]}`."""
+    """The gradient of each rate with respect to each setting that is no count: `{leaf number: [*batch, steps]}`."""
     leaves, structure = jax.tree.flatten(schedule)
-    floating = [i for i, leaf in enumerate(leaves) if leaf.dtype == np.float32]
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(schedule)]
+    floating = [i for i, leaf in enumerate(leaves) if leaf.dtype == np.float32 and "_low" not in names[i]]
 
     def rate(values, whole, step):
         changed = whole | dict(zip(floating, values, strict=True))
@@ -181,8 +182,18 @@ def test_its_text_evaluates_to_it(kind):
 @every_class
 def test_leaves_are_float32_and_int32(kind):
     assert {leaf.dtype for leaf in jax.tree.leaves(usual(kind))} <= {np.dtype(np.float32), np.dtype(np.int32)}
-    assert hash(usual(kind)) != hash(usual(kind))
     assert bool(usual(kind))
+
+
+@every_class
+def test_schedules_are_equal_by_value(kind):
+    schedule = usual(kind)
+    assert schedule == usual(kind) == pickle.loads(pickle.dumps(schedule))
+    assert hash(schedule) == hash(usual(kind))
+    assert schedule != schedule * 1
+    other = next((c for c in corners(kind) if c != schedule), None)  # wholes of other schedules have no numbers
+    assert (other is None) == (len(jax.tree.leaves(schedule)) > 0 and not numeric(kind))
+    assert len({schedule, usual(kind), other}) == 2
 
 
 @every_class

@@ -1,0 +1,152 @@
+"""float64: Python floats, NumPy's arrays and JAX's, by one set of formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
+
+
+class Float64(System):
+    """float64 numbers and arrays: NumPy's where every operand is concrete, JAX's where one is not.
+
+    A trace must have x64 on. What depends on settings only is then computed once, as the trace is made.
+    """
+
+    def joined(self, high: Any, low: Any) -> Real:
+        if low is None or getattr(high, "dtype", None) == np.float64:
+            return self.real(high)
+        if not isinstance(low, jax.Array) and not np.any(low):
+            return self.real(high)
+        high, low = self.real(high), self.real(jax.lax.stop_gradient(low) if isinstance(low, jax.Array) else low)
+        return high + self.where(abs(low) <= 2.0**-24 * abs(high), low, self.real(0))
+
+    def real(self, x: Real) -> Real:
+        return x.astype(jnp.float64) if isinstance(x, jax.Array) else np.asarray(x, np.float64)[()]
+
+    def result(self, value: Real) -> Real:
+        return value
+
+    def where(self, condition: Truth, a: Real, b: Real) -> Real:
+        if _is_known(condition):
+            return a if condition else b
+        return _of(condition, a, b).where(condition, a, b)
+
+    def floor(self, x: Real) -> Real:
+        return _of(x).floor(x)
+
+    def rounded(self, x: Real) -> Real:
+        nearest = self.floor(x + 0.5)
+        return nearest + (x - jax.lax.stop_gradient(x)) if isinstance(x, jax.Array) else nearest
+
+    def sin_squared(self, a: Real, b: Real) -> Real:
+        angle = math.pi / 2 * (a / b)
+        sine = _of(angle).sin(angle)
+        return sine * sine
+
+    def log2(self, x: Real) -> Real:
+        return _of(x).log2(self.where(x > 0, x, self.real(1)))
+
+    def fall(self, left: Real, exponent: Real) -> Real:
+        inside, num = left < 1, _of(left, exponent)
+        gone = num.log1p(-self.where(inside, left, self.real(0)))
+        return self.where(inside, -num.expm1(exponent * gone), self.real(1))
+
+    def power(self, x: Real, exponent: Real) -> Real:
+        num = _of(x, exponent)
+        power = num.exp2(num.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
+        none = self.where((x == 0) & (exponent == 0), self.real(1), self.real(0))
+        return self.where(x > 0, power, none)
+
+    def sqrt(self, x: Real) -> Real:
+        positive = x > 0
+        return self.where(positive, _of(x).sqrt(self.where(positive, x, self.real(1))), self.real(0))
+
+    def inverse_sqrt(self, x: Real) -> Real:
+        positive = x > 0
+        return self.where(positive, 1 / _of(x).sqrt(self.where(positive, x, self.real(1))), self.real(0))
+
+    def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
+        if _is_known(kind):
+            return values[int(kind)]()
+        result, *others = [value() for value in values]
+        for index, other in enumerate(others, start=1):
+            result = self.where(kind == index, other, result)
+        return result
+
+    def shortcut(
+        self,
+        holds: Truth,
+        x: Real,
+        special: Callable[[Real], Any],
+        general: Callable[[Real], Any],
+        probability: float = 0.85,
+    ) -> Any:
+        return special(x) if _is_known(holds) and holds else general(x)
+
+    def either(
+        self,
+        holds: Truth,
+        x: Real,
+        one: Callable[[Real], Sequence[Real]],
+        other: Callable[[Real], Sequence[Real]],
+        probability: float = 0.85,
+    ) -> tuple[Real, ...]:
+        if _is_known(holds):
+            return tuple(one(x) if holds else other(x))
+        return super().either(holds, x, one, other, probability)
+
+
+class Host(Float64):
+    """Python floats: no trace, no device, about a microsecond."""
+
+    def real(self, x: Real) -> Real:
+        return float(x)
+
+    def where(self, condition: Truth, a: Real, b: Real) -> Real:
+        return a if condition else b
+
+    def floor(self, x: Real) -> Real:
+        return float(math.floor(x))
+
+    def sin_squared(self, a: Real, b: Real) -> Real:
+        return math.sin(math.pi / 2 * a / b) ** 2
+
+    def log2(self, x: Real) -> Real:
+        return math.log2(x) if x > 0 else 0.0
+
+    def fall(self, left: Real, exponent: Real) -> Real:
+        return -math.expm1(exponent * math.log1p(-left)) if left < 1 else 1.0
+
+    def power(self, x: Real, exponent: Real) -> Real:
+        if x <= 0:
+            return 1.0 if x == exponent == 0 else 0.0
+        return x**exponent if exponent * math.log2(x) < LARGEST_EXPONENT else 2.0**LARGEST_EXPONENT
+
+    def sqrt(self, x: Real) -> Real:
+        return math.sqrt(x) if x > 0 else 0.0
+
+    def inverse_sqrt(self, x: Real) -> Real:
+        return 1 / math.sqrt(x) if x > 0 else 0.0
+
+
+def _is_known(x: Any) -> bool:
+    """Whether `x` is one concrete value, so that a choice by it can be made at once."""
+    return not isinstance(x, jax.Array) and np.ndim(x) == 0
+
+
+def _of(*operands: Any) -> ModuleType:
+    """The module that computes with `operands`."""
+    return jnp if any(isinstance(x, jax.Array) for x in operands) else np
+
+
+HOST = Host()
+FLOAT64 = Float64()

@@ -1,0 +1,202 @@
+"""How a schedule is evaluated: on the host, in a trace, and on platforms without float64."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
+from jax.extend.core import Primitive
+from jax.interpreters import batching, mlir
+
+from optax_lr.numerics import FLOAT64, PAIR, Real, System, x64_is_on
+from optax_lr.schedules.fields import Parts
+
+# A schedule is `Any` here: its class is defined on top of this module.
+_ARGUMENT = "argument"  # in place of a setting that is an argument of a trace
+
+
+def rates(schedule: Any, step: Any) -> Array:
+    """The rates `[*batch_shape, *s]` of `schedule` at the steps `[*s]`, concrete or traced."""
+    leaves = [step, *schedule._parts()]
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        return _in_trace(schedule, step)
+    if not any(isinstance(leaf, Array) for leaf in leaves):
+        found = _broadcast(value_at(schedule, np.asarray(step), FLOAT64), schedule.batch_shape + np.shape(step))
+        with np.errstate(over="ignore", under="ignore"):
+            return jnp.asarray(found if x64_is_on() else found.astype(np.float32))
+    if x64_is_on() or jax.default_backend() == "tpu":
+        return _compiled(schedule, step)
+    with jax.enable_x64(True):  # settings keep their float64
+        return _compiled_to_float32(schedule, step)
+
+
+def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[Any] | None = None) -> Any:
+    """`schedule` with reals of `num` for settings, each `[*batch]` made to broadcast against `trailing_axes` of steps.
+
+    Settings that are arguments of a trace are taken from `given`, in their order.
+    """
+
+    def part(x: Any) -> Any:
+        if given is not None and x is _ARGUMENT:
+            x = next(given)
+        return x if np.ndim(x) == 0 else x.reshape(np.shape(x) + (1,) * trailing_axes)
+
+    def real(high: Any, low: Any) -> Real:
+        if isinstance(high, Parts):
+            high, low = high.high, high.low
+        return num.joined(part(high), part(low))
+
+    return schedule._mapped(real)
+
+
+def hashable(part: Any) -> Any:
+    """A concrete setting as something to compare and to hash."""
+    if part is None or part is _ARGUMENT:
+        return part
+    array = np.asarray(part)
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+def value_at(schedule: Any, step: Any, num: System, given: Iterator[Any] | None = None) -> Any:
+    """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
+    lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
+    return num.result(lifted._value(num.maximum(num.real(step), num.real(0)), num))
+
+
+def _broadcast(value: Any, shape: tuple[int, ...]) -> Any:
+    if np.shape(value) == shape:
+        return value
+    return (jnp if isinstance(value, Array) else np).broadcast_to(value, shape)
+
+
+@jax.jit
+def _compiled(schedule: Any, step: Any) -> Array:
+    return _in_trace(schedule, step)
+
+
+@jax.jit
+def _compiled_to_float32(schedule: Any, step: Any) -> Array:
+    return _broadcast(value_at(schedule, step, FLOAT64), schedule.batch_shape + step.shape).astype(jnp.float32)
+
+
+def _in_trace(schedule: Any, step: Any) -> Array:
+    step, shape = jnp.asarray(step), schedule.batch_shape + np.shape(step)
+    if x64_is_on():
+        return jnp.asarray(_broadcast(value_at(schedule, step, FLOAT64), shape))
+    # Concrete settings are constants of the program, in float64; those of JAX are its arguments, in float32.
+    arguments = [part for part in schedule._parts() if isinstance(part, Array)]
+    return _compilable(_Program(schedule, shape))(step, *arguments)
+
+
+class _Program:
+    """A schedule whose settings are constants, or arguments to come; equal for equal constants."""
+
+    def __init__(self, schedule: Any, shape: tuple[int, ...]) -> None:
+        def setting(*parts: Any) -> Parts:
+            return Parts(*(_ARGUMENT if isinstance(part, Array) else part for part in parts))
+
+        self.schedule, self.shape = schedule._mapped(setting), shape
+        self.step_axes = len(shape) - len(schedule.batch_shape)
+        parts = (_ARGUMENT if isinstance(part, Array) else part for part in schedule._parts())
+        self._key = jax.tree.structure(schedule), shape, self.step_axes, tuple(map(hashable, parts))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Program) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def rates(self, num: System, step: Array, *arguments: Any) -> Array:
+        return _broadcast(value_at(self.schedule, step, num, iter(arguments)), self.shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compilable(program: _Program) -> Callable[..., Array]:
+    """The rates as a function of the steps and the arguments; one function for equal programs, so that JAX traces it once."""
+
+    def in_float64(*operands: Any) -> Array:
+        with jax.enable_x64(True):
+            return jnp.asarray(program.rates(FLOAT64, *operands)).astype(jnp.float32)
+
+    def in_pairs(*operands: Any) -> Array:
+        # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.
+        return lax.optimization_barrier(program.rates(PAIR, *operands))
+
+    return _by_platform(in_float64, in_pairs, program.step_axes)
+
+
+def _by_platform(in_float64: Callable[..., Array], in_pairs: Callable[..., Array], step_axes: int) -> Callable[..., Array]:
+    """`in_pairs` where the program is for a TPU, and else `in_float64`; with derivatives made in the same way.
+
+    Both compute element by element, from steps and from settings `[*batch]`. So a derivative is a product with what the
+    function gives for a tangent of ones, and no other operation of float64 is ever transposed outside of it.
+    """
+
+    def evaluated(*operands: Any) -> Array:
+        late = functools.partial(_late, in_pairs, jax.eval_shape(in_float64, *operands).shape)
+        # A primitive of our own would have to say how its result is sharded.
+        pairs = late if jax.sharding.get_abstract_mesh().empty else in_pairs
+        # By platform and not by backend: a trace may be exported.
+        found: Array = lax.platform_dependent(*operands, tpu=pairs, default=in_float64)
+        return found
+
+    @functools.cache
+    def slope(number: int) -> Callable[..., Array]:
+        return _by_platform(
+            functools.partial(_slope, in_float64, number), functools.partial(_slope, in_pairs, number), step_axes
+        )
+
+    def differentiated(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+        found = differentiable(*primals)
+        total = jnp.zeros_like(found)
+        for number, tangent in enumerate(tangents):
+            if not isinstance(tangent, SymbolicZero) and tangent.dtype != jax.dtypes.float0:
+                along = tangent.reshape(tangent.shape + (1,) * step_axes) if number else tangent
+                total += slope(number)(*primals) * along
+        return found, total
+
+    differentiable = jax.custom_jvp(evaluated)
+    differentiable.defjvp(differentiated, symbolic_zeros=True)
+    return differentiable
+
+
+def _slope(function: Callable[..., Array], number: int, *operands: Any) -> Array:
+    """The derivative with respect to one operand, element by element."""
+
+    def of_one(x: Array) -> Array:
+        return function(*operands[:number], x, *operands[number + 1 :])
+
+    x = operands[number]
+    return jax.jvp(of_one, (x,), (jnp.ones_like(x),))[1]
+
+
+def _late(function: Callable[..., Array], shape: tuple[int, ...], *operands: Any) -> Array:
+    """`function(*operands)`, traced when it is lowered, and so not at all for a platform that does not take it."""
+    found: Array = _late_p.bind(*operands, function=function, shape=shape)
+    return found
+
+
+def _batched(operands: Any, axes: Any, *, function: Callable[..., Array], shape: tuple[int, ...]) -> tuple[Array, int]:
+    size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
+    return _late(jax.vmap(function, axes), (size, *shape), *operands), 0
+
+
+def _called(*operands: Any, function: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+    return function(*operands)
+
+
+def _abstract(*operands: Any, function: Callable[..., Array], shape: tuple[int, ...]) -> jax.core.ShapedArray:
+    return jax.core.ShapedArray(shape, jnp.dtype(jnp.float32))
+
+
+_late_p = Primitive("late")
+_late_p.def_impl(lambda *operands, function, shape: jax.jit(function)(*operands))
+_late_p.def_abstract_eval(_abstract)
+mlir.register_lowering(_late_p, mlir.lower_fun(_called, multiple_results=False))
+batching.primitive_batchers[_late_p] = _batched
