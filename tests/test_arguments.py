@@ -205,7 +205,7 @@ def test_what_is_right_passes():
     assert np.isfinite(cosine()(2**40))  # beyond int32, in Python's floats
     assert cosine()(np.uint8(7)) == cosine()(7)
     assert batch()(np.array(7, np.int64)).shape == (2,)
-    assert batch()[-1].learning_rate == np.float32(2e-3)
+    assert batch()[-1].learning_rate == 2e-3
     assert batch()[jnp.array([1, 0, 1])].batch_shape == (3,)
     assert jax.jit(lambda many, row: many[row](3))(batch(), 1) == batch()[1](3)
     assert olr.identify([1, 2, 3], [1e-3, None, 1e-3]).explained  # None as NaN: a row without a rate

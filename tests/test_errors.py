@@ -15,10 +15,10 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: olr.Linear(-1e-4, 100), ValueError, "Linear: learning_rate must be at least 0, not -1e-04"),
+        (lambda: olr.Linear(-1e-4, 100), ValueError, "Linear: learning_rate must be at least 0, not -0.0001"),
         (lambda: olr.Linear(NAN, 100), ValueError, "Linear: learning_rate must be finite, not nan"),
         (lambda: olr.Linear([1e-4, INF], 100), ValueError, "Linear: learning_rate must be finite, not inf"),
-        (lambda: olr.Linear(1e39, 100), ValueError, "Linear: learning_rate must be finite, not inf"),
+        (lambda: olr.Linear(1e39, 100), ValueError, "Linear: learning_rate must be at most 3.4e+38, the largest float32, not 1e+39"),
         (lambda: olr.Linear("1e-4", 100), TypeError, "not text: '1e-4'; write 0.0001 without the quotes"),
         (lambda: olr.Linear("fast", 100), TypeError, "Linear: learning_rate must be a number or an array of numbers, not text: 'fast'"),
         (lambda: olr.Linear(None, 100), TypeError, "Linear: learning_rate must be a number or an array of numbers, not None"),
@@ -30,7 +30,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: olr.Linear(1e-4, INF), ValueError, "max_steps must be finite, not inf"),
         (lambda: olr.Linear([1, 2], [1, 2, 3]), ValueError, "do not broadcast against each other: learning_rate (2,), max_steps (3,)"),
         (lambda: olr.Cosine(1e-4, 100, min_lr=NAN), ValueError, "Cosine: min_lr must be finite, not nan"),
-        (lambda: olr.Polynomial(1e-4, 100, min_lr=1e-4), ValueError, "min_lr must be below learning_rate, not 1e-04 with learning_rate 1e-04"),
+        (lambda: olr.Polynomial(1e-4, 100, min_lr=1e-4), ValueError, "min_lr must be below learning_rate, not 0.0001 with learning_rate 0.0001"),
         (lambda: olr.InverseSqrt(1e-4, timescale=0), ValueError, "InverseSqrt: timescale must be above 0, not 0.0"),
         (lambda: olr.WarmupStableDecay(1e-4, 10), ValueError, "needs max_steps, the length of the run, or stable_steps"),
         (lambda: olr.WarmupStableDecay(1e-4, 10, 20, decay_type="exp"), ValueError, "decay_type must be one of 'linear', 'cosine', '1-sqrt', not 'exp'"),

@@ -66,7 +66,7 @@ def tabled(rates: Rates) -> dict[str, Shaped[np.ndarray, "{rates.size}"]]:
 
 
 @shaped
-def gridded(rates: Float32[np.ndarray, "a"], lengths: Int32[np.ndarray, "b"]) -> Float32[np.ndarray, "a b"]:
+def gridded(rates: Float32[np.ndarray, "a"], lengths: Int32[np.ndarray, "b"]) -> Float64[np.ndarray, "a b"]:
     return olr.grid(olr.Cosine, learning_rate=rates, warmup_steps=7, max_steps=lengths).learning_rate
 
 

@@ -17,9 +17,9 @@ from optax_lr.arguments import shown
 from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
-from optax_lr.schedules.leaves import aligned, flat, mapped
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several
+from optax_lr.schedules.leaves import aligned, flat, mapped
 
 
 @schedule

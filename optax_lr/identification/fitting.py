@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
@@ -98,9 +97,9 @@ class Candidates:
 
     def lifted(self, floor: float = 0.0) -> Schedule:
         """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
-        with jax.enable_x64(True):
-            ones = np.ones(len(self))
-            return lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
+        ones = np.ones(len(self))
+        lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
+        return lifted
 
     def position(self, step: np.ndarray) -> np.ndarray:
         """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""

@@ -37,7 +37,9 @@ class ByRow(Float64):
     """A float64 system in which a row computes only the branch it chooses, for `rows` rows and steps up to `last_step`."""
 
     _path: tuple[int, ...]  # of the branch that is being evaluated
-    _met: list[tuple[Real, int, Sequence[float]]]  # the choices met on it: by row, the one taken, and the probability of each
+    _met: list[
+        tuple[Real, int, Sequence[float]]
+    ]  # the choices met on it: by row, the one taken, and the probability of each
     _takes_shortcuts: bool
 
     def __init__(self, last_step: Array, rows: int) -> None:
@@ -103,7 +105,8 @@ class ByRow(Float64):
             self._takes_shortcuts = False
             branches = self._branches(formula, steps)
         if len(branches) == 1:
-            return self.result(self._value(formula, steps, branches[0].path))
+            only: Array = self.result(self._value(formula, steps, branches[0].path))
+            return only
         groups = _grouped(branches)
         chosen = _numbered([functools.reduce(operator.or_, [branch.taken for branch in group]) for group in groups])
         values = []
@@ -115,7 +118,8 @@ class ByRow(Float64):
             for branch in group[1:]:
                 value = self.where(branch.taken, self._value(formula, own_steps, branch.path), value)
             values.append(value)
-        return self.result(_gathered(values, chosen))
+        rates: Array = self.result(_gathered(values, chosen))
+        return rates
 
     def _branches(self, formula: Callable[[Real], Array], steps: Array) -> list[_Branch]:
         """The branches through the choices of `formula`."""

@@ -74,8 +74,8 @@ class Pair:
             high = np.float32(x)
             return cls(jnp.float32(high), jnp.float32(float(x) - float(high)))
         if isinstance(x, np.ndarray) and x.dtype == np.float64:
-            high = x.astype(np.float32)
-            return cls(jnp.asarray(high), jnp.asarray((x - high).astype(np.float32)))
+            rounded = x.astype(np.float32)
+            return cls(jnp.asarray(rounded), jnp.asarray((x - rounded).astype(np.float32)))
         x = jnp.asarray(x)
         if jnp.issubdtype(x.dtype, jnp.integer):
             if x.dtype.itemsize < 4:

@@ -24,7 +24,6 @@ from typing import Any
 
 from optax_lr.numerics.reals import Real, Truth
 
-
 LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
 SMALLEST_EXPONENT = -1000.0
 

@@ -11,7 +11,7 @@ import json
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 import jax
 import jax.export
@@ -23,8 +23,8 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import evaluation, fields, flax
-from optax_lr.schedules.leaves import aligned, mapped
 from optax_lr.schedules.fields import Number, Several
+from optax_lr.schedules.leaves import aligned, mapped
 
 _Kind = TypeVar("_Kind")
 
@@ -88,11 +88,12 @@ class Schedule:
     def __call__(self, step: ArrayLike) -> np.floating | Array: ...
     def __call__(self, step: ArrayLike) -> np.floating | Array:
         if isinstance(step, (int, float, np.integer, np.floating)) or _is_concrete_scalar(step):
-            lifted, number = self._on_host(), float(step)
+            lifted, number = self._on_host(), float(step)  # type: ignore[arg-type]
             if lifted is not None and math.isfinite(number):
                 value = lifted._value(max(number, 0.0), HOST)
                 return np.float64(value) if x64_is_on() else np.float32(value)
-        return evaluation.rates(self, fields.checked_step(type(self).__name__, step))
+        rates: Array = evaluation.rates(self, fields.checked_step(type(self).__name__, step))
+        return rates
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -115,7 +116,7 @@ class Schedule:
                 raise IndexError(
                     f"{type(self).__name__}[{index!r}]: no index of a batch of shape {self.batch_shape}: {error}"
                 ) from None
-        return cast("Self", aligned(mapped(lambda leaf: leaf[index], self)))
+        return aligned(mapped(lambda leaf: leaf[index], self))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -138,7 +139,7 @@ class Schedule:
                 f"{type(self).__name__}.reshape({asked}): a batch of shape {self.batch_shape} cannot take that shape; "
                 "reshape(-1) makes one axis of all"
             ) from None
-        return cast("Self", reshaped)
+        return reshaped
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
@@ -188,7 +189,8 @@ class Schedule:
     @property
     def _lows(self) -> dict[str, Any]:
         """By field, what rounding to float32 left of a setting that is not NumPy's."""
-        return self.__dict__.get("_low_parts", {})
+        lows: dict[str, Any] = self.__dict__.get("_low_parts", {})
+        return lows
 
     def _mapped(self, function: Callable[[Any, Any], Any]) -> Self:
         """An unchecked copy with `function(setting, low part or None)` for each setting, inner schedules' included."""
@@ -262,7 +264,9 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
     static = tuple(f.name for f in parts if fields.is_static(f))
     data = tuple((f.name, fields.is_split(f)) for f in parts if not fields.is_static(f))
-    keys = [jax.tree_util.GetAttrKey(key) for name, split in data for key in ((name, f"{name}_low") if split else (name,))]
+    keys = [
+        jax.tree_util.GetAttrKey(key) for name, split in data for key in ((name, f"{name}_low") if split else (name,))
+    ]
 
     def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
@@ -279,12 +283,11 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         # Around __init__: JAX puts tracers, gradients and placeholders into the leaves, and none of them is to be checked.
         self, remaining, lows = object.__new__(cls), iter(children), {}
         for name, split in data:
-            high = next(remaining)
-            if split:
-                high, low = fields.rejoined(high, next(remaining))
-                if low is not None:
-                    lows[name] = low
-            self.__dict__[name] = high
+            value = next(remaining)
+            value, low = fields.rejoined(value, next(remaining)) if split else (fields.setting(value), None)
+            if low is not None:
+                lows[name] = low
+            self.__dict__[name] = value
         if lows:
             self.__dict__["_low_parts"] = lows
         self.__dict__.update(zip(static, aux_data, strict=True))

@@ -21,7 +21,7 @@ from optax_lr.schedules.fields import Parts
 _ARGUMENT = "argument"  # in place of a setting that is an argument of a trace
 
 
-def rates(schedule: Any, step: Any) -> Array:
+def rates(schedule: Any, step: Any) -> Any:
     """The rates `[*batch_shape, *s]` of `schedule` at the steps `[*s]`, concrete or traced."""
     leaves = [step, *schedule._parts()]
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
@@ -76,16 +76,16 @@ def _broadcast(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 @jax.jit
-def _compiled(schedule: Any, step: Any) -> Array:
+def _compiled(schedule: Any, step: Any) -> Any:
     return _in_trace(schedule, step)
 
 
 @jax.jit
-def _compiled_to_float32(schedule: Any, step: Any) -> Array:
+def _compiled_to_float32(schedule: Any, step: Any) -> Any:
     return _broadcast(value_at(schedule, step, FLOAT64), schedule.batch_shape + step.shape).astype(jnp.float32)
 
 
-def _in_trace(schedule: Any, step: Any) -> Array:
+def _in_trace(schedule: Any, step: Any) -> Any:
     step, shape = jnp.asarray(step), schedule.batch_shape + np.shape(step)
     if x64_is_on():
         return jnp.asarray(_broadcast(value_at(schedule, step, FLOAT64), shape))
@@ -112,7 +112,7 @@ class _Program:
     def __hash__(self) -> int:
         return hash(self._key)
 
-    def rates(self, num: System, step: Array, *arguments: Any) -> Array:
+    def rates(self, num: System, step: Any, *arguments: Any) -> Any:
         return _broadcast(value_at(self.schedule, step, num, iter(arguments)), self.shape)
 
 
@@ -124,14 +124,16 @@ def _compilable(program: _Program) -> Callable[..., Array]:
         with jax.enable_x64(True):
             return jnp.asarray(program.rates(FLOAT64, *operands)).astype(jnp.float32)
 
-    def in_pairs(*operands: Any) -> Array:
+    def in_pairs(*operands: Any) -> Any:
         # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.
         return lax.optimization_barrier(program.rates(PAIR, *operands))
 
     return _by_platform(in_float64, in_pairs, program.step_axes)
 
 
-def _by_platform(in_float64: Callable[..., Array], in_pairs: Callable[..., Array], step_axes: int) -> Callable[..., Array]:
+def _by_platform(
+    in_float64: Callable[..., Array], in_pairs: Callable[..., Array], step_axes: int
+) -> Callable[..., Array]:
     """`in_pairs` where the program is for a TPU, and else `in_float64`; with derivatives made in the same way.
 
     Both compute element by element, from steps and from settings `[*batch]`. So a derivative is a product with what the
@@ -166,7 +168,7 @@ def _by_platform(in_float64: Callable[..., Array], in_pairs: Callable[..., Array
     return differentiable
 
 
-def _slope(function: Callable[..., Array], number: int, *operands: Any) -> Array:
+def _slope(function: Callable[..., Array], number: int, *operands: Any) -> Any:
     """The derivative with respect to one operand, element by element."""
 
     def of_one(x: Array) -> Array:

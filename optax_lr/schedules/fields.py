@@ -29,6 +29,7 @@ from optax_lr.numerics import FLOAT64, Real, x64_is_on
 from optax_lr.schedules.leaves import aligned, mapped
 
 LARGEST_STEP = 2**31 - 1
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _REQUIRED = dataclasses.MISSING
 
 _Taken = TypeVar("_Taken")
@@ -143,6 +144,13 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
             near = value.astype(np.float32)
             return value if x64_is_on() else near, (value - near).astype(np.float32)
     return value, np.zeros(np.shape(value), np.float32)[()]
+
+
+def setting(leaf: Any) -> Any:
+    """The setting of which this is the only leaf."""
+    if isinstance(leaf, (np.ndarray, np.floating)) and leaf.dtype == np.float32:
+        return leaf.astype(np.float64)
+    return leaf
 
 
 def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
@@ -267,10 +275,10 @@ def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     if isinstance(array, jax.core.Tracer):
         return array
     seen = np.asarray(array)
-    with np.errstate(over="ignore", under="ignore"):
-        wrong = ~np.isfinite(seen.astype(floating))
-    if wrong.any():
+    if (wrong := ~np.isfinite(seen)).any():
         raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
+    if floating == jnp.float32 and (wrong := abs(seen) > LARGEST_FLOAT32).any():
+        raise ValueError(f"{name} must be at most 3.4e+38, the largest float32, not {_first(seen, wrong)}")
     above, least, most, below = (bounds.get(bound) for bound in ("above", "least", "most", "below"))
     if above is not None and (wrong := seen <= above).any():
         raise ValueError(f"{name} must be above {above}, not {_first(seen, wrong)}")

@@ -42,7 +42,11 @@ class _Cycles(Schedule):
         def of_several(step: Real) -> tuple[Real, Real, Real]:
             few = cycles.are_few() | (self.cycle_limit <= FEW)
             found: tuple[Real, Real, Real] = num.shortcut(
-                few, step, lambda step: self._among_few(step, cycles), lambda step: self._at(step, cycles), probability=0.95
+                few,
+                step,
+                lambda step: self._among_few(step, cycles),
+                lambda step: self._at(step, cycles),
+                probability=0.95,
             )
             return found
 

@@ -84,9 +84,7 @@ class Summary(NamedTuple):
     min: np.ndarray
 
 
-def sweep_summary(
-    schedule: Schedule, steps: Steps, *, past_end: str = "reference"
-) -> Summary:
+def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "reference") -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
     Arguments and errors as for `sweep`; memory for one block of rates is all that is needed, however long the sweep. The
