@@ -189,11 +189,11 @@ def _batched(operands: Any, axes: Any, *, function: Callable[..., Array], shape:
     return _late(jax.vmap(function, axes), (size, *shape), *operands), 0
 
 
-def _called(*operands: Any, function: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+def _called(*operands: Any, function: Callable[..., Array], **_: Any) -> Array:
     return function(*operands)
 
 
-def _abstract(*operands: Any, function: Callable[..., Array], shape: tuple[int, ...]) -> jax.core.ShapedArray:
+def _abstract(*_: Any, shape: tuple[int, ...], **__: Any) -> jax.core.ShapedArray:
     return jax.core.ShapedArray(shape, jnp.dtype(jnp.float32))
 
 

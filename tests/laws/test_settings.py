@@ -51,7 +51,7 @@ def through_concatenate(schedule):
         lambda s: jax.tree.map(lambda leaf: leaf, s),
         lambda s: eval(repr(s), vars(olr) | {"Exponential": olr.Exponential}),
         lambda s: jax.tree.map(jnp.asarray, s),
-        lambda s: jax.jit(lambda s: s)(s),
+        jax.jit(lambda s: s),
         lambda s: jax.tree.map(np.asarray, jax.device_get(jax.device_put(s))),
     ],
 )
