@@ -126,21 +126,21 @@ def test_lint_and_its_exit_codes(folder, here):
     assert (alone.returncode, alone.stdout, len(alone.stderr.splitlines())) == (2, "", 1)
 
 
-def test_lint_writes_a_mended_copy(folder, here):
-    done = here("lint", "bad.yaml", "--fix", "mended.yaml")
+def test_lint_writes_a_fixed_copy(folder, here):
+    done = here("lint", "bad.yaml", "--fix", "fixed.yaml")
     assert done.returncode == 1
-    mended = BAD.replace("1e-3   # bold", "0.0001   # bold").replace("500", "60")
-    assert (folder / "mended.yaml").read_text() == mended
+    fixed = BAD.replace("1e-3   # bold", "0.0001   # bold").replace("500", "60")
+    assert (folder / "fixed.yaml").read_text() == fixed
     assert (folder / "bad.yaml").read_text() == BAD
     assert "+learning_rate: 0.0001   # bold" in done.stderr
-    assert here("lint", "mended.yaml").returncode == 0
-    again = here("lint", "bad.yaml", "--fix", "mended.yaml")
+    assert here("lint", "fixed.yaml").returncode == 0
+    again = here("lint", "bad.yaml", "--fix", "fixed.yaml")
     assert again.returncode == 2
-    assert "mended.yaml exists" in again.stderr
+    assert "fixed.yaml exists" in again.stderr
     (folder / "run.sh").write_text("python train.py --learning_rate 1e-3 --max_steps 600 --warmup_steps 500\n")
     script = here("lint", "run.sh", "--fix", "run2.sh")
     assert script.returncode == 2
-    assert "only YAML, JSON and Python files are mended" in script.stderr
+    assert "only YAML, JSON and Python files are fixed" in script.stderr
     assert not (folder / "run2.sh").exists()
 
 
@@ -196,7 +196,7 @@ def test_recommend(folder, here):
         (["show", "gone.yaml"], "cannot be read"),
         (["show", "cosine.yaml", "--png", "nowhere/curve.png"], "the folder nowhere does not exist"),
         (["lint", "cosine.yaml", "--format", "xml"], "--format xml: write one of text, json, github, sarif"),
-        (["lint", "cosine.yaml", "linear.yaml", "--fix", "x.yaml"], "--fix mends one file at a time"),
+        (["lint", "cosine.yaml", "linear.yaml", "--fix", "x.yaml"], "--fix fixes one file at a time"),
         (["recommend", "--method", "lore"], "did you mean 'lora'"),
         (["recommend", "--method", "LoRA"], "did you mean 'lora'"),
         (["recommend", "lora"], "(lora); optax-lr recommend --help lists what there is"),

@@ -48,7 +48,7 @@ def test_the_commands_run(tmp_path):
         done = optax_lr(command, tmp_path)
         # Findings, and a difference, are what these are shown for.
         assert done.returncode == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.stderr
-    written = {"mended.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
+    written = {"fixed.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
     assert written <= {path.name for path in tmp_path.iterdir()}
     (finding,) = re.findall(r"^examples/configs/.*: LR.*$", README, re.MULTILINE)
     assert finding in optax_lr("lint examples/configs/support_chatbot.yaml --num-examples 5000", tmp_path).stdout

@@ -92,7 +92,7 @@ def sweep(
     )
 
 
-@app.command(epilog="Example: optax-lr lint sft.yaml --num-examples 5000 --fix mended.yaml")
+@app.command(epilog="Example: optax-lr lint sft.yaml --num-examples 5000 --fix fixed.yaml")
 def lint(
     files: _Files,
     num_examples: _NumExamples = None,

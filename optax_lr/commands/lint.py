@@ -1,4 +1,4 @@
-"""What `optax-lr lint` does: configs in, findings out, and a mended file if one is asked for."""
+"""What `optax-lr lint` does: configs in, findings out, and a fixed file if one is asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from optax_lr.configs.plan import check_options
 from optax_lr.exit_codes import FINDINGS, FINE, report
 from optax_lr.findings import Finding
 from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
-from optax_lr.linting.lint import lint, mend
+from optax_lr.linting.lint import apply_fixes, lint
 from optax_lr.outputs import check_output, write_output
 from optax_lr.text import visible
 
@@ -34,7 +34,7 @@ def run(
     if form not in _FORMS:
         raise ConfigError(f"--format {form}: write one of {', '.join(_FORMS)}")
     if fix is not None and len(files) > 1:
-        raise ConfigError("--fix mends one file at a time; name one")
+        raise ConfigError("--fix fixes one file at a time; name one")
     check_output(fix, overwrite=force)
     check_options(**options)
     found: list[tuple[str, Finding]] = []
@@ -55,7 +55,7 @@ def run(
     if form == "text" and looked_at:
         print(_count(looked_at, [finding for _, finding in found]), file=sys.stderr)
     if fix is not None and code <= FINDINGS:
-        _write_mended(files[0], fix, options, reading["trainer"], force=force)
+        _write_fixed(files[0], fix, options, reading["trainer"], force=force)
     return code
 
 
@@ -65,15 +65,15 @@ def _count(files: int, findings: Sequence[Finding]) -> str:
         number = sum(finding.severity == severity for finding in findings)
         if number:
             parts.append(f"{number} {severity}{'s' * (number > 1)}")
-    return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'nothing to mend'}"
+    return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'no problems found'}"
 
 
-def _write_mended(file: Path, target: Path, options: Mapping[str, Any], trainer: str | None, *, force: bool) -> None:
+def _write_fixed(file: Path, target: Path, options: Mapping[str, Any], trainer: str | None, *, force: bool) -> None:
     found = sources_of(file)
     if len(found) > 1:
-        raise ConfigError(f"{file} holds {len(found)} configs; --fix mends a file of one")
-    mended, done, by_hand = mend(found[0], options, trainer)
-    before, after = found[0].text, mended.text
+        raise ConfigError(f"{file} holds {len(found)} configs; --fix fixes a file of one")
+    fixed, done, by_hand = apply_fixes(found[0], options, trainer)
+    before, after = found[0].text, fixed.text
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):
         print(visible(line, keep="\t"), file=sys.stderr)
     # The bytes around the document, such as a byte-order mark or the comment above a first `---`, stay.
@@ -81,9 +81,9 @@ def _write_mended(file: Path, target: Path, options: Mapping[str, Any], trainer:
     start = original.index(before)
     made = original[:start] + after + original[start + len(before) :]
     write_output(target, made.encode(), overwrite=force, mode_of=file)
-    print(f"wrote {visible(str(target))}: {len(done)} finding{'s' * (len(done) != 1)} mended", file=sys.stderr)
+    print(f"wrote {visible(str(target))}: {len(done)} finding{'s' * (len(done) != 1)} fixed", file=sys.stderr)
     for finding in by_hand:
-        print(visible(f"{file}: {finding.code} must be mended by hand: {finding.remedy}"), file=sys.stderr)
+        print(visible(f"{file}: {finding.code} must be fixed by hand: {finding.remedy}"), file=sys.stderr)
 
 
 _FORMS: dict[str, Callable[[Found], str]] = {

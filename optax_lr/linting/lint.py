@@ -1,4 +1,4 @@
-"""`lint`: what is wrong with a config, in numbers, and how to mend it."""
+"""`lint`: what is wrong with a config, in numbers, and how to fix it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def lint(
         trainer, values: as `read_config` takes them.
 
     What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is looked at as if it were
-    mended.
+    fixed.
 
     Raises:
         ConfigError: where there is no text of a config: a missing, binary or overlong file.
@@ -134,11 +134,11 @@ def lint_source(
         return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
     case = Case(None, None, with_numbers(source.values), source.lines, found)
     findings = [finding for check in _BEFORE_READING for finding in _guarded(check, case)]
-    unmended = any(not finding.edits for finding in findings if finding.severity == "error")
+    unfixed = any(not finding.edits for finding in findings if finding.severity == "error")
     try:
         config = read_recognised(_with(source, [edit for finding in findings for edit in finding.edits]), found)
     except ConfigError as error:
-        return findings if unmended else [*findings, _refused(error, source.name, source.lines)]
+        return findings if unfixed else [*findings, _refused(error, source.name, source.lines)]
     return findings + _of_config(config, options)
 
 
@@ -153,22 +153,22 @@ def _guarded(check: _Check, case: Case) -> Iterator[Finding]:
         )
 
 
-class Mended(NamedTuple):
-    """A source with the remedies that its file can hold, the findings that are mended, and those that are left to a person."""
+class Fixed(NamedTuple):
+    """A source with the remedies that its file can hold, the findings that are fixed, and those that are left to a person."""
 
     source: Source
     done: list[Finding]
     by_hand: list[Finding]
 
 
-def mend(source: Source, options: Mapping[str, Any], trainer: str | None = None) -> Mended:
+def apply_fixes(source: Source, options: Mapping[str, Any], trainer: str | None = None) -> Fixed:
     """Make every remedy that a file can hold. One remedy may bring another finding: the result is looked at again.
 
     Raises:
         ConfigError: the file is of a form that is not changed: a shell script, a notebook, TOML, or a model card.
     """
-    if source.form not in _MENDED:
-        raise ConfigError(f"{source.name}: only YAML, JSON and Python files are mended; change this one by hand")
+    if source.form not in _FIXABLE:
+        raise ConfigError(f"{source.name}: only YAML, JSON and Python files are fixed; change this one by hand")
     done: list[Finding] = []
     by_hand: list[Finding] = []
     for _ in range(_MOST_ROUNDS):
@@ -190,10 +190,10 @@ def mend(source: Source, options: Mapping[str, Any], trainer: str | None = None)
             done.append(finding)
         if not changed:
             break
-    return Mended(source, done, by_hand)
+    return Fixed(source, done, by_hand)
 
 
-_MENDED = ("yaml", "json", "python")
+_FIXABLE = ("yaml", "json", "python")
 
 
 def _rewritten(source: Source, edits: list[Edit]) -> Source:

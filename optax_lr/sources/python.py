@@ -522,7 +522,7 @@ def rewritten(path: str, text: str, edits: Iterable[Edit]) -> str:
         reader = Reader(path, text)
         calls = reader.calls()
         if len(calls) != 1:
-            raise ConfigError(f"{path} holds {len(calls)} configs; --fix mends a file of one")
+            raise ConfigError(f"{path} holds {len(calls)} configs; --fix fixes a file of one")
         text = _spliced(path, text, calls[0].node, edit)
     return text
 

@@ -89,9 +89,9 @@ def test_another_setting_ran(code, tmp_path):
     finding = told(report, code)
     assert finding.severity == "error"
     assert (key, value) in finding.edits
-    mended = {"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_steps": 100, "max_steps": 1000}
-    mended |= {edit.key: edit.value for edit in finding.edits}
-    again = olr.audit({"step": STEP, "learning_rate": rates_of(schedule)}, olr.read_config(mended))
+    fixed = {"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_steps": 100, "max_steps": 1000}
+    fixed |= {edit.key: edit.value for edit in finding.edits}
+    again = olr.audit({"step": STEP, "learning_rate": rates_of(schedule)}, olr.read_config(fixed))
     assert not codes(again), again.text
 
 

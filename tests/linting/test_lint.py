@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import optax_lr as olr
 from optax_lr.configs.gather import sources_of
 from optax_lr.linting.edits import rewritten
-from optax_lr.linting.lint import RULES, mend
+from optax_lr.linting.lint import RULES, apply_fixes
 from tests.linting.mistakes import CLEAN, HF, LORA, MISTAKES, PLATEAU, RUN
 from tests.linting.said import SAID
 
@@ -52,30 +52,30 @@ def test_what_is_right_is_left_alone(values, options):
 
 
 @pytest.mark.parametrize(("code", "values", "options", "message"), MISTAKES, ids=named(MISTAKES))
-def test_the_remedy_mends_the_file_and_leaves_every_other_line(code, values, options, message, tmp_path):
+def test_the_remedy_fixes_the_file_and_leaves_every_other_line(code, values, options, message, tmp_path):
     path = tmp_path / "train.yaml"
     # The order of keys, comments and odd spacing are a person's, and stay.
     lines = yaml.safe_dump(without_nulls(values), sort_keys=False).splitlines()
     path.write_text("# mine\n" + "\n".join(f"{line}   # {number}" for number, line in enumerate(lines)) + "\n\n# end\n")
     found = olr.lint(path, **options)
     assert code in {finding.code for finding in found}, found
-    mended, done, by_hand = mend(sources_of(path)[0], OPTIONS | options)
+    fixed, done, by_hand = apply_fixes(sources_of(path)[0], OPTIONS | options)
     assert not by_hand
     edited = {edit.key.split(".")[0] for finding in done for edit in finding.edits}
     changed = [
         line[1:].split(":")[0].strip()
-        for line in difflib.ndiff(path.read_text().splitlines(), mended.text.splitlines())
+        for line in difflib.ndiff(path.read_text().splitlines(), fixed.text.splitlines())
         if line[0] in "+-"
     ]
-    assert "# mine\n" in mended.text
-    assert mended.text.endswith("\n\n# end\n")
+    assert "# mine\n" in fixed.text
+    assert fixed.text.endswith("\n\n# end\n")
     top_level = [key for key in changed if key in values]
     assert set(top_level) <= edited
-    path.write_text(mended.text)
+    path.write_text(fixed.text)
     left = [finding for finding in olr.lint(path, **options) if finding.edits]
     assert left == []
-    mendable = [finding for finding in found if finding.code == code and finding.edits]
-    assert not mendable or code not in {finding.code for finding in olr.lint(path, **options)}
+    fixable = [finding for finding in found if finding.code == code and finding.edits]
+    assert not fixable or code not in {finding.code for finding in olr.lint(path, **options)}
 
 
 def test_lines_and_nested_sections(tmp_path):
@@ -85,8 +85,8 @@ def test_lines_and_nested_sections(tmp_path):
     assert (found["LR111"].key, found["LR111"].line) == ("training.num_cycles", 5)
     assert (found["LR118"].line, found["LR118"].message) == (3, "learning_rate: 1e-3 is text in YAML 1.1")
     assert found["LR111"].message == "num_cycles is refused under training"
-    mended, _, _ = mend(sources_of(path)[0], OPTIONS)
-    assert "  learning_rate: 0.0001\n" in mended.text
+    fixed, _, _ = apply_fixes(sources_of(path)[0], OPTIONS)
+    assert "  learning_rate: 0.0001\n" in fixed.text
 
 
 def test_what_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
@@ -148,9 +148,9 @@ class TestTheTrainerDoesWhatIsSaid:
         assert code in {finding.code for finding in olr.lint(HF | values)}
         with pytest.raises((TypeError, ValueError)):
             self.arguments(tmp_path, **values)
-        mended = tmp_path / "mended.yaml"
-        mended.write_text(yaml.safe_dump(without_nulls(HF | values)))
-        text = mend(sources_of(mended)[0], OPTIONS)[0].text
+        fixed = tmp_path / "fixed.yaml"
+        fixed.write_text(yaml.safe_dump(without_nulls(HF | values)))
+        text = apply_fixes(sources_of(fixed)[0], OPTIONS)[0].text
         self.arguments(tmp_path, **{key: value for key, value in yaml.safe_load(text).items() if key not in HF})
 
     @pytest.mark.parametrize(

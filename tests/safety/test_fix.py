@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import optax_lr as olr
 from optax_lr.linting.json_edits import changed
-from optax_lr.linting.lint import mend
+from optax_lr.linting.lint import apply_fixes
 from optax_lr.sources.documents import document_of
 from tests.safety.commands import run
 
@@ -85,8 +85,8 @@ def check(chunks, text, newline):
         draft = document_of("a.yaml", body, form="yaml", folder=None)
     except olr.ConfigError:
         return
-    mended, done, _ = mend(draft, OPTIONS)
-    after = yaml.safe_load(mended.text)
+    fixed, done, _ = apply_fixes(draft, OPTIONS)
+    after = yaml.safe_load(fixed.text)
     named = {edit.key.partition(".")[0] for finding in done for edit in finding.edits}
     assert {key: value for key, value in before.items() if key not in named} == {
         key: value for key, value in after.items() if key not in named
@@ -95,14 +95,14 @@ def check(chunks, text, newline):
     for key, chunk in chunks:
         if key not in named:
             chunk = chunk.strip("\n").replace("\n", newline)
-            position = mended.text.index(chunk, position) + len(chunk)
+            position = fixed.text.index(chunk, position) + len(chunk)
     if newline == "\r\n":
-        assert mended.text.count("\n") == mended.text.count("\r\n")
-    again, nothing, _ = mend(mended, OPTIONS)
-    assert again.text == mended.text
+        assert fixed.text.count("\n") == fixed.text.count("\r\n")
+    again, nothing, _ = apply_fixes(fixed, OPTIONS)
+    assert again.text == fixed.text
     assert not nothing
     if not done:
-        assert mended.text == body
+        assert fixed.text == body
 
 
 @settings(max_examples=60)
@@ -149,7 +149,7 @@ def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_
     assert Path("in.yaml").is_symlink()
     assert sorted(os.listdir()) == sorted({"in.yaml", "real.yaml", target.name})
     again = run("lint", target, "--fix", "again.yaml")
-    assert "0 findings mended" in again.err
+    assert "0 findings fixed" in again.err
     assert Path("again.yaml").read_bytes().decode() == after
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_changed_in_place_gets_a_line(tmp_path, monkeypatch, text
     Path("in.yaml").write_text(text)
     done = run("lint", "in.yaml", "--fix", "out.yaml")
     assert done.code == 1
-    assert "must be mended by hand" in done.err
+    assert "must be fixed by hand" in done.err
     assert "Traceback" not in done.err
 
 

@@ -54,7 +54,7 @@ CONFIGS = {
 }
 COMMANDS = [
     *(["lint", "--format", form] for form in ("text", "json", "github", "sarif")),
-    ["lint", "--fix", "mended.json", "--force"],
+    ["lint", "--fix", "fixed.json", "--force"],
     ["show"],
     ["show", "--json"],
     ["show", "--png", "a.png", "--force"],

@@ -180,7 +180,7 @@ def test_a_notebook_with_its_lines(tmp_path):
 
 
 def test_fix_changes_the_literal_and_nothing_else(tmp_path):
-    from optax_lr.linting.lint import mend
+    from optax_lr.linting.lint import apply_fixes
 
     text = f"# mine\n{HEAD}args = TrainingArguments(\n    learning_rate=2e-5,  # é\n    warmup_steps=900,\n    max_steps=1000, num_train_epochs=3,\n)\n"
     path = tmp_path / "train.py"
@@ -188,6 +188,6 @@ def test_fix_changes_the_literal_and_nothing_else(tmp_path):
     options = {"num_examples": None, "world_size": None, "transformers_version": None, "train_steps": None}
     from optax_lr.configs.gather import sources_of
 
-    mended, done, by_hand = mend(sources_of(path)[0], options)
-    assert mended.text == text.replace("900", "100").replace(" num_train_epochs=3,", " ")
+    fixed, done, by_hand = apply_fixes(sources_of(path)[0], options)
+    assert fixed.text == text.replace("900", "100").replace(" num_train_epochs=3,", " ")
     assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
