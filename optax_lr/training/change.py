@@ -123,17 +123,27 @@ def rates(state: Any) -> dict[str, Any]:
     >>> {group: float(rate) for group, rate in rates(optimizer.init({"a": jnp.zeros(3), "b": jnp.zeros(3)})).items()}
     {'body': 0.25, 'head': 0.5}
     """
-    return {group: math.prod(factors) for group, factors in rate_factors(pure(state)).items()}
+    found = rate_factors(pure(state))
+    if not found:
+        raise ValueError(
+            "rates(): the state holds no learning rate; make the optimizer with "
+            "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
+        )
+    return {group: math.prod(factors) for group, factors in found.items()}
 
 
 def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
     """What the learning rate of each group is the product of: leaves of the state."""
-    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=_has_rate)
-    found = [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
+    found = _rates_at(state)
     scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
     if len(found) == len(scales) == 1:
         return {group: (found[0][1], scale) for group, scale in scales[0].items()}
     return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
+
+
+def _rates_at(state: Any) -> list[tuple[Any, Any]]:
+    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=_has_rate)
+    return [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
 
 
 def _has_rate(node: Any) -> bool:
@@ -172,12 +182,7 @@ def _given(metric: Any) -> Any:
 
 
 def _set_schedule(state: Any, schedule: Any, schedules: dict[str, Any], position: Any) -> Any:
-    found = carriers(state)
-    if not found:
-        raise ValueError(
-            "set_schedule(): the state carries 0 schedules; make the optimizer with "
-            "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
-        )
+    found = _require_carriers("set_schedule", state)
     groups: dict[str, dict[str, Any]] = {group: dict(schedules) for group in found}
     if isinstance(schedule, dict):
         for group, one in schedule.items():
@@ -288,6 +293,16 @@ def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
         schedule = Stages([Constant(rate), decay], boundaries=[now])
         return _with_schedules(each, {name: schedule}, None)
 
-    if not carriers(state):
-        return _set_schedule(state, 0.0, {}, None)  # raises
+    _require_carriers("cooldown", state)
     return map_carriers(cooled, state)
+
+
+def _require_carriers(where: str, state: Any) -> dict[str, InjectSchedulesState]:
+    found = carriers(state)
+    if not found:
+        of_optax = ", whose arguments are those of optax.inject_hyperparams" if _rates_at(state) else ""
+        raise ValueError(
+            f"{where}(): the state has no schedule in it; make the optimizer with "
+            f"olr.inject_schedules(optax.adamw)(learning_rate=schedule){of_optax}"
+        )
+    return found

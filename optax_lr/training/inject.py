@@ -93,11 +93,20 @@ def inject_schedules(
         given = _bound(name, signature, arguments, settings)
         scheduled = {one: value for one, value in given.items() if one not in static and _is_scheduled(value)}
         numbers = {
-            one: value for one, value in given.items() if one not in static | scheduled.keys() and _is_float(value)
+            one: value
+            for one, value in given.items()
+            if one not in static | scheduled.keys() and (_is_float(value) or _is_whole_rate(one, value))
         }
         fixed = {one: value for one, value in given.items() if one not in scheduled.keys() | numbers.keys()}
         for one, value in scheduled.items():
             require_one_schedule(f"inject_schedules({name}): {one}", value)
+        rate = given.get("learning_rate")
+        known = static | scheduled.keys() | numbers.keys()
+        if "learning_rate" not in known and rate is not defaults.get("learning_rate"):
+            raise TypeError(
+                f"inject_schedules({name}): learning_rate must be a schedule, a function that gives a number for a step, or a "
+                f"number, not {shown(rate)}"
+            )
         if inner_factory is optax.rprop and "learning_rate" in scheduled:
             raise TypeError(
                 "inject_schedules(): rprop reads its learning_rate only once, so it cannot follow a schedule"
@@ -260,6 +269,10 @@ def _is_scheduled(value: Any) -> bool:
     except Exception:  # noqa: BLE001 - it is called with what it was written for by the optimizer, which then says more
         return False
     return getattr(made, "shape", None) == () and jnp.issubdtype(made.dtype, jnp.number)
+
+
+def _is_whole_rate(name: str, value: Any) -> bool:
+    return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _is_float(value: Any) -> bool:

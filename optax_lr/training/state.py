@@ -116,10 +116,28 @@ def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> A
     structure: Any = jax.tree.structure(before)
     if structure == jax.tree.structure(after):
         nnx.update(variables, nnx.state(after))
-        return holder
-    raise ValueError(
-        "the state of an nnx.Optimizer keeps its structure: set a schedule of the kind that it has, or make a new optimizer"
-    )
+    elif holder is variables:
+        raise ValueError(
+            "another kind of schedule changes the structure of the state: give the nnx.Optimizer, and not its opt_state"
+        )
+    else:
+        holder.opt_state = nnx.data(_with_carriers(variables, after))
+    return holder
+
+
+def _with_carriers(variables: Any, after: Any) -> Any:
+    """The variables of an `nnx.Optimizer`, with the schedules of `after` in new variables."""
+    from flax.nnx.training.optimizer import OptArray
+
+    new = iter(carriers(after).values())
+
+    def replaced(node: Any) -> Any:
+        if not is_carrier(node):
+            return node
+        made: InjectSchedulesState = jax.tree.map(OptArray, next(new)._replace(inner_state=None))
+        return made._replace(inner_state=node.inner_state)
+
+    return jax.tree.map(replaced, variables, is_leaf=lambda node: is_carrier(node) or _is_variable(node))
 
 
 def pure(state: Any) -> Any:
