@@ -460,7 +460,7 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
     assert monitor.lost["raises"] == 50
     told = [line for line in warnings_of(caplog) if "LR3" not in line]
     assert told == [
-        "monitor: raises: KeyError: 'loss'; the run goes on, and this is told once",
+        "monitor: raises: KeyError: 'loss'; the run goes on; further failures are not logged",
         "monitor: raises: 50 rows were not written",
         "monitor: hangs hangs and was left behind",
         "monitor: hangs: 50 rows were not written",
@@ -487,7 +487,7 @@ def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog)
     assert len(got) + one.lost == 100
     assert len(got) in (3, 4)
     assert warnings_of(caplog) == [
-        "monitor: <lambda>: does not keep up, and loses rows; the run goes on, and this is told once",
+        "monitor: <lambda>: does not keep up, and loses rows; the run goes on; further failures are not logged",
         f"monitor: <lambda>: {one.lost} rows were not written",
     ]
 
@@ -520,7 +520,7 @@ def test_files_that_cannot_grow_are_whole_and_go_on_once_they_can(tmp_path, capl
     events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0}).Reload()
     assert [event.value for event in events.Scalars("train/loss")] == list(range(200, 99, -1))
     assert monitor.lost == {}
-    assert all("File too large" in line and line.endswith("told once") for line in warnings_of(caplog))
+    assert all("File too large" in line and line.endswith("not logged") for line in warnings_of(caplog))
 
 
 def test_a_disk_that_is_full(tmp_path):
@@ -643,7 +643,7 @@ def test_a_schedule_that_raises_costs_the_rate_alone(caplog):
         monitor(np.ones(20))
     assert rows == [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0, "learning_rate": 0.1}]
     assert warnings_of(caplog) == [
-        "monitor: schedule: ZeroDivisionError: division by zero; the run goes on, and this is told once"
+        "monitor: schedule: ZeroDivisionError: division by zero; the run goes on; further failures are not logged"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The commands of `optax-lr`. What they need is imported when one runs: `--help` waits for nothing."""
+"""The commands of `optax-lr`. Each imports what it needs when it runs, so that `--help` is quick."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +9,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Learning-rate schedules as PyTorch trainers run them: exact, and by the thousand.",
+    epilog="Each command takes --traceback, to show where a failure happened. Exit codes: 0 fine, 1 findings, 2 bad input, "
+    "3 a failure of the program.",
 )
 _Files = Annotated[
     list[Path], typer.Argument(help="training configs, scripts or notebooks: YAML, JSON, TOML, .sh, .py, .ipynb, .md")
@@ -66,7 +68,7 @@ def sweep(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """Every combination of the given settings, for every config, in one compiled call."""
+    """Compute every combination of the given settings, for every config, in one compiled call."""
     from optax_lr.commands.sweep import run, values_of
 
     asked = {
@@ -108,7 +110,7 @@ def lint(
     ] = None,
     force: _Force = False,
 ) -> None:
-    """What is wrong with a config, in numbers; exit code 1 if anything is an error."""
+    """Check configs. The exit code is 1 if a finding is an error."""
     from optax_lr.commands.lint import run
 
     if json and form not in ("text", "json"):
@@ -134,7 +136,7 @@ def show(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """The plan of each config: its steps, its schedule, its curve."""
+    """Show the plan of each config: its steps, schedule and curve."""
     from optax_lr.commands.show import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
@@ -154,7 +156,7 @@ def compare(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """Where the curves of configs first differ from the first one's, and by how much; exit code 1 if they do."""
+    """Compare the curves of configs with that of the first. The exit code is 1 if they differ."""
     from optax_lr.commands.compare import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
@@ -175,7 +177,7 @@ def convert(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """The same curve in another trainer's words, to the step, or what cannot be expressed."""
+    """Write the same curve, to the step, as a config of another trainer, or say what that trainer cannot express."""
     from optax_lr.commands.convert import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
@@ -202,7 +204,7 @@ def recommend(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """A schedule, a rate, a warmup and a length for a case, as a config with its reasons."""
+    """Recommend a schedule, a learning rate, a warmup and a length, as a config with reasons."""
     from optax_lr.commands.recommend import run
 
     code = run(
@@ -247,7 +249,7 @@ def audit(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """Which schedule a run followed, where it left the plan and why, what its losses say; exit code 1 on an error."""
+    """Identify the schedule of a run, and compare it with its plan. The exit code is 1 if a finding is an error."""
     from optax_lr.commands.audit import run
 
     options = {

@@ -1,4 +1,4 @@
-"""What `optax-lr audit` does: logs in, schedules and findings out."""
+"""`optax-lr audit`: read logs, identify their schedules, print and write reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     as_json: bool,
     force: bool,
 ) -> int:
-    """See `optax-lr audit --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no log."""
+    """See `optax-lr audit --help`. The exit code: 0, 1 if a finding is an error, or that of the worst file."""
     _check_targets(html, png, logs, config, force=force)
     options = dict(options)
     reading = options.pop("reading")
@@ -58,7 +58,7 @@ def run(
 def _check_targets(
     html: Path | None, png: Path | None, logs: Sequence[Path], config: Path | None, *, force: bool
 ) -> None:
-    """Errors: `ConfigError`, before a log is read, for files that cannot be written, or that are read."""
+    """Refuse outputs that cannot be written, or that are inputs, before a log is read."""
     for option, path in (("--html", html), ("--png", png)):
         if path is None:
             continue

@@ -1,4 +1,4 @@
-"""What `optax-lr compare` does: where the curves of two configs first differ, and by how much."""
+"""`optax-lr compare`: where the curves of configs first differ, and by how much."""
 
 from __future__ import annotations
 

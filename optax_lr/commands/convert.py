@@ -1,4 +1,4 @@
-"""What `optax-lr convert` does: the curve of a config in the words of another trainer."""
+"""`optax-lr convert`: the curve of a config as a config of another trainer."""
 
 from __future__ import annotations
 

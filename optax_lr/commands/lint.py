@@ -1,4 +1,4 @@
-"""What `optax-lr lint` does: configs in, findings out, and a fixed file if one is asked for."""
+"""`optax-lr lint`: check configs, print the findings, and write a fixed copy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(
     fix: Path | None,
     force: bool,
 ) -> int:
-    """See `optax-lr lint --help`. The exit code: 0 where nothing is an error, 1 where something is, 2 for what is no config."""
+    """See `optax-lr lint --help`. The exit code: 0, 1 if a finding is an error, or that of the worst file."""
     if form not in _FORMS:
         raise ConfigError(f"--format {form}: write one of {', '.join(_FORMS)}")
     if fix is not None and len(files) > 1:

@@ -1,4 +1,4 @@
-"""What `optax-lr recommend` does: a case in, a config with its reasons out."""
+"""`optax-lr recommend`: a config for a case, with reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `optax-lr show` does: what a config comes to, as a table and as a curve."""
+"""`optax-lr show`: the plan of each config, as a table and as a curve."""
 
 from __future__ import annotations
 

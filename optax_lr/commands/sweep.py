@@ -1,4 +1,4 @@
-"""What `optax-lr sweep` does: configs and ranges in, curves and a picture out."""
+"""`optax-lr sweep`: the curves of every combination of settings, to files and as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a terminal gets: colours on stdout, and on stderr a bar while something takes its time."""
+"""Colours on stdout and progress bars on stderr, where these are terminals."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ class Once:
     """Logs a warning for the first failure of each `what`; never raises."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __call__(self, what: str, how: object) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            warn("%s: %s; the run goes on, and this is told once", what, _described(how))
+        if what not in self._logged:
+            self._logged.add(what)
+            warn("%s: %s; the run goes on; further failures are not logged", what, _described(how))
 
 
 def warn(message: str, *values: object) -> None:

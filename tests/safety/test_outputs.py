@@ -117,6 +117,7 @@ def test_a_killed_writer_leaves_nothing(tmp_path):
     [
         (["lint", "in.yaml", "--fix", "keep"], "keep"),
         (["recommend", "--out", "keep"], "keep"),
+        (["convert", "in.yaml", "--to", "axolotl", "--out", "keep"], "keep"),
         (["show", "in.yaml", "--png", "keep.png"], "keep.png"),
         (["compare", "in.yaml", "in.yaml", "--png", "keep.png"], "keep.png"),
         (["sweep", "in.yaml", "--png", "keep.png"], "keep.png"),
