@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -160,7 +161,8 @@ def _share(rate: Any, peak: Any) -> float:
         ratio = float(f"{exact:.{digits}g}")
         if kind(ratio * base) == rate:
             return ratio
-    return exact
+    near = (math.nextafter(exact, math.inf), math.nextafter(exact, -math.inf))
+    return next((ratio for ratio in near if kind(ratio * base) == rate), exact)
 
 
 def _plain(value: Any) -> Any:

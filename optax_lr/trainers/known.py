@@ -45,7 +45,7 @@ def last_version(package: str, name: str, key: str) -> str | None:
     """The last looked-at version that has a key that is gone; None for one that is still there, or never was.
 
     >>> last_version("transformers", "TrainingArguments", "evaluation_strategy")
-    '4.46.3'
+    '4.48.3'
     """
     words = _data()[package]["classes"][name]["keys"].split()
     return next((word.partition("<")[2] or None for word in words if word.partition("<")[0] == key), None)

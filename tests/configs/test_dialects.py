@@ -56,11 +56,11 @@ def test_recognised(tmp_path, text, trainer, by):
         (AXOLOTL.replace("steps: 1", "steps: 3"), olr.Cosine(2e-5, 334, 10)),  # once over all epochs, not 2 * 167.67
         (AXOLOTL + "val_set_size: 0.1", olr.Cosine(2e-5, 900, 27)),
         (AXOLOTL + "max_steps: 0", olr.Cosine(2e-5, 1000, 30)),
-        (AXOLOTL + "lr_scheduler: rex\nwarmup_steps: 9\ncosine_min_lr_ratio: 0.1", olr.Rex(2e-5, 1000, 9, 2e-6)),
-        (AXOLOTL + "warmup_steps: 9\ncosine_min_lr_ratio: '0.1'", olr.Cosine(2e-5, 1000, 9, 2e-6)),
+        (AXOLOTL + "lr_scheduler: rex\nwarmup_steps: 9\ncosine_min_lr_ratio: 0.1", olr.Rex(2e-5, 1000, 9, 2e-5 * 0.1)),
+        (AXOLOTL + "warmup_steps: 9\ncosine_min_lr_ratio: '0.1'", olr.Cosine(2e-5, 1000, 9, 2e-5 * 0.1)),
         (
             AXOLOTL + "warmup_steps: 9\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.8",
-            olr.HoldAfter(olr.Cosine(2e-5, 800, 9, 2e-6), step=800),
+            olr.HoldAfter(olr.Cosine(2e-5, 800, 9, 2e-5 * 0.1), step=800),
         ),
         (
             AXOLOTL + "lr_scheduler: one_cycle\nwarmup_ratio: 0.25\nlr_scheduler_kwargs: {cycle_momentum: false, div_factor: 10}",

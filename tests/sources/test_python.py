@@ -109,7 +109,7 @@ def test_an_argument_that_the_class_does_not_have(tmp_path):
         ("get_constant_schedule_with_warmup(o, num_warmup_steps=10)", olr.Constant(3e-4, 10)),
         (
             "get_cosine_with_min_lr_schedule_with_warmup(o, 10, 100, min_lr_rate=0.1)",
-            olr.Cosine(3e-4, 100, 10, min_lr=3e-5),
+            olr.Cosine(3e-4, 100, 10, min_lr=3e-4 * 0.1),
         ),
     ],
 )
