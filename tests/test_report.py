@@ -71,7 +71,7 @@ TEXTS = """
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_browser_shows_the_findings(report, tmp_path, dark):
-    assert {found.code for found in report.findings} == {"LR202", "LR302", "LR212"}
+    assert {found.code for found in report.findings} == {"LR202", "LR302"}
     told = seen(
         page(report), tmp_path,
         TEXTS + """
@@ -244,7 +244,7 @@ def test_plot_draws_an_audit_with_its_losses_or_into_given_axes(report):
     np.testing.assert_array_equal(lines["rate in the log"].get_ydata(), RATE)
     planned = lines["rate of the plan"]
     np.testing.assert_allclose(planned.get_ydata(), PLAN(planned.get_xdata()), rtol=1e-5, atol=1e-11)
-    assert {text.get_text() for text in axes.texts} == {"LR202", "LR302", "LR212"}
+    assert {text.get_text() for text in axes.texts} == {"LR202", "LR302"}
     losses = {line.get_label(): line for line in axes.figure.axes[1].lines}
     assert np.isfinite(losses["training loss"].get_ydata()).sum() == 99
     assert np.isfinite(losses["evaluation loss"].get_ydata()).sum() == 10

@@ -14,7 +14,7 @@ from optax_lr.arguments import shown
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import off_the_curve, resumed, skipped, two_runs
+from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, skipped, two_runs
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import LATER_DECAY
@@ -61,8 +61,15 @@ class Audit:
 
     @property
     def text(self) -> str:
-        """The answers to three questions in lines: which schedule, where it left the plan, what the losses show."""
-        return "\n".join([*_heading(self.log), *_schedules(self), *_plan(self), *_findings(self)])
+        """The verdict, then the answers to three questions: which schedule, where it left the plan, what the losses show."""
+        return "\n".join(
+            [f"{self.log.source}: {self.verdict}", *_heading(self), *_schedules(self), *_plan(self), *_findings(self)]
+        )
+
+    @property
+    def verdict(self) -> str:
+        """One line: what the rates followed, and what the losses show."""
+        return f"{_of_the_rates(self)}; {_of_the_losses(self)}"
 
     def __str__(self) -> str:
         return self.text
@@ -225,28 +232,80 @@ def _with_count(segment: Segment) -> str:
     return f"{segment.text} (at least {segment.count} settings explain the rows)" if many else segment.text
 
 
-def _heading(log: Log) -> Iterator[str]:
+def _of_the_rates(report: Audit) -> str:
+    """The first half of the verdict."""
+    segments = report.identified.segments
+    if not segments:
+        return "no learning rate is logged"
+    if report.on_plan:
+        return "every logged rate is that of the plan"
+    if report.on_plan is False:
+        return "the rates are not those of the plan"
+    if len(segments) == 1 and len(segments[0].step) == 1:
+        return "one rate is logged, which tells no schedule"
+    if len(segments) > 1:
+        runs = segments[-1].run + 1
+        parts = (
+            f"{runs} runs are in the log" if runs > 1 else f"the rates change their schedule {len(segments) - 1} times"
+        )
+        known = sum(bool(segment.answers) for segment in segments)
+        return f"{parts}, and {known} of {len(segments)} parts follow a known schedule".replace(" 1 times", " once")
+    segment = segments[0]
+    if not segment.answers:
+        stairs = f", and change every {segment.every} steps" if segment.every > 1 else ""
+        return f"the rates follow no known schedule{stairs}"
+    name = type(segment.answers[0].schedule).__name__
+    name = "a cosine that is held at its end" if name == "HoldAfter" else name
+    each = f" that is stepped every {segment.every} steps" if segment.every > 1 else ""
+    if not segment.explained:
+        return f"the rates follow {name}{each}, except {len(segment.off)} of {len(segment.step)}"
+    late = ", late by some steps" if segment.lag else ""
+    others = segment.count - 1
+    several = f", or at least {others} other setting{'s' * (others > 1)} that give the same rates" if others > 0 else ""
+    return f"the rates follow {name}{each}{late}{several}"
+
+
+def _of_the_losses(report: Audit) -> str:
+    """The second half of the verdict."""
+    wrong = [found for found in report.findings if found.code >= "LR3" and found.severity != "note"]
+    if wrong:
+        return "; ".join(dict.fromkeys(found.rule.title for found in wrong[:2]))
+    log = report.log
+    if not (np.isfinite(log.loss).any() or log.is_nan.get("loss", np.zeros(1, bool)).any()):
+        return "no loss of a known name is logged"
+    return "the losses show no problem of the learning rate"
+
+
+def _heading(report: Audit) -> Iterator[str]:
+    log = report.log
     length = f" of {log.max_steps}" if log.max_steps else ""
-    yield f"{log.source}: {log.format}, {len(log)} rows, steps {log.step.min()} to {log.step.max()}{length}"
+    yield f"  log: {log.format}, {len(log)} rows, steps {log.step.min()} to {log.step.max()}{length}"
+    if (precision := report.identified.precision) not in ("float64", "float32"):
+        yield f"  rates: rounded to {precision}, and compared within that"
     for note in log.notes:
         yield f"  note: {note}"
 
 
 def _schedules(report: Audit) -> Iterator[str]:
-    for segment in report.identified.segments:
+    segments = report.identified.segments
+    for segment in segments[:MOST_SEGMENTS]:
         where = f"steps {segment.step[0]} to {segment.step[-1]}"
         if not segment.answers:
             one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
             yield f"  schedule: {where}: {one}"
             continue
         answer = segment.answers[0]
-        many = f"; one of {segment.count} settings that explain the rows" if segment.count > 1 else ""
-        yield f"  schedule: {where}: {brief(answer.schedule)}, offset {answer.offset}, error {answer.error:.0e} of the peak{many}"
+        each = f", stepped every {segment.every} steps" if segment.every > 1 else ""
+        many = f"; one of at least {segment.count} settings that explain the rows" if segment.count > 1 else ""
+        yield f"  schedule: {where}: {brief(answer.schedule)}{each}, within {answer.error:.0e} of the highest rate{many}"
         for other in segment.answers[1:3]:
-            yield f"       or: {brief(other.schedule)}, offset {other.offset}"
-    config = report.identified.answer and report.identified.answer.config
-    if config and report.identified.explained:
-        yield "  config: " + ", ".join(f"{key}: {value}" for key, value in config.items())
+            yield f"       or: {brief(other.schedule)}"
+    if len(segments) > MOST_SEGMENTS:
+        yield f"  schedule: {len(segments) - MOST_SEGMENTS} more parts"
+    named = report.identified.answer
+    if named and named.config and report.identified.explained:
+        one = "" if segments[0].count == 1 else " (one of several that give these rates)"
+        yield f"  config{one}: " + ", ".join(f"{key}: {value}" for key, value in named.config.items())
 
 
 def _plan(report: Audit) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ class Rows(NamedTuple):
     eval_loss: np.ndarray
     nan_loss: np.ndarray
     nan_gradient: np.ndarray
+    metrics: Mapping[str, np.ndarray] = {}
 
 
 class Curve(NamedTuple):
@@ -41,7 +43,20 @@ def rows_of(log: Log) -> Rows:
     columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
     step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
     rate, loss, grad_norm, eval_loss = map(_computable, numbers)
-    return Rows(step, np.where(np.isfinite(rate), rate, np.nan), loss, grad_norm, eval_loss, nan_loss, nan_gradient)
+    rate = _filled(step, np.where(np.isfinite(rate), rate, np.nan))
+    metrics = {name: values[order] for name, values in log.metrics.items()}
+    return Rows(step, rate, loss, grad_norm, eval_loss, nan_loss, nan_gradient, metrics)
+
+
+def _filled(step: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The rates, those of other rows of the same step among them: Lightning writes rates and losses in rows of their own."""
+    known = np.isfinite(rate)
+    if not known.any():
+        return rate
+    place = np.minimum(np.searchsorted(step[known], step), int(known.sum()) - 1)
+    same = step[known][place] == step
+    filled: np.ndarray = np.where(known, rate, np.where(same, rate[known][place], np.nan))
+    return filled
 
 
 def _computable(values: np.ndarray) -> np.ndarray:

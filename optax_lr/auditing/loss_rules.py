@@ -83,6 +83,7 @@ LEAST_LOSS = (
 HIDDEN_BELOW = 0.5  # a loss above it does not come below 0.00005, which is written as 0.0, from one row to the next
 LARGEST = 1e100  # in numbers; larger ones are taken as this
 CERTAIN = 6.0  # standard errors
+MOST_RISES = 3  # that are reported
 RISE = 0.5  # of the lowest level, and of what was gained before
 BEYOND_NOISE = 100.0  # times a level: no noise does that, however much the rows differ
 SWING = 0.02  # of the loss, from row to row: the least that is called a swing

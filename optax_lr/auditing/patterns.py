@@ -7,7 +7,9 @@ row to row, so that one odd row decides nothing, and no threshold but two knows 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -44,8 +46,8 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
 
     Errors: `ValueError` if `planned` is of another length than the log.
 
-    At most one finding a code, worst first; `steps` are the optimizer steps that show it, and `edits` hold the remedy for the
-    config:
+    One finding a code, and for LR301 one for each rise, worst first; `steps` are the optimizer steps that show it, and `edits`
+    hold the remedy for the config:
 
         LR301  the loss rises by half and stays up, beyond its noise
         LR302  the loss is NaN or infinite: after which step, at what rate
@@ -215,33 +217,71 @@ def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
 
 
 def diverges(curve: Curve) -> Iterator[Finding]:
-    """The largest rise from one level to a later one; the first row and the first three are levels too: some runs leave at once."""
+    """The largest rise of the loss from one level to a later one, and others before it and after it has come down again."""
     blocks = in_blocks(curve)
+    found: list[Finding] = []
+    ranges = [(0, len(blocks.loss))]
+    while ranges and len(found) < at.MOST_RISES:
+        start, end = ranges.pop(0)
+        rise = _rise(blocks, curve, start, end)
+        if rise is not None:
+            found.append(rise.finding)
+            ranges += [(start, rise.low)] + [(rise.recovered, end)] * bool(rise.recovered)
+    yield from sorted(found, key=lambda one: one.steps or ())
+
+
+class _Rise(NamedTuple):
+    """A rise; the block at which its low level ends, and the one from which on the loss is down again (0: it stays up)."""
+
+    finding: Finding
+    low: int
+    recovered: int
+
+
+def _rise(blocks: Curve, curve: Curve, start: int, end: int) -> _Rise | None:
+    """The largest rise between two blocks. The first row and the first three are levels too: some runs leave at once."""
+    step, loss = blocks.step[start:end], blocks.loss[start:end]
     window = max(5, len(blocks.loss) // 10)
-    levels = moving_median(blocks.loss, window)
+    if len(loss) <= window:
+        return None
+    levels = moving_median(loss, window)
     later = np.maximum.accumulate(levels[::-1])[::-1]  # the highest level from each block on
+    first_level = np.median(curve.loss[:3])
     # (level, number of rows in it, its first block, the first block of a level that is later)
-    lows = [(curve.loss[0], 1, 0, 1), (np.median(curve.loss[:3]), 3, 0, 3)]
+    lows = [(curve.loss[0], 1, 0, 1), (first_level, 3, 0, 3)] if not start else []
     lows += [(level, window, place, place + window) for place, level in enumerate(levels)]
     lows = [low for low in lows if low[3] < len(levels)]
+    if not lows:
+        return None
     low, size, place, behind = max(lows, key=lambda low: later[low[3]] - low[0])
     top = behind + int(np.argmax(levels[behind:]))
-    rise, gained = levels[top] - low, np.median(curve.loss[:3]) - low if place else 0
+    rise, gained = levels[top] - low, first_level - low if place else 0
     error = 1.25 * noise(growth(blocks.loss)) * math.sqrt(1 / size + 1 / window)
     beyond_noise = low > at.LEAST_LOSS and levels[top] > at.BEYOND_NOISE * low
     certain = beyond_noise or math.log(levels[top] / low) >= at.CERTAIN * error
     if not certain or rise < at.RISE * max(low, gained):
-        return
-    first, last = int(blocks.step[place]), int(blocks.step[top + window - 1])
-    end = np.median(blocks.loss[-window:])
+        return None
+    first, last = int(step[place]), int(step[top + window - 1])
+    final = np.median(loss[-window:])
     rate = highest(curve.rate[curve.step <= last])
-    yield lower(
+    finding = lower(
         at.DIVERGES,
         f"the loss rises from {short(low)} (step {first}) to {short(levels[top])} (step {last}){at_rates_up_to(rate)}"
-        + (f", and ends at {short(end)}" if end < low + rise / 2 else ""),
+        + (f", and ends at {short(final)}" if final < low + rise / 2 else ""),
         rate,
-        (first, last),
+        _band(step, loss, (place, top + window), low, rise),
     )
+    down = np.flatnonzero(levels[top:] < low + rise / 2)
+    return _Rise(finding, start + place + size, start + top + int(down[0]) if len(down) else 0)
+
+
+def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float, rise: float) -> tuple[int, int]:
+    """The steps of the rise itself: from the last low loss before it to the first high one."""
+    part = loss[slice(*span)]
+    high = int(np.argmax(part >= low + 0.8 * rise)) or len(part) - 1
+    below = np.flatnonzero(part[: high + 1] <= low + 0.2 * rise)
+    begin = int(below[-1]) if len(below) else 0
+    return int(step[span[0] + begin]), int(step[span[0] + high])
 
 
 def oscillates(curve: Curve) -> Iterator[Finding]:
@@ -335,6 +375,8 @@ def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
     then, now = curve.loss[curve.step <= step[best]][-5:], curve.loss[-5:]
     if not len(then) or np.median(now) > (1 - at.EVAL_RISE) * np.median(then):
         return
+    if improving(rows, int(step[best])):
+        return  # a loss of the evaluation that rises is no harm where what it stands for gets better
     yield Finding(
         at.OVERFITS,
         f"the evaluation loss rises from {short(loss[best])} (step {step[best]}) to {short(loss[-1])} (step {step[-1]}) while "
@@ -344,3 +386,24 @@ def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
         edits=(Edit("max_steps", int(step[best])),),
         steps=(int(step[best]), int(step[-1])),
     )
+
+
+_BETTER_BELOW = re.compile(r"(?:^|[_/])(?:wer|cer|ter|mae|mse|rmse|perplexity|ppl|error|err|fid|nll)(?:$|[_/(])")
+
+
+def improving(rows: Rows, since: int) -> bool:
+    """Whether another number of the evaluations, than its loss, is better at the end than at the step `since`.
+
+    Of names that do not say which direction is better, any change by a hundredth counts.
+    """
+    for name, values in rows.metrics.items():
+        known = np.isfinite(values)
+        step, value = rows.step[known], values[known]
+        before, after = value[step <= since], value[step > since]
+        if not len(before) or not len(after):
+            continue
+        best = float(after[-2:].mean())
+        gain = (before[-1] - best) if _BETTER_BELOW.search(name.lower()) else (best - before[-1])
+        if gain > 0.01 * abs(before[-1]):
+            return True
+    return False

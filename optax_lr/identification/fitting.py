@@ -157,6 +157,7 @@ def _roundest(low: np.ndarray, high: np.ndarray, level: np.ndarray, evidence: Ev
     return np.where(np.isnan(near), best, near)
 
 
+_LEAST_FLOOR = 1e-5  # of the peak
 _NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
 _STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
 
@@ -176,7 +177,8 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
     fewest[:] = np.inf
     for values, shares in _floors(peak, floor, likely):
         with np.errstate(all="ignore"):
-            usable = np.isfinite(values) & (values >= 0)
+            # A floor of 0 is a family of its own; below this share it makes no difference.
+            usable = np.isfinite(values) & (values > _LEAST_FLOOR * (1 if shares else peak))
             if shares:  # of the peak: one coefficient is left
                 columns, rest = level + values[:, None] * above, rate
             else:

@@ -73,9 +73,9 @@ def explain(
 def _found(frame: Frame, groups: Iterable[Group]) -> Iterator[Candidates]:
     for group in groups:
         for candidates in group(frame):
-            fitted = _explaining(candidates, frame)
+            fitted = _explaining(candidates.of_cost(COST[group]), frame)
             if len(fitted):
-                yield fitted.of_cost(COST[group])
+                yield fitted
 
 
 def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
@@ -129,13 +129,16 @@ def _up_to_the_end(candidates: Candidates, steps: np.ndarray) -> np.ndarray:
 def _sure(found: Candidates, frame: Frame) -> bool:
     """Few rows are explained by some number or other: there it must be one that a person would write."""
     rate = frame.evidence.rate
-    if len(np.unique(rate[rate > 0])) >= _free(found, frame) + 3 or (rate == rate[0]).all():
+    different = len(np.unique(rate[rate > 0]))
+    if found.cost and not found.family.free and different < len(found.fields) + 2 + (found.floor is not None):
+        return False  # an unusual kind has a setting for each of so few rates
+    if different >= _free(found, frame) + 3 or (rate == rate[0]).all():
         return True
     neat = np.array([digits_of(peak) <= MOST_DIGITS for peak in found.peak], bool)
     for values in found.fields.values() if found.family.free else ():
         neat &= [digits_of(value) < MOST_DIGITS for value in values.tolist()]
     if found.floor is not None:
-        if len(np.unique(rate[rate > 0])) < 4:
+        if different < 4:
             return False  # a curve to a floor has three ends, and something between
         shares = np.round(found.floor / np.where(found.peak > 0, found.peak, 1), 12)
         pairs = zip(found.floor, shares, strict=True)

@@ -170,7 +170,7 @@ class Builder:
             values.pop("loss", None)
         if "mode" in entry and "iter" in entry and "step" not in entry:
             self._within_its_epoch(values)
-        if not values.keys() - {"step", "epoch"}:
+        if values.keys() in ({"step"}, {"epoch"}, set()):
             self.bare += bool(values)
             return False
         step = values["step"][1] if "step" in values else math.nan

@@ -13,7 +13,7 @@ from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Line, Shown
 
 WIDTH, LEFT, RIGHT = 960, 70, 940
-LANE, PANEL, GAP, FOOT = 18, 210, 34, 42
+LANE, PANEL, GAP, FOOT = 18, 200, 38, 48
 FEW = 80  # values that get a dot each on their line
 LABEL = 45  # the width of a code
 WORDS = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
+from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
@@ -39,7 +40,11 @@ def page(report: Audit) -> str:
         first=int(report.log.step.min()),
         last=int(report.log.step.max()),
         counts={kind: count for kind, count in counts.items() if count},
+        verdict=report.verdict,
         findings=report.findings,
+        rules=list({found.code: found.rule for found in report.findings}.values()),
+        more=max(0, len(report.identified.segments) - MOST_SEGMENTS),
+        several=any(segment.count > 1 for segment in report.identified.segments),
         schedules=list(_schedules(report)),
         plan=None if report.plan is None else brief(report.plan),
         config=_config(report),
@@ -93,21 +98,24 @@ def _text(value: float, is_nan: bool, digits: int) -> str:
 def _schedules(report: Audit) -> list[dict[str, Any]]:
     """A row for each segment."""
     found = []
-    for segment in report.identified.segments:
+    for segment in report.identified.segments[:MOST_SEGMENTS]:
         answer = segment.answers[0] if segment.answers else None
         one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
         found.append(
             {
                 "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",
-                "schedule": one if answer is None else brief(answer.schedule),
-                "offset": "" if answer is None else answer.offset,
+                "schedule": one if answer is None else brief(answer.schedule) + _each(segment.every),
                 "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
                 "count": segment.count,
-                "others": [f"{brief(other.schedule)}, offset {other.offset}" for other in segment.answers[1:]],
+                "others": [brief(other.schedule) for other in segment.answers[1:]],
                 "text": segment.text,
             }
         )
     return found
+
+
+def _each(every: int) -> str:
+    return f", stepped every {every} steps" if every > 1 else ""
 
 
 def _config(report: Audit) -> str:

@@ -68,7 +68,7 @@ def value_scale(values: np.ndarray) -> Scale:
     if not len(told):
         return Scale(0.0, 1.0)
     low, high = float(told.min()), float(told.max())
-    if low > 0 and high > 30 * np.quantile(told, 0.05):
+    if low > 0 and high > 10 * np.quantile(told, 0.05):
         return Scale(low / 1.2, 1.2 * high, is_log=True)
     if low == high == 0:
         return Scale(0.0, 1.0)

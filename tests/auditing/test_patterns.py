@@ -1,5 +1,6 @@
 """What is found in real logs, in real trainings at rates far too high, right and far too low, and that a healthy log gets nothing."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -117,13 +118,13 @@ FORGOT = [0.3048, 0.1674, 0.0587, 0.0424, 0.0184, 0.0062, 0.0039, 0.0019, 0.0009
 SHOWN = [
     (log_of(DIVERGED, 0.005),
      "LR301 error: the loss rises from 0.9974 (step 10) to 20.83 (step 100) at rates up to 0.005; set learning_rate to 0.0005, "
-     "a tenth", (10, 100)),
+     "a tenth", (20, 70)),
     (log_of(AT_ONCE, 5.0, every=1),
      "LR301 error: the loss rises from 1.637 (step 1) to 10.38 (step 6) at rates up to 5; set learning_rate to 0.5, a tenth",
-     (1, 6)),
+     (1, 2)),
     (log_of(LATE, 3e-4, every=50),
      "LR301 error: the loss rises from 2156 (step 1050) to 8546 (step 2050) at rates up to 0.0003; set learning_rate to 3e-05, "
-     "a tenth", (1050, 2050)),
+     "a tenth", (1400, 1600)),
     (log_of(UNTIL_LOST + [NAN] * 4, 1e-3),
      "LR302 error: the loss is nan at step 70, after 2.2 at step 60, at a rate of 0.001; set learning_rate to 0.0001, a tenth",
      (60, 100)),
@@ -405,3 +406,49 @@ def test_public_logs():
         for rows in {*range(1, min(len(log), 30)), *np.linspace(1, len(log), 25).astype(int)}:
             early = {"LR307"} if name == "092" and rows < 3 else set()  # three rows tell that a run is dead
             assert set(codes(beginning(log, rows))) <= {*FOUND.get(name, []), *early}, (name, rows)
+
+
+def exploding(*places, length=400, seed=0):
+    """A loss that falls, explodes at each of the places, and recovers."""
+    step = np.arange(length)
+    loss = 1.5 + 2 * np.exp(-step / 60) + 0.02 * np.random.default_rng(seed).normal(size=length)
+    for place in places:
+        loss[place : place + 60] += 40 * np.exp(-np.arange(60) / 40)
+    return log_of(loss, np.full(length, 1e-3))
+
+
+def test_two_explosions_are_two_and_each_band_marks_its_rise():
+    for places in ((100,), (100, 280)):
+        found = [finding for finding in olr.patterns(exploding(*places)) if finding.code == "LR301"]
+        assert len(found) == len(places)
+        for finding, place in zip(sorted(found, key=lambda one: one.steps), places, strict=True):
+            assert 10 * (place - 10) <= finding.steps[0] <= 10 * (place + 2)
+            assert finding.steps[0] < finding.steps[1] <= 10 * (place + 12)
+
+
+def overfitting(metrics=None):
+    step = np.arange(1, 11)
+    log = log_of(2.0 / step, np.full(10, 1e-4), eval_loss=1.0 + 0.1 * np.maximum(step - 3, 0))
+    return dataclasses.replace(log, metrics=metrics or {})
+
+
+def test_an_evaluation_loss_that_rises_while_its_metric_improves_is_no_overfitting():
+    falling, rising = np.linspace(60, 30, 10), np.linspace(0.5, 0.9, 10)
+    assert [finding.code for finding in olr.patterns(overfitting())] == ["LR308"]
+    assert olr.patterns(overfitting({"eval_wer": falling})) == ()
+    assert olr.patterns(overfitting({"eval_accuracy": rising})) == ()
+    for metrics in ({"eval_wer": rising}, {"eval_accuracy": falling}, {"eval_accuracy": np.full(10, 0.5)}):
+        assert [finding.code for finding in olr.patterns(overfitting(metrics))] == ["LR308"]
+
+
+def test_rates_in_rows_of_their_own_belong_to_the_losses_of_their_step():
+    step = np.repeat(np.arange(10, 1010, 10), 2)
+    loss = np.where(np.arange(200) % 2, 1 + step / 10, np.nan)
+    rate = np.where(np.arange(200) % 2, np.nan, 5e-3)
+    log = log_of(
+        [None if np.isnan(value) else value for value in loss],
+        [None if np.isnan(value) else value for value in rate],
+        step=step,
+    )
+    (finding,) = [finding for finding in olr.patterns(log) if finding.code == "LR301"]
+    assert finding.edits == (olr.Edit("learning_rate", 5e-4),)

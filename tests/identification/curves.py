@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -105,8 +106,54 @@ def logged(curve: Curve, every: int, offset: int) -> tuple[np.ndarray, np.ndarra
     return step, curve.rates[step - offset]
 
 
-ROUNDINGS = {
+def _printed(form: str) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rates: np.array([float(form % rate) for rate in rates])
+
+
+ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "in full": lambda rates: rates,
-    "6 digits": lambda rates: np.array([float(f"{rate:.6g}") for rate in rates]),
+    "6 digits": _printed("%.6g"),
     "float32": lambda rates: rates.astype(np.float32).astype(np.float64),
+    "4 digits": _printed("%.4g"),  # transformers 5
+    "3 digits": _printed("%.2e"),
+    "7 decimals": _printed("%.7f"),
 }
+
+
+class Odd(NamedTuple):
+    """A log that no single schedule of the library gives: its steps and rates in the order of the file, and what is right.
+
+    `parts` are the rows of each schedule that is to be named, and its rates at every step from 1 on; none where the log is to
+    be left unexplained.
+    """
+
+    name: str
+    step: np.ndarray
+    rate: np.ndarray
+    parts: tuple[tuple[slice, np.ndarray], ...] = ()
+
+
+def odd_logs() -> list[Odd]:
+    """Stairs, joined and resumed runs, held ends, and curves of one's own."""
+    step = np.arange(10, STEPS + 1, 10)
+    at = np.arange(STEPS + 1)
+    share = at / STEPS
+    half = 1e-4 * (1 - share / 2)
+    cosine = 5e-5 * (1 + np.cos(np.pi * share))
+    stairs = cosine[at // 50 * 50]
+    held = np.where(at < 800, 1e-5 + 9e-5 * 0.5 * (1 + np.cos(np.pi * at / 800)), 1e-5)
+    shorter = 3e-4 * (1 - at / 600).clip(0)
+    first, second = slice(0, 100), slice(100, 200)
+    rng = np.random.default_rng(0)
+    return [
+        Odd("cosine once an epoch", step, stairs[step], ((first, stairs[1:]),)),
+        Odd("cosine held at 80%", step, held[step], ((first, held[1:]),)),
+        Odd("two runs in one file", np.tile(step, 2), np.append(half[step], shorter[step]), ((first, half[1:]), (second, shorter[1:]))),
+        Odd("resumed at 500 with twice the length", step, np.where(step <= 500, 1e-4 * (1 - step / 1000), 1e-4 * (1 - step / 2000)),
+            ((slice(0, 50), 1e-4 * (1 - at[1:] / 1000)), (slice(50, 100), 1e-4 * (1 - at[1:] / 2000)))),
+        Odd("REX of one's own", step, 1e-4 * ((1 - share) / (0.3 + 0.7 * (1 - share)))[step]),
+        Odd("cosine with a wave on it", step, (cosine * (1 + 0.05 * np.sin(at / 30)))[step]),
+        Odd("random walk", step, 1e-4 * np.exp(np.cumsum(rng.normal(scale=0.05, size=100)))),
+        Odd("random numbers", step, rng.uniform(1e-5, 1e-4, 100)),
+        Odd("reciprocal of a square", step, 1e-4 / (1 + (step / 300) ** 2)),
+    ]  # fmt: skip
