@@ -49,7 +49,7 @@ def _told(error: BaseException) -> tuple[str, int]:
         isinstance(error, ValueError) and (type(error) is ValueError or type(error).__module__.startswith("optax_lr"))
     ):
         return message, BAD_INPUT
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or message.startswith("RESOURCE_EXHAUSTED"):  # of Python, or of JAX's devices
         return message or "the memory is not enough; take fewer curves or steps", BAD_INPUT
     first = message.strip().splitlines()[0][:300] if message.strip() else "no message"
     return f"internal error: {type(error).__name__}: {first}; --traceback shows where; please report it", FAILED

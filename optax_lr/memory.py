@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 RESERVE = 128 * 2**20  # bytes that are left to everything else in the process, such as a compilation
+COMPILATION = 512 * 2**20  # bytes of address space that a compilation and its threads may take beside
 _UNCHECKED = 32 * 2**20  # bytes that are taken without a look at the limits, which costs 0.1 ms
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -92,7 +93,8 @@ def _process(root: Path) -> Iterator[int]:
     for limit, place in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
         most = resource.getrlimit(limit)[0]
         if most != resource.RLIM_INFINITY:
-            yield most - (int(pages[place]) * _PAGE if len(pages) > place else 0)
+            used = int(pages[place]) * _PAGE if len(pages) > place else 0
+            yield most - used - COMPILATION
 
 
 def _text(path: Path) -> str:

@@ -154,6 +154,7 @@ ERRORS = [
     (RuntimeError(EVIL), exit_codes.FAILED),
     (ZeroDivisionError("x" * 10_000), exit_codes.FAILED),
     (MemoryError(), exit_codes.BAD_INPUT),
+    (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 3200000000 bytes."), exit_codes.BAD_INPUT),
     (OSError(28, "No space left on device", "a\x1b.png"), exit_codes.BAD_INPUT),
     (ValueError("Linear: max_steps must be at least 0, not -1"), exit_codes.BAD_INPUT),
     (olr.ConfigError("a.yaml: no"), exit_codes.BAD_INPUT),
