@@ -13,7 +13,7 @@ from optax_lr.arguments import file_name
 from optax_lr.sources import card, launchers, notebook, python, shell
 from optax_lr.sources.documents import document_of, documents_of, numbered
 from optax_lr.sources.errors import ConfigError, UnreadableError
-from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
 from optax_lr.sources.marks import MARK, is_known, readable
 from optax_lr.sources.parsing import Document, as_omegaconf, unresolved
 from optax_lr.sources.source import Form, Processes, Program, Source
@@ -81,7 +81,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
         raise ConfigError(
             f"{path}: {_NOT_READ[suffix]} is not read; write the options of its training command to a YAML file or a shell script"
         )
-    text, folder = text_of(path), Path(path).parent
+    text, folder = text_of(path, LARGEST_NOTEBOOK if suffix == ".ipynb" else LARGEST_FILE), Path(path).parent
     if suffix == ".py" or (text.startswith("#!") and re.match(r"#!.*\bpython", text)):
         return python.sources_of(path, text, folder)
     if suffix == ".ipynb":

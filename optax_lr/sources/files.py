@@ -8,13 +8,14 @@ from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError, UnreadableError
 
+LARGEST_NOTEBOOK = 2**25  # bytes; the pictures of its outputs are in it
 LARGEST_FILE = 2**18  # bytes; a training config is a few hundred
 
 
-def text_of(path: str) -> str:
+def text_of(path: str, largest: int = LARGEST_FILE) -> str:
     """The text in `path`: a regular file of UTF-8 (a byte-order mark is let go), small enough for a config.
 
-    Errors: `UnreadableError` for everything else, without reading more than `LARGEST_FILE` bytes.
+    Errors: `UnreadableError` for everything else, without reading more than `largest` bytes.
     """
     try:
         state = os.stat(path)
@@ -22,12 +23,12 @@ def text_of(path: str) -> str:
             raise UnreadableError(f"{path}: this is a folder; name the config file in it")
         if not stat.S_ISREG(state.st_mode):
             raise UnreadableError(f"{path}: this is not a regular file; save the config to one")
-        if state.st_size > LARGEST_FILE:
+        if state.st_size > largest:
             raise UnreadableError(f"{path}: {state.st_size:,} bytes are too many for a config; is it the right file?")
         if not state.st_size:  # what /proc shows has no size either, and may wait for ever
             raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
         with open(path, "rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = file.read(largest + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise

@@ -379,7 +379,24 @@ class Reader:
                     unknown[name] = f"{owner}.{name}, which is set later"
                 else:
                     self._take(name, value, call.scope, values, unknown, lines)
-        return self._made(call, folder, values, unknown, lines)
+        return dataclasses.replace(self._made(call, folder, values, unknown, lines), notes=self._replaced())
+
+    def _replaced(self) -> tuple[str, ...]:
+        """A note where the script gives its Trainer a scheduler of its own."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef) and node.name in (
+                "create_scheduler",
+                "create_optimizer_and_scheduler",
+            ):
+                return (f"{node.name} in line {node.lineno} replaces the schedule of these arguments",)
+            if isinstance(node, ast.keyword) and node.arg == "optimizers" and isinstance(node.value, ast.Tuple):
+                second = node.value.elts[-1]
+                if not (isinstance(second, ast.Constant) and second.value is None):
+                    shown = ast.unparse(second)[:40]
+                    return (
+                        f"optimizers=(..., {shown}) in line {node.value.lineno} replaces the schedule of these arguments",
+                    )
+        return ()
 
     def _is_made_by(self, owner: str, call: Call) -> bool:
         return any(bound == [call.node] for scope in self.scopes for name, bound in scope.items() if name == owner)

@@ -211,7 +211,12 @@ class _Shell:
             values = [end.get(key) for end in ends]
             if all(value == values[0] for value in values):
                 self.variables[key] = values[0] or []
-            elif otherwise and key in before and all(value == before[key] or _is_argument(value) for value in values):
+            elif (
+                otherwise
+                and all(map(is_known, before.get(key, [""])))
+                and key in before
+                and all(value == before[key] or _is_argument(value) for value in values)
+            ):
                 self.notes[f"${key} is {' '.join(before[key])} unless an argument of the script sets it"] = None
             else:
                 self.variables[key] = [mark(f"${key}")]

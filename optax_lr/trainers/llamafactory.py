@@ -11,10 +11,10 @@ import numpy as np
 
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Reading, Recognised, named
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import Transformers, training_examples
 
@@ -184,7 +184,12 @@ class LlamaFactory(Transformers):
                     "are its own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
                 ),
             )
-        return found._replace(notes=notes)
+        workers = values.get("ray_num_workers")
+        processes = None
+        if workers is not None:
+            count = whole(f"{source.name}: ray_num_workers", workers, rules)
+            processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
+        return found._replace(notes=notes, processes=processes)
 
     def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
         """The lengths of `warmup_stable_decay`: a third of what follows the warmup is stable, the rest decays; each only

@@ -177,7 +177,7 @@ class Transformers(Trainer):
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
-        notes += tuple(_legacy(values))
+        notes += tuple(_legacy(values)) + tuple(_of_the_data(values))
         notes += tuple(
             f"{key}: the rate of other parameters; the plan is that of learning_rate"
             for key in strange
@@ -434,6 +434,26 @@ def _legacy(values: Mapping[str, Any]) -> list[str]:
     if values.get("per_gpu_train_batch_size") is None:
         return []
     return ["per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"]
+
+
+def _of_the_data(values: Mapping[str, Any]) -> list[str]:
+    """What changes the batches or the number of examples in a way that the file does not tell."""
+    notes = []
+    if values.get("auto_find_batch_size") in (True, "true", "True"):
+        notes.append(
+            "auto_find_batch_size: the steps are those of the batch as stated; one that does not fit is made smaller"
+        )
+    if values.get("max_train_samples") is not None:
+        notes.append(
+            f"max_train_samples {values['max_train_samples']}: the number of examples must be that after the cut"
+        )
+    parallel = values.get("parallelism_config")
+    notes += [
+        f"parallelism_config.{key}: give the number of data-parallel ranks as the number of processes"
+        for key in ("tp_size", "cp_size")
+        if isinstance(parallel, Mapping) and parallel.get(key) not in (None, 1)
+    ]
+    return notes
 
 
 def _sequence_parallel_size(source: str, config: Any) -> int:

@@ -191,3 +191,20 @@ def test_fix_changes_the_literal_and_nothing_else(tmp_path):
     fixed, done, by_hand = apply_fixes(sources_of(path)[0], options)
     assert fixed.text == text.replace("900", "100").replace(" num_train_epochs=3,", " ")
     assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("Trainer(model, args, optimizers=(opt, sched))", "optimizers=(..., sched) in line 3 replaces the schedule"),
+        (
+            "class T(Trainer):\n    def create_scheduler(self, n, optimizer=None): ...",
+            "create_scheduler in line 4 replaces the schedule",
+        ),
+        ("Trainer(model, args, optimizers=(opt, None))", None),
+    ],
+)
+def test_a_scheduler_that_the_script_makes_itself_is_noted(tmp_path, line, note):
+    (config,) = read(tmp_path, f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n{line}\n")
+    assert [text for text in config.notes if "replaces" in text] == ([] if note is None else [config.notes[0]])
+    assert note is None or config.notes[0].startswith(note)

@@ -211,3 +211,24 @@ def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
         config.plan(num_examples=10, transformers_version=version).max_steps
         for version in ("4.51.3", "4.52.4", "5.24.0")
     ] == [4, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ({"auto_find_batch_size": True}, "auto_find_batch_size: the steps are those of the batch as stated"),
+        ({"max_train_samples": 500}, "max_train_samples 500: the number of examples must be that after the cut"),
+        ({"parallelism_config": {"tp_size": 2}}, "parallelism_config.tp_size: give the number of data-parallel ranks"),
+        ({"per_gpu_train_batch_size": 2}, "per_gpu_train_batch_size: transformers 4 took it"),
+        ({"vision_tower_lr": 1e-6}, "vision_tower_lr: the rate of other parameters"),
+        ({"packing": True, "dataset_name": "d"}, "packing: the number of examples is that of the packed rows"),
+    ],
+)
+def test_what_the_file_does_not_tell_of_the_data_is_noted(more, note):
+    assert any(text.startswith(note) for text in olr.read_config(HF | more).notes)
+
+
+def test_workers_of_ray_are_processes():
+    values = HF | {"stage": "sft", "finetuning_type": "lora", "ray_num_workers": 4}
+    plan = olr.read_config(values).plan(num_examples=160)
+    assert (plan.max_steps, plan.world_size, plan.world_size_from) == (10, 4, "ray_num_workers of the file")
