@@ -1,5 +1,6 @@
 """What a stranger writes is text: no control character, markup or mathtext of a file is acted on. One line for any failure."""
 
+import importlib
 import io
 import json
 import os
@@ -168,7 +169,7 @@ def test_any_failure_is_one_line_and_a_code_of_its_own(monkeypatch, error, code)
     def fails(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("optax_lr.commands.recommend.run", fails)
+    monkeypatch.setattr(importlib.import_module("optax_lr.commands.recommend"), "run", fails)
     done = run("recommend", "--task", "code")
     assert done.code == code
     assert done.out == ""
@@ -203,14 +204,15 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, monkeypatch, command):
 
     module = {"lint": "lint.lint", "show": "show.read_configs", "audit": "audit.audit"}[command]
     name, _, function = f"optax_lr.commands.{module}".rpartition(".")
-    real = getattr(__import__(name, fromlist=[function]), function)
+    module = importlib.import_module(name)
+    real = getattr(module, function)
 
     def fails(path, *arguments, **options):
         if "bad" in str(path):
             raise KeyError("inside")
         return real(path, *arguments, **options)
 
-    monkeypatch.setattr(f"{name}.{function}", fails)
+    monkeypatch.setattr(module, function, fails)
     done = run(command, "bad.json", good)
     assert done.code == exit_codes.FAILED
     assert "bad.json: internal error: KeyError: 'inside'" in done.err
