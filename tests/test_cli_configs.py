@@ -59,7 +59,7 @@ def stepped(kind):
 def test_show(folder, here):
     done = run("show", "cosine.yaml", "--png", "curve.png", folder=folder)
     assert done.returncode == 0, done.stderr
-    assert "Cosine(learning_rate=1e-04, max_steps=100, warmup_steps=20, min_lr=0.0, num_cycles=0.5)" in done.stdout
+    assert "Cosine(learning_rate=0.0001, max_steps=100, warmup_steps=20, min_lr=0.0, num_cycles=0.5)" in done.stdout
     assert "100, of them 20 of warmup, 20.0% of the run" in done.stdout
     assert re.search("[⠁-⣿]", done.stdout)  # the curve
     assert max(map(len, done.stdout.splitlines())) <= 120

@@ -30,9 +30,9 @@ CUT_OFF = Rule(
 )
 NOT_STATED = Rule(
     "LR103",
-    "values that are not in the file",
+    "what the plan rests on",
     "note",
-    "The trainer's defaults, and the number of processes, decide the run where the file does not state them.",
+    "Values that the file does not state, each with whose default it is, and the number of processes with its origin.",
 )
 UNKNOWN_KEYS = Rule(
     "LR104",
@@ -348,10 +348,10 @@ def assumed(case: Case) -> Iterator[Finding]:
         count, origin, _ = world_size_of(None, config.processes)
     else:
         count, origin = case.plan.world_size, case.plan.world_size_from
-    by_steps = config.settings.max_steps > 0
-    if parts or (origin.startswith("assumed") and not by_steps):
+    if config.settings.max_steps <= 0 and origin != "given":
         parts.append(f"{count} process{'es' * (count != 1)} ({origin})")
-        yield Finding(NOT_STATED, f"not in the file: {', '.join(parts)}", "")
+    if parts:
+        yield Finding(NOT_STATED, f"the plan rests on {', '.join(parts)}", "")
     for note in config.notes:
         if "is taken as a number" not in note:
             yield Finding(ASSUMED, note, "")

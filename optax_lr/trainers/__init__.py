@@ -110,10 +110,11 @@ def _nobody(source: Source) -> str:
     inside = [str(key) for key, value in values.items() if isinstance(value, Mapping) and SETTING_NAMES & value.keys()]
     shared = sorted(SETTING_NAMES & values.keys())
     if shared:
-        others = [str(key) for key in values if key not in SETTING_NAMES][:4]
+        others = ", ".join([str(key) for key in values if key not in SETTING_NAMES][:4])
+        verb = "are keys" if shared[1:] else "is a key"
         return (
-            f"{', '.join(shared[:3])} are keys of several trainers, and {', '.join(others)} of none that has them all; name "
-            "the trainer with --trainer (hf, llamafactory, axolotl, ...)"
+            f"{', '.join(shared[:3])} {verb} of several trainers, and {others} of none that has them all; name the "
+            "trainer with --trainer (hf, llamafactory, axolotl, ...)"
         )
     if inside:
         what = min(SETTING_NAMES & values[inside[0]].keys())

@@ -67,7 +67,7 @@ REFUSED = [
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "a config of kohya's sd-scripts"),
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
-    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate are keys of several trainers, and optimizer, epochs of none"),
+    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate is a key of several trainers, and optimizer, epochs of none"),
     (HF | {"epochs": 3}, "epochs is no key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is no key of TRL"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is no key of LLaMA-Factory"),
