@@ -14,7 +14,7 @@ import optax_lr as olr
 from benchmarks.timing import machine, table
 from tests.identification.curves import ROUNDINGS, Curve, curves, logged, odd_logs
 
-EVERY = (1, 10, 50)
+EVERY = (10, 50)
 RIGHT = 1e-6  # of the peak, at every step of the run and not at the logged ones alone; more where rates are rounded
 WORDS = ("right", "among", "open", "unexplained", "wrong")
 HEAD = [

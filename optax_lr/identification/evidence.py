@@ -14,7 +14,7 @@ _MOST_DIGITS = 9  # more are those of a number written in full
 _MOST_DECIMALS = 12
 _LOOKED_AT = 2000  # rates whose digits are counted
 _HALF = 0.5001  # of the last digit: what rounding may move a rate by
-_LARGEST_LOSS = 1.0  # digits that are missing, on average, before a kind of rounding is ruled out; chance makes 0.11
+_ENOUGH = 0.3  # of the rates have at most one digit less than the rounding left; by chance 0.99 have
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +94,16 @@ def roundings(rate: np.ndarray) -> list[tuple[str, np.ndarray]]:
     if (most := int(digits.max())) <= _MOST_DIGITS:
         exponent = np.floor(np.log10(np.where(rate > 0, rate, 1)))
         moved = np.where(rate > 0, _HALF * 10.0 ** (exponent - most + 1), 0)
-        found.append((float((most - digits).mean()), f"{most} digits", moved))
+        found.append((most - digits, f"{most} digits", moved))
     if (most := int(decimals.max())) <= _MOST_DECIMALS and digits.max() <= _MOST_DIGITS:
         moved = np.full(len(rate), _HALF * 10.0**-most)
-        found.append((float((most - decimals).mean()), f"{most} decimals", moved))
-    likeliest = sorted(found, key=lambda kind: kind[0])
-    return [(name, moved) for place, (loss, name, moved) in enumerate(likeliest) if loss < _LARGEST_LOSS or not place]
+        found.append((most - decimals, f"{most} decimals", moved))
+    likeliest = sorted(found, key=lambda kind: float(kind[0].mean()))
+    return [
+        (name, moved)
+        for place, (missing, name, moved) in enumerate(likeliest)
+        if not place or (missing <= 1).mean() >= _ENOUGH
+    ]
 
 
 def _digits(value: float) -> tuple[int, int]:

@@ -1,0 +1,88 @@
+"""With the right plan no log is ever said to have left it, however its rates were written."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import optax_lr as olr
+from optax_lr.auditing.audit import _on_plan
+from optax_lr.identification.evidence import evidence_of
+
+PEAKS = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 1e-3)
+FORMS = {
+    "in full": lambda rate: rate,
+    "%.4g": lambda rate: float(f"{rate:.4g}"),
+    "%.2e": lambda rate: float(f"{rate:.2e}"),
+    "%.5g": lambda rate: float(f"{rate:.5g}"),
+    "%.6g": lambda rate: float(f"{rate:.6g}"),
+    "%.7f": lambda rate: float(f"{rate:.7f}"),
+    "round(8)": lambda rate: round(rate, 8),
+    "float32": lambda rate: float(np.float32(rate)),
+}
+
+
+def ordinary(rng):
+    """A plan, and the log of a run that followed it: the rates are those of transformers' own scheduler."""
+    length = int(rng.choice([rng.integers(20, 500), rng.integers(500, 5000), rng.integers(5000, 60_000)]))
+    share = rng.choice([0, 0.01, 0.03, 0.05, 0.1, rng.uniform(0, 0.2)])
+    warmup = min(math.ceil(length * share), length - 2)
+    peak = float(rng.choice([*PEAKS, float(f"{10 ** rng.uniform(-6, -2):.3g}")]))
+    floor = peak / 10 if rng.random() < 0.5 or peak < 2e-6 else 1e-6
+    kind, options, plan = [
+        ("linear", {}, olr.Linear(peak, length, warmup)),
+        ("cosine", {}, olr.Cosine(peak, length, warmup)),
+        ("cosine_with_min_lr", {"min_lr": floor}, olr.Cosine(peak, length, warmup, min_lr=floor)),
+        ("polynomial", {}, olr.Polynomial(peak, length, warmup, power=1.0, min_lr=1e-7)),
+        ("constant_with_warmup", {}, olr.Constant(peak, warmup)),
+        ("cosine_with_restarts", {"num_cycles": 3}, olr.CosineWithRestarts(peak, length, warmup, num_cycles=3)),
+    ][rng.integers(6)]
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+    (factor,) = transformers.get_scheduler(
+        kind, optimizer, warmup, length, scheduler_specific_kwargs=options
+    ).lr_lambdas
+    every = max(1, min(int(rng.choice([1, 5, 10, 20, 50, 100])), length // 8), length // 600)
+    end = length if rng.random() < 0.6 else int(length * rng.uniform(0.3, 1))
+    step = np.arange(every, end + 1, every)
+    offset = int(rng.integers(2))
+    form = str(rng.choice(list(FORMS)))
+    rate = np.array([FORMS[form](peak * factor(int(at) - offset)) for at in step])
+    return plan, step, rate, (kind, length, warmup, peak, every, end, offset, form)
+
+
+@pytest.mark.long
+def test_no_error_in_5000_ordinary_logs():
+    rng = np.random.default_rng(0)
+    wrong = []
+    for _ in range(5000):
+        plan, step, rate, what = ordinary(rng)
+        if _on_plan(plan, evidence_of(step, rate)) is None:
+            wrong.append(what)
+    assert wrong == []
+
+
+def test_no_error_in_some_ordinary_logs():
+    rng = np.random.default_rng(1)
+    for _ in range(25):
+        plan, step, rate, what = ordinary(rng)
+        report = olr.audit({"step": step, "learning_rate": rate, "max_steps": what[1]}, plan)
+        assert report.on_plan, what
+        assert [found for found in report.findings if found.code < "LR3"] == [], what
+        assert report.verdict.startswith("every logged rate is that of the plan"), what
+
+
+def test_a_wrong_plan_is_told_from_rounded_rates_too():
+    rng = np.random.default_rng(2)
+    step = np.arange(10, 1010, 10)
+    for form, written in FORMS.items():
+        rate = np.array([written(1e-4 * (1 - at / 1000)) for at in step])
+        for plan in (
+            olr.Linear(1e-4, 1010),
+            olr.Linear(1.02e-4, 1000),
+            olr.Linear(1e-4, 1000, int(rng.integers(20, 100))),
+        ):
+            report = olr.audit({"step": step, "learning_rate": rate}, plan)
+            assert report.on_plan is False, (form, plan)
+            assert any(found.severity == "error" for found in report.findings), (form, plan)
