@@ -108,6 +108,10 @@ class Float64(System):
 class Host(Float64):
     """Python floats: no trace, no device, about a microsecond."""
 
+    def joined(self, high: Any, low: Any) -> Real:
+        # NumPy's: an operation on an array of JAX would be a tracer within a trace.
+        return super().joined(*(np.asarray(part) if isinstance(part, jax.Array) else part for part in (high, low)))
+
     def real(self, x: Real) -> Real:
         return float(x)
 

@@ -71,7 +71,7 @@ class Schedule:
             )
 
     def __post_init__(self) -> None:
-        flax.register(type(self))
+        flax.register()
         fields.canonicalise(self)
         self._check()
 
@@ -269,6 +269,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     ]
 
     def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        flax.register()
         values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
         children: list[Any] = []
         for name, split in data:
@@ -301,6 +302,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         deserialize_auxdata=lambda text: tuple(json.loads(text)),
         from_children=unflatten,
     )
+    flax.known(cls)
     return cls
 
 

@@ -7,15 +7,21 @@ from typing import Any
 
 import jax
 
-_registered: set[type] = set()
+_waiting: list[type] = []
 
 
-def register(cls: type) -> None:
-    """Register a class of pytrees, once; nothing happens while Flax is not imported."""
+def known(cls: type) -> None:
+    """Note a class of pytrees, to be registered once Flax is imported."""
+    _waiting.append(cls)
+
+
+def register() -> None:
+    """Register the classes that wait with Flax, if it is imported: called wherever a schedule is made or flattened."""
     serialization = sys.modules.get("flax.serialization")
-    if cls not in _registered and hasattr(serialization, "register_serialization_state"):
-        _registered.add(cls)
-        serialization.register_serialization_state(cls, _to_state, _from_state, override=True)  # type: ignore[union-attr]
+    if not _waiting or not hasattr(serialization, "register_serialization_state"):
+        return
+    while _waiting:
+        serialization.register_serialization_state(_waiting.pop(), _to_state, _from_state, override=True)  # type: ignore[union-attr]
 
 
 def _children(tree: Any) -> tuple[dict[str, Any], Any]:

@@ -52,7 +52,7 @@ class EarlyStopping:
     should_stop: Any = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        flax.register(type(self))
+        flax.register()
         fields.canonicalise(self)
         if self.best is None:
             shape = fields.shape_of((self.patience, self.threshold))
