@@ -332,7 +332,9 @@ def unknown(case: Case) -> Iterator[Finding]:
     config = case.config
     if config is None or not config.unknown:
         return
-    shown = ", ".join(config.unknown[:6]) + (f" and {len(config.unknown) - 6} more" if len(config.unknown) > 6 else "")
+    shown = ", ".join(" ".join(key.split()) for key in config.unknown[:6]) + (
+        f" and {len(config.unknown) - 6} more" if len(config.unknown) > 6 else ""
+    )
     several = len(config.unknown) > 1
     message = f"{shown} {'are no keys' if several else 'is no key'} of {trainer_of(config.trainer).title} that is known"
     yield Finding(UNKNOWN_KEYS, message, "check the spelling", config.unknown[0], case.lines.get(config.unknown[0]))

@@ -233,10 +233,12 @@ class Transformers(Trainer):
             )
         epochs = settings.num_train_epochs
         if epochs <= 0:
-            raise ConfigError(f"{source}: num_train_epochs must be above 0, not {epochs}: no step would be trained")
+            key = self.renamed.get("num_train_epochs", "num_train_epochs")
+            raise ConfigError(f"{source}: {key} must be above 0, not {epochs}: no step would be trained")
         if epochs * per_epoch > 2**31 - 1:
             raise ConfigError(
-                f"{source}: num_train_epochs {epochs:g} makes {epochs * per_epoch:.3g} steps, more than 2**31 - 1"
+                f"{source}: {self.renamed.get('num_train_epochs', 'num_train_epochs')} {epochs:g} makes "
+                f"{epochs * per_epoch:.3g} steps, more than 2**31 - 1"
             )
         return self.steps_of_epochs(settings, source, per_epoch, num_examples=num_examples, processes=processes)
 
