@@ -36,7 +36,10 @@ def _share(v, step):
 
 
 def _linear(v, step):
-    return v["learning_rate"] * max(0, (v["max_steps"] - step) / max(1, v["max_steps"] - v["warmup_steps"]))
+    floor = v["min_lr"]
+    return floor + (v["learning_rate"] - floor) * max(
+        0, (v["max_steps"] - step) / max(1, v["max_steps"] - v["warmup_steps"])
+    )
 
 
 def _cosine(v, step):
@@ -98,7 +101,9 @@ def _stable(v, step):
     elif step < warmup + stable + decay:
         p = (step - warmup - stable) / max(1, decay)
         wave = _half_cosine(2 * v["num_cycles"] * p)
-        share = {"linear": 1 - p, "cosine": wave, "1-sqrt": 1 - mpmath.sqrt(p)}[v["decay_type"]]
+        shares = {"linear": 1 - p, "cosine": wave, "1-sqrt": 1 - mpmath.sqrt(p), "1-square": 1 - p * p}
+        shares |= {"exponential": 2 * mpf(0.5) ** p - 1, "power": (1 - p) ** v["power"]}
+        share = shares[v["decay_type"]]
     else:
         return floor
     return max(0, floor + (rate - floor) * share)
@@ -121,12 +126,22 @@ def _cyclic(v, step):
     return v["base_lr"] + (v["max_lr"] - v["base_lr"]) * height
 
 
+def _units(v, elapsed):
+    units = elapsed / v["decay_steps"]
+    return mpmath.floor(units) if v["staircase"] else units
+
+
 def _one_cycle(v, step):
-    total, top = v["total_steps"], v["pct_start"] * v["total_steps"] - 1
     first = v["max_lr"] / v["div_factor"]
-    points = [(mpf(0), first), (top, v["max_lr"]), (total - 1, first / v["final_div_factor"])]
+    return _between(v, step, (first, v["max_lr"], first, first / v["final_div_factor"]))
+
+
+def _between(v, step, values):
+    total, top = v["total_steps"], v["pct_start"] * v["total_steps"] - 1
+    start, peak, foot, last = values
+    points = [(mpf(0), start), (top, peak), (total - 1, last)]
     if v["three_phase"]:
-        points.insert(2, (2 * v["pct_start"] * total - 2, first))
+        points.insert(2, (2 * v["pct_start"] * total - 2, foot))
     for number, ((start, before), (stop, after)) in enumerate(itertools.pairwise(points)):
         if step <= stop or number == len(points) - 2:
             share = (step - start) / (stop - start)
@@ -214,6 +229,30 @@ def _ramp(v, step):
 
 
 _WHOLE = {
+    olr.InverseTime: lambda v, step: (
+        v["learning_rate"] * step / max(1, v["warmup_steps"])
+        if step < v["warmup_steps"]
+        else v["learning_rate"] / (1 + v["decay_rate"] * _units(v, step - v["warmup_steps"]))
+    ),
+    olr.PowerLaw: lambda v, step: (
+        v["learning_rate"] * step / max(1, v["warmup_steps"])
+        if step < v["warmup_steps"]
+        else v["learning_rate"] * (1 + (step - v["warmup_steps"]) / v["timescale"]) ** -v["power"]
+    ),
+    olr.Every: lambda v, step: exact(v["schedule"], int(mpmath.floor(step / v["steps"]))),
+    olr.Shift: lambda v, step: exact(v["schedule"], int(max(0, step + v["by"]))),
+    olr.Warmup: lambda v, step: (
+        v["warmup_lr"]
+        + (exact(v["schedule"], int(v["warmup_steps"])) - v["warmup_lr"]) * step / max(1, v["warmup_steps"])
+        if step < v["warmup_steps"]
+        else exact(v["schedule"], int(step))
+    ),
+    olr.CyclicMomentum: lambda v, step: (
+        v["max_momentum"] - _cyclic({**v, "base_lr": mpf(0), "max_lr": v["max_momentum"] - v["base_momentum"]}, step)
+    ),
+    olr.OneCycleMomentum: lambda v, step: _between(
+        v, step, (v["max_momentum"], v["base_momentum"], v["max_momentum"], v["max_momentum"])
+    ),
     olr.Rsqrt: lambda v, step: v["learning_rate"] / mpmath.sqrt(max(step, v["warmup_steps"], 1)),
     olr.CosineWarmupWithMinLR: _cosine_with_warmup_lr,
     olr.WarmupStableDecay: _stable,

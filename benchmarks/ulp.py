@@ -74,6 +74,20 @@ def others(length: int) -> dict[str, olr.Schedule]:
             )
             for shape in shapes
         },
+        **{
+            f"warmup_stable_decay, {shape}": olr.WarmupStableDecay(
+                RATE, part, length, warmup, decay_type=shape, min_lr=RATE / 8, power=1.7
+            )
+            for shape in ("1-square", "exponential", "power")
+        },
+        "linear, floor": olr.Linear(RATE, length, warmup, min_lr=RATE / 9),
+        "InverseTime": olr.InverseTime(RATE, decay_rate=0.7, decay_steps=part, warmup_steps=warmup),
+        "PowerLaw": olr.PowerLaw(RATE, power=0.8, timescale=part / 3, warmup_steps=warmup),
+        "CyclicMomentum": olr.CyclicMomentum(part, warmup),
+        "OneCycleMomentum": olr.OneCycleMomentum(length, pct_start=0.3),
+        "Every": olr.Every(olr.Exponential(RATE, gamma=0.97), warmup),
+        "Shift": olr.Shift(olr.Cosine(RATE, length, num_cycles=1.3), by=part),
+        "Warmup": olr.Warmup(olr.Rex(RATE, length), warmup, warmup_lr=RATE / 7),
         "Step": olr.Step(RATE, step_size=max(1, length // 20), gamma=0.9),
         "MultiStep": olr.MultiStep(RATE, milestones=[part, 2 * part, 3 * part], gamma=0.3),
         "Exponential, to e**-60": olr.Exponential(RATE, gamma=1 - 60 / length),

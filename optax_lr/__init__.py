@@ -27,14 +27,12 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
     from optax_lr.logs.log import Log as Log
     from optax_lr.auditing.patterns import patterns as patterns
     from optax_lr.logs.read import read_log as read_log
-    from optax_lr.combine import (
-        HoldAfter as HoldAfter,
+    from optax_lr.batches import (
         Mixed as Mixed,
-        Product as Product,
-        Scaled as Scaled,
-        Stages as Stages,
         concatenate as concatenate,
+        grid as grid,
         stack as stack,
+        table as table,
     )
     from optax_lr.configs import (
         ConfigError as ConfigError,
@@ -70,7 +68,6 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
     from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
     from optax_lr.monitor import Monitor as Monitor
     from optax_lr.plotting import plot_kinds as plot_kinds
-    from optax_lr.registry import SCHEDULERS as SCHEDULERS, get_scheduler as get_scheduler
     from optax_lr.report.plot import plot as plot
     from optax_lr.schedules import (
         Constant as Constant,
@@ -81,40 +78,56 @@ if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it fo
         CosineWarmupWithMinLR as CosineWarmupWithMinLR,
         CosineWithRestarts as CosineWithRestarts,
         Cyclic as Cyclic,
+        CyclicMomentum as CyclicMomentum,
         DeepSpeedOneCycle as DeepSpeedOneCycle,
         DeepSpeedRangeTest as DeepSpeedRangeTest,
         DeepSpeedWarmup as DeepSpeedWarmup,
         DeepSpeedWarmupCosine as DeepSpeedWarmupCosine,
         DeepSpeedWarmupDecay as DeepSpeedWarmupDecay,
+        Every as Every,
         Exponential as Exponential,
+        Function as Function,
+        HoldAfter as HoldAfter,
         InverseSqrt as InverseSqrt,
+        InverseTime as InverseTime,
         JaggedRestarts as JaggedRestarts,
         Linear as Linear,
         LinearRamp as LinearRamp,
         MultiStep as MultiStep,
         OneCycle as OneCycle,
+        OneCycleMomentum as OneCycleMomentum,
         PiecewiseConstant as PiecewiseConstant,
         Polynomial as Polynomial,
         PolynomialDecay as PolynomialDecay,
+        PowerLaw as PowerLaw,
+        Product as Product,
         Rex as Rex,
         Rsqrt as Rsqrt,
+        Scaled as Scaled,
         Schedule as Schedule,
+        Shift as Shift,
+        Stages as Stages,
         Step as Step,
         TimmCosine as TimmCosine,
         TimmPoly as TimmPoly,
         TimmTanh as TimmTanh,
+        Warmup as Warmup,
         WarmupStableDecay as WarmupStableDecay,
+        from_dict as from_dict,
     )
     from optax_lr.sweeps import (
         Summary as Summary,
-        grid as grid,
         shard as shard,
         sweep as sweep,
         sweep_summary as sweep_summary,
         sweep_to as sweep_to,
-        table as table,
     )
-    from optax_lr.torch_schedulers import from_torch as from_torch, to_torch as to_torch
+    from optax_lr.interop import (
+        SCHEDULERS as SCHEDULERS,
+        from_torch as from_torch,
+        get_scheduler as get_scheduler,
+        to_torch as to_torch,
+    )
 
 
 __version__ = "0.1.0"
@@ -126,8 +139,8 @@ _HOMES = {
     "logs.log": ["Log"],
     "auditing.patterns": ["patterns"],
     "logs.read": ["read_log"],
-    "combine": ["HoldAfter", "Mixed", "Product", "Scaled", "Stages", "concatenate", "stack"],
-    "torch_schedulers": ["from_torch", "to_torch"],
+    "batches": ["Mixed", "concatenate", "grid", "stack", "table"],
+    "interop": ["SCHEDULERS", "from_torch", "get_scheduler", "to_torch"],
     "configs": ["ConfigError", "Plan", "RunConfig", "convert", "read_config", "read_configs", "write_config"],
     "training": [
         "EarlyStopping",
@@ -154,7 +167,6 @@ _HOMES = {
     "findings": ["Edit", "Finding", "Rule"],
     "monitor": ["Monitor"],
     "plotting": ["plot_kinds"],
-    "registry": ["SCHEDULERS", "get_scheduler"],
     "report.plot": ["plot"],
     "schedules": [
         "Constant",
@@ -165,31 +177,44 @@ _HOMES = {
         "CosineWarmupWithMinLR",
         "CosineWithRestarts",
         "Cyclic",
+        "CyclicMomentum",
         "DeepSpeedOneCycle",
         "DeepSpeedRangeTest",
         "DeepSpeedWarmup",
         "DeepSpeedWarmupCosine",
         "DeepSpeedWarmupDecay",
+        "Every",
         "Exponential",
+        "Function",
+        "HoldAfter",
         "InverseSqrt",
+        "InverseTime",
         "JaggedRestarts",
         "Linear",
         "LinearRamp",
         "MultiStep",
         "OneCycle",
+        "OneCycleMomentum",
         "PiecewiseConstant",
         "Polynomial",
         "PolynomialDecay",
+        "PowerLaw",
+        "Product",
         "Rex",
         "Rsqrt",
+        "Scaled",
         "Schedule",
+        "Shift",
+        "Stages",
         "Step",
         "TimmCosine",
         "TimmPoly",
         "TimmTanh",
+        "Warmup",
         "WarmupStableDecay",
+        "from_dict",
     ],
-    "sweeps": ["Summary", "grid", "shard", "sweep", "sweep_summary", "sweep_to", "table"],
+    "sweeps": ["Summary", "shard", "sweep", "sweep_summary", "sweep_to"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optax_lr.arguments import shown
-from optax_lr.combine import stack
-from optax_lr.combine.batches import listed
+from optax_lr.batches import stack, table
+from optax_lr.batches.mixed import listed
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import require_schedule
-from optax_lr.sweeps import sweep, table
+from optax_lr.sweeps import sweep
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.text import visible

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -13,6 +14,12 @@ import optax_lr as olr
 
 RATE = 3e-4
 STEPS = np.arange(64)
+
+
+def a_function(step, peak, tau):
+    """A user's own, of `jax.numpy`."""
+    return peak * jnp.exp(-step / tau)
+
 
 # A new class joins here, by one line.
 USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
@@ -24,32 +31,40 @@ USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
     olr.CosineWarmupWithMinLR: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5, "min_lr": 1e-5, "warmup_lr": 2e-5},
     olr.CosineWithRestarts: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5, "num_cycles": 3},
     olr.Cyclic: {"base_lr": 1e-5, "max_lr": RATE, "step_size_up": 4, "step_size_down": 9, "mode": "exp_range", "gamma": 0.9375},
+    olr.CyclicMomentum: {"step_size_up": 4, "step_size_down": 9, "mode": "exp_range", "gamma": 0.9375},
     olr.DeepSpeedOneCycle: {"min_lr": 1e-5, "max_lr": RATE, "first_steps": 9, "second_steps": 21, "second_stairs": 3, "decay_rate": 0.5, "decay_steps": 7},
     olr.DeepSpeedRangeTest: {"min_lr": RATE, "step_size": 9, "step_rate": 0.75},
     olr.DeepSpeedWarmup: {"learning_rate": RATE, "warmup_steps": 9, "min_lr": 1e-5},
     olr.DeepSpeedWarmupCosine: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 9, "warmup_min_ratio": 0.125},
     olr.DeepSpeedWarmupDecay: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 9, "min_lr": 1e-5},
+    olr.Every: {"schedule": olr.Linear(RATE, 9, 2), "steps": 5},
     olr.Exponential: {"learning_rate": RATE, "gamma": 0.9375},
+    olr.Function: {"function": a_function, "peak": RATE, "tau": 20.0},
     olr.HoldAfter: {"schedule": olr.Cosine(RATE, 40, 5), "step": 30},
     olr.InverseSqrt: {"learning_rate": RATE, "warmup_steps": 5, "timescale": 20},
+    olr.InverseTime: {"learning_rate": RATE, "decay_rate": 0.7, "decay_steps": 9, "warmup_steps": 5},
     olr.JaggedRestarts: {"schedule": olr.Cosine(RATE, 40, 5), "restart_steps": 13, "restart_warmup_steps": 4, "restart_anneal_steps": 3, "min_scale": 0.125},
     olr.Linear: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5},
     olr.LinearRamp: {"learning_rate": RATE, "start_factor": 0.125, "end_factor": 0.75, "total_iters": 20},
     olr.Mixed: {"kind": 1, "schedules": [olr.Linear(RATE, 40, 5), olr.CosineWithRestarts(RATE, 40, 5, 2)]},
     olr.MultiStep: {"learning_rate": RATE, "milestones": [7, 7, 30], "gamma": 0.5},
     olr.OneCycle: {"max_lr": RATE, "total_steps": 50, "pct_start": 0.375, "three_phase": True},
+    olr.OneCycleMomentum: {"total_steps": 50, "pct_start": 0.375, "three_phase": True},
     olr.PiecewiseConstant: {"learning_rate": RATE, "boundaries": [7, 30], "factors": [0.5, 1.0, 0.125]},
     olr.Polynomial: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5, "power": 1.75, "min_lr": 1e-5},
     olr.PolynomialDecay: {"learning_rate": RATE, "total_iters": 40, "power": 2.5},
+    olr.PowerLaw: {"learning_rate": RATE, "power": 0.7, "timescale": 9.5, "warmup_steps": 5},
     olr.Product: {"schedules": [olr.Linear(RATE, 40, 5), olr.Step(1.0, 9, 0.5)]},
     olr.Rex: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5, "min_lr": 1e-5},
     olr.Rsqrt: {"learning_rate": RATE, "warmup_steps": 5},
     olr.Scaled: {"schedule": olr.InverseSqrt(RATE, 5), "factor": 0.3},
+    olr.Shift: {"schedule": olr.Cosine(RATE, 40, 5), "by": -7},
     olr.Stages: {"schedules": [olr.Linear(RATE, 20, 5), olr.Polynomial(1e-4, 20, 3, 0.5)], "boundaries": [15]},
     olr.Step: {"learning_rate": RATE, "step_size": 9, "gamma": 0.5},
     olr.TimmCosine: {"learning_rate": RATE, "t_initial": 9, "cycle_mul": 2.0, "cycle_decay": 0.5, "cycle_limit": 2, "warmup_steps": 3},
     olr.TimmPoly: {"learning_rate": RATE, "t_initial": 40, "power": 1.5, "min_lr": 1e-5, "k_decay": 1.25},
     olr.TimmTanh: {"learning_rate": RATE, "t_initial": 40, "min_lr": 1e-5, "warmup_steps": 3, "warmup_lr": 1e-6},
+    olr.Warmup: {"schedule": olr.InverseSqrt(RATE, 2), "warmup_steps": 7, "warmup_lr": 1e-5},
     olr.WarmupStableDecay: {"learning_rate": RATE, "decay_steps": 15, "max_steps": 40, "warmup_steps": 5, "decay_type": "1-sqrt"},
 }  # fmt: skip
 CLASSES = list(USUAL)

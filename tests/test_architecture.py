@@ -78,7 +78,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
     ("room", "line", "wrong"),
     [
         ("schedules/linear", "from optax_lr.sweeps import sweep", "schedules must not import sweeps"),
-        ("schedules/linear", "from optax_lr.sweeps.grid import grid", "schedules must not import sweeps"),
+        ("schedules/linear", "from optax_lr.batches.grid import grid", "schedules must not import sweeps"),
         ("schedules/linear", "import optax_lr.plotting", "schedules must not import plotting"),
         ("schedules/linear", "from ..configs import read_config", "schedules must not import configs"),
         ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from optax_lr.combine import stack
+from optax_lr.batches import stack
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.commands.show import highest_rate, unlike
 from optax_lr.configs import ConfigError, Plan, read_configs

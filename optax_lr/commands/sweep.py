@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import jax
 import numpy as np
 
-from optax_lr.combine import concatenate
+from optax_lr.batches import concatenate, table
 from optax_lr.commands.curves import save_figure
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
@@ -21,7 +21,7 @@ from optax_lr.configs.plan import check_options, world_size_of
 from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
 from optax_lr.schedules import Schedule
-from optax_lr.sweeps import sweep, sweep_to, table
+from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_beside_rates
 from optax_lr.text import visible

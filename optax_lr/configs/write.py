@@ -22,7 +22,8 @@ from optax_lr.schedules import (
     Schedule,
     WarmupStableDecay,
 )
-from optax_lr.schedules.base import Product, require_schedule
+from optax_lr.schedules.base import require_schedule
+from optax_lr.schedules.compositions import Product
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers import trainer_of
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.combine import HoldAfter, Stages
 from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import (
@@ -31,6 +30,7 @@ from optax_lr.schedules import (
     TimmTanh,
     WarmupStableDecay,
 )
+from optax_lr.schedules.compositions import HoldAfter, Stages
 
 _POWERS = (2.0, 0.5, 3.0, 1.5, 4.0, 0.9, 5.0, 0.75, 0.8, 1.2)
 _MOST_CYCLES = 32

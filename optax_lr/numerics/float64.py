@@ -82,6 +82,19 @@ class Float64(System):
             result = self.where(kind == index, other, result)
         return result
 
+    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+        with jax.enable_x64(True):
+            operands = (step, *settings.values())
+            if all(np.ndim(x) == 0 for x in operands):
+                result = function(step, **settings)
+                return self.real(result) if _of(*operands) is jnp else np.float64(result)
+            # One step and one setting at a time, as the function was written for them.
+            mapped = jnp.vectorize(
+                lambda step, *values: jnp.asarray(function(step, **dict(zip(settings, values, strict=True))))
+            )
+            result = mapped(*operands)
+            return self.real(result) if _of(*operands) is jnp else np.asarray(result, np.float64)
+
     def shortcut(
         self,
         holds: Truth,
@@ -114,6 +127,10 @@ class Host(Float64):
 
     def real(self, x: Real) -> Real:
         return float(x)
+
+    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+        with jax.enable_x64(True):
+            return float(function(np.float64(step), **{name: np.float64(value) for name, value in settings.items()}))
 
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
         return a if condition else b

@@ -109,6 +109,12 @@ class PairFloat32(System):
         tail = horner(polynomials.EXP2[2:], x.high) * x.high
         return x * (math.log(2) + Pair.of(tail))
 
+    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+        mapped = jnp.vectorize(
+            lambda step, *values: jnp.asarray(function(step, **dict(zip(settings, values, strict=True))))
+        )
+        return Pair.of(mapped(step.high, *(value.high for value in settings.values())))
+
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         result, *others = [value() for value in values]
         for index, other in enumerate(others, start=1):

@@ -78,6 +78,10 @@ class System(ABC):
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """The one of `values` whose number is `kind`."""
 
+    @abstractmethod
+    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+        """`function(step, **settings)` of a user, which computes with numbers of Python or arrays of JAX."""
+
     def shortcut(
         self,
         holds: Truth,

@@ -5,12 +5,11 @@ And what can be done with any two of them: they are multiplied, by each other or
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
 import json
 import math
-import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 import jax
@@ -23,10 +22,11 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import evaluation, fields, flax
-from optax_lr.schedules.fields import Number, Several
+from optax_lr.schedules.fields import Number
 from optax_lr.schedules.leaves import aligned, mapped
 
 _Kind = TypeVar("_Kind")
+KINDS: dict[str, Any] = {}  # classes of schedules by name, as `schedule` makes them
 
 
 class Schedule:
@@ -75,6 +75,17 @@ class Schedule:
         fields.canonicalise(self)
         self._check()
 
+    def to_dict(self) -> dict[str, Any]:
+        """The kind and the settings as plain Python, for JSON or YAML; `from_dict` makes the schedule again.
+
+        >>> Linear(1e-4, max_steps=10).to_dict()
+        {'kind': 'Linear', 'learning_rate': 0.0001, 'max_steps': 10, 'warmup_steps': 0, 'min_lr': 0.0}
+        """
+        values = {
+            f.name: _plain(f"{type(self).__name__}: {f.name}", getattr(self, f.name)) for f in dataclasses.fields(self)
+        }
+        return {"kind": type(self).__name__, **values}
+
     def _check(self) -> None:
         """Refuses what only several fields together show to be wrong. Concrete values only: tracers pass."""
 
@@ -91,6 +102,11 @@ class Schedule:
             lifted, number = self._on_host(), float(step)  # type: ignore[arg-type]
             if lifted is not None and math.isfinite(number):
                 value = lifted._value(max(number, 0.0), HOST)
+                if not isinstance(value, (int, float)):
+                    raise TypeError(
+                        f"{type(self).__name__}: _value gives a {type(value).__name__} where numbers of Python go in; "
+                        "compute with the functions of num, such as num.sqrt, or make an olr.Function"
+                    )
                 return np.float64(value) if x64_is_on() else np.float32(value)
         rates: Array = evaluation.rates(self, fields.checked_step(type(self).__name__, step))
         return rates
@@ -148,6 +164,8 @@ class Schedule:
         return dataclasses.replace(self, **kept, **changes)
 
     def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
+        from optax_lr.schedules.compositions import Product, Scaled  # they are built on this module
+
         return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
 
     __rmul__ = __mul__
@@ -218,6 +236,44 @@ class Schedule:
         return found
 
 
+def from_dict(values: Mapping[str, Any]) -> Schedule:
+    """The schedule that `schedule.to_dict()` describes.
+
+    Raises:
+        ValueError: no `kind`, or one that is not defined; and what the class itself raises.
+
+    >>> from_dict({"kind": "Linear", "learning_rate": 1e-4, "max_steps": 10})
+    Linear(learning_rate=0.0001, max_steps=10, warmup_steps=0, min_lr=0.0)
+    """
+    kind = values.get("kind") if isinstance(values, Mapping) else None
+    if kind not in KINDS:
+        raise ValueError(
+            f"from_dict(): kind must be the name of a class of schedules, such as 'Cosine', not {shown(kind)}"
+        )
+    made: Schedule = KINDS[kind](**{name: _from_plain(value) for name, value in values.items() if name != "kind"})
+    return made
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(name, item) for item in value]
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, jax.core.Tracer) or callable(value):
+        raise TypeError(
+            f"{name} is {'traced' if isinstance(value, jax.core.Tracer) else 'a function'}, and no plain value"
+        )
+    return np.asarray(value).tolist()
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return from_dict(value)
+    return [_from_plain(item) for item in value] if isinstance(value, list) else value
+
+
 def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
     if value is None:
         return None
@@ -256,11 +312,18 @@ def require_schedule(caller: str, value: Any) -> None:
         fields.inner,
         fields.schedules,
         fields.choice,
+        fields.function,
+        fields.words,
     ),
 )
 def schedule(cls: type[_Kind]) -> type[_Kind]:
     """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
-    cls = with_named_fields(dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls))
+    has_its_own = "__init__" in vars(cls)
+    cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    if not has_its_own:
+        cls = with_named_fields(cls)
+    if issubclass(cls, Schedule):
+        fields.require_helpers(cls)
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
     static = tuple(f.name for f in parts if fields.is_static(f))
     data = tuple((f.name, fields.is_split(f)) for f in parts if not fields.is_static(f))
@@ -295,13 +358,15 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-    jax.export.register_pytree_node_serialization(
-        cls,
-        serialized_name=f"optax_lr.{cls.__name__}",
-        serialize_auxdata=lambda choices: json.dumps(choices).encode(),
-        deserialize_auxdata=lambda text: tuple(json.loads(text)),
-        from_children=unflatten,
-    )
+    with contextlib.suppress(ValueError):  # the name is taken: a class that a notebook defines again
+        jax.export.register_pytree_node_serialization(
+            cls,
+            serialized_name=f"optax_lr.{cls.__name__}",
+            serialize_auxdata=lambda choices: json.dumps(choices).encode(),
+            deserialize_auxdata=lambda text: tuple(json.loads(text)),
+            from_children=unflatten,
+        )
+    KINDS[cls.__name__] = cls
     flax.known(cls)
     return cls
 
@@ -320,45 +385,3 @@ class WithWarmup(Schedule):
         # The rate per step first: it is one number for the run, so that a step costs one multiplication.
         warmup = num.ratio(self.learning_rate, num.at_least_one(self.warmup_steps)) * step
         return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))
-
-
-@schedule
-class Scaled(Schedule):
-    """`factor * schedule(step)`; what `schedule * 0.1` makes.
-
-    Fields:
-        schedule: the schedule that is scaled.
-        factor: any finite number; a parameter group's ratio, for one.
-
-    >>> (Linear(1.0, max_steps=10) * 0.5)(0)
-    np.float32(0.5)
-    """
-
-    schedule: Schedule = fields.inner()
-    factor: Number = fields.number()
-
-    @property
-    def end(self) -> Real:
-        return self.schedule.end
-
-    def _value(self, step: Real, num: System) -> Real:
-        return self.factor * self.schedule._value(step, num)
-
-
-@schedule
-class Product(Schedule):
-    """The product of several schedules at the same step; what `one * another` makes.
-
-    Fields:
-        schedules: at least one; usually one with a rate and others from 0 to 1.
-
-    Source: `torch.optim.lr_scheduler.ChainedScheduler` of multiplying schedulers.
-
-    >>> (Constant(1e-3) * LinearRamp(1.0, start_factor=0.5, total_iters=4))(2)
-    np.float32(0.00075)
-    """
-
-    schedules: Several[Schedule] = fields.schedules()
-
-    def _value(self, step: Real, num: System) -> Real:
-        return functools.reduce(operator.mul, [factor._value(step, num) for factor in self.schedules])

@@ -1,4 +1,4 @@
-"""torch's triangular cycles, and the one-cycle policy."""
+"""torch's triangular cycles and its one-cycle policy, each with its momentum."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cyclic(Schedule):
         mode: `triangular`, `triangular2` (half the height each time) or `exp_range`.
         gamma: the factor per step of `exp_range`, at least 0.
 
-    It has no end. Momentum is not cycled.
+    It has no end. Its momentum is `CyclicMomentum`.
 
     Source: `torch.optim.lr_scheduler.CyclicLR`; "Cyclical Learning Rates" (Smith, 2017).
 
@@ -44,16 +44,53 @@ class Cyclic(Schedule):
     gamma: Number = fields.number(default=1.0, least=0)
 
     def _value(self, step: Real, num: System) -> Real:
-        up = self.step_size_up
-        down = up if self.step_size_down is None else self.step_size_down
-        cycle = num.quotient(step, up + down)
-        rest = step - cycle * (up + down)
-        height = num.where(rest <= up, num.ratio(rest, up), num.ratio(up + down - rest, down))
-        if self.mode == "triangular2":
-            height = height * num.power(num.real(0.5), cycle)
-        if self.mode == "exp_range":
-            height = height * num.power(self.gamma, step)
-        return self.base_lr + (self.max_lr - self.base_lr) * height
+        return self.base_lr + (self.max_lr - self.base_lr) * _height(self, step, num)
+
+
+@schedule
+class CyclicMomentum(Schedule):
+    """The momentum that goes with `Cyclic`: at `max_momentum` where the rate is lowest, and the other way round.
+
+    ```
+    max_momentum - (max_momentum - base_momentum) * the height of the triangle, scaled as the rate's is
+    ```
+
+    Fields:
+        step_size_up, step_size_down, mode, gamma: those of `Cyclic`.
+        base_momentum: the momentum at the top of the rate.
+        max_momentum: the momentum at the foot of the rate.
+
+    It has no end. `inject_schedules(optax.sgd)(learning_rate=Cyclic(...), momentum=CyclicMomentum(...))` runs both.
+
+    Source: `torch.optim.lr_scheduler.CyclicLR` with `cycle_momentum`.
+
+    >>> [f"{CyclicMomentum(step_size_up=4)(step):.4g}" for step in (0, 2, 4, 8)]
+    ['0.9', '0.85', '0.8', '0.9']
+    """
+
+    step_size_up: Number = fields.count(default=2000, least=1)
+    step_size_down: OptionalNumber = fields.count(default=None, least=1)
+    mode: str = fields.choice(default="triangular", among=("triangular", "triangular2", "exp_range"))
+    gamma: Number = fields.number(default=1.0, least=0)
+    base_momentum: Number = fields.rate(default=0.8)
+    max_momentum: Number = fields.rate(default=0.9)
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.max_momentum - (self.max_momentum - self.base_momentum) * _height(self, step, num)
+
+
+def _height(cycles: Cyclic | CyclicMomentum, step: Real, num: System) -> Real:
+    """The height of the triangle at `step`, from 0 to 1, scaled by the mode."""
+    up = cycles.step_size_up
+    down = up if cycles.step_size_down is None else cycles.step_size_down
+    cycle = num.quotient(step, up + down)
+    rest = step - cycle * (up + down)
+    height = num.where(rest <= up, num.ratio(rest, up), num.ratio(up + down - rest, down))
+    if cycles.mode == "triangular2":
+        height = height * num.power(num.real(0.5), cycle)
+    if cycles.mode == "exp_range":
+        height = height * num.power(cycles.gamma, step)
+    return height
 
 
 @schedule
@@ -77,7 +114,7 @@ class OneCycle(Schedule):
 
     At step `total_steps` it gives what torch gives there (past the last phase: a cosine turns up again, a line goes below
     `last`), and stays at it, where torch raises an error. A phase of no length, where torch divides by zero, is passed over.
-    Momentum is not cycled.
+    Its momentum is `OneCycleMomentum`.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR`; "Super-Convergence" (Smith and Topin, 2018).
 
@@ -98,30 +135,76 @@ class OneCycle(Schedule):
         return self.total_steps
 
     def _value(self, step: Real, num: System) -> Real:
-        step = num.minimum(step, self.total_steps)
         first = num.ratio(self.max_lr, self.div_factor)
         last = num.ratio(first, self.final_div_factor)
-        top, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
-        foot = 2 * self.pct_start * self.total_steps - 2
-        points = [(num.real(0), first), (top, self.max_lr), *([(foot, first)] if self.three_phase else []), (end, last)]
-        phases = [self._phase(*a, *b, num) for a, b in itertools.pairwise(points)]
-        phase = phases[-1]
-        for (until, _), earlier in reversed(list(zip(points[1:-1], phases, strict=False))):
-            phase = tuple(num.where(step <= until, x, y) for x, y in zip(earlier, phase, strict=True))
-        low, height, origin, inverse = phase
-        share = (step - origin) * inverse
-        if self.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
-            share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
-        return low + height * share
+        return _annealed(self, step, (first, self.max_lr, first, last), num)
 
-    def _phase(self, start: Real, from_rate: Real, stop: Real, to_rate: Real, num: System) -> tuple[Real, ...]:
-        """The smaller rate, what is above it, and where and how steeply the share of that begins.
 
-        Counted from the smaller rate, nothing cancels beside it.
-        """
-        length = stop - start
-        inverse = num.ratio(num.real(1), num.where(abs(length) > 0, length, num.real(1)))
-        rises = from_rate < to_rate
-        origin = num.where(rises, start, stop)
-        inverse = num.where(rises, inverse, -inverse)
-        return num.minimum(from_rate, to_rate), abs(from_rate - to_rate), origin, inverse
+@schedule
+class OneCycleMomentum(Schedule):
+    """The momentum that goes with `OneCycle`: down while the rate goes up, and back.
+
+    ```
+    two phases:    max_momentum -> base_momentum at step pct_start total_steps - 1 -> max_momentum at step total_steps - 1
+    three phases:  back at max_momentum at 2 pct_start total_steps - 2, and level to the end
+    ```
+
+    Fields:
+        total_steps, pct_start, anneal_strategy, three_phase: those of `OneCycle`.
+        base_momentum: the momentum at the peak of the rate.
+        max_momentum: the momentum at both ends.
+
+    At step `total_steps` and later it is as `OneCycle` is. `inject_schedules(optax.sgd)(learning_rate=OneCycle(...),
+    momentum=OneCycleMomentum(...))` runs both.
+
+    Source: `torch.optim.lr_scheduler.OneCycleLR` with `cycle_momentum`.
+
+    >>> [f"{OneCycleMomentum(total_steps=100)(step):.4g}" for step in (0, 29, 99)]
+    ['0.95', '0.85', '0.95']
+    """
+
+    total_steps: Number = fields.count(least=1)
+    pct_start: Number = fields.number(default=0.3, least=0, most=1)
+    anneal_strategy: str = fields.choice(default="cos", among=("cos", "linear"))
+    three_phase: bool = fields.choice(default=False, among=(False, True))
+    base_momentum: Number = fields.rate(default=0.85)
+    max_momentum: Number = fields.rate(default=0.95)
+
+    @property
+    def end(self) -> Real:
+        return self.total_steps
+
+    def _value(self, step: Real, num: System) -> Real:
+        most = self.max_momentum
+        return _annealed(self, step, (most, self.base_momentum, most, most), num)
+
+
+def _annealed(cycle: OneCycle | OneCycleMomentum, step: Real, values: tuple[Real, ...], num: System) -> Real:
+    """From the first of four values to the second, the third if there are three phases, and the last."""
+    step = num.minimum(step, cycle.total_steps)
+    start, peak, foot, last = values
+    top, end = cycle.pct_start * cycle.total_steps - 1, cycle.total_steps - 1
+    middle = [(2 * cycle.pct_start * cycle.total_steps - 2, foot)] if cycle.three_phase else []
+    points = [(num.real(0), start), (top, peak), *middle, (end, last)]
+    phases = [_phase(*a, *b, num) for a, b in itertools.pairwise(points)]
+    phase = phases[-1]
+    for (until, _), earlier in reversed(list(zip(points[1:-1], phases, strict=False))):
+        phase = tuple(num.where(step <= until, x, y) for x, y in zip(earlier, phase, strict=True))
+    low, height, origin, inverse = phase
+    share = (step - origin) * inverse
+    if cycle.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
+        share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
+    return low + height * share
+
+
+def _phase(start: Real, from_value: Real, stop: Real, to_value: Real, num: System) -> tuple[Real, ...]:
+    """The smaller value, what is above it, and where and how steeply the share of that begins.
+
+    Counted from the smaller value, nothing cancels beside it.
+    """
+    length = stop - start
+    inverse = num.ratio(num.real(1), num.where(abs(length) > 0, length, num.real(1)))
+    rises = from_value < to_value
+    origin = num.where(rises, start, stop)
+    inverse = num.where(rises, inverse, -inverse)
+    return num.minimum(from_value, to_value), abs(from_value - to_value), origin, inverse

@@ -167,6 +167,26 @@ def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
     return FLOAT64.joined(high, low), None
 
 
+def function() -> Any:
+    """A function; static: another one is another compilation."""
+    return _field(_function, _REQUIRED, static=True)
+
+
+def words() -> Any:
+    """Names, in a tuple; static."""
+    return _field(lambda _name, value, _bounds: value, _REQUIRED, static=True)
+
+
+def require_helpers(kind: type) -> None:
+    """Raise `TypeError` for a class with a field that no function of this module declares."""
+    for f in dataclasses.fields(kind):
+        if "check" not in f.metadata and "static" not in f.metadata:
+            raise TypeError(
+                f"{kind.__name__}: {f.name} must be declared with a function of optax_lr.schedules.fields, "
+                f"such as {f.name}: Number = fields.number()"
+            )
+
+
 def canonicalise(schedule: Any) -> None:
     """Checks the fields of a new schedule and replaces each by an array or scalar of the right dtype and the common shape."""
     owner = type(schedule).__name__
@@ -193,7 +213,11 @@ def canonicalise(schedule: Any) -> None:
             rows * len(jax.tree.leaves(data)) * np.dtype(np.float64).itemsize,
             "give fewer values, or make several batches one after the other",
         )
-    values |= {name: broadcast(value, shape) for name, value in data.items() if shapes[name] != shape}
+    values |= {
+        name: broadcast(value, shape)
+        for name, value in data.items()
+        if shapes[name] != shape or isinstance(value, tuple)
+    }
     if lows:
         schedule.__dict__["_low_parts"] = {name: broadcast(low, shape) for name, low in lows.items()}
     for name, value in values.items():
@@ -357,10 +381,19 @@ def checked_step(owner: str, step: Any) -> Any:
     return array
 
 
+def _function(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
+    if isinstance(value, type) or not callable(value):
+        raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
+    return value
+
+
 def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
+    from optax_lr.schedules.function import as_schedule  # which is built on this module
+
+    value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
-        raise TypeError(f"{name} must be a schedule of this library, not {shown(value)}")
+        raise TypeError(f"{name} must be a schedule, a number or a function of the step, not {shown(value)}")
     return value
 
 

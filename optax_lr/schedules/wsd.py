@@ -8,6 +8,7 @@ from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, OptionalNumber
 
 SHAPES = ("linear", "cosine", "1-sqrt")
+DECAYS = (*SHAPES, "1-square", "exponential", "power")
 
 
 @schedule
@@ -23,6 +24,7 @@ class WarmupStableDecay(Schedule):
 
     up:   linear p;      cosine (1 - cos(pi p)) / 2;                 1-sqrt 1 - sqrt(1 - p)
     down: linear 1 - p;  cosine (1 + cos(2 pi num_cycles p)) / 2;    1-sqrt 1 - sqrt(p)
+          1-square 1 - p**2;  exponential 2 * 0.5**p - 1;  power (1 - p)**power
     ```
 
     Fields:
@@ -33,14 +35,17 @@ class WarmupStableDecay(Schedule):
         warmup_steps: optimizer steps of the warmup, which starts at `min_lr` and not at 0.
         stable_steps: optimizer steps of the stable phase; if given, `max_steps` is not used.
         min_lr: the floor, absolute.
-        warmup_type, decay_type: `linear`, `cosine` or `1-sqrt`.
+        warmup_type: `linear`, `cosine` or `1-sqrt`.
+        decay_type: these, and `1-square`, `exponential` and `power`.
         num_cycles: whole waves of a cosine decay; 0.5 falls once.
+        power: the exponent of a decay by `power`, at least 0.
 
     Past the end it stays at `min_lr`.
 
     Errors: neither `max_steps` nor `stable_steps`.
 
-    Source: `transformers.get_wsd_schedule`; "MiniCPM" (Hu et al., 2024) describes it.
+    Source: `transformers.get_wsd_schedule`; "MiniCPM" (Hu et al., 2024) describes it. `exponential` and `1-sqrt` are
+    `exponential` and `minus_sqrt` of Megatron-LM's `lr_wsd_decay_style`.
 
     >>> schedule = WarmupStableDecay(learning_rate=5e-5, decay_steps=200, max_steps=1000, warmup_steps=100)
     >>> [f"{schedule(step):.4g}" for step in (50, 100, 800, 900, 1000)]
@@ -54,8 +59,9 @@ class WarmupStableDecay(Schedule):
     stable_steps: OptionalNumber = fields.count(default=None)
     min_lr: Number = fields.number(default=0.0)
     warmup_type: str = fields.choice(default="linear", among=SHAPES)
-    decay_type: str = fields.choice(default="cosine", among=SHAPES)
+    decay_type: str = fields.choice(default="cosine", among=DECAYS)
     num_cycles: Number = fields.number(default=0.5)
+    power: Number = fields.number(default=1.0, least=0)
 
     def _check(self) -> None:
         if self.max_steps is None and self.stable_steps is None:
@@ -94,7 +100,14 @@ class WarmupStableDecay(Schedule):
         length = num.at_least_one(self.decay_steps)
         if self.decay_type == "cosine":
             return num.wave(step, start, length, self.num_cycles)
-        left = num.ratio(start + self.decay_steps - step, length)
+        remaining = start + self.decay_steps - step
+        if self.decay_type == "power":
+            return num.power_of_ratio(remaining, length, self.power)
+        left = num.ratio(remaining, length)
         if self.decay_type == "linear":
             return left
+        if self.decay_type == "1-square":
+            return left * (2 - left)
+        if self.decay_type == "exponential":  # 2**left - 1 without cancelling
+            return num.power(num.real(2), left) * num.fall(num.real(0.5), left)
         return left / (1 + num.sqrt(num.ratio(step - start, length)))  # 1 - sqrt(p) without cancelling

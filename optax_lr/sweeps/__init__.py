@@ -2,8 +2,7 @@
 
 from optax_lr.sweeps.blocks import Summary, sweep_summary
 from optax_lr.sweeps.evaluate import sweep
-from optax_lr.sweeps.grid import grid, table
 from optax_lr.sweeps.sharding import shard
 from optax_lr.sweeps.store import sweep_to
 
-__all__ = ["Summary", "grid", "shard", "sweep", "sweep_summary", "sweep_to", "table"]
+__all__ = ["Summary", "shard", "sweep", "sweep_summary", "sweep_to"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from optax_lr.combine import Mixed
+from optax_lr.batches import Mixed
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule

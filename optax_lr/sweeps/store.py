@@ -16,8 +16,10 @@ import jax
 import numpy as np
 
 from optax_lr.arguments import file_name, whole_number
+from optax_lr.batches.grid import table
 from optax_lr.memory import require_memory
 from optax_lr.numerics import x64_is_on
+from optax_lr.schedules import as_schedule
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
@@ -32,7 +34,6 @@ from optax_lr.sweeps.folder import (
     sync_all,
     written_bytes,
 )
-from optax_lr.sweeps.grid import table
 from optax_lr.sweeps.past_end import PAST_END, ended
 
 # Settings whose own names are, beside the curves, those of the rates and of their steps.
@@ -89,6 +90,7 @@ def sweep_to(
     """
     zarr = _zarr()
     path = file_name("sweep_to(): path", path)
+    schedule = as_schedule(schedule)
     require_schedule("sweep_to", schedule)
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)

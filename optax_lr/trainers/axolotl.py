@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optax_lr.combine import HoldAfter
 from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
+from optax_lr.schedules.compositions import HoldAfter
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from optax_lr.combine import HoldAfter, Stages
 from optax_lr.schedules import Constant, Cosine, InverseSqrt, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, named, unknown_keys

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optax_lr.arguments import unknown
-from optax_lr.registry import get_scheduler
+from optax_lr.interop.transformers import get_scheduler
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.python import FUNCTIONS

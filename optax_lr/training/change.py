@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.arguments import shown
-from optax_lr.combine import Stages
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.compositions import Stages
 from optax_lr.training.base import Control, as_position
 from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, value_at

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 
 from optax_lr.arguments import shown, whole_number
-from optax_lr.combine import Product, Scaled, Stages
 from optax_lr.schedules import (
     Constant,
     ConstantFactor,
@@ -32,6 +31,7 @@ from optax_lr.schedules import (
     WarmupStableDecay,
 )
 from optax_lr.schedules.base import require_schedule
+from optax_lr.schedules.compositions import Product, Scaled, Stages
 
 
 def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:

@@ -19,6 +19,7 @@ from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several
+from optax_lr.schedules.function import as_schedule
 from optax_lr.schedules.leaves import aligned, flat, mapped
 
 
@@ -139,7 +140,7 @@ def listed(caller: str, given: Any) -> list[Schedule]:
     """The schedules of a list, or of a batch. Errors: `TypeError` for anything else, `ValueError` for none."""
     if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "batch_shape", None) == ():
         raise TypeError(f"{caller}() takes a list of schedules, not {shown(given)}")
-    schedules = list(given)
+    schedules = [as_schedule(item) for item in given]
     if not schedules:
         raise ValueError(f"{caller}() needs at least one schedule")
     for s in schedules:

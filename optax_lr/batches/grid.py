@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optax_lr.arguments import shown, unknown
-from optax_lr.combine import Mixed
+from optax_lr.batches.mixed import Mixed
 from optax_lr.schedules.base import Schedule, require_schedule
 
 _Kind = TypeVar("_Kind", bound=Schedule)

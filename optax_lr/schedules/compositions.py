@@ -1,0 +1,216 @@
+"""Schedules made of schedules: scaled, multiplied, one after another, held, stretched, shifted, warmed up."""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+from optax_lr.numerics import Real, System
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Numbers, Several
+
+
+@schedule
+class Scaled(Schedule):
+    """`factor * schedule(step)`; what `schedule * 0.1` makes.
+
+    Fields:
+        schedule: the schedule that is scaled.
+        factor: any finite number; a parameter group's ratio, for one.
+
+    >>> (Linear(1.0, max_steps=10) * 0.5)(0)
+    np.float32(0.5)
+    """
+
+    schedule: Schedule = fields.inner()
+    factor: Number = fields.number()
+
+    @property
+    def end(self) -> Real:
+        return self.schedule.end
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.factor * self.schedule._value(step, num)
+
+
+@schedule
+class Product(Schedule):
+    """The product of several schedules at the same step; what `one * another` makes.
+
+    Fields:
+        schedules: at least one; usually one with a rate and others from 0 to 1.
+
+    Source: `torch.optim.lr_scheduler.ChainedScheduler` of multiplying schedulers.
+
+    >>> (Constant(1e-3) * LinearRamp(1.0, start_factor=0.5, total_iters=4))(2)
+    np.float32(0.00075)
+    """
+
+    schedules: Several[Schedule] = fields.schedules()
+
+    def _value(self, step: Real, num: System) -> Real:
+        return functools.reduce(operator.mul, [factor._value(step, num) for factor in self.schedules])
+
+
+@schedule
+class Stages(Schedule):
+    """One schedule after another, each counting from its own step 0.
+
+    ```
+    step <  boundaries[0]:                   schedules[0](step)
+    boundaries[i-1] <= step < boundaries[i]:  schedules[i](step - boundaries[i-1])
+    ```
+
+    Fields:
+        schedules: the stages, at least one.
+        boundaries: the step at which each but the first begins, rising; each a leaf, which may be traced.
+
+    Past the end of the last stage it gives what that stage gives. A later stage is evaluated at its own step 0 before it
+    begins, so that gradients through stages that are not taken stay finite.
+
+    Errors: not one boundary fewer than stages; boundaries that do not rise.
+
+    Source: `optax.join_schedules` and `torch.optim.lr_scheduler.SequentialLR`, which check neither.
+
+    >>> schedule = Stages([Linear(1e-4, max_steps=100), Cosine(3e-5, max_steps=200)], boundaries=[100])
+    >>> [f"{schedule(step):.4g}" for step in (0, 50, 100, 200)]
+    ['0.0001', '5e-05', '3e-05', '1.5e-05']
+    """
+
+    schedules: Several[Schedule] = fields.schedules()
+    boundaries: Numbers = fields.counts()
+
+    def _check(self) -> None:
+        if len(self.boundaries) != len(self.schedules) - 1:
+            raise ValueError(
+                f"Stages: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, not "
+                f"{len(self.boundaries)}; each but the first schedule begins at one"
+            )
+        fields.require_rising("Stages", "boundaries", self.boundaries)
+
+    @property
+    def end(self) -> Real:
+        last = self.schedules[-1].end
+        return last if last is None or not self.boundaries else self.boundaries[-1] + last
+
+    def _value(self, step: Real, num: System) -> Real:
+        rate = self.schedules[0]._value(step, num)
+        for start, stage in zip(self.boundaries, self.schedules[1:], strict=True):
+            later = stage._value(num.maximum(step - start, num.real(0)), num)
+            rate = num.where(step < start, rate, later)
+        return rate
+
+
+@schedule
+class HoldAfter(Schedule):
+    """`schedule` up to `step`, and its rate at `step` from there on.
+
+    Fields:
+        schedule: the schedule that is followed at first.
+        step: the optimizer step whose rate is held; often the schedule's `max_steps`, past which a cosine would rise.
+
+    >>> schedule = HoldAfter(Cosine(1.0, max_steps=10, min_lr=0.1), step=10)
+    >>> [f"{schedule(step):.4g}" for step in (5, 10, 20)]
+    ['0.55', '0.1', '0.1']
+    """
+
+    schedule: Schedule = fields.inner()
+    step: Number = fields.count()
+
+    @property
+    def end(self) -> Real:
+        return self.step
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.schedule._value(num.minimum(step, self.step), num)
+
+
+@schedule
+class Every(Schedule):
+    """`schedule(floor(step / steps))`: a schedule that counts epochs, or any other unit of several updates.
+
+    Fields:
+        schedule: the schedule; its steps are units.
+        steps: optimizer steps of one unit, at least 1; those of an epoch, for one.
+
+    Its end is `steps` times that of the schedule.
+
+    Source: the habit of calling `scheduler.step()` of torch once an epoch.
+
+    >>> per_epoch = Every(Step(1.0, step_size=2, gamma=0.5), steps=10)
+    >>> [f"{per_epoch(step):.4g}" for step in (0, 19, 20, 40)]
+    ['1', '1', '0.5', '0.25']
+    """
+
+    schedule: Schedule = fields.inner()
+    steps: Number = fields.count(least=1)
+
+    @property
+    def end(self) -> Real:
+        return None if self.schedule.end is None else self.schedule.end * self.steps
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.schedule._value(num.quotient(num.floor(step), self.steps), num)
+
+
+@schedule
+class Shift(Schedule):
+    """`schedule(max(0, step + by))`: a schedule that starts in its middle, or later.
+
+    Fields:
+        schedule: the schedule.
+        by: optimizer steps; above 0 the schedule is ahead, below 0 it waits at its step 0.
+
+    >>> late = Shift(Linear(1.0, max_steps=4), by=-2)
+    >>> [f"{late(step):.4g}" for step in (0, 2, 3, 6)]
+    ['1', '1', '0.75', '0']
+    """
+
+    schedule: Schedule = fields.inner()
+    by: Number = fields.count(least=-fields.LARGEST_STEP)
+
+    @property
+    def end(self) -> Real:
+        return None if self.schedule.end is None else self.schedule.end - self.by
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.schedule._value(num.maximum(step + self.by, num.real(0)), num)
+
+
+@schedule
+class Warmup(Schedule):
+    """A line from `warmup_lr` to the rate that `schedule` has at `warmup_steps`, and then the schedule.
+
+    ```
+    step <  warmup_steps:  warmup_lr + (schedule(warmup_steps) - warmup_lr) * step / warmup_steps
+    step >= warmup_steps:  schedule(step)
+    ```
+
+    Fields:
+        schedule: any schedule; a warmup of its own is replaced if it is not longer.
+        warmup_steps: optimizer steps of the warmup; 0 for none.
+        warmup_lr: the rate at step 0, at least 0.
+
+    The schedule is not delayed: it has gone on for `warmup_steps` when the warmup ends. `Stages` delays it.
+
+    Source: `warmup_lr_init` of timm's schedulers, `lr_warmup_init` of Megatron-LM.
+
+    >>> schedule = Warmup(Exponential(1.0, gamma=0.5), warmup_steps=2, warmup_lr=0.05)
+    >>> [f"{schedule(step):.4g}" for step in range(4)]
+    ['0.05', '0.15', '0.25', '0.125']
+    """
+
+    schedule: Schedule = fields.inner()
+    warmup_steps: Number = fields.count()
+    warmup_lr: Number = fields.rate(default=0.0)
+
+    @property
+    def end(self) -> Real:
+        return self.schedule.end
+
+    def _value(self, step: Real, num: System) -> Real:
+        target = self.schedule._value(self.warmup_steps, num)
+        share = num.ratio(step, num.at_least_one(self.warmup_steps))
+        warmup = self.warmup_lr + (target - self.warmup_lr) * share
+        return num.where(step < self.warmup_steps, warmup, self.schedule._value(step, num))

@@ -1,0 +1,78 @@
+"""Rates that fall without an end: with the inverse of time, or with a power of it."""
+
+from __future__ import annotations
+
+from optax_lr.numerics import Real, System
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import WithWarmup, schedule
+from optax_lr.schedules.fields import Number
+
+
+@schedule
+class InverseTime(WithWarmup):
+    """`learning_rate / (1 + decay_rate * t / decay_steps)`, with `t` the steps since the warmup.
+
+    ```
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  learning_rate / (1 + decay_rate * (step - warmup_steps) / decay_steps)
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        decay_rate: at least 0; 1 halves the rate after `decay_steps`.
+        decay_steps: optimizer steps of one unit of the decay, at least 1.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+        staircase: whether whole units count only, so that the rate falls every `decay_steps`.
+
+    It has no end and goes on falling.
+
+    Source: `tf.keras.optimizers.schedules.InverseTimeDecay`.
+
+    >>> [f"{InverseTime(1.0, decay_rate=1.0, decay_steps=10)(step):.4g}" for step in (0, 10, 30)]
+    ['1', '0.5', '0.25']
+    """
+
+    learning_rate: Number = fields.rate()
+    decay_rate: Number = fields.number(least=0)
+    decay_steps: Number = fields.count(default=1, least=1)
+    warmup_steps: Number = fields.count(default=0)
+    staircase: bool = fields.choice(default=False, among=(False, True))
+
+    def _after_warmup(self, step: Real, num: System) -> Real:
+        elapsed = num.maximum(step - self.warmup_steps, num.real(0))
+        if self.staircase:
+            elapsed = self.decay_steps * num.quotient(elapsed, self.decay_steps)
+        return self.learning_rate * (self.decay_steps / (self.decay_steps + self.decay_rate * elapsed))
+
+
+@schedule
+class PowerLaw(WithWarmup):
+    """`learning_rate * (timescale / (timescale + t))**power`, with `t` the steps since the warmup.
+
+    ```
+    step <  warmup_steps:  learning_rate * step / warmup_steps
+    step >= warmup_steps:  learning_rate * (timescale / (timescale + step - warmup_steps))**power
+    ```
+
+    Fields:
+        learning_rate: the peak, at least 0.
+        power: the exponent, at least 0; 0.5 is the decay of `InverseSqrt`, 1 that of `InverseTime`.
+        timescale: optimizer steps after which the rate has fallen to `2**-power`; above 0.
+        warmup_steps: optimizer steps from 0 to the peak; 0 for none.
+
+    It has no end and goes on falling.
+
+    Source: the power-law decay of "Power Scheduler" (Shen et al., 2024), in the form of `transformers.get_inverse_sqrt_schedule`.
+
+    >>> [f"{PowerLaw(1.0, power=0.5, timescale=10)(step):.4g}" for step in (0, 30, 150)]
+    ['1', '0.5', '0.25']
+    """
+
+    learning_rate: Number = fields.rate()
+    power: Number = fields.number(least=0)
+    timescale: Number = fields.number(above=0)
+    warmup_steps: Number = fields.count(default=0)
+
+    def _after_warmup(self, step: Real, num: System) -> Real:
+        elapsed = num.maximum(step - self.warmup_steps, num.real(0))
+        return self.learning_rate * num.power_of_ratio(self.timescale, self.timescale + elapsed, self.power)

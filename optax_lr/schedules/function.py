@@ -1,0 +1,94 @@
+"""A user's own function of the step as a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from optax_lr.numerics import Real, System
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.fields import Number, Numbers
+
+
+@schedule
+class Function(Schedule):
+    """`function(step, **settings)`: any function of the step as a schedule, with its settings as leaves.
+
+    Args:
+        function: it takes the step and the settings by name, all of them scalars, and gives the rate. It must be traceable:
+            arithmetic, `jax.numpy`, `jax.lax`, or any schedule of Optax. It is static: another function compiles anew.
+        settings: numbers, or arrays `[*batch]`; each is a leaf and reads as an attribute, `schedule.peak`.
+
+    The function is computed in float64, on a TPU in float32. It must be defined at every step from 0 on, and, where it is
+    one of several `Stages`, past its own end.
+
+    It works wherever a schedule does: in optimizers, `Stages`, products, controls, `stack`, `grid`-like batches by arrays
+    of settings, `sweep`, `plot`. `jax.export` of a function that has it as an argument is refused, for the function
+    cannot be saved; pickling works for functions that can be imported.
+
+    Raises:
+        TypeError: a function that cannot be called, or a setting that is no number.
+
+    >>> import jax.numpy as jnp
+    >>> def damped(step, peak, period):
+    ...     return peak * jnp.exp(-step / period)
+    >>> schedule = Function(damped, peak=1e-3, period=100)
+    >>> [f"{schedule(step):.4g}" for step in (0, 100)]
+    ['0.001', '0.0003679']
+    >>> sweep(Function(damped, peak=[1e-3, 2e-3], period=100), 2).shape
+    (2, 2)
+    >>> Function(optax.linear_schedule(1.0, 0.0, 10))(5)
+    np.float32(0.5)
+    """
+
+    function: Callable[..., Any] = fields.function()
+    names: tuple[str, ...] = fields.words()
+    values: Numbers = fields.numbers()
+    scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings has its place in a batch
+
+    def __init__(self, function: Callable[..., Any], /, **settings: ArrayLike) -> None:
+        names, values = tuple(settings), tuple(settings.values())
+        for name, value in {"function": function, "names": names, "values": values, "scale": 1.0}.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    def __getattr__(self, name: str) -> Any:
+        names = self.__dict__.get("names", ())
+        if name in names:
+            return self.values[names.index(name)]
+        raise AttributeError(
+            f"Function has no setting or attribute {name!r}; its settings: {', '.join(names) or 'none'}"
+        )
+
+    def replace(self, **changes: Any) -> Self:
+        settings = dict(zip(self.names, self.values, strict=True))
+        function = changes.pop("function", self.function)
+        if unknown := [name for name in changes if name not in settings]:
+            raise TypeError(
+                f"Function.replace(): {unknown[0]!r} is no setting of this function; its settings: {', '.join(settings)}"
+            )
+        return type(self)(function, **settings | changes)
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", repr(self.function))
+        settings = (f"{key}={fields.show(value)}" for key, value in zip(self.names, self.values, strict=True))
+        return f"Function({', '.join([name, *settings])})"
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.scale * num.call(self.function, step, dict(zip(self.names, self.values, strict=True)))
+
+
+def as_schedule(value: Any) -> Any:
+    """`value` as a schedule, if it is one, a number, or a function of the step; anything else as it is."""
+    from optax_lr.schedules.constant import Constant
+
+    if isinstance(value, (Schedule, type, bool)):
+        return value
+    if isinstance(value, (int, float, np.number, np.ndarray, jax.Array)):
+        return Constant(value)
+    return Function(value) if callable(value) and not hasattr(value, "_value") else value
