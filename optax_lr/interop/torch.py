@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,12 +19,15 @@ from optax_lr.schedules import (
     CosineWarmupWithMinLR,
     CosineWithRestarts,
     Cyclic,
+    CyclicMomentum,
+    Every,
     Exponential,
     InverseSqrt,
     Linear,
     LinearRamp,
     MultiStep,
     OneCycle,
+    OneCycleMomentum,
     Polynomial,
     PolynomialDecay,
     Schedule,
@@ -34,7 +38,9 @@ from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.compositions import Product, Scaled, Stages
 
 
-def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
+def from_torch(
+    scheduler: Any, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None = None
+) -> Any:
     """The schedule of the whole run of a live scheduler, counted from its start.
 
     `from_torch(scheduler)(scheduler.last_epoch)` is the rate that the optimizer has now, and the run goes on from there: a
@@ -44,6 +50,12 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
         scheduler: an object of `torch.optim.lr_scheduler`, or what `transformers.get_scheduler` returned. `SequentialLR`
             becomes `Stages`, `ChainedScheduler` a product.
         group: which parameter group's rate; needed if there are several.
+        steps_per_epoch: optimizer steps between two calls of `scheduler.step()`, where it is called once an epoch.
+        momentum: what to do with a `OneCycleLR` or `CyclicLR` that cycles the momentum too: True gives the pair of both
+            schedules, `(rate, momentum)`, False the rate alone, and None the rate with a warning.
+
+    Returns:
+        The schedule of the rate; with `momentum=True` the pair, the second None for a scheduler that sets no momentum.
 
     Base rates are the scheduler's own; a rate that was changed by hand in the optimizer is not seen. In a chain, a cosine
     annealing multiplies only until it first reaches 0, as torch's does.
@@ -69,7 +81,39 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
         )
     if group is not None and not 0 <= whole_number("from_torch(): group", group) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
-    return _MAKERS[name](scheduler, group or 0)
+    every = whole_number("from_torch(): steps_per_epoch", steps_per_epoch, least=1)
+    rate, second = _MAKERS[name](scheduler, group or 0), _momentum(scheduler, group or 0)
+    if every > 1:
+        rate, second = Every(rate, every), None if second is None else Every(second, every)
+    if momentum:
+        return rate, second
+    if momentum is None and second is not None:
+        warnings.warn(
+            f"from_torch(): this {name} cycles the momentum too; momentum=True gives both schedules, momentum=False the "
+            "rate alone",
+            stacklevel=2,
+        )
+    return rate
+
+
+def _momentum(scheduler: Any, group: int) -> Schedule | None:
+    """The schedule of the momentum, where the scheduler sets it."""
+    if not getattr(scheduler, "cycle_momentum", False):
+        return None
+    settings = scheduler.optimizer.param_groups[group]
+    least, most = settings["base_momentum"], settings["max_momentum"]
+    if type(scheduler).__name__ == "OneCycleLR":
+        rate = _one_cycle(scheduler, group)
+        return OneCycleMomentum(
+            rate.total_steps,
+            rate.pct_start,
+            rate.anneal_strategy,
+            rate.three_phase,
+            base_momentum=least,
+            max_momentum=most,
+        )
+    rate = _cyclic(scheduler, group)
+    return CyclicMomentum(rate.step_size_up, rate.step_size_down, rate.mode, rate.gamma, least, most)
 
 
 def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
@@ -138,7 +182,7 @@ def _multi_step(scheduler: Any, group: int) -> Schedule:
     return MultiStep(scheduler.base_lrs[group], milestones=milestones, gamma=scheduler.gamma)
 
 
-def _cyclic(scheduler: Any, group: int) -> Schedule:
+def _cyclic(scheduler: Any, group: int) -> Cyclic:
     if scheduler._scale_fn_custom is not None:
         raise ValueError(
             "from_torch(): this CyclicLR has its own scale_fn, which only Python knows; write it as a schedule"
@@ -154,7 +198,7 @@ def _cyclic(scheduler: Any, group: int) -> Schedule:
     )
 
 
-def _one_cycle(scheduler: Any, group: int) -> Schedule:
+def _one_cycle(scheduler: Any, group: int) -> OneCycle:
     settings = scheduler.optimizer.param_groups[group]
     return OneCycle(
         max_lr=settings["max_lr"],
@@ -168,7 +212,7 @@ def _one_cycle(scheduler: Any, group: int) -> Schedule:
 
 
 def _sequential(scheduler: Any, group: int) -> Schedule:
-    stages = [from_torch(child, group=group) for child in scheduler._schedulers]
+    stages = [from_torch(child, group=group, momentum=False) for child in scheduler._schedulers]
     return Stages(stages, boundaries=list(scheduler._milestones))
 
 
@@ -182,7 +226,7 @@ def _chained(scheduler: Any, group: int) -> Schedule:
                 f"from_torch(): a {type(child).__name__} in a ChainedScheduler overwrites what the others do, so that the "
                 "chain is no product; chain only schedulers that multiply"
             )
-        factors.append(from_torch(child, group=group).replace(learning_rate=1.0))
+        factors.append(from_torch(child, group=group, momentum=False).replace(learning_rate=1.0))
     return Scaled(Product(factors), base)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import jax
@@ -51,7 +51,7 @@ class Function(Schedule):
     values: Numbers = fields.numbers()
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings has its place in a batch
 
-    def __init__(self, function: Callable[..., Any], /, **settings: ArrayLike) -> None:
+    def __init__(self, function: Callable[..., Any], **settings: ArrayLike | Sequence[ArrayLike]) -> None:
         names, values = tuple(settings), tuple(settings.values())
         for name, value in {"function": function, "names": names, "values": values, "scale": 1.0}.items():
             object.__setattr__(self, name, value)
