@@ -50,7 +50,7 @@ assert_type(list(batch), list[olr.Cosine])
 assert_type(olr.sweep(batch, 1000), jax.Array)
 olr.sweep(batch, range(0, 1000, 10), past_end="hold")
 olr.sweep(batch, [0, 100])
-olr.sweep(0.1, 1000)  # type: ignore[arg-type]
+olr.sweep(0.1, 1000)
 assert_type(olr.sweep_summary(batch, 1000).area, np.ndarray)
 assert_type(olr.table(batch), dict[str, np.ndarray])
 

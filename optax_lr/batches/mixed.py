@@ -19,7 +19,7 @@ from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several
-from optax_lr.schedules.function import as_schedule
+from optax_lr.schedules.function import AnySchedule, as_schedule
 from optax_lr.schedules.leaves import aligned, flat, mapped
 
 
@@ -60,10 +60,11 @@ class Mixed(Schedule):
         return rows.schedules[int(kind)] if kind is not None and kind.ndim == 0 else rows
 
 
-def stack(schedules: Sequence[Schedule]) -> Schedule:
+def stack(schedules: Sequence[AnySchedule]) -> Schedule:
     """One batch of `schedules`, in the order given, along a new first axis; kinds may differ.
 
-    Schedules of one kind give a batch of that kind, others a `Mixed`. All must have the same `batch_shape`.
+    Schedules of one kind give a batch of that kind, others a `Mixed`; numbers, Optax's schedules and other functions of
+    the step are schedules too. All must have the same `batch_shape`.
 
     >>> stack([Linear(5e-5, max_steps=1000), Linear(1e-4, max_steps=1000)]).learning_rate
     array([5.e-05, 1.e-04], dtype=float32)

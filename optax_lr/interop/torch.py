@@ -103,17 +103,11 @@ def _momentum(scheduler: Any, group: int) -> Schedule | None:
     settings = scheduler.optimizer.param_groups[group]
     least, most = settings["base_momentum"], settings["max_momentum"]
     if type(scheduler).__name__ == "OneCycleLR":
-        rate = _one_cycle(scheduler, group)
-        return OneCycleMomentum(
-            rate.total_steps,
-            rate.pct_start,
-            rate.anneal_strategy,
-            rate.three_phase,
-            base_momentum=least,
-            max_momentum=most,
-        )
-    rate = _cyclic(scheduler, group)
-    return CyclicMomentum(rate.step_size_up, rate.step_size_down, rate.mode, rate.gamma, least, most)
+        one = _one_cycle(scheduler, group)
+        shape = one.total_steps, one.pct_start, one.anneal_strategy, one.three_phase
+        return OneCycleMomentum(*shape, base_momentum=least, max_momentum=most)
+    wave = _cyclic(scheduler, group)
+    return CyclicMomentum(wave.step_size_up, wave.step_size_down, wave.mode, wave.gamma, least, most)
 
 
 def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:

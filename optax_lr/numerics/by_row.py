@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,6 @@ from optax_lr.numerics.float64 import Float64
 from optax_lr.numerics.reals import Real, Truth
 
 _FUSED = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
-_AHEAD = 8  # jagged restarts, which may be in each other, look one step ahead
 _MOST_WITH_SHORTCUTS = 9  # branches; where there are more, no shortcut makes two of one
 
 
@@ -43,11 +43,16 @@ class ByRow(Float64):
     _takes_shortcuts: bool
 
     def __init__(self, last_step: Array, rows: int) -> None:
-        self.last_step, self.rows = self.real(last_step) + _AHEAD, rows
+        self.last_step, self.rows = self.real(last_step), rows
         self._path, self._met, self._takes_shortcuts = (), [], True
 
     def real(self, x: Real) -> Real:
         return jnp.asarray(x).astype(jnp.float64)
+
+    def ahead(self, by: Real) -> Self:
+        further = copy.copy(self)
+        further.last_step = self.last_step + self.maximum(by, self.real(0))
+        return further
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """One of `values`, by row. Inside `by_row` only; see there."""

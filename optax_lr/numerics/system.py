@@ -78,6 +78,11 @@ class System(ABC):
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
         """The one of `values` whose number is `kind`."""
 
+    def ahead(self, by: Real) -> System:
+        """The system for a schedule that is evaluated up to `by` steps ahead."""
+        del by
+        return self
+
     @abstractmethod
     def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
         """`function(step, **settings)` of a user, which computes with numbers of Python or arrays of JAX."""

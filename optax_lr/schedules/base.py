@@ -292,12 +292,13 @@ def _is_concrete_scalar(step: Any) -> bool:
     return step.is_fully_addressable and jnp.issubdtype(step.dtype, jnp.number)
 
 
-def require_schedule(caller: str, value: Any) -> None:
-    """Errors: `TypeError` for what is no schedule of this library."""
+def require_schedule(caller: str, value: Any) -> Schedule:
+    """`value`. Raises `TypeError` for what is no schedule of this library."""
     if not isinstance(value, Schedule):
         many = "; stack([...]) makes a batch of several" if isinstance(value, (list, tuple)) else ""
         told = f"takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}{many}"
         raise TypeError(f"{caller}() {told}")
+    return value
 
 
 @dataclass_transform(

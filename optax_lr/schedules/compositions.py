@@ -175,7 +175,7 @@ class Shift(Schedule):
         return None if self.schedule.end is None else self.schedule.end - self.by
 
     def _value(self, step: Real, num: System) -> Real:
-        return self.schedule._value(num.maximum(step + self.by, num.real(0)), num)
+        return self.schedule._value(num.maximum(step + self.by, num.real(0)), num.ahead(self.by))
 
 
 @schedule

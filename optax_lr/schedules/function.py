@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -13,6 +13,8 @@ from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Numbers
+
+AnySchedule = Schedule | ArrayLike | Callable[..., Any]  # what `as_schedule` makes a schedule of
 
 
 @schedule
@@ -52,9 +54,11 @@ class Function(Schedule):
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings has its place in a batch
 
     def __init__(self, function: Callable[..., Any], **settings: ArrayLike | Sequence[ArrayLike]) -> None:
+        self._set(function, settings, 1.0)
+
+    def _set(self, function: Callable[..., Any], settings: Mapping[str, Any], scale: Any) -> None:
         names, values = tuple(settings), tuple(settings.values())
-        for name, value in {"function": function, "names": names, "values": values, "scale": 1.0}.items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(function=function, names=names, values=values, scale=scale)
         self.__post_init__()
 
     def __getattr__(self, name: str) -> Any:
@@ -67,12 +71,14 @@ class Function(Schedule):
 
     def replace(self, **changes: Any) -> Self:
         settings = dict(zip(self.names, self.values, strict=True))
-        function = changes.pop("function", self.function)
+        function, scale = changes.pop("function", self.function), changes.pop("scale", self.scale)
         if unknown := [name for name in changes if name not in settings]:
             raise TypeError(
                 f"Function.replace(): {unknown[0]!r} is no setting of this function; its settings: {', '.join(settings)}"
             )
-        return type(self)(function, **settings | changes)
+        new = object.__new__(type(self))
+        new._set(function, settings | changes, scale)
+        return new
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", repr(self.function))

@@ -57,4 +57,4 @@ class JaggedRestarts(Schedule):
         down = num.where(left < self.restart_anneal_steps, num.ratio(left, self.restart_anneal_steps), num.real(1))
         share = num.where(since < self.restart_warmup_steps, num.ratio(since, self.restart_warmup_steps), down)
         share = num.where(at < self.restart_steps - self.restart_anneal_steps, num.real(1), share)
-        return self.schedule._value(step + 1, num) * (self.min_scale + (1 - self.min_scale) * share)
+        return self.schedule._value(step + 1, num.ahead(num.real(1))) * (self.min_scale + (1 - self.min_scale) * share)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.numerics import ByRow, x64_is_on
-from optax_lr.schedules import as_schedule
 from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.schedules.function import as_schedule
 from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
@@ -96,8 +96,7 @@ def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "referenc
     >>> summary.area, summary.max
     (array([2.5, 5. ]), array([1., 2.]))
     """
-    schedule = as_schedule(schedule)
-    require_schedule("sweep_summary", schedule)
+    schedule = require_schedule("sweep_summary", as_schedule(schedule))
     schedule = ended(schedule, one_of("sweep_summary", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep_summary", steps)
     chosen = None if chosen is None else np.ravel(chosen)

@@ -16,9 +16,10 @@ from jax.typing import ArrayLike
 
 from optax_lr.memory import free_memory as free_host_memory
 from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
-from optax_lr.schedules import as_schedule, fields
+from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.evaluation import lift
+from optax_lr.schedules.function import AnySchedule, as_schedule
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
@@ -26,7 +27,7 @@ Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # how many, or whic
 
 
 def sweep(
-    schedule: Schedule,
+    schedule: AnySchedule,
     steps: Steps,
     *,
     past_end: str = "reference",
@@ -58,8 +59,7 @@ def sweep(
     >>> sweep(batch, [0, 4], past_end="nan")[1, 1]
     Array([0.0002, 0.0001], dtype=float32)
     """
-    schedule = as_schedule(schedule)
-    require_schedule("sweep", schedule)
+    schedule = require_schedule("sweep", as_schedule(schedule))
     schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)
     leaves = jax.tree.leaves(schedule)

@@ -19,8 +19,8 @@ from optax_lr.arguments import file_name, whole_number
 from optax_lr.batches.grid import table
 from optax_lr.memory import require_memory
 from optax_lr.numerics import x64_is_on
-from optax_lr.schedules import as_schedule
 from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.schedules.function import AnySchedule, as_schedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
 from optax_lr.sweeps.folder import (
@@ -47,7 +47,7 @@ def columns_beside_rates(batch: Schedule) -> dict[str, np.ndarray]:
 
 def sweep_to(
     path: str | os.PathLike[str],
-    schedule: Schedule,
+    schedule: AnySchedule,
     steps: Steps,
     *,
     past_end: str = "reference",
@@ -90,8 +90,7 @@ def sweep_to(
     """
     zarr = _zarr()
     path = file_name("sweep_to(): path", path)
-    schedule = as_schedule(schedule)
-    require_schedule("sweep_to", schedule)
+    schedule = require_schedule("sweep_to", as_schedule(schedule))
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
     if count is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
-from tests.cases import STEPS, USUAL, numeric, usual
+from tests.cases import STEPS, USUAL, a_function, numeric, usual
 from tests.laws.test_transformations import every_class
 
 DOCUMENTED = sorted(set(olr.SCHEDULERS.values()), key=lambda kind: kind.__name__)
@@ -176,7 +176,8 @@ def test_copies_are_equal(kind):
 @every_class
 def test_its_text_evaluates_to_it(kind):
     schedule = usual(kind)
-    assert_equal(eval(repr(schedule), vars(olr) | {name: getattr(olr, name) for name in olr.__all__}), schedule)
+    names = {name: getattr(olr, name) for name in olr.__all__} | {"a_function": a_function}
+    assert_equal(eval(repr(schedule), vars(olr) | names), schedule)
 
 
 @every_class

@@ -1,0 +1,145 @@
+"""Schedules of users: functions, Optax's own, numbers, and classes by decorator."""
+
+import json
+import pickle
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import optax_lr as olr
+from optax_lr.schedules import fields, schedule
+from optax_lr.schedules.fields import Number
+from tests.cases import a_function
+from tests.wrong_types import wrong_types
+
+STEPS = np.arange(40)
+THEIRS = optax.warmup_cosine_decay_schedule(0.0, 1e-3, 5, 40)
+
+
+def exact(step, peak=1e-3, tau=7.0):
+    return peak * np.exp(-np.asarray(step, np.float64) / tau)
+
+
+OWN = olr.Function(a_function, peak=1e-3, tau=7.0)
+
+
+def test_a_function_is_computed_in_float64():
+    for rates in (OWN(STEPS), jax.jit(OWN)(STEPS), olr.sweep(OWN, 40), [OWN(step) for step in range(40)]):
+        assert (
+            np.abs(np.asarray(rates, np.float64) - exact(STEPS)) <= 0.51 * np.spacing(np.float32(exact(STEPS)))
+        ).all()
+    np.testing.assert_allclose(jax.jit(lambda s, t: s(t))(OWN, STEPS), exact(STEPS), rtol=2e-7)
+
+
+def test_its_settings_are_leaves():
+    assert OWN.tau == 7.0
+    slope = jax.grad(lambda tau: OWN.replace(tau=tau)(5))(7.0)
+    assert float(slope) == pytest.approx(1e-3 * np.exp(-5 / 7) * 5 / 49, rel=1e-6)
+    many = olr.Function(a_function, peak=np.array([1e-3, 2e-3, 3e-3]), tau=7.0)
+    expected = np.stack([exact(STEPS, peak) for peak in (1e-3, 2e-3, 3e-3)])
+    np.testing.assert_allclose(olr.sweep(many, 40), expected, rtol=2e-7)
+    np.testing.assert_allclose(jax.vmap(lambda s: s(STEPS))(many), expected, rtol=2e-7)
+    assert pickle.loads(pickle.dumps(OWN)) == OWN
+
+
+def test_schedules_of_optax_give_what_optax_computes_in_float64():
+    ours = olr.Function(THEIRS)
+    with jax.enable_x64(True):
+        expected = np.array([float(THEIRS(step)) for step in range(40)])
+    for rates in (ours(STEPS), olr.sweep(ours, 40), jax.jit(ours)(STEPS)):
+        np.testing.assert_allclose(rates, expected, rtol=1e-7, atol=1e-19)
+
+
+def test_all_are_taken_wherever_a_schedule_is():
+    mixed = [OWN, olr.Linear(1e-3, 40), THEIRS, 3e-4]
+    batch = olr.stack(mixed)
+    expected = np.stack([exact(STEPS), olr.Linear(1e-3, 40)(STEPS), olr.Function(THEIRS)(STEPS), np.full(40, 3e-4)])
+    np.testing.assert_allclose(batch(STEPS), expected, rtol=2e-7, atol=1e-12)
+    np.testing.assert_allclose(olr.sweep(batch, 40), expected, rtol=2e-7, atol=1e-12)
+    np.testing.assert_allclose(olr.sweep(THEIRS, 40), expected[2], rtol=2e-7, atol=1e-12)
+    stages = olr.Stages([THEIRS, OWN, 3e-4], boundaries=[10, 20])
+    np.testing.assert_allclose(
+        stages(STEPS), np.concatenate([expected[2][:10], exact(np.arange(10)), expected[3][:20]]), rtol=2e-7
+    )
+    np.testing.assert_allclose((olr.Linear(1.0, 40) * OWN)(STEPS), exact(STEPS) * (1 - STEPS / 40), rtol=2e-7)
+
+
+def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
+    def defined(formula):
+        @schedule
+        class Sawtooth(olr.Schedule):
+            peak: Number = fields.rate()
+            period: Number = fields.count(default=10, least=1)
+
+            def _value(self, step, num):
+                return formula(self, step, num)
+
+        return Sawtooth
+
+    first = defined(lambda self, step, num: self.peak * num.ratio(step, self.period))
+    again = defined(
+        lambda self, step, num: self.peak * (num.ratio(step, self.period) - num.quotient(step, self.period))
+    )
+    assert first(1.0)(15) == 1.5
+    saw = again(1.0)
+    np.testing.assert_allclose(saw(STEPS), STEPS % 10 / 10, rtol=2e-7, atol=1e-12)
+    np.testing.assert_allclose(olr.sweep(olr.stack([saw, olr.Constant(1.0)]), 40)[0], saw(STEPS), rtol=2e-7, atol=1e-12)
+    with pytest.raises(ValueError, match="Sawtooth: period must be at least 1, not 0"):
+        again(1.0, 0)
+
+
+@wrong_types
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: olr.Function(3), TypeError, "Function: function must be a function of the step, not an int: 3"),
+        (lambda: olr.Function(a_function, peak="x", tau=1), TypeError, "must be a number"),
+        (lambda: OWN.replace(speak=1), TypeError, "'speak' is no setting of this function; its settings: peak, tau"),
+        (lambda: OWN.speak, AttributeError, "Function has no setting or attribute 'speak'"),
+        (lambda: olr.Stages([olr.Linear], []), TypeError, "must be a schedule, a number or a function of the step"),
+        (OWN.to_dict, TypeError, "Function: function is a function, and no plain value"),
+        (lambda: olr.from_dict({"kind": "Cosinus"}), ValueError, "kind must be the name of a class of schedules"),
+    ],
+)
+def test_what_is_wrong_gets_one_line(make, error, message):
+    with pytest.raises(error, match=re.escape(message)) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_class_gets_one_line():
+    with pytest.raises(TypeError, match=r"Bare: peak must be declared with a function of optax_lr.schedules.fields"):
+
+        @schedule
+        class Bare(olr.Schedule):
+            peak: float = 1.0
+
+    @schedule
+    class Foreign(olr.Schedule):
+        peak: Number = fields.rate()
+
+        def _value(self, step, num):
+            return self.peak * jnp.exp(-step)
+
+    with pytest.raises(
+        TypeError, match=r"compute with the functions of num, such as num.sqrt, or make an olr.Function"
+    ):
+        Foreign(1.0)(3)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        olr.Cosine(1e-3, 100, 10, num_cycles=1.3),
+        olr.Stages([olr.Linear(1e-3, 10), olr.PiecewiseConstant(1.0, [5], [1.0, 0.1])], [10]),
+        olr.WarmupStableDecay(1e-3, 10, 100, decay_type="1-sqrt"),
+        olr.grid(olr.Linear, learning_rate=[1e-3, 2e-3], max_steps=10),
+    ],
+    ids=lambda made: type(made).__name__,
+)
+def test_plain_values_and_back(made):
+    assert olr.from_dict(json.loads(json.dumps(made.to_dict()))) == made
