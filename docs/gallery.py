@@ -10,6 +10,7 @@ import inspect
 import re
 from pathlib import Path
 
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 
@@ -28,6 +29,8 @@ SHOWN: dict[type[olr.Schedule], olr.Schedule] = {
     olr.InverseSqrt: olr.InverseSqrt(1.0, 10),
     olr.Rsqrt: olr.Rsqrt(1.0, 10),
     olr.WarmupStableDecay: olr.WarmupStableDecay(1.0, 30, 100, 10, decay_type="1-sqrt"),
+    olr.InverseTime: olr.InverseTime(1.0, decay_rate=1.0, decay_steps=20, warmup_steps=10),
+    olr.PowerLaw: olr.PowerLaw(1.0, power=0.8, timescale=10, warmup_steps=10),
     olr.ConstantFactor: olr.ConstantFactor(1.0, factor=0.3, total_iters=40),
     olr.LinearRamp: olr.LinearRamp(1.0, start_factor=0.2, end_factor=0.8, total_iters=70),
     olr.PolynomialDecay: olr.PolynomialDecay(1.0, total_iters=80, power=2),
@@ -37,11 +40,17 @@ SHOWN: dict[type[olr.Schedule], olr.Schedule] = {
     olr.CosineAnnealing: olr.CosineAnnealing(1.0, T_max=60, eta_min=0.1),
     olr.CosineAnnealingWarmRestarts: olr.CosineAnnealingWarmRestarts(1.0, T_0=13, T_mult=2),
     olr.Cyclic: olr.Cyclic(0.1, 1.0, step_size_up=12, step_size_down=20, mode="triangular2"),
+    olr.CyclicMomentum: olr.CyclicMomentum(step_size_up=12, step_size_down=20),
     olr.OneCycle: olr.OneCycle(1.0, total_steps=101),
+    olr.OneCycleMomentum: olr.OneCycleMomentum(total_steps=101),
     olr.Stages: olr.Stages([olr.Linear(1.0, 40, 5), olr.Cosine(0.6, 60, 10)], boundaries=[40]),
     olr.Scaled: olr.Cosine(1.0, 100, 10) * 0.5,
     olr.Product: olr.Cosine(1.0, 100) * olr.Step(1.0, 30, 0.5),
     olr.HoldAfter: olr.HoldAfter(olr.Cosine(1.0, 60, min_lr=0.2), step=60),
+    olr.Every: olr.Every(olr.Linear(1.0, 10), steps=10),
+    olr.Shift: olr.Shift(olr.Cosine(1.0, 80), by=-20),
+    olr.Warmup: olr.Warmup(olr.Exponential(1.0, gamma=0.97), 15, warmup_lr=0.2),
+    olr.Function: olr.Function(lambda step, period: 0.5 + 0.4 * jnp.sin(step / period), period=8.0),
     olr.Rex: olr.Rex(1.0, 100, 10),
     olr.JaggedRestarts: olr.JaggedRestarts(olr.Cosine(1.0, 120, 10), 30, 8, 4),
     olr.DeepSpeedWarmup: olr.DeepSpeedWarmup(1.0, warmup_steps=40),
@@ -55,9 +64,9 @@ SHOWN: dict[type[olr.Schedule], olr.Schedule] = {
     olr.PiecewiseConstant: olr.PiecewiseConstant.from_rules("1:30,0.4:70,0.1", 1.0),
 }
 GROUPS = {
-    "transformers": 9,
-    "torch": 10,
-    "Combinations": 4,
+    "transformers, and beyond": 11,
+    "torch": 12,
+    "Combinations, and your own": 8,
     "axolotl, DeepSpeed, timm, diffusers": 11,
 }
 

@@ -61,8 +61,8 @@ def table(batch: Schedule) -> dict[str, np.ndarray]:
     The first column, `kind`, names the class; then a column for each field, with NaN (or "" for words) where a kind has
     no such field or leaves it None. Fields of inner schedules are named with a dot.
 
-    >>> {name: column.tolist() for name, column in table(grid(Linear, learning_rate=1e-3, max_steps=[10, 20])).items()}
-    {'kind': ['Linear', 'Linear'], 'learning_rate': [0.001, 0.001], 'max_steps': [10, 20], 'warmup_steps': [0, 0]}
+    >>> {name: column.tolist() for name, column in table(Constant([1e-3, 2e-3], warmup_steps=10)).items()}
+    {'kind': ['Constant', 'Constant'], 'learning_rate': [0.001, 0.002], 'warmup_steps': [10, 10]}
     """
     require_schedule("table", batch)
     flat = batch.reshape(-1)

@@ -18,8 +18,8 @@ from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
-from optax_lr.schedules.fields import Number, Several
-from optax_lr.schedules.function import AnySchedule, as_schedule
+from optax_lr.schedules.fields import Number, Several, as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.leaves import aligned, flat, mapped
 
 
@@ -38,7 +38,7 @@ class Mixed(Schedule):
     >>> print(batch(500))
     [2.5e-05 1.0e-04]
     >>> batch[1]
-    Constant(learning_rate=1e-04, warmup_steps=0)
+    Constant(learning_rate=0.0001, warmup_steps=0)
     """
 
     kind: Number = fields.count(unit="")
@@ -67,7 +67,7 @@ def stack(schedules: Sequence[AnySchedule]) -> Schedule:
     the step are schedules too. All must have the same `batch_shape`.
 
     >>> stack([Linear(5e-5, max_steps=1000), Linear(1e-4, max_steps=1000)]).learning_rate
-    array([5.e-05, 1.e-04], dtype=float32)
+    array([5.e-05, 1.e-04])
     """
     schedules = listed("stack", schedules)
     shapes = {s.batch_shape for s in schedules}

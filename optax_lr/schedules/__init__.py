@@ -9,7 +9,7 @@ from optax_lr.schedules.cyclic import Cyclic, CyclicMomentum, OneCycle, OneCycle
 from optax_lr.schedules.decays import InverseTime, PowerLaw
 from optax_lr.schedules.deepspeed import DeepSpeedWarmup, DeepSpeedWarmupCosine, DeepSpeedWarmupDecay
 from optax_lr.schedules.deepspeed_cycles import DeepSpeedOneCycle, DeepSpeedRangeTest
-from optax_lr.schedules.function import Function, as_schedule
+from optax_lr.schedules.function import Function
 from optax_lr.schedules.inverse_sqrt import InverseSqrt, Rsqrt
 from optax_lr.schedules.jagged import JaggedRestarts
 from optax_lr.schedules.linear import Linear
@@ -65,7 +65,6 @@ __all__ = [
     "TimmTanh",
     "Warmup",
     "WarmupStableDecay",
-    "as_schedule",
     "from_dict",
     "schedule",
 ]

@@ -22,11 +22,10 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import evaluation, fields, flax
-from optax_lr.schedules.fields import Number
+from optax_lr.schedules.fields import KINDS, Number
 from optax_lr.schedules.leaves import aligned, mapped
 
 _Kind = TypeVar("_Kind")
-KINDS: dict[str, Any] = {}  # classes of schedules by name, as `schedule` makes them
 
 
 class Schedule:
@@ -164,9 +163,10 @@ class Schedule:
         return dataclasses.replace(self, **kept, **changes)
 
     def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
-        from optax_lr.schedules.compositions import Product, Scaled  # they are built on this module
-
-        return Product((self, other)) if isinstance(other, Schedule) else Scaled(self, other)
+        made: Schedule = (
+            KINDS["Product"]((self, other)) if isinstance(other, Schedule) else KINDS["Scaled"](self, other)
+        )
+        return made
 
     __rmul__ = __mul__
 

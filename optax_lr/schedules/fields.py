@@ -31,6 +31,7 @@ from optax_lr.schedules.leaves import aligned, mapped
 LARGEST_STEP = 2**31 - 1
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _REQUIRED = dataclasses.MISSING
+KINDS: dict[str, Any] = {}  # the classes of schedules by name; `schedule` adds each
 
 _Taken = TypeVar("_Taken")
 _Kept = TypeVar("_Kept")
@@ -381,6 +382,15 @@ def checked_step(owner: str, step: Any) -> Any:
     return array
 
 
+def as_schedule(value: Any) -> Any:
+    """`value` as a schedule, if it is one, a number, or a function of the step; anything else as it is."""
+    if isinstance(value, (type, bool)) or (dataclasses.is_dataclass(value) and hasattr(value, "_value")):
+        return value
+    if isinstance(value, (int, float, np.number, np.ndarray, jax.Array)):
+        return KINDS["Constant"](value)
+    return KINDS["Function"](value) if callable(value) else value
+
+
 def _function(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     if isinstance(value, type) or not callable(value):
         raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
@@ -388,8 +398,6 @@ def _function(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
 
 
 def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
-    from optax_lr.schedules.function import as_schedule  # which is built on this module
-
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-import jax
-import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.numerics import Real, System
@@ -28,6 +26,9 @@ class Function(Schedule):
 
     The function is computed in float64, on a TPU in float32. It must be defined at every step from 0 on, and, where it is
     one of several `Stages`, past its own end.
+
+    Fields: `function`; `names` and `values` of the settings; `scale`, which is 1 and gives a function without settings its
+    place in a batch.
 
     It works wherever a schedule does: in optimizers, `Stages`, products, controls, `stack`, `grid`-like batches by arrays
     of settings, `sweep`, `plot`. `jax.export` of a function that has it as an argument is refused, for the function
@@ -87,14 +88,3 @@ class Function(Schedule):
 
     def _value(self, step: Real, num: System) -> Real:
         return self.scale * num.call(self.function, step, dict(zip(self.names, self.values, strict=True)))
-
-
-def as_schedule(value: Any) -> Any:
-    """`value` as a schedule, if it is one, a number, or a function of the step; anything else as it is."""
-    from optax_lr.schedules.constant import Constant
-
-    if isinstance(value, (Schedule, type, bool)):
-        return value
-    if isinstance(value, (int, float, np.number, np.ndarray, jax.Array)):
-        return Constant(value)
-    return Function(value) if callable(value) and not hasattr(value, "_value") else value

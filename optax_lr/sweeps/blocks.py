@@ -13,7 +13,7 @@ import numpy as np
 
 from optax_lr.numerics import ByRow, x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
-from optax_lr.schedules.function import as_schedule
+from optax_lr.schedules.fields import as_schedule
 from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 

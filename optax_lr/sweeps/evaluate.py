@@ -19,7 +19,8 @@ from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.evaluation import lift
-from optax_lr.schedules.function import AnySchedule, as_schedule
+from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 

@@ -20,7 +20,8 @@ from optax_lr.batches.grid import table
 from optax_lr.memory import require_memory
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
-from optax_lr.schedules.function import AnySchedule, as_schedule
+from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
 from optax_lr.sweeps.folder import (
