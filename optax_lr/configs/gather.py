@@ -309,10 +309,11 @@ def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ..
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     steps = values.get("max_steps")
     decided = _LENGTH if str(steps).isdigit() and int(str(steps)) > 0 else frozenset()
+    whole_call = source.constructor.startswith(("optax.", "torch.optim."))  # every argument counts
     missing = {
         key: text
         for key, text in unknown.items()
-        if (key in SETTING_NAMES or concerns_curve(key)) and key not in decided
+        if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in decided
     }
     if source.program is not None:
         for word in source.program.positional:

@@ -56,6 +56,39 @@ FUNCTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "get_wsd_schedule": ("warmup_stable_decay", ("num_warmup_steps", "num_decay_steps")),
 }
+# Schedules of other packages, with the names of their arguments.
+_STEPS = "transition_steps"
+SCHEDULES: Mapping[str, tuple[str, ...]] = {
+    "optax.constant_schedule": ("value",),
+    "optax.linear_schedule": ("init_value", "end_value", _STEPS, "transition_begin"),
+    "optax.polynomial_schedule": ("init_value", "end_value", "power", _STEPS, "transition_begin"),
+    "optax.cosine_decay_schedule": ("init_value", "decay_steps", "alpha", "exponent"),
+    "optax.warmup_cosine_decay_schedule": (
+        "init_value",
+        "peak_value",
+        "warmup_steps",
+        "decay_steps",
+        "end_value",
+        "exponent",
+    ),
+    "optax.warmup_constant_schedule": ("init_value", "peak_value", "warmup_steps"),
+    "torch.optim.lr_scheduler.StepLR": ("optimizer", "step_size", "gamma", "last_epoch"),
+    "torch.optim.lr_scheduler.MultiStepLR": ("optimizer", "milestones", "gamma", "last_epoch"),
+    "torch.optim.lr_scheduler.ExponentialLR": ("optimizer", "gamma", "last_epoch"),
+    "torch.optim.lr_scheduler.CosineAnnealingLR": ("optimizer", "T_max", "eta_min", "last_epoch"),
+    "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts": ("optimizer", "T_0", "T_mult", "eta_min", "last_epoch"),
+    "torch.optim.lr_scheduler.LinearLR": ("optimizer", "start_factor", "end_factor", "total_iters", "last_epoch"),
+    "torch.optim.lr_scheduler.ConstantLR": ("optimizer", "factor", "total_iters", "last_epoch"),
+    "torch.optim.lr_scheduler.PolynomialLR": ("optimizer", "total_iters", "power", "last_epoch"),
+}
+# Calls that make one schedule of several: their parts are not the schedule.
+_COMPOSED = (
+    "join_schedules",
+    "SequentialLR",
+    "ChainedScheduler",
+    "inject_hyperparams",
+    "piecewise_interpolate_schedule",
+)
 _OTHERS = {
     "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",
     "optax": "it is a schedule of the step already: olr.plot draws it, and docs/from_optax.md has its counterparts",
@@ -120,6 +153,7 @@ class Reader:
         self.classes: dict[str, ast.ClassDef] = {}
         self.parents: list[int] = []
         self.found: list[Call] = []
+        self.composed = False
         try:
             self._scope(self.tree, -1)
         except RecursionError:
@@ -187,7 +221,8 @@ class Reader:
             local = last in self.classes or (
                 root not in ("transformers", "trl", "unsloth", last) and "." in constructor and root in self.imported
             )
-            if (last in _ARGUMENTS | _TRL or last in FUNCTIONS) and not local:
+            self.composed = self.composed or last in _COMPOSED
+            if constructor in SCHEDULES or ((last in _ARGUMENTS | _TRL or last in FUNCTIONS) and not local):
                 self.found.append(Call(node, constructor, scope))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
@@ -221,7 +256,10 @@ class Reader:
 
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""
-        return sorted(self.found, key=lambda call: (call.node.lineno, call.node.col_offset))
+        found = [call for call in self.found if call.constructor not in SCHEDULES]
+        if not found and not self.composed:
+            found = self.found
+        return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
     # --- values ---
 
@@ -360,6 +398,8 @@ class Reader:
     def source(self, call: Call, folder: Path | None) -> Source:
         """The config that a call holds."""
         last = call.constructor.rpartition(".")[2]
+        if call.constructor in SCHEDULES:
+            return self._schedule(call, folder)
         if last in FUNCTIONS:
             return self._function(call, folder, last)
         values: dict[str, Any] = {}
@@ -473,6 +513,23 @@ class Reader:
         )
         made = self._made(call, folder, values, missing, places)
         return dataclasses.replace(made, notes=notes)
+
+    def _schedule(self, call: Call, folder: Path | None) -> Source:
+        """A schedule of Optax or torch."""
+        values: dict[str, Any] = {}
+        unknown: dict[str, str] = {}
+        lines: dict[str, int] = {}
+        names = SCHEDULES[call.constructor]
+        pairs = [*zip(names, call.node.args, strict=False), *((word.arg, word.value) for word in call.node.keywords)]
+        for name, node in pairs:
+            if name == "optimizer":
+                self._rate(node, call.scope, values, unknown, lines)
+            else:
+                self._take(name or "**...", node, call.scope, values, unknown, lines)
+        notes = [f"{call.constructor} is read as the schedule of the learning rate"]
+        if len(self.found) > 1:
+            notes.append(f"this script makes {len(self.found)} schedules; which one runs when is not read")
+        return dataclasses.replace(self._made(call, folder, values, unknown, lines), notes=tuple(notes))
 
     def _rate(
         self, node: ast.expr | None, scope: int, given: dict[str, Any], unknown: dict[str, str], lines: dict[str, int]

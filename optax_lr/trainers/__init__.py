@@ -16,9 +16,11 @@ from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
+from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
+from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
 from optax_lr.trainers.transformers import Transformers
 from optax_lr.trainers.trl import Trl
@@ -40,6 +42,8 @@ TRAINERS: Mapping[str, Trainer] = {
         Levanter(),
         Megatron(),
         Torchtune(),
+        OptaxSchedules(),
+        TorchSchedules(),
         Transformers(),  # last: its keys are part of the others'
     )
 }

@@ -125,10 +125,10 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
     [
         ("def f(:\n", "not Python: "),
         (
-            "import torch\ntorch.optim.lr_scheduler.StepLR(o, 3)\n",
-            "torch.optim.lr_scheduler.StepLR in line 2 is made in Python",
+            "import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n",
+            "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python",
         ),
-        ("import optax\noptax.cosine_decay_schedule(1e-3, 100)\n", "olr.plot draws it"),
+        ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
         ("from trl import TrlParser\nTrlParser((A,))\n", "takes its settings from the command line"),
         ("print(1)\n", "no call of TrainingArguments(...)"),
         ("x = " + "(" * 5000 + ")" * 5000, ""),

@@ -1,0 +1,101 @@
+"""Schedules of Optax and torch in scripts, beside the real ones."""
+
+import optax
+import pytest
+import torch
+
+import optax_lr as olr
+
+OPTAX = [
+    "optax.linear_schedule(1e-3, 0.0, 100)",
+    "optax.polynomial_schedule(init_value=1e-3, end_value=1e-5, power=2.0, transition_steps=100)",
+    "optax.cosine_decay_schedule(1e-3, decay_steps=100, alpha=0.1)",
+    "optax.warmup_cosine_decay_schedule(init_value=0.0, peak_value=3e-4, warmup_steps=10, decay_steps=100, end_value=3e-6)",
+]
+TORCH = [
+    "StepLR(o, step_size=3, gamma=0.5)",
+    "MultiStepLR(o, [2, 5])",
+    "ExponentialLR(o, 0.9)",
+    "CosineAnnealingLR(o, T_max=9, eta_min=1e-5)",
+    "CosineAnnealingWarmRestarts(o, T_0=4, T_mult=2)",
+    "LinearLR(o, 0.1, total_iters=4)",
+    "ConstantLR(o)",
+    "PolynomialLR(o, total_iters=8, power=2.0)",
+]
+
+
+def read(tmp_path, text, **options):
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    return olr.read_config(path, **options)
+
+
+@pytest.mark.parametrize("call", OPTAX)
+def test_a_schedule_of_optax(tmp_path, call):
+    config = read(tmp_path, f"import optax\nLR = 1\nschedule = {call}\nopt = optax.adamw(schedule)\n")
+    plan = config.plan()
+    real = eval(call, {"optax": optax})
+    assert (config.trainer, plan.max_steps) == ("optax", 100)
+    assert [float(plan.schedule(step)) for step in range(110)][:101] == pytest.approx(
+        [float(real(step)) for step in range(101)], rel=3e-6, abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("call", TORCH)
+def test_a_scheduler_of_torch(tmp_path, call):
+    text = f"import torch\nfrom torch.optim.lr_scheduler import *\no = torch.optim.SGD(m.parameters(), lr=0.1)\ns = {call}\n"
+    text = text.replace("import *", f"import {call.partition('(')[0]}")
+    config = read(tmp_path, text)
+    plan = config.plan(max_steps=12)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    real = eval(f"torch.optim.lr_scheduler.{call}", {"torch": torch, "o": optimizer})
+    seen = []
+    for _ in range(12):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        real.step()
+    assert config.notes[-1] == "a step of this plan is a call of scheduler.step(), an epoch in most scripts"
+    assert [float(plan.schedule(step)) for step in range(12)] == pytest.approx(seen, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "import optax\noptax.cosine_decay_schedule(1e-3, n)\n",
+            "decay_steps=n is no literal; give its value with --set decay_steps=VALUE",
+        ),
+        ("import optax\noptax.cosine_decay_schedule(lr, 100)\n", "init_value=lr is no literal"),
+        ("import optax\noptax.linear_schedule(0.0, 1e-3, 100)\n", "to a higher rate, is not read"),
+        ("import optax\noptax.cosine_decay_schedule(1e-3, 100, exponent=2.0)\n", "exponent and transition_begin"),
+        ("import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9)], [])\n", "is made in Python"),
+        (
+            "from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n",
+            "learning_rate=the optimizer's lr is no literal",
+        ),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is made in Python"),
+    ],
+)
+def test_what_is_not_read_is_one_line(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+
+
+def test_values_can_be_given(tmp_path):
+    config = read(
+        tmp_path, "import optax\noptax.cosine_decay_schedule(lr, n)\n", values={"init_value": 1e-3, "decay_steps": 50}
+    )
+    assert repr(config.plan().schedule) == repr(olr.Cosine(1e-3, 50))
+
+
+def test_several_schedules_in_one_script_are_noted(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text("import optax\noptax.constant_schedule(1e-3)\noptax.cosine_decay_schedule(1e-3, 50)\n")
+    first, second = olr.read_configs(path)
+    assert first.notes == (
+        "optax.constant_schedule is read as the schedule of the learning rate",
+        "this script makes 2 schedules; which one runs when is not read",
+    )
+    with pytest.raises(olr.ConfigError, match="give max_steps"):
+        first.plan()
