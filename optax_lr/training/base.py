@@ -149,14 +149,17 @@ class Control(Schedule):
         return np.dtype(jnp.result_type(float))
 
     def _better(self, metric: ArrayLike, best: jax.Array) -> Any:
-        """Whether `metric` is better than `best` by the threshold, in the reference's own order of operations."""
-        relative = self.threshold_mode == "rel"
-        if self.mode == "min":
-            return metric < (best * (1 - self.threshold) if relative else best - self.threshold)
-        return metric > (best * (1 + self.threshold) if relative else best + self.threshold)
+        """Whether `metric` is better than `best` by the threshold: in float64 and in the reference's order of operations."""
+        low = self._lows.get("threshold")
+        with jax.enable_x64(True):
+            metric, best, threshold = (jnp.asarray(x).astype(jnp.float64) for x in (metric, best, self.threshold))
+            threshold = threshold if low is None else threshold + jnp.asarray(low).astype(jnp.float64)
+            relative = self.threshold_mode == "rel"
+            if self.mode == "min":
+                return metric < (best * (1 - threshold) if relative else best - threshold)
+            return metric > (best * (1 + threshold) if relative else best + threshold)
 
 
-@exported
 class Level(NamedTuple):
     """The last change of the rate: `rate` where the schedule was at `origin`; from there on in proportion to the schedule.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -74,15 +76,23 @@ class EarlyStopping:
             )
         metric = as_metric("EarlyStopping", metric, self.best.dtype)
         improves = metric < self.best if self.mode == "min" else metric > self.best
-        better = ~self.seen | (improves & (jnp.abs(metric - self.best) > self.threshold))
+        better = ~self.seen | (improves & self._by_more_than_threshold(metric))
         bad = jnp.where(better, 0, self.bad + 1)
-        return dataclasses.replace(
-            self,
+        after = copy.copy(self)  # settings are not checked again, and keep all of their digits
+        after.__dict__.update(
             best=jnp.where(improves, metric, self.best),
             bad=bad,
             seen=jnp.ones_like(self.seen),
             should_stop=self.should_stop | (bad >= self.patience),
         )
+        return after
+
+    def _by_more_than_threshold(self, metric: jax.Array) -> jax.Array:
+        with jax.enable_x64(True):  # in float64, as the reference
+            metric, best, threshold = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best, self.threshold))
+            low = getattr(self, "_low_parts", {}).get("threshold")
+            threshold = threshold if low is None else threshold + jnp.asarray(low).astype(jnp.float64)
+            return jnp.abs(metric - best) > threshold
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))

@@ -115,6 +115,29 @@ def test_equal_in_float32_where_the_metric_is_clear(name, compared):
         compared("torch's and transformers' controls by a metric", len(metrics))
 
 
+@pytest.mark.parametrize("threshold", [1e-4, 1e-3, 0.01, 0.1])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+def test_float32_metrics_on_the_threshold_decide_as_in_float64(threshold, threshold_mode):
+    """Metrics that are better by the threshold itself, rounded to float32: in float32 some of them decide otherwise."""
+    rng = np.random.default_rng(1)
+    settings = {"factor": 0.5, "patience": 0, "threshold": threshold, "threshold_mode": threshold_mode}
+    for _ in range(10):
+        metrics = [np.float32(rng.uniform(0.5, 4))]
+        for _ in range(7):
+            best = float(min(metrics))
+            metrics.append(np.float32(best * (1 - threshold) if threshold_mode == "rel" else best - threshold))
+        ours = our_rates("reduce_on_plateau", settings, metrics)
+        np.testing.assert_allclose(ours, reference_rates("reduce_on_plateau", settings, map(float, metrics)), rtol=1e-6)
+        callback, stopping = transformers.EarlyStoppingCallback(100, threshold), olr.EarlyStopping(100, threshold)
+        args = types.SimpleNamespace(metric_for_best_model="loss", greater_is_better=False)
+        state, control = transformers.TrainerState(), transformers.TrainerControl()
+        for metric in metrics:
+            callback.check_metric_value(args, state, control, float(metric))
+            state.best_metric = min(float(metric), state.best_metric or np.inf)
+            stopping = OBSERVE(stopping, jnp.float32(metric))
+            assert int(stopping.bad) == callback.early_stopping_patience_counter
+
+
 def test_the_defaults_are_the_reference_s():
     for name, reference in REFERENCES.items():
         ours, theirs = _defaults(getattr(olr, name)), _defaults(reference)
