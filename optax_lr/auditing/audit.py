@@ -240,7 +240,12 @@ def _of_the_rates(report: Audit) -> str:
     if report.on_plan:
         return "every logged rate is that of the plan"
     if report.on_plan is False:
-        return "the rates are not those of the plan"
+        why = [
+            found.rule.title
+            for found in report.findings
+            if "LR2" <= found.code < "LR3" and found.code != rules.CONFLICT.code
+        ]
+        return f"the rates are not those of the plan ({why[0]})" if why else "the rates are not those of the plan"
     if len(segments) == 1 and len(segments[0].step) == 1:
         return "one rate is logged, which tells no schedule"
     if len(segments) > 1:

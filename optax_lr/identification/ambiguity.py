@@ -44,7 +44,7 @@ def _of_the_warmup(first: Candidates, frame: Frame) -> str:
     warmup, length = first.fields.get("warmup_steps"), first.fields.get("max_steps")
     if warmup is None:
         return ""
-    if first.family.kind is Constant and not frame.only_rises:
+    if first.family.kind is Constant and not frame.only_rises and not frame.peak:
         longest = int(warmup.max())
         before = f"a warmup of up to {longest} steps, which no row shows, would leave the same rates"
         return before if longest else "another offset gives the same rates"

@@ -38,7 +38,7 @@ OF_ROUND_NUMBERS: tuple[Group, ...] = (
     torch_families.cycles,
 )
 _KEPT = 512  # candidates of a family that every row is held against
-_RATES = 2**23  # of one family that are computed for all rows: of long logs fewer candidates are kept
+_RATES = 2**21  # of one family that are computed for all rows: of long logs fewer candidates are kept
 _SIGNATURE = 96  # steps at which two schedules are compared
 
 

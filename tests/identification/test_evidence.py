@@ -1,0 +1,159 @@
+"""What is said of rates is what they prove: no more where they are rounded, stepped by epochs, joined, few, or of no known kind."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import optax_lr as olr
+from optax_lr.identification.evidence import roundings
+from optax_lr.identification.identify import MOST_ANSWERS
+from tests.identification.curves import ROUNDINGS, odd_logs
+
+ODD = {log.name: log for log in odd_logs()}
+
+
+def cosine(step, length, peak=1e-4, floor=0.0, warmup=0):
+    wave = floor + (peak - floor) * 0.5 * (1 + np.cos(np.pi * (step - warmup) / (length - warmup)))
+    return np.where(step < warmup, peak * step / max(warmup, 1), wave)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_how_rates_were_written_is_inferred(rounding):
+    names = [name for name, _ in roundings(ROUNDINGS[rounding](cosine(np.arange(1, 200), 230)))]
+    assert rounding in (names or ["in full"])
+
+
+@pytest.mark.parametrize("rounding", ["4 digits", "7 decimals"])
+@pytest.mark.parametrize("name", [name for name, log in ODD.items() if not log.parts])
+def test_curves_of_ones_own_are_unexplained(name, rounding):
+    log = ODD[name]
+    found = olr.identify(log.step, ROUNDINGS[rounding](log.rate))
+    assert not found.explained
+    assert len(found.segments) == 1
+    assert found.segments[0].answers == ()
+
+
+@pytest.mark.parametrize("rounding", ["in full", "4 digits"])
+@pytest.mark.parametrize("name", [name for name, log in ODD.items() if log.parts])
+def test_stairs_held_ends_and_joined_runs_are_recognised(name, rounding):
+    log = ODD[name]
+    found = olr.identify(log.step, ROUNDINGS[rounding](log.rate))
+    assert len(found.segments) == len(log.parts)
+    for segment, (rows, true) in zip(found.segments, log.parts, strict=True):
+        np.testing.assert_array_equal(segment.row, np.arange(len(log.step))[rows])
+        far = [abs(answer.rates(segment.step) - true[segment.step - 1]).max() for answer in segment.answers]
+        assert min(far) < 1e-3 * true.max()
+
+
+def test_stairs_say_how_long_a_level_is():
+    log = ODD["cosine once an epoch"]
+    (segment,) = olr.identify(log.step, log.rate).segments
+    assert segment.every == 50
+    assert repr(segment.answers[0].schedule) == repr(olr.Cosine(1e-4, 20))
+    assert segment.answers[0].config is None  # no setting of a Trainer steps once an epoch
+
+
+def test_the_first_rows_of_another_run_are_a_segment_and_no_single_rows():
+    step = np.arange(500, 50_001, 500)
+    rates = np.where(step <= 1500, 3e-5 * (1 - step / 8000), 3e-5 * (1 - step / 160_000))
+    report = olr.audit({"step": step, "learning_rate": rates, "max_steps": 160_000})
+    codes = [finding.code for finding in report.findings]
+    assert codes.count("LR208") == 1
+    assert "LR209" not in codes
+    assert "LR212" in codes
+    (resumed,) = [finding for finding in report.findings if finding.code == "LR208"]
+    assert resumed.steps == (1500, 2000)
+
+
+@pytest.mark.parametrize("second", [600, 2000])
+def test_two_runs_in_one_file_are_two(second):
+    step = np.arange(10, 501, 10)
+    rates = np.concatenate([1e-4 * (1 - step / 500), 2e-5 * (1 - step[: second // 20] / second)])
+    report = olr.audit({"step": np.concatenate([step, step[: second // 20]]), "learning_rate": rates})
+    assert [segment.run for segment in report.identified.segments] == [0, 1]
+    (finding,) = [finding for finding in report.findings if finding.code == "LR213"]
+    assert "the log holds 2 runs: after step 500 the steps go back to 10" in finding.message
+    np.testing.assert_allclose(report.followed, rates, rtol=1e-9, atol=1e-15)
+
+
+def test_one_row_never_has_an_answer():
+    for rate in (2e-5, 1.6003e-5, 0.0):
+        report = olr.audit({"step": [1220], "learning_rate": [rate], "max_steps": 6100})
+        assert report.identified.segments[0].answers == ()
+        assert [finding.code for finding in report.findings] == ["LR212"]
+
+
+def test_a_constant_rate_may_still_decay():
+    step = np.arange(10, 1001, 10)
+    rates = 3e-4 * np.minimum(step / 100, 1)
+    (segment,) = olr.identify(step, rates, max_steps=2000).segments
+    assert segment.count > 1
+    assert "with a decay that begins later" in segment.text
+    (segment,) = olr.identify(step, rates, max_steps=1000).segments  # over: nothing can follow
+    assert "later" not in segment.text
+
+
+def test_a_line_of_an_unknown_length_has_many_floors():
+    step = np.arange(50, 1601, 50)
+    true = np.where(step < 100, 5e-5 * step / 100, (5e-5 - 1e-7) * (2000 - step) / 1900 + 1e-7)
+    (segment,) = olr.identify(step, ROUNDINGS["4 digits"](true)).segments
+    assert segment.count > 10
+    assert "max_steps" in segment.text
+
+
+def test_settings_are_counted_over_all_kinds():
+    step = np.arange(20, 401, 20)
+    (segment,) = olr.identify(step, cosine(step, 500), max_steps=500).segments
+    kinds = {type(answer.schedule).__name__ for answer in segment.answers}
+    assert kinds == {"Cosine", "TimmCosine"}  # whose warmup of up to 19 steps no row shows
+    assert segment.count >= 20 > MOST_ANSWERS
+    assert repr(segment.answers[0].schedule) == repr(olr.Cosine(1e-4, 500))  # the simplest first
+
+
+def test_few_rows_of_a_warmup_with_a_first_step_above_zero_raise_nothing():
+    found = olr.identify([120, 300, 1400, 4700, 4750], [3.6e-4, 5.97e-4, 4.7e-4, 6e-5, 6e-5])
+    assert not found.explained or found.segments[0].count > 1
+
+
+def test_nanogpts_warmup_and_timms_are_recognised():
+    step = np.arange(20, 5001, 20)
+    warm = 6e-4 * (step + 1) / 401
+    rates = np.where(step < 400, warm, cosine(np.minimum(step, 4000), 4000, 6e-4, 6e-5, 400))
+    (segment,) = olr.identify(step, rates).segments
+    assert abs(segment.answers[0].rates(step) - rates).max() < 1e-12
+    epoch = np.arange(100)
+    timm = np.where(epoch < 5, 1e-6 + (5e-4 - 1e-6) * epoch / 5, cosine(epoch, 100, 5e-4))
+    (segment,) = olr.identify(epoch, timm).segments
+    assert repr(segment.answers[0].schedule) == repr(olr.TimmCosine(5e-4, 100, warmup_steps=5, warmup_lr=1e-6))
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(500, 2.0), (100_000, 6.0)])
+def test_an_answer_does_not_take_long_whatever_the_rows_hold(rows, seconds):
+    """On an idle core it takes 1 s and 3 s; the test leaves room for a busy machine. The bounds are of CPU time."""
+    step = np.arange(1, rows + 1)
+    curve = 1e-4 * (1 - step / (rows + 1)) / (0.3 + 0.7 * (1 - step / (rows + 1)))
+    for form in ("in full", "7 decimals"):
+        start = time.process_time()
+        assert not olr.identify(step, ROUNDINGS[form](curve)).explained
+        assert time.process_time() - start < seconds
+
+
+@pytest.mark.long
+@settings(max_examples=400, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.data())
+def test_any_rows_come_to_an_answer_in_time(data):
+    count = data.draw(st.integers(1, 60))
+    step = data.draw(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 100), min_size=count, max_size=count))
+    rate = data.draw(
+        st.lists(
+            st.floats(0, 1e38) | st.sampled_from([0.0, 1e-4, 5e-5, float("nan")]) | st.floats(1e-7, 1e-3),
+            min_size=count,
+            max_size=count,
+        )
+    )
+    start = time.process_time()
+    olr.identify(step, rate, max_steps=data.draw(st.none() | st.integers(0, 2**31 - 1)))
+    assert time.process_time() - start < 5
