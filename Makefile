@@ -3,13 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test bench docs lint matrix package clean
+PYTEST := $(RUN) -m pytest -n logical --dist worksteal
+# Quick tests of each part: imports and docstrings, arguments, compositions, script readers, rules.
+SMOKE := tests/test_architecture.py tests/test_errors.py tests/test_combine.py tests/sources tests/linting/test_lint.py
+
+.PHONY: demo test check long bench lint docs matrix package clean
 
 demo: $(VENV)/demo
 	$(RUN) examples/demo.py
 
+# make test ARGS="-k cosine" takes any options of pytest.
 test: $(VENV)/test
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(PYTEST) $(ARGS)
+
+# For the edit loop: lint, and the quick tests.
+check: lint
+	$(RUN) -m pytest -q $(SMOKE) $(ARGS)
+
+# All tests, the searches at length too.
+long: $(VENV)/test
+	$(PYTEST) -m "long or not long" $(ARGS)
 
 bench: $(VENV)/test
 	$(RUN) -m benchmarks
@@ -34,14 +47,17 @@ clean:
 	rm -rf $(VENV) build dist out
 
 $(VENV)/demo: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[cli]'
-	touch $@
+	@echo "Installing the package and its command line into $(VENV), once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --upgrade pip
+	@$(RUN) -m pip install --quiet --editable '.[cli]'
+	@touch $@
 
+# Of timm and diffusers only the schedulers are used, which need none of their dependencies.
 $(VENV)/test: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --editable '.[test]'
-	$(RUN) -m pip install --quiet --no-deps timm==1.0.31 diffusers==0.42.1  # their schedulers alone: no torchvision
-	touch $@
+	@echo "Installing the package and what its tests need into $(VENV), once: about 3 GB, some minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --upgrade pip
+	@$(RUN) -m pip install --quiet --editable '.[test]'
+	@$(RUN) -m pip install --quiet --no-deps timm==1.0.31 diffusers==0.42.1
+	@touch $@

@@ -16,6 +16,7 @@ from beartype import BeartypeConf, BeartypeDecorPlace, beartype
 from beartype.claw import beartype_package
 from beartype.claw._ast import _clawaststar
 
+pytest_plugins = ["tests.cpu"]
 PEERS = (
     {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
 )

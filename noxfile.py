@@ -41,8 +41,9 @@ def matrix(session: nox.Session, versions: str) -> None:
         session.error(f"The tests ask for other versions: {other}")
     told = str(session.run("python", "-c", TOLD, silent=True)).strip()
     session.log(told)
+    options = "-p no:cacheprovider -n logical --dist worksteal -rs"
     session.run(
-        *["python", "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", "-rs", *session.posargs],
+        *["python", "-m", "pytest", *options.split(), *session.posargs],
         env={"OPTAX_LR_WITHOUT_TORCH": "1"} if "torch none" in told else {},
     )
 
