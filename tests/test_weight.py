@@ -1,0 +1,40 @@
+"""What a schedule adds to a program is of the size of what Optax's own adds."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+import optax_lr as olr
+from benchmarks import weight
+
+STEP = jnp.int32(250)
+
+
+@pytest.mark.parametrize("name", weight.SCHEDULES)
+def test_a_schedule_has_fewer_than_four_times_optax_s_operations(name):
+    schedule = weight.SCHEDULES[name]
+    theirs = weight.THEIRS[weight.PEERS.get(name, name)]
+
+    def operations(function, *arguments):
+        return weight.operations(jax.jit(function).lower(*arguments))
+
+    limit = 4 * operations(theirs, STEP)
+    assert operations(schedule, STEP) < limit
+    assert operations(lambda s, t: s(t), schedule, STEP) < limit
+
+
+def test_twelve_groups_of_a_train_step():
+    params = {str(i): jnp.ones(2) for i in range(weight.GROUPS)}
+
+    def operations(make):
+        step, given = weight.step_of(weight.in_groups(make), params)
+        return weight.operations(jax.jit(step).lower(*given))
+
+    def inject(rate):
+        return lambda i: optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
+
+    plain = operations(inject(1e-3))
+    theirs = operations(inject(weight.OPTAX["cosine"])) - plain
+    ours = operations(lambda i: olr.inject_schedules(optax.sgd)(learning_rate=weight.OURS["cosine"])) - plain
+    assert ours < 4 * theirs
