@@ -61,6 +61,15 @@ def test_coming_from_elsewhere():
     assert {name for name in covered if f"optax.{name}(" not in page} <= {"inject_hyperparams"}
 
 
+def test_own_schedules():
+    names = run("own_schedules")
+    assert float(names["own"](50)) == pytest.approx(1e-3 * np.exp(-0.5), rel=1e-7)
+    assert names["curves"].shape == (3, 1000)
+    assert names["many"].shape == (2, 100)
+    assert float(names["saw"](5)) == pytest.approx(5e-4)
+    assert names["again"].max_steps == 1000
+
+
 def test_sweeps():
     names = run("sweeps")
     assert names["curves"].shape == (11, 1000)

@@ -69,7 +69,7 @@ class Exponential(Schedule):
         learning_rate: the rate at the start, at least 0.
         gamma: what each step multiplies by, at least 0; above 1 the rate grows, up to 2**127 times.
 
-    It has no end. With x64 off `gamma` is the nearest float32, which after n steps is n * 6e-8 of the rate at most.
+    It has no end.
 
     Source: `torch.optim.lr_scheduler.ExponentialLR`.
 
