@@ -145,7 +145,7 @@ WRONG = [
     (lambda: olr.inject_schedules(optax.adamw)(cosine(), weight_deca=1), "inject_schedules(adamw): unknown argument 'weight_deca'; did you mean"),
     (lambda: olr.greedy(cosine(), longest_window="a"), "greedy: longest_window must be a whole number, not text: 'a'"),
     (lambda: olr.set_schedule(state(), None), "set_schedule(): give a schedule, a dictionary of them by group, or a position"),
-    (lambda: olr.set_schedule(state(), "cosine"), "set_schedule(): learning_rate must be a schedule of this library or a number, not text: 'cosine'"),
+    (lambda: olr.set_schedule(state(), "cosine"), "set_schedule(): learning_rate must be a schedule, a number or a function of the step, not text: 'cosine'"),
     (lambda: olr.observe(state(olr.reduce_on_plateau(cosine())), "0.5"), "must be a number, not text: '0.5'; write 0.5 without"),
     (lambda: olr.save_checkpoint(None, state()), "save_checkpoint(): path must be the path of a folder, not None"),
     (lambda: olr.save_checkpoint("x", None), "save_checkpoint(): state must be a pytree of arrays"),

@@ -160,6 +160,7 @@ class Control(Schedule):
             return metric > (best * (1 + threshold) if relative else best + threshold)
 
 
+@exported
 class Level(NamedTuple):
     """The last change of the rate: `rate` where the schedule was at `origin`; from there on in proportion to the schedule.
 

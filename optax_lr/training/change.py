@@ -13,6 +13,7 @@ from optax_lr.arguments import shown
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.compositions import Stages
+from optax_lr.schedules.fields import as_schedule
 from optax_lr.training.base import Control, as_position
 from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, value_at
@@ -70,9 +71,10 @@ def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **sc
     Args:
         state: state of an optimizer made by `inject_schedules`, or anything that holds it at any depth, such as a
             `TrainState`. An `nnx.Optimizer` is changed in place and returned.
-        schedule: a schedule, control or number, or a dictionary of them by group; a group that is left out keeps its own.
+        schedule: a schedule, control, number or function of the step (another function compiles anew), or a dictionary of them by
+            group; a group that is left out keeps its own.
         position: the step, or the position given to `update`, at which the schedules stand from now on, in every group.
-        schedules: a schedule, control or number for arguments of the optimizer by name.
+        schedules: the same for arguments of the optimizer by name.
 
     Raises:
         ValueError: no schedule in the state, an unknown group or argument, or several groups and no dictionary.
@@ -267,15 +269,13 @@ def _at(state: InjectSchedulesState, function: Any) -> Any:
 
 
 def _as_schedule(name: str, given: Any) -> Schedule:
-    if isinstance(given, (int, float, np.number, jax.Array, np.ndarray)) and not isinstance(given, bool):
-        given = Constant(given)
-    if not isinstance(given, Schedule):
+    schedule = as_schedule(given)
+    if not isinstance(schedule, Schedule):
         raise TypeError(
-            f"set_schedule(): {name} must be a schedule of this library or a number, not {shown(given)}: other functions "
-            "are part of the compiled program"
+            f"set_schedule(): {name} must be a schedule, a number or a function of the step, not {shown(given)}"
         )
-    require_one_schedule(f"set_schedule(): {name}", given)
-    return given
+    require_one_schedule(f"set_schedule(): {name}", schedule)
+    return schedule
 
 
 def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:

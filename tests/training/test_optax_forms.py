@@ -77,6 +77,21 @@ def test_low_precision_parameters_do_not_round_the_hyperparams():
     assert {state.hyperparams[key].dtype for key in ("learning_rate", "b1")} == {jnp.dtype(jnp.bfloat16)}
 
 
+def test_set_schedule_and_controls_take_numbers_and_functions():
+    """Wherever a schedule goes: a function of the step, Optax's own, a number."""
+    optimizer = olr.inject_schedules(optax.sgd)(SCHEDULE)
+    for given, expected in (
+        (optax.linear_schedule(1.0, 0.0, 10), 0.8),
+        (lambda step: 1 / (1 + step), 1 / 3),
+        (0.25, 0.25),
+    ):
+        for schedule in (given, olr.reduce_on_plateau(given)):
+            state = olr.set_schedule(optimizer.init(PARAMS), schedule, position=2)
+            assert state.hyperparams["learning_rate"] == pytest.approx(expected)
+            state = jax.jit(optimizer.update)(PARAMS, state, PARAMS)[1]
+            assert state.hyperparams["learning_rate"] == pytest.approx(expected)
+
+
 CONTROLS = {
     "reduce_on_plateau": lambda schedule: olr.reduce_on_plateau(schedule, factor=0.5, patience=1),
     "hold_on_plateau": lambda schedule: olr.hold_on_plateau(schedule, patience=1),
