@@ -22,7 +22,7 @@ from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
-from optax_lr.trainers.transformers import Transformers
+from optax_lr.trainers.transformers import Transformers, section_of
 from optax_lr.trainers.trl import Trl
 
 __all__ = ["TRAINERS", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
@@ -77,10 +77,7 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     """
     if asked is not None:
         trainer = trainer_of(asked)
-        found = trainer.recognise(source)
-        if found is None and trainer.name in ("hf", "trl"):
-            found = TRAINERS["hf"].recognise(source)
-        section = found.section if found is not None else ()
+        section = section_of(source.given) if trainer.name in ("hf", "trl") else ()
         return Recognised(trainer.name if trainer.name != "trl" else asked, f"--trainer {asked}", section)
     refused = refusal(source)
     if refused is not None:

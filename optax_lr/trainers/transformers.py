@@ -15,7 +15,17 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.python import FUNCTIONS
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, group_rate, like, named, unknown_keys
+from optax_lr.trainers.base import (
+    Default,
+    Reading,
+    Recognised,
+    Trainer,
+    concerns_curve,
+    group_rate,
+    like,
+    named,
+    unknown_keys,
+)
 from optax_lr.trainers.known import class_keys, default_of, newest
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole
 from optax_lr.trainers.training_arguments import (
@@ -114,7 +124,18 @@ class Transformers(Trainer):
         if not found:
             return None
         place, _ = found[0]
-        return Recognised(self.name, f"training arguments under {'.'.join(place)}", place)
+        beside = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
+        if beside:
+            raise ConfigError(
+                f"{source.name}: {', '.join(beside[:3])} beside the section {place[0]} is nothing that TrainingArguments takes; "
+                "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
+            )
+        inner = values
+        for part in place:
+            inner = inner[part]
+        return Recognised(
+            self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(MARKS & inner.keys())
+        )
 
     # --- reading ---
 
@@ -376,6 +397,20 @@ DEFAULTS: Mapping[str, Any] = {
     for key in CURVE_KEYS
     if (default := default_of("transformers", "TrainingArguments", key)) is not None
 }
+
+
+def section_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The section with settings, where a caller says that they are TrainingArguments; () for the top level."""
+    if SETTING_NAMES & values.keys():
+        return ()
+    for name in _SECTIONS:
+        section = values.get(name)
+        if isinstance(section, Mapping) and SETTING_NAMES & section.keys():
+            return (name,)
+        inner = section.get("args") if isinstance(section, Mapping) else None
+        if isinstance(inner, Mapping) and SETTING_NAMES & inner.keys():
+            return name, "args"
+    return ()
 
 
 def version_of(text: str) -> tuple[int, int]:

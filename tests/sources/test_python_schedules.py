@@ -92,7 +92,7 @@ def test_values_can_be_given(tmp_path):
 def test_several_schedules_in_one_script_are_noted(tmp_path):
     path = tmp_path / "train.py"
     path.write_text("import optax\noptax.constant_schedule(1e-3)\noptax.cosine_decay_schedule(1e-3, 50)\n")
-    first, second = olr.read_configs(path)
+    first, _ = olr.read_configs(path)
     assert first.notes == (
         "optax.constant_schedule is read as the schedule of the learning rate",
         "this script makes 2 schedules; which one runs when is not read",

@@ -68,6 +68,7 @@ REFUSED = [
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
     ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate is a key of several trainers, and optimizer, epochs of none"),
+    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler beside the section training is nothing"),
     (HF | {"epochs": 3}, "epochs is no key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is no key of TRL"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is no key of LLaMA-Factory"),
@@ -102,6 +103,8 @@ def test_the_trainer_that_is_named_decides():
         olr.read_config(shared).plan()
     own = ["python", "train.py", "--learning_rate", "1e-4", "--max_steps", "9", "--mine", "3"]
     assert olr.read_config(own, trainer="hf").unknown == ("mine",)
+    odd = {"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}
+    assert olr.read_config(odd, trainer="hf").section == ("training",)
     with pytest.raises(olr.ConfigError, match="--trainer xyz: write one of"):
         olr.read_config(shared, trainer="xyz")
 
