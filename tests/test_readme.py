@@ -43,7 +43,15 @@ def test_the_commands_run(tmp_path):
     for folder in ("configs", "runs"):
         shutil.copytree(ROOT / "examples" / folder, tmp_path / "examples" / folder)
     commands = re.findall(r"^optax-lr (.*)$", README, re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["show", "lint", "compare", "recommend", "sweep", "audit"]
+    assert [command.split()[0] for command in commands] == [
+        "show",
+        "lint",
+        "compare",
+        "convert",
+        "recommend",
+        "sweep",
+        "audit",
+    ]
     for command in commands:
         done = optax_lr(command, tmp_path)
         # Findings, and a difference, are what these are shown for.
