@@ -33,7 +33,7 @@ class Float64(System):
         return x.astype(jnp.float64) if isinstance(x, jax.Array) else np.asarray(x, np.float64)[()]
 
     def result(self, value: Real) -> Real:
-        return value
+        return self.where(value < 0, self.real(0), value)
 
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
         if _is_known(condition):

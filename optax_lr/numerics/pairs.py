@@ -32,7 +32,7 @@ class PairFloat32(System):
         return Pair.of(x)
 
     def result(self, value: Real) -> Real:
-        return value.high
+        return jnp.where(value.high < 0, 0, value.high)
 
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
         a, b = Pair.of(a), Pair.of(b)

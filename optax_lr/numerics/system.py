@@ -44,7 +44,7 @@ class System(ABC):
 
     @abstractmethod
     def result(self, value: Real) -> Real:
-        """A rate as it is returned: a float or an array."""
+        """A rate as it is returned, a float or an array: never below 0, whatever rounding makes of a formula."""
 
     @abstractmethod
     def where(self, condition: Truth, a: Real, b: Real) -> Real:

@@ -28,7 +28,7 @@ class CosineAnnealing(Schedule):
 
     learning_rate: Number = fields.rate()
     T_max: Number = fields.count()
-    eta_min: Number = fields.number(default=0.0)
+    eta_min: Number = fields.rate(default=0.0)
 
     @property
     def end(self) -> Real:
@@ -65,7 +65,7 @@ class CosineAnnealingWarmRestarts(Schedule):
     learning_rate: Number = fields.rate()
     T_0: Number = fields.count(least=1)
     T_mult: Number = fields.count(default=1, least=1, unit="")
-    eta_min: Number = fields.number(default=0.0)
+    eta_min: Number = fields.rate(default=0.0)
 
     def _value(self, step: Real, num: System) -> Real:
         cycles = Cycles(self.T_0, num.maximum(self.T_mult, num.real(2)), num)

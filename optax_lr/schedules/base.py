@@ -100,12 +100,7 @@ class Schedule:
         if isinstance(step, (int, float, np.integer, np.floating)) or _is_concrete_scalar(step):
             lifted, number = self._on_host(), float(step)  # type: ignore[arg-type]
             if lifted is not None and math.isfinite(number):
-                value = lifted._value(max(number, 0.0), HOST)
-                if not isinstance(value, (int, float)):
-                    raise TypeError(
-                        f"{type(self).__name__}: _value gives a {type(value).__name__} where numbers of Python go in; "
-                        "compute with the functions of num, such as num.sqrt, or make an olr.Function"
-                    )
+                value = HOST.result(_number(self, lifted._value(max(number, 0.0), HOST)))
                 return np.float64(value) if x64_is_on() else np.float32(value)
         rates: Array = evaluation.rates(self, fields.checked_step(type(self).__name__, step))
         return rates
@@ -280,6 +275,16 @@ def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
     if isinstance(value, tuple):
         return tuple(_mapped(item, None if low is None else low[i], function) for i, item in enumerate(value))
     return value._mapped(function) if _is_schedule(value) else function(value, low)
+
+
+def _number(schedule: Schedule, value: Any) -> Any:
+    """What a formula gave for numbers of Python, if it is one too."""
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError(
+        f"{type(schedule).__name__}: _value gives a {type(value).__name__} where numbers of Python go in; compute with the "
+        "functions of num, such as num.sqrt, or make an olr.Function"
+    )
 
 
 def _is_schedule(value: Any) -> bool:

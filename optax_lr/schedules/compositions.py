@@ -17,14 +17,14 @@ class Scaled(Schedule):
 
     Fields:
         schedule: the schedule that is scaled.
-        factor: any finite number; a parameter group's ratio, for one.
+        factor: at least 0; a parameter group's ratio, for one.
 
     >>> (Linear(1.0, max_steps=10) * 0.5)(0)
     np.float32(0.5)
     """
 
     schedule: Schedule = fields.inner()
-    factor: Number = fields.number()
+    factor: Number = fields.number(least=0)
 
     @property
     def end(self) -> Real:

@@ -38,7 +38,7 @@ class Cosine(WithWarmup):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
     num_cycles: Number = fields.number(default=0.5)
 
     def _after_warmup(self, step: Real, num: System) -> Real:
@@ -121,8 +121,8 @@ class CosineWarmupWithMinLR(Schedule):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
-    min_lr: Number = fields.number(default=0.0)
-    warmup_lr: OptionalNumber = fields.number(default=None)
+    min_lr: Number = fields.rate(default=0.0)
+    warmup_lr: OptionalNumber = fields.rate(default=None)
     num_cycles: Number = fields.number(default=0.5)
 
     def _value(self, step: Real, num: System) -> Real:

@@ -53,7 +53,7 @@ class DeepSpeedWarmup(_DeepSpeed):
 
     learning_rate: Number = fields.rate()
     warmup_steps: Number = fields.count(default=1000)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
     warmup_type: str = fields.choice(default="log", among=SHAPES)
 
     def _value(self, step: Real, num: System) -> Real:
@@ -90,7 +90,7 @@ class DeepSpeedWarmupDecay(_DeepSpeed):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=1000)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
     warmup_type: str = fields.choice(default="log", among=SHAPES)
 
     @property
@@ -134,8 +134,8 @@ class DeepSpeedWarmupCosine(_DeepSpeed):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=1000)
-    warmup_min_ratio: Number = fields.number(default=0.0)
-    cos_min_ratio: Number = fields.number(default=1e-4)
+    warmup_min_ratio: Number = fields.number(default=0.0, least=0)
+    cos_min_ratio: Number = fields.number(default=1e-4, least=0)
     warmup_type: str = fields.choice(default="log", among=SHAPES)
 
     def _value(self, step: Real, num: System) -> Real:

@@ -88,9 +88,9 @@ def counts(default: Any = _REQUIRED) -> Any:
     return _field(_counts, default, several=True)
 
 
-def numbers(default: Any = _REQUIRED) -> Any:
+def numbers(default: Any = _REQUIRED, *, least: float | None = None) -> Any:
     """Several finite numbers, in a tuple of leaves."""
-    return _field(_numbers, default, several=True, split=True)
+    return _field(_numbers, default, several=True, split=True, least=least)
 
 
 def inner() -> Any:

@@ -43,7 +43,7 @@ class JaggedRestarts(Schedule):
     restart_steps: Number = fields.count(least=1)
     restart_warmup_steps: Number = fields.count(default=10, least=1)
     restart_anneal_steps: Number = fields.count(default=1, least=1)
-    min_scale: Number = fields.number(default=0.001)
+    min_scale: Number = fields.number(default=0.001, least=0)
     ahead: Number = fields.count(default=1)
 
     @property

@@ -37,7 +37,7 @@ class PiecewiseConstant(Schedule):
 
     learning_rate: Number = fields.rate()
     boundaries: Numbers = fields.counts()
-    factors: Numbers = fields.numbers()
+    factors: Numbers = fields.numbers(least=0)
 
     @classmethod
     def from_rules(cls, rules: str, learning_rate: ArrayLike) -> PiecewiseConstant:

@@ -43,7 +43,7 @@ class Polynomial(WithWarmup):
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
     power: Number = fields.number(default=1)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
 
     def _check(self) -> None:
         fields.require_below(self, "min_lr", "learning_rate", "the rate must fall to it")

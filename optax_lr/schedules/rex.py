@@ -37,7 +37,7 @@ class Rex(Schedule):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
 
     def _value(self, step: Real, num: System) -> Real:
         ahead = step + 1

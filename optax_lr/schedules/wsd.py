@@ -57,7 +57,7 @@ class WarmupStableDecay(Schedule):
     max_steps: OptionalNumber = fields.count(default=None)
     warmup_steps: Number = fields.count(default=0)
     stable_steps: OptionalNumber = fields.count(default=None)
-    min_lr: Number = fields.number(default=0.0)
+    min_lr: Number = fields.rate(default=0.0)
     warmup_type: str = fields.choice(default="linear", among=SHAPES)
     decay_type: str = fields.choice(default="cosine", among=DECAYS)
     num_cycles: Number = fields.number(default=0.5)
@@ -109,5 +109,6 @@ class WarmupStableDecay(Schedule):
         if self.decay_type == "1-square":
             return left * (2 - left)
         if self.decay_type == "exponential":  # 2**left - 1 without cancelling
+            left = num.minimum(num.maximum(left, num.real(0)), num.real(1))  # elsewhere it is not taken
             return num.power(num.real(2), left) * num.fall(num.real(0.5), left)
         return left / (1 + num.sqrt(num.ratio(step - start, length)))  # 1 - sqrt(p) without cancelling

@@ -34,7 +34,7 @@ def _variants(total: int) -> list[tuple[str, dict[str, Any]]]:
         *(("cosine_with_restarts", {"num_cycles": n}) for n in cycles),
         ("polynomial", {}),
         *(("polynomial", {"power": p, "lr_end": 0.0}) for p in (0, 0.5, 1, 2, 3, 2.7)),
-        ("polynomial", {"power": 2, "lr_end": -1e-6}),
+        ("polynomial", {"power": 2, "lr_end": 2e-6}),
         ("inverse_sqrt", {}),
         ("inverse_sqrt", {"timescale": 3 * total}),
         ("inverse_sqrt", {"timescale": 5}),
