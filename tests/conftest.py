@@ -9,6 +9,8 @@ import jax
 import matplotlib
 import pytest
 
+from tests.compilations import compilations
+
 matplotlib.use("agg")
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
@@ -24,6 +26,13 @@ def _room():
     """Lets go of the programs that a module compiled: all of them together would take gigabytes."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture
+def compiled():
+    """The number of compilations during the test, by the name of the jitted function: `compiled["step"]`."""
+    with compilations() as count:
+        yield count
 
 
 @pytest.fixture(scope="session")

@@ -217,30 +217,32 @@ def test_ahead_of_time_scan_and_remat():
 EIGHT_DEVICES = """
 import jax, jax.numpy as jnp, numpy as np, optax, optax_lr as olr
 from jax.sharding import NamedSharding, PartitionSpec as P
+from tests.compilations import compilations
 mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 control = olr.reduce_on_plateau(olr.Cosine(1e-2, 12, 3), factor=0.5, patience=0)
 optimizer = optax.chain(olr.inject_schedules(optax.adamw)(control), olr.scale_by_group({"a": 1.0}, "a"))
 x = jax.device_put(jnp.arange(16.0).reshape(16, 1), NamedSharding(mesh, P("data")))
 results = []
-for place in (P(), P("data")):  # replicated parameters; split parameters and moments (FSDP)
-    params = jax.device_put({"w": jnp.arange(8.0)}, NamedSharding(mesh, place))
-    state = jax.jit(optimizer.init)(params)
+with compilations() as count:
+    for place in (P(), P("data")):  # replicated parameters; split parameters and moments (FSDP)
+        params = jax.device_put({"w": jnp.arange(8.0)}, NamedSharding(mesh, place))
+        state = jax.jit(optimizer.init)(params)
 
-    def step(params, state, x):
-        loss, grads = jax.value_and_grad(lambda p: ((x * p["w"] - 1) ** 2).mean())(params)
-        updates, state = optimizer.update(grads, state, params, value=loss)
-        return optax.apply_updates(params, updates), state
+        def step(params, state, x):
+            loss, grads = jax.value_and_grad(lambda p: ((x * p["w"] - 1) ** 2).mean())(params)
+            updates, state = optimizer.update(grads, state, params, value=loss)
+            return optax.apply_updates(params, updates), state
 
-    step = jax.jit(step, donate_argnums=(0, 1))
-    for _ in range(3):
+        step = jax.jit(step, donate_argnums=(0, 1))
+        for _ in range(3):
+            params, state = step(params, state, x)
+        assert state[0].inner_state[0].mu["w"].sharding.spec == place
+        before = count["step"]
+        state = olr.observe(olr.set_schedule(state, control.replace(factor=0.25), position=4), 1e9)
+        state = olr.set_scales(state, {"a": 0.5})
         params, state = step(params, state, x)
-    assert state[0].inner_state[0].mu["w"].sharding.spec == place
-    compiled = step._cache_size()
-    state = olr.observe(olr.set_schedule(state, control.replace(factor=0.25), position=4), 1e9)
-    state = olr.set_scales(state, {"a": 0.5})
-    params, state = step(params, state, x)
-    assert step._cache_size() == compiled
-    results.append((np.asarray(params["w"]), float(olr.rates(state)["a"])))
+        assert count["step"] == before > 0
+        results.append((np.asarray(params["w"]), float(olr.rates(state)["a"])))
 np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-6)
 assert results[0][1] == results[1][1]
 print("equal", results[0][1])
@@ -272,7 +274,7 @@ def test_hydra_builds_schedules_and_optimizers():
     assert (state.hyperparams["learning_rate"], state.hyperparams["weight_decay"]) == (schedule(2), np.float32(0.1))
 
 
-def test_optuna_compiles_once_for_all_trials():
+def test_optuna_compiles_once_for_all_trials(compiled):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -295,7 +297,7 @@ def test_optuna_compiles_once_for_all_trials():
 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(objective, n_trials=8)
-    assert train._cache_size() == 1
+    assert compiled["train"] == 1
     assert study.best_value < 0.1
 
 
