@@ -266,7 +266,7 @@ def _of_the_rates(report: Audit) -> str:
         return f"the rates follow {name}{each}, except {len(segment.off)} of {len(segment.step)}"
     late = ", late by some steps" if segment.lag else ""
     others = segment.count - 1
-    several = f", or at least {others} other setting{'s' * (others > 1)} that give the same rates" if others > 0 else ""
+    several = f", or at least {others} other setting{'s' * (others > 1)} with the same rates" if others > 0 else ""
     return f"the rates follow {name}{each}{late}{several}"
 
 

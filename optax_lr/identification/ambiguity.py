@@ -10,6 +10,8 @@ from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Linear, MultiStep, PiecewiseConstant
 
 ONE_ROW = "one row tells no schedule"
+DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
+COARSE = "the rates have so few digits that settings close to these, which were not tried, may give them too"
 LATER_DECAY = "the rate is constant so far: with a decay that begins later, as warmup_stable_decay has one, the rates are the same"
 
 
@@ -28,10 +30,7 @@ def what_is_open(found: list[Candidates], rows: Evidence, horizon: int | None) -
         return ""
     first = found[0]
     if any(candidates.family.kind in (MultiStep, PiecewiseConstant) for candidates in found):
-        return (
-            "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such "
-            "rates too"
-        )
+        return DROPS
     if is_open_ended(found, rows, horizon):
         return LATER_DECAY
     if count == 1:

@@ -13,6 +13,7 @@ FLOAT32 = 2.0**-24
 _MOST_DIGITS = 9  # more are those of a number written in full
 _MOST_DECIMALS = 12
 _LOOKED_AT = 2000  # rates whose digits are counted
+_COARSE_DIGITS, _FEW_RATES = 3, 100
 _HALF = 0.5001  # of the last digit: what rounding may move a rate by
 _ENOUGH = 0.3  # of the rates have at most one digit less than the rounding left; by chance 0.99 have
 
@@ -45,6 +46,16 @@ class Evidence:
     def rounded(self) -> bool:
         """Whether the rates lost digits when they were written."""
         return self.precision not in ("float64", "float32")
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether so few different rates of so few digits are left that settings which were not tried may give them too."""
+        if not self.rounded:
+            return False
+        count, unit = self.precision.split()
+        top = np.floor(np.log10(self.rate.max())) if len(self) and self.rate.max() > 0 else 0
+        digits = int(count) if unit == "digits" else int(count) + int(top) + 1
+        return digits <= _COARSE_DIGITS and len(np.unique(self.rate)) < _FEW_RATES
 
 
 def evidence_of(step: np.ndarray, rate: np.ndarray) -> list[Evidence]:

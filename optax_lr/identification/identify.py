@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import LATER_DECAY, ONE_ROW, what_is_open
+from optax_lr.identification.ambiguity import COARSE, DROPS, LATER_DECAY, ONE_ROW, what_is_open
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.fitting import Candidates, oddness
@@ -245,12 +245,14 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int) 
     counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
     text = what_is_open(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
     count = sum(map(len, piece.found)) * piece.at_least
+    if count == 1 and not text and rows.is_coarse:
+        text = COARSE
     return Segment(
         step=rows.step,
         learning_rate=rows.rate,
         curve=curve,
         answers=tuple(answers),
-        count=count + (text == LATER_DECAY),
+        count=count + (text in (LATER_DECAY, DROPS, COARSE)),  # a kind that the library cannot search
         text=text,
         lag=tuple((int(rows.step[row]), int(lag[row])) for row in changes),
         off=rows.step[piece.off],
