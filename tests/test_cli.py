@@ -1,4 +1,4 @@
-"""`optax-lr` as a user runs it: in a process of its own."""
+"""`optax-lr sweep`, in this process; and in a process of its own what only that shows."""
 
 import json
 import os
@@ -14,17 +14,24 @@ from matplotlib import image
 
 import optax_lr as olr
 from optax_lr.commands.sweep import values_of
+from tests.safety import commands
 
 HERE = Path(__file__).parents[1]
 COSINE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 100\n"
 LINEAR = "learning_rate: 5e-5\nlr_scheduler_type: linear\nwarmup_steps: 5\nnum_train_epochs: 2\nper_device_train_batch_size: 4\n"
 
 
-def run(*arguments, folder, **environment):
+def run(*arguments, folder, COLUMNS="120"):
+    """`optax-lr` in this process, which need not import JAX again."""
+    return subprocess.CompletedProcess(arguments, *commands.run(*arguments, folder=folder, COLUMNS=COLUMNS))
+
+
+def run_alone(*arguments, folder):
+    """`optax-lr` as a user runs it: in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", "from optax_lr.cli import main; main()", *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, check=False,
-        env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "120"} | environment,
+        env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "120"},
     )  # fmt: skip
 
 
@@ -36,7 +43,7 @@ def recipes(tmp_path):
 
 
 def test_the_main_job(recipes):
-    done = run(
+    done = run_alone(
         "sweep", "cosine.yaml", "linear.yaml", "--learning-rate", "1e-6:1e-3:5:log", "--warmup-steps", "0,10",
         "--num-examples", 100, "--out", "curves.parquet", "--png", "curves.png", folder=recipes,
     )  # fmt: skip
@@ -109,6 +116,12 @@ def test_bad_input_is_one_line_and_exit_code_2(recipes, arguments, message):
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert sorted(path.name for path in recipes.iterdir()) == ["cosine.yaml", "linear.yaml"]
+
+
+def test_bad_input_in_a_process_of_its_own(recipes):
+    done = run_alone("sweep", "no.yaml", folder=recipes)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_nothing_is_overwritten_without_being_asked(recipes):

@@ -1,10 +1,10 @@
 """`optax-lr show`, `compare`, `lint` and `recommend`: what they print and write, and their exit codes."""
 
+import functools
 import json
 import re
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -26,20 +26,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def here(folder, monkeypatch, capsys):
-    """`optax-lr` in this process, which need not import JAX again."""
-    from optax_lr.cli import main
-
-    def call(*arguments):
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr("sys.argv", ["optax-lr", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "120")
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=left.value.code, stdout=out, stderr=err)
-
-    return call
+def here(folder):
+    """`optax-lr` in the folder."""
+    return functools.partial(run, folder=folder)
 
 
 def stepped(kind):

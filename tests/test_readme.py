@@ -1,11 +1,8 @@
 """Every line of the README runs, in the order in which it stands there."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -15,6 +12,7 @@ import pytest
 
 import optax_lr as olr
 from tests.cases import CLASSES
+from tests.safety.commands import run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -55,20 +53,17 @@ def test_the_commands_run(tmp_path):
     for command in commands:
         done = optax_lr(command, tmp_path)
         # Findings, and a difference, are what these are shown for.
-        assert done.returncode == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.stderr
+        assert done.code == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.err
     written = {"fixed.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
     assert written <= {path.name for path in tmp_path.iterdir()}
     (finding,) = re.findall(r"^examples/configs/.*: LR.*$", README, re.MULTILINE)
-    assert finding in optax_lr("lint examples/configs/support_chatbot.yaml --num-examples 5000", tmp_path).stdout
+    assert finding in optax_lr("lint examples/configs/support_chatbot.yaml --num-examples 5000", tmp_path).out
     (finding,) = re.findall(r"^LR203.*$", README, re.MULTILINE)
-    assert finding in optax_lr(commands[-1], tmp_path).stdout
+    assert finding in optax_lr(commands[-1], tmp_path).out
 
 
 def optax_lr(command, folder):
-    return subprocess.run(
-        [sys.executable, "-c", "from optax_lr.cli import main; main()", *shlex.split(command)],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run(*shlex.split(command), folder=folder)
 
 
 def test_links_lead_somewhere():

@@ -76,7 +76,10 @@ def test_a_setting_survives_in_a_population_and_in_an_optimizer():
 def test_the_field_reads_as_one_number_and_shows_as_it_was_written():
     assert EXPONENTIAL.gamma == GAMMA
     assert repr(EXPONENTIAL) == "Exponential(learning_rate=1.0, gamma=0.9999)"
-    assert repr(olr.Linear(np.float32(5e-5), 10)) == "Linear(learning_rate=5e-05, max_steps=10, warmup_steps=0, min_lr=0.0)"
+    assert (
+        repr(olr.Linear(np.float32(5e-5), 10))
+        == "Linear(learning_rate=5e-05, max_steps=10, warmup_steps=0, min_lr=0.0)"
+    )
     assert olr.PiecewiseConstant(1.0, [5], [0.1, 0.7]).factors == (0.1, 0.7)
 
 

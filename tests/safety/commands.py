@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import sys
 from typing import NamedTuple
@@ -18,14 +19,15 @@ class Done(NamedTuple):
     err: str
 
 
-def run(*arguments: object) -> Done:
-    """`optax-lr` with these arguments, as in a terminal of 100 columns without colours."""
+def run(*arguments: object, folder: str | os.PathLike[str] = ".", **environment: str) -> Done:
+    """`optax-lr` with these arguments in a folder, as in a terminal of 100 columns without colours."""
     out, err = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (getattr(signal, "SIGPIPE", signal.SIGINT),)}
-    environment = {"NO_COLOR": "1", "COLUMNS": "100"}
+    environment = {"NO_COLOR": "1", "COLUMNS": "100"} | environment
     with (
         mock.patch.object(sys, "argv", ["optax-lr", *map(str, arguments)]),
         mock.patch.dict("os.environ", environment),
+        contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

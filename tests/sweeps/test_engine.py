@@ -12,6 +12,7 @@ import optax_lr as olr
 from optax_lr.numerics import RoundedFloat64
 from optax_lr.sweeps import evaluate
 from tests.cases import CLASSES, USUAL
+from tests.compilations import compilations
 from tests.sweeps.batches import mixed, one_kind
 from tests.wrong_types import wrong_types
 
@@ -35,16 +36,17 @@ def test_nothing_of_the_size_of_the_result_is_stored_besides_it(name):
 
 def test_only_shapes_and_sets_of_kinds_compile():
     batch = mixed(60, 100, DOCUMENTED)
-    before = evaluate._curves._cache_size()
-    first = olr.sweep(batch, 77)
-    assert evaluate._curves._cache_size() == before + 1
+    doubled = tuple(member.replace(learning_rate=member.learning_rate * 2) for member in batch.schedules)
     random = np.random.default_rng(7)
-    for _ in range(3):
-        kind = random.integers(0, len(batch.schedules), 60).astype(np.int32)
-        other = olr.Mixed(kind, tuple(jax.tree.map(np.asarray, member) for member in batch.schedules))
-        assert not np.array_equal(olr.sweep(other, 77), first)
-    olr.sweep(batch.replace(schedules=tuple(m.replace(learning_rate=m.learning_rate * 2) for m in batch.schedules)), 77)
-    assert evaluate._curves._cache_size() == before + 1
+    kinds = [random.integers(0, len(batch.schedules), 60).astype(np.int32) for _ in range(3)]
+    others = [olr.Mixed(kind, tuple(jax.tree.map(np.asarray, member) for member in batch.schedules)) for kind in kinds]
+    with compilations() as count:
+        first = olr.sweep(batch, 77)
+    assert count.total() > 0
+    with compilations() as count:
+        swept = [olr.sweep(other, 77) for other in (*others, batch.replace(schedules=doubled))]
+    assert count.total() == 0
+    assert not any(np.array_equal(rates, first) for rates in swept)
 
 
 def test_out_is_the_memory_of_the_result():
@@ -73,26 +75,35 @@ def test_past_the_end_of_a_traced_sweep():
     np.testing.assert_allclose(held, olr.sweep(batch, 9, past_end="hold"), rtol=1e-6, atol=1e-12)
 
 
-@pytest.mark.parametrize("devices", [1, 8])
-@pytest.mark.parametrize("transformed", [jax.jit, jax.vmap, lambda f: jax.jit(jax.vmap(f))])
+MAPPED = (jax.jit, jax.vmap, lambda f: jax.jit(jax.vmap(f)))
+
+
+@pytest.mark.parametrize("devices", [1, 8])  # rows that may be on several devices are not gathered
+@pytest.mark.parametrize("transformed", MAPPED)
 def test_a_traced_sweep_is_as_exact(transformed, devices, monkeypatch):
     monkeypatch.setattr(jax, "device_count", lambda: devices)
-    batch = olr.concatenate([olr.stack([kind(**USUAL[kind])]) for kind in USUAL if kind is not olr.Mixed])
+    batch = mixed(12, 40)
     for steps in (64, np.arange(0, 64, 3)):
         rates = transformed(lambda b, steps=steps: olr.sweep(b, steps))(batch)
         np.testing.assert_allclose(rates, olr.sweep(batch, steps), rtol=2**-23, atol=0)
+
+
+@pytest.mark.parametrize(("transformed", "devices"), [(MAPPED[0], 1), (MAPPED[2], 8)])
+def test_a_traced_sweep_of_every_class_is_as_exact(transformed, devices, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
+    batch = olr.concatenate([olr.stack([kind(**USUAL[kind])]) for kind in USUAL if kind is not olr.Mixed])
+    steps = np.arange(64)
+    np.testing.assert_allclose(
+        transformed(lambda b: olr.sweep(b, steps))(batch), olr.sweep(batch, steps), rtol=2**-23, atol=0
+    )
+
+
+def test_a_traced_sweep_of_a_long_run_is_as_exact():
     one = olr.CosineWithRestarts(3e-4, 2**31 - 1, 2**20, num_cycles=7)
     steps = np.linspace(0, 2**31 - 1, 1001).astype(np.int32)
     np.testing.assert_allclose(
         jax.jit(olr.sweep)(one, steps), olr.sweep(one, steps), rtol=2**-23
     )  # its rate is a float32
-
-
-@pytest.mark.parametrize(("devices", "gathers"), [(1, True), (8, False)])
-def test_rows_that_may_be_on_several_devices_are_not_moved(devices, gathers, monkeypatch):
-    monkeypatch.setattr(jax, "device_count", lambda: devices)
-    text = jax.jit(lambda b: olr.sweep(b, 64)).lower(mixed(12, 40, DOCUMENTED)).as_text()
-    assert ("stablehlo.gather" in text) == gathers
 
 
 def test_a_sweep_inside_of_a_shard_map():
