@@ -68,9 +68,8 @@ def test_a_batch_is_its_rows(kind):
     batch = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
     assert batch.batch_shape == (3,)
     expected = np.stack([row(STEPS) for row in rows])
-    with jax.disable_jit():
-        assert_within_an_ulp(batch(STEPS), expected)
-        assert_within_an_ulp(jax.vmap(lambda s: s(STEPS))(batch), expected)
+    assert_within_an_ulp(batch(STEPS), expected)
+    assert_within_an_ulp(jax.jit(jax.vmap(lambda s: s(STEPS)))(batch), expected)
     assert jax.eval_shape(lambda b: b.reshape(3, 1)(STEPS.reshape(8, 8)), batch).shape == (3, 1, 8, 8)
     assert len(batch) == 3
     for row, single in zip(rows, batch, strict=True):
@@ -104,10 +103,9 @@ def test_a_scanned_optimizer_is_an_array_of_steps(kind):
 def test_steps_of_any_integer_type_are_the_same_steps(kind):
     schedule = usual(kind)
     expected = np.asarray(schedule(STEPS.astype(np.int32)))
-    with jax.disable_jit():
-        for dtype in (np.uint32, np.int8):
-            assert_within_an_ulp(schedule(jnp.asarray(STEPS, dtype)), expected)
-        assert_within_an_ulp(schedule(jnp.int16(3)), expected[3])
+    for dtype in (np.uint32, np.int8):
+        assert_within_an_ulp(jax.jit(schedule)(jnp.asarray(STEPS, dtype)), expected)
+    assert_within_an_ulp(jax.jit(schedule)(jnp.int16(3)), expected[3])
     assert_within_an_ulp(schedule(np.maximum(STEPS - 5, -1) - 1), expected[np.maximum(STEPS - 6, 0)])
     assert schedule(-3) == schedule(0) == schedule(np.int64(0)) == schedule(0.0)
     assert isinstance(schedule(3), np.float32)
@@ -130,8 +128,7 @@ def test_every_number_may_be_traced(kind):
         return schedule.replace(**values)(STEPS)
 
     assert jax.eval_shape(jax.jit(made), numbers).shape == STEPS.shape
-    with jax.disable_jit():
-        twice = jax.vmap(made)({name: np.stack([value, value]) for name, value in numbers.items()})
+    twice = jax.jit(jax.vmap(made))({name: np.stack([value, value]) for name, value in numbers.items()})
     for rates in twice:
         assert_within_an_ulp(rates, schedule(STEPS))
 

@@ -46,7 +46,7 @@ def slopes(schedule, leaf, steps):
         return np.array([(up(int(step)) - down(int(step))) / (2 * width) for step in steps])
 
 
-ROWS = 32  # of a batch of corners: one shape for all classes, so that operations are compiled once
+ROWS = 32  # of a batch of corners
 CORNER_STEPS = np.append(STEPS, [10**6, 2**31 - 1]).astype(np.int32)
 
 
@@ -71,8 +71,7 @@ def in_corners(kind):
     found = []
     for group in groups.values():
         batch = jax.tree.map(lambda *leaves: np.resize(np.stack(leaves), ROWS), *group)
-        with jax.disable_jit():
-            found.append((group, batch, batch(CORNER_STEPS), gradients(batch, CORNER_STEPS)))
+        found.append((group, batch, batch(CORNER_STEPS), jax.jit(gradients)(batch, CORNER_STEPS)))
     return found
 
 
