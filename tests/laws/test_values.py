@@ -40,7 +40,8 @@ def slopes(schedule, leaf, steps):
     """The same by differences, which need float64: the host's, with one leaf moved by a thousandth."""
     leaves, structure = jax.tree.flatten(schedule)
     width = 1e-3 * max(abs(float(leaves[leaf])), 1e-3)
-    moved = [np.float64(leaves[leaf]) + sign * width for sign in (1, -1)]
+    # A setting of 0 is moved upwards alone: below it a floor has no effect.
+    moved = [np.float64(leaves[leaf]) + by * width for by in ((2, 0) if leaves[leaf] == 0 else (1, -1))]
     up, down = (jax.tree.unflatten(structure, [*leaves[:leaf], value, *leaves[leaf + 1 :]]) for value in moved)
     with jax.enable_x64(True):
         return np.array([(up(int(step)) - down(int(step))) / (2 * width) for step in steps])
