@@ -7,6 +7,7 @@ import os
 import hypothesis
 import jax
 import matplotlib
+import psutil
 import pytest
 
 from tests.compilations import compilations
@@ -18,14 +19,16 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes that it must find
 
+ROOM = 3 * 2**30  # bytes of a process
 COMPARED = pytest.StashKey[dict[str, int]]()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _room():
-    """Lets go of the programs that a module compiled: all of them together would take gigabytes."""
+    """Lets go of compiled programs after a module where they have become many: all of them together would take gigabytes."""
     yield
-    jax.clear_caches()
+    if psutil.Process().memory_info().rss > ROOM:
+        jax.clear_caches()
 
 
 @pytest.fixture
