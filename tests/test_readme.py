@@ -30,7 +30,7 @@ def test_the_python_runs(monkeypatch):
     assert np.isnan(names["rates"]).any()
     assert isinstance(names["planned"], olr.CosineWithRestarts)
     assert names["slope"] > 0
-    assert names["found"].segments[0].count == 11
+    assert names["found"].segments[0].count == 12
     assert [finding.code for finding in names["report"].findings] == ["LR203"]
     assert names["losses"].shape == (3, 100)
     assert isinstance(names["batch"], olr.Mixed)
