@@ -183,9 +183,6 @@ def report(rows: int, steps: int, rounds: int) -> None:
     buffer = np.empty((rows, steps), np.float32)
     cases = fills(buffer)
     cases |= {name: Reused(batch, steps) for name, batch in kinds.items()}
-    cases |= {
-        f"{name}, fast": Reused(kinds[name], steps, precision="fast") for name in ("linear", "cosine", "inverse_sqrt")
-    }
     traced = ("cosine", "mixed: six kinds at random", "mixed: sixteen kinds")
     cases |= {f"{name}, inside a jit": InATrace(kinds[name], steps) for name in traced}
     cases["cosine, fresh memory"] = lambda: olr.sweep(kinds["cosine"], steps).block_until_ready()
