@@ -55,7 +55,7 @@ WRONG = [
     (lambda: cosine(learning_rate=np.array(["a"])), "not an ndarray: array(['a'], dtype='<U1')"),
     (lambda: cosine(learning_rate=np.full((9, 9), "a")), "Cosine: learning_rate must be a number"),
     (lambda: olr.MultiStep(1e-3, milestones=None), "MultiStep: milestones must be a list of numbers, not None"),
-    (lambda: olr.Stages([cosine(), 1], [5]), "Stages: schedules[1] must be a schedule of this library, not an int: 1"),
+    (lambda: olr.Stages([cosine(), None], [5]), "Stages: schedules[1] must be a schedule, a number or a function of the step, not None"),
     (lambda: olr.reduce_on_plateau(cosine(), patience=2.5), "patience must be a whole number of metrics, not 2.5"),
     (lambda: olr.greedy(cosine(), reset_start=2.5), "reset_start must be a whole number of falls of the rate, not 2.5"),
     (lambda: olr.TimmCosine(1e-3, 10, cycle_limit=1.5), "cycle_limit must be a whole number of cycles, not 1.5"),
@@ -104,7 +104,7 @@ WRONG = [
     # pictures
     (lambda: olr.plot(None), "plot() draws a schedule, a batch, a list or a mapping of schedules, a plan or an audit, not None"),
     (lambda: olr.plot("cosine"), "plot() draws a schedule, a batch, a list or a mapping of schedules"),
-    (lambda: olr.plot([1]), "plot() takes schedules, not an int: 1"),
+    (lambda: olr.plot([None]), "plot() takes schedules, not None"),
     (lambda: olr.plot(cosine(), steps=-1), "plot(): steps must be at least 0, not -1"),
     (lambda: olr.plot(cosine(), steps="a"), "plot(): steps must be a number or an array of numbers, not text: 'a'"),
     (lambda: olr.plot(cosine(), past_end="cut"), "plot(): past_end must be one of 'reference', 'hold', 'nan', not 'cut'"),
@@ -130,7 +130,7 @@ WRONG = [
     # logs
     (lambda: olr.read_log(None), "a log must be the path of a file or folder, a list of entries, or a mapping of columns, not None"),
     (lambda: olr.read_log(""), "a log must be the path of a file or folder"),
-    (lambda: olr.read_log({"step": [1, 2], "learning_rate": ["a", "b"]}), "hold steps, and no rate, loss or other number"),
+    (lambda: olr.read_log({"step": [1, 2], "learning_rate": ["a", "b"]}), "hold steps, but no rate, loss or other number"),
     (lambda: olr.audit(log(), plan="plan.yaml"), "audit(): plan must be a schedule, a plan or a config, not text: 'plan.yaml'; read"),
     (lambda: olr.audit(log(), plan=optax.constant_schedule(1.0)), "audit(): plan must be a schedule, a plan or a config"),
     (lambda: olr.identify(["a"], [1]), "identify(): step must be an array of numbers, not a list: ['a']"),
@@ -184,7 +184,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_every_kind_names_its_fields():
     kinds = [getattr(olr, name) for name in olr.__all__]
-    kinds = [one for one in kinds if inspect.isclass(one) and issubclass(one, olr.Schedule) and one is not olr.Schedule]
+    kinds = [one for one in kinds if inspect.isclass(one) and issubclass(one, olr.Schedule)]
+    kinds = [one for one in kinds if one not in (olr.Schedule, olr.Function)]  # which takes settings of any name
     assert len(kinds) > 35
     for kind in kinds:
         with pytest.raises(TypeError, match=f"{kind.__name__}: unknown field 'colour'"):
@@ -207,7 +208,7 @@ def test_what_is_right_passes():
     assert batch()(np.array(7, np.int64)).shape == (2,)
     assert batch()[-1].learning_rate == 2e-3
     assert batch()[jnp.array([1, 0, 1])].batch_shape == (3,)
-    assert jax.jit(lambda many, row: many[row](3))(batch(), 1) == batch()[1](3)
+    assert jax.jit(lambda many, row: many[row](3))(batch(), 1) == pytest.approx(batch()[1](3), rel=2e-7)
     assert olr.identify([1, 2, 3], [1e-3, None, 1e-3]).explained  # None as NaN: a row without a rate
     assert config().plan(num_examples=np.int64(100)).max_steps == 39
 

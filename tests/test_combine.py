@@ -78,8 +78,10 @@ def test_wrong_boundaries_are_refused(boundaries, message):
 
 @wrong_types
 def test_what_is_no_schedule_is_refused():
-    with pytest.raises(TypeError, match=r"Stages: schedules\[1\] must be a schedule of this library, not a function"):
-        olr.Stages([olr.Constant(1.0), lambda step: 1.0], boundaries=[5])
+    with pytest.raises(
+        TypeError, match=r"Stages: schedules\[1\] must be a schedule, a number or a function of the step, not text"
+    ):
+        olr.Stages([olr.Constant(1.0), "cosine"], boundaries=[5])
     with pytest.raises(TypeError, match="must be a list of at least one schedule"):
         olr.Product([])
     with pytest.raises(TypeError, match="Scaled: factor must be a number or an array of numbers"):

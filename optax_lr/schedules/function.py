@@ -54,10 +54,10 @@ class Function(Schedule):
     values: Numbers = fields.numbers()
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings has its place in a batch
 
-    def __init__(self, function: Callable[..., Any], **settings: ArrayLike | Sequence[ArrayLike]) -> None:
+    def __init__(self, function: Callable[..., Any] | None = None, **settings: ArrayLike | Sequence[ArrayLike]) -> None:
         self._set(function, settings, 1.0)
 
-    def _set(self, function: Callable[..., Any], settings: Mapping[str, Any], scale: Any) -> None:
+    def _set(self, function: Any, settings: Mapping[str, Any], scale: Any) -> None:
         names, values = tuple(settings), tuple(settings.values())
         self.__dict__.update(function=function, names=names, values=values, scale=scale)
         self.__post_init__()

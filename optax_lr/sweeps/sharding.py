@@ -24,7 +24,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
         axis: the mesh axis to spread over; by default the first.
 
     Returns a batch whose first axis is padded, with copies of the last row, to a multiple of the number of devices:
-    `sweep(shard(batch), steps)[: len(batch)]` are the curves of `batch`, bit for bit those of one device. Rows are
+    `sweep(shard(batch), steps)[: len(batch)]` are the curves of `batch`, to an ulp: settings on devices are float32. Rows are
     independent and nothing is exchanged between devices.
 
     Errors: `ValueError` for a single schedule, an axis that the mesh does not have, or a mesh of explicit axes.

@@ -17,7 +17,7 @@ def test_blocks_cover_a_sweep_once(block_bytes):
     whole = np.asarray(olr.sweep(batch, 101))
     seen = np.full(whole.shape, np.nan, np.float32)
     chosen = plan.blocks if block_bytes > 100 else plan.blocks[:: max(1, len(plan.blocks) // 50)]
-    for block, rates in blocks.computed(batch, steps, plan, chosen, "exact"):
+    for block, rates in blocks.computed(batch, steps, plan, chosen):
         assert np.isnan(seen[block]).all()
         seen[block] = rates
     for block in chosen:

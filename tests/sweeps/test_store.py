@@ -71,8 +71,8 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
     batch, path = mixed(40, 90), tmp_path / "s"
     computed = store.computed
 
-    def broken(batch, steps, plan, blocks, precision):
-        for number, found in enumerate(computed(batch, steps, plan, blocks, precision)):
+    def broken(batch, steps, plan, blocks):
+        for number, found in enumerate(computed(batch, steps, plan, blocks)):
             if number == 2:
                 raise KeyboardInterrupt
             yield found
