@@ -33,8 +33,7 @@ def test_random_settings(kind):
     @settings(max_examples=30)
     @given(random_schedule(kind))
     def never_negative(schedule):
-        assert (np.asarray(schedule(STEPS)) >= 0).all()
-        assert (np.asarray(olr.sweep(schedule, STEPS)) >= 0).all()
+        assert all(schedule(int(step)) >= 0 for step in STEPS)  # that sweeps agree is a law of its own
 
     never_negative()
 

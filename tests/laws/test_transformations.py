@@ -57,6 +57,7 @@ def test_random_settings_agree(kind):
         for rates in (schedule(STEPS), olr.sweep(schedule, STEPS)):
             # At the end of a cycle of fractional length a rounding of that length is a good part of what is left.
             np.testing.assert_allclose(rates, host, rtol=3e-7, atol=1e-8 * RATE)
+            assert (np.asarray(rates) >= 0).all()
 
     agree()
 
@@ -130,7 +131,7 @@ def test_every_number_may_be_traced(kind):
     assert jax.eval_shape(jax.jit(made), numbers).shape == STEPS.shape
     twice = jax.jit(jax.vmap(made))({name: np.stack([value, value]) for name, value in numbers.items()})
     for rates in twice:
-        assert_within_an_ulp(rates, schedule(STEPS))
+        assert_within_an_ulp(rates, schedule(STEPS), ulps=2)  # a setting that is traced is a float32
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not olr.Function], ids=lambda kind: kind.__name__)
