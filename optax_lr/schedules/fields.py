@@ -289,7 +289,7 @@ def _scalar(array: Array | np.ndarray) -> Any:
 
 
 def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
-    """The first wrong value, as short as its dtype allows: 1e-04 and not 9.999999747378752e-05."""
+    """The first wrong value, as short as its dtype allows."""
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 

@@ -89,7 +89,7 @@ def test_the_peak_comes_once_at_the_end_of_the_warmup():
     [
         ({"max_steps": -1}, "max_steps must be at least 0, not -1"),
         ({"max_steps": 100, "warmup_steps": -5}, "warmup_steps must be at least 0, not -5"),
-        ({"max_steps": 100, "learning_rate": -1e-4}, "learning_rate must be at least 0, not -1e-04"),
+        ({"max_steps": 100, "learning_rate": -1e-4}, "learning_rate must be at least 0, not -0.0001"),
     ],
 )
 def test_negative_counts_and_rates_are_refused(values, message):
