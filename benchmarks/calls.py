@@ -58,7 +58,9 @@ def from_python() -> str:
         scalar = np.median(in_rounds({"ours": of_jax(schedule)}, 7)["ours"]) / len(scalars)
         if name in OPTAX:
             theirs = np.median(in_rounds({"theirs": many(OPTAX[name], 20)}, 5)["theirs"]) / 20
-            rows.append([name, f"{ours * 1e6:.1f}", f"{scalar * 1e6:.1f}", f"{theirs * 1e6:.0f}", f"{theirs / ours:.0f}"])
+            rows.append(
+                [name, f"{ours * 1e6:.1f}", f"{scalar * 1e6:.1f}", f"{theirs * 1e6:.0f}", f"{theirs / ours:.0f}"]
+            )
         else:
             rows.append([name, f"{ours * 1e6:.1f}", f"{scalar * 1e6:.1f}", "", ""])
     return table(["schedule(step) from Python", "µs", "with a scalar of JAX, µs", "Optax, µs", "times faster"], rows)

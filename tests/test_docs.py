@@ -100,6 +100,7 @@ def test_patterns():
 def test_every_page_with_python_is_run():
     run_above = {
         "training",
+        "own_schedules",
         "index",
         "from_llamafactory",
         "from_torch",
