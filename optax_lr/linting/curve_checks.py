@@ -32,10 +32,9 @@ HIGH_FLOOR = Rule(
 )
 WRONG_FLOOR = Rule(
     "LR144",
-    "a floor above the peak, or below 0",
+    "a floor above the peak",
     "error",
-    "transformers takes it as it is: the rate rises to a floor above the peak. Below 0 a cosine stays at 0 before its end, and "
-    "a polynomial goes on below it, up the loss.",
+    "transformers takes it as it is: the rate rises to a floor above the peak. A floor below 0 is refused (LR110).",
 )
 ENDS_EARLY = Rule(
     "LR145",
@@ -124,8 +123,8 @@ def _floor(case: Case) -> Iterator[Finding]:
         set_to: dict[str, Any] = {name: tenth}
         place, edits = f"lr_scheduler_kwargs.{name}", case.keyword_edits(**set_to)
         remedy = f"set {place}: {scalar(tenth)}, a tenth of the peak"
-        if floor < 0 or floor > peak:
-            what = "below 0" if floor < 0 else f"above the peak of {peak:g}: the rate rises to it"
+        if floor > peak:
+            what = f"above the peak of {peak:g}: the rate rises to it"
             yield case.finding(WRONG_FLOOR, f"{name} {value:g} is {what}", remedy, place, edits)
         elif share and 0 < value < LOOKS_LIKE_A_RATE:
             remedy = f"if it is the floor itself, write lr_scheduler_kwargs.min_lr: {scalar(value)}"

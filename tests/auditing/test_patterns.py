@@ -198,7 +198,7 @@ def test_the_rate_of_the_moment_is_told():
 # Rates.
 
 
-JUMP = {"ConstantFactor", "CosineAnnealingWarmRestarts", "CosineWithRestarts", "DeepSpeedOneCycle", "Mixed", "MultiStep", "PiecewiseConstant",
+JUMP = {"ConstantFactor", "CosineAnnealingWarmRestarts", "CosineWithRestarts", "DeepSpeedOneCycle", "Every", "Mixed", "MultiStep", "PiecewiseConstant",
         "Product", "Step", "TimmCosine"}  # fmt: skip
 
 

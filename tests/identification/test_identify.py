@@ -87,7 +87,7 @@ def test_a_log_of_warmup_alone_names_the_slope():
     segment = olr.identify(step, 5e-7 * step / 510, max_steps=5100).segments[0]
     assert "learning_rate / warmup_steps = 9.803921569e-10 only" in segment.text
     assert segment.count > 100
-    assert "Linear(learning_rate=5e-07, max_steps=5100, warmup_steps=510)" in map(
+    assert "Linear(learning_rate=5e-07, max_steps=5100, warmup_steps=510, min_lr=0.0)" in map(
         repr, [answer.schedule for answer in segment.answers]
     )
 

@@ -65,7 +65,7 @@ MISTAKES = [
     ("LR143", LORA | RUN | {"learning_rate": 2e-5, "lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 1.85e-5}},
      {}, "min_lr 1.85e-05 is 0.925 of the peak of 2e-05"),
     ("LR144", LORA | RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 10}}, {}, "above the peak"),
-    ("LR144", LORA | RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": -1e-5}}, {}, "is below 0"),
+    ("LR110", LORA | RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": -1e-5}}, {}, "min_lr must be at least 0"),
     ("LR145", LORA | RUN | {"max_steps": 1000, "warmup_steps": 100, "lr_scheduler_type": "warmup_stable_decay",
                             "lr_scheduler_kwargs": {"num_decay_steps": 100}},
      {}, "the schedule ends at step 500 of 1000: the other 500 have rate 0"),

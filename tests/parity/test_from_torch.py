@@ -20,13 +20,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Both num_training_steps and num_
 
 def assert_continues(make, steps=40, atol=1e-12 * RATE):
     """A schedule made before the run, and one made in its middle, give the rates of the whole run."""
-    rates = stepped(make(), steps)
+    rates = np.maximum(stepped(make(), steps), 0)  # a linear OneCycle goes below 0 past its end, and ours does not
     half = make()
     stepped(half, steps // 2)
     for scheduler in (make(), half):
         schedule = olr.from_torch(scheduler, momentum=False)
         np.testing.assert_allclose([schedule(step) for step in range(steps + 1)], rates, rtol=2e-7, atol=atol)
-    assert schedule(half.last_epoch) == pytest.approx(half.optimizer.param_groups[0]["lr"], rel=2e-7, abs=atol)
+    assert schedule(half.last_epoch) == pytest.approx(max(0, half.optimizer.param_groups[0]["lr"]), rel=2e-7, abs=atol)
 
 
 @pytest.mark.parametrize("setting", TRANSFORMERS, ids=map(label, TRANSFORMERS))

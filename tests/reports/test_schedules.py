@@ -181,7 +181,7 @@ def test_the_warmup_starts_at_zero_below_the_floor_except_for_a_stable_phase():
 @pytest.mark.parametrize(
     ("keywords", "code"),
     [({"min_lr": 1.85e-5}, "LR143"), ({"min_lr": 2e-5}, "LR143"), ({"min_lr": 5e-5}, "LR144"), ({"min_lr_rate": 10}, "LR144"),
-     ({"min_lr": -1e-5}, "LR144")],
+     ({"min_lr": -1e-5}, "LR110")],
 )  # fmt: skip
 def test_a_floor_at_or_above_the_peak_or_below_zero(keywords, code):
     name = "cosine_with_min_lr"
