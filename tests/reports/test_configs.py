@@ -173,7 +173,7 @@ def test_what_is_no_rate(trainer, text, tmp_path):
 def test_a_rate_in_quotes(tmp_path):
     with pytest.raises(olr.ConfigError, match=r"not the text '1\.0e-4': take the quotes away"):
         read(tmp_path, "stage: sft\nlearning_rate: '1.0e-4'\n")
-    with pytest.raises(olr.ConfigError, match="at least 0, not -0.0001"):
+    with pytest.raises(olr.ConfigError, match=r"at least 0, not -0\.0001"):
         read(tmp_path, "stage: sft\nmax_steps: 10\nlearning_rate: -1e-4\n").plan()
 
 
