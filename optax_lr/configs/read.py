@@ -41,7 +41,7 @@ def read_config(
             several configs (`read_configs`).
 
     >>> read_config({"learning_rate": 5e-5, "lr_scheduler_type": "linear", "max_steps": 100}).plan().schedule
-    Linear(learning_rate=5e-05, max_steps=100, warmup_steps=0)
+    Linear(learning_rate=5e-05, max_steps=100, warmup_steps=0, min_lr=0.0)
     >>> read_config(["--learning_rate", "2e-5", "--max_steps=100"]).trainer
     'hf'
     """

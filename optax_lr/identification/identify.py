@@ -144,7 +144,7 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     >>> step = np.arange(10, 510, 10)
     >>> found = identify(step, 2e-5 * np.minimum(step / 100, (1000 - step) / 900), max_steps=1000)
     >>> found.schedule, found.answer.offset, found.segments[0].count
-    (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100), 0, 1)
+    (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100, min_lr=0.0), 0, 1)
     """
     steps, rates = _checked(step, learning_rate)
     if max_steps is not None:

@@ -11,7 +11,7 @@ import optax
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
-from optax_lr.numerics import Real, System
+from optax_lr.numerics import FLOAT64, Real, System
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.exported import exported
@@ -152,8 +152,8 @@ class Control(Schedule):
         """Whether `metric` is better than `best` by the threshold: in float64 and in the reference's order of operations."""
         low = self._lows.get("threshold")
         with jax.enable_x64(True):
-            metric, best, threshold = (jnp.asarray(x).astype(jnp.float64) for x in (metric, best, self.threshold))
-            threshold = threshold if low is None else threshold + jnp.asarray(low).astype(jnp.float64)
+            metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, best))
+            threshold = FLOAT64.joined(self.threshold, low)
             relative = self.threshold_mode == "rel"
             if self.mode == "min":
                 return metric < (best * (1 - threshold) if relative else best - threshold)

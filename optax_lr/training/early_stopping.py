@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import fields, flax
 from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
@@ -89,9 +90,8 @@ class EarlyStopping:
 
     def _by_more_than_threshold(self, metric: jax.Array) -> jax.Array:
         with jax.enable_x64(True):  # in float64, as the reference
-            metric, best, threshold = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best, self.threshold))
-            low = getattr(self, "_low_parts", {}).get("threshold")
-            threshold = threshold if low is None else threshold + jnp.asarray(low).astype(jnp.float64)
+            metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best))
+            threshold = FLOAT64.joined(self.threshold, getattr(self, "_low_parts", {}).get("threshold"))
             return jnp.abs(metric - best) > threshold
 
     def __repr__(self) -> str:
