@@ -88,7 +88,7 @@ class EarlyStopping:
         )
         return after
 
-    def _by_more_than_threshold(self, metric: jax.Array) -> jax.Array:
+    def _by_more_than_threshold(self, metric: jax.Array) -> Any:
         with jax.enable_x64(True):  # in float64, as the reference
             metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best))
             threshold = FLOAT64.joined(self.threshold, getattr(self, "_low_parts", {}).get("threshold"))
