@@ -46,6 +46,10 @@ class ByRow(Float64):
         self.last_step, self.rows = self.real(last_step), rows
         self._path, self._met, self._takes_shortcuts = (), [], True
 
+    def result(self, value: Real) -> Real:
+        # No selection here: after it LLVM would leave the branch inside of the loop. Formulas see to it that none is below 0.
+        return value
+
     def real(self, x: Real) -> Real:
         return jnp.asarray(x).astype(jnp.float64)
 

@@ -49,7 +49,7 @@ class RoundedFloat64(ByRow):
     """
 
     def result(self, value: Real) -> Real:
-        return jnp.maximum(value, 0).astype(jnp.float32)
+        return value.astype(jnp.float32)
 
     def ratio(self, a: Real, b: Real) -> Real:
         return a * (1 / b)

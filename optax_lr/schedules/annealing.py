@@ -36,7 +36,7 @@ class CosineAnnealing(Schedule):
 
     def _value(self, step: Real, num: System) -> Real:
         wave = num.wave(step, num.real(0), num.at_least_one(self.T_max), num.real(0.5))
-        return self.eta_min + (self.learning_rate - self.eta_min) * wave
+        return num.maximum(self.eta_min + (self.learning_rate - self.eta_min) * wave, num.real(0))
 
 
 @schedule
@@ -83,4 +83,5 @@ class CosineAnnealingWarmRestarts(Schedule):
             lambda step: (num.left_of_cycle(step, self.T_0, num.real(1)), self.T_0),
             lambda step: num.shortcut(cycles.are_few(), step, few, growing),
         )
-        return self.eta_min + (self.learning_rate - self.eta_min) * num.sin_squared(left, length)
+        rate = self.eta_min + (self.learning_rate - self.eta_min) * num.sin_squared(left, length)
+        return num.maximum(rate, num.real(0))

@@ -44,7 +44,7 @@ class Cyclic(Schedule):
     gamma: Number = fields.number(default=1.0, least=0)
 
     def _value(self, step: Real, num: System) -> Real:
-        return self.base_lr + (self.max_lr - self.base_lr) * _height(self, step, num)
+        return num.maximum(self.base_lr + (self.max_lr - self.base_lr) * _height(self, step, num), num.real(0))
 
 
 @schedule
@@ -194,7 +194,7 @@ def _annealed(cycle: OneCycle | OneCycleMomentum, step: Real, values: tuple[Real
     share = (step - origin) * inverse
     if cycle.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
         share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
-    return low + height * share
+    return num.maximum(low + height * share, num.real(0))
 
 
 def _phase(start: Real, from_value: Real, stop: Real, to_value: Real, num: System) -> tuple[Real, ...]:

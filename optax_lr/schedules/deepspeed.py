@@ -58,7 +58,8 @@ class DeepSpeedWarmup(_DeepSpeed):
 
     def _value(self, step: Real, num: System) -> Real:
         share, warming = self._grown(step, num)
-        return num.where(warming, self.min_lr + (self.learning_rate - self.min_lr) * share, self.learning_rate)
+        warmup = num.maximum(self.min_lr + (self.learning_rate - self.min_lr) * share, num.real(0))
+        return num.where(warming, warmup, self.learning_rate)
 
 
 @schedule
@@ -101,7 +102,8 @@ class DeepSpeedWarmupDecay(_DeepSpeed):
         share, warming = self._grown(step, num)
         length = num.at_least_one(self.max_steps - num.maximum(self.warmup_steps, num.real(2)))
         left = num.ratio(num.maximum(self.max_steps + 1 - step, num.real(0)), length)
-        return self.min_lr + (self.learning_rate - self.min_lr) * num.where(warming, share, left)
+        rate = self.min_lr + (self.learning_rate - self.min_lr) * num.where(warming, share, left)
+        return num.maximum(rate, num.real(0))
 
 
 @schedule

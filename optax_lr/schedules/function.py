@@ -87,4 +87,5 @@ class Function(Schedule):
         return f"Function({', '.join([name, *settings])})"
 
     def _value(self, step: Real, num: System) -> Real:
-        return self.scale * num.call(self.function, step, dict(zip(self.names, self.values, strict=True)))
+        value = num.call(self.function, step, dict(zip(self.names, self.values, strict=True)))
+        return num.maximum(self.scale * value, num.real(0))

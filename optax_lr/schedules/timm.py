@@ -31,7 +31,7 @@ class _Cycles(Schedule):
         rate = self._of_cycles(num.maximum(step - prefix, num.real(0)), num)
         target = self._warmup_target(num)
         warmup = self.warmup_lr + (target - self.warmup_lr) * num.ratio(step, num.at_least_one(self.warmup_steps))
-        return num.where(step < self.warmup_steps, warmup, rate)
+        return num.maximum(num.where(step < self.warmup_steps, warmup, rate), num.real(0))
 
     def _warmup_target(self, num: System) -> Real:
         return self.learning_rate
