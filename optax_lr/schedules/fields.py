@@ -117,6 +117,7 @@ class Parts:
 
 
 def is_static(field: dataclasses.Field[Any]) -> bool:
+    """Whether the field is part of the structure of the pytree, and no leaf."""
     return bool(field.metadata.get("static"))
 
 

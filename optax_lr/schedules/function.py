@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
+import jax
 from jax.typing import ArrayLike
 
 from optax_lr.numerics import Real, System
@@ -87,5 +88,12 @@ class Function(Schedule):
         return f"Function({', '.join([name, *settings])})"
 
     def _value(self, step: Real, num: System) -> Real:
-        value = num.call(self.function, step, dict(zip(self.names, self.values, strict=True)))
+        settings = dict(zip(self.names, self.values, strict=True))
+        try:
+            value = num.call(self.function, step, settings)
+        except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
+            raise TypeError(
+                f"Function: {getattr(self.function, '__name__', 'the function')} cannot be traced ({type(error).__name__}); "
+                "compute with jax.numpy in place of NumPy and math, and with jnp.where in place of if"
+            ) from None
         return num.maximum(self.scale * value, num.real(0))

@@ -111,6 +111,14 @@ def test_what_is_wrong_gets_one_line(make, error, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("function", [lambda step: np.sin(step), lambda step: 1.0 if step > 3 else 0.5])  # noqa: PLW0108
+def test_a_function_that_cannot_be_traced_gets_one_line(function):
+    schedule = olr.Function(function)
+    for call in (lambda: schedule(STEPS), lambda: jax.jit(schedule)(3), lambda: olr.sweep(schedule, 3)):
+        with pytest.raises(TypeError, match=r"cannot be traced \(.*\); compute with jax.numpy in place of NumPy"):
+            call()
+
+
 def test_a_wrong_class_gets_one_line():
     with pytest.raises(TypeError, match=r"Bare: peak must be declared with a function of optax_lr.schedules.fields"):
 
