@@ -31,6 +31,8 @@ lint: $(VENV)/test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/codespell
+	$(RUN) docs/prose.py
 
 docs: $(VENV)/test
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
