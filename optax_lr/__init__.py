@@ -1,6 +1,6 @@
 """Every documented learning-rate schedule as an Optax schedule: exact, a pytree, swept in one compiled call.
 
-Names are imported when they are first used, so that `optax-lr --help` does not wait for JAX, and a feature asks for its
+Names are imported when they are first used, so that `optax-lr --help` does not wait for JAX, and a feature imports its
 optional packages only when it is used.
 """
 
@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # `as` hands a name on: without it a type checker takes it for this file's own
+if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
     from optax_lr.linting import (
         Recommendation as Recommendation,
         lint as lint,
@@ -223,13 +223,13 @@ _IMPORTING = threading.RLock()
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
-if not TYPE_CHECKING:  # or a type checker takes any name for one of this package
+if not TYPE_CHECKING:  # with it a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
-            # Python adds the nearest name.
+            # Python adds a suggestion.
             raise AttributeError(f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__])
-        # One thread at a time: packages whose modules import each other, such as JAX, fail where two threads begin them at once.
+        # One thread at a time: modules that import each other, such as those of JAX, fail if two threads begin to import them.
         with _IMPORTING:
             value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
         globals()[name] = value

@@ -1,4 +1,4 @@
-"""What public functions ask of their arguments, and the one line that says which is wrong, what it is, and what to give."""
+"""Argument validation with one-line errors: argument, value, remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 _Class = TypeVar("_Class")
-# What others call a setting of a schedule: Optax, torch, transformers and Keras.
+# The names of our settings in Optax, torch, transformers and Keras.
 _CALLED = {
     "learning_rate": ("lr", "peak_lr", "init_lr", "base_lr", "max_lr", "init_value", "peak_value", "value", "rate"),
     "max_steps": (
@@ -42,7 +42,7 @@ def unknown(where: str, what: str, name: object, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """What a message calls a value of the wrong type, in one short line.
+    """A value of the wrong type as a message shows it, in one short line.
 
     >>> shown("fast"), shown(3), shown(None)
     ("text: 'fast'", 'an int: 3', 'None')
@@ -57,7 +57,12 @@ def shown(value: Any) -> str:
 
 
 def whole_number(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
-    """`value` as an int: one of Python, NumPy or JAX. Errors: `TypeError` for anything else, `error` for less than `least`."""
+    """`value` as an int, from an int of Python, NumPy or JAX.
+
+    Raises:
+        TypeError: for any other value.
+        ValueError: or `error`, for a number below `least`.
+    """
     try:
         number = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
     except TypeError:
@@ -69,7 +74,7 @@ def whole_number(name: str, value: Any, *, least: int | None = None, error: type
 
 
 def unquoted(value: Any) -> str:
-    """The remedy where a number stands in quotes; else nothing."""
+    """The remedy for a number in quotes; otherwise an empty text."""
     try:
         return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
     except ValueError:
@@ -77,7 +82,12 @@ def unquoted(value: Any) -> str:
 
 
 def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: str = "") -> str:
-    """The path that `value` is, as text; `instead` says what else may be given. Errors: `TypeError`, `ValueError`."""
+    """`value` as a path in text; `instead` names the other values that are allowed.
+
+    Raises:
+        TypeError: for a value that is no path.
+        ValueError: for an empty path.
+    """
     try:
         path = os.fsdecode(value)
     except TypeError:
@@ -88,7 +98,7 @@ def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: s
 
 
 def with_named_fields(cls: type[_Class]) -> type[_Class]:
-    """A dataclass whose constructor says which fields there are where one is misspelt or missing."""
+    """A dataclass whose constructor lists its fields in the error for a misspelt or missing one."""
     make: Any = cls.__init__
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     known = [f.name for f in fields]

@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """One change of a config: set `key` (nested keys dotted) to `value`; None removes the key."""
+    """A change of a config: set `key` (nested keys dotted) to `value`; None removes the key."""
 
     key: str
     value: Any
@@ -70,7 +70,7 @@ class Finding:
 
     @property
     def docs(self) -> str:
-        """Where the documentation says more."""
+        """The page that documents the rule."""
         return f"docs/findings.md#{self.code.lower()}"
 
     @property

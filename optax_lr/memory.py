@@ -1,4 +1,4 @@
-"""How much memory this process may still take: the least of what its limits and the machine leave."""
+"""The memory that this process may still allocate: the least that its limits and the machine allow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-RESERVE = 128 * 2**20  # bytes that are left to everything else in the process, such as a compilation
-COMPILATION = 512 * 2**20  # bytes of address space that a compilation and its threads may take beside
-_UNCHECKED = 32 * 2**20  # bytes that are taken without a look at the limits, which costs 0.1 ms
+RESERVE = 128 * 2**20  # bytes kept free for everything else in the process, such as a compilation
+COMPILATION = 512 * 2**20  # additional bytes of address space that a compilation and its threads may take
+_UNCHECKED = 32 * 2**20  # allocations up to this many bytes are not checked; a check takes 0.1 ms
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -22,7 +22,7 @@ def require_memory(what: str, needed: int, remedy: str) -> None:
         remedy: what to do instead.
 
     Raises:
-        ValueError: one line.
+        ValueError: in one line, if the allocation does not fit.
     """
     if needed <= _UNCHECKED:
         return
@@ -34,9 +34,9 @@ def require_memory(what: str, needed: int, remedy: str) -> None:
 
 
 def free_memory(root: str = "/") -> int:
-    """Bytes that may still be allocated: the least of the machine's, the control groups' and the process limits'.
+    """Bytes that may still be allocated: the least that the machine, the control groups and the process limits allow.
 
-    Control groups (of either version) are how containers, Slurm and systemd limit memory; a process that goes beyond is
+    Control groups (of either version) are how containers, Slurm and systemd limit memory; a process that exceeds the limit is
     killed. Pages of files that the kernel can drop count as free.
 
     Args:
@@ -67,7 +67,7 @@ def _groups(root: Path) -> Iterator[int]:
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        # The limits of all groups above hold too. Inside of a container the path may be the host's: then only the top is there.
+        # The limits of all parent groups hold too. In a container the path may be the host's; then only the root exists here.
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for mount in mounts:
             for depth in range(len(parts) + 1):
@@ -84,7 +84,7 @@ def _group(folder: Path, limit: str, used: str, droppable: str) -> Iterator[int]
 
 
 def _process(root: Path) -> Iterator[int]:
-    """What `ulimit -v` and `ulimit -d` leave."""
+    """The bytes that `ulimit -v` and `ulimit -d` leave."""
     try:
         import resource
     except ImportError:  # Windows

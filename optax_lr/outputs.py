@@ -1,4 +1,4 @@
-"""Files that the program writes: whole or not at all, and never in place of a folder or behind a dangling link."""
+"""Output files: written completely or not at all, and never over a folder or through a dangling link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class OutputError(OSError):
 
 
 def check_output(path: Path | None, *, overwrite: bool, suffixes: Sequence[str] = ()) -> None:
-    """Refuse, before any work is done, what `write_output` would refuse; None is no output and passes.
+    """Raise the errors of `write_output` before any work is done. None means no output.
 
     Raises:
         OutputError: for an existing file without `overwrite`, a folder, a device, a dangling link, a missing folder, or a
@@ -34,20 +34,20 @@ def check_output(path: Path | None, *, overwrite: bool, suffixes: Sequence[str] 
 def write_output(
     path: Path, content: bytes | Callable[[BinaryIO], object], *, overwrite: bool, mode_of: Path | None = None
 ) -> None:
-    """Write `content` to `path`, whole or not at all, also when the process is killed.
+    """Write `content` to `path`, completely or not at all, even if the process is killed.
 
-    The data go into a file that has no name yet (where the platform has such files, or else a temporary name), are synced
-    to the disk, and then take their place in one step. A link is followed to the file that it names. An existing file keeps
-    its permissions and, where the process may set it, its owner; other hard links to it keep the old content.
+    The data go into a file without a name (or one with a temporary name, where the platform has no such files), are synced
+    to the disk, and then replace the target in one step. A link is followed to the file that it names. An existing file keeps
+    its permissions and, if the process may set it, its owner; other hard links to it keep the old content.
 
     Args:
         path: the file.
-        content: the bytes, or a function that writes them into a file that is open for it.
+        content: the bytes, or a function that writes them into a file that is open for writing.
         overwrite: whether an existing file may be replaced.
         mode_of: the file whose permissions a new file gets, such as the source of an edited copy.
 
     Raises:
-        OutputError: as for `check_output`, and where the file system refuses.
+        OutputError: as for `check_output`, and if the file system refuses.
     """
     target, state = _target(path, overwrite=overwrite)
     try:
@@ -78,7 +78,7 @@ def write_output(
 
 
 def _target(path: Path, *, overwrite: bool) -> tuple[Path, os.stat_result | None]:
-    """The file that `path` leads to, and its state; None if it is new."""
+    """The file that `path` resolves to, and its state; None for a new file."""
     try:
         is_link = stat.S_ISLNK(os.lstat(path).st_mode)
         target = Path(os.path.realpath(path)) if is_link else path
@@ -125,7 +125,7 @@ def _temporary(target: Path) -> Path:
 def _link(file: BinaryIO, name: Path | None, target: Path) -> None:
     """Give the file its name. Raises: `FileExistsError` if the name is taken."""
     if name is None:
-        # A folder is named only so that Python calls linkat, which can follow the link in /proc to the open file.
+        # The folder is given so that Python calls linkat, which can follow the link in /proc to the open file.
         os.link(f"/proc/self/fd/{file.fileno()}", target, src_dir_fd=file.fileno(), follow_symlinks=True)
         return
     try:

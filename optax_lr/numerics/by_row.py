@@ -1,4 +1,4 @@
-"""The number system of a whole batch: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`; a row computes its branch alone."""
+"""The number system of a whole batch: reals are `[rows, 1]`, `[1, steps]` or `[rows, steps]`; a row evaluates only its branch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from jax import Array
 from optax_lr.numerics.float64 import Float64
 from optax_lr.numerics.reals import Real, Truth
 
-_FUSED = 8  # XLA fuses a concatenation of no more operands, and LLVM unswitches a loop on no more conditions
-_MOST_WITH_SHORTCUTS = 9  # branches; where there are more, no shortcut makes two of one
+_FUSED = 8  # the most operands of a concatenation that XLA fuses, and of conditions on which LLVM unswitches a loop
+_MOST_WITH_SHORTCUTS = 9  # with more branches than this, no shortcut splits a branch
 
 
 def is_by_row(x: Any) -> bool:
-    """Whether `x` is one number for each row, or for all."""
+    """Whether `x` has one number for each row, or one for all rows."""
     return jnp.shape(x)[-1:] in [(), (1,)]
 
 
 class _Branch(NamedTuple):
-    path: tuple[int, ...]  # what is chosen at each choice in it
-    taken: Truth  # by row
+    path: tuple[int, ...]  # the index of the value taken at each choice
+    taken: Truth  # by row: whether the row takes the branch
     probability: float
     cost: int  # in operations
 
@@ -39,7 +39,7 @@ class ByRow(Float64):
     _path: tuple[int, ...]  # of the branch that is being evaluated
     _met: list[
         tuple[Real, int, Sequence[float]]
-    ]  # the choices met on it: by row, the one taken, and the probability of each
+    ]  # the choices on the path: the kind by row, the index taken, the probability of each value
     _takes_shortcuts: bool
 
     def __init__(self, last_step: Array, rows: int) -> None:
@@ -47,7 +47,7 @@ class ByRow(Float64):
         self._path, self._met, self._takes_shortcuts = (), [], True
 
     def result(self, value: Real) -> Real:
-        # No selection here: after it LLVM would leave the branch inside of the loop. Formulas see to it that none is below 0.
+        # No `where` here: LLVM would no longer move the branch out of the loop. The formulas give no rate below 0.
         return value
 
     def real(self, x: Real) -> Real:
@@ -59,7 +59,7 @@ class ByRow(Float64):
         return further
 
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
-        """One of `values`, by row. Inside `by_row` only; see there."""
+        """One of `values`, by row. Only inside `by_row`."""
         return self._chosen(kind, values, [1 / len(values)] * len(values))
 
     def shortcut(
@@ -70,7 +70,7 @@ class ByRow(Float64):
         general: Callable[[Real], Any],
         probability: float = 0.85,
     ) -> Any:
-        """`special(x)` in the rows where it `holds`, `general(x)` in the others, if the choice is by row and `x` is not."""
+        """`special(x)` in the rows where `holds`, `general(x)` in the others, if `holds` is by row and `x` is not."""
         return self._parted(holds, x, special, general, probability) if self._parts(holds, x) else general(x)
 
     def either(
@@ -81,7 +81,7 @@ class ByRow(Float64):
         other: Callable[[Real], Sequence[Real]],
         probability: float = 0.85,
     ) -> tuple[Real, ...]:
-        """Like `shortcut`, for values that differ."""
+        """Like `shortcut`, for functions that give different values."""
         if self._parts(holds, x):
             return tuple(self._parted(holds, x, one, other, probability))
         return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
@@ -101,11 +101,11 @@ class ByRow(Float64):
         return values[taken]()
 
     def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:
-        """The rates that `formula` gives at `steps` `[1, steps]`, where each row computes only what it chooses.
+        """The rates of `formula` at `steps` `[1, steps]`, where each row evaluates only its own branch.
 
-        The formula is evaluated once for each branch through its choices. The branches are then laid one under the other,
-        and each row gathers its own: XLA fuses the gather into the concatenation, LLVM moves the branch out of the loop
-        over a row, and nothing is stored or computed for a row that does not take it. This holds for eight branches. If
+        The formula is evaluated once for each branch through its choices. The branches are then concatenated, and each row
+        gathers its own: XLA fuses the gather into the concatenation, LLVM moves the condition out of the loop over a row,
+        and nothing is stored or computed for a row that does not take the branch. This holds for up to eight branches. If
         there are more, some are computed together, and one is selected.
         """
         self._takes_shortcuts = True
@@ -120,8 +120,8 @@ class ByRow(Float64):
         chosen = _numbered([functools.reduce(operator.or_, [branch.taken for branch in group]) for group in groups])
         values = []
         for number, group in enumerate(groups, start=1):
-            # LLVM would compute what two groups share before it branches, and then no longer move the branch out of the
-            # loop. It cannot know that `chosen` is never negative, nor so that the steps of all groups are the same.
+            # LLVM would hoist what two groups share above the condition, and then no longer move the condition out of the
+            # loop. `chosen` is never negative, but LLVM cannot prove it, and so takes the steps of the groups for different.
             own_steps = steps + jnp.where(chosen[:1] < -number, 1, 0).astype(steps.dtype)
             value = self._value(formula, own_steps, group[0].path)
             for branch in group[1:]:
@@ -154,7 +154,7 @@ class ByRow(Float64):
 
 
 def _grouped(branches: Sequence[_Branch]) -> list[list[_Branch]]:
-    """`branches` in at most `_FUSED` groups. A row computes all of its group, so what is joined is cheap or rarely taken."""
+    """`branches` in at most `_FUSED` groups. A row computes all of its group, so cheap or improbable branches are joined."""
     groups = [[branch] for branch in branches]
 
     def added_cost(two: tuple[list[_Branch], list[_Branch]]) -> float:
@@ -175,7 +175,7 @@ def _numbered(taken: Sequence[Truth]) -> Array:
 
 
 def _gathered(values: Sequence[Array], chosen: Array) -> Array:
-    """Of `values`, the one whose number is `chosen`, by row."""
+    """The value whose number is `chosen`, by row."""
     rows, steps = jnp.broadcast_shapes(chosen.shape, *(value.shape for value in values))
     under_each_other = jnp.concatenate([jnp.broadcast_to(value, (rows, steps)) for value in values])
     index = jnp.broadcast_to(chosen, (rows, 1))[:, 0].astype(jnp.int32) * rows + jnp.arange(rows, dtype=jnp.int32)

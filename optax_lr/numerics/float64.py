@@ -1,4 +1,4 @@
-"""float64: Python floats, NumPy's arrays and JAX's, by one set of formulas."""
+"""float64 numbers and arrays, of Python, NumPy and JAX, with one set of formulas."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
 
 
 class Float64(System):
-    """float64 numbers and arrays: NumPy's where every operand is concrete, JAX's where one is not.
+    """float64 numbers and arrays: NumPy's if every operand is concrete, and otherwise JAX's.
 
-    A trace must have x64 on. What depends on settings only is then computed once, as the trace is made.
+    A trace must have x64 on. Values that depend only on settings are then computed once, at trace time.
     """
 
     def joined(self, high: Any, low: Any) -> Real:
@@ -88,7 +88,7 @@ class Float64(System):
             if all(np.ndim(x) == 0 for x in operands):
                 result = function(step, **settings)
                 return self.real(result) if _of(*operands) is jnp else np.float64(result)
-            # One step and one setting at a time, as the function was written for them.
+            # The function is written for scalars.
             mapped = jnp.vectorize(
                 lambda step, *values: jnp.asarray(function(step, **dict(zip(settings, values, strict=True))))
             )
@@ -122,7 +122,7 @@ class Host(Float64):
     """Python floats: no trace, no device, about a microsecond."""
 
     def joined(self, high: Any, low: Any) -> Real:
-        # NumPy's: an operation on an array of JAX would be a tracer within a trace.
+        # As NumPy arrays: an operation on a JAX array would become a tracer inside a trace.
         return super().joined(*(np.asarray(part) if isinstance(part, jax.Array) else part for part in (high, low)))
 
     def real(self, x: Real) -> Real:
@@ -160,12 +160,12 @@ class Host(Float64):
 
 
 def _is_known(x: Any) -> bool:
-    """Whether `x` is one concrete value, so that a choice by it can be made at once."""
+    """Whether `x` is one concrete value, so that a choice can be made in Python."""
     return not isinstance(x, jax.Array) and np.ndim(x) == 0
 
 
 def _of(*operands: Any) -> ModuleType:
-    """The module that computes with `operands`."""
+    """The module, NumPy or jax.numpy, that computes with `operands`."""
     return jnp if any(isinstance(x, jax.Array) for x in operands) else np
 
 

@@ -1,14 +1,14 @@
-"""A real number as the unevaluated sum of two float32: 48 significant bits where float64 is not to be had.
+"""A real number as the unevaluated sum of two float32: 48 significant bits for platforms without float64.
 
-On a TPU, float32 is all there is. One float32 cannot hold a step count above
+A TPU has no float64. One float32 cannot hold a step count above
 2**24, and each rounding costs half an ulp; `Pair` holds every int32 exactly and rounds once, at the end. The algorithms
 are the double-word ones of Joldes, Muller and Popescu, "Tight and rigorous error bounds for basic building blocks of
 double-word arithmetic" (ACM TOMS 44, 2017).
 
-Two facts of compilers shape the code. They contract `a*b + c` to a fused operation as they please, so a product is split
+Two properties of compilers shape the code. They may contract `a*b + c` to a fused operation, so a product is split
 by masking bits (exact either way), not by Veltkamp's multiplication. And XLA rewrites sums and products with constants as
-if there were no rounding, `(c + x) - c` to `x` and `x*c - y*c` to `(x - y)*c`, which loses the very rounding that is looked
-for; a schedule's settings are constants wherever a loop closes over it. So each rounded result is hidden (`_opaque`).
+if there were no rounding, `(c + x) - c` to `x` and `x*c - y*c` to `(x - y)*c`, which loses the rounding error that the
+algorithm computes; a schedule's settings are constants wherever a loop closes over it. So `_opaque` hides each rounded result.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from jax.typing import ArrayLike
 
 _HIGH_BITS = np.int32(-(1 << 12))  # keeps sign, exponent and the upper 11 bits of the mantissa
 
-Operand = Union["Pair", ArrayLike]  # what a pair can be made of
+Operand = Union["Pair", ArrayLike]  # the types that `Pair.of` takes
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """`a + b` rounded, and what the rounding lost."""
+    """`a + b` rounded, and the rounding error."""
     total = _opaque(a + b)
     b_part = total - a
     return total, (a - (total - b_part)) + (b - b_part)
@@ -39,7 +39,7 @@ def fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """`a * b` rounded, and what the rounding lost."""
+    """`a * b` rounded, and the rounding error."""
     product = _opaque(a * b)
     a_high, b_high = _upper_half(a), _upper_half(b)
     a_low, b_low = a - a_high, b - b_high
@@ -47,7 +47,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _opaque(x: Array) -> Array:
-    """`x`, behind a test that every number passes, so that the compiler cannot see how it was made."""
+    """`x`, behind a test that is always true, so that the compiler cannot see how it was computed."""
     return jnp.where(x == x, x, 0)  # noqa: PLR0124
 
 
@@ -57,10 +57,10 @@ def _upper_half(x: Array) -> Array:
 
 
 class Pair:
-    """`high + low`, with `high` the float32 nearest to the sum. Arithmetic and comparisons as for any number."""
+    """`high + low`, with `high` the float32 nearest to the sum. It has the arithmetic and the comparisons of a number."""
 
     __slots__ = ("high", "low")
-    __array_ufunc__ = None  # numpy scalars on the left hand over to the operators below
+    __array_ufunc__ = None  # a NumPy scalar on the left uses the operators below
 
     def __init__(self, high: Array, low: Array) -> None:
         self.high, self.low = high, low
@@ -80,7 +80,7 @@ class Pair:
         if jnp.issubdtype(x.dtype, jnp.integer):
             if x.dtype.itemsize < 4:
                 x = x.astype(jnp.int32)
-            # Both parts are exact in float32: 24 bits with 8 zeros behind them, and the last 8.
+            # Both parts are exact in float32: the upper 24 bits, and the last 8.
             upper = (x >> 8).astype(jnp.float32) * np.float32(256)
             return cls(*fast_two_sum(upper, (x & 255).astype(jnp.float32)))
         x = x.astype(jnp.float32)
@@ -122,7 +122,7 @@ class Pair:
     def __rtruediv__(self, other: Operand) -> Pair:
         return Pair.of(other) / self
 
-    # Both parts of a pair are the nearest to what they stand for, so that pairs are ordered by the first that differs.
+    # Each part is the float32 nearest to the exact value, so pairs are ordered by the first part that differs.
     def __lt__(self, other: Operand) -> Array:
         other = Pair.of(other)
         return (self.high < other.high) | ((self.high == other.high) & (self.low < other.low))

@@ -1,4 +1,4 @@
-"""The system of pairs of float32, for platforms that have no float64."""
+"""The number system of pairs of float32, for platforms without float64."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class PairFloat32(System):
         return self.where(positive & (log.high > -126), self._exp2(log), self.where(one, self.real(1), self.real(0)))
 
     def _log2(self, x: Real, less_one: Real | None = None) -> Real:
-        """The logarithm of `x` above 0; of `x` near 1 to all bits of `less_one`, which is `x - 1`."""
+        """The logarithm of `x` above 0. Near 1 it is as accurate as `less_one`, which is `x - 1`."""
         above_root_half = lax.bitcast_convert_type(x.high, jnp.int32) - np.float32(math.sqrt(0.5)).view(np.int32)
         whole = above_root_half >> 23
         scale = _power_of_two(-whole)

@@ -1,7 +1,7 @@
-"""Coefficients of the polynomials that stand in for library functions, and Horner's rule.
+"""Coefficients of the polynomials that replace library functions, and Horner's rule.
 
-Each list is the minimax polynomial of its function, lowest power first; `python -m benchmarks.coefficients` finds them
-again with mpmath and prints the errors quoted here, and `tests/test_numerics.py` measures them.
+Each list is the minimax polynomial of its function, lowest power first; `python -m benchmarks.coefficients` computes them
+with mpmath and prints the errors quoted here, and `tests/test_numerics.py` measures them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def horner(coefficients: Sequence[Real], x: Real) -> Real:
 
 
 def in_fours(coefficients: Sequence[Real], x: Real) -> Real:
-    """`horner` in the fourth power of `x`, on four terms at a time: in a long polynomial fewer steps that wait for each other."""
+    """`horner` in the fourth power of `x`, on four terms at a time: fewer steps that depend on each other."""
     square = x * x
 
     def four(terms: Sequence[Real]) -> Real:

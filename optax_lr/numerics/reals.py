@@ -1,8 +1,8 @@
-"""What a formula computes with. One name for it, since a formula is written once for all number systems."""
+"""The types that a formula computes with: one name for all number systems, because a formula is written once."""
 
 from __future__ import annotations
 
 from typing import Any
 
-Real = Any  # a float, an array or a `Pair`, as the number system has it
-Truth = Any  # what comparing reals gives: a bool, or an array of them
+Real = Any  # a float, an array or a `Pair`, depending on the number system
+Truth = Any  # the result of comparing reals: a bool, or an array of bools

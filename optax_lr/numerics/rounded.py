@@ -1,4 +1,4 @@
-"""`ByRow` with polynomials in place of the library's functions: the systems of `sweep`."""
+"""`ByRow` with polynomials instead of library functions: the number system of `sweep`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from optax_lr.numerics.polynomials import horner, in_fours
 from optax_lr.numerics.reals import Real
 from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT
 
-_LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the whole part
+_LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the integer part
 _NOTHING = -400.0  # any rate times 2 to this power is 0 as a float32
-_MANY_ROWS = 8  # the library's logarithm takes as long as so many by a polynomial, but XLA keeps it for all rows
+_MANY_ROWS = 8  # rows whose logarithms by polynomial cost one library logarithm, which XLA computes once for all rows
 _ONE = np.float64(1).view(np.int64)
 _ROOT_HALF = np.float64(math.sqrt(0.5)).view(np.int64)
-_WHOLE = np.float64(2**52).view(np.int64)  # whole numbers below it stand in the last bits of the sum
+_WHOLE = np.float64(2**52).view(np.int64)  # added to a smaller whole number, it puts that number into the last bits
 _EXPONENT_FIELD = np.int64(0x7FF << 52)
 _MANTISSA_FIELD = np.int64((1 << 52) - 1)
 
@@ -38,14 +38,14 @@ def _mantissa(bits: Array) -> Array:
 
 
 def _readable(bits: Array) -> Array:
-    """Exponent and mantissa of a float64, read as one number, and 2**11 more."""
+    """The exponent and mantissa of a float64, read as one number, plus 2**11."""
     return _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
 
 
 class RoundedFloat64(ByRow):
-    """float64 inside and float32 outside, by polynomials exact enough that only the last rounding shows.
+    """float64 inside and float32 outside, with polynomials so exact that the last rounding decides the error.
 
-    Divisors must be per row, so that one reciprocal serves the row: a division costs as much as the rest of a cosine.
+    Divisors must be per row, so that one reciprocal serves the row: a division costs as much as the rest of a cosine does.
     """
 
     def result(self, value: Real) -> Real:
@@ -55,7 +55,7 @@ class RoundedFloat64(ByRow):
         return a * (1 / b)
 
     def sin_squared(self, a: Real, b: Real) -> Real:
-        # The coefficients take up a divisor that is by row: one multiplication less for each rate.
+        # A divisor by row is multiplied into the coefficients, which saves one multiplication for each rate.
         if not is_by_row(b):
             a, b = a / b, self.real(1)
         inverse = 1 / (b * b)
@@ -67,7 +67,7 @@ class RoundedFloat64(ByRow):
         return square * horner(scaled, square)
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
-        # The half wave of an ordinary cosine is done by its end and needs no reduction: two thirds of the time.
+        # An ordinary cosine takes half a wave and needs no reduction, which saves a third of the time.
         half_wave = (cycles == 0.5) & (self.last_step - start <= 2 * length)
         general = super().wave
         return self.shortcut(
@@ -99,7 +99,7 @@ class RoundedFloat64(ByRow):
         return jnp.floor(x + 0.5)
 
     def log2(self, x: Real) -> Real:
-        """Off by at most 2**-35 and 0 at 1; the library's, where one logarithm serves a row, or a step in many rows."""
+        """At most 2**-35 off, and 0 at 1. The library's function if one logarithm serves a row, or one step many rows."""
         if is_by_row(x) or (len(x) == 1 and self.rows > _MANY_ROWS):
             return super().log2(x)
         bits = _bits(x)
@@ -108,7 +108,7 @@ class RoundedFloat64(ByRow):
         return jnp.where((x > 0) & (x != 1), log, 0)
 
     def fall(self, left: Real, exponent: Real) -> Real:
-        # An exponent of 1 is what nearly all have.
+        # Nearly every schedule has an exponent of 1.
         return self.shortcut(
             exponent == 1,
             left,
@@ -118,7 +118,7 @@ class RoundedFloat64(ByRow):
         )
 
     def power_of_fall(self, left: Real, exponent: Real, power: Real) -> Real:
-        # Few have another exponent than 1, and of those no power is worth a way of its own.
+        # Few schedules have another exponent than 1, so their powers share one branch.
         return self.shortcut(
             exponent == 1,
             left,
@@ -128,19 +128,19 @@ class RoundedFloat64(ByRow):
         )
 
     def _any_power(self, a: Real, b: Real, exponent: Real) -> Real:
-        """`2**(exponent * (log2(a) - log2(b)))`, without a division, a table or a branch; by step `a` is at most `b`.
+        """`2**(exponent * (log2(a) - log2(b)))` without a division, a table or a branch; where `a` is by step, `a <= b`.
 
-        A float64 is nearly its own logarithm: exponent and mantissa `m`, read as one number, are `log2(a)` but for
-        `log2(m) - m`, a polynomial, and a constant. In the same way the logarithm of the power, laid into the mantissa
-        of a number near `_LOG_BASE`, is its exponent and the argument of a polynomial for its mantissa.
+        The bits of a float64 approximate its logarithm: exponent and mantissa `m`, read as one number, differ from `log2(a)`
+        by a constant and by `log2(m) - m`, which is a polynomial. In the same way the logarithm of the power, added to
+        `_LOG_BASE`, has the exponent of the result in its mantissa, followed by the argument of a polynomial for the mantissa.
         """
         if is_by_row(a):
-            # Such as a decay by step: the exponent may be large, and one logarithm for a row costs nothing.
-            nothing = jnp.where(a < 0, -1e300, 0.0)  # also to the power of 0, whereas 0**0 is 1
+            # For example a decay per step: the exponent may be large, and one logarithm for a row costs little.
+            nothing = jnp.where(a < 0, -1e300, 0.0)  # also for an exponent of 0, whereas 0**0 is 1
             log = exponent * jnp.where(a > 0, self.log2(self.ratio(a, b)), -1e300) + (_LOG_BASE + nothing)
             log = jnp.where(log > _LOG_BASE + SMALLEST_EXPONENT, log, _LOG_BASE + SMALLEST_EXPONENT)
             return self._exp2(jnp.where(log < _LOG_BASE + LARGEST_EXPONENT, log, _LOG_BASE + LARGEST_EXPONENT))
-        # Below it the power is as good as nothing, or as large as it may be: a bound by row in place of two by step.
+        # Below `least` the power is 0 as a float32, or the largest allowed: one bound by row instead of two by step.
         least = b * jnp.exp2(jnp.where(exponent < 0, -LARGEST_EXPONENT, _NOTHING) / abs(exponent))
         bits = _bits(self.maximum(a, least))
         constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
@@ -149,9 +149,9 @@ class RoundedFloat64(ByRow):
         return jnp.where(a > jnp.where(exponent == 0, -1e-300, 0.0), self._exp2(log), 0)
 
     def _any_fall(self, left: Real, exponent: Real) -> Real:
-        """By a logarithm that keeps all bits of what is little left, and a power of two less 1 that keeps them too."""
+        """A logarithm and a power of two less 1, which keep all bits when little is left."""
         gone = jnp.where(left < 1, 1 - left, 1)
-        bits = _bits(gone) + (_ONE - _ROOT_HALF)  # their exponent is that for a mantissa from the root of a half on
+        bits = _bits(gone) + (_ONE - _ROOT_HALF)  # with the exponent of a mantissa in [sqrt(1/2), sqrt(2))
         whole = _float(lax.shift_right_logical(bits, np.int64(52)) | _WHOLE) - (2.0**52 + 1023)
         mantissa = _float(_bits(gone) + (_ONE - (bits & _EXPONENT_FIELD)))
         above = jnp.where(whole == 0, -left, mantissa - 1)
@@ -164,18 +164,18 @@ class RoundedFloat64(ByRow):
         return jnp.where(left < 1, (1 - scale) - scale * (rest * horner(polynomials.EXP2_LESS_1, rest)), 1)
 
     def _exp2(self, log: Real) -> Real:
-        """`2**(log - _LOG_BASE)`, the logarithm being a number near `_LOG_BASE`."""
+        """`2**(log - _LOG_BASE)` for `log` near `_LOG_BASE`."""
         bits = lax.shift_left(_bits(log), np.int64(11))
         mantissa = horner([2.0**SMALLEST_EXPONENT * c for c in polynomials.EXP2_OF_MANTISSA], _mantissa(bits))
         return _float(_bits(mantissa) + (bits & _EXPONENT_FIELD))
 
     def sqrt(self, x: Real) -> Real:
-        # Of 0 the steps of Newton would make NaN; the root of this is nothing to a float32.
+        # Newton's iteration would give NaN for 0; the root of this lower bound is 0 as a float32.
         x = self.maximum(x, self.real(2.0**-600))
         return x * self.inverse_sqrt(x)
 
     def inverse_sqrt(self, x: Real) -> Real:
-        # A guess from halving the exponent, 3.4% off, then three steps of Newton: 2**-34.
+        # A first guess with half the exponent is 3.4% off; three Newton iterations give 2**-34.
         y = _float(np.int64(0x5FE6EB50C7B537A9) - lax.shift_right_logical(_bits(x), np.int64(1)))
         half = 0.5 * x
         for _ in range(3):

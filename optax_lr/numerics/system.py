@@ -1,7 +1,7 @@
-"""The number systems in which the formula of a schedule is evaluated, and what they have in common.
+"""The number systems in which the formula of a schedule is evaluated, and their common interface.
 
-A schedule writes its formula once, over "reals" and a system `num` that computes with them. The system decides what a
-real is, and with it the speed and the error:
+A schedule writes its formula once, over "reals" and a number system `num`. The number system decides what a
+real is, and so the speed and the error:
 
 | system           | a real is         | used by                                   | error of a rate             |
 |------------------|-------------------|-------------------------------------------|-----------------------------|
@@ -12,7 +12,7 @@ real is, and with it the speed and the error:
 | `PairFloat32`    | a pair of float32 | traces and sweeps on TPU, without float64 | <= 3 ulp of float32         |
 
 The formulas keep the error small: progress is counted from the end in exact integers, and a cosine is the square of a
-sine of what remains (`sin_squared`), so that nothing cancels where a rate goes to 0.
+sine of the remaining share (`sin_squared`), so that nothing cancels near a rate of 0.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class System(ABC):
 
     @abstractmethod
     def joined(self, high: Any, low: Any) -> Real:
-        """The real of a setting, whose leaves are `high` and, unless `low` is None, what rounding to float32 left of it."""
+        """The real of a setting with the leaves `high` and `low`; `low`, if it is not None, is the rounding error of `high`."""
 
     @abstractmethod
     def real(self, x: Real) -> Real:
@@ -44,7 +44,7 @@ class System(ABC):
 
     @abstractmethod
     def result(self, value: Real) -> Real:
-        """A rate as it is returned, a float or an array: never below 0, whatever rounding makes of a formula."""
+        """A rate as it is returned, a float or an array: never below 0, even after rounding."""
 
     @abstractmethod
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
@@ -56,11 +56,11 @@ class System(ABC):
 
     @abstractmethod
     def sin_squared(self, a: Real, b: Real) -> Real:
-        """`sin(pi/2 a / b)**2`: half a cosine wave, of which `a` of `b` are left."""
+        """`sin(pi/2 a / b)**2`: half a cosine wave, where `a` is the remaining length and `b` the whole length."""
 
     @abstractmethod
     def power(self, x: Real, exponent: Real) -> Real:
-        """`x**exponent`, at most 2**127; for `x` not above 0 it is 0, but for `0**0`, which is 1."""
+        """`x**exponent`, at most 2**127. For `x <= 0` it is 0, except that `0**0` is 1."""
 
     @abstractmethod
     def inverse_sqrt(self, x: Real) -> Real:
@@ -68,15 +68,15 @@ class System(ABC):
 
     @abstractmethod
     def log2(self, x: Real) -> Real:
-        """The logarithm, and 0 for what has none."""
+        """The logarithm to base 2; 0 for `x <= 0`."""
 
     @abstractmethod
     def fall(self, left: Real, exponent: Real) -> Real:
-        """`1 - (1 - left)**exponent` for `exponent` above 0, without cancelling where little is left."""
+        """`1 - (1 - left)**exponent` for `exponent` above 0, without cancellation for a small `left`."""
 
     @abstractmethod
     def choose(self, kind: Real, values: Sequence[Callable[[], Real]]) -> Real:
-        """The one of `values` whose number is `kind`."""
+        """`values[kind]()`."""
 
     def ahead(self, by: Real) -> System:
         """The system for a schedule that is evaluated up to `by` steps ahead."""
@@ -85,7 +85,7 @@ class System(ABC):
 
     @abstractmethod
     def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
-        """`function(step, **settings)` of a user, which computes with numbers of Python or arrays of JAX."""
+        """`function(step, **settings)` of a user, which computes with Python numbers or JAX arrays."""
 
     def shortcut(
         self,
@@ -95,7 +95,7 @@ class System(ABC):
         general: Callable[[Real], Any],
         probability: float = 0.85,
     ) -> Any:
-        """`general(x)`, or the cheaper `special(x)`, which equals it where `holds`, with this `probability` for a row."""
+        """`general(x)`, or the cheaper `special(x)`, which is equal where `holds`; `probability` is that of `holds` in a row."""
         del holds, special, probability
         return general(x)
 
@@ -107,7 +107,7 @@ class System(ABC):
         other: Callable[[Real], Sequence[Real]],
         probability: float = 0.85,
     ) -> tuple[Real, ...]:
-        """The reals `one(x)` where `holds`, with this `probability` for a row, and `other(x)` elsewhere."""
+        """The reals `one(x)` where `holds`, and `other(x)` elsewhere; `probability` is that of `holds` in a row."""
         del probability
         return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
 
@@ -118,7 +118,7 @@ class System(ABC):
         return self.where(b < a, b, a)
 
     def at_least_one(self, x: Real) -> Real:
-        """`max(1, x)`, the reference's guard for a length that it divides by."""
+        """`max(1, x)`, the reference's guard against dividing by 0."""
         return self.where(x < 1, self.real(1), x)
 
     def ratio(self, a: Real, b: Real) -> Real:
@@ -136,11 +136,11 @@ class System(ABC):
         return self.power(x, self.real(0.5))
 
     def rounded(self, x: Real) -> Real:
-        """The nearest whole number, for a value that is whole but for rounding; its gradient is that of `x`."""
+        """The nearest whole number, to undo rounding; its gradient is that of `x`."""
         return self.floor(x + 0.5)
 
     def quotient(self, a: Real, b: Real) -> Real:
-        """`floor(a / b)` for whole `a` and `b`, exactly: in the middle between two of them no rounding matters."""
+        """`floor(a / b)` for whole `a` and `b`, exactly: the quotient of `a + 0.5` is never near a whole number."""
         return self.floor(self.ratio(a + 0.5, b))
 
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
@@ -150,9 +150,9 @@ class System(ABC):
         return self.sin_squared(length - abs(half_waves - turns * (2 * length)), length)
 
     def left_of_cycle(self, elapsed: Real, length: Real, cycles: Real) -> Real:
-        """What is left of the current of `cycles` equal cycles, in units of `length / cycles`: up to `length`.
+        """The remaining part of the current of `cycles` equal cycles, in units of `length / cycles`: up to `length`.
 
-        A restart falls on `length` exactly: what is done is an exact remainder, and its quotient never a cycle short.
+        A restart is exactly at `length`: the phase is an exact remainder, and the quotient is never one cycle short.
         """
         phase = cycles * elapsed
         return length - (phase - length * self.floor(self.ratio(phase, length * self.less)))
