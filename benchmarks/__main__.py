@@ -1,7 +1,7 @@
 """`python -m benchmarks`: every table, in the order of the README."""
 
-from benchmarks import calls, kinds, monitor, processes, sweep, ulp, weight
+from benchmarks import calls, kinds, monitor, processes, startup, sweep, ulp, weight
 
-for part in (ulp, weight, sweep, kinds, calls, monitor, processes):
+for part in (ulp, weight, sweep, kinds, calls, monitor, processes, startup):
     print(f"\n## {part.__doc__.splitlines()[0]}\n")
     part.main()

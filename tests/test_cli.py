@@ -14,6 +14,7 @@ from matplotlib import image
 
 import optax_lr as olr
 from optax_lr.commands.sweep import values_of
+from tests.compilations import compilations
 from tests.safety import commands
 
 HERE = Path(__file__).parents[1]
@@ -158,6 +159,13 @@ def test_import_brings_nothing_heavy_and_compiles_nothing():
         "assert not jax._src.xla_bridge._backends\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=HERE)
+
+
+def test_lint_and_show_compile_nothing(recipes):
+    with compilations() as count:
+        assert run("lint", "cosine.yaml", folder=recipes).returncode == 0
+        assert "highest" in run("show", "cosine.yaml", folder=recipes).stdout
+    assert not count
 
 
 def test_values():

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import write_output
 from optax_lr.report.terminal import Curve, chart, width
 from optax_lr.schedules import Schedule
-from optax_lr.sweeps import sweep
 from optax_lr.text import visible
 
 
@@ -21,9 +21,8 @@ def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
     curves = []
     for number, (name, schedule) in enumerate(schedules.items()):
         chosen = np.unique(np.linspace(0, steps[name], 4 * width()).round().astype(np.int32))
-        rates = np.asarray(sweep(schedule, chosen), np.float64)
         marker = "braille" if number == 0 else "·x+o*#"[(number - 1) % 6]
-        curves.append(Curve(chosen, rates, marker, visible(name) if len(schedules) > 1 else None))
+        curves.append(Curve(chosen, exact_rates(schedule, chosen), marker, visible(name) if len(schedules) > 1 else None))
     return chart(curves, 0, max(steps.values()))
 
 

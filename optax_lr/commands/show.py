@@ -16,6 +16,7 @@ from rich.text import Text
 from optax_lr.commands.curves import drawn, save_picture
 from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
 from optax_lr.exit_codes import FINE, report
+from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import check_output
 from optax_lr.text import visible
 
@@ -84,7 +85,7 @@ def highest_rate(plan: Plan) -> float:
     """The highest rate of the run, which a warmup longer than the run keeps below `learning_rate`."""
     steps = np.linspace(0, max(0, plan.max_steps - 1), 1001).round()
     corners = np.clip([plan.warmup_steps - 1, plan.warmup_steps], 0, max(0, plan.max_steps - 1))
-    return float(np.max(plan.schedule(np.concatenate([steps, corners]).astype(np.int32))))
+    return float(np.float32(exact_rates(plan.schedule, np.concatenate([steps, corners])).max()))
 
 
 def unlike(names: Sequence[str]) -> list[str]:

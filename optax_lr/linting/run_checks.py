@@ -162,7 +162,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
         yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)
     elif case.rate(0) == 0 and plan.max_steps > 0:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
-        if not plan.schedule(np.unique(np.linspace(0, plan.max_steps - 1, 200).astype(np.int32))).any():
+        if not any(case.rate(step) for step in np.linspace(0, plan.max_steps - 1, 200, dtype=int).tolist()):
             message = f"all of the {plan.max_steps} updates have rate 0"
             remedy = f"set {case.key(key)}: 0" if plan.warmup_steps else "set learning_rate above 0"
             edits = (case.edit(key, 0),) if plan.warmup_steps else ()
