@@ -126,6 +126,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
         SCHEDULERS as SCHEDULERS,
         from_torch as from_torch,
         get_scheduler as get_scheduler,
+        to_javascript as to_javascript,
         to_torch as to_torch,
     )
 
@@ -140,7 +141,7 @@ _HOMES = {
     "auditing.patterns": ["patterns"],
     "logs.read": ["read_log"],
     "batches": ["Mixed", "concatenate", "grid", "stack", "table"],
-    "interop": ["SCHEDULERS", "from_torch", "get_scheduler", "to_torch"],
+    "interop": ["SCHEDULERS", "from_torch", "get_scheduler", "to_javascript", "to_torch"],
     "configs": ["ConfigError", "Plan", "RunConfig", "convert", "read_config", "read_configs", "write_config"],
     "training": [
         "EarlyStopping",

@@ -1,6 +1,7 @@
-"""The names and objects of other libraries: transformers' `get_scheduler`, and schedulers of torch in both directions."""
+"""Schedules for other programs: transformers' `get_scheduler`, schedulers of torch in both directions, JavaScript."""
 
+from optax_lr.interop.javascript import to_javascript
 from optax_lr.interop.torch import from_torch, to_torch
 from optax_lr.interop.transformers import SCHEDULERS, get_scheduler
 
-__all__ = ["SCHEDULERS", "from_torch", "get_scheduler", "to_torch"]
+__all__ = ["SCHEDULERS", "from_torch", "get_scheduler", "to_javascript", "to_torch"]

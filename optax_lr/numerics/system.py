@@ -10,6 +10,7 @@ real is, and so the speed and the error:
 | `ByRow`          | a float64 array   | `sweep` when x64 is on                    | a few float64 roundings     |
 | `RoundedFloat64` | a float64 array   | `sweep` on CPU and GPU                    | <= 0.51 ulp of float32      |
 | `PairFloat32`    | a pair of float32 | traces and sweeps on TPU, without float64 | <= 3 ulp of float32         |
+| `JavaScript`     | an expression     | pages: `to_javascript`                    | that of float64             |
 
 The formulas keep the error small: progress is counted from the end in exact integers, and a cosine is the square of a
 sine of the remaining share (`sin_squared`), so that nothing cancels near a rate of 0.
