@@ -32,7 +32,7 @@ def seconds(arguments: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Bytecode is kept, as where people install a package.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, env=environment)
+    done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL, env=environment)
     if done.returncode not in (0, 1):  # 1: the config has findings
         raise SystemExit(f"{' '.join(arguments)} ended with exit code {done.returncode}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -44,9 +44,9 @@ def main() -> None:
     for arguments in CASES.values():
         seconds(arguments)
     taken = {name: np.empty(ROUNDS) for name in CASES}
-    for round in range(ROUNDS):
+    for number in range(ROUNDS):
         for name, arguments in CASES.items():
-            taken[name][round] = seconds(arguments)
+            taken[name][number] = seconds(arguments)
     base = taken["`import jax`"]
     rows = [
         [

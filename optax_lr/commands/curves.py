@@ -22,7 +22,9 @@ def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
     for number, (name, schedule) in enumerate(schedules.items()):
         chosen = np.unique(np.linspace(0, steps[name], 4 * width()).round().astype(np.int32))
         marker = "braille" if number == 0 else "·x+o*#"[(number - 1) % 6]
-        curves.append(Curve(chosen, exact_rates(schedule, chosen), marker, visible(name) if len(schedules) > 1 else None))
+        curves.append(
+            Curve(chosen, exact_rates(schedule, chosen), marker, visible(name) if len(schedules) > 1 else None)
+        )
     return chart(curves, 0, max(steps.values()))
 
 
