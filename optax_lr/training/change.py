@@ -25,6 +25,7 @@ from optax_lr.training.state import (
     key_of,
     map_carriers,
     name_of,
+    nested,
     owned,
     placed,
     pure,
@@ -144,8 +145,7 @@ def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def _rates_at(state: Any) -> list[tuple[Any, Any]]:
-    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=_has_rate)
-    return [(path, node.hyperparams["learning_rate"]) for path, node in nodes if _has_rate(node)]
+    return [(path, node.hyperparams["learning_rate"]) for path, node in nested(state, _has_rate)]
 
 
 def _has_rate(node: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -65,25 +65,39 @@ def is_carrier(node: Any) -> bool:
 
 
 def carriers(state: Any) -> dict[str, InjectSchedulesState]:
-    """The states of `inject_schedules` in a tree, by the name of their group of parameters."""
-    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
-    found = [(path, node) for path, node in nodes if is_carrier(node)]
+    """The states of `inject_schedules` in a tree, also inside one another, by the name of their group of parameters."""
+    found = list(nested(state, is_carrier))
     return dict(zip(group_names([path for path, _ in found]), [node for _, node in found], strict=True))
+
+
+def nested(tree: Any, is_leaf: Callable[[Any], bool], above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """The paths and nodes for which `is_leaf` holds, and those in the `inner_state` of each."""
+    for path, node in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_leaf):
+        if is_leaf(node):
+            yield (*above, *path), node
+            yield from nested(node.inner_state, is_leaf, (*above, *path, jax.tree_util.GetAttrKey("inner_state")))
 
 
 def map_carriers(change: Callable[[str, InjectSchedulesState], InjectSchedulesState], state: _Tree) -> _Tree:
     """`state` with every state of `inject_schedules` replaced by `change(group, state)`."""
     groups = iter(carriers(state))
-    mapped: _Tree = jax.tree.map(
-        lambda node: change(next(groups), node) if is_carrier(node) else node, state, is_leaf=is_carrier
-    )
+
+    def changed(node: Any) -> Any:
+        if not is_carrier(node):
+            return node
+        return change(next(groups), node)._replace(inner_state=walked(node.inner_state))
+
+    def walked(tree: Any) -> Any:
+        return jax.tree.map(changed, tree, is_leaf=is_carrier)
+
+    mapped: _Tree = walked(state)
     return mapped
 
 
 def group_names(paths: list[Any]) -> list[str]:
     """Short unique names of places in a state: the labels of `optax.partition` on the path, or as much as tells them apart.
 
-    The only place of all is `learning_rate`.
+    The only place of all is `learning_rate`, and so is one that holds all others.
     """
     if len(paths) == 1:
         return ["learning_rate"]
@@ -92,7 +106,7 @@ def group_names(paths: list[Any]) -> list[str]:
         labels = [parts[1:] for parts in labels]
     names = ["/".join(parts) for parts in labels]
     if "" in names or len(set(names)) < len(names):
-        names = [jax.tree_util.keystr(path, simple=True, separator="/") for path in paths]
+        names = [jax.tree_util.keystr(path, simple=True, separator="/") or "learning_rate" for path in paths]
     return names
 
 
@@ -135,9 +149,12 @@ def _with_carriers(variables: Any, after: Any) -> Any:
         if not is_carrier(node):
             return node
         made: InjectSchedulesState = jax.tree.map(OptArray, next(new)._replace(inner_state=None))
-        return made._replace(inner_state=node.inner_state)
+        return made._replace(inner_state=walked(node.inner_state))
 
-    return jax.tree.map(replaced, variables, is_leaf=lambda node: is_carrier(node) or _is_variable(node))
+    def walked(tree: Any) -> Any:
+        return jax.tree.map(replaced, tree, is_leaf=lambda node: is_carrier(node) or _is_variable(node))
+
+    return walked(variables)
 
 
 def pure(state: Any) -> Any:

@@ -58,42 +58,60 @@ OPTIMIZERS = {
     "galore": {"rank": 1},
     "madgrad": {},
     "prodigy": {"estim_lr0": 1e-2},
+    "cocob": {},
+    "dog": {"init_step": ("distance", 1e-2)},
+    "dpsgd": {"l2_norm_clip": 1.0, "noise_multiplier": 0.1, "seed": 0},
+    "momo": {},
+    "momo_adam": {},
+    "sophia": {"update_interval": 3},
 }
 
 
 def factory(name):
-    return getattr(optax, name, None) or getattr(contrib, name)
+    return getattr(contrib, name, None) or getattr(optax, name)
 
 
-def gradients(params, key):
+def gradients(params, key, examples=()):
+    """Noisy gradients of `loss`; with `examples=(n,)` for each of n examples."""
     keys = iter(jax.random.split(key, len(jax.tree.leaves(params))))
-    return jax.tree.map(lambda p: p + jax.random.normal(next(keys), p.shape).astype(p.dtype), params)
+    return jax.tree.map(lambda p: p + jax.random.normal(next(keys), (*examples, *p.shape)).astype(p.dtype), params)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def train(optimizer, state=None, params=PARAMS):
+def loss(params):
+    return sum((p**2).sum() for p in jax.tree.leaves(params)) / 2
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def train(optimizer, state=None, params=PARAMS, examples=()):
     """Twelve updates in one program: the parameters, the last state, and the rate after each where the state has one."""
 
     def step(carry, key):
         params, state = carry
-        updates, state = optimizer.update(gradients(params, key), state, params)
-        return (optax.apply_updates(params, updates), state), optax.tree.get(state, "learning_rate", 0.0)
+        updates, state = update(gradients(params, key, examples), state, params, value=loss(params), obj_fn=loss)
+        rates = [rate for _, rate in optax.tree.get_all_with_path(state, "learning_rate")]
+        return (optax.apply_updates(params, updates), state), rates[0] if rates else 0.0
+
+    update = optax.with_extra_args_support(optimizer).update
 
     state = optimizer.init(params) if state is None else state
     (params, state), rates = jax.lax.scan(step, (params, state), jax.random.split(jax.random.key(0), 12))
     return params, state, rates
 
 
+@pytest.mark.filterwarnings('ignore:"seed" is deprecated')  # by dpsgd, which has no other argument for it
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_trains_alike_with_an_injected_schedule(name):
     """As a plain callable, and injected: the same run."""
     # With a first rate of 0, L-BFGS remembers nothing and stands still, and the two that adapt are NaN.
     schedule = SCHEDULE.replace(warmup_steps=0) if name in ("lbfgs", "prodigy", "dadapt_adamw") else SCHEDULE
     made = (
-        factory(name)(schedule, **OPTIMIZERS[name]),
-        olr.inject_schedules(factory(name))(schedule, **OPTIMIZERS[name]),
+        factory(name)(learning_rate=schedule, **OPTIMIZERS[name]),
+        olr.inject_schedules(factory(name))(learning_rate=schedule, **OPTIMIZERS[name]),
     )
-    (plain, _, _), (inside, _, rates) = jax.jit(lambda: [train.__wrapped__(optimizer) for optimizer in made])()
+    examples = (4,) if name == "dpsgd" else ()
+    (plain, _, _), (inside, _, rates) = jax.jit(
+        lambda: [train.__wrapped__(optimizer, examples=examples) for optimizer in made]
+    )()
     np.testing.assert_allclose(rates, schedule(np.arange(12)), rtol=2e-7)
     for key, value in PARAMS.items():
         assert np.abs(inside[key] - value).max() > 1e-6
@@ -103,18 +121,29 @@ def test_every_optimizer_trains_alike_with_an_injected_schedule(name):
 def test_the_table_holds_every_optimizer_of_optax():
     names = {
         name
-        for name, value in vars(optax).items()
+        for name, value in (vars(optax) | vars(contrib)).items()
         if inspect.isfunction(value)
         and "learning_rate" in inspect.signature(value).parameters
         and not name.startswith(("_", "scale_by_"))
     }
-    no_schedule = {
-        "rprop",
-        "sm3",
-        "optimistic_adam",
-    }  # they annotate a number, and refuse a callable or look at it once
-    other_loops = {"dpsgd"}  # it needs the gradients of each example
-    assert names - no_schedule - other_loops <= OPTIMIZERS.keys()
+    no_schedule = {"rprop", "sm3", "optimistic_adam"}  # they annotate a number: they refuse a callable, or call it once
+    one_step_ahead = {"schedule_free", "schedule_free_adamw", "schedule_free_sgd"}
+    assert names - no_schedule - one_step_ahead <= OPTIMIZERS.keys()
+
+
+def test_schedule_free_averages_by_the_rate_of_the_update_and_is_found_inside_of_another():
+    """Plain, its averaging reads the schedule one step ahead: so it agrees with a schedule that lags one step."""
+    plain = contrib.schedule_free(optax.sgd(SCHEDULE), learning_rate=lambda step: SCHEDULE(jnp.maximum(step - 1, 0)))
+    injected = olr.inject_schedules(contrib.schedule_free)(olr.inject_schedules(optax.sgd)(SCHEDULE), SCHEDULE)
+    expected, found = train(plain)[0], train(injected)
+    state = found[1]
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[0][key], value, rtol=2e-5, atol=1e-7)
+    assert list(olr.rates(state)) == ["learning_rate", "inner_state/base_optimizer_state"]
+    state = olr.set_schedule(state, dict.fromkeys(olr.rates(state), olr.Constant(0.5)))
+    assert [float(rate) for rate in olr.rates(state).values()] == [0.5, 0.5]
+    with pytest.raises(ValueError, match=r"2 groups, not one; give a dictionary, \{'learning_rate': ..., 'inner_state"):
+        olr.set_schedule(state, olr.Constant(0.5))
 
 
 def test_chain_is_optax_s_own():
