@@ -57,6 +57,22 @@ def test_coming_from_elsewhere():
     assert {name for name in covered if f"optax.{name}(" not in page} <= {"inject_hyperparams"}
 
 
+def test_tutorials(monkeypatch):
+    monkeypatch.chdir(DOCS.parent)
+    names = run("tutorial_train")
+    assert names["compiled"] == 1
+    assert names["losses"].shape == (4,)
+    assert names["best"].learning_rate > 0.1
+    names = run("tutorial_sweep")
+    plt.close(names["axes"].figure)
+    assert names["curves"].shape == (11, 1000)
+    assert (names["one"].learning_rate, names["one"].warmup_steps) == (1e-4, 100)
+    assert (names["columns"]["learning_rate"][4], names["columns"]["warmup_steps"][4]) == (1e-4, 100)
+    names = run("tutorial_check")
+    assert f":7: {names['findings'][0]}" in PAGES["tutorial_check"]
+    assert str(names["report"].findings[0]) in PAGES["tutorial_check"]
+
+
 def test_own_schedules():
     names = run("own_schedules")
     assert float(names["own"](50)) == pytest.approx(1e-3 * np.exp(-0.5), rel=1e-7)
@@ -110,6 +126,9 @@ def test_every_page_with_python_is_run():
         "patterns",
         "audit",
         "monitor",
+        "tutorial_train",
+        "tutorial_sweep",
+        "tutorial_check",
     }
     assert {page for page, text in PAGES.items() if "```python" in text} == run_above
 

@@ -13,6 +13,10 @@ from optax_lr.schedules.fields import Number
 class CosineAnnealing(Schedule):
     """`eta_min + (learning_rate - eta_min) * (1 + cos(pi step / T_max)) / 2`.
 
+    ```
+    eta_min + (learning_rate - eta_min) * (1 + cos(pi * step / T_max)) / 2
+    ```
+
     Fields:
         learning_rate: the rate at the start, at least 0.
         T_max: optimizer steps of half a wave; 0 counts as 1, where torch divides by zero.
@@ -44,8 +48,9 @@ class CosineAnnealingWarmRestarts(Schedule):
     """Half cosines from `learning_rate` towards `eta_min`, each `T_mult` times as long as the one before.
 
     ```
-    cycle i, from T_0 (T_mult**i - 1) / (T_mult - 1), has length T_i = T_0 T_mult**i
-    eta_min + (learning_rate - eta_min) * (1 + cos(pi (step - its start) / T_i)) / 2
+    start(i) = sum(T_0 * T_mult**j for j in range(i))
+    i = max(j for j in range(step + 1) if start(j) <= step)
+    eta_min + (learning_rate - eta_min) * (1 + cos(pi * (step - start(i)) / (T_0 * T_mult**i))) / 2
     ```
 
     Fields:

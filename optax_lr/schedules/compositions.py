@@ -15,6 +15,10 @@ from optax_lr.schedules.fields import Number, Numbers, Several
 class Scaled(Schedule):
     """`factor * schedule(step)`; what `schedule * 0.1` makes.
 
+    ```
+    factor * schedule(step)
+    ```
+
     Fields:
         schedule: the schedule that is scaled.
         factor: at least 0; a parameter group's ratio, for one.
@@ -38,6 +42,10 @@ class Scaled(Schedule):
 class Product(Schedule):
     """The product of several schedules at the same step; what `one * another` makes.
 
+    ```
+    prod(f(step) for f in schedules)
+    ```
+
     Fields:
         schedules: at least one; usually one with a rate and others from 0 to 1.
 
@@ -58,8 +66,9 @@ class Stages(Schedule):
     """One schedule after another, each counting from its own step 0.
 
     ```
-    step <  boundaries[0]:                   schedules[0](step)
-    boundaries[i-1] <= step < boundaries[i]:  schedules[i](step - boundaries[i-1])
+    i = sum(b <= step for b in boundaries)
+    i == 0:     schedules[0](step)
+    otherwise:  schedules[i](step - boundaries[i - 1])
     ```
 
     Fields:
@@ -130,6 +139,10 @@ class HoldAfter(Schedule):
 class Every(Schedule):
     """`schedule(floor(step / steps))`: a schedule that counts epochs, or any other unit of several updates.
 
+    ```
+    schedule(floor(step / steps))
+    ```
+
     Fields:
         schedule: the schedule; its steps are units.
         steps: optimizer steps of one unit, at least 1; those of an epoch, for one.
@@ -157,6 +170,10 @@ class Every(Schedule):
 @schedule
 class Shift(Schedule):
     """`schedule(max(0, step + by))`: a schedule that starts in its middle, or later.
+
+    ```
+    schedule(max(0, step + by))
+    ```
 
     Fields:
         schedule: the schedule.

@@ -15,7 +15,7 @@ class Cosine(WithWarmup):
     ```
     p = (step - warmup_steps) / max(1, max_steps - warmup_steps)
     step <  warmup_steps:  learning_rate * step / warmup_steps
-    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * 0.5 * (1 + cos(2 pi num_cycles p)))
+    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * (1 + cos(2 * pi * num_cycles * p)) / 2)
     ```
 
     Fields:
@@ -55,7 +55,7 @@ class CosineWithRestarts(WithWarmup):
     ```
     p = (step - warmup_steps) / max(1, max_steps - warmup_steps)
     step <  warmup_steps:  learning_rate * step / warmup_steps
-    p <  1:                learning_rate * 0.5 * (1 + cos(pi * ((num_cycles * p) mod 1)))
+    p <  1:                learning_rate * (1 + cos(pi * (num_cycles * p % 1))) / 2
     p >= 1:                0
     ```
 
@@ -93,9 +93,9 @@ class CosineWarmupWithMinLR(Schedule):
 
     ```
     p = (step - warmup_steps + 1) / max(1, max_steps - warmup_steps)
-    step <  warmup_steps:  learning_rate * (step + 1) / warmup_steps, or, with warmup_lr,
-                           warmup_lr + (learning_rate - warmup_lr) * step / max(1, warmup_steps - 1)
-    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * 0.5 * (1 + cos(2 pi num_cycles p)))
+    step >= warmup_steps:  max(0, min_lr + (learning_rate - min_lr) * (1 + cos(2 * pi * num_cycles * p)) / 2)
+    warmup_lr is None:     learning_rate * (step + 1) / warmup_steps
+    otherwise:             warmup_lr + (learning_rate - warmup_lr) * step / max(1, warmup_steps - 1)
     ```
 
     All of it is one step ahead of `Cosine`: no step has rate 0, the peak is at `warmup_steps - 1` and `min_lr` at

@@ -15,9 +15,11 @@ class Cyclic(Schedule):
     """Triangles between `base_lr` and `max_lr`.
 
     ```
-    up, down = step_size_up, step_size_down;  c = floor(step / (up + down));  r = step - c (up + down)
-    base_lr + (max_lr - base_lr) * (r / up if r <= up else (up + down - r) / down) * scale
-    scale: triangular 1;  triangular2 2**-c;  exp_range gamma**step
+    down = step_size_up if step_size_down is None else step_size_down
+    c = floor(step / (step_size_up + down));  r = step - c * (step_size_up + down)
+    height = r / step_size_up if r <= step_size_up else (step_size_up + down - r) / down
+    scale = 2**-c if mode == "triangular2" else gamma**step if mode == "exp_range" else 1
+    base_lr + (max_lr - base_lr) * height * scale
     ```
 
     Fields:
@@ -52,7 +54,11 @@ class CyclicMomentum(Schedule):
     """The momentum that goes with `Cyclic`: at `max_momentum` where the rate is lowest, and the other way round.
 
     ```
-    max_momentum - (max_momentum - base_momentum) * the height of the triangle, scaled as the rate's is
+    down = step_size_up if step_size_down is None else step_size_down
+    c = floor(step / (step_size_up + down));  r = step - c * (step_size_up + down)
+    height = r / step_size_up if r <= step_size_up else (step_size_up + down - r) / down
+    scale = 2**-c if mode == "triangular2" else gamma**step if mode == "exp_range" else 1
+    max_momentum - (max_momentum - base_momentum) * height * scale
     ```
 
     Fields:
@@ -99,9 +105,12 @@ class OneCycle(Schedule):
 
     ```
     first = max_lr / div_factor;  last = first / final_div_factor
-    two phases:    first -> max_lr at step pct_start total_steps - 1 -> last at step total_steps - 1
-    three phases:  first -> max_lr at pct_start total_steps - 1 -> first at 2 pct_start total_steps - 2 -> last at total_steps - 1
-    between them:  along half a cosine (`cos`) or a line (`linear`)
+    share(s) = (1 - cos(pi * s)) / 2 if anneal_strategy == "cos" else s
+    t = min(step, total_steps);  a = pct_start * total_steps - 1;  b = 2 * a if three_phase else a;  c = total_steps - 1
+    t <= a:          first + (max_lr - first) * share(t / a)
+    t <= b:          max_lr + (first - max_lr) * share((t - a) / (b - a))
+    not three_phase: max(0, max_lr + (last - max_lr) * share((t - a) / (c - a)))
+    otherwise:       max(0, first + (last - first) * share((t - b) / (c - b)))
     ```
 
     Fields:
@@ -145,8 +154,12 @@ class OneCycleMomentum(Schedule):
     """The momentum that goes with `OneCycle`: down while the rate goes up, and back.
 
     ```
-    two phases:    max_momentum -> base_momentum at step pct_start total_steps - 1 -> max_momentum at step total_steps - 1
-    three phases:  back at max_momentum at 2 pct_start total_steps - 2, and level to the end
+    share(s) = (1 - cos(pi * s)) / 2 if anneal_strategy == "cos" else s
+    t = min(step, total_steps);  a = pct_start * total_steps - 1;  b = 2 * a if three_phase else a;  c = total_steps - 1
+    t <= a:           max_momentum + (base_momentum - max_momentum) * share(t / a)
+    t <= b:           base_momentum + (max_momentum - base_momentum) * share((t - a) / (b - a))
+    not three_phase:  base_momentum + (max_momentum - base_momentum) * share((t - a) / (c - a))
+    otherwise:        max_momentum
     ```
 
     Fields:

@@ -32,7 +32,8 @@ class DeepSpeedWarmup(_DeepSpeed):
 
     ```
     i = max(0, step - 1);  W = max(2, warmup_steps)
-    i <  W:  min_lr + (learning_rate - min_lr) * (ln(i + 1) / ln(W) if log, i / W if linear)
+    up = log(i + 1) / log(W) if warmup_type == "log" else i / W
+    i <  W:  min_lr + (learning_rate - min_lr) * up
     i >= W:  learning_rate
     ```
 
@@ -68,7 +69,8 @@ class DeepSpeedWarmupDecay(_DeepSpeed):
 
     ```
     i = max(0, step - 1);  W = max(2, warmup_steps)
-    i <  W:  min_lr + (learning_rate - min_lr) * (ln(i + 1) / ln(W) if log, i / W if linear)
+    up = log(i + 1) / log(W) if warmup_type == "log" else i / W
+    i <  W:  min_lr + (learning_rate - min_lr) * up
     i >= W:  min_lr + (learning_rate - min_lr) * max(0, (max_steps - i) / max(1, max_steps - W))
     ```
 
@@ -112,8 +114,9 @@ class DeepSpeedWarmupCosine(_DeepSpeed):
 
     ```
     i = max(0, step - 1);  W = max(2, warmup_steps);  p = min(1, (i - W + 1) / max(1, max_steps - W))
-    i <  W:  learning_rate * (warmup_min_ratio + (1 - warmup_min_ratio) * (ln(i + 1) / ln(W) if log, i / W if linear))
-    i >= W:  learning_rate * (cos_min_ratio + (1 - cos_min_ratio) * (1 + cos(pi p)) / 2)
+    up = log(i + 1) / log(W) if warmup_type == "log" else i / W
+    i <  W:  learning_rate * (warmup_min_ratio + (1 - warmup_min_ratio) * up)
+    i >= W:  learning_rate * (cos_min_ratio + (1 - cos_min_ratio) * (1 + cos(pi * p)) / 2)
     ```
 
     Fields:

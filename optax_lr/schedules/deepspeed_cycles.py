@@ -13,11 +13,13 @@ class DeepSpeedOneCycle(Schedule):
     """Up from `min_lr` to `max_lr`, down again, and then a decay below `min_lr`, or none; DeepSpeed's `OneCycle`.
 
     ```
-    total = first_steps + second_steps
-    step <= first_steps:  min_lr + (max_lr - min_lr) * step / first_steps
-    step <  total:        min_lr + (max_lr - min_lr) * (total - step) / second_steps
-    later:                min_lr / (1 + decay_rate * (step - total) / decay_steps)
-    with stairs:          a share s of the way is floor(s * stairs) / stairs
+    down = first_steps if second_steps is None else second_steps;  total = first_steps + down
+    k = first_stairs if second_stairs is None else second_stairs
+    share(s, stairs) = s if stairs == 0 else floor(s * stairs) / stairs
+    step <= first_steps:  min_lr + (max_lr - min_lr) * share(step / first_steps, first_stairs)
+    step <  total:        min_lr + (max_lr - min_lr) * share((total - step) / down, k)
+    decay_steps == 0:     min_lr
+    otherwise:            min_lr / (1 + decay_rate * (step - total) / decay_steps)
     ```
 
     Fields:
@@ -71,6 +73,11 @@ def _share(done: Real, length: Real, stairs: Real, num: System) -> Real:
 @schedule
 class DeepSpeedRangeTest(Schedule):
     """`min_lr * (1 + step_rate * step / step_size)`: a rate that rises until the training breaks; `LRRangeTest`.
+
+    ```
+    s = floor(step / step_size) if staircase else step / step_size
+    min_lr * (1 + step_rate * s)
+    ```
 
     Fields:
         min_lr: `lr_range_test_min_lr`, the rate at the start, at least 0.

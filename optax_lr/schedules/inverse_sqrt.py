@@ -13,8 +13,9 @@ class InverseSqrt(WithWarmup):
     """The inverse square root of the step, scaled to start from `learning_rate` after a warmup; `inverse_sqrt`.
 
     ```
+    T = warmup_steps if timescale is None and warmup_steps > 0 else 10000 if timescale is None else timescale
     step <  warmup_steps:  learning_rate * step / warmup_steps
-    step >= warmup_steps:  learning_rate / sqrt((step + timescale - warmup_steps) / timescale)
+    step >= warmup_steps:  learning_rate / sqrt((step + T - warmup_steps) / T)
     ```
 
     Fields:
@@ -46,6 +47,10 @@ class InverseSqrt(WithWarmup):
 @schedule
 class Rsqrt(Schedule):
     """`learning_rate / sqrt(max(step, warmup_steps))`: flat for `warmup_steps`, then falling; T5's "rsqrt".
+
+    ```
+    learning_rate / sqrt(max(step, warmup_steps))
+    ```
 
     Fields:
         learning_rate: the rate that step 1 would have; the plateau is `learning_rate / sqrt(warmup_steps)`.

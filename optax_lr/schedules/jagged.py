@@ -13,12 +13,12 @@ class JaggedRestarts(Schedule):
     """Another schedule, every so often brought down and warmed up again; axolotl's `jagged_restart_steps`.
 
     ```
-    t = step + ahead;  q = t mod restart_steps
-    schedule(step + 1) * (min_scale + (1 - min_scale) * c), where c is the first of these that holds:
-    t < restart_steps - restart_anneal_steps:  1
-    q < restart_warmup_steps:                  q / restart_warmup_steps
-    q > restart_steps - restart_anneal_steps:  (restart_steps - q) / restart_anneal_steps
-    else:                                      1
+    t = step + ahead;  q = t % restart_steps
+    share = (1 if t < restart_steps - restart_anneal_steps else
+             q / restart_warmup_steps if q < restart_warmup_steps else
+             (restart_steps - q) / restart_anneal_steps if q > restart_steps - restart_anneal_steps else
+             1)
+    schedule(step + 1) * (min_scale + (1 - min_scale) * share)
     ```
 
     Fields:

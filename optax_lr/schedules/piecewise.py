@@ -15,7 +15,7 @@ class PiecewiseConstant(Schedule):
     """`learning_rate` times one factor after another; diffusers' `piecewise_constant`.
 
     ```
-    learning_rate * factors[number of boundaries that are not above step]
+    learning_rate * factors[sum(b <= step for b in boundaries)]
     ```
 
     Fields:

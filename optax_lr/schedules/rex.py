@@ -14,9 +14,9 @@ class Rex(Schedule):
 
     ```
     t = step + 1;  z = (max_steps - t) / (max_steps - warmup_steps)
-    t <  warmup_steps:  learning_rate * t / warmup_steps
-    t <  max_steps:     min_lr + (learning_rate - min_lr) * z / (0.1 + 0.9 z)
-    later:              min_lr
+    t < warmup_steps:  learning_rate * t / warmup_steps
+    t < max_steps:     min_lr + (learning_rate - min_lr) * z / (0.1 + 0.9 * z)
+    otherwise:         min_lr
     ```
 
     Fields:

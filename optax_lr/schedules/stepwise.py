@@ -12,6 +12,10 @@ from optax_lr.schedules.fields import Number, Numbers
 class Step(Schedule):
     """`learning_rate * gamma**floor(step / step_size)`: a drop every `step_size` steps.
 
+    ```
+    learning_rate * gamma**floor(step / step_size)
+    ```
+
     Fields:
         learning_rate: the rate at the start, at least 0.
         step_size: optimizer steps between drops, at least 1.
@@ -36,6 +40,10 @@ class Step(Schedule):
 @schedule
 class MultiStep(Schedule):
     """`learning_rate * gamma**(number of milestones that are not above step)`: a drop at each milestone.
+
+    ```
+    learning_rate * gamma**sum(m <= step for m in milestones)
+    ```
 
     Fields:
         learning_rate: the rate at the start, at least 0.
@@ -65,6 +73,10 @@ class MultiStep(Schedule):
 class Exponential(Schedule):
     """`learning_rate * gamma**step`.
 
+    ```
+    learning_rate * gamma**step
+    ```
+
     Fields:
         learning_rate: the rate at the start, at least 0.
         gamma: what each step multiplies by, at least 0; above 1 the rate grows, up to 2**127 times.
@@ -87,6 +99,11 @@ class Exponential(Schedule):
 @schedule
 class ConstantFactor(Schedule):
     """`learning_rate * factor` for `total_iters` steps, then `learning_rate`.
+
+    ```
+    step <  total_iters:  learning_rate * factor
+    step >= total_iters:  learning_rate
+    ```
 
     Fields:
         learning_rate: the rate after the first steps, at least 0.

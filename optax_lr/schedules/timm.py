@@ -79,10 +79,13 @@ class TimmCosine(_Cycles):
     """timm's cosine: cycles whose length and height change, with an exponent on the progress; `CosineLRScheduler`.
 
     ```
-    t = step, or step - warmup_steps with warmup_prefix;  cycle i has length t_i = t_initial * cycle_mul**i
+    start(i) = sum(t_initial * cycle_mul**j for j in range(i))
+    t = max(0, step - warmup_steps) if warmup_prefix else step
+    i = max(j for j in range(t + 1) if start(j) <= t)
+    p = (t - start(i)) / (t_initial * cycle_mul**i)
     step < warmup_steps:  warmup_lr + (learning_rate - warmup_lr) * step / warmup_steps
-    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 + cos(pi * ((t - its start) / t_i)**k_decay)) / 2
-    later:                min_lr
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 + cos(pi * p**k_decay)) / 2
+    otherwise:            min_lr
     ```
 
     Fields:
@@ -128,12 +131,16 @@ class TimmTanh(_Cycles):
     """timm's hyperbolic tangent; `TanhLRScheduler`.
 
     ```
-    p = (t - its start) / t_i, in the cycles of TimmCosine
-    step < warmup_steps:  warmup_lr + (target - warmup_lr) * step / warmup_steps, the target being the rate of the curve at
-                          warmup_steps, or learning_rate with warmup_prefix
-    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - tanh(lb (1 - p) + ub p)) / 2
-    later:                min_lr
+    start(i) = sum(t_initial * cycle_mul**j for j in range(i))
+    t = max(0, step - warmup_steps) if warmup_prefix else step
+    i = max(j for j in range(t + 1) if start(j) <= t)
+    p = (t - start(i)) / (t_initial * cycle_mul**i)
+    step < warmup_steps:  warmup_lr + (target - warmup_lr) * step / warmup_steps
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - tanh(lb * (1 - p) + ub * p)) / 2
+    otherwise:            min_lr
     ```
+
+    The warmup goes to `target`: the rate of the curve at `warmup_steps`, or `learning_rate` with `warmup_prefix`.
 
     Fields: those of `TimmCosine`, but for `k_decay`, and
         lb, ub: the ends of the part of the tangent that a cycle follows.
@@ -176,9 +183,13 @@ class TimmPoly(_Cycles):
     """timm's polynomial; `PolyLRScheduler`.
 
     ```
+    start(i) = sum(t_initial * cycle_mul**j for j in range(i))
+    t = max(0, step - warmup_steps) if warmup_prefix else step
+    i = max(j for j in range(t + 1) if start(j) <= t)
+    p = (t - start(i)) / (t_initial * cycle_mul**i)
     step < warmup_steps:  warmup_lr + (learning_rate - warmup_lr) * step / warmup_steps
-    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - ((t - its start) / t_i)**k_decay)**power
-    later:                min_lr
+    i < cycle_limit:      min_lr + (learning_rate * cycle_decay**i - min_lr) * (1 - p**k_decay)**power
+    otherwise:            min_lr
     ```
 
     Fields: those of `TimmCosine`, and

@@ -16,15 +16,21 @@ class WarmupStableDecay(Schedule):
     """From `min_lr` up to `learning_rate`, level, and down to `min_lr` again; `warmup_stable_decay`.
 
     ```
-    S = stable_steps, or max_steps - warmup_steps - decay_steps
-    step <  warmup_steps:                    max(0, min_lr + (learning_rate - min_lr) * up(step / warmup_steps))
-    step <  warmup_steps + S:                learning_rate
-    step <  warmup_steps + S + decay_steps:  max(0, min_lr + (learning_rate - min_lr) * down(step since then / decay_steps))
-    later:                                   min_lr
-
-    up:   linear p;      cosine (1 - cos(pi p)) / 2;                 1-sqrt 1 - sqrt(1 - p)
-    down: linear 1 - p;  cosine (1 + cos(2 pi num_cycles p)) / 2;    1-sqrt 1 - sqrt(p)
-          1-square 1 - p**2;  exponential 2 * 0.5**p - 1;  power (1 - p)**power
+    S = max_steps - warmup_steps - decay_steps if stable_steps is None else stable_steps
+    p = step / warmup_steps;  q = (step - warmup_steps - S) / decay_steps
+    step < warmup_steps:                    max(0, min_lr + (learning_rate - min_lr) * up)
+    step < warmup_steps + S:                learning_rate
+    step < warmup_steps + S + decay_steps:  max(0, min_lr + (learning_rate - min_lr) * down)
+    otherwise:                              min_lr
+    up = (p if warmup_type == "linear" else
+          (1 - cos(pi * p)) / 2 if warmup_type == "cosine" else
+          1 - sqrt(1 - p))
+    down = (1 - q if decay_type == "linear" else
+            (1 + cos(2 * pi * num_cycles * q)) / 2 if decay_type == "cosine" else
+            1 - sqrt(q) if decay_type == "1-sqrt" else
+            1 - q**2 if decay_type == "1-square" else
+            2 * 0.5**q - 1 if decay_type == "exponential" else
+            (1 - q)**power)
     ```
 
     Fields:
