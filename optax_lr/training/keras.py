@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import importlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.schedules.base import Schedule, from_dict, require_schedule
 from optax_lr.training.base import Control
 from optax_lr.training.inject import require_one_schedule, value_at
 
@@ -70,13 +66,13 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
     @keras.saving.register_keras_serializable(package="optax_lr")
     class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
         def __init__(self, schedule: Any) -> None:
-            self.schedule = schedule if isinstance(schedule, Schedule) else _from_config(schedule)
+            self.schedule = schedule if isinstance(schedule, Schedule) else from_dict(schedule)
 
         def __call__(self, step: Any) -> Any:
             return self.schedule(keras.ops.convert_to_tensor(step))
 
         def get_config(self) -> dict[str, Any]:
-            return {"schedule": _config(self.schedule)}
+            return {"schedule": self.schedule.to_dict()}
 
     class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self, schedule: Schedule, metric: str) -> None:
@@ -99,21 +95,3 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
             self.memory = self.schedule.with_metric(self.memory, step, logs[self.metric])
 
     return KerasSchedule, KerasCallback
-
-
-def _config(value: Any) -> Any:
-    """A schedule as numbers, text, lists and dictionaries."""
-    if isinstance(value, Schedule):
-        return {"kind": type(value).__name__} | {
-            f.name: _config(getattr(value, f.name)) for f in dataclasses.fields(value)
-        }
-    if isinstance(value, tuple):
-        return [_config(item) for item in value]
-    return value if value is None or isinstance(value, (str, bool)) else np.asarray(value).item()
-
-
-def _from_config(value: Any) -> Any:
-    if isinstance(value, dict):
-        kind = getattr(importlib.import_module("optax_lr"), value["kind"])
-        return kind(**{name: _from_config(item) for name, item in value.items() if name != "kind"})
-    return [_from_config(item) for item in value] if isinstance(value, list) else value
