@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 import optax_lr as olr
@@ -84,10 +85,28 @@ def test_on_one_device():
     check({"w": jnp.zeros(8)}, lambda tree: tree)
 
 
+def check_more_devices(placed):
+    """A run goes on on eight devices, with eight times the tokens in an update: the rates are those of the tokens."""
+    schedule = olr.Cosine(1e-3, max_steps=10_000, warmup_steps=500)
+    optimizer = olr.inject_schedules(optax.adamw)(schedule)
+    step = jax.jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])
+    params = {"w": jnp.ones(8)}
+    state, tokens, seen, rates = optimizer.init(params), 0, [], []
+    for batch in [100] * 3 + [800] * 4:
+        if len(seen) == 3:
+            params, state = placed(params), placed(state)
+        state = step(state, params, tokens)
+        seen.append(tokens)
+        rates.append(float(state.hyperparams["learning_rate"]))
+        tokens += batch
+    np.testing.assert_allclose(rates, schedule(np.array(seen)), rtol=2e-7)
+    assert len(state.count.sharding.device_set) == 8
+
+
 EIGHT_DEVICES = """
 import jax, jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec as P
-from tests.training.test_buffers import check
+from tests.training.test_buffers import check, check_more_devices
 mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 replicated, split = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))
 for sharding in (replicated, split):  # replicated parameters, and FSDP
@@ -96,6 +115,7 @@ for sharding in (replicated, split):  # replicated parameters, and FSDP
         lambda tree: jax.device_put(tree, replicated, may_alias=False),
         ("Cosine", "Function", "Mixed", "MultiStep", "Product", "Stages"),  # numbers, arrays, others inside
     )
+check_more_devices(lambda tree: jax.device_put(tree, replicated))
 print("equal")
 """
 

@@ -53,7 +53,7 @@ def test_any_number_is_a_position(position):
 
 
 def test_a_batch_ramp_follows_the_samples_in_one_program():
-    """The batch doubles and the number of devices changes; the curve is that of the samples seen."""
+    """The batch doubles twice; the curve is that of the samples seen."""
     schedule = olr.Linear(1.0, max_steps=10_000)
     optimizer = olr.inject_schedules(optax.sgd)(schedule)
 
