@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import jax
 from jax.typing import ArrayLike
 
+from optax_lr.arguments import unknown
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
@@ -36,7 +39,7 @@ class Function(Schedule):
     cannot be saved; pickling works for functions that can be imported.
 
     Raises:
-        TypeError: a function that cannot be called, or a setting that is no number.
+        TypeError: a function that cannot be called with the step and these settings, or a setting that is no number.
 
     >>> import jax.numpy as jnp
     >>> def damped(step, peak, period):
@@ -61,7 +64,12 @@ class Function(Schedule):
     def _set(self, function: Any, settings: Mapping[str, Any], scale: Any) -> None:
         names, values = tuple(settings), tuple(settings.values())
         self.__dict__.update(function=function, names=names, values=values, scale=scale)
-        self.__post_init__()
+        try:
+            self.__post_init__()
+        except (TypeError, ValueError) as error:
+            message = re.sub(r"\bvalues\[(\d+)\]", lambda found: names[int(found[1])], str(error))
+            raise type(error)(message) from None
+        _check_arguments(self.function, settings)
 
     def __getattr__(self, name: str) -> Any:
         names = self.__dict__.get("names", ())
@@ -97,3 +105,19 @@ class Function(Schedule):
                 "compute with jax.numpy in place of NumPy and math, and with jnp.where in place of if"
             ) from None
         return num.maximum(self.scale * value, num.real(0))
+
+
+def _check_arguments(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+    """Refuse settings that the function does not take, and those it lacks."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a callable without one, such as some of those written in C
+        return
+    name = getattr(function, "__name__", "the function")
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
+        for setting in settings.keys() - signature.parameters.keys():
+            raise TypeError(unknown(f"Function({name}, ...)", "setting", setting, list(signature.parameters)[1:]))
+    try:
+        signature.bind(0, **settings)
+    except TypeError as error:
+        raise TypeError(f"Function: {name}{signature} must take the step and the settings: {error}") from None

@@ -97,7 +97,9 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
     ("make", "error", "message"),
     [
         (lambda: olr.Function(3), TypeError, "Function: function must be a function of the step, not an int: 3"),
-        (lambda: olr.Function(a_function, peak="x", tau=1), TypeError, "must be a number"),
+        (lambda: olr.Function(a_function, peak="x", tau=1), TypeError, "Function: peak must be a number"),
+        (lambda: olr.Function(a_function, peak=1, tua=2), TypeError, "unknown setting 'tua'; did you mean 'tau'"),
+        (lambda: olr.Function(a_function, peak=1), TypeError, "must take the step and the settings: missing"),
         (lambda: OWN.replace(speak=1), TypeError, "'speak' is no setting of this function; its settings: peak, tau"),
         (lambda: OWN.speak, AttributeError, "Function has no setting or attribute 'speak'"),
         (lambda: olr.Stages([olr.Linear], []), TypeError, "must be a schedule, a number or a function of the step"),

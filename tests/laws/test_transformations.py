@@ -146,6 +146,20 @@ def test_exported_for_every_platform_and_read_back(kind):
         assert_within_an_ulp(restored.call(schedule, STEPS), schedule(STEPS))
 
 
+@pytest.mark.parametrize("kind", [olr.Cosine, olr.Polynomial])
+def test_gradients_for_a_tpu_have_no_float64(kind):
+    def program(schedule, step):
+        gradient = jax.grad(lambda s, t: s(t), allow_int=True)
+        return schedule(step), jax.vmap(gradient, (None, 0))(schedule, jnp.stack([step, step]))
+
+    modules = {
+        platform: jax.export.export(jax.jit(program), platforms=[platform])(usual(kind), jnp.int32(3)).mlir_module()
+        for platform in ("cpu", "tpu")
+    }
+    assert "f64" in modules["cpu"]
+    assert "f64" not in modules["tpu"]
+
+
 @pytest.mark.parametrize("make", [optax.sgd, optax.adamw, optax.lion, optax.inject_hyperparams(optax.adamw)])
 def test_optimizers_take_it(make):
     schedule, params, grads = usual(olr.Cosine), {"w": jnp.ones(2)}, {"w": jnp.full(2, 0.25)}
