@@ -1,4 +1,4 @@
-"""Pictures of schedules: a few curves with their names on them, many by colour, very many as bands."""
+"""Plots of schedules: a few curves with labels, many by colour, very many as bands."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-FEW, MANY = 8, 300  # curves that are named one by one, and that are drawn one by one
-# Okabe and Ito's colours, which people who see colours differently tell apart; in place of their black, that of the text.
+FEW, MANY = 8, 300  # up to FEW curves have labels; up to MANY are drawn individually
+# The palette of Okabe and Ito, which people with colour blindness can distinguish; black is replaced by the colour of the text.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", None, "#8C6D1F")
 WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycles", "power", "timescale")
 
@@ -35,7 +35,7 @@ def plot_schedules(
     color_by: str | None = None,
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
-    """What the public `plot` does with schedules; arguments and errors are its own."""
+    """Draw schedules for the public `plot`, with its arguments and errors."""
     names, batch = _named(schedules)
     one_of("plot", "past_end", past_end, PAST_END)
     chosen = _steps("plot", batch, steps)
@@ -60,7 +60,7 @@ def plot_schedules(
 
 
 def style(ax: matplotlib.axes.Axes) -> None:
-    """What all pictures share: powers of ten at the axis, a light grid, no frame."""
+    """The common style: powers of ten at the axis, a light grid, no frame."""
     if ax.get_yscale() == "linear":
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -68,16 +68,16 @@ def style(ax: matplotlib.axes.Axes) -> None:
 
 
 def colour(number: int) -> str:
-    """The colour of a curve, seen on light and on dark ground."""
+    """The colour of a curve, visible on light and dark backgrounds."""
     from matplotlib import rcParams
 
     return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
 
 
 def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "reference") -> matplotlib.figure.Figure:
-    """Draws a large batch of several kinds, a panel for each kind on common axes, and returns the figure.
+    """Draw a large batch of several kinds, with a panel for each kind on common axes, and return the figure.
 
-    Arguments and errors as for `plot`.
+    Arguments and errors are those of `plot`.
 
     >>> figure = plot_kinds(stack([Linear(5e-5, max_steps=1000), Cosine(5e-5, max_steps=1000)]))
     >>> [axes.get_title() for axes in figure.axes]
@@ -143,7 +143,7 @@ def _steps(caller: str, batch: Schedule, steps: Any) -> np.ndarray:
 
 
 def _names(batch: Schedule) -> list[str]:
-    """A name for each of a few curves: its kind, and its settings where they differ."""
+    """A label for each of a few curves: its kind, and the settings that differ."""
     columns = table(batch)
     kinds = columns.pop("kind")
     differing = [name for name, column in columns.items() if len(set(column.tolist())) > 1 and len(kinds) > 1]
@@ -161,7 +161,7 @@ def _few(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: 
 
 
 def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
-    """Writes each name beside the end of its curve; at the right edge, moved apart where ends lie close together."""
+    """Write each label at the end of its curve; at the right edge, labels are moved apart if the ends are close."""
     bottom, top = ax.get_ylim()
     last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
     ends = [curve[row] for curve, row in zip(rates, last, strict=True)]
@@ -214,7 +214,7 @@ def _require_field(columns: Mapping[str, np.ndarray], field: Any) -> None:
 
 
 def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
-    """A logarithmic axis where the peaks span more than a decade; it ends a decade and a half below the lowest."""
+    """Use a logarithmic axis if the peaks span more than a decade; it ends a decade and a half below the lowest peak."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
         ax.set_yscale("log")
@@ -222,7 +222,7 @@ def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
 
 
 def _widest(columns: Mapping[str, np.ndarray]) -> str:
-    """The field that has the most different values."""
+    """The field with the most distinct values."""
     counts = {name: len(np.unique(columns[name])) for name in WHAT_VARIES if name in columns}
     return max(counts, key=lambda name: counts[name])
 
@@ -245,7 +245,7 @@ def _bands(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, kinds
 
 
 def pyplot() -> Any:
-    """matplotlib's pyplot, or one line on how to get it."""
+    """matplotlib's pyplot, or a one-line error with the command that installs it."""
     try:
         from matplotlib import pyplot
     except ImportError:

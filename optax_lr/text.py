@@ -1,4 +1,4 @@
-"""Text of strangers as a terminal may show it."""
+"""Untrusted text, made safe to print in a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""`text` with every character that a terminal would act on, and not show, written as an escape.
+    r"""Replace the control characters in `text` by escapes.
 
     Args:
         text: anything, such as a file name or a key of a config.
-        keep: characters that stay, such as the line ends of a report.
+        keep: control characters that are kept, such as the line ends of a report.
 
     >>> visible("run\x1b[31m.yaml")
     'run\\x1b[31m.yaml'
@@ -29,12 +29,12 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` in one line, as an error is shown: blanks of any kind are one space, and the rest is `visible`."""
+    """`text` in one line, for an error message: each run of blanks becomes one space, and control characters become escapes."""
     return visible(" ".join(text.split()))
 
 
 def shortened(text: str) -> str:
-    """`text` without its middle where it is too long for a message: what a file holds may have any length.
+    """Cut the middle out of a text that is too long for a message.
 
     >>> len(shortened("x" * 250_000))
     1000

@@ -40,7 +40,7 @@ def state(schedule=None):
 
 
 WRONG = [
-    # fields, of every kind of schedule alike
+    # fields, in every schedule class
     (lambda: cosine(max_step=3), "Cosine: unknown field 'max_step'; did you mean 'max_steps'? Known: learning_rate, max_steps"),
     (lambda: olr.Cosine(lr=1e-3, max_steps=9), "unknown field 'lr'; did you mean 'learning_rate'?"),
     (lambda: olr.Cosine(init_value=1e-3, decay_steps=9), "unknown field 'init_value'; did you mean 'learning_rate'?"),
@@ -50,7 +50,7 @@ WRONG = [
     (olr.Cosine, "Cosine: learning_rate and max_steps must be given; fields: learning_rate, max_steps, warmup_steps"),
     (lambda: cosine().replace(learning_rat=1), "Cosine: unknown field 'learning_rat'; did you mean 'learning_rate'?"),
     (lambda: olr.EarlyStopping(patients=1), "EarlyStopping: unknown field 'patients'; did you mean 'patience'?"),
-    (olr.Schedule, "Schedule is no kind of schedule: take one, such as olr.Cosine"),
+    (olr.Schedule, "Schedule is not a schedule class: use one, such as olr.Cosine"),
     (lambda: cosine(learning_rate=[[1.0], [1.0, 2.0]]), "learning_rate must be a number or an array of numbers, not a list"),
     (lambda: cosine(learning_rate=np.array(["a"])), "not an ndarray: array(['a'], dtype='<U1')"),
     (lambda: cosine(learning_rate=np.full((9, 9), "a")), "Cosine: learning_rate must be a number"),
@@ -78,9 +78,9 @@ WRONG = [
     (lambda: cosine() / None, "Cosine can be divided by a number other than 0, not by None"),
     (lambda: olr.Constant([1, 2]) * olr.Constant([1, 2, 3]), "Product: the fields do not broadcast against each other: schedules.0"),
     # batches and sweeps
-    (lambda: olr.grid("cosine", learning_rate=[1]), "grid() takes a kind of schedule, a class such as olr.Cosine, not text"),
-    (lambda: olr.grid(cosine(), learning_rate=[1]), "grid() takes a kind of schedule, a class such as olr.Cosine, not a Cosine"),
-    (lambda: olr.grid(olr.Schedule), "grid() takes a kind of schedule"),
+    (lambda: olr.grid("cosine", learning_rate=[1]), "grid() takes a schedule class such as olr.Cosine, not text"),
+    (lambda: olr.grid(cosine(), learning_rate=[1]), "grid() takes a schedule class such as olr.Cosine, not a Cosine"),
+    (lambda: olr.grid(olr.Schedule), "grid() takes a schedule class"),
     (lambda: olr.grid(olr.Cosine, learning_rate=[1e-3]), "Cosine: max_steps must be given"),
     (lambda: olr.stack(cosine()), "stack() takes a list of schedules, not a Cosine"),
     (lambda: olr.stack("ab"), "stack() takes a list of schedules, not text: 'ab'"),
@@ -140,7 +140,7 @@ WRONG = [
     (lambda: olr.patterns({"step": [1]}), "patterns() takes a log, as read_log(...) gives it, not a dict"),
     (lambda: olr.patterns(log(), planned=["a"] * 3), "patterns(): planned must be an array of rates, not a list"),
     # training
-    (lambda: olr.inject_schedules("adamw"), "inject_schedules() takes what makes the optimizer, such as optax.adamw, not text: 'adamw'"),
+    (lambda: olr.inject_schedules("adamw"), "inject_schedules() takes the factory of an optimizer, such as optax.adamw, not text: 'adamw'"),
     (olr.inject_schedules(optax.adamw), "inject_schedules(adamw): missing a required argument: 'learning_rate'"),
     (lambda: olr.inject_schedules(optax.adamw)(cosine(), weight_deca=1), "inject_schedules(adamw): unknown argument 'weight_deca'; did you mean"),
     (lambda: olr.greedy(cosine(), longest_window="a"), "greedy: longest_window must be a whole number, not text: 'a'"),

@@ -94,8 +94,8 @@ def test_compare_the_same_and_another_length(folder, here):
     (folder / "longer.yaml").write_text(WARM.format("constant_with_warmup").replace("100", "250"))
     done = here("compare", "constant.yaml", "longer.yaml")
     assert done.returncode == 1
-    assert "the same rates as constant.yaml as far as both go, 100 steps" in done.stdout
-    assert "trains 250 steps in place of 100" in done.stdout
+    assert "the same rates as constant.yaml over the 100 steps of both" in done.stdout
+    assert "trains 250 steps instead of 100" in done.stdout
 
 
 def test_lint_and_its_exit_codes(folder, here):
@@ -200,13 +200,13 @@ def test_recommend(folder, here):
         (["show", "cosine.yaml", "--png", f"{'x' * 300}.png"], ".png: cannot be written: File name too long"),
         (["show", "cosine.yaml", "cosine.yaml", "--png", "curve.png"], "is given twice; name each config once"),
         (["shew", "cosine.yaml"], "No such command 'shew'"),
-        (["lint", "cosine.yaml", "--json", "--format", "sarif"], "--json and --format sarif are two forms; give one"),
+        (["lint", "cosine.yaml", "--json", "--format", "sarif"], "--json and --format sarif are two formats; give one"),
         (["lint", "cosine.yaml", "linear.yaml", "--num-examples", "-1"], "num_examples must be at least 1, not -1"),
         (["lint", "cosine.yaml", "--transformers-version", "new"], "transformers_version must be like 5.8.0, not 'new'"),
         (["audit", "log.csv", "--html", "report.txt"], "report.txt: the name must end in .html or .htm"),
         (["sweep", "cosine.yaml", "--steps", "0"], "--steps must be at least 1, not 0"),
         (["sweep", "cosine.yaml", "--max-steps", "0,10"], "max_steps must be at least 1, not 0"),
-        (["sweep", "cosine.yaml", "--min-lr", "0:1:100000000000"], "100,000,000,000 values are too many; at most 10,000,000"),
+        (["sweep", "cosine.yaml", "--min-lr", "0:1:100000000000"], "100,000,000,000 values are too many; give at most 10,000,000"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_exit_code_2(here, folder, arguments, message):

@@ -371,8 +371,8 @@ def test_json_is_only_json(trained):
     ("arguments", "line"),
     [
         (["trainer_state.json", "--html", "there.html"], "there.html exists; choose another name, or overwrite it with --force"),
-        (["trainer_state.json", "--html", "trainer_state.json", "--force"], "--html trainer_state.json: this file is read; choose another name"),
-        (["trainer_state.json", "--config", "sft.yaml", "--png", "./sft.yaml", "--force"], "--png sft.yaml: this file is read; choose another name"),
+        (["trainer_state.json", "--html", "trainer_state.json", "--force"], "--html trainer_state.json: this file is an input; choose another name"),
+        (["trainer_state.json", "--config", "sft.yaml", "--png", "./sft.yaml", "--force"], "--png sft.yaml: this file is an input; choose another name"),
         (["trainer_state.json", "sft.yaml", "--html", "new.html"], "--html shows one log, not 2; call audit once for each of them"),
         (["trainer_state.json", "--html", "new", "--png", "new"], "new: the name must end in .html or .htm"),
         (["trainer_state.json", "--png", "none/new.png"], "none/new.png: the folder none does not exist"),

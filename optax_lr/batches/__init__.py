@@ -1,4 +1,4 @@
-"""Batches of schedules: grids of settings, stacks of any kinds, and their settings as a table."""
+"""Batches of schedules: grids of settings, stacks of any kinds, and tables of their settings."""
 
 from optax_lr.batches.grid import grid, table
 from optax_lr.batches.mixed import Mixed, concatenate, stack

@@ -1,4 +1,4 @@
-"""Cartesian grids of one kind of schedule, and the table that says which row has which setting."""
+"""Cartesian grids of one kind of schedule, and the table of the settings of each row."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _Kind = TypeVar("_Kind", bound=Schedule)
 
 
 def grid(kind: type[_Kind], **axes: Any) -> _Kind:
-    """Every combination of the given settings: a batch with one axis for each list, in the order of the keywords.
+    """Every combination of the given settings, as a batch with one axis for each list, in the order of the keywords.
 
-    A list or a one-dimensional array is an axis, a single number is shared. `batch_shape` is the lengths of the axes.
+    A list or a one-dimensional array is an axis; a single number applies to every schedule. `batch_shape` is the lengths of
+    the axes.
 
-    Errors: `TypeError` for a field that `kind` does not have; `ValueError` for an empty axis, an axis of more than one
-    dimension, or a field that is a word and not a number (`stack` or `concatenate` one grid for each word).
+    Raises:
+        TypeError: If `kind` has no such field.
+        ValueError: If an axis is empty or has more than one dimension, or if the field is a word and not a number (`stack` or
+            `concatenate` one grid for each word).
 
     >>> batch = grid(Cosine, learning_rate=[1e-5, 1e-4, 1e-3], warmup_steps=[0, 100], max_steps=1000)
     >>> batch.batch_shape, batch[2, 1]
     ((3, 2), Cosine(learning_rate=0.001, max_steps=1000, warmup_steps=100, min_lr=0.0, num_cycles=0.5))
     """
     if not (isinstance(kind, type) and issubclass(kind, Schedule) and dataclasses.is_dataclass(kind)):
-        raise TypeError(f"grid() takes a kind of schedule, a class such as olr.Cosine, not {shown(kind)}")
+        raise TypeError(f"grid() takes a schedule class such as olr.Cosine, not {shown(kind)}")
     known = {f.name: f for f in dataclasses.fields(kind)}
     lists = {}
     for name, value in axes.items():
@@ -99,7 +102,7 @@ def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarr
         elif isinstance(value, tuple):
             columns |= {f"{name}.{i}": np.broadcast_to(np.asarray(item), (rows,)) for i, item in enumerate(value)}
         elif value is not None:
-            # The shortest decimal of a float32, not its expansion in float64: 5e-05 and not 4.999999873689376e-05.
+            # The shortest decimals of the float32, not those of the float64 of the same value: 5e-05 and not 4.999999873689376e-05.
             array = np.broadcast_to(np.asarray(value), (rows,))
             columns[name] = array.astype(str).astype(np.float64) if array.dtype == np.float32 else array
     return columns

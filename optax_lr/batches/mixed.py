@@ -1,4 +1,4 @@
-"""Batches of different kinds of schedule: `stack`, `concatenate` and the `Mixed` batch that they make."""
+"""Batches of different kinds of schedule: `stack`, `concatenate` and the `Mixed` batch that they return."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Mixed(Schedule):
     """A batch whose rows are of different kinds; made by `stack` and `concatenate`.
 
     Row `i` follows `schedules[kind[i]][i]`. Each member of `schedules` has the shape of the whole batch, with copies of
-    one of its own rows where the row is of another kind: so the mix is data, and another mix compiles nothing.
+    one of its own rows where the row is of another kind. So the mix is data, and another mix compiles nothing.
 
     Fields:
         kind: int32 `[*batch]`, which member each row follows.
@@ -93,8 +93,8 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
             raise ValueError(f"concatenate() joins batches, and {batch!r} is one schedule; stack() takes those")
         if batch.batch_shape[1:] != batches[0].batch_shape[1:]:
             raise ValueError(
-                f"concatenate() takes batches alike in all but the first axis, not {batches[0].batch_shape} and "
-                f"{batch.batch_shape}; batch.reshape(-1) makes one axis of all"
+                f"concatenate() takes batches whose shapes differ only in the first axis, not {batches[0].batch_shape} and "
+                f"{batch.batch_shape}; batch.reshape(-1) gives one axis"
             )
     batches = [batch for batch in batches if len(batch)] or batches[:1]
     rows = sum(len(batch) for batch in batches)
@@ -123,7 +123,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
 
 @dataclasses.dataclass
 class _Group:
-    """The rows of one kind on their way into a `Mixed`: their leaves part by part, and where each result row takes its from."""
+    """The rows of one kind on their way into a `Mixed`: the leaves of each part, and the source of each result row."""
 
     number: int
     parts: list[list[Any]]
@@ -138,7 +138,12 @@ def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:
 
 
 def listed(caller: str, given: Any) -> list[Schedule]:
-    """The schedules of a list, or of a batch. Errors: `TypeError` for anything else, `ValueError` for none."""
+    """The schedules of a list or a batch.
+
+    Raises:
+        TypeError: If `given` is neither.
+        ValueError: If it is empty.
+    """
     if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "batch_shape", None) == ():
         raise TypeError(f"{caller}() takes a list of schedules, not {shown(given)}")
     schedules = [as_schedule(item) for item in given]

@@ -1,4 +1,4 @@
-"""The commands of `optax-lr`. Each imports what it needs when it runs, so that `--help` is quick."""
+"""The commands of `optax-lr`. Each imports its modules when it runs, so that `--help` is fast."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,38 +8,38 @@ import typer
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Learning-rate schedules as PyTorch trainers run them: exact, and by the thousand.",
-    epilog="Each command takes --traceback, to show where a failure happened. Exit codes: 0 fine, 1 findings, 2 bad input, "
-    "3 a failure of the program.",
+    help="Learning-rate schedules as PyTorch trainers run them: exact, and thousands at once.",
+    epilog="Each command takes --traceback, to show where a failure happened. Exit codes: 0 success, 1 findings, 2 bad input, "
+    "3 internal error.",
 )
 _Files = Annotated[
     list[Path], typer.Argument(help="training configs, scripts or notebooks: YAML, JSON, TOML, .sh, .py, .ipynb, .md")
 ]
-_NumExamples = Annotated[int | None, typer.Option(help="training examples; needed where a file has no max_steps")]
+_NumExamples = Annotated[int | None, typer.Option(help="training examples; required if a file has no max_steps")]
 _WorldSize = Annotated[
-    int | None, typer.Option(help="processes that train together; by default what the file's launcher starts, else 1")
+    int | None, typer.Option(help="processes that train together; by default those of the file's launcher, or 1")
 ]
 _Version = Annotated[
     str | None,
     typer.Option(
-        help="version of transformers whose rules hold, such as 4.57; by default the newest that the trainer takes"
+        help="version of transformers whose rules apply, such as 4.57; by default the newest that the trainer supports"
     ),
 ]
-_MaxSteps = Annotated[int | None, typer.Option(help="optimizer steps of the run, in place of what the file says")]
+_MaxSteps = Annotated[int | None, typer.Option(help="optimizer steps of the run, instead of the file's")]
 _Trainer = Annotated[
     str | None,
     typer.Option(
-        help="whose config it is, where the file does not tell: hf, trl-sft, trl-dpo, llamafactory, axolotl, swift, ..."
+        help="the trainer of the config, if it cannot be recognised: hf, trl-sft, trl-dpo, llamafactory, axolotl, swift, ..."
     ),
 ]
 _Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="KEY=VALUE in place of the file's, such as a value that a script computes"),
+    typer.Option("--set", help="KEY=VALUE replaces the file's value, such as one that a script computes"),
 ]
 _Png = Annotated[Path | None, typer.Option(help="write a picture of the curves to this .png")]
 _Force = Annotated[bool, typer.Option("--force", help="overwrite files that exist")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
-_VALUES = "as 0,100,500 or first:last:number[:log]; by default what the file says"
+_VALUES = "as 0,100,500 or first:last:number[:log]; by default the file's"
 
 
 @app.command(
@@ -47,10 +47,10 @@ _VALUES = "as 0,100,500 or first:last:number[:log]; by default what the file say
 )
 def sweep(
     files: _Files,
-    learning_rate: Annotated[str | None, typer.Option(help=f"highest rates, {_VALUES}")] = None,
+    learning_rate: Annotated[str | None, typer.Option(help=f"peak rates, {_VALUES}")] = None,
     warmup_steps: Annotated[str | None, typer.Option(help=f"optimizer steps of warmup, {_VALUES}")] = None,
     max_steps: Annotated[str | None, typer.Option(help=f"optimizer steps of the run, {_VALUES}")] = None,
-    min_lr: Annotated[str | None, typer.Option(help=f"lowest rates, {_VALUES}")] = None,
+    min_lr: Annotated[str | None, typer.Option(help=f"floors, {_VALUES}")] = None,
     num_cycles: Annotated[str | None, typer.Option(help=f"cycles of a cosine, {_VALUES}")] = None,
     power: Annotated[str | None, typer.Option(help=f"exponents of a polynomial, {_VALUES}")] = None,
     num_examples: _NumExamples = None,
@@ -106,7 +106,7 @@ def lint(
     set_: _Set = None,
     json: _Json = False,
     fix: Annotated[
-        Path | None, typer.Option(help="write the config, with every remedy in it, to this new file")
+        Path | None, typer.Option(help="write the config with every remedy applied to this new file")
     ] = None,
     force: _Force = False,
 ) -> None:
@@ -114,7 +114,7 @@ def lint(
     from optax_lr.commands.lint import run
 
     if json and form not in ("text", "json"):
-        raise typer.BadParameter(f"--json and --format {form} are two forms; give one")
+        raise typer.BadParameter(f"--json and --format {form} are two formats; give one")
     options = _options(num_examples, world_size, transformers_version, train_steps=train_steps)
     raise typer.Exit(
         run(
@@ -177,7 +177,7 @@ def convert(
     json: _Json = False,
     force: _Force = False,
 ) -> None:
-    """Write the same curve, to the step, as a config of another trainer, or say what that trainer cannot express."""
+    """Write the same curve, equal at every step, as a config of another trainer, or report what that trainer cannot express."""
     from optax_lr.commands.convert import run
 
     options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
@@ -195,10 +195,10 @@ def recommend(
     domain: Annotated[str | None, typer.Option(help="dialogue, analysis or extraction")] = None,
     hardware: Annotated[str | None, typer.Option(help="a100, h100, rtx4090, v100, rtx3080 or rtx4060")] = None,
     num_examples: Annotated[int | None, typer.Option(help="training examples")] = None,
-    num_train_epochs: Annotated[float | None, typer.Option(help="passes over the data, if that is settled")] = None,
+    num_train_epochs: Annotated[float | None, typer.Option(help="epochs, if they are decided")] = None,
     world_size: Annotated[int, typer.Option(help="processes that train together")] = 1,
     trainer: Annotated[
-        str, typer.Option(help="whose keys to write: llamafactory, hf (transformers, TRL) or axolotl")
+        str, typer.Option(help="the trainer whose keys are written: llamafactory, hf (transformers, TRL) or axolotl")
     ] = "llamafactory",
     out: Annotated[Path | None, typer.Option(help="write the config to this file; by default it is printed")] = None,
     json: _Json = False,
@@ -229,7 +229,7 @@ def audit(
     logs: Annotated[
         list[Path], typer.Argument(help="trainer_state.json, trainer_log.jsonl, event files, CSV, or a run's folder")
     ],
-    config: Annotated[Path | None, typer.Option(help="what was planned: a config, a script or a model card")] = None,
+    config: Annotated[Path | None, typer.Option(help="the plan: a config, a script or a model card")] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = None,
     logging_steps: Annotated[
@@ -265,12 +265,12 @@ def audit(
 def _options(
     num_examples: int | None, world_size: int | None, version: str | None, **more: int | None
 ) -> dict[str, Any]:
-    """What `RunConfig.plan` and `lint` take."""
+    """The arguments of `RunConfig.plan` and `lint`."""
     return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}
 
 
 def _reading(trainer: str | None, pairs: list[str] | None) -> dict[str, Any]:
-    """What `read_config` takes."""
+    """The arguments of `read_config`."""
     from optax_lr.commands.given import given
 
     return given(trainer, pairs)

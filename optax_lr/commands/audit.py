@@ -32,7 +32,7 @@ def run(
     as_json: bool,
     force: bool,
 ) -> int:
-    """See `optax-lr audit --help`. The exit code: 0, 1 if a finding is an error, or that of the worst file."""
+    """See `optax-lr audit --help`. Returns the exit code: 0, 1 if a finding is an error, or that of the worst file."""
     _check_targets(html, png, logs, config, force=force)
     options = dict(options)
     reading = options.pop("reading")
@@ -65,12 +65,12 @@ def _check_targets(
         if len(logs) > 1:
             raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
         if path.resolve() in {source.resolve() for source in (*logs, config) if source is not None}:
-            raise ConfigError(f"{option} {path}: this file is read; choose another name")
+            raise ConfigError(f"{option} {path}: this file is an input; choose another name")
         check_output(path, overwrite=force, suffixes=(".html", ".htm") if option == "--html" else (".png",))
 
 
 def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -> None:
-    """The page and the picture, each whole or not at all."""
+    """Write the page and the picture, each completely or not at all."""
     if html is not None:
         write_output(html, page(report).encode(errors="backslashreplace"), overwrite=force)
     if png is not None:
@@ -84,7 +84,7 @@ def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -
 
 
 def summary(report: Audit) -> dict[str, Any]:
-    """The audit in plain numbers and words."""
+    """The audit as plain numbers and text."""
     return {
         "log": report.log.source,
         "format": report.log.format,

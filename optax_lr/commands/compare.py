@@ -1,4 +1,4 @@
-"""`optax-lr compare`: where the curves of configs first differ, and by how much."""
+"""`optax-lr compare`: the step from which the curves of configs differ, and by how much."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from optax_lr.outputs import check_output
 from optax_lr.sweeps import sweep
 from optax_lr.text import visible
 
-SAME = 1e-6  # of the peak: what float32 can tell apart
+SAME = 1e-6  # of the peak: differences below this are rounding of float32
 _BLOCK = 1_000_000
 
 
 class Difference(NamedTuple):
-    """How one curve differs from the first one, over the steps that both runs have.
+    """The difference of a curve from the first one, over the steps that both runs have.
 
-    `step` is the first at which they differ by more than a millionth of the peak, `widest` the one where they differ most;
-    None where they are the same.
+    `step` is the first step at which they differ by more than a millionth of the peak, `widest` the one of the largest
+    difference; None if they are equal.
     """
 
     step: int | None
@@ -47,7 +47,7 @@ class Difference(NamedTuple):
 
 
 def difference(one: Plan, other: Plan) -> Difference:
-    """The curves of two plans against each other."""
+    """Compare the curves of two plans."""
     batch, lengths = stack([one.schedule, other.schedule]), (one.max_steps, other.max_steps)
     first, widest, most = None, None, 0.0
     first_rates = widest_rates = None
@@ -79,7 +79,7 @@ def run(
     as_json: bool,
     force: bool,
 ) -> int:
-    """See `optax-lr compare --help`. The exit code: 0 where all curves are the same, else 1."""
+    """See `optax-lr compare --help`. Returns the exit code: 0 if all curves are the same, otherwise 1."""
     check_output(png, overwrite=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file, **reading)]
     if len(configs) < 2:
@@ -145,12 +145,12 @@ def _lines(name: str, base: str, found: Difference) -> list[str]:
         return [f"{name}: the same rate as {base} at each of {found.lengths[0]:,} steps"]
     lines = []
     if found.rates is None or found.widest_rates is None:
-        lines.append(f"{name}: the same rates as {base} as far as both go, {min(found.lengths):,} steps")
+        lines.append(f"{name}: the same rates as {base} over the {min(found.lengths):,} steps of both")
     else:
         lines.append(f"{name}: differs from {base} from step {found.step:,} on: {_pair(found.rates)}")
         lines.append(f"  most at step {found.widest:,}: {_pair(found.widest_rates)}")
     if found.lengths[0] != found.lengths[1]:
-        lines.append(f"  trains {found.lengths[1]:,} steps in place of {found.lengths[0]:,}")
+        lines.append(f"  trains {found.lengths[1]:,} steps instead of {found.lengths[0]:,}")
     if found.areas[0]:
         lines.append(f"  sum of its rates: {found.areas[1] / found.areas[0]:.4g} times that of {base}")
     return lines
@@ -158,4 +158,4 @@ def _lines(name: str, base: str, found: Difference) -> list[str]:
 
 def _pair(rates: tuple[float, float]) -> str:
     ratio = f" ({rates[1] / rates[0]:.4g} times)" if rates[0] else ""
-    return f"{rates[1]:.6g} in place of {rates[0]:.6g}{ratio}"
+    return f"{rates[1]:.6g} instead of {rates[0]:.6g}{ratio}"

@@ -1,4 +1,4 @@
-"""Curves in the terminal and as pictures."""
+"""Curves in the terminal and as picture files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from optax_lr.text import visible
 
 
 def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
-    """The curves as lines of text, as wide as the terminal, each over its own steps; several carry a legend."""
+    """The curves as lines of text, as wide as the terminal, each over its own steps; several curves have a legend."""
     curves = []
     for number, (name, schedule) in enumerate(schedules.items()):
         chosen = np.unique(np.linspace(0, steps[name], 4 * width()).round().astype(np.int32))
@@ -29,7 +29,7 @@ def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
 
 
 def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[str, int], *, force: bool) -> None:
-    """The same as a PNG."""
+    """Save the curves as a PNG."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -42,7 +42,7 @@ def save_picture(path: Path, schedules: Mapping[str, Schedule], steps: Mapping[s
 
 
 def save_figure(path: Path, figure: Any, *, force: bool) -> None:
-    """A matplotlib figure as a PNG; a character that no font has is a box, and no warning."""
+    """Save a matplotlib figure as a PNG; a character that no font has becomes a box, without a warning."""
 
     def save(file: BinaryIO) -> None:
         with warnings.catch_warnings():

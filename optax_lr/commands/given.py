@@ -1,4 +1,4 @@
-"""What the command line says of a config beside its file: the trainer, and values of keys."""
+"""The settings of a config that the command line gives: the trainer, and values of keys."""
 
 from __future__ import annotations
 

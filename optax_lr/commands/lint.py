@@ -30,7 +30,7 @@ def run(
     fix: Path | None,
     force: bool,
 ) -> int:
-    """See `optax-lr lint --help`. The exit code: 0, 1 if a finding is an error, or that of the worst file."""
+    """See `optax-lr lint --help`. Returns the exit code: 0, 1 if a finding is an error, or that of the worst file."""
     if form not in _FORMS:
         raise ConfigError(f"--format {form}: write one of {', '.join(_FORMS)}")
     if fix is not None and len(files) > 1:
@@ -76,7 +76,7 @@ def _write_fixed(file: Path, target: Path, options: Mapping[str, Any], trainer: 
     before, after = found[0].text, fixed.text
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):
         print(visible(line, keep="\t"), file=sys.stderr)
-    # The bytes around the document, such as a byte-order mark or the comment above a first `---`, stay.
+    # The bytes around the document, such as a byte-order mark or the comment above a first `---`, are kept.
     original = file.read_bytes().decode()
     start = original.index(before)
     made = original[:start] + after + original[start + len(before) :]

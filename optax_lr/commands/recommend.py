@@ -1,4 +1,4 @@
-"""`optax-lr recommend`: a config for a case, with reasons."""
+"""`optax-lr recommend`: a config for a use case, with reasons."""
 
 from __future__ import annotations
 

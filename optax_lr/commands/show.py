@@ -30,7 +30,7 @@ def run(
     as_json: bool,
     force: bool,
 ) -> int:
-    """See `optax-lr show --help`. The exit code: 0, or that of the worst file."""
+    """See `optax-lr show --help`. Returns the exit code: 0, or that of the worst file."""
     check_output(png, overwrite=force, suffixes=(".png",))
     code, planned = FINE, []
     for file in files:
@@ -56,7 +56,7 @@ def run(
 
 
 def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
-    """The plan in plain numbers and words."""
+    """The plan as plain numbers and text."""
     schedule = plan.schedule
     return {
         "config": config.source,
@@ -82,14 +82,14 @@ def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
 
 
 def highest_rate(plan: Plan) -> float:
-    """The highest rate of the run, which a warmup longer than the run keeps below `learning_rate`."""
+    """The highest rate of the run, which is below `learning_rate` if the warmup is longer than the run."""
     steps = np.linspace(0, max(0, plan.max_steps - 1), 1001).round()
     corners = np.clip([plan.warmup_steps - 1, plan.warmup_steps], 0, max(0, plan.max_steps - 1))
     return float(np.float32(exact_rates(plan.schedule, np.concatenate([steps, corners])).max()))
 
 
 def unlike(names: Sequence[str]) -> list[str]:
-    """The names of files without the folders that all share."""
+    """The names of files without their common folders."""
     parts = [Path(name).parts for name in names]
     shared = 0
     while len(names) > 1 and all(len(part) > shared + 1 and part[shared] == parts[0][shared] for part in parts):
@@ -125,7 +125,7 @@ def _print(config: RunConfig, plan: Plan) -> None:
     for note in told["notes"]:
         row("note", note)
     if config.unknown:
-        row("unknown", f"{', '.join(config.unknown[:8])}: taken for the program's own, without effect on the curve")
+        row("unknown", f"{', '.join(config.unknown[:8])}: assumed to have no effect on the curve")
     for ignored in told["ignored"]:
         row("ignored", ignored)
     console.print(table)

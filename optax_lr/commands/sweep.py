@@ -23,7 +23,7 @@ from optax_lr.outputs import check_output, write_output
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
-from optax_lr.sweeps.store import columns_beside_rates
+from optax_lr.sweeps.store import columns_next_to_rates
 from optax_lr.text import visible
 from optax_lr.trainers import trainer_of
 
@@ -31,7 +31,7 @@ _MOST_VALUES = 10_000_000
 
 
 def values_of(name: str, text: str) -> np.ndarray:
-    """The numbers that `0,100,500`, `0:500:6` or `1e-6:1e-3:50:log` stand for.
+    """The numbers of `0,100,500`, `0:500:6` or `1e-6:1e-3:50:log`.
 
     >>> values_of("learning_rate", "1e-6:1e-2:3:log").tolist()
     [1e-06, 0.0001, 0.01]
@@ -44,9 +44,7 @@ def values_of(name: str, text: str) -> np.ndarray:
         if scale not in ([], ["log"]) or int(number) < 1:
             raise ValueError
         if int(number) > _MOST_VALUES:
-            raise ConfigError(
-                f"{option} {text}: {int(number):,} values are too many; at most {_MOST_VALUES:,} are taken"
-            )
+            raise ConfigError(f"{option} {text}: {int(number):,} values are too many; give at most {_MOST_VALUES:,}")
         if scale and min(float(first), float(last)) <= 0:
             raise ConfigError(f"{option} {text}: a log range must be above 0 at both ends")
         return (np.geomspace if scale else np.linspace)(float(first), float(last), int(number))
@@ -63,8 +61,7 @@ def batch_of(
 ) -> Schedule:
     """Every combination of `axes` for one config, by the trainer's rules: a batch of one axis.
 
-    A ratio of warmup or of the floor follows the value that it is a ratio of. An axis that the kind does not have is passed
-    over.
+    A ratio of warmup or of the floor scales with its setting. An axis that the kind does not have is ignored.
     """
     settings, source, trainer = config.settings, config.source, trainer_of(config.settings.trainer)
     if not trainer.varies:
@@ -105,12 +102,12 @@ def batch_of(
 
 
 def _takes(schedule: Callable[[Mapping[str, Any]], Schedule], name: str, values: np.ndarray) -> bool:
-    """Whether the config's kind has this field, and its trainer looks at it."""
+    """Whether the config's kind has this field, and its trainer reads it."""
     return _has(schedule({}).reshape(1), name) and schedule({name: values[:1]}).batch_shape == (1,)
 
 
 def _has(batch: Schedule, name: str) -> bool:
-    """Whether the schedules, or those inside of them, have this field."""
+    """Whether the schedules, or those inside them, have this field."""
     return any(column.rpartition(".")[2] == name for column in table(batch))
 
 
@@ -157,14 +154,14 @@ def run(
             print(f"{config.source}: {config.settings.lr_scheduler_type} has no {name} to vary", file=sys.stderr)
     batch = concatenate(batches)
     sources = np.repeat([config.source for config in configs], [len(part) for part in batches])
-    columns = {"config": sources, **columns_beside_rates(batch)}
+    columns = {"config": sources, **columns_next_to_rates(batch)}
     lengths = [column for name, column in columns.items() if name.rpartition(".")[2] == "max_steps"]
     ends = np.concatenate([*lengths, [math.nan]])
     steps = steps or (int(np.nanmax(ends)) + 1 if np.isfinite(ends).any() else 1001)
 
     start = time.perf_counter()
     if out is not None and out.suffix == ".zarr":
-        sweep_to(out, batch, steps, past_end=past_end, overwrite=force)  # which has a bar of its own
+        sweep_to(out, batch, steps, past_end=past_end, overwrite=force)  # which has its own progress bar
     else:
         with waiting(f"{len(batch):,} curves of {steps:,} steps"):
             rates = jax.block_until_ready(sweep(batch, steps, past_end=past_end))
@@ -185,14 +182,14 @@ def run(
 
 
 def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
-    """One row a curve: its settings, and its rates as a list; step k of the run is element k."""
+    """One row per curve: its settings, and its rates as a list; element k is step k of the run."""
     import pyarrow
     import pyarrow.parquet
 
     curves = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(rates.ravel()), rates.shape[1])
     arrays = {name: pyarrow.array(column) for name, column in columns.items()} | {"learning_rate": curves}
     made = pyarrow.table(arrays).replace_schema_metadata(
-        {"learning_rate": "the rate of the update after k optimizer steps, k = 0, 1, ... being the place in the list"}
+        {"learning_rate": "the rate of the update after k optimizer steps, k = 0, 1, ... is the index in the list"}
     )
     pyarrow.parquet.write_table(made, file, compression="zstd")
 

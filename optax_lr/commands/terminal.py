@@ -1,4 +1,4 @@
-"""Colours on stdout and progress bars on stderr, where these are terminals."""
+"""Colours on stdout and progress bars on stderr, if these are terminals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def print_findings(text: str) -> None:
-    """Print lines, their severities in colour where stdout is a terminal; control characters are shown as escapes."""
+    """Print lines, their severities in colour if stdout is a terminal; control characters are shown as escapes."""
     shown = Text(visible(text, keep="\n"))
     for severity, style in _STYLES.items():
         shown.highlight_regex(rf"\bLR\d+ {severity}:", style)
@@ -26,14 +26,15 @@ def print_findings(text: str) -> None:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A bar that moves until the block ends; nothing where stderr is no terminal."""
+    """A progress bar until the block ends, if stderr is a terminal."""
     with _bar() as progress:
         progress.add_task(what, total=None)
         yield
 
 
 def one_by_one(items: Iterable[Item], what: str) -> Iterator[Item]:
-    """The items, and a bar of how many are done; nothing where stderr is no terminal."""
+    """The items, with a progress bar if stderr is a terminal."""
+
     listed = list(items)
     with _bar() as progress:
         task = progress.add_task(what, total=len(listed))

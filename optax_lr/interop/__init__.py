@@ -1,4 +1,4 @@
-"""Schedules for other programs: transformers' `get_scheduler`, schedulers of torch in both directions, JavaScript."""
+"""Schedules in other programs: transformers' `get_scheduler`, torch's schedulers in both directions, JavaScript."""
 
 from optax_lr.interop.javascript import to_javascript
 from optax_lr.interop.torch import from_torch, to_torch

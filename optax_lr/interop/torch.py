@@ -1,4 +1,4 @@
-"""Schedulers of torch and transformers as schedules, and schedules as schedulers of torch."""
+"""Conversion of torch's and transformers' schedulers to schedules, and of schedules to torch's schedulers."""
 
 from __future__ import annotations
 
@@ -41,28 +41,30 @@ from optax_lr.schedules.compositions import Product, Scaled, Stages
 def from_torch(
     scheduler: Any, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None = None
 ) -> Any:
-    """The schedule of the whole run of a live scheduler, counted from its start.
+    """Convert a live scheduler to the schedule of its whole run, counted from the start.
 
-    `from_torch(scheduler)(scheduler.last_epoch)` is the rate that the optimizer has now, and the run goes on from there: a
+    `from_torch(scheduler)(scheduler.last_epoch)` is the current rate of the optimizer, and the run continues from there: a
     training that moves to Optax in its middle starts its count at `scheduler.last_epoch`.
 
     Args:
-        scheduler: an object of `torch.optim.lr_scheduler`, or what `transformers.get_scheduler` returned. `SequentialLR`
+        scheduler: an object of `torch.optim.lr_scheduler`, or a result of `transformers.get_scheduler`. `SequentialLR`
             becomes `Stages`, `ChainedScheduler` a product.
-        group: which parameter group's rate; needed if there are several.
-        steps_per_epoch: optimizer steps between two calls of `scheduler.step()`, where it is called once an epoch.
+        group: the index of the parameter group; required if there are several.
+        steps_per_epoch: optimizer steps between two calls of `scheduler.step()`, if it is called once per epoch.
         momentum: what to do with a `OneCycleLR` or `CyclicLR` that cycles the momentum too: True gives the pair of both
             schedules, `(rate, momentum)`, False the rate alone, and None the rate with a warning.
 
     Returns:
-        The schedule of the rate; with `momentum=True` the pair, the second None for a scheduler that sets no momentum.
+        The schedule of the rate; with `momentum=True` the pair, whose second item is None for a scheduler that sets no momentum.
 
-    Base rates are the scheduler's own; a rate that was changed by hand in the optimizer is not seen. In a chain, a cosine
-    annealing multiplies only until it first reaches 0, as torch's does.
+    Base rates are those of the scheduler; a rate that was changed by hand in the optimizer is ignored. In a chain, a cosine
+    annealing multiplies only until it first reaches 0, like torch's.
 
-    Errors: `ValueError` for what is no function of the step (`ReduceLROnPlateau`, `GreedyLR`), or is one that only Python
-    knows (`LambdaLR` with a function of the user's, `MultiplicativeLR`, a `CyclicLR` with its own `scale_fn`); for several
-    parameter groups without `group`; `TypeError` for another object.
+    Raises:
+        ValueError: If the rate is not a function of the step (`ReduceLROnPlateau`, `GreedyLR`) or is an unknown Python
+            function (`LambdaLR` with a function of the user's, `MultiplicativeLR`, a `CyclicLR` with its own `scale_fn`), or
+            if there are several parameter groups and no `group`.
+        TypeError: If `scheduler` is another object.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -77,7 +79,7 @@ def from_torch(
     groups = len(scheduler.optimizer.param_groups)
     if group is None and groups > 1:
         raise ValueError(
-            f"from_torch(): the optimizer has {groups} parameter groups; say which with group=0 to {groups - 1}"
+            f"from_torch(): the optimizer has {groups} parameter groups; choose one with group=0 to group={groups - 1}"
         )
     if group is not None and not 0 <= whole_number("from_torch(): group", group) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
@@ -97,7 +99,7 @@ def from_torch(
 
 
 def _momentum(scheduler: Any, group: int) -> Schedule | None:
-    """The schedule of the momentum, where the scheduler sets it."""
+    """The schedule of the momentum, if the scheduler sets it."""
     if not getattr(scheduler, "cycle_momentum", False):
         return None
     settings = scheduler.optimizer.param_groups[group]
@@ -111,21 +113,21 @@ def _momentum(scheduler: Any, group: int) -> Schedule | None:
 
 
 def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
-    """`schedule` as a `torch.optim.lr_scheduler.LambdaLR` of `optimizer`, so that torch and JAX run one definition.
+    """Convert `schedule` to a `torch.optim.lr_scheduler.LambdaLR` of `optimizer`, so that torch and JAX share one definition.
 
-    Call `scheduler.step()` after each update. The rates are in float64, as torch's own are. The learning rate of the
-    optimizer's groups is overwritten. `from_torch(scheduler)` gives the schedule back.
+    Call `scheduler.step()` after each update. The rates are in float64, like torch's. The learning rates of the
+    optimizer's groups are overwritten. `from_torch(scheduler)` gives the schedule back.
 
     Args:
         schedule: one schedule for all parameter groups, or a list with one for each.
         optimizer: an optimizer of torch.
 
     Returns:
-        The scheduler, which torch saves and restores by `state_dict` and `load_state_dict`.
+        The scheduler, which torch saves and restores with `state_dict` and `load_state_dict`.
 
     Raises:
-        TypeError: not a schedule, or a control, which follows a metric.
-        ValueError: a batch of schedules, or not one schedule for each group.
+        TypeError: If `schedule` is not a schedule, or is a control, which follows a metric.
+        ValueError: If it is a batch, or the number of schedules is not that of the groups.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -147,8 +149,10 @@ def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
     for one in schedules:
         require_schedule("to_torch", one)
         if one.batch_shape:
-            raise ValueError(f"to_torch(): this is a batch of schedules, of shape {one.batch_shape}; take one of it")
-        _rate(one, 0)  # a control says that it is not a function of the step
+            raise ValueError(
+                f"to_torch(): this is a batch of schedules, of shape {one.batch_shape}; pass one of its rows"
+            )
+        _rate(one, 0)  # raises for a control, which is not a function of the step
     for group in groups:
         group["lr"] = group["initial_lr"] = 1.0
     return LambdaLR(optimizer, [functools.partial(_rate, one) for one in schedules])
@@ -161,7 +165,7 @@ def _rate(schedule: Schedule, step: int) -> float:
 
 
 def _with(kind: type[Schedule], **attributes: str) -> Callable[[Any, int], Schedule]:
-    """A maker for a class whose fields are attributes of the scheduler, of another name where one is given."""
+    """A converter to a class whose fields are attributes of the scheduler, under another name if one is given."""
     names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes
 
     def make(scheduler: Any, group: int) -> Schedule:
@@ -179,7 +183,7 @@ def _multi_step(scheduler: Any, group: int) -> Schedule:
 def _cyclic(scheduler: Any, group: int) -> Cyclic:
     if scheduler._scale_fn_custom is not None:
         raise ValueError(
-            "from_torch(): this CyclicLR has its own scale_fn, which only Python knows; write it as a schedule"
+            "from_torch(): this CyclicLR has its own scale_fn, which cannot be converted; write it as a schedule"
         )
     up = round(scheduler.total_size * scheduler.step_ratio)
     return Cyclic(
@@ -217,8 +221,8 @@ def _chained(scheduler: Any, group: int) -> Schedule:
         multiplies = type(child).__name__ in _MULTIPLYING and not getattr(child, "eta_min", 0)
         if not multiplies:
             raise ValueError(
-                f"from_torch(): a {type(child).__name__} in a ChainedScheduler overwrites what the others do, so that the "
-                "chain is no product; chain only schedulers that multiply"
+                f"from_torch(): a {type(child).__name__} in a ChainedScheduler overwrites the effect of the others, so that the "
+                "chain is not a product; chain only schedulers that multiply"
             )
         factors.append(from_torch(child, group=group, momentum=False).replace(learning_rate=1.0))
     return Scaled(Product(factors), base)
@@ -234,8 +238,8 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
     name = getattr(inner, "__name__", repr(inner))
     if getattr(inner, "__module__", "") != "transformers.optimization" or name not in _LAMBDAS:
         raise ValueError(
-            f"from_torch(): this LambdaLR calls the Python function {name}, which no schedule can be made of; write the "
-            "schedule yourself, or take one of olr.SCHEDULERS"
+            f"from_torch(): this LambdaLR calls the Python function {name}, which cannot be converted; write the "
+            "schedule yourself, or use a name in olr.SCHEDULERS"
         )
     renamed = {_RENAMED.get(key, key): value for key, value in settings.items() if key != "lr_init"}
     for ratio, absolute in (("min_lr_rate", "min_lr"), ("min_lr_ratio", "min_lr"), ("warmup_lr_rate", "warmup_lr")):
@@ -243,10 +247,10 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
             share = renamed.pop(ratio)
             renamed[absolute] = None if share is None else share * base
     if "stable_steps" in renamed:
-        # The reference lets a decay that is longer than the run begin before the warmup ends, with fewer than no stable steps.
+        # The reference lets a decay that is longer than the run begin before the warmup ends: stable_steps is negative.
         renamed["max_steps"] = renamed["warmup_steps"] + renamed.pop("stable_steps") + renamed["decay_steps"]
     if "lr_end" in renamed:
-        # The reference takes the end relative to the optimizer's default rate, whatever the group's own rate is.
+        # The reference divides the end by the optimizer's default rate, whatever the group's own rate is.
         renamed["min_lr"] = renamed.pop("lr_end") / settings["lr_init"] * base
     return _LAMBDAS[name](learning_rate=base, **renamed)
 

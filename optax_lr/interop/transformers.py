@@ -1,4 +1,4 @@
-"""Documented names of schedules, and `get_scheduler`, which makes one from its name and `transformers`' own keywords."""
+"""Documented names of schedules, and `get_scheduler`, which takes a name and the keywords of `transformers`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType
     }
 )
 
-# They follow the evaluation's metric, so that no function of the step can stand for them.
+# Their rates follow the metric of the evaluations, so no function of the step can represent them.
 _BY_METRIC = {"greedy": "greedy", "reduce_lr_on_plateau": "reduce_on_plateau"}
 _SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps"}
 _REFERENCE_LR_END = 1e-7
@@ -47,24 +47,26 @@ _REFERENCE_LR_END = 1e-7
 def get_scheduler(
     name: str, learning_rate: Any, *, warmup_steps: Any = 0, max_steps: Any = None, **kwargs: Any
 ) -> Schedule:
-    """The schedule that `transformers.get_scheduler(name, ...)` gives an optimizer of rate `learning_rate`.
+    """The schedule of `transformers.get_scheduler(name, ...)` for an optimizer of rate `learning_rate`.
 
     Args:
         name: a key of `SCHEDULERS`: `linear`, `cosine`, `cosine_with_restarts`, ...
-        learning_rate: the peak, at least 0; an array makes a batch, as any setting does.
+        learning_rate: the peak, at least 0; an array makes a batch, as for any setting.
         warmup_steps: optimizer steps of warmup (`num_warmup_steps` is taken too).
-        max_steps: optimizer steps of the run, warmup included (`num_training_steps` is taken too); needed by every
+        max_steps: optimizer steps of the run, warmup included (`num_training_steps` is taken too); required by every
             schedule that ends.
         **kwargs: the fields of the class, and what `transformers` takes in `scheduler_specific_kwargs`: `num_cycles`,
             `power`, `lr_end`, `min_lr`, `min_lr_rate`, `warmup_lr_rate`, `timescale`, `num_decay_steps`,
             `num_stable_steps`, `min_lr_ratio`, `warmup_type`, `decay_type`. Floors given as a ratio are multiplied by
             `learning_rate`.
 
-    Returns the schedule with the reference's defaults: `polynomial` ends at 1e-7 unless `lr_end` is given.
+    Returns:
+        The schedule, with the reference's defaults: `polynomial` ends at 1e-7 unless `lr_end` is given.
 
-    Errors: `ValueError` for an unknown name, a missing `max_steps`, both or neither of `min_lr` and `min_lr_rate` where one
-    is needed, a name that follows a metric, and what the class refuses; `TypeError` for a keyword that the schedule does
-    not take, or one that it lacks.
+    Raises:
+        ValueError: If the name is unknown or follows a metric, if `max_steps` is missing, or if both or neither of `min_lr`
+            and `min_lr_rate` are given where one is required. The class may refuse other values.
+        TypeError: If the schedule does not take a keyword, or lacks a required one.
 
     Source: `transformers.get_scheduler`. Two differences: a `constant` given `warmup_steps` warms up here, as documented
     (a Trainer ignores them), and `rsqrt` is a name of this library.
@@ -100,7 +102,8 @@ def get_scheduler(
 
 
 def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """`transformers`' keywords of a schedule as the fields of its class."""
+    """The keywords of `transformers` as fields of the class."""
+
     settings = dict(kwargs)
 
     def renamed(theirs: str, ours: str, scale: Any = None) -> None:

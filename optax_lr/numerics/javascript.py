@@ -77,7 +77,7 @@ class JavaScript(System):
         self._made: dict[tuple[str, tuple[int, ...]], Expression] = {}  # in the order in which they were made
 
     def of(self, form: str, *operands: Real) -> Expression:
-        """The expression of a template, in which `{0}`, `{1}`, ... stand for the operands."""
+        """The expression of a template, in which `{0}`, `{1}`, ... are replaced by the operands."""
         parts = tuple(self.real(x) for x in operands)
         key = form, tuple(map(id, parts))
         if key not in self._made:

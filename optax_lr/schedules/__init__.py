@@ -1,4 +1,4 @@
-"""The schedules, a file per family."""
+"""The schedules, one file per family."""
 
 from optax_lr.schedules.annealing import CosineAnnealing, CosineAnnealingWarmRestarts
 from optax_lr.schedules.base import Schedule, from_dict, schedule

@@ -1,4 +1,4 @@
-"""torch's cosine annealing: one wave that goes on, or cycles that grow."""
+"""torch's cosine annealing: one periodic wave, or cycles that grow."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class CosineAnnealingWarmRestarts(Schedule):
         learning_rate: the rate at each start, at least 0.
         T_0: optimizer steps of the first cycle, at least 1.
         T_mult: how many times longer each cycle is, at least 1.
-        eta_min: what a cycle falls towards; its last step is one before reaching it.
+        eta_min: the rate that a cycle falls to; the next cycle begins at the step that would reach it.
 
-    It has no end. Cycles start on the step, exactly.
+    It has no end. Each cycle begins exactly on its step.
 
     Source: `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`; "SGDR" (Loshchilov and Hutter, 2017).
 

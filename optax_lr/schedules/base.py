@@ -1,6 +1,6 @@
-"""What a schedule is: a frozen dataclass whose numbers are leaves of a pytree, and which can be called with a step.
+"""The base class of schedules: a frozen dataclass whose numbers are leaves of a pytree, and which can be called with a step.
 
-And what can be done with any two of them: they are multiplied, by each other or by a number.
+Schedules can be multiplied by each other and by numbers.
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ class Schedule:
 
     Every number is a leaf: `jax.jit`, `vmap`, `grad` and checkpoints see it, and it may be traced. Leaves are float32 and
     int32 (float64 with x64 on). A number other than a rate, such as a `gamma`, has a second leaf, named `gamma_low`, with
-    what rounding to float32 leaves of it; it has no gradient, and counts for nothing where it is more than half an ulp of
-    the first, so that a function mapped over the leaves means what it says.
+    the error of rounding to float32; it has no gradient, and is ignored if it is more than half an ulp of
+    the first leaf, so that a function mapped over the leaves acts on the setting.
 
     Leaves of shape `[n]` make `n` schedules, with `batch_shape == (n,)`; `schedule[i]`, `len` and iteration give the single
     ones back. Fields of different shapes are broadcast against each other when the schedule is made. Step counts are int32
     leaves, so differentiate with respect to the others by name, through `replace`, or to all of them with
     `jax.grad(..., allow_int=True)`.
 
-    Schedules are equal, and have one hash, if they are of one class with equal settings, so that an equal static argument
+    Schedules are equal, and have the same hash, if they are of one class with equal settings. An equal static argument
     does not compile again.
 
     A subclass is decorated with `@schedule`, declares its fields with the helpers of `optax_lr.schedules.fields`, and
     writes its formula once, in `_value`, for every number system of `optax_lr.numerics`.
     """
 
-    __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator hand over to the schedule
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # of every kind; `schedule` makes them
+    __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator use the schedule's operator
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # of every class; set by `schedule`
 
     if not TYPE_CHECKING:
 
-        def __init__(self, *_: Any, **__: Any) -> None:  # a kind of schedule gets its own, from `schedule`
+        def __init__(self, *_: Any, **__: Any) -> None:  # each class gets its own from `schedule`
             raise TypeError(
-                f"{type(self).__name__} is no kind of schedule: take one, such as olr.Cosine, or decorate a class of your "
+                f"{type(self).__name__} is not a schedule class: use one, such as olr.Cosine, or decorate a class of your "
                 "own with optax_lr.schedules.base.schedule"
             )
 
@@ -75,7 +75,7 @@ class Schedule:
         self._check()
 
     def to_dict(self) -> dict[str, Any]:
-        """The kind and the settings as plain Python, for JSON or YAML; `from_dict` makes the schedule again.
+        """The kind and the settings as plain Python, for JSON or YAML; `from_dict` restores the schedule.
 
         >>> Linear(1e-4, max_steps=10).to_dict()
         {'kind': 'Linear', 'learning_rate': 0.0001, 'max_steps': 10, 'warmup_steps': 0, 'min_lr': 0.0}
@@ -86,7 +86,7 @@ class Schedule:
         return {"kind": type(self).__name__, **values}
 
     def _check(self) -> None:
-        """Refuses what only several fields together show to be wrong. Concrete values only: tracers pass."""
+        """Refuse combinations of fields that are wrong. Only concrete values are checked; tracers pass."""
 
     def _value(self, step: Real, num: System) -> Real:
         """The rate at `step`, where `step` and the fields are reals of the number system `num`."""
@@ -116,11 +116,11 @@ class Schedule:
         return getattr(self, "max_steps", None)
 
     def __getitem__(self, index: Any) -> Self:
-        """The schedule, or the smaller batch, at `index` of the batch axes; any index that NumPy takes."""
+        """The schedule, or the smaller batch, at `index` of the batch axes. Any NumPy index is allowed."""
         if not self.batch_shape:
-            raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and takes no index")
+            raise IndexError(f"this {type(self).__name__} is one schedule, not a batch, and has no index")
         if not any(isinstance(part, jax.core.Tracer) for part in jax.tree.leaves((index, self))):
-            try:  # JAX would take the nearest row for one that is not there
+            try:  # JAX would clamp an index that is out of range
                 np.broadcast_to(False, self.batch_shape)[index]
             except (IndexError, TypeError) as error:
                 raise IndexError(
@@ -140,19 +140,19 @@ class Schedule:
         return (self[i] for i in range(len(self)))
 
     def reshape(self, *shape: int) -> Self:
-        """The same schedules in a batch of another shape; `reshape(-1)` makes one axis of all."""
+        """The same schedules in a batch of another shape; `reshape(-1)` gives one axis."""
         try:
             reshaped = mapped(lambda leaf: leaf.reshape(shape), self)
         except (TypeError, ValueError):
             asked = ", ".join(map(repr, shape))
             raise ValueError(
                 f"{type(self).__name__}.reshape({asked}): a batch of shape {self.batch_shape} cannot take that shape; "
-                "reshape(-1) makes one axis of all"
+                "reshape(-1) gives one axis"
             ) from None
         return reshaped
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, checked as at the start: `schedule.replace(learning_rate=1e-4)`."""
+        """A copy with some fields changed, checked like a new schedule: `schedule.replace(learning_rate=1e-4)`."""
         lows = {name: low for name, low in self._lows.items() if name not in changes}
         kept = {name: fields.Parts(getattr(self, name), low) for name, low in lows.items()}
         return dataclasses.replace(self, **kept, **changes)
@@ -190,7 +190,7 @@ class Schedule:
         return id(self) if value is None else hash(value)
 
     def _by_value(self) -> Any:
-        """The kind, the choices and the settings, hashable; None where a setting is traced."""
+        """The kind, the choices and the settings, hashable; None if a setting is traced."""
         parts = self._parts()
         if any(isinstance(part, jax.core.Tracer) for part in parts):
             return None
@@ -201,12 +201,12 @@ class Schedule:
 
     @property
     def _lows(self) -> dict[str, Any]:
-        """By field, what rounding to float32 left of a setting that is not NumPy's."""
+        """By field, the low part of each setting that is not NumPy's."""
         lows: dict[str, Any] = self.__dict__.get("_low_parts", {})
         return lows
 
     def _mapped(self, function: Callable[[Any, Any], Any]) -> Self:
-        """An unchecked copy with `function(setting, low part or None)` for each setting, inner schedules' included."""
+        """An unchecked copy with `function(setting, low part or None)` for each setting, those of inner schedules included."""
         new, lows = object.__new__(type(self)), self._lows
         for f in dataclasses.fields(self):
             value = self.__dict__[f.name]
@@ -214,13 +214,13 @@ class Schedule:
         return new
 
     def _parts(self) -> list[Any]:
-        """All settings, as they are kept, each followed by its low part or None."""
+        """All settings, each followed by its low part or None."""
         parts: list[Any] = []
         self._mapped(lambda *both: parts.extend(both))
         return parts
 
     def _on_host(self) -> Self | None:
-        """This schedule with Python floats for leaves, or None if it is a batch or holds a tracer. Kept: leaves are fixed."""
+        """This schedule with Python floats as leaves, or None for a batch or a tracer. Cached, because leaves are immutable."""
         found: Self | None
         try:
             found = self.__dict__["_lifted"]
@@ -235,7 +235,7 @@ def from_dict(values: Mapping[str, Any]) -> Schedule:
     """The schedule that `schedule.to_dict()` describes.
 
     Raises:
-        ValueError: no `kind`, or one that is not defined; and what the class itself raises.
+        ValueError: If `kind` is missing or not defined. The class itself may raise other errors.
 
     >>> from_dict({"kind": "Linear", "learning_rate": 1e-4, "max_steps": 10})
     Linear(learning_rate=0.0001, max_steps=10, warmup_steps=0, min_lr=0.0)
@@ -278,11 +278,11 @@ def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _number(schedule: Schedule, value: Any) -> Any:
-    """What a formula gave for numbers of Python, if it is one too."""
+    """The value of a formula of Python numbers, checked to be a number."""
     if isinstance(value, (int, float)):
         return value
     raise TypeError(
-        f"{type(schedule).__name__}: _value gives a {type(value).__name__} where numbers of Python go in; compute with the "
+        f"{type(schedule).__name__}: _value gives a {type(value).__name__} for Python numbers; compute with the "
         "functions of num, such as num.sqrt, or make an olr.Function"
     )
 
@@ -298,11 +298,15 @@ def _is_concrete_scalar(step: Any) -> bool:
 
 
 def require_schedule(caller: str, value: Any) -> Schedule:
-    """`value`. Raises `TypeError` for what is no schedule of this library."""
+    """Return `value`.
+
+    Raises:
+        TypeError: If `value` is not a schedule of this library.
+    """
     if not isinstance(value, Schedule):
         many = "; stack([...]) makes a batch of several" if isinstance(value, (list, tuple)) else ""
-        told = f"takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}{many}"
-        raise TypeError(f"{caller}() {told}")
+        accepted = f"takes a schedule or a batch of them, such as olr.Cosine(...), not {shown(value)}{many}"
+        raise TypeError(f"{caller}() {accepted}")
     return value
 
 
@@ -323,7 +327,7 @@ def require_schedule(caller: str, value: Any) -> Schedule:
     ),
 )
 def schedule(cls: type[_Kind]) -> type[_Kind]:
-    """Class decorator: makes a frozen dataclass of a `Schedule` and registers it with JAX as a pytree."""
+    """Class decorator: make a frozen dataclass from a `Schedule`, and register it with JAX as a pytree."""
     has_its_own = "__init__" in vars(cls)
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     if not has_its_own:
@@ -350,7 +354,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         return tuple(zip(keys, children, strict=True)), choices
 
     def unflatten(aux_data: Any, children: Iterable[Any]) -> _Kind:
-        # Around __init__: JAX puts tracers, gradients and placeholders into the leaves, and none of them is to be checked.
+        # Without __init__: JAX puts tracers, gradients and placeholders into the leaves, which must not be checked.
         self, remaining, lows = object.__new__(cls), iter(children), {}
         for name, split in data:
             value = next(remaining)
@@ -364,7 +368,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-    with contextlib.suppress(ValueError):  # the name is taken: a class that a notebook defines again
+    with contextlib.suppress(ValueError):  # the name is registered, as when a notebook defines a class again
         jax.export.register_pytree_node_serialization(
             cls,
             serialized_name=f"optax_lr.{cls.__name__}",
@@ -378,7 +382,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
 
 
 class WithWarmup(Schedule):
-    """A `Schedule` that begins with `warmup_steps` steps from 0 up to `learning_rate` along a line."""
+    """A `Schedule` that begins with a linear warmup from 0 to `learning_rate` over `warmup_steps` steps."""
 
     learning_rate: Number
     warmup_steps: Number
@@ -388,6 +392,6 @@ class WithWarmup(Schedule):
         raise NotImplementedError
 
     def _value(self, step: Real, num: System) -> Real:
-        # The rate per step first: it is one number for the run, so that a step costs one multiplication.
+        # Divide by `warmup_steps` first: the quotient is one number for the run, so a step costs one multiplication.
         warmup = num.ratio(self.learning_rate, num.at_least_one(self.warmup_steps)) * step
         return num.where(step < self.warmup_steps, warmup, self._after_warmup(step, num))

@@ -1,4 +1,4 @@
-"""Schedules made of schedules: scaled, multiplied, one after another, held, stretched, shifted, warmed up."""
+"""Compositions of schedules: scaled, multiplied, one after another, held, stretched, shifted, warmed up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optax_lr.schedules.fields import Number, Numbers, Several
 
 @schedule
 class Scaled(Schedule):
-    """`factor * schedule(step)`; what `schedule * 0.1` makes.
+    """`factor * schedule(step)`, which is also written `schedule * 0.1`.
 
     ```
     factor * schedule(step)
@@ -21,7 +21,7 @@ class Scaled(Schedule):
 
     Fields:
         schedule: the schedule that is scaled.
-        factor: at least 0; a parameter group's ratio, for one.
+        factor: at least 0, such as the ratio of a parameter group.
 
     >>> (Linear(1.0, max_steps=10) * 0.5)(0)
     np.float32(0.5)
@@ -40,7 +40,7 @@ class Scaled(Schedule):
 
 @schedule
 class Product(Schedule):
-    """The product of several schedules at the same step; what `one * another` makes.
+    """The product of several schedules at the same step, which is also written `one * another`.
 
     ```
     prod(f(step) for f in schedules)
@@ -73,12 +73,13 @@ class Stages(Schedule):
 
     Fields:
         schedules: the stages, at least one.
-        boundaries: the step at which each but the first begins, rising; each a leaf, which may be traced.
+        boundaries: the steps at which the second and later stages begin, rising; each is a leaf and may be traced.
 
-    Past the end of the last stage it gives what that stage gives. A later stage is evaluated at its own step 0 before it
-    begins, so that gradients through stages that are not taken stay finite.
+    After the end of the last stage, the rate is that of the last stage past its own end. A later stage is evaluated at its
+    step 0 before it begins, so that gradients through stages that are not taken stay finite.
 
-    Errors: not one boundary fewer than stages; boundaries that do not rise.
+    Raises:
+        ValueError: If the number of boundaries is not one less than that of schedules, or the boundaries do not rise.
 
     Source: `optax.join_schedules` and `torch.optim.lr_scheduler.SequentialLR`, which check neither.
 
@@ -94,7 +95,7 @@ class Stages(Schedule):
         if len(self.boundaries) != len(self.schedules) - 1:
             raise ValueError(
                 f"Stages: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, not "
-                f"{len(self.boundaries)}; each but the first schedule begins at one"
+                f"{len(self.boundaries)}; one for each schedule after the first"
             )
         fields.require_rising("Stages", "boundaries", self.boundaries)
 
@@ -116,7 +117,7 @@ class HoldAfter(Schedule):
     """`schedule` up to `step`, and its rate at `step` from there on.
 
     Fields:
-        schedule: the schedule that is followed at first.
+        schedule: the schedule up to `step`.
         step: the optimizer step whose rate is held; often the schedule's `max_steps`, past which a cosine would rise.
 
     >>> schedule = HoldAfter(Cosine(1.0, max_steps=10, min_lr=0.1), step=10)
@@ -145,9 +146,9 @@ class Every(Schedule):
 
     Fields:
         schedule: the schedule; its steps are units.
-        steps: optimizer steps of one unit, at least 1; those of an epoch, for one.
+        steps: optimizer steps of one unit, at least 1, such as the steps of an epoch.
 
-    Its end is `steps` times that of the schedule.
+    Its end is `steps` times the end of the schedule.
 
     Source: the habit of calling `scheduler.step()` of torch once an epoch.
 
@@ -205,11 +206,11 @@ class Warmup(Schedule):
     ```
 
     Fields:
-        schedule: any schedule; a warmup of its own is replaced if it is not longer.
+        schedule: any schedule; its own warmup is replaced unless it is longer.
         warmup_steps: optimizer steps of the warmup; 0 for none.
         warmup_lr: the rate at step 0, at least 0.
 
-    The schedule is not delayed: it has gone on for `warmup_steps` when the warmup ends. `Stages` delays it.
+    The schedule is not delayed: when the warmup ends, the schedule is at its step `warmup_steps`. `Stages` delays it.
 
     Source: `warmup_lr_init` of timm's schedulers, `lr_warmup_init` of Megatron-LM.
 

@@ -1,4 +1,4 @@
-"""A constant rate, after a warmup if one is asked for."""
+"""A constant rate, after an optional warmup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Constant(WithWarmup):
         learning_rate: the rate after the warmup, at least 0.
         warmup_steps: optimizer steps from 0 to the peak; 0 for none.
 
-    Past any end it stays at `learning_rate`: it has no end.
+    It has no end: the rate stays at `learning_rate`.
 
     Source: `transformers.get_constant_schedule_with_warmup`, and `get_constant_schedule`, which ignores a warmup (as
     does a config that says `constant`; this class follows its own field).

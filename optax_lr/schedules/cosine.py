@@ -25,7 +25,7 @@ class Cosine(WithWarmup):
         min_lr: the rate at the bottom of the wave, absolute; above `learning_rate` the rate rises to it.
         num_cycles: whole waves over the run. 0.5 falls once; 1 falls and comes back to the peak; 0 stays at the peak.
 
-    Past the end the wave goes on, as the reference's does: the rate **rises again**. `HoldAfter` or
+    Past the end the wave continues, like the reference's: the rate **rises again**. `HoldAfter` or
     `sweep(..., past_end="hold")` stops it.
 
     Source: `transformers.get_cosine_schedule_with_warmup` and `get_cosine_with_min_lr_schedule_with_warmup`.
@@ -65,7 +65,7 @@ class CosineWithRestarts(WithWarmup):
         warmup_steps: optimizer steps from 0 to the peak; 0 for none.
         num_cycles: cycles in the run; 1 is one cosine without a restart. A fraction cuts the last cycle short.
 
-    A restart lands on the peak exactly: the phase is an exact remainder, not a rounded quotient. Past the end it stays
+    A restart is exactly at the peak, because the phase is an exact remainder and not a rounded quotient. Past the end it stays
     at 0.
 
     Source: `transformers.get_cosine_with_hard_restarts_schedule_with_warmup`.
@@ -98,7 +98,7 @@ class CosineWarmupWithMinLR(Schedule):
     otherwise:             warmup_lr + (learning_rate - warmup_lr) * step / max(1, warmup_steps - 1)
     ```
 
-    All of it is one step ahead of `Cosine`: no step has rate 0, the peak is at `warmup_steps - 1` and `min_lr` at
+    The curve is one step ahead of `Cosine`: no step has rate 0, the peak is at `warmup_steps - 1` and `min_lr` at
     `max_steps - 1`, the last step that trains.
 
     Fields:
@@ -109,7 +109,7 @@ class CosineWarmupWithMinLR(Schedule):
         warmup_lr: the rate of the first step, absolute; None starts at `learning_rate / warmup_steps`.
         num_cycles: whole waves over the run; 0.5 falls once.
 
-    Past the end the wave goes on, and the rate rises again.
+    Past the end the wave continues, and the rate rises again.
 
     Source: `transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate`.
 

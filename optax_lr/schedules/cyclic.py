@@ -51,7 +51,7 @@ class Cyclic(Schedule):
 
 @schedule
 class CyclicMomentum(Schedule):
-    """The momentum that goes with `Cyclic`: at `max_momentum` where the rate is lowest, and the other way round.
+    """The momentum that goes with `Cyclic`: at `max_momentum` where the rate is lowest, and at `base_momentum` where it is highest.
 
     ```
     down = step_size_up if step_size_down is None else step_size_down
@@ -121,8 +121,8 @@ class OneCycle(Schedule):
         div_factor, final_div_factor: above 0.
         three_phase: come down to `first` before `last`.
 
-    At step `total_steps` it gives what torch gives there (past the last phase: a cosine turns up again, a line goes below
-    `last`), and stays at it, where torch raises an error. A phase of no length, where torch divides by zero, is passed over.
+    At step `total_steps` it gives torch's value there (past the last phase: a cosine rises again, a line goes below
+    `last`), and keeps it, where torch raises an error. A phase of length 0, where torch divides by zero, is skipped.
     Its momentum is `OneCycleMomentum`.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR`; "Super-Convergence" (Smith and Topin, 2018).
@@ -167,7 +167,7 @@ class OneCycleMomentum(Schedule):
         base_momentum: the momentum at the peak of the rate.
         max_momentum: the momentum at both ends.
 
-    At step `total_steps` and later it is as `OneCycle` is. `inject_schedules(optax.sgd)(learning_rate=OneCycle(...),
+    At step `total_steps` and later it behaves like `OneCycle`. `inject_schedules(optax.sgd)(learning_rate=OneCycle(...),
     momentum=OneCycleMomentum(...))` runs both.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR` with `cycle_momentum`.
@@ -193,7 +193,7 @@ class OneCycleMomentum(Schedule):
 
 
 def _annealed(cycle: OneCycle | OneCycleMomentum, step: Real, values: tuple[Real, ...], num: System) -> Real:
-    """From the first of four values to the second, the third if there are three phases, and the last."""
+    """From the first of four values to the second, then the third if there are three phases, and the last."""
     step = num.minimum(step, cycle.total_steps)
     start, peak, foot, last = values
     top, end = cycle.pct_start * cycle.total_steps - 1, cycle.total_steps - 1
@@ -205,15 +205,15 @@ def _annealed(cycle: OneCycle | OneCycleMomentum, step: Real, values: tuple[Real
         phase = tuple(num.where(step <= until, x, y) for x, y in zip(earlier, phase, strict=True))
     low, height, origin, inverse = phase
     share = (step - origin) * inverse
-    if cycle.anneal_strategy == "cos":  # in turns of two, for a phase may be shorter than the step it ends by
+    if cycle.anneal_strategy == "cos":  # two phases at a time, because a phase may be shorter than a step
         share = num.sin_squared(share - 2 * num.floor(0.5 * share + 0.5), num.real(1))
     return num.maximum(low + height * share, num.real(0))
 
 
 def _phase(start: Real, from_value: Real, stop: Real, to_value: Real, num: System) -> tuple[Real, ...]:
-    """The smaller value, what is above it, and where and how steeply the share of that begins.
+    """The smaller value, the difference to the larger one, and the start and slope of the share of that difference.
 
-    Counted from the smaller value, nothing cancels beside it.
+    Counted from the smaller value, no digits cancel.
     """
     length = stop - start
     inverse = num.ratio(num.real(1), num.where(abs(length) > 0, length, num.real(1)))

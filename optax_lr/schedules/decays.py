@@ -22,9 +22,9 @@ class InverseTime(WithWarmup):
         decay_rate: at least 0; 1 halves the rate after `decay_steps`.
         decay_steps: optimizer steps of one unit of the decay, at least 1.
         warmup_steps: optimizer steps from 0 to the peak; 0 for none.
-        staircase: whether whole units count only, so that the rate falls every `decay_steps`.
+        staircase: whether only whole units count, so that the rate drops every `decay_steps`.
 
-    It has no end and goes on falling.
+    It has no end; the rate keeps falling.
 
     Source: `tf.keras.optimizers.schedules.InverseTimeDecay`.
 
@@ -60,7 +60,7 @@ class PowerLaw(WithWarmup):
         timescale: optimizer steps after which the rate has fallen to `2**-power`; above 0.
         warmup_steps: optimizer steps from 0 to the peak; 0 for none.
 
-    It has no end and goes on falling.
+    It has no end; the rate keeps falling.
 
     Source: the power-law decay of "Power Scheduler" (Shen et al., 2024), in the form of `transformers.get_inverse_sqrt_schedule`.
 

@@ -11,14 +11,14 @@ SHAPES = ("log", "linear")
 
 
 class _DeepSpeed(Schedule):
-    """What the three share. The engine sets a rate before the first step and calls `step()` after it: update k uses what
-    the formula gives for iteration k - 2, so that the first two updates have the rate of the start."""
+    """The common part. The engine sets a rate before the first step and calls `step()` after it: update k uses the
+    rate of iteration k - 2, so that the first two updates have the initial rate."""
 
     warmup_steps: Number
     warmup_type: str
 
     def _grown(self, step: Real, num: System) -> tuple[Real, Truth]:
-        """How far the warmup is, 0 to 1, its length counting as 2 at least; and whether it is still going on."""
+        """The progress of the warmup, 0 to 1, with a length of at least 2; and whether the warmup still runs."""
         length = num.maximum(self.warmup_steps, num.real(2))
         iteration = num.maximum(step - 1, num.real(0))
         logarithm = self.warmup_type == "log"
@@ -43,7 +43,7 @@ class DeepSpeedWarmup(_DeepSpeed):
         min_lr: `warmup_min_lr`, the rate at the start.
         warmup_type: `log` (DeepSpeed's default) or `linear`.
 
-    It is one step later than `Constant`, the reference's `constant_with_warmup`, and starts with two steps at `min_lr`.
+    It is one step later than `Constant`, the reference's `constant_with_warmup`, and begins with two steps at `min_lr`.
 
     Source: `deepspeed.runtime.lr_schedules.WarmupLR`.
 

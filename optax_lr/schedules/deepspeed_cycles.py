@@ -1,4 +1,4 @@
-"""DeepSpeed's one cycle and its range test. Unlike its warmups, they are on time: their formulas look one step ahead."""
+"""DeepSpeed's one cycle and its range test. They are not delayed like its warmups, because their formulas are one step ahead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optax_lr.schedules.fields import Number, OptionalNumber
 
 @schedule
 class DeepSpeedOneCycle(Schedule):
-    """Up from `min_lr` to `max_lr`, down again, and then a decay below `min_lr`, or none; DeepSpeed's `OneCycle`.
+    """Up from `min_lr` to `max_lr`, down again, and then an optional decay below `min_lr`; DeepSpeed's `OneCycle`.
 
     ```
     down = first_steps if second_steps is None else second_steps;  total = first_steps + down
@@ -27,13 +27,13 @@ class DeepSpeedOneCycle(Schedule):
         max_lr: `cycle_max_lr`, the rate at the top, at least 0.
         first_steps: `cycle_first_step_size`, optimizer steps upwards, at least 1.
         second_steps: `cycle_second_step_size`, optimizer steps downwards; None takes `first_steps`.
-        first_stairs: `cycle_first_stair_count`, how many equal rises the way up has; 0 for a line.
-        second_stairs: `cycle_second_stair_count`, those of the way down; None takes `first_stairs`.
+        first_stairs: `cycle_first_stair_count`, the number of equal stairs upwards; 0 for a line.
+        second_stairs: `cycle_second_stair_count`, the number of equal stairs downwards; None takes `first_stairs`.
         decay_rate: `decay_lr_rate`, at least 0.
         decay_steps: `decay_step_size`, the optimizer steps of one unit of the decay; 0 for no decay.
 
-    It has no end. Momentum is not cycled. With `second_steps` 0 the top falls on the end of the cycle, where the rate is
-    `min_lr`. DeepSpeed has the stairs from 0.19.4 on; before, it takes the counts and goes along lines all the same.
+    It has no end. Momentum is not cycled. With `second_steps` 0 the top is at the end of the cycle, where the rate is
+    `min_lr`. DeepSpeed has stairs from 0.19.4 on; earlier versions accept the counts and follow lines.
 
     Source: `deepspeed.runtime.lr_schedules.OneCycle`; "A disciplined approach to neural network hyper-parameters" (Smith,
     2018). `OneCycle` is torch's.
@@ -65,7 +65,7 @@ class DeepSpeedOneCycle(Schedule):
 
 
 def _share(done: Real, length: Real, stairs: Real, num: System) -> Real:
-    """`done / length`, rounded down to whole stairs where there are any."""
+    """`done / length`, rounded down to whole stairs if there are any."""
     whole = num.ratio(num.quotient(done * stairs, num.at_least_one(length)), num.at_least_one(stairs))
     return num.where(stairs < 1, num.ratio(done, num.at_least_one(length)), whole)
 
@@ -83,9 +83,9 @@ class DeepSpeedRangeTest(Schedule):
         min_lr: `lr_range_test_min_lr`, the rate at the start, at least 0.
         step_size: `lr_range_test_step_size`, the optimizer steps in which the rate rises by `step_rate * min_lr`.
         step_rate: `lr_range_test_step_rate`, at least 0.
-        staircase: the quotient is rounded down, so that the rate stands for `step_size` steps and then jumps.
+        staircase: whether the quotient is rounded down, so that the rate is constant for `step_size` steps and then jumps.
 
-    It has no end, and no top.
+    It has no end and no upper limit.
 
     Source: `deepspeed.runtime.lr_schedules.LRRangeTest`; "A disciplined approach to neural network hyper-parameters" (Smith,
     2018).

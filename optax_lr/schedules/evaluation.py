@@ -1,4 +1,4 @@
-"""How a schedule is evaluated: on the host, in a trace, and on platforms without float64."""
+"""Evaluation of schedules: on the host, in a trace, and on platforms without float64."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from jax.interpreters import batching, mlir
 from optax_lr.numerics import FLOAT64, PAIR, Real, System, x64_is_on
 from optax_lr.schedules.fields import Parts
 
-# A schedule is `Any` here: its class is defined on top of this module.
-_ARGUMENT = "argument"  # in place of a setting that is an argument of a trace
+# A schedule is `Any` here, because its class imports this module.
+_ARGUMENT = "argument"  # replaces a setting that is an argument of a trace
 
 
 def rates(schedule: Any, step: Any) -> Any:
@@ -37,9 +37,9 @@ def rates(schedule: Any, step: Any) -> Any:
 
 
 def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[Any] | None = None) -> Any:
-    """`schedule` with reals of `num` for settings, each `[*batch]` made to broadcast against `trailing_axes` of steps.
+    """`schedule` with reals of `num` as settings, each of shape `[*batch]` reshaped to broadcast with `trailing_axes` of steps.
 
-    Settings that are arguments of a trace are taken from `given`, in their order.
+    Settings that are arguments of a trace are taken from `given`, in order.
     """
 
     def part(x: Any) -> Any:
@@ -56,7 +56,7 @@ def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[Any]
 
 
 def hashable(part: Any) -> Any:
-    """A concrete setting as something to compare and to hash."""
+    """A concrete setting as a value that can be compared and hashed."""
     if part is None or part is _ARGUMENT:
         return part
     array = np.asarray(part)
@@ -89,13 +89,13 @@ def _in_trace(schedule: Any, step: Any) -> Any:
     step, shape = jnp.asarray(step), schedule.batch_shape + np.shape(step)
     if x64_is_on():
         return jnp.asarray(_broadcast(value_at(schedule, step, FLOAT64), shape))
-    # Concrete settings are constants of the program, in float64; those of JAX are its arguments, in float32.
+    # Concrete settings are float64 constants of the program; JAX arrays are its float32 arguments.
     arguments = [part for part in schedule._parts() if isinstance(part, Array)]
     return _compilable(_Program(schedule, shape))(step, *arguments)
 
 
 class _Program:
-    """A schedule whose settings are constants, or arguments to come; equal for equal constants."""
+    """A schedule whose settings are constants or placeholders for arguments; equal if its constants are equal."""
 
     def __init__(self, schedule: Any, shape: tuple[int, ...]) -> None:
         def setting(*parts: Any) -> Parts:
@@ -118,14 +118,14 @@ class _Program:
 
 @functools.lru_cache(maxsize=1024)
 def _compilable(program: _Program) -> Callable[..., Array]:
-    """The rates as a function of the steps and the arguments; one function for equal programs, so that JAX traces it once."""
+    """The rates as a function of the steps and the arguments. Equal programs share one function, so JAX traces it once."""
 
     def in_float64(*operands: Any) -> Array:
         with jax.enable_x64(True):
             return jnp.asarray(program.rates(FLOAT64, *operands)).astype(jnp.float32)
 
     def in_pairs(*operands: Any) -> Any:
-        # Compiled apart from what is made of it: with a cast to bfloat16 beside the pairs, LLVM under jax 0.12 never ends.
+        # Compiled separately from its users: LLVM under jax 0.12 does not terminate for a cast to bfloat16 next to the pairs.
         return lax.optimization_barrier(program.rates(PAIR, *operands))
 
     return _by_platform(in_float64, in_pairs, program.step_axes)
@@ -134,17 +134,17 @@ def _compilable(program: _Program) -> Callable[..., Array]:
 def _by_platform(
     in_float64: Callable[..., Array], in_pairs: Callable[..., Array], step_axes: int
 ) -> Callable[..., Array]:
-    """`in_pairs` where the program is for a TPU, and else `in_float64`; with derivatives made in the same way.
+    """`in_pairs` if the program is for a TPU, and otherwise `in_float64`; derivatives likewise.
 
-    Both compute element by element, from steps and from settings `[*batch]`. So a derivative is a product with what the
-    function gives for a tangent of ones, and no other operation of float64 is ever transposed outside of it.
+    Both compute element by element, from steps and settings `[*batch]`. So a derivative is the product of the tangent with
+    the derivative for a tangent of ones, and no other float64 operation is transposed outside.
     """
 
     def evaluated(*operands: Any) -> Array:
         late = functools.partial(_late, in_pairs, jax.eval_shape(in_float64, *operands).shape)
-        # A primitive of our own would have to say how its result is sharded.
+        # A primitive of our own would need a sharding rule.
         pairs = late if jax.sharding.get_abstract_mesh().empty else in_pairs
-        # By platform and not by backend: a trace may be exported.
+        # The platform and not the backend decides, because a trace may be exported.
         found: Array = lax.platform_dependent(*operands, tpu=pairs, default=in_float64)
         return found
 
@@ -179,7 +179,7 @@ def _slope(function: Callable[..., Array], number: int, *operands: Any) -> Any:
 
 
 def _late(function: Callable[..., Array], shape: tuple[int, ...], *operands: Any) -> Array:
-    """`function(*operands)`, traced when it is lowered, and so not at all for a platform that does not take it."""
+    """`function(*operands)`, traced at lowering, and so only for the platforms that need it."""
     found: Array = _late_p.bind(*operands, function=function, shape=shape)
     return found
 

@@ -1,11 +1,11 @@
-"""The kinds of fields that a schedule has: how each is checked, kept, shown, and made into leaves of a pytree.
+"""The kinds of fields of a schedule: how each is checked, stored, shown, and converted to leaves of a pytree.
 
-Concrete values are checked once, when a schedule is made, and kept as NumPy's float64 or int32, all of one shape; arrays of
-JAX are kept as they are. Tracers pass unchecked: inside `jit` nothing can be said of a value.
+Concrete values are checked once, when a schedule is made, and stored as NumPy float64 or int32 of one shape; JAX arrays
+are stored as they are. Tracers are not checked, because their values are unknown.
 
-A float64 has to go through compiled functions and checkpoints as float32. Of a rate, which a schedule is proportional to,
-the nearest float32 is enough. Any other number may be raised to a power or multiplied by the step, and so has two leaves:
-the nearest float32, and what is left of it.
+A float64 must pass through compiled functions and checkpoints as float32. A schedule is proportional to its rates, so for
+a rate the nearest float32 is enough. Any other number may be raised to a power or multiplied by the step, so it has two
+leaves: the nearest float32, and the rounding error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from optax_lr.schedules.leaves import aligned, mapped
 LARGEST_STEP = 2**31 - 1
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _REQUIRED = dataclasses.MISSING
-KINDS: dict[str, Any] = {}  # the classes of schedules by name; `schedule` adds each
+KINDS: dict[str, Any] = {}  # the schedule classes by name, filled by `schedule`
 
 _Taken = TypeVar("_Taken")
 _Kept = TypeVar("_Kept")
@@ -41,7 +41,7 @@ _Tree = TypeVar("_Tree")
 if TYPE_CHECKING:
 
     class _Field(Generic[_Taken, _Kept]):
-        """How a type checker sees a field: made from any `_Taken`, and read as the `_Kept` that `canonicalise` makes of it."""
+        """A field as a type checker sees it: it is set to a `_Taken`, and read as the `_Kept` that `canonicalise` stores."""
 
         def __get__(self, schedule: object, owner: object = None) -> _Kept: ...
         def __set__(self, schedule: object, value: _Taken) -> None: ...
@@ -79,12 +79,12 @@ def number(
     most: float | None = None,
     below: float | None = None,
 ) -> Any:
-    """Any finite number, or those above a bound, or from a bound on, or up to a bound, or below it."""
+    """Any finite number within the given bounds."""
     return _field(_number, default, above=above, least=least, most=most, below=below, split=True)
 
 
 def counts(default: Any = _REQUIRED) -> Any:
-    """Several numbers of steps, in a tuple: each is a leaf, and a list in their place is no axis of a batch."""
+    """Several numbers of steps, in a tuple of leaves; a list of them is not an axis of a batch."""
     return _field(_counts, default, several=True)
 
 
@@ -94,40 +94,40 @@ def numbers(default: Any = _REQUIRED, *, least: float | None = None) -> Any:
 
 
 def inner() -> Any:
-    """A schedule inside of a schedule."""
+    """A schedule inside a schedule."""
     return _field(_inner, _REQUIRED)
 
 
 def schedules() -> Any:
-    """Several schedules inside of a schedule, in a tuple."""
+    """Several schedules inside a schedule, in a tuple."""
     return _field(_schedules, _REQUIRED)
 
 
 def choice(default: Any, *, among: tuple[Any, ...]) -> Any:
-    """One of a few words; static: another choice is another compilation."""
+    """One of a few words. It is static: another choice compiles again."""
     return _field(_choice, default, among=among, static=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """A setting with its low part, where the two are not one number of NumPy's."""
+    """A setting and its low part, if they are not one NumPy number."""
 
     high: Any
     low: Any
 
 
 def is_static(field: dataclasses.Field[Any]) -> bool:
-    """Whether the field is part of the structure of the pytree, and no leaf."""
+    """Whether the field is part of the structure of the pytree instead of a leaf."""
     return bool(field.metadata.get("static"))
 
 
 def is_split(field: dataclasses.Field[Any]) -> bool:
-    """Whether the field has two leaves, of float32 both."""
+    """Whether the field has two leaves, both float32."""
     return bool(field.metadata.get("split"))
 
 
 def leaf(value: Any) -> Any:
-    """A setting as a leaf: float64 only where x64 is on."""
+    """A setting as a leaf: float64 only if x64 is on."""
     if isinstance(value, (np.ndarray, np.floating)) and value.dtype == np.float64 and not x64_is_on():
         with np.errstate(over="ignore", under="ignore"):
             return value.astype(np.float32)
@@ -135,7 +135,7 @@ def leaf(value: Any) -> Any:
 
 
 def parted(value: Any, low: Any) -> tuple[Any, Any]:
-    """The two leaves of a setting: it, and what rounding it to float32 leaves of it."""
+    """The two leaves of a setting: the nearest float32, and the rounding error."""
     if low is not None or value is None:
         return value, low
     if isinstance(value, tuple):
@@ -149,14 +149,14 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
 
 
 def setting(leaf: Any) -> Any:
-    """The setting of which this is the only leaf."""
+    """The setting that has only this leaf."""
     if isinstance(leaf, (np.ndarray, np.floating)) and leaf.dtype == np.float32:
         return leaf.astype(np.float64)
     return leaf
 
 
 def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
-    """The setting whose leaves these are, and its low part unless that is in it."""
+    """The setting with these two leaves, and its low part if it is stored apart."""
     if high is None or low is None:
         return high, low
     if isinstance(high, tuple) and isinstance(low, tuple) and len(high) == len(low):
@@ -170,7 +170,7 @@ def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
 
 
 def function() -> Any:
-    """A function; static: another one is another compilation."""
+    """A function. It is static: another function compiles again."""
     return _field(_function, _REQUIRED, static=True)
 
 
@@ -190,7 +190,7 @@ def require_helpers(kind: type) -> None:
 
 
 def canonicalise(schedule: Any) -> None:
-    """Checks the fields of a new schedule and replaces each by an array or scalar of the right dtype and the common shape."""
+    """Check the fields of a new schedule, and replace each by an array or scalar of the right dtype and the common shape."""
     owner = type(schedule).__name__
     values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
     lows = {name: value.low for name, value in values.items() if isinstance(value, Parts)}
@@ -227,13 +227,13 @@ def canonicalise(schedule: Any) -> None:
 
 
 def shape_of(tree: Any) -> tuple[int, ...]:
-    """The shape to which the leaves of `tree` (one array, or a schedule) broadcast."""
+    """The shape to which the leaves of `tree` (an array or a schedule) broadcast."""
     shapes = {np.shape(leaf) for leaf in jax.tree.leaves(tree)}
     return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
 def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
-    """`tree` with every leaf brought to `shape`; NumPy leaves stay NumPy's."""
+    """`tree` with every leaf broadcast to `shape`; NumPy leaves stay NumPy's."""
 
     def bring(leaf: Any) -> Any:
         return (np if isinstance(leaf, (np.ndarray, np.generic)) else jnp).broadcast_to(leaf, shape)
@@ -242,7 +242,7 @@ def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
 
 
 def concrete(value: Any) -> Any:
-    """`value` as NumPy sees it, or None if it is a tracer (or None)."""
+    """`value` as a NumPy array, or None if it is a tracer or None."""
     return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
@@ -259,7 +259,7 @@ def show(value: Any) -> str:
 
 
 def shortest(array: np.ndarray) -> np.ndarray:
-    """`array` in float32 if that loses nothing, so that its decimals are the shortest: 5e-05 and not 4.999999873689376e-05."""
+    """`array` in float32 if this is exact, so that its decimals are the shortest: 5e-05 instead of 4.999999873689376e-05."""
     if array.dtype != np.float64:
         return array
     with np.errstate(over="ignore", under="ignore"):
@@ -285,12 +285,12 @@ def _array(name: str, value: Any) -> Array | np.ndarray:
 
 
 def _scalar(array: Array | np.ndarray) -> Any:
-    """NumPy arrays without axes become NumPy scalars: immutable, and quick to read on the host."""
+    """Convert a NumPy array without axes to a NumPy scalar, which is immutable and fast to read."""
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
 def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
-    """The first wrong value, as short as its dtype allows."""
+    """The first wrong value, in the digits of its dtype."""
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
@@ -368,7 +368,12 @@ def whole(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 
 
 
 def checked_step(owner: str, step: Any) -> Any:
-    """A step, or an array of them. Errors: `TypeError` for what is no number, `ValueError` for one that int32 cannot count."""
+    """A step, or an array of steps.
+
+    Raises:
+        TypeError: If `step` is not a number.
+        ValueError: If int32 cannot count it.
+    """
     array = _array(f"{owner}: step", step)
     if not isinstance(array, np.ndarray):
         return array
@@ -384,7 +389,7 @@ def checked_step(owner: str, step: Any) -> Any:
 
 
 def as_schedule(value: Any) -> Any:
-    """`value` as a schedule, if it is one, a number, or a function of the step; anything else as it is."""
+    """`value` as a schedule, if it is a schedule, a number, or a function of the step; otherwise `value` itself."""
     if isinstance(value, (type, bool)) or (dataclasses.is_dataclass(value) and hasattr(value, "_value")):
         return value
     if isinstance(value, (int, float, np.number, np.ndarray, jax.Array)):
@@ -420,7 +425,7 @@ def _choice(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
 
 
 def require_below(schedule: Any, low: str, high: str, why: str) -> None:
-    """Refuses a schedule in which field `low` is not below field `high`, where both are concrete."""
+    """Refuse a schedule in which field `low` is not below field `high`, if both are concrete."""
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
         raise ValueError(
@@ -430,7 +435,7 @@ def require_below(schedule: Any, low: str, high: str, why: str) -> None:
 
 
 def require_rising(owner: str, name: str, values: Sequence[Any]) -> None:
-    """Refuses step counts that do not rise from one to the next, where they are concrete."""
+    """Refuse step counts that do not rise from one to the next, if they are concrete."""
     for i, (before, after) in enumerate(itertools.pairwise(map(concrete, values))):
         if before is not None and after is not None and (after <= before).any():
             raise ValueError(f"{owner}: {name} must rise, but {name}[{i + 1}] is {after} after {before}")

@@ -1,4 +1,4 @@
-"""Schedules in `flax.serialization`: `to_bytes`, `from_bytes`, and what is built on them."""
+"""Schedules in `flax.serialization`: `to_bytes`, `from_bytes`, and the functions built on them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _waiting: list[type] = []
 
 
 def known(cls: type) -> None:
-    """Note a class of pytrees, to be registered once Flax is imported."""
+    """Remember a pytree class, to register it once Flax is imported."""
     _waiting.append(cls)
 
 
 def register() -> None:
-    """Register the classes that wait with Flax, if it is imported: called wherever a schedule is made or flattened."""
+    """Register the remembered classes with Flax if it is imported. Called whenever a schedule is made or flattened."""
     serialization = sys.modules.get("flax.serialization")
     if not _waiting or not hasattr(serialization, "register_serialization_state"):
         return
@@ -44,7 +44,7 @@ def _from_state(tree: Any, state: dict[str, Any]) -> Any:
     children, structure = _children(tree)
     if state.keys() != children.keys():
         raise ValueError(
-            f"{type(tree).__name__}: the saved schedule is of another kind: it has {', '.join(state)}, and not "
+            f"{type(tree).__name__}: the saved schedule is of another kind: it has {', '.join(state)}, not "
             f"{', '.join(children)}; build the optimizer with a schedule of the saved kind"
         )
     restored = [flax.serialization.from_state_dict(child, state[name], name) for name, child in children.items()]

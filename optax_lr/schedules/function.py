@@ -16,7 +16,7 @@ from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Numbers
 
-AnySchedule = Schedule | ArrayLike | Callable[..., Any]  # what `as_schedule` makes a schedule of
+AnySchedule = Schedule | ArrayLike | Callable[..., Any]  # the types that `as_schedule` converts
 
 
 @schedule
@@ -24,22 +24,22 @@ class Function(Schedule):
     """`function(step, **settings)`: any function of the step as a schedule, with its settings as leaves.
 
     Args:
-        function: it takes the step and the settings by name, all of them scalars, and gives the rate. It must be traceable:
-            arithmetic, `jax.numpy`, `jax.lax`, or any schedule of Optax. It is static: another function compiles anew.
+        function: it takes the step and the settings by name, all scalars, and returns the rate. It must be traceable:
+            arithmetic, `jax.numpy`, `jax.lax`, or any schedule of Optax. It is static: another function compiles again.
         settings: numbers, or arrays `[*batch]`; each is a leaf and reads as an attribute, `schedule.peak`.
 
-    The function is computed in float64, on a TPU in float32. It must be defined at every step from 0 on, and, where it is
-    one of several `Stages`, past its own end.
+    The function is computed in float64, and on a TPU in float32. It must be defined at every step from 0 on, and, as one of
+    several `Stages`, past its own end.
 
-    Fields: `function`; `names` and `values` of the settings; `scale`, which is 1 and gives a function without settings its
-    place in a batch.
+    Fields: `function`; `names` and `values` of the settings; `scale`, which is 1 and lets a function without settings be
+    part of a batch.
 
-    It works wherever a schedule does: in optimizers, `Stages`, products, controls, `stack`, `grid`-like batches by arrays
-    of settings, `sweep`, `plot`. `jax.export` of a function that has it as an argument is refused, for the function
+    It works wherever a schedule does: in optimizers, `Stages`, products, controls, `stack`, batches from arrays
+    of settings, `sweep`, `plot`. `jax.export` refuses a `Function` as an argument, because a Python function
     cannot be saved; pickling works for functions that can be imported.
 
     Raises:
-        TypeError: a function that cannot be called with the step and these settings, or a setting that is no number.
+        TypeError: If `function` cannot be called with the step and these settings, or a setting is not a number.
 
     >>> import jax.numpy as jnp
     >>> def damped(step, peak, period):
@@ -56,7 +56,7 @@ class Function(Schedule):
     function: Callable[..., Any] = fields.function()
     names: tuple[str, ...] = fields.words()
     values: Numbers = fields.numbers()
-    scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings has its place in a batch
+    scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings can be part of a batch
 
     def __init__(self, function: Callable[..., Any] | None = None, **settings: ArrayLike | Sequence[ArrayLike]) -> None:
         self._set(function, settings, 1.0)
@@ -102,7 +102,7 @@ class Function(Schedule):
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
             raise TypeError(
                 f"Function: {getattr(self.function, '__name__', 'the function')} cannot be traced ({type(error).__name__}); "
-                "compute with jax.numpy in place of NumPy and math, and with jnp.where in place of if"
+                "use jax.numpy instead of NumPy and math, and jnp.where instead of if"
             ) from None
         return num.maximum(self.scale * value, num.real(0))
 

@@ -24,9 +24,9 @@ class InverseSqrt(WithWarmup):
         timescale: optimizer steps after which the rate has fallen to 1 / sqrt(2); above 0. None takes `warmup_steps`,
             or 10,000 without a warmup.
 
-    It has no end and goes on falling.
+    It has no end; the rate keeps falling.
 
-    Source: `transformers.get_inverse_sqrt_schedule`. `Rsqrt` is the other formula that goes by this name.
+    Source: `transformers.get_inverse_sqrt_schedule`. `Rsqrt` is the other formula of this name.
 
     >>> schedule = InverseSqrt(learning_rate=5e-5, warmup_steps=100)
     >>> [f"{schedule(step):.4g}" for step in (50, 100, 400)]
@@ -56,7 +56,7 @@ class Rsqrt(Schedule):
         learning_rate: the rate that step 1 would have; the plateau is `learning_rate / sqrt(warmup_steps)`.
         warmup_steps: optimizer steps on the plateau; 0 counts as 1, where the formula would divide by zero.
 
-    It has no end and goes on falling.
+    It has no end; the rate keeps falling.
 
     Source: the inverse square root schedule of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
     Transformer" (Raffel et al., 2020), section 3.1.2, there with `learning_rate` 1 and `warmup_steps` 10,000.

@@ -10,7 +10,7 @@ from optax_lr.schedules.fields import Number
 
 @schedule
 class JaggedRestarts(Schedule):
-    """Another schedule, every so often brought down and warmed up again; axolotl's `jagged_restart_steps`.
+    """Another schedule, lowered and warmed up again at regular intervals; axolotl's `jagged_restart_steps`.
 
     ```
     t = step + ahead;  q = t % restart_steps
@@ -22,15 +22,15 @@ class JaggedRestarts(Schedule):
     ```
 
     Fields:
-        schedule: the schedule that is interrupted; its own warmup opens the run.
+        schedule: the schedule that is interrupted; its own warmup begins the run.
         restart_steps: optimizer steps from one restart to the next, at least 1.
         restart_warmup_steps: optimizer steps upwards after each restart, at least 1.
         restart_anneal_steps: optimizer steps downwards before each restart, at least 1.
         min_scale: the share of the schedule's rate that is left at a restart.
         ahead: how many optimizer steps too early the restarts come.
 
-    All of it is one step ahead, as axolotl runs it. Around `Rex`, which is a step ahead already, the restarts are two:
-    `ahead=2` gives what axolotl does there.
+    The curve is one step ahead, like axolotl's. Around `Rex`, which is already one step ahead, the restarts are two steps
+    ahead in axolotl: use `ahead=2`.
 
     Source: `axolotl.utils.schedulers.JaggedLRRestartScheduler`; "ReLoRA" (Lialin et al., 2023) has such restarts.
 

@@ -1,4 +1,4 @@
-"""The leaves of schedules: mapped in float64, and NumPy's arrays as JAX can read them where they are."""
+"""The leaves of schedules: mapped in float64, and NumPy arrays that JAX can read without a copy."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-_ALIGNMENT = 64  # bytes; what begins elsewhere JAX copies in every call
+_ALIGNMENT = 64  # bytes; JAX copies an array with another alignment in every call
 
 _Tree = TypeVar("_Tree")
 
 
 def mapped(function: Callable[[Any], Any], tree: _Tree) -> _Tree:
-    """`tree` with `function` of each leaf; settings are leaves of float64 here."""
+    """`tree` with `function` applied to each leaf; settings are float64 leaves here."""
     with jax.enable_x64(True):
         result: _Tree = jax.tree.map(function, tree)
     return result
 
 
 def flat(tree: Any) -> tuple[list[Any], Any]:
-    """The leaves of `tree`, of float64 where settings are, and its structure."""
+    """The leaves of `tree`, with settings in float64, and its structure."""
     with jax.enable_x64(True):
         return jax.tree.flatten(tree)
 
 
 def aligned(tree: _Tree) -> _Tree:
-    """`tree` with NumPy's arrays where JAX on a CPU need not copy them, and fixed: JAX may read them at any later time."""
+    """`tree` with NumPy arrays that JAX on a CPU need not copy, and read-only, because JAX may read them at any later time."""
     return mapped(_placed, tree)
 
 

@@ -23,12 +23,13 @@ class PiecewiseConstant(Schedule):
         boundaries: the steps, rising, at which the next factor begins.
         factors: one more than there are boundaries.
 
-    After the last boundary it stays.
+    After the last boundary it stays at the last factor.
 
-    Errors: another number of factors; boundaries that do not rise.
+    Raises:
+        ValueError: If the number of factors is wrong, or the boundaries do not rise.
 
     Source: `diffusers.optimization.get_piecewise_constant_schedule`, whose rules `from_rules` reads.
-    `optax.piecewise_constant_schedule` multiplies its scales up; here each factor is of `learning_rate`.
+    `optax.piecewise_constant_schedule` multiplies its scales up; here each factor multiplies `learning_rate`.
 
     >>> schedule = PiecewiseConstant.from_rules("1:10,0.1:20,0.005", learning_rate=1.0)
     >>> [f"{schedule(step):.4g}" for step in (9, 10, 19, 20)]
@@ -41,9 +42,10 @@ class PiecewiseConstant(Schedule):
 
     @classmethod
     def from_rules(cls, rules: str, learning_rate: ArrayLike) -> PiecewiseConstant:
-        """The schedule that diffusers makes of `rules`: `factor:step,factor:step,...,factor`, a factor holding up to its step.
+        """The schedule of diffusers' `rules`: `factor:step,factor:step,...,factor`, where a factor applies up to its step.
 
-        Errors: `ValueError` for rules of another form.
+        Raises:
+            ValueError: If `rules` has another form.
         """
         try:
             *parts, last = rules.split(",")

@@ -27,10 +27,11 @@ class Polynomial(WithWarmup):
         min_lr: the rate at the end, absolute and below `learning_rate`; `lr_end` in `transformers`, whose default
             is 1e-7 where this one is 0, as documented (`get_scheduler` keeps the reference's 1e-7).
 
-    Past the end it stays at `min_lr`. Where the reference divides by zero (`max_steps == warmup_steps`, at that step)
-    this gives `min_lr`; a negative `power` at the last step likewise.
+    Past the end it stays at `min_lr`. Where the reference divides by zero (`max_steps == warmup_steps`, at that step; a
+    negative `power`, at the last step), it is `min_lr`.
 
-    Errors: a `min_lr` that is not below `learning_rate`, which the reference refuses.
+    Raises:
+        ValueError: If `min_lr` is not below `learning_rate`; the reference raises it too.
 
     Source: `transformers.get_polynomial_decay_schedule_with_warmup`.
 

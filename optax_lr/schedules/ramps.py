@@ -20,7 +20,7 @@ class LinearRamp(Schedule):
         learning_rate: the base rate, at least 0.
         start_factor: above 0, at most 1.
         end_factor: from 0 to 1.
-        total_iters: optimizer steps of the line; with 0 the rate stays at the start, as torch's does.
+        total_iters: optimizer steps of the line; with 0 the rate stays at the start, like torch's.
 
     Past the end it stays at the end factor.
 
@@ -52,7 +52,7 @@ class PolynomialDecay(Schedule):
 
     Fields:
         learning_rate: the rate at the start, at least 0.
-        total_iters: optimizer steps of the decay; with 0 the rate stays, as torch's does.
+        total_iters: optimizer steps of the decay; with 0 the rate does not change, like torch's.
         power: the exponent, at least 0.
 
     Past the end it stays at 0. `Polynomial` is `transformers`' schedule, with a warmup and a floor.

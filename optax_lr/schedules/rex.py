@@ -25,8 +25,8 @@ class Rex(Schedule):
         warmup_steps: optimizer steps of the warmup; 0 for none.
         min_lr: the rate at the end, absolute.
 
-    All of it is one step ahead, as axolotl runs it: the peak is at step `warmup_steps - 1`, and the last step of the run is
-    at `min_lr` already. Past the end it stays there.
+    The curve is one step ahead, like axolotl's: the peak is at step `warmup_steps - 1`, and the last step of the run is
+    already at `min_lr`. Past the end it stays there.
 
     Source: `axolotl.utils.schedulers.RexLR`; "REX: Revisiting Budgeted Training with an Improved Schedule" (Chen et al., 2022).
 

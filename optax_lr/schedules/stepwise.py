@@ -1,4 +1,4 @@
-"""Rates that a factor multiplies: at certain steps, every so many steps, or at every step."""
+"""Rates that are multiplied by a factor: at certain steps, at regular intervals, or at every step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Step(Schedule):
     Fields:
         learning_rate: the rate at the start, at least 0.
         step_size: optimizer steps between drops, at least 1.
-        gamma: what a drop multiplies by, at least 0.
+        gamma: the factor of a drop, at least 0.
 
-    It has no end and goes on dropping.
+    It has no end; the rate keeps dropping.
 
     Source: `torch.optim.lr_scheduler.StepLR`.
 
@@ -47,10 +47,10 @@ class MultiStep(Schedule):
 
     Fields:
         learning_rate: the rate at the start, at least 0.
-        milestones: the steps of the drops, in any order; one that is given twice drops twice, and 0 drops at once.
-        gamma: what a drop multiplies by, at least 0.
+        milestones: the steps of the drops, in any order; a repeated step drops twice, and step 0 drops at once.
+        gamma: the factor of a drop, at least 0.
 
-    After the last milestone it stays.
+    After the last milestone it is constant.
 
     Source: `torch.optim.lr_scheduler.MultiStepLR`.
 
@@ -79,7 +79,7 @@ class Exponential(Schedule):
 
     Fields:
         learning_rate: the rate at the start, at least 0.
-        gamma: what each step multiplies by, at least 0; above 1 the rate grows, up to 2**127 times.
+        gamma: the factor of a step, at least 0; above 1 the rate grows, by at most 2**127.
 
     It has no end.
 
@@ -108,7 +108,7 @@ class ConstantFactor(Schedule):
     Fields:
         learning_rate: the rate after the first steps, at least 0.
         factor: from 0 to 1.
-        total_iters: optimizer steps at the reduced rate; with 0 the rate stays reduced, as torch's does.
+        total_iters: optimizer steps at the reduced rate; with 0 the rate stays reduced, like torch's.
 
     Afterwards it stays at `learning_rate`, also for a `factor` of 0, where torch divides by zero.
 

@@ -1,4 +1,4 @@
-"""timm's schedules: cycles that may grow and shrink, and warmups that may cut the curve or come before it."""
+"""timm's schedules: cycles that may grow and shrink, and a warmup that may replace the first steps or come before them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optax_lr.schedules.fields import Number
 
 
 class _Cycles(Schedule):
-    """What the three share: which cycle a step is in, and the warmup."""
+    """The common part: the cycle of a step, and the warmup."""
 
     learning_rate: Number
     t_initial: Number
@@ -23,7 +23,7 @@ class _Cycles(Schedule):
     warmup_prefix: bool
 
     def _shape(self, left: Real, num: System) -> Real:
-        """What share of its height a cycle is at while a share of it is left."""
+        """The share of its height at which a cycle is, for the remaining share `left` of it."""
         raise NotImplementedError
 
     def _value(self, step: Real, num: System) -> Real:
@@ -56,8 +56,8 @@ class _Cycles(Schedule):
         return self.min_lr + height * self._shape(num.ratio(left, length), num)
 
     def _in_the_first(self, step: Real, num: System) -> tuple[Real, Real, Real]:
-        """How high the cycle of `step` is, what is left of it, and its length."""
-        left = self.t_initial * self.cycle_limit - step  # its length, or nothing where there is no cycle at all
+        """The height of the cycle of `step`, the remaining part of it, and its length."""
+        left = self.t_initial * self.cycle_limit - step  # the first cycle, or 0 if there is no cycle
         height = num.where(left > 0, self.learning_rate - self.min_lr, num.real(0))
         return height, num.maximum(left, num.real(0)), self.t_initial
 
@@ -91,18 +91,18 @@ class TimmCosine(_Cycles):
     Fields:
         learning_rate: the peak of the first cycle, at least 0.
         t_initial: optimizer steps of the first cycle, at least 1.
-        min_lr: `lr_min`, what each cycle falls to.
+        min_lr: `lr_min`, the rate that each cycle falls to.
         cycle_mul: how many times longer each cycle is, above 0; a fraction places later cycles to within 1e-7 of a step.
-        cycle_decay: what the peak is multiplied by from cycle to cycle.
-        cycle_limit: how many cycles there are.
+        cycle_decay: the factor of the peak from cycle to cycle.
+        cycle_limit: the number of cycles.
         warmup_steps: `warmup_t`, optimizer steps of warmup.
         warmup_lr: `warmup_lr_init`, the rate at step 0.
         warmup_prefix: whether the cycles begin after the warmup; otherwise, as by default in timm, the warmup covers the
             first steps of the first cycle and the rate then jumps onto it.
         k_decay: the exponent of the progress, above 0.
 
-    Past the last cycle it stays at `min_lr`. `Cosine` has no jump, no cycles and rises again. A cycle begins on its step
-    exactly, where timm's logarithm may be a step late (`cycle_mul=3`).
+    Past the last cycle it stays at `min_lr`. `Cosine` has no jump and no cycles, and rises again. A cycle begins exactly on its
+    step, where timm's logarithm may be one step late (`cycle_mul=3`).
 
     Source: `timm.scheduler.CosineLRScheduler`; "k-decay" (Zhang and Li, 2020).
 
@@ -142,7 +142,7 @@ class TimmTanh(_Cycles):
 
     The warmup goes to `target`: the rate of the curve at `warmup_steps`, or `learning_rate` with `warmup_prefix`.
 
-    Fields: those of `TimmCosine`, but for `k_decay`, and
+    Fields: those of `TimmCosine` except `k_decay`, and
         lb, ub: the ends of the part of the tangent that a cycle follows.
 
     Step 0 without a warmup is at `learning_rate`, which timm's constructor sets; the curve is 8e-7 lower there. Past the last
@@ -174,7 +174,7 @@ class TimmTanh(_Cycles):
         return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
 
     def _shape(self, left: Real, num: System) -> Real:
-        # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), which does not cancel where the tangent is near 1.
+        # (1 - tanh(u)) / 2 = 1 / (1 + e**2u), without cancellation where the tangent is near 1.
         return 1 / (1 + num.power(num.real(2), (self.lb * left + self.ub * (1 - left)) * (2 * 1.4426950408889634)))
 
 

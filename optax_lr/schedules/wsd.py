@@ -13,7 +13,7 @@ DECAYS = (*SHAPES, "1-square", "exponential", "power")
 
 @schedule
 class WarmupStableDecay(Schedule):
-    """From `min_lr` up to `learning_rate`, level, and down to `min_lr` again; `warmup_stable_decay`.
+    """From `min_lr` up to `learning_rate`, a constant phase, and down to `min_lr` again; `warmup_stable_decay`.
 
     ```
     S = max_steps - warmup_steps - decay_steps if stable_steps is None else stable_steps
@@ -34,11 +34,11 @@ class WarmupStableDecay(Schedule):
     ```
 
     Fields:
-        learning_rate: the level, at least 0.
+        learning_rate: the rate of the stable phase, at least 0.
         decay_steps: optimizer steps of the decay; 0 drops to `min_lr` at once.
-        max_steps: optimizer steps of the whole run; the stable phase fills what is left. One longer than the run that
-            `decay_steps` leave makes the decay begin partly done, as the reference does.
-        warmup_steps: optimizer steps of the warmup, which starts at `min_lr` and not at 0.
+        max_steps: optimizer steps of the whole run; the stable phase is the remaining part. If the warmup and the decay are
+            longer than the run, the decay begins partly done, as in the reference.
+        warmup_steps: optimizer steps of the warmup, which begins at `min_lr` and not at 0.
         stable_steps: optimizer steps of the stable phase; if given, `max_steps` is not used.
         min_lr: the floor, absolute.
         warmup_type: `linear`, `cosine` or `1-sqrt`.
@@ -48,7 +48,8 @@ class WarmupStableDecay(Schedule):
 
     Past the end it stays at `min_lr`.
 
-    Errors: neither `max_steps` nor `stable_steps`.
+    Raises:
+        ValueError: If neither `max_steps` nor `stable_steps` is given.
 
     Source: `transformers.get_wsd_schedule`; "MiniCPM" (Hu et al., 2024) describes it. `exponential` and `1-sqrt` are
     `exponential` and `minus_sqrt` of Megatron-LM's `lr_wsd_decay_style`.
@@ -71,7 +72,7 @@ class WarmupStableDecay(Schedule):
 
     def _check(self) -> None:
         if self.max_steps is None and self.stable_steps is None:
-            raise ValueError("WarmupStableDecay needs max_steps, the length of the run, or stable_steps")
+            raise ValueError("WarmupStableDecay needs max_steps, the optimizer steps of the run, or stable_steps")
 
     @property
     def end(self) -> Real:
@@ -85,7 +86,7 @@ class WarmupStableDecay(Schedule):
         )
         decay_start = self.warmup_steps + stable
         begun, decay_end = step >= self.warmup_steps, decay_start + self.decay_steps
-        # One of the two shares goes on, so that scaling and clamping are done once.
+        # Only one of the two shares is used, so that scaling and clamping are done once.
         moving = self._between(num.where(begun, self._down(step, decay_start, num), self._up(step, num)), num)
         rate = num.where(begun & (step >= decay_end), self.min_lr, moving)
         return num.where(begun & (step < decay_start), self.learning_rate, rate)
@@ -100,7 +101,9 @@ class WarmupStableDecay(Schedule):
         done = num.ratio(step, length)
         if self.warmup_type == "linear":
             return done
-        return done / (1 + num.sqrt(num.ratio(self.warmup_steps - step, length)))  # 1 - sqrt(1 - p) without cancelling
+        return done / (
+            1 + num.sqrt(num.ratio(self.warmup_steps - step, length))
+        )  # 1 - sqrt(1 - p) without cancellation
 
     def _down(self, step: Real, start: Real, num: System) -> Real:
         length = num.at_least_one(self.decay_steps)
@@ -114,7 +117,7 @@ class WarmupStableDecay(Schedule):
             return left
         if self.decay_type == "1-square":
             return left * (2 - left)
-        if self.decay_type == "exponential":  # 2**left - 1 without cancelling
-            left = num.minimum(num.maximum(left, num.real(0)), num.real(1))  # elsewhere it is not taken
+        if self.decay_type == "exponential":  # 2**left - 1 without cancellation
+            left = num.minimum(num.maximum(left, num.real(0)), num.real(1))  # outside, the value is not used
             return num.power(num.real(2), left) * num.fall(num.real(0.5), left)
-        return left / (1 + num.sqrt(num.ratio(step - start, length)))  # 1 - sqrt(p) without cancelling
+        return left / (1 + num.sqrt(num.ratio(step - start, length)))  # 1 - sqrt(p) without cancellation

@@ -1,4 +1,4 @@
-"""Many curves at once: a grid of settings, all of it in one compiled call."""
+"""Many curves at once: a grid of settings in one compiled call."""
 
 from optax_lr.sweeps.blocks import Summary, sweep_summary
 from optax_lr.sweeps.evaluate import sweep

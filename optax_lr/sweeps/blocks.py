@@ -1,4 +1,4 @@
-"""Sweeps that never stand in memory whole: block by block, and reduced as they are made."""
+"""Sweeps that are computed block by block, and reduced block by block, so that they need not fit into memory."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from optax_lr.schedules.fields import as_schedule
 from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
-BLOCK_BYTES = 16 * 2**20  # of rates in a block that is kept
-REDUCED_BYTES = 2 * 2**20  # of rates in a block that is only reduced: its intermediates stay in the cache
+BLOCK_BYTES = 16 * 2**20  # of rates in a block that is written
+REDUCED_BYTES = 2 * 2**20  # of rates in a block that is only reduced, so that its intermediates stay in the cache
 
 
 class Plan:
-    """How a sweep of `rows` x `steps` is cut into blocks of one shape, so that one compilation serves them all."""
+    """The division of a sweep of `rows` x `steps` into blocks of one shape, so that one compilation serves them all."""
 
     def __init__(self, rows: int, steps: int, block_bytes: int):
         numbers = max(1, block_bytes // 4)
         self.rows, self.steps = rows, steps
         self.block_steps = min(steps, numbers)
-        self.block_rows = max(1, min(rows, numbers // self.block_steps))  # an empty batch has no block, of one row
+        self.block_rows = max(1, min(rows, numbers // self.block_steps))  # at least 1, for an empty batch too
 
     @property
     def blocks(self) -> list[tuple[slice, slice]]:
-        """The rows and the steps of each block; the last ones may be cut short."""
+        """The rows and the steps of each block; the last blocks may be smaller."""
         return [
             (slice(row, min(row + self.block_rows, self.rows)), slice(step, min(step + self.block_steps, self.steps)))
             for row in range(0, self.rows, self.block_rows)
@@ -43,9 +43,9 @@ class Plan:
 def computed(
     batch: Schedule, steps: np.ndarray, plan: Plan, blocks: list[tuple[slice, slice]]
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
-    """Each of `blocks` with its rates, the next one being computed meanwhile: at most two are in memory.
+    """Yield each of `blocks` with its rates, while the next one is computed: at most two are in memory.
 
-    The rates must be done with, and not kept, when the next block is asked for: their memory is used again.
+    The rates must not be used after the next block is requested, because their memory is reused.
     """
     memory: list[Any] = [None, None]
     ahead = None
@@ -66,15 +66,15 @@ def computed(
 
 
 def _padded(part: slice, length: int) -> np.ndarray:
-    """The indices of `part`, its last one repeated up to `length`."""
+    """The indices of `part`, with the last one repeated up to `length`."""
     indices: np.ndarray = np.minimum(np.arange(part.start, part.start + length), part.stop - 1)
     return indices
 
 
 class Summary(NamedTuple):
-    """What `sweep_summary` gives: arrays `[*batch_shape]`, float64.
+    """The result of `sweep_summary`: float64 arrays of shape `[*batch_shape]`.
 
-    area: the sum of the rates over the steps, which is how far an optimizer of unit steps can go.
+    area: the sum of the rates over the steps: the distance that an optimizer with unit updates can go.
     mean: `area` over the number of steps.
     max, min: the largest and the smallest rate.
     """
@@ -88,8 +88,8 @@ class Summary(NamedTuple):
 def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "reference") -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
-    Arguments and errors as for `sweep`; memory for one block of rates is all that is needed, however long the sweep. The
-    rates are those of `sweep`, and are added in float64. NaN (`past_end="nan"`) is left out of every figure. For the
+    Arguments and errors are those of `sweep`; only one block of rates is in memory, however long the sweep. The
+    rates are those of `sweep`, added in float64. NaN (`past_end="nan"`) is left out of every figure. For the
     rates at a few steps, sweep those: `sweep(schedule, [0, 100, 1000])`.
 
     >>> summary = sweep_summary(grid(Linear, learning_rate=[1.0, 2.0], max_steps=4), 4)

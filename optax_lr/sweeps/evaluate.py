@@ -24,7 +24,7 @@ from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
-Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # how many, or which
+Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # a number of steps, or the steps
 
 
 def sweep(
@@ -39,20 +39,23 @@ def sweep(
     Args:
         schedule: one schedule, a `grid`, a `stack` of any kinds, or any batch.
         steps: a number of steps, for 0 to `steps - 1`, or the steps themselves, whole numbers of shape `[*s]`.
-        past_end: what a schedule gives after its `max_steps`. "reference": what the reference gives (a cosine rises
+        past_end: the rate of a schedule after its `max_steps`. "reference": that of the reference (a cosine rises
             again). "hold": the rate at `max_steps`. "nan": NaN. Schedules without an end are not affected.
         out: an earlier result of the same shape and dtype whose memory is reused; it must not be used again. Fresh
             memory costs several times the arithmetic, so a loop of sweeps should pass it.
 
-    A batch spread over devices with `shard` gives curves spread in the same way, each device computing its own rows.
+    A batch that is sharded over devices with `shard` gives curves with the same sharding: each device computes its own rows.
 
-    Returns float32 `[*batch_shape, *s]`, correctly rounded but for one rate in about 200 (at most 0.51 ulp), or float64
-    when x64 is on, in the order of the batch. Only another shape, number of steps, or set of kinds compiles anew. Inside
-    `jit`, `vmap` or `grad`, where the schedule or the steps are traced, it is as exact; where there are several devices,
-    each row of a mixed batch computes all its kinds.
+    Returns:
+        Float32 `[*batch_shape, *s]`, correctly rounded except for about one rate in 200 (at most 0.51 ulp), or float64
+        if x64 is on, in the order of the batch. Only another shape, number of steps, or set of kinds compiles again. Inside
+        `jit`, `vmap` or `grad`, where the schedule or the steps are traced, it is as exact; if there are several devices,
+        each row of a mixed batch computes all its kinds.
 
-    Errors: `ValueError` for an empty, negative or fractional step, an unknown word, an `out` that does not fit, or a
-    result larger than the memory that is free; `TypeError` for what is no schedule.
+    Raises:
+        ValueError: If a step is negative or fractional, `steps` is empty, a word is unknown, `out` does not fit, or the
+            result does not fit into the free memory.
+        TypeError: If `schedule` is not a schedule.
 
     >>> batch = grid(Linear, learning_rate=[1e-4, 2e-4], max_steps=[4, 8])
     >>> sweep(batch, 3).shape
@@ -77,14 +80,14 @@ def sweep(
 
 
 def system() -> type[ByRow] | None:
-    """The number system of a sweep; None stands for pairs of float32, where the platform has no float64."""
+    """The number system of a sweep; None means pairs of float32, if the platform has no float64."""
     if jax.default_backend() == "tpu":
         return None
     return ByRow if x64_is_on() else RoundedFloat64
 
 
 def in_float64() -> contextlib.AbstractContextManager[None]:
-    """x64 for one compiled call, whatever the user has set, where the platform has float64."""
+    """x64 for one compiled call, whatever the user's configuration, if the platform has float64."""
     return contextlib.nullcontext() if jax.default_backend() == "tpu" else jax.enable_x64(True)
 
 
@@ -104,7 +107,7 @@ def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: 
 def _curves(
     schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
 ) -> jax.Array:
-    del out  # donated: its memory is the result's
+    del out  # donated: its memory is used for the result
     shape = schedule.batch_shape
     if steps is None:
         steps, last = jnp.arange(count, dtype=jnp.int32), jnp.int32(count - 1)
@@ -118,10 +121,10 @@ def _curves(
 def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
     if x64_is_on():
         return _called(count, schedule, steps)
-    # Where rows may be on several devices, a gather would move them, and inside of `shard_map` steps must not vary with rows.
+    # If rows may be on several devices, a gather would move them, and inside `shard_map` the steps must not vary with rows.
     if jax.device_count() > 1 or jax.sharding.get_abstract_mesh().manual_axes:
         return _called(count, schedule, steps)
-    # By platform and not by backend: a trace may be exported for another one.
+    # The platform and not the backend decides, because a trace may be exported.
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,
         None if steps is None else jnp.maximum(steps, 0),
@@ -146,28 +149,28 @@ def _rounded_in_trace(count: int | None, schedule: Schedule, steps: Any) -> jax.
 def _differentiated(
     count: int | None, primals: tuple[Schedule, Any], tangents: tuple[Schedule, Any]
 ) -> tuple[jax.Array, jax.Array]:
-    # The polynomials are not made to be differentiated; the formula of the schedule itself is.
+    # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.
     slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
     return _rounded_in_trace(count, *primals), slopes
 
 
 @functools.lru_cache(maxsize=8)
 def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
-    """`_curves` for a batch whose rows are spread as `sharding` says: each device makes the curves of its own rows."""
+    """`_curves` for a batch with this sharding of its rows: each device computes the curves of its own rows."""
     rows, everywhere = sharding.spec, PartitionSpec()
 
     @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
     def spread(
         schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
     ) -> jax.Array:
-        del out  # donated, as there
-        # The rows are apart already, so nothing is exchanged; left to itself the compiler would gather them.
+        del out  # donated, as in `_curves`
+        # The rows are already distributed, so nothing is exchanged; by default the compiler would gather them.
         local: Callable[[Schedule, Any], jax.Array] = jax.shard_map(
             lambda own, shared: _curves(own, shared, None, count, numbers),
             mesh=sharding.mesh,
             in_specs=(rows, everywhere),
             out_specs=rows,
-            check_vma=False,  # places count steps of their own, each device the same
+            check_vma=False,  # each device creates the same steps
         )
         return local(schedule, steps)
 
@@ -175,14 +178,14 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
 
 
 def one_of(caller: str, name: str, value: Any, words: tuple[str, ...]) -> Any:
-    """`value` if it is one of `words`."""
+    """Return `value` if it is one of `words`; otherwise raise `ValueError`."""
     if value not in words:
         raise ValueError(f"{caller}(): {name} must be one of {', '.join(map(repr, words))}, not {value!r}")
     return value
 
 
 def checked_steps(caller: str, steps: Any) -> tuple[Any, Any]:
-    """The steps as int32 and None, or None and their number if they are just the first so many."""
+    """The steps as int32 and None, or None and their number if they are `0, 1, ..., n - 1`."""
     if isinstance(steps, jax.core.Tracer):
         return steps, None
     checked = fields.whole(f"{caller}(): steps", steps)

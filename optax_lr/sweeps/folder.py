@@ -1,4 +1,4 @@
-"""The folder of a store: whose it is, who writes it, how it is synced and removed."""
+"""The folder of a store: its ownership, the lock of its writer, syncing and removal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 try:
     import fcntl
-except ImportError:  # Windows, where two writers of one store are not kept apart
+except ImportError:  # Windows, where two writers of one store are not excluded
     fcntl = None  # type: ignore[assignment]
 
 WRITER = "optax_lr.sweep_to 2"  # the number changes with the layout
@@ -20,26 +20,24 @@ _LARGEST_METADATA = 2**20  # bytes
 
 @contextlib.contextmanager
 def own_folder(path: str) -> Iterator[None]:
-    """The folder, made where it is missing, for one process alone.
+    """Yield with the folder locked for this process; create it if it is missing.
 
     Raises:
-        FileExistsError: something that is no folder is at `path`.
-        BlockingIOError: another process has the folder.
+        FileExistsError: If `path` is not a folder.
+        BlockingIOError: If another process has locked the folder.
     """
     is_new = not os.path.isdir(path)
     if is_new:
         if os.path.lexists(path):
-            raise FileExistsError(
-                f"sweep_to(): {path} holds something that is no sweep; remove it or choose another path"
-            )
-        with contextlib.suppress(FileExistsError):  # another writer was quicker
+            raise FileExistsError(f"sweep_to(): {path} is not a sweep; remove it or choose another path")
+        with contextlib.suppress(FileExistsError):  # another process has created it
             os.mkdir(path)
     with _locked(path):
         try:
             yield
         except BaseException:
             if is_new:
-                with contextlib.suppress(OSError):  # there is something in it
+                with contextlib.suppress(OSError):  # it is not empty
                     os.rmdir(path)
             raise
 
@@ -61,7 +59,7 @@ def _locked(path: str) -> Iterator[None]:
             pass  # a file system without locks
         yield
     finally:
-        os.close(number)  # which lets go of the lock, as the end of the process does
+        os.close(number)  # which releases the lock
 
 
 def metadata(path: str) -> dict[str, Any] | None:
@@ -79,10 +77,10 @@ def metadata(path: str) -> dict[str, Any] | None:
 
 
 def remove_store(path: str) -> None:
-    """Remove what `sweep_to` wrote into the folder, the metadata last, so that a kill leaves a store that is known.
+    """Remove the files that `sweep_to` wrote, the metadata last, so that after a kill the folder is still recognised.
 
     Raises:
-        FileExistsError: something else is in the folder; nothing is removed then.
+        FileExistsError: If the folder holds other files; nothing is removed then.
     """
     arrays = [entry for entry in os.scandir(path) if entry.name != "zarr.json"]
     for entry in arrays:
@@ -97,10 +95,10 @@ def remove_store(path: str) -> None:
 
 
 def refuse_links(path: str) -> None:
-    """Refuse a store in which a folder is a link: blocks would be written to wherever it leads.
+    """Refuse a store in which a folder is a link, because blocks would be written to the link's target.
 
     Raises:
-        FileExistsError: one line that names the link.
+        FileExistsError: In one line that names the link.
     """
     for folder, folders, _ in os.walk(path):
         for name in folders:
@@ -128,9 +126,9 @@ def sync(path: str) -> None:
 
 
 def sync_all(path: str, *, deep: bool = True) -> None:
-    """Sync the metadata, labels and folder names of a store; its chunks of rates are synced one by one."""
+    """Sync the metadata, labels and folder names of a store; chunks of rates are synced when they are written."""
     if os.name == "nt":
-        return  # where folders cannot be opened
+        return  # a platform on which folders cannot be opened
     for folder, folders, names in os.walk(path):
         is_rates = os.path.relpath(folder, path).startswith(os.path.join("learning_rate", "c"))
         for name in names if not is_rates else ():
@@ -142,12 +140,12 @@ def sync_all(path: str, *, deep: bool = True) -> None:
 
 
 def written_bytes(path: str) -> int:
-    """The bytes that are in the folder already."""
+    """The number of bytes already in the folder."""
     return sum(os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(path) for name in names)
 
 
 def _is_array(entry: os.DirEntry[str]) -> bool:
-    """Whether this is the folder of an array as Zarr lays it out: its metadata and chunks, and nothing else."""
+    """Whether the folder is an array in Zarr's layout: metadata and chunks, and nothing else."""
     if not entry.is_dir(follow_symlinks=False):
         return False
     for folder, folders, names in os.walk(entry.path):

@@ -1,4 +1,4 @@
-"""What a sweep shows of schedules that are shorter than it."""
+"""The rates of a sweep after the end of a schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAST_END = ("reference", "hold", "nan")
 
 
 def ended(batch: Schedule, past_end: str) -> Schedule:
-    """`batch` with each schedule that has an end made to hold its last rate, or to give NaN, past it."""
+    """`batch` with each schedule that has an end wrapped, so that it holds its last rate or gives NaN past it."""
     if past_end == "reference":
         return batch
     if isinstance(batch, Mixed):
@@ -24,7 +24,7 @@ def ended(batch: Schedule, past_end: str) -> Schedule:
 
 @schedule
 class _Ended(Schedule):
-    """`schedule` up to step `last`, and past it what `past_end` says."""
+    """`schedule` up to step `last`, and past it the rate that `past_end` selects."""
 
     schedule: Schedule = fields.inner()
     last: Number = fields.count()

@@ -1,4 +1,4 @@
-"""Batches spread over the devices of a mesh, on one host or on many."""
+"""Batches sharded over the devices of a mesh, on one host or on many."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ _Batch = TypeVar("_Batch", bound=Schedule)
 
 
 def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -> _Batch:
-    """`batch` with its rows spread over the devices of `mesh`, for `sweep` or for training a population.
+    """Shard the rows of `batch` over the devices of `mesh`, for `sweep` or for training a population.
 
     Args:
-        batch: a batch of any shape; its first axis is spread. In several processes each passes the whole batch.
-        mesh: the devices; by default all of them, in one axis `rows`.
-        axis: the mesh axis to spread over; by default the first.
+        batch: a batch of any shape; its first axis is sharded. With several processes each passes the whole batch.
+        mesh: the devices; by default all of them, on one axis `rows`.
+        axis: the mesh axis to shard over; by default the first.
 
-    Returns a batch whose first axis is padded, with copies of the last row, to a multiple of the number of devices:
-    `sweep(shard(batch), steps)[: len(batch)]` are the curves of `batch`, to an ulp: settings on devices are float32. Rows are
-    independent and nothing is exchanged between devices.
+    Returns:
+        A batch whose first axis is padded, with copies of the last row, to a multiple of the number of devices:
+        `sweep(shard(batch), steps)[: len(batch)]` are the curves of `batch`, to an ulp: settings on devices are float32.
+        Rows are independent, and nothing is exchanged between devices.
 
-    Errors: `ValueError` for a single schedule, an axis that the mesh does not have, or a mesh of explicit axes.
+    Raises:
+        ValueError: If `batch` is a single schedule, the mesh does not have the axis, or the mesh has explicit axes.
 
     >>> sharded = shard(grid(Linear, learning_rate=[1e-4, 2e-4, 3e-4], max_steps=10))
     >>> sweep(sharded, 10)[:3].shape
@@ -35,7 +37,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
     """
     require_schedule("shard", batch)
     if not batch.batch_shape:
-        raise ValueError(f"shard() spreads a batch, and {batch!r} is one schedule; stack() or grid() makes a batch")
+        raise ValueError(f"shard() takes a batch, and {batch!r} is one schedule; stack() or grid() makes a batch")
     if not isinstance(mesh, (Mesh, type(None))):
         raise TypeError(f"shard(): mesh must be a jax.sharding.Mesh, such as jax.make_mesh makes, not {shown(mesh)}")
     if mesh is None:
@@ -60,7 +62,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
 
 
 def spread_over(leaves: Sequence[Any]) -> NamedSharding | None:
-    """The sharding that all `leaves` of a batch have, if their rows are on several devices."""
+    """The common sharding of all `leaves` of a batch, if its rows are on several devices."""
     shardings = {getattr(leaf, "sharding", None) for leaf in leaves}
     if len(shardings) != 1:
         return None

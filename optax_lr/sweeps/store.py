@@ -1,4 +1,4 @@
-"""`sweep_to`: write a sweep of any size into a Zarr store, block by block, and resume one that was stopped."""
+"""`sweep_to`: write a sweep of any size to a Zarr store, block by block, and resume a stopped one."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from optax_lr.sweeps.folder import (
 )
 from optax_lr.sweeps.past_end import PAST_END, ended
 
-# Settings whose own names are, beside the curves, those of the rates and of their steps.
+# Settings whose names would clash with those of the rates and of their steps.
 _COLUMN_NAMES = {"learning_rate": "peak_learning_rate", "step": "hold_step"}
 
 
-def columns_beside_rates(batch: Schedule) -> dict[str, np.ndarray]:
-    """`table`, by names that leave `learning_rate` to the curves and `step` to their steps."""
+def columns_next_to_rates(batch: Schedule) -> dict[str, np.ndarray]:
+    """The columns of `table`, renamed so that `learning_rate` is free for the curves and `step` for their steps."""
     return {_COLUMN_NAMES.get(name, name): column for name, column in table(batch).items()}
 
 
@@ -56,31 +56,31 @@ def sweep_to(
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> None:
-    """Write the rates of `sweep` into a Zarr group at `path`, however large, in the memory of two blocks.
+    """Write the rates of `sweep` to a Zarr group at `path`, however large, with two blocks in memory.
 
     The group holds `learning_rate` [row, step], `step` [step] and the columns of `table` [row], among them
     `learning_rate` as `peak_learning_rate` and the `step` of `HoldAfter` as `hold_step`;
-    `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is there
-    and synced to the disk. A call on a store of the same sweep, complete or not, reads every block, and computes those that
-    are missing or damaged: after a kill at any moment it goes on where the other stopped. Each block carries a checksum, so
+    `xarray.open_zarr(path, consolidated=False)` opens it. The attribute `complete` is false until the last block is
+    written and synced to the disk. A call on a store of the same sweep, complete or not, reads every block, and computes those
+    that are missing or damaged: after a kill at any moment it continues. Each block has a checksum, so
     that any reader of Zarr refuses a damaged one.
 
     Args:
         path: the folder to write; it may exist only as a store of the same sweep, or as an empty folder.
         schedule, steps, past_end: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
-        block_bytes: the size of a block of rates, which is a chunk of the store.
-        overwrite: whether a store of another sweep may be replaced. Nothing else is ever replaced, nor a store in which
-            there is a file that this function did not write.
-        progress: a bar on stderr; by default where stderr is a terminal.
+        block_bytes: the bytes of a block of rates, which is a chunk of the store.
+        overwrite: whether a store of another sweep may be replaced. Nothing else is ever replaced, and a store that
+            contains a file of another program is not replaced either.
+        progress: whether to show a progress bar on stderr; by default if stderr is a terminal.
 
-    In several processes (`jax.distributed`), all of which call this, each writes the blocks that fall to it.
+    With several processes (`jax.distributed`), all must call this; each writes its share of the blocks.
 
     Raises:
-        ValueError, TypeError: as for `sweep`.
-        FileExistsError: something else is at `path`.
-        BlockingIOError: another process is writing this store.
-        OSError: the free disk is too small, or the file system fails; what was written is kept and marked as incomplete.
-        ImportError: without `pip install "optax-lr[store]"`.
+        ValueError, TypeError: As for `sweep`.
+        FileExistsError: If `path` is something else.
+        BlockingIOError: If another process is writing this store.
+        OSError: If the free disk is too small, or the file system fails; the written blocks are kept, marked as incomplete.
+        ImportError: Without `pip install "optax-lr[store]"`.
 
     >>> import tempfile, zarr
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +138,7 @@ def _prepare(
     *,
     overwrite: bool,
 ) -> None:
-    """Lay out the store, or find it there. An incomplete one gets its labels anew: a kill may have left them half."""
+    """Lay out the store, or find it. An incomplete one gets new labels, because a kill may have left them incomplete."""
     found = metadata(path)
     if found is not None and found["sweep"] == attributes["sweep"]:
         refuse_links(path)
@@ -148,7 +148,7 @@ def _prepare(
             _lay_out(zarr, path, batch, steps, plan, attributes)
         return
     if found is None and os.listdir(path):
-        raise FileExistsError(f"sweep_to(): {path} holds something that is no sweep; remove it or choose another path")
+        raise FileExistsError(f"sweep_to(): {path} is not a sweep; remove it or choose another path")
     if found is not None and not overwrite:
         raise FileExistsError(
             f"sweep_to(): {path} holds another sweep; remove it or choose another path, or pass overwrite=True (--force)"
@@ -163,7 +163,7 @@ def _prepare(
 
 
 def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
-    # The group comes first: whatever a kill leaves is known by its metadata.
+    # The group is written first, so that a store is recognised after a kill.
     group = (
         zarr.create_group(path, attributes={**attributes, "complete": False}, overwrite=False)
         if not os.path.exists(os.path.join(path, "zarr.json"))
@@ -178,11 +178,11 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
             compressors=_codecs(zarr),
             fill_value=np.nan,
             dimension_names=("row", "step"),
-            config={"write_empty_chunks": True},  # a chunk that is there is a block that was computed
+            config={"write_empty_chunks": True},  # an existing chunk is a computed block
         )
         rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
     _label(group, "step", steps, "step", units="optimizer steps, from 0")
-    for name, column in columns_beside_rates(batch).items():
+    for name, column in columns_next_to_rates(batch).items():
         if column.dtype.kind == "U":
             words, codes = np.unique(column, return_inverse=True)
             _label(
@@ -198,7 +198,7 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
 
 
 def _codecs(zarr: Any) -> list[Any]:
-    """lz4 is faster than a disk, and makes rates 1.7 times smaller; the checksum finds damage."""
+    """lz4 is faster than a disk and compresses rates by 1.7; the checksum finds damage."""
     return [zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), zarr.codecs.Crc32cCodec()]
 
 
@@ -214,7 +214,11 @@ def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attribut
 
 
 def _opened(zarr: Any, path: str, *, rates: bool = True) -> Any:
-    """The group, and in it the rates. Raises: `OSError`, one line, for damaged metadata."""
+    """The group and its rates.
+
+    Raises:
+        OSError: In one line, if the metadata are damaged.
+    """
     try:
         group = zarr.open_group(path, mode="r+")
         if rates:
@@ -231,7 +235,7 @@ def _chunk(path: str, block: tuple[slice, slice], plan: Plan) -> str:
 
 
 def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
-    """Whether the chunk is there and its checksum holds. An empty folder in its place is removed."""
+    """Whether the chunk exists and its checksum is right. An empty folder at its path is removed."""
     try:
         kind = os.lstat(chunk).st_mode
         if stat.S_ISDIR(kind):
@@ -239,7 +243,7 @@ def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        raise OSError(f"sweep_to(): {chunk}: a folder stands in the place of a block; remove it") from None
+        raise OSError(f"sweep_to(): {chunk}: this folder has the name of a block; remove it") from None
     if not stat.S_ISREG(kind):
         return False
     try:
@@ -258,7 +262,7 @@ def _require_disk(
     needed, free = plan.rows * plan.steps * size, shutil.disk_usage(path).free
     if needed <= free:
         return
-    # Rates may be far smaller when compressed: a sample of them shows how much.
+    # Rates may be far smaller when compressed; a sample gives the ratio.
     rows = np.unique(np.linspace(0, plan.rows - 1, 16).astype(int))
     part = np.asarray(sweep(batch[rows], steps[: 2**16], past_end=past_end))
     store: dict[str, Any] = {}
@@ -273,7 +277,7 @@ def _require_disk(
 
 
 def _fingerprint(batch: Schedule, steps: np.ndarray, past_end: str, plan: Plan) -> str:
-    """A digest of all that decides the contents: a store goes on only with the sweep that it was begun with."""
+    """A digest of everything that determines the contents: only the same sweep may continue a store."""
     leaves, structure = jax.tree.flatten(batch)
     shape = plan.block_rows, plan.block_steps
     digest = hashlib.sha256(repr((WRITER, str(structure), past_end, *shape)).encode())

@@ -19,12 +19,12 @@ from optax_lr.training.exported import exported
 
 @exported
 class ControlMemory(NamedTuple):
-    """What a control has seen.
+    """The metrics that a control has seen.
 
     Fields:
         total: sum of the metrics of the current group of `accumulation_size`.
         number: how many of them there are.
-        judged: what the control knows from the groups before; its own NamedTuple.
+        judged: the result of the earlier groups, a NamedTuple of the control.
     """
 
     total: jax.Array
@@ -39,7 +39,7 @@ class ControlState(NamedTuple):
     Fields:
         count: updates made so far, int32.
         position: the position given to the last update, float32; NaN if none was given and `count` is the position.
-        memory: what the control has seen.
+        memory: the metrics that the control has seen.
     """
 
     count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
@@ -50,8 +50,8 @@ class ControlState(NamedTuple):
 class Control(Schedule):
     """A schedule that also follows a metric: the base of `reduce_on_plateau`, `hold_on_plateau` and `greedy`.
 
-    Its settings are leaves, as in every schedule. What it has seen is kept apart, in a memory, so that the settings of a
-    running state can be replaced. Three pure functions define it:
+    Its settings are leaves, as in every schedule. The metrics that it has seen are separate, in a `memory`, so that the
+    settings of a running state can be replaced. Three pure functions define it:
 
     - `control.memory()`: the memory before the first metric;
     - `control.observe(memory, step, metric)`: the memory after one more metric, after `step` updates;
@@ -94,11 +94,11 @@ class Control(Schedule):
         return self._rate(memory.judged, step)
 
     def _start(self) -> Any:
-        """What is known before the first metric."""
+        """The judged part of the memory before the first metric."""
         raise NotImplementedError
 
     def _judge(self, judged: Any, step: ArrayLike, metric: ArrayLike) -> Any:
-        """What is known after one more mean of `accumulation_size` metrics."""
+        """The judged part after one more mean of `accumulation_size` metrics."""
         raise NotImplementedError
 
     def _rate(self, judged: Any, step: ArrayLike) -> jax.Array:
@@ -141,7 +141,7 @@ class Control(Schedule):
         )
 
     def _worst(self) -> jax.Array:
-        """The metric that every other metric is better than."""
+        """The worst metric: every other one is better."""
         return jnp.asarray(jnp.inf if self.mode == "min" else -jnp.inf, self._dtype)
 
     @property
@@ -162,9 +162,9 @@ class Control(Schedule):
 
 @exported
 class Level(NamedTuple):
-    """The last change of the rate: `rate` where the schedule was at `origin`; from there on in proportion to the schedule.
+    """The last change of the rate: `rate` while the schedule was at `origin`; from then on in proportion to the schedule.
 
-    Two numbers and not their ratio: over a constant schedule the rate is then bit for bit what repeated multiplication gives.
+    These are two numbers and not a ratio, so that over a constant schedule the rate is bit for bit that of repeated products.
     """
 
     rate: jax.Array
@@ -175,18 +175,18 @@ class Level(NamedTuple):
         return cls(jnp.ones((), dtype), jnp.ones((), dtype))
 
     def at(self, scheduled: jax.Array | np.floating) -> jax.Array:
-        """The rate where the schedule is at `scheduled`."""
-        # A schedule that restarts from nearly 0 must not make the ratio infinite: times a rate of 0 that would be NaN.
+        """The rate while the schedule is at `scheduled`."""
+        # A schedule that restarts near 0 must not make the ratio infinite: its product with a rate of 0 would be NaN.
         ratio = jnp.minimum(scheduled / self.origin, jnp.finfo(self.rate.dtype).max)
         return self.rate * ratio
 
     def moved(self, when: jax.Array, rate: jax.Array, scheduled: jax.Array | np.floating) -> Level:
-        """This level, or where `when` holds the one that puts the rate at `rate` now."""
+        """This level, or if `when` holds, the level that sets the rate to `rate` now."""
         return Level(jnp.where(when, rate, self.rate), jnp.where(when, scheduled, self.origin))
 
 
 def step_of(count: jax.Array, position: Any) -> tuple[jax.Array, jax.Array]:
-    """The step at which to evaluate, and the position to keep in a state (NaN: none was given)."""
+    """The step at which to evaluate, and the position to store in a state (NaN if none was given)."""
     if position is None:
         return count, jnp.full(jnp.shape(count), jnp.nan, jnp.float32)
     step = as_position("update(..., position=...)", position)
@@ -207,7 +207,7 @@ def as_position(where: str, position: Any) -> jax.Array:
 
 
 def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:
-    """`value` as one number of `dtype`; NaN and infinities are metrics like others."""
+    """`value` as one number of `dtype`; NaN and infinities are allowed."""
     array = _number(where, "metric", value, "give its mean, or for a population of states use jax.vmap")
     with np.errstate(over="ignore"):
         return jnp.asarray(array, dtype)

@@ -1,4 +1,4 @@
-"""Read and change the schedules in the state of an optimizer while it trains."""
+"""Read and change the schedules in an optimizer's state during training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from optax_lr.training.state import (
 
 
 def observe(state: Any, metric: Any) -> Any:
-    """The optimizer's state after one more metric, which every control in it observes.
+    """Pass one more metric to every control in an optimizer's state, and return the new state.
 
     Args:
         state: state of an optimizer made by `inject_schedules`, or anything that holds it at any depth, such as a
@@ -44,8 +44,8 @@ def observe(state: Any, metric: Any) -> Any:
     For a population use `jax.vmap(observe)(states, metrics)`; inside `jit`, for metrics of some steps only, `jax.lax.cond`.
 
     Raises:
-        TypeError: no control in the state, or a metric that is not a number.
-        ValueError: a metric of another shape.
+        TypeError: If no control is in the state, or the metric is not a number.
+        ValueError: If the metric is not a single number.
 
     >>> optimizer = inject_schedules(optax.sgd)(learning_rate=reduce_on_plateau(Constant(1e-3), factor=0.5, patience=0))
     >>> state = optimizer.init({"w": jnp.zeros(3)})
@@ -57,10 +57,10 @@ def observe(state: Any, metric: Any) -> Any:
 
 
 def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **schedules: Any) -> Any:
-    """The optimizer's state with other schedules, or at another position on them.
+    """Replace schedules in an optimizer's state, or move them to another position, and return the new state.
 
-    A schedule of the same kind compiles nothing again. A control of the same kind keeps what it has seen; one of another kind
-    starts anew.
+    A schedule of the same kind compiles nothing again. A control of the same kind keeps the metrics that it has seen; one of
+    another kind starts without any.
 
     ```
     olr.set_schedule(state, schedule)                                   # of the learning rate
@@ -72,13 +72,13 @@ def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **sc
     Args:
         state: state of an optimizer made by `inject_schedules`, or anything that holds it at any depth, such as a
             `TrainState`. An `nnx.Optimizer` is changed in place and returned.
-        schedule: a schedule, control, number or function of the step (another function compiles anew), or a dictionary of them by
-            group; a group that is left out keeps its own.
-        position: the step, or the position given to `update`, at which the schedules stand from now on, in every group.
+        schedule: a schedule, control, number or function of the step (another function compiles again), or a dictionary of them by
+            group; a group that is not named keeps its own.
+        position: the step, or the position given to `update`, from which the schedules of every group continue.
         schedules: the same for arguments of the optimizer by name.
 
     Raises:
-        ValueError: no schedule in the state, an unknown group or argument, or several groups and no dictionary.
+        ValueError: If the state has no schedule or the group or argument is unknown, or for several groups without a dictionary.
 
     >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Cosine(1e-3, max_steps=100))
     >>> state = set_schedule(optimizer.init({"w": jnp.zeros(3)}), Cosine(1e-4, max_steps=100), position=50)
@@ -92,10 +92,10 @@ def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **sc
 
 
 def cooldown(state: Any, steps: Any, shape: str | Schedule = "linear") -> Any:
-    """The optimizer's state with a decay of the learning rate to 0, which starts at the rate of the next update.
+    """Add a decay of the learning rate to 0, which begins at the rate of the next update, and return the new state.
 
     Args:
-        state: as for `set_schedule`; every group cools down.
+        state: as for `set_schedule`; every group is changed.
         steps: length of the decay in updates, or in the unit of `position`; may be traced, so that `jax.vmap` over it
             branches many cooldowns from one state.
         shape: a `decay_type` of `WarmupStableDecay` (`"linear"`, `"cosine"`, `"1-sqrt"`), or a schedule that is multiplied
@@ -117,8 +117,8 @@ def rates(state: Any) -> dict[str, Any]:
         state: state of optimizers made by `inject_schedules` or `optax.inject_hyperparams`, or anything that holds it.
 
     Returns:
-        `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, where labels do not tell the
-        groups apart); a state with one rate gives `{"learning_rate": rate}`, or with `scale_by_group` the rate of each of
+        `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, if labels are ambiguous);
+        a state with one rate gives `{"learning_rate": rate}`, or with `scale_by_group` the rate of each of
         its groups.
 
     >>> groups = {"head": inject_schedules(optax.sgd)(Constant(0.5)), "body": inject_schedules(optax.sgd)(Constant(0.25))}
@@ -136,7 +136,7 @@ def rates(state: Any) -> dict[str, Any]:
 
 
 def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
-    """What the learning rate of each group is the product of: leaves of the state."""
+    """The leaves of the state whose product is the learning rate of each group."""
     found = _rates_at(state)
     scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
     if len(found) == len(scales) == 1:
@@ -203,7 +203,7 @@ def _set_schedule(state: Any, schedule: Any, schedules: dict[str, Any], position
 
 
 def _main(state: InjectSchedulesState) -> str:
-    """The argument that a schedule without a name is for."""
+    """The argument that an unnamed schedule replaces."""
     if "learning_rate" in state.hyperparams or len(state.schedules) != 1:
         return "learning_rate"
     return name_of(next(iter(state.schedules)))
@@ -247,7 +247,7 @@ def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], posi
 def _with_schedule(
     state: InjectSchedulesState, key: str, schedule: Schedule, memory: Any, *, by_hand: bool = True
 ) -> InjectSchedulesState:
-    """`state` with the schedule, and its value in use; `by_hand`: a value that was put there by hand stays."""
+    """`state` with the schedule and its value in use; a value that was set by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
     value = as_value(_at(state, lambda step: value_at(schedule, memory, step)), current.dtype)
     used = in_use(current, state.schedules[key].value, value) if by_hand else owned(value, apart_from=value)
@@ -259,7 +259,7 @@ def _with_schedule(
 
 
 def _at(state: InjectSchedulesState, function: Any) -> Any:
-    """`function` of the step at which the state stands: the last position that was given, or the count."""
+    """`function` of the current step of the state: the last position that was given, or the count."""
     if not isinstance(state.position, jax.core.Tracer):
         position = state.position.item()
         return function(state.count.item() if np.isnan(position) else position)

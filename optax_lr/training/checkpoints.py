@@ -1,4 +1,4 @@
-"""Training states on disk, by Orbax, with the kind of each schedule beside them."""
+"""Training states on disk, through Orbax, with the kind of each schedule."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from optax_lr.training.state import is_carrier
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
-    """Writes `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
+    """Write `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
 
     It is an Orbax checkpoint of two items: `state`, and `schedules`, the kind of each schedule in it as JSON. Orbax writes
-    beside the folder and renames at the end: after a kill there is no `path`, never half of one. Orbax's other ways of
-    saving a state (a manager, steps, several hosts) work as well; they do not know kinds apart that have the same fields.
+    to a temporary folder and renames it at the end: after a kill there is no `path`, never half of one. Orbax's other ways of
+    saving a state (a manager, steps, several hosts) work too, but do not distinguish kinds that have the same fields.
 
-    Errors: `FileExistsError` for a path that exists; `ImportError` without Orbax (`pip install "optax-lr[flax]"`).
+    Raises:
+        FileExistsError: If `path` exists.
+        ImportError: Without Orbax (`pip install "optax-lr[flax]"`).
 
     Source: `orbax.checkpoint.Checkpointer`.
 
@@ -34,7 +36,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
     Cosine(learning_rate=0.001, max_steps=100, warmup_steps=10, min_lr=0.0, num_cycles=0.5)
     """
     path = os.path.abspath(file_name("save_checkpoint(): path", path, of="a folder"))
-    if os.path.lexists(path):  # a link to nowhere is there too
+    if os.path.lexists(path):  # a dangling link exists too
         raise FileExistsError(f"{path} exists; a checkpoint goes to a new folder, such as one named by the step")
     if not jax.tree.leaves(state) or any(isinstance(leaf, str) for leaf in jax.tree.leaves(state)):
         raise TypeError(
@@ -47,14 +49,16 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
 
 
 def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
-    """The state that `save_checkpoint` wrote to `path`, in the structure of `like`.
+    """Read the state that `save_checkpoint` wrote to `path`, in the structure of `like`.
 
     Args:
         path: the folder.
         like: a state of the same structure, dtypes and sharding, such as a fresh `optimizer.init(params)`; its numbers do
-            not matter. The schedule comes from the checkpoint: `set_schedule` puts another in its place.
+            not matter. The schedule comes from the checkpoint: `set_schedule` replaces it.
 
-    Errors: `FileNotFoundError`; `ValueError` for a checkpoint with another kind of schedule, or of another structure.
+    Raises:
+        FileNotFoundError: If there is no checkpoint.
+        ValueError: If the checkpoint has another kind of schedule, or another structure.
     """
     path = os.path.abspath(file_name("restore_checkpoint(): path", path, of="a folder"))
     if not os.path.isdir(path):
@@ -65,7 +69,7 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
             saved = checkpointer.restore(path, ocp.args.Composite(schedules=ocp.args.JsonRestore()))["schedules"]
         except (FileNotFoundError, KeyError, ValueError):
             raise ValueError(
-                f"{path}: this is no checkpoint of olr.save_checkpoint; Orbax itself may read it"
+                f"{path}: not a checkpoint of olr.save_checkpoint; Orbax itself may be able to read it"
             ) from None
         _require_kinds(path, saved, _kinds(like))
         target = jax.tree.map(ocp.tree.to_shape_dtype_struct, like)
@@ -74,13 +78,13 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
         except (ValueError, KeyError, TypeError) as error:
             why = " ".join(str(error).split())[:300]
             raise ValueError(
-                f"{path}: the checkpoint is not of the structure of `like`: build the same optimizer for the same "
+                f"{path}: the checkpoint has another structure than `like`: build the same optimizer for the same "
                 f"parameters; Orbax says: {why}"
             ) from error
 
 
 def _kinds(state: Any) -> dict[str, dict[str, str]]:
-    """Where in `state` which kind of schedule is, and its `repr`."""
+    """The kind and the `repr` of each schedule in `state`, by its path."""
     nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
     return {
         f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind(part.schedule), "schedule": repr(part.schedule)}
@@ -91,7 +95,7 @@ def _kinds(state: Any) -> dict[str, dict[str, str]]:
 
 
 def _kind(value: Any) -> str:
-    """A schedule without its numbers: the class, its choices, and the kinds inside of it."""
+    """A schedule without its numbers: the class, its choices, and the kinds inside it."""
     if isinstance(value, tuple):
         return "(" + ", ".join(map(_kind, value)) + ")"
     if not isinstance(value, Schedule):
@@ -107,7 +111,7 @@ def _require_kinds(path: str, saved: dict[str, dict[str, str]], wanted: dict[str
             raise ValueError(
                 f"{path}: the checkpoint carries {there['schedule'] if there else 'no schedule'} where `like` carries "
                 f"{here['schedule'] if here else 'none'}: restore into an optimizer of the checkpoint's kind, then "
-                "exchange it with olr.set_schedule"
+                "replace it with olr.set_schedule"
             )
 
 

@@ -1,4 +1,4 @@
-"""When to stop: transformers' `EarlyStoppingCallback` as a pytree that each metric turns into the next."""
+"""Early stopping: transformers' `EarlyStoppingCallback` as a pytree, updated by each metric."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from optax_lr.training.base import as_metric
 
 @schedule
 class EarlyStopping:
-    """Whether to stop: after `patience` metrics in a row, none of which is better than the best by more than `threshold`.
+    """Whether to stop, after `patience` metrics in a row that do not improve on the best by more than `threshold`.
 
     ```
-    better:  metric < best and |metric - best| > threshold     (mode max: >);  the first metric always is
+    better:  metric < best and |metric - best| > threshold     (mode max: >); the first metric is better
     bad      = 0 if better, else bad + 1;  best = min(metric, best), whether better or not
-    should_stop = bad >= patience, once and for all
+    should_stop = should_stop or bad >= patience
     ```
 
     Fields:
-        patience: at least 0; how many metrics without improvement stop the run.
+        patience: at least 0; the number of metrics without improvement that stops the run.
         threshold: at least 0, absolute.
         mode: `"min"` for a loss, `"max"` for an accuracy.
-        best, bad, seen, should_stop: what it has seen; not given at the start.
+        best, bad, seen, should_stop: its state; do not give them.
 
-    Every number may be an array (a population, under `jax.vmap`) or traced. `best` moves with every better metric, by
-    however little: a slow descent in steps below `threshold` stops the run, as in the reference. A NaN is not better.
+    Every number may be an array (a population, under `jax.vmap`) or traced. `best` changes with every better metric, however
+    small the improvement: a slow descent in steps below `threshold` stops the run, as in the reference. A NaN is not better.
 
     Source: `transformers.EarlyStoppingCallback` with `Trainer._determine_best_metric`.
 
@@ -79,7 +79,7 @@ class EarlyStopping:
         improves = metric < self.best if self.mode == "min" else metric > self.best
         better = ~self.seen | (improves & self._by_more_than_threshold(metric))
         bad = jnp.where(better, 0, self.bad + 1)
-        after = copy.copy(self)  # settings are not checked again, and keep all of their digits
+        after = copy.copy(self)  # settings are not checked again, and keep all their digits
         after.__dict__.update(
             best=jnp.where(improves, metric, self.best),
             bad=bad,
@@ -89,7 +89,7 @@ class EarlyStopping:
         return after
 
     def _by_more_than_threshold(self, metric: jax.Array) -> Any:
-        with jax.enable_x64(True):  # in float64, as the reference
+        with jax.enable_x64(True):  # in float64, like the reference
             metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best))
             threshold = FLOAT64.joined(self.threshold, getattr(self, "_low_parts", {}).get("threshold"))
             return jnp.abs(metric - best) > threshold

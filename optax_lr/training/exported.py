@@ -1,4 +1,4 @@
-"""Named tuples that `jax.export` can serialize as parts of a function's arguments."""
+"""Named tuples that `jax.export` can serialize as parts of arguments."""
 
 from __future__ import annotations
 

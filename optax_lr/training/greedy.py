@@ -1,4 +1,4 @@
-"""Raise the rate while a metric improves, lower it while it does not: transformers' `GreedyLR` over any schedule."""
+"""Raise the rate while a metric improves and lower it otherwise: transformers' `GreedyLR` over any schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from optax_lr.training.exported import exported
 
 @exported
 class Window(NamedTuple):
-    """The last metrics, the place of the next one among them being `seen` modulo their number, and their running sum."""
+    """The last metrics and their running sum; the oldest metric is at index `seen` modulo their number."""
 
     metrics: jax.Array
     seen: jax.Array
@@ -31,9 +31,9 @@ class Window(NamedTuple):
         return cls(jnp.zeros(size, dtype), jnp.zeros((), jnp.int32), jnp.zeros((), dtype))
 
     def push(self, metric: ArrayLike, size: ArrayLike) -> tuple[jax.Array, Window]:
-        """The mean of the last `size` metrics with this one, and the window with it.
+        """The mean of the last `size` metrics including this one, and the new window.
 
-        The sum runs on, as the reference's does, and with its roundings.
+        It is a running sum with the rounding errors of the reference's.
         """
         length = self.metrics.shape[0]
         oldest = self.metrics[(self.seen - size) % length]
@@ -45,7 +45,7 @@ class Window(NamedTuple):
 
 @exported
 class GreedyJudged(NamedTuple):
-    """What `greedy` knows; `cooldown`, `warmup` and `until_reset` are how much of each is left."""
+    """The judged part of the memory of `greedy`; `cooldown`, `warmup` and `until_reset` count down."""
 
     best: jax.Array
     good: jax.Array
@@ -59,40 +59,40 @@ class GreedyJudged(NamedTuple):
 
 @schedule
 class greedy(Control):  # noqa: N801 - used as a function, as Optax's transformations are
-    """`schedule`, divided by `factor` after more than `patience` better metrics in a row, multiplied by it after as many worse.
+    """`schedule`, divided by `factor` after more than `patience` better metrics in a row, multiplied after as many worse ones.
 
     ```
-    in a cooldown or a warmup: one metric of it is over, and the metric is not looked at; else
+    in a cooldown or a warmup: its remaining metrics are counted and ignored; otherwise
     better:          metric < best - threshold      (rel: best * (1 - threshold); mode max: >, +)
     better:          best = metric, good = good + 1, bad = 0;   else bad = bad + 1, good = 0
     good > patience: new = min(rate / factor, max_lr), taken if new - rate > eps;  a warmup begins
     bad > patience:  new = max(rate * factor, min_lr), taken if rate - new > eps;  a cooldown begins
-    `reset_start` times bad at no more than min_lr, with no rise between: all is forgotten, and the rate is the schedule's
+    after `reset_start` falls at min_lr or below without a rise between them: reset, and the rate is the schedule's
     ```
 
     Fields:
         schedule: the schedule between changes; `Constant(learning_rate)` is the reference's own case.
         factor: above 0, below 1.
-        patience: better, or worse, metrics in a row that change nothing; the next one changes the rate.
-        threshold: how much better than the best is better; below 0, how much worse still is.
-        cooldown, warmup: metrics after a fall, after a rise, that are not looked at.
+        patience: the number of better, or worse, metrics in a row without a change; the next one changes the rate.
+        threshold: the smallest improvement over the best; below 0, a tolerance.
+        cooldown, warmup: the number of ignored metrics after a fall, and after a rise.
         min_lr, max_lr: bounds of a change, at least 0. **The reference's floor of 1e-3 is above the rates of fine-tuning: a
             rate below it can only rise.** The schedule itself may leave the bounds.
-        eps: a change by no more than this is not made, at least 0.
-        window_size: of how many metrics the mean is taken with `smooth`.
-        reset_start: falls at the floor before all is forgotten.
-        accumulation_size: metrics whose mean is judged as one; at least 1.
+        eps: changes up to this size are not made; at least 0.
+        window_size: the number of metrics in the mean with `smooth`.
+        reset_start: falls at the floor before a reset.
+        accumulation_size: the number of metrics whose mean counts as one metric; at least 1.
         start_step: metrics before this step are ignored.
         mode: `"min"` for a loss, `"max"` for an accuracy.
         threshold_mode: `"rel"` to the best, or `"abs"`.
-        smooth: whether the mean of the last `window_size` metrics is looked at in place of each.
-        longest_window: the largest `window_size`, for which memory is kept; known unless `window_size` is traced.
+        smooth: whether the mean of the last `window_size` metrics is used instead of each metric.
+        longest_window: the largest `window_size`, which sets the size of the state; required only if `window_size` is traced.
 
     Every number but `longest_window` may be an array (a population) or traced. A NaN is not better; with `smooth` the mean
-    stays NaN until all is forgotten, as in the reference.
+    stays NaN until a reset, as in the reference.
 
-    Source: `transformers.optimization.GreedyLR`. One difference: parameter groups with controls of their own reset each by
-    itself, the reference's all together.
+    Source: `transformers.optimization.GreedyLR`. One difference: parameter groups with their own controls reset
+    independently, the reference's all together.
 
     >>> control = greedy(Constant(1e-3), factor=0.5, patience=1, min_lr=1e-5)
     >>> memory = control.memory()
@@ -126,7 +126,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
         longest = None if window is None else int(window.max())
         if self.longest_window is None:
             if longest is None and self.smooth:
-                raise ValueError("greedy: window_size is traced, so give longest_window, the largest that it can be")
+                raise ValueError("greedy: window_size is traced, so give longest_window, its largest value")
             object.__setattr__(self, "longest_window", longest)
         elif longest is not None and longest > whole_number("greedy: longest_window", self.longest_window):
             raise ValueError(

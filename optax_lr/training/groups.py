@@ -1,4 +1,4 @@
-"""A factor on the learning rate for each group of parameters, as data, beside one schedule for all."""
+"""A factor on the learning rate of each group of parameters, as data, with one schedule for all groups."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class GroupScaleState(NamedTuple):
 def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: Any) -> optax.GradientTransformation:
     """Multiply the updates of each group of parameters by a factor: layer-wise decay, LoRA+, frozen layers.
 
-    It follows the optimizer in an `optax.chain`. An optimizer whose update is proportional to its learning rate, as those of
-    Optax are, then trains each group at `factor * schedule(step)`, with one schedule in the program. A factor of 0 freezes a
-    group; its moments still follow the gradients. `set_scales` changes factors in a running state, and compiles nothing.
+    It follows the optimizer in an `optax.chain`. If the update of the optimizer is proportional to its learning rate, as in
+    Optax, each group trains at `factor * schedule(step)`, with one schedule in the program. A factor of 0 freezes a
+    group; its moments still follow the gradients. `set_scales` changes factors in a running state without compiling.
 
     Args:
         scales: the factor of each group, at least 0.
-        param_labels: the group of each parameter, as in `optax.partition`: a tree of names, or a function that gives one for
-            the parameters.
+        param_labels: the group of each parameter, as in `optax.partition`: a tree of names, or a function from the
+            parameters to one.
 
     Raises:
-        ValueError: a label without a factor, or a negative factor.
+        ValueError: If a label has no factor, or a factor is negative.
 
     >>> optimizer = optax.chain(
     ...     inject_schedules(optax.adamw)(learning_rate=Constant(1e-3)),
@@ -66,7 +66,7 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: Any) -> optax.
 
 
 def set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
-    """The optimizer's state with other factors of `scale_by_group`; a group that is left out keeps its own.
+    """Replace factors of `scale_by_group` in an optimizer's state, and return the new state; other groups keep their factors.
 
     Args:
         state: state of an optimizer with `scale_by_group`, or anything that holds it at any depth. An `nnx.Optimizer` is
@@ -74,7 +74,7 @@ def set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
         scales: the new factors by group; 0 freezes a group.
 
     Raises:
-        ValueError: an unknown group, a negative factor, or no `scale_by_group` in the state.
+        ValueError: If a group is unknown, a factor is negative, or `scale_by_group` is not in the state.
 
     >>> optimizer = scale_by_group({"a": 1.0, "b": 1.0}, {"x": "a", "y": "b"})
     >>> state = set_scales(optimizer.init({"x": jnp.ones(2), "y": jnp.ones(2)}), {"a": 0.0})

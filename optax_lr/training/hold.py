@@ -1,4 +1,4 @@
-"""A schedule until a metric stops improving, and a lower, constant rate from there on."""
+"""A schedule until a metric stops improving, and from then on a lower, constant rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from optax_lr.training.exported import exported
 
 @exported
 class HoldJudged(NamedTuple):
-    """What `hold_on_plateau` knows, and the rate that it holds once `holds` is true."""
+    """The judged part of the memory of `hold_on_plateau`, and the held rate once `holds` is true."""
 
     best: jax.Array
     bad: jax.Array
@@ -28,21 +28,21 @@ class HoldJudged(NamedTuple):
 
 @schedule
 class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's transformations are
-    """`schedule` while the metric improves; once it does not, its rate there times `factor`, constant for the rest of the run.
+    """`schedule` while the metric improves; afterwards its rate at that moment times `factor`, for the rest of the run.
 
     ```
     better:  metric < best * (1 - threshold)     (abs: best - threshold; mode max: >, +)
     bad      = 0 if better, else bad + 1;  best = metric if better
-    bad > patience, for the first time:  held = max(rate * factor, min(rate, min_lr)), and the rate is `held` from there on
+    bad > patience, for the first time:  held = max(rate * factor, min(rate, min_lr)), and the rate is `held` from then on
     ```
 
     Fields:
         schedule: the schedule while the metric improves, often a `Cosine`.
         factor: from 0 to 1; with 1 the rate is only held.
-        patience: metrics without improvement that change nothing; the next one holds.
-        threshold: how much better than the best is better; below 0, how much worse still is.
+        patience: the number of metrics without improvement before the rate is held by the next one.
+        threshold: the smallest improvement over the best; below 0, a tolerance.
         min_lr: absolute floor of the held rate, at least 0; it does not raise a rate that is below it.
-        accumulation_size: metrics whose mean is judged as one; at least 1.
+        accumulation_size: the number of metrics whose mean counts as one metric; at least 1.
         start_step: metrics before this step are ignored.
         mode: `"min"` for a loss, `"max"` for an accuracy.
         threshold_mode: `"rel"` to the best, or `"abs"`.
@@ -50,8 +50,8 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
     Every number may be an array (a population) or traced. A NaN is not better. The metric is given as for
     `reduce_on_plateau`.
 
-    Source: the practitioner's rule "go on with the cosine while the validation loss improves; when it stops, multiply the
-    rate by 0.5 and hold it". What is better is decided as in `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+    Source: the practitioner's rule "continue the cosine while the validation loss improves; when it stops, multiply the
+    rate by 0.5 and hold it". Metrics are compared as in `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 
     >>> control = hold_on_plateau(Cosine(1e-3, max_steps=100))
     >>> optimizer = inject_schedules(optax.sgd)(learning_rate=control)

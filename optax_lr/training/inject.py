@@ -1,4 +1,4 @@
-"""Schedules as data: in the state of an optimizer, where they are read, replaced and saved."""
+"""Schedules as data: in an optimizer's state, where they can be read, replaced and saved."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def inject_schedules(
     The call takes the arguments of `inner_factory`. Each may be a schedule or control of this library, whose settings
     become leaves of the state; a function of the step or an `optax.schedules.StatefulSchedule`, which stays in the compiled
     program; or a number. Floating-point numbers and arrays, defaults included, become leaves of `state.hyperparams`; whole numbers,
-    booleans and everything else stay as they are. Update k (from 1) uses `schedule(k - 1)`.
+    booleans and everything else are not changed. Update k (from 1) uses `schedule(k - 1)`.
 
     A compiled train step then serves every schedule of one kind (`set_schedule`), and a checkpoint holds the schedule.
-    A value that is put into `state.hyperparams` by hand, also with `optax.tree.set(state, learning_rate=x)`, stays until
-    `set_schedule` is called. Updates and the optimizer's state keep their dtypes; the product with the rate is made in
-    float32 at least.
+    A value that is set by hand in `state.hyperparams`, also with `optax.tree.set(state, learning_rate=x)`, stays until
+    `set_schedule` is called. Updates and the optimizer's state keep their dtypes; the product with the rate is computed in
+    float32 or wider.
 
-    `update` takes two arguments of its own, which it also passes on:
+    `update` takes two more arguments, which it also passes on:
 
-    - `value=metric`: what a control observes, before the rate of this update is made;
-    - `position=x`: the step at which the schedules are evaluated, in place of the number of updates: tokens, samples,
-      seconds or epochs, in any unit, whole or not. Give it in every update, or in none.
+    - `value=metric`: the metric for controls, observed before the rate of this update is computed;
+    - `position=x`: the step at which the schedules are evaluated, instead of the number of updates: tokens, samples,
+      seconds or epochs, in any unit, whole or fractional. Give it in every update, or in none.
 
     Args:
-        inner_factory: what makes the optimizer, such as `optax.adamw` or `optax.scale_by_adam`.
-        static_args: names of arguments that stay as they are, such as a function that is not a schedule.
+        inner_factory: the factory of the optimizer, such as `optax.adamw` or `optax.scale_by_adam`.
+        static_args: names of arguments that are passed unchanged, such as a function that is not a schedule.
         hyperparam_dtype: dtype of the values; by default float32, or the parameters' dtype if that is wider.
 
     Returns:
@@ -57,9 +57,9 @@ def inject_schedules(
         `InjectSchedulesState`.
 
     Raises:
-        TypeError: an optimizer in place of a factory, an unknown argument, or an optimizer that reads its learning rate only
-            once (`optax.rprop`).
-        ValueError: a batch of schedules. For a population make the optimizer inside `jax.vmap`.
+        TypeError: If an optimizer is given instead of a factory, an argument is unknown, or the optimizer reads its learning
+            rate only once (`optax.rprop`).
+        ValueError: If an argument is a batch of schedules. For a population make the optimizer inside `jax.vmap`.
 
     Source: `optax.inject_hyperparams`, which keeps the values of schedules in the state, but not the schedules.
 
@@ -77,14 +77,12 @@ def inject_schedules(
     name = getattr(inner_factory, "__name__", type(inner_factory).__name__)
     if not callable(inner_factory):
         raise TypeError(
-            f"inject_schedules() takes what makes the optimizer, such as optax.adamw, not {shown(inner_factory)}; an "
-            "optimizer that is already made has its rate inside"
+            f"inject_schedules() takes the factory of an optimizer, such as optax.adamw, not {shown(inner_factory)}; an "
+            "optimizer that exists already contains its rate"
         )
     signature = inspect.signature(inner_factory)
     defaults = {one.name: one.default for one in signature.parameters.values() if one.default is not one.empty}
-    static |= {
-        one for one, default in defaults.items() if callable(default)
-    }  # its place is for a function, not a schedule
+    static |= {one for one, default in defaults.items() if callable(default)}  # it takes a function, not a schedule
     for one in static - signature.parameters.keys():
         raise TypeError(unknown(f"inject_schedules({name}, static_args=...)", "argument", one, signature.parameters))
 
@@ -104,7 +102,7 @@ def inject_schedules(
         known = static | scheduled.keys() | numbers.keys()
         if "learning_rate" not in known and rate is not defaults.get("learning_rate"):
             raise TypeError(
-                f"inject_schedules({name}): learning_rate must be a schedule, a function that gives a number for a step, or a "
+                f"inject_schedules({name}): learning_rate must be a schedule, a function from the step to a number, or a "
                 f"number, not {shown(rate)}"
             )
         if inner_factory is optax.rprop and "learning_rate" in scheduled:
@@ -135,7 +133,7 @@ def inject_schedules(
                 hyperparams[name_of(key)] = in_use(state.hyperparams[name_of(key)], part.value, after.value)
                 schedules[key] = after
             made, inner = built(hyperparams).update(updates, state.inner_state, params, **extra)
-            # The rate is float32 or wider: updates and state of lower precision must not become wider by it.
+            # The rate is float32 or wider, but updates and states of lower precision must keep their dtypes.
             made, inner = _in_dtypes_of(updates, made), _in_dtypes_of(state.inner_state, inner)
             return made, InjectSchedulesState(
                 optax.safe_increment(state.count), position, hyperparams, schedules, inner
@@ -147,7 +145,7 @@ def inject_schedules(
 
 
 def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> optax.GradientTransformationExtraArgs:
-    """`optax.scale_by_learning_rate` with the schedule in the state: the last link of an `optax.chain`.
+    """`optax.scale_by_learning_rate` with the schedule in the state, for the end of an `optax.chain`.
 
     ```
     update k (from 1) = -learning_rate(k - 1) * gradient
@@ -155,9 +153,9 @@ def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> opt
 
     Args:
         learning_rate: a schedule, control, function of the step, or number.
-        flip_sign: False to go uphill.
+        flip_sign: False for gradient ascent.
 
-    It is `inject_schedules(optax.scale_by_learning_rate)`, which says more.
+    It is `inject_schedules(optax.scale_by_learning_rate)`; see there.
 
     >>> optimizer = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(Linear(1e-3, max_steps=10)))
     >>> state = optimizer.init({"w": jnp.zeros(3)})
@@ -170,7 +168,7 @@ def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> opt
 
 
 def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
-    """The state of `value`, a schedule or whatever else gives an argument, at step `count`."""
+    """The state of `value`, a schedule or another value of an argument, at step `count`."""
     if not isinstance(value, Schedule):
         memory = value.init() if isinstance(value, optax.schedules.StatefulSchedule) else None
         now = value(memory) if memory is not None else value(count)
@@ -183,17 +181,17 @@ def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
 def value_at(schedule: Schedule, memory: Any, step: Any) -> Any:
     """The value of a schedule, or of a control with its memory, at `step`."""
     if isinstance(step, jax.Array) and not isinstance(step, jax.core.Tracer):
-        step = step.item()  # evaluated on the host, where nothing is compiled
+        step = step.item()  # evaluated on the host, without compiling
     return schedule.rate(memory, step) if isinstance(schedule, Control) else schedule(step)
 
 
 def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
-    """`value` as an array of `dtype`; without one, of its own dtype, but float32 at least."""
+    """`value` as an array of `dtype`; by default of its own dtype, but float32 or wider."""
     return jnp.asarray(value, dtype or _wide(jnp.result_type(value)))
 
 
 def in_use(current: Any, before: jax.Array, after: jax.Array) -> jax.Array:
-    """The value of an argument: `after`, unless `current` was put in the place of `before` by hand."""
+    """The value of an argument: `after`, unless `current` replaced `before` by hand."""
     current = jnp.asarray(current, after.dtype)
     by_hand = (current != before) & ~(jnp.isnan(current) & jnp.isnan(before))
     return jnp.where(by_hand, current, after)
@@ -259,7 +257,7 @@ def _called(factory: Callable[..., Any], signature: inspect.Signature, given: di
 
 
 def _is_scheduled(value: Any) -> bool:
-    """Whether it is a schedule; of other callables, whether it gives a number for a step, as a mask or a dtype does not."""
+    """Whether it is a schedule, or a callable that gives a number for a step, which a mask or a dtype does not."""
     if isinstance(value, (Schedule, optax.schedules.StatefulSchedule)):
         return True
     if not callable(value) or isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Schedules and controls in Keras on its JAX backend (and any other): an adapter and a callback."""
+"""Schedules and controls in Keras, on its JAX backend or another: an adapter and a callback."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from optax_lr.training.inject import require_one_schedule, value_at
 
 
 def to_keras(schedule: Schedule) -> Any:
-    """`schedule` as a `keras.optimizers.schedules.LearningRateSchedule`.
+    """Convert `schedule` to a `keras.optimizers.schedules.LearningRateSchedule`.
 
-    Keras counts as Optax does: the first update is step 0. The model can be saved and loaded with it.
+    Keras counts like Optax: the first update is step 0. The model can be saved and loaded with it.
 
     Args:
-        schedule: one schedule. A control follows a metric, and goes into `keras_callback`.
+        schedule: one schedule. For a control, which follows a metric, use `keras_callback`.
 
     Raises:
-        TypeError: not a schedule of this library.
-        ImportError: Keras is not installed.
+        TypeError: If `schedule` is not a schedule of this library.
+        ImportError: If Keras is not installed.
 
     >>> import pytest
     >>> keras = pytest.importorskip("keras")
@@ -37,14 +37,14 @@ def to_keras(schedule: Schedule) -> Any:
 
 
 def keras_callback(schedule: Schedule, metric: str = "val_loss") -> Any:
-    """A `keras.callbacks.Callback` that sets the learning rate of each update, by a schedule or a control.
+    """A `keras.callbacks.Callback` that sets the learning rate of each update from a schedule or a control.
 
-    A control observes `metric` at the end of each epoch. The optimizer is made with a number as its rate, and nothing
+    A control observes `metric` at the end of each epoch. Make the optimizer with a number as its rate; nothing
     compiles again.
 
     Args:
         schedule: one schedule or control.
-        metric: the key of Keras's logs that a control observes.
+        metric: the key in Keras's logs that a control observes.
 
     >>> import pytest
     >>> keras = pytest.importorskip("keras")
@@ -57,7 +57,7 @@ def keras_callback(schedule: Schedule, metric: str = "val_loss") -> Any:
 
 @functools.cache
 def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The two classes, made when Keras is first needed."""
+    """The two classes, created when Keras is first needed."""
     try:
         import keras
     except ImportError:
@@ -89,7 +89,7 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 return
             if self.metric not in (logs or {}):
                 raise ValueError(
-                    f"keras_callback(): the logs have no {self.metric!r}, but {', '.join(logs or {})}; give metric=..."
+                    f"keras_callback(): the logs have no {self.metric!r}, only {', '.join(logs or {})}; give metric=..."
                 )
             step = int(self.model.optimizer.iterations)
             self.memory = self.schedule.with_metric(self.memory, step, logs[self.metric])

@@ -18,7 +18,7 @@ from optax_lr.training.exported import exported
 
 @exported
 class PlateauJudged(NamedTuple):
-    """What `reduce_on_plateau` knows; `cooldown` is the number of metrics left in it."""
+    """The judged part of the memory of `reduce_on_plateau`; `cooldown` counts down its metrics."""
 
     best: jax.Array
     bad: jax.Array
@@ -39,22 +39,22 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
     Fields:
         schedule: the schedule between reductions; `Constant(learning_rate)` is torch's own case.
         factor: from 0, below 1.
-        patience: metrics without improvement that change nothing; the next one reduces.
-        threshold: how much better than the best is better; below 0, how much worse still is.
-        cooldown: metrics after a reduction that do not count as bad.
+        patience: the number of metrics without improvement before the next one reduces the rate.
+        threshold: the smallest improvement over the best; below 0, a tolerance.
+        cooldown: the number of metrics after a reduction that do not count as bad.
         min_lr: absolute floor of a reduction, at least 0. The schedule itself may go lower.
-        eps: a reduction by no more than this is not made, at least 0.
-        accumulation_size: metrics whose mean is judged as one, for a noisy loss; at least 1.
+        eps: reductions up to this size are not made; at least 0.
+        accumulation_size: the number of metrics whose mean counts as one metric, for a noisy loss; at least 1.
         start_step: metrics before this step are ignored, such as those of a warmup.
         mode: `"min"` for a loss, `"max"` for an accuracy.
-        threshold_mode: `"rel"` to the best, or `"abs"`. Use `abs` for a metric below 0: there `rel` accepts a metric that is worse
-            than the best by a share, so that the same metric counts as better and nothing is ever reduced.
+        threshold_mode: `"rel"` to the best, or `"abs"`. Use `abs` for a metric below 0: there `rel` accepts a metric that is
+            slightly worse than the best, so that a constant metric counts as better and the rate is never reduced.
 
     Every number may be an array (a population) or traced. A NaN is not better. After a reduction the rate stays in
     proportion to the schedule; at the reduction it is exactly `new`.
 
     The metric comes from `update(..., value=metric)` or, between updates, from `olr.observe(state, metric)`. An update
-    without a metric, or with `value=None`, is judged by nothing. It is an `optax.schedules.StatefulSchedule`, so that
+    without a metric, or with `value=None`, changes nothing. It is an `optax.schedules.StatefulSchedule`, so
     `optax.inject_hyperparams` takes it too.
 
     Source: `torch.optim.lr_scheduler.ReduceLROnPlateau`, `reduce_lr_on_plateau` in `transformers`.

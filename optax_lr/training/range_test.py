@@ -1,4 +1,4 @@
-"""The learning-rate range test: which rates to start from."""
+"""The learning-rate range test, which suggests a rate to start from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, whole_number
 from optax_lr.training.exported import exported
 
-SKIP_START, SKIP_END = 10, 5  # updates whose slope is not looked at, as in torch-lr-finder
+SKIP_START, SKIP_END = 10, 5  # updates whose slope is ignored, as in torch-lr-finder
 
 
 @exported
 class RangeTest(NamedTuple):
-    """What a range test found, for `n` updates; under `jax.vmap` with a leading axis in every field.
+    """The result of a range test of `n` updates; under `jax.vmap` every field has a leading axis.
 
     Fields:
         rates: `[n]`, the learning rate of each update.
@@ -36,11 +36,13 @@ class RangeTest(NamedTuple):
     tenth: jax.Array
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses over the rates, with both suggestions; returns the axes of matplotlib."""
+        """Draw the losses over the rates, with both suggestions, and return matplotlib's axes."""
         import matplotlib.pyplot as plt
 
         if self.losses.ndim > 1:
-            raise ValueError("RangeTest.plot(): this is a population; draw one, jax.tree.map(lambda x: x[i], result)")
+            raise ValueError(
+                "RangeTest.plot(): this is a population; draw one of it, jax.tree.map(lambda x: x[i], result)"
+            )
         ax = ax or plt.figure(figsize=(8, 4.5), layout="constrained").gca()
         used = slice(0, int(self.stop))
         ax.plot(self.rates[used], self.losses[used], color="0.75", label="loss")
@@ -72,7 +74,7 @@ def range_test(
     Args:
         step: `step(carry, rate)`, or `step(carry, rate, batch)` with `batches`: one update at the learning rate `rate`, a
             traced number, which returns the new carry and the loss before the update.
-        carry: where to begin, such as the parameters and the optimizer's state. It is not changed.
+        carry: the initial carry, such as the parameters and the optimizer's state. It is not changed.
         batches: a pytree of arrays with a leading axis of `steps`.
         low: the first rate.
         high: the last rate.
@@ -121,7 +123,7 @@ def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: flo
     stop = jnp.where(bad.any(), jnp.argmax(bad) + 1, len(losses))
     used = (index < stop) & jnp.isfinite(smoothed)
     slope: Any = jnp.gradient(smoothed)
-    # Of the updates that are looked at, the first and the last have a neighbour on one side only, as in NumPy's gradient.
+    # The first and the last of these updates have a one-sided difference, as in NumPy's gradient.
     first, last = SKIP_START, stop - SKIP_END - 1
     ahead, behind = jnp.roll(smoothed, -1) - smoothed, smoothed - jnp.roll(smoothed, 1)
     slope = jnp.where(index == first, ahead, jnp.where(index == last, behind, slope))

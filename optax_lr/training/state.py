@@ -1,4 +1,4 @@
-"""The state of an optimizer with schedules: where they are found in it, and the buffers of its leaves."""
+"""The state of an optimizer with schedules: finding them in it, and the buffers of its leaves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScheduleState(NamedTuple):
     Fields:
         schedule: the schedule or control, whose settings are leaves; None for a function, which stays in the program.
         value: the value of the last update; after `init`, `observe` and `set_schedule`, of the next one.
-        memory: what a control has seen; None for a schedule.
+        memory: the metrics that a control has seen; None for a schedule.
     """
 
     schedule: Any
@@ -50,17 +50,17 @@ class InjectSchedulesState(NamedTuple):
 
 
 def key_of(name: str) -> str:
-    """The key of an argument's schedule; not the bare name, which `optax.tree.get` must find once."""
+    """The key of an argument's schedule. It is not the bare name, which must be unique for `optax.tree.get`."""
     return f"{name}_schedule"
 
 
 def name_of(key: str) -> str:
-    """The argument's name, from the key of its schedule."""
+    """The argument's name, for the key of its schedule."""
     return key.removesuffix("_schedule")
 
 
 def is_carrier(node: Any) -> bool:
-    """Whether this node of a tree is the state of an optimizer made by `inject_schedules`."""
+    """Whether a node of a tree is the state of an optimizer made by `inject_schedules`."""
     return isinstance(node, InjectSchedulesState)
 
 
@@ -95,9 +95,9 @@ def map_carriers(change: Callable[[str, InjectSchedulesState], InjectSchedulesSt
 
 
 def group_names(paths: list[Any]) -> list[str]:
-    """Short unique names of places in a state: the labels of `optax.partition` on the path, or as much as tells them apart.
+    """Short unique names for paths in a state: the labels of `optax.partition` on the path, or as much as makes them unique.
 
-    The only place of all is `learning_rate`, and so is one that holds all others.
+    A single path is named `learning_rate`, and so is a path that contains all the others.
     """
     if len(paths) == 1:
         return ["learning_rate"]
@@ -115,7 +115,7 @@ def _labels(path: Any) -> list[str]:
 
 
 def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> Any:
-    """`function(state, *arguments)` of the state that `holder` is or holds.
+    """`function(state, *arguments)` for the state that `holder` is or contains.
 
     The state of an `nnx.Optimizer`, which holds variables, is changed in place, and the optimizer is returned.
     """
@@ -132,7 +132,7 @@ def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> A
         nnx.update(variables, nnx.state(after))
     elif holder is variables:
         raise ValueError(
-            "another kind of schedule changes the structure of the state: give the nnx.Optimizer, and not its opt_state"
+            "another kind of schedule changes the structure of the state: pass the nnx.Optimizer, not its opt_state"
         )
     else:
         holder.opt_state = nnx.data(_with_carriers(variables, after))
@@ -173,9 +173,9 @@ def _is_variable(node: Any) -> bool:
 
 
 def owned(tree: _Tree, apart_from: Any = ()) -> _Tree:
-    """`tree` with a buffer of its own in every leaf, shared neither within it nor with `apart_from`.
+    """`tree` with a separate buffer for every leaf, shared neither within the tree nor with `apart_from`.
 
-    A state whose leaves share a buffer cannot be donated to a jitted step, and a donated buffer is gone for all who hold it.
+    A state whose leaves share a buffer cannot be donated to a jitted step, and a donated buffer is deleted for all its users.
     """
     seen = {buffer for leaf in jax.tree.leaves(apart_from) for buffer in _buffers(leaf)}
 
@@ -213,11 +213,11 @@ def placed(tree: _Tree, like: jax.Array) -> _Tree:
 def _copy(leaf: jax.Array) -> jax.Array:
     if isinstance(leaf, jax.core.Tracer) or leaf.ndim or leaf.committed:
         return jnp.array(leaf, copy=True)
-    return jnp.array(np.asarray(leaf))  # through the host, where nothing is compiled for it
+    return jnp.array(np.asarray(leaf))  # through the host, without compiling
 
 
 def _buffers(leaf: Any) -> list[Any]:
-    """What identifies the memory of an array; of a tracer, the tracer."""
+    """The identity of an array's memory; for a tracer, the tracer."""
     if isinstance(leaf, jax.core.Tracer):
         return [id(leaf)]
     if not isinstance(leaf, jax.Array) or leaf.is_deleted():

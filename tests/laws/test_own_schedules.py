@@ -117,7 +117,7 @@ def test_what_is_wrong_gets_one_line(make, error, message):
 def test_a_function_that_cannot_be_traced_gets_one_line(function):
     schedule = olr.Function(function)
     for call in (lambda: schedule(STEPS), lambda: jax.jit(schedule)(3), lambda: olr.sweep(schedule, 3)):
-        with pytest.raises(TypeError, match=r"cannot be traced \(.*\); compute with jax.numpy in place of NumPy"):
+        with pytest.raises(TypeError, match=r"cannot be traced \(.*\); use jax.numpy instead of NumPy"):
             call()
 
 

@@ -83,7 +83,7 @@ def two_groups():
 def test_parameter_groups(name):
     keywords = {"polynomial": {"lr_end": 1e-6}, "cosine_with_min_lr": {"min_lr": 1e-6}}.get(name, {})
     scheduler = transformers.get_scheduler(name, two_groups(), 5, 40, scheduler_specific_kwargs=keywords)
-    with pytest.raises(ValueError, match="2 parameter groups; say which with group=0 to 1"):
+    with pytest.raises(ValueError, match="2 parameter groups; choose one with group=0 to group=1"):
         olr.from_torch(scheduler)
     with pytest.raises(ValueError, match="group must be from 0 to 1, not 2"):
         olr.from_torch(scheduler, group=2)

@@ -83,7 +83,7 @@ def test_a_folder_with_files_in_the_place_of_a_chunk_is_named(path):
     chunk = path / "learning_rate" / "c" / "1" / "0"
     _folder(chunk)
     (chunk / "notes").write_text("precious")
-    with pytest.raises(OSError, match="a folder stands in the place of a block; remove it"):
+    with pytest.raises(OSError, match="this folder has the name of a block; remove it"):
         olr.sweep_to(path, BATCH, 100, block_bytes=BLOCK)
     assert (chunk / "notes").read_text() == "precious"
 

@@ -105,11 +105,11 @@ def test_what_is_there_is_never_overwritten(tmp_path):
     (tmp_path / "folder" / "notes").write_text("precious")
     olr.sweep_to(tmp_path / "store", batch, 20)
     for path, what in [
-        ("file", "something that is no sweep"),
-        ("folder", "something that is no sweep"),
-        ("store", "another sweep"),
+        ("file", "is not a sweep"),
+        ("folder", "is not a sweep"),
+        ("store", "holds another sweep"),
     ]:
-        with pytest.raises(FileExistsError, match=f"{path} holds {what}; remove it or choose another path"):
+        with pytest.raises(FileExistsError, match=f"{path} {what}; remove it or choose another path"):
             olr.sweep_to(tmp_path / path, batch, 21)
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "notes").read_text() == "precious"
     np.testing.assert_array_equal(zarr.open_group(tmp_path / "store")["learning_rate"][:], olr.sweep(batch, 20))

@@ -254,7 +254,7 @@ def test_one_compilation_with_an_nnx_optimizer():
     for _ in range(3):
         step(model, optimizer)
     np.testing.assert_allclose(olr.rates(optimizer)["learning_rate"], 6.25e-6, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"give the nnx\.Optimizer, and not its opt_state"):
+    with pytest.raises(ValueError, match=r"pass the nnx\.Optimizer, not its opt_state"):
         olr.set_schedule(optimizer.opt_state, olr.Linear(1e-2, 10))
 
 
@@ -377,7 +377,7 @@ def test_errors_name_the_remedy():
         olr.observe(state, None)
     with pytest.raises(TypeError, match="no control is in this state"):
         olr.observe(olr.inject_schedules(optax.adamw)(SCHEDULE).init(PARAMS), 1.0)
-    with pytest.raises(TypeError, match=r"takes what makes the optimizer, such as optax\.adamw"):
+    with pytest.raises(TypeError, match=r"takes the factory of an optimizer, such as optax\.adamw"):
         olr.inject_schedules(optax.adamw(1e-3))
     with pytest.raises(TypeError, match="multiple values for argument 'learning_rate'"):
         olr.inject_schedules(optax.adamw)(SCHEDULE, learning_rate=1e-3)
