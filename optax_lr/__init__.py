@@ -131,7 +131,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
     )
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "linting": ["Recommendation", "lint", "recommend"],

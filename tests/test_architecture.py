@@ -110,10 +110,11 @@ def test_a_name_without_documentation_is_found(monkeypatch):
     assert lacks("Linear") == ["Linear lacks a docstring"]
 
 
-def test_the_version_stands_in_one_place():
+def test_the_version_is_defined_once_and_cited():
     assert sys.version_info >= (3, 11)
     assert re.fullmatch(r"\d+\.\d+\.\d+", olr.__version__)
     others = [
         path for path in ROOT.glob("*.*") if path.suffix in (".toml", ".cfg") and olr.__version__ in path.read_text()
     ]
     assert others == []
+    assert f"\nversion: {olr.__version__}\n" in (ROOT / "CITATION.cff").read_text()
