@@ -71,7 +71,7 @@ class Finding:
     @property
     def docs(self) -> str:
         """The page that documents the rule."""
-        return f"docs/findings.md#{self.code.lower()}"
+        return f"docs/rules/{self.code}.md"
 
     @property
     def text(self) -> str:

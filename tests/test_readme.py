@@ -110,10 +110,3 @@ def test_the_gallery_is_what_the_code_says(monkeypatch):
         if isinstance(value := getattr(olr, name), type) and issubclass(value, olr.Schedule) and name[0].isupper()
     }
     assert public - {olr.Schedule, olr.Mixed} == set(gallery.SHOWN)
-
-
-def test_the_page_of_findings_is_what_the_rules_say(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    import findings_page
-
-    assert findings_page.page() == findings_page.PAGE.read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,15 +64,6 @@ def as_sarif(found: Found, version: str) -> str:
     return json.dumps(
         {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
     )
-
-
-def as_page(rules: Iterable[Rule]) -> str:
-    """The codes as a page: a section each, with what happens and why."""
-    sections = [
-        f"## {rule.code}\n\n**{rule.title[:1].upper()}{rule.title[1:]}** ({rule.severity}). {rule.why}"
-        for rule in sorted(rules)
-    ]
-    return "\n\n".join(sections)
 
 
 def _object(path: str, finding: Finding) -> dict[str, Any]:
