@@ -18,6 +18,7 @@ from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, 
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import LATER_DECAY
+from optax_lr.identification.budget import SECONDS
 from optax_lr.identification.evidence import Evidence, evidence_of
 from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
@@ -87,21 +88,27 @@ def audit(
     world_size: int | None = None,
     logging_steps: int | None = None,
     steps_per_epoch: int | None = None,
+    seconds: float = SECONDS,
 ) -> Audit:
     """Which schedule the rates of a log follow, where they leave the plan and why, and what its losses say.
 
-    Args:
-        log: a log that was read, or whatever `read_log` takes.
-        plan: what was planned: a schedule, a plan, or a config, whose length is the log's where it tells none itself.
-        num_examples, world_size: of a config, as `RunConfig.plan` takes them.
-        logging_steps, steps_per_epoch: for a log whose rows have no step, as `read_log` takes them.
-
-    A plan is held against every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
+    The plan is compared with every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
     first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
     a resumed run, the config as another version of transformers reads it, another length, another schedule. Rates on their
-    plan say nothing of how the training went; what the losses say stands in the findings `LR3..`.
+    plan say nothing of how the training went; what the losses say is in the findings `LR3..`.
 
-    Errors: `ConfigError` for what is no log, and for a config without a plan.
+    Args:
+        log: a log that was read, or whatever `read_log` takes.
+        plan: what was planned: a schedule, a plan, or a config, whose length is the log's where it states none itself.
+        num_examples, world_size: of a config, as `RunConfig.plan` takes them.
+        logging_steps, steps_per_epoch: for a log whose rows have no step, as `read_log` takes them.
+        seconds: the CPU time that the search for a schedule may take, as `identify` takes it.
+
+    Returns:
+        The report, whose `text` is what the command line prints.
+
+    Raises:
+        ConfigError: what is no log; a config without a plan.
 
     Source: `transformers.Trainer`, which logs the rates; `identify`, `patterns`.
 
@@ -114,7 +121,7 @@ def audit(
     """
     log = log if isinstance(log, Log) else read_log(log, logging_steps=logging_steps, steps_per_epoch=steps_per_epoch)
     planned_schedule, others, max_steps = _planned(plan, log, num_examples, world_size)
-    identified = identify(log.step, log.learning_rate, max_steps=max_steps)
+    identified = identify(log.step, log.learning_rate, max_steps=max_steps, seconds=seconds)
     forms = evidence_of(log.step, log.learning_rate)
     planned, on_plan, findings = None, None, list(_of_rates(log, identified))
     if planned_schedule is not None and len(forms[0]):
@@ -206,7 +213,7 @@ def _conflicts(log: Log) -> np.ndarray:
 
 def _of_segment(segment: Segment) -> Iterator[Finding]:
     span = (int(segment.step[0]), int(segment.step[-1]))
-    if not segment.answers and len(segment.step) > 1:
+    if not segment.answers and not segment.text:
         yield Finding(
             rules.UNEXPLAINED,
             f"the {len(segment.step)} rates of steps {span[0]} to {span[1]} are on no curve that is known",
@@ -256,6 +263,8 @@ def _of_the_rates(report: Audit) -> str:
         known = sum(bool(segment.answers) for segment in segments)
         return f"{parts}, and {known} of {len(segments)} parts follow a known schedule".replace(" 1 times", " once")
     segment = segments[0]
+    if not segment.answers and segment.text:
+        return "the search for their schedule gave up"
     if not segment.answers:
         stairs = f", and change every {segment.every} steps" if segment.every > 1 else ""
         return f"the rates follow no known schedule{stairs}"
@@ -296,7 +305,7 @@ def _schedules(report: Audit) -> Iterator[str]:
     for segment in segments[:MOST_SEGMENTS]:
         where = f"steps {segment.step[0]} to {segment.step[-1]}"
         if not segment.answers:
-            one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
+            one = "one row, which tells none" if len(segment.step) == 1 else segment.text or "none that is known"
             yield f"  schedule: {where}: {one}"
             continue
         answer = segment.answers[0]

@@ -92,8 +92,8 @@ OPEN = Rule(
     "LR212",
     "the rates leave the schedule open",
     "note",
-    "Several settings give the same rates at the logged steps. What is named is the one of round numbers, and no proof that "
-    "it ran.",
+    "Several settings give the same rates at the logged steps, or the search took too long and gave up. What is named is the "
+    "schedule of round numbers, and no proof that it ran.",
 )
 CONFLICT = Rule(
     "LR213",

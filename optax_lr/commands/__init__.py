@@ -238,6 +238,7 @@ def audit(
     steps_per_epoch: Annotated[
         int | None, typer.Option(help="optimizer steps of an epoch, for a log whose rows have an epoch and no step")
     ] = None,
+    seconds: Annotated[float, typer.Option(help="CPU time that the search for the schedule of a log may take")] = 10.0,
     html: Annotated[
         Path | None, typer.Option(help="write the report on one log to this .html, a page that needs no network")
     ] = None,
@@ -257,6 +258,7 @@ def audit(
         "world_size": world_size,
         "logging_steps": logging_steps,
         "steps_per_epoch": steps_per_epoch,
+        "seconds": seconds,
         "reading": _reading(trainer, set_),
     }
     raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))

@@ -39,7 +39,7 @@ def run(
     plan = None if config is None else read_config(config, **reading)
     code = FINE
     reports: list[Audit] = []
-    for path in one_by_one(logs, "reading the rates"):
+    for path in one_by_one(logs, "identifying the schedule"):
         try:
             reports.append(audit(path, plan, **options))
         except Exception as error:

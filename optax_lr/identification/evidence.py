@@ -136,11 +136,17 @@ def snapped(values: np.ndarray, tolerance: np.ndarray, most: int = 5) -> np.ndar
         exponent = np.floor(np.log10(np.abs(values)))
         for digits in range(most + 1):
             # One digit more than the value has place for: 0.0001 lies within reach of 9.9996e-05.
-            unit = 10.0 ** (exponent - digits + 1)
-            near = np.abs(np.rint(values / unit) * unit - values) <= tolerance
-            for place in np.flatnonzero(near & np.isnan(result)):
-                result[place] = float(f"{np.rint(values[place] / unit[place]):.0f}e{exponent[place] - digits + 1:.0f}")
+            scaled = _decimal(values, digits - 1 - exponent)
+            near = _decimal(np.rint(scaled), exponent - digits + 1)
+            result = np.where(np.isnan(result) & (np.abs(near - values) <= tolerance), near, result)
     return result
+
+
+def _decimal(values: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """`values * 10**exponent`, exact to the last bit for small whole numbers: powers of ten up to 22 have no error."""
+    power = 10.0 ** np.abs(exponent)
+    product: np.ndarray = np.where(exponent < 0, values / power, values * power)
+    return product
 
 
 def digits_of_all(values: np.ndarray, most: int = 7) -> np.ndarray:

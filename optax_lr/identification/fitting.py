@@ -98,7 +98,13 @@ class Candidates:
     def lifted(self, floor: float = 0.0) -> Schedule:
         """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
         ones = np.ones(len(self))
-        lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
+        if not isinstance(self.family.kind, type) or not len(self):
+            lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
+            return lifted
+        # The checks of the first stand for all: they take longer than the formula.
+        first = {name: value[0] for name, value in self.fields.items()}
+        lifted = lift(self.family.schedule(first, 1.0, floor), FLOAT64, trailing_axes=1)
+        lifted.__dict__.update({name: value[:, None].astype(np.float64) for name, value in self.fields.items()})
         return lifted
 
     def position(self, step: np.ndarray) -> np.ndarray:
@@ -176,20 +182,23 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
     best_peak, best_floor, fewest = (np.full(len(near), np.nan) for _ in range(3))
     fewest[:] = np.inf
     for values, shares in _floors(peak, floor, likely):
+        digits = digits_of_all(values)
         with np.errstate(all="ignore"):
             # A floor of 0 is a family of its own; below this share it makes no difference.
             usable = np.isfinite(values) & (values > _LEAST_FLOOR * (1 if shares else peak))
-            if shares:  # of the peak: one coefficient is left
-                columns, rest = level + values[:, None] * above, rate
-            else:
-                columns, rest = level, rate - values[:, None] * above
-            low, high = _peaks(columns, rest, tolerance)
-        usable &= (low <= high) & (high > 0)
-        digits = digits_of_all(values)
-        better = np.flatnonzero(usable & (digits < fewest))
+        rows = np.flatnonzero(usable & (digits < fewest))
+        if not len(rows):
+            continue
+        if shares:  # of the peak: one coefficient is left
+            columns, rest = level[rows] + values[rows, None] * above[rows], rate
+        else:
+            columns, rest = level[rows], rate - values[rows, None] * above[rows]
+        low, high = _peaks(columns, rest, tolerance)
+        fits = (low <= high) & (high > 0)
+        better = rows[fits]
         if not len(better):
             continue
-        found = _roundest(low[better], high[better], columns[better], evidence)
+        found = _roundest(low[fits], high[fits], columns[fits], evidence)
         best_peak[better], fewest[better] = found, digits[better]
         best_floor[better] = values[better] * found if shares else values[better]
     fitted = dataclasses.replace(candidates, peak=best_peak, floor=best_floor)
@@ -318,6 +327,7 @@ def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
 
 
 LONGEST = 2**31 - 2
+_USUAL_LENGTH = 16  # times the shortest that is possible
 _MOST_LENGTHS = 6000  # of one family; more only where rates are rounded
 
 
@@ -353,10 +363,11 @@ def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarr
     quotient = _quotients(candidates[np.tile(np.arange(len(low)), 2)], name, np.tile(step, (2, 1)), np.tile(low, 2))
     sign, low, high = np.tile(sign[within], 2), np.tile(low, 2), np.tile(high, 2)
     bound = sign * np.tile(target[within], 2) + np.concatenate([-margin[within], margin[within]])
+    middle = np.minimum(_USUAL_LENGTH * low, high)  # most lengths are a few times the logged steps
     while (low < high).any():
-        middle = low + (high - low) // 2
         reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
         low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+        middle = low + (high - low) // 2
     least, most = np.split(low, 2)
     return _spread(candidates, name, least - 1, np.minimum(most, LONGEST))
 

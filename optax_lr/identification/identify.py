@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,13 @@ from numpy.typing import ArrayLike
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.identification.ambiguity import COARSE, DROPS, LATER_DECAY, ONE_ROW, what_is_open
+from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.fitting import Candidates, oddness
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.pieces import Piece, but_for_some, by_epochs, lagging, segments, whole
-from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL
+from optax_lr.identification.pieces import Piece, are_clear, but_for_some, by_epochs, lagging, segments, whole
+from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL, Search
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP
@@ -65,7 +68,7 @@ class Segment:
         curve: float64 [n], what the first answer gives; NaN where there is none.
         answers: settings that explain the rows, likeliest first: those of round numbers; at most 10 of them.
         count: how many settings explain the rows equally well.
-        text: a line on what the rows tell where several settings explain them; empty where only one does.
+        text: a line on what the rows leave open where several settings explain them, or that the search gave up; else empty.
         lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
         off: int64 [m], the steps whose rate is not on the curve.
         every: the rate changes once in so many steps, as where a scheduler is stepped once an epoch; the answers count these.
@@ -119,24 +122,32 @@ class Identified:
         return None if self.answer is None else self.answer.schedule
 
 
-def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None = None) -> Identified:
+def identify(
+    step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None = None, seconds: float = SECONDS
+) -> Identified:
     """The schedules that give these rates, found from the rates alone.
+
+    Every kind of schedule of the library is tried with both offsets, with every warmup that the rows allow, and where
+    `max_steps` does not fit with every length: in float64, a row counting as explained within 1e-9 of its rate, or within the
+    rounding that its digits show. Where no curve explains all rows, one is looked for that falls behind, as a scheduler does
+    whose steps fp16 skips, then one that leaves a few rows, then one segment after another, as resumed runs have them.
+
+    Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
+    `Segment.text` say what the rows leave open. It says nothing of whether the training went well.
 
     Args:
         step: whole numbers [n], the optimizer steps done when each rate was logged; in any order, repeated or not.
         learning_rate: numbers [n], at least 0; NaN where a row has none. Rounded rates, and float32, are recognised.
         max_steps: the length of the run, where it is known; it decides between settings that give the same rates.
+        seconds: the CPU time that the search may take. Then it gives up, and `Segment.text` says so. Most logs take less
+            than one second.
 
-    Every kind of schedule of the library is tried with both offsets, with every warmup that the rows allow, and where
-    `max_steps` does not fit with every length: in float64, a row counting as explained within 1e-9 of its rate. Where no
-    curve explains all rows, one is looked for that falls behind, as a scheduler does whose steps fp16 skips, then one that
-    leaves a few rows, then one segment after another, as resumed runs have them.
+    Returns:
+        The segments of the log, each with the settings that explain it.
 
-    Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
-    `Segment.text` say what the rows leave open. It says nothing of whether the training went well.
-
-    Errors: `ValueError` for arrays of different lengths, steps below 0, above 2**31 - 1 or not whole, and rates below 0 or
-    too large for float32.
+    Raises:
+        ValueError: arrays of different lengths; steps below 0, above 2**31 - 1 or not whole; rates below 0 or too large for
+            float32; `seconds` that are not above 0.
 
     Source: the schedules of transformers, torch, DeepSpeed and axolotl as this library has them; their rates in logs of
     real runs.
@@ -149,22 +160,23 @@ def identify(step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None
     steps, rates = _checked(step, learning_rate)
     if max_steps is not None:
         max_steps = whole_number("identify(): max_steps", max_steps, least=0)
+    if not seconds > 0:
+        raise ValueError(f"identify(): seconds must be above 0, not {seconds}")
     with np.errstate(all="ignore"):  # what a candidate gives that is no number explains no row
-        return _searched(steps, rates, max_steps)
+        return _searched(steps, rates, Search(max_steps, Budget(seconds)))
 
 
-def _searched(steps: np.ndarray, rates: np.ndarray, max_steps: int | None) -> Identified:
+def _searched(steps: np.ndarray, rates: np.ndarray, search: Search) -> Identified:
     merged = evidence_of(steps, rates)
     if not len(merged[0]):
         return Identified(())
     runs = _runs(steps, rates)
     if len(runs) == 1 or not _conflict(steps, rates):  # two writers, or a resumed run, may repeat rows
-        found = _of_one_run(merged, max_steps)
+        found = _of_one_run(merged, search)
         if found.explained or len(runs) == 1:
             return found
     parts = [
-        _of_one_run(evidence_of(steps, np.where(run, rates, np.nan)), max_steps, number)
-        for number, run in enumerate(runs)
+        _of_one_run(evidence_of(steps, np.where(run, rates, np.nan)), search, number) for number, run in enumerate(runs)
     ]
     segments = tuple(segment for part in parts for segment in part.segments)
     return Identified(segments, max((part.precision for part in parts), key=lambda name: name != "float64"))
@@ -187,34 +199,44 @@ def _conflict(steps: np.ndarray, rates: np.ndarray) -> bool:
     return bool((same & (abs(np.diff(rates[order])) > EXACT * abs(rates[order][1:]))).any())
 
 
-def _of_one_run(forms: list[Evidence], max_steps: int | None, run: int = 0) -> Identified:
-    """The first of these that explains the rows: one curve, stairs, a curve but for skipped steps or single rows, segments."""
+def _of_one_run(forms: list[Evidence], search: Search, run: int = 0) -> Identified:
+    """The first attempt that explains the rows; if none does, one segment without an answer."""
+    found = forms[0], [Piece(np.arange(len(forms[0])), [])]
+    with contextlib.suppress(OutOfTimeError):
+        found = next(filter(lambda attempt: attempt[1], _attempts(forms, search)), found)
+    evidence, pieces = found
+    segments = (_segment(piece, evidence, search.horizon, run, search.budget) for piece in pieces)
+    return Identified(tuple(segments), evidence.precision)
 
-    def found(pieces: list[Piece], evidence: Evidence) -> Identified:
-        return Identified(tuple(_segment(piece, evidence, max_steps, run) for piece in pieces), evidence.precision)
 
-    for evidence in forms:  # the usual kinds in every form before the unusual ones in any
-        if by_one := whole(evidence, max_steps, USUAL):
-            return found(by_one, evidence)
-    likely = _likely(forms)
+def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence, list[Piece]]]:
+    """What may explain the rows, in turn; an attempt that explains none is empty.
+
+    One curve, levels of equal length, a curve but for skipped steps or single rows, one curve after another. The usual kinds
+    are tried in every form before the unusual ones in any.
+    """
+    stages = iter(STAGES)
+    budget, likely = search.budget, _likely(forms)
+    budget.stage = next(stages)
+    for evidence in forms:
+        yield evidence, whole(evidence, search, USUAL)
+    budget.stage = next(stages)
     for evidence in forms:
         searched = GROUPS[len(USUAL) : -1] if any(evidence is form for form in likely) else OF_ROUND_NUMBERS
-        if by_one := whole(evidence, max_steps, searched):
-            return found(by_one, evidence)
-    stepped = by_epochs(forms[0])
+        yield evidence, whole(evidence, search, searched)
+    budget.stage = next(stages)
+    stepped = by_epochs(forms[0], search)
     for evidence in likely if stepped else ():
-        if (by_epoch := by_epochs(evidence)) and by_epoch[0].found:
-            return found(by_epoch, evidence)
+        yield evidence, [piece for piece in by_epochs(evidence, search) if piece.found]
+    budget.stage = next(stages)
+    parted = []
     for evidence in likely:
-        several = (
-            whole(evidence, max_steps, LEVELS) or lagging(evidence, max_steps) or but_for_some(evidence, max_steps)
-        )
-        if several:
-            return found(several, evidence)
-    for evidence in likely:
-        if several := segments(evidence, max_steps):
-            return found(several, evidence)
-    return found(stepped or [Piece(np.arange(len(forms[0])), [])], forms[0])
+        yield evidence, whole(evidence, search, LEVELS) or lagging(evidence, search)
+        several = segments(evidence, search)
+        yield evidence, several if are_clear(several) else but_for_some(evidence, search)
+        parted.append((evidence, several))
+    yield from parted
+    yield forms[0], stepped
 
 
 def _likely(forms: list[Evidence]) -> list[Evidence]:
@@ -229,7 +251,7 @@ def _likely(forms: list[Evidence]) -> list[Evidence]:
 _MANY = 20  # different rates
 
 
-def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int) -> Segment:
+def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, budget: Budget) -> Segment:
     rows = evidence[piece.rows]
     lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
     answers: list[Answer] = []
@@ -247,12 +269,16 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int) 
     count = sum(map(len, piece.found)) * piece.at_least
     if count == 1 and not text and rows.is_coarse:
         text = COARSE
+    count += text in (LATER_DECAY, DROPS, COARSE)  # a kind that the library cannot search
+    if budget.spent and len(rows) > 1:
+        count += bool(count)
+        text = f"{text}; {budget.text}" if text else budget.text
     return Segment(
         step=rows.step,
         learning_rate=rows.rate,
         curve=curve,
         answers=tuple(answers),
-        count=count + (text in (LATER_DECAY, DROPS, COARSE)),  # a kind that the library cannot search
+        count=count,
         text=text,
         lag=tuple((int(rows.step[row]), int(lag[row])) for row in changes),
         off=rows.step[piece.off],

@@ -14,7 +14,7 @@ import numpy as np
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import Candidates, explaining, oddness, unexplained
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.search import GROUPS, USUAL, Group, explain
+from optax_lr.identification.search import GROUPS, USUAL, Group, Search
 from optax_lr.identification.stairs import stairs
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
@@ -48,35 +48,36 @@ class Piece(NamedTuple):
     at_least: int = 1
 
 
-def whole(evidence: Evidence, horizon: int | None, groups: tuple[Group, ...]) -> list[Piece]:
+def whole(evidence: Evidence, search: Search, groups: tuple[Group, ...]) -> list[Piece]:
     """The log as one piece; empty where no curve explains all of it."""
     rows = np.arange(len(evidence))
     if len(evidence) < 2:
         return [Piece(rows, [])]
-    found = explain(evidence, horizon, groups=groups, count=True)
+    found = search.explain(evidence, groups=groups, count=True)
     return [Piece(rows, found)] if found else []
 
 
-def by_epochs(evidence: Evidence) -> list[Piece]:
+def by_epochs(evidence: Evidence, search: Search) -> list[Piece]:
     """The log as levels of equal length, with the schedule of the levels, or with none where it is not known."""
     found = stairs(evidence)
     if found is None:
         return []
-    epochs = explain(found.levels, None, (0,), groups=GROUPS[:-1], count=True)
+    each = dataclasses.replace(search, horizon=None)
+    epochs = each.explain(found.levels, (0,), groups=GROUPS[:-1], count=True)
     moved = [dataclasses.replace(one, offset=np.full_like(one.offset, found.offset)) for one in epochs]
     return [Piece(np.arange(len(evidence)), moved, every=found.every, at_least=found.ways)]
 
 
-def lagging(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def lagging(evidence: Evidence, search: Search) -> list[Piece]:
     """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
-    if horizon is None or len(evidence) < 5:
+    if search.horizon is None or len(evidence) < 5:
         return []
     offsets = tuple(range(LONGEST_LAG // 2))
     peak = Frame(evidence).peak
     around_peak = slice(max(0, peak - 4), peak + 4)
     some = evidence[_thinned(evidence)]
     for window in [around_peak, *_windows(evidence)]:
-        found = explain(evidence[window], horizon, offsets, solve=False, groups=USUAL)
+        found = search.explain(evidence[window], offsets, solve=False, groups=USUAL)
         starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
         for start in starts:
             for place in range(min(len(start), _MOST)):
@@ -134,14 +135,14 @@ def scattered(off: np.ndarray, evidence: Evidence) -> bool:
     return few and not {0, 1} <= rows and not {len(evidence) - 2, len(evidence) - 1} <= rows
 
 
-def but_for_some(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def but_for_some(evidence: Evidence, search: Search) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
     thin = _thinned(evidence)
-    groups, solve = (USUAL, True) if horizon is None else (GROUPS[:5], False)
+    groups, solve = (USUAL, True) if search.horizon is None else (GROUPS[:5], False)
     for window in _windows(evidence):
-        for candidates in explain(evidence[window], horizon, groups=groups, solve=solve):
-            chosen = candidates[np.argsort(oddness(candidates, horizon), kind="stable")[:_MOST]]
+        for candidates in search.explain(evidence[window], groups=groups, solve=solve):
+            chosen = candidates[np.argsort(oddness(candidates, search.horizon), kind="stable")[:_MOST]]
             few = [place for place, off in enumerate(unexplained(chosen, evidence[thin])) if len(off) <= len(thin) // 5]
             for place, off in zip(few, unexplained(chosen[few], evidence), strict=True):
                 if best is None or len(off) < len(best.off):
@@ -171,26 +172,44 @@ def jumps(evidence: Evidence) -> np.ndarray:
     return np.flatnonzero(large & (alone | rise)) + 1
 
 
-def segments(evidence: Evidence, horizon: int | None) -> list[Piece]:
+def segments(evidence: Evidence, search: Search) -> list[Piece]:
     """One schedule after another, with a jump between them; empty where the rows are not such a log."""
     starts = jumps(evidence)
     if not 1 <= len(starts) <= _MOST_JUMPS:
         return []
-    bounds = [0, *starts.tolist(), len(evidence)]
-    made: list[Piece] = []
-    place = 0
-    while place < len(bounds) - 1:
-        for end in range(len(bounds) - 1, place, -1):  # one schedule may jump by itself
-            rows = np.arange(bounds[place], bounds[end])
-            groups = USUAL if end > place + 1 else GROUPS[:5]
-            found = explain(evidence[rows], horizon, groups=groups) if len(rows) >= _FEWEST else []
-            if found or end == place + 1:
-                made.append(Piece(rows, found))
-                place = end
-                break
+    parts = np.split(np.arange(len(evidence)), starts)
+    explained: dict[int, list[Candidates]] = {}
+    unknown = 0
+    for place in sorted(range(len(parts)), key=lambda place: -len(parts[place])):
+        part = evidence[parts[place]]
+        explained[place] = search.explain(part, groups=GROUPS[:5]) if len(part) >= _FEWEST else []
+        unknown += len(part) * (not explained[place])
+        if unknown >= len(evidence) / 2:
+            return []
+    made = [Piece(rows, explained[place]) for place, rows in enumerate(parts)]
+    made = _without_false_jumps(made, evidence, search)
     known = [piece for piece in made if piece.found]
     enough = len(known) > 1 or (known and len(known[0].rows) >= len(evidence) // 2)
-    return _without_neighbours(made) if enough and sum(len(piece.rows) for piece in known) > len(evidence) / 2 else []
+    return _without_neighbours(made) if enough else []
+
+
+def are_clear(pieces: list[Piece]) -> bool:
+    """Whether each is explained, and longer than a stretch of rows that are off a curve."""
+    return bool(pieces) and all(piece.found and len(piece.rows) >= _STRETCH for piece in pieces)
+
+
+def _without_false_jumps(made: list[Piece], evidence: Evidence, search: Search) -> list[Piece]:
+    """Pieces beside each other that one of the usual schedules explains are one: it may jump by itself, as at a peak."""
+    kept = made[:1]
+    for piece in made[1:]:
+        kinds, others = ({candidates.family.kind for candidates in one.found} for one in (kept[-1], piece))
+        rows = np.concatenate([kept[-1].rows, piece.rows])
+        alike = not kinds.isdisjoint(others) or min(len(kept[-1].rows), len(piece.rows)) < _FEWEST
+        if alike and (found := search.explain(evidence[rows], groups=USUAL)):
+            kept[-1] = Piece(rows, found)
+        else:
+            kept.append(piece)
+    return kept
 
 
 def _without_neighbours(made: list[Piece]) -> list[Piece]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from optax_lr.identification import families, torch_families
+from optax_lr.identification.budget import Budget, OutOfTimeError
 from optax_lr.identification.evidence import Evidence, digits_of
 from optax_lr.identification.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
@@ -42,40 +45,67 @@ _RATES = 2**21  # of one family that are computed for all rows: of long logs few
 _SIGNATURE = 96  # steps at which two schedules are compared
 
 
-def explain(
-    evidence: Evidence,
-    horizon: int | None,
-    offsets: tuple[int, ...] = (0, 1),
-    *,
-    solve: bool = True,
-    groups: tuple[Group, ...] = GROUPS,
-    count: bool = False,
-) -> list[Candidates]:
-    """The settings that explain all rows: those of the known length, and others only where none has it.
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What a search knows of the run, and the time that it may take.
 
-    `count`: where a group explains the rows, those of all other groups are looked for too.
+    Fields:
+        horizon: the length of the run, where it is known.
+        budget: the time.
     """
-    known = [Frame(evidence, offsets, horizon)]
-    unknown = [Frame(evidence, offsets, horizon, solve=True)] if solve else []
-    if solve and horizon is None and len(evidence):
-        unknown += [Frame(evidence, offsets, int(evidence.step[-1]))]  # a log often ends with its run
-    for frames in (known, unknown) if horizon is not None else (known + unknown,):
-        searched = [group for group in groups if group in USUAL], [group for group in groups if group not in USUAL]
-        for some in filter(None, searched):
-            found = [fitted for frame in frames for fitted in _found(frame, some)]
-            if found:
-                rest = [group for group in GROUPS[:-1] if count and group not in some]
-                found += [fitted for frame in frames for fitted in _found(frame, rest)]
-                return _different(found, evidence, horizon)
-    return []
 
+    horizon: int | None
+    budget: Budget
 
-def _found(frame: Frame, groups: Iterable[Group]) -> Iterator[Candidates]:
-    for group in groups:
-        for candidates in group(frame):
-            fitted = _explaining(candidates.of_cost(COST[group]), frame)
-            if len(fitted):
-                yield fitted
+    def explain(
+        self,
+        evidence: Evidence,
+        offsets: tuple[int, ...] = (0, 1),
+        *,
+        solve: bool = True,
+        groups: tuple[Group, ...] = GROUPS,
+        count: bool = False,
+    ) -> list[Candidates]:
+        """The settings that explain all rows: those of the known length, and others only where none has it.
+
+        Args:
+            evidence: the rows.
+            offsets: the offsets to try.
+            solve: whether other lengths are tried too.
+            groups: which kinds.
+            count: whether, once a group explains the rows, the settings of all other groups are looked for too.
+
+        Raises:
+            OutOfTimeError: before anything was found. What was found is returned, and `budget.spent` is then true.
+        """
+        horizon = self.horizon
+        known = [Frame(evidence, offsets, horizon)]
+        unknown = [Frame(evidence, offsets, horizon, solve=True)] if solve else []
+        if solve and horizon is None and len(evidence):
+            unknown += [Frame(evidence, offsets, int(evidence.step[-1]))]  # a log often ends with its run
+        for frames in (known, unknown) if horizon is not None else (known + unknown,):
+            usual = tuple(group for group in groups if group in USUAL)
+            for some in filter(None, (usual, tuple(group for group in groups if group not in USUAL))):
+                rest = tuple(group for group in GROUPS[:-1] if count and group not in some)
+                found: list[Candidates] = []
+                try:
+                    self._add(found, frames, some)
+                    self._add(found, frames, rest if found else ())
+                except OutOfTimeError:
+                    if not found:
+                        raise
+                if found:
+                    return _different(found, evidence, horizon)
+        return []
+
+    def _add(self, found: list[Candidates], frames: Iterable[Frame], groups: Iterable[Group]) -> None:
+        """Add what explains the rows to `found`, one family after the other."""
+        for frame, group in itertools.product(frames, groups):
+            for candidates in group(frame):
+                self.budget.check()
+                fitted = _explaining(candidates.of_cost(COST[group]), frame)
+                if len(fitted):
+                    found.append(fitted)
 
 
 def _explaining(candidates: Candidates, frame: Frame) -> Candidates:

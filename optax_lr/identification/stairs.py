@@ -40,7 +40,7 @@ def stairs(evidence: Evidence) -> Stairs | None:
     shortest = int(np.diff(until).min())
     spacing = int(np.diff(step).max())
     found: list[tuple[int, int]] = []
-    for every in range(max(2, shortest - spacing), min(shortest + spacing, _MOST) + 1):
+    for every in range(max(2, shortest - spacing), shortest + spacing + 1)[:_MOST]:
         for offset in (0, 1):
             first = (until - offset) // every * every + offset  # the last change that is possible at each row
             if (first > after).all():

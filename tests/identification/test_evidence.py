@@ -141,6 +141,29 @@ def test_an_answer_does_not_take_long_whatever_the_rows_hold(rows, seconds):
         assert time.process_time() - start < seconds
 
 
+def test_a_search_that_gives_up_says_so_and_keeps_what_it_found(monkeypatch):
+    log = ODD["random numbers"]
+    report = olr.audit({"step": log.step, "learning_rate": log.rate}, seconds=1e-9)
+    assert report.verdict.startswith("the search for their schedule gave up")
+    (finding,) = [finding for finding in report.findings if finding.code < "LR3"]
+    assert finding.code == "LR212"
+    assert finding.message.startswith(
+        "open: the search gave up after 1e-09 s of CPU time, before it had tried all of: linear"
+    )
+    checks = iter([0.0, 0.0, 0.0])  # the time is over at the third candidate, when a line has been found
+    monkeypatch.setattr("time.thread_time", lambda: next(checks, 100.0))
+    (segment,) = olr.identify(log.step, cosine(log.step, 2000), max_steps=2000).segments
+    assert repr(segment.answers[0].schedule) == repr(olr.Cosine(1e-4, 2000))
+    assert segment.count > 1
+    assert "open: the search gave up after 10 s" in segment.text
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_budget_of_no_time_is_refused(seconds):
+    with pytest.raises(ValueError, match=r"identify\(\): seconds must be above 0, not"):
+        olr.identify([1, 2], [1e-4, 1e-4], seconds=seconds)
+
+
 @pytest.mark.long
 @settings(max_examples=400, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
