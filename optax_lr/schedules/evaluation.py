@@ -128,11 +128,11 @@ def _compilable(program: _Program) -> Callable[..., Array]:
         # Compiled separately from its users: LLVM under jax 0.12 does not terminate for a cast to bfloat16 next to the pairs.
         return lax.optimization_barrier(program.rates(PAIR, *operands))
 
-    return _by_platform(in_float64, in_pairs, program.step_axes)
+    return _by_platform(in_float64, in_pairs, program.shape, program.step_axes)
 
 
 def _by_platform(
-    in_float64: Callable[..., Array], in_pairs: Callable[..., Array], step_axes: int
+    in_float64: Callable[..., Array], in_pairs: Callable[..., Array], shape: tuple[int, ...], step_axes: int
 ) -> Callable[..., Array]:
     """`in_pairs` if the program is for a TPU, and otherwise `in_float64`; derivatives likewise.
 
@@ -141,7 +141,7 @@ def _by_platform(
     """
 
     def evaluated(*operands: Any) -> Array:
-        late = functools.partial(_late, in_pairs, jax.eval_shape(in_float64, *operands).shape)
+        late = functools.partial(_late, in_pairs, shape)
         # A primitive of our own would need a sharding rule.
         pairs = late if jax.sharding.get_abstract_mesh().empty else in_pairs
         # The platform and not the backend decides, because a trace may be exported.
@@ -151,7 +151,7 @@ def _by_platform(
     @functools.cache
     def slope(number: int) -> Callable[..., Array]:
         return _by_platform(
-            functools.partial(_slope, in_float64, number), functools.partial(_slope, in_pairs, number), step_axes
+            functools.partial(_slope, in_float64, number), functools.partial(_slope, in_pairs, number), shape, step_axes
         )
 
     def differentiated(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:

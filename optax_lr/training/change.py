@@ -250,7 +250,7 @@ def _with_schedule(
     """`state` with the schedule and its value in use; a value that was set by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
     value = as_value(_at(state, lambda step: value_at(schedule, memory, step)), current.dtype)
-    used = in_use(current, state.schedules[key].value, value) if by_hand else owned(value, apart_from=value)
+    used, value = in_use(current, state.schedules[key].value, value) if by_hand else (owned(value, value), value)
     value, used = placed((value, used), state.count)
     return state._replace(
         hyperparams=state.hyperparams | {name_of(key): used},
@@ -284,7 +284,7 @@ def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
         rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
         if part is not None and part.schedule is not None:
             planned = _at(each, lambda step: value_at(part.schedule, part.memory, step))
-            rate = in_use(rate, part.value, as_value(planned, rate.dtype))
+            rate, _ = in_use(rate, part.value, as_value(planned, rate.dtype))
         now = jnp.asarray(_at(each, jnp.floor), jnp.int32)
         if isinstance(shape, Schedule):
             decay = rate * shape

@@ -130,8 +130,8 @@ def inject_schedules(
             hyperparams, schedules = dict(state.hyperparams), {}
             for key, part in state.schedules.items():
                 after = _advanced(part, scheduled.get(name_of(key)), step, extra, hyperparam_dtype)
-                hyperparams[name_of(key)] = in_use(state.hyperparams[name_of(key)], part.value, after.value)
-                schedules[key] = after
+                used, value = in_use(state.hyperparams[name_of(key)], part.value, after.value)
+                hyperparams[name_of(key)], schedules[key] = used, after._replace(value=value)
             made, inner = built(hyperparams).update(updates, state.inner_state, params, **extra)
             # The rate is float32 or wider, but updates and states of lower precision must keep their dtypes.
             made, inner = _in_dtypes_of(updates, made), _in_dtypes_of(state.inner_state, inner)
@@ -190,11 +190,16 @@ def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
     return jnp.asarray(value, dtype or _wide(jnp.result_type(value)))
 
 
-def in_use(current: Any, before: jax.Array, after: jax.Array) -> jax.Array:
-    """The value of an argument: `after`, unless `current` replaced `before` by hand."""
+def in_use(current: Any, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The value of an argument, and what to compare it with at the next update.
+
+    Both are `after`, unless `current` was put in the place of `before` by hand: then it stays, and is compared with NaN. The second
+    is made of the first, so that a program computes the schedule once.
+    """
     current = jnp.asarray(current, after.dtype)
     by_hand = (current != before) & ~(jnp.isnan(current) & jnp.isnan(before))
-    return jnp.where(by_hand, current, after)
+    used = jnp.where(by_hand, current, after)
+    return used, jnp.where(by_hand, jnp.nan, used)
 
 
 def require_one_schedule(where: str, value: Any) -> None:
