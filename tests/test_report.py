@@ -12,7 +12,7 @@ from matplotlib import image, pyplot
 import optax_lr as olr
 from optax_lr.cli import main
 from optax_lr.report.html import page
-from optax_lr.report.shown import shown
+from optax_lr.report.shown import shown_lines
 from optax_lr.report.terminal import drawn
 from tests.browser import needs_browser, seen
 from tests.logs.made import log_of
@@ -235,7 +235,7 @@ def test_a_schedule_that_falls_behind_is_drawn_where_the_rows_are():
     rates = np.maximum(0, 1e-4 * (1 - (STEP - (STEP > 300) - 2 * (STEP > 700)) / 1000))
     report = olr.audit(log_of(np.full(100, 2.0), rates, max_steps=1000))
     assert report.identified.segments[0].lag
-    (line,) = shown(report).followed
+    (line,) = shown_lines(report).followed
     np.testing.assert_allclose(line.value[np.isin(line.step, STEP)], rates, rtol=1e-9, atol=1e-19)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optax_lr.auditing import rate_rules as rules
-from optax_lr.auditing.rate_rules import edits, off_the_curve, resumed, short, skipped
+from optax_lr.auditing.rate_rules import edits, off_the_curve, resumed, six_digits, skipped
 from optax_lr.findings import Finding, Rule
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.exact import brief, exact_rates
@@ -114,7 +114,7 @@ def _frozen(case: _Case) -> Finding | None:
         return None
     return case.finding(
         rules.FROZEN,
-        f"every row shows {short(rate[0])}",
+        f"every row shows {six_digits(rate[0])}",
         "look at the gradient norms: where all are NaN, train in bf16 or float32 in place of fp16",
     )
 
@@ -160,10 +160,14 @@ def _scaled(case: _Case) -> Finding | None:
         return None
     ratio = float(np.median(ratios))
     peak = getattr(case.plan, "learning_rate", None)
-    ran = "" if peak is None else f", as if learning_rate were {short(float(str(peak)) * ratio)} and not {short(peak)}"
+    ran = (
+        ""
+        if peak is None
+        else f", as if learning_rate were {six_digits(float(str(peak)) * ratio)} and not {six_digits(peak)}"
+    )
     return case.finding(
         rules.OTHER_PEAK,
-        f"every rate is {short(ratio)} times the planned one{ran}",
+        f"every rate is {six_digits(ratio)} times the planned one{ran}",
         "a resumed run keeps the base rate of its checkpoint; else the config is another run's",
         None if peak is None else case.plan.replace(learning_rate=float(f"{float(str(peak)) * ratio:.6g}")),
     )
@@ -233,7 +237,9 @@ def _as_identified(case: _Case) -> Finding | None:
         frozenset({"max_steps"}): rules.OTHER_HORIZON,
         frozenset({"learning_rate"}): rules.OTHER_PEAK,
     }.get(frozenset(unlike), rules.OTHER_RATES)
-    shown = ", ".join(f"{name} {_value(answer, name)} and not {short(getattr(case.plan, name))}" for name in unlike)
+    shown = ", ".join(
+        f"{name} {_value(answer, name)} and not {six_digits(getattr(case.plan, name))}" for name in unlike
+    )
     remedy = "" if rule is not rules.OTHER_RATES else "the config is most likely another run's, or was changed after it"
     return case.finding(
         rule, f"the rates are the plan's with {shown}", remedy or _plan_with(answer, unlike), answer.schedule
@@ -245,7 +251,7 @@ def _plan_with(answer: Answer, unlike: list[str]) -> str:
 
 
 def _value(answer: Answer, name: str) -> str:
-    return short(getattr(answer.schedule, name))
+    return six_digits(getattr(answer.schedule, name))
 
 
 def _unlike(plan: Schedule, schedule: Schedule) -> list[str]:
@@ -257,7 +263,7 @@ def _unlike(plan: Schedule, schedule: Schedule) -> list[str]:
 
 
 def _as_text(value: Any) -> str:
-    return str(value) if value is None or isinstance(value, (str, tuple)) else short(value)
+    return str(value) if value is None or isinstance(value, (str, tuple)) else six_digits(value)
 
 
 def _where(evidence: Evidence, found: Difference) -> str:
@@ -268,7 +274,7 @@ def _where(evidence: Evidence, found: Difference) -> str:
         size = f", {far:.0%} {'more' if logged > planned else 'less'}" if far >= 0.005 else f", {far:.1g} of it apart"
     else:
         size = ""
-    return f"at step {evidence.step[row]} the log has {short(logged)} and the plan {short(planned)}{size}"
+    return f"at step {evidence.step[row]} the log has {six_digits(logged)} and the plan {six_digits(planned)}{size}"
 
 
 def _steps(evidence: Evidence, row: int) -> tuple[int, int]:

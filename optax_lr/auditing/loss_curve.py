@@ -27,7 +27,7 @@ class Rows(NamedTuple):
     metrics: Mapping[str, np.ndarray] = {}
 
 
-class Curve(NamedTuple):
+class LossCurve(NamedTuple):
     """The rows whose loss is a number other than 0."""
 
     step: np.ndarray
@@ -35,7 +35,7 @@ class Curve(NamedTuple):
     loss: np.ndarray
 
 
-def rows_of(log: Log) -> Rows:
+def sorted_rows(log: Log) -> Rows:
     """A resumed run, or two that share a file, go back in their steps: rows of one step keep their order."""
     order = np.argsort(log.step, kind="stable")
     columns = [log.step, log.learning_rate, log.loss, log.grad_norm, log.eval_loss]
@@ -67,22 +67,22 @@ def _computable(values: np.ndarray) -> np.ndarray:
     return kept
 
 
-def curve_of(rows: Rows) -> Curve:
+def curve_of(rows: Rows) -> LossCurve:
     """The rows that have a shape: NaN, infinity and 0 have none."""
     told = np.isfinite(rows.loss) & (rows.loss != 0)
-    return Curve(rows.step[told], rows.rate[told], rows.loss[told])
+    return LossCurve(rows.step[told], rows.rate[told], rows.loss[told])
 
 
-def in_blocks(curve: Curve) -> Curve:
+def in_blocks(curve: LossCurve) -> LossCurve:
     """At most BLOCKS rows: the medians of as many consecutive ones."""
     size = -(-len(curve.loss) // at.BLOCKS)
     if size <= 1:
         return curve
     starts = range(0, len(curve.loss), size)
-    return Curve(*(np.array([np.median(column[start : start + size]) for start in starts]) for column in curve))
+    return LossCurve(*(np.array([np.median(column[start : start + size]) for start in starts]) for column in curve))
 
 
-def share_done(curve: Curve) -> np.ndarray:
+def share_done(curve: LossCurve) -> np.ndarray:
     """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is told."""
     rates = np.nan_to_num(curve.rate)
     done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
@@ -128,13 +128,13 @@ def lower(rule: Rule, message: str, rate: float | None, steps: tuple[int, int]) 
     if rate is None:
         return Finding(rule, message, "set learning_rate to a tenth", key="learning_rate", steps=steps)
     tenth = rounded(rate / 10)
-    remedy = f"set learning_rate to {short(tenth)}, a tenth"
+    remedy = f"set learning_rate to {four_digits(tenth)}, a tenth"
     return Finding(rule, message, remedy, key="learning_rate", edits=(Edit("learning_rate", tenth),), steps=steps)
 
 
 def at_rates_up_to(rate: float | None) -> str:
     """The end of a message; nothing where no rate is known."""
-    return "" if rate is None else f" at rates up to {short(rate)}"
+    return "" if rate is None else f" at rates up to {four_digits(rate)}"
 
 
 def span(steps: np.ndarray) -> tuple[int, int]:
@@ -147,6 +147,6 @@ def rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def short(value: float) -> str:
+def four_digits(value: float) -> str:
     """A number for a message, in four digits."""
     return f"{value:.4g}"

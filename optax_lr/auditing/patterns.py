@@ -17,10 +17,11 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown
 from optax_lr.auditing import loss_rules as at
 from optax_lr.auditing.loss_curve import (
-    Curve,
+    LossCurve,
     Rows,
     at_rates_up_to,
     curve_of,
+    four_digits,
     growth,
     highest,
     in_blocks,
@@ -28,9 +29,8 @@ from optax_lr.auditing.loss_curve import (
     moving_median,
     noise,
     rounded,
-    rows_of,
     share_done,
-    short,
+    sorted_rows,
     span,
 )
 from optax_lr.findings import Edit, Finding, worst_first
@@ -70,7 +70,7 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
     """
     if not isinstance(log, Log):
         raise TypeError(f"patterns() takes a log, as read_log(...) gives it, not {shown(log)}")
-    rows = rows_of(log)
+    rows = sorted_rows(log)
     if planned is not None:
         try:
             planned = np.asarray(planned, np.float64)
@@ -81,7 +81,7 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
                 f"patterns(): planned must hold a rate for each of the {len(log)} rows of the log, not {planned.shape}"
             )
         planned = planned[np.argsort(log.step, kind="stable")]
-    found = [*jumps(rows, planned)]
+    found = [*rate_jumps(rows, planned)]
     lifeless = [*dead(rows)]
     if lifeless:
         return tuple(worst_first(lifeless + found))
@@ -110,7 +110,7 @@ def dead(rows: Rows) -> Iterator[Finding]:
         f"every one of {gradients.sum()} gradient norms is NaN" if gradients.any() else "no gradient norm is logged"
     )
     rates = rows.rate[np.isfinite(rows.rate)]
-    frozen = f", and the rate stays at {short(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
+    frozen = f", and the rate stays at {four_digits(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
     yield Finding(
         at.DEAD,
         f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
@@ -128,7 +128,7 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
     if not lost.any():
         return
     first = int(np.flatnonzero(lost)[0])
-    what = f"the loss is {short(rows.loss[first])}"
+    what = f"the loss is {four_digits(rows.loss[first])}"
     later = np.isfinite(rows.loss[first:]).sum()
     again = f"; {later} later rows are numbers again" if later else ""
     before = np.flatnonzero(np.isfinite(rows.loss[:first]))
@@ -143,10 +143,10 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
     last = before[-1]
     rates = rows.rate[: first + 1]
     known = rates[np.isfinite(rates)]
-    its_rate = f", at a rate of {short(known[-1])}" if len(known) else ""
+    its_rate = f", at a rate of {four_digits(known[-1])}" if len(known) else ""
     yield lower(
         at.NOT_A_NUMBER,
-        f"{what} at step {rows.step[first]}, after {short(rows.loss[last])} at step {rows.step[last]}{its_rate}{again}",
+        f"{what} at step {rows.step[first]}, after {four_digits(rows.loss[last])} at step {rows.step[last]}{its_rate}{again}",
         highest(rates),
         (int(rows.step[last]), int(rows.step[lost][-1])),
     )
@@ -163,7 +163,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
         zero &= rows.nan_gradient
         shown = f"with a gradient norm of NaN in {'it' if zero.sum() == 1 else 'each'}"
     elif _fell_through(rows, zero, before):
-        shown = f"after {short(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
+        shown = f"after {four_digits(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
     else:
         return
     # Without a loss before, nothing tells that the rate did it.
@@ -173,7 +173,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
         at.HIDDEN,
         f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}",
         "set logging_nan_inf_filter to false to see NaN as NaN"
-        + "".join(f", and learning_rate to {short(edit.value)}, a tenth" for edit in tenth),
+        + "".join(f", and learning_rate to {four_digits(edit.value)}, a tenth" for edit in tenth),
         key=SHOW_NAN.key,
         edits=(SHOW_NAN, *tenth),
         steps=span(rows.step[zero]),
@@ -188,7 +188,7 @@ def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
     return bool(not known and fell and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW)
 
 
-def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
+def rate_jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     """A rate that rises after it fell, or falls at once, other than `planned`."""
     told = np.isfinite(rows.rate)
     told[:-1] &= (np.diff(rows.step) > 0) | ~told[1:]  # of rows at one step, the last
@@ -205,7 +205,7 @@ def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     if not jump.any():
         return
     place = int(np.flatnonzero(jump)[0])
-    left, right = (f"{short(rate[row])} at step {step[row]}" for row in (place, place + 1))
+    left, right = (f"{four_digits(rate[row])} at step {step[row]}" for row in (place, place + 1))
     number = f" ({jump.sum()} jumps in all)" if jump.sum() > 1 else ""
     yield Finding(
         at.JUMPS,
@@ -216,7 +216,7 @@ def jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     )
 
 
-def diverges(curve: Curve) -> Iterator[Finding]:
+def diverges(curve: LossCurve) -> Iterator[Finding]:
     """The largest rise of the loss from one level to a later one, and others before it and after it has come down again."""
     blocks = in_blocks(curve)
     found: list[Finding] = []
@@ -238,7 +238,7 @@ class _Rise(NamedTuple):
     recovered: int
 
 
-def _rise(blocks: Curve, curve: Curve, start: int, end: int) -> _Rise | None:
+def _rise(blocks: LossCurve, curve: LossCurve, start: int, end: int) -> _Rise | None:
     """The largest rise between two blocks. The first row and the first three are levels too: some runs leave at once."""
     step, loss = blocks.step[start:end], blocks.loss[start:end]
     window = max(5, len(blocks.loss) // 10)
@@ -266,8 +266,8 @@ def _rise(blocks: Curve, curve: Curve, start: int, end: int) -> _Rise | None:
     rate = highest(curve.rate[curve.step <= last])
     finding = lower(
         at.DIVERGES,
-        f"the loss rises from {short(low)} (step {first}) to {short(levels[top])} (step {last}){at_rates_up_to(rate)}"
-        + (f", and ends at {short(final)}" if final < low + rise / 2 else ""),
+        f"the loss rises from {four_digits(low)} (step {first}) to {four_digits(levels[top])} (step {last}){at_rates_up_to(rate)}"
+        + (f", and ends at {four_digits(final)}" if final < low + rise / 2 else ""),
         rate,
         _band(step, loss, (place, top + window), low, rise),
     )
@@ -284,7 +284,7 @@ def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float,
     return int(step[span[0] + begin]), int(step[span[0] + high])
 
 
-def oscillates(curve: Curve) -> Iterator[Finding]:
+def oscillates(curve: LossCurve) -> Iterator[Finding]:
     """Noise of the data stays when the rate falls; noise of the rate goes with it. A constant rate cannot tell them apart."""
     peak = highest(curve.rate)
     if peak is None:
@@ -302,14 +302,14 @@ def oscillates(curve: Curve) -> Iterator[Finding]:
     if high > at.SWING and high > at.SWINGS * low > 0:
         yield lower(
             at.OSCILLATES,
-            f"from row to row the loss swings by {high:.1%} while the rate is above {short(above)}, and by {low:.1%} once it "
-            f"is below {short(below)}",
+            f"from row to row the loss swings by {high:.1%} while the rate is above {four_digits(above)}, and by {low:.1%} once it "
+            f"is below {four_digits(below)}",
             peak,
             span(curve.step[curve.rate > above]),
         )
 
 
-def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
+def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
     """Of runs that begin at the beginning; a slow one must be over, a flat one half through."""
     blocks = in_blocks(curve)
     begun = curve.step[0] <= 0.05 * curve.step[-1] + 1
@@ -320,7 +320,9 @@ def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
     first, start, end = (np.median(loss) for loss in (curve.loss[:3], blocks.loss[:window], blocks.loss[-window:]))
     error = 1.25 * noise(np.diff(blocks.loss)) * math.sqrt(2 / window)
     peak = highest(curve.rate)
-    numbers = f"the loss goes from {short(first)} to {short(end)} in {curve.step[-1]} steps{at_rates_up_to(peak)}"
+    numbers = (
+        f"the loss goes from {four_digits(first)} to {four_digits(end)} in {curve.step[-1]} steps{at_rates_up_to(peak)}"
+    )
     if start - end < at.FLAT_FALL * start:
         rises = end - max(first, start) > max(at.CERTAIN * error, at.FLAT_FALL * start)
         fell_at_once = first - start > at.FLAT_FALL * start + at.CERTAIN / 2 * noise(np.diff(curve.loss))
@@ -340,21 +342,21 @@ def slow_or_flat(curve: Curve, max_steps: int | None) -> Iterator[Finding]:
             f"{numbers}, {late:.0%} of that in the second half of the summed rate: it was still on its first slope",
             "set learning_rate ten times as high"
             if tenfold is None
-            else f"set learning_rate to {short(tenfold)}, ten times",
+            else f"set learning_rate to {four_digits(tenfold)}, ten times",
             key="learning_rate",
             edits=() if tenfold is None else (Edit("learning_rate", tenfold),),
             steps=span(curve.step),
         )
 
 
-def _flat(curve: Curve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
+def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
     """Too high and too low a rate look alike here, unless the loss rises."""
     if rises:
         return lower(at.FLAT, numbers, peak, span(curve.step))
     rates = (
         "ten times as high and at a tenth"
         if peak is None
-        else f"at {short(rounded(10 * peak))} and {short(rounded(peak / 10))}"
+        else f"at {four_digits(rounded(10 * peak))} and {four_digits(rounded(peak / 10))}"
     )
     remedy = (
         f"try learning_rate {rates} for some hundred steps; if the loss falls with neither, the rate is not the cause"
@@ -362,7 +364,7 @@ def _flat(curve: Curve, numbers: str, peak: float | None, *, rises: bool) -> Fin
     return Finding(at.FLAT, numbers, remedy, key="learning_rate", steps=span(curve.step))
 
 
-def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
+def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
     """The evaluation loss rises while the training loss falls."""
     told = np.isfinite(rows.eval_loss)
     step, loss = rows.step[told], rows.eval_loss[told]
@@ -379,8 +381,9 @@ def overfits(curve: Curve, rows: Rows) -> Iterator[Finding]:
         return  # a loss of the evaluation that rises is no harm where what it stands for gets better
     yield Finding(
         at.OVERFITS,
-        f"the evaluation loss rises from {short(loss[best])} (step {step[best]}) to {short(loss[-1])} (step {step[-1]}) while "
-        f"the training loss falls from {short(np.median(then))} to {short(np.median(now))}",
+        f"the evaluation loss rises from {four_digits(loss[best])} (step {step[best]}) to "
+        f"{four_digits(loss[-1])} (step {step[-1]}) while "
+        f"the training loss falls from {four_digits(np.median(then))} to {four_digits(np.median(now))}",
         f"set max_steps to {step[best]}, where the evaluation loss was lowest",
         key="max_steps",
         edits=(Edit("max_steps", int(step[best])),),

@@ -155,7 +155,8 @@ def resumed(segments: Sequence[Segment]) -> Finding:
     ]
     more = [f"{len(segments) - MOST_SEGMENTS} more"] if len(segments) > MOST_SEGMENTS else []
     before, after = segments[0], segments[1]
-    jump = f"at step {after.step[0]} the rate goes from {short(before.learning_rate[-1])} to {short(after.learning_rate[0])}"
+    from_rate, to_rate = six_digits(before.learning_rate[-1]), six_digits(after.learning_rate[0])
+    jump = f"at step {after.step[0]} the rate goes from {from_rate} to {to_rate}"
     return Finding(
         RESUMED,
         "; ".join([*parts, *more, jump]),
@@ -187,6 +188,6 @@ def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
     return tuple(Edit(name, after.get(name)) for name in names if before.get(name) != after.get(name))
 
 
-def short(value: Any) -> str:
+def six_digits(value: Any) -> str:
     """A number for a message."""
     return f"{float(value):.6g}"

@@ -47,7 +47,7 @@ def run(
     if any(found.severity == "error" for report in reports for found in report.findings):
         code = max(code, FINDINGS)
     if as_json:
-        print(json.dumps([summary(report) for report in reports], indent=2))
+        print(json.dumps([audit_summary(report) for report in reports], indent=2))
     elif reports:
         print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
     for report in reports:
@@ -83,7 +83,7 @@ def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -
         print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 
-def summary(report: Audit) -> dict[str, Any]:
+def audit_summary(report: Audit) -> dict[str, Any]:
     """The audit as plain numbers and text."""
     return {
         "log": report.log.source,

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optax_lr.batches import stack
-from optax_lr.commands.curves import drawn, save_picture
+from optax_lr.commands.curves import save_picture, terminal_curves
 from optax_lr.commands.show import highest_rate, unlike
 from optax_lr.configs import ConfigError, Plan, read_configs
 from optax_lr.exit_codes import FINDINGS, FINE
@@ -26,7 +26,7 @@ SAME = 1e-6  # of the peak: differences below this are rounding of float32
 _BLOCK = 1_000_000
 
 
-class Difference(NamedTuple):
+class Comparison(NamedTuple):
     """The difference of a curve from the first one, over the steps that both runs have.
 
     `step` is the first step at which they differ by more than a millionth of the peak, `widest` the one of the largest
@@ -46,7 +46,7 @@ class Difference(NamedTuple):
         return self.step is None and self.lengths[0] == self.lengths[1]
 
 
-def difference(one: Plan, other: Plan) -> Difference:
+def compare_plans(one: Plan, other: Plan) -> Comparison:
     """Compare the curves of two plans."""
     batch, lengths = stack([one.schedule, other.schedule]), (one.max_steps, other.max_steps)
     first, widest, most = None, None, 0.0
@@ -67,7 +67,7 @@ def difference(one: Plan, other: Plan) -> Difference:
         here = int(apart.argmax())
         if first is not None and apart[here] > most:
             most, widest, widest_rates = float(apart[here]), int(steps[here]), tuple(common[:, here].tolist())
-    return Difference(first, first_rates, widest, widest_rates, (float(areas[0]), float(areas[1])), lengths)
+    return Comparison(first, first_rates, widest, widest_rates, (float(areas[0]), float(areas[1])), lengths)
 
 
 def run(
@@ -87,7 +87,7 @@ def run(
     names = unlike([config.source for config in configs])
     plans = {name: config.plan(**options) for name, config in zip(names, configs, strict=True)}
     base = plans[names[0]]
-    differences = {name: difference(base, plan) for name, plan in list(plans.items())[1:]}
+    differences = {name: compare_plans(base, plan) for name, plan in list(plans.items())[1:]}
     if as_json:
         print(
             json.dumps(
@@ -102,7 +102,7 @@ def run(
     return FINE if all(found.same for found in differences.values()) else FINDINGS
 
 
-def _object(found: Difference) -> dict[str, Any]:
+def _object(found: Comparison) -> dict[str, Any]:
     def at(step: int | None, rates: tuple[float, float] | None) -> dict[str, Any] | None:
         return None if step is None else {"step": step, "rates": rates}
 
@@ -119,7 +119,7 @@ def _curves(plans: Mapping[str, Plan]) -> tuple[dict[str, Any], dict[str, int]]:
     return {name: plan.schedule for name, plan in plans.items()}, {name: plan.max_steps for name, plan in plans.items()}
 
 
-def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Difference]) -> None:
+def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Comparison]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("config", "schedule", "highest", "steps", "warmup"):
@@ -137,10 +137,10 @@ def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Diffe
     for name, found in differences.items():
         for line in _lines(name, base, found):
             console.print(visible(line), markup=False)
-    console.print(drawn(*_curves(plans)), markup=False, soft_wrap=True)
+    console.print(terminal_curves(*_curves(plans)), markup=False, soft_wrap=True)
 
 
-def _lines(name: str, base: str, found: Difference) -> list[str]:
+def _lines(name: str, base: str, found: Comparison) -> list[str]:
     if found.same:
         return [f"{name}: the same rate as {base} at each of {found.lengths[0]:,} steps"]
     lines = []

@@ -16,7 +16,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.text import visible
 
 
-def drawn(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
+def terminal_curves(schedules: Mapping[str, Schedule], steps: Mapping[str, int]) -> str:
     """The curves as lines of text, as wide as the terminal, each over its own steps; several curves have a legend."""
     curves = []
     for number, (name, schedule) in enumerate(schedules.items()):

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from optax_lr.commands.curves import drawn, save_picture
+from optax_lr.commands.curves import save_picture, terminal_curves
 from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
 from optax_lr.exit_codes import FINE, report
 from optax_lr.identification.exact import exact_rates
@@ -40,7 +40,7 @@ def run(
             code = max(code, report(error, file))
     names = [] if png is None else unlike([config.source for config, _ in planned])
     if as_json and (planned or not code):
-        print(json.dumps([summary(config, plan) for config, plan in planned], indent=2))
+        print(json.dumps([plan_summary(config, plan) for config, plan in planned], indent=2))
     elif not as_json:
         for config, plan in planned:
             _print(config, plan)
@@ -55,7 +55,7 @@ def run(
     return code
 
 
-def summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
+def plan_summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
     """The plan as plain numbers and text."""
     schedule = plan.schedule
     return {
@@ -101,7 +101,7 @@ def unlike(names: Sequence[str]) -> list[str]:
 
 
 def _print(config: RunConfig, plan: Plan) -> None:
-    told = summary(config, plan)
+    told = plan_summary(config, plan)
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -130,5 +130,5 @@ def _print(config: RunConfig, plan: Plan) -> None:
         row("ignored", ignored)
     console.print(table)
     console.print(
-        drawn({told["config"]: plan.schedule}, {told["config"]: plan.max_steps}), markup=False, soft_wrap=True
+        terminal_curves({told["config"]: plan.schedule}, {told["config"]: plan.max_steps}), markup=False, soft_wrap=True
     )

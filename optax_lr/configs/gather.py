@@ -83,9 +83,9 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
         )
     text, folder = text_of(path, LARGEST_NOTEBOOK if suffix == ".ipynb" else LARGEST_FILE), Path(path).parent
     if suffix == ".py" or (text.startswith("#!") and re.match(r"#!.*\bpython", text)):
-        return python.sources_of(path, text, folder)
+        return python.script_sources(path, text, folder)
     if suffix == ".ipynb":
-        return notebook.sources_of(path, text, folder)
+        return notebook.notebook_sources(path, text, folder)
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":

@@ -9,7 +9,7 @@ import numpy as np
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
 
 
-class Call(NamedTuple):
+class OptaxCall(NamedTuple):
     """One of Optax's schedules: the function and its arguments."""
 
     function: str
@@ -37,16 +37,16 @@ def optax_code(schedule: Schedule) -> str:
     return f"import optax\n\nschedule = optax.join_schedules(\n    [\n{lines}    ],\n    boundaries={boundaries},\n)\n"
 
 
-def parts(schedule: Schedule) -> tuple[list[Call], list[int]] | None:
+def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
     """Optax's schedules one after another, with the steps at which each but the first begins; None where it has none."""
     match schedule:
         case Constant(learning_rate=rate, warmup_steps=warmup):
             peak = _plain(rate)
             if not warmup:
-                return [Call("constant_schedule", {"value": peak})], []
+                return [OptaxCall("constant_schedule", {"value": peak})], []
             return [
-                Call("linear_schedule", {"init_value": 0.0, "end_value": peak, "transition_steps": int(warmup)}),
-                Call("constant_schedule", {"value": peak}),
+                OptaxCall("linear_schedule", {"init_value": 0.0, "end_value": peak, "transition_steps": int(warmup)}),
+                OptaxCall("constant_schedule", {"value": peak}),
             ], [int(warmup)]
         case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
             cycles == 0.5
@@ -54,14 +54,16 @@ def parts(schedule: Schedule) -> tuple[list[Call], list[int]] | None:
             peak, floor = _plain(rate), _plain(low)
             if warmup:
                 names = {"init_value": 0.0, "peak_value": peak, "warmup_steps": int(warmup), "decay_steps": int(end)}
-                return [Call("warmup_cosine_decay_schedule", names | {"end_value": floor})], []
+                return [OptaxCall("warmup_cosine_decay_schedule", names | {"end_value": floor})], []
             share = floor / peak if peak else 0.0
-            return [Call("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})], []
+            return [
+                OptaxCall("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})
+            ], []
         case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup):
             return _warmed(_plain(rate), int(warmup), [_line(_plain(rate), 0.0, int(end) - int(warmup))], [])
         case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
             names = {"init_value": _plain(rate), "end_value": _plain(low), "power": _plain(power)}
-            decay = Call("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
+            decay = OptaxCall("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
             return _warmed(_plain(rate), int(warmup), [decay], [])
         case WarmupStableDecay(learning_rate=rate, min_lr=low, warmup_steps=warmup) if _plain_phases(schedule):
             peak, floor, first = _plain(rate), _plain(low), int(warmup)
@@ -74,8 +76,8 @@ def parts(schedule: Schedule) -> tuple[list[Call], list[int]] | None:
                     "decay_steps": int(schedule.decay_steps),
                     "alpha": floor / peak if peak else 0.0,
                 }
-                decay = Call("cosine_decay_schedule", names)
-            held = Call("constant_schedule", {"value": peak})
+                decay = OptaxCall("cosine_decay_schedule", names)
+            held = OptaxCall("constant_schedule", {"value": peak})
             return _warmed(peak, first, [held, decay], [length], start=floor)
     return None
 
@@ -88,15 +90,15 @@ def _plain_phases(schedule: WarmupStableDecay) -> bool:
 
 
 def _warmed(
-    peak: float, warmup: int, calls: list[Call], boundaries: list[int], *, start: float = 0.0
-) -> tuple[list[Call], list[int]]:
+    peak: float, warmup: int, calls: list[OptaxCall], boundaries: list[int], *, start: float = 0.0
+) -> tuple[list[OptaxCall], list[int]]:
     if not warmup:
         return calls, boundaries
     return [_line(start, peak, warmup), *calls], [warmup, *(warmup + boundary for boundary in boundaries)]
 
 
-def _line(first: float, last: float, steps: int) -> Call:
-    return Call("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
+def _line(first: float, last: float, steps: int) -> OptaxCall:
+    return OptaxCall("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
 
 
 def _plain(value: Any) -> float:

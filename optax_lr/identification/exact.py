@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import Schedule
-from optax_lr.schedules.evaluation import value_at
+from optax_lr.schedules.evaluation import evaluate_in
 
 
 def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
@@ -21,7 +21,7 @@ def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
     """
     steps = np.asarray(step, np.float64)
     with np.errstate(all="ignore"):
-        return np.broadcast_to(value_at(schedule, steps, FLOAT64), steps.shape).astype(np.float64)
+        return np.broadcast_to(evaluate_in(schedule, steps, FLOAT64), steps.shape).astype(np.float64)
 
 
 def brief(schedule: Schedule) -> str:

@@ -39,7 +39,7 @@ _MOST_LINES = 8192
 _MOST_LEVELS = 16  # warmups before a level
 
 
-def plain(frame: Frame) -> Iterator[Candidates]:
+def common_kinds(frame: Frame) -> Iterator[Candidates]:
     """What most runs follow: no floor, no cycles."""
     starts = frame.starts()
     yield from frame.with_length(Family(Linear), starts)
@@ -65,7 +65,7 @@ def powers(frame: Frame) -> Iterator[Candidates]:
     yield from frame.with_length(Family(Rex, floor="min_lr"), starts)
 
 
-def lines(frame: Frame) -> Iterator[Candidates]:
+def lines_to_floor(frame: Frame) -> Iterator[Candidates]:
     """A line to a floor: where the length is not known, each length has a floor of its own."""
     family = Family(Polynomial, floor="min_lr")
     if not frame.solve:
@@ -222,7 +222,7 @@ def _timm_from_a_rate(frame: Frame) -> Iterator[Candidates]:
         yield dataclasses.replace(candidates, family=Family(TimmCosine, floor="warmup_lr"))
 
 
-def deepspeed(frame: Frame) -> Iterator[Candidates]:
+def deepspeed_kinds(frame: Frame) -> Iterator[Candidates]:
     """DeepSpeed's own, which begin with two steps at the start of the warmup."""
     starts = frame.starts(from_highest=True)
     for shape in ("log", "linear"):

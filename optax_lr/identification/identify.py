@@ -18,7 +18,7 @@ from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.fitting import Candidates, oddness
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.pieces import Piece, are_clear, but_for_some, by_epochs, lagging, segments, whole
+from optax_lr.identification.pieces import Piece, are_clear, but_for_some, by_epochs, lagging, segments, whole_log
 from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL, Search
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
@@ -219,11 +219,11 @@ def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence,
     budget, likely = search.budget, _likely(forms)
     budget.stage = next(stages)
     for evidence in forms:
-        yield evidence, whole(evidence, search, USUAL)
+        yield evidence, whole_log(evidence, search, USUAL)
     budget.stage = next(stages)
     for evidence in forms:
         searched = GROUPS[len(USUAL) : -1] if any(evidence is form for form in likely) else OF_ROUND_NUMBERS
-        yield evidence, whole(evidence, search, searched)
+        yield evidence, whole_log(evidence, search, searched)
     budget.stage = next(stages)
     stepped = by_epochs(forms[0], search)
     for evidence in likely if stepped else ():
@@ -231,7 +231,7 @@ def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence,
     budget.stage = next(stages)
     parted = []
     for evidence in likely:
-        yield evidence, whole(evidence, search, LEVELS) or lagging(evidence, search)
+        yield evidence, whole_log(evidence, search, LEVELS) or lagging(evidence, search)
         several = segments(evidence, search)
         yield evidence, several if are_clear(several) else but_for_some(evidence, search)
         parted.append((evidence, several))

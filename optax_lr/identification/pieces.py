@@ -48,7 +48,7 @@ class Piece(NamedTuple):
     at_least: int = 1
 
 
-def whole(evidence: Evidence, search: Search, groups: tuple[Group, ...]) -> list[Piece]:
+def whole_log(evidence: Evidence, search: Search, groups: tuple[Group, ...]) -> list[Piece]:
     """The log as one piece; empty where no curve explains all of it."""
     rows = np.arange(len(evidence))
     if len(evidence) < 2:
@@ -158,7 +158,7 @@ def _longest_run(rows: np.ndarray) -> int:
     return max(map(len, groups))
 
 
-def jumps(evidence: Evidence) -> np.ndarray:
+def jump_rows(evidence: Evidence) -> np.ndarray:
     """The rows at which the rate jumps: a change far larger than those around it, or a single rise after a fall."""
     if len(evidence) < 4 or not evidence.rate.max() > 0:
         return np.zeros(0, int)
@@ -174,7 +174,7 @@ def jumps(evidence: Evidence) -> np.ndarray:
 
 def segments(evidence: Evidence, search: Search) -> list[Piece]:
     """One schedule after another, with a jump between them; empty where the rows are not such a log."""
-    starts = jumps(evidence)
+    starts = jump_rows(evidence)
     if not 1 <= len(starts) <= _MOST_JUMPS:
         return []
     parts = np.split(np.arange(len(evidence)), starts)

@@ -17,16 +17,16 @@ from optax_lr.identification.frame import Frame
 Group = Callable[[Frame], Iterator[Candidates]]
 # Each group with what it costs to believe in it, in digits of a setting: an answer of an earlier group is the simpler one.
 COST: dict[Group, float] = {
-    families.plain: 0,
+    families.common_kinds: 0,
     families.with_floor: 2,
-    families.lines: 3,
+    families.lines_to_floor: 3,
     families.powers: 4,
     families.restarts: 4,
     families.stable: 4,
     families.roots: 4,
     torch_families.falls: 4,
     torch_families.cycles: 6,
-    families.deepspeed: 6,
+    families.deepspeed_kinds: 6,
     families.timm: 6,
     families.held: 6,
     torch_families.levels: 12,
@@ -35,7 +35,7 @@ GROUPS = tuple(COST)
 USUAL, LEVELS = GROUPS[:2], GROUPS[-1:]
 # What round numbers may come from: lines and levels. No cosine, power or root gives many of them.
 OF_ROUND_NUMBERS: tuple[Group, ...] = (
-    families.lines,
+    families.lines_to_floor,
     families.stable,
     torch_families.falls,
     torch_families.cycles,

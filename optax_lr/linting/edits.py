@@ -29,7 +29,7 @@ def applied(values: Any, edits: Iterable[Edit]) -> dict[str, Any]:
     return made
 
 
-def rewritten(text: str, edits: Iterable[Edit], *, is_json: bool) -> str:
+def rewritten_document(text: str, edits: Iterable[Edit], *, is_json: bool) -> str:
     """The text of a YAML or JSON file with the edits: only the text of the named keys changes.
 
     Raises:

@@ -247,7 +247,7 @@ def ignored(case: Case) -> Iterator[Finding]:
             yield Finding(IGNORED, message, "take it out", place, case.lines.get(place), (Edit(place, None),))
 
 
-def deepspeed(case: Case) -> Iterator[Finding]:
+def deepspeed_block(case: Case) -> Iterator[Finding]:
     """A scheduler block beside the trainer's own settings."""
     block = case.settings.scheduler_block if case.settings is not None else None
     if block is None or case.trainer == "deepspeed":
@@ -301,7 +301,7 @@ def warmups(case: Case) -> Iterator[Finding]:
         )
 
 
-def as_text(case: Case) -> Iterator[Finding]:
+def numbers_as_text(case: Case) -> Iterator[Finding]:
     """Numbers that are text in the file."""
     assert case.config is not None
     for note in case.config.notes:
@@ -327,7 +327,7 @@ def _installed() -> tuple[int, int]:
         return 0, 0
 
 
-def unknown(case: Case) -> Iterator[Finding]:
+def undeclared_keys(case: Case) -> Iterator[Finding]:
     """Keys that the trainer is not known to have."""
     config = case.config
     if config is None or not config.unknown:

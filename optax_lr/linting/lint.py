@@ -15,7 +15,7 @@ from optax_lr.configs.read import read_recognised
 from optax_lr.findings import Edit, Finding, Rule, worst_first
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
-from optax_lr.linting.edits import applied, rewritten
+from optax_lr.linting.edits import applied, rewritten_document
 from optax_lr.schedules import Schedule
 from optax_lr.sources import python
 from optax_lr.sources.documents import document_of
@@ -45,14 +45,14 @@ _BEFORE_READING: tuple[_Check, ...] = (
 _OF_THE_RUN: tuple[_Check, ...] = (
     *(
         key_checks.ignored,
-        key_checks.deepspeed,
+        key_checks.deepspeed_block,
         key_checks.warmups,
-        key_checks.as_text,
-        key_checks.unknown,
+        key_checks.numbers_as_text,
+        key_checks.undeclared_keys,
         key_checks.assumed,
     ),
     *(
-        run_checks.rate,
+        run_checks.peak_rate,
         run_checks.too_complex,
         run_checks.warmup,
         run_checks.at_zero,
@@ -199,9 +199,9 @@ _FIXABLE = ("yaml", "json", "python")
 def _rewritten(source: Source, edits: list[Edit]) -> Source:
     """The source with its text changed."""
     if source.form == "python":
-        text = python.rewritten(source.name, source.text, edits)
-        return python.sources_of(source.name, text, source.folder)[0]
-    text = rewritten(source.text, edits, is_json=source.form == "json")
+        text = python.rewritten_script(source.name, source.text, edits)
+        return python.script_sources(source.name, text, source.folder)[0]
+    text = rewritten_document(source.text, edits, is_json=source.form == "json")
     return document_of(source.name, text, form=source.form, folder=source.folder)
 
 

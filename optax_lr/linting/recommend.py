@@ -12,7 +12,7 @@ from optax_lr.configs import ConfigError, Plan, read_config
 from optax_lr.configs.plan import check_options
 from optax_lr.linting import guide
 from optax_lr.linting.edits import scalar
-from optax_lr.trainers.settings import number
+from optax_lr.trainers.settings import finite_number
 
 # Whose word counts first. The method decides how high a rate can be at all, and the hardware hardly matters for it.
 ORDER = ("method", "task", "situation", "domain", "data set", "hardware")
@@ -119,7 +119,7 @@ def recommend(
     asked = {"method": method, "task": task, "situation": situation, "domain": domain, "hardware": hardware}
     check_options(num_examples=num_examples, world_size=world_size)
     if num_train_epochs is not None:
-        num_train_epochs = number("num_train_epochs", num_train_epochs)
+        num_train_epochs = finite_number("num_train_epochs", num_train_epochs)
         if num_train_epochs <= 0:
             raise ConfigError(f"num_train_epochs must be above 0, not {num_train_epochs:g}: no step would be trained")
     rows = _rows(asked, num_examples)

@@ -76,7 +76,7 @@ _FINE_TUNING = ("hf", "trl", "llamafactory", "llamafactory-ui", "llamafactory-v1
 FEW_STEPS = 100
 
 
-def rate(case: Case) -> Iterator[Finding]:
+def peak_rate(case: Case) -> Iterator[Finding]:
     """The peak against what the method bears."""
     settings = case.settings
     if settings is None or case.trainer not in _FINE_TUNING or settings.own_rates:

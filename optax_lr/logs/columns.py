@@ -89,7 +89,7 @@ _NO_METRIC = re.compile(r"runtime|per_second|time|memory|preparation|loss|steps?
 _SHARE = "global_step/max_steps"  # ms-swift's `5/500`
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A column's name as `NAMES` has it: lower case, without the run's name that W&B and SwanLab put before it."""
     return name.strip().strip('"').lower().rsplit(" - ", 1)[-1]
 
@@ -100,7 +100,7 @@ def column_of(name: str) -> tuple[str, int, int] | None:
     >>> column_of("my-run - train/learning_rate"), column_of("lr-AdamW/pg2"), column_of("rewards/margins")
     (('learning_rate', 1, 0), ('learning_rate', 2, 1), None)
     """
-    text = plain(name)
+    text = plain_name(name)
     group = 0
     if text not in _COLUMN and (match := _GROUP.match(text)) and _is_rate(match["name"]):
         text, group = match["name"], int(match["group"])
@@ -119,7 +119,7 @@ def _is_rate(text: str) -> bool:
 
 def is_metric(name: str) -> bool:
     """Whether a number of this name measures an evaluation, other than by its loss: `eval_wer`, `metrics/mAP50(B)`."""
-    match = _METRIC.match(plain(name))
+    match = _METRIC.match(plain_name(name))
     return match is not None and _NO_METRIC.search(match["name"]) is None
 
 

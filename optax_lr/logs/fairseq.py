@@ -7,7 +7,7 @@ import re
 from typing import IO
 
 from optax_lr.logs.columns import Builder
-from optax_lr.logs.formats import Format, Found, lines
+from optax_lr.logs.formats import Format, Found, console_lines
 
 _JSON = re.compile(
     r'\| (?:INFO|train\w*|valid\w*) \| .*?(\{.*"(?:num_updates|valid_num_updates|train_num_updates)".*\})'
@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
 
 
 def _read(file: IO[str], source: str, builder: Builder) -> Found:
-    for line in lines(file, source):
+    for line in console_lines(file, source):
         if entry := _entry(line):
             builder.add(entry)
     return {}, []

@@ -35,7 +35,7 @@ class Format(NamedTuple):
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def lines(file: IO[str], source: str) -> Iterator[str]:
+def console_lines(file: IO[str], source: str) -> Iterator[str]:
     """The lines of a console log: without colours, and split where a progress bar went back to the start of its line."""
     while line := file.readline(LARGEST_LINE):
         if len(line) == LARGEST_LINE:
@@ -73,7 +73,7 @@ class Fields(NamedTuple):
 NUMBER = r"[:= ]+\s*([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))"
 
 
-def number(name: str) -> re.Pattern[str]:
+def number_after(name: str) -> re.Pattern[str]:
     """A number behind its name: `lr: 1e-05`, `lr=1e-05`, `lr 1e-05`."""
     return re.compile(rf"(?<![\w/]){name}{NUMBER}", re.IGNORECASE)
 
@@ -91,7 +91,7 @@ def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RAT
 
     def read(file: IO[str], source: str, builder: Builder) -> Found:
         header: dict[str, Any] = {}
-        for line in lines(file, source):
+        for line in console_lines(file, source):
             for kind in kinds.values():
                 if entry := kind.entry(line):
                     if length := entry.pop("max_steps", None):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from optax_lr.logs.columns import Builder
-from optax_lr.logs.formats import Format, Found, lines
+from optax_lr.logs.formats import Format, Found, console_lines
 
 _ENTRY = re.compile(r"\{'[^{}]*\}")
 _KNOWN = ("'loss'", "'eval_loss'", "'learning_rate'", "'train_runtime'")
@@ -32,7 +32,7 @@ def _entry(text: str) -> dict[str, Any] | None:
 
 
 def _read(file: IO[str], source: str, builder: Builder) -> Found:
-    return read_entries(lines(file, source), builder)
+    return read_entries(console_lines(file, source), builder)
 
 
 def read_entries(printed: Iterable[str], builder: Builder) -> Found:

@@ -2,7 +2,7 @@
 
 import re
 
-from optax_lr.logs.formats import Fields, console, number
+from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "megatron",
@@ -10,11 +10,13 @@ FORMAT = console(
         "train": Fields(
             re.compile(r"\biteration\s+(\d+)\s*/\s*(\d+)\s*\|"),
             {
-                "learning_rate": number("learning rate"),
-                "loss": number("lm loss"),
-                "grad_norm": number("grad norm"),
+                "learning_rate": number_after("learning rate"),
+                "loss": number_after("lm loss"),
+                "grad_norm": number_after("grad norm"),
             },
         ),
-        "eval": Fields(re.compile(r"validation loss at iteration (\d+)\b"), {"eval_loss": number("lm loss value")}),
+        "eval": Fields(
+            re.compile(r"validation loss at iteration (\d+)\b"), {"eval_loss": number_after("lm loss value")}
+        ),
     },
 )

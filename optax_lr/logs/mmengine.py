@@ -5,14 +5,14 @@ Its JSON, one object a line, is read as any other; a console line with an epoch 
 
 import re
 
-from optax_lr.logs.formats import Fields, console, number
+from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "mmengine",
     {
         "train": Fields(
             re.compile(r"Iter\(train\)\s+\[\s*(\d+)\s*/\s*(\d+)\]"),
-            {"learning_rate": number("lr"), "loss": number("loss"), "grad_norm": number("grad_norm")},
+            {"learning_rate": number_after("lr"), "loss": number_after("loss"), "grad_norm": number_after("grad_norm")},
         )
     },
 )

@@ -2,13 +2,15 @@
 
 import re
 
-from optax_lr.logs.formats import Fields, console, number
+from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "nanogpt",
     {
-        "train": Fields(re.compile(r"^\s*iter (\d+): "), {"loss": number("loss"), "learning_rate": number("lr")}),
-        "eval": Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number("val loss")}),
+        "train": Fields(
+            re.compile(r"^\s*iter (\d+): "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}
+        ),
+        "eval": Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number_after("val loss")}),
     },
     without_rates="nanoGPT prints no rates: set wandb_log=True and export lr from W&B, or print lr in train.py",
 )

@@ -18,7 +18,7 @@ _ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 
-def rows_of(text: str) -> Iterator[dict[str, str]]:
+def table_rows(text: str) -> Iterator[dict[str, str]]:
     """The rows of an HTML table whose first row names a step."""
     names: list[str] = []
     for row in _ROW.findall(text):
@@ -49,7 +49,7 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
         raise ConfigError(f"{source}: this notebook is damaged; give trainer_state.json of the run instead") from None
     for kind, text in outputs:
         if kind == "html":
-            for row in rows_of(text):
+            for row in table_rows(text):
                 builder.add(row)
     if not len(builder):
         printed = "\n".join(text for kind, text in outputs if kind == "text")

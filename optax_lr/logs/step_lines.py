@@ -2,7 +2,7 @@
 
 import re
 
-from optax_lr.logs.formats import Fields, console, number
+from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "step_lines",
@@ -13,10 +13,10 @@ FORMAT = console(
                 re.IGNORECASE,
             ),
             {
-                "learning_rate": number("(?:learning[_ ]rate|lr)"),
-                "loss": number("(?:train[_ ]loss|lm[_ ]loss|loss)"),
-                "eval_loss": number("(?:val|valid|validation|eval)[_ ]loss"),
-                "grad_norm": number("grad[_ ]norm"),
+                "learning_rate": number_after("(?:learning[_ ]rate|lr)"),
+                "loss": number_after("(?:train[_ ]loss|lm[_ ]loss|loss)"),
+                "eval_loss": number_after("(?:val|valid|validation|eval)[_ ]loss"),
+                "grad_norm": number_after("grad[_ ]norm"),
             },
         )
     },

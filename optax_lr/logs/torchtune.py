@@ -2,9 +2,13 @@
 
 import re
 
-from optax_lr.logs.formats import Fields, console, number
+from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "torchtune",
-    {"train": Fields(re.compile(r"^\s*Step (\d+) \| "), {"loss": number("loss"), "learning_rate": number("lr")})},
+    {
+        "train": Fields(
+            re.compile(r"^\s*Step (\d+) \| "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}
+        )
+    },
 )

@@ -19,7 +19,7 @@ from optax_lr.logs.log import Log
 from optax_lr.monitor.channel import Channel
 from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RatesInState
-from optax_lr.monitor.rows import Row, Rows
+from optax_lr.monitor.rows import Row, RowBuilder
 from optax_lr.monitor.sinks import Callback, sinks_of
 from optax_lr.monitor.warn_once import Once, warn
 from optax_lr.training.base import Control
@@ -104,7 +104,7 @@ class Monitor:
         self._calls_per_update = calls
         self._called = _checked_step(step) * calls  # what follows counts calls
         self._tell = Once()
-        self._rows = Rows(schedule, logging_steps * calls, self._called, self._tell, calls)
+        self._rows = RowBuilder(schedule, logging_steps * calls, self._called, self._tell, calls)
         self._every = logging_steps * calls
         self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
         self._findings: list[Finding] = []

@@ -13,7 +13,7 @@ from optax_lr.monitor.warn_once import Once
 Row = dict[str, float]
 
 
-class Rows:
+class RowBuilder:
     """Takes what each call of the loop brought, and makes a row where one is due.
 
     Steps are counted in calls of which `per_update` make one update. A row is due at each multiple of `every`; where a call

@@ -14,7 +14,7 @@ from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
 from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
-from optax_lr.report.shown import Shown, shown
+from optax_lr.report.shown import Shown, shown_lines
 
 DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
 
@@ -31,7 +31,7 @@ def page(report: Audit) -> str:
         loader=jinja2.PackageLoader("optax_lr.report", ""), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    what = shown(report)
+    what = shown_lines(report)
     names, rows = _table(report, what)
     counts = {severity: sum(found.severity == severity for found in report.findings) for severity in SEVERITIES}
     return environment.get_template("page.html").render(

@@ -11,7 +11,7 @@ from optax_lr.auditing.audit import Audit
 from optax_lr.plotting import style
 from optax_lr.report.figure import FEW, WORDS
 from optax_lr.report.scale import Scale
-from optax_lr.report.shown import Shown, shown
+from optax_lr.report.shown import Shown, shown_lines
 from optax_lr.text import visible
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LANE = 12  # points
 
 def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
     """The rates into `ax`; or, without it, the rates and the losses into a figure of their own. Returns the upper axes."""
-    what = shown(report)
+    what = shown_lines(report)
     if ax is not None:
         _rates(ax, what)
         ax.set_xlabel("optimizer step")

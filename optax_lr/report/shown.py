@@ -56,7 +56,7 @@ class Shown:
     values: Scale
 
 
-def shown(report: Audit) -> Shown:
+def shown_lines(report: Audit) -> Shown:
     """What is drawn of `report`."""
     log = report.log
     first, last = _ends(log)

@@ -10,7 +10,7 @@ import numpy as np
 
 from optax_lr.auditing.audit import Audit
 from optax_lr.report.figure import WORDS
-from optax_lr.report.shown import Line, shown
+from optax_lr.report.shown import Line, shown_lines
 
 WIDEST, HEIGHT = 160, 17
 
@@ -53,7 +53,7 @@ def chart(curves: Sequence[Curve], first: int, last: int) -> str:
 
 def drawn(report: Audit) -> str:
     """The logged rates over the curve that was planned, or else over the one that was found; empty without a rate."""
-    what = shown(report)
+    what = shown_lines(report)
     if not len(what.logged.step):
         return ""
     lines: list[Line] = [what.planned] if what.planned else list(what.followed)

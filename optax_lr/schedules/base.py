@@ -102,7 +102,7 @@ class Schedule:
             if lifted is not None and math.isfinite(number):
                 value = HOST.result(_number(self, lifted._value(max(number, 0.0), HOST)))
                 return np.float64(value) if x64_is_on() else np.float32(value)
-        rates: Array = evaluation.rates(self, fields.checked_step(type(self).__name__, step))
+        rates: Array = evaluation.evaluate(self, fields.checked_step(type(self).__name__, step))
         return rates
 
     @property
@@ -174,7 +174,7 @@ class Schedule:
             ) from None
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))
+        shown = ", ".join(f"{f.name}={fields.field_text(getattr(self, f.name))}" for f in dataclasses.fields(self))
         return f"{type(self).__name__}({shown})"
 
     def __eq__(self, other: object) -> bool:

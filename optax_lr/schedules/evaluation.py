@@ -21,13 +21,13 @@ from optax_lr.schedules.fields import Parts
 _ARGUMENT = "argument"  # replaces a setting that is an argument of a trace
 
 
-def rates(schedule: Any, step: Any) -> Any:
+def evaluate(schedule: Any, step: Any) -> Any:
     """The rates `[*batch_shape, *s]` of `schedule` at the steps `[*s]`, concrete or traced."""
     leaves = [step, *schedule._parts()]
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         return _in_trace(schedule, step)
     if not any(isinstance(leaf, Array) for leaf in leaves):
-        found = _broadcast(value_at(schedule, np.asarray(step), FLOAT64), schedule.batch_shape + np.shape(step))
+        found = _broadcast(evaluate_in(schedule, np.asarray(step), FLOAT64), schedule.batch_shape + np.shape(step))
         with np.errstate(over="ignore", under="ignore"):
             return jnp.asarray(found if x64_is_on() else found.astype(np.float32))
     if x64_is_on() or jax.default_backend() == "tpu":
@@ -63,7 +63,7 @@ def hashable(part: Any) -> Any:
     return array.dtype.str, array.shape, array.tobytes()
 
 
-def value_at(schedule: Any, step: Any, num: System, given: Iterator[Any] | None = None) -> Any:
+def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[Any] | None = None) -> Any:
     """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
     lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
     return num.result(lifted._value(num.maximum(num.real(step), num.real(0)), num))
@@ -82,13 +82,13 @@ def _compiled(schedule: Any, step: Any) -> Any:
 
 @jax.jit
 def _compiled_to_float32(schedule: Any, step: Any) -> Any:
-    return _broadcast(value_at(schedule, step, FLOAT64), schedule.batch_shape + step.shape).astype(jnp.float32)
+    return _broadcast(evaluate_in(schedule, step, FLOAT64), schedule.batch_shape + step.shape).astype(jnp.float32)
 
 
 def _in_trace(schedule: Any, step: Any) -> Any:
     step, shape = jnp.asarray(step), schedule.batch_shape + np.shape(step)
     if x64_is_on():
-        return jnp.asarray(_broadcast(value_at(schedule, step, FLOAT64), shape))
+        return jnp.asarray(_broadcast(evaluate_in(schedule, step, FLOAT64), shape))
     # Concrete settings are float64 constants of the program; JAX arrays are its float32 arguments.
     arguments = [part for part in schedule._parts() if isinstance(part, Array)]
     return _compilable(_Program(schedule, shape))(step, *arguments)
@@ -113,7 +113,7 @@ class _Program:
         return hash(self._key)
 
     def rates(self, num: System, step: Any, *arguments: Any) -> Any:
-        return _broadcast(value_at(self.schedule, step, num, iter(arguments)), self.shape)
+        return _broadcast(evaluate_in(self.schedule, step, num, iter(arguments)), self.shape)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -246,10 +246,14 @@ def concrete(value: Any) -> Any:
     return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def show(value: Any) -> str:
+def field_text(value: Any) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
     if isinstance(value, tuple):
-        return "(" + "".join(f"{show(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
+        return (
+            "("
+            + "".join(f"{field_text(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ")
+            + ")"
+        )
     if isinstance(value, (jax.core.Tracer, str)) or value is None or not hasattr(value, "dtype"):
         return repr(value)
     array = shortest(np.asarray(value))
@@ -322,7 +326,7 @@ def _rate(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
 
 
 def _count(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
-    return whole(name, value, unit=bounds["unit"], least=bounds["least"])
+    return whole_steps(name, value, unit=bounds["unit"], least=bounds["least"])
 
 
 def _items(name: str, value: Any) -> list[Any]:
@@ -333,14 +337,14 @@ def _items(name: str, value: Any) -> list[Any]:
 
 
 def _counts(name: str, value: Any, _bounds: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(whole(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
+    return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
 
 
 def _numbers(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
-def whole(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 0) -> Any:
+def whole_steps(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 0) -> Any:
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
     if type(value) is int and least <= value <= LARGEST_STEP:  # as in nearly every sweep, and far quicker than NumPy
         return np.int32(value)

@@ -92,7 +92,7 @@ class Function(Schedule):
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", repr(self.function))
-        settings = (f"{key}={fields.show(value)}" for key, value in zip(self.names, self.values, strict=True))
+        settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
         return f"Function({', '.join([name, *settings])})"
 
     def _value(self, step: Real, num: System) -> Real:

@@ -11,14 +11,14 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 
 
-def sources_of(path: str, text: str, folder: Path | None) -> list[Source]:
+def notebook_sources(path: str, text: str, folder: Path | None) -> list[Source]:
     """A source for each call of a known constructor in the cells.
 
     Raises:
         ConfigError: for what is no notebook, and for one without such a call.
     """
     code, places = code_of(path, text)
-    made = python.sources_of(path, code, folder)
+    made = python.script_sources(path, code, folder)
     return [
         dataclasses.replace(
             source,

@@ -112,13 +112,13 @@ class Call(NamedTuple):
     scope: int
 
 
-def sources_of(path: str, text: str, folder: Path | None) -> list[Source]:
+def script_sources(path: str, text: str, folder: Path | None) -> list[Source]:
     """A source for each call of a known constructor.
 
     Raises:
         ConfigError: for a file that is no Python, and for one without such a call.
 
-    >>> found = sources_of("a.py", "from transformers import TrainingArguments\\nTrainingArguments(learning_rate=LR)", None)
+    >>> found = script_sources("a.py", "from transformers import TrainingArguments\\nTrainingArguments(learning_rate=LR)", None)
     >>> found[0].values, dict(found[0].unknown), found[0].constructor
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
@@ -583,13 +583,13 @@ class Reader:
         )
 
 
-def rewritten(path: str, text: str, edits: Iterable[Edit]) -> str:
+def rewritten_script(path: str, text: str, edits: Iterable[Edit]) -> str:
     """The text of a script with keywords of its one config changed; every other byte stays.
 
     Raises:
         ConfigError: for several configs, and where a value is not written as a literal in the call.
 
-    >>> print(rewritten("a.py", "TrainingArguments(learning_rate=1e-2)  # high", [Edit("learning_rate", 5e-5)]))
+    >>> print(rewritten_script("a.py", "TrainingArguments(learning_rate=1e-2)  # high", [Edit("learning_rate", 5e-5)]))
     TrainingArguments(learning_rate=5e-05)  # high
     """
     for edit in edits:

@@ -21,7 +21,7 @@ BLOCK_BYTES = 16 * 2**20  # of rates in a block that is written
 REDUCED_BYTES = 2 * 2**20  # of rates in a block that is only reduced, so that its intermediates stay in the cache
 
 
-class Plan:
+class BlockLayout:
     """The division of a sweep of `rows` x `steps` into blocks of one shape, so that one compilation serves them all."""
 
     def __init__(self, rows: int, steps: int, block_bytes: int):
@@ -41,7 +41,7 @@ class Plan:
 
 
 def computed(
-    batch: Schedule, steps: np.ndarray, plan: Plan, blocks: list[tuple[slice, slice]]
+    batch: Schedule, steps: np.ndarray, layout: BlockLayout, blocks: list[tuple[slice, slice]]
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """Yield each of `blocks` with its rates, while the next one is computed: at most two are in memory.
 
@@ -53,7 +53,8 @@ def computed(
         rates = None
         if block is not None:
             rows, columns = (
-                _padded(part, length) for part, length in zip(block, (plan.block_rows, plan.block_steps), strict=True)
+                _padded(part, length)
+                for part, length in zip(block, (layout.block_rows, layout.block_steps), strict=True)
             )
             rates = sweep(batch[rows], steps[columns], out=memory[number % 2])
             memory[number % 2] = rates
@@ -103,16 +104,16 @@ def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "referenc
     total = count if chosen is None else chosen.size
     shape = schedule.batch_shape
     batch = schedule.reshape(math.prod(shape))
-    plan = Plan(len(batch), total, REDUCED_BYTES)
-    area, largest, smallest = np.zeros(plan.rows), np.full(plan.rows, -np.inf), np.full(plan.rows, np.inf)
-    valid = np.zeros(plan.rows, np.int64)
-    for rows, columns in plan.blocks:
-        padded = _padded(columns, plan.block_steps)
+    layout = BlockLayout(len(batch), total, REDUCED_BYTES)
+    area, largest, smallest = np.zeros(layout.rows), np.full(layout.rows, -np.inf), np.full(layout.rows, np.inf)
+    valid = np.zeros(layout.rows, np.int64)
+    for rows, columns in layout.blocks:
+        padded = _padded(columns, layout.block_steps)
         block_steps = (padded if chosen is None else chosen[padded]).astype(np.int32)
         size = np.int32(columns.stop - columns.start)
         numbers = system()
         with in_float64():
-            parts = _reduced(batch[_padded(rows, plan.block_rows)], block_steps, size, numbers)
+            parts = _reduced(batch[_padded(rows, layout.block_rows)], block_steps, size, numbers)
         block_area, block_valid, block_max, block_min = (np.asarray(part)[: rows.stop - rows.start] for part in parts)
         area[rows] += block_area
         valid[rows] += block_valid

@@ -188,7 +188,7 @@ def checked_steps(caller: str, steps: Any) -> tuple[Any, Any]:
     """The steps as int32 and None, or None and their number if they are `0, 1, ..., n - 1`."""
     if isinstance(steps, jax.core.Tracer):
         return steps, None
-    checked = fields.whole(f"{caller}(): steps", steps)
+    checked = fields.whole_steps(f"{caller}(): steps", steps)
     if np.ndim(checked):
         if not np.size(checked):
             raise ValueError(f"{caller}(): steps is empty; give it at least one step")
@@ -210,7 +210,7 @@ def _check_room(shape: tuple[int, ...], itemsize: int, out: jax.Array | None) ->
         if out.is_deleted():
             raise ValueError("sweep(): out was given to an earlier sweep and is gone; pass that sweep's result")
         return
-    needed, free = math.prod(shape) * itemsize, free_memory()
+    needed, free = math.prod(shape) * itemsize, free_sweep_memory()
     if needed > free:
         raise ValueError(
             f"sweep(): {' x '.join(map(str, shape))} rates need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
@@ -218,7 +218,7 @@ def _check_room(shape: tuple[int, ...], itemsize: int, out: jax.Array | None) ->
         )
 
 
-def free_memory() -> int:
+def free_sweep_memory() -> int:
     """Bytes that are free where sweeps run: on the device, or on the host."""
     stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:

@@ -22,7 +22,7 @@ from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
-from optax_lr.sweeps.blocks import BLOCK_BYTES, Plan, computed
+from optax_lr.sweeps.blocks import BLOCK_BYTES, BlockLayout, computed
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
 from optax_lr.sweeps.folder import (
     WRITER,
@@ -100,26 +100,26 @@ def sweep_to(
         )
     chosen = np.arange(count, dtype=np.int32) if chosen is None else np.ravel(chosen)
     batch = schedule.reshape(math.prod(schedule.batch_shape))
-    plan = Plan(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
+    layout = BlockLayout(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
     attributes = {
         "writer": WRITER,
-        "sweep": _fingerprint(batch, chosen, past_end, plan),
+        "sweep": _fingerprint(batch, chosen, past_end, layout),
         "past_end": past_end,
         "batch_shape": list(schedule.batch_shape),
     }
     first = jax.process_index() == 0
     with own_folder(path) if first else contextlib.nullcontext():
         if first:
-            _prepare(zarr, path, batch, chosen, plan, attributes, overwrite=overwrite)
+            _prepare(zarr, path, batch, chosen, layout, attributes, overwrite=overwrite)
         _together("created")
         group = _opened(zarr, path)
         rates = group["learning_rate"]
-        mine = plan.blocks[jax.process_index() :: jax.process_count()]
-        missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, plan), block)]
+        mine = layout.blocks[jax.process_index() :: jax.process_count()]
+        missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, layout), block)]
         with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
-            for block, values in computed(ended(batch, past_end), chosen, plan, missing):
+            for block, values in computed(ended(batch, past_end), chosen, layout, missing):
                 rates[block] = values
-                sync(_chunk(path, block, plan))
+                sync(_chunk(path, block, layout))
                 advance()
         _together("written")
         if first and not group.attrs["complete"]:
@@ -133,7 +133,7 @@ def _prepare(
     path: str,
     batch: Schedule,
     steps: np.ndarray,
-    plan: Plan,
+    layout: BlockLayout,
     attributes: dict[str, Any],
     *,
     overwrite: bool,
@@ -143,9 +143,9 @@ def _prepare(
     if found is not None and found["sweep"] == attributes["sweep"]:
         refuse_links(path)
         if not found["complete"]:
-            _require_disk(zarr, path, batch, steps, plan, attributes)
+            _require_disk(zarr, path, batch, steps, layout, attributes)
             remove_temporary(path)
-            _lay_out(zarr, path, batch, steps, plan, attributes)
+            _lay_out(zarr, path, batch, steps, layout, attributes)
         return
     if found is None and os.listdir(path):
         raise FileExistsError(f"sweep_to(): {path} is not a sweep; remove it or choose another path")
@@ -153,16 +153,18 @@ def _prepare(
         raise FileExistsError(
             f"sweep_to(): {path} holds another sweep; remove it or choose another path, or pass overwrite=True (--force)"
         )
-    _require_disk(zarr, path, batch, steps, plan, attributes)
+    _require_disk(zarr, path, batch, steps, layout, attributes)
     remove_store(path)
     try:
-        _lay_out(zarr, path, batch, steps, plan, attributes)
+        _lay_out(zarr, path, batch, steps, layout, attributes)
     except BaseException:
         remove_store(path)
         raise
 
 
-def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]) -> None:
+def _lay_out(
+    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, layout: BlockLayout, attributes: dict[str, Any]
+) -> None:
     # The group is written first, so that a store is recognised after a kill.
     group = (
         zarr.create_group(path, attributes={**attributes, "complete": False}, overwrite=False)
@@ -172,8 +174,8 @@ def _lay_out(zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Pla
     if not os.path.exists(os.path.join(path, "learning_rate", "zarr.json")):
         rates = group.create_array(
             "learning_rate",
-            shape=(plan.rows, plan.steps),
-            chunks=(plan.block_rows, plan.block_steps),
+            shape=(layout.rows, layout.steps),
+            chunks=(layout.block_rows, layout.block_steps),
             dtype=_dtype(),
             compressors=_codecs(zarr),
             fill_value=np.nan,
@@ -229,8 +231,8 @@ def _opened(zarr: Any, path: str, *, rates: bool = True) -> Any:
     return group
 
 
-def _chunk(path: str, block: tuple[slice, slice], plan: Plan) -> str:
-    row, column = block[0].start // plan.block_rows, block[1].start // plan.block_steps
+def _chunk(path: str, block: tuple[slice, slice], layout: BlockLayout) -> str:
+    row, column = block[0].start // layout.block_rows, block[1].start // layout.block_steps
     return os.path.join(path, "learning_rate", "c", str(row), str(column))
 
 
@@ -254,16 +256,16 @@ def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
 
 
 def _require_disk(
-    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, plan: Plan, attributes: dict[str, Any]
+    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, layout: BlockLayout, attributes: dict[str, Any]
 ) -> None:
     """Refuse a sweep that the free disk cannot hold, before anything is written."""
     past_end = attributes["past_end"]
     size = np.dtype(_dtype()).itemsize
-    needed, free = plan.rows * plan.steps * size, shutil.disk_usage(path).free
+    needed, free = layout.rows * layout.steps * size, shutil.disk_usage(path).free
     if needed <= free:
         return
     # Rates may be far smaller when compressed; a sample gives the ratio.
-    rows = np.unique(np.linspace(0, plan.rows - 1, 16).astype(int))
+    rows = np.unique(np.linspace(0, layout.rows - 1, 16).astype(int))
     part = np.asarray(sweep(batch[rows], steps[: 2**16], past_end=past_end))
     store: dict[str, Any] = {}
     zarr.create_array(zarr.storage.MemoryStore(store), data=part, chunks=part.shape, compressors=_codecs(zarr))
@@ -271,15 +273,15 @@ def _require_disk(
     needed = int(needed * share) - written_bytes(path)
     if needed > free:
         raise OSError(
-            f"sweep_to(): {plan.rows:,} x {plan.steps:,} rates need about {needed / 2**30:,.1f} GiB of disk, and "
+            f"sweep_to(): {layout.rows:,} x {layout.steps:,} rates need about {needed / 2**30:,.1f} GiB of disk, and "
             f"{free / 2**30:,.1f} GiB are free at {path}; choose another disk, fewer schedules or fewer steps"
         )
 
 
-def _fingerprint(batch: Schedule, steps: np.ndarray, past_end: str, plan: Plan) -> str:
+def _fingerprint(batch: Schedule, steps: np.ndarray, past_end: str, layout: BlockLayout) -> str:
     """A digest of everything that determines the contents: only the same sweep may continue a store."""
     leaves, structure = jax.tree.flatten(batch)
-    shape = plan.block_rows, plan.block_steps
+    shape = layout.block_rows, layout.block_steps
     digest = hashlib.sha256(repr((WRITER, str(structure), past_end, *shape)).encode())
     for array in (*leaves, steps):
         array = np.asarray(array)

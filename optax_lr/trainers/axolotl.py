@@ -13,10 +13,10 @@ from optax_lr.schedules.compositions import HoldAfter
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Default, Reading, Recognised, like, named
+from optax_lr.trainers.base import Default, Reading, Recognised, key_list, like
 from optax_lr.trainers.generations import generation_steps
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag, number, whole
+from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, finite_number, flag, whole_setting
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
 from optax_lr.trainers.transformers import Transformers, training_examples
 
@@ -86,7 +86,7 @@ class Axolotl(Transformers):
         alone = source.values.get("lr_scheduler") in ("rex", "one_cycle") or marks & _SURE
         foreign = keys - keys_of("axolotl") - SETTING_NAMES
         if alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign):
-            return Recognised(self.name, named(marks))
+            return Recognised(self.name, key_list(marks))
         return None
 
     def config_file(self, source: Source) -> str | None:
@@ -105,8 +105,8 @@ class Axolotl(Transformers):
         taken = {ours: given[theirs] for theirs, ours in RENAMED.items() if theirs in given}
         taken |= {key: given[key] for key in _SAME if key in given}
         if "warmup_steps" in taken:
-            taken["warmup_steps"] = whole(f"{name}: warmup_steps", taken["warmup_steps"], PYDANTIC)
-        floors = {key: number(f"{name}: {key}", given[key], PYDANTIC) for key in _FLOORS if given.get(key)}
+            taken["warmup_steps"] = whole_setting(f"{name}: warmup_steps", taken["warmup_steps"], PYDANTIC)
+        floors = {key: finite_number(f"{name}: {key}", given[key], PYDANTIC) for key in _FLOORS if given.get(key)}
         scheduler_block, notes = block.scheduler_of(name, given.get("deepspeed"), source.folder)
         if given.get("sample_packing") is True:
             notes += (
@@ -261,7 +261,7 @@ def _restarts(source: str, given: Mapping[str, Any]) -> tuple[int, int, int] | N
     found = []
     for name, default in _RESTARTS.items():
         value = given.get(name, 0)
-        steps = int(value) if isinstance(value, bool) else whole(f"{source}: {name}", value, PYDANTIC)
+        steps = int(value) if isinstance(value, bool) else whole_setting(f"{source}: {name}", value, PYDANTIC)
         if steps < 0:
             raise ConfigError(f"{source}: {name} must be at least 1, not {steps}")
         found.append(steps or default)
@@ -273,9 +273,9 @@ def _own(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What only axolotl has: the batch of all devices of a data-parallel rank, parallelism, and generations."""
     own: dict[str, Any] = {}
     if given.get("batch_size"):
-        own["batch_size"] = whole(f"{source}: batch_size", given["batch_size"], PYDANTIC)
+        own["batch_size"] = whole_setting(f"{source}: batch_size", given["batch_size"], PYDANTIC)
     own["parallel"] = math.prod(
-        whole(f"{source}: {key}", given.get(key) or 1, PYDANTIC)
+        whole_setting(f"{source}: {key}", given.get(key) or 1, PYDANTIC)
         for key in ("context_parallel_size", "tensor_parallel_size")
     )
     if given.get("rl") in _GENERATE:
@@ -286,7 +286,7 @@ def _own(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
         names = {"num_generations": "generations", "num_iterations": "iterations"}
         names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
         own["generate"] = {"generations": 8} | {
-            ours or key: whole(f"{source}: trl.{key}", trl[key], PYDANTIC)
+            ours or key: whole_setting(f"{source}: trl.{key}", trl[key], PYDANTIC)
             for key, ours in names.items()
             if trl.get(key) is not None
         }

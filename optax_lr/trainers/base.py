@@ -147,7 +147,7 @@ def like(max_steps: Any, number: int) -> Any:
     return np.full(np.shape(max_steps), number)
 
 
-def named(keys: Iterable[str], what: str = "key") -> str:
+def key_list(keys: Iterable[str], what: str = "key") -> str:
     """A few keys in words, for `Recognised.by`."""
     some = sorted(keys)
     return f"its {what}{'s' * (len(some) > 1)} {', '.join(some[:3])}"

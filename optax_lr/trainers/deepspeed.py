@@ -9,7 +9,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Reading, Recognised, Trainer, like, named
+from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list, like
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 _MARKS = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "gradient_clipping"})
@@ -33,7 +33,7 @@ class DeepSpeed(Trainer):
             return Recognised(self.name, "its scheduler or optimizer block with a type")
         if marks and not values.keys() & SETTING_NAMES - {"gradient_accumulation_steps"} and source.form != "command":
             sure = {"zero_optimization", "train_micro_batch_size_per_gpu"} & marks
-            return Recognised(self.name, named(marks)) if sure else None
+            return Recognised(self.name, key_list(marks)) if sure else None
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:

@@ -20,7 +20,7 @@ from optax_lr.schedules import (
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
-from optax_lr.trainers.settings import Rules, Settings, number, whole
+from optax_lr.trainers.settings import Rules, Settings, finite_number, whole_setting
 
 _SHARED = {"warmup_num_steps", "warmup_type", "last_batch_iteration"}
 PARAMETERS = {
@@ -149,11 +149,11 @@ def _value(where: str, name: str, value: Any) -> Any:
             raise ConfigError(f"{where} must be true or false, not {value!r}")
         return value
     if name in _WHOLE:
-        value = whole(where, value)
+        value = whole_setting(where, value)
     elif name in _WHOLE_FLOATS:
-        value = whole(where, value, Rules(text=False, whole_floats=True))
+        value = whole_setting(where, value, Rules(text=False, whole_floats=True))
     else:
-        value = number(where, value)
+        value = finite_number(where, value)
     if name in _ABOVE_0 and value <= 0:
         raise ConfigError(f"{where} must be above 0; DeepSpeed refuses it otherwise")
     if name in _AT_LEAST_0 and value < 0:

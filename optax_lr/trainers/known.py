@@ -8,7 +8,7 @@ import json
 from typing import Any, NamedTuple
 
 
-class Default(NamedTuple):
+class ClassDefault(NamedTuple):
     """A default of a class: its value, the first looked-at version with it, and the value before."""
 
     value: Any
@@ -56,7 +56,7 @@ def newest(package: str) -> str:
     return str(_data()[package]["versions"][-1])
 
 
-def default_of(package: str, name: str, key: str, version: str | None = None) -> Default | None:
+def default_of(package: str, name: str, key: str, version: str | None = None) -> ClassDefault | None:
     """The default of a class's key in a version, by default the newest; None where the class only inherits it.
 
     >>> default_of("trl", "SFTConfig", "learning_rate")
@@ -66,14 +66,14 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
     """
     history = _data()[package]["classes"].get(name, {}).get("defaults", {}).get(key, [])
     if version is not None:
-        history = [entry for entry in history if number(entry[0]) <= number(version)]
+        history = [entry for entry in history if version_number(entry[0]) <= version_number(version)]
     if not history or history[-1][1] is None:
         return None
     before = history[-2][1] if len(history) > 1 else None
-    return Default(history[-1][1], history[-1][0], before)
+    return ClassDefault(history[-1][1], history[-1][0], before)
 
 
-def number(version: str) -> tuple[int, ...]:
+def version_number(version: str) -> tuple[int, ...]:
     """A version as numbers, for comparisons.
 
     >>> number("0.20.0") > number("0.9.6")

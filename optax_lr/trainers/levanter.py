@@ -10,8 +10,8 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
-from optax_lr.trainers.maxtext import plain
-from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+from optax_lr.trainers.maxtext import shortest_float
+from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _DEFAULTS: dict[str, Any] = {
     "optimizer.learning_rate": 6e-4,
@@ -132,11 +132,11 @@ class Levanter(Trainer):
             raise ConfigError(
                 f"{name}: optimizer.lr_schedule {style!r} is not read; those that are: cosine, linear, constant"
             )
-        steps = whole(f"{name}: trainer.num_train_steps", full["trainer.num_train_steps"], PYDANTIC)
-        own = {"warmup": number(f"{name}: optimizer.warmup", full["optimizer.warmup"], PYDANTIC)}
+        steps = whole_setting(f"{name}: trainer.num_train_steps", full["trainer.num_train_steps"], PYDANTIC)
+        own = {"warmup": finite_number(f"{name}: optimizer.warmup", full["optimizer.warmup"], PYDANTIC)}
         if full.get("optimizer.decay") is not None:
-            own["decay"] = number(f"{name}: optimizer.decay", full["optimizer.decay"], PYDANTIC)
-        own["ratio"] = number(f"{name}: optimizer.min_lr_ratio", full["optimizer.min_lr_ratio"], PYDANTIC)
+            own["decay"] = finite_number(f"{name}: optimizer.decay", full["optimizer.decay"], PYDANTIC)
+        own["ratio"] = finite_number(f"{name}: optimizer.min_lr_ratio", full["optimizer.min_lr_ratio"], PYDANTIC)
         settings = Settings.of(
             name,
             {"learning_rate": full["optimizer.learning_rate"], "max_steps": steps},
@@ -202,10 +202,10 @@ class Levanter(Trainer):
         return {
             "optimizer": {
                 "type": "adam",
-                "learning_rate": plain(rate),
+                "learning_rate": shortest_float(rate),
                 "lr_schedule": style,
                 "warmup": steps if steps > 1 else steps * 1.5 / length,
-                "min_lr_ratio": plain(low) / plain(rate),
+                "min_lr_ratio": shortest_float(low) / shortest_float(rate),
             },
             "trainer": {"num_train_steps": length},
         }

@@ -12,9 +12,9 @@ import numpy as np
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Reading, Recognised, named
+from optax_lr.trainers.base import Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import Transformers, training_examples
 
@@ -116,7 +116,7 @@ class LlamaFactory(Transformers):
         marks = _MARKS & keys
         sure = marks - _WEAK
         if sure or len(marks) > 1 or (marks and keys <= keys_of("llamafactory") | FIELDS):
-            return Recognised(self.name, named(marks))
+            return Recognised(self.name, key_list(marks))
         return None
 
     def config_file(self, source: Source) -> str | None:
@@ -187,7 +187,7 @@ class LlamaFactory(Transformers):
         workers = values.get("ray_num_workers")
         processes = None
         if workers is not None:
-            count = whole(f"{source.name}: ray_num_workers", workers, rules)
+            count = whole_setting(f"{source.name}: ray_num_workers", workers, rules)
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
         return found._replace(notes=notes, processes=processes)
 
@@ -298,7 +298,7 @@ class LlamaFactoryV1(Transformers):
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
         if _V1 & keys and not keys & others and keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"}):
-            return None if source.form == "command" else Recognised(self.name, named(_V1 & keys))
+            return None if source.form == "command" else Recognised(self.name, key_list(_V1 & keys))
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:

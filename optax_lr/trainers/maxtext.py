@@ -9,9 +9,9 @@ from optax_lr.schedules import Constant, Cosine, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, named, unknown_keys
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _MARKS = frozenset(
     {"base_config", "learning_rate_schedule_steps", "warmup_steps_fraction", "cosine_learning_rate_final_fraction"}
@@ -83,7 +83,7 @@ class MaxText(Trainer):
             str(source.given.get("base_config", "")).endswith((".yml", ".yaml")) and "model_class" not in source.given
         )
         if base or marks & _SURE or (len(marks) > 1 and source.given.keys() <= keys_of("maxtext")):
-            return Recognised(self.name, named(marks))
+            return Recognised(self.name, key_list(marks))
         return None
 
     def config_file(self, source: Source) -> str | None:
@@ -121,8 +121,8 @@ class MaxText(Trainer):
         if _OLD_FLOOR in given:
             given.setdefault("learning_rate_final_fraction", given[_OLD_FLOOR])
         full = base | given
-        steps = whole(f"{name}: steps", full["steps"], PYDANTIC)
-        length = whole(f"{name}: learning_rate_schedule_steps", full["learning_rate_schedule_steps"], PYDANTIC)
+        steps = whole_setting(f"{name}: steps", full["steps"], PYDANTIC)
+        length = whole_setting(f"{name}: learning_rate_schedule_steps", full["learning_rate_schedule_steps"], PYDANTIC)
         if steps == -1 == length:
             raise ConfigError(f"{name}: steps and learning_rate_schedule_steps are both -1; give one of them")
         length = steps if length == -1 else length
@@ -131,7 +131,7 @@ class MaxText(Trainer):
         if style not in ("cosine", "wsd"):
             raise ConfigError(f"{name}: lr_schedule_type must be cosine or wsd, not {style!r}")
         shares = {
-            key: number(f"{name}: {key}", full[key], PYDANTIC)
+            key: finite_number(f"{name}: {key}", full[key], PYDANTIC)
             for key in ("warmup_steps_fraction", "learning_rate_final_fraction", "wsd_decay_steps_fraction")
         }
         for key, share in shares.items():
@@ -205,11 +205,11 @@ class MaxText(Trainer):
                 length = int(end) + 1
                 share = _fraction(int(warmup), length)
                 return {
-                    "learning_rate": plain(rate),
+                    "learning_rate": shortest_float(rate),
                     "steps": int(end),
                     "learning_rate_schedule_steps": length,
                     "warmup_steps_fraction": share,
-                    "learning_rate_final_fraction": plain(low) / plain(rate),
+                    "learning_rate_final_fraction": shortest_float(low) / shortest_float(rate),
                     "lr_schedule_type": "cosine",
                 }
         raise ConfigError(
@@ -217,7 +217,7 @@ class MaxText(Trainer):
         )
 
 
-def plain(value: Any) -> float:
+def shortest_float(value: Any) -> float:
     """A setting as a Python float, the shortest that is the same in the setting's own precision."""
     import numpy as np
 

@@ -9,9 +9,9 @@ from optax_lr.schedules import Constant, Cosine, InverseSqrt, Polynomial, Schedu
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, named, unknown_keys
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, Settings, number, whole
+from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
 
 _SCRIPTS = tuple(
     f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
@@ -45,7 +45,7 @@ class Megatron(Trainer):
         marks = _MARKS & source.given.keys()
         script = source.program.name.endswith(_SCRIPTS)
         if (script and marks) or {"tensor_model_parallel_size", "train_iters", "lr_decay_style"} <= source.given.keys():
-            return Recognised(self.name, f"the script {source.program.name} and {named(marks, 'option')}")
+            return Recognised(self.name, f"the script {source.program.name} and {key_list(marks, 'option')}")
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -69,7 +69,7 @@ class Megatron(Trainer):
             raise ConfigError(
                 f"{name}: Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
             )
-        low = number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
+        low = finite_number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
         own: dict[str, Any] = {"decay": int(decay), "min_lr": low}
         if style == "WSD":
             tail = _updates(name, values, "lr_wsd_decay")
@@ -155,7 +155,7 @@ def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:
         raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} beside {iterations[0]}; keep one form")
-    if number(f"{source}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE) != 0:
+    if finite_number(f"{source}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE) != 0:
         raise ConfigError(f"{source}: --lr-warmup-init above 0 is not read")
     return strange
 
@@ -163,15 +163,15 @@ def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 def _updates(source: str, values: Mapping[str, Any], what: str) -> float | None:
     """A length in iterations, given as such or in samples."""
     if f"{what}_iters" in values:
-        return whole(f"{source}: {what}_iters", values[f"{what}_iters"], ARGPARSE)
+        return whole_setting(f"{source}: {what}_iters", values[f"{what}_iters"], ARGPARSE)
     if f"{what}_samples" not in values:
         return None
     if "global_batch_size" not in values:
         raise ConfigError(
             f"{source}: {what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
         )
-    batch = whole(f"{source}: global_batch_size", values["global_batch_size"], ARGPARSE)
-    made = whole(f"{source}: {what}_samples", values[f"{what}_samples"], ARGPARSE) / batch
+    batch = whole_setting(f"{source}: global_batch_size", values["global_batch_size"], ARGPARSE)
+    made = whole_setting(f"{source}: {what}_samples", values[f"{what}_samples"], ARGPARSE) / batch
     return float(int(made)) if what == "train" else made
 
 
@@ -181,7 +181,7 @@ def _warmup(source: str, values: Mapping[str, Any], decay: float) -> int:
     if values.get("lr_warmup_fraction") is not None:
         if given:
             raise ConfigError(f"{source}: Megatron-LM refuses --lr-warmup-fraction beside --lr-warmup-iters; keep one")
-        given = number(f"{source}: lr_warmup_fraction", values["lr_warmup_fraction"], ARGPARSE) * decay
+        given = finite_number(f"{source}: lr_warmup_fraction", values["lr_warmup_fraction"], ARGPARSE) * decay
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
         raise ConfigError(

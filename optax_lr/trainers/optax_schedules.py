@@ -9,7 +9,7 @@ from optax_lr.schedules import Constant, Cosine, Polynomial, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
-from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps", "transition_begin")
 _DEFAULTS: Mapping[str, float] = {"alpha": 0.0, "exponent": 1.0, "end_value": 0.0, "transition_begin": 0, "power": 1.0}
@@ -30,7 +30,9 @@ class OptaxSchedules(Trainer):
         """The arguments, with the function's defaults."""
         name = source.name
         values = {
-            key: whole(f"{name}: {key}", value, PYDANTIC) if key in _LENGTHS else number(f"{name}: {key}", value)
+            key: whole_setting(f"{name}: {key}", value, PYDANTIC)
+            if key in _LENGTHS
+            else finite_number(f"{name}: {key}", value)
             for key, value in source.given.items()
         }
         full = dict(_DEFAULTS) | values

@@ -94,7 +94,7 @@ _MOST_STEPS = 2**31 - 1  # what an int32 step counts to
 _TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
 
 
-def number(name: str, value: Any, rules: Rules = STRICT) -> float:
+def finite_number(name: str, value: Any, rules: Rules = STRICT) -> float:
     """`value` if it is a finite number for that parser; else one line on what it is."""
     if isinstance(value, str):
         try:
@@ -115,7 +115,7 @@ def number(name: str, value: Any, rules: Rules = STRICT) -> float:
     return value  # type: ignore[return-value]
 
 
-def whole(name: str, value: Any, rules: Rules = STRICT) -> int:
+def whole_setting(name: str, value: Any, rules: Rules = STRICT) -> int:
     """`value` as a whole number."""
     if isinstance(value, str) and rules.text:
         try:
@@ -123,7 +123,7 @@ def whole(name: str, value: Any, rules: Rules = STRICT) -> int:
         except ValueError:
             if not rules.whole_floats:
                 raise ConfigError(f"{name} must be a whole number, not {value!r}") from None
-    given = number(name, value, rules)
+    given = finite_number(name, value, rules)
     if given != math.floor(given):
         raise ConfigError(f"{name} must be a whole number, not {value}")
     if not isinstance(given, numbers.Integral) and not rules.whole_floats:
@@ -166,10 +166,10 @@ def _short(value: Any) -> str:
 
 
 _CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
-    "float": number,
-    "float | None": number,
-    "int": whole,
-    "int | None": whole,
+    "float": finite_number,
+    "float | None": finite_number,
+    "int": whole_setting,
+    "int | None": whole_setting,
     "str": _word,
     "bool": _flag,
     "Mapping[str, Any]": _mapping,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, named
+from optax_lr.trainers.base import Default, Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
@@ -57,7 +57,7 @@ class Swift(Transformers):
         marks = _MARKS & source.given.keys()
         if source.form == "command" or not marks or not {"model", "dataset", "model_id_or_path"} & source.given.keys():
             return None
-        return Recognised(self.name, named(marks))
+        return Recognised(self.name, key_list(marks))
 
     def config_file(self, source: Source) -> str | None:
         """The YAML or JSON behind the subcommand, or that of `--config`."""

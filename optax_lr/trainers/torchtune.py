@@ -10,7 +10,7 @@ from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
-from optax_lr.trainers.settings import PYDANTIC, Settings, number, whole
+from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _COSINE = "get_cosine_schedule_with_warmup"
 
@@ -98,12 +98,16 @@ class Torchtune(Trainer):
             if not kind.endswith(_COSINE):
                 raise ConfigError(f"{name}: lr_scheduler {kind} is not read; torchtune's own is {_COSINE}")
             kind = "cosine"
-            warmup = whole(f"{name}: lr_scheduler.num_warmup_steps", scheduler.get("num_warmup_steps", 0), PYDANTIC)
-            own["cycles"] = number(f"{name}: lr_scheduler.num_cycles", scheduler.get("num_cycles", 0.5), PYDANTIC)
+            warmup = whole_setting(
+                f"{name}: lr_scheduler.num_warmup_steps", scheduler.get("num_warmup_steps", 0), PYDANTIC
+            )
+            own["cycles"] = finite_number(
+                f"{name}: lr_scheduler.num_cycles", scheduler.get("num_cycles", 0.5), PYDANTIC
+            )
         else:
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
         if values.get("max_steps_per_epoch") is not None:
-            own["limit"] = whole(f"{name}: max_steps_per_epoch", values["max_steps_per_epoch"], PYDANTIC)
+            own["limit"] = whole_setting(f"{name}: max_steps_per_epoch", values["max_steps_per_epoch"], PYDANTIC)
         for key in ("epochs", "batch_size"):
             if values.get(key) is None:
                 raise ConfigError(f"{name}: {key} is not in the recipe, and torchtune has no default for it")

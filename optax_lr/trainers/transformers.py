@@ -22,12 +22,12 @@ from optax_lr.trainers.base import (
     Trainer,
     concerns_curve,
     group_rate,
+    key_list,
     like,
-    named,
     unknown_keys,
 )
 from optax_lr.trainers.known import class_keys, default_of, newest
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import (
     FIELDS,
     MARKS,
@@ -448,7 +448,7 @@ def _marks(values: Mapping[str, Any], known: frozenset[str]) -> str | None:
     keys = {str(key) for key, value in values.items() if value is not None}
     marks = MARKS & keys
     if marks and SETTING_NAMES & keys:
-        return named(marks)
+        return key_list(marks)
     near_enough = all(key in known or misplaced(key) for key in keys)
     if SETTING_NAMES & keys and near_enough and FIELDS & keys:
         return "keys that several trainers share with transformers"
@@ -495,7 +495,7 @@ def _of_the_data(values: Mapping[str, Any]) -> list[str]:
 
 def _sequence_parallel_size(source: str, config: Any) -> int:
     size = config.get("sp_size") if isinstance(config, Mapping) else None
-    return 1 if size is None else max(1, whole(f"{source}: parallelism_config.sp_size", size))
+    return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
 
 
 def _number_in(where: str, text: str) -> float:

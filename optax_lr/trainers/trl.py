@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, named
+from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.generations import generation_steps
 from optax_lr.trainers.known import class_keys, default_of, newest
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers
 
@@ -139,10 +139,10 @@ class Trl(Transformers):
         if source.form == "command":
             script = method_in(program)
             if script and (marks or "config" in keys) and keys & (MARKS | marks | {"config"}):
-                return Recognised(self.name, f"the script {program} and {named(marks or {'config'}, 'option')}")
+                return Recognised(self.name, f"the script {program} and {key_list(marks or {'config'}, 'option')}")
             return None
         if marks and not {"stage", "finetuning_type"} & keys:
-            return Recognised(self.name, named(marks))
+            return Recognised(self.name, key_list(marks))
         return None
 
     def config_file(self, source: Source) -> str | None:
@@ -259,7 +259,7 @@ class Trl(Transformers):
         names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
         standard = default_of("trl", method, "num_generations")
         return {"generations": standard.value if standard is not None else 8} | {
-            ours or key: whole(f"{source}: {key}", values[key], rules)
+            ours or key: whole_setting(f"{source}: {key}", values[key], rules)
             for key, ours in names.items()
             if values.get(key) is not None
         }

@@ -16,7 +16,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.training.base import Control, as_position
 from optax_lr.training.groups import is_scale
-from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, value_at
+from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, scheduled_value
 from optax_lr.training.state import (
     InjectSchedulesState,
     ScheduleState,
@@ -249,7 +249,7 @@ def _with_schedule(
 ) -> InjectSchedulesState:
     """`state` with the schedule and its value in use; a value that was set by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
-    value = as_value(_at(state, lambda step: value_at(schedule, memory, step)), current.dtype)
+    value = as_value(_at(state, lambda step: scheduled_value(schedule, memory, step)), current.dtype)
     used, value = in_use(current, state.schedules[key].value, value) if by_hand else (owned(value, value), value)
     value, used = placed((value, used), state.count)
     return state._replace(
@@ -283,8 +283,8 @@ def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
         name = _main(each)
         rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
         if part is not None and part.schedule is not None:
-            planned = _at(each, lambda step: value_at(part.schedule, part.memory, step))
-            rate, _ = in_use(rate, part.value, as_value(planned, rate.dtype))
+            planned = _at(each, lambda step: scheduled_value(part.schedule, part.memory, step))
+            rate = in_use(rate, part.value, as_value(planned, rate.dtype))[0]
         now = jnp.asarray(_at(each, jnp.floor), jnp.int32)
         if isinstance(shape, Schedule):
             decay = rate * shape

@@ -95,5 +95,5 @@ class EarlyStopping:
             return jnp.abs(metric - best) > threshold
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={fields.show(getattr(self, f.name))}" for f in dataclasses.fields(self))
+        shown = ", ".join(f"{f.name}={fields.field_text(getattr(self, f.name))}" for f in dataclasses.fields(self))
         return f"EarlyStopping({shown})"

@@ -175,10 +175,10 @@ def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
         return ScheduleState(None, as_value(now, dtype), memory)
     schedule = owned(value, apart_from=value)
     memory = schedule.memory() if isinstance(schedule, Control) else None
-    return ScheduleState(schedule, as_value(value_at(schedule, memory, count), dtype), memory)
+    return ScheduleState(schedule, as_value(scheduled_value(schedule, memory, count), dtype), memory)
 
 
-def value_at(schedule: Schedule, memory: Any, step: Any) -> Any:
+def scheduled_value(schedule: Schedule, memory: Any, step: Any) -> Any:
     """The value of a schedule, or of a control with its memory, at `step`."""
     if isinstance(step, jax.Array) and not isinstance(step, jax.core.Tracer):
         step = step.item()  # evaluated on the host, without compiling
@@ -219,7 +219,7 @@ def _advanced(
     if isinstance(schedule, Control):
         memory = schedule.with_metric(memory, step, extra.get("value"))
     if isinstance(schedule, Schedule):
-        value = value_at(schedule, memory, step)
+        value = scheduled_value(schedule, memory, step)
     elif memory is not None:
         value, memory = function(memory, **extra), function.update(memory, **extra)
     else:

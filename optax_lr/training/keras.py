@@ -8,7 +8,7 @@ from typing import Any
 
 from optax_lr.schedules.base import Schedule, from_dict, require_schedule
 from optax_lr.training.base import Control
-from optax_lr.training.inject import require_one_schedule, value_at
+from optax_lr.training.inject import require_one_schedule, scheduled_value
 
 
 def to_keras(schedule: Schedule) -> Any:
@@ -82,7 +82,7 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             optimizer = self.model.optimizer
-            optimizer.learning_rate = float(value_at(self.schedule, self.memory, int(optimizer.iterations)))
+            optimizer.learning_rate = float(scheduled_value(self.schedule, self.memory, int(optimizer.iterations)))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             if not isinstance(self.schedule, Control):

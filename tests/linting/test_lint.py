@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import optax_lr as olr
 from optax_lr.configs.gather import sources_of
-from optax_lr.linting.edits import rewritten
+from optax_lr.linting.edits import rewritten_document
 from optax_lr.linting.lint import RULES, apply_fixes
 from tests.linting.mistakes import CLEAN, HF, LORA, MISTAKES, PLATEAU, RUN
 from tests.linting.said import SAID
@@ -220,10 +220,12 @@ def test_text_is_changed_only_where_it_must_be():
     text = 'a: {b: 1, c: 2}  # flow\n"quoted": 1\nempty:\nlist:\n- 1\n- 2\nnested:\n    deep: 3   # kept\n'
     edits = [olr.Edit("a.b", None), olr.Edit("empty", 4), olr.Edit("nested.deep", 5.5), olr.Edit("list", None)]
     expected = 'a: {c: 2}  # flow\n"quoted": 1\nempty: 4\nnested:\n    deep: 5.5   # kept\n'
-    assert rewritten(text, edits, is_json=False) == expected
-    assert rewritten('{\n    "a": {"b": 1}\n}', [olr.Edit("a.b", 2)], is_json=True) == '{\n    "a": {"b": 2}\n}'
+    assert rewritten_document(text, edits, is_json=False) == expected
+    assert (
+        rewritten_document('{\n    "a": {"b": 1}\n}', [olr.Edit("a.b", 2)], is_json=True) == '{\n    "a": {"b": 2}\n}'
+    )
     with pytest.raises(olr.ConfigError, match="make the change by hand"):
-        rewritten("base: &x {learning_rate: 1}\n<<: *x\n", [olr.Edit("learning_rate", None)], is_json=False)
+        rewritten_document("base: &x {learning_rate: 1}\n<<: *x\n", [olr.Edit("learning_rate", None)], is_json=False)
 
 
 @pytest.mark.skipif(not FOLDER, reason="OPTAX_LR_CORPUS names no folder of configs")

@@ -13,11 +13,11 @@ from tests.sweeps.batches import mixed
 @pytest.mark.parametrize("block_bytes", [4, 4 * 7, 4 * 100, 4 * 1000, 2**24])
 def test_blocks_cover_a_sweep_once(block_bytes):
     batch, steps = mixed(23, 90), np.arange(101, dtype=np.int32)
-    plan = blocks.Plan(23, 101, block_bytes)
+    layout = blocks.BlockLayout(23, 101, block_bytes)
     whole = np.asarray(olr.sweep(batch, 101))
     seen = np.full(whole.shape, np.nan, np.float32)
-    chosen = plan.blocks if block_bytes > 100 else plan.blocks[:: max(1, len(plan.blocks) // 50)]
-    for block, rates in blocks.computed(batch, steps, plan, chosen):
+    chosen = layout.blocks if block_bytes > 100 else layout.blocks[:: max(1, len(layout.blocks) // 50)]
+    for block, rates in blocks.computed(batch, steps, layout, chosen):
         assert np.isnan(seen[block]).all()
         seen[block] = rates
     for block in chosen:
@@ -41,13 +41,13 @@ def test_summary_is_that_of_the_curves(steps, past_end, monkeypatch):
 def test_summary_needs_no_memory_for_the_curves():
     # 10**6 rows of 2**13 rates are 32 GiB; a block of them, with all that reducing it needs, is not 16 MiB.
     batch = olr.Linear(1.0, max_steps=np.array([2**20]))
-    plan = blocks.Plan(10**6, 2**13, blocks.REDUCED_BYTES)
-    assert plan.block_rows * plan.block_steps * 4 <= blocks.REDUCED_BYTES
+    layout = blocks.BlockLayout(10**6, 2**13, blocks.REDUCED_BYTES)
+    assert layout.block_rows * layout.block_steps * 4 <= blocks.REDUCED_BYTES
     with jax.enable_x64(True):
         compiled = blocks._reduced.lower(
-            jax.tree.map(lambda leaf: np.repeat(leaf, plan.block_rows), batch),
-            np.arange(plan.block_steps, dtype=np.int32),
-            np.int32(plan.block_steps),
+            jax.tree.map(lambda leaf: np.repeat(leaf, layout.block_rows), batch),
+            np.arange(layout.block_steps, dtype=np.int32),
+            np.int32(layout.block_steps),
             RoundedFloat64,
         ).compile()
     assert compiled.memory_analysis().temp_size_in_bytes <= 16 * 2**20
