@@ -27,7 +27,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("plotting", "logs"),
     ("identification",),
     ("auditing",),
-    ("monitor", "report"),
+    ("monitor", "report", "pages"),
     ("commands",),
     ("cli",),
 )

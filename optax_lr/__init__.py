@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
         set_schedule as set_schedule,
         to_keras as to_keras,
     )
+    from optax_lr.pages.explore import explore as explore
     from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
     from optax_lr.monitor import Monitor as Monitor
     from optax_lr.plotting import plot_kinds as plot_kinds
@@ -165,6 +166,7 @@ _HOMES = {
         "set_schedule",
         "to_keras",
     ],
+    "pages.explore": ["explore"],
     "findings": ["Edit", "Finding", "Rule"],
     "monitor": ["Monitor"],
     "plotting": ["plot_kinds"],

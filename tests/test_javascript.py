@@ -12,6 +12,7 @@ import optax_lr as olr
 from optax_lr.interop.javascript import emit
 from tests.browser import needs_browser, seen
 from tests.cases import CLASSES, random_schedule, usual
+from tests.wrong_types import wrong_types
 
 # Within the run, past its end, and far beyond; a later step than the first 64 may have a much higher rate.
 STEPS = [*range(64), 100, 999, 12_345, 10**6, 2**31 - 1]
@@ -74,6 +75,7 @@ def test_cycles_stay_short():
     assert max(len(olr.to_javascript(usual(kind))) for kind in EMITTED) < 4000
 
 
+@wrong_types
 def test_refusals():
     damped = olr.Function(lambda step: jnp.exp(-step))
     with pytest.raises(TypeError, match="is a function of Python, which JavaScript cannot call"):

@@ -143,6 +143,28 @@ def show(
     raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
+@app.command(epilog="Example: optax-lr explore sft.yaml --num-examples 5000 --html sft.html")
+def explore(
+    html: Annotated[Path, typer.Option(help="write the page to this .html; it needs no network")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="training configs, scripts or notebooks to open the page with; none is needed"),
+    ] = None,
+    num_examples: _NumExamples = None,
+    world_size: _WorldSize = None,
+    transformers_version: _Version = None,
+    max_steps: _MaxSteps = None,
+    trainer: _Trainer = None,
+    set_: _Set = None,
+    force: _Force = False,
+) -> None:
+    """Write a page on which schedules can be changed, compared and copied."""
+    from optax_lr.commands.explore import run
+
+    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    raise typer.Exit(run(files or [], options=options, reading=_reading(trainer, set_), html=html, force=force))
+
+
 @app.command(epilog="Example: optax-lr compare old.yaml new.yaml --num-examples 5000")
 def compare(
     files: _Files,

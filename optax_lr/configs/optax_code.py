@@ -59,8 +59,8 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             return [
                 OptaxCall("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})
             ], []
-        case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup):
-            return _warmed(_plain(rate), int(warmup), [_line(_plain(rate), 0.0, int(end) - int(warmup))], [])
+        case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
+            return _warmed(_plain(rate), int(warmup), [_line(_plain(rate), _plain(low), int(end) - int(warmup))], [])
         case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
             names = {"init_value": _plain(rate), "end_value": _plain(low), "power": _plain(power)}
             decay = OptaxCall("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})

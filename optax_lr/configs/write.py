@@ -24,6 +24,7 @@ from optax_lr.schedules import (
 )
 from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.compositions import Product
+from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers import trainer_of
 
@@ -86,7 +87,9 @@ def _of_transformers(schedule: Schedule, trainer: str) -> tuple[str, dict[str, A
     match schedule:
         case Constant(warmup_steps=warmup):
             return ("constant_with_warmup" if warmup else "constant"), {}
-        case Linear():
+        case Linear(min_lr=low):
+            if low:
+                raise ConfigError(f"the linear schedule of transformers has no floor, and min_lr is {low:g}; take 0")
             return "linear", {}
         case Cosine(min_lr=low, num_cycles=cycles):
             keywords = {"min_lr": low} if low else {}
@@ -108,6 +111,8 @@ def _of_transformers(schedule: Schedule, trainer: str) -> tuple[str, dict[str, A
 
 
 def _wsd(schedule: WarmupStableDecay, trainer: str) -> dict[str, Any]:
+    if schedule.decay_type not in SHAPES:
+        raise ConfigError(f"decay_type {schedule.decay_type} is none of transformers', which are {', '.join(SHAPES)}")
     keywords, stable = {"num_decay_steps": schedule.decay_steps}, schedule.stable_steps
     if stable is None and trainer == "llamafactory":  # which fills in its own where none is given
         stable = schedule.end - schedule.warmup_steps - schedule.decay_steps

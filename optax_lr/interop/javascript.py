@@ -22,11 +22,13 @@ class Emitted(NamedTuple):
 
     Fields:
         parameters: the names after `step`, each with its setting; None for one that is a function of the step itself.
-        body: the statements.
+        body: the statements that return the rate.
+        end: the statements that return the step at which the schedule ends; None for one that has no end.
     """
 
     parameters: dict[str, float | None]
     body: str
+    end: str | None
 
 
 def to_javascript(schedule: Schedule) -> str:
@@ -71,8 +73,8 @@ def emit(schedule: Schedule, *, inner_are_functions: bool = False) -> Emitted:
     num = JavaScript()
     writer = _Writer(num, inner_are_functions)
     formula = writer.with_parameters(lifted, "")
-    value = formula._value(num.maximum(num.of("step"), 0), num)
-    return Emitted(writer.parameters, num.body(num.result(value)))
+    value, end = formula._value(num.maximum(num.of("step"), 0), num), formula.end
+    return Emitted(writer.parameters, num.body(num.result(value)), None if end is None else num.body(num.real(end)))
 
 
 class _Writer:
@@ -108,9 +110,13 @@ class _Writer:
 
 
 class _Called(NamedTuple):
-    """In place of an inner schedule: a function of JavaScript."""
+    """In place of an inner schedule: a function of JavaScript, with its end as a property."""
 
     function: Expression
+
+    @property
+    def end(self) -> Expression:
+        return self.function.num.of("{0}.end", self.function)
 
     def _value(self, step: Expression, num: JavaScript) -> Expression:
         return num.of("{0}({1})", self.function, step)

@@ -11,6 +11,7 @@ import numpy as np
 from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.schedules import Constant, Schedule
+from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.python import FUNCTIONS
 from optax_lr.sources.source import Source
@@ -384,6 +385,8 @@ class Transformers(Trainer):
             if key not in _WORDS and (isinstance(value, (str, bool)) or not np.isscalar(value)):
                 quotes = ": take the quotes away" if isinstance(value, str) else ""
                 raise ConfigError(f"{where} must be a number, not {value!r}{quotes}")
+            if key in _WORDS and value not in SHAPES:
+                raise ConfigError(f"{where} must be one of {', '.join(SHAPES)}, not {value!r}")
             taken[key] = value
         return taken
 

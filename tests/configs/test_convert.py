@@ -46,7 +46,7 @@ def test_a_line_goes_to_levanter_and_not_to_maxtext():
         olr.Constant(3e-4),
         olr.Constant(3e-4, 10),
         olr.Linear(3e-4, 100),
-        olr.Linear(3e-4, 100, 10),
+        olr.Linear(3e-4, 100, 10, min_lr=1e-4),
         olr.Cosine(3e-4, 100, 10, min_lr=3e-5),
         olr.Cosine(3e-4, 100, min_lr=3e-5),
         olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-6),

@@ -130,9 +130,18 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
         (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, hf, axolotl, maxtext, levanter, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
         (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written beside a learning_rate of 0"),
+        (olr.Linear(1e-3, 10, min_lr=1e-4), "hf", "the linear schedule of transformers has no floor, and min_lr is 0.0001; take 0"),
+        (olr.WarmupStableDecay(1e-3, 9, 99, decay_type="power"), "hf", "decay_type power is none of transformers'"),
         (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl turns a warmup_steps of 1 into 2; take 0 or 2"),
     ],
 )  # fmt: skip
 def test_what_no_config_can_say(schedule, trainer, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.write_config(schedule, trainer=trainer)
+
+
+def test_shapes_that_transformers_refuses_are_refused():
+    keys = olr.write_config(olr.WarmupStableDecay(1e-3, 9, 99), trainer="hf")
+    keys["lr_scheduler_kwargs"]["decay_type"] = "exponential"
+    with pytest.raises(olr.ConfigError, match="decay_type must be one of linear, cosine, 1-sqrt, not 'exponential'"):
+        olr.read_config(keys, trainer="hf").plan()

@@ -1,0 +1,38 @@
+"""`optax-lr explore`: a page on which the plans of configs, or any schedules, can be changed and compared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from optax_lr.commands.terminal import waiting
+from optax_lr.configs import ConfigError
+from optax_lr.exit_codes import FINE, report
+from optax_lr.outputs import check_output
+from optax_lr.pages.explore import Entry, entries_of, explore, page_of
+from optax_lr.text import visible
+
+
+def run(
+    files: Sequence[Path], *, options: Mapping[str, Any], reading: Mapping[str, Any], html: Path, force: bool
+) -> int:
+    """See `optax-lr explore --help`. The exit code: 0, or that of the worst file."""
+    check_output(html, overwrite=force, suffixes=(".html", ".htm"))
+    if html.resolve() in {file.resolve() for file in files}:
+        raise ConfigError(f"--html {html}: this file is read; choose another name")
+    code = FINE
+    entries: list[Entry] = []
+    for file in files:
+        try:
+            entries += entries_of(file, options, reading)
+        except Exception as error:
+            code = max(code, report(error, file))
+    if files and not entries:
+        return code
+    with waiting("the page"):
+        page = page_of(entries) if files else explore()
+    page.save(html, overwrite=force)
+    print(f"wrote {visible(str(html))}", file=sys.stderr)
+    return code

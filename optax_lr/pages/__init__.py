@@ -1,0 +1,1 @@
+"""Interactive pages: curves that change as their settings are dragged, with no server and no network."""

@@ -1,0 +1,79 @@
+// What is drawn of a schedule: its rates, its warmup and its end. A schedule is a tree, as schedule.to_dict() makes it.
+function structure(tree) {
+  return KINDS[tree.kind].fields.map(({name, type}) => {
+    const value = tree[name];
+    if (type === "choice") return JSON.stringify(value);
+    return value === null ? "-" : Array.isArray(value) ? String(value.length) : "+";
+  }).join("|");
+}
+
+// step => rate, with the step at which it ends, or NaN, as its `end`.
+function curveOf(tree) {
+  if (tree.kind === "Sampled") return sampled(tree);
+  const {fields, functions} = KINDS[tree.kind], found = functions[structure(tree)];
+  if (!found) throw new Error(`${tree.kind}: a page has no function for lists of this length`);
+  const part = value => value === null ? [] : Array.isArray(value) ? value.flatMap(part)
+    : typeof value === "object" ? [curveOf(value)] : [value];
+  const settings = fields.filter(field => field.type !== "choice").flatMap(field => part(tree[field.name]));
+  const rate = step => found[0](step, ...settings);
+  rate.end = found[1] ? found[1](...settings) : NaN;
+  return rate;
+}
+
+// A user's own function, by a line between the steps that Python computed.
+function sampled({steps, rates, end}) {
+  const rate = step => {
+    const after = steps.findIndex(other => other >= step);
+    if (after <= 0) return rates[after === 0 ? 0 : rates.length - 1];
+    const share = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
+    return rates[after - 1] + share * (rates[after] - rates[after - 1]);
+  };
+  rate.end = end ?? NaN;
+  return rate;
+}
+
+// The steps of the warmup; undefined where the tree does not say it.
+function warmupOf(tree) {
+  if (tree.warmup_steps !== undefined) return tree.warmup_steps;
+  if (["Scaled", "HoldAfter", "JaggedRestarts"].includes(tree.kind)) return warmupOf(tree.schedule);
+  return tree.kind === "Stages" ? warmupOf(tree.schedules[0]) : undefined;
+}
+
+// Why Python would refuse the settings; empty where it would not.
+function refusal(tree) {
+  for (const {name, type, optional, least, above, most, below} of KINDS[tree.kind]?.fields ?? []) {
+    const value = tree[name];
+    if (value === null) { if (!optional) return `${name} is not given`; continue; }
+    if (type === "schedule" || type === "schedules")
+      for (const inner of [value].flat()) { const why = refusal(inner); if (why) return `${inner.kind}: ${why}`; }
+    if (["choice", "schedule", "schedules"].includes(type)) continue;
+    for (const number of [value].flat()) {
+      if (!Number.isFinite(number)) return `${name} must be a number`;
+      if (["count", "counts"].includes(type) && !Number.isInteger(number)) return `${name} must be whole`;
+      const floor = least ?? (type === "number" || type === "numbers" ? -Infinity : 0);
+      if (number < floor) return `${name} must be at least ${floor}`;
+      if (above !== undefined && number <= above) return `${name} must be above ${above}`;
+      if (most !== undefined && number > most) return `${name} must be at most ${most}`;
+      if (below !== undefined && number >= below) return `${name} must be below ${below}`;
+    }
+  }
+  const {kind, boundaries} = tree;
+  if (boundaries?.some((step, place) => place && step <= boundaries[place - 1])) return "boundaries must rise";
+  const items = {Stages: tree.schedules, PiecewiseConstant: tree.factors}[kind];
+  if (items && items.length !== boundaries.length + 1) return `${items.length} parts need ${items.length - 1} boundaries`;
+  if (kind === "Polynomial" && tree.min_lr >= tree.learning_rate) return "min_lr must be below learning_rate";
+  if (kind === "WarmupStableDecay" && tree.max_steps === null && tree.stable_steps === null)
+    return "max_steps or stable_steps must be given";
+  return "";
+}
+
+function shortest(number) {
+  return number === 0 ? "0" : Math.abs(number) >= 0.01 && Math.abs(number) < 1e6
+    ? String(Number(number.toPrecision(5))) : number.toExponential(4).replace(/\.?0+e/, "e");
+}
+
+// Okabe and Ito's colours and two more, which people who see colours differently tell apart; lighter ones on dark ground.
+const ON_LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#56b4e9", "#8c6d1f", "#7f7f7f"];
+const ON_DARK = ["#5db4ee", "#ff8f4d", "#35c796", "#e08fc0", "#e0b13c", "#a9c7ff", "#c9a86a", "#b0b0b0"];
+const isDark = matchMedia("(prefers-color-scheme: dark)");
+const colourOf = number => (isDark.matches ? ON_DARK : ON_LIGHT)[number % ON_LIGHT.length];

@@ -1,0 +1,125 @@
+"""The kinds of schedule as a page knows them: their fields, and a function of JavaScript for each structure."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from optax_lr.interop.javascript import emit
+from optax_lr.schedules import Schedule, fields
+
+_MOST_ITEMS = 8  # of a list, such as milestones
+_TYPES = {
+    fields._rate: "rate",
+    fields._count: "count",
+    fields._number: "number",
+    fields._counts: "counts",
+    fields._numbers: "numbers",
+    fields._inner: "schedule",
+    fields._schedules: "schedules",
+    fields._choice: "choice",
+}
+_BOUNDS = ("least", "above", "most", "below", "among")
+
+
+def javascript_of(examples: Iterable[Schedule]) -> str:
+    """An object of JavaScript with an entry for the kind of each example: `summary`, `example`, `fields`, `functions`.
+
+    `functions` has one entry for each structure: the words that are chosen, which settings are None, and how many items
+    each list has. It holds the rate and, where the schedule has one, the end; inner schedules are functions among their
+    parameters. The first example of a kind is shown first; all of them can be drawn.
+    """
+    kinds: dict[type[Schedule], list[Schedule]] = {}
+    for example in examples:
+        for schedule in with_inner(example):
+            kinds.setdefault(type(schedule), []).append(schedule)
+    return "{" + ",\n".join(f"{json.dumps(kind.__name__)}: {_kind(found)}" for kind, found in kinds.items()) + "}"
+
+
+def with_inner(schedule: Schedule) -> Iterator[Schedule]:
+    """`schedule`, and every schedule inside of it."""
+    yield schedule
+    for f in dataclasses.fields(schedule):
+        value = getattr(schedule, f.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Schedule):
+                yield from with_inner(inner)
+
+
+def _kind(examples: Sequence[Schedule]) -> str:
+    kind = type(examples[0])
+    described = {
+        "summary": " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("`", "").split()),
+        "example": examples[0].to_dict(),
+        "fields": [_field(f) for f in dataclasses.fields(kind)],
+    }
+    functions = {_key(variant): _functions(variant) for variant in [*_variants(examples[0]), *examples]}
+    entries = ", ".join(f"{json.dumps(key)}: {text}" for key, text in functions.items())
+    return f"{as_json(described)[:-1]}, functions: {{{entries}}}}}"
+
+
+def _field(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    bounds = {name: field.metadata[name] for name in _BOUNDS if field.metadata.get(name) is not None}
+    if field.default is not dataclasses.MISSING:
+        bounds["default"] = field.default
+    return {"name": field.name, "type": _TYPES[field.metadata["check"]], "optional": field.default is None, **bounds}
+
+
+def _functions(schedule: Schedule) -> str:
+    emitted = emit(schedule, inner_are_functions=True)
+    names = ", ".join(emitted.parameters)
+    rate = f"(step{names and ', '}{names}) => {{{emitted.body}}}"
+    return f"[{rate}, {'null' if emitted.end is None else f'({names}) => {{{emitted.end}}}'}]"
+
+
+def _key(schedule: Schedule) -> str:
+    """The structure of a schedule, as the page computes it from the settings."""
+    return "|".join(
+        json.dumps(value)
+        if "among" in f.metadata
+        else "-"
+        if value is None
+        else str(len(value))
+        if isinstance(value, tuple)
+        else "+"
+        for f in dataclasses.fields(schedule)
+        for value in [getattr(schedule, f.name)]
+    )
+
+
+def _variants(example: Schedule) -> Iterator[Schedule]:
+    """A schedule of each structure that the kind of `example` can have; lists have up to `_MOST_ITEMS` items."""
+    kind, parts = type(example), dataclasses.fields(example)
+    lists = [f.name for f in parts if f.metadata.get("several") or _TYPES[f.metadata["check"]] == "schedules"]
+    lengths = {name: len(getattr(example, name)) for name in lists}
+    choices: dict[str, list[Any]] = {}
+    for f in parts:
+        if "among" in f.metadata:
+            choices[f.name] = list(f.metadata["among"])
+        elif f.default is None:
+            choices[f.name] = [None, max(f.metadata.get("least") or 0, 1)]
+    least = min(lengths.values(), default=0)
+    for more in range(1 - least, _MOST_ITEMS - least + 1) if lists else [0]:
+        items = {name: _items(getattr(example, name), length + more) for name, length in lengths.items()}
+        for values in itertools.product(*choices.values()):
+            settings = (
+                {f.name: getattr(example, f.name) for f in parts} | items | dict(zip(choices, values, strict=True))
+            )
+            try:
+                yield kind(**settings)
+            except ValueError:  # such as a schedule that has neither of two lengths
+                continue
+
+
+def _items(items: tuple[Any, ...], length: int) -> list[Any]:
+    """`length` items like these."""
+    return list(items[:1] * length) if isinstance(items[0], Schedule) else list(range(1, length + 1))
+
+
+def as_json(value: Any) -> str:
+    """`value` as JSON for the inside of a script: without `<`, and in ASCII."""
+    return json.dumps(value).replace("<", "\\u003c")

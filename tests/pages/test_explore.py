@@ -1,0 +1,231 @@
+"""The page on which schedules are explored, as a browser runs it."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import torch
+import yaml
+
+import optax_lr as olr
+from optax_lr.pages.examples import EXAMPLES
+from optax_lr.pages.functions import javascript_of
+from tests.browser import needs_browser, seen
+from tests.safety import commands
+from tests.test_javascript import random_schedules
+from tests.wrong_types import wrong_types
+
+CONFIG = "learning_rate: 1.0e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nnum_train_epochs: 3\n"
+CURVES = """const lines = () => [...document.querySelectorAll("#chart .mark-line path")].map(line => line.getAttribute("d"));
+const soon = () => new Promise(done => setTimeout(done, 200));
+const input = (label, value) => {
+  const made = document.querySelector(`[aria-label="${label}"]`);
+  made.value = value;
+  made.dispatchEvent(new Event("input", {bubbles: true}));
+  made.dispatchEvent(new Event("change", {bubbles: true}));
+  return soon();
+};
+const text = id => document.getElementById(id).textContent;
+await soon();
+"""
+STEPS = range(64)
+
+
+def page(**changes):
+    return olr.explore({"short": olr.Cosine(3e-4, 500, 50), "long": olr.Linear(3e-4, 1000) * 0.5} | changes)
+
+
+def exact(schedule):
+    lifted = schedule._on_host()
+    return np.array([float(lifted(step)) for step in STEPS])
+
+
+@needs_browser
+@pytest.mark.parametrize("dark", [False, True])
+def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
+    found = seen(
+        page(damped=olr.Function(lambda step: 1e-4 * jnp.exp(-step / 100))).html,
+        tmp_path,
+        CURVES
+        + """
+        const before = lines(), values = text("values");
+        await input("learning_rate, by a slider", 0.25);
+        const after = lines(), copied = text("copy");
+        await input("axis of the rates", "log");
+        const logarithmic = lines();
+        const figure = document.getElementById("chart");
+        for (const key of ["Home", "ArrowRight", "ArrowRight"]) figure.dispatchEvent(new KeyboardEvent("keydown", {key}));
+        const at = text("at");
+        await input("kind of schedule", "WarmupStableDecay");
+        await input("decay_type", '"1-sqrt"');
+        await input("warmup_steps", "-1");
+        return {before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
+          ground: getComputedStyle(document.body).backgroundColor, wide: document.documentElement.scrollWidth - innerWidth};""",
+        dark=dark,
+    )
+    assert len(found["before"]) == 3
+    assert all(len(line) > 200 for line in found["before"])
+    assert found["after"][0] != found["before"][0]
+    assert found["after"][1:] != found["logarithmic"][1:]
+    assert "damped (sampled)" in found["values"]
+    assert (
+        found["copied"]
+        == "import optax_lr as olr\n\nschedule = olr.Cosine(learning_rate=1e-6, max_steps=500, warmup_steps=50)\n"
+    )
+    assert found["at"] == "at step 2"
+    assert "refused: warmup_steps must be at least 0" in found["wsd"]
+    assert "Not drawn: warmup_steps" in found["refused"]
+    assert found["ground"] == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
+    assert found["wide"] <= 0
+
+
+@needs_browser
+def test_copies_give_the_same_curve(tmp_path):
+    schedules = [schedule for example in EXAMPLES for schedule in [example, *random_schedules(type(example), 4)]]
+    schedules += [
+        olr.Constant(1e-3),
+        olr.Linear(1e-3, 40),
+        olr.Cosine(1e-3, 40),
+        olr.WarmupStableDecay(1e-3, 9, 40, decay_type="linear"),
+    ]
+    trees = [schedule.to_dict() for schedule in schedules]
+    copies = (
+        "KIND_TREES.map(tree => Object.fromEntries(Object.keys(COPIES).map(target => [target, copyOf(target, tree)])))"
+    )
+    found = seen(page().html, tmp_path, f"return {copies.replace('KIND_TREES', json.dumps(trees))}")
+    expressed = dict.fromkeys(found[0], 0)
+    for schedule, texts in zip(schedules, found, strict=True):
+        for target, check in CHECKS.items():
+            expressed[target] += "text" in texts[target]
+            check(schedule, texts[target], target)
+    # The page must not say of everything that it cannot be expressed.
+    assert all(count > least for count, least in zip(expressed.values(), (190, 35, 35, 190, 20), strict=True)), (
+        expressed
+    )
+
+
+def same_in_python(schedule, copy, target):
+    names = {}
+    exec(copy["text"], names)
+    assert names["schedule"] == schedule
+
+
+def same_config(schedule, copy, target):
+    trainer = {"transformers": "hf", "LLaMA-Factory": "llamafactory"}[target]
+    try:
+        keys = olr.write_config(schedule, trainer=trainer)
+        expected = olr.read_config(keys | {"max_steps": keys.get("max_steps", 50)}, trainer=trainer).plan().schedule
+        can = np.allclose(exact(expected), exact(schedule), rtol=1e-9, atol=1e-12 * exact(schedule).max())
+    except ValueError:
+        can = False
+    assert ("text" in copy) == can, (schedule, copy)
+    if can:
+        keys = yaml.safe_load(copy["text"])
+        read = olr.read_config({"max_steps": 50} | keys, trainer=trainer).plan().schedule
+        np.testing.assert_allclose(exact(read), exact(schedule), rtol=1e-9, atol=1e-12, err_msg=repr(schedule))
+
+
+def same_in_torch(schedule, copy, target):
+    names = {"parameters": [torch.nn.Parameter(torch.zeros(1))]}
+    exec(copy["text"], names)
+    length = schedule.end if isinstance(schedule, olr.OneCycle) else len(STEPS)  # torch refuses to go on
+    rates = []
+    for _ in STEPS[:length]:
+        rates.append(names["scheduler"].get_last_lr()[0])
+        names["optimizer"].step()
+        if len(rates) < length:
+            names["scheduler"].step()
+    expected = exact(schedule)[:length]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-6 * expected.max(), err_msg=repr(schedule))
+
+
+def same_in_optax(schedule, copy, target):
+    if "cannot" in copy:
+        return
+    names = {"optax": optax}
+    exec(copy["text"], names)
+    within = [step for step in STEPS if schedule.end is None or step <= schedule.end]
+    rates, expected = [float(names["schedule"](step)) for step in within], exact(schedule)[within]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-6 * expected.max(), err_msg=repr(schedule))
+
+
+CHECKS = {
+    "optax_lr": same_in_python,
+    "transformers": same_config,
+    "LLaMA-Factory": same_config,
+    "PyTorch": same_in_torch,
+    "Optax": same_in_optax,
+}
+
+
+@needs_browser
+def test_a_config_opens_with_its_findings_and_its_text_is_only_text(tmp_path):
+    config = tmp_path / "<b>sft.yaml"
+    config.write_text(
+        "stage: sft\nfinetuning_type: lora\nlearning_rate: 1.0e-3\nlr_scheduler_type: cosine\nmax_steps: 600\nwarmup_steps: 500\n"
+        '"</script><img src=x onerror=problems.push(1)>": 1\n'
+    )
+    made = olr.explore(config)
+    assert made.html.count("</script>") == 2  # those of the page itself
+    found = seen(made.html, tmp_path, CURVES + "return {config: text('config'), lines: lines(), title: document.title}")
+    assert found["title"] == "<b>sft.yaml: explore its learning rate"
+    assert "600, of them 500 of warmup" in found["config"]
+    assert "</script><img" in found["config"]
+    assert "LR121 error" in found["config"]
+    assert "Line 6: warmup is 83% of 600 steps" in found["config"]
+    assert len(found["lines"]) == 1
+
+
+def test_notebooks_and_files(tmp_path):
+    made = page()
+    assert made._repr_html_().startswith(
+        '<iframe title="Explore learning-rate schedules" sandbox="allow-scripts allow-downloads"'
+    )
+    path = made.save(tmp_path / "page.html")
+    assert path.read_text() == made.html
+    with pytest.raises(OSError, match="exists; choose another name"):
+        made.save(path)
+    with pytest.raises(OSError, match=r"must end in \.html or \.htm"):
+        made.save(tmp_path / "page.txt")
+
+
+@wrong_types
+def test_refusals(monkeypatch):
+    with pytest.raises(ValueError, match=r"not a batch of shape \(2,\); take some of its rows"):
+        olr.explore(olr.Constant([1.0, 2.0]))
+    with pytest.raises(ValueError, match="up to 8 curves, not 9"):
+        olr.explore([olr.Constant(1.0)] * 9)
+    with pytest.raises(TypeError, match="takes a config's file, schedules or plans"):
+        olr.explore([olr.Constant])
+    from optax_lr.pages import page as pages
+
+    pages.vega.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    with pytest.raises(ImportError, match=r'pip install "optax-lr\[pages\]"'):
+        olr.explore()
+
+
+def test_lists_longer_than_the_page_knows_can_be_shown():
+    long = olr.MultiStep(0.1, milestones=list(range(1, 21)))
+    assert '"+|20|+"' in javascript_of([*EXAMPLES, long])
+    assert '"+|20|+"' not in javascript_of(EXAMPLES)
+
+
+def test_on_the_command_line(tmp_path):
+    (tmp_path / "sft.yaml").write_text(CONFIG)
+    options = ("--num-examples", "500", "--html")
+    code, _, told = commands.run("explore", "sft.yaml", "missing.yaml", *options, "page.html", folder=tmp_path)
+    assert code == 2
+    assert "missing.yaml: cannot be read: No such file" in told
+    assert "wrote page.html" in told
+    assert "sft.yaml: explore its learning rate" in (tmp_path / "page.html").read_text()
+    for output, why in [
+        ("page.html", "exists; choose another name"),
+        ("sft.yaml", r"the name must end in .html or .htm"),
+    ]:
+        code, _, told = commands.run("explore", "sft.yaml", *options, output, folder=tmp_path)
+        assert code == 2
+        assert why in told
+    assert (tmp_path / "sft.yaml").read_text() == CONFIG
