@@ -18,7 +18,7 @@ from optax_lr.training.exported import exported
 
 
 @exported
-class ControlMemory(NamedTuple):
+class MetricState(NamedTuple):
     """The metrics that a control has seen.
 
     Fields:
@@ -39,23 +39,23 @@ class ControlState(NamedTuple):
     Fields:
         count: updates made so far, int32.
         position: the position given to the last update, float32; NaN if none was given and `count` is the position.
-        memory: the metrics that the control has seen.
+        metric_state: the metrics that the control has seen.
     """
 
     count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
     position: jax.Array
-    memory: ControlMemory
+    metric_state: MetricState
 
 
 class Control(Schedule):
     """A schedule that also follows a metric: the base of `reduce_on_plateau`, `hold_on_plateau` and `greedy`.
 
-    Its settings are leaves, as in every schedule. The metrics that it has seen are separate, in a `memory`, so that the
+    Its settings are leaves, as in every schedule. The metrics that it has seen are separate, in a `MetricState`, so that the
     settings of a running state can be replaced. Three pure functions define it:
 
-    - `control.memory()`: the memory before the first metric;
-    - `control.observe(memory, step, metric)`: the memory after one more metric, after `step` updates;
-    - `control.rate(memory, step)`: the rate of the update after `step` updates.
+    - `control.metric_state()`: the state before the first metric;
+    - `control.observe(metric_state, step, metric)`: the state after one more metric, after `step` updates;
+    - `control.rate(metric_state, step)`: the rate of the update after `step` updates.
 
     `init`, `update` and `__call__` make it an `optax.schedules.StatefulSchedule`, so that `optax.inject_hyperparams` accepts it.
     The metric is the `value` of the update; an update without one changes nothing.
@@ -72,29 +72,29 @@ class Control(Schedule):
     def end(self) -> Real:
         return self.schedule.end
 
-    def memory(self) -> ControlMemory:
-        """The memory before the first metric."""
+    def metric_state(self) -> MetricState:
+        """The metric state before the first metric."""
         zero = jnp.zeros((), self._dtype)
-        return ControlMemory(zero, jnp.zeros((), jnp.int32), self._start())
+        return MetricState(zero, jnp.zeros((), jnp.int32), self._start())
 
-    def observe(self, memory: ControlMemory, step: ArrayLike, metric: ArrayLike) -> ControlMemory:
-        """The memory after one more metric, after `step` updates."""
+    def observe(self, metric_state: MetricState, step: ArrayLike, metric: ArrayLike) -> MetricState:
+        """The metric state after one more metric, after `step` updates."""
         counts = jnp.asarray(step) >= self.start_step
-        total, number = memory.total + metric, memory.number + 1
+        total, number = metric_state.total + metric, metric_state.number + 1
         complete = counts & (number >= self.accumulation_size)
-        judged = self._judge(memory.judged, step, total / number)
-        return ControlMemory(
-            total=jnp.where(counts, jnp.where(complete, 0, total), memory.total),
-            number=jnp.where(counts, jnp.where(complete, 0, number), memory.number),
-            judged=jax.tree.map(lambda new, old: jnp.where(complete, new, old), judged, memory.judged),
+        judged = self._judge(metric_state.judged, step, total / number)
+        return MetricState(
+            total=jnp.where(counts, jnp.where(complete, 0, total), metric_state.total),
+            number=jnp.where(counts, jnp.where(complete, 0, number), metric_state.number),
+            judged=jax.tree.map(lambda new, old: jnp.where(complete, new, old), judged, metric_state.judged),
         )
 
-    def rate(self, memory: ControlMemory, step: ArrayLike) -> jax.Array:
+    def rate(self, metric_state: MetricState, step: ArrayLike) -> jax.Array:
         """The rate of the update after `step` updates."""
-        return self._rate(memory.judged, step)
+        return self._rate(metric_state.judged, step)
 
     def _start(self) -> Any:
-        """The judged part of the memory before the first metric."""
+        """The judged part of the metric state before the first metric."""
         raise NotImplementedError
 
     def _judge(self, judged: Any, step: ArrayLike, metric: ArrayLike) -> Any:
@@ -108,14 +108,14 @@ class Control(Schedule):
 
     def init(self) -> ControlState:
         """The state before the first update."""
-        return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.memory())
+        return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.metric_state())
 
     def update(self, state: ControlState, *, value: Any = None, position: Any = None, **extra: Any) -> ControlState:
         """The state after an update with the metric `value`, or None without a metric."""
         del extra
         step, kept = step_of(state.count, position)
-        memory = self.with_metric(state.memory, step, value)
-        return ControlState(optax.safe_increment(state.count), kept, memory)
+        metric_state = self.with_metric(state.metric_state, step, value)
+        return ControlState(optax.safe_increment(state.count), kept, metric_state)
 
     def __call__(self, state: Any, *, value: Any = None, position: Any = None, **extra: Any) -> Any:  # type: ignore[override]
         """The rate of an update with the metric `value`: the metric is observed first."""
@@ -123,13 +123,13 @@ class Control(Schedule):
         if not isinstance(state, ControlState):
             raise TypeError(self._no_function())
         step, _ = step_of(state.count, position)
-        return self.rate(self.with_metric(state.memory, step, value), step)
+        return self.rate(self.with_metric(state.metric_state, step, value), step)
 
-    def with_metric(self, memory: ControlMemory, step: ArrayLike, value: Any) -> ControlMemory:
-        """The memory after the metric `value`, checked; unchanged for None."""
+    def with_metric(self, metric_state: MetricState, step: ArrayLike, value: Any) -> MetricState:
+        """The metric state after the metric `value`, checked; unchanged for None."""
         if value is None:
-            return memory
-        return self.observe(memory, step, as_metric(type(self).__name__, value, self._dtype))
+            return metric_state
+        return self.observe(metric_state, step, as_metric(type(self).__name__, value, self._dtype))
 
     def _value(self, step: Real, num: System) -> Real:
         raise TypeError(self._no_function())

@@ -170,10 +170,10 @@ def _observed(state: InjectSchedulesState, metric: Any) -> InjectSchedulesState:
             continue
         if control.batch_shape or state.count.shape:
             raise ValueError(f"{type(control).__name__}: this state holds a population; use jax.vmap(olr.observe)")
-        memory = _at(
-            state, lambda step, control=control, part=part: control.with_metric(part.memory, step, _given(metric))
+        metric_state = _at(
+            state, lambda step, control=control, part=part: control.with_metric(part.metric_state, step, _given(metric))
         )
-        state = _with_schedule(state, key, control, memory)
+        state = _with_schedule(state, key, control, metric_state)
     return state
 
 
@@ -231,30 +231,30 @@ def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], posi
         schedule = _as_schedule(name, given)
         part = state.schedules.get(key_of(name))
         fresh = begun(schedule, state.count, state.hyperparams[name].dtype)
-        memory = fresh.memory
+        metric_state = fresh.metric_state
         if part is not None and type(part.schedule) is type(schedule):
-            before: Any = jax.tree.structure(part.memory)
-            memory = part.memory if before == jax.tree.structure(memory) else memory
-        new[key_of(name)] = (placed(fresh.schedule, state.count), placed(memory, state.count))
+            before: Any = jax.tree.structure(part.metric_state)
+            metric_state = part.metric_state if before == jax.tree.structure(metric_state) else metric_state
+        new[key_of(name)] = (placed(fresh.schedule, state.count), placed(metric_state, state.count))
     for key, part in state.schedules.items():
         if key not in new and position is not None and part.schedule is not None:
-            new[key] = (part.schedule, part.memory)
-    for key, (schedule, memory) in new.items():
-        state = _with_schedule(state, key, schedule, memory, by_hand=False)
+            new[key] = (part.schedule, part.metric_state)
+    for key, (schedule, metric_state) in new.items():
+        state = _with_schedule(state, key, schedule, metric_state, by_hand=False)
     return state
 
 
 def _with_schedule(
-    state: InjectSchedulesState, key: str, schedule: Schedule, memory: Any, *, by_hand: bool = True
+    state: InjectSchedulesState, key: str, schedule: Schedule, metric_state: Any, *, by_hand: bool = True
 ) -> InjectSchedulesState:
     """`state` with the schedule and its value in use; a value that was set by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
-    value = as_value(_at(state, lambda step: scheduled_value(schedule, memory, step)), current.dtype)
+    value = as_value(_at(state, lambda step: scheduled_value(schedule, metric_state, step)), current.dtype)
     used, value = in_use(current, state.schedules[key].value, value) if by_hand else (owned(value, value), value)
     value, used = placed((value, used), state.count)
     return state._replace(
         hyperparams=state.hyperparams | {name_of(key): used},
-        schedules=state.schedules | {key: ScheduleState(schedule, value, memory)},
+        schedules=state.schedules | {key: ScheduleState(schedule, value, metric_state)},
     )
 
 
@@ -283,7 +283,7 @@ def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
         name = _main(each)
         rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
         if part is not None and part.schedule is not None:
-            planned = _at(each, lambda step: scheduled_value(part.schedule, part.memory, step))
+            planned = _at(each, lambda step: scheduled_value(part.schedule, part.metric_state, step))
             rate = in_use(rate, part.value, as_value(planned, rate.dtype))[0]
         now = jnp.asarray(_at(each, jnp.floor), jnp.int32)
         if isinstance(shape, Schedule):

@@ -45,7 +45,7 @@ class Window(NamedTuple):
 
 @exported
 class GreedyJudged(NamedTuple):
-    """The judged part of the memory of `greedy`; `cooldown`, `warmup` and `until_reset` count down."""
+    """The judged part of the metric state of `greedy`; `cooldown`, `warmup` and `until_reset` count down."""
 
     best: jax.Array
     good: jax.Array
@@ -95,10 +95,10 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     independently, the reference's all together.
 
     >>> control = greedy(Constant(1e-3), factor=0.5, patience=1, min_lr=1e-5)
-    >>> memory = control.memory()
+    >>> metric_state = control.metric_state()
     >>> for loss in (1.0, 0.9, 0.8, 0.7):
-    ...     memory = control.observe(memory, 0, loss)
-    >>> print(control.rate(memory, 0))
+    ...     metric_state = control.observe(metric_state, 0, loss)
+    >>> print(control.rate(metric_state, 0))
     0.004
     """
 

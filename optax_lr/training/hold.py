@@ -18,7 +18,7 @@ from optax_lr.training.exported import exported
 
 @exported
 class HoldJudged(NamedTuple):
-    """The judged part of the memory of `hold_on_plateau`, and the held rate once `holds` is true."""
+    """The judged part of the metric state of `hold_on_plateau`, and the held rate once `holds` is true."""
 
     best: jax.Array
     bad: jax.Array

@@ -170,19 +170,19 @@ def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> opt
 def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
     """The state of `value`, a schedule or another value of an argument, at step `count`."""
     if not isinstance(value, Schedule):
-        memory = value.init() if isinstance(value, optax.schedules.StatefulSchedule) else None
-        now = value(memory) if memory is not None else value(count)
-        return ScheduleState(None, as_value(now, dtype), memory)
+        metric_state = value.init() if isinstance(value, optax.schedules.StatefulSchedule) else None
+        now = value(metric_state) if metric_state is not None else value(count)
+        return ScheduleState(None, as_value(now, dtype), metric_state)
     schedule = owned(value, apart_from=value)
-    memory = schedule.memory() if isinstance(schedule, Control) else None
-    return ScheduleState(schedule, as_value(scheduled_value(schedule, memory, count), dtype), memory)
+    metric_state = schedule.metric_state() if isinstance(schedule, Control) else None
+    return ScheduleState(schedule, as_value(scheduled_value(schedule, metric_state, count), dtype), metric_state)
 
 
-def scheduled_value(schedule: Schedule, memory: Any, step: Any) -> Any:
-    """The value of a schedule, or of a control with its memory, at `step`."""
+def scheduled_value(schedule: Schedule, metric_state: Any, step: Any) -> Any:
+    """The value of a schedule, or of a control with its metric state, at `step`."""
     if isinstance(step, jax.Array) and not isinstance(step, jax.core.Tracer):
         step = step.item()  # evaluated on the host, without compiling
-    return schedule.rate(memory, step) if isinstance(schedule, Control) else schedule(step)
+    return schedule.rate(metric_state, step) if isinstance(schedule, Control) else schedule(step)
 
 
 def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
@@ -215,16 +215,16 @@ def _advanced(
     part: ScheduleState, function: Any, step: jax.Array, extra: dict[str, Any], dtype: DTypeLike | None
 ) -> ScheduleState:
     """The state of one scheduled argument after an update at `step`."""
-    schedule, memory = part.schedule, part.memory
+    schedule, metric_state = part.schedule, part.metric_state
     if isinstance(schedule, Control):
-        memory = schedule.with_metric(memory, step, extra.get("value"))
+        metric_state = schedule.with_metric(metric_state, step, extra.get("value"))
     if isinstance(schedule, Schedule):
-        value = scheduled_value(schedule, memory, step)
-    elif memory is not None:
-        value, memory = function(memory, **extra), function.update(memory, **extra)
+        value = scheduled_value(schedule, metric_state, step)
+    elif metric_state is not None:
+        value, metric_state = function(metric_state, **extra), function.update(metric_state, **extra)
     else:
         value = function(step)
-    return ScheduleState(schedule, as_value(value, dtype), memory)
+    return ScheduleState(schedule, as_value(value, dtype), metric_state)
 
 
 def _bound(name: str, signature: inspect.Signature, arguments: Any, settings: dict[str, Any]) -> dict[str, Any]:

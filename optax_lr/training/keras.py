@@ -78,11 +78,13 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
         def __init__(self, schedule: Schedule, metric: str) -> None:
             super().__init__()
             self.schedule, self.metric = schedule, metric
-            self.memory: Any = schedule.memory() if isinstance(schedule, Control) else None
+            self.metric_state: Any = schedule.metric_state() if isinstance(schedule, Control) else None
 
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             optimizer = self.model.optimizer
-            optimizer.learning_rate = float(scheduled_value(self.schedule, self.memory, int(optimizer.iterations)))
+            optimizer.learning_rate = float(
+                scheduled_value(self.schedule, self.metric_state, int(optimizer.iterations))
+            )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             if not isinstance(self.schedule, Control):
@@ -92,6 +94,6 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     f"keras_callback(): the logs have no {self.metric!r}, only {', '.join(logs or {})}; give metric=..."
                 )
             step = int(self.model.optimizer.iterations)
-            self.memory = self.schedule.with_metric(self.memory, step, logs[self.metric])
+            self.metric_state = self.schedule.with_metric(self.metric_state, step, logs[self.metric])
 
     return KerasSchedule, KerasCallback

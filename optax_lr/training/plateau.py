@@ -18,7 +18,7 @@ from optax_lr.training.exported import exported
 
 @exported
 class PlateauJudged(NamedTuple):
-    """The judged part of the memory of `reduce_on_plateau`; `cooldown` counts down its metrics."""
+    """The judged part of the metric state of `reduce_on_plateau`; `cooldown` counts down its metrics."""
 
     best: jax.Array
     bad: jax.Array

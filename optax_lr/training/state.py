@@ -23,12 +23,12 @@ class ScheduleState(NamedTuple):
         schedule: the schedule or control, whose settings are leaves; None for a function, which stays in the program.
         value: the value of the last update; after `init`, `observe` and `set_schedule`, of the next one. NaN while a value
             that was put into `hyperparams` by hand is in use.
-        memory: the metrics that a control has seen; None for a schedule.
+        metric_state: the metrics that a control has seen; None for a schedule.
     """
 
     schedule: Any
     value: jax.Array
-    memory: Any
+    metric_state: Any
 
 
 @exported

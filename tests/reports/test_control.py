@@ -26,10 +26,10 @@ def plateau(metrics, **settings):
         theirs.append(scheduler.optimizer.param_groups[0]["lr"])
     with jax.enable_x64(True):
         control = olr.reduce_on_plateau(olr.Constant(0.1), **settings)
-        memory, ours = control.memory(), []
+        metric_state, ours = control.metric_state(), []
         for step, metric in enumerate(metrics):
-            memory = control.observe(memory, step, metric)
-            ours.append(float(control.rate(memory, step + 1)))
+            metric_state = control.observe(metric_state, step, metric)
+            ours.append(float(control.rate(metric_state, step + 1)))
     assert ours == theirs
     return ours
 

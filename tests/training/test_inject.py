@@ -422,5 +422,5 @@ def test_a_control_exchanged_in_a_running_state():
     assert kept.hyperparams["learning_rate"] == 0.5  # it keeps what it has seen
     assert olr.observe(kept, 1.0).hyperparams["learning_rate"] == np.float32(0.05)
     fresh = olr.set_schedule(state, olr.Constant(1.0))
-    assert fresh.schedules["learning_rate_schedule"].memory is None
+    assert fresh.schedules["learning_rate_schedule"].metric_state is None
     assert fresh.hyperparams["learning_rate"] == 1.0

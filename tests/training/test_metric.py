@@ -69,11 +69,11 @@ def reference_rates(name, settings, metrics):
 
 @functools.partial(jax.jit, static_argnames="length")
 def _rates(control, metrics, length):
-    def one(memory, metric):
-        memory = control.observe(memory, 7, metric)
-        return memory, control.rate(memory, 7)
+    def one(metric_state, metric):
+        metric_state = control.observe(metric_state, 7, metric)
+        return metric_state, control.rate(metric_state, 7)
 
-    return jax.lax.scan(one, control.memory(), metrics, length=length)[1]
+    return jax.lax.scan(one, control.metric_state(), metrics, length=length)[1]
 
 
 def our_rates(name, settings, metrics):
@@ -185,12 +185,12 @@ def test_early_stopping_is_the_trainer_s(mode, compared):
 def test_hold_follows_the_schedule_and_then_holds():
     schedule = olr.Cosine(PEAK, max_steps=100, warmup_steps=10)
     control = olr.hold_on_plateau(schedule, factor=0.5, patience=1, min_lr=1e-5)
-    memory, rates = control.memory(), []
+    metric_state, rates = control.metric_state(), []
     losses = {20: 1.0, 30: 0.5, 40: 0.6, 50: 0.4, 60: 0.5, 70: 0.45, 80: 0.1}
     for step in range(100):
         if step in losses:
-            memory = control.observe(memory, step, losses[step])
-        rates.append(control.rate(memory, step))
+            metric_state = control.observe(metric_state, step, losses[step])
+        rates.append(control.rate(metric_state, step))
     np.testing.assert_array_equal(rates[:70], schedule(np.arange(70)))
     np.testing.assert_array_equal(rates[70:], np.full(30, schedule(70) / 2))  # the fall at 80 comes too late
 
@@ -198,8 +198,10 @@ def test_hold_follows_the_schedule_and_then_holds():
 def test_a_reduction_is_in_proportion_to_the_schedule():
     schedule = olr.Linear(PEAK, max_steps=100)
     control = olr.reduce_on_plateau(schedule, factor=0.5, patience=0)
-    memory = control.observe(control.observe(control.memory(), 10, 1.0), 20, 2.0)
-    np.testing.assert_allclose(control.rate(memory, jnp.arange(20, 100)), schedule(np.arange(20, 100)) / 2, rtol=3e-7)
+    metric_state = control.observe(control.observe(control.metric_state(), 10, 1.0), 20, 2.0)
+    np.testing.assert_allclose(
+        control.rate(metric_state, jnp.arange(20, 100)), schedule(np.arange(20, 100)) / 2, rtol=3e-7
+    )
 
 
 @pytest.mark.parametrize("name", [*REFERENCES, "hold_on_plateau"])
