@@ -1,12 +1,13 @@
 """The main job on the shipped configs: documented values, a sweep of 10,000 curves of mixed kinds, and their pictures.
 
-python examples/demo.py [FOLDER]        writes FOLDER/comparison.png and FOLDER/sweep.png, by default into out/
+python examples/demo.py [FOLDER]        writes FOLDER/comparison.png, sweep.png and kinds.png, by default into out/
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -95,8 +96,69 @@ def against_pytorch() -> None:
     assert worst < 1e-6
 
 
+def choose(batch: olr.Schedule, kind: str, **settings: float) -> olr.Schedule:
+    """The member of the batch that is of this kind and nearest to these settings, with a peak of 1."""
+    columns = olr.table(batch)
+    distance = np.where(columns["kind"] == kind, 0.0, np.inf)
+    for name, value in settings.items():
+        distance += np.nan_to_num(abs(columns[name] - value))
+    return batch[int(distance.argmin())].replace(learning_rate=1.0)
+
+
+def answers(batch: olr.Schedule) -> matplotlib.figure.Figure:
+    """Four questions to the batch: what the warmup, the length and the kind do, and which settings leave most area late."""
+    from matplotlib import pyplot
+
+    columns = olr.table(batch)
+    kinds = sorted(set(columns["kind"]))
+    figure, panels = pyplot.subplots(2, 2, figsize=(13, 9), layout="constrained")
+    warmups = {f"warmup {w}": choose(batch, "Polynomial", warmup_steps=w) for w in (0, 100, 200, 400, 600)}
+    titled(olr.plot(warmups, steps=STEPS, ax=panels[0, 0]), "How does the warmup move a curve?",
+           "Polynomial over 1,000 steps. A longer warmup moves the peak to the right and makes the decay steeper.")  # fmt: skip
+    lengths = sorted(set(columns["max_steps"][columns["kind"] == "Cosine"]))
+    runs = {f"{n:,.0f} steps": choose(batch, "Cosine", warmup_steps=100, max_steps=n) for n in lengths}
+    titled(olr.plot(runs, steps=STEPS, ax=panels[0, 1]), "How does the length move it?",
+           "Cosine, warmup 100. Past its end it rises again, as in transformers. A long run has hardly begun to fall.")  # fmt: skip
+    same = {kind: choose(batch, kind, warmup_steps=100, max_steps=STEPS) for kind in kinds}
+    titled(olr.plot(same, steps=STEPS, ax=panels[1, 0]), "How does the kind move it?",
+           "Warmup 100; of each kind the run whose length is nearest to 1,000 steps.")  # fmt: skip
+    late(panels[1, 1], batch, dict(zip(panels[1, 0].lines, same.items(), strict=True)))
+    for panel in panels.flat[:3]:
+        panel.set_ylabel("share of the peak")
+    return figure
+
+
+def titled(axes: matplotlib.axes.Axes, question: str, caption: str) -> None:
+    """A question as the title of a panel, and a caption below it."""
+    text = "\n".join(textwrap.wrap(caption, 75))
+    axes.set_title(question, loc="left", fontweight="bold", pad=10 + 13 * len(text.splitlines()))
+    axes.text(0, 1.02, text, transform=axes.transAxes, fontsize=9, color="#666666", linespacing=1.3)
+
+
+def late(axes: matplotlib.axes.Axes, batch: olr.Schedule, shown: dict) -> None:
+    """The share of the area in the second half over the warmup, for the kinds and colours of another panel."""
+    columns = olr.table(batch)
+    early, whole = (np.asarray(olr.sweep_summary(batch, steps).area) for steps in (STEPS // 2, STEPS))
+    shares = 1 - early / whole
+    for line, (kind, schedule) in shown.items():
+        rows = columns["kind"] == kind
+        if hasattr(schedule, "max_steps"):
+            rows &= columns["max_steps"] == schedule.max_steps
+        warmups, first = np.unique(columns["warmup_steps"][rows], return_index=True)
+        axes.plot(warmups, shares[rows][first], color=line.get_color(), marker=".", label=kind)
+    axes.set(xlabel="warmup steps", ylabel="share of the area", ylim=(-0.02, 1.1))
+    axes.legend(frameon=False, ncols=2, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    most = int(shares.argmax())
+    kind, warmup = columns["kind"][most], columns["warmup_steps"][most]
+    titled(axes, "Which settings leave most of the area late?",
+           f"Area in the second half, for the runs on the left. Most of all {len(batch):,}: {kind}, warmup {warmup:.0f}: "
+           f"{100 * shares[most]:.0f}%.")  # fmt: skip
+
+
 def pictures(folder: Path, batch: olr.Schedule) -> None:
-    """Draws the comparison of four schedules, and the sweep."""
+    """Draws the comparison of four schedules, the answers of the sweep, and a panel for each kind."""
     folder.mkdir(parents=True, exist_ok=True)
     warmup = {"max_steps": STEPS, "warmup_steps": 100}
     four = {
@@ -107,8 +169,13 @@ def pictures(folder: Path, batch: olr.Schedule) -> None:
     }
     axes = olr.plot(four)
     axes.set_title("1,000 steps, 100 of them warmup, up to 5e-5")
-    for figure, name in ((axes.figure, "comparison.png"), (olr.plot_kinds(batch, steps=STEPS), "sweep.png")):
-        figure.savefig(folder / name, dpi=120)
+    made = {
+        "comparison.png": axes.figure,
+        "sweep.png": answers(batch),
+        "kinds.png": olr.plot_kinds(batch, steps=STEPS),
+    }
+    for name, figure in made.items():
+        figure.savefig(folder / name, dpi=min(120, 1500 / figure.get_figwidth()))
         print(f"wrote {folder / name}")
 
 

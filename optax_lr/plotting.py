@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FEW, MANY = 8, 300  # up to FEW curves have labels; up to MANY are drawn individually
 # The palette of Okabe and Ito, which people with colour blindness can distinguish; black is replaced by the colour of the text.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", None, "#8C6D1F")
-WHAT_VARIES = ("learning_rate", "warmup_steps", "max_steps", "min_lr", "num_cycles", "power", "timescale")
+PEAKS = ("learning_rate", "max_lr")  # a share of the peak does not depend on them
 
 
 def plot_schedules(
@@ -51,9 +51,9 @@ def plot_schedules(
     elif len(rates) <= MANY:
         _many(ax, chosen, rates, table(batch), color_by)
     else:
-        _bands(ax, chosen, rates, table(batch)["kind"])
+        _very_many(ax, chosen, rates, table(batch), color_by)
     ax.set_xlabel("optimizer step")
-    ax.set_ylabel("learning rate")
+    ax.set_ylabel("learning rate" if len(rates) <= MANY else "share of the peak")
     ax.margins(x=0.01)
     style(ax)
     return ax
@@ -75,9 +75,13 @@ def colour(number: int) -> str:
 
 
 def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "reference") -> matplotlib.figure.Figure:
-    """Draw a large batch of several kinds, with a panel for each kind on common axes, and return the figure.
+    """Draws a large batch, a panel for each kind on common axes, and returns the figure.
 
-    Arguments and errors are those of `plot`.
+    Of more than 300 schedules, a panel compares up to 9 values of the setting that varies most in its kind: each curve as a
+    share of its own peak, the other settings at the values in the title. One more panel has every schedule: the share of its
+    area that lies in the second half of the steps.
+
+    Arguments and errors as for `plot`.
 
     >>> figure = plot_kinds(stack([Linear(5e-5, max_steps=1000), Cosine(5e-5, max_steps=1000)]))
     >>> [axes.get_title() for axes in figure.axes]
@@ -85,39 +89,86 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     """
     require_schedule("plot_kinds", batch)
     one_of("plot_kinds", "past_end", past_end, PAST_END)
-    kinds = table(batch)["kind"]
+    columns = table(batch)
+    kinds = columns["kind"]
     flat, chosen = batch.reshape(-1), _steps("plot_kinds", batch, steps)
     found = sorted(set(kinds))
-    columns = min(3, len(found))
-    rows = -(-len(found) // columns)
-    figure: matplotlib.figure.Figure
-    figure, panels = pyplot().subplots(
-        rows,
-        columns,
-        figsize=(4.2 * columns, 2.9 * rows),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+    field = _widest(columns, PEAKS) if len(kinds) > MANY else None
+    count = len(found) + (field is not None)
+    width = min(4 if count > 6 else 3, count)
+    figure: matplotlib.figure.Figure = pyplot().figure(
+        figsize=(4.6 * width, 3.1 * -(-count // width)), layout="constrained"
     )
-    scales = []
-    for panel, kind in zip(panels.flat, found, strict=False):
-        plot_schedules(flat[np.flatnonzero(kinds == kind)], steps=chosen, past_end=past_end, ax=panel)
-        panel.set_title(f"{kind}: {(kinds == kind).sum():,}")
-        panel.label_outer()
-        scales.append((panel.get_yscale(), panel.get_ylim()))
-    if any(scale == "log" for scale, _ in scales):
-        panels.flat[0].set_yscale("log")
-        panels.flat[0].set_ylim(
-            min(low for scale, (low, _) in scales if scale == "log"), max(high for _, (_, high) in scales)
-        )
-    for panel in panels.flat[len(found) :]:
-        panel.remove()
-    if any((kinds == kind).sum() > MANY for kind in found):
-        figure.suptitle(
-            f"{len(kinds):,} schedules; above {MANY} of a kind: median, bands of half and nine tenths", fontsize=11
-        )
+    panels = [figure.add_subplot(-(-count // width), width, place + 1) for place in range(count)]
+    areas = {}
+    for panel, kind in zip(panels, found, strict=False):
+        rows = np.flatnonzero(kinds == kind)
+        if field is None:
+            plot_schedules(flat[rows], steps=chosen, past_end=past_end, ax=panel)
+            panel.set_title(f"{kind}: {len(rows):,}")
+            continue
+        shares = _shares(np.asarray(sweep(flat[rows], chosen, past_end=past_end), np.float64))
+        own = {name: column[rows] for name, column in columns.items()}
+        areas[kind] = own[field], _late(shares)
+        varies = _widest(own, PEAKS) or field
+        few, held = _compared(own, varies)
+        _coloured(panel, chosen, shares[few], own[varies][few], varies)
+        panel.set(xlabel="optimizer step", ylabel="share of the peak", ylim=(-0.02, 1.05))
+        panel.set_title(f"{kind}: {len(rows):,}" + f"\n{held}" * bool(held), fontsize=10)
+        style(panel)
+    if field is not None:
+        _areas(panels[-1], areas, field)
     return figure
+
+
+def _compared(columns: Mapping[str, np.ndarray], varies: str) -> tuple[np.ndarray, str]:
+    """Up to 9 rows with different values of `varies`, the other settings held; and these settings in words."""
+    held = np.ones(len(columns[varies]), bool)
+    words = []
+    for name, column in columns.items():
+        if column.dtype.kind != "U" and name not in (varies, *PEAKS) and len(np.unique(column)) > 1:
+            middle = np.sort(column[held])[held.sum() // 2]
+            held &= column == middle
+            words.append(f"{name.replace('_', ' ')} {middle:,g}")
+    rows = np.flatnonzero(held)
+    values, first = np.unique(columns[varies][rows], return_index=True)
+    chosen = np.unique(np.linspace(0, len(values) - 1, 9).round().astype(int))
+    return rows[first[chosen]], ", ".join(words)
+
+
+def _areas(ax: matplotlib.axes.Axes, areas: Mapping[str, tuple[np.ndarray, np.ndarray]], field: str) -> None:
+    """The share of the area that lies in the second half, over the setting that varies most, for each kind."""
+    for number, (kind, (values, late)) in enumerate(areas.items()):
+        ax.plot(values, late, ".", color=colour(number), markersize=4, label=kind)
+    ax.set(xlabel=field.replace("_", " "), ylabel="share of the area")
+    ax.set_title("Which have most of their area in the second half", fontsize=10)
+    ax.set_ylim(-0.02, 1.35)  # room for the names
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    ax.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
+    style(ax)
+
+
+def _late(shapes: np.ndarray) -> np.ndarray:
+    """The share of each curve's sum that lies in the second half of its columns."""
+    total = np.nansum(shapes, axis=1)
+    late: np.ndarray = np.nansum(shapes[:, shapes.shape[1] // 2 :], axis=1) / np.where(total > 0, total, 1)
+    return late
+
+
+def _shares(rates: np.ndarray) -> np.ndarray:
+    """Each curve as a share of its peak."""
+    peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
+    shares: np.ndarray = rates / np.where(peaks > 0, peaks, 1)[:, None]
+    return shares
+
+
+def _shapes(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each curve as a share of its peak, curves that are then equal once, at most `MANY`; and the rows of these."""
+    shares = _shares(rates)
+    different = {curve.tobytes(): row for row, curve in reversed([*enumerate(shares.round(4).astype(np.float32))])}
+    rows = np.sort(list(different.values()))
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MANY).round().astype(int))]
+    return shares[rows], rows
 
 
 def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
@@ -185,11 +236,31 @@ def _many(
     columns: Mapping[str, np.ndarray],
     color_by: str | None,
 ) -> None:
+    field = color_by or _widest(columns)
+    _coloured(ax, steps, rates, columns[field] if field else np.arange(len(rates)), field or "row")
+    _log_if_wide(ax, rates)
+
+
+def _very_many(
+    ax: matplotlib.axes.Axes,
+    steps: np.ndarray,
+    rates: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    color_by: str | None,
+) -> None:
+    """Peaks may span decades, so the shapes are compared: each curve is drawn as a share of its own peak."""
+    shapes, rows = _shapes(rates)
+    field = color_by or _widest(columns, PEAKS)
+    _coloured(ax, steps, shapes, columns[field][rows] if field else rows, field or "row")
+    ax.set_title(f"{len(rates):,} schedules, {len(rows):,} shapes", fontsize=10)
+
+
+def _coloured(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, values: np.ndarray, field: str) -> None:
+    """Curves coloured by the value of a field, with a colour bar."""
     from matplotlib import cm, collections, colors
 
-    field = color_by or _widest(columns)
-    values = np.asarray(columns[field], np.float64)
-    low, high = np.nanmin(values), np.nanmax(values)
+    values = np.asarray(values, np.float64)
+    low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
     norm = (
         colors.LogNorm(low, high)
         if low > 0 and high > 20 * low
@@ -200,7 +271,6 @@ def _many(
         collections.LineCollection(lines, colors=cm.viridis(norm(values)), linewidths=1.0, alpha=0.8), autolim=True
     )
     ax.autoscale_view()
-    _log_if_wide(ax, rates)
     mappable = cm.ScalarMappable(norm, "viridis")
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
@@ -221,27 +291,10 @@ def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
         ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
 
 
-def _widest(columns: Mapping[str, np.ndarray]) -> str:
-    """The field with the most distinct values."""
-    counts = {name: len(np.unique(columns[name])) for name in WHAT_VARIES if name in columns}
-    return max(counts, key=lambda name: counts[name])
-
-
-def _bands(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, kinds: np.ndarray) -> None:
-    found = sorted(set(kinds), key=lambda kind: -np.nanmax(rates[kinds == kind]))
-    medians = []
-    for number, kind in enumerate(found):
-        hue = colour(number)
-        alive = np.where(np.isnan(rates[kinds == kind]).all(axis=0), 0, rates[kinds == kind])
-        low, lower, median, upper, high = np.nanquantile(alive, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-        ax.fill_between(steps, low, high, color=hue, alpha=0.10, linewidth=0)
-        ax.fill_between(steps, lower, upper, color=hue, alpha=0.20, linewidth=0)
-        ax.plot(steps, median, color=hue, linewidth=1.8)
-        medians.append(median)
-    _log_if_wide(ax, rates)
-    if len(found) > 1:
-        _name_at_the_end(ax, steps, np.array(medians), [f"{kind} ({(kinds == kind).sum():,})" for kind in found])
-    ax.set_title(f"{len(rates):,} schedules: median, and the bands of half and nine tenths of them", fontsize=10)
+def _widest(columns: Mapping[str, np.ndarray], but: Sequence[str] = ()) -> str | None:
+    """The field that has the most different values; None where none is left."""
+    numbers = {name: column for name, column in columns.items() if column.dtype.kind != "U" and name not in but}
+    return max(numbers, key=lambda name: len(np.unique(numbers[name])), default=None)
 
 
 def pyplot() -> Any:

@@ -54,21 +54,32 @@ def test_many_curves_have_a_colour_bar_over_what_varies():
     assert olr.plot(batch, color_by="warmup_steps").figure.axes[-1].get_ylabel() == "warmup steps"
 
 
-def test_very_many_are_bands_that_hold_the_rates():
-    random = np.random.default_rng(0)
-    rates = random.uniform(1e-5, 2e-5, 1000)
-    axes = olr.plot(olr.Linear(rates, 100))
-    assert len(axes.collections) == 2
-    np.testing.assert_allclose(axes.lines[0].get_ydata()[0], np.median(rates), rtol=1e-5)
+def test_very_many_are_shares_of_their_peaks():
+    batch = olr.grid(olr.Linear, learning_rate=np.geomspace(1e-6, 1e-3, 200), warmup_steps=[0, 10], max_steps=100)
+    axes = olr.plot(batch)
+    assert axes.get_title() == "400 schedules, 2 shapes"
+    assert axes.get_ylabel() == "share of the peak"
+    none, warmup = (curve[:, 1] for curve in axes.collections[0].get_segments())
+    np.testing.assert_allclose(none, olr.Linear(1.0, 100)(np.arange(101)), rtol=1e-6)
+    np.testing.assert_allclose(warmup, olr.Linear(1.0, 100, 10)(np.arange(101)), rtol=1e-6)
 
 
 def test_a_panel_for_each_kind():
-    rates = np.linspace(1e-5, 1e-4, 400)
-    figure = olr.plot_kinds(
-        olr.concatenate([olr.Linear(rates, 100), olr.Cosine(rates, 100), olr.Constant(rates)]), past_end="nan"
+    rates = np.linspace(1e-5, 1e-4, 100)
+    few = olr.plot_kinds(olr.concatenate([olr.Linear(rates, 100), olr.Constant(rates)]), past_end="nan")
+    assert [axes.get_title() for axes in few.axes if axes.get_title()] == ["Constant: 100", "Linear: 100"]
+    lengths = olr.grid(olr.Linear, learning_rate=rates[:10], max_steps=[50, 100, 150], warmup_steps=range(20)).reshape(
+        -1
     )
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["Constant: 400", "Cosine: 400", "Linear: 400"]
+    figure = olr.plot_kinds(olr.concatenate([lengths, olr.Constant(rates)]), steps=101)
+    constant, linear, area = (axes for axes in figure.axes if axes.get_title())
+    assert (constant.get_title(), linear.get_title()) == ("Constant: 100", "Linear: 600\nmax steps 100")
+    drawn = [curve[:, 1].argmax() for curve in linear.collections[0].get_segments()]
+    assert len(drawn) == 9
+    assert (drawn[0], drawn[-1]) == (0, 19)
+    points = dict(zip((line.get_label() for line in area.lines), area.lines, strict=True))
+    np.testing.assert_allclose(points["Constant"].get_ydata(), 51 / 101)
+    assert len(points["Linear"].get_ydata()) == 600
 
 
 def test_it_draws_into_given_axes():

@@ -201,9 +201,6 @@ def _picture(batch: Schedule, steps: int, past_end: str) -> Any:
     from optax_lr.plotting import MANY, plot_kinds
     from optax_lr.report.plot import plot
 
-    crowded = len(batch) > MANY and len(set(table(batch)["kind"])) > 1
-    return (
-        plot_kinds(batch, steps=steps, past_end=past_end)
-        if crowded
-        else plot(batch, steps=steps, past_end=past_end).figure
-    )
+    if len(batch) > MANY:
+        return plot_kinds(batch, steps=steps, past_end=past_end)
+    return plot(batch, steps=steps, past_end=past_end).figure

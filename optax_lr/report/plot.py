@@ -34,9 +34,9 @@ def plot(
         color_by: the field that colours many curves; by default the one that varies over the widest range.
         ax: matplotlib axes to draw into; by default new ones.
 
-    Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar; of more, the median and the bands
-    that hold half and nine tenths of the rates are drawn for each kind. At most 1,000 points a curve are computed. A plan is
-    its curve, with lines at the end of the warmup and of the run.
+    Up to 8 curves carry their name; up to 300 are coloured by a field, with a colour bar. More are drawn as shares of their
+    peaks, curves of one shape once, so that peaks of several decades can be compared; `plot_kinds` gives each kind a panel. At
+    most 1,000 points a curve are computed. A plan is its curve, with lines at the end of the warmup and of the run.
 
     An audit is the logged rates over the planned curve and over the one that was found, with the findings as spans; below it,
     in axes of their own (`axes.figure.axes[1]`), stand the losses, if there are any and `ax` is not given. Its steps are
