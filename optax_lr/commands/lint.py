@@ -72,6 +72,8 @@ def _write_fixed(file: Path, target: Path, options: Mapping[str, Any], trainer: 
     found = sources_of(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix fixes a file of one")
+    if found[0].text and found[0].text not in file.read_bytes().decode():
+        raise ConfigError(f"{file}: the settings are in another file, which this one names or writes; fix that one")
     fixed, done, by_hand = apply_fixes(found[0], options, trainer)
     before, after = found[0].text, fixed.text
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), str(file), str(target), "", "", 1, ""):

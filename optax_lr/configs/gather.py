@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -85,7 +86,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
     if suffix == ".py" or (text.startswith("#!") and re.match(r"#!.*\bpython", text)):
         return python.script_sources(path, text, folder)
     if suffix == ".ipynb":
-        return notebook.notebook_sources(path, text, folder)
+        return _of_notebook(path, text, folder)
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":
@@ -93,16 +94,95 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str
     return documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
 
 
-def _commands(path: str, text: str, folder: Path) -> list[Source]:
+def _of_notebook(path: str, text: str, folder: Path) -> list[Source]:
+    """The configs in the cells: in their Python, in their commands, and in the files that they write."""
+    cells = notebook.cells_of(path, text)
+    found: list[Source] = []
+    why: ConfigError | None = None
+    try:
+        found += notebook.notebook_sources(path, cells, text, folder)
+    except ConfigError as error:
+        why = error
+    ran: list[Source] = []
+    with contextlib.suppress(ConfigError):
+        script = notebook.cell_commands(path, cells)
+        written = python.Reader(path, cells.code).files()
+        ran = _commands(path, script, folder, cells.files)
+        ran = [dataclasses.replace(made, files={**written, **made.files}) for made in ran]
+        found += [
+            dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.command_places))
+            for source in ran
+        ]
+    lines = [line for line in cells.commands.splitlines() if not line.startswith("cat >")]
+    for name, body in cells.files.items():
+        if ran and any(Path(name).name in line for line in lines):  # a command takes it
+            continue
+        with contextlib.suppress(ConfigError):
+            found += _of_written(name, body, folder)
+    if not found:
+        raise why or ConfigError(f"{path}: no config is in the cells of this notebook")
+    return [dataclasses.replace(source, name=name) for name, source in numbered(path, found)]
+
+
+def _of_written(name: str, body: str, folder: Path) -> list[Source]:
+    """The configs in a file that a notebook writes.
+
+    Raises:
+        ConfigError: where it is none.
+    """
+    if name.endswith(".py"):
+        return python.script_sources(name, body, folder)
+    if name.endswith((".yaml", ".yml", ".json")):
+        made = documents_of(name, body, "json" if name.endswith(".json") else "yaml", folder)
+        for source in made:
+            recognise(source)
+        return made
+    return _commands(name, body, folder) if name.endswith(_SHELL) else []
+
+
+def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | None = None) -> list[Source]:
     """The training commands of a script."""
     ran = [made for made in shell.commands_of(path, text) if len(made.words) > 1]
     if len(ran) > _MOST_COMMANDS:
         raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
-    kept = [source for made in ran if _trains(source := _command(path, made, folder))]
+    kept: list[Source] = []
+    for made in ran:
+        source = _command(path, made, folder)
+        inside = _of_script(source, files or {})
+        kept += inside or ([source] if _trains(source) else [])
     if not kept:
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
     named = [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
-    return [dataclasses.replace(source, lines=_lines(source.program, text)) for source in named]
+    return [
+        source if source.constructor else dataclasses.replace(source, lines=_lines(source.program, text))
+        for source in named
+    ]
+
+
+def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
+    """The configs in the Python script that a command starts, with the command's options; empty where there are none."""
+    program = source.program
+    assert program is not None
+    name = program.name.removeprefix("./")
+    if not name.endswith(".py") or not is_known(name):
+        return []
+    files = {**files, **source.files}
+    try:
+        text = files.get(name) or files.get(program.name)
+        path, _ = file_below(name, source.folder) if text is None else (None, False)
+        if text is None and path is None:
+            return []
+        text = text_of(str(path)) if text is None else text
+        made = python.script_sources(source.name, text, source.folder, program.options)
+    except ConfigError:
+        return []
+    notes = (*source.notes, f"the settings are those in {name}, with the options of the command in line {program.line}")
+    return [
+        dataclasses.replace(
+            one, text="", lines={}, notes=(*notes, *one.notes), processes=one.processes or source.processes
+        )
+        for one in made
+    ]
 
 
 def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
@@ -337,7 +417,8 @@ def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ..
             f"{source.name}: the script does not say what {what} in the command of line {line} is; write the value out, or give "
             f"it with --set {next(iter(missing))}=VALUE"
         )
-    kept = {key: value for key, value in values.items() if key not in source.unknown or key in overrides}
+    without = set(source.unknown) | {key for key in unknown if key in decided}  # what max_steps makes irrelevant
+    kept = {key: value for key, value in values.items() if key not in without or key in overrides}
     return dataclasses.replace(source, values={key: _readable(value) for key, value in kept.items()})
 
 

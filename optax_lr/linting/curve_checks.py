@@ -164,7 +164,7 @@ def ends(case: Case) -> Iterator[Finding]:
             yield case.finding(NO_ROOM, message, f"set num_decay_steps: {room} or less", key, edits)
             return
     last, peak = case.rate(trained - 1), max(case.rate(plan.warmup_steps), 1e-300)
-    if trained > end:
+    if trained > end + 1:  # the floor at the last update is what many trainers mean
         after = max(case.rate(step) for step in (end + (trained - end) // 2, trained - 1, min(2 * end, trained - 1)))
         if after > case.rate(end) + 1e-3 * peak:
             message = f"the schedule ends at step {end}, training at {trained}: the rate rises again, to {after:.3g}"

@@ -12,6 +12,7 @@ from optax_lr.linting.case import FAMILY, Case
 from optax_lr.linting.edits import scalar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers import trainer_of
+from optax_lr.trainers.known import last_version
 from optax_lr.trainers.training_arguments import foreign_keys, kwargs_of_text
 from optax_lr.trainers.transformers import KEYWORDS, RATIO_GONE, version_of
 
@@ -89,7 +90,7 @@ OLD_KEY = Rule(
     "a key of an older version",
     "warning",
     "`warmup_ratio` is gone from transformers 5.15 on (a `warmup_steps` below 1 is a ratio since 5.0), and "
-    "`evaluation_strategy` since 4.46: the trainer stops with a TypeError.",
+    "`evaluation_strategy` from 4.57 on at the latest: the trainer stops with a TypeError.",
 )
 OVERRIDDEN = Rule(
     "LR117",
@@ -225,7 +226,13 @@ def old_names(case: Case) -> Iterator[Finding]:
     given = case.get("eval_strategy") is not None
     edits = (case.edit(key, None), *(() if given else (case.edit("eval_strategy", case.get(key)),)))
     remedy = "take it out: eval_strategy is given too" if given else "its name is eval_strategy"
-    yield case.finding(OLD_KEY, f"{key} is refused by transformers from 4.46 on", remedy, key, edits)
+    yield case.finding(
+        OLD_KEY,
+        f"{key} is refused by newer transformers: {last_version('transformers', 'TrainingArguments', key)} takes it, 4.57 does not",
+        remedy,
+        key,
+        edits,
+    )
 
 
 def ignored(case: Case) -> Iterator[Finding]:

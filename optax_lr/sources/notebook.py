@@ -1,73 +1,186 @@
-"""Notebooks: the code of their cells as one Python script."""
+"""Notebooks: the code of their cells as one Python script, and their commands as one shell script."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import difflib
 import json
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from optax_lr.sources import python
+from optax_lr.findings import Edit
+from optax_lr.sources import python, python_edits
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.literals import Script, UnknownError
 from optax_lr.sources.source import Source
 
+_SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
+_FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
+_VARIABLE = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)\}")
+_NAME = r"[A-Za-z_]\w*"
 
-def notebook_sources(path: str, text: str, folder: Path | None) -> list[Source]:
-    """A source for each call of a known constructor in the cells.
+
+class Notebook(NamedTuple):
+    """What the cells of a notebook hold.
+
+    Fields:
+        code: their Python; shell commands and magics are comments.
+        places: for each line of the code, the line in the file.
+        commands: their shell commands, files that they write as here-documents.
+        command_places: for each line of the commands, the line in the file.
+        files: the text of each file that a cell writes, by path.
+    """
+
+    code: str
+    places: list[int]
+    commands: str
+    command_places: list[int]
+    files: Mapping[str, str]
+
+
+def cells_of(path: str, text: str) -> Notebook:
+    """The cells of a notebook.
 
     Raises:
-        ConfigError: for what is no notebook, and for one without such a call.
+        ConfigError: for what is no notebook.
     """
-    code, places = code_of(path, text)
-    made = python.script_sources(path, code, folder)
-    return [
-        dataclasses.replace(
-            source,
-            form="notebook",
-            text=text,
-            lines={key: places[line - 1] for key, line in source.lines.items() if line <= len(places)},
-        )
-        for source in made
-    ]
-
-
-def code_of(path: str, text: str) -> tuple[str, list[int]]:
-    """The code of all cells, and for each of its lines the line in the file.
-
-    Lines of the shell and magics become comments; a cell that is no Python is left out.
-    """
-    try:
-        cells = json.loads(text)["cells"]
-        sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-        blocks = [source if isinstance(source, str) else "".join(source) for source in sources]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ConfigError(f"{path}: not a notebook of Jupyter: its cells cannot be read") from None
     raw = text.splitlines()
-    at, code, places = 0, [], []
-    for block in blocks:
+    code: list[str] = []
+    places: list[int] = []
+    shell: list[str] = []
+    shell_places: list[int] = []
+    files: dict[str, str] = {}
+    at = 0
+    for cell, block in enumerate(_blocks(path, text)):
         rows = block.split("\n")
-        if rows and rows[0].startswith("%%"):
-            rows = ["" for _ in rows]
-        elif not _is_python(rows):
-            rows = [f"# {row}" for row in rows]
+        here = []
         for row in rows:
             written = json.dumps(row, ensure_ascii=False)[1:-1]
             found = next((number for number in range(at, len(raw)) if written and written in raw[number]), None)
             at = at if found is None else found
-            code.append(_plain(row))
-            places.append(at + 1)
-    return "\n".join(code) + "\n", places
+            here.append(at + 1)
+        commands, plain = _divided(rows)
+        written_file = _FILE_CELL.match(rows[0])
+        if written_file:
+            appends, name = bool(written_file[1]), written_file[2].strip("'\"")
+            files[name] = (files.get(name, "") if appends else "") + "\n".join(rows[1:]) + "\n"
+            mark = f"END_OF_CELL_{cell}"
+            commands = [f"cat {'>>' if appends else '>'} {name} <<'{mark}'", *rows[1:], mark]
+            shell_places += [*here, here[-1]]
+        else:
+            shell_places += here
+        shell += commands
+        code += plain
+        places += here
+    return Notebook("\n".join(code) + "\n", places, "\n".join(shell) + "\n", shell_places, files)
 
 
-def _plain(row: str) -> str:
-    start = row.lstrip()
-    return f"{row[: len(row) - len(start)]}pass  # {start}" if start.startswith(("!", "%")) else row
-
-
-def _is_python(rows: list[str]) -> bool:
-    import ast
-
+def _blocks(path: str, text: str) -> list[str]:
     try:
-        ast.parse("\n".join(map(_plain, rows)))
+        cells = json.loads(text)["cells"]
+        sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+        return [source if isinstance(source, str) else "".join(source) for source in sources]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ConfigError(f"{path}: not a notebook of Jupyter: its cells cannot be read") from None
+
+
+def _divided(rows: list[str]) -> tuple[list[str], list[str]]:
+    """The rows of a cell that are shell, and those that are Python; each as many as there are, empty where they are not."""
+    if _SHELL_CELL.match(rows[0]):
+        return ["", *rows[1:]], [""] * len(rows)
+    if rows[0].startswith("%%"):
+        return [""] * len(rows), [""] * len(rows)
+    shell, plain, continues = [], [], False
+    for row in rows:
+        start = row.lstrip()
+        indent = row[: len(row) - len(start)]
+        if continues or start.startswith("!"):
+            shell.append(row if continues else start.lstrip("!"))
+            plain.append(f"{indent if not continues else ''}{'' if continues else 'pass  '}# {start}")
+            continues = row.endswith("\\")
+        elif start.startswith("%"):
+            variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)
+            shell.append(f"export {variable[1]}={variable[2]}" if variable else "")
+            plain.append(f"{indent}pass  # {start}")
+        else:
+            shell.append("")
+            plain.append(row)
+    try:
+        ast.parse("\n".join(plain))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        plain = [f"# {row}" for row in rows]
+    return shell, plain
+
+
+def notebook_sources(path: str, notebook: Notebook, text: str, folder: Path | None) -> list[Source]:
+    """A source for each call of a known constructor in the cells.
+
+    Raises:
+        ConfigError: for a notebook without such a call.
+    """
+    made = python.script_sources(path, notebook.code, folder)
+    return [
+        dataclasses.replace(source, form="notebook", text=text, lines=lines_in_file(source.lines, notebook.places))
+        for source in made
+    ]
+
+
+def lines_in_file(lines: Mapping[str, int], places: list[int]) -> dict[str, int]:
+    """Lines of a script that was made of the cells as lines of the file."""
+    return {key: places[line - 1] for key, line in lines.items() if line <= len(places)}
+
+
+def cell_commands(path: str, notebook: Notebook) -> str:
+    """The commands, with `{name}` replaced by the value that the Python code gives it, if that is a literal."""
+    if not _VARIABLE.search(notebook.commands):
+        return notebook.commands
+    script = Script(path, notebook.code)
+
+    def value(found: re.Match[str]) -> str:
+        try:
+            return str(script.value(ast.Name(found[1]), 0))
+        except UnknownError:
+            return f"${found[1]}"
+
+    return _VARIABLE.sub(value, notebook.commands)
+
+
+def rewritten_notebook(path: str, text: str, edits: Iterable[Edit]) -> str:
+    """The text of a notebook with keywords of its one config changed; every other byte stays.
+
+    Raises:
+        ConfigError: where the change is not one of whole rows of a cell.
+    """
+    before = cells_of(path, text)
+    wanted = python_edits.rewritten_script(path, before.code, edits)
+    old, new = before.code.split("\n"), wanted.split("\n")
+    by_hand = ConfigError(f"{path}: this cell cannot be changed in place; make the change by hand")
+    lines = text.splitlines(keepends=True)
+    for kind, first, last, start, stop in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        if kind == "insert" or (kind == "replace" and last - first != stop - start):
+            raise by_hand
+        for number in range(first, last):
+            place = before.places[number] - 1
+            row = json.dumps(old[number], ensure_ascii=False)[1:-1]
+            if lines[place].count(row) != 1:
+                raise by_hand
+            made = json.dumps(new[start + number - first], ensure_ascii=False)[1:-1] if kind == "replace" else None
+            lines[place] = "" if made is None else lines[place].replace(row, made)
+    changed = "".join(lines)
+    try:
+        same = _without_sources(json.loads(changed)) == _without_sources(json.loads(text))
+        if not same or cells_of(path, changed).code != wanted:
+            raise by_hand
+    except (ValueError, TypeError):
+        raise by_hand from None
+    return changed
+
+
+def _without_sources(notebook: Any) -> Any:
+    cells = [{key: value for key, value in cell.items() if key != "source"} for cell in notebook["cells"]]
+    return {**notebook, "cells": cells}

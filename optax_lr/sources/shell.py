@@ -33,6 +33,9 @@ _SLURM = {
     "--ntasks-per-node": ("SLURM_NTASKS_PER_NODE",),
     "--gpus-per-node": ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE"),
 }
+# Blanks and a continued line that the parser counts as part of the expansion behind them.
+_BEFORE = " \t\r\n\\"
+_COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 
 
@@ -117,7 +120,8 @@ class _Shell:
 
     def run_text(self, text: str, depth: int) -> None:
         """Run a text as a script of its own."""
-        tree = self.parser.parse(text.encode())
+        plain = _COMMENT.sub(lambda found: " " * len(found[0]), text)
+        tree = self.parser.parse(plain.encode())
         self.run(tree.root_node, depth)
 
     def run_uncalled(self) -> None:
@@ -445,7 +449,7 @@ class _Shell:
         if kind == "command_name":
             return "".join(self.text(child) for child in node.named_children) or raw
         if kind == "arithmetic_expansion":
-            return self.arithmetic(raw)
+            return self.arithmetic(raw.lstrip(_BEFORE))
         if kind == "command_substitution":
             return self.substitution(node)
         if kind == "process_substitution":
@@ -464,14 +468,15 @@ class _Shell:
 
         for child in node.named_children:
             if child.type in ("simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"):
-                parts += [literal(child.start_byte), self.text(child)]
+                blank = len(child.text) - len(child.text.lstrip(_BEFORE.encode()))
+                parts += [literal(child.start_byte + blank), self.text(child)]
                 place = child.end_byte
         parts.append(literal(end))
         return self.spent(["".join(parts)])[0]
 
     def value(self, node: Any) -> list[str]:
         """The values of `$A` or `${A...}`; a mark where the script does not say."""
-        raw = node.text.decode(errors="replace")
+        raw = node.text.decode(errors="replace").lstrip(_BEFORE)
         inner = raw[2:-1] if raw.startswith("${") else raw[1:]
         found = _EXPANSION.fullmatch(inner)
         unknown = [mark(raw)]
@@ -520,7 +525,7 @@ class _Shell:
 
     def substitution(self, node: Any) -> str:
         """`$(expr 4 / 2)` and `$(echo x)` of literals; a mark for every other command."""
-        raw = node.text.decode(errors="replace")
+        raw = node.text.decode(errors="replace").lstrip(_BEFORE)
         inner = [child for child in node.named_children if child.type != "comment"]
         if len(inner) == 1 and inner[0].type == "command":
             words = [

@@ -72,6 +72,8 @@ class Axolotl(Transformers):
 
     def recognise(self, source: Source) -> Recognised | None:
         """By its command, or by two keys that only axolotl has."""
+        if source.constructor.startswith("axolotl."):
+            return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("card", "python", "notebook"):
             return None
         program = source.program

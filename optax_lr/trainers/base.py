@@ -158,6 +158,7 @@ _CURVE = re.compile(
     r"optimizer|accum\w*|accumulation|decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma|world|nproc|num_gpus|"
     r"devices|rollout|rollouts|generations)(?:_|$)"
 )
+_NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(
     r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|"
     r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
@@ -182,7 +183,7 @@ def concerns_curve(key: str) -> bool:
     word = key.lower().replace("-", "_").replace(".", "_")
     if group_rate(word):
         return False
-    return bool(_CURVE.search(word)) and not _NOT_CURVE.search(word)
+    return bool(_CURVE.search(_NO_SIZE.sub("", word))) and not _NOT_CURVE.search(word)
 
 
 def group_rate(key: str) -> bool:

@@ -41,7 +41,6 @@ _MARKS = frozenset(
         "dataset_dir",
         "plot_loss",
         "lora_target",
-        "use_swanlab",
     }
     | {
         "use_badam",
@@ -101,6 +100,8 @@ class LlamaFactory(Transformers):
 
     def recognise(self, source: Source) -> Recognised | None:
         """By its command, or by keys that only LLaMA-Factory has."""
+        if source.constructor.startswith("llamafactory."):
+            return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("card", "python", "notebook"):
             return None
         keys = frozenset(source.given)

@@ -111,7 +111,9 @@ class MaxText(Trainer):
         kind = next(
             (word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module), ""
         )
-        if kind in ("rl", "distill"):
+        if {"teacher_overrides", "student_overrides"} & values.keys():
+            kind = "distill"
+        if kind == "rl":
             raise ConfigError(
                 f"{name}: MaxText's {module} has a schedule of its own, which is not read; give olr.Cosine its numbers"
             )
@@ -128,6 +130,8 @@ class MaxText(Trainer):
         length = steps if length == -1 else length
         steps = length if steps == -1 else steps
         style = full["lr_schedule_type"]
+        if kind == "distill":  # which has one schedule, over all steps
+            length, style = steps, "cosine"
         if style not in ("cosine", "wsd"):
             raise ConfigError(f"{name}: lr_schedule_type must be cosine or wsd, not {style!r}")
         shares = {
@@ -147,7 +151,7 @@ class MaxText(Trainer):
             PYDANTIC,
             trainer=self.name,
             lr_scheduler_type=style,
-            own={"length": length, "style": full["wsd_decay_style"], **shares},
+            own={"length": length, "style": full["wsd_decay_style"], "whole": kind == "distill", **shares},
         )
         if base_file := given.get("base_config"):
             notes: tuple[str, ...] = (
@@ -181,7 +185,7 @@ class MaxText(Trainer):
             raise ConfigError(f"{source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it")
         curve: Schedule
         if settings.lr_scheduler_type == "cosine":
-            curve = Cosine(rate, max_steps=length - 1, warmup_steps=warmup, min_lr=low)
+            curve = Cosine(rate, max_steps=length - (not own["whole"]), warmup_steps=warmup, min_lr=low)
         else:
             decay = int(length * own["wsd_decay_steps_fraction"])
             stable = length - warmup - decay

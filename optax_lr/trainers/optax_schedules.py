@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from optax_lr.schedules import Constant, Cosine, Polynomial, Schedule
+from optax_lr.schedules import Constant, Cosine, LinearRamp, Polynomial, Schedule
+from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
@@ -13,6 +14,7 @@ from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps", "transition_begin")
 _DEFAULTS: Mapping[str, float] = {"alpha": 0.0, "exponent": 1.0, "end_value": 0.0, "transition_begin": 0, "power": 1.0}
+_JOIN = "optax.join_schedules"
 
 
 class OptaxSchedules(Trainer):
@@ -28,39 +30,24 @@ class OptaxSchedules(Trainer):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments, with the function's defaults."""
-        name = source.name
-        values = {
-            key: whole_setting(f"{name}: {key}", value, PYDANTIC)
-            if key in _LENGTHS
-            else finite_number(f"{name}: {key}", value)
-            for key, value in source.given.items()
-        }
-        full = dict(_DEFAULTS) | values
-        if full["exponent"] != 1 or full["transition_begin"] != 0:
-            raise ConfigError(
-                f"{name}: exponent and transition_begin of {source.constructor} are not read; olr.plot draws it"
-            )
-        if "peak_value" in values and full.get("init_value", 0) != 0:
-            raise ConfigError(
-                f"{name}: a warmup of {source.constructor} from init_value above 0 is not read; olr.plot draws it"
-            )
-        rate = values.get("peak_value", values.get("init_value", values.get("value")))
-        if rate is None:
-            raise ConfigError(f"{name}: {source.constructor} lacks its rate")
-        length = values.get("decay_steps", values.get("transition_steps"))
-        kind = source.constructor.rpartition(".")[2]
-        low = full["alpha"] * rate if kind == "cosine_decay_schedule" else full["end_value"]
-        if not kind.endswith("constant_schedule") and (length is None or low > rate):
-            raise ConfigError(
-                f"{name}: {source.constructor} without a length, or to a higher rate, is not read; olr.plot draws it"
-            )
+        name, given = source.name, source.given
+        if source.constructor == _JOIN:
+            parts = [_checked(name, part["constructor"], part) for part in given.get("schedules", [])]
+            boundaries = [whole_setting(f"{name}: boundaries", step, PYDANTIC) for step in given.get("boundaries", [])]
+        else:
+            parts, boundaries = [_checked(name, source.constructor, given)], []
+        last = _length(parts[-1]) if parts else None
         settings = Settings.of(
             name,
-            {"learning_rate": rate, "max_steps": length, "warmup_steps": values.get("warmup_steps", 0)},
+            {
+                "learning_rate": max((_peak(part) for part in parts), default=0.0),
+                "max_steps": None if last is None else sum(boundaries[-1:]) + last,
+                "warmup_steps": parts[0].get("warmup_steps", 0) if len(parts) == 1 else 0,
+            },
             PYDANTIC,
             trainer=self.name,
-            lr_scheduler_type=kind,
-            own={"low": low, "power": full["power"]},
+            lr_scheduler_type=source.constructor.rpartition(".")[2],
+            own={"parts": parts, "boundaries": boundaries},
         )
         return Reading(settings)
 
@@ -68,10 +55,88 @@ class OptaxSchedules(Trainer):
         self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
     ) -> Schedule:
         """The same schedule of this library."""
-        rate = changes.get("learning_rate", settings.learning_rate)
-        end = settings.max_steps
-        if settings.lr_scheduler_type.endswith("constant_schedule"):
-            return Constant(rate, warmup_steps=warmup_steps)
-        if "cosine" in settings.lr_scheduler_type:
-            return Cosine(rate, max_steps=end, warmup_steps=warmup_steps, min_lr=settings.own["low"])
-        return Polynomial(rate, max_steps=end, power=settings.own["power"], min_lr=settings.own["low"])
+        parts = [dict(part) for part in settings.own["parts"]]
+        if "learning_rate" in changes and len(parts) == 1:
+            parts[0]["peak_value" if "peak_value" in parts[0] else "init_value"] = changes["learning_rate"]
+        starts = [0, *settings.own["boundaries"], int(max_steps)]
+        made = [_made(part, end - start) for part, start, end in zip(parts, starts, starts[1:], strict=False)]
+        return Stages(made, boundaries=settings.own["boundaries"]) if len(parts) > 1 else made[0]
+
+
+def _checked(source: str, constructor: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of one function, with its defaults.
+
+    Raises:
+        ConfigError: for what this library has no counterpart of.
+    """
+    values = {
+        key: whole_setting(f"{source}: {key}", value, PYDANTIC)
+        if key in _LENGTHS
+        else finite_number(f"{source}: {key}", value)
+        for key, value in given.items()
+        if key not in ("constructor", "schedules", "boundaries")
+    }
+    if "value" in values:
+        values["init_value"] = values.pop("value")
+    full: dict[str, Any] = dict(_DEFAULTS) | values | {"kind": constructor.rpartition(".")[2]}
+    if full["exponent"] != 1 or full["transition_begin"] != 0:
+        raise ConfigError(
+            f"{source}: exponent and transition_begin of {constructor} are not read; olr.plot draws the schedule"
+        )
+    if _peak(full) <= 0 and "init_value" not in full:
+        raise ConfigError(f"{source}: {constructor} lacks its rate")
+    if not full["kind"].endswith("constant_schedule") and _length(full) is None:
+        raise ConfigError(f"{source}: {constructor} without a length is not read; olr.plot draws the schedule")
+    start, top = full.get("init_value", 0.0), full.get("peak_value")
+    if top is not None and start > top:
+        raise ConfigError(f"{source}: {constructor} with init_value above peak_value is not read")
+    if full["kind"] == "polynomial_schedule" and full["end_value"] > start and full["power"] != 1:
+        raise ConfigError(f"{source}: {constructor} to a higher rate is not read; olr.plot draws the schedule")
+    return full
+
+
+def _peak(part: Mapping[str, Any]) -> float:
+    return float(max(part.get("peak_value", 0.0), part.get("init_value", 0.0), part.get("end_value", 0.0)))
+
+
+def _length(part: Mapping[str, Any]) -> int | None:
+    """The steps of one function; None where it has no end."""
+    length = part.get("decay_steps", part.get("transition_steps"))
+    return None if length is None else int(length)
+
+
+def _line(start: float, end: float, steps: int) -> Schedule:
+    """A line between two rates, and the second behind it."""
+    if start > end:
+        return Polynomial(start, max_steps=steps, power=1.0, min_lr=end)
+    if start == 0:
+        return Constant(end, warmup_steps=steps)
+    return LinearRamp(end, start_factor=start / end, total_iters=steps)
+
+
+def _cosine(peak: float, end: int, low: float, *, warmup: int = 0, run: int) -> Schedule:
+    """A cosine that stays at its end, where a run is longer than it."""
+    curve = Cosine(peak, max_steps=end, warmup_steps=warmup, min_lr=low)
+    return HoldAfter(curve, step=end) if run > end else curve
+
+
+def _made(part: Mapping[str, Any], run: int) -> Schedule:
+    """The schedule of one function in a run of so many steps."""
+    kind, start = part["kind"], part.get("init_value", 0.0)
+    if kind in ("linear_schedule", "polynomial_schedule"):
+        end, steps = part["end_value"], part["transition_steps"]
+        if part["power"] == 1:
+            return _line(start, end, steps)
+        return Polynomial(start, max_steps=steps, power=part["power"], min_lr=end)
+    if kind == "cosine_decay_schedule":
+        return _cosine(start, part["decay_steps"], part["alpha"] * start, run=run)
+    peak, warmup = part.get("peak_value", start), part.get("warmup_steps", 0)
+    if "peak_value" in part and start > 0 and warmup:
+        rest: dict[str, Any] = {"kind": "constant_schedule", "init_value": peak}
+        if kind == "warmup_cosine_decay_schedule":
+            rest |= {"kind": "cosine_decay_schedule", "decay_steps": part["decay_steps"] - warmup}
+            rest |= {"alpha": part["end_value"] / peak}
+        return Stages([_line(start, peak, warmup), _made(rest, run - warmup)], boundaries=[warmup])
+    if kind == "warmup_cosine_decay_schedule":
+        return _cosine(peak, part["decay_steps"], part["end_value"], warmup=warmup, run=run)
+    return Constant(peak, warmup_steps=warmup)

@@ -87,6 +87,18 @@ def _dotted(values: Mapping[str, Any]) -> bool:
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
 
 
+def _megatron_swift(values: Mapping[str, Any]) -> bool:
+    """ms-swift's YAML for Megatron, whose lengths and rates have Megatron's names."""
+    own = {"micro_batch_size", "global_batch_size", "lr", "lr_warmup_fraction", "min_lr"} & values.keys()
+    swift = {"tuner_type", "train_type", "rlhf_type", "split_dataset_ratio", "external_plugins"} & values.keys()
+    return len(own) > 1 and bool(swift) and "learning_rate" not in values
+
+
+def _open_instruct(values: Mapping[str, Any]) -> bool:
+    named = {"lr_scheduler_type", "num_train_epochs"} & values.keys()
+    return "checkpointing_steps" in values and bool(named)
+
+
 def _timm(values: Mapping[str, Any]) -> bool:
     return "sched" in values and bool({"warmup_epochs", "epochs"} & values.keys())
 
@@ -130,7 +142,8 @@ REFUSED: tuple[Refused, ...] = (
     ),
     Refused("a run of verl", r"verl\.|recipe\.\w+\.main", _verl),
     Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", _openrlhf),
-    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron"),
+    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", _megatron_swift),
+    Refused("a run of open-instruct", r"(?:.*/)?open_instruct[/.]", _open_instruct),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _torchtitan),
     Refused("a config of kohya's sd-scripts", _KOHYA, _kohya),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),

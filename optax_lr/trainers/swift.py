@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Default, Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
@@ -46,6 +46,10 @@ class Swift(Transformers):
 
     def recognise(self, source: Source) -> Recognised | None:
         """By its command, or by keys that only ms-swift has."""
+        if source.constructor.startswith("swift."):
+            return Recognised(self.name, f"the call of {source.constructor}")
+        if source.form in ("python", "notebook"):
+            return None
         program = source.program.name if source.program is not None else ""
         head, _, command = program.partition(" ")
         if head == "swift" and command in _COMMANDS:
@@ -111,7 +115,7 @@ class Swift(Transformers):
             source,
             values,
             rules=ARGPARSE if source.form in ("command", "yaml") else STRICT,
-            defaults=self._defaults(values),
+            defaults=self._defaults(values, of_class=source.constructor.endswith("TrainingArguments")),
             own={"accumulates": values.get("gradient_accumulation_steps") is None},
         )
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
@@ -119,15 +123,21 @@ class Swift(Transformers):
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
         if "#" in str(values.get("dataset", "")):
             notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
-        return made._replace(notes=notes, ignored=tuple((key, why) for key, why in made.ignored if key != "val_size"))
+        ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
+        return made._replace(notes=notes, ignored=ignored, processes=_of_ray(values.get("device_groups")))
 
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
 
-    def _defaults(self, values: Mapping[str, Any]) -> tuple[Default, ...]:
+    def _defaults(self, values: Mapping[str, Any], *, of_class: bool) -> tuple[Default, ...]:
+        """Its defaults; the rate by the tuner is that of its commands, and its class has transformers' own."""
         tuner = values.get("tuner_type", values.get("train_type", "lora"))
         rate = 1e-5 if tuner == "full" else 1e-4
         standing = {
-            "learning_rate": (rate, f"ms-swift, for {tuner}"),
+            "learning_rate": (
+                (5e-5, "ms-swift, from transformers TrainingArguments")
+                if of_class
+                else (rate, f"ms-swift, for {tuner}")
+            ),
             "lr_scheduler_type": ("cosine", "ms-swift"),
             "warmup_steps": (0, "ms-swift, from transformers TrainingArguments"),
             "num_train_epochs": (3.0, "ms-swift 3, from transformers TrainingArguments"),
@@ -158,3 +168,17 @@ class Swift(Transformers):
     def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
         """It keeps `warmup_ratio` for every version of transformers."""
         return ()
+
+
+def _of_ray(groups: Any) -> Processes | None:
+    """The processes of the group of devices that trains, where Ray starts the run."""
+    if not isinstance(groups, Mapping):
+        return None
+    for group in groups.values():
+        if not isinstance(group, Mapping) or "default" not in (group.get("workers") or ()):
+            continue
+        ranks = str(group.get("ranks"))
+        found = re.fullmatch(r"(?:list\()?range\((\d{1,6}),\s*(\d{1,6})\)\)?", ranks)
+        count = int(found[2]) - int(found[1]) if found else int(ranks) if re.fullmatch(r"\d{1,6}", ranks) else 0
+        return Processes(count if count > 0 else None, "device_groups of the file")
+    return Processes(None, "device_groups of the file")

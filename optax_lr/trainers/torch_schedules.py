@@ -12,13 +12,16 @@ from optax_lr.schedules import (
     Exponential,
     LinearRamp,
     MultiStep,
+    OneCycle,
     PolynomialDecay,
     Schedule,
     Step,
 )
+from optax_lr.schedules.compositions import Stages
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
-from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.settings import STRICT, Settings, whole_setting
 
 _CLASSES: Mapping[str, Any] = {
     "StepLR": Step,
@@ -30,7 +33,9 @@ _CLASSES: Mapping[str, Any] = {
     "ConstantLR": ConstantFactor,
     "PolynomialLR": PolynomialDecay,
 }
-_LENGTHS = ("T_max", "total_iters")
+_LENGTHS = ("T_max", "total_iters", "total_steps")
+_MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
+_UNIT = "a step of this plan is a call of scheduler.step(), an epoch in most scripts"
 
 
 class TorchSchedules(Trainer):
@@ -46,17 +51,49 @@ class TorchSchedules(Trainer):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""
-        kind = source.constructor.rpartition(".")[2]
-        values = {key: value for key, value in source.given.items() if key != "last_epoch"}
+        name, kind = source.name, source.constructor.rpartition(".")[2]
+        values = {key: value for key, value in source.given.items() if key not in ("last_epoch", *_MOMENTUM)}
+        notes: tuple[str, ...] = (_UNIT,)
+        if kind == "OneCycleLR":
+            values = _one_cycle(name, values)
+            notes = ("a step of this plan is a call of scheduler.step(), which OneCycleLR takes after each batch",)
+        rate = values.pop("learning_rate", values.pop("max_lr", None))
         length = next((values[key] for key in _LENGTHS if key in values), None)
-        taken = {"learning_rate": values.pop("learning_rate", None), "max_steps": length}
-        settings = Settings.of(source.name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
-        return Reading(settings, notes=("a step of this plan is a call of scheduler.step(), an epoch in most scripts",))
+        if kind == "SequentialLR":
+            parts = [(part.pop("constructor").rpartition(".")[2], part) for part in map(dict, values["schedulers"])]
+            for _, part in parts:
+                own = part.pop("learning_rate", rate)
+                if own != rate:
+                    raise ConfigError(f"{name}: the schedulers of SequentialLR are of different optimizers")
+            starts = [whole_setting(f"{name}: milestones", step, STRICT) for step in values["milestones"]]
+            last = next((parts[-1][1][key] for key in _LENGTHS if key in parts[-1][1]), None)
+            length = None if last is None else last + sum(starts[-1:])
+            values = {"parts": parts, "milestones": starts}
+        taken = {"learning_rate": rate, "max_steps": length}
+        settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
+        return Reading(settings, notes=notes)
 
     def schedule(
         self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
     ) -> Schedule:
         """The same schedule of this library."""
         rate = changes.get("learning_rate", settings.learning_rate)
-        made: Schedule = _CLASSES[settings.lr_scheduler_type](rate, **settings.own)
-        return made
+        kind, own = settings.lr_scheduler_type, settings.own
+        if kind == "OneCycleLR":
+            return OneCycle(rate, **own)
+        if kind == "SequentialLR":
+            made = [_CLASSES[part](rate, **values) for part, values in own["parts"]]
+            return Stages(made, boundaries=own["milestones"])
+        made_alone: Schedule = _CLASSES[kind](rate, **own)
+        return made_alone
+
+
+def _one_cycle(source: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `OneCycleLR`, its length in steps."""
+    made = dict(values)
+    epochs, each = made.pop("epochs", None), made.pop("steps_per_epoch", None)
+    if made.get("total_steps") is None:
+        if epochs is None or each is None:
+            raise ConfigError(f"{source}: OneCycleLR needs total_steps, or epochs and steps_per_epoch")
+        made["total_steps"] = epochs * each
+    return made

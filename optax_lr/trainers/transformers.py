@@ -12,8 +12,8 @@ from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
+from optax_lr.sources.constructors import FUNCTIONS, TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
-from optax_lr.sources.python import FUNCTIONS
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import (
@@ -61,7 +61,6 @@ _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
-CONSTRUCTORS = ("TrainingArguments", "Seq2SeqTrainingArguments", "UnslothTrainingArguments")
 _TRL_CLASSES = (
     "SFTConfig",
     "DPOConfig",
@@ -93,7 +92,7 @@ class Transformers(Trainer):
         if source.form == "card":
             return Recognised(self.name, "the training hyperparameters of a model card")
         made = source.constructor.rpartition(".")[2]
-        if made in CONSTRUCTORS or made in FUNCTIONS:
+        if made in TRAINING_ARGUMENTS or made in FUNCTIONS:
             return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("python", "notebook"):
             return None

@@ -233,7 +233,7 @@ class Trl(Transformers):
         made = []
         keys = [*CURVE_KEYS, *(("num_generations",) if method in _GENERATE else ())]
         for key in keys:
-            if values.get(key) is not None:
+            if values.get(key) is not None or (key == "warmup_steps" and values.get("warmup_ratio") is not None):
                 continue
             if unsloth and key in UNSLOTH:
                 made.append(Default(key, UNSLOTH[key], f"unsloth's {method}"))

@@ -99,3 +99,21 @@ def test_nothing_is_run(tmp_path):
     with pytest.raises(olr.ConfigError, match="does not say"):
         scripts(tmp_path, f"python t.py --learning_rate $(touch {mark}) --max_steps `touch {mark}`")
     assert not mark.exists()
+
+
+def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--lr', type=float, default=1e-4)\np.add_argument('--epochs', type=int, default=3)\n"
+        "args = p.parse_args()\nTrainingArguments('o', learning_rate=args.lr, num_train_epochs=args.epochs)\n"
+    )
+    script = tmp_path / "run.sh"
+    script.write_text("torchrun --nproc_per_node 4 train.py --epochs 2\npython ./train.py --lr 3e-5\n")
+    first, second = olr.read_configs(script)
+    assert repr(first.plan(num_examples=1000).schedule) == repr(olr.Linear(1e-4, 64))
+    assert first.notes == (
+        "the settings are those in train.py, with the options of the command in line 1",
+        "args.lr is 0.0001, the default of --lr",
+    )
+    assert repr(second.plan(num_examples=1000).schedule) == repr(olr.Linear(3e-5, 375))
+    assert (first.processes.count, second.processes.count) == (4, 1)

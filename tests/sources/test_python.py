@@ -53,6 +53,8 @@ def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
     plan = config.plan(num_examples=800)
     assert repr(plan.schedule) == repr(olr.Linear(5e-5, 100, 10))  # batch 4, accumulated twice, a tenth of warmup
     assert {default.whose for default in plan.defaults if default.key != "lr_scheduler_type"} == {"unsloth's SFTConfig"}
+    (config,) = read(tmp_path, text.replace("epochs=1", "epochs=1, warmup_ratio=0.05"))
+    assert (config.settings.warmup_ratio, config.settings.warmup_steps) == (0.05, 0)
     plain = read(tmp_path, text.replace("SFTConfig", "TrainingArguments").replace("trl", "transformers"))
     assert plain[0].settings.per_device_train_batch_size == 8
 
@@ -76,6 +78,91 @@ def test_what_is_no_literal_is_listed_and_can_be_given(tmp_path, argument, shown
         key = argument.partition("=")[0]
         (config,) = read(tmp_path, text, values={key: 1, "max_steps": 50})
         assert config.plan().max_steps == 50
+
+
+PARSER = "import argparse\np = argparse.ArgumentParser()\np.add_argument('-l', '--lr', type=float, default='2e-5')\n"
+CALL = "TrainingArguments(learning_rate=args.lr, lr_scheduler_type='cosine', max_steps=100)\n"
+DATACLASS = "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    lr: float = field(default=2e-5)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (PARSER + "args = p.parse_args()\n" + CALL, "args.lr is 2e-05, the default of --lr"),
+        (PARSER + "def main(args):\n    " + CALL + "args, _ = p.parse_known_args()\nmain(args)\n", "the default of --lr"),
+        ("def read():\n    " + PARSER.replace("\n", "\n    ") + "return p.parse_args()\nargs = read()\n" + CALL, "the default of --lr"),
+        (DATACLASS + "(args,) = HfArgumentParser(C).parse_args_into_dataclasses()\n" + CALL, "the default of C"),
+        (DATACLASS + "args = HfArgumentParser(C).parse_args_into_dataclasses()[0]\n" + CALL, "the default of C"),
+        (DATACLASS + "args = C()\n" + CALL, ""),
+        (DATACLASS + "args = C(lr=2e-5)\n" + CALL, ""),
+        (DATACLASS + "def train(args: C):\n    " + CALL + "train(C(lr=1e-5 * 2))\n", ""),
+        ("class C:\n    def __init__(self, lr=2e-5):\n        self.lr = lr\nargs = C()\n" + CALL, ""),
+        ("class T:\n    def __init__(self):\n        self.lr = 2e-5\n    def f(self):\n        " + CALL.replace("args", "self"), ""),
+        ("import os\nLR = float(os.environ.get('LR', '2e-5'))\n" + CALL.replace("args.lr", "LR"), "'LR' of the environment may replace"),
+        ("K = {'a': {'lr': 2e-5}}\n" + CALL.replace("args.lr", "K['a']['lr']"), ""),
+        ("def f(lr=2e-5):\n    " + CALL.replace("args.lr", "lr"), "lr is 2e-05, the default of f()"),
+        ("def f(lr=1.0):\n    " + CALL.replace("args.lr", "lr") + "f(lr=2e-5)\n", ""),
+        ("def f(name, lr=2e-5):\n    " + CALL.replace("args.lr", "lr") + "f('a')\nf('b')\n", ""),
+    ],
+)  # fmt: skip
+def test_defaults_that_the_script_itself_has(tmp_path, text, note):
+    (config,) = read(tmp_path, HEAD + text)
+    assert repr(config.plan().schedule) == repr(olr.Cosine(2e-5, 100))
+    assert len(config.notes) == bool(note)
+    assert not note or note in config.notes[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PARSER + "args = p.parse_args()\nargs.lr = args.lr * 2\n" + CALL,
+        PARSER + "args = p.parse_args()\np.set_defaults(lr=1)\n" + CALL,
+        PARSER.replace(", default='2e-5'", "") + "args = p.parse_args()\n" + CALL,
+        PARSER + PARSER.replace("2e-5", "3e-5") + "args = p.parse_args()\n" + CALL,
+        DATACLASS + "args = C(**other)\n" + CALL,
+        DATACLASS + "def train(args: C):\n    " + CALL + "train(C(lr=1e-5))\ntrain(C())\n",
+        "class C:\n    def __init__(self, lr=2e-5):\n        self.lr = lr * 2\nargs = C()\n" + CALL,
+        "def f(lr):\n    " + CALL.replace("args.lr", "lr") + "f(1e-5)\nf(2e-5)\n",
+        "def f(lr=1.0):\n    " + CALL.replace("args.lr", "lr") + "f(*rates)\n",
+        "K = {'lr': 2e-5}\nK['lr'] = 1\n" + CALL.replace("args.lr", "K['lr']"),
+    ],
+)
+def test_values_that_may_be_others_are_not_taken(tmp_path, text):
+    with pytest.raises(olr.ConfigError, match="is no literal"):
+        read(tmp_path, HEAD + text)
+
+
+def test_classes_of_other_packages(tmp_path):
+    call = "(learning_rate=2e-5, max_steps=100)"
+    (config,) = read(tmp_path, f"from .mine import TrainingArguments as A\nA{call}")
+    assert config.notes == ("TrainingArguments is imported from .mine; read as that of its own package",)
+    name = "SentenceTransformerTrainingArguments"
+    (config,) = read(tmp_path, f"from sentence_transformers import {name}\n{name}{call}")
+    assert (config.trainer, config.notes) == (
+        "hf",
+        ("the steps are those of one data set; several are batched each for itself",),
+    )
+    (config,) = read(
+        tmp_path, "from swift.trainers import Seq2SeqTrainingArguments\nSeq2SeqTrainingArguments(num_train_epochs=1)"
+    )
+    plan = config.plan(num_examples=1601, world_size=2)  # 800 for each process, 16 an update
+    assert (config.trainer, repr(plan.schedule)) == ("swift", repr(olr.Cosine(5e-5, 100)))
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("ray.train.torch.TorchTrainer(f, scaling_config=ScalingConfig(num_workers=4, use_gpu=True))", 4),
+        ("from accelerate import notebook_launcher\nnotebook_launcher(f, (), num_processes=2)", 2),
+        ("ScalingConfig(num_workers=workers)", None),
+    ],
+)
+def test_processes_that_a_script_starts(tmp_path, line, count):
+    (config,) = read(tmp_path, f"{HEAD}TrainingArguments(learning_rate=1e-4, num_train_epochs=1)\n{line}\n")
+    assert config.processes.count == count
+    plan = config.plan(num_examples=800)
+    assert plan.max_steps == 100 // (count or 1)
+    assert (count is None) == any("processes: 1 is assumed" in note for note in plan.notes)
 
 
 def test_an_argument_that_the_class_does_not_have(tmp_path):

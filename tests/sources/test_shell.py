@@ -32,6 +32,8 @@ SCRIPTS = [
     "case a in a) run 1;; esac",
     "A=1\nA+=2\nrun $A",
     "set -- p q\nrun $1 $2",
+    'A=1\nB=2\nC="run \\\n  $A \\\n  ${B}x \\\n  $((A + B)) $(echo 5)"\neval $C',
+    "run a `#--b` \\\n  c `# d e`",
 ]
 
 

@@ -20,7 +20,10 @@ RECOGNISED = [
     ({"train.learning_rate": "1e-4"}, "llamafactory-ui"),
     ({"model_class": "llm", "kernel_config": {}, "micro_batch_size": 1, "flash_attn": "fa2", "cutoff_len": 9, "max_steps": 5}, "llamafactory-v1"),
     ({"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "attn_implementation": "sdpa"}, "axolotl"),
+    ({"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "use_swanlab": True, "sequence_len": 9}, "axolotl"),
     ({"tuner_type": "lora", "model": "m", "dataset": "d", "num_train_epochs": 1}, "swift"),
+    (HF | {"dataset_name": "d", "gamma_beta_ratio": 0.5}, "trl"),
+    (["torchrun", "-m", "my.trainer", "--learning_rate", "1e-4", "--num_train_epochs", "1", "--same_dataset_within_batch", "True"], "hf"),
     ({"base_config": "base.yml", "steps": 10, "learning_rate": 1e-4}, "maxtext"),
     ({"warmup_steps_fraction": 0.1, "steps": 10, "learning_rate": 1e-4}, "maxtext"),
     ({"trainer": {"num_train_steps": 10, "mp": "p=f32"}, "optimizer": {"type": "adam"}, "model": {}}, "levanter"),
@@ -63,6 +66,8 @@ REFUSED = [
     (["python", "-m", "verl.trainer.main_ppo", "data.train_batch_size=8"], "a run of verl"),
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "a run of verl"),
     (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
+    ({"tuner_type": "lora", "model": "m", "dataset": "d", "lr": 1e-4, "micro_batch_size": 1, "num_train_epochs": 1}, "a run of Megatron-SWIFT"),
+    (HF | {"lr_scheduler_type": "linear", "checkpointing_steps": "epoch", "dataset_name": "d"}, "a run of open-instruct"),
     (["accelerate", "launch", "train_dreambooth.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "a config of kohya's sd-scripts"),
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
@@ -235,3 +240,24 @@ def test_workers_of_ray_are_processes():
     values = HF | {"stage": "sft", "finetuning_type": "lora", "ray_num_workers": 4}
     plan = olr.read_config(values).plan(num_examples=160)
     assert (plan.max_steps, plan.world_size, plan.world_size_from) == (10, 4, "ray_num_workers of the file")
+
+
+def test_processes_that_ms_swift_starts_by_ray():
+    keys = {"tuner_type": "lora", "model": "m", "dataset": "d", "num_train_epochs": 1, "use_ray": True}
+    group = {"device": "GPU", "workers": ["default"]}
+    for ranks, count in (("list(range(0, 4))", 4), (2, 2), ("ranks()", None)):
+        config = olr.read_config(keys | {"device_groups": {"nproc_per_node": 4, "default": group | {"ranks": ranks}}})
+        assert config.processes.count == count
+
+
+def test_maxtext_distils_along_a_cosine_to_the_last_step():
+    config = olr.read_config({"base_config": "base.yml", "teacher_overrides": {}, "steps": 100, "learning_rate": 1e-4})
+    assert repr(config.plan().schedule) == repr(olr.Cosine(1e-4, 100, 10, min_lr=1e-5))
+
+
+def test_what_max_steps_makes_irrelevant_need_not_be_known(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(
+        "torchrun t.py --learning_rate 1e-4 --lr_scheduler_type cosine --max_steps 50 --per_device_train_batch_size $B\n"
+    )
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(1e-4, 50))

@@ -1,0 +1,98 @@
+"""Classes and functions that hold a config in a Python script, and the names of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TRAINING_ARGUMENTS = frozenset(
+    {"TrainingArguments", "Seq2SeqTrainingArguments", "UnslothTrainingArguments"}
+    | {"SentenceTransformerTrainingArguments", "SparseEncoderTrainingArguments", "CrossEncoderTrainingArguments"}
+)
+TRL = frozenset(
+    {"SFTConfig", "DPOConfig", "GRPOConfig", "KTOConfig", "RewardConfig", "RLOOConfig", "ORPOConfig", "CPOConfig"}
+    | {"BCOConfig", "GKDConfig", "OnlineDPOConfig", "NashMDConfig", "XPOConfig", "PRMConfig", "PPOConfig"}
+    | {"AsyncGRPOConfig", "GOLDConfig"}
+)
+# ms-swift's arguments of a whole run, beside those of its trainers.
+SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainArguments"})
+# Calls whose first argument is the dict of a trainer's config.
+MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
+# Packages whose classes of these names are known.
+HOMES = ("transformers", "trl", "unsloth", "sentence_transformers", "swift", "axolotl", "llamafactory")
+
+# transformers' functions: the schedule's name, and the names of the arguments behind the optimizer.
+_LENGTHS = ("num_warmup_steps", "num_training_steps")
+FUNCTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "get_scheduler": ("", ("optimizer", *_LENGTHS, "scheduler_specific_kwargs")),
+    "get_linear_schedule_with_warmup": ("linear", (*_LENGTHS, "last_epoch")),
+    "get_cosine_schedule_with_warmup": ("cosine", (*_LENGTHS, "num_cycles", "last_epoch")),
+    "get_cosine_with_hard_restarts_schedule_with_warmup": (
+        "cosine_with_restarts",
+        (*_LENGTHS, "num_cycles", "last_epoch"),
+    ),
+    "get_polynomial_decay_schedule_with_warmup": ("polynomial", (*_LENGTHS, "lr_end", "power", "last_epoch")),
+    "get_constant_schedule": ("constant", ("last_epoch",)),
+    "get_constant_schedule_with_warmup": ("constant_with_warmup", ("num_warmup_steps", "last_epoch")),
+    "get_inverse_sqrt_schedule": ("inverse_sqrt", ("num_warmup_steps", "timescale", "last_epoch")),
+    "get_cosine_with_min_lr_schedule_with_warmup": (
+        "cosine_with_min_lr",
+        (*_LENGTHS, "num_cycles", "last_epoch", "min_lr", "min_lr_rate"),
+    ),
+    "get_wsd_schedule": (
+        "warmup_stable_decay",
+        (
+            *("num_warmup_steps", "num_decay_steps", "num_training_steps", "num_stable_steps"),
+            *("warmup_type", "decay_type", "min_lr_ratio", "num_cycles", "last_epoch"),
+        ),
+    ),
+}
+# Our names of the arguments of transformers' functions.
+RENAMED = {
+    "name": "lr_scheduler_type",
+    "num_warmup_steps": "warmup_steps",
+    "num_training_steps": "max_steps",
+    "scheduler_specific_kwargs": "lr_scheduler_kwargs",
+}
+
+_OPTAX = "optax."
+_TORCH = "torch.optim.lr_scheduler."
+# Schedules of other packages, with the names of their arguments.
+SCHEDULES: Mapping[str, tuple[str, ...]] = {
+    f"{_OPTAX}constant_schedule": ("value",),
+    f"{_OPTAX}linear_schedule": ("init_value", "end_value", "transition_steps", "transition_begin"),
+    f"{_OPTAX}polynomial_schedule": ("init_value", "end_value", "power", "transition_steps", "transition_begin"),
+    f"{_OPTAX}cosine_decay_schedule": ("init_value", "decay_steps", "alpha", "exponent"),
+    f"{_OPTAX}warmup_cosine_decay_schedule": (
+        *("init_value", "peak_value", "warmup_steps", "decay_steps", "end_value", "exponent"),
+    ),
+    f"{_OPTAX}warmup_constant_schedule": ("init_value", "peak_value", "warmup_steps"),
+    f"{_OPTAX}join_schedules": ("schedules", "boundaries"),
+    f"{_TORCH}StepLR": ("optimizer", "step_size", "gamma", "last_epoch"),
+    f"{_TORCH}MultiStepLR": ("optimizer", "milestones", "gamma", "last_epoch"),
+    f"{_TORCH}ExponentialLR": ("optimizer", "gamma", "last_epoch"),
+    f"{_TORCH}CosineAnnealingLR": ("optimizer", "T_max", "eta_min", "last_epoch"),
+    f"{_TORCH}CosineAnnealingWarmRestarts": ("optimizer", "T_0", "T_mult", "eta_min", "last_epoch"),
+    f"{_TORCH}LinearLR": ("optimizer", "start_factor", "end_factor", "total_iters", "last_epoch"),
+    f"{_TORCH}ConstantLR": ("optimizer", "factor", "total_iters", "last_epoch"),
+    f"{_TORCH}PolynomialLR": ("optimizer", "total_iters", "power", "last_epoch"),
+    f"{_TORCH}OneCycleLR": (
+        *("optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch", "pct_start", "anneal_strategy"),
+        *("cycle_momentum", "base_momentum", "max_momentum", "div_factor", "final_div_factor", "three_phase"),
+        "last_epoch",
+    ),
+    f"{_TORCH}SequentialLR": ("optimizer", "schedulers", "milestones", "last_epoch"),
+}
+# The argument that holds the parts of a schedule that is made of several.
+PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}
+# Schedules that set the rate themselves, whatever the optimizer's is.
+OWN_RATE = frozenset({f"{_TORCH}OneCycleLR"})
+# Calls that make one schedule of others in a way that is not read: what stands in them is not the schedule.
+NOT_READ_WHOLE = (
+    *("ChainedScheduler", "LambdaLR", "inject_hyperparams", "piecewise_interpolate_schedule", "chain_schedules"),
+)
+# What to do with schedules of other packages that are no config.
+ELSEWHERE = {
+    "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",
+    "optax": "it is a schedule of the step already: olr.plot draws it, and docs/from_optax.md has its counterparts",
+    "keras": "olr's classes have the same curves; docs/schedules.md has the table",
+}

@@ -1,0 +1,523 @@
+"""Values of expressions in a Python script that are made of literals, from its syntax tree; nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from optax_lr.sources.errors import ConfigError
+
+_CALLS: Mapping[str, Any] = {"int": int, "float": float, "round": round, "max": max, "min": min, "abs": abs, "str": str}
+_MATH: Mapping[str, Any] = {"ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt}
+_TYPES: Mapping[str, Any] = {"int": int, "float": float, "str": str}
+_ENUMS = ("SchedulerType", "IntervalStrategy")
+_MOST_DIGITS = 10**30
+_DEEPEST = 50
+_NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+class UnknownError(Exception):
+    """An expression that is no literal."""
+
+
+class Call(NamedTuple):
+    """A call in a script, with the full name of what is called."""
+
+    node: ast.Call
+    name: str
+    scope: int
+
+
+class Script:
+    """The syntax tree of a script: its imports, its calls, and what is bound to each name in each scope.
+
+    `options` are those of the command that starts the script.
+    """
+
+    def __init__(self, path: str, text: str, options: Mapping[str, Any] | None = None) -> None:
+        self.path, self.text = path, text
+        self.given = options  # of the command that starts the script; None if that is not known
+        self.tree = parsed(path, text)
+        self.imported: dict[str, str] = {}
+        self.modules: set[str] = set()
+        self.scopes: list[dict[str, list[ast.expr | None]]] = []
+        self.parents: list[int] = []
+        self.functions: list[Function | None] = []
+        self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
+        self.classes: dict[str, list[ast.ClassDef]] = {}
+        self.calls: list[Call] = []
+        self.options: dict[str, list[Call]] = {}
+        self.parsed: dict[str, str] = {}
+        self.notes: dict[str, None] = {}
+        self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
+        try:
+            self._scope(self.tree, -1)
+        except RecursionError:
+            raise ConfigError(f"{path}: nested too deeply") from None
+        for call in self.calls:
+            self._option(call)
+
+    # --- what is where ---
+
+    def _scope(self, node: Any, parent: int) -> None:
+        number = len(self.scopes)
+        self.scopes.append({})
+        self.parents.append(parent)
+        self.functions.append(node if isinstance(node, Function) else None)
+        if isinstance(node, Function):
+            for argument in _arguments(node):
+                self._bind(number, argument.arg, None)
+        for statement in node.body if isinstance(node.body, list) else [node.body]:
+            self._visit(statement, number)
+
+    def _visit(self, node: ast.AST, scope: int) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                for decorator in node.decorator_list:
+                    self._visit(decorator, scope)
+                self._scope(node, scope)
+                return
+            case ast.Lambda():
+                self._scope(node, scope)
+                return
+            case ast.ClassDef(name=name):
+                self.classes.setdefault(name, []).append(node)
+            case ast.Import(names=names):
+                for alias in names:
+                    self.modules.add(alias.name)
+                    first = alias.name.partition(".")[0]
+                    self.imported[alias.asname or first] = alias.name if alias.asname else first
+            case ast.ImportFrom(module=module, names=names, level=level):
+                place = "." * level + (module or "")
+                self.modules.add(place)
+                for alias in names:
+                    self.imported[alias.asname or alias.name] = f"{place}.{alias.name}"
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._target(target, value, scope)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                self._target(target, value, scope)
+            case ast.AugAssign(target=target) | ast.For(target=target) | ast.AsyncFor(target=target):
+                self._target(target, None, scope)
+            case ast.comprehension(target=target):
+                self._target(target, None, scope)
+            case ast.NamedExpr(target=target, value=value):
+                self._target(target, value, scope)
+            case ast.withitem(optional_vars=target) if target is not None:
+                self._target(target, None, scope)
+            case ast.Call(func=function):
+                self.calls.append(Call(node, self.qualified(function), scope))
+        for child in ast.iter_child_nodes(node):
+            self._visit(child, scope)
+
+    def _bind(self, scope: int, name: str, value: ast.expr | None) -> None:
+        self.scopes[scope].setdefault(name, []).append(value)
+
+    def _target(self, target: ast.expr, value: ast.expr | None, scope: int) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._bind(scope, name, value)
+                self._parsed([name], value)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                values: list[ast.expr | None] = [None] * len(targets)
+                if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets):
+                    values = list(value.elts)
+                for part, inner in zip(targets, values, strict=True):
+                    self._target(part, inner, scope)
+                self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                self.attributes.setdefault((owner, name), []).append(value)
+            case ast.Subscript(value=ast.Name(id=name)):
+                self._bind(scope, name, None)  # a dict that is changed is not known
+
+    def _parsed(self, names: list[str], value: ast.expr | None) -> None:
+        """Remember which names hold what a parser of the command line gives."""
+        if isinstance(value, ast.Subscript) and len(names) == 1:
+            value = value.value
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in self.readers:
+            self.parsed[names[0]] = ""
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            method = value.func.attr
+            if method in ("parse_args", "parse_known_args"):
+                self.parsed[names[0]] = ""
+            elif method.startswith("parse_args_into_dataclasses"):
+                self.parsed |= dict.fromkeys(names, "dataclass")
+
+    def _option(self, call: Call) -> None:
+        """Remember an option of argparse by the name under which its value is found."""
+        if not isinstance(call.node.func, ast.Attribute):
+            return
+        if call.node.func.attr == "set_defaults":
+            for keyword in call.node.keywords:
+                self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
+        if call.node.func.attr != "add_argument":
+            return
+        words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
+        given = _keyword(call.node, "dest")
+        long = [word for word in words if isinstance(word, str) and word.startswith("--")]
+        if isinstance(given, ast.Constant):
+            self.options.setdefault(str(given.value), []).append(call)
+        elif long:
+            self.options.setdefault(long[0].lstrip("-").replace("-", "_"), []).append(call)
+
+    def qualified(self, node: ast.expr) -> str:
+        """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        return ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
+
+    def bound(self, name: str, scope: int) -> tuple[list[ast.expr | None], int]:
+        """What is bound to a name in the nearest scope that binds it, and that scope."""
+        for here in self._up(scope):
+            if name in self.scopes[here]:
+                return self.scopes[here][name], here
+        return [], scope
+
+    def single(self, node: ast.expr | None, scope: int) -> ast.expr | None:
+        """The expression itself, or the one that its name is bound to."""
+        if not isinstance(node, ast.Name):
+            return node
+        bound, _ = self.bound(node.id, scope)
+        return bound[0] if len(bound) == 1 else None
+
+    def _up(self, scope: int) -> Iterator[int]:
+        while scope >= 0:
+            yield scope
+            scope = self.parents[scope]
+
+    # --- values ---
+
+    def value(self, node: ast.expr, scope: int, depth: int = 0) -> Any:
+        """The value of an expression of literals.
+
+        What it rests on beside literals, such as the default of an option, is added to `notes`.
+
+        Raises:
+            UnknownError: for any other expression.
+        """
+        if depth > _DEEPEST:
+            raise UnknownError
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self._number(operand, scope, depth)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self._number(operand, scope, depth)
+            case ast.Name(id=name):
+                return self._name(name, scope, depth)
+            case ast.Dict(keys=keys, values=values):
+                made: dict[Any, Any] = {}
+                for key, inner in zip(keys, values, strict=True):
+                    value = self.value(inner, scope, depth + 1)
+                    made |= value if key is None else {self.value(key, scope, depth + 1): value}
+                return made
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return [self.value(element, scope, depth + 1) for element in elements]
+            case ast.BinOp(left=left, op=operator, right=right):
+                return _operation(operator, self._number(left, scope, depth), self._number(right, scope, depth))
+            case ast.Attribute(attr=name) if self.qualified(node).split(".")[-2:-1] in ([kind] for kind in _ENUMS):
+                return name.lower()
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                return self._attribute(owner, name, scope, depth)
+            case ast.Subscript(value=holder, slice=key):
+                try:
+                    return self.value(holder, scope, depth + 1)[self.value(key, scope, depth + 1)]
+                except (KeyError, IndexError, TypeError):
+                    raise UnknownError from None
+            case ast.Call():
+                return self._call(node, scope, depth)
+        raise UnknownError
+
+    def _number(self, node: ast.expr, scope: int, depth: int) -> Any:
+        value = self.value(node, scope, depth + 1)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _MOST_DIGITS:
+            raise UnknownError
+        return value
+
+    def _name(self, name: str, scope: int, depth: int) -> Any:
+        bound, here = self.bound(name, scope)
+        if len(bound) != 1:
+            raise UnknownError
+        if bound[0] is None:
+            return self._parameter(name, here, depth)
+        return self.value(bound[0], here, depth + 1)
+
+    def _parameter(self, name: str, scope: int, depth: int) -> Any:
+        """The value of a function's parameter: what its one call in this file passes, else its default."""
+        function = self.functions[scope]
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            raise UnknownError
+        names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+        passed: list[tuple[ast.expr, int]] = []
+        calls = [call for call in self.calls if call.name == function.name]
+        for call in calls:
+            if any(isinstance(argument, ast.Starred) for argument in call.node.args):
+                raise UnknownError
+            if any(keyword.arg is None for keyword in call.node.keywords):
+                raise UnknownError
+            given = dict(zip(names, call.node.args, strict=False))
+            given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
+            if name in given:
+                passed.append((given[name], call.scope))
+        if len(passed) == len(calls) == 1:
+            return self.value(*passed[0], depth + 1)
+        default = _default_of(function, name)
+        if passed or default is None:
+            raise UnknownError
+        value = self.value(default, self.parents[scope], depth + 1)
+        if not calls:
+            self.notes[f"{name} is {value!r}, the default of {function.name}(); a caller may give another"] = None
+        return value
+
+    # --- attributes ---
+
+    def _attribute(self, owner: str, name: str, scope: int, depth: int) -> Any:
+        """A value of a class of this file, of an object of one, or of the options of the script."""
+        if owner == "self":
+            return self._own_attribute(name, scope, depth)
+        if (owner, name) in self.attributes:
+            raise UnknownError
+        if owner in self.classes:
+            return self._in_body(owner, name, depth)
+        bound, here = self.bound(owner, scope)
+        made = bound[0] if len(bound) == 1 else None
+        if len(bound) != 1:
+            raise UnknownError
+        if isinstance(made, ast.Call):
+            kind = self.qualified(made.func)
+            if kind in self.classes or kind in _NAMESPACES:
+                return self._of_object(made, kind, name, here, depth)
+        if self.parsed.get(owner) == "dataclass":
+            return self._of_dataclass(owner, name, depth)
+        kind = self._annotation(owner, here)
+        if kind in self.classes:
+            calls = [call for call in self.calls if call.name == kind]
+            if len(calls) == 1:
+                return self._of_object(calls[0].node, kind, name, calls[0].scope, depth)
+            raise UnknownError
+        if owner in self.parsed or (made is None and self.parsed and owner == "args"):
+            return self._of_option(owner, name, depth)
+        raise UnknownError
+
+    def _own_attribute(self, name: str, scope: int, depth: int) -> Any:
+        """`self.lr`, set once in this file and nowhere else."""
+        assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
+        if len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
+            value = assigned[0][1][0]
+            if value is not None and not any(isinstance(part, ast.Name) for part in ast.walk(value)):
+                return self.value(value, 0, depth + 1)
+        raise UnknownError
+
+    def _annotation(self, name: str, scope: int) -> str:
+        """The class that annotates a parameter; empty for none."""
+        function = self.functions[scope]
+        if function is None:
+            return ""
+        found = next((argument.annotation for argument in _arguments(function) if argument.arg == name), None)
+        return found.id if isinstance(found, ast.Name) else ""
+
+    def _of_object(self, made: ast.Call, kind: str, name: str, scope: int, depth: int) -> Any:
+        """An attribute of an object that is made by keywords, else of its class."""
+        if made.args or any(keyword.arg is None for keyword in made.keywords):
+            raise UnknownError
+        kept = self.attributes.get(("self", name))
+        if kept is not None and not all(isinstance(value, ast.Name) and value.id == name for value in kept):
+            raise UnknownError
+        given = _keyword(made, name)
+        if given is not None:
+            return self.value(given, scope, depth + 1)
+        if kept is not None:
+            starts = [part for definition in self.classes.get(kind, []) for part in definition.body if _is_start(part)]
+            default = _default_of(starts[0], name) if len(starts) == 1 else None  # type: ignore[arg-type]
+            if default is None:
+                raise UnknownError
+            return self.value(default, 0, depth + 1)
+        return self._in_body(kind, name, depth)
+
+    def _of_dataclass(self, owner: str, name: str, depth: int) -> Any:
+        """A default of the one class of this file that has it, for what HfArgumentParser gives."""
+        holders = [kind for kind in self.classes if self._body_values(kind, name)]
+        if len(holders) != 1:
+            raise UnknownError
+        if self.given is not None and name in self.given:
+            return _converted(self.given[name], self._type_in_body(holders[0], name))
+        value = self._in_body(holders[0], name, depth)
+        self._rests_on(owner, name, value, holders[0])
+        return value
+
+    def _rests_on(self, owner: str, name: str, value: Any, whose: str) -> None:
+        """Note a default of the script's own parser."""
+        beside = "" if self.given is not None else "; the command that starts the script may give another"
+        self.notes[f"{owner}.{name} is {value!r}, the default of {whose}{beside}"] = None
+
+    def _type_in_body(self, kind: str, name: str) -> ast.expr | None:
+        """The annotation of a field."""
+        found = [
+            statement.annotation
+            for definition in self.classes[kind]
+            for statement in definition.body
+            if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", "") == name
+        ]
+        return found[0] if found else None
+
+    def _of_option(self, owner: str, name: str, depth: int) -> Any:
+        """The default of an option of argparse."""
+        calls = self.options.get(name, [])
+        if len(calls) != 1:
+            raise UnknownError
+        kind = _keyword(calls[0].node, "type")
+        if self.given is not None and name in self.given:
+            return _converted(self.given[name], kind)
+        default = _keyword(calls[0].node, "default")
+        if default is None:
+            raise UnknownError
+        value = _converted(self.value(default, calls[0].scope, depth + 1), kind)
+        if value is None:
+            raise UnknownError
+        self._rests_on(owner, name, value, f"--{name}")
+        return value
+
+    def _body_values(self, kind: str, name: str) -> list[ast.expr]:
+        return [
+            statement.value
+            for definition in self.classes.get(kind, [])
+            for statement in definition.body
+            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None
+            for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+            if isinstance(target, ast.Name) and target.id == name
+        ]
+
+    def _in_body(self, kind: str, name: str, depth: int) -> Any:
+        """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
+        values = self._body_values(kind, name)
+        if len(values) != 1:
+            raise UnknownError
+        value = values[0]
+        if isinstance(value, ast.Call) and self.qualified(value.func).rpartition(".")[2] in ("field", "Field"):
+            default = _keyword(value, "default") or (value.args[0] if value.args else None)
+            if default is None:
+                raise UnknownError
+            value = default
+        return self.value(value, 0, depth + 1)
+
+    # --- calls ---
+
+    def _call(self, node: ast.Call, scope: int, depth: int) -> Any:
+        """`dict(a=1)`, `int(0.1 * 100)`, `math.ceil(2.5)`, `max(1, 2)`, and the default of `os.environ.get`."""
+        name = self.qualified(node.func)
+        if name == "dict" and not node.args:
+            made: dict[Any, Any] = {}
+            for keyword in node.keywords:
+                value = self.value(keyword.value, scope, depth + 1)
+                made |= {keyword.arg: value} if keyword.arg is not None else value
+            return made
+        if name in ("os.environ.get", "os.getenv") and len(node.args) == 2:
+            variable, default = node.args
+            value = self.value(default, scope, depth + 1)
+            self.notes[f"{ast.unparse(variable)} of the environment may replace the default {value!r}"] = None
+            return value
+        function = None
+        if isinstance(node.func, ast.Name) and node.func.id not in self.imported:
+            function = _CALLS.get(node.func.id)
+        elif name.startswith("math."):
+            function = _MATH.get(name.partition(".")[2])
+        if function is None or node.keywords or not node.args:
+            raise UnknownError
+        arguments = [self.value(argument, scope, depth + 1) for argument in node.args]
+        if not all(
+            isinstance(argument, (int, float, str))
+            and (not isinstance(argument, (int, float)) or abs(argument) < _MOST_DIGITS)
+            for argument in arguments
+        ):
+            raise UnknownError
+        try:
+            return function(*arguments)
+        except (ValueError, TypeError, OverflowError):
+            raise UnknownError from None
+
+
+def parsed(path: str, text: str) -> ast.Module:
+    """The syntax tree of a script.
+
+    Raises:
+        ConfigError: for what is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
+
+
+def _converted(value: Any, kind: ast.expr | None) -> Any:
+    """The text of an option as its parser converts it."""
+    if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
+        return value
+    try:
+        return _TYPES[kind.id](value)
+    except ValueError:
+        raise UnknownError from None
+
+
+def _is_start(part: ast.stmt) -> bool:
+    return isinstance(part, ast.FunctionDef) and part.name == "__init__"
+
+
+def _parses(node: ast.AST) -> bool:
+    """Whether a function reads the command line."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
+        for part in ast.walk(node)
+    )
+
+
+def _arguments(function: Function) -> list[ast.arg]:
+    made = function.args
+    every = [*made.posonlyargs, *made.args, *made.kwonlyargs, made.vararg, made.kwarg]
+    return [argument for argument in every if argument is not None]
+
+
+def _default_of(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> ast.expr | None:
+    made = function.args
+    by_place = [argument.arg for argument in (*made.posonlyargs, *made.args)]
+    defaults: dict[str, ast.expr | None] = dict(zip(reversed(by_place), reversed(made.defaults), strict=False))
+    defaults |= dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
+    return defaults.get(name)
+
+
+def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def _operation(operator: ast.operator, left: Any, right: Any) -> Any:
+    try:
+        match operator:
+            case ast.Add():
+                return left + right
+            case ast.Sub():
+                return left - right
+            case ast.Mult():
+                return left * right
+            case ast.Div():
+                return left / right
+            case ast.FloorDiv():
+                return left // right
+            case ast.Mod():
+                return left % right
+            case ast.Pow() if abs(right) <= 64 and abs(left) <= 10**6:
+                return left**right
+    except (ZeroDivisionError, OverflowError):
+        pass
+    raise UnknownError

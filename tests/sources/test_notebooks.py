@@ -1,0 +1,83 @@
+"""Notebooks: commands, files that cells write, and changes in place."""
+
+import json
+
+import pytest
+
+import optax_lr as olr
+from optax_lr.configs.gather import sources_of
+from optax_lr.linting.lint import apply_fixes
+
+OPTIONS = {"num_examples": None, "world_size": None, "transformers_version": None, "train_steps": None}
+YAML = "base_model: m\nlearning_rate: 2e-4\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 1\nsequence_len: 5\nwarmup_steps: 10\n"
+SCRIPT = "from transformers import TrainingArguments\nTrainingArguments(learning_rate=1e-4, num_train_epochs=1, warmup_steps=9)"
+FACTORY = "dict(stage='sft', finetuning_type='lora', dataset='d', template='t', learning_rate=5e-5, lr_scheduler_type='cosine', warmup_steps=5)"
+
+
+def notebook(tmp_path, *cells, **options):
+    made = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.splitlines(True)}
+        for cell in cells
+    ]
+    path = tmp_path / "a.ipynb"
+    path.write_text(
+        json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1, **options)
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cells", "trainer", "expected", "processes"),
+    [
+        (["!torchrun --nproc_per_node 2 train.py \\\n  --learning_rate 1e-4 --num_train_epochs 1 \\\n  --warmup_steps 9\nprint(1)"], "hf", olr.Linear(1e-4, 63, 9), 2),
+        (["%%bash\naccelerate launch --num_processes=2 train.py --learning_rate 1e-4 --num_train_epochs 1 --warmup_steps 9"], "hf", olr.Linear(1e-4, 63, 9), 2),
+        (["lr = 1e-4\nname = 'x'", "!python train.py --learning_rate {lr} --num_train_epochs 1 --warmup_steps 9 --run {name}"], "hf", olr.Linear(1e-4, 125, 9), 1),
+        (["%env CUDA_VISIBLE_DEVICES=0,1\n!llamafactory-cli train --stage sft --learning_rate 1e-4 --num_train_epochs 1 --warmup_steps 9"], "llamafactory", olr.Linear(1e-4, 63, 9), 2),
+        (["%%writefile cfg.yaml\n" + YAML, "!axolotl train cfg.yaml"], "axolotl", olr.Cosine(2e-4, 125, 10), 1),
+        (["%%writefile cfg.yaml\n" + YAML], "axolotl", olr.Cosine(2e-4, 125, 10), 1),
+        (["%%writefile train.py\n" + SCRIPT, "!torchrun --nproc_per_node 2 train.py"], "hf", olr.Linear(1e-4, 63, 9), 2),
+        (["%%writefile train.py\n" + SCRIPT], "hf", olr.Linear(1e-4, 125, 9), 1),
+        ([f"import json\nargs = {FACTORY}\njson.dump(args, open('a.json', 'w'))\n!llamafactory-cli train a.json"], "llamafactory", olr.Cosine(5e-5, 375, 5), 1),
+        ([f"import json\nwith open('a.json', 'w') as f:\n    json.dump({FACTORY}, f)\n!llamafactory-cli train a.json"], "llamafactory", olr.Cosine(5e-5, 375, 5), 1),
+        ([f"from llamafactory.train.tuner import run_exp\nrun_exp({FACTORY})"], "llamafactory", olr.Cosine(5e-5, 375, 5), 1),
+        (["from axolotl.utils.dict import DictDefault\nDictDefault(base_model='m', learning_rate=2e-4, micro_batch_size=2, gradient_accumulation_steps=4, warmup_steps=10)"], "axolotl", olr.Cosine(2e-4, 125, 10), 1),
+        (["from swift.llm import sft_main, TrainArguments\nsft_main(TrainArguments(model='m', dataset=['d'], tuner_type='full', num_train_epochs=1))"], "swift", olr.Cosine(1e-5, 63), 1),
+    ],
+)  # fmt: skip
+def test_the_ways_in_which_a_notebook_trains(tmp_path, cells, trainer, expected, processes):
+    (config,) = olr.read_configs(notebook(tmp_path, *cells))
+    plan = config.plan(num_examples=1000)
+    assert (config.trainer, repr(plan.schedule), plan.world_size) == (trainer, repr(expected), processes)
+
+
+def test_lines_of_commands_are_those_of_the_file(tmp_path):
+    path = notebook(
+        tmp_path, "x = 1\n!python train.py --learning_rate 1e-4 \\\n  --max_steps 1000 \\\n  --warmup_steps 900"
+    )
+    (found,) = [found for found in olr.lint(path) if found.code == "LR132"]
+    assert "--warmup_steps 900" in path.read_text().splitlines()[found.line - 1]
+
+
+def test_a_variable_without_a_literal_value_is_asked_for(tmp_path):
+    path = notebook(tmp_path, "!python train.py --learning_rate {lr} --lr_scheduler_type cosine")
+    with pytest.raises(olr.ConfigError, match=r"what --learning_rate \$lr in the command of line 1 is"):
+        olr.read_config(path)
+
+
+def test_fix_changes_rows_of_a_cell_and_nothing_else(tmp_path):
+    cell = "# é\nargs = TrainingArguments(\n    learning_rate=2e-5,\n    warmup_steps=900,\n    max_steps=1000,\n    num_train_epochs=3,\n)\n"
+    path = notebook(tmp_path, "!pip install x", cell, ensure_ascii=False)
+    (source,) = sources_of(path)
+    fixed, done, by_hand = apply_fixes(source, OPTIONS)
+    wanted = path.read_text().replace("warmup_steps=900", "warmup_steps=100")
+    wanted = "".join(line for line in wanted.splitlines(True) if "num_train_epochs" not in line)
+    assert fixed.text == wanted
+    assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
+
+
+def test_fix_leaves_a_row_that_stands_otherwise_in_the_file(tmp_path):
+    cell = "TrainingArguments(learning_rate=2e-5, run_name='é', warmup_steps=900, max_steps=1000)\n"
+    path = notebook(tmp_path, cell)  # the letter is written as \u00e9
+    (source,) = sources_of(path)
+    fixed, done, by_hand = apply_fixes(source, OPTIONS)
+    assert (fixed.text, done, [found.code for found in by_hand]) == (path.read_text(), [], ["LR132"])
