@@ -48,11 +48,16 @@ class Import(NamedTuple):
 
 
 def homes(package: Path) -> dict[str, str]:
-    """Each public name with its room, as the package's own `__init__` has them."""
+    """Each public name with its room, from the table of the package and the imports of `schedules`."""
+    found = {}
     for node in ast.parse((package / "__init__.py").read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_HOMES":
-            return {name: home for home, names in ast.literal_eval(node.value).items() for name in names}
-    return {}
+            found = {name: home for home, names in ast.literal_eval(node.value).items() for name in names}
+    classes = package / "schedules" / "__init__.py"
+    for node in ast.parse(classes.read_text()).body if classes.exists() else ():
+        if isinstance(node, ast.ImportFrom):
+            found |= {name.name: "schedules" for name in node.names}
+    return found
 
 
 def imports(package: Path = PACKAGE) -> Iterator[Import]:

@@ -70,52 +70,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
     from optax_lr.monitor import Monitor as Monitor
     from optax_lr.plotting import plot_kinds as plot_kinds
     from optax_lr.report.plot import plot as plot
-    from optax_lr.schedules import (
-        Constant as Constant,
-        ConstantFactor as ConstantFactor,
-        Cosine as Cosine,
-        CosineAnnealing as CosineAnnealing,
-        CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
-        CosineWarmupWithMinLR as CosineWarmupWithMinLR,
-        CosineWithRestarts as CosineWithRestarts,
-        Cyclic as Cyclic,
-        CyclicMomentum as CyclicMomentum,
-        DeepSpeedOneCycle as DeepSpeedOneCycle,
-        DeepSpeedRangeTest as DeepSpeedRangeTest,
-        DeepSpeedWarmup as DeepSpeedWarmup,
-        DeepSpeedWarmupCosine as DeepSpeedWarmupCosine,
-        DeepSpeedWarmupDecay as DeepSpeedWarmupDecay,
-        Every as Every,
-        Exponential as Exponential,
-        Function as Function,
-        HoldAfter as HoldAfter,
-        InverseSqrt as InverseSqrt,
-        InverseTime as InverseTime,
-        JaggedRestarts as JaggedRestarts,
-        Linear as Linear,
-        LinearRamp as LinearRamp,
-        MultiStep as MultiStep,
-        OneCycle as OneCycle,
-        OneCycleMomentum as OneCycleMomentum,
-        PiecewiseConstant as PiecewiseConstant,
-        Polynomial as Polynomial,
-        PolynomialDecay as PolynomialDecay,
-        PowerLaw as PowerLaw,
-        Product as Product,
-        Rex as Rex,
-        Rsqrt as Rsqrt,
-        Scaled as Scaled,
-        Schedule as Schedule,
-        Shift as Shift,
-        Stages as Stages,
-        Step as Step,
-        TimmCosine as TimmCosine,
-        TimmPoly as TimmPoly,
-        TimmTanh as TimmTanh,
-        Warmup as Warmup,
-        WarmupStableDecay as WarmupStableDecay,
-        from_dict as from_dict,
-    )
+    from optax_lr.schedules import *
     from optax_lr.sweeps import (
         Summary as Summary,
         shard as shard,
@@ -134,6 +89,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
 
 __version__ = "0.2.0"
 
+# Every public name except the schedule classes: `optax_lr.schedules` lists them.
 _HOMES = {
     "linting": ["Recommendation", "lint", "recommend"],
     "auditing.audit": ["Audit", "audit"],
@@ -171,73 +127,34 @@ _HOMES = {
     "monitor": ["Monitor"],
     "plotting": ["plot_kinds"],
     "report.plot": ["plot"],
-    "schedules": [
-        "Constant",
-        "ConstantFactor",
-        "Cosine",
-        "CosineAnnealing",
-        "CosineAnnealingWarmRestarts",
-        "CosineWarmupWithMinLR",
-        "CosineWithRestarts",
-        "Cyclic",
-        "CyclicMomentum",
-        "DeepSpeedOneCycle",
-        "DeepSpeedRangeTest",
-        "DeepSpeedWarmup",
-        "DeepSpeedWarmupCosine",
-        "DeepSpeedWarmupDecay",
-        "Every",
-        "Exponential",
-        "Function",
-        "HoldAfter",
-        "InverseSqrt",
-        "InverseTime",
-        "JaggedRestarts",
-        "Linear",
-        "LinearRamp",
-        "MultiStep",
-        "OneCycle",
-        "OneCycleMomentum",
-        "PiecewiseConstant",
-        "Polynomial",
-        "PolynomialDecay",
-        "PowerLaw",
-        "Product",
-        "Rex",
-        "Rsqrt",
-        "Scaled",
-        "Schedule",
-        "Shift",
-        "Stages",
-        "Step",
-        "TimmCosine",
-        "TimmPoly",
-        "TimmTanh",
-        "Warmup",
-        "WarmupStableDecay",
-        "from_dict",
-    ],
+    "schedules": ["from_dict", "schedule"],
     "sweeps": ["Summary", "shard", "sweep", "sweep_summary", "sweep_to"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 _IMPORTING = threading.RLock()
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
-
 
 if not TYPE_CHECKING:  # with it a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
-        if name not in _HOME_OF:
-            # Python adds a suggestion.
-            raise AttributeError(f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__])
         # One thread at a time: modules that import each other, such as those of JAX, fail if two threads begin to import them.
         with _IMPORTING:
-            value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
+            if name in _HOME_OF:
+                value = getattr(importlib.import_module(f"optax_lr.{_HOME_OF[name]}"), name)
+            elif name == "__all__":
+                value = sorted([*_HOME_OF, *_schedules()])
+            elif name[:1].isupper() and name in (schedules := _schedules()):  # a module's name is in lower case
+                value = schedules[name]
+            else:
+                # Python adds a suggestion.
+                raise AttributeError(f"optax_lr has no {name!r}", name=name, obj=sys.modules[__name__])
         globals()[name] = value
         return value
 
+    def _schedules() -> dict[str, type]:
+        return importlib.import_module("optax_lr.schedules")._CLASSES
+
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *getattr(sys.modules[__name__], "__all__")})  # noqa: B009 - a type checker would look for it here

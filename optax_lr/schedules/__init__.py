@@ -1,70 +1,56 @@
-"""The schedules, one file per family."""
+"""The schedules, one file per family. Each class that is imported here is public, `optax_lr.Name`."""
 
-from optax_lr.schedules.annealing import CosineAnnealing, CosineAnnealingWarmRestarts
-from optax_lr.schedules.base import Schedule, from_dict, schedule
-from optax_lr.schedules.compositions import Every, HoldAfter, Product, Scaled, Shift, Stages, Warmup
-from optax_lr.schedules.constant import Constant
-from optax_lr.schedules.cosine import Cosine, CosineWarmupWithMinLR, CosineWithRestarts
-from optax_lr.schedules.cyclic import Cyclic, CyclicMomentum, OneCycle, OneCycleMomentum
-from optax_lr.schedules.decays import InverseTime, PowerLaw
-from optax_lr.schedules.deepspeed import DeepSpeedWarmup, DeepSpeedWarmupCosine, DeepSpeedWarmupDecay
-from optax_lr.schedules.deepspeed_cycles import DeepSpeedOneCycle, DeepSpeedRangeTest
-from optax_lr.schedules.function import Function
-from optax_lr.schedules.inverse_sqrt import InverseSqrt, Rsqrt
-from optax_lr.schedules.jagged import JaggedRestarts
-from optax_lr.schedules.linear import Linear
-from optax_lr.schedules.piecewise import PiecewiseConstant
-from optax_lr.schedules.polynomial import Polynomial
-from optax_lr.schedules.ramps import LinearRamp, PolynomialDecay
-from optax_lr.schedules.rex import Rex
-from optax_lr.schedules.stepwise import ConstantFactor, Exponential, MultiStep, Step
-from optax_lr.schedules.timm import TimmCosine, TimmPoly, TimmTanh
-from optax_lr.schedules.wsd import WarmupStableDecay
+from optax_lr.schedules.annealing import (
+    CosineAnnealing as CosineAnnealing,
+    CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
+)
+from optax_lr.schedules.base import Schedule as Schedule, from_dict as from_dict, schedule as schedule
+from optax_lr.schedules.compositions import (
+    Every as Every,
+    HoldAfter as HoldAfter,
+    Product as Product,
+    Scaled as Scaled,
+    Shift as Shift,
+    Stages as Stages,
+    Warmup as Warmup,
+)
+from optax_lr.schedules.constant import Constant as Constant
+from optax_lr.schedules.cosine import (
+    Cosine as Cosine,
+    CosineWarmupWithMinLR as CosineWarmupWithMinLR,
+    CosineWithRestarts as CosineWithRestarts,
+)
+from optax_lr.schedules.cyclic import (
+    Cyclic as Cyclic,
+    CyclicMomentum as CyclicMomentum,
+    OneCycle as OneCycle,
+    OneCycleMomentum as OneCycleMomentum,
+)
+from optax_lr.schedules.decays import InverseTime as InverseTime, PowerLaw as PowerLaw
+from optax_lr.schedules.deepspeed import (
+    DeepSpeedWarmup as DeepSpeedWarmup,
+    DeepSpeedWarmupCosine as DeepSpeedWarmupCosine,
+    DeepSpeedWarmupDecay as DeepSpeedWarmupDecay,
+)
+from optax_lr.schedules.deepspeed_cycles import (
+    DeepSpeedOneCycle as DeepSpeedOneCycle,
+    DeepSpeedRangeTest as DeepSpeedRangeTest,
+)
+from optax_lr.schedules.function import Function as Function
+from optax_lr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt, Rsqrt as Rsqrt
+from optax_lr.schedules.jagged import JaggedRestarts as JaggedRestarts
+from optax_lr.schedules.linear import Linear as Linear
+from optax_lr.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
+from optax_lr.schedules.polynomial import Polynomial as Polynomial
+from optax_lr.schedules.ramps import LinearRamp as LinearRamp, PolynomialDecay as PolynomialDecay
+from optax_lr.schedules.rex import Rex as Rex
+from optax_lr.schedules.stepwise import (
+    ConstantFactor as ConstantFactor,
+    Exponential as Exponential,
+    MultiStep as MultiStep,
+    Step as Step,
+)
+from optax_lr.schedules.timm import TimmCosine as TimmCosine, TimmPoly as TimmPoly, TimmTanh as TimmTanh
+from optax_lr.schedules.wsd import WarmupStableDecay as WarmupStableDecay
 
-__all__ = [
-    "Constant",
-    "ConstantFactor",
-    "Cosine",
-    "CosineAnnealing",
-    "CosineAnnealingWarmRestarts",
-    "CosineWarmupWithMinLR",
-    "CosineWithRestarts",
-    "Cyclic",
-    "CyclicMomentum",
-    "DeepSpeedOneCycle",
-    "DeepSpeedRangeTest",
-    "DeepSpeedWarmup",
-    "DeepSpeedWarmupCosine",
-    "DeepSpeedWarmupDecay",
-    "Every",
-    "Exponential",
-    "Function",
-    "HoldAfter",
-    "InverseSqrt",
-    "InverseTime",
-    "JaggedRestarts",
-    "Linear",
-    "LinearRamp",
-    "MultiStep",
-    "OneCycle",
-    "OneCycleMomentum",
-    "PiecewiseConstant",
-    "Polynomial",
-    "PolynomialDecay",
-    "PowerLaw",
-    "Product",
-    "Rex",
-    "Rsqrt",
-    "Scaled",
-    "Schedule",
-    "Shift",
-    "Stages",
-    "Step",
-    "TimmCosine",
-    "TimmPoly",
-    "TimmTanh",
-    "Warmup",
-    "WarmupStableDecay",
-    "from_dict",
-    "schedule",
-]
+_CLASSES = {name: value for name, value in list(globals().items()) if isinstance(value, type)}

@@ -327,7 +327,23 @@ def require_schedule(caller: str, value: Any) -> Schedule:
     ),
 )
 def schedule(cls: type[_Kind]) -> type[_Kind]:
-    """Class decorator: make a frozen dataclass from a `Schedule`, and register it with JAX as a pytree."""
+    """Class decorator: make a frozen dataclass from a `Schedule`, and register it with JAX as a pytree.
+
+    Args:
+        cls: a subclass of `Schedule` whose fields are declared with `optax_lr.schedules.fields`, with a method `_value`.
+
+    Returns:
+        The class, with a constructor that checks the fields.
+
+    >>> from optax_lr.schedules import fields
+    >>> @schedule
+    ... class InverseRoot(Schedule):
+    ...     learning_rate: fields.Number = fields.rate()
+    ...     def _value(self, step, num):
+    ...         return self.learning_rate * num.inverse_sqrt(step + 1)
+    >>> InverseRoot(1.0)(3)
+    np.float32(0.5)
+    """
     has_its_own = "__init__" in vars(cls)
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     if not has_its_own:
