@@ -63,6 +63,9 @@ def sweep(
         Path | None, typer.Option(help="write the curves to this .parquet (pandas) or .zarr (xarray)")
     ] = None,
     png: _Png = None,
+    html: Annotated[
+        Path | None, typer.Option(help="write a page to this .html on which the curves are chosen by their settings")
+    ] = None,
     trainer: _Trainer = None,
     set_: _Set = None,
     json: _Json = False,
@@ -82,13 +85,13 @@ def sweep(
     run(
         files,
         {name: values_of(name, text) for name, text in asked.items() if text is not None},
-        num_examples=num_examples,
-        world_size=world_size,
+        options={"num_examples": num_examples, "world_size": world_size},
         reading=_reading(trainer, set_),
         steps=steps,
         past_end=past_end,
         out=out,
         png=png,
+        html=html,
         as_json=json,
         force=force,
     )

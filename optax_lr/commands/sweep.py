@@ -20,6 +20,7 @@ from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import check_options, world_size_of
 from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
+from optax_lr.pages.sweep import sweep_page
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
@@ -123,18 +124,18 @@ def run(
     files: Sequence[Path],
     axes: Mapping[str, np.ndarray],
     *,
-    num_examples: int | None,
-    world_size: int | None,
+    options: Mapping[str, Any],
     reading: Mapping[str, Any],
     steps: int | None,
     past_end: str,
     out: Path | None,
     png: Path | None,
+    html: Path | None,
     as_json: bool,
     force: bool,
 ) -> None:
     """See `optax-lr sweep --help`."""
-    check_options(num_examples=num_examples, world_size=world_size)
+    check_options(**options)
     if steps is not None and steps < 1:
         raise ConfigError(f"--steps must be at least 1, not {steps}")
     if past_end not in PAST_END:
@@ -144,8 +145,9 @@ def run(
     if out is not None and out.suffix == ".parquet":
         check_output(out, overwrite=force)
     check_output(png, overwrite=force, suffixes=(".png",))
+    check_output(html, overwrite=force, suffixes=(".html", ".htm"))
     configs = [config for file in files for config in read_configs(file, **reading)]
-    batches = [batch_of(config, axes, num_examples=num_examples, world_size=world_size) for config in configs]
+    batches = [batch_of(config, axes, **options) for config in configs]
     unused = [name for name in axes if not any(_has(batch, name) for batch in batches)]
     if unused:
         raise ConfigError(f"--{unused[0].replace('_', '-')}: none of these schedules has it")
@@ -175,9 +177,12 @@ def run(
     if png is not None:
         with waiting("the picture"):
             save_figure(png, _picture(batch, steps, past_end), force=force)
+    if html is not None:
+        with waiting("the page"):
+            sweep_page(batch, sources.tolist(), steps=steps, past_end=past_end).save(html, overwrite=force)
     if as_json:
         print(json.dumps({"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds}, indent=2))
-    for path in filter(None, (out, png)):
+    for path in filter(None, (out, png, html)):
         print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 

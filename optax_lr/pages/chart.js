@@ -3,10 +3,13 @@ function chartIn(place, onPointer) {
   let embedded = null, view = null, built = "", waiting = null, busy = null, at = {step: null, dots: []};
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function specification(width, height, logX, logY) {
+  function specification(width, height, logX, logY, titleY) {
     const axis = {domainColor: colour("--line"), tickColor: colour("--line"), gridColor: colour("--grid"), grid: true,
       labelColor: colour("--soft"), titleColor: colour("--soft"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal"};
     const at = {scale: "x", field: "step"};
+    // On a logarithmic axis the powers of ten, and 2 and 5 times these where there are few, have their number.
+    const label = (text, log, span) => ({labels: {update: {text: {signal: log
+      ? `indexof(${span} > 2000 ? [1] : [1, 2, 5], round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) < 0 ? '' : ${text}` : text}}}});
     return {
       width, height, padding: {left: 2, right: 14, top: 22, bottom: 2}, autosize: {type: "fit", contains: "padding"}, background: null,
       config: {text: {font: "system-ui, sans-serif"}, axis: {labelFont: "system-ui, sans-serif", titleFont: "system-ui, sans-serif"}},
@@ -20,10 +23,10 @@ function chartIn(place, onPointer) {
         {name: "y", type: logY ? "log" : "linear", domain: {signal: "[bottom, top]"}, range: "height", zero: false, nice: !logY},
       ],
       axes: [
-        {...axis, orient: "bottom", scale: "x", title: "optimizer step", tickCount: {signal: "max(2, width / 90)"}, labelOverlap: true,
-          encode: {labels: {update: {text: {signal: "format(datum.value, datum.value < 10000 ? ',' : '~s')"}}}}},
-        {...axis, orient: "left", scale: "y", title: "learning rate", tickCount: 6, minExtent: 56, labelOverlap: true,
-          encode: {labels: {update: {text: {signal: "format(datum.value, abs(datum.value) < 0.01 && datum.value ? '.3~e' : '.4~g')"}}}}},
+        {...axis, orient: "bottom", scale: "x", title: "optimizer step", tickCount: {signal: "max(2, width / 90)"}, labelOverlap: !logX,
+          encode: label("format(datum.value, datum.value < 10000 ? ',' : '~s')", logX, "last")},
+        {...axis, orient: "left", scale: "y", title: titleY, tickCount: 6, minExtent: 56, labelOverlap: !logY,
+          encode: label("format(datum.value, abs(datum.value) < 0.01 && datum.value ? '.3~e' : '.4~g')", logY, "top / bottom")},
       ],
       marks: [
         {type: "group", from: {facet: {name: "band", data: "bands", groupby: "curve"}}, clip: true, encode: {update: {width: {signal: "width"}, height: {signal: "height"}}},
@@ -46,13 +49,13 @@ function chartIn(place, onPointer) {
     };
   }
 
-  async function build(logX, logY) {
+  async function build(logX, logY, titleY = "learning rate") {
     const width = Math.max(240, place.clientWidth), height = Math.round(Math.min(460, Math.max(280, width * 0.5)));
-    const key = JSON.stringify([width, height, logX, logY, colour("--page")]);
+    const key = JSON.stringify([width, height, logX, logY, titleY, colour("--page")]);
     if (key === built) return;
     built = key;
     embedded?.finalize();
-    embedded = await vegaEmbed(place, specification(width, height, logX, logY), {mode: "vega", renderer: "svg", tooltip: false,
+    embedded = await vegaEmbed(place, specification(width, height, logX, logY, titleY), {mode: "vega", renderer: "svg", tooltip: false,
       actions: false});
     view = embedded.view;
     view.addSignalListener("pointer", (_, step) => onPointer(Math.round(step)));
@@ -77,7 +80,7 @@ function chartIn(place, onPointer) {
     while (waiting) {
       const {model} = waiting;
       waiting = null;
-      if (model) { await build(model.logX, model.logY); feed(model); }
+      if (model) { await build(model.logX, model.logY, model.titleY); feed(model); }
       view.signal("shown", at.step).data("dots", at.dots.map(dot => ({...dot, step: at.step})));
       await view.runAsync();
     }

@@ -1,12 +1,4 @@
 // The page: a list of schedules, the settings of one of them, the chart, and copies.
-const byId = id => document.getElementById(id);
-function el(tag, properties = {}, ...children) {
-  const {class: name, ...rest} = properties, made = Object.assign(document.createElement(tag), rest);
-  if (name) made.className = name;
-  for (const key of ["ariaLabel", "ariaPressed"]) if (key in rest) made.setAttribute(`aria-${key.slice(4).toLowerCase()}`, rest[key]);
-  made.append(...children.filter(child => child !== null));
-  return made;
-}
 const copyTree = tree => JSON.parse(JSON.stringify(tree));
 const MOST_CURVES = ON_LIGHT.length;
 let entries = ENTRIES.map((entry, place) => ({...entry, number: place}));
@@ -84,12 +76,6 @@ function read(at, drawn = curves()) {
       el("td", {class: "number"}, entry.rate ? shortest(rates[place]) : "not drawn"),
       el("td", {class: "number"}, most > 0 ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
   }));
-}
-
-function chip({number}) {
-  const made = el("span", {class: "chip"});
-  made.style.background = colourOf(number);
-  return made;
 }
 
 function showList() {
@@ -225,14 +211,8 @@ byId("save").addEventListener("click", async () => {
 });
 byId("add").addEventListener("click", () => { entries.push(entryOf(entries.length % 2 ? "Linear" : "Cosine")); selected = entries.length - 1; showAll(); });
 for (const id of ["log-x", "log-y", "last"]) byId(id).addEventListener("input", redraw);
-byId("chart").addEventListener("keydown", event => {
-  const by = {ArrowLeft: -1, ArrowRight: 1}[event.key], to = {Home: 0, End: lastShown()}[event.key];
-  if (by === undefined && to === undefined) return;
-  read(to ?? step + by * (event.shiftKey ? 10 : 1));
-  event.preventDefault();
-});
-isDark.addEventListener("change", showAll);
-new ResizeObserver(() => requestAnimationFrame(redraw)).observe(byId("log-y").closest("section"));
+onArrows(lastShown, () => step, read);
+onChange(showAll);
 
 // Such as explore.html#Cosine; only the name of a kind is taken.
 function openHash() {

@@ -13,6 +13,7 @@ import optax_lr as olr
 from optax_lr.pages.examples import EXAMPLES
 from optax_lr.pages.functions import javascript_of
 from tests.browser import needs_browser, seen
+from tests.cases import CLASSES
 from tests.safety import commands
 from tests.test_javascript import random_schedules
 from tests.wrong_types import wrong_types
@@ -65,9 +66,11 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
           ground: getComputedStyle(document.body).backgroundColor, wide: document.documentElement.scrollWidth - innerWidth};""",
         dark=dark,
     )
-    assert len(found["before"]) == 3
-    assert all(len(line) > 200 for line in found["before"])
+    for lines in (found["before"], found["after"], found["logarithmic"]):
+        assert len(lines) == 3
+        assert all(len(line) > 200 for line in lines)
     assert found["after"][0] != found["before"][0]
+    assert found["logarithmic"][0] != found["after"][0]
     assert found["after"][1:] != found["logarithmic"][1:]
     assert "damped (sampled)" in found["values"]
     assert (
@@ -205,6 +208,11 @@ def test_refusals(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
     with pytest.raises(ImportError, match=r'pip install "optax-lr\[pages\]"'):
         olr.explore()
+
+
+def test_every_schedule_is_on_the_page():
+    assert [type(example) for example in EXAMPLES] == list(dict.fromkeys(map(type, EXAMPLES)))
+    assert set(map(type, EXAMPLES)) == set(CLASSES) - {olr.Function, olr.Mixed}
 
 
 def test_lists_longer_than_the_page_knows_can_be_shown():
