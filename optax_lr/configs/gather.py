@@ -55,7 +55,9 @@ _TOOLS = (
     "exit",
 )
 _BY_COMMAND = ("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune")
-_NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumulation_steps", "ppo_buffer_size"})
+_NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumulation_steps", "ppo_buffer_size"}) | {
+    "warmup_steps"
+}
 _LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 _SHIPPED = {"single_gpu": 1} | dict.fromkeys(
     ("multi_gpu", "zero1", "zero2", "zero3", "fsdp1", "fsdp2", "fsdp_qlora"), 8

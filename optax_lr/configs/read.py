@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,7 +63,27 @@ def read_configs(
     >>> [config.source for config in read_configs({"learning_rate": 5e-5})]
     ['<mapping>']
     """
-    return [config_of(found, trainer, values) for found in sources_of(source)]
+    found = sources_of(source)
+    made: list[RunConfig] = []
+    refused: list[ConfigError] = []
+    for one in found:
+        try:
+            _require_plain(one)
+            one, whose = recognised(one, trainer)
+        except ConfigError as error:
+            if one.form != "command":
+                raise
+            refused.append(error)
+        else:
+            made.append(read_recognised(one, whose, values))
+    if refused and not made:
+        raise refused[0]
+    return [dataclasses.replace(config, notes=(*config.notes, *map(_left_out, refused))) for config in made]
+
+
+def _left_out(error: ConfigError) -> str:
+    """A note on a command of a script that is not read."""
+    return f"another command is left out: {error}"
 
 
 def config_of(source: Source, trainer: str | None = None, values: Mapping[str, Any] | None = None) -> RunConfig:
@@ -128,6 +149,4 @@ def _require_plain(source: Source) -> None:
 
 
 def _with_values(source: Source, values: Mapping[str, Any]) -> Source:
-    import dataclasses
-
     return dataclasses.replace(source, values=values)

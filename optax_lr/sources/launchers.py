@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from optax_lr.sources.marks import readable
+from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Processes, Program
 
 # Commands that name a trainer themselves; the word behind each is its subcommand.
@@ -45,7 +45,12 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     words = _without_prefixes(words, environment)
     if not words:
         return None
-    launched = _launched(words, environment)
+    if MARK.fullmatch(words[0]) and (inner := _inner(words)):  # $LAUNCHER python train.py
+        launched = _launched(inner, environment)
+        unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not say what it is")
+        launched = launched._replace(processes=launched.processes or unknown)
+    else:
+        launched = _launched(words, environment)
     name, rest = _name(launched.words)
     options, positional = options_of(rest)
     processes = launched.processes or _processes_of_program(name, options, environment)

@@ -130,8 +130,8 @@ class Script:
                 for part, inner in zip(targets, values, strict=True):
                     self._target(part, inner, scope)
                 self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
-            case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                self.attributes.setdefault((owner, name), []).append(value)
+            case ast.Attribute(value=owner, attr=name):
+                self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
             case ast.Subscript(value=ast.Name(id=name)):
                 self._bind(scope, name, None)  # a dict that is changed is not known
 

@@ -30,6 +30,11 @@ from optax_lr.sources.literals import Call, Script, UnknownError
 from optax_lr.sources.source import Processes, Source
 
 _MOST_CONFIGS = 50
+_SETTINGS = frozenset(
+    {"learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "max_steps"}
+    | {"num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps"}
+    | {"lr_scheduler", "num_epochs", "micro_batch_size"}
+)
 _LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
 
 
@@ -159,8 +164,14 @@ class Reader:
                 self._unpack(node, call.scope, found)
             else:
                 self._take(name, node, call.scope, found)
+        notes = [self._replaced()] if self._replaced() else []
         for (owner, name), assigned in self.script.attributes.items():
-            if any(bound == [call.node] for scope in self.script.scopes for bound in [scope.get(owner)]):
+            if owner != "self" and not self._is_made_by(owner, call):
+                if name in found.values and name in _SETTINGS:
+                    notes.append(
+                        f"{owner}.{name} is set in this script; if it belongs to these arguments, give it with --set"
+                    )
+            elif self._is_made_by(owner, call):
                 found.values.pop(name, None)
                 found.unknown.pop(name, None)
                 value = assigned[0] if len(assigned) == 1 else None
@@ -168,10 +179,23 @@ class Reader:
                     found.unknown[name] = f"{owner}.{name}, which is set later"
                 else:
                     self._take(name, value, call.scope, found)
-        notes = [self._replaced()] if self._replaced() else []
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes
+
+    def _is_made_by(self, owner: str, call: Call) -> bool:
+        """Whether a name holds what a call makes, or what a function makes of it: `cfg = load_cfg(config)`."""
+        holders = {name for scope in self.script.scopes for name, bound in scope.items() if bound == [call.node]}
+        if owner in holders:
+            return True
+        if call.name not in MAPPINGS:
+            return False
+        bound = [value for scope in self.script.scopes for value in scope.get(owner, [])]
+        made = bound[0] if len(bound) == 1 else None
+        return isinstance(made, ast.Call) and any(
+            argument is call.node or (isinstance(argument, ast.Name) and argument.id in holders)
+            for argument in made.args
+        )
 
     def _replaced(self) -> str:
         """A note where the script gives its Trainer a scheduler of its own; empty for none."""

@@ -33,6 +33,9 @@ _SLURM = {
     "--ntasks-per-node": ("SLURM_NTASKS_PER_NODE",),
     "--gpus-per-node": ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE"),
 }
+# Options that may be settings of the curve or the number of processes.
+_SETTING = re.compile(r"lr|learn|warm|sched|epoch|step|iter|batch|accum|world|nproc|process|decay|config|gpus|nodes")
+_NO_SETTING = re.compile(r"(?:eval|save|log|logging|wandb|profile|test)[_-]")
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = " \t\r\n\\"
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
@@ -222,6 +225,11 @@ class _Shell:
                 and all(value == before[key] or _is_argument(value) for value in values)
             ):
                 self.notes[f"${key} is {' '.join(before[key])} unless an argument of the script sets it"] = None
+            elif (added := _added(before.get(key), values)) is not None:
+                self.variables[key] = before[key]
+                shown = ", ".join(dict.fromkeys(re.findall(r"--?[A-Za-z][\w-]*", added))) or added.strip()[:40]
+                if shown:
+                    self.notes[f"a branch of the script adds {shown} to ${key}, which is left out"] = None
             else:
                 self.variables[key] = [mark(f"${key}")]
 
@@ -594,6 +602,29 @@ def _integer(node: ast.AST) -> int:
             if abs(made) < 2**63:
                 return made
     raise ValueError
+
+
+def _added(before: list[str] | None, values: list[list[str] | None]) -> str | None:
+    """What branches add around a variable's value; None where one does anything else, or adds a setting of the training."""
+    if before is None:
+        return None
+    added = []
+    for value in values:
+        if value is None:
+            return None
+        if value[: len(before)] == before and "" not in before:
+            added += value[len(before) :]
+            continue
+        old, new = " ".join(before), " ".join(value)
+        start, found, end = new.partition(old) if old else (new, "-", "")
+        if not found or (old and ((start and not start[-1].isspace()) or (end and not end[0].isspace()))):
+            return None
+        added += [start, end]
+    text = " ".join(added)
+    options = re.findall(r"--?([A-Za-z][\w-]*)", text)
+    if not options and text.strip():
+        return None
+    return None if any(_SETTING.search(option) and not _NO_SETTING.match(option) for option in options) else text
 
 
 def _has(node: Any, kind: str) -> bool:

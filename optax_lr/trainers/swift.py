@@ -30,6 +30,7 @@ _OLD = frozenset(
     }
 )
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
+_WORLD = "global_world_size"  # in the args.json that it saves beside a run
 _EXAMPLES_AN_UPDATE = 16
 
 
@@ -79,7 +80,7 @@ class Swift(Transformers):
 
     def known(self, values: Mapping[str, Any]) -> frozenset[str]:
         """Its own keys and those of TrainingArguments."""
-        return FIELDS | keys_of("swift") | _ALIASES | _OLD
+        return FIELDS | keys_of("swift") | _ALIASES | _OLD | {_WORLD, "local_world_size"}
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """A command or its file."""
@@ -124,7 +125,7 @@ class Swift(Transformers):
         if "#" in str(values.get("dataset", "")):
             notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
-        return made._replace(notes=notes, ignored=ignored, processes=_of_ray(values.get("device_groups")))
+        return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
 
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
 
@@ -170,8 +171,11 @@ class Swift(Transformers):
         return ()
 
 
-def _of_ray(groups: Any) -> Processes | None:
-    """The processes of the group of devices that trains, where Ray starts the run."""
+def _processes(values: Mapping[str, Any]) -> Processes | None:
+    """The number that a saved run had, or that of the group of devices that trains, where Ray starts it."""
+    saved, groups = values.get(_WORLD), values.get("device_groups")
+    if isinstance(saved, int) and saved > 0:
+        return Processes(saved, f"{_WORLD} of the file")
     if not isinstance(groups, Mapping):
         return None
     for group in groups.values():

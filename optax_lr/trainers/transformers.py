@@ -152,7 +152,7 @@ class Transformers(Trainer):
         if values.get("streaming") is None and "dataset_streaming" in values:
             values["streaming"] = values["dataset_streaming"]
         rules = ARGPARSE if source.form in ("yaml", "command", "card") else STRICT
-        return self.reading(source, values, rules=rules, place=found.place)
+        return of_own_program(source, found, self.reading(source, values, rules=rules, place=found.place))
 
     def known(self, values: Mapping[str, Any]) -> frozenset[str]:
         """Every key that the parser of these values may take."""
@@ -388,6 +388,32 @@ class Transformers(Trainer):
                 raise ConfigError(f"{where} must be one of {', '.join(SHAPES)}, not {value!r}")
             taken[key] = value
         return taken
+
+
+def of_own_program(source: Source, found: Recognised, reading: Reading) -> Reading:
+    """The reading of a file that only a program of its own can take, which may have other defaults.
+
+    transformers' and TRL's parsers take no sections, and no keys that they do not know.
+
+    Raises:
+        ConfigError: for a section that leaves the kind of the schedule to that program.
+    """
+    by_name = found.by.startswith("--trainer") or source.program is not None
+    absent = [default.key for default in reading.defaults]
+    if by_name or source.form not in ("yaml", "json", "toml") or not absent:
+        return reading
+    if found.section and "lr_scheduler_type" in absent:
+        raise ConfigError(
+            f"{source.name}: lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
+            "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take transformers' with --trainer hf"
+        )
+    if not (found.section or reading.unknown):
+        return reading
+    why = f"the section {'.'.join(found.section)}" if found.section else ", ".join(reading.unknown[:3])
+    note = (
+        f"{why} tells that a program of its own reads this file, which may have other defaults for {', '.join(absent)}"
+    )
+    return reading._replace(notes=(*reading.notes, note))
 
 
 CURVE_KEYS = (

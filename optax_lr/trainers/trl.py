@@ -13,7 +13,7 @@ from optax_lr.trainers.generations import generation_steps
 from optax_lr.trainers.known import class_keys, default_of, newest
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers
+from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, of_own_program
 
 # Each command of `trl`, and each word in a script's name, with the class of its arguments.
 METHODS: Mapping[str, str] = {
@@ -222,9 +222,15 @@ class Trl(Transformers):
                     "or RLOO give --trainer trl-grpo"
                 ),
             )
+        if method in _GENERATE and reading.settings.max_steps <= 0:
+            old = (
+                "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
+                "fewer steps by the factor num_generations"
+            )
+            notes += (old,)
         if method in _GENERATE and not source.constructor and not _named(source, found):
             notes += ("read as GRPO, by its keys; RLOO counts alike",)
-        return reading._replace(notes=notes)
+        return of_own_program(source, found, reading._replace(notes=notes))
 
     def class_defaults(
         self, values: Mapping[str, Any], method: str, version: str | None, *, unsloth: bool

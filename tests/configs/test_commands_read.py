@@ -117,3 +117,19 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
     )
     assert repr(second.plan(num_examples=1000).schedule) == repr(olr.Linear(3e-5, 375))
     assert (first.processes.count, second.processes.count) == (4, 1)
+
+
+def test_a_command_that_is_not_read_beside_one_that_is(tmp_path):
+    text = "torchrun train.py --learning_rate 1e-4 --num_train_epochs 1\npython other.py --learning_rate 1 --mine 3\n"
+    (config,) = scripts(tmp_path, text)
+    assert config.trainer == "hf"
+    assert config.notes[-1].startswith("another command is left out: ")
+    assert "other.py takes options of its own" in config.notes[-1]
+
+
+def test_a_launcher_that_the_script_does_not_say(tmp_path):
+    (config,) = scripts(tmp_path, "$LAUNCHER python train.py --learning_rate 1e-4 --num_train_epochs 1\n")
+    assert config.processes.count is None
+    assert config.plan(num_examples=80).notes == (
+        "processes: 1 is assumed; $LAUNCHER may start several, and the script does not say what it is. Give --world-size",
+    )

@@ -80,7 +80,9 @@ def test_the_remedy_fixes_the_file_and_leaves_every_other_line(code, values, opt
 
 def test_lines_and_nested_sections(tmp_path):
     path = tmp_path / "recipe.yaml"
-    path.write_text("model: x\ntraining:\n  learning_rate: 1e-3\n  use_peft: true\n  num_cycles: 2\n  max_steps: 600\n")
+    path.write_text(
+        "model: x\ntraining:\n  learning_rate: 1e-3\n  use_peft: true\n  num_cycles: 2\n  max_steps: 600\n  lr_scheduler_type: cosine\n"
+    )
     found = {finding.code: finding for finding in olr.lint(path)}
     assert (found["LR111"].key, found["LR111"].line) == ("training.num_cycles", 5)
     assert (found["LR118"].line, found["LR118"].message) == (3, "learning_rate: 1e-3 is text in YAML 1.1")

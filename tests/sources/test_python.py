@@ -132,6 +132,16 @@ def test_values_that_may_be_others_are_not_taken(tmp_path, text):
         read(tmp_path, HEAD + text)
 
 
+def test_a_setting_that_is_set_on_another_object_is_noted(tmp_path):
+    text = f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\ntrainer.args.max_steps = 5\n"
+    (config,) = read(tmp_path, text)
+    assert config.notes == (
+        "trainer.args.max_steps is set in this script; if it belongs to these arguments, give it with --set",
+    )
+    text = "from axolotl.utils.dict import DictDefault\nc = DictDefault(base_model='m', learning_rate=1e-4, micro_batch_size=2, gradient_accumulation_steps=1, warmup_steps=2)\ncfg = load_cfg(c)\ncfg.max_steps = 25\n"
+    assert read(tmp_path, text)[0].plan().max_steps == 25
+
+
 def test_classes_of_other_packages(tmp_path):
     call = "(learning_rate=2e-5, max_steps=100)"
     (config,) = read(tmp_path, f"from .mine import TrainingArguments as A\nA{call}")

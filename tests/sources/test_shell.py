@@ -65,6 +65,22 @@ def test_a_value_that_differs_between_branches_is_not_known():
     assert [readable(word) for word in made[-1].words] == ["run", "$A", "3"]
 
 
+@pytest.mark.parametrize(
+    ("script", "words", "note"),
+    [
+        ('A="--a 1"\nif x; then A="$A --wandb p"; fi\nrun $A', ["--a", "1"], "a branch of the script adds --wandb to $A, which is left out"),
+        ('A=""\nif x; then A="--bf16"; fi\nrun $A', [], "a branch of the script adds --bf16 to $A, which is left out"),
+        ('A=(--a 1)\nif x; then A+=(--profile); fi\nrun "${A[@]}"', ["--a", "1"], "a branch of the script adds --profile to $A, which is left out"),
+        ('A="--a 1"\nif x; then A="$A --lr 2"; fi\nrun $A', ["$A"], None),
+        ("A=1\nif x; then A=16; fi\nrun $A", ["$A"], None),
+    ],
+)  # fmt: skip
+def test_options_that_a_branch_adds_are_left_out_with_a_note(script, words, note):
+    made = commands_of("a.sh", script)[-1]
+    assert [readable(word) for word in made.words[1:]] == words
+    assert made.notes == (() if note is None else (note,))
+
+
 def test_a_default_that_an_argument_of_the_script_replaces_is_noted():
     script = 'LR=1e-4\nwhile [ $# -gt 0 ]; do case $1 in --lr) LR="$2"; shift 2;; esac; done\npython t.py --learning_rate $LR --max_steps 5'
     (config,) = [made for made in commands_of("a.sh", script) if made.words[0] == "python"]

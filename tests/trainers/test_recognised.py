@@ -261,3 +261,28 @@ def test_what_max_steps_makes_irrelevant_need_not_be_known(tmp_path):
         "torchrun t.py --learning_rate 1e-4 --lr_scheduler_type cosine --max_steps 50 --per_device_train_batch_size $B\n"
     )
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(1e-4, 50))
+
+
+def test_defaults_of_a_program_of_its_own(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("model: {name: m}\ntraining: {learning_rate: 0.0001, num_train_epochs: 1, save_steps: 5}\n")
+    with pytest.raises(olr.ConfigError, match="lr_scheduler_type is not under training, and the program that reads"):
+        olr.read_config(path)
+    (note,) = olr.read_config(path, values={"lr_scheduler_type": "cosine"}).notes
+    assert note.startswith("the section training tells that a program of its own reads this file, which may have other")
+    assert olr.read_config(path, trainer="hf").settings.lr_scheduler_type == "linear"
+    path.write_text("adapter_of_mine: a\nlearning_rate: 0.0001\nnum_train_epochs: 1\nper_device_train_batch_size: 4\n")
+    (note,) = olr.read_config(path).notes
+    assert note.startswith("adapter_of_mine tells that a program of its own reads this file")
+
+
+def test_the_arguments_that_ms_swift_saves_beside_a_run():
+    keys = {
+        "tuner_type": "lora",
+        "model": "m",
+        "dataset": "d",
+        "num_train_epochs": 1,
+        "global_world_size": 4,
+        "local_world_size": 4,
+    }
+    assert olr.read_config(keys).plan(num_examples=1600).max_steps == 100
