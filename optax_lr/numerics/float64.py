@@ -14,6 +14,8 @@ import numpy as np
 from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
 
+_LN2 = math.log(2)
+
 
 class Float64(System):
     """float64 numbers and arrays: NumPy's if every operand is concrete, and otherwise JAX's.
@@ -26,8 +28,9 @@ class Float64(System):
             return self.real(high)
         if not isinstance(low, jax.Array) and not np.any(low):
             return self.real(high)
-        high, low = self.real(high), self.real(jax.lax.stop_gradient(low) if isinstance(low, jax.Array) else low)
-        return high + self.where(abs(low) <= 2.0**-24 * abs(high), low, self.real(0))
+        whole = self.real(high) + self.real(jax.lax.stop_gradient(low) if isinstance(low, jax.Array) else low)
+        # A mapped function may have changed one leaf and not the other: then `low` is not what rounding left of `high`.
+        return self.where(_of(whole).float32(whole) == high, whole, self.real(high))
 
     def real(self, x: Real) -> Real:
         return x.astype(jnp.float64) if isinstance(x, jax.Array) else np.asarray(x, np.float64)[()]
@@ -61,10 +64,11 @@ class Float64(System):
         return self.where(inside, -num.expm1(exponent * gone), self.real(1))
 
     def power(self, x: Real, exponent: Real) -> Real:
-        num = _of(x, exponent)
-        power = num.exp2(num.clip(exponent * self.log2(x), SMALLEST_EXPONENT, LARGEST_EXPONENT))
+        num, positive = _of(x, exponent), x > 0
+        log = exponent * num.log(self.where(positive, x, self.real(1)))
+        power = num.exp(num.clip(log, SMALLEST_EXPONENT * _LN2, LARGEST_EXPONENT * _LN2))
         none = self.where((x == 0) & (exponent == 0), self.real(1), self.real(0))
-        return self.where(x > 0, power, none)
+        return self.where(positive, power, none)
 
     def sqrt(self, x: Real) -> Real:
         positive = x > 0

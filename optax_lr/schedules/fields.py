@@ -144,7 +144,11 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
     if isinstance(value, (np.ndarray, np.floating)) and value.dtype == np.float64:
         with np.errstate(over="ignore", under="ignore"):
             near = value.astype(np.float32)
-            return value if x64_is_on() else near, (value - near).astype(np.float32)
+            low = (value - near).astype(np.float32)
+            # So that the sum of both rounds to `near`, by which the low part is recognised.
+            too_far = (near + low.astype(np.float64)).astype(np.float32) != near
+            low = np.where(too_far, np.nextafter(low, np.float32(0)), low)[()]
+            return value if x64_is_on() else near, low
     return value, np.zeros(np.shape(value), np.float32)[()]
 
 

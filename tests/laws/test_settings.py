@@ -106,6 +106,13 @@ def test_what_is_mapped_over_the_leaves_means_what_it_says(gamma, other):
         assert abs(float(mapped(np.sqrt).gamma) - gamma**0.5) < 1e-6
 
 
+def test_a_setting_halfway_between_two_floats_keeps_what_rounding_left():
+    """The rest of `gamma` rounds up to half of the distance to the next float32, and with it the sum to that float32."""
+    gamma, step = 1 - 2.0**-25 - 2.0**-51, 2**24
+    found = jax.jit(lambda schedule, step: schedule(step))(olr.Exponential(1.0, gamma), step)
+    assert float(found) == pytest.approx(gamma**step, rel=2e-7)
+
+
 def test_gradients_and_updates_are_of_the_whole_setting():
     schedule = olr.Polynomial(1.0, max_steps=100, power=2.3)
     slope = jax.grad(lambda s: s(50.0), allow_int=True)(schedule)
