@@ -14,7 +14,7 @@ from optax_lr.arguments import shown
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, skipped, two_runs
+from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, short, skipped, two_runs
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import LATER_DECAY
@@ -24,7 +24,7 @@ from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
 from optax_lr.logs.log import Log
 from optax_lr.logs.read import read_log, without_rates
-from optax_lr.schedules import Schedule
+from optax_lr.schedules import HoldAfter, Schedule, Warmup
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
 
@@ -268,8 +268,7 @@ def _of_the_rates(report: Audit) -> str:
     if not segment.answers:
         stairs = f", and change every {segment.every} steps" if segment.every > 1 else ""
         return f"the rates follow no known schedule{stairs}"
-    name = type(segment.answers[0].schedule).__name__
-    name = "a cosine that is held at its end" if name == "HoldAfter" else name
+    name = _named(segment.answers[0].schedule)
     each = f" that is stepped every {segment.every} steps" if segment.every > 1 else ""
     if not segment.explained:
         return f"the rates follow {name}{each}, except {len(segment.off)} of {len(segment.step)}"
@@ -277,6 +276,15 @@ def _of_the_rates(report: Audit) -> str:
     others = segment.count - 1
     several = f", or at least {others} other setting{'s' * (others > 1)} with the same rates" if others > 0 else ""
     return f"the rates follow {name}{each}{late}{several}"
+
+
+def _named(schedule: Schedule) -> str:
+    """The kind of a schedule in words."""
+    if isinstance(schedule, HoldAfter):
+        return f"{_named(schedule.schedule)} that is held at its end"
+    if isinstance(schedule, Warmup):
+        return f"{_named(schedule.schedule)} with a warmup from {short(schedule.warmup_lr)}"
+    return type(schedule).__name__
 
 
 def _of_the_losses(report: Audit) -> str:

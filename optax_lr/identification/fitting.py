@@ -400,7 +400,7 @@ def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> Any:
         return last - fields["warmup_steps"] - fields["stable_steps"]
     if candidates.family.kind is CosineWithRestarts:  # the first fall is the first cycle
         warmup = fields["warmup_steps"]
-        return warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64)
+        return warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64) + 1
     return last
 
 

@@ -16,6 +16,18 @@ _MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and
 _MOST_SOLVED = 256  # where each has to be solved for a length
 
 
+def steps_between(first: int, last: int, most: int) -> np.ndarray:
+    """Each step from `first` to `last`; of more than `most` the round ones.
+
+    >>> steps_between(7, 9, 4), steps_between(7, 100_007, 4)
+    (array([7, 8, 9]), array([100000]))
+    """
+    unit = 1
+    while (last - first) // unit >= most:
+        unit *= 10
+    return np.arange(first + -first % unit, last + 1, unit)
+
+
 @dataclasses.dataclass(frozen=True)
 class Frame:
     """Rates, and what is known of the run.

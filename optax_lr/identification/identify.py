@@ -163,7 +163,7 @@ def identify(
     if not seconds > 0:
         raise ValueError(f"identify(): seconds must be above 0, not {seconds}")
     with np.errstate(all="ignore"):  # what a candidate gives that is no number explains no row
-        return _searched(steps, rates, Search(max_steps, Budget(seconds)))
+        return _searched(steps, rates, Search(max_steps or None, Budget(seconds)))
 
 
 def _searched(steps: np.ndarray, rates: np.ndarray, search: Search) -> Identified:

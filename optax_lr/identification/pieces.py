@@ -189,8 +189,10 @@ def segments(evidence: Evidence, search: Search) -> list[Piece]:
     made = [Piece(rows, explained[place]) for place, rows in enumerate(parts)]
     made = _without_false_jumps(made, evidence, search)
     known = [piece for piece in made if piece.found]
+    # A level fits whatever drops: steps, a plateau, a rate that was set by hand.
+    curves = [piece for piece in known if np.ptp(evidence.rate[piece.rows[-_FEWEST:]])]
     enough = len(known) > 1 or (known and len(known[0].rows) >= len(evidence) // 2)
-    return _without_neighbours(made) if enough else []
+    return _without_neighbours(made) if enough and 2 * len(curves) >= len(known) else []
 
 
 def are_clear(pieces: list[Piece]) -> bool:

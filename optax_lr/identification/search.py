@@ -29,6 +29,7 @@ COST: dict[Group, float] = {
     families.deepspeed_kinds: 6,
     families.timm: 6,
     families.held: 6,
+    families.from_a_rate: 6,
     torch_families.levels: 12,
 }
 GROUPS = tuple(COST)

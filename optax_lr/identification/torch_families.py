@@ -8,7 +8,7 @@ import numpy as np
 
 from optax_lr.identification.evidence import digits_of, snapped
 from optax_lr.identification.fitting import LONGEST, Candidates, Family
-from optax_lr.identification.frame import Frame
+from optax_lr.identification.frame import Frame, steps_between
 from optax_lr.schedules import (
     ConstantFactor,
     CosineAnnealingWarmRestarts,
@@ -36,7 +36,7 @@ def _offsets(frame: Frame) -> dict[str, np.ndarray]:
 def _between(frame: Frame, row: int, offset: int) -> np.ndarray:
     """The steps at which something may have happened between the row before and `row`."""
     before = int(frame.evidence.step[row - 1]) if row else 0
-    return np.arange(max(before - offset, 0) + 1, int(frame.evidence.step[row]) - offset + 1)[:_MOST_STEPS]
+    return steps_between(max(before - offset, 0) + 1, int(frame.evidence.step[row]) - offset, _MOST_STEPS)
 
 
 def falls(frame: Frame) -> Iterator[Candidates]:
@@ -150,10 +150,11 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
     rises = np.flatnonzero(np.diff(rate[peak:]) > 0)
     foot = peak + int(rises[0]) if len(rises) else None
     for offset in frame.offsets:
-        up = np.arange(max(step[peak - 1] - offset, 1), step[peak + 1] - offset + 1)[:_MOST_SIDES]
+        up = steps_between(max(int(step[peak - 1]) - offset, 1), int(step[peak + 1]) - offset, _MOST_SIDES)
         own = {"step_size_up": up, "offset": np.array(offset)}
         if foot is not None:
-            ends = np.arange(step[foot - 1] - offset, step[min(foot + 1, len(step) - 1)] - offset + 1)[:_MOST_SIDES]
+            last = int(step[min(foot + 1, len(step) - 1)])
+            ends = steps_between(int(step[foot - 1]) - offset, last - offset, _MOST_SIDES)
             up, end = (grid.ravel() for grid in np.meshgrid(up, ends, indexing="ij"))
             own |= {"step_size_up": up[end > up], "step_size_down": (end - up)[end > up]}
         for mode in ("triangular", "triangular2"):

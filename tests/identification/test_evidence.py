@@ -2,13 +2,16 @@
 
 import time
 
+import jax
 import numpy as np
+import optax
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
 from optax_lr.identification.evidence import roundings
+from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.identify import MOST_ANSWERS
 from tests.identification.curves import ROUNDINGS, odd_logs
 
@@ -139,6 +142,49 @@ def test_an_answer_does_not_take_long_whatever_the_rows_hold(rows, seconds):
         start = time.process_time()
         assert not olr.identify(step, ROUNDINGS[form](curve)).explained
         assert time.process_time() - start < seconds
+
+
+@pytest.mark.parametrize("rounding", ["in full", "4 digits"])
+@pytest.mark.parametrize("max_steps", [None, 1100])
+def test_a_warmup_that_begins_above_zero_is_found(rounding, max_steps):
+    """`optax.warmup_cosine_decay_schedule(1e-5, 1e-3, 100, 1100, 1e-4)`."""
+    rates = optax.warmup_cosine_decay_schedule(1e-5, 1e-3, 100, 1100, 1e-4)
+    step = np.arange(11, 1100, 11)
+    with jax.enable_x64(True):
+        logged = ROUNDINGS[rounding](np.asarray(jax.vmap(rates)(step.astype(float)), np.float64))
+    answer = olr.identify(step, logged, max_steps=max_steps).answer
+    every = np.arange(1101)
+    with jax.enable_x64(True):
+        true = np.asarray(jax.vmap(rates)(every.astype(float)))
+    np.testing.assert_allclose(answer.rates(every), true, atol=1e-15 if rounding == "in full" else 2e-7)
+
+
+def test_restarts_at_random_steps_of_a_run_of_unknown_length():
+    step = np.sort(np.random.default_rng(3).choice(np.arange(1, 2500), 140, replace=False))
+    schedule = olr.CosineWithRestarts(1e-3, max_steps=2500, warmup_steps=60, num_cycles=4)
+    found = olr.identify(step, exact_rates(schedule, step))
+    assert found.explained
+    assert repr(found.schedule) == repr(schedule)
+
+
+def test_levels_alone_are_no_resumed_run():
+    """A warmup and drops: no segment but the first shows a curve, so that nothing tells of other settings."""
+    step = np.arange(10, 1001, 10)
+    rates = 1e-2 * np.minimum(0.01 + 0.99 * step / 100, 1) * 0.1 ** ((step >= 500) * 1.0 + (step >= 800))
+    report = olr.audit({"step": step, "learning_rate": rates})
+    assert "LR208" not in [finding.code for finding in report.findings]
+
+
+def test_rows_that_are_far_apart_take_no_more_time_or_memory():
+    step = [420, 938507065, 23881, 18962, 100, 17, 76, 32450, 216456, 14379, 27988, 971257, 0, 28, 29]
+    rate = [5e-5, 9e-35, 0, 4.8e-4, 3.6e-4, 9e-4, 2.9e16, 1e-300, 1.9e15, 3.5e-4, 5e-5, 8.7e-4, 0, 5e-5, 3.9e16]
+    start = time.process_time()
+    olr.identify(step, rate)
+    assert time.process_time() - start < 6
+
+
+def test_a_length_of_zero_is_none():
+    assert olr.identify([1, 5, 9, 13, 17], [1e-4, 2e-4, 3e-4, 2e-4, 1e-4], max_steps=0).segments
 
 
 def test_a_search_that_gives_up_says_so_and_keeps_what_it_found(monkeypatch):
