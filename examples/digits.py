@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import optax
 from sklearn.datasets import load_digits
 
 
@@ -20,3 +21,9 @@ def batches(images: np.ndarray, labels: np.ndarray, size: int, epoch: int):
     for start in range(0, len(order) - size + 1, size):
         rows = order[start : start + size]
         yield images[rows], labels[rows]
+
+
+def loss_of(weights, images, labels):
+    """Mean cross entropy of softmax regression; `weights` are [64, 10]."""
+    logits = images @ weights
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()

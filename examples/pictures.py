@@ -1,4 +1,4 @@
-"""The picture that the training examples draw: losses above, the rate that was applied below."""
+"""What the examples draw with: losses above, the rate that was applied below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 
-def draw_run(path: Path, title: str, losses, rates, *, validation=None, marks=None) -> None:
+def draw_run(path: Path, title: str, losses, rates, *, validation=None, marks=None, unit="optimizer step") -> None:
     """Writes `path`. `validation` holds (updates, losses); `marks` maps an update to the words beside it."""
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), layout="constrained")
     above.plot(losses, color="#9db8d2", linewidth=0.8, label="training loss")
@@ -19,13 +19,18 @@ def draw_run(path: Path, title: str, losses, rates, *, validation=None, marks=No
     above.set(yscale="log", ylabel="loss", title=title)
     above.legend(frameon=False)
     below.plot(rates, color="#1f5a8c")
-    below.set(xlabel="optimizer step", ylabel="learning rate", ylim=(0, 1.15 * max(rates)))
+    below.set(xlabel=unit, ylabel="learning rate", ylim=(0, 1.15 * max(rates)))
     for step, words in (marks or {}).items():
         below.axvline(step, color="#777777", linewidth=0.8, linestyle=":")
         below.annotate(
             words, (step, 1.08 * max(rates)), ha="right", va="center", xytext=(-4, 0), textcoords="offset points"
         )
-    for axes in (above, below):
+    save(figure, path)
+
+
+def save(figure, path: Path) -> None:
+    """Writes a figure, without frames around its panels."""
+    for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

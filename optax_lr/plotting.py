@@ -122,7 +122,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
 
 
 def _compared(columns: Mapping[str, np.ndarray], varies: str) -> tuple[np.ndarray, str]:
-    """Up to 9 rows with different values of `varies`, the other settings held; and these settings in words."""
+    """Up to 9 rows with different values of `varies`, the other settings held; and these settings as text."""
     held = np.ones(len(columns[varies]), bool)
     words = []
     for name, column in columns.items():

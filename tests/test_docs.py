@@ -73,6 +73,15 @@ def test_tutorials(monkeypatch):
     assert str(names["report"].findings[0]) in PAGES["tutorial_check"]
 
 
+def test_recipes():
+    names = run("recipes")
+    assert (names["plan"].max_steps, names["plan"].warmup_steps) == (126, 13)
+    assert names["state"].hyperparams["learning_rate"] == pytest.approx(names["plan"].schedule(125))
+    shown = set(re.findall(r"recipes/(\w+)\.png", PAGES["recipes"]))
+    assert {path.stem for path in (DOCS / "pictures" / "recipes").iterdir()} == shown
+    assert all((DOCS.parent / "examples" / f"{name}.py").exists() for name in shown)
+
+
 def test_own_schedules():
     names = run("own_schedules")
     assert float(names["own"](50)) == pytest.approx(1e-3 * np.exp(-0.5), rel=1e-7)
@@ -133,6 +142,7 @@ def test_every_page_with_python_is_run():
         "patterns",
         "audit",
         "monitor",
+        "recipes",
         "tutorial_train",
         "tutorial_sweep",
         "tutorial_check",

@@ -18,6 +18,12 @@ FINDINGS = {
     "population_sweep": r"96 models of 7 kinds: [\d.]+ s together(.*\n)+best:\n  validation loss 0\.0",
     "successive_halving": r"after 640 updates:  1 models, best validation loss 0\.0",
     "lora_config": r"14,336 of 83,856 numbers trained; reverses (9\d\.\d|100\.0)%",
+    "batch_ramp": r"344 updates of batches of 16, 32, 64: accuracy 0\.9",
+    "cooldowns": r"after 300 updates at a constant rate: validation loss 0\.\d+\n(.*\n)*cooled down over 200: 0\.0",
+    "hydra_recipe": r"validation loss 0\.1\d+: schedule=(cosine|linear) schedule.learning_rate=1.0\n(.*\n)*9 jobs, one compilation",
+    "keras_recipe": r"a cosine with a warmup: accuracy 0\.9\d+\nhalved on a plateau: accuracy 0\.9",
+    "optuna_recipe": r"best of 20 trials: validation loss 0\.\d+ (.*\n)+compilations of the training: 1\n",
+    "range_test_population": r"momentum 0.00: the loss falls fastest at a rate of 3\n(.*\n)*momentum 0.98: .* of 0.1\n",
     "meta_gradient": r"after 25 steps on the schedule: +0\.[0-3]",
 }
 
@@ -34,7 +40,15 @@ def check(name: str, printed: str, folder: Path) -> None:
     assert picture[..., :3].std() > 0.05
 
 
-@pytest.mark.parametrize("name", sorted(FINDINGS.keys() - {"optax_chain"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.long] * (name == "keras_recipe")
+        )  # its import and two fits take 12 CPU seconds
+        for name in sorted(FINDINGS.keys() - {"optax_chain"})
+    ],
+)
 def test_an_example_prints_and_draws_its_findings(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
