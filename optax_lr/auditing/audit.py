@@ -14,7 +14,7 @@ from optax_lr.arguments import shown
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, short, skipped, two_runs
+from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, six_digits, skipped, two_runs
 from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import LATER_DECAY
@@ -283,7 +283,7 @@ def _named(schedule: Schedule) -> str:
     if isinstance(schedule, HoldAfter):
         return f"{_named(schedule.schedule)} that is held at its end"
     if isinstance(schedule, Warmup):
-        return f"{_named(schedule.schedule)} with a warmup from {short(schedule.warmup_lr)}"
+        return f"{_named(schedule.schedule)} with a warmup from {six_digits(schedule.warmup_lr)}"
     return type(schedule).__name__
 
 
