@@ -19,6 +19,15 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes that it must find
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Programs that were compiled by another worker, or when the tests ran last, are read from pytest's cache."""
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 ROOM = 3 * 2**30  # bytes of a process
 COMPARED = pytest.StashKey[dict[str, int]]()
 

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import matplotlib.pyplot as plt
 import pytest
+
+from tests.compilations import quick_jit
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FINDINGS = {
@@ -33,7 +36,7 @@ def test_every_training_example_is_here():
     assert runnable == FINDINGS.keys() | {"demo"}
 
 
-def check(name: str, printed: str, folder: Path) -> None:
+def assert_findings(name: str, printed: str, folder: Path) -> None:
     assert re.search(FINDINGS[name], printed), printed
     picture = plt.imread(folder / f"{name}.png")
     assert picture.shape[1] >= 900
@@ -52,10 +55,11 @@ def check(name: str, printed: str, folder: Path) -> None:
 def test_an_example_prints_and_draws_its_findings(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setattr(jax, "jit", quick_jit)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", str(tmp_path / "new")])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     plt.close("all")
-    check(name, capsys.readouterr().out, tmp_path / "new")
+    assert_findings(name, capsys.readouterr().out, tmp_path / "new")
 
 
 def test_an_example_runs_as_a_program(tmp_path):
@@ -63,4 +67,4 @@ def test_an_example_runs_as_a_program(tmp_path):
     env = os.environ | {"PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=env, check=False)
     assert done.returncode == 0, done.stderr
-    check("optax_chain", done.stdout, tmp_path / "new")
+    assert_findings("optax_chain", done.stdout, tmp_path / "new")

@@ -74,25 +74,25 @@ def gridded(rates: Float32[np.ndarray, "a"], lengths: Int32[np.ndarray, "b"]) ->
 @pytest.mark.parametrize("function", [swept, called, stacked, swept_in_float64], ids=lambda function: function.__name__)
 def test_rates_over_steps(function, batch):
     with jax.enable_x64(True) if function is swept_in_float64 else contextlib.nullcontext():
-        function(np.ones(batch, np.float32), STEPS)
+        assert function(np.ones(batch, np.float32), STEPS).shape[-1:] == STEPS.shape
 
 
 @every_batch
 @pytest.mark.parametrize("function", [swept_over_a_table, called_over_a_table], ids=lambda function: function.__name__)
 def test_rates_over_a_table_of_steps(function, batch):
-    function(np.ones(batch, np.float32), STEPS.reshape(2, 3))
+    assert function(np.ones(batch, np.float32), STEPS.reshape(2, 3)).shape[-2:] == (2, 3)
 
 
 @every_batch
 def test_what_has_no_axis_of_steps(batch):
     rates = np.ones(batch, np.float32)
-    called_with_one(rates, np.asarray(3, np.int32))
-    summarised(rates, STEPS)
-    tabled(rates)
+    assert called_with_one(rates, np.asarray(3, np.int32)).shape == batch
+    assert len(summarised(rates, STEPS)) == 4
+    assert "learning_rate" in tabled(rates)
 
 
 def test_a_grid_has_an_axis_for_each_list():
-    gridded(np.ones(2, np.float32), np.asarray([8, 9, 10], np.int32))
+    assert gridded(np.ones(2, np.float32), np.asarray([8, 9, 10], np.int32)).shape == (2, 3)
 
 
 def test_a_wrong_shape_is_told():

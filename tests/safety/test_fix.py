@@ -76,7 +76,7 @@ def _loads(text):
         return None
 
 
-def check(chunks, text, newline):
+def assert_fixed(chunks, text, newline):
     before = _loads(text)
     if not isinstance(before, dict):
         return
@@ -108,14 +108,14 @@ def check(chunks, text, newline):
 @settings(max_examples=60)
 @given(files())
 def test_a_fix_changes_what_it_names_and_nothing_else(file):
-    check(*file)
+    assert_fixed(*file)
 
 
 @pytest.mark.long
 @settings(max_examples=3000)
 @given(files())
 def test_a_fix_changes_what_it_names_and_nothing_else_at_length(file):
-    check(*file)
+    assert_fixed(*file)
 
 
 WRONG = "# mine\nlearning_rate: 1.0e-4 # peak\nlr_scheduler_type: cosine\nmax_steps: 100\nwarmup_steps: 90\noutput_dir: \u00e9\n"

@@ -111,8 +111,12 @@ def test_this_machine():
 
 
 def test_small_allocations_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda: pytest.fail("looked"))
+    looked = []
+    monkeypatch.setattr(memory, "free_memory", lambda: looked.append(1) or GIB)
     require_memory("x", 1000, "y")
+    assert not looked
+    require_memory("x", 2**28, "y")
+    assert looked
 
 
 MANY = np.linspace(1e-6, 1e-3, 30_000)

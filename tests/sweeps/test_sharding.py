@@ -3,19 +3,15 @@
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import optax_lr as olr
-
-HERE = Path(olr.__file__).parents[1]
+from tests.children import ROOT, on_eight_devices
 
 EIGHT_DEVICES = """
-import os
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np, optax_lr as olr
 from jax.sharding import PartitionSpec as P
 from tests.sweeps.batches import mixed
@@ -66,8 +62,7 @@ print("done")
 
 
 def test_eight_devices_give_the_rates_of_one():
-    run = subprocess.run([sys.executable, "-c", EIGHT_DEVICES], capture_output=True, text=True, cwd=HERE, check=False)
-    assert run.stdout == "equal\n", run.stderr
+    assert on_eight_devices(EIGHT_DEVICES) == "equal\n"
 
 
 def test_two_processes_share_a_sweep_and_a_store(tmp_path):
@@ -81,7 +76,7 @@ def test_two_processes_share_a_sweep_and_a_store(tmp_path):
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", TWO_PROCESSES, address, str(number), str(tmp_path)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         )
         for number in (0, 1)
     ]  # fmt: skip

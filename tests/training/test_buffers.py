@@ -5,11 +5,6 @@ On one device here, and on eight virtual ones in a process of their own, for eve
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +12,8 @@ import optax
 
 import optax_lr as olr
 from tests.cases import CLASSES, usual
-from tests.compilations import compilations
+from tests.children import on_eight_devices
+from tests.compilations import QUICK_FLAGS, compilations, quick_jit
 
 SCHEDULES = {kind.__name__: usual(kind) for kind in CLASSES}
 CONTROLS = {
@@ -43,17 +39,17 @@ def assert_own_buffers(tree, *others):
             owner[buffer] = jax.tree_util.keystr(path)
 
 
-def check(params, place, names=tuple(SCHEDULES)):
+def assert_states_own_their_buffers(params, place, names=tuple(SCHEDULES)):
     """These schedules, and every control, through init, donated steps, `set_schedule` and `observe`."""
     chosen = {name: SCHEDULES[name] for name in names} | CONTROLS
-    on_device = {name: jax.jit(lambda s: s)(one) for name, one in chosen.items()}
+    on_device = {name: quick_jit(lambda s: s)(one) for name, one in chosen.items()}
     made = {name: olr.inject_schedules(optax.sgd)(one) for name, one in on_device.items()}
     states = {name: optimizer.init(params) for name, optimizer in made.items()}
     for name, state in states.items():
         assert_own_buffers(state, on_device[name], params)
     states = place(states)
 
-    @jax.jit
+    @quick_jit
     def jitted_init(params):
         return {name: OPTIMIZERS[name].init(params) for name in ("Cosine", *CONTROLS)}
 
@@ -61,7 +57,7 @@ def check(params, place, names=tuple(SCHEDULES)):
         return {name: OPTIMIZERS[name].update(params, state, params, value=1.0)[1] for name, state in states.items()}
 
     assert_own_buffers(jitted_init(params), params)
-    step = jax.jit(step, donate_argnums=0)
+    step = quick_jit(step, donate_argnums=0)
     states = step(states, params)
     states = step(states, params)
     shardings = [leaf.sharding for leaf in jax.tree.leaves(states)]
@@ -82,14 +78,14 @@ def check(params, place, names=tuple(SCHEDULES)):
 
 
 def test_on_one_device():
-    check({"w": jnp.zeros(8)}, lambda tree: tree)
+    assert_states_own_their_buffers({"w": jnp.zeros(8)}, lambda tree: tree)
 
 
-def check_more_devices(placed):
+def assert_a_run_goes_on_on_more_devices(placed):
     """A run goes on on eight devices, with eight times the tokens in an update: the rates are those of the tokens."""
     schedule = olr.Cosine(1e-3, max_steps=10_000, warmup_steps=500)
     optimizer = olr.inject_schedules(optax.adamw)(schedule)
-    step = jax.jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])
+    step = quick_jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])
     params = {"w": jnp.ones(8)}
     state, tokens, seen, rates = optimizer.init(params), 0, [], []
     for batch in [100] * 3 + [800] * 4:
@@ -106,36 +102,22 @@ def check_more_devices(placed):
 EIGHT_DEVICES = """
 import jax, jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec as P
-from tests.training.test_buffers import check, check_more_devices
+from tests.training.test_buffers import assert_a_run_goes_on_on_more_devices, assert_states_own_their_buffers
 mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 replicated, split = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))
 for sharding in (replicated, split):  # replicated parameters, and FSDP
-    check(
+    assert_states_own_their_buffers(
         jax.device_put({"w": jnp.zeros(8)}, sharding),
         lambda tree: jax.device_put(tree, replicated, may_alias=False),
         ("Cosine", "Function", "Mixed", "MultiStep", "Product", "Stages"),  # numbers, arrays, others inside
     )
-check_more_devices(lambda tree: jax.device_put(tree, replicated))
+assert_a_run_goes_on_on_more_devices(lambda tree: jax.device_put(tree, replicated))
 print("equal")
 """
 
 
-def on_eight_devices(program):
-    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-
-
 def test_on_eight_devices():
-    run = on_eight_devices(EIGHT_DEVICES)
-    assert run.stdout == "equal\n", run.stderr
+    assert on_eight_devices(EIGHT_DEVICES, QUICK_FLAGS) == "equal\n"
 
 
 def test_the_same_schedule_in_several_places():
@@ -145,7 +127,7 @@ def test_the_same_schedule_in_several_places():
     one, other = olr.inject_schedules(optax.sgd)(schedule), olr.inject_schedules(optax.sgd)(schedule * 16)
     optimizer = optax.partition({"a": one, "b": other}, {"x": "a", "y": "b"})
     params = {"x": jnp.ones(2), "y": jnp.ones(2)}
-    step = jax.jit(lambda state: optimizer.update(params, state, params)[1], donate_argnums=0)
+    step = quick_jit(lambda state: optimizer.update(params, state, params)[1], donate_argnums=0)
     state = optimizer.init(params)
     assert_own_buffers(state, schedule, params)
     state = olr.set_schedule(step(state), {"a": schedule, "b": schedule * 16})
@@ -159,4 +141,4 @@ def test_an_optimizer_that_keeps_its_parameters_shares_no_buffer_with_them():
     optimizer = olr.inject_schedules(optax.contrib.schedule_free_adamw)(olr.Constant(1e-3))
     params = {"w": jnp.ones(3)}
     assert_own_buffers(optimizer.init(params), params)
-    assert_own_buffers(jax.jit(optimizer.init)(params), params)
+    assert_own_buffers(quick_jit(optimizer.init)(params), params)

@@ -18,7 +18,9 @@ from flax.training.train_state import TrainState
 
 import optax_lr as olr
 from tests.cases import CLASSES, usual
-from tests.training.test_buffers import CONTROLS, on_eight_devices
+from tests.children import on_eight_devices
+from tests.compilations import QUICK_FLAGS, quick_jit
+from tests.training.test_buffers import CONTROLS
 from tests.wrong_types import wrong_types
 
 PARAMS = {"w": jnp.ones(3)}
@@ -49,7 +51,7 @@ def test_linen_train_state_without_a_metric_and_with_msgpack():
         apply_fn=model.apply, params=model.init(jax.random.key(0), x), tx=olr.inject_schedules(optax.adamw)(CONTROL)
     )
 
-    @jax.jit
+    @quick_jit
     def step(state):
         grads = jax.grad(lambda params: (model.apply(params, x) ** 2).mean())(state.params)
         return state.apply_gradients(grads=grads)
@@ -140,7 +142,7 @@ def test_keras(tmp_path):
         x, y, callbacks=[control], **fit | {"epochs": 3}
     )  # the loss falls, so that each epoch but the first reduces
     assert float(called.optimizer.learning_rate) == 0.125
-    with pytest.raises(ValueError, match="the logs have no 'val_loss', but loss; give metric="):
+    with pytest.raises(ValueError, match="the logs have no 'val_loss', only loss; give metric="):
         called.fit(x, y, callbacks=[olr.keras_callback(CONTROL)], **fit)
     with pytest.raises(TypeError, match=r"follows a metric: use olr\.keras_callback"):
         olr.to_keras(CONTROL)
@@ -178,7 +180,7 @@ def test_a_whole_train_step_is_exported():
     exported = jax.export.export(jax.jit(step), platforms=("cpu", "cuda", "tpu"))(*arguments)
     restored = jax.export.deserialize(exported.serialize())
     result = restored.call(*arguments)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), result, jax.jit(step)(*arguments))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), result, quick_jit(step)(*arguments))
 
 
 @pytest.mark.parametrize("name", [*CONTROLS, "EarlyStopping", "Stages"])
@@ -250,9 +252,9 @@ print("equal", results[0][1])
 
 
 def test_eight_devices_replicated_and_fsdp():
-    run = on_eight_devices(EIGHT_DEVICES)
-    assert run.stdout.startswith("equal"), run.stderr
-    assert 0 < float(run.stdout.split()[1]) < SCHEDULE(4) / 2
+    said, rate = on_eight_devices(EIGHT_DEVICES, QUICK_FLAGS).split()
+    assert said == "equal"
+    assert 0 < float(rate) < SCHEDULE(4) / 2
 
 
 # Tools around the training
@@ -280,7 +282,7 @@ def test_optuna_compiles_once_for_all_trials(compiled):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optimizer = olr.inject_schedules(optax.sgd)(SCHEDULE)
 
-    @jax.jit
+    @quick_jit
     def train(state):
         def step(carry, _):
             w, state = carry

@@ -15,6 +15,7 @@ from flax.training.train_state import TrainState
 from optax import contrib
 
 import optax_lr as olr
+from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
@@ -81,7 +82,7 @@ def loss(params):
     return sum((p**2).sum() for p in jax.tree.leaves(params)) / 2
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
+@functools.partial(quick_jit, static_argnums=(0, 3))
 def train(optimizer, state=None, params=PARAMS, examples=()):
     """Twelve updates in one program: the parameters, the last state, and the rate after each where the state has one."""
 
@@ -109,7 +110,7 @@ def test_every_optimizer_trains_alike_with_an_injected_schedule(name):
         olr.inject_schedules(factory(name))(learning_rate=schedule, **OPTIMIZERS[name]),
     )
     examples = (4,) if name == "dpsgd" else ()
-    (plain, _, _), (inside, _, rates) = jax.jit(
+    (plain, _, _), (inside, _, rates) = quick_jit(
         lambda: [train.__wrapped__(optimizer, examples=examples) for optimizer in made]
     )()
     np.testing.assert_allclose(rates, schedule(np.arange(12)), rtol=2e-7)
@@ -171,7 +172,7 @@ def test_decay_follows_the_rate_in_adamw():
 def test_one_compilation_in_a_plain_loop():
     traces = []
 
-    @jax.jit
+    @quick_jit
     def step(state, params):
         traces.append(1)
         updates, state = optimizer.update(gradients(params, jax.random.key(0)), state, params)
@@ -192,7 +193,7 @@ def test_one_compilation_in_a_plain_loop():
 def test_one_compilation_with_a_schedule_as_an_argument():
     traces = []
 
-    @jax.jit
+    @quick_jit
     def step(schedule, params, state):
         traces.append(1)
         updates, state = optax.adamw(schedule).update(params, state, params)
@@ -207,7 +208,7 @@ def test_one_compilation_with_a_linen_train_state():
     model, x, traces = linen.Dense(1), jnp.ones((4, 3)), []
     params = model.init(jax.random.key(0), x)
 
-    @jax.jit
+    @quick_jit
     def step(state):
         traces.append(1)
         grads = jax.grad(lambda p: (model.apply(p, x) ** 2).mean())(state.params)

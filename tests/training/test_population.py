@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +9,8 @@ import optax
 import pytest
 
 import optax_lr as olr
+from tests.children import on_eight_devices
+from tests.compilations import QUICK_FLAGS, quick_jit
 
 STEPS = 20
 SCHEDULES = [
@@ -50,10 +48,10 @@ def train(schedule):
 
 def test_a_population_of_mixed_kinds_is_its_members():
     batch = olr.stack(SCHEDULES)
-    losses, rates, _ = jax.jit(jax.vmap(train))(batch)
+    losses, rates, _ = quick_jit(jax.vmap(train))(batch)
     np.testing.assert_allclose(rates, olr.stack(SCHEDULES)(jnp.arange(STEPS)), rtol=2e-7)
     for i in (0, 1, 4, 6):
-        alone, rates_alone, _ = jax.jit(train)(SCHEDULES[i])
+        alone, rates_alone, _ = quick_jit(train)(SCHEDULES[i])
         np.testing.assert_allclose(losses[i], alone, rtol=1e-4)
         np.testing.assert_allclose(rates[i], rates_alone, rtol=2e-7)
     best = int(np.argmin(losses[:, -1]))
@@ -63,7 +61,7 @@ def test_a_population_of_mixed_kinds_is_its_members():
 def test_a_population_of_one_kind_compiles_once_for_any_hyperparameters():
     traces = []
 
-    @jax.jit
+    @quick_jit
     @jax.vmap
     def losses(schedule):
         traces.append(1)
@@ -86,8 +84,6 @@ def _bytes(tree):
 
 
 EIGHT_DEVICES = """
-import os
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np, optax_lr as olr
 from tests.training.test_population import SCHEDULES, train
 batch = olr.stack(SCHEDULES * 2)
@@ -102,15 +98,7 @@ print("equal")
 
 
 def test_a_population_over_eight_devices():
-    run = subprocess.run(
-        [sys.executable, "-c", EIGHT_DEVICES],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-    assert run.stdout == "equal\n", run.stderr
+    assert on_eight_devices(EIGHT_DEVICES, QUICK_FLAGS) == "equal\n"
 
 
 @pytest.mark.parametrize("schedule", [SCHEDULES[0], SCHEDULES[4]])
