@@ -21,6 +21,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("batches", "interop"),
     ("training", "sweeps"),
     ("sources",),
+    ("launchers",),
     ("trainers",),
     ("configs",),
     ("linting",),

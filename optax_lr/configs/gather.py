@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from optax_lr.arguments import file_name
-from optax_lr.sources import card, launchers, notebook, python, shell
+from optax_lr.launchers import options_of, program_of
+from optax_lr.launchers.accelerate import file_processes, shipped_processes
+from optax_lr.sources import card, notebook, python, shell
 from optax_lr.sources.documents import document_of, documents_of, numbered
 from optax_lr.sources.errors import ConfigError, UnreadableError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
@@ -59,9 +61,6 @@ _NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumu
     "warmup_steps"
 }
 _LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
-_SHIPPED = {"single_gpu": 1} | dict.fromkeys(
-    ("multi_gpu", "zero1", "zero2", "zero3", "fsdp1", "fsdp2", "fsdp_qlora"), 8
-)
 
 
 def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[Source]:
@@ -191,10 +190,10 @@ def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     """One command as a source; words that begin with options are those of a training program."""
     words = list(ran.words)
     if words and words[0].startswith("-"):
-        options, positional = launchers.options_of(words)
+        options, positional = options_of(words)
         program, processes = Program("", tuple(positional), options, ran.line), None
     else:
-        found = launchers.program_of(words, ran.environment, ran.line)
+        found = program_of(words, ran.environment, ran.line)
         program, processes = found if found is not None else (Program(""), None)
     notes = tuple(dict.fromkeys(ran.notes))
     cut: tuple[tuple[str, str], ...] = ()
@@ -346,8 +345,9 @@ def _with_launcher(source: Source) -> Source:
     if program is None:
         return source
     shipped = program.options.get("accelerate_config")
-    if program.name.startswith("trl ") and shipped in _SHIPPED:
-        return dataclasses.replace(source, processes=Processes(_SHIPPED[shipped], f"trl --accelerate_config {shipped}"))
+    known = shipped_processes(shipped) if program.name.startswith("trl ") else None
+    if known is not None:
+        return dataclasses.replace(source, processes=known)
     name = program.launcher_config or (shipped if isinstance(shipped, str) else "")
     if not name or not is_known(name) or (source.processes is not None and source.processes.count is not None):
         return source
@@ -358,12 +358,8 @@ def _with_launcher(source: Source) -> Source:
         values = document_of(name, text_of(str(path)), form="yaml", folder=None).values
     except ConfigError:
         return source
-    count = values.get("num_processes")
-    if str(values.get("distributed_type", "")).strip("'\"").upper() == "NO":
-        count = 1
-    if isinstance(count, int) and count > 0:
-        return dataclasses.replace(source, processes=Processes(count, f"num_processes in {name}"))
-    return source
+    found = file_processes(name, values)
+    return source if found is None else dataclasses.replace(source, processes=found)
 
 
 def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ...] = ()) -> Source:

@@ -3,7 +3,7 @@
 import pytest
 
 import optax_lr as olr
-from optax_lr.sources.launchers import program_of
+from optax_lr.launchers import program_of
 
 RUN = "train.py --learning_rate 1e-4 --num_train_epochs 1"
 

@@ -1,0 +1,70 @@
+"""Launchers: which part of a command is the training program, and how many processes it starts.
+
+A new launcher is one file with one function, and one line in `LAUNCHERS`.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+
+from optax_lr.launchers.accelerate import accelerate_launch
+from optax_lr.launchers.deepspeed import deepspeed
+from optax_lr.launchers.programs import own_processes
+from optax_lr.launchers.tasks import mpirun, ray_job, srun
+from optax_lr.launchers.torchrun import torchrun
+from optax_lr.launchers.words import Launched, Launcher, inner_command, options_of, program_name, without_prefixes
+from optax_lr.sources.marks import MARK, readable
+from optax_lr.sources.source import Processes, Program
+
+__all__ = ["LAUNCHERS", "options_of", "program_of"]
+
+LAUNCHERS: tuple[Launcher, ...] = (
+    Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
+    Launcher(accelerate_launch, heads=("accelerate", "accelerate-launch"), modules=("accelerate.commands.launch",)),
+    Launcher(deepspeed, heads=("deepspeed",), modules=("deepspeed.launcher.runner",)),
+    Launcher(mpirun, heads=("mpirun", "mpiexec", "orterun", "horovodrun")),
+    Launcher(srun, heads=("srun",)),
+    Launcher(ray_job, heads=("ray",)),
+)
+
+
+def program_of(words: Sequence[str], environment: Mapping[str, str], line: int = 1) -> tuple[Program, Processes] | None:
+    """The program of a command and its processes; None where the words start no program.
+
+    >>> program, processes = program_of("torchrun --nproc_per_node 8 --nnodes 2 train.py --max_steps 10".split(), {})
+    >>> program.name, program.options, processes
+    ('train.py', {'max_steps': '10'}, Processes(count=16, origin='torchrun --nproc_per_node 8 --nnodes 2'))
+    """
+    words, environment = list(words), dict(environment)
+    while words and (found := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)):
+        environment[found[1]] = found[2]
+        words = words[1:]
+    words = without_prefixes(words, environment)
+    if not words:
+        return None
+    if MARK.fullmatch(words[0]) and (inner := inner_command(words)):  # $LAUNCHER python train.py
+        launched = _launched(inner, environment)
+        unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not say what it is")
+        launched = launched._replace(processes=launched.processes or unknown)
+    else:
+        launched = _launched(words, environment)
+    name, rest = program_name(launched.words)
+    options, positional = options_of(rest)
+    processes = launched.processes or own_processes(name, options, environment)
+    program = Program(name, tuple(positional), options, line, launched.launcher, environment, launched.config)
+    return program, processes
+
+
+def _launched(words: list[str], environment: Mapping[str, str]) -> Launched:
+    """The words behind the launchers of a command."""
+    head = os.path.basename(words[0])
+    place = words.index("-m") if "-m" in words[:-1] and head.startswith("python") else 0
+    module = words[place + 1] if place and not any(word.endswith(".py") for word in words[:place]) else ""
+    for launcher in LAUNCHERS:
+        if module in launcher.modules:
+            return launcher.read([f"python -m {module}", *words[place + 2 :]], environment, _launched)
+        if head in launcher.heads:
+            return launcher.read([head, *words[1:]], environment, _launched)
+    return Launched("", words, None)

@@ -1,0 +1,56 @@
+"""Launchers of any command: `mpirun`, `srun` and `ray job submit`, inside of which another launcher may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optax_lr.launchers.words import Inner, Launched, count_of, inner_command, without_prefixes
+from optax_lr.sources.marks import readable
+from optax_lr.sources.source import Processes
+
+_COUNTS = ("-np", "-n", "--np", "-c", "--n")
+
+
+def mpirun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
+    """`mpirun -np 4 -x VAR python train.py`, and the like of Horovod."""
+    name = words[0]
+    found = next((place for place, word in enumerate(words[:-1]) if word in _COUNTS), None)
+    count = None if found is None else count_of(words[found + 1])
+    origin = f"{name} without a number" if found is None else f"{name} {words[found]} {readable(words[found + 1])}"
+    below = _below(words, environment, inner)
+    return Launched(name, below.words, below.processes or Processes(count, origin), below.config)
+
+
+def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
+    """The tasks of `srun`, its options or the `#SBATCH` lines; a launcher inside of it is started once on each node, and counts."""
+    below = _below(words, environment, inner)
+    if below.launcher:
+        return below
+    options: dict[str, Any] = {}
+    for word, value in zip(words[1:], [*words[2:], ""], strict=False):
+        if word in below.words[:1]:
+            break
+        name, equals, own = word.partition("=")
+        options[name] = own if equals else value
+    tasks = count_of(options.get("--ntasks", options.get("-n", environment.get("SLURM_NTASKS", ""))))
+    per_node = count_of(options.get("--ntasks-per-node", environment.get("SLURM_NTASKS_PER_NODE", "")))
+    nodes = count_of(options.get("--nodes", options.get("-N", environment.get("SLURM_NNODES", ""))))
+    if tasks is None and per_node is not None:
+        tasks = per_node * (nodes or 1)
+    tasks = tasks or nodes
+    origin = "srun without a number of tasks" if tasks is None else f"srun with {tasks} tasks"
+    return Launched("srun", below.words, Processes(tasks, origin))
+
+
+def ray_job(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
+    """The command behind the two dashes of `ray job submit ... -- python train.py`."""
+    if "--" not in words:
+        return Launched("", words, None)
+    rest = without_prefixes(words[words.index("--") + 1 :], dict(environment))
+    return inner(rest, environment) if rest else Launched("", words, None)
+
+
+def _below(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
+    command = inner_command(words)
+    return inner(command, environment) if command else Launched("", [], None)

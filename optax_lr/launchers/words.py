@@ -1,0 +1,162 @@
+"""The words of a command: options, prefixes such as `nohup`, and the program behind a launcher."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from optax_lr.sources.source import Processes
+
+# Commands that name a trainer themselves; the word behind each is its subcommand.
+WITH_SUBCOMMAND = frozenset(
+    {"trl", "swift", "megatron", "llamafactory-cli", "lmf", "axolotl", "litgpt", "tune", "yolo", "ludwig", "composer"}
+)
+_PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbuf", "numactl", "unbuffer", "setsid"})
+_RUNNERS = {"uv": "run", "poetry": "run", "pdm": "run", "pixi": "run", "pipenv": "run", "hatch": "run", "conda": "run"}
+_WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")
+_PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
+
+
+class Launched(NamedTuple):
+    """What a launcher starts.
+
+    Fields:
+        launcher: its name; empty for none.
+        words: the training program and its words.
+        processes: how many it starts; None where the program itself decides.
+        config: the file of its own settings that the command names.
+    """
+
+    launcher: str
+    words: list[str]
+    processes: Processes | None
+    config: str = ""
+
+
+Inner = Callable[[list[str], Mapping[str, str]], Launched]
+
+
+class Launcher(NamedTuple):
+    """One launcher.
+
+    Fields:
+        read: takes the words with the launcher's own name first, the environment, and the function for a launcher inside.
+        heads: its commands.
+        modules: the modules of `python -m` that it is.
+    """
+
+    read: Callable[[list[str], Mapping[str, str], Inner], Launched]
+    heads: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+
+
+def options_of(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Options `--key value`, `--key=value`, `--flag` and `-k value`, and the other words before the first option.
+
+    >>> options_of(["sft.yaml", "lr=1", "--learning-rate", "2e-5", "--bf16", "--max_steps=-1"])
+    ({'learning_rate': '2e-5', 'bf16': 'true', 'max_steps': '-1'}, ['sft.yaml', 'lr=1'])
+    """
+    values: dict[str, Any] = {}
+    positional: list[str] = []
+    key = None
+    for word in words:
+        found = re.fullmatch(r"--?([A-Za-z][\w.-]*)(?:(=)(.*))?", word, re.DOTALL)
+        if found and (word.startswith("--") or len(found[1]) <= 4):
+            key = found[1].replace("-", "_")
+            values[key] = found[3] if found[2] else []
+            key = None if found[2] else key
+        elif key is not None:
+            values[key].append(word)
+        else:
+            positional.append(word)
+    return {name: _plain(value) for name, value in values.items()}, positional
+
+
+def _plain(value: Any) -> Any:
+    """The word of an option that has one, "true" for a flag."""
+    if not isinstance(value, list) or len(value) > 1:
+        return value
+    return value[0] if value else "true"
+
+
+def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]:
+    """The command behind `nohup`, `env A=1`, `uv run --with x` and the like."""
+    while words:
+        head = os.path.basename(words[0])
+        if head in _RUNNERS and len(words) > 1 and words[1] == _RUNNERS[head]:
+            words = words[2:]
+        elif head in _PREFIXES:
+            words = words[1:]
+        else:
+            break
+        while words and (words[0].startswith("-") or "=" in words[0].partition("/")[0]):
+            found = re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)
+            if found:
+                environment[found[1]] = found[2]
+            words = words[2 if words[0] in _WITH_VALUE else 1 :]
+    return words
+
+
+def divided(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """A launcher's own options, and the words from the training program on."""
+    for place, word in enumerate(words):
+        if word in ("-m", "--module") and place + 1 < len(words):
+            return options_of(words[:place])[0], ["-m", *words[place + 1 :]]
+        if word.endswith(".py") or os.path.basename(word) in WITH_SUBCOMMAND:
+            return options_of(words[:place])[0], words[place:]
+    return options_of(words)[0], []
+
+
+def inner_command(words: list[str]) -> list[str]:
+    """The command that a launcher of tasks starts: from `python`, a script or another launcher on."""
+    for place, word in enumerate(words[1:], 1):
+        head = os.path.basename(word)
+        known = head in WITH_SUBCOMMAND or head in ("torchrun", "accelerate", "deepspeed")
+        if known or _PYTHON.fullmatch(head) or word.endswith(".py"):
+            return words[place:]
+    return []
+
+
+def program_name(words: list[str]) -> tuple[str, list[str]]:
+    """The program's name, and its words."""
+    if not words:
+        return "", []
+    head = os.path.basename(words[0])
+    if _PYTHON.fullmatch(head):
+        for place, word in enumerate(words[1:], 1):
+            if word == "-m" and place + 1 < len(words):
+                return words[place + 1], words[place + 2 :]
+            if word.endswith(".py"):
+                return word, words[place + 1 :]
+            if word == "-c":
+                return "python -c", []
+        return "", []
+    if words[0] == "-m" and len(words) > 1:
+        return words[1], words[2:]
+    if head in WITH_SUBCOMMAND and len(words) > 1 and not words[1].startswith("-"):
+        return f"{head} {words[1]}", words[2:]
+    return words[0], words[1:]
+
+
+def count_of(value: Any) -> int | None:
+    """A positive whole number; None for anything else."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None
+
+
+def product(*counts: int | None) -> int | None:
+    """The product; None where a factor is not known."""
+    made = 1
+    for count in counts:
+        if count is None:
+            return None
+        made *= count
+    return made
+
+
+def visible_devices(environment: Mapping[str, str]) -> int | None:
+    """The number of devices in CUDA_VISIBLE_DEVICES; None where it is not set or not a list of numbers."""
+    text = environment.get("CUDA_VISIBLE_DEVICES", environment.get("ASCEND_RT_VISIBLE_DEVICES", ""))
+    return len(text.split(",")) if re.fullmatch(r"\d+(,\d+)*", text) else None
