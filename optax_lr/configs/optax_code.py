@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.trainers.writing import plain
 
 
 class OptaxCall(NamedTuple):
@@ -41,7 +40,7 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
     """Optax's schedules one after another, with the steps at which each but the first begins; None where it has none."""
     match schedule:
         case Constant(learning_rate=rate, warmup_steps=warmup):
-            peak = _plain(rate)
+            peak = plain(rate)
             if not warmup:
                 return [OptaxCall("constant_schedule", {"value": peak})], []
             return [
@@ -51,7 +50,7 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
         case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
             cycles == 0.5
         ):
-            peak, floor = _plain(rate), _plain(low)
+            peak, floor = plain(rate), plain(low)
             if warmup:
                 names = {"init_value": 0.0, "peak_value": peak, "warmup_steps": int(warmup), "decay_steps": int(end)}
                 return [OptaxCall("warmup_cosine_decay_schedule", names | {"end_value": floor})], []
@@ -60,13 +59,13 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
                 OptaxCall("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})
             ], []
         case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
-            return _warmed(_plain(rate), int(warmup), [_line(_plain(rate), _plain(low), int(end) - int(warmup))], [])
+            return _warmed(plain(rate), int(warmup), [_line(plain(rate), plain(low), int(end) - int(warmup))], [])
         case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
-            names = {"init_value": _plain(rate), "end_value": _plain(low), "power": _plain(power)}
+            names = {"init_value": plain(rate), "end_value": plain(low), "power": plain(power)}
             decay = OptaxCall("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
-            return _warmed(_plain(rate), int(warmup), [decay], [])
+            return _warmed(plain(rate), int(warmup), [decay], [])
         case WarmupStableDecay(learning_rate=rate, min_lr=low, warmup_steps=warmup) if _plain_phases(schedule):
-            peak, floor, first = _plain(rate), _plain(low), int(warmup)
+            peak, floor, first = plain(rate), plain(low), int(warmup)
             stable = schedule.stable_steps
             length = int(schedule.max_steps) - first - int(schedule.decay_steps) if stable is None else int(stable)
             decay = _line(peak, floor, int(schedule.decay_steps))
@@ -99,8 +98,3 @@ def _warmed(
 
 def _line(first: float, last: float, steps: int) -> OptaxCall:
     return OptaxCall("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
-
-
-def _plain(value: Any) -> float:
-    """The shortest Python float that is `value` in the setting's own precision."""
-    return float(str(np.asarray(value)[()]))

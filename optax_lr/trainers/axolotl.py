@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
-from optax_lr.schedules.compositions import HoldAfter
+from optax_lr.schedules.compositions import HoldAfter, Product
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
@@ -19,6 +19,7 @@ from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, finite_number, flag, whole_setting
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
 from optax_lr.trainers.transformers import Transformers, training_examples
+from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
 
 RENAMED = {
     "lr_scheduler": "lr_scheduler_type",
@@ -226,6 +227,35 @@ class Axolotl(Transformers):
         low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
         return JaggedRestarts(made, *settings.restarts, min_scale=low, ahead=ahead)
 
+    def write(self, schedule: Schedule) -> dict[str, Any]:
+        """Its names of transformers' keys; its floors, restarts and quadratic warmup."""
+        match schedule:
+            case JaggedRestarts(schedule=inner, min_scale=low):
+                keys = self.write(inner)
+                names = ("restart_steps", "restart_warmup_steps", "restart_anneal_steps")
+                keys |= {f"jagged_{name}": plain(getattr(schedule, name)) for name in names}
+                keys |= {} if plain(low) == 0.001 else {"cosine_min_lr_ratio": plain(low)}
+            case Product(schedules=(Cosine() as inner, Constant())):
+                keys = self.write(inner) | {"lr_quadratic_warmup": True}
+            case Product():
+                raise ConfigError(
+                    "axolotl has no keys for a product of schedules, but for a cosine with a quadratic warmup"
+                )
+            case _:
+                return _written(schedule)
+        made = self._schedule_of(keys)
+        if repr(made) != repr(schedule):  # a floor of its own, another shift: no key says that
+            raise ConfigError(f"axolotl has no keys for {schedule!r}; the nearest that it has is {made!r}")
+        return keys
+
+    def _schedule_of(self, keys: Mapping[str, Any]) -> Schedule:
+        """What axolotl makes of keys that are written here."""
+        source = Source("<mapping>", keys, {}, "mapping")
+        settings = self.read(source, Recognised(self.name, "its keys")).settings
+        steps = keys.get("max_steps", 1)
+        warmup = int(self.warmup_steps(settings, source.name, steps, self.newest))
+        return self.schedule(settings, source.name, max_steps=steps, warmup_steps=warmup)
+
     def _without_restarts(
         self, settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]
     ) -> Schedule:
@@ -293,6 +323,27 @@ def _own(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
             if trl.get(key) is not None
         }
     return own
+
+
+def _written(schedule: Schedule) -> dict[str, Any]:
+    """The keys of a schedule without restarts."""
+    floors: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
+    match schedule:
+        case Rex(learning_rate=rate, min_lr=low):
+            name = "rex"
+            floors = {"cosine_min_lr_ratio": plain(share_of(low, rate))} if low else {}
+        case Cosine(learning_rate=rate, min_lr=low, num_cycles=cycles) if low and cycles == 0.5:
+            name = "cosine"
+            floors = {"cosine_min_lr_ratio": plain(share_of(low, rate))}
+        case _:
+            name, keywords = named_schedule(schedule)
+    made = keys_of_run(schedule, name, keywords) | floors
+    made.setdefault("warmup_steps", 0)  # or axolotl fills one in
+    if made["warmup_steps"] == 1:
+        raise ConfigError("axolotl turns a warmup_steps of 1 into 2; take 0 or 2")
+    made = {"lr_scheduler" if key == "lr_scheduler_type" else key: value for key, value in made.items()}
+    return made | {"micro_batch_size": 1, "gradient_accumulation_steps": 1}  # which axolotl asks for
 
 
 def _refuse(

@@ -60,7 +60,7 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
     """The default of a class's key in a version, by default the newest; None where the class only inherits it.
 
     >>> default_of("trl", "SFTConfig", "learning_rate")
-    Default(value=2e-05, since='0.12.2', before=None)
+    ClassDefault(value=2e-05, since='0.12.2', before=None)
     >>> default_of("trl", "SFTConfig", "learning_rate", "0.11.4") is None
     True
     """
@@ -76,7 +76,7 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
 def version_number(version: str) -> tuple[int, ...]:
     """A version as numbers, for comparisons.
 
-    >>> number("0.20.0") > number("0.9.6")
+    >>> version_number("0.20.0") > version_number("0.9.6")
     True
     """
     return tuple(int(part) for part in version.split(".") if part.isdigit())

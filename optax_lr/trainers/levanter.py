@@ -10,8 +10,8 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
-from optax_lr.trainers.maxtext import shortest_float
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
+from optax_lr.trainers.writing import plain
 
 _DEFAULTS: dict[str, Any] = {
     "optimizer.learning_rate": 6e-4,
@@ -186,8 +186,8 @@ class Levanter(Trainer):
                 cycles == 0.5
             ):
                 style = "cosine"
-            case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup):
-                style, low = "linear", 0.0
+            case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
+                style = "linear"
             case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power) if (
                 power == 1
             ):
@@ -202,10 +202,10 @@ class Levanter(Trainer):
         return {
             "optimizer": {
                 "type": "adam",
-                "learning_rate": shortest_float(rate),
+                "learning_rate": plain(rate),
                 "lr_schedule": style,
                 "warmup": steps if steps > 1 else steps * 1.5 / length,
-                "min_lr_ratio": shortest_float(low) / shortest_float(rate),
+                "min_lr_ratio": plain(low) / plain(rate),
             },
             "trainer": {"num_train_steps": length},
         }

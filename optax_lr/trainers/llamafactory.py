@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optax_lr.schedules import Constant, Schedule
+from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Reading, Recognised, key_list
@@ -17,6 +17,7 @@ from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import Transformers, training_examples
+from optax_lr.trainers.writing import plain
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
 _FORM: dict[str, Any] = {
@@ -199,6 +200,17 @@ class LlamaFactory(Transformers):
             return {}
         rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)
         return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}
+
+    def write(self, schedule: Schedule) -> dict[str, Any]:
+        """Those of transformers, with the stable phase that would be filled in otherwise."""
+        if isinstance(schedule, WarmupStableDecay) and schedule.stable_steps is None:
+            stable = schedule.end - schedule.warmup_steps - schedule.decay_steps
+            if stable < 0:
+                raise ConfigError("warmup and decay are longer than the run, which LLaMA-Factory cannot express")
+            keys = super().write(schedule)
+            keys["lr_scheduler_kwargs"] |= {"num_stable_steps": plain(stable)}
+            return keys
+        return super().write(schedule)
 
 
 class LlamaFactoryPPO(LlamaFactory):

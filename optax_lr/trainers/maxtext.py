@@ -12,6 +12,7 @@ from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
+from optax_lr.trainers.writing import plain
 
 _MARKS = frozenset(
     {"base_config", "learning_rate_schedule_steps", "warmup_steps_fraction", "cosine_learning_rate_final_fraction"}
@@ -209,23 +210,16 @@ class MaxText(Trainer):
                 length = int(end) + 1
                 share = _fraction(int(warmup), length)
                 return {
-                    "learning_rate": shortest_float(rate),
+                    "learning_rate": plain(rate),
                     "steps": int(end),
                     "learning_rate_schedule_steps": length,
                     "warmup_steps_fraction": share,
-                    "learning_rate_final_fraction": shortest_float(low) / shortest_float(rate),
+                    "learning_rate_final_fraction": plain(low) / plain(rate),
                     "lr_schedule_type": "cosine",
                 }
         raise ConfigError(
             f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share of the peak, and wsd"
         )
-
-
-def shortest_float(value: Any) -> float:
-    """A setting as a Python float, the shortest that is the same in the setting's own precision."""
-    import numpy as np
-
-    return float(str(np.asarray(value)[()]))
 
 
 def _fraction(steps: int, length: int) -> float:

@@ -127,7 +127,7 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
         (olr.Step(1e-3, 10), "llamafactory", "Step is no schedule of transformers, and no config can express it"),
         (olr.Rex(1e-3, 10), "hf", "Rex is no schedule of transformers"),
         (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
-        (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, hf, axolotl, maxtext, levanter, not 'yaml'"),
+        (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, axolotl, maxtext, levanter, hf, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
         (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written beside a learning_rate of 0"),
         (olr.Linear(1e-3, 10, min_lr=1e-4), "hf", "the linear schedule of transformers has no floor, and min_lr is 0.0001; take 0"),
