@@ -108,6 +108,7 @@ def notes_of(settings: Settings) -> tuple[str, ...]:
 
 
 def has_params(block: Any) -> bool:
+    """Whether a block of a DeepSpeed config holds parameters."""
     return isinstance(block, Mapping) and isinstance(block.get("params"), Mapping)
 
 

@@ -173,7 +173,7 @@ class Levanter(Trainer):
         if not stable:
             if settings.lr_scheduler_type == "cosine":
                 return Cosine(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
-            return Polynomial(rate, max_steps=length, warmup_steps=warmup, min_lr=low, power=1.0)
+            return Linear(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
         curve: Schedule = WarmupStableDecay(
             rate, decay_steps=decay, stable_steps=stable, min_lr=low, decay_type=settings.lr_scheduler_type
         )

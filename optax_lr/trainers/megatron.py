@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from optax_lr.schedules import Constant, Cosine, InverseSqrt, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, Cosine, InverseSqrt, Linear, LinearRamp, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
@@ -20,6 +21,8 @@ _MARKS = frozenset(
     {"tensor_model_parallel_size", "pipeline_model_parallel_size", "lr_decay_style", "train_iters", "global_batch_size"}
 )
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
+# The shapes of its decay in WSD, by our names.
+_SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
 _DEFAULTS: Mapping[str, Any] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 
 
@@ -70,7 +73,8 @@ class Megatron(Trainer):
                 f"{name}: Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
             )
         low = finite_number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
-        own: dict[str, Any] = {"decay": int(decay), "min_lr": low}
+        first = finite_number(f"{name}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE)
+        own: dict[str, Any] = {"decay": int(decay), "min_lr": low, "first": first}
         if style == "WSD":
             tail = _updates(name, values, "lr_wsd_decay")
             if tail is None or tail != int(tail):
@@ -84,8 +88,11 @@ class Megatron(Trainer):
             lr_scheduler_type=style,
             own=own,
         )
-        if low > settings.learning_rate:
-            raise ConfigError(f"{name}: Megatron-LM refuses --min-lr {low:g} above --lr {settings.learning_rate:g}")
+        for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
+            if not 0 <= value <= settings.learning_rate:
+                raise ConfigError(
+                    f"{name}: Megatron-LM refuses {option} {value:g} outside of 0 to --lr {settings.learning_rate:g}"
+                )
         defaults = [Default(key, value, "Megatron-LM") for key, value in _DEFAULTS.items() if key not in values]
         if not any(key.startswith("lr_warmup_") for key in values):
             defaults.append(Default("lr_warmup_iters", 0, "Megatron-LM"))
@@ -99,38 +106,45 @@ class Megatron(Trainer):
     ) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
         rate = changes.get("learning_rate", settings.learning_rate)
-        own, warmup = settings.own, int(warmup_steps)
-        end, low = own["decay"], own["min_lr"]
-        style = settings.lr_scheduler_type
-        curve: Schedule
-        if style == "constant":
-            return Constant(rate, warmup_steps=warmup)
-        if style == "linear":
-            return Polynomial(rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=1.0)
-        if style == "cosine":
-            curve = Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
-            return HoldAfter(curve, step=end) if int(max_steps) > end else curve
-        if style == "inverse-square-root":
-            if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
-                raise ConfigError(
-                    f"{source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
-                )
-            curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
-            return Stages([curve, Constant(low)], boundaries=[end + 1]) if int(max_steps) > end + 1 else curve
-        shapes = {"linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
-        if own["style"] not in shapes:
+        warmup, first = int(warmup_steps), settings.own["first"]
+        if not warmup or not first:
+            return _decay(settings, source, rate, warmup, int(max_steps))
+        if settings.lr_scheduler_type == "inverse-square-root":
+            raise ConfigError(f"{source}: --lr-warmup-init above 0 beside inverse-square-root is not read")
+        ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
+        after = dataclasses.replace(settings, own={**settings.own, "decay": settings.own["decay"] - warmup})
+        return Stages([ramp, _decay(after, source, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
+
+
+def _decay(settings: Settings, source: str, rate: Any, warmup: int, run: int) -> Schedule:
+    """The schedule with a warmup from 0, in a run of so many steps."""
+    own, style = settings.own, settings.lr_scheduler_type
+    end, low = own["decay"], own["min_lr"]
+    if style == "constant":
+        return Constant(rate, warmup_steps=warmup)
+    if style == "linear":
+        return Linear(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
+    if style == "cosine":
+        curve: Schedule = Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
+        return HoldAfter(curve, step=end) if run > end else curve
+    if style == "inverse-square-root":
+        if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
             raise ConfigError(
-                f"{source}: --lr-wsd-decay-style {own['style']} is not read; those that are: {', '.join(shapes)}"
+                f"{source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
             )
-        stable = end - own["tail"] - warmup
-        if stable < 0:
-            raise ConfigError(
-                f"{source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
-            )
-        curve = WarmupStableDecay(
-            rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=shapes[own["style"]]
+        curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
+        return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
+    if own["style"] not in _SHAPES:
+        raise ConfigError(f"{source}: --lr-wsd-decay-style must be one of {', '.join(_SHAPES)}, not {own['style']!r}")
+    stable = end - own["tail"] - warmup
+    if stable < 0:
+        raise ConfigError(
+            f"{source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
         )
-        return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+    curve = WarmupStableDecay(
+        rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=_SHAPES[own["style"]]
+    )
+    return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
 
 
 def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -155,8 +169,6 @@ def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:
         raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} beside {iterations[0]}; keep one form")
-    if finite_number(f"{source}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE) != 0:
-        raise ConfigError(f"{source}: --lr-warmup-init above 0 is not read")
     return strange
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from optax_lr.schedules import Constant, Cosine, LinearRamp, Polynomial, Schedule
+from optax_lr.schedules import Constant, Cosine, Linear, LinearRamp, Polynomial, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
@@ -108,7 +108,7 @@ def _length(part: Mapping[str, Any]) -> int | None:
 def _line(start: float, end: float, steps: int) -> Schedule:
     """A line between two rates, and the second behind it."""
     if start > end:
-        return Polynomial(start, max_steps=steps, power=1.0, min_lr=end)
+        return Linear(start, max_steps=steps, min_lr=end)
     if start == 0:
         return Constant(end, warmup_steps=steps)
     return LinearRamp(end, start_factor=start / end, total_iters=steps)

@@ -93,6 +93,17 @@ CASES = {
     ),
     "megatron d98e8a64 wsd linear": ([*MEGATRON, *WSD, "linear"], {}, {99: 9.9e-5, 800: 1e-4, 801: 9.955e-5, 900: 5.5e-5, 999: 1.045e-5}),
     "megatron d98e8a64 wsd minus_sqrt": ([*MEGATRON, *WSD, "minus_sqrt"], {}, {801: 9.36360389693211e-05, 900: 3.636038969321073e-05}),
+    "megatron d98e8a64 wsd exponential is its default": (
+        [*MEGATRON, *WSD[:-1]], {}, {0: 0, 100: 1e-4, 800: 1e-4, 801: 9.937724730901621e-05, 900: 4.7279220613578566e-05, 999: 1.0312457365855255e-05, 1001: 1e-5},
+    ),
+    "megatron d98e8a64 warmup from a rate": (
+        [*MEGATRON, "--lr-decay-style", "cosine", "--lr-warmup-iters", "100", "--lr-warmup-init", "2e-5"], {},
+        {0: 2e-5, 1: 2.08e-5, 50: 6e-5, 99: 9.92e-5, 100: 1e-4, 101: 9.999972584460057e-05, 550: 5.5e-5, 900: 1.2713832064634127e-05},
+    ),
+    "megatron d98e8a64 wsd after a warmup from a rate": (
+        [*MEGATRON, *WSD, "exponential", "--lr-warmup-init", "2e-5"], {},
+        {1: 2.08e-5, 99: 9.92e-5, 100: 1e-4, 550: 1e-4, 801: 9.937724730901621e-05, 900: 4.7279220613578566e-05, 1000: 1e-5, 1001: 1e-5},
+    ),
     "megatron d98e8a64 without a warmup": (
         [*MEGATRON, "--lr-decay-style", "cosine"], {}, {0: 1e-4, 1: 9.999977793408364e-05, 500: 5.5e-5, 999: 1.0000222065916382e-05},
     ),
@@ -134,10 +145,11 @@ def test_the_rates_are_those_of_the_trainers_own_code(name):
         (["--lr-warmup-fraction", "0.0333"], "a warmup of 33.3 iterations is not whole"),
         (["--lr-warmup-iters", "1000"], "asserts that the warmup of 1000 is shorter than the decay of 1000"),
         (["--train-samples", "8000"], "refuses train_samples beside train_iters"),
-        (["--min-lr", "1e-3"], "refuses --min-lr 0.001 above --lr 0.0001"),
+        (["--min-lr", "1e-3"], "refuses --min-lr 0.001 outside of 0 to --lr 0.0001"),
+        (["--lr-warmup-init", "1e-3"], "refuses --lr-warmup-init 0.001 outside of 0 to --lr 0.0001"),
         (["--rampup-batch-size", "8", "8", "100"], "changes the schedule as it goes"),
         (["--epochs", "3"], "epochs is no key of Megatron-LM"),
-        ([*WSD, "exponential"], "--lr-wsd-decay-style exponential is not read"),
+        ([*WSD, "sudden"], "--lr-wsd-decay-style must be one of exponential, linear, cosine, minus_sqrt, not 'sudden'"),
     ],
 )
 def test_what_megatron_refuses_or_is_not_read(words, message):
