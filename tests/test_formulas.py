@@ -95,9 +95,10 @@ def settings(schedule):
 )
 def test_a_formula_gives_the_rates(schedule):
     formula = formulas.read(re.search(r"```\n(.*?)```", inspect.getdoc(type(schedule)), re.DOTALL)[1])
-    steps = range(0, 125, 3)
+    steps = range(0, 125, 3) if schedule in MORE else range(0, 1250, 25)
     ours = [float(schedule(step)) for step in steps]
-    np.testing.assert_allclose([rate(formula, settings(schedule), step) for step in steps], ours, rtol=1e-6, atol=1e-7)
+    found = [rate(formula, settings(schedule), step) for step in steps]
+    np.testing.assert_allclose(found, ours, rtol=1e-6, atol=1e-7 * max(ours))
 
 
 def test_the_symbols_of_a_formula_differ():

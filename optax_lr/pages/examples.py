@@ -1,4 +1,4 @@
-"""What a page shows first of each kind of schedule: a run of 1,000 steps up to 3e-4, in the order of the gallery."""
+"""What a page and the gallery show of each kind of schedule: a run of 1,000 steps, most of them up to 3e-4."""
 
 from __future__ import annotations
 

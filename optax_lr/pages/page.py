@@ -55,12 +55,13 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
     """
 
     def part(match: re.Match[str]) -> str:
-        return parts[match[1]] if match[1] in parts else _asset(match[1])
+        return parts[match[1]] if match[1] in parts else asset(match[1])
 
     return re.sub(r"\{\{(\w+)\}\}", part, _read(template))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A script of this folder, or `style`, the style sheet."""
     return _read("style.css" if name == "style" else f"{name}.js").rstrip()
 
 

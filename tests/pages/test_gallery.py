@@ -1,0 +1,51 @@
+"""The live cards of the gallery, as a browser runs their script."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+import optax_lr as olr
+from tests.browser import needs_browser, seen
+from tests.cases import CLASSES
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@needs_browser
+def test_each_card_has_a_curve_that_follows_its_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec = importlib.util.spec_from_file_location("interactive", DOCS / "interactive.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    kinds = [kind.__name__ for kind in CLASSES if kind is not olr.Mixed]
+    # Near enough to the window that all become live.
+    cards = "".join(
+        f'<div class="schedule" data-kind="{kind}" style="position:absolute"><p><img></p></div>' for kind in kinds
+    )
+    found = seen(
+        f"<!doctype html><html><head></head><body>{cards}<script>{hook.gallery_script()}</script></body></html>",
+        tmp_path,
+        """
+        await new Promise(done => setTimeout(done, 500));
+        const curve = kind => document.querySelector(`[data-kind="${kind}"] .curve`)?.getAttribute("d");
+        const curves = [...document.querySelectorAll("[data-kind]")].map(card => [card.dataset.kind, curve(card.dataset.kind)]);
+        const change = (label, value) => {
+          const input = document.querySelector(`[aria-label="${label}"]`);
+          input.value = value;
+          input.dispatchEvent(new Event("input"));
+        };
+        change("Linear max_steps", "500");
+        const after = curve("Linear"), read = document.querySelector('[data-kind="Linear"] .read').textContent;
+        change("MultiStep milestones", "10, x");
+        return {curves, after, read, refused: document.querySelector('[data-kind="MultiStep"] .bad').textContent};""",
+    )
+    curves = dict(found["curves"])
+    assert curves.pop("Function") is None  # it keeps its picture
+    assert [kind for kind, curve in curves.items() if curve is None or len(curve) < 200] == []
+    assert found["after"] != curves["Linear"]
+    assert float(found["read"].removeprefix("At step 250: ")) == pytest.approx(
+        float(olr.Linear(3e-4, 500, 100)(250)), rel=1e-4
+    )
+    assert found["refused"] == "Not drawn: milestones must be a number."
