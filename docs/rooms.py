@@ -157,9 +157,7 @@ def page() -> str:
         "that a schedule or a sweep needs; everything else (OmegaConf, matplotlib, typer, ...) is imported inside of the functions",
         "that use it, and comes with the extras of [the package](index.md#install).",
         "",
-        "A new schedule is one file or one class of `schedules/`, its line in `optax_lr/__init__.py` and, where it has a",
-        "documented name, in `registry.py`, one row of the table in `tests/cases.py`, and one of `docs/gallery.py`: the laws of",
-        "all schedules (jit, vmap, grad, scan, dtypes, export, checkpoints) are then tested for it.",
+        "`CONTRIBUTING.md` has recipes for a new schedule, trainer, log format, lint rule and sweep kernel.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -191,3 +191,6 @@ def _wsd_edits(case: Case, trained: int) -> tuple[Edit, ...]:
         return ()
     stable = trained - case.plan.warmup_steps - decay
     return case.keyword_edits(num_stable_steps=stable) if stable >= 0 else ()
+
+
+CHECKS = (shape, ends)

@@ -368,3 +368,7 @@ def assumed(case: Case) -> Iterator[Finding]:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "of the trainer" if value is None else str(value)
+
+
+BEFORE_READING = (foreign, keywords, bare_no, old_names)
+CHECKS = (ignored, deepspeed_block, warmups, numbers_as_text, undeclared_keys, assumed)

@@ -30,37 +30,12 @@ CHECK_FAILED = Rule(
     "note",
     "An error inside of the linter. The other checks went on.",
 )
-RULES: Mapping[str, Rule] = {
-    rule.code: rule
-    for rule in (*key_checks.RULES, *run_checks.RULES, *curve_checks.RULES, *metric_checks.RULES, CHECK_FAILED)
-}
+# A new file of checks is one name here.
+_MODULES = (key_checks, run_checks, curve_checks, metric_checks)
+RULES: Mapping[str, Rule] = {rule.code: rule for module in _MODULES for rule in module.RULES} | {"LR199": CHECK_FAILED}
 _MOST_ROUNDS = 5
 _Check = Callable[[Case], Iterator[Finding]]
-_BEFORE_READING: tuple[_Check, ...] = (
-    key_checks.foreign,
-    key_checks.keywords,
-    key_checks.bare_no,
-    key_checks.old_names,
-)
-_OF_THE_RUN: tuple[_Check, ...] = (
-    *(
-        key_checks.ignored,
-        key_checks.deepspeed_block,
-        key_checks.warmups,
-        key_checks.numbers_as_text,
-        key_checks.undeclared_keys,
-        key_checks.assumed,
-    ),
-    *(
-        run_checks.peak_rate,
-        run_checks.too_complex,
-        run_checks.warmup,
-        run_checks.at_zero,
-        curve_checks.shape,
-        curve_checks.ends,
-    ),
-    *(metric_checks.plateau, metric_checks.patience, metric_checks.best_model, metric_checks.layerwise),
-)
+_OF_THE_RUN: tuple[_Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)
 _OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, curve_checks.ends)
 
 
@@ -133,7 +108,7 @@ def lint_source(
     except ConfigError as error:
         return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
     case = Case(None, None, with_numbers(source.values), source.lines, found)
-    findings = [finding for check in _BEFORE_READING for finding in _guarded(check, case)]
+    findings = [finding for check in key_checks.BEFORE_READING for finding in _guarded(check, case)]
     unfixed = any(not finding.edits for finding in findings if finding.severity == "error")
     try:
         config = read_recognised(_with(source, [edit for finding in findings for edit in finding.edits]), found)

@@ -156,3 +156,6 @@ def layerwise(case: Case) -> Iterator[Finding]:
             message = f"layer-wise {name} keeps each parameter at the peak in transformers {case.version[0]}.{case.version[1]}"
             key = f"{name}_layerwise"
             yield case.finding(LAYERWISE, message, f"set {key}: false", key, (case.edit(key, False),))
+
+
+CHECKS = (plateau, patience, best_model, layerwise)

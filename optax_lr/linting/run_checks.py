@@ -171,3 +171,6 @@ def at_zero(case: Case) -> Iterator[Finding]:
             share = 1 / plan.max_steps
             message = f"update 1 of {plan.max_steps} has rate 0: {share:.1%} of the data changes nothing"
             yield case.finding(FIRST_AT_ZERO, message, "a warmup of 0 starts at the peak", key)
+
+
+CHECKS = (peak_rate, too_complex, warmup, at_zero)

@@ -193,7 +193,7 @@ def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
 def in_use(current: Any, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The value of an argument, and what to compare it with at the next update.
 
-    Both are `after`, unless `current` was put in the place of `before` by hand: then it stays, and is compared with NaN. The second
+    Both are `after`, unless `current` was set instead of `before` by hand: then it stays, and is compared with NaN. The second
     is made of the first, so that a program computes the schedule once.
     """
     current = jnp.asarray(current, after.dtype)
