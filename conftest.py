@@ -32,14 +32,14 @@ def _unchecked(*arguments, **settings):
 
 
 def _each_once(*, conf):
-    """The decorator that the hook puts on functions, but for those inside others: it would decorate them in each call."""
+    """The decorator that the hook puts on functions, except inner functions, which it would decorate in each call."""
     checked = beartype(conf=conf)
     return lambda function: function if "<locals>" in function.__qualname__ else checked(function)
 
 
 collections.namedtuple = _unchecked  # noqa: PYI024
 _clawaststar.__beartype__ = _each_once
-# An int may stand for a float. What is of another type is a warning, and so an error; tests that hand it over on purpose
+# An int is allowed for a float. Another type is a warning, and so an error; tests that pass one on purpose
 # are marked with `wrong_types`.
 beartype_package(
     "optax_lr",

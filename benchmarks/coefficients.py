@@ -2,7 +2,7 @@
 
     python -m benchmarks.coefficients
 
-Remez's exchange in 40 digits: the polynomial whose weighted error is alike, in turn positive and negative, at one point more
+Remez's exchange in 40 digits: the polynomial whose weighted error is equal and of alternating sign at one point more
 than it has coefficients, is the best there is.
 """
 

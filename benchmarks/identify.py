@@ -1,4 +1,4 @@
-"""How many schedulers are named right from their rates alone, what else is said of them, and how long that takes.
+"""How many schedulers are identified correctly from their rates alone, the other answers, and the time.
 
 python -m benchmarks.identify
 """
@@ -36,7 +36,7 @@ def slack(rate: np.ndarray, rounded: np.ndarray) -> float:
 def outcome(curve: Curve, every: int, offset: int, rounding: str, known: bool) -> tuple[str, float]:
     """One of `WORDS`, and the seconds of CPU time.
 
-    Wrong with confidence: every row is said to be explained, by one setting or by parts that were never run, and is not.
+    Wrong with confidence: every row is reported as explained, by one setting or by parts that were never run, but is not.
     """
     step, rate = logged(curve, every, offset)
     rounded = ROUNDINGS[rounding](rate)

@@ -100,7 +100,7 @@ def rest() -> None:
 
 
 def own_time() -> str:
-    """Processor time of one call, and of all that its value costs beside the loop, in microseconds a step."""
+    """Processor time of one call, and of the work for its value in the other thread, in microseconds per step."""
     plus_one = jax.jit(lambda x: x + 1)
     ready = [plus_one(jnp.float32(number)) for number in range(5000)]
     jax.block_until_ready(ready)
@@ -116,7 +116,7 @@ def own_time() -> str:
             monitor.close()
             rest = time.process_time() - everything - call
         rows.append([name, f"{call / len(ready) * 1e6:.1f}", f"{rest / len(ready) * 1e6:.1f}"])
-    return table(["monitor", "the call, µs", "jsonl and tensorboard beside the loop, µs a step"], rows)
+    return table(["monitor", "the call, µs", "jsonl and tensorboard in their thread, µs a step"], rows)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def noisy_logs(kind: str, count: int = 5) -> Iterator[olr.Log]:
 def digits_logs(optimizer, schedule: olr.Schedule, seed: int = 0) -> list[olr.Log]:
     """A small network trained on 1,400 digits for 1,000 steps under each schedule of a batch; a row every 10 steps.
 
-    `optimizer` is a factory such as `optax.adamw`. The evaluation loss of 397 other digits is told every 100 steps.
+    `optimizer` is a factory such as `optax.adamw`. The evaluation loss of 397 other digits is reported every 100 steps.
     """
     losses, rates, evaluations = map(np.asarray, _train(optimizer, schedule, seed))
     step = np.arange(EVERY, STEPS + 1, EVERY)

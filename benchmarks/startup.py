@@ -1,4 +1,4 @@
-"""CPU seconds of the command line on one config, beside importing JAX.
+"""CPU seconds of the command line on one config, compared with the import of JAX.
 
 python -m benchmarks.startup
 """
@@ -56,7 +56,7 @@ def main() -> None:
         ]
         for name, value in taken.items()
     ]
-    print(table(["command", "CPU time", "beside `import jax`"], rows))
+    print(table(["command", "CPU time", "minus `import jax`"], rows))
     print(f"\n{machine()}")
 
 

@@ -1,4 +1,4 @@
-"""Timings that can be compared: every case once per round, in any order, so that a machine's drift meets all of them alike."""
+"""Timings that can be compared: every case once per round, in random order, so that a drift of the machine affects all cases equally."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def sampled(length: int, warmup: int) -> np.ndarray:
 
 
 def worst(rates: np.ndarray, references: list) -> float:
-    """The largest error of float32 `rates`, in ulps of the exact values, but for 1e-12 of the largest rate."""
+    """The largest error of float32 `rates`, in ulps of the exact values, ignoring 1e-12 of the largest rate."""
     least = 1e-12 * max(map(abs, references))
     errors = [
         max(0, abs(float(rate) - reference) - least) / np.spacing(np.float32(float(reference)))

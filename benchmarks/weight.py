@@ -1,8 +1,8 @@
-"""What a schedule adds to a jitted program: operations, instructions, time to trace and compile, and to run; beside Optax.
+"""What a schedule adds to a jitted program: operations, instructions, time to trace and compile, and to run; compared with Optax.
 
     python -m benchmarks.weight
 
-Operations are those of the StableHLO that JAX hands to XLA, instructions those that XLA makes of them for this machine. A
+Operations are those of the StableHLO that JAX passes to XLA, instructions those of the program that XLA compiles for this machine. A
 figure of a train step is what the step has more than the same step with a number for its rate.
 """
 

@@ -32,7 +32,7 @@ DOCUMENTED = {
 
 
 def documented_table() -> None:
-    """Prints the documented shares beside the computed ones."""
+    """Print the documented shares next to the computed ones."""
     at = [0, 250, 500, 750, 1000]
     print(f"documented | computed, % of {RATE:g} at step " + ", ".join(map(str, at)))
     for name, (schedule, shares) in DOCUMENTED.items():

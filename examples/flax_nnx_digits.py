@@ -1,4 +1,4 @@
-"""Flax nnx: a cosine that goes on while the validation loss improves, and is halved and held when it stops.
+"""Flax nnx: a cosine that continues while the validation loss improves, and is then halved and held.
 
 python examples/flax_nnx_digits.py [FOLDER]        writes FOLDER/flax_nnx_digits.png, by default into out/
 """

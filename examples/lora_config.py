@@ -67,7 +67,7 @@ def loss_of(model, letters, answers):
 
 
 def train(model, kind, schedule, updates, answer, *, batch, accumulate=1):
-    """Trains the variables of one kind; what `answer` makes of the letters is what is to be learned."""
+    """Train the variables of one kind; the model learns the result of `answer` for the letters."""
     optimizer = optax.MultiSteps(olr.inject_schedules(optax.adamw)(schedule), accumulate)
     optimizer = nnx.Optimizer(model, optimizer, wrt=kind)
 

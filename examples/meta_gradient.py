@@ -71,7 +71,7 @@ assert losses[-1] < 0.5 * losses[0]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 left.plot(losses, marker="o", markersize=3, color="#1f5a8c")
-left.set(xlabel="steps on the schedule", ylabel="validation loss", title="what the schedule comes to", yscale="log")
+left.set(xlabel="steps on the schedule", ylabel="validation loss", title="the resulting schedule", yscale="log")
 steps = np.arange(STEPS)
 right.plot(first(steps), color="#b8c4d0", label="at the start")
 right.plot(last(steps), color="#c4501b", label="at the end")

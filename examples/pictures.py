@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 
 
 def draw_run(path: Path, title: str, losses, rates, *, validation=None, marks=None, unit="optimizer step") -> None:
-    """Writes `path`. `validation` holds (updates, losses); `marks` maps an update to the words beside it."""
+    """Write `path`. `validation` holds (updates, losses); `marks` maps an update to its label."""
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), layout="constrained")
     above.plot(losses, color="#9db8d2", linewidth=0.8, label="training loss")
     if validation is not None:

@@ -1,4 +1,4 @@
-"""Successive halving over schedules: 64 models start, the better half goes on, twice as long, until one is left.
+"""Successive halving over schedules: 64 models start, and the better half trains twice as long, until one is left.
 
 python examples/successive_halving.py [FOLDER]        writes FOLDER/successive_halving.png, by default into out/
 """
@@ -46,7 +46,7 @@ def start(schedule):
 @functools.partial(jax.jit, static_argnames="updates")
 @functools.partial(jax.vmap, in_axes=(0, None, None))
 def go_on(member, key, updates):
-    """A member after some more updates, and its validation loss: the schedule goes on with it, in its state."""
+    """A member after some more updates, and its validation loss; its schedule continues in its state."""
     optimizer = olr.inject_schedules(optax.sgd)(olr.Constant(0.0), momentum=0.9)  # its schedule is the state's
 
     def update(carry, key):

@@ -1,4 +1,4 @@
-"""A real run to audit: transformers' Trainer learns digits and leaves the trainer_state.json beside this file.
+"""A real run to audit: transformers' Trainer learns digits and leaves trainer_state.json in this folder.
 
 python examples/runs/digits/train.py FOLDER      # needs torch and transformers; writes FOLDER/trainer_state.json
 optax-lr audit FOLDER --config examples/runs/digits/planned.yaml
