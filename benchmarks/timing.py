@@ -1,4 +1,4 @@
-"""Timings that can be compared: every case once per round, in random order, so that a drift of the machine affects all cases equally."""
+"""Timings that can be compared: every case once per round, in random order, so that drift affects all equally."""
 
 from __future__ import annotations
 

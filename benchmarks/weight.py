@@ -2,7 +2,7 @@
 
     python -m benchmarks.weight
 
-Operations are those of the StableHLO that JAX passes to XLA, instructions those of the program that XLA compiles for this machine. A
+Operations are those of the StableHLO that JAX passes to XLA, instructions those of the compiled program. A
 figure of a train step is what the step has more than the same step with a number for its rate.
 """
 

@@ -1,1 +1,1 @@
-"""A log against its plan, and the patterns in its losses."""
+"""Audits of logs: the comparison with the plan, and patterns of the losses."""

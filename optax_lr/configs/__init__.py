@@ -1,4 +1,4 @@
-"""Training configs: read as the trainer reads them, and turned into the schedule that it would run."""
+"""Training configs: the settings as the trainer reads them, and the plan: the schedule that it would run."""
 
 from optax_lr.configs.convert import convert
 from optax_lr.configs.plan import Plan

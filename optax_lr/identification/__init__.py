@@ -1,1 +1,1 @@
-"""Which schedule, with which settings, gives the rates of a log."""
+"""Identification of the schedule, and of its settings, from the rates of a log."""

@@ -1,4 +1,4 @@
-"""What is wrong with a config, what to choose, and how to write it down."""
+"""The linter of configs, recommendations, and edits of config files."""
 
 from optax_lr.linting.lint import lint
 from optax_lr.linting.recommend import Recommendation, recommend

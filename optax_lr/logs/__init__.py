@@ -1,1 +1,1 @@
-"""Log formats: whatever a trainer or a tracker writes, read into one `Log`."""
+"""Readers of log formats: the output of a trainer or a tracker as one `Log`."""

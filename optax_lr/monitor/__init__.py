@@ -1,4 +1,4 @@
-"""A run as it goes: its rates and losses, written beside the training loop, and what is wrong with them at once."""
+"""Monitoring of a running training: its rates and losses, written from a second thread, and findings at once."""
 
 from optax_lr.monitor.loop import Monitor
 

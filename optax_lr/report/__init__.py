@@ -1,1 +1,1 @@
-"""An audit to look at: one page, a picture, or lines of text, all of the same curves."""
+"""Reports of audits: a page, a picture, and text for the terminal, from the same curves."""

@@ -1,4 +1,4 @@
-"""Trainers: how each one's configs are recognised and read, how it counts steps, and the schedule that it runs.
+"""Trainers: recognising and reading their configs, counting their steps, and building the schedule that they run.
 
 A new trainer is one file with one class, and one line in `TRAINERS`.
 """
