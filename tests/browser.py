@@ -19,20 +19,20 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium or go
 def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
     """What `script`, a function's body run in the page when it is loaded, returns: read from the page's DOM.
 
-    The browser is told that no host exists, so that nothing can come from a network.
+    The browser resolves no host, so that nothing can come from a network.
     """
-    teller = f"""<script>
+    probe = f"""<script>
     window.problems = [];
     addEventListener("error", event => problems.push(event.message));
     addEventListener("load", async () => {{
-      let told;
-      try {{ told = await (async () => {{ {script} }})(); }} catch (error) {{ told = {{failed: String(error)}}; }}
+      let found;
+      try {{ found = await (async () => {{ {script} }})(); }} catch (error) {{ found = {{failed: String(error)}}; }}
       const place = document.body.appendChild(document.createElement("pre"));
-      place.id = "told";
-      place.textContent = JSON.stringify({{told, problems}});
+      place.id = "found";
+      place.textContent = JSON.stringify({{found, problems}});
     }});</script>"""
     path = folder / "page.html"
-    path.write_text(page.replace("<head>", f"<head>{teller}", 1), encoding="utf-8")
+    path.write_text(page.replace("<head>", f"<head>{probe}", 1), encoding="utf-8")
     done = subprocess.run(
         [
             BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
@@ -41,7 +41,7 @@ def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
         ],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
-    found = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)[1]))
+    found = json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)[1]))
     assert found["problems"] == [], found["problems"]
-    assert not (isinstance(found["told"], dict) and "failed" in found["told"]), found["told"]
-    return found["told"]
+    assert not (isinstance(found["found"], dict) and "failed" in found["found"]), found["found"]
+    return found["found"]

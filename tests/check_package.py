@@ -1,4 +1,4 @@
-"""Builds the wheel and the sdist, installs the wheel alone in a new environment, and looks at what is there.
+"""Builds the wheel and the sdist, installs the wheel alone in a new environment, and checks its contents.
 
 python tests/check_package.py [PYTHON]        needs `build`, mypy, and a package index
 """

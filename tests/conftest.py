@@ -49,7 +49,7 @@ def compiled():
 
 @pytest.fixture(scope="session")
 def compared(request):
-    """`compared("torch", n)` adds n to the values that were compared with what torch gave; told at the end."""
+    """`compared("torch", n)` adds n to the number of values compared with torch's; printed at the end."""
 
     def add(what: str, number: int) -> None:
         counts = request.config.stash.setdefault(COMPARED, {})

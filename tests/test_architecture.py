@@ -59,7 +59,7 @@ def test_imports_run_one_way(rooms):
 def test_files_import_each_other_in_no_circle(rooms):
     graph: dict[str, set[str]] = {}
     for found in rooms.imports():
-        if found.module not in (found.target, found.target.split(".")[0]):  # a room's __init__ hands on
+        if found.module not in (found.target, found.target.split(".")[0]):  # a package's __init__ re-exports
             graph.setdefault(found.module, set()).add(found.target)
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) > 50
 
@@ -84,7 +84,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
         ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),
         ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plotting"),
         ("schedules/linear", "def late():\n    from optax_lr import configs", "schedules must not import configs"),
-        ("sweeps/grid", "from optax_lr.training import rates", "sweeps must not import training"),  # beside
+        ("sweeps/grid", "from optax_lr.training import rates", "sweeps must not import training"),  # on the same level
         ("configs/read", "from optax_lr.linting import lint", "configs must not import linting"),
         ("spare/room", "", "spare: this room has no place in the order"),
         ("configs/read", "from optax_lr.sweeps import sweep", None),

@@ -74,7 +74,7 @@ def test_stacks_of_device_arrays_and_tracers():
     np.testing.assert_array_equal(traced, [2, 4])
 
 
-def test_table_tells_which_row_is_which():
+def test_table_has_the_settings_of_each_row():
     batch = olr.stack(
         [olr.Linear(5e-5, 10), olr.WarmupStableDecay(1e-4, 3, 20, decay_type="linear"), olr.Constant(0.1) * 0.5]
     )

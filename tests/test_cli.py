@@ -77,7 +77,7 @@ def test_without_options_the_run_of_the_config(recipes):
     np.testing.assert_array_equal(opened.learning_rate[0], olr.sweep(olr.Cosine(1e-4, 100, 10), 101))
 
 
-def test_ratios_follow_what_they_are_a_ratio_of(recipes):
+def test_ratios_scale_with_their_base(recipes):
     (recipes / "ratio.yaml").write_text(
         COSINE.replace("type: cosine", "type: cosine_with_min_lr") + "lr_scheduler_kwargs:\n  min_lr_rate: 0.25\n"
     )
@@ -136,7 +136,7 @@ def test_nothing_is_overwritten_without_being_asked(recipes):
     assert len(pandas.read_parquet(recipes / "curves.parquet")) == 1
 
 
-def test_help_waits_for_nothing_heavy():
+def test_help_imports_nothing_heavy():
     program = (
         "import sys; from optax_lr import commands; assert not {'jax', 'matplotlib', 'omegaconf'} & set(sys.modules)"
     )

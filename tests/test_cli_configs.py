@@ -110,7 +110,7 @@ def test_lint_and_its_exit_codes(folder, here):
     missing = here("lint", "bad.yaml", "gone.yaml")
     assert missing.returncode == 2
     assert "gone.yaml: cannot be read: No such file or directory" in missing.stderr
-    assert "LR121" in missing.stdout  # the other files are looked at all the same
+    assert "LR121" in missing.stdout  # the other files are checked nevertheless
     alone = here("lint", "gone.yaml")
     assert (alone.returncode, alone.stdout, len(alone.stderr.splitlines())) == (2, "", 1)
 
@@ -218,7 +218,7 @@ def test_bad_input_is_one_line_and_exit_code_2(here, folder, arguments, message)
     assert sorted(folder.iterdir()) == before
 
 
-def test_each_option_says_what_it_is(here):
+def test_each_option_has_a_help_text(here):
     for command in ("sweep", "lint", "show", "compare", "convert", "recommend", "audit"):
         text = here(command, "--help").stdout
         options = re.findall(r"^│ (?:\* +| +)?(--[a-z-]+)", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Every block of Python in the pages of docs/ runs, in the order in which it stands there, and every link leads somewhere."""
+"""Every block of Python in the pages of docs/ runs, in the order of the page, and every link has a target."""
 
 import importlib.util
 import re
@@ -163,7 +163,7 @@ def test_links_lead_somewhere(page):
         assert made or target.startswith("https://") or (DOCS / target).exists(), target
 
 
-def test_what_is_said_to_run_is_there():
+def test_modules_that_pages_name_exist():
     """Pages, docstrings and error messages name modules to run and files to read."""
     root = DOCS.parent
     read = [

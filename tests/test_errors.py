@@ -86,7 +86,7 @@ def test_odd_settings_are_taken_and_finite(make):
     assert np.isfinite(olr.sweep(schedule, steps)).all()
 
 
-def test_tracers_are_not_looked_at():
+def test_tracers_are_not_checked():
     made = jax.jit(lambda rate, steps: olr.Linear(rate, steps)(3))(-1.0, jnp.int32(-5))
     assert np.isfinite(made)
     assert jax.make_jaxpr(lambda rate: olr.Polynomial(1e-4, 10, min_lr=rate)(3))(1.0)

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import formulas
 import gallery
 
-WITHOUT = {olr.HoldAfter, olr.Function}  # told in a sentence
-# Beside the settings that the gallery shows: other branches of the formulas.
+WITHOUT = {olr.HoldAfter, olr.Function}  # described in a sentence
+# Settings that the gallery does not show: other branches of the formulas.
 MORE = [
     olr.CosineWarmupWithMinLR(1.0, 100, 10, num_cycles=1.5),
     olr.Polynomial(1.0, 80, 10, power=0.5, min_lr=0.25),

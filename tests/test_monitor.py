@@ -1,4 +1,4 @@
-"""The monitor: what it writes, read back by the programs that it is for; and that nothing beside the loop reaches the loop."""
+"""The monitor: its output, read back by the target programs; and no failure in its thread reaches the loop."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_rate_of_a_row_is_that_of_its_update():
     for rows in (from_schedule, ours, injected):
         assert [row["step"] for row in rows] == steps
         rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
-        assert len(rates) == 4 if rows is from_schedule else len(rates) == 3  # a state is looked at where a row is due
+        assert len(rates) == 4 if rows is from_schedule else len(rates) == 3  # a state is read when a row is due
         assert np.array(rates, np.float32).tolist() == [moved[step - 1] for step in steps][: len(rates)]
 
 
@@ -397,7 +397,7 @@ def test_steps_that_the_loop_counts_itself():
 # Findings
 
 
-def test_a_divergence_is_told_while_the_run_goes_on(caplog):
+def test_a_divergence_is_reported_during_the_run(caplog):
     found = []
     with olr.Monitor(report_to=(), schedule=olr.Constant(0.1), logging_steps=1, on_finding=found.append) as monitor:
         for step in range(60):
@@ -427,7 +427,7 @@ def test_a_healthy_run_is_quiet_and_the_whole_is_judged_at_its_end(caplog):
     assert len(warnings_of(caplog)) == 1
 
 
-def test_a_jump_of_the_rate_is_told_unless_it_was_planned():
+def test_a_jump_of_the_rate_is_reported_unless_it_was_planned():
     restarts = olr.CosineWithRestarts(1e-2, max_steps=100, num_cycles=2)
     for schedule, codes in ((restarts, []), (None, ["LR305"]), (olr.Cosine(1e-2, max_steps=100), ["LR305"])):
         with olr.Monitor(report_to=(), schedule=schedule, logging_steps=1) as monitor:
@@ -504,7 +504,7 @@ def largest_file(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_files_that_cannot_grow_are_whole_and_go_on_once_they_can(tmp_path, caplog):
+def test_files_that_cannot_grow_are_complete_and_continue_once_they_can(tmp_path, caplog):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     rows: list[dict] = []
@@ -547,7 +547,7 @@ def test_a_disk_that_is_full(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_what_is_there_is_written_when_the_loop_ends_early(tmp_path, error):
+def test_pending_rows_are_written_when_the_loop_ends_early(tmp_path, error):
     def train():
         with olr.Monitor(tmp_path, logging_steps=10) as monitor:
             for step in range(100):
@@ -576,7 +576,7 @@ def test_a_program_that_never_closes_it_and_one_that_resumes(tmp_path):
     assert [json.loads(line)["step"] for line in found] == [10, 20, 25, 30, 40, 45]
 
 
-def test_an_array_that_was_donated_is_told_and_left_out(caplog):
+def test_an_array_that_was_donated_is_reported_and_left_out(caplog):
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
         rate, loss = jnp.float32(0.5) + 1, jnp.float32(2)

@@ -67,7 +67,7 @@ def test_every_step_of_short_runs(kind, settings):
     for row, schedule in enumerate(batch):
         references = [exact(schedule, int(step)) for step in steps]
         host = np.array([schedule(int(step)) for step in steps])
-        # Beside a zero of the formula that it reaches from above, a rate is of the size of a rounding of the peak.
+        # Near a zero of the formula that is reached from above, a rate is as small as a rounding error of the peak.
         near_zero = np.array([abs(float(reference)) < 1e-12 * 3e-4 for reference in references])
         for rates, limit in ((traced[row], 1.0), (swept[row], 0.51), (host, 0.501)):
             assert (np.abs(rates[near_zero]) < 1e-12 * 3e-4).all()
@@ -92,7 +92,7 @@ def test_restarts_land_on_the_peak(length, cycles):
         assert (before < peak / 2).all()
 
 
-def test_steps_beyond_float32_are_told_apart():
+def test_steps_beyond_float32_are_distinguished():
     schedule = olr.Linear(1.0, max_steps=2**31 - 1)
     last = np.arange(2**31 - 200, 2**31 - 1).astype(np.int32)
     for rates in (schedule(last), olr.sweep(schedule, last)):

@@ -21,7 +21,7 @@ REALS = st.floats(2.0**-40, 2.0**31, width=32) | st.floats(-(2.0**31), -(2.0**-4
 
 
 def pairs(seed, low=-20, high=20):
-    """Random pairs, and what they stand for exactly."""
+    """Random pairs, and their exact values."""
     random = np.random.default_rng(seed)
     high_parts = (random.choice([-1, 1], BATCH) * np.exp2(random.uniform(low, high, BATCH))).astype(np.float32)
     low_parts = (np.spacing(np.abs(high_parts)) * random.uniform(-0.49, 0.49, BATCH)).astype(np.float32)
@@ -135,7 +135,7 @@ def test_a_cycle_begins_on_its_step():
     for system in (HOST, PAIR):
         left = [system.result(system.left_of_cycle(*map(system.real, (step, 9, 3)))) for step in (0, 2, 3, 6, 9)]
         np.testing.assert_array_equal(left, [9, 3, 9, 9, 9])
-    lengths = jnp.arange(1, 5000) * 2003  # many of them, times their rounded reciprocals, come to less than 1
+    lengths = jnp.arange(1, 5000) * 2003  # for many of them the product with the rounded reciprocal is below 1
     with jax.enable_x64(True):
         systems = [PAIR, FLOAT64, RoundedFloat64(jnp.int32(0), 1)]
     for system in systems:
@@ -149,7 +149,7 @@ def test_a_cycle_begins_on_its_step():
 
 
 def test_powers_of_what_is_not_above_zero():
-    """0, but for 0**0; whether the base is one for the row, as in a decay by step, or differs from step to step."""
+    """0, except for 0**0; for a base by row, as in a decay by step, and for one by step."""
     bases, exponents = np.float32([-2, -1e-9, 0, 0.5, 1]), np.float32([0, 0.25, 1, 2.5, 3000])
     expected = [[float(x**y) if x > 0 else float(x == y == 0) for y in exponents.tolist()] for x in bases.tolist()]
     found = [[HOST.power(x, y) for y in exponents.tolist()] for x in bases.tolist()]

@@ -1,4 +1,4 @@
-"""Every line of the README runs, in the order in which it stands there."""
+"""Every line of the README runs, in its order."""
 
 import re
 import shlex
@@ -88,7 +88,7 @@ def test_the_counts_are_right():
         assert f"{count} {what}" in verified
 
 
-def test_what_is_said_of_optax():
+def test_the_claims_about_optax():
     for name in ("peak_value", "warmup_steps", "decay_steps"):
         settings = {"init_value": 0.0, "peak_value": 1e-3, "warmup_steps": 10, "decay_steps": 100}
 

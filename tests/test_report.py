@@ -200,7 +200,7 @@ def test_points_lie_at_their_values_between_the_ticks(report):
     assert loss.count("M") == 2  # the line breaks at the infinite row
 
 
-def test_a_long_log_is_a_small_page_that_keeps_what_stands_out():
+def test_a_long_log_is_a_small_page_that_keeps_outliers():
     length = 200_000
     random = np.random.default_rng(0)
     loss, norms = 2 + 0.1 * random.standard_normal(length), random.random(length)

@@ -1,6 +1,6 @@
 """The shapes and dtypes of what the public functions give, as signatures that are checked in each call.
 
-Here, and not in the package: a signature in jaxtyping's words would have every user install it.
+They are here and not in the package, because jaxtyping in a signature would be a dependency of every user.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ def test_a_grid_has_an_axis_for_each_list():
     assert gridded(np.ones(2, np.float32), np.asarray([8, 9, 10], np.int32)).shape == (2, 3)
 
 
-def test_a_wrong_shape_is_told():
+def test_a_wrong_shape_is_reported():
     @shaped
     def turned(rates: Float32[np.ndarray, "a"], steps: Int32[np.ndarray, "s"]) -> Float32[Array, "s a"]:
         return olr.sweep(olr.Cosine(rates, max_steps=10), steps)

@@ -10,7 +10,7 @@ import optax_lr as olr
 ROOT = Path(__file__).parents[1]
 
 
-def told(*arguments: str) -> str:
+def mypy_output(*arguments: str) -> str:
     """What mypy says, under the settings of pyproject.toml."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-pretty", *arguments],
@@ -27,7 +27,7 @@ def test_every_public_name_is_seen_and_a_wrong_use_is_reported(tmp_path):
     program = tmp_path / "program.py"
     names = "".join(f"olr.{name}\n" for name in olr.__all__)
     program.write_text(f"import optax_lr as olr\nolr.Cosine('5e-5', max_steps=10)\nolr.Cosines\n{names}")
-    *errors, summary = told(str(program)).splitlines()
+    *errors, summary = mypy_output(str(program)).splitlines()
     assert summary.startswith("Found 2 errors in 1 file")
     assert 'program.py:2: error: Argument 1 to "Cosine" has incompatible type "str"' in errors[0]
     assert 'program.py:3: error: Module has no attribute "Cosines"' in errors[1]

@@ -1,4 +1,4 @@
-"""A mark for tests that hand over what no annotation allows, to see what the library itself says of it."""
+"""A mark for tests that pass a value of a wrong type on purpose, to test the library's own error."""
 
 import pytest
 

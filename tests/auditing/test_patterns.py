@@ -47,7 +47,7 @@ CONSTANT = [2.0905, 1.6779, 1.1008, 0.7408, 0.5863, 0.2995, 0.3009, 0.191, 0.181
             0.0669, 0.0639, 0.0563, 0.0581, 0.057, 0.0457, 0.0558, 0.0465, 0.0402, 0.0311, 0.0402, 0.0487, 0.0582, 0.0396, 0.0311,
             0.037, 0.0275, 0.0409, 0.0526, 0.0253, 0.0624, 0.0357, 0.045, 0.0642, 0.0775, 0.0699, 0.0653, 0.0609, 0.0689, 0.0642,
             0.0601, 0.0885, 0.0707]  # fmt: skip
-# Learned by heart: a loss below 0.00005 is written as 0.0, beside a gradient that is a number.
+# Memorised data: a loss below 0.00005 is written as 0.0, next to a gradient that is a number.
 BY_HEART = [0.2363, 0.0418, 0.0463, 0.0161, 0.0135, 0.0165, 0.0162, 0, 0, 0, 0, 0.0084, 0, 0, 0, 0, 0]
 GRADIENTS = [32.9, 0.0097, 0.0027, 0.0022, 0.0011, 0.0013, 0.0011, 3.6e-4, 3.9e-4, 2.8e-4, 2.2e-4, 1.6e-3, 1.6e-4, 1.2e-4,
              1.3e-4, 9.2e-5, 1.1e-4]  # fmt: skip
@@ -60,7 +60,7 @@ HEALTHY = {
     "a step an epoch": log_of(EPOCHS, cosine(37, 1e-4, 38), max_steps=372),
     "a constant rate": log_of(CONSTANT, 5e-4, every=5, max_steps=240),
     "0.0 is rounded, by its gradients": log_of(BY_HEART, np.linspace(2e-5, 1e-6, 17), grad_norm=GRADIENTS, every=500),
-    # 0.0320639 a row is 0.0160319 over both, which the summary of this run tells as the mean: the 0.0 was a rounded loss.
+    # 0.0320639 a row is 0.0160319 over both, which the summary of this run gives as the mean: the 0.0 was a rounded loss.
     "0.0 after 0.032": log_of([0.032, 0.0], 2e-4, max_steps=20),
     "0.0 from the second row on": log_of([0.0328] + [0.0] * 99, 2e-4, max_steps=1000),
     "a row": log_of([0.0], 4.5e-6, grad_norm=[0.5695], max_steps=12),
@@ -186,7 +186,7 @@ def test_remedies_are_edits():
     assert edits(log_of(FORGOT, 1e-5, every=200, eval_loss=FORGETS)) == {("max_steps", 1000)}
 
 
-def test_the_rate_of_the_moment_is_told():
+def test_the_current_rate_is_reported():
     rates = [1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
     found = next(
         found for found in olr.patterns(log_of([2.0, 2.1, 1.9, 2.0, NAN, NAN], rates)) if found.code == "LR302"
@@ -346,13 +346,13 @@ ROWS = st.integers(0, 45).flatmap(
 
 @settings(max_examples=300)
 @given(ROWS, st.data(), st.sampled_from([None, 0, 1, 450]))
-def test_any_numbers_come_to_findings_with_numbers(rows, data, max_steps):
+def test_any_numbers_give_findings_with_numbers(rows, data, max_steps):
     loss, rate, gradient, evaluation = rows
     steps = data.draw(st.lists(st.integers(0, 2**40), min_size=len(loss), max_size=len(loss)))
     log = log_of(loss, rate, grad_norm=gradient, eval_loss=evaluation, step=steps, max_steps=max_steps)
     for found in olr.patterns(log):
         words = f" {found.text} ".replace(";", " ").replace(",", " ").split()
-        # Only of a loss that is none it is said so: "the loss is nan".
+        # Only a loss that is NaN may appear in a message: "the loss is nan".
         assert not {"inf", "-inf", "inf%", "nan%"} & set(words) or found.code == "LR302", found
         assert "nan" not in words or found.code == "LR302", found
         assert all(np.isfinite(edit.value) for edit in found.edits)
@@ -404,7 +404,7 @@ def test_public_logs():
     assert {name: found for name, log in logs.items() if (found := codes(log))} == FOUND
     for name, log in logs.items():
         for rows in {*range(1, min(len(log), 30)), *np.linspace(1, len(log), 25).astype(int)}:
-            early = {"LR307"} if name == "092" and rows < 3 else set()  # three rows tell that a run is dead
+            early = {"LR307"} if name == "092" and rows < 3 else set()  # three rows show that a run is dead
             assert set(codes(beginning(log, rows))) <= {*FOUND.get(name, []), *early}, (name, rows)
 
 

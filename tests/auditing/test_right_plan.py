@@ -73,7 +73,7 @@ def test_no_error_in_some_ordinary_logs():
         assert report.verdict.startswith("every logged rate is that of the plan"), what
 
 
-def test_a_wrong_plan_is_told_from_rounded_rates_too():
+def test_a_wrong_plan_is_found_from_rounded_rates_too():
     rng = np.random.default_rng(2)
     step = np.arange(10, 1010, 10)
     for form, written in FORMS.items():

@@ -26,7 +26,7 @@ def scripts(tmp_path, text):
         ["--dataloader_drop_last", "no", "--max_steps", "70", "--learning_rate", "1e-3", "--learning_rate", "1e-4"],
     ],
 )
-def test_a_command_line_is_what_transformers_makes_of_it(tmp_path, words):
+def test_a_command_line_is_parsed_like_transformers(tmp_path, words):
     import transformers
 
     parser = transformers.HfArgumentParser(transformers.TrainingArguments)
@@ -119,7 +119,7 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
     assert (first.processes.count, second.processes.count) == (4, 1)
 
 
-def test_a_command_that_is_not_read_beside_one_that_is(tmp_path):
+def test_a_command_that_is_not_read_next_to_one_that_is(tmp_path):
     text = "torchrun train.py --learning_rate 1e-4 --num_train_epochs 1\npython other.py --learning_rate 1 --mine 3\n"
     (config,) = scripts(tmp_path, text)
     assert config.trainer == "hf"

@@ -1,4 +1,4 @@
-"""Every config under the folder that OPTAX_LR_CORPUS names comes to a plan, or to one clear line."""
+"""Every config under the folder that OPTAX_LR_CORPUS names gives a plan, or one clear line."""
 
 import collections
 import os

@@ -130,7 +130,7 @@ def test_refused_in_one_line(values, message):
     assert message in str(caught.value)
 
 
-def test_a_file_that_is_not_here_is_said():
+def test_a_missing_file_is_reported():
     config = olr.read_config(TRAINER | {"deepspeed": "nowhere/ds.json"})
     assert config.notes == (
         "deepspeed: nowhere/ds.json is not here; a scheduler block in it would replace lr_scheduler_type",

@@ -1,4 +1,4 @@
-"""Which trainer a config is for, and what that trainer makes of it: a table a trainer."""
+"""The trainer of a config, and the plan that it makes: one table per trainer."""
 
 import json
 
@@ -193,7 +193,7 @@ def test_numbers_that_yaml_1_1_takes_for_text(tmp_path):
         (SHORT | {"rl": "dpo", "jagged_restart_steps": 5, "lr_quadratic_warmup": True}, ["jagged_restart_steps", "lr_quadratic_warmup"]),
     ],
 )  # fmt: skip
-def test_what_the_trainer_passes_over(values, ignored):
+def test_keys_that_the_trainer_ignores(values, ignored):
     config = olr.read_config(values)
     assert sorted(key for key, _ in config.ignored) == ignored
     config.plan(num_examples=100)

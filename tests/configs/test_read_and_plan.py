@@ -1,4 +1,4 @@
-"""Configs as their trainer reads them, and the steps that it makes of them."""
+"""Configs as their trainer reads them, and the steps that it counts."""
 
 import json
 

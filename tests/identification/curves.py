@@ -56,7 +56,7 @@ def _torch(name: str, max_steps: int | None = None, **kwargs) -> Curve:
 
 
 def curves() -> list[Curve]:
-    """Those that public logs hardly ever show, and the usual ones beside them."""
+    """Schedules that are rare in public logs, and the usual ones."""
     plateau = Curve(
         "reduce_lr_on_plateau(factor=0.5, patience=2)",
         stepped(
@@ -101,7 +101,7 @@ def curves() -> list[Curve]:
 
 
 def logged(curve: Curve, every: int, offset: int) -> tuple[np.ndarray, np.ndarray]:
-    """The steps and rates of a log: offset 0 tells the rate of the next update, 1 that of the last."""
+    """The steps and rates of a log: offset 0 is the rate of the next update, 1 that of the last."""
     step = np.arange(every, len(curve.rates), every)
     return step, curve.rates[step - offset]
 

@@ -1,4 +1,4 @@
-"""What is said of rates is what they prove: no more where they are rounded, stepped by epochs, joined, few, or of no known kind."""
+"""Answers state only what the rates prove, also for rates that are rounded, stepped by epochs, joined, few, or of no known kind."""
 
 import time
 
@@ -168,7 +168,7 @@ def test_restarts_at_random_steps_of_a_run_of_unknown_length():
 
 
 def test_levels_alone_are_no_resumed_run():
-    """A warmup and drops: no segment but the first shows a curve, so that nothing tells of other settings."""
+    """A warmup and drops: only the first segment shows a curve, so nothing indicates other settings."""
     step = np.arange(10, 1001, 10)
     rates = 1e-2 * np.minimum(0.01 + 0.99 * step / 100, 1) * 0.1 ** ((step >= 500) * 1.0 + (step >= 800))
     report = olr.audit({"step": step, "learning_rate": rates})
@@ -213,7 +213,7 @@ def test_a_budget_of_no_time_is_refused(seconds):
 @pytest.mark.long
 @settings(max_examples=400, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
-def test_any_rows_come_to_an_answer_in_time(data):
+def test_any_rows_get_an_answer_in_time(data):
     count = data.draw(st.integers(1, 60))
     step = data.draw(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 100), min_size=count, max_size=count))
     rate = data.draw(

@@ -11,7 +11,7 @@ import optax_lr as olr
 from tests.identification.curves import ROUNDINGS, STEPS, curves, logged
 
 CURVES = curves()
-# What rows that are 10 steps apart cannot tell: between which two steps a rate drops.
+# Rows that are 10 steps apart do not show between which two steps a rate drops.
 BETWEEN_ROWS = ("StepLR", "MultiStepLR", "ConstantLR", "plateau")
 
 
@@ -73,7 +73,7 @@ def linear(base, warmup, length, step):
     return base * np.minimum(step / max(warmup, 1), np.maximum(length - step, 0) / (length - warmup))
 
 
-def test_a_log_without_warmup_rows_names_what_it_tells():
+def test_a_log_without_warmup_rows_names_what_it_determines():
     step = np.arange(20, 520, 20)
     found = olr.identify(step, 2e-3 * (6600 - step) / 6600, max_steps=6600)
     segment = found.segments[0]
@@ -99,7 +99,7 @@ def test_one_row_names_no_schedule():
     assert found.segments[0].answers == ()
 
 
-def test_offset_and_length_are_told_apart_by_the_length_alone():
+def test_offset_and_length_are_distinguished_by_the_length_alone():
     step = np.arange(50, 1000, 50)
     rates = 0.5 * 1e-4 * (1 + np.cos(np.pi * (step - 1) / 1000))  # offset 1, 1,000 steps
     unknown = olr.identify(step, rates).segments[0]
@@ -139,7 +139,7 @@ def test_skipped_steps_are_counted(skips):
         assert behind == sum(skip <= at for skip in skips)
 
 
-def test_a_lag_beside_a_rate_that_is_off():
+def test_a_lag_next_to_a_wrong_rate():
     step, rates = skipping({3, 41, 42, 200})
     rates[25] *= 1 + 1e-6
     found = olr.identify(step, rates, max_steps=400)
@@ -190,7 +190,7 @@ def test_bad_arrays(step, rate, message):
     st.lists(st.floats(0, 1e38) | st.just(float("nan")), min_size=12, max_size=12),
     st.sampled_from([None, 1, 100, 2**31 - 1]),
 )
-def test_any_numbers_come_to_an_answer(step, rate, max_steps):
+def test_any_numbers_get_an_answer(step, rate, max_steps):
     found = olr.identify(step, rate[: len(step)], max_steps=max_steps)
     for segment in found.segments:
         assert len(segment.step) == len(segment.learning_rate) == len(segment.curve)

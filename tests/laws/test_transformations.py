@@ -74,7 +74,7 @@ def test_a_batch_is_its_rows(kind):
     assert jax.eval_shape(lambda b: b.reshape(3, 1)(STEPS.reshape(8, 8)), batch).shape == (3, 1, 8, 8)
     assert len(batch) == 3
     for row, single in zip(rows, batch, strict=True):
-        if kind is not olr.Mixed:  # of which a row is the schedule that it follows
+        if kind is not olr.Mixed:  # a row of it is the schedule that it follows
             assert jax.tree.all(jax.tree.map(np.array_equal, single, row))
     assert jax.tree.all(jax.tree.map(lambda part, whole: np.array_equal(part, whole[1:]), batch[1:], batch))
     np.testing.assert_array_equal(olr.sweep(batch, STEPS), np.stack([olr.sweep(row, STEPS) for row in batch]))

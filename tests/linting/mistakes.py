@@ -1,4 +1,4 @@
-"""One config for each mistake that the linter knows: its code, the keys, what `lint` is told, and words of the message."""
+"""One config for each mistake that the linter knows: the code, the keys, the options of `lint`, and a part of the message."""
 
 LORA = {"stage": "sft", "finetuning_type": "lora"}
 HF = {"use_peft": True}

@@ -104,7 +104,7 @@ def test_what_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
 def test_a_bare_schedule():
     assert olr.lint(olr.Cosine(1e-4, 1000, 100)) == ()
     late = olr.PiecewiseConstant.from_rules("0:10,1", learning_rate=1e-4)
-    assert "LR135" not in {finding.code for finding in olr.lint(late, train_steps=100)}  # it begins at 0, and goes on
+    assert "LR135" not in {finding.code for finding in olr.lint(late, train_steps=100)}  # it begins at 0, and rises
     assert {"LR135"} <= {finding.code for finding in olr.lint(olr.Linear(0.0, 100))}
     (found,) = olr.lint(olr.Cosine(1e-4, 1000, 100), train_steps=1500)
     assert found.code == "LR148"
@@ -212,7 +212,7 @@ configs = st.dictionaries(keys, number).flatmap(
 
 @given(configs, st.none() | st.integers(1, 10**6), st.none() | st.integers(1, 2000))
 @settings(max_examples=400, deadline=None)
-def test_whatever_stands_in_a_config_each_finding_is_one_line(values, num_examples, train_steps):
+def test_each_finding_is_one_line_for_any_config(values, num_examples, train_steps):
     for finding in olr.lint(values, num_examples=num_examples, train_steps=train_steps):
         assert re.fullmatch(r"LR1\d\d (error|warning|note): [^\n]+", str(finding)), finding
         assert dataclasses.asdict(finding)["rule"]

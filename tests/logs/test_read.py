@@ -1,4 +1,4 @@
-"""Logs as trainers and trackers leave them, whole and damaged, come to rows; what is no log to one line."""
+"""Logs of trainers and trackers, complete and damaged, give rows; a file that is no log gives one line."""
 
 import json
 import tracemalloc

@@ -133,7 +133,7 @@ def same_config(schedule, copy, target):
 def same_in_torch(schedule, copy, target):
     names = {"parameters": [torch.nn.Parameter(torch.zeros(1))]}
     exec(copy["text"], names)
-    length = schedule.end if isinstance(schedule, olr.OneCycle) else len(STEPS)  # torch refuses to go on
+    length = schedule.end if isinstance(schedule, olr.OneCycle) else len(STEPS)  # torch refuses to continue
     rates = []
     for _ in STEPS[:length]:
         rates.append(names["scheduler"].get_last_lr()[0])

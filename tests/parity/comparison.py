@@ -40,7 +40,7 @@ def from_torch_setting(setting: dict[str, Any]) -> olr.Schedule:
 
 
 def crossing_of_torch(setting: dict[str, Any]) -> float:
-    """One step past its end, a linear OneCycle of torch goes on below its last rate, and crosses 0 there; ours stops at 0."""
+    """One step past its end, a linear OneCycle of torch continues below its last rate and crosses 0; ours stops at 0."""
     return RATE if setting["keywords"].get("anneal_strategy") == "linear" else 0.0
 
 

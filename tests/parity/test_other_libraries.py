@@ -112,7 +112,7 @@ def test_growing_cycles_begin_on_the_step():
         assert (np.asarray(schedule(starts[1:] - 1)) < 0.06).all()
 
 
-def test_shrinking_cycles_come_to_their_end():
+def test_shrinking_cycles_reach_their_end():
     schedule = olr.TimmCosine(1.0, t_initial=64, cycle_mul=0.5, cycle_limit=3, min_lr=0.125)
     starts = np.array([0, 64, 96])
     np.testing.assert_array_equal(schedule(starts), 1)

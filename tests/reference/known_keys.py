@@ -4,7 +4,7 @@
     git clone https://github.com/hiyouga/LLaMA-Factory SOURCES/LLaMA-Factory    (and the others of `SOURCES`)
     python -m tests.reference.known_keys WHEELS SOURCES
 
-The sources are parsed with `ast`, not imported: old releases do not install beside new ones.
+The sources are parsed with `ast`, not imported: old releases cannot be installed next to new ones.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# Where each was told first.
+# Where each was reported first.
 REPORTS = {
     "C03": "huggingface/transformers#41326",
     "C04": "huggingface/peft#2949",
@@ -78,11 +78,11 @@ REPORTS = {
     "C106": "QwenLM/Qwen-VL#183",
     "C107": "deepspeedai/DeepSpeed#771",
 }
-# What a report asks for and this library cannot give, beside what is tested of it.
+# Requests that this library cannot fulfil, with the part that is tested.
 ONLY_IN_PART = {
     "C69": "a checkpoint's own total is not in a config, so that the linter cannot compare the two",
-    "C79": "total_iters stands in no config, so that there is nothing to lint; the values are tested",
-    "C89": "which metrics an evaluation will give stands in no config, so that a missing one is not found before",
+    "C79": "no config has total_iters, so there is nothing to lint; the values are tested",
+    "C89": "no config states the metrics of an evaluation, so a missing one is not found before",
     "C86": "the sign of a metric is not known before training, so that the linter is silent; the docstring says it",
 }
 TESTED: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Reports on configs: spelling, types, lengths, warmups, several devices, resuming, DeepSpeed; beside what the real code does."""
+"""Reports on configs: spelling, types, lengths, warmups, several devices, resuming, DeepSpeed; compared with the real code."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def test_warmup_ratio_is_read_where_transformers_has_dropped_it(tmp_path):
 
 
 @about("C05")
-def test_warmup_steps_beside_warmup_ratio():
+def test_warmup_steps_with_warmup_ratio():
     both = LORA | {"max_steps": 100, "warmup_ratio": 0.1}
     assert "LR115" in codes(both | {"warmup_steps": 5})
     plans = [olr.read_config(both | {"warmup_steps": steps}).plan(transformers_version="4.57.1") for steps in (5, 0)]
@@ -109,7 +109,7 @@ def test_keywords_of_another_schedule(kind, keywords):
 
 @about("C35")
 @pytest.mark.parametrize("kind", ["constant", "constant_with_warmup"])
-def test_constant_schedules_pass_over_any_keyword(kind):
+def test_constant_schedules_ignore_any_keyword(kind):
     keywords = {"num_cycles": 1, "min_lr": 1e-6}
     transformers.get_scheduler(kind, optimizer(), 0, 100, scheduler_specific_kwargs=dict(keywords))
     values = LORA | {"lr_scheduler_type": kind, "max_steps": 600, "lr_scheduler_kwargs": keywords}
@@ -192,7 +192,7 @@ def test_keywords_as_text(tmp_path):
 
 
 @about("C44", "C47")
-def test_a_key_given_twice_is_told_with_both_lines(tmp_path):
+def test_a_key_given_twice_is_reported_with_both_lines(tmp_path):
     text = "stage: sft\nlogging_steps: 5\nlr_scheduler_type: cosine\nlearning_rate: 1.0e-4\nlogging_steps: 100\n"
     with pytest.raises(olr.ConfigError, match="logging_steps is given twice, in lines 2 and 5; keep one"):
         read(tmp_path, text)

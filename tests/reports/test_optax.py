@@ -61,7 +61,7 @@ def test_one_compilation_for_every_peak():
 
 @about("C101")
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_a_rate_is_float32_beside_small_floats(dtype):
+def test_a_rate_is_float32_with_small_floats(dtype):
     schedule = olr.Constant(1e-4)
     assert schedule(0).dtype == jax.jit(schedule)(0).dtype == np.float32
     assert float(jax.jit(schedule)(0)) == float(np.float32(1e-4)) != float(jnp.asarray(1e-4, jnp.bfloat16))

@@ -142,7 +142,7 @@ def test_a_share_of_a_cycle_ends_above_zero():
         ("polynomial", {}),
     ],
 )
-def test_training_past_the_horizon(name, keywords):
+def test_training_past_max_steps(name, keywords):
     rates = same(name, 1e-4, 10, 100, 190, **keywords)
     rises = name in ("cosine", "cosine_with_min_lr")
     assert (rates[149] > rates[100]) == rises
@@ -260,7 +260,7 @@ def test_the_floor_is_reached_after_the_last_update():
 
 
 @about("C70")
-def test_a_resumed_run_goes_on_where_it_stopped():
+def test_a_resumed_run_continues_where_it_stopped():
     schedule = olr.Linear(1.0, 100)
     rates = real("linear", 1.0, 0, 100, 41)
     assert (float(schedule(40)), float(schedule(80))) == pytest.approx((rates[40], 0.2))  # 80: counted twice

@@ -1,4 +1,4 @@
-"""What the text of a stranger's config can reach: keys of its own, and files below two folders."""
+"""The text of an untrusted config can reach only its own keys, and files below two folders."""
 
 import json
 import os

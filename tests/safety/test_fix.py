@@ -114,7 +114,7 @@ def test_a_fix_changes_what_it_names_and_nothing_else(file):
 @pytest.mark.long
 @settings(max_examples=3000)
 @given(files())
-def test_a_fix_changes_what_it_names_and_nothing_else_at_length(file):
+def test_a_fix_changes_what_it_names_and_nothing_else_with_many_examples(file):
     assert_fixed(*file)
 
 

@@ -131,11 +131,11 @@ def test_mappings(config, num_examples):
 @wrong_types
 @settings(max_examples=120 * LONG)
 @given(CONFIGS, EXAMPLES)
-def test_mappings_at_length(config, num_examples):
+def test_mappings_with_many_examples(config, num_examples):
     check_mapping(config, num_examples)
 
 
-# Pieces of text of which files are made: what each format gives a meaning, beside keys and values.
+# Pieces of text for random files: the special characters of each format, keys and values.
 PIECES = st.sampled_from([
     *KEYS, *(str(word) for word in WORDS if "\ud800" not in word), "\n", "\n", "\r\n", " ", "  ", "\t", ": ", ":", ",", "- ", "#", "'", '"', "{", "}", "[", "]",
     "|", ">-\n", "&a ", "*a", "<<: ", "!!str ", "!!python/name:os.system ", "---\n", "...\n", "? ", "%YAML 1.1\n", "\\", "$(", "`", "${", "}", "$((", "))", "<<EOF\n", "EOF\n",
@@ -175,7 +175,7 @@ def test_config_files(tmp_path_factory, name, content):
 @pytest.mark.parametrize("name", FORMS)
 @settings(max_examples=60 * LONG)
 @given(content=TEXTS | BYTES)
-def test_config_files_at_length(tmp_path_factory, name, content):
+def test_config_files_with_many_examples(tmp_path_factory, name, content):
     check_file(_folder(tmp_path_factory), name, content)
 
 
@@ -197,7 +197,7 @@ def test_logs(tmp_path_factory, name, content):
 @pytest.mark.parametrize("name", LOGS)
 @settings(max_examples=60 * LONG)
 @given(content=TEXTS | BYTES)
-def test_logs_at_length(tmp_path_factory, name, content):
+def test_logs_with_many_examples(tmp_path_factory, name, content):
     check_log(_folder(tmp_path_factory), name, content)
 
 
@@ -224,7 +224,7 @@ def test_rows_of_logs(tmp_path_factory, rows, extra):
 @pytest.mark.long
 @settings(max_examples=80 * LONG)
 @given(ROWS, st.dictionaries(st.sampled_from(["max_steps", "epoch", "best_metric"]), SCALARS, max_size=2))
-def test_rows_of_logs_at_length(tmp_path_factory, rows, extra):
+def test_rows_of_logs_with_many_examples(tmp_path_factory, rows, extra):
     check_rows(_folder(tmp_path_factory), rows, extra)
 
 
@@ -259,7 +259,7 @@ def test_constructors(kind, data):
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 @settings(max_examples=25 * LONG)
 @given(data=st.data())
-def test_constructors_at_length(kind, data):
+def test_constructors_with_many_examples(kind, data):
     check_constructor(kind, data)
 
 

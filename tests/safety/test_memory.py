@@ -110,7 +110,7 @@ def test_this_machine():
     assert 0 < free_memory() < available + GIB
 
 
-def test_small_allocations_are_not_looked_at(monkeypatch):
+def test_small_allocations_are_not_checked(monkeypatch):
     looked = []
     monkeypatch.setattr(memory, "free_memory", lambda: looked.append(1) or GIB)
     require_memory("x", 1000, "y")

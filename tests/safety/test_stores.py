@@ -1,4 +1,4 @@
-"""Stores of sweeps: damage is found and repaired, or gets one line; two writers do not meet; the disk is looked at."""
+"""Stores of sweeps: damage is found and repaired, or gets one line; two writers exclude each other; the free disk is checked."""
 
 import json
 import shutil
@@ -79,7 +79,7 @@ def test_any_reader_refuses_a_damaged_chunk(path, damage):
         zarr.open_group(path, mode="r")["learning_rate"][:]
 
 
-def test_a_folder_with_files_in_the_place_of_a_chunk_is_named(path):
+def test_a_folder_with_files_instead_of_a_chunk_is_named(path):
     chunk = path / "learning_rate" / "c" / "1" / "0"
     _folder(chunk)
     (chunk / "notes").write_text("precious")
@@ -175,7 +175,7 @@ def test_data_are_synced_before_the_store_is_complete(tmp_path, monkeypatch):
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024
 
 
-def test_the_free_disk_is_looked_at_first(tmp_path, monkeypatch):
+def test_the_free_disk_is_checked_first(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 0, 10**6))
     big = olr.grid(olr.Cosine, learning_rate=np.linspace(0.1, 1, 300), max_steps=10_000)
     with pytest.raises(OSError, match=r"300 x 10,000 rates need about .* GiB of disk, and 0.0 GiB are free at"):

@@ -1,4 +1,4 @@
-"""What a stranger writes is text: no control character, markup or mathtext of a file is acted on. One line for any failure."""
+"""Untrusted text stays text: control characters, markup and mathtext of a file have no effect. Any failure is one line."""
 
 import importlib
 import io

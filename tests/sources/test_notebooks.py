@@ -75,7 +75,7 @@ def test_fix_changes_rows_of_a_cell_and_nothing_else(tmp_path):
     assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
 
 
-def test_fix_leaves_a_row_that_stands_otherwise_in_the_file(tmp_path):
+def test_fix_leaves_a_row_that_is_written_otherwise_in_the_file(tmp_path):
     cell = "TrainingArguments(learning_rate=2e-5, run_name='é', warmup_steps=900, max_steps=1000)\n"
     path = notebook(tmp_path, cell)  # the letter is written as \u00e9
     (source,) = sources_of(path)

@@ -1,4 +1,4 @@
-"""Schedules of Optax and torch in scripts, beside the real ones."""
+"""Schedules of Optax and torch in scripts, compared with the real ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Shell scripts: what bash would make of the words, without running anything."""
+"""Shell scripts: words are expanded like in bash, without running anything."""
 
 import os
 import shutil

@@ -67,7 +67,7 @@ def test_a_store_that_cannot_be_laid_out_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_it_continues_where_it_stopped(tmp_path, monkeypatch):
     batch, path = mixed(40, 90), tmp_path / "s"
     computed = store.computed
 
@@ -98,7 +98,7 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert not asked
 
 
-def test_what_is_there_is_never_overwritten(tmp_path):
+def test_other_files_are_never_overwritten(tmp_path):
     batch = mixed(9, 50)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "folder").mkdir()
@@ -122,7 +122,7 @@ olr.sweep_to(sys.argv[1], batch, 4000, block_bytes=2**18)
 """
 
 
-def test_after_a_kill_at_any_moment_the_store_goes_on(tmp_path):
+def test_after_a_kill_at_any_moment_the_store_continues(tmp_path):
     path, kills = tmp_path / "s", 0
     for wait in (0.0, 0.05, 0.4):
         child = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], cwd=Path(olr.__file__).parents[1])

@@ -123,7 +123,7 @@ def test_two_trainers_keys_in_one_file_are_not_guessed():
         olr.read_config(both)
 
 
-def test_values_given_beside_the_file_replace_its_own():
+def test_values_of_the_caller_replace_those_of_the_file():
     config = olr.read_config({"training": HF}, values={"learning_rate": 3e-5, "max_steps": 7})
     assert repr(config.plan().schedule) == repr(olr.Linear(3e-5, 7))
 
@@ -232,7 +232,7 @@ def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
         ({"packing": True, "dataset_name": "d"}, "packing: the number of examples is that of the packed rows"),
     ],
 )
-def test_what_the_file_does_not_tell_of_the_data_is_noted(more, note):
+def test_missing_facts_about_the_data_are_noted(more, note):
     assert any(text.startswith(note) for text in olr.read_config(HF | more).notes)
 
 
@@ -276,7 +276,7 @@ def test_defaults_of_a_program_of_its_own(tmp_path):
     assert note.startswith("adapter_of_mine tells that a program of its own reads this file")
 
 
-def test_the_arguments_that_ms_swift_saves_beside_a_run():
+def test_the_arguments_that_ms_swift_saves_with_a_run():
     keys = {
         "tuner_type": "lora",
         "model": "m",

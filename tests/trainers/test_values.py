@@ -1,4 +1,4 @@
-"""The rates of each trainer beside those that its own code gave; the commit of that code is in each name."""
+"""The rates of each trainer compared with those of its own code; each name has the commit of that code."""
 
 import pytest
 

@@ -82,7 +82,7 @@ def test_on_one_device():
 
 
 def assert_a_run_goes_on_on_more_devices(placed):
-    """A run goes on on eight devices, with eight times the tokens in an update: the rates are those of the tokens."""
+    """A run continues on eight devices, with eight times the tokens in an update: the rates are those of the tokens."""
     schedule = olr.Cosine(1e-3, max_steps=10_000, warmup_steps=500)
     optimizer = olr.inject_schedules(optax.adamw)(schedule)
     step = quick_jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])

@@ -1,4 +1,4 @@
-"""Saved and restored anywhere in a run: the rates go on bit for bit; and what a longer run means."""
+"""Saved and restored anywhere in a run, the rates continue bit for bit; and a longer run after a restore."""
 
 from __future__ import annotations
 

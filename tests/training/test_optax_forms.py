@@ -74,7 +74,7 @@ def test_the_rate_is_found_and_set_as_in_optax(compiled):
 
 
 def test_low_precision_parameters_do_not_round_the_hyperparams():
-    """`optax.inject_hyperparams` keeps b1=0.9 as 0.8984 beside bfloat16 parameters."""
+    """`optax.inject_hyperparams` keeps b1=0.9 as 0.8984 with bfloat16 parameters."""
     params = {"w": jnp.ones(3, jnp.bfloat16)}
     state = olr.inject_schedules(optax.adamw)(3e-4, b1=0.9).init(params)
     assert (state.hyperparams["learning_rate"], state.hyperparams["b1"]) == (np.float32(3e-4), np.float32(0.9))
@@ -161,7 +161,7 @@ def test_metrics_of_a_warmup_do_not_count():
 
 
 def test_a_metric_of_each_argument():
-    """A control of the weight decay beside a schedule of the rate."""
+    """A control of the weight decay with a schedule of the rate."""
     decay = olr.reduce_on_plateau(olr.Constant(0.1), factor=0.5, patience=0)
     optimizer = olr.inject_schedules(optax.adamw)(learning_rate=SCHEDULE, weight_decay=decay)
     state = optimizer.init(PARAMS)
