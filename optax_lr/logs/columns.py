@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from array import array
 from collections.abc import Mapping
 from typing import Any
@@ -82,6 +83,7 @@ _OPTIMIZER = re.compile(r"^((?:train/)?lr)-[a-z]+$")
 LARGEST_RATE = 1e38  # beyond it no schedule of float32 goes
 SUMMARY = "train_runtime"  # the entry that a Trainer writes at the end, whose train_loss is a mean of all
 MOST_ROWS = 2_000_000
+MOST_SECONDS = 60  # of CPU time, for one log
 MOST_METRICS = 16
 _METRIC = re.compile(r"^(eval_|eval/|val_|val/|validation_|valid_|metrics/|test_)(?P<name>.+)")
 # Numbers of an evaluation that say how fast it was, or repeat a step.
@@ -144,12 +146,22 @@ class Builder:
         self._max_steps: int | None = None
         self.groups: set[str] = set()
         self.bare = self.wrong = 0  # entries with nothing but a step, and with a step that is none
+        self._end, self._checks = time.thread_time() + MOST_SECONDS, 0
 
     def __len__(self) -> int:
         return len(self._columns["step"])
 
+    def check_time(self) -> None:
+        """Raise `ConfigError` if reading takes too long: a file may have more lines, or events, than rows."""
+        self._checks += 1
+        if self._checks % _EACH == 0 and time.thread_time() > self._end:
+            raise ConfigError(
+                f"reading takes more than {MOST_SECONDS} s of CPU time, which is the limit; keep each tenth row"
+            )
+
     def add(self, entry: Mapping[str, Any]) -> bool:
-        """Takes one entry; False where it holds no number of a known name, or a step that is none."""
+        """Take one entry; False if it holds no number of a known name, or a step that is none."""
+        self.check_time()
         values: dict[str, tuple[int, float]] = {}
         for name, value in entry.items():
             if name not in self._known and len(self._known) < _MOST_NAMES:
@@ -261,6 +273,7 @@ class Builder:
         )
 
 
+_EACH = 4096  # checks of the time, of which one looks at the clock
 _MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optax_lr.configs import ConfigError
-from optax_lr.logs.columns import Builder, column_of
+from optax_lr.logs.columns import MOST_ROWS, Builder, column_of
 from optax_lr.logs.formats import MOST_BYTES
 from optax_lr.logs.log import Log
 
@@ -30,6 +30,9 @@ def read_events(paths: Sequence[str], source: str, builder: Builder) -> Log:
     for path in sorted(paths, key=lambda path: path.rsplit("/", 1)[-1]):
         rows: dict[int, dict[str, Any]] = {}
         for event in LegacyEventFileLoader(path).Load():
+            builder.check_time()
+            if len(rows) > MOST_ROWS:
+                raise ConfigError(f"{source}: the log has more than {MOST_ROWS:,} rows, which is the limit")
             for value in event.summary.value:
                 if column_of(value.tag) is None:
                     continue

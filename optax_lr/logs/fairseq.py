@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
 
 
 def _read(file: IO[str], source: str, builder: Builder) -> Found:
-    for line in console_lines(file, source):
+    for line in console_lines(file, source, builder):
         if entry := _entry(line):
             builder.add(entry)
     return {}, []

@@ -35,11 +35,18 @@ class Format(NamedTuple):
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def console_lines(file: IO[str], source: str) -> Iterator[str]:
-    """The lines of a console log: without colours, and split where a progress bar went back to the start of its line."""
+def lines(file: IO[str], source: str, builder: Builder) -> Iterator[str]:
+    """The lines of a file, none of them long enough to fill the memory."""
     while line := file.readline(LARGEST_LINE):
         if len(line) == LARGEST_LINE:
             raise ConfigError(f"{source}: a line has more than {LARGEST_LINE:,} characters; no log has such lines")
+        builder.check_time()
+        yield line
+
+
+def console_lines(file: IO[str], source: str, builder: Builder) -> Iterator[str]:
+    """The lines of a console log: without colours, and split where a progress bar went back to the start of its line."""
+    for line in lines(file, source, builder):
         yield from _ESCAPE.sub("", line).replace("\r", "\n").splitlines()
 
 
@@ -91,7 +98,7 @@ def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RAT
 
     def read(file: IO[str], source: str, builder: Builder) -> Found:
         header: dict[str, Any] = {}
-        for line in console_lines(file, source):
+        for line in console_lines(file, source, builder):
             for kind in kinds.values():
                 if entry := kind.entry(line):
                     if length := entry.pop("max_steps", None):

@@ -32,7 +32,7 @@ def _entry(text: str) -> dict[str, Any] | None:
 
 
 def _read(file: IO[str], source: str, builder: Builder) -> Found:
-    return read_entries(console_lines(file, source), builder)
+    return read_entries(console_lines(file, source, builder), builder)
 
 
 def read_entries(printed: Iterable[str], builder: Builder) -> Found:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import IO, Any
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder
-from optax_lr.logs.formats import LARGEST_LINE, Format, Found
+from optax_lr.logs.formats import LARGEST_LINE, Format, Found, lines
 
 CHUNK = 2**20
 LARGEST_HEAD = 2**26  # characters before the entries: the state of callbacks stands there
@@ -91,7 +90,7 @@ def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
     """One object a line, as LLaMA-Factory's `trainer_log.jsonl`, W&B's history or this library's monitor."""
     header: dict[str, Any] = {}
     broken = 0
-    for line in _lines(file, source):
+    for line in lines(file, source, builder):
         if not line.strip():
             continue
         try:
@@ -103,13 +102,6 @@ def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
             header |= {name: entry[name] for name in _LINE_HEADER if name in entry}
             builder.add(entry)
     return header, [f"{broken} line{'s are' if broken > 1 else ' is'} no JSON, and ignored"] if broken else []
-
-
-def _lines(file: IO[str], source: str) -> Iterator[str]:
-    while line := file.readline(LARGEST_LINE):
-        if len(line) == LARGEST_LINE:
-            raise ConfigError(f"{source}: a line of more than {LARGEST_LINE:,} characters is no entry of a log")
-        yield line
 
 
 _GIVE = "give trainer_state.json, which lies in the run's output folder and in each of its checkpoints"

@@ -192,7 +192,8 @@ def _refuse_other_files(path: str, head: bytes) -> None:
 
 
 def _of_text(file: IO[str], path: str, head: bytes, builder: Builder) -> Log:
-    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head).lstrip()
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    text = "\n".join(filter(str.strip, text.split("\n"))).lstrip()  # many empty lines would take every format long
     for format in FORMATS:
         if format.recognises(text):
             header, notes = format.read(file, path, builder)

@@ -8,7 +8,7 @@ from typing import IO
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder, column_of, is_metric
-from optax_lr.logs.formats import LARGEST_LINE, Format, Found
+from optax_lr.logs.formats import Format, Found, lines
 
 
 def _names(line: str) -> tuple[str, list[str]]:
@@ -31,10 +31,8 @@ def _recognises(head: str) -> bool:
 
 
 def _read(file: IO[str], source: str, builder: Builder) -> Found:
-    line = file.readline(LARGEST_LINE)
-    while line and not line.strip():
-        line = file.readline(LARGEST_LINE)
-    separator, names = _names(line)
+    rows = lines(file, source, builder)
+    separator, names = _names(next(filter(str.strip, rows), ""))
     chosen: dict[int, str] = {}
     others: list[str] = []
     taken: set[tuple[str, int, int]] = set()
@@ -49,8 +47,9 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
             chosen[place] = name
             taken.add(found)
     try:
-        for row in csv.reader(file, delimiter=separator):
-            builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})
+        for row in csv.reader(rows, delimiter=separator):
+            if row:
+                builder.add({name: row[place] for place, name in chosen.items() if place < len(row)})
     except csv.Error as error:
         raise ConfigError(f"{source}: a cell of the table is too long: {error}") from None
     notes = [f"several runs or names for one number: {', '.join(others[:3])} is ignored"] if others else []

@@ -1,6 +1,7 @@
 """Logs of trainers and trackers, complete and damaged, give rows; a file that is no log gives one line."""
 
 import json
+import time
 import tracemalloc
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optax_lr as olr
+from optax_lr.logs import columns
 from tests.auditing.runs import trained
 from tests.wrong_types import wrong_types
 
@@ -222,6 +224,38 @@ def test_what_is_not_there(tmp_path):
         olr.read_log({"step": [1, 2], "loss": [1.0]})
     with pytest.raises(olr.ConfigError, match="each must be a mapping"):
         olr.read_log([3])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['step,loss,lr\n1,2,"' + "\n" * 10**6 + '"\n', "step,lr\n1," + "2" * 5_000_000, "step,loss\n" + "\n" * 10**6],
+)
+def test_a_table_without_rows_is_refused_quickly(tmp_path, content):
+    path = written(tmp_path, content)
+    start = time.process_time()
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_log(path)
+    assert time.process_time() - start < 1
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step": 1}', "Step 10 | no number", "{'loss': 1.0, 'learning_rate': 1e-4}", "event"]
+)
+def test_reading_has_a_limit_of_time(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(columns, "MOST_SECONDS", 0)
+    if line == "event":
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(tmp_path))
+        for step in range(5000):
+            writer.add_scalar("no/column", 1.0, step)
+        writer.close()
+        path = tmp_path
+    else:
+        path = written(tmp_path, "Step 1 | loss:1.0 lr:1e-4\n" * 2 * (line[0] == "S") + f"{line}\n" * 5000)
+    with pytest.raises(olr.ConfigError, match="reading takes more than 0 s of CPU time, which is the limit"):
+        olr.read_log(path)
 
 
 @pytest.mark.parametrize("form", ["state", "lines"])
