@@ -91,7 +91,7 @@ def test_errors_name_the_remedy(tmp_path):
             tmp_path / "1", olr.inject_schedules(optax.sgd)(olr.Constant(1e-2), momentum=0.9).init(PARAMS)
         )
     (tmp_path / "3").mkdir()
-    with pytest.raises(ValueError, match=r"no checkpoint of olr\.save_checkpoint"):
+    with pytest.raises(ValueError, match=r"not a checkpoint of olr\.save_checkpoint"):
         olr.restore_checkpoint(tmp_path / "3", state)
     wsd = olr.WarmupStableDecay(1e-2, max_steps=20, decay_steps=5)
     olr.save_checkpoint(tmp_path / "4", start(wsd)[1])
