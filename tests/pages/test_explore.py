@@ -1,6 +1,7 @@
 """The page on which schedules are explored, as a browser runs it."""
 
 import json
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 import yaml
 
 import optax_lr as olr
+from optax_lr.numerics import HOST
 from optax_lr.pages.examples import EXAMPLES
 from optax_lr.pages.functions import javascript_of
+from optax_lr.pages.page import vega
 from tests.browser import needs_browser, seen
 from tests.cases import CLASSES
 from tests.safety import commands
@@ -40,7 +43,7 @@ def page(**changes):
 
 def exact(schedule):
     lifted = schedule._on_host()
-    return np.array([float(lifted(step)) for step in STEPS])
+    return np.array([HOST.result(lifted._value(float(step), HOST)) for step in STEPS])
 
 
 @needs_browser
@@ -51,7 +54,11 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         tmp_path,
         CURVES
         + """
-        const before = lines(), values = text("values");
+        const before = lines(), values = text("values"), marks = text("chart");
+        const box = document.querySelector("#chart svg .background").getBoundingClientRect();
+        document.querySelector("#chart svg").dispatchEvent(new MouseEvent("mousemove", {clientX: box.left + box.width / 2, clientY: box.top + 9, bubbles: true}));
+        await soon();
+        const under = [text("at"), document.getElementById("values").rows[1].cells[1].textContent];
         await input("learning_rate, by a slider", 0.25);
         const after = lines(), copied = text("copy");
         await input("axis of the rates", "log");
@@ -62,7 +69,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         await input("kind of schedule", "WarmupStableDecay");
         await input("decay_type", '"1-sqrt"');
         await input("warmup_steps", "-1");
-        return {before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
+        return {marks, under, before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
           ground: getComputedStyle(document.body).backgroundColor, wide: document.documentElement.scrollWidth - innerWidth};""",
         dark=dark,
     )
@@ -77,6 +84,11 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         found["copied"]
         == "import optax_lr as olr\n\nschedule = olr.Cosine(learning_rate=1e-6, max_steps=500, warmup_steps=50)\n"
     )
+    assert "warmup ends" in found["marks"]
+    assert "end, and past it" in found["marks"]
+    step = int(found["under"][0].removeprefix("at step "))
+    assert abs(step - 575) <= 2  # the middle of the 1,150 steps shown, but for a pixel
+    assert float(found["under"][1]) == pytest.approx(1.5e-4 * (1 - step / 1000), rel=1e-4)
     assert found["at"] == "at step 2"
     assert "refused: warmup_steps must be at least 0" in found["wsd"]
     assert "Not drawn: warmup_steps" in found["refused"]
@@ -86,7 +98,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
 
 @needs_browser
 def test_copies_give_the_same_curve(tmp_path):
-    schedules = [schedule for example in EXAMPLES for schedule in [example, *random_schedules(type(example), 4)]]
+    schedules = [schedule for example in EXAMPLES for schedule in [example, *random_schedules(type(example), 3)]]
     schedules += [
         olr.Constant(1e-3),
         olr.Linear(1e-3, 40),
@@ -100,37 +112,38 @@ def test_copies_give_the_same_curve(tmp_path):
     found = seen(page().html, tmp_path, f"return {copies.replace('KIND_TREES', json.dumps(trees))}")
     expressed = dict.fromkeys(found[0], 0)
     for schedule, texts in zip(schedules, found, strict=True):
+        expected = exact(schedule)
         for target, check in CHECKS.items():
             expressed[target] += "text" in texts[target]
-            check(schedule, texts[target], target)
+            check(schedule, texts[target], target, expected)
     # The page must not say of everything that it cannot be expressed.
-    assert all(count > least for count, least in zip(expressed.values(), (190, 35, 35, 190, 20), strict=True)), (
+    assert all(count > least for count, least in zip(expressed.values(), (150, 30, 30, 150, 20), strict=True)), (
         expressed
     )
 
 
-def same_in_python(schedule, copy, target):
+def same_in_python(schedule, copy, target, expected):
     names = {}
     exec(copy["text"], names)
     assert names["schedule"] == schedule
 
 
-def same_config(schedule, copy, target):
+def same_config(schedule, copy, target, expected):
     trainer = {"transformers": "hf", "LLaMA-Factory": "llamafactory"}[target]
     try:
         keys = olr.write_config(schedule, trainer=trainer)
-        expected = olr.read_config(keys | {"max_steps": keys.get("max_steps", 50)}, trainer=trainer).plan().schedule
-        can = np.allclose(exact(expected), exact(schedule), rtol=1e-9, atol=1e-12 * exact(schedule).max())
+        read = olr.read_config(keys | {"max_steps": keys.get("max_steps", 50)}, trainer=trainer).plan().schedule
+        can = np.allclose(exact(read), expected, rtol=1e-9, atol=1e-12 * expected.max())
     except ValueError:
         can = False
     assert ("text" in copy) == can, (schedule, copy)
     if can:
         keys = yaml.safe_load(copy["text"])
         read = olr.read_config({"max_steps": 50} | keys, trainer=trainer).plan().schedule
-        np.testing.assert_allclose(exact(read), exact(schedule), rtol=1e-9, atol=1e-12, err_msg=repr(schedule))
+        np.testing.assert_allclose(exact(read), expected, rtol=1e-9, atol=1e-12, err_msg=repr(schedule))
 
 
-def same_in_torch(schedule, copy, target):
+def same_in_torch(schedule, copy, target, expected):
     names = {"parameters": [torch.nn.Parameter(torch.zeros(1))]}
     exec(copy["text"], names)
     length = schedule.end if isinstance(schedule, olr.OneCycle) else len(STEPS)  # torch refuses to continue
@@ -140,18 +153,17 @@ def same_in_torch(schedule, copy, target):
         names["optimizer"].step()
         if len(rates) < length:
             names["scheduler"].step()
-    expected = exact(schedule)[:length]
-    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-6 * expected.max(), err_msg=repr(schedule))
+    np.testing.assert_allclose(rates, expected[:length], rtol=1e-6, atol=1e-9 * expected.max(), err_msg=repr(schedule))
 
 
-def same_in_optax(schedule, copy, target):
+def same_in_optax(schedule, copy, target, expected):
     if "cannot" in copy:
         return
     names = {"optax": optax}
     exec(copy["text"], names)
     within = [step for step in STEPS if schedule.end is None or step <= schedule.end]
-    rates, expected = [float(names["schedule"](step)) for step in within], exact(schedule)[within]
-    np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-6 * expected.max(), err_msg=repr(schedule))
+    rates = names["schedule"](jnp.asarray(within))
+    np.testing.assert_allclose(rates, expected[within], rtol=1e-5, atol=1e-6 * expected.max(), err_msg=repr(schedule))
 
 
 CHECKS = {
@@ -202,12 +214,9 @@ def test_refusals(monkeypatch):
         olr.explore([olr.Constant(1.0)] * 9)
     with pytest.raises(TypeError, match="takes a config's file, schedules or plans"):
         olr.explore([olr.Constant])
-    from optax_lr.pages import page as pages
-
-    pages.vega.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(ImportError, match=r'pip install "optax-lr\[pages\]"'):
-        olr.explore()
+        vega.__wrapped__()  # past what is kept of an earlier call
 
 
 def test_every_schedule_is_on_the_page():
