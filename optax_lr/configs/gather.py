@@ -258,7 +258,14 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
         if name is None or refusal(source) is not None:
             raise
         merged = _merged(source, name, None)
-        return merged, recognise(merged, asked)
+        try:
+            return merged, recognise(merged, asked)
+        except ConfigError:
+            if not merged.named:
+                raise
+            raise ConfigError(
+                f"{source.name}: no trainer is recognised by the settings in {name}; name it with --trainer, or read that file"
+            ) from None
     name = trainer_of(found.trainer).config_file(source)
     if name is None and asked is not None:
         name = _named_file(source)
@@ -327,6 +334,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         folder=folder,
         notes=(*source.notes, f"the settings are those of {name}, with the command's own over them"),
         processes=processes,
+        named="" if name in source.files else name,
     )
 
 

@@ -108,6 +108,12 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
     notes = source.notes + repeated + reading.notes
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
+    unknown = reading.unknown
+    if source.named and source.program is not None:
+        unknown = tuple(key for key in unknown if key in source.program.options)
+        if hidden := len(reading.unknown) - len(unknown):
+            several = "keys, which are" if hidden > 1 else "key, which is"
+            notes += (f"{source.named} has {hidden} {several} not known to {trainer.title}; read that file itself",)
     processes = source.processes if source.processes is not None else reading.processes
     return RunConfig(
         source=source.name,
@@ -121,7 +127,7 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
         notes=notes,
         defaults=reading.defaults,
         processes=processes,
-        unknown=reading.unknown,
+        unknown=unknown,
         form=source.form,
     )
 

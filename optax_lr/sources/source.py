@@ -65,6 +65,8 @@ class Source:
         processes: the number of processes that the file starts; None where it says nothing.
         twice: keys that stand twice in the file, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
+        named: the file that a command names and whose settings are among `values`. Words of it that are no settings stay out
+            of messages, since it may be any file.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Source:
     processes: Processes | None = None
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    named: str = ""
 
     @property
     def given(self) -> dict[str, Any]:

@@ -245,6 +245,27 @@ def test_the_content_of_a_named_file_is_never_quoted(tmp_path, content):
     assert "xyzzy" not in str(run("lint", "a.yaml"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "trl sft --config c.yaml --max_steps 9",
+        "llamafactory-cli train c.yaml max_steps=9",
+        "python t.py --config c.yaml --max_steps 9",
+    ],
+)
+@pytest.mark.parametrize(
+    "content", ["xyzzy_key: 1\nlearning_rate: 1.0e-4\n", "password: xyzzy\n", "a: [xyzzy", "- xyzzy\n"]
+)
+def test_the_words_of_a_file_that_a_command_names_are_not_shown(tmp_path, command, content):
+    (tmp_path / "c.yaml").write_text(content)
+    (tmp_path / "a.sh").write_text(f"{command}\n")
+    linted, shown = run("lint", "a.sh"), run("show", "a.sh")
+    assert "c.yaml" in linted.out
+    for done in (linted, shown):
+        assert "xyzzy" not in str(done)
+        assert "password" not in str(done)
+
+
 def test_a_fifo_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "ds.json")
     (tmp_path / "a.yaml").write_text("learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: ds.json\n")

@@ -1,5 +1,6 @@
 """`lint --fix`: the result parses, only the text of the named keys changes, and a second run finds nothing to do."""
 
+import ast
 import json
 import os
 import stat
@@ -14,6 +15,7 @@ import optax_lr as olr
 from optax_lr.linting.json_edits import changed
 from optax_lr.linting.lint import apply_fixes
 from optax_lr.sources.documents import document_of
+from optax_lr.sources.python import script_sources
 from tests.safety.commands import run
 
 OPTIONS = {"num_examples": 1000, "world_size": 1, "transformers_version": None, "train_steps": None}
@@ -116,6 +118,63 @@ def test_a_fix_changes_what_it_names_and_nothing_else(file):
 @given(files())
 def test_a_fix_changes_what_it_names_and_nothing_else_with_many_examples(file):
     assert_fixed(*file)
+
+
+# The same values as arguments of a call, and how a call may be written: `{}` are the arguments.
+ARGUMENTS = {
+    "learning_rate": ["1e-3", "5e-05", "1_0.0e-1"], "lr_scheduler_type": ["'cosine'", '"polynomial"', "'cosine_with_min_lr'"],
+    "max_steps": ["100", "6_00", "(20)"], "warmup_steps": ["90", "500", "0x5a"], "warmup_ratio": ["0.9", ".03"], "num_cycles": ["3"],
+    "lr_scheduler_kwargs": ["{'num_cycles': 2}", "dict(power=2)", "{'min_lr': 1e-6,}"], "per_device_train_batch_size": ["4"],
+}  # fmt: skip
+CALLS = [
+    "args = TrainingArguments({})",
+    "train(TrainingArguments({}), 'x', n=90)",
+    "if True:\n    args = (TrainingArguments(\n        {}))",
+    "a = 90; args = TrainingArguments('é', {}); b = 90",
+]
+SEPARATORS = [", ", ",", ",\n        ", ",  # why 90\n        "]
+
+
+@st.composite
+def scripts(draw):
+    """A Python script with one call, its arguments as `(name, text)`, and what stands around them."""
+    names = draw(st.lists(st.sampled_from(sorted(ARGUMENTS)), min_size=2, max_size=6, unique=True))
+    arguments = [(name, draw(st.sampled_from(ARGUMENTS[name]))) for name in names]
+    separator, call = draw(st.sampled_from(SEPARATORS)), draw(st.sampled_from(CALLS))
+    inside = separator.join(f"{name}={text}" for name, text in arguments)
+    text = f"# 90\nfrom transformers import TrainingArguments\n{call.format(inside)}\nwarmup_steps = 90\n"
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    return arguments, text.replace("\n", newline), newline
+
+
+def assert_script_fixed(arguments, text, newline):
+    source = script_sources("a.py", text, None)[0]
+    fixed, done, _ = apply_fixes(source, OPTIONS)
+    ast.parse(fixed.text)
+    named = {edit.key.partition(".")[0] for finding in done for edit in finding.edits}
+    for name, value in arguments:
+        if name not in named:
+            assert f"{name}={value}" in fixed.text
+    for part in ("# 90", f"{newline}warmup_steps = 90{newline}"):
+        assert fixed.text.count(part) == text.count(part)
+    assert fixed.text.count("\n") - fixed.text.count("\r\n") == (0 if newline == "\r\n" else fixed.text.count("\n"))
+    assert (fixed.text != text) == bool(done)
+    again, nothing, _ = apply_fixes(fixed, OPTIONS)
+    assert again.text == fixed.text
+    assert not nothing
+
+
+@settings(max_examples=60)
+@given(scripts())
+def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else(script):
+    assert_script_fixed(*script)
+
+
+@pytest.mark.long
+@settings(max_examples=3000)
+@given(scripts())
+def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else_at_length(script):
+    assert_script_fixed(*script)
 
 
 WRONG = "# mine\nlearning_rate: 1.0e-4 # peak\nlr_scheduler_type: cosine\nmax_steps: 100\nwarmup_steps: 90\noutput_dir: \u00e9\n"
