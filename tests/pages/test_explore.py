@@ -87,7 +87,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
     assert "warmup ends" in found["marks"]
     assert "end, and past it" in found["marks"]
     step = int(found["under"][0].removeprefix("at step "))
-    assert abs(step - 575) <= 2  # the middle of the 1,150 steps shown, but for a pixel
+    assert abs(step - 575) <= 2  # the middle of the 1,150 steps shown, up to a pixel
     assert float(found["under"][1]) == pytest.approx(1.5e-4 * (1 - step / 1000), rel=1e-4)
     assert found["at"] == "at step 2"
     assert "refused: warmup_steps must be at least 0" in found["wsd"]

@@ -123,6 +123,8 @@ def test_a_killed_writer_leaves_nothing(tmp_path):
         (["sweep", "in.yaml", "--png", "keep.png"], "keep.png"),
         (["sweep", "in.yaml", "--out", "keep.parquet"], "keep.parquet"),
         (["sweep", "in.yaml", "--out", "keep.zarr"], "keep.zarr"),
+        (["sweep", "in.yaml", "--html", "keep.html"], "keep.html"),
+        (["explore", "in.yaml", "--html", "keep.html"], "keep.html"),
         (["audit", "log.jsonl", "--html", "keep.html"], "keep.html"),
         (["audit", "log.jsonl", "--png", "keep.png"], "keep.png"),
     ],
