@@ -77,14 +77,15 @@ function chartIn(place, onPointer) {
 
   // One drawing at a time, and then only the newest of what came meanwhile.
   async function work() {
-    while (waiting) {
-      const {model} = waiting;
-      waiting = null;
-      if (model) { await build(model.logX, model.logY, model.titleY); feed(model); }
-      view.signal("shown", at.step).data("dots", at.dots.map(dot => ({...dot, step: at.step})));
-      await view.runAsync();
-    }
-    busy = null;
+    try {
+      while (waiting) {
+        const {model} = waiting;
+        waiting = null;
+        if (model) { await build(model.logX, model.logY, model.titleY); feed(model); }
+        view.signal("shown", at.step).data("dots", at.dots.map(dot => ({...dot, step: at.step})));
+        await view.runAsync();
+      }
+    } finally { busy = null; }
   }
   const soon = model => {
     waiting = {model: model ?? waiting?.model};

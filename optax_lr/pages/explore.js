@@ -1,7 +1,7 @@
 // The page: a list of schedules, the settings of one of them, the chart, and copies.
 const MOST_CURVES = ON_LIGHT.length;
 let entries = ENTRIES.map((entry, place) => ({...entry, number: place}));
-let selected = 0, target = Object.keys(COPIES)[0], step = null;
+let drawn = [], selected = 0, target = Object.keys(COPIES)[0], step = null;
 const chart = chartIn(byId("chart"), read);
 
 function entryOf(kind) {
@@ -37,7 +37,7 @@ function pointsOf({rate, tree, ...entry}, last, logX) {
   return [...steps].sort((a, b) => a - b).filter(at => at <= last).map(at => [at, rate(at)]);
 }
 
-function marksOf(drawn, last, logX) {
+function marksOf(last, logX) {
   const one = drawn[selected], width = byId("chart").clientWidth;
   const across = at => logX ? Math.log(Math.max(at, 1)) / Math.log(last) : at / last;
   return drawn.filter(entry => entry.rate).flatMap(entry => {
@@ -51,18 +51,19 @@ function marksOf(drawn, last, logX) {
 }
 
 function redraw() {
-  const last = lastShown(), logX = byId("log-x").value === "log", logY = byId("log-y").value === "log", drawn = curves();
+  const last = lastShown(), logX = byId("log-x").value === "log", logY = byId("log-y").value === "log";
+  drawn = curves().map(entry => ({...entry, points: entry.rate ? pointsOf(entry, last, logX) : []}));
   chart.draw({
     curves: drawn.filter(entry => entry.rate).map(entry => ({curve: entry.number, colour: entry.colour,
-      width: entry === drawn[selected] ? 2.6 : 1.8, opacity: 1, points: pointsOf(entry, last, logX)})),
-    marks: marksOf(drawn, last, logX), last, logX, logY,
+      width: entry === drawn[selected] ? 2.6 : 1.8, opacity: 1, points: entry.points})),
+    marks: marksOf(last, logX), last, logX, logY,
   });
   byId("refused").textContent = drawn[selected]?.why ? `Not drawn: ${drawn[selected].why}.` : "";
-  read(step ?? Math.round(last / 4), drawn);
+  read(step ?? Math.round(last / 4));
   showCopy();
 }
 
-function read(at, drawn = curves()) {
+function read(at) {
   if (!Number.isFinite(at)) return;
   const last = lastShown(), names = namesOf();
   step = Math.max(0, Math.min(last, at));
@@ -70,7 +71,7 @@ function read(at, drawn = curves()) {
   chart.point(step, drawn.map((entry, place) => ({colour: entry.colour, rate: rates[place]})).filter(dot => Number.isFinite(dot.rate)));
   byId("at").textContent = `at step ${step.toLocaleString("en")}`;
   byId("values").replaceChildren(...drawn.map((entry, place) => {
-    const most = entry.rate ? pointsOf(entry, last, false).reduce((top, point) => Math.max(top, point[1]), 0) : NaN;
+    const most = entry.points.reduce((top, point) => Math.max(top, point[1]), 0);
     return el("tr", {}, el("td", {}, chip(entry), names[place], entry.tree.kind === "Sampled" ? " (sampled)" : ""),
       el("td", {class: "number"}, entry.rate ? shortest(rates[place]) : "not drawn"),
       el("td", {class: "number"}, most > 0 ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
