@@ -51,6 +51,17 @@ def last_version(package: str, name: str, key: str) -> str | None:
     return next((word.partition("<")[2] or None for word in words if word.partition("<")[0] == key), None)
 
 
+def last_version_of_class(package: str, name: str) -> str:
+    """The last looked-at version that has a class.
+
+    >>> last_version_of_class("trl", "SFTConfig"), last_version_of_class("trl", "BCOConfig")
+    ('1.16.0', '1.0.0')
+    """
+    words = _data()[package]["classes"][name]["keys"].split()
+    gone = [word.partition("<")[2] for word in words]
+    return newest(package) if "" in gone or not gone else max(gone, key=version_number)
+
+
 def newest(package: str) -> str:
     """The newest version that was looked at."""
     return str(_data()[package]["versions"][-1])

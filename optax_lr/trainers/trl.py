@@ -10,7 +10,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.generations import generation_steps
-from optax_lr.trainers.known import class_keys, default_of, newest
+from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, of_own_program
@@ -252,7 +252,9 @@ class Trl(Transformers):
                     if isinstance(before, float) and before != own.value
                     else ""
                 )
-                made.append(Default(key, own.value, f"TRL {version or newest('trl')} {method}{since}"))
+                made.append(
+                    Default(key, own.value, f"TRL {version or last_version_of_class('trl', method)} {method}{since}")
+                )
             elif key in DEFAULTS:
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
         return tuple(made)
