@@ -134,9 +134,18 @@ class Case:
     def finding(
         self, rule: Rule, message: str, remedy: str = "", key: str | None = None, edits: tuple[Edit, ...] = ()
     ) -> Finding:
-        """A finding about `key`, by our name of it, which may have a dotted tail."""
+        """A finding about `key`, by our name of it, which may have a dotted tail; the texts too have our names."""
         place = None if key is None else self.key(key)
-        return Finding(rule, message, remedy, place, self._line(place), edits if self.values else ())
+        line = self._line(place)
+        return Finding(rule, self._written(message), self._written(remedy), place, line, edits if self.values else ())
+
+    def _written(self, text: str) -> str:
+        """A text with the trainer's keys in place of our names of settings."""
+        trainer = trainer_of(self.trainer) if self.trainer else None
+        if trainer is None or not trainer.renamed:
+            return text
+        names = "|".join(sorted(trainer.renamed, key=len, reverse=True))
+        return re.sub(rf"\b({names})\b", lambda found: trainer.key(found[1]), text)
 
     def _name(self, name: str) -> str:
         head, dot, tail = name.partition(".")

@@ -120,6 +120,7 @@ class Axolotl(Transformers):
             taken,
             PYDANTIC,
             trainer=self.name,
+            key=self.key,
             scheduler_block=scheduler_block,
             floors=floors,
             quadratic_warmup=_quadratic(name, given) and not given.get("rl") and given["lr_scheduler"] == "cosine",

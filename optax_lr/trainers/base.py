@@ -99,6 +99,10 @@ class Trainer(abc.ABC):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings. Raises `ConfigError` for what the trainer would refuse, and for keys that it does not know."""
 
+    def key(self, name: str) -> str:
+        """The trainer's key for one of our names of settings, as its users write it."""
+        return self.renamed.get(name, name)
+
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
         return None

@@ -142,6 +142,7 @@ class Levanter(Trainer):
             {"learning_rate": full["optimizer.learning_rate"], "max_steps": steps},
             PYDANTIC,
             trainer=self.name,
+            key=self.key,
             lr_scheduler_type=style,
             own=own,
         )

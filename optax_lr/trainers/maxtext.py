@@ -151,6 +151,7 @@ class MaxText(Trainer):
             },
             PYDANTIC,
             trainer=self.name,
+            key=self.key,
             lr_scheduler_type=style,
             own={"length": length, "style": full["wsd_decay_style"], "whole": kind == "distill", **shares},
         )

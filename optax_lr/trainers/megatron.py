@@ -41,6 +41,10 @@ class Megatron(Trainer):
         "warmup_steps": "lr_warmup_iters",
     }
 
+    def key(self, name: str) -> str:
+        """The option."""
+        return f"--{self.renamed.get(name, name)}".replace("_", "-")
+
     def recognise(self, source: Source) -> Recognised | None:
         """By one of its scripts together with options that only Megatron has."""
         if source.program is None:
@@ -85,6 +89,7 @@ class Megatron(Trainer):
             {"learning_rate": values["lr"], "max_steps": int(steps), "warmup_steps": warmup},
             ARGPARSE,
             trainer=self.name,
+            key=self.key,
             lr_scheduler_type=style,
             own=own,
         )

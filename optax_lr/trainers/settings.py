@@ -60,17 +60,33 @@ class Settings:
         return self.scheduler_block is not None and not self.scheduler_block["type"].startswith("Warmup")
 
     @classmethod
-    def of(cls, source: str, values: Mapping[str, Any], rules: Rules = STRICT, **filled: Any) -> Settings:
-        """The settings among `values`, the keys of a config; null counts as not given. `filled` are taken unchecked."""
+    def of(
+        cls,
+        source: str,
+        values: Mapping[str, Any],
+        rules: Rules = STRICT,
+        *,
+        key: Callable[[str], str] = str,
+        **filled: Any,
+    ) -> Settings:
+        """The settings among `values`, the keys of a config; null counts as not given.
+
+        Args:
+            source: the file, for messages.
+            values: the keys, by our names.
+            rules: what the trainer's parser takes for a number.
+            key: the trainer's key for each of our names, for messages.
+            filled: what no key says; taken unchecked.
+        """
         types = {field.name: str(field.type) for field in dataclasses.fields(cls) if field.name in SETTING_NAMES}
         given = {name: values[name] for name in types if values.get(name) is not None}
-        checked = {name: _CHECKS[types[name]](f"{source}: {name}", value, rules) for name, value in given.items()}
+        checked = {name: _CHECKS[types[name]](f"{source}: {key(name)}", value, rules) for name, value in given.items()}
         for name in _AT_LEAST_ONE & checked.keys():
             if checked[name] < 1:
-                raise ConfigError(f"{source}: {name} must be at least 1, not {checked[name]}")
+                raise ConfigError(f"{source}: {key(name)} must be at least 1, not {checked[name]}")
         if checked.get("warmup_steps", 0) > _MOST_STEPS:
             raise ConfigError(
-                f"{source}: warmup_steps must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
+                f"{source}: {key('warmup_steps')} must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
             )
         return cls(**checked, **filled)
 

@@ -120,7 +120,7 @@ class Torchtune(Trainer):
             "per_device_train_batch_size": values["batch_size"],
             "gradient_accumulation_steps": values.get("gradient_accumulation_steps"),
         }
-        settings = Settings.of(name, taken, PYDANTIC, trainer=self.name, lr_scheduler_type=kind, own=own)
+        settings = Settings.of(name, taken, PYDANTIC, trainer=self.name, key=self.key, lr_scheduler_type=kind, own=own)
         dataset = values.get("dataset")
         packed = isinstance(dataset, Mapping) and dataset.get("packed") in (True, "True", "true")
         notes = ("dataset.packed: the number of examples is that of the packs",) if packed else ()

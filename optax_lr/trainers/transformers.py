@@ -231,7 +231,7 @@ class Transformers(Trainer):
             if batches == 0:
                 raise ConfigError(
                     f"{source}: {examples} examples make no batch of {batch} on each of {processes} processes, and "
-                    "dataloader_drop_last drops the rest; lower per_device_train_batch_size"
+                    f"dataloader_drop_last drops the rest; lower {self.key('per_device_train_batch_size')}"
                 )
         else:
             batches = -(-batches // processes)
@@ -255,11 +255,11 @@ class Transformers(Trainer):
             )
         epochs = settings.num_train_epochs
         if epochs <= 0:
-            key = self.renamed.get("num_train_epochs", "num_train_epochs")
+            key = self.key("num_train_epochs")
             raise ConfigError(f"{source}: {key} must be above 0, not {epochs}: no step would be trained")
         if epochs * per_epoch > 2**31 - 1:
             raise ConfigError(
-                f"{source}: {self.renamed.get('num_train_epochs', 'num_train_epochs')} {epochs:g} makes "
+                f"{source}: {self.key('num_train_epochs')} {epochs:g} makes "
                 f"{epochs * per_epoch:.3g} steps, more than 2**31 - 1"
             )
         return self.steps_of_epochs(settings, source, per_epoch, num_examples=num_examples, processes=processes)
@@ -346,7 +346,7 @@ class Transformers(Trainer):
                 f"olr.{BY_METRIC[name]} is its optimizer transformation"
             )
         if name not in KEYWORDS:
-            key = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
+            key = self.key("lr_scheduler_type")
             raise ConfigError(
                 unknown(f"{source}: {key}", "scheduler", name, [*KEYWORDS, *BY_METRIC, *self.more_schedules])
             )
