@@ -60,7 +60,9 @@ def rule_page(rule: Rule) -> str:
     assert rule.code in codes, (rule.code, codes)
     assert {finding.code for finding in right} <= ALWAYS - {rule.code}, (rule.code, right)
     example = CONFIGS.get(rule.code) or LOGS[rule.code]
-    language = "python" if rule.code in LOGS else {".yaml": "yaml", ".sh": "sh"}[CONFIGS[rule.code].suffix]
+    language = (
+        "python" if rule.code in LOGS else {".yaml": "yaml", ".sh": "sh", ".py": "python"}[CONFIGS[rule.code].suffix]
+    )
     said = [str(finding) for finding in wrong if finding.code in {rule.code} | also]
     start = "import numpy as np\nimport optax_lr as olr\n\n" if rule.code in LOGS else ""
     lines += ["## Wrong", "", f"```{language}", start + example[0].rstrip(), "```", "", "```text", *said, "```", ""]

@@ -12,6 +12,13 @@ lr_scheduler_type: cosine
 max_steps: 600
 warmup_steps: 60
 """
+STAGES = """\
+import optax
+
+warmup = optax.linear_schedule(0.0, 3e-4, transition_steps=100)
+decay = optax.cosine_decay_schedule(PEAK, decay_steps=900)
+schedule = optax.join_schedules([warmup, decay], boundaries=[100])
+"""
 PLATEAU = """\
 stage: sft
 finetuning_type: lora
@@ -173,6 +180,11 @@ CONFIGS = {
         BASE,
         "lr_scheduler_type: polynomial\n" + KWARGS + "power: 0.01",
         "lr_scheduler_type: polynomial\n" + KWARGS + "power: 1.0",
+    ),
+    "LR150": Example(
+        STAGES.replace("PEAK", "1e-3"),
+        STAGES.replace("PEAK", "3e-4"),
+        suffix=".py",
     ),
     "LR151": changed(PLATEAU, 'eval_strategy: "no"'),
     "LR152": changed(PLATEAU, KWARGS + "patience: 200", KWARGS + "patience: 5"),

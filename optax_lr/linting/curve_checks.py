@@ -10,6 +10,7 @@ from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.linting.case import Case
 from optax_lr.linting.edits import scalar
 from optax_lr.schedules import WarmupStableDecay
+from optax_lr.schedules.compositions import Stages
 
 NO_RESTART = Rule(
     "LR141",
@@ -73,7 +74,18 @@ RISES = Rule(
     "error",
     "A cosine of transformers goes on as a wave past `max_steps`: the rate comes back up to the peak.",
 )
-RULES = (LOOKS_ABSOLUTE, FLAT_POWER, NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES)
+JUMPS = Rule(
+    "LR150",
+    "a jump between two stages",
+    "warning",
+    "Each stage counts from its own step 0, and one that begins at another rate than the last one ended at makes a jump: a "
+    "warmup to another peak, or a decay that is cut off.",
+)
+RULES = (
+    *(LOOKS_ABSOLUTE, FLAT_POWER, NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES),
+    JUMPS,
+)
+JUMP = 0.15  # of the highest rate at a boundary
 LOOKS_LIKE_A_RATE = 1e-3  # a share of the peak this small is a floor of nothing
 NEAR = 0.5  # of the peak: a floor this high leaves little of a schedule
 
@@ -184,6 +196,20 @@ def ends(case: Case) -> Iterator[Finding]:
         )
 
 
+def jumps(case: Case) -> Iterator[Finding]:
+    """The boundaries between the stages of a schedule."""
+    plan = case.plan
+    if plan is None or not isinstance(plan.schedule, Stages):
+        return
+    places = [int(step) for step in plan.schedule.boundaries if 2 <= int(step) < (case.train_steps or plan.max_steps)]
+    highest = max((case.rate(step + shift) for step in places for shift in (-1, 0)), default=0.0)
+    for step in places:
+        earlier, before, after = (case.rate(step + shift) for shift in (-2, -1, 0))
+        if abs(after - before) > max(JUMP * highest, 3 * abs(before - earlier)):
+            message = f"the rate jumps from {before:.3g} to {after:.3g} at step {step}, where a stage begins"
+            yield case.finding(JUMPS, message, "let each stage begin at the rate at which the last one ends")
+
+
 def _wsd_edits(case: Case, trained: int) -> tuple[Edit, ...]:
     """A stable phase that fills what is left of the run."""
     decay = case.keywords.get("num_decay_steps")
@@ -193,4 +219,4 @@ def _wsd_edits(case: Case, trained: int) -> tuple[Edit, ...]:
     return case.keyword_edits(num_stable_steps=stable) if stable >= 0 else ()
 
 
-CHECKS = (shape, ends)
+CHECKS = (shape, ends, jumps)

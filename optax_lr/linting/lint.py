@@ -36,7 +36,7 @@ RULES: Mapping[str, Rule] = {rule.code: rule for module in _MODULES for rule in 
 _MOST_ROUNDS = 5
 _Check = Callable[[Case], Iterator[Finding]]
 _OF_THE_RUN: tuple[_Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)
-_OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, curve_checks.ends)
+_OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, curve_checks.ends, curve_checks.jumps)
 
 
 def lint(

@@ -57,6 +57,10 @@ class TorchSchedules(Trainer):
         if kind == "OneCycleLR":
             values = _one_cycle(name, values)
             notes = ("a step of this plan is a call of scheduler.step(), which OneCycleLR takes after each batch",)
+        if kind == "MultiStepLR" and isinstance(values.get("milestones"), list):
+            ordered = sorted(values["milestones"])
+            notes += ("milestones are out of order; torch takes them by size",) * (ordered != values["milestones"])
+            values["milestones"] = ordered
         rate = values.pop("learning_rate", values.pop("max_lr", None))
         length = next((values[key] for key in _LENGTHS if key in values), None)
         if kind == "SequentialLR":
