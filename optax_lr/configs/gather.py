@@ -14,6 +14,7 @@ from optax_lr.arguments import file_name
 from optax_lr.launchers import options_of, program_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
 from optax_lr.sources import card, notebook, python, shell
+from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
 from optax_lr.sources.errors import ConfigError, UnreadableError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
@@ -36,6 +37,7 @@ _NOT_READ |= {
     ".jsonnet": "a Jsonnet file",
 }
 _CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
+_LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 _MOST_COMMANDS = 500
 _TOOLS = (
     "ls",
@@ -267,7 +269,7 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
                 f"{source.name}: no trainer is recognised by the settings in {name}; name it with --trainer, or read that file"
             ) from None
     name = trainer_of(found.trainer).config_file(source)
-    if name is None and asked is not None:
+    if name is None and (asked is not None or found.trainer == "hf"):
         name = _named_file(source)
     if name is not None:
         source = _merged(source, name, found)
@@ -278,8 +280,10 @@ def _named_file(source: Source) -> str | None:
     """The YAML or JSON file that a command of an unknown program names as its config."""
     program = source.program
     assert program is not None
-    named = [program.options.get(option) for option in _CONFIG_OPTIONS] + list(program.positional[:1])
-    return next((name for name in named if isinstance(name, str) and name.endswith((".yaml", ".yml", ".json"))), None)
+    named = [program.options.get(option) for option in _CONFIG_OPTIONS]
+    named += [word for word in program.positional[:1] if is_known(word) or _LIKE_A_CONFIG.search(str(readable(word)))]
+    words = [word for word in named if isinstance(word, str)]
+    return next((word for word in words if not is_known(word) or word.endswith((".yaml", ".yml", ".json"))), None)
 
 
 def _merged(source: Source, name: str, found: Recognised | None) -> Source:
@@ -399,7 +403,7 @@ def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ..
     missing = {
         key: text
         for key, text in unknown.items()
-        if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in decided
+        if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in decided | EMBEDDING_KEYS
     }
     if source.program is not None:
         for word in source.program.positional:

@@ -127,16 +127,23 @@ def program_name(words: list[str]) -> tuple[str, list[str]]:
     if _PYTHON.fullmatch(head):
         for place, word in enumerate(words[1:], 1):
             if word == "-m" and place + 1 < len(words):
-                return words[place + 1], words[place + 2 :]
+                return _module(words[place + 1 :])
             if word.endswith(".py"):
                 return word, words[place + 1 :]
             if word == "-c":
                 return "python -c", []
         return "", []
     if words[0] == "-m" and len(words) > 1:
-        return words[1], words[2:]
+        return _module(words[1:])
     if head in WITH_SUBCOMMAND and len(words) > 1 and not words[1].startswith("-"):
         return f"{head} {words[1]}", words[2:]
+    return words[0], words[1:]
+
+
+def _module(words: list[str]) -> tuple[str, list[str]]:
+    """The name of a module's program; LLaMA-Factory's has a subcommand."""
+    if words[0] in ("llamafactory.cli", "llamafactory.launcher") and len(words) > 1:
+        return f"llamafactory-cli {words[1]}", words[2:]
     return words[0], words[1:]
 
 

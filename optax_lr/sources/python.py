@@ -146,7 +146,12 @@ class Reader:
         return pairs
 
     def _unpack(self, node: ast.expr, scope: int, found: _Found) -> None:
-        """The entries of a dict behind `**`."""
+        """The entries of a dict behind `**`; of one that is written there, those that are no literals are unknown."""
+        node = self.script.single(node, scope) or node
+        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+            for key, value in zip(node.keys, node.values, strict=True):
+                self._take(str(key.value), value, scope, found)  # type: ignore[union-attr]
+            return
         try:
             unpacked = self.script.value(node, scope)
         except UnknownError:

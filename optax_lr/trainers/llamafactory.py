@@ -11,6 +11,7 @@ import numpy as np
 
 from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
@@ -127,6 +128,8 @@ class LlamaFactory(Transformers):
         if program is None or not program.positional:
             return None
         first = program.positional[0]
+        if not is_known(first):
+            return first
         if not first.endswith((".yaml", ".yml", ".json")):
             return None
         if program.options:
@@ -161,6 +164,8 @@ class LlamaFactory(Transformers):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """A training file."""
+        if source.form == "command" and not SETTING_NAMES & source.given.keys():
+            raise ConfigError(f"{source.name}: the command gives no settings; read the YAML that it trains by")
         from_command = source.form == "command" and not self.config_file(source)
         return self.read_values(source, source.values, rules=ARGPARSE if from_command else STRICT)
 

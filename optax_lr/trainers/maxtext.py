@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from optax_lr.schedules import Constant, Cosine, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
@@ -91,6 +92,8 @@ class MaxText(Trainer):
         """The YAML behind the module; the shipped `base.yml` holds the defaults and need not be here."""
         program = source.program
         first = program.positional[0] if program is not None and program.positional else ""
+        if not is_known(first) and "=" not in first and "base.yml" not in first:
+            return first
         return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
 
     def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
-from optax_lr.sources.constructors import FUNCTIONS, TRAINING_ARGUMENTS
+from optax_lr.sources.constructors import EMBEDDING_KEYS, FUNCTIONS, TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
@@ -157,7 +157,12 @@ class Transformers(Trainer):
 
     def known(self, values: Mapping[str, Any]) -> frozenset[str]:
         """Every key that the parser of these values may take."""
-        return FIELDS | _BESIDE | frozenset(key for name in _TRL_CLASSES for key in class_keys("trl", name))
+        return (
+            FIELDS
+            | EMBEDDING_KEYS
+            | _BESIDE
+            | frozenset(key for name in _TRL_CLASSES for key in class_keys("trl", name))
+        )
 
     def reading(
         self,

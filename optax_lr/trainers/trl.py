@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.generations import generation_steps
@@ -149,7 +150,8 @@ class Trl(Transformers):
         """The YAML of `--config`, in two words: TrlParser does not see `--config=F`."""
         program = source.program
         value = program.options.get("config") if program is not None else None
-        return value if isinstance(value, str) and value.endswith((".yaml", ".yml", ".json")) else None
+        known = isinstance(value, str) and (not is_known(value) or value.endswith((".yaml", ".yml", ".json")))
+        return value if known else None
 
     def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
         """The file's values are defaults of the command's options."""

@@ -133,3 +133,20 @@ def test_a_launcher_that_the_script_does_not_say(tmp_path):
     assert config.plan(num_examples=80).notes == (
         "processes: 1 is assumed; $LAUNCHER may start several, and the script does not say what it is. Give --world-size",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CFG=$(make_config)\naccelerate launch -m llamafactory.cli train $CFG\n", r"the settings of the command are in $(make_config)"),
+        ("llamafactory-cli train --stage sft --do_train\n", "the command gives no settings; read the YAML"),
+        ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
+        ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),
+        ("python train.py run.yaml --learning_rate 1e-4 --num_train_epochs 1\n", "are in run.yaml, which is not here"),
+        ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),
+    ],
+)  # fmt: skip
+def test_a_file_of_settings_is_never_passed_over(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        scripts(tmp_path, text)
+    assert message in str(caught.value)

@@ -142,6 +142,13 @@ def test_a_setting_that_is_set_on_another_object_is_noted(tmp_path):
     assert read(tmp_path, text)[0].plan().max_steps == 25
 
 
+def test_a_dict_with_some_literals(tmp_path):
+    text = HEAD + "K = {'learning_rate': 2e-5, 'output_dir': folder(), 'max_steps': 9}\nTrainingArguments(**K)\n"
+    assert repr(read(tmp_path, text)[0].plan().schedule) == repr(olr.Linear(2e-5, 9))
+    with pytest.raises(olr.ConfigError, match=r"learning_rate=rate\(\) is no literal"):
+        read(tmp_path, text.replace("2e-5", "rate()"))
+
+
 def test_classes_of_other_packages(tmp_path):
     call = "(learning_rate=2e-5, max_steps=100)"
     (config,) = read(tmp_path, f"from .mine import TrainingArguments as A\nA{call}")
