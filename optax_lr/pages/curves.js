@@ -20,11 +20,12 @@ function curveOf(tree) {
   return rate;
 }
 
-// A user's own function, by a line between the steps that Python computed.
+// A user's own function, by a line between the steps that Python computed; unknown past the last of them.
 function sampled({steps, rates, end}) {
   const rate = step => {
-    const after = steps.findIndex(other => other >= step);
-    if (after <= 0) return rates[after === 0 ? 0 : rates.length - 1];
+    let after = 0;
+    for (let end = steps.length; after < end;) { const middle = (after + end) >> 1; if (steps[middle] < step) after = middle + 1; else end = middle; }
+    if (after === 0 || after === steps.length) return after === 0 ? rates[0] : NaN;
     const share = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
     return rates[after - 1] + share * (rates[after] - rates[after - 1]);
   };

@@ -34,7 +34,19 @@ function pointsOf({rate, tree, ...entry}, last, logX) {
   }
   for (const corner of [warmupFor({tree, ...entry}), endOf({rate, ...entry})])
     if (corner >= 0 && corner <= last) for (const near of [-1, 0, 1]) steps.add(Math.max(0, Math.round(corner) + near));
-  return [...steps].sort((a, b) => a - b).filter(at => at <= last).map(at => [at, rate(at)]);
+  return withExtremes([...steps].sort((a, b) => a - b).filter(at => at <= last).map(at => [at, rate(at)]), rate);
+}
+
+// Between two points up to 7 more steps are computed, and kept where the rate leaves the range of the two: no peak is cut.
+function withExtremes(points, rate) {
+  return points.flatMap(([step, value], place) => {
+    const [next, after] = points[place + 1] ?? [step, value], parts = Math.min(8, next - step), kept = [[step, value]];
+    for (let part = 1; part < parts; part++) {
+      const between = Math.round(step + (next - step) * part / parts), found = rate(between);
+      if (found > Math.max(value, after) || found < Math.min(value, after)) kept.push([between, found]);
+    }
+    return kept;
+  });
 }
 
 function marksOf(last, logX) {
@@ -71,10 +83,10 @@ function read(at) {
   chart.point(step, drawn.map((entry, place) => ({colour: entry.colour, rate: rates[place]})).filter(dot => Number.isFinite(dot.rate)));
   byId("at").textContent = `at step ${step.toLocaleString("en")}`;
   byId("values").replaceChildren(...drawn.map((entry, place) => {
-    const most = entry.points.reduce((top, point) => Math.max(top, point[1]), 0);
+    const most = entry.points.reduce((top, point) => point[1] > top ? point[1] : top, 0);
     return el("tr", {}, el("td", {}, chip(entry), names[place], entry.tree.kind === "Sampled" ? " (sampled)" : ""),
-      el("td", {class: "number"}, entry.rate ? shortest(rates[place]) : "not drawn"),
-      el("td", {class: "number"}, most > 0 ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
+      el("td", {class: "number"}, Number.isFinite(rates[place]) ? shortest(rates[place]) : entry.rate ? "unknown" : "not drawn"),
+      el("td", {class: "number"}, most > 0 && Number.isFinite(rates[place]) ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
   }));
 }
 
@@ -100,7 +112,7 @@ function showSettings() {
     showAll();
   };
   byId("settings").replaceChildren(entry.tree.kind === "Sampled"
-    ? el("p", {class: "soft"}, `A function of Python: the curve is sampled at ${entry.tree.steps.length.toLocaleString("en")} steps, and has no settings here.`)
+    ? el("p", {class: "soft"}, `A function of Python: the curve is sampled at ${entry.tree.steps.length.toLocaleString("en")} steps up to ${entry.tree.steps.at(-1).toLocaleString("en")}, and has no settings here.`)
     : form(entry.tree, "", changed, rebuilt));
 }
 

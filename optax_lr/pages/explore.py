@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -115,12 +116,13 @@ def page_of(entries: Sequence[Entry]) -> Page:
     names = [entry.name for entry in entries if entry.facts is not None and entry.name]
     title = f"{names[0]}: explore its learning rate" if len(names) == 1 else "Explore learning-rate schedules"
     known = [inner for entry in entries for inner in with_inner(entry.schedule) if not _has_function(inner)]
+    last = math.ceil(1.15 * max([end for entry in entries if (end := _end(entry)) is not None], default=1000))
     parts = {
         "title": html.escape(visible(title)),
         "version": optax_lr.__version__,
         "vega": vega(),
         "kinds": javascript_of([*EXAMPLES, *known]),
-        "entries": as_json([_plain(entry) for entry in entries]),
+        "entries": as_json([_plain(entry, last) for entry in entries]),
     }
     return Page(visible(title), filled("explore.html", parts))
 
@@ -138,8 +140,11 @@ def _entry(name: str | None, item: Any) -> Entry:
     return Entry(name, schedule)
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": None if entry.name is None else visible(str(entry.name)), "tree": _tree(entry)}
+def _plain(entry: Entry, last: int) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "name": None if entry.name is None else visible(str(entry.name)),
+        "tree": _tree(entry, last),
+    }
     if entry.max_steps is not None:
         plain |= {"max_steps": entry.max_steps, "warmup_steps": entry.warmup_steps}
     if entry.facts is not None:
@@ -162,15 +167,20 @@ def _has_function(schedule: Schedule) -> bool:
     return any(isinstance(inner, Function) for inner in with_inner(schedule))
 
 
-def _tree(entry: Entry) -> dict[str, Any]:
-    """The schedule as the page knows it, or, where it has a user's function in it, values of it."""
+def _end(entry: Entry) -> int | None:
+    if entry.max_steps is not None:
+        return entry.max_steps
+    return None if entry.schedule.end is None else int(entry.schedule.end)
+
+
+def _tree(entry: Entry, last: int) -> dict[str, Any]:
+    """The schedule as the page knows it; with a user's function in it, values of it up to the last step shown."""
     schedule = entry.schedule
     if not _has_function(schedule):
         return schedule.to_dict()
-    end = entry.max_steps or (None if schedule.end is None else int(schedule.end))
-    steps = np.unique(np.linspace(0, 1.15 * (end or 1000), _SAMPLES).round().astype(np.int32))
+    steps = np.unique(np.linspace(0, last, _SAMPLES).round().astype(np.int32))
     rates = exact_rates(schedule, steps)
-    return {"kind": "Sampled", "steps": steps.tolist(), "rates": rates.tolist(), "end": end}
+    return {"kind": "Sampled", "steps": steps.tolist(), "rates": rates.tolist(), "end": _end(entry)}
 
 
 def _facts(config: RunConfig, plan: Plan) -> Iterable[tuple[str, str]]:

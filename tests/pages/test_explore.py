@@ -58,6 +58,10 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         const box = document.querySelector("#chart svg .background").getBoundingClientRect();
         document.querySelector("#chart svg").dispatchEvent(new MouseEvent("mousemove", {clientX: box.left + box.width / 2, clientY: box.top + 9, bubbles: true}));
         await soon();
+        const sampled = curveOf(entries[2].tree);
+        const jagged = {kind: "CosineAnnealingWarmRestarts", learning_rate: 1, T_0: 50_000, T_mult: 1, eta_min: 0};
+        const lows = pointsOf({rate: curveOf(jagged), tree: jagged}, 990_000, false).filter(point => point[1] < 1e-4).length;
+        const samples = [500, 1150, 1151].map(sampled);
         const under = [text("at"), document.getElementById("values").rows[1].cells[1].textContent];
         await input("learning_rate, by a slider", 0.25);
         const after = lines(), copied = text("copy");
@@ -69,7 +73,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         await input("kind of schedule", "WarmupStableDecay");
         await input("decay_type", '"1-sqrt"');
         await input("warmup_steps", "-1");
-        return {marks, under, before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
+        return {marks, under, samples, lows, before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
           ground: getComputedStyle(document.body).backgroundColor, wide: document.documentElement.scrollWidth - innerWidth};""",
         dark=dark,
     )
@@ -80,6 +84,11 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
     assert found["logarithmic"][0] != found["after"][0]
     assert found["after"][1:] != found["logarithmic"][1:]
     assert "damped (sampled)" in found["values"]
+    assert (
+        found["lows"] >= 19
+    )  # of each of the 19 restarts within 990,000 steps, though a pixel has more than 1,000 of these
+    assert found["samples"][:2] == pytest.approx([1e-4 * np.exp(-5), 1e-4 * np.exp(-11.5)], rel=1e-4)
+    assert found["samples"][2] is None  # NaN: past the last step that Python computed
     assert (
         found["copied"]
         == "import optax_lr as olr\n\nschedule = olr.Cosine(learning_rate=1e-6, max_steps=500, warmup_steps=50)\n"
