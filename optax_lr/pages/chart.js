@@ -53,11 +53,11 @@ function chartIn(place, onPointer) {
     const width = Math.max(240, place.clientWidth), height = Math.round(Math.min(460, Math.max(280, width * 0.5)));
     const key = JSON.stringify([width, height, logX, logY, titleY, colour("--page")]);
     if (key === built) return;
-    built = key;
     embedded?.finalize();
     embedded = await vegaEmbed(place, specification(width, height, logX, logY, titleY), {mode: "vega", renderer: "svg", tooltip: false,
       actions: false});
     view = embedded.view;
+    built = key;
     view.addSignalListener("pointer", (_, step) => onPointer(Math.round(step)));
   }
 

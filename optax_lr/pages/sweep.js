@@ -29,7 +29,8 @@ function rateOf(tree) {
 
 const rows = groups.flatMap(({tree, size, configs}) => Array.from({length: size}, (_, row) => {
   const own = valueOf(tree, row), rate = rateOf(own), curve = Float64Array.from(steps, rate);
-  const peak = curve.reduce((most, value) => value > most ? value : most, 0);
+  const corner = warmupOf(own), atCorner = corner <= last ? rate(corner) : 0;  // the end of a warmup is rarely among the steps
+  const peak = curve.reduce((most, value) => value > most ? value : most, atCorner > 0 ? atCorner : 0);
   return {config: configs[row] ?? configs[0], settings: new Map([["config", configs[row] ?? configs[0]], ...settingsOf(own)]), rate, curve, peak};
 }));
 const names = [...new Set(rows.flatMap(row => [...row.settings.keys()]))];
