@@ -1,7 +1,7 @@
 """The formula in a schedule's docstring as LaTeX; and, as a hook of MkDocs, LaTeX as MathML, which browsers show without a script.
 
 A formula is written in Python. Its rows are definitions (`p = step / max_steps`, `share(s) = floor(s)`, several with `;`) and
-the rate: an expression, or pieces of the form `condition:  expression`, of which the first that holds applies.
+the rate: an expression, or pieces of the form `condition:  expression`; the first whose condition holds applies.
 """
 
 from __future__ import annotations

@@ -461,7 +461,7 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
     assert monitor.lost["raises"] == 50
     told = [line for line in warnings_of(caplog) if "LR3" not in line]
     assert told == [
-        "monitor: raises: KeyError: 'loss'; the run goes on; further failures are not logged",
+        "monitor: raises: KeyError: 'loss'; the run continues; further failures are not logged",
         "monitor: raises: 50 rows were not written",
         "monitor: hangs hangs and was left behind",
         "monitor: hangs: 50 rows were not written",
@@ -488,7 +488,7 @@ def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog)
     assert len(got) + one.lost == 100
     assert len(got) in (3, 4)
     assert warnings_of(caplog) == [
-        "monitor: <lambda>: does not keep up, and loses rows; the run goes on; further failures are not logged",
+        "monitor: <lambda>: does not keep up, and loses rows; the run continues; further failures are not logged",
         f"monitor: <lambda>: {one.lost} rows were not written",
     ]
 
@@ -644,7 +644,7 @@ def test_a_schedule_that_raises_costs_the_rate_alone(caplog):
         monitor(np.ones(20))
     assert rows == [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0, "learning_rate": 0.1}]
     assert warnings_of(caplog) == [
-        "monitor: schedule: ZeroDivisionError: division by zero; the run goes on; further failures are not logged"
+        "monitor: schedule: ZeroDivisionError: division by zero; the run continues; further failures are not logged"
     ]
 
 

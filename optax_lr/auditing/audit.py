@@ -152,7 +152,7 @@ def _as_written(identified: Identified, forms: list[Evidence]) -> Evidence:
 def _planned(
     plan: Schedule | Plan | RunConfig | None, log: Log, num_examples: int | None, world_size: int | None
 ) -> tuple[Schedule | None, dict[str, Schedule], int | None]:
-    """The planned schedule, what other versions make of its config, and the length of the run."""
+    """The planned schedule, the plans of its config under other versions, and the length of the run."""
     if isinstance(plan, RunConfig):
         options: dict[str, Any] = {"num_examples": num_examples, "world_size": world_size}
         try:
@@ -254,7 +254,7 @@ def _of_the_rates(report: Audit) -> str:
         ]
         return f"the rates are not those of the plan ({why[0]})" if why else "the rates are not those of the plan"
     if len(segments) == 1 and len(segments[0].step) == 1:
-        return "one rate is logged, which tells no schedule"
+        return "one rate is logged, which determines no schedule"
     if len(segments) > 1:
         runs = segments[-1].run + 1
         parts = (
@@ -279,7 +279,7 @@ def _of_the_rates(report: Audit) -> str:
 
 
 def _named(schedule: Schedule) -> str:
-    """The kind of a schedule in words."""
+    """The kind of a schedule as text."""
     if isinstance(schedule, HoldAfter):
         return f"{_named(schedule.schedule)} that is held at its end"
     if isinstance(schedule, Warmup):
@@ -313,7 +313,7 @@ def _schedules(report: Audit) -> Iterator[str]:
     for segment in segments[:MOST_SEGMENTS]:
         where = f"steps {segment.step[0]} to {segment.step[-1]}"
         if not segment.answers:
-            one = "one row, which tells none" if len(segment.step) == 1 else segment.text or "none that is known"
+            one = "one row, which determines none" if len(segment.step) == 1 else segment.text or "none that is known"
             yield f"  schedule: {where}: {one}"
             continue
         answer = segment.answers[0]

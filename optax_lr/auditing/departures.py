@@ -115,7 +115,7 @@ def _frozen(case: _Case) -> Finding | None:
     return case.finding(
         rules.FROZEN,
         f"every row shows {six_digits(rate[0])}",
-        "look at the gradient norms: where all are NaN, train in bf16 or float32 in place of fp16",
+        "check the gradient norms: if all are NaN, train in bf16 or float32 instead of fp16",
     )
 
 
@@ -142,7 +142,7 @@ def _fits(case: _Case, offset: int) -> np.ndarray:
 
 
 def _single_rows(case: _Case) -> Finding | None:
-    """But for a few rows the plan was followed."""
+    """All but a few rows follow the plan."""
     curves = [exact_rates(case.plan, case.evidence.step - offset) for offset in (0, 1)]
     off = [np.flatnonzero(abs(curve - case.evidence.rate) > case.evidence.tolerance) for curve in curves]
     best = min((0, 1), key=lambda offset: len(off[offset]))

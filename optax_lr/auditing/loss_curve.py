@@ -1,4 +1,4 @@
-"""Levels and noise of a loss by medians, so that one odd row decides nothing; and how numbers are told."""
+"""Levels and noise of a loss by medians, so that a single row has no effect; and the format of numbers in messages."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def in_blocks(curve: LossCurve) -> LossCurve:
 
 
 def share_done(curve: LossCurve) -> np.ndarray:
-    """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is told."""
+    """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is logged."""
     rates = np.nan_to_num(curve.rate)
     done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
     share: np.ndarray = done / (done[-1] or 1)
@@ -103,9 +103,9 @@ def growth(loss: np.ndarray) -> np.ndarray:
 
 
 def noise(changes: np.ndarray, share: float = 0.8) -> float:
-    """The standard deviation of a row, told by its changes to the next row: a trend does not count.
+    """The standard deviation of a row, estimated from its changes to the next row, so that a trend does not count.
 
-    It is that of the normal noise of which as large a share of the changes is as small: with 0.8, a spike in ten rows counts,
+    It is that of normal noise with the same quantile of the changes: with 0.8, a spike in ten rows counts,
     with 0.5 it does not.
 
     >>> round(noise(np.diff(np.random.default_rng(0).normal(scale=3, size=10_000) + np.arange(10_000))))

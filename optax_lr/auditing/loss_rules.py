@@ -23,8 +23,8 @@ OSCILLATES = Rule(
     "LR303",
     "learning rate too high: the loss oscillates",
     "warning",
-    "The loss swings from row to row while the rate is high, and a third of that once it is low: noise of the data would stay. "
-    "Under a constant rate the two kinds of noise cannot be told apart, and nothing is reported.",
+    "The loss swings from row to row while the rate is high, and a third of that when it is low: noise of the data would stay. "
+    "Under a constant rate the two kinds of noise cannot be distinguished, and nothing is reported.",
 )
 SLOW = Rule(
     "LR304",
@@ -51,9 +51,9 @@ HIDDEN = Rule(
     "LR307",
     "a loss of exactly 0.0 hides NaN",
     "error",
-    "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); where every loss since the "
-    "last row was NaN, 0.0 is what remains. It is told by a gradient norm of NaN beside it; where no gradient norm is logged, "
-    "by losses of 0.5 and more that are 0.0 from one row to the next and ever after. Any other 0.0 may be a rounded loss.",
+    "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); if every loss since the "
+    "last row was NaN, 0.0 is what remains. A gradient norm of NaN in the same row shows it; if no gradient norm is logged, "
+    "losses of 0.5 and more do that are 0.0 from one row on. Any other 0.0 may be a rounded loss.",
 )
 OVERFITS = Rule(
     "LR308",
@@ -66,17 +66,17 @@ FLAT = Rule(
     "LR309",
     "the loss does not fall",
     "warning",
-    "The loss ends within 2.5% of its start, or above. Too low and too high a rate look alike here, so that both are to be "
-    "tried; where the loss rises, it is the second.",
+    "The loss ends within 2.5% of its start, or above. Rates that are too low and too high give the same loss here, so try both; "
+    "if the loss rises, the rate is too high.",
 )
 RULES = (DIVERGES, NOT_A_NUMBER, OSCILLATES, SLOW, JUMPS, DEAD, HIDDEN, OVERFITS, FLAT)
-WHOLE_RUN = (SLOW, FLAT)  # told of runs whose end is near, which a log without `max_steps` is taken to be
+WHOLE_RUN = (SLOW, FLAT)  # only for runs whose end is near, which is assumed for a log without `max_steps`
 
 # `python -m benchmarks.patterns FOLDER` prints how often each rule fires on real logs and on every beginning of them, and how
 # often it would with each threshold halved and doubled.
 BLOCKS = 240  # longer logs are judged by the medians of so many blocks, so that they cost no more
-FEWEST = 6  # rows before a shape is told
-ENOUGH = 30  # rows before a trend, or the lack of one, is told
+FEWEST = 6  # rows before a shape is reported
+ENOUGH = 30  # rows before a trend, or the lack of one, is reported
 LEAST_LOSS = (
     0.01  # a loss that starts below it is a policy's (GRPO's starts at 0 and rises), or has nothing left to learn
 )

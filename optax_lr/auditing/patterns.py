@@ -1,6 +1,6 @@
 """What the losses of a run say of its learning rate: too high, too low, dead, overfitting, or nothing.
 
-Only what the numbers of a log show is said, and a healthy log gets no finding. Levels are medians and noise is measured from
+Findings state only what the numbers of a log show, and a healthy log has none. Levels are medians and noise is measured from
 row to row, so that one odd row decides nothing, and no threshold but two knows the size of a loss.
 """
 
@@ -59,7 +59,7 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
         LR308  the evaluation loss rises while the training loss falls
         LR309  the loss stays at its start, within 2.5%
 
-    A loss that goes below 0, or starts below 0.01, is a policy's: of its shape nothing is said. LR304 and LR309 are told of
+    A loss that goes below 0, or starts below 0.01, is a policy's, and its shape is not checked. LR304 and LR309 are for
     runs that begin at the beginning and are half through at least, by `max_steps` where the log has it.
 
     >>> step = np.arange(10, 310, 10)
@@ -114,7 +114,7 @@ def dead(rows: Rows) -> Iterator[Finding]:
     yield Finding(
         at.DEAD,
         f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
-        "set logging_nan_inf_filter to false to see the losses as they are, look at the labels of a batch, and train in bf16 "
+        "set logging_nan_inf_filter to false to see the real losses, check the labels of a batch, and train in bf16 "
         "or float32 if it was fp16",
         key=SHOW_NAN.key,
         edits=(SHOW_NAN,),
@@ -166,7 +166,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
         shown = f"after {four_digits(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
     else:
         return
-    # Without a loss before, nothing tells that the rate did it.
+    # Without an earlier loss, nothing shows that the rate is the cause.
     rate = highest(rows.rate[: first + 1]) if len(before) else None
     tenth = () if rate is None else (Edit("learning_rate", rounded(rate / 10)),)
     yield Finding(
@@ -285,7 +285,7 @@ def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float,
 
 
 def oscillates(curve: LossCurve) -> Iterator[Finding]:
-    """Noise of the data stays when the rate falls; noise of the rate goes with it. A constant rate cannot tell them apart."""
+    """Noise of the data stays when the rate falls; noise of the rate falls with it. A constant rate cannot distinguish them."""
     peak = highest(curve.rate)
     if peak is None:
         return
@@ -350,7 +350,7 @@ def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
 
 
 def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
-    """Too high and too low a rate look alike here, unless the loss rises."""
+    """Rates that are too high and too low give the same loss here, unless it rises."""
     if rises:
         return lower(at.FLAT, numbers, peak, span(curve.step))
     rates = (
@@ -378,7 +378,7 @@ def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
     if not len(then) or np.median(now) > (1 - at.EVAL_RISE) * np.median(then):
         return
     if improving(rows, int(step[best])):
-        return  # a loss of the evaluation that rises is no harm where what it stands for gets better
+        return  # a rising evaluation loss is harmless if the metric improves
     yield Finding(
         at.OVERFITS,
         f"the evaluation loss rises from {four_digits(loss[best])} (step {step[best]}) to "

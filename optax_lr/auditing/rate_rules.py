@@ -31,7 +31,7 @@ OTHER_WARMUP = Rule(
     "LR203",
     "another warmup ran than planned",
     "error",
-    "The rates are the plan's with another `warmup_steps`. Beside `warmup_ratio` and versions of transformers that read the "
+    "The rates are the plan's with another `warmup_steps`. Besides `warmup_ratio` and versions of transformers that read the "
     "two differently, a warmup counted in other units is the usual reason.",
 )
 OTHER_HORIZON = Rule(
@@ -85,7 +85,7 @@ NO_RATES = Rule(
     "LR211",
     "no learning rate is logged",
     "note",
-    "No entry holds a rate, so that nothing can be said of the schedule. Trainers log it with the loss every `logging_steps`; "
+    "No entry holds a rate, so the schedule is unknown. Trainers log it with the loss every `logging_steps`; "
     "a run shorter than that logs none.",
 )
 OPEN = Rule(
@@ -138,7 +138,7 @@ def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np
         OFF,
         f"{len(off)} of {len(step)} rates {'are' if len(off) > 1 else 'is'} off the curve; at step {step[first]} the log has "
         f"{rate[first]:.10g} and the curve {curve[first]:.10g}",
-        "look at what wrote such rows",
+        "check the program that wrote these rows",
         steps=(int(step[first]), int(step[off[-1]])),
     )
 

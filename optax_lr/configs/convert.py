@@ -14,7 +14,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 
 TARGETS = (*TRAINERS_WRITTEN, "optax")
-_CLOSE = 1e-6  # of the peak: what float32 can tell apart
+_CLOSE = 1e-6  # of the peak: smaller differences are rounding of float32
 _LOOKED_AT = 20_001  # steps
 _LENGTH = {"maxtext": "steps", "levanter": "trainer"}
 
@@ -68,7 +68,7 @@ def convert(plan: Plan, to: str) -> str:
 
 
 def _first_difference(one: Schedule, other: Schedule, length: int) -> int | None:
-    """The first step looked at where two schedules differ."""
+    """The first of the compared steps at which two schedules differ."""
     steps = np.unique(np.linspace(0, max(0, length - 1), min(length, _LOOKED_AT) or 1).round().astype(np.int32))
     rates = [np.asarray(schedule(steps), np.float64) for schedule in (one, other)]
     apart = np.flatnonzero(np.abs(rates[0] - rates[1]) > _CLOSE * np.max(np.abs(rates[0])))

@@ -22,8 +22,8 @@ class Plan:
         schedule: the learning rate as the trainer would set it.
         max_steps: optimizer steps of the run.
         warmup_steps: how many of them are warmup.
-        steps_per_epoch: optimizer steps of one pass over the data; None where the number of examples is not known.
-        epochs: passes over the data, the last of which may be cut short; None likewise.
+        steps_per_epoch: optimizer steps of one epoch; None if the number of examples is not known.
+        epochs: the number of epochs, whose last one may be incomplete; None likewise.
         notes: where another version of the trainer would do otherwise, or a number rests on a guess; a line each.
         world_size: processes that train together.
         world_size_from: where that number comes from.
@@ -49,7 +49,7 @@ def check_options(
     max_steps: int | None = None,
     train_steps: int | None = None,
 ) -> None:
-    """Check what is said of a run beside its config. Raises `ConfigError`, and `TypeError` for what is no number."""
+    """Check the facts about a run that are given with its config. Raises `ConfigError`, and `TypeError` for other types."""
     counts = {
         "num_examples": num_examples,
         "world_size": world_size,

@@ -27,13 +27,13 @@ def read_config(
     """The one config in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
     A file is YAML, JSON, TOML, a shell script that starts the training, a Python script, a notebook, or a model card with its
-    list of hyperparameters. Keys, commands or imports that only one trainer has tell whose it is: LLaMA-Factory,
+    list of hyperparameters. Keys, commands or imports that only one trainer has identify it: LLaMA-Factory,
     transformers, TRL, axolotl, ms-swift, MaxText, Levanter, Megatron-LM, torchtune or DeepSpeed. Nothing in a file is
     executed.
 
     Args:
         source: what to read. Null counts as not given.
-        trainer: the trainer's name, such as `hf`, `trl-sft` or `llamafactory`, where the file does not tell it.
+        trainer: the trainer's name, such as `hf`, `trl-sft` or `llamafactory`, if it cannot be recognised.
         values: keys that replace those of the file, such as those that a script computes.
 
     Raises:
@@ -133,7 +133,7 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any]
 
 
 def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:
-    """Notes on keys that stand twice.
+    """Notes on keys that are given twice.
 
     Raises:
         ConfigError: where the trainer refuses them, and for a setting of the curve.

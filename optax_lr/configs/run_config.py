@@ -20,7 +20,7 @@ class RunConfig:
         values: every key of the file, as parsed.
         settings: what decides the schedule, checked, with the trainer's defaults for what is not given.
         trainer: whose config it is, such as `hf` (transformers), `trl`, `llamafactory` or `axolotl`.
-        recognized_by: what told the trainer.
+        recognized_by: the evidence for the trainer.
         section: the keys above the trainer's own, such as `("training",)`; `()` where they are at the top.
         ignored: keys without effect, each with the reason.
         lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
@@ -60,7 +60,7 @@ class RunConfig:
                 the packed rows. Not needed where the file gives `max_steps`.
             world_size: processes that train together, each on its own part of a batch. By default the number that the
                 launcher in the file starts, else 1; `Plan.world_size_from` says which.
-            transformers_version: whose rules hold for `warmup_ratio` beside `warmup_steps`; by default the newest that
+            transformers_version: whose rules apply to `warmup_ratio` with `warmup_steps`; by default the newest that
                 the trainer takes: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
                 transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
             max_steps: the length, in place of what the config says.

@@ -1,4 +1,4 @@
-"""What the rows leave open, in words, where several settings explain them."""
+"""The quantities that the rows leave open, as text, if several settings explain them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from optax_lr.identification.fitting import Candidates
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Linear, MultiStep, PiecewiseConstant
 
-ONE_ROW = "one row tells no schedule"
+ONE_ROW = "one row determines no schedule"
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
 COARSE = "the rates have so few digits that settings close to these, which were not tried, may give them too"
 LATER_DECAY = "the rate is constant so far: with a decay that begins later, as warmup_stable_decay has one, the rates are the same"
 
 
-def is_open_ended(found: list[Candidates], rows: Evidence, horizon: int | None) -> bool:
-    """Whether the rows end on a constant rate before the run does: nothing tells what follows."""
+def is_open_ended(found: list[Candidates], rows: Evidence, max_steps: int | None) -> bool:
+    """Whether the rows end on a constant rate before the end of the run, so that the rest is unknown."""
     if not found or found[0].family.kind is not Constant or Frame(rows).only_rises:
         return False
     spacing = int(np.diff(rows.step).max()) if len(rows) > 1 else 0
-    return horizon is None or int(rows.step[-1]) + spacing < horizon
+    return max_steps is None or int(rows.step[-1]) + spacing < max_steps
 
 
-def what_is_open(found: list[Candidates], rows: Evidence, horizon: int | None) -> str:
-    """The quantity that all the settings share, and what would tell them apart; empty for one setting."""
+def what_is_open(found: list[Candidates], rows: Evidence, max_steps: int | None) -> str:
+    """The quantity that all the settings share, and the fact that would distinguish them; empty for one setting."""
     count = sum(map(len, found))
     if not count:
         return ""
     first = found[0]
     if any(candidates.family.kind in (MultiStep, PiecewiseConstant) for candidates in found):
         return DROPS
-    if is_open_ended(found, rows, horizon):
+    if is_open_ended(found, rows, max_steps):
         return LATER_DECAY
     if count == 1:
         return ""
@@ -55,8 +55,8 @@ def _of_the_warmup(first: Candidates, frame: Frame) -> str:
         slope = first.peak / np.maximum(length - warmup, 1)
         if np.ptp(slope) <= 1e-6 * slope.max():
             return (
-                f"no row shows the warmup, so that only learning_rate / (max_steps - warmup_steps) = "
-                f"{_short(slope[0])} is known; a row of the warmup would tell the rest"
+                f"no row shows the warmup, so only learning_rate / (max_steps - warmup_steps) = "
+                f"{_short(slope[0])} is known; a row of the warmup would determine the rest"
             )
     return ""
 
@@ -67,7 +67,7 @@ def _of_several(found: list[Candidates], count: int) -> str:
         and count <= 4
         and len(found) == 1
     ):
-        return "offset 1 with these settings and offset 0 with one step more are the same rates; max_steps would tell"
+        return "offset 1 with these settings and offset 0 with one step more are the same rates; max_steps would decide"
     varied = sorted({name for candidates in found for name, values in candidates.fields.items() if np.ptp(values)})
     kinds = list(dict.fromkeys(candidates.family.name for candidates in found))
     kind = [] if len(kinds) == 1 else [f"the kind ({', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''})"]

@@ -1,4 +1,4 @@
-"""The rates of a schedule in float64, and its shortest form in words."""
+"""The rates of a schedule in float64, and its shortest form as text."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _MOST_CYCLES = 32
 _MOST_BEGINNINGS = 4096  # of a decay, between two rows
 _MOST_LINES = 8192
 _MOST_LEVELS = 16  # warmups before a level
-_LEAST_ROWS = 3  # of a warmup, to tell where it begins
+_LEAST_ROWS = 3  # of a warmup, to find its beginning
 
 
 def common_kinds(frame: Frame) -> Iterator[Candidates]:
@@ -90,13 +90,13 @@ def lines_to_floor(frame: Frame) -> Iterator[Candidates]:
 
 
 def _any_power(frame: Frame) -> Iterator[Candidates]:
-    """The power that two rows tell, where the length is known, for the floors that people leave as they are."""
-    if frame.horizon is None or frame.solve or frame.fallen <= frame.peak + 1:
+    """The power that two rows determine, if the length is known, for the usual floors."""
+    if frame.max_steps is None or frame.solve or frame.fallen <= frame.peak + 1:
         return
     starts = frame.starts()
     first, last = frame.fallen - (frame.fallen - frame.peak) // 2, frame.fallen
     step, rate = frame.evidence.step[[first, last]], frame.evidence.rate[[first, last]]
-    left = frame.horizon - (step[:, None] - starts["offset"])
+    left = frame.max_steps - (step[:, None] - starts["offset"])
     for floor in (0.0, 1e-7):
         power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
         known = np.isfinite(power) & (power > 0.01) & (power < 100)
@@ -104,11 +104,11 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
         fields = {name: value[known] for name, value in starts.items()}
         if known.any():
             family = Family(Polynomial, floor="min_lr" if floor else None, free=1)
-            yield frame.candidates(family, fields | {"power": power, "max_steps": frame.horizon})
+            yield frame.candidates(family, fields | {"power": power, "max_steps": frame.max_steps})
 
 
 def restarts(frame: Frame) -> Iterator[Candidates]:
-    """Cosines that begin again; of an unknown run, only the length of a cycle can be told."""
+    """Cosines with restarts; in a run of unknown length only the length of a cycle is determined."""
     jumps = int((np.diff(frame.evidence.rate[frame.peak :]) > 0).sum())
     if not jumps:
         return
@@ -152,16 +152,16 @@ def stable(frame: Frame) -> Iterator[Candidates]:
                 family = Family(WarmupStableDecay, {"decay_type": decay}, floor=floor)
                 if frame.solve:
                     yield from frame.with_length(family, fields, "decay_steps")
-                elif frame.horizon is not None and (frame.horizon > begin).any():
-                    rows = frame.horizon > begin
+                elif frame.max_steps is not None and (frame.max_steps > begin).any():
+                    rows = frame.max_steps > begin
                     kept = {**start, "stable_steps": fields["stable_steps"][rows]}
-                    yield from frame.with_length(family, kept, "decay_steps", known=frame.horizon - begin[rows])
+                    yield from frame.with_length(family, kept, "decay_steps", known=frame.max_steps - begin[rows])
 
 
 def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
     """The warmups that explain the rows up to the `last` of the level: the decay knows nothing of them."""
     starts = frame.starts()
-    if frame.peak == 0:  # no row shows the warmup: the shortest and the longest stand for all
+    if frame.peak == 0:  # no row shows the warmup: the shortest and the longest represent all
         ends = [0, int(frame.evidence.step[0])]
         starts = {"warmup_steps": np.repeat(ends, len(frame.offsets)), "offset": np.tile(frame.offsets, 2)}
     before = frame.evidence[: last + 1]
@@ -169,7 +169,7 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
         family = Family(WarmupStableDecay, floor=floor)
         level = frame.candidates(family, starts | {"stable_steps": 2**30, "decay_steps": 1})
         fitted = fit(level, before[sampled(before)])
-        fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:_MOST_LEVELS]]
+        fitted = fitted[np.argsort(oddness(fitted, frame.max_steps), kind="stable")[:_MOST_LEVELS]]
         for place in range(len(fitted)):
             yield {"warmup_steps": fitted.fields["warmup_steps"][place], "offset": fitted.offset[place]}
         if len(fitted):
@@ -177,7 +177,7 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
 
 
 def held(frame: Frame) -> Iterator[Candidates]:
-    """A cosine to a floor at which it is held, as nanoGPT and Megatron run it; the last rows tell when it ends."""
+    """A cosine to a floor at which it is held, as nanoGPT and Megatron run it; the last rows determine its end."""
     if frame.held is None:
         return
     step = frame.evidence.step
@@ -240,7 +240,7 @@ def _tidy(rate: Any) -> Any:
 
 
 def timm(frame: Frame) -> Iterator[Candidates]:
-    """timm's, whose warmup takes its steps from the first cycle; its settings but for the lengths and the floor as they are."""
+    """timm's cosine, whose warmup is part of the first cycle; settings other than lengths and floor have their defaults."""
     starts = frame.starts()
     yield from frame.with_length(Family(TimmCosine, floor="min_lr"), starts, "t_initial")
     yield from frame.with_length(Family(TimmCosine), starts, "t_initial")

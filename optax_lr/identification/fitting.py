@@ -39,7 +39,7 @@ class Family(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The kind's name, in words where it is no class."""
+        """The kind's name; a description if it is no class."""
         return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
 
     def schedule(self, fields: dict[str, Any], peak: Any, floor: Any = None) -> Schedule:
@@ -52,7 +52,7 @@ class Candidates:
     """Settings of one family that may explain the rates.
 
     Fields:
-        family: what they are settings of.
+        family: the family that the settings belong to.
         fields: each searched field, [n].
         offset: int64 [n]; the row at step k shows the rate `schedule(k - offset)`.
         peak, floor: float64 [n], once they are fitted.
@@ -101,7 +101,7 @@ class Candidates:
         if not isinstance(self.family.kind, type) or not len(self):
             lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
             return lifted
-        # The checks of the first stand for all: they take longer than the formula.
+        # Only the first is checked, for all: the checks take longer than the formula.
         first = {name: value[0] for name, value in self.fields.items()}
         lifted = lift(self.family.schedule(first, 1.0, floor), FLOAT64, trailing_axes=1)
         lifted.__dict__.update({name: value[:, None].astype(np.float64) for name, value in self.fields.items()})
@@ -259,7 +259,7 @@ def explaining(candidates: Candidates, evidence: Evidence, rows: np.ndarray) -> 
         found.append(candidates[worst <= 1])
         candidates = candidates[(worst > 1) & (worst < _NEAR)]
         if not evidence.rounded and candidates.family.floor is None:
-            break  # one row tells the peak as well as another
+            break  # one row determines the peak as well as another
         rows = np.union1d(rows, place[(worst > 1) & (worst < _NEAR)][:_BLOCK_OF_ROWS])
         candidates = fit(candidates, evidence[rows])
     return joined(found) if found else candidates
@@ -307,7 +307,7 @@ def sampled(evidence: Evidence) -> np.ndarray:
     return np.unique(np.concatenate([near, even]))
 
 
-def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
+def oddness(candidates: Candidates, max_steps: int | None) -> np.ndarray:
     """How many digits each setting needs to be written down: people choose round numbers."""
     peak = digits_of_all(candidates.peak)
     with np.errstate(all="ignore"):
@@ -315,13 +315,13 @@ def oddness(candidates: Candidates, horizon: int | None) -> np.ndarray:
     floor = 0 if candidates.floor is None else digits_of_all(candidates.floor, most=4)
     odd: np.ndarray = 2.0 * np.where(peak > MOST_DIGITS, 10, peak) + floor + candidates.family.free
     odd = odd + 0.5 * ~np.isin(leading, (1, 2, 5))
-    shares = [int(np.ceil(share * horizon)) for share in _SHARES] if horizon else []
+    shares = [int(np.ceil(share * max_steps)) for share in _SHARES] if max_steps else []
     for name, values in candidates.fields.items():
         is_warmup = name == "warmup_steps"
         cost = np.minimum(digits_of_all(values), 6)
         if is_warmup:
             cost = np.where(np.isin(values, shares), 1, cost)
-        free = [0] if is_warmup or horizon is None else [0, horizon]
+        free = [0] if is_warmup or max_steps is None else [0, max_steps]
         odd = odd + np.where(np.isin(values, free), 0, cost)
     return odd
 
@@ -332,9 +332,9 @@ _MOST_LENGTHS = 6000  # of one family; more only where rates are rounded
 
 
 def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarray) -> Candidates:
-    """The candidates with each `name` that brings the curve through the `rows`, [n, 3], of which each has its own.
+    """The candidates with each `name` that brings the curve through the `rows`, [n, 3], one triple for each candidate.
 
-    Two rows tell a length where there is no floor, by their quotient, and three where there is one, by the quotient of
+    Without a floor, two rows determine a length by their quotient; with a floor, three rows do by the quotient of
     their differences; both grow or fall with the length, so that it is found by bisection, for all candidates at once.
     """
     step, rate, slack = evidence.step[rows], evidence.rate[rows], evidence.tolerance[rows]

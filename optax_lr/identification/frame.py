@@ -35,13 +35,13 @@ class Frame:
     Fields:
         evidence: the rows to explain.
         offsets: which offsets are tried; the row at step k shows `schedule(k - offset)`.
-        horizon: the length of the run, `max_steps`, where the log tells it.
-        solve: look for the lengths with which a curve fits the rows, in place of `horizon`.
+        max_steps: optimizer steps of the run, if the log states them.
+        solve: look for the lengths with which a curve fits the rows, instead of `max_steps`.
     """
 
     evidence: Evidence
     offsets: tuple[int, ...] = (0, 1)
-    horizon: int | None = None
+    max_steps: int | None = None
     solve: bool = False
 
     @cached_property
@@ -119,14 +119,14 @@ class Frame:
             slow = min(8 * float(self.evidence.tolerance[peak] / rate), 1.0)
             high = max(high, min(int(step[peak] * (1 + slow)) + 1, int(step[-1])) - offset)
         if self.only_rises:
-            high = max(high, self.horizon or 0, 2 * high)
+            high = max(high, self.max_steps or 0, 2 * high)
         low, high = max(low, 0), max(high, 0)
         most = _MOST_SOLVED if self.solve else _MOST_WARMUPS
         if high - low < most:
             return np.arange(low, high + 1)
         unit = 10 ** max(len(str(high)) - 2, 0)
         usual = np.arange(low + -low % unit, high + 1, unit)
-        shares = np.ceil((self.horizon or 0) * np.arange(1, 101) / 100).astype(np.int64)
+        shares = np.ceil((self.max_steps or 0) * np.arange(1, 101) / 100).astype(np.int64)
         first = np.arange(low, low + 64)
         every = np.unique(np.concatenate([first, usual, shares, [low, high]]))
         return every[(every >= low) & (every <= high)]
@@ -153,8 +153,8 @@ class Frame:
     ) -> Iterator[Candidates]:
         """The candidates with the length of the run, or with each that fits the first fall."""
         if not self.solve:
-            if self.horizon is not None:
-                yield self.candidates(family, {**fields, name: self.horizon if known is None else known})
+            if self.max_steps is not None:
+                yield self.candidates(family, {**fields, name: self.max_steps if known is None else known})
             return
         found = self.candidates(family, fields)
         begun = found.offset + sum(found.fields.get(before, 0) for before in ("warmup_steps", "stable_steps"))

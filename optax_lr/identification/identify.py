@@ -96,7 +96,7 @@ class Segment:
 
 @dataclasses.dataclass(frozen=True)
 class Identified:
-    """What the rates of a log tell of the schedule.
+    """The result of `identify`: the schedules that explain the rates of a log.
 
     Fields:
         segments: one, or as many as a run has that was resumed with other settings; those without an answer too.
@@ -205,14 +205,14 @@ def _of_one_run(forms: list[Evidence], search: Search, run: int = 0) -> Identifi
     with contextlib.suppress(OutOfTimeError):
         found = next(filter(lambda attempt: attempt[1], _attempts(forms, search)), found)
     evidence, pieces = found
-    segments = (_segment(piece, evidence, search.horizon, run, search.budget) for piece in pieces)
+    segments = (_segment(piece, evidence, search.max_steps, run, search.budget) for piece in pieces)
     return Identified(tuple(segments), evidence.precision)
 
 
 def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence, list[Piece]]]:
     """What may explain the rows, in turn; an attempt that explains none is empty.
 
-    One curve, levels of equal length, a curve but for skipped steps or single rows, one curve after another. The usual kinds
+    One curve, levels of equal length, a curve except for skipped steps or single rows, one curve after another. The usual kinds
     are tried in every form before the unusual ones in any.
     """
     stages = iter(STAGES)
@@ -291,7 +291,7 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, 
 def _ranked(found: list[Candidates], rows: Evidence, max_steps: int | None) -> list[Candidates]:
     """Single settings, the simplest first: a usual kind, and round numbers.
 
-    Of rows that are all warmup the kind is not to be seen: each warmup stands for all kinds.
+    Rows that are all warmup do not show the kind: each warmup represents all kinds.
     """
     found = found[:1] if Frame(rows).only_rises else found
     if not np.ptp(rows.rate):  # nor is the warmup of a constant rate

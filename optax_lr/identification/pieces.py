@@ -1,7 +1,7 @@
 """Logs that no single curve explains: skipped steps, resumed runs, single rows that are off.
 
 Each of these is claimed only with evidence of its own. Two segments need a jump of the rate between them; a schedule that falls
-behind may only fall further behind; rows that are off must be few, and no two of them beside each other at an end of the log.
+behind may only fall further behind; wrong rows must be few, and no two of them neighbours at an end of the log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST = 32  # settings of a window that are compared with the whole log
 _SOME = 200  # rows on which something is tried before it is on all
 _MOST_JUMPS = 8  # more are no resumed runs
 _ALONE = 5.0  # times the changes of the rate before and after a jump
-_LEAST = 1e-3  # of the highest rate: smaller jumps are not looked at
+_LEAST = 1e-3  # of the highest rate: smaller jumps are ignored
 
 
 class Piece(NamedTuple):
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     Fields:
         rows: the rows of the evidence.
         found: the settings that explain them, family by family; empty where none does.
-        lag: int64 [rows], how many steps the schedule is behind at each row, beside its offset; None for none.
+        lag: int64 [rows], how many steps the schedule is behind at each row, in addition to its offset; None for none.
         off: the rows that the settings leave unexplained.
         every: the optimizer steps between two steps of the scheduler.
         at_least: how many settings there are beyond those in `found`, as a factor.
@@ -62,7 +62,7 @@ def by_epochs(evidence: Evidence, search: Search) -> list[Piece]:
     found = stairs(evidence)
     if found is None:
         return []
-    each = dataclasses.replace(search, horizon=None)
+    each = dataclasses.replace(search, max_steps=None)
     epochs = each.explain(found.levels, (0,), groups=GROUPS[:-1], count=True)
     moved = [dataclasses.replace(one, offset=np.full_like(one.offset, found.offset)) for one in epochs]
     return [Piece(np.arange(len(evidence)), moved, every=found.every, at_least=found.ways)]
@@ -70,7 +70,7 @@ def by_epochs(evidence: Evidence, search: Search) -> list[Piece]:
 
 def lagging(evidence: Evidence, search: Search) -> list[Piece]:
     """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
-    if search.horizon is None or len(evidence) < 5:
+    if search.max_steps is None or len(evidence) < 5:
         return []
     offsets = tuple(range(LONGEST_LAG // 2))
     peak = Frame(evidence).peak
@@ -139,10 +139,10 @@ def but_for_some(evidence: Evidence, search: Search) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
     thin = _thinned(evidence)
-    groups, solve = (USUAL, True) if search.horizon is None else (GROUPS[:5], False)
+    groups, solve = (USUAL, True) if search.max_steps is None else (GROUPS[:5], False)
     for window in _windows(evidence):
         for candidates in search.explain(evidence[window], groups=groups, solve=solve):
-            chosen = candidates[np.argsort(oddness(candidates, search.horizon), kind="stable")[:_MOST]]
+            chosen = candidates[np.argsort(oddness(candidates, search.max_steps), kind="stable")[:_MOST]]
             few = [place for place, off in enumerate(unexplained(chosen, evidence[thin])) if len(off) <= len(thin) // 5]
             for place, off in zip(few, unexplained(chosen[few], evidence), strict=True):
                 if best is None or len(off) < len(best.off):
@@ -201,7 +201,7 @@ def are_clear(pieces: list[Piece]) -> bool:
 
 
 def _without_false_jumps(made: list[Piece], evidence: Evidence, search: Search) -> list[Piece]:
-    """Pieces beside each other that one of the usual schedules explains are one: it may jump by itself, as at a peak."""
+    """Join neighbouring pieces that one of the usual schedules explains, which may itself jump, as at a peak."""
     kept = made[:1]
     for piece in made[1:]:
         kinds, others = ({candidates.family.kind for candidates in one.found} for one in (kept[-1], piece))
@@ -215,7 +215,7 @@ def _without_false_jumps(made: list[Piece], evidence: Evidence, search: Search) 
 
 
 def _without_neighbours(made: list[Piece]) -> list[Piece]:
-    """Pieces that nothing explains, beside each other, are one."""
+    """Join neighbouring pieces that nothing explains."""
     kept: list[Piece] = []
     for piece in made:
         if kept and not piece.found and not kept[-1].found:

@@ -51,11 +51,11 @@ class Search:
     """What a search knows of the run, and the time that it may take.
 
     Fields:
-        horizon: the length of the run, where it is known.
+        max_steps: optimizer steps of the run, if known.
         budget: the time.
     """
 
-    horizon: int | None
+    max_steps: int | None
     budget: Budget
 
     def explain(
@@ -79,12 +79,12 @@ class Search:
         Raises:
             OutOfTimeError: before anything was found. What was found is returned, and `budget.spent` is then true.
         """
-        horizon = self.horizon
-        known = [Frame(evidence, offsets, horizon)]
-        unknown = [Frame(evidence, offsets, horizon, solve=True)] if solve else []
-        if solve and horizon is None and len(evidence):
+        max_steps = self.max_steps
+        known = [Frame(evidence, offsets, max_steps)]
+        unknown = [Frame(evidence, offsets, max_steps, solve=True)] if solve else []
+        if solve and max_steps is None and len(evidence):
             unknown += [Frame(evidence, offsets, int(evidence.step[-1]))]  # a log often ends with its run
-        for frames in (known, unknown) if horizon is not None else (known + unknown,):
+        for frames in (known, unknown) if max_steps is not None else (known + unknown,):
             usual = tuple(group for group in groups if group in USUAL)
             for some in filter(None, (usual, tuple(group for group in groups if group not in USUAL))):
                 rest = tuple(group for group in GROUPS[:-1] if count and group not in some)
@@ -96,7 +96,7 @@ class Search:
                     if not found:
                         raise
                 if found:
-                    return _different(found, evidence, horizon)
+                    return _different(found, evidence, max_steps)
         return []
 
     def _add(self, found: list[Candidates], frames: Iterable[Frame], groups: Iterable[Group]) -> None:
@@ -121,14 +121,14 @@ def _explaining(candidates: Candidates, frame: Frame) -> Candidates:
         return fitted
     most = max(16, min(_KEPT, _RATES // len(evidence)))
     if len(fitted) > most:
-        fitted = fitted[np.argsort(oddness(fitted, frame.horizon), kind="stable")[:most]]
+        fitted = fitted[np.argsort(oddness(fitted, frame.max_steps), kind="stable")[:most]]
     fitted = explaining(fitted, evidence, rows)
     return fitted if len(fitted) and _sure(fitted, frame) else fitted[:0]
 
 
-def _different(found: list[Candidates], evidence: Evidence, horizon: int | None) -> list[Candidates]:
+def _different(found: list[Candidates], evidence: Evidence, max_steps: int | None) -> list[Candidates]:
     """Without settings whose curve is, over the whole run, that of an earlier family: a polynomial of power 1 is a line."""
-    last = max(int(evidence.step[-1]), horizon or 0)
+    last = max(int(evidence.step[-1]), max_steps or 0)
     near = np.arange(min(int(evidence.step[0]), 64) + 1)
     steps = np.unique(np.concatenate([near, np.linspace(0, 1.2 * last + 1, _SIGNATURE).astype(np.int64)]))
     top = float(evidence.rate.max()) or 1.0
@@ -145,7 +145,7 @@ def _different(found: list[Candidates], evidence: Evidence, horizon: int | None)
 
 
 def _up_to_the_end(candidates: Candidates, steps: np.ndarray) -> np.ndarray:
-    """The steps, [n, steps], none behind the end of a schedule: what comes after a run does not tell two schedules apart."""
+    """The steps, [n, steps], none after the end of a schedule, because rates after a run do not distinguish two schedules."""
     fields = candidates.fields
     if "decay_steps" in fields:
         end = fields["decay_steps"] + fields["warmup_steps"] + fields["stable_steps"]

@@ -162,11 +162,11 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
 
 
 def _one_cycle(frame: Frame) -> Iterator[Candidates]:
-    if frame.horizon is None or frame.solve:
+    if frame.max_steps is None or frame.solve:
         return
     grid = np.array(np.meshgrid(_SHARES, _DIVISORS, _FINAL_DIVISORS, frame.offsets, indexing="ij")).reshape(4, -1)
     fields = {"pct_start": grid[0], "div_factor": grid[1], "final_div_factor": grid[2], "offset": grid[3].astype(int)}
     for anneal in ("cos", "linear"):
         for phases in (False, True):
             words = {"anneal_strategy": anneal, "three_phase": phases}
-            yield frame.candidates(Family(OneCycle, words, peak="max_lr"), fields | {"total_steps": frame.horizon})
+            yield frame.candidates(Family(OneCycle, words, peak="max_lr"), fields | {"total_steps": frame.max_steps})

@@ -46,7 +46,7 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         return None
     if MARK.fullmatch(words[0]) and (inner := inner_command(words)):  # $LAUNCHER python train.py
         launched = _launched(inner, environment)
-        unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not say what it is")
+        unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not define it")
         launched = launched._replace(processes=launched.processes or unknown)
     else:
         launched = _launched(words, environment)

@@ -55,5 +55,5 @@ def _of_devices(head: str, environment: Mapping[str, str]) -> Processes:
 
 
 def _first(value: Any) -> Any:
-    """The first word of an option: the name of a recipe may stand behind it."""
+    """The first word of an option; the name of a recipe may follow it."""
     return value[0] if isinstance(value, list) and value else value

@@ -1,4 +1,4 @@
-"""Launchers of any command: `mpirun`, `srun` and `ray job submit`, inside of which another launcher may stand."""
+"""Launchers of any command, such as another launcher: `mpirun`, `srun` and `ray job submit`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COUNTS = ("-np", "-n", "--np", "-c", "--n")
 
 
 def mpirun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
-    """`mpirun -np 4 -x VAR python train.py`, and the like of Horovod."""
+    """`mpirun -np 4 -x VAR python train.py`, and Horovod's similar command."""
     name = words[0]
     found = next((place for place, word in enumerate(words[:-1]) if word in _COUNTS), None)
     count = None if found is None else count_of(words[found + 1])

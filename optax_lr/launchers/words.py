@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
 
 
 def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]:
-    """The command behind `nohup`, `env A=1`, `uv run --with x` and the like."""
+    """The command after a prefix such as `nohup`, `env A=1` or `uv run --with x`."""
     while words:
         head = os.path.basename(words[0])
         if head in _RUNNERS and len(words) > 1 and words[1] == _RUNNERS[head]:

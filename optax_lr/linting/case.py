@@ -1,4 +1,4 @@
-"""What the checks look at: a config with its plan, and the names that its file has for things."""
+"""The input of a check: a config with its plan, and the keys of its file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Case:
     """One config under the linter.
 
     Fields:
-        settings: what decides the schedule; None where a schedule is looked at without a config.
+        settings: the settings of the schedule; None for a schedule without a config.
         plan: its steps and its schedule; None where the length is not known, or it follows a metric.
         length: optimizer steps of the run; known for one that follows a metric too.
         values, lines: the keys of its file.
-        recognised: whose they are, and under which key they stand.
+        recognised: the trainer of the keys, and the section that contains them.
         transformers_version, train_steps: as `lint` was given them.
         method: `lora`, `qlora` or `full`; None where the config does not say.
     """
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def place(self) -> str:
-        """Where the trainer's keys stand, in words."""
+        """The section of the trainer's keys, as text."""
         return self.recognised.place
 
     @property

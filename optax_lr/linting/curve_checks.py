@@ -41,7 +41,7 @@ ENDS_EARLY = Rule(
     "LR145",
     "a schedule that ends before the training",
     "warning",
-    "The rest of the run stands at the floor, often 0. LLaMA-Factory fills in a third of the run as the stable phase of "
+    "The rest of the run stays at the floor, often 0. LLaMA-Factory fills in a third of the run as the stable phase of "
     "`warmup_stable_decay`, whatever `num_decay_steps` says.",
 )
 ENDS_LATE = Rule(
@@ -72,7 +72,7 @@ RISES = Rule(
     "LR148",
     "a rate that rises after the end",
     "error",
-    "A cosine of transformers goes on as a wave past `max_steps`: the rate comes back up to the peak.",
+    "A cosine of transformers continues as a wave past `max_steps`: the rate rises to the peak again.",
 )
 JUMPS = Rule(
     "LR150",

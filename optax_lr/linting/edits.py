@@ -1,4 +1,4 @@
-"""Changes of a config: of its text, of which every other byte stays, or of a mapping."""
+"""Edits of a config: of its text, in which every other byte is kept, or of a mapping."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _changed(text: str, mapping: Any, key: str, value: Any, newline: str) -> str
             end -= len(text[start:end]) - len(
                 text[start:end].rstrip("\r\n")
             )  # a folded value ends behind its last line
-            if start == end:  # nothing stands behind the colon
+            if start == end:  # the value is empty
                 start = end = text.index(":", name.end_mark.index) + 1
             space = "" if text[start - 1 : start].isspace() else " "
             return text[:start] + space + scalar(value) + text[end:]
@@ -166,7 +166,7 @@ def _pair(mapping: Any, key: str) -> tuple[Any, Any] | None:
 
 
 def _last_line(node: Any) -> int:
-    """The last line that a node stands on: the mark of a block's end lies behind the blank lines that follow it."""
+    """The last line of a node: the end mark of a block is after the blank lines that follow it."""
     if isinstance(node.value, str) or not node.value or node.flow_style:
         end = node.end_mark
         return int(end.line - (end.column == 0 and end.line > node.start_mark.line))

@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 
 class Character(NamedTuple):
-    """What a schedule is good at, what it is not, and where it fits."""
+    """The strengths, the weaknesses and the uses of a schedule."""
 
     strong: str
     weak: str

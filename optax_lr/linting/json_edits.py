@@ -25,7 +25,7 @@ def changed(text: str, new: Mapping[str, Any], *, after: Iterable[str]) -> str:
     Args:
         text: the whole file.
         new: the object that it is to hold.
-        after: names beside which a new member goes, the best first.
+        after: names after which a new member is inserted, the best first.
 
     >>> changed('{"a": 1,\\n "b": {"c": 2, "d": 3}}', {"a": 1, "b": {"d": 4}, "e": 5}, after=["a"])
     '{"a": 1, "e": 5,\\n "b": {"d": 4}}'

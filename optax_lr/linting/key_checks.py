@@ -1,4 +1,4 @@
-"""Checks of what stands in the file: keys that the trainer refuses, moves or passes over."""
+"""Checks of the keys in the file: refused, moved or ignored ones."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FOREIGN = Rule(
     "LR111",
     "a key that the trainer does not know here",
     "error",
-    "LLaMA-Factory and transformers take no key that they do not know: those of a schedule stand under "
+    "LLaMA-Factory and transformers take no key that they do not know: those of a schedule are under "
     "`lr_scheduler_kwargs`, not at the top level, and other trainers' names are refused.",
 )
 KEYWORD = Rule(
@@ -141,7 +141,7 @@ _SYNONYMS = {
 
 
 def foreign(case: Case) -> Iterator[Finding]:
-    """Keys that would be refused; looked at before the config is read."""
+    """Keys that would be refused; checked before the config is read."""
     if case.trainer not in FAMILY:
         return
     whose = trainer_of(case.trainer).title
@@ -236,7 +236,7 @@ def old_names(case: Case) -> Iterator[Finding]:
 
 
 def ignored(case: Case) -> Iterator[Finding]:
-    """Keys that the trainer passes over."""
+    """Ignored keys."""
     assert case.config is not None
     for place, why in case.config.ignored:
         name = place.rpartition(".")[2]
@@ -255,7 +255,7 @@ def ignored(case: Case) -> Iterator[Finding]:
 
 
 def deepspeed_block(case: Case) -> Iterator[Finding]:
-    """A scheduler block beside the trainer's own settings."""
+    """A scheduler block of DeepSpeed in addition to the trainer's own settings."""
     block = case.settings.scheduler_block if case.settings is not None else None
     if block is None or case.trainer == "deepspeed":
         return
@@ -271,7 +271,7 @@ def deepspeed_block(case: Case) -> Iterator[Finding]:
 
 
 def warmups(case: Case) -> Iterator[Finding]:
-    """`warmup_ratio` beside `warmup_steps`, or where there is no such key any more."""
+    """`warmup_ratio` with `warmup_steps`, or in a version without that key."""
     settings = case.settings
     if (
         settings is None

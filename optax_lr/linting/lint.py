@@ -28,7 +28,7 @@ CHECK_FAILED = Rule(
     "LR199",
     "a check that failed",
     "note",
-    "An error inside of the linter. The other checks went on.",
+    "An error inside the linter. The other checks were completed.",
 )
 # A new file of checks is one name here.
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)
@@ -52,16 +52,16 @@ def lint(
     """What is wrong with a config or a schedule: errors first, then warnings, then notes; empty if nothing is.
 
     Args:
-        source: what `read_config` takes, a config that it gave, or a schedule. Of a file with several configs, all are
-            looked at.
+        source: what `read_config` takes, a config that it gave, or a schedule. All configs of a file are
+            checked.
         num_examples, world_size, transformers_version: as `RunConfig.plan` takes them. Where the length of the run is not
             known, the checks that need it are left out, and a note (LR198) says so. A file's `max_samples` gives a length
             too.
-        train_steps: optimizer steps that are really trained, where they are not `max_steps`: a horizon that is shorter
+        train_steps: optimizer steps that are really trained, if they are not `max_steps`: a schedule that is shorter
             or longer is then found.
         trainer, values: as `read_config` takes them.
 
-    What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is looked at as if it were
+    What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is checked as if it were
     fixed.
 
     Raises:
@@ -137,7 +137,7 @@ class Fixed(NamedTuple):
 
 
 def apply_fixes(source: Source, options: Mapping[str, Any], trainer: str | None = None) -> Fixed:
-    """Make every remedy that a file can hold. One remedy may bring another finding: the result is looked at again.
+    """Make every remedy that a file can hold. One remedy may bring another finding, so the result is checked again.
 
     Raises:
         ConfigError: the file is of a form that is not changed: a shell script, TOML, or a model card.
@@ -150,7 +150,7 @@ def apply_fixes(source: Source, options: Mapping[str, Any], trainer: str | None 
     by_hand: list[Finding] = []
     for _ in range(_MOST_ROUNDS):
         changed: set[str] = set()
-        by_hand = []  # one that fails may succeed beside the changes of the others
+        by_hand = []  # one that fails may succeed with the changes of the others
         for finding in lint_source(source, options, trainer):
             keys = {edit.key for edit in finding.edits}
             if not keys or keys & changed:
@@ -224,7 +224,7 @@ def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
 
 
 def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None, int | None, ConfigError | None]:
-    """The plan and its length, or why there is none; `max_samples` stands in for the number of examples."""
+    """The plan and its length, or why there is none; `max_samples` replaces an unknown number of examples."""
     settings = config.settings
     follows = settings.lr_scheduler_type in BY_METRIC and settings.scheduler_block is None
     if follows:  # it has no curve, and a length like any other
@@ -241,7 +241,7 @@ def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None
 
 
 def _method_of(case: Case) -> str | None:
-    """How the model is trained, where the config tells it."""
+    """The training method, if the config states it."""
     kind, adapter = case.get("finetuning_type", "lora"), case.get("adapter")
     quantised = case.get("quantization_bit") or case.get("load_in_4bit") or case.get("load_in_8bit")
     match case.trainer:
@@ -259,10 +259,10 @@ def _method_of(case: Case) -> str | None:
 
 
 def _of_schedule(schedule: Schedule, train_steps: int | None) -> tuple[Finding, ...]:
-    """What can be said of a schedule without a config."""
+    """The findings about a schedule without a config."""
     if schedule.batch_shape:
         raise ConfigError(
-            f"lint() looks at one schedule, not at a batch of shape {schedule.batch_shape}: take one of it"
+            f"lint() checks one schedule, not a batch of shape {schedule.batch_shape}: pass one of its rows"
         )
     end = schedule.end if schedule.end is not None else train_steps
     if end is None:

@@ -47,7 +47,7 @@ LAYERWISE = Rule(
 )
 PLATEAU_WARMUP = Rule(
     "LR156",
-    "a warmup beside a plateau",
+    "a warmup with a plateau",
     "warning",
     "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
 )
@@ -108,7 +108,7 @@ def patience(case: Case) -> Iterator[Finding]:
         if isinstance(value, int) and value >= there:
             fewer = max(1, there // 4)
             edits = (case.edit(name, fewer),) if "." not in name else case.keyword_edits(patience=fewer)
-            message = f"patience {value} counts evaluations, of which the run has {there}: {then}"
+            message = f"patience {value} counts evaluations, and the run has {there}: {then}"
             yield case.finding(PATIENCE, message, f"set {name}: {fewer}", name, edits)
 
 

@@ -94,7 +94,7 @@ def recommend(
 
     Where several tables apply, each setting is taken from the first that gives it, in this order: method, task, situation,
     domain, data set (by `num_examples`), hardware. Then two rules: restarts in at most 100 steps or one epoch become
-    `linear`, and the warmup is at most a tenth of the run, which is what it is set to where the length is not known.
+    `linear`, and the warmup is at most a tenth of the run, and exactly that if the length is unknown.
 
     Args:
         method: `lora`, `qlora` or `full`.

@@ -1,4 +1,4 @@
-"""Checks of the run that a config comes to: how high the rate is, how long the warmup, what the first updates do."""
+"""Checks of the run that a config describes: the peak, the length of the warmup, the first updates."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FIRST_AT_ZERO = Rule(
     "LR134",
     "a first update that changes nothing",
     "note",
-    "A linear warmup starts at 0, so that the first update has no effect. It matters where there are few: it is said for "
+    "A linear warmup starts at 0, so that the first update has no effect. It matters in a short run: it is reported for "
     "runs of at most 100 steps.",
 )
 ALL_AT_ZERO = Rule(
@@ -77,7 +77,7 @@ FEW_STEPS = 100
 
 
 def peak_rate(case: Case) -> Iterator[Finding]:
-    """The peak against what the method bears."""
+    """Check the peak learning rate for this method."""
     settings = case.settings
     if settings is None or case.trainer not in _FINE_TUNING or settings.own_rates:
         return

@@ -97,7 +97,7 @@ def plain_name(name: str) -> str:
 
 
 def column_of(name: str) -> tuple[str, int, int] | None:
-    """The column that a name stands for, its rank among the names, and its parameter group; None for any other name.
+    """The column of a name, the rank of the name, and its parameter group; None for an unknown name.
 
     >>> column_of("my-run - train/learning_rate"), column_of("lr-AdamW/pg2"), column_of("rewards/margins")
     (('learning_rate', 1, 0), ('learning_rate', 2, 1), None)
@@ -273,7 +273,7 @@ class Builder:
         )
 
 
-_EACH = 4096  # checks of the time, of which one looks at the clock
+_EACH = 4096  # checks of the time until one reads the clock
 _MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 

@@ -13,7 +13,7 @@ HEAD = 2**20  # characters by which a format is recognised
 MOST_BYTES = 2**30  # of a file, or of all event files of a folder
 LARGEST_LINE = 2**22  # characters of one entry; a real one has a few hundred
 LOG_RATES = "set logging_steps to less than the steps of the run"
-Found = tuple[Mapping[str, Any], list[str]]  # what a log tells of its run beside its rows, and notes
+Found = tuple[Mapping[str, Any], list[str]]  # the facts about the run in addition to the rows, and notes
 
 
 class Format(NamedTuple):

@@ -11,7 +11,7 @@ from optax_lr.logs.columns import Builder
 from optax_lr.logs.formats import LARGEST_LINE, Format, Found, lines
 
 CHUNK = 2**20
-LARGEST_HEAD = 2**26  # characters before the entries: the state of callbacks stands there
+LARGEST_HEAD = 2**26  # characters before the entries, such as the state of callbacks
 _HISTORY = re.compile(r'"log_history"\s*:\s*\[')
 _GAP = re.compile(r"[\s,]*")
 _OBJECT = re.compile(r"\{\s*[\"}]")
@@ -19,7 +19,7 @@ _LINE_HEADER = ("total_steps", "max_steps")
 
 
 def read_state(file: IO[str], source: str, builder: Builder) -> Found:
-    """`trainer_state.json`: what stands around `log_history`, and notes; its entries go into the builder."""
+    """`trainer_state.json`: the keys around `log_history`, and notes; its entries are added to the builder."""
     text = ""
     while not (match := _HISTORY.search(text)):
         more = file.read(CHUNK)

@@ -17,7 +17,7 @@ class Log:
         format: what it was recognised as, such as `trainer_state` or `trainer_log`.
         step: int64 [n], the optimizer steps done when the entry was written.
         learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN where the entry has none, or where the log holds
-            NaN itself (`is_nan` tells which).
+            NaN itself (`is_nan` marks the latter).
         max_steps: the length of the run, where the log says it; None otherwise.
         header: what else the log says of its run, as it is written there.
         is_nan: for each of the columns, bool [n]: the log holds a NaN, as a diverged run writes it.

@@ -187,7 +187,7 @@ def _refuse_other_files(path: str, head: bytes) -> None:
         )
     if text[:4] == b":W&B":
         raise ConfigError(
-            f"{path}: this is W&B's own binary log; give files/output.log beside it, or export the run's history as CSV"
+            f"{path}: this is W&B's own binary log; give files/output.log of that run, or export the run's history as CSV"
         )
 
 

@@ -62,6 +62,6 @@ FORMAT = Format(
     _read,
     without_rates=(
         "log the rate: with Lightning add LearningRateMonitor(logging_interval='step') to the Trainer's callbacks, with "
-        "Keras a LearningRateScheduler beside CSVLogger, with W&B export the column of the rate"
+        "Keras a LearningRateScheduler next to CSVLogger, with W&B export the column of the rate"
     ),
 )

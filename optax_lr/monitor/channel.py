@@ -18,7 +18,7 @@ class Sink:
     """Where rows go.
 
     Fields:
-        name: for what is told of it.
+        name: the name in messages.
         whole: whether `write` writes all rows or, when it raises, none of them, so that it can be called with them again.
     """
 
@@ -35,7 +35,7 @@ class Sink:
 class Channel:
     """Hands rows to a sink in a thread of its own: `put` never waits and never raises.
 
-    The first failure is told in a line of the log. A sink that is `whole` gets the rows of a failure again with the next
+    The first failure is reported in a line of the log. A sink that is `whole` gets the rows of a failure again with the next
     ones; from any other they are lost, and counted in `lost`, as are those that find the queue full.
     """
 
@@ -67,7 +67,7 @@ class Channel:
         self._queue.put(None)
 
     def close(self, deadline: float) -> None:
-        """Waits for that until `deadline` of `time.monotonic()`, and tells what is lost."""
+        """Wait for it until `deadline` of `time.monotonic()`, and report lost rows."""
         self._thread.join(max(deadline - time.monotonic(), 0))
         if self._thread.is_alive():
             self._left_behind = True
@@ -96,7 +96,7 @@ class Channel:
             action(*rows)
             self._written += sum(map(len, rows))
         except BaseException as error:
-            # A sink may raise anything, SystemExit included; Ctrl+C is the program's own, and comes to the main thread.
+            # A sink may raise anything, SystemExit included; Ctrl+C belongs to the program, and reaches the main thread.
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise
             self._tell(self.sink.name, error)

@@ -1,4 +1,4 @@
-"""The findings of `patterns`, raised while the run goes on."""
+"""The findings of `patterns`, reported during the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARE = 1 / 200  # of the time goes into looking: `patterns` takes milliseconds
 class Live:
     """The rows so far, and what is found in them: each code once.
 
-    What is told of a whole run (LR304, LR309) is told only where `max_steps` says how long it is.
+    Findings about a whole run (LR304, LR309) are reported only if `max_steps` gives its length.
     """
 
     def __init__(self, source: str, max_steps: int | None):
@@ -41,7 +41,7 @@ class Live:
         return self._log(self._table())
 
     def look(self, *, last: bool = False) -> Iterator[Finding]:
-        """What is new; nothing where a look would take more than its share of the time, but for the `last` one."""
+        """The new findings; none if a check would take more than its share of the time, except the `last` one."""
         if len(self._numbers) == self._seen or (time.perf_counter() < self._next and not last):
             return
         start = time.perf_counter()

@@ -24,14 +24,14 @@ from optax_lr.monitor.sinks import Callback, sinks_of
 from optax_lr.monitor.warn_once import Once, warn
 from optax_lr.training.base import Control
 
-INTERVAL = 0.1  # seconds between two looks at what the loop has handed over
+INTERVAL = 0.1  # seconds between two checks for new values
 
 
 class Monitor:
-    """Writes the learning rate and the losses of a run as it goes, and tells what is wrong with them.
+    """Write the learning rate and the losses during a run, and report problems in them.
 
     A call costs the loop about a microsecond: it keeps a reference. Threads wait for the device, write, and look; what fails
-    or hangs there is told in one line and never stops the training.
+    or hangs there is reported in one line and never stops the training.
 
     ```
     with olr.Monitor("runs/one", schedule=schedule, report_to=("jsonl", "tensorboard")) as monitor:
@@ -58,8 +58,8 @@ class Monitor:
             dictionary.
         step: updates done before, for a run that is resumed. `log.jsonl` is continued, never overwritten; rows that the
             first run wrote after its checkpoint stay, and those of the same steps follow them.
-        max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not told.
-        on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` tells it
+        max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not reported.
+        on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` reports it
             anyway.
 
     Errors: `ValueError`, `TypeError`, `ImportError` and `OSError` when it is made; later only for calls that make no sense.
@@ -125,11 +125,11 @@ class Monitor:
                 such as after an evaluation.
             step: the updates done, this one included; by default counted.
             state: the optimizer's state after the update, which holds its rate: that of `olr.inject_schedules`,
-                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Looked at only where a row is due. Groups of parameters
+                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Read only when a row is due. Groups of parameters
                 give a column each, `learning_rate/group`. A state without a rate is reported once and does not raise; its rows
                 have no rate, or that of `schedule`.
             metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
-                `[n]` beside such losses. Arrays must outlive the call: one that a later step donates is told, and left out.
+                `[n]` with such losses. Arrays must outlive the call: one that a later step donates is reported, and left out.
         """
         if self._closing.is_set():
             raise RuntimeError("Monitor: this one is closed; call it inside of the with block")
@@ -171,7 +171,7 @@ class Monitor:
         self.close()
 
     def close(self, timeout: float = 10.0) -> None:
-        """Writes what is there; waits at most `timeout` seconds for what hangs. The end of a `with` and of Python call it."""
+        """Write the pending rows; wait at most `timeout` seconds for a hanging sink. The end of a `with` and of Python call it."""
         if self._closing.is_set():
             return
         atexit.unregister(self.close)
@@ -209,7 +209,7 @@ class Monitor:
                 self._tell("findings", error)
 
     def _take(self, closing: bool) -> None:
-        """Takes what was handed over and is computed: to wait for the device would be to wake up at each step."""
+        """Take the values that are computed already: waiting for the device would wake this thread up at each step."""
         count = len(self._calls)
         while count and not closing and not _is_ready(self._calls[count - 1]):
             count //= 2  # a device computes in order, so that one is asked for all before it
@@ -237,7 +237,7 @@ def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
     arrays: list[Any] = [value for value in (loss, *metrics.values()) if isinstance(value, jax.Array)]
     try:
         return all(array.is_ready() for array in arrays)
-    except RuntimeError:  # donated, which is told where it is read
+    except RuntimeError:  # donated, which is reported when it is read
         return True
 
 
@@ -258,6 +258,6 @@ def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None
     if any(found not in ((), shape) or len(found) > 1 for found in shapes.values()):
         told = ", ".join(f"{name} {found}" for name, found in shapes.items())
         raise ValueError(
-            "Monitor: loss must be one number, or an array [n] of n updates, and a metric one number, or [n] beside such a "
+            "Monitor: loss must be one number, or an array [n] of n updates, and a metric one number, or [n] with such a "
             f"loss, not {told}"
         )

@@ -16,7 +16,7 @@ Row = dict[str, float]
 class RowBuilder:
     """Takes what each call of the loop brought, and makes a row where one is due.
 
-    Steps are counted in calls of which `per_update` make one update. A row is due at each multiple of `every`; where a call
+    Steps are counted in calls; `per_update` calls make one update. A row is due at each multiple of `every`; where a call
     goes past one, at its end. Its `step` counts updates.
     """
 
@@ -88,7 +88,7 @@ class RowBuilder:
         return {name: value for name, value in read.items() if value is not None}
 
     def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
-        """What the action gives; None, and told, where it fails."""
+        """The result of the action; None after a failure, which is reported."""
         try:
             return action()
         except BaseException as error:  # a schedule or a number of the user's may raise anything

@@ -1,4 +1,4 @@
-"""One warning for each thing that fails beside the training loop."""
+"""One warning for each failure in the monitor's thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Once:
     def __call__(self, what: str, how: object) -> None:
         if what not in self._logged:
             self._logged.add(what)
-            warn("%s: %s; the run goes on; further failures are not logged", what, _described(how))
+            warn("%s: %s; the run continues; further failures are not logged", what, _described(how))
 
 
 def warn(message: str, *values: object) -> None:

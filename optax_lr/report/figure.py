@@ -29,7 +29,7 @@ WORDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """A finding on the step axis: its place among all findings, its ends, and its code beside it, if there is room."""
+    """A finding on the step axis: its position among all findings, its ends, and its code next to it, if there is room."""
 
     place: int
     code: str
@@ -69,7 +69,7 @@ class Figure:
 
     @property
     def legend(self) -> list[tuple[str, str]]:
-        """Each class of lines and marks with what it is in words, once."""
+        """Each class of lines and marks with its description, once."""
         kinds = [kind.removesuffix(" dots") for panel in self.panels for kind, path in panel.paths if path]
         lines = [(kind, WORDS[kind]) for kind in kinds]
         marks = [(f"lost {name}", words) for panel in self.panels for name, _, words in panel.lost]
@@ -77,7 +77,7 @@ class Figure:
 
 
 def figure_of(what: Shown) -> Figure:
-    """The places of everything, in units of which the figure is 960 wide."""
+    """The positions of everything, in units in which the figure is 960 wide."""
     from matplotlib.ticker import MaxNLocator
 
     lanes = len(what.lanes) * LANE
@@ -107,7 +107,7 @@ def _tick(x: float, step: float) -> tuple[float, str, str]:
 def _spans(what: Shown) -> list[Span]:
     found = []
     for lane, spans in enumerate(what.lanes.values()):
-        free = 0.0  # from where on the lane has room for a code; one that finds none is told by its neighbour
+        free = 0.0  # from where on the lane has room for a code; one without room is covered by its neighbour
         for place, finding in spans:
             begin, end = (float(x) for x in _x(what, np.array(finding.steps)))
             width = max(end - begin, 3.0)
@@ -154,7 +154,7 @@ def _y(scale: Scale, values: np.ndarray, top: int) -> Any:
 
 
 def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
-    """A line through all values; one that stands alone between breaks is a dot."""
+    """A line through all values; a single value between breaks is a dot."""
     places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
     parts: list[str] = []
     for drawn, group in itertools.groupby(places, key=lambda place: place[0] == place[0] and place[1] == place[1]):

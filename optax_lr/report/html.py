@@ -20,7 +20,7 @@ DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation
 
 
 def page(report: Audit) -> str:
-    """The whole page: the curves with the findings on them, and what was found in words.
+    """The whole page: the curves with the findings on them, and the findings as text.
 
     Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything. Its curves are an SVG and
     a few lines of script: a library of charts would put megabytes into every page.
@@ -100,7 +100,7 @@ def _schedules(report: Audit) -> list[dict[str, Any]]:
     found = []
     for segment in report.identified.segments[:MOST_SEGMENTS]:
         answer = segment.answers[0] if segment.answers else None
-        one = "one row, which tells none" if len(segment.step) == 1 else "none that is known"
+        one = "one row, which determines none" if len(segment.step) == 1 else "none that is known"
         found.append(
             {
                 "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",

@@ -120,7 +120,7 @@ def _spans(ax: matplotlib.axes.Axes, what: Shown) -> None:
 
 
 def _lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
-    """Above the axes a bar for each finding, one code a line, and the code beside it."""
+    """Above the axes a bar for each finding, one code a line, and the code next to it."""
     from matplotlib.transforms import ScaledTranslation
 
     _spans(ax, what)

@@ -39,7 +39,7 @@ def plot(
     most 1,000 points a curve are computed. A plan is its curve, with lines at the end of the warmup and of the run.
 
     An audit is the logged rates over the planned curve and over the one that was found, with the findings as spans; below it,
-    in axes of their own (`axes.figure.axes[1]`), stand the losses, if there are any and `ax` is not given. Its steps are
+    in axes of their own (`axes.figure.axes[1]`), the losses are drawn, if there are any and `ax` is not given. Its steps are
     those of the log; `steps`, `past_end` and `color_by` do not go with it.
 
     Errors: `ValueError` for a `color_by` that is no field, and for options that do not go with an audit; `ImportError`

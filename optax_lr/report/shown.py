@@ -15,7 +15,7 @@ from optax_lr.logs.log import Log
 from optax_lr.report.scale import Scale, rate_scale, value_scale
 from optax_lr.report.thinning import kept_rows
 
-POINTS = 800  # of a curve over the whole width, beside those at the rows
+POINTS = 800  # of a curve over the whole width, in addition to those at the rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The hyperparameters in a model card, as `transformers.Trainer` writes it beside a model."""
+"""The hyperparameters in a model card, as `transformers.Trainer` writes it for a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 
-# The names of a card, and what they are in TrainingArguments.
+# The names of a card, and those of TrainingArguments.
 _KEYS = {
     "learning_rate": "learning_rate",
     "lr_scheduler_type": "lr_scheduler_type",

@@ -13,7 +13,7 @@ TRL = frozenset(
     | {"BCOConfig", "GKDConfig", "OnlineDPOConfig", "NashMDConfig", "XPOConfig", "PRMConfig", "PPOConfig"}
     | {"AsyncGRPOConfig", "GOLDConfig"}
 )
-# ms-swift's arguments of a whole run, beside those of its trainers.
+# ms-swift's arguments of a whole run, in addition to those of its trainers.
 SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainArguments"})
 # Calls whose first argument is the dict of a trainer's config.
 MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
@@ -90,7 +90,7 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
 PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}
 # Schedules that set the rate themselves, whatever the optimizer's is.
 OWN_RATE = frozenset({f"{_TORCH}OneCycleLR"})
-# Calls that make one schedule of others in a way that is not read: what stands in them is not the schedule.
+# Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
 NOT_READ_WHOLE = (
     *("ChainedScheduler", "LambdaLR", "inject_hyperparams", "piecewise_interpolate_schedule", "chain_schedules"),
 )

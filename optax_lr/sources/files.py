@@ -44,10 +44,10 @@ def text_of(path: str, largest: int = LARGEST_FILE) -> str:
 
 
 def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
-    """The file that a config names: beside the config, then where the program runs, and below one of these folders.
+    """The file that a config names: in the folder of the config, then in the working directory, and below one of these folders.
 
     Returns:
-        The path, or None where there is none; and whether one was passed over because it is outside of both folders.
+        The path, or None if there is no file; and whether a file was ignored because it is outside both folders.
     """
     outside = False
     for place in ([folder] if folder is not None else []) + [Path()]:

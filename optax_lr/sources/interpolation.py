@@ -1,7 +1,7 @@
 """References such as `${learning_rate}` in a config: to keys of the same file, and to nothing else.
 
 OmegaConf, by which LLaMA-Factory reads its configs, also has resolvers, which read environment variables, decode text or run
-functions. None is called here: a config may be a stranger's.
+functions. None is called here, because a config is untrusted.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class _Lookup:
         self._root, self._left = root, MOST_REFERENCES
 
     def value(self, value: Any, place: tuple[Any, ...], depth: int) -> Any:
-        """`value`, which stands at `place`, with its references replaced."""
+        """`value`, which is at `place`, with its references replaced."""
         if isinstance(value, Mapping):
             return {key: self.value(item, (*place, key), depth) for key, item in value.items()}
         if isinstance(value, list):
@@ -100,7 +100,7 @@ class _Lookup:
             return self._of(alone[2], place, depth)
         made = _REFERENCE.sub(lambda found: self._inserted(found, place, depth), value)
         if len(made) > LONGEST_TEXT:
-            raise _UnresolvedError(f"comes to more than {LONGEST_TEXT:,} characters", costly=True)
+            raise _UnresolvedError(f"expands to more than {LONGEST_TEXT:,} characters", costly=True)
         if "${" in made.replace("\\${", ""):
             raise _UnresolvedError("is not a reference to one key, such as ${learning_rate}")
         return made.replace("\\${", "${")
@@ -129,7 +129,7 @@ class _Lookup:
         return self.value(node, at, depth + 1)
 
     def _absolute(self, name: str, place: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The keys from the top of the file. A leading dot stands for the mapping that holds the reference."""
+        """The keys from the top of the file. A leading dot means the mapping that contains the reference."""
         up = len(name) - len(name.lstrip("."))
         rest = name[up:]
         parts = tuple(found[1] or found[2] for found in _PART.finditer(rest))

@@ -199,7 +199,7 @@ class Script:
     def value(self, node: ast.expr, scope: int, depth: int = 0) -> Any:
         """The value of an expression of literals.
 
-        What it rests on beside literals, such as the default of an option, is added to `notes`.
+        Assumptions other than literals, such as the default of an option, are added to `notes`.
 
         Raises:
             UnknownError: for any other expression.

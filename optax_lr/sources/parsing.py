@@ -12,7 +12,7 @@ from optax_lr.sources.interpolation import require_plain, resolved
 
 _Made = TypeVar("_Made")
 
-MOST_ALIASES = 50  # of YAML anchors, each of which is expanded to a copy
+MOST_ALIASES = 50  # of YAML anchors; each alias is expanded to a copy
 MOST_VALUES = 10_000
 DEEPEST = 60
 LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
@@ -26,7 +26,7 @@ class Document(NamedTuple):
         text: the document.
         values: every key, as PyYAML or json reads it.
         lines: the line of each key, from 1 in the whole file.
-        twice: keys that stand twice in a YAML mapping, where PyYAML takes the last and OmegaConf refuses; each with a message.
+        twice: repeated keys of a YAML mapping, where PyYAML takes the last and OmegaConf refuses; each with a message.
     """
 
     name: str
@@ -153,7 +153,7 @@ def _json(name: str, text: str, *, strict: bool) -> Any:
         if len(made) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            lines: list[tuple[str, str]] = []  # YAML can tell them
+            lines: list[tuple[str, str]] = []  # for YAML they are known
             _lines(name, text, 0, lines)
             if lines:
                 raise ConfigError(lines[0][1])
@@ -212,9 +212,9 @@ def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]
 
 
 def _size(name: str, node: Any, above: set[int], known: dict[int, int]) -> int:
-    """How many values `node` comes to once its aliases are copied."""
+    """The number of values in `node` after its aliases are expanded."""
     if id(node) in above:
-        raise ConfigError(f"{name}: a YAML alias refers to what it stands in; write the values out")
+        raise ConfigError(f"{name}: a YAML alias refers to a value that contains it; write the values out")
     if node is None or isinstance(node.value, str):
         return 1
     if id(node) not in known:

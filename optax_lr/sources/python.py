@@ -189,7 +189,7 @@ class Reader:
         return found, notes
 
     def _is_made_by(self, owner: str, call: Call) -> bool:
-        """Whether a name holds what a call makes, or what a function makes of it: `cfg = load_cfg(config)`."""
+        """Whether the value of a name is the result of a call, or of a function of it: `cfg = load_cfg(config)`."""
         holders = {name for scope in self.script.scopes for name, bound in scope.items() if bound == [call.node]}
         if owner in holders:
             return True

@@ -183,7 +183,7 @@ class _Shell:
             self.run(child, depth)
 
     def check_error(self, node: Any) -> None:
-        """Refuse what is no shell where options of a command stand in it."""
+        """Refuse text that is no shell but contains options of a command."""
         text = node.text.decode(errors="replace")
         if re.search(r"(^|\s)--[a-z]", text):
             line = node.start_point[0] + 1
@@ -465,7 +465,7 @@ class _Shell:
         return re.sub(r"\\(.)", lambda found: "" if found[1] == "\n" else found[1], raw, flags=re.DOTALL)
 
     def inside(self, node: Any, start: int, end: int) -> str:
-        """The text between two bytes of a quoted node: its expansions replaced, all else as it stands."""
+        """The text between two bytes of a quoted node, with its expansions replaced."""
         base, source = node.start_byte, node.text
         parts: list[str] = []
         place = start

@@ -1,4 +1,4 @@
-"""A config as it stands in a file: keys with values, and what else the file says of the run."""
+"""A config as a file states it: keys with values, and other facts about the run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Program(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A config as it stands, parsed but not yet held against its trainer's rules.
+    """A parsed config, before the trainer's rules are applied.
 
     Fields:
         name: the file, with a number where it holds several configs.
@@ -61,9 +61,9 @@ class Source:
         program: the command that starts the run, for shell scripts.
         constructor: the class or function that takes the keys, in Python: `transformers.TrainingArguments`.
         modules: the modules that a Python file imports.
-        unknown: keys whose values the file does not say, each with the text that stands there.
+        unknown: keys whose values the file does not state, each with the text in the file.
         processes: the number of processes that the file starts; None where it says nothing.
-        twice: keys that stand twice in the file, each with a message.
+        twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
         named: the file that a command names and whose settings are among `values`. Words of it that are no settings stay out
             of messages, since it may be any file.

@@ -73,7 +73,7 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
         asked: the trainer that the caller names, which decides.
 
     Raises:
-        ConfigError: where no trainer, or more than one, is certain; the line says what tells for which.
+        ConfigError: If no trainer, or more than one, is certain; the line gives the evidence for each.
     """
     if asked is not None:
         trainer = trainer_of(asked)
@@ -120,9 +120,9 @@ def _nobody(source: Source) -> str:
     if inside:
         what = min(SETTING_NAMES & values[inside[0]].keys())
         strange = [str(key) for key in values[inside[0]] if key not in SETTING_NAMES][:4]
-        beside = f", beside {', '.join(strange)}" if strange else ""
+        others = f", with {', '.join(strange)}" if strange else ""
         return (
-            f"{what} stands under {inside[0]}{beside}, which no trainer that is known reads so; move the keys of TrainingArguments "
+            f"{what} is under {inside[0]}{others}, where no known trainer reads it; move the keys of TrainingArguments "
             "to the top or under training"
         )
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"

@@ -1,4 +1,4 @@
-"""axolotl: its own names of the trainer's settings; floors, a warmup and restarts of its own beside the scheduler."""
+"""axolotl: its own names of the trainer's settings; floors, a warmup and restarts of its own in addition to the scheduler."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _GENERATE = ("grpo", "ebft", "gdpo")
 
 
 class Axolotl(Transformers):
-    """axolotl, whose data model converts text to numbers and passes over keys that it does not know.
+    """axolotl, whose data model converts text to numbers and ignores unknown keys.
 
     Source: `axolotl.core.builders.base.TrainerBuilderBase`, `axolotl.core.trainers.mixins.scheduler`,
     `axolotl.utils.config.normalize_config`.
@@ -240,7 +240,7 @@ class Axolotl(Transformers):
                 keys = self.write(inner) | {"lr_quadratic_warmup": True}
             case Product():
                 raise ConfigError(
-                    "axolotl has no keys for a product of schedules, but for a cosine with a quadratic warmup"
+                    "axolotl has no keys for a product of schedules, except a cosine with a quadratic warmup"
                 )
             case _:
                 return _written(schedule)
@@ -250,7 +250,7 @@ class Axolotl(Transformers):
         return keys
 
     def _schedule_of(self, keys: Mapping[str, Any]) -> Schedule:
-        """What axolotl makes of keys that are written here."""
+        """The schedule that axolotl builds from keys that are written here."""
         source = Source("<mapping>", keys, {}, "mapping")
         settings = self.read(source, Recognised(self.name, "its keys")).settings
         steps = keys.get("max_steps", 1)
@@ -354,9 +354,9 @@ def _refuse(
     if sum(bool(values.get(key)) for key in batches) < 2:
         raise ConfigError(f"{source}: axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
     if values.get("batch_size") and values.get("gradient_accumulation_steps"):
-        raise ConfigError(f"{source}: axolotl refuses batch_size beside gradient_accumulation_steps; keep one")
+        raise ConfigError(f"{source}: axolotl refuses batch_size with gradient_accumulation_steps; keep one")
     if "warmup_steps" in given and "warmup_ratio" in given:
-        raise ConfigError(f"{source}: axolotl refuses warmup_steps beside warmup_ratio; keep one")
+        raise ConfigError(f"{source}: axolotl refuses warmup_steps with warmup_ratio; keep one")
     if restarts is None and given.get("relora"):
         raise ConfigError(f"{source}: relora needs jagged_restart_steps, and axolotl refuses it without")
     if restarts is not None and given["lr_scheduler"] == "one_cycle" and not given.get("rl"):

@@ -32,7 +32,7 @@ class Recognised(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where the trainer's keys stand, in words."""
+        """The place of the trainer's keys, as text."""
         return f"under {'.'.join(self.section)}" if self.section else "at the top level"
 
 
@@ -51,7 +51,7 @@ class Default(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a trainer makes of a config.
+    """A config as its trainer reads it.
 
     Fields:
         settings: what decides the schedule.
@@ -59,7 +59,7 @@ class Reading(NamedTuple):
         notes: assumptions and other versions' behaviour; a line each.
         defaults: values that the file does not state.
         unknown: keys that the trainer does not have and that do not look like settings of the curve.
-        processes: the number of processes, where the config itself tells it.
+        processes: the number of processes, if the config itself states it.
     """
 
     settings: Settings
@@ -77,7 +77,7 @@ class Trainer(abc.ABC):
         name: the word for `--trainer`.
         title: the name for people.
         renamed: our names of settings, each with the trainer's key where it differs.
-        covers: trainers whose keys this one's configs have too, so that their claims do not count beside it.
+        covers: trainers whose keys this one's configs have too, so that their claims are ignored.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
@@ -114,7 +114,7 @@ class Trainer(abc.ABC):
     def steps_per_epoch(
         self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
     ) -> int | None:
-        """Optimizer steps of one pass over the data; None where the trainer does not count epochs."""
+        """Optimizer steps of one epoch; None if the trainer does not count epochs."""
         return None
 
     def total_steps(
@@ -152,7 +152,7 @@ def like(max_steps: Any, number: int) -> Any:
 
 
 def key_list(keys: Iterable[str], what: str = "key") -> str:
-    """A few keys in words, for `Recognised.by`."""
+    """A few keys as text, for `Recognised.by`."""
     some = sorted(keys)
     return f"its {what}{'s' * (len(some) > 1)} {', '.join(some[:3])}"
 

@@ -18,7 +18,7 @@ _MARKS = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "trai
 class DeepSpeed(Trainer):
     """A DeepSpeed config alone.
 
-    `"auto"` stands for a setting of the trainer whose config names the file, and is not known here.
+    `"auto"` means a setting of the trainer whose config names the file, which is unknown here.
     """
 
     name: ClassVar[str] = "deepspeed"
@@ -48,7 +48,7 @@ class DeepSpeed(Trainer):
         auto = [key for key, value in checked["params"].items() if value == "auto"]
         if auto:
             raise ConfigError(
-                f'{name}: "auto" for {", ".join(auto)} stands for a setting of the trainer; read the config whose '
+                f'{name}: "auto" for {", ".join(auto)} means a setting of the trainer; read the config whose '
                 "deepspeed key names this file"
             )
         if checked["type"] in ("OneCycle", "LRRangeTest"):  # the optimizer's rate is overwritten

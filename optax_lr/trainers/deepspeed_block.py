@@ -66,7 +66,7 @@ _RANGE_TEST = {
 def scheduler_of(source: str, deepspeed: Any, folder: Path | None) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """The scheduler block that a trainer's `deepspeed` key leads to, if any, and a remark where that is not known.
 
-    A file is looked for beside the config, and then where the program runs, as the trainer does; it must be below one of
+    A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
     these folders.
     """
     if deepspeed is None or deepspeed == "":

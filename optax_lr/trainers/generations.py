@@ -41,7 +41,7 @@ def generation_steps(
     if generations < 2:
         raise ConfigError(f"{where}: TRL needs at least 2, or no completion has another to be compared with")
     if steps_per_generation is not None and generation_batch_size is not None:
-        raise ConfigError(f"{source}: TRL refuses steps_per_generation beside generation_batch_size; keep one")
+        raise ConfigError(f"{source}: TRL refuses steps_per_generation with generation_batch_size; keep one")
     if generation_batch_size is not None:
         if generation_batch_size % (batch * processes):
             raise ConfigError(

@@ -63,7 +63,7 @@ def last_version_of_class(package: str, name: str) -> str:
 
 
 def newest(package: str) -> str:
-    """The newest version that was looked at."""
+    """The newest version that was read."""
     return str(_data()[package]["versions"][-1])
 
 

@@ -106,7 +106,7 @@ class Levanter(Trainer):
             values = self.merged({}, source)
         for key in ("optimizer", "trainer"):
             if not isinstance(values.get(key) or {}, Mapping):
-                raise ConfigError(f"{name}: {key} stands in another file, {values[key]}; write its keys here")
+                raise ConfigError(f"{name}: {key} is in another file, {values[key]}; write its keys here")
         optimizer, trainer = dict(values.get("optimizer") or {}), dict(values.get("trainer") or {})
         wrong = [
             key

@@ -135,7 +135,7 @@ class LlamaFactory(Transformers):
         if program.options:
             wrong = next(iter(program.options))
             raise ConfigError(
-                f"{source.name}: beside a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
+                f"{source.name}: after a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
             )
         return first
 
@@ -148,7 +148,7 @@ class LlamaFactory(Transformers):
         for word in source.program.positional[1:]:
             key, equals, value = word.partition("=")
             if not equals:
-                raise ConfigError(f"{source.name}: {word} beside the YAML is no key=value, which LLaMA-Factory needs")
+                raise ConfigError(f"{source.name}: {word} after the YAML is not key=value, which LLaMA-Factory needs")
             try:
                 loaded = (
                     float(value) if _is_number(value) and not value.lstrip("+-").isdigit() else yaml.safe_load(value)
@@ -172,7 +172,7 @@ class LlamaFactory(Transformers):
     def read_values(self, source: Source, values: Mapping[str, Any], *, rules: Rules) -> Reading:
         """The settings among `values`."""
         if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
-            raise ConfigError(f"{source.name}: val_size beside eval_dataset is refused by LLaMA-Factory; keep one")
+            raise ConfigError(f"{source.name}: val_size with eval_dataset is refused by LLaMA-Factory; keep one")
         found = self.reading(
             source,
             values,
@@ -231,7 +231,7 @@ class LlamaFactoryPPO(LlamaFactory):
     def steps_per_epoch(
         self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
     ) -> int | None:
-        """Optimizer steps of one pass over the prompts."""
+        """Optimizer steps of one epoch of prompts."""
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
         examples = training_examples(settings, num_examples, source)
         return math.ceil(examples / (batch * settings.ppo_buffer_size * processes))

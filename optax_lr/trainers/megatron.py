@@ -115,7 +115,7 @@ class Megatron(Trainer):
         if not warmup or not first:
             return _decay(settings, source, rate, warmup, int(max_steps))
         if settings.lr_scheduler_type == "inverse-square-root":
-            raise ConfigError(f"{source}: --lr-warmup-init above 0 beside inverse-square-root is not read")
+            raise ConfigError(f"{source}: --lr-warmup-init above 0 with inverse-square-root is not supported")
         ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
         after = dataclasses.replace(settings, own={**settings.own, "decay": settings.own["decay"] - warmup})
         return Stages([ramp, _decay(after, source, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
@@ -173,7 +173,7 @@ def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     samples = [key for key in values if key.endswith("_samples") and key.startswith(("train", "lr_"))]
     iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:
-        raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} beside {iterations[0]}; keep one form")
+        raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} with {iterations[0]}; keep one form")
     return strange
 
 
@@ -197,7 +197,7 @@ def _warmup(source: str, values: Mapping[str, Any], decay: float) -> int:
     given = _updates(source, values, "lr_warmup") or 0
     if values.get("lr_warmup_fraction") is not None:
         if given:
-            raise ConfigError(f"{source}: Megatron-LM refuses --lr-warmup-fraction beside --lr-warmup-iters; keep one")
+            raise ConfigError(f"{source}: Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
         given = finite_number(f"{source}: lr_warmup_fraction", values["lr_warmup_fraction"], ARGPARSE) * decay
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):

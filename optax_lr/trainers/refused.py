@@ -136,7 +136,7 @@ REFUSED: tuple[Refused, ...] = (
         way="audit reads it; lint and show need the config",
     ),
     Refused(
-        "an accelerate config, which tells only the number of processes",
+        "an accelerate config, which states only the number of processes",
         marks=_has("compute_environment", "distributed_type"),
         way="read the training config, or the command that names it",
     ),

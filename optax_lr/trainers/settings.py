@@ -50,7 +50,9 @@ class Settings:
     warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
-    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
+    floors: Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # axolotl's ratios in addition to its scheduler
     quadratic_warmup: bool = False  # axolotl's
     restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
 
@@ -111,7 +113,7 @@ _TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  
 
 
 def finite_number(name: str, value: Any, rules: Rules = STRICT) -> float:
-    """`value` if it is a finite number for that parser; else one line on what it is."""
+    """`value` if it is a finite number for that parser; otherwise an error of one line."""
     if isinstance(value, str):
         try:
             converted = float(value)

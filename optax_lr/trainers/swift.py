@@ -30,7 +30,7 @@ _OLD = frozenset(
     }
 )
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
-_WORLD = "global_world_size"  # in the args.json that it saves beside a run
+_WORLD = "global_world_size"  # in the args.json that it saves with a run
 _EXAMPLES_AN_UPDATE = 16
 
 
@@ -73,7 +73,7 @@ class Swift(Transformers):
         return named_file if isinstance(named_file, str) else None
 
     def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
-        """The file in its place in the command: the options behind it win."""
+        """The settings of the file and the command in order: options after the file replace its values."""
         values = dict(file)
         values.pop("ENV", None)
         return values | {key: value for key, value in source.values.items() if key != "config"}
@@ -102,7 +102,7 @@ class Swift(Transformers):
             and values.get("warmup_ratio") not in (None, "0", 0)
             and values.get("warmup_steps") not in (None, "0", 0)
         ):
-            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio beside warmup_steps; keep one")
+            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio with warmup_steps; keep one")
         if str(values.get("sequence_parallel_size") or 1) != "1" and not values.get("max_steps"):
             raise ConfigError(
                 f"{name}: the steps with sequence_parallel_size in ms-swift are not counted; give max_steps"

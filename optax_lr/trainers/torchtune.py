@@ -142,7 +142,7 @@ class Torchtune(Trainer):
         self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
     ) -> int:
         """Whole epochs."""
-        if settings.max_steps > 0:  # given beside the file
+        if settings.max_steps > 0:  # given by the caller
             return settings.max_steps
         if per_epoch is None:
             raise UnknownLengthError(

@@ -72,7 +72,7 @@ _TRL_CLASSES = (
     "ScriptArguments",
     "ModelConfig",
 )
-# Keys of a file that TrlParser and others read beside the fields of their classes.
+# Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
 
@@ -121,14 +121,14 @@ class Transformers(Trainer):
                     break
         if len(found) > 1:
             where = " and ".join(".".join(place) for place, _ in found)
-            raise ConfigError(f"{source.name}: training arguments stand under {where}; keep one")
+            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one")
         if not found:
             return None
         place, _ = found[0]
-        beside = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
-        if beside:
+        others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
+        if others:
             raise ConfigError(
-                f"{source.name}: {', '.join(beside[:3])} beside the section {place[0]} is nothing that TrainingArguments takes; "
+                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is no key of TrainingArguments; "
                 "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
             )
         inner = values
@@ -327,9 +327,9 @@ class Transformers(Trainer):
             other = "4.57.0" if at >= (5, 0) else "5.8.0"
             there = int(self.warmup_steps(settings, source, max_steps, other))
             if there != here:
-                beside = f" beside warmup_steps {settings.warmup_steps:g}" if settings.warmup_steps else ""
+                others = f" with warmup_steps {settings.warmup_steps:g}" if settings.warmup_steps else ""
                 notes.append(
-                    f"warmup_ratio {settings.warmup_ratio:g}{beside} is {here} steps in transformers "
+                    f"warmup_ratio {settings.warmup_ratio:g}{others} is {here} steps in transformers "
                     f"{version} and {there} in {other}; keep one of the two keys, or write the steps out"
                 )
         return tuple(notes)
@@ -374,7 +374,7 @@ class Transformers(Trainer):
         return {}
 
     def keywords(self, settings: Settings, source: str) -> dict[str, Any]:
-        """`lr_scheduler_kwargs`, of which the trainer's function takes every name."""
+        """`lr_scheduler_kwargs`; the trainer's function takes every name."""
         name = settings.lr_scheduler_type
         taken: dict[str, Any] = {}
         for key, value in settings.lr_scheduler_kwargs.items():
@@ -420,9 +420,7 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     if not (found.section or reading.unknown):
         return reading
     why = f"the section {'.'.join(found.section)}" if found.section else ", ".join(reading.unknown[:3])
-    note = (
-        f"{why} tells that a program of its own reads this file, which may have other defaults for {', '.join(absent)}"
-    )
+    note = f"{why} shows that another program reads this file, which may have other defaults for {', '.join(absent)}"
     return reading._replace(notes=(*reading.notes, note))
 
 
@@ -482,7 +480,7 @@ def training_examples(settings: Settings, num_examples: int, source: str = "conf
 
 
 def _marks(values: Mapping[str, Any], known: frozenset[str]) -> str | None:
-    """What tells that these are training arguments; None where they are not, or may not be."""
+    """The evidence that these are training arguments; None if there is none, or it is not certain."""
     keys = {str(key) for key, value in values.items() if value is not None}
     marks = MARKS & keys
     if marks and SETTING_NAMES & keys:
@@ -512,7 +510,7 @@ def _legacy(values: Mapping[str, Any]) -> list[str]:
 
 
 def _of_the_data(values: Mapping[str, Any]) -> list[str]:
-    """What changes the batches or the number of examples in a way that the file does not tell."""
+    """The facts that change the batches or the number of examples and that the file does not state."""
     notes = []
     if values.get("auto_find_batch_size") in (True, "true", "True"):
         notes.append(

@@ -231,7 +231,7 @@ class Trl(Transformers):
             )
             notes += (old,)
         if method in _GENERATE and not source.constructor and not _named(source, found):
-            notes += ("read as GRPO, by its keys; RLOO counts alike",)
+            notes += ("read as GRPO, by its keys; RLOO counts in the same way",)
         return of_own_program(source, found, reading._replace(notes=notes))
 
     def class_defaults(
@@ -293,7 +293,7 @@ class Trl(Transformers):
 
 
 def method_in(program: str) -> str:
-    """The method that a script's name tells, such as `sft` of `run_sft.py`; empty for none.
+    """The method in a script's name, such as `sft` of `run_sft.py`; empty for none.
 
     >>> method_in("scripts/run_grpo.py"), method_in("online_dpo.py"), method_in("train.py")
     ('grpo', 'online_dpo', '')

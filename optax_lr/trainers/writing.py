@@ -84,7 +84,7 @@ def share_of(rate: Any, peak: Any) -> float:
     """The shortest ratio that gives `rate` again when the trainer multiplies it by the peak."""
     if not peak:
         raise ConfigError(
-            "min_lr cannot be written beside a learning_rate of 0: the key for it is a share of learning_rate"
+            "min_lr cannot be written with a learning_rate of 0: the key for it is a share of learning_rate"
         )
     kind, base = np.asarray(rate).dtype.type, plain(peak)
     exact: float = float(rate) / base

@@ -136,7 +136,7 @@ SHOWN = [
      "rows in the data before the rate is changed", (10, 50)),
     (log_of([0.0] * 100, 5e-5, grad_norm=[NAN] * 100, every=5),
      "LR306 error: the loss is exactly 0.0 in all of 100 rows, every one of 100 gradient norms is NaN, and the rate stays at "
-     "5e-05; set logging_nan_inf_filter to false to see the losses as they are, look at the labels of a batch, and train in "
+     "5e-05; set logging_nan_inf_filter to false to see the real losses, check the labels of a batch, and train in "
      "bf16 or float32 if it was fp16", (5, 500)),
     (log_of([8.2, 7.9, 8.4, 0, 0, 0], 2e-4),
      "LR307 error: the loss is exactly 0.0 in 3 of 6 rows, after 8.4 at step 30; set logging_nan_inf_filter to false to see NaN "

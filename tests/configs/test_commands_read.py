@@ -131,7 +131,7 @@ def test_a_launcher_that_the_script_does_not_say(tmp_path):
     (config,) = scripts(tmp_path, "$LAUNCHER python train.py --learning_rate 1e-4 --num_train_epochs 1\n")
     assert config.processes.count is None
     assert config.plan(num_examples=80).notes == (
-        "processes: 1 is assumed; $LAUNCHER may start several, and the script does not say what it is. Give --world-size",
+        "processes: 1 is assumed; $LAUNCHER may start several, and the script does not define it. Give --world-size",
     )
 
 

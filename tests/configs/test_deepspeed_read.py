@@ -101,7 +101,7 @@ def test_alone(tmp_path):
     ("values", "message"),
     [
         (block("WarmupLR", warmup_max_lr=3e-5), "the length of the run is not in this file; give max_steps"),
-        (block("WarmupLR", **AUTO), '"auto" for warmup_min_lr, warmup_max_lr, warmup_num_steps stands for a setting of the trainer'),
+        (block("WarmupLR", **AUTO), '"auto" for warmup_min_lr, warmup_max_lr, warmup_num_steps means a setting of the trainer'),
         (block("StepLR", step_size=3), "DeepSpeed's scheduler StepLR cannot be read"),
         (block("OneCycle", cycle_min_lr=1e-5), "OneCycle needs scheduler.params.cycle_max_lr"),
         (block("OneCycle", **CYCLE, cycle_first_step_size=0), "scheduler.params.cycle_first_step_size must be above 0"),

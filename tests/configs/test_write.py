@@ -129,7 +129,7 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
         (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
         (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, axolotl, maxtext, levanter, hf, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),
-        (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written beside a learning_rate of 0"),
+        (olr.WarmupStableDecay(0.0, 90, 100, min_lr=1e-5), "hf", "min_lr cannot be written with a learning_rate of 0"),
         (olr.Linear(1e-3, 10, min_lr=1e-4), "hf", "the linear schedule of transformers has no floor, and min_lr is 0.0001; take 0"),
         (olr.WarmupStableDecay(1e-3, 9, 99, decay_type="power"), "hf", "decay_type power is none of transformers'"),
         (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl turns a warmup_steps of 1 into 2; take 0 or 2"),

@@ -95,7 +95,7 @@ def test_a_log_of_warmup_alone_names_the_slope():
 def test_one_row_names_no_schedule():
     found = olr.identify([25], [2e-5], max_steps=25)
     assert not found.explained
-    assert found.segments[0].text == "one row tells no schedule"
+    assert found.segments[0].text == "one row determines no schedule"
     assert found.segments[0].answers == ()
 
 

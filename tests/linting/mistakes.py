@@ -76,7 +76,7 @@ MISTAKES = [
      {}, "the decay begins partly done, 7.5e-05 and then 9.7e-05"),
     ("LR148", LORA | RUN, {"train_steps": 900}, "the schedule ends at step 600, training at 900: the rate rises again"),
     ("LR151", LORA | PLATEAU | {"eval_strategy": "no"}, {}, "follows an evaluation, and there is none"),
-    ("LR152", LORA | PLATEAU | {"max_steps": 500, "lr_scheduler_kwargs": {"patience": 200}}, {}, "of which the run has 10"),
+    ("LR152", LORA | PLATEAU | {"max_steps": 500, "lr_scheduler_kwargs": {"patience": 200}}, {}, "and the run has 10"),
     ("LR152", LORA | RUN | {"eval_strategy": "steps", "eval_steps": 200, "early_stopping_steps": 100}, {}, "never stops early"),
     ("LR153", LORA | PLATEAU | {"metric_for_best_model": "f1"}, {}, "f1 is better when it is greater"),
     ("LR154", LORA | PLATEAU | {"lr_scheduler_type": "greedy"}, {}, "min_lr 0.001 of greedy is above learning_rate 0.0001"),

@@ -42,7 +42,7 @@ RECOGNISED = [
 ]  # fmt: skip
 
 REFUSED = [
-    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "learning_rate stands under training, beside scheduler, batch_size, epochs"),
+    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "learning_rate is under training, with scheduler, batch_size, epochs"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
@@ -73,7 +73,7 @@ REFUSED = [
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
     ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate is a key of several trainers, and optimizer, epochs of none"),
-    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler beside the section training is nothing"),
+    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is no key"),
     (HF | {"epochs": 3}, "epochs is no key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is no key of TRL"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is no key of LLaMA-Factory"),
@@ -269,11 +269,11 @@ def test_defaults_of_a_program_of_its_own(tmp_path):
     with pytest.raises(olr.ConfigError, match="lr_scheduler_type is not under training, and the program that reads"):
         olr.read_config(path)
     (note,) = olr.read_config(path, values={"lr_scheduler_type": "cosine"}).notes
-    assert note.startswith("the section training tells that a program of its own reads this file, which may have other")
+    assert note.startswith("the section training shows that another program reads this file, which may have other")
     assert olr.read_config(path, trainer="hf").settings.lr_scheduler_type == "linear"
     path.write_text("adapter_of_mine: a\nlearning_rate: 0.0001\nnum_train_epochs: 1\nper_device_train_batch_size: 4\n")
     (note,) = olr.read_config(path).notes
-    assert note.startswith("adapter_of_mine tells that a program of its own reads this file")
+    assert note.startswith("adapter_of_mine shows that another program reads this file")
 
 
 def test_the_arguments_that_ms_swift_saves_with_a_run():

@@ -62,7 +62,7 @@ def test_updates_of_rloo_with_its_two_generations():
         ({"num_generations": 1}, "num_generations 1: TRL needs at least 2"),
         (
             {"num_generations": 8, "steps_per_generation": 1, "generation_batch_size": 8},
-            "TRL refuses steps_per_generation beside",
+            "TRL refuses steps_per_generation with",
         ),
         (
             {"num_generations": 2, "generation_batch_size": 12},

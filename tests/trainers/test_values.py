@@ -144,7 +144,7 @@ def test_the_rates_are_those_of_the_trainers_own_code(name):
     [
         (["--lr-warmup-fraction", "0.0333"], "a warmup of 33.3 iterations is not whole"),
         (["--lr-warmup-iters", "1000"], "asserts that the warmup of 1000 is shorter than the decay of 1000"),
-        (["--train-samples", "8000"], "refuses train_samples beside train_iters"),
+        (["--train-samples", "8000"], "refuses train_samples with train_iters"),
         (["--min-lr", "1e-3"], "refuses --min-lr 0.001 outside of 0 to --lr 0.0001"),
         (["--lr-warmup-init", "1e-3"], "refuses --lr-warmup-init 0.001 outside of 0 to --lr 0.0001"),
         (["--rampup-batch-size", "8", "8", "100"], "changes the schedule as it goes"),
@@ -204,7 +204,7 @@ def test_axolotl_counts_with_batch_size_and_without_parallel_ranks():
     assert olr.read_config(values).plan(num_examples=1000, world_size=2).max_steps == 12
     spread = values | {"context_parallel_size": 2, "tensor_parallel_size": 2}
     assert olr.read_config(spread).plan(num_examples=1000, world_size=8).max_steps == 12
-    with pytest.raises(olr.ConfigError, match="refuses batch_size beside gradient_accumulation_steps"):
+    with pytest.raises(olr.ConfigError, match="refuses batch_size with gradient_accumulation_steps"):
         olr.read_config(values | {"gradient_accumulation_steps": 2})
     with pytest.raises(olr.ConfigError, match="needs two of micro_batch_size"):
         olr.read_config({key: value for key, value in values.items() if key != "batch_size"})
