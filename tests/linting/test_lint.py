@@ -110,7 +110,7 @@ def test_a_bare_schedule():
     assert found.code == "LR148"
     assert [finding.code for finding in olr.lint(olr.Linear(1e-4, 1000, 900))] == ["LR132"]
     assert [finding.code for finding in olr.lint(olr.Linear(1e-4, 1000), train_steps=1500)] == ["LR145"]
-    with pytest.raises(olr.ConfigError, match="not at a batch"):
+    with pytest.raises(olr.ConfigError, match="not a batch"):
         olr.lint(olr.Linear([1e-4, 1e-3], 1000))
 
 
