@@ -20,6 +20,7 @@ from optax_lr.sources.source import Processes, Program
 
 __all__ = ["LAUNCHERS", "options_of", "program_of"]
 
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
     Launcher(accelerate_launch, heads=("accelerate", "accelerate-launch"), modules=("accelerate.commands.launch",)),
@@ -38,8 +39,12 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     ('train.py', {'max_steps': '10'}, Processes(count=16, origin='torchrun --nproc_per_node 8 --nnodes 2'))
     """
     words, environment = list(words), dict(environment)
-    while words and (found := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)):
-        environment[found[1]] = found[2]
+    while words:
+        found = _ASSIGNMENT.fullmatch(words[0])
+        if found:
+            environment[found[1]] = found[2]
+        elif not (MARK.fullmatch(words[0]) and words[1:] and _ASSIGNMENT.fullmatch(words[1])):
+            break  # an unknown word before an assignment is one itself
         words = words[1:]
     words = without_prefixes(words, environment)
     if not words:

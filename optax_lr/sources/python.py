@@ -204,6 +204,11 @@ class Reader:
 
     def _replaced(self) -> str:
         """A note where the script gives its Trainer a scheduler of its own; empty for none."""
+        for call in self.script.calls:
+            if call.name.endswith(".hyperparameter_search"):
+                return (
+                    f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"
+                )
         for node in ast.walk(self.script.tree):
             if isinstance(node, ast.FunctionDef) and node.name in (
                 "create_scheduler",

@@ -227,7 +227,9 @@ class _Shell:
                 self.notes[f"${key} is {' '.join(before[key])} unless an argument of the script sets it"] = None
             elif (added := _added(before.get(key), values)) is not None:
                 self.variables[key] = before[key]
-                shown = ", ".join(dict.fromkeys(re.findall(r"--?[A-Za-z][\w-]*", added))) or added.strip()[:40]
+                shown = (
+                    ", ".join(dict.fromkeys(re.findall(r"(?:^|(?<=\s))--?[A-Za-z][\w-]*", added))) or added.strip()[:40]
+                )
                 if shown:
                     self.notes[f"a branch of the script adds {shown} to ${key}, which is left out"] = None
             else:
@@ -621,7 +623,7 @@ def _added(before: list[str] | None, values: list[list[str] | None]) -> str | No
             return None
         added += [start, end]
     text = " ".join(added)
-    options = re.findall(r"--?([A-Za-z][\w-]*)", text)
+    options = re.findall(r"(?:^|\s)--?([A-Za-z][\w-]*)", text)
     if not options and text.strip():
         return None
     return None if any(_SETTING.search(option) and not _NO_SETTING.match(option) for option in options) else text

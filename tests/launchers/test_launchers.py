@@ -10,6 +10,7 @@ RUN = "train.py --learning_rate 1e-4 --num_train_epochs 1"
 COMMANDS = [
     (f"torchrun {RUN}", 1),
     (f"torchrun --nproc_per_node 8 --nnodes 2 {RUN}", 16),
+    ("\ue000$ENV\ue001 NPROC_PER_NODE=4 swift sft --model m --dataset d --num_train_epochs 1", 4),
     (f"torchrun --nproc-per-node=4 --nnodes=1:1 {RUN}", 4),
     (f"torchrun --nproc_per_node=4 --nnodes=1:3 {RUN}", None),
     (f"torchrun --nproc_per_node=gpu {RUN}", None),

@@ -306,6 +306,10 @@ def test_fix_changes_the_literal_and_nothing_else(tmp_path):
             "create_scheduler in line 4 replaces the schedule",
         ),
         ("Trainer(model, args, optimizers=(opt, None))", None),
+        (
+            "trainer.hyperparameter_search(n_trials=5)",
+            "hyperparameter_search in line 3 replaces some of these arguments",
+        ),
     ],
 )
 def test_a_scheduler_that_the_script_makes_itself_is_noted(tmp_path, line, note):
