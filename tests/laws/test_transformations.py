@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import optax_lr as olr
 from optax_lr.schedules import Schedule
 from tests.cases import CLASSES, RATE, STEPS, numeric, random_schedule, usual
+from tests.compilations import quick_jit
 
 every_class = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
@@ -84,7 +85,7 @@ def test_a_batch_is_its_rows(kind):
 def test_a_scanned_optimizer_is_an_array_of_steps(kind):
     schedule, gradient = usual(kind), jnp.ones(())
 
-    @jax.jit
+    @quick_jit
     def train(schedule):
         optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule)
 
@@ -105,8 +106,8 @@ def test_steps_of_any_integer_type_are_the_same_steps(kind):
     schedule = usual(kind)
     expected = np.asarray(schedule(STEPS.astype(np.int32)))
     for dtype in (np.uint32, np.int8):
-        assert_within_an_ulp(jax.jit(schedule)(jnp.asarray(STEPS, dtype)), expected)
-    assert_within_an_ulp(jax.jit(schedule)(jnp.int16(3)), expected[3])
+        assert_within_an_ulp(quick_jit(schedule)(jnp.asarray(STEPS, dtype)), expected)
+    assert_within_an_ulp(quick_jit(schedule)(jnp.int16(3)), expected[3])
     assert_within_an_ulp(schedule(np.maximum(STEPS - 5, -1) - 1), expected[np.maximum(STEPS - 6, 0)])
     assert schedule(-3) == schedule(0) == schedule(np.int64(0)) == schedule(0.0)
     assert isinstance(schedule(3), np.float32)
@@ -129,7 +130,7 @@ def test_every_number_may_be_traced(kind):
         return schedule.replace(**values)(STEPS)
 
     assert jax.eval_shape(jax.jit(made), numbers).shape == STEPS.shape
-    twice = jax.jit(jax.vmap(made))({name: np.stack([value, value]) for name, value in numbers.items()})
+    twice = quick_jit(jax.vmap(made))({name: np.stack([value, value]) for name, value in numbers.items()})
     for rates in twice:
         assert_within_an_ulp(rates, schedule(STEPS), ulps=2)  # a setting that is traced is a float32
 
