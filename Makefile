@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 
 PYTEST := $(RUN) -m pytest -n logical --dist worksteal
 # Quick tests of each part: imports and docstrings, arguments, compositions, script readers, rules.
-SMOKE := tests/test_architecture.py tests/test_errors.py tests/test_combine.py tests/sources tests/linting/test_lint.py
+SMOKE := tests/project/test_architecture.py tests/schedules tests/sources tests/linting/test_lint.py
 
 .PHONY: demo test check long bench lint docs matrix package clean
 

@@ -1,6 +1,6 @@
 """The whole test suite under the oldest and the newest jax, optax and flax that each Python can have; `make matrix`.
 
-`nox -- tests/test_numerics.py` runs that file alone, `nox -s "matrix-3.12(versions='newest')"` one environment.
+`nox -- tests/numerics/test_numerics.py` runs that file alone, `nox -s "matrix-3.12(versions='newest')"` one environment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Coefficients of the polynomials that replace library functions, and Horner's rule.
 
 Each list is the minimax polynomial of its function, lowest power first; `python -m benchmarks.coefficients` computes them
-with mpmath and prints the errors quoted here, and `tests/test_numerics.py` measures them.
+with mpmath and prints the errors quoted here, and `tests/numerics/test_numerics.py` measures them.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import optax_lr as olr
 from benchmarks.runs import public_logs
 from optax_lr.auditing.rate_rules import RULES
 from tests.auditing.runs import trained
+from tests.commands.test_cli import run
 from tests.identification.curves import curves, logged
-from tests.test_cli import run
 
 FOLDER = os.environ.get("OPTAX_LR_CORPUS")
 STEP = np.arange(10, 1010, 10)

@@ -17,8 +17,8 @@ from optax_lr.pages.functions import javascript_of
 from optax_lr.pages.page import vega
 from tests.browser import needs_browser, seen
 from tests.cases import CLASSES
+from tests.numerics.test_javascript import random_schedules
 from tests.safety import commands
-from tests.test_javascript import random_schedules
 from tests.wrong_types import wrong_types
 
 CONFIG = "learning_rate: 1.0e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nnum_train_epochs: 3\n"

@@ -14,7 +14,7 @@ import pytest
 
 import optax_lr as olr
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {page.stem: page.read_text() for page in DOCS.glob("*.md")}
 
 

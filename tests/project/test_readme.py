@@ -14,7 +14,7 @@ import optax_lr as olr
 from tests.cases import CLASSES
 from tests.safety.commands import run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 

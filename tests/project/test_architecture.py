@@ -11,7 +11,7 @@ import pytest
 
 import optax_lr as olr
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "optax_lr"
 SHOWN_BY = {"restore_checkpoint": "save_checkpoint"}  # one example for the two
 

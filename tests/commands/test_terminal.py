@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / "examples" / "configs" / "support_chatbot.yaml")
 COMMAND = [sys.executable, "-c", "from optax_lr.cli import main; main()"]
 

@@ -11,7 +11,7 @@ import yaml
 from matplotlib import image
 
 import optax_lr as olr
-from tests.test_cli import HERE, run
+from tests.commands.test_cli import HERE, run
 
 WARM = "stage: sft\nlearning_rate: 1e-4\nlr_scheduler_type: {}\nwarmup_steps: 20\nmax_steps: 100\n"
 BAD = "stage: sft\nlearning_rate: 1e-3   # bold\nlr_scheduler_type: cosine\nwarmup_steps: 500\nmax_steps: 600\n"

@@ -13,7 +13,7 @@ import pytest
 
 import optax_lr as olr
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import formulas
 import gallery
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optax_lr as olr
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def mypy_output(*arguments: str) -> str:

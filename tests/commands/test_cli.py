@@ -18,7 +18,7 @@ from tests.children import printed_by
 from tests.compilations import compilations
 from tests.safety import commands
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 COSINE = "learning_rate: 1e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmax_steps: 100\n"
 LINEAR = "learning_rate: 5e-5\nlr_scheduler_type: linear\nwarmup_steps: 5\nnum_train_epochs: 2\nper_device_train_batch_size: 4\n"
 

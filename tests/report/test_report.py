@@ -15,8 +15,8 @@ from optax_lr.report.html import page
 from optax_lr.report.shown import shown_lines
 from optax_lr.report.terminal import drawn
 from tests.browser import needs_browser, seen
+from tests.commands.test_cli import run
 from tests.logs.made import log_of
-from tests.test_cli import run
 
 PLAN = olr.Cosine(1e-4, max_steps=1000)
 STEP = np.arange(10, 1010, 10)

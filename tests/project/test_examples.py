@@ -13,7 +13,7 @@ import pytest
 
 from tests.compilations import quick_jit
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FINDINGS = {
     "optax_chain": r"compilations of the train step for three schedules: 1\n",
     "flax_linen_digits": r"the rate falls from 0\.01 to half\n(.*\n)*stopped after epoch \d+ at accuracy 0\.9",
