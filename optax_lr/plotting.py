@@ -12,6 +12,8 @@ from optax_lr.batches import stack, table
 from optax_lr.batches.mixed import listed
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import require_schedule
+from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps import sweep
 from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of
 from optax_lr.sweeps.past_end import PAST_END
@@ -28,7 +30,7 @@ PEAKS = ("learning_rate", "max_lr")  # a share of the peak does not depend on th
 
 
 def plot_schedules(
-    schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
+    schedules: AnySchedule | Sequence[AnySchedule] | Mapping[str, AnySchedule],
     *,
     steps: Steps | None = None,
     past_end: str = "reference",
@@ -174,6 +176,8 @@ def _shapes(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
     if isinstance(schedules, Mapping):
         return list(schedules), stack(listed("plot", schedules.values()))
+    if callable(schedules) or isinstance(schedules, (int, float)):
+        schedules = as_schedule(schedules)
     if isinstance(schedules, Schedule):
         return None, schedules if schedules.batch_shape else stack([schedules])
     if isinstance(schedules, str) or not isinstance(schedules, Iterable):

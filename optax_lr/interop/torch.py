@@ -36,6 +36,8 @@ from optax_lr.schedules import (
 )
 from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.compositions import Product, Scaled, Stages
+from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 
 
 def from_torch(
@@ -112,14 +114,14 @@ def _momentum(scheduler: Any, group: int) -> Schedule | None:
     return CyclicMomentum(wave.step_size_up, wave.step_size_down, wave.mode, wave.gamma, least, most)
 
 
-def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
+def to_torch(schedule: AnySchedule | Sequence[AnySchedule], optimizer: Any) -> Any:
     """Convert `schedule` to a `torch.optim.lr_scheduler.LambdaLR` of `optimizer`, so that torch and JAX share one definition.
 
     Call `scheduler.step()` after each update. The rates are in float64, like torch's. The learning rates of the
     optimizer's groups are overwritten. `from_torch(scheduler)` gives the schedule back.
 
     Args:
-        schedule: one schedule for all parameter groups, or a list with one for each.
+        schedule: one schedule, number or function of the step for all parameter groups, or a list with one for each.
         optimizer: an optimizer of torch.
 
     Returns:
@@ -143,11 +145,11 @@ def to_torch(schedule: Schedule | Sequence[Schedule], optimizer: Any) -> Any:
     from torch.optim.lr_scheduler import LambdaLR
 
     groups = optimizer.param_groups
-    schedules: list[Any] = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule] * len(groups)
+    given: list[Any] = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule] * len(groups)
+    schedules = [require_schedule("to_torch", as_schedule(one)) for one in given]
     if len(schedules) != len(groups):
         raise ValueError(f"to_torch(): the optimizer has {len(groups)} parameter groups, not {len(schedules)}")
     for one in schedules:
-        require_schedule("to_torch", one)
         if one.batch_shape:
             raise ValueError(
                 f"to_torch(): this is a batch of schedules, of shape {one.batch_shape}; pass one of its rows"
@@ -238,8 +240,8 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
     name = getattr(inner, "__name__", repr(inner))
     if getattr(inner, "__module__", "") != "transformers.optimization" or name not in _LAMBDAS:
         raise ValueError(
-            f"from_torch(): this LambdaLR calls the Python function {name}, which cannot be converted; write the "
-            "schedule yourself, or use a name in olr.SCHEDULERS"
+            f"from_torch(): this LambdaLR calls the Python function {name}, which cannot be converted; write it as an "
+            "olr.Function, or use a name in olr.SCHEDULERS"
         )
     renamed = {_RENAMED.get(key, key): value for key, value in settings.items() if key != "lr_init"}
     for ratio, absolute in (("min_lr_rate", "min_lr"), ("min_lr_ratio", "min_lr"), ("warmup_lr_rate", "warmup_lr")):
@@ -253,6 +255,14 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
         # The reference divides the end by the optimizer's default rate, whatever the group's own rate is.
         renamed["min_lr"] = renamed.pop("lr_end") / settings["lr_init"] * base
     return _LAMBDAS[name](learning_rate=base, **renamed)
+
+
+def _multiplicative(scheduler: Any, group: int) -> Schedule:
+    del group
+    raise ValueError(
+        f"from_torch(): this {type(scheduler).__name__} multiplies the rate by a Python function again and again, which "
+        "cannot be converted; if its factor is constant, it is an olr.Exponential, and otherwise write an olr.Function"
+    )
 
 
 _BY_METRIC = {"ReduceLROnPlateau": "reduce_on_plateau", "GreedyLR": "greedy"}
@@ -288,5 +298,5 @@ _MAKERS: dict[str, Callable[[Any, int], Schedule]] = {
     "SequentialLR": _sequential,
     "ChainedScheduler": _chained,
     "LambdaLR": _lambda,
-    "MultiplicativeLR": _lambda,
+    "MultiplicativeLR": _multiplicative,
 }

@@ -11,14 +11,14 @@ from optax_lr.auditing.audit import Audit
 from optax_lr.configs import Plan
 from optax_lr.plotting import plot_schedules, pyplot
 from optax_lr.report.picture import draw
-from optax_lr.schedules import Schedule
+from optax_lr.schedules.function import AnySchedule
 
 if TYPE_CHECKING:
     import matplotlib.axes
 
 
 def plot(
-    what: Schedule | Sequence[Schedule] | Mapping[str, Schedule] | Plan | Audit,
+    what: AnySchedule | Sequence[AnySchedule] | Mapping[str, AnySchedule] | Plan | Audit,
     *,
     steps: int | np.ndarray | None = None,
     past_end: str = "reference",
@@ -28,7 +28,8 @@ def plot(
     """Draws learning rates over optimizer steps, and returns the axes.
 
     Args:
-        what: one schedule, a batch, a list, or a mapping from names to schedules; a plan, or an audit.
+        what: one schedule, function of the step or number, a batch, a list, or a mapping from names to schedules; a plan, or
+            an audit.
         steps: how many steps, or which; by default up to the longest `max_steps`, that one included.
         past_end: as for `sweep`.
         color_by: the field that colours many curves; by default the one that varies over the widest range.

@@ -60,16 +60,22 @@ class Schedule:
 
     __array_ufunc__: ClassVar[None] = None  # numpy scalars on the left of an operator use the schedule's operator
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # of every class; set by `schedule`
+    _decorated: ClassVar[bool] = False  # set by `schedule` in each class
 
     if not TYPE_CHECKING:
 
         def __init__(self, *_: Any, **__: Any) -> None:  # each class gets its own from `schedule`
             raise TypeError(
                 f"{type(self).__name__} is not a schedule class: use one, such as olr.Cosine, or decorate a class of your "
-                "own with optax_lr.schedules.base.schedule"
+                "own with optax_lr.schedules.schedule"
             )
 
     def __post_init__(self) -> None:
+        if not type(self).__dict__.get("_decorated"):
+            raise TypeError(
+                f"{type(self).__name__}: decorate the class with optax_lr.schedules.schedule instead of "
+                "dataclasses.dataclass, or make an olr.Function"
+            )
         flax.register()
         fields.canonicalise(self)
         self._check()
@@ -157,10 +163,9 @@ class Schedule:
         kept = {name: fields.Parts(getattr(self, name), low) for name, low in lows.items()}
         return dataclasses.replace(self, **kept, **changes)
 
-    def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
-        made: Schedule = (
-            KINDS["Product"]((self, other)) if isinstance(other, Schedule) else KINDS["Scaled"](self, other)
-        )
+    def __mul__(self, other: Schedule | ArrayLike | Callable[..., Any]) -> Schedule:
+        multiplies = callable(other) and not isinstance(other, type)
+        made: Schedule = KINDS["Product"]((self, other)) if multiplies else KINDS["Scaled"](self, other)
         return made
 
     __rmul__ = __mul__
@@ -350,6 +355,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         cls = with_named_fields(cls)
     if issubclass(cls, Schedule):
         fields.require_helpers(cls)
+        cls._decorated = True
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
     static = tuple(f.name for f in parts if fields.is_static(f))
     data = tuple((f.name, fields.is_split(f)) for f in parts if not fields.is_static(f))

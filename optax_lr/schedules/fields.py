@@ -127,11 +127,15 @@ def is_split(field: dataclasses.Field[Any]) -> bool:
 
 
 def leaf(value: Any) -> Any:
-    """A setting as a leaf: float64 only if x64 is on."""
-    if isinstance(value, (np.ndarray, np.floating)) and value.dtype == np.float64 and not x64_is_on():
+    """A setting as a leaf: float64 only if x64 is on, and an array, because Orbax restores no NumPy scalars."""
+    if isinstance(value, tuple):
+        return tuple(map(leaf, value))
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return value
+    if value.dtype == np.float64 and not x64_is_on():
         with np.errstate(over="ignore", under="ignore"):
-            return value.astype(np.float32)
-    return value
+            value = value.astype(np.float32)
+    return np.asarray(value)
 
 
 def parted(value: Any, low: Any) -> tuple[Any, Any]:
@@ -147,16 +151,18 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
             low = (value - near).astype(np.float32)
             # So that the sum of both rounds to `near`, by which the low part is recognised.
             too_far = (near + low.astype(np.float64)).astype(np.float32) != near
-            low = np.where(too_far, np.nextafter(low, np.float32(0)), low)[()]
-            return value if x64_is_on() else near, low
-    return value, np.zeros(np.shape(value), np.float32)[()]
+            low = np.where(too_far, np.nextafter(low, np.float32(0)), low)
+            return leaf(value), low
+    return leaf(value), np.zeros(np.shape(value), np.float32)
 
 
 def setting(leaf: Any) -> Any:
     """The setting that has only this leaf."""
+    if isinstance(leaf, tuple):
+        return tuple(map(setting, leaf))
     if isinstance(leaf, (np.ndarray, np.floating)) and leaf.dtype == np.float32:
-        return leaf.astype(np.float64)
-    return leaf
+        leaf = leaf.astype(np.float64)
+    return leaf[()] if isinstance(leaf, np.ndarray) and not leaf.ndim else leaf
 
 
 def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
@@ -416,6 +422,11 @@ def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
         raise TypeError(f"{name} must be a schedule, a number or a function of the step, not {shown(value)}")
+    if hasattr(value, "metric_state"):
+        raise TypeError(
+            f"{name} must be a function of the step, and {type(value).__name__} follows a metric too: put the other "
+            f"schedules inside it, {type(value).__name__}(schedule)"
+        )
     return value
 
 

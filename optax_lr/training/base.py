@@ -13,8 +13,9 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, unquoted
 from optax_lr.numerics import FLOAT64, Real, System
 from optax_lr.schedules.base import Schedule
-from optax_lr.schedules.fields import Number
+from optax_lr.schedules.fields import LARGEST_STEP, Number
 from optax_lr.training.exported import exported
+from optax_lr.training.state import owned
 
 
 @exported
@@ -75,7 +76,7 @@ class Control(Schedule):
     def metric_state(self) -> MetricState:
         """The metric state before the first metric."""
         zero = jnp.zeros((), self._dtype)
-        return MetricState(zero, jnp.zeros((), jnp.int32), self._start())
+        return owned(MetricState(zero, jnp.zeros((), jnp.int32), self._start()), apart_from=self)
 
     def observe(self, metric_state: MetricState, step: ArrayLike, metric: ArrayLike) -> MetricState:
         """The metric state after one more metric, after `step` updates."""
@@ -199,9 +200,11 @@ def as_position(where: str, position: Any) -> jax.Array:
     if isinstance(array, np.ndarray):
         if not np.isfinite(array) or array < 0:
             raise ValueError(f"{where}: the position must be finite and at least 0, not {array}")
-        if array.dtype.kind in "iu" and array > np.iinfo(np.int32).max:
+        if array.dtype.kind in "iu" and array > LARGEST_STEP:
             array = array.astype(np.float64)
     if jnp.issubdtype(array.dtype, jnp.integer):
+        if isinstance(array, jax.Array) and jnp.iinfo(array.dtype).max > LARGEST_STEP:
+            array = jnp.minimum(array, LARGEST_STEP)  # a conversion would wrap around
         return jnp.asarray(array, jnp.int32)
     return jnp.asarray(array, jnp.promote_types(jnp.result_type(array), jnp.float32))
 

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optax_lr.arguments import shown
+from optax_lr.arguments import shown, unknown
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.fields import as_schedule, whole_steps
+from optax_lr.schedules.function import AnySchedule
+from optax_lr.schedules.wsd import DECAYS
 from optax_lr.training.base import Control, as_position
 from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, scheduled_value
@@ -91,15 +93,20 @@ def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **sc
     return unwrapped(lambda inner: _set_schedule(inner, schedule, schedules, where), state)
 
 
-def cooldown(state: Any, steps: Any, shape: str | Schedule = "linear") -> Any:
+def cooldown(state: Any, steps: Any, shape: str | AnySchedule = "linear") -> Any:
     """Add a decay of the learning rate to 0, which begins at the rate of the next update, and return the new state.
 
     Args:
-        state: as for `set_schedule`; every group is changed.
+        state: as for `set_schedule`.
         steps: length of the decay in updates, or in the unit of `position`; may be traced, so that `jax.vmap` over it
-            branches many cooldowns from one state.
-        shape: a `decay_type` of `WarmupStableDecay` (`"linear"`, `"cosine"`, `"1-sqrt"`), or a schedule that is multiplied
-            with the current rate and starts at its own step 0.
+            branches many cooldowns from one state. A dictionary of lengths by group leaves the other groups as they are.
+        shape: a `decay_type` of `WarmupStableDecay` (`"linear"`, `"cosine"`, `"1-sqrt"`), or a schedule or a function of the
+            step that is multiplied with the current rate and starts at its own step 0.
+
+    The decay begins at a whole step: after a fractional `position`, at the next one.
+
+    Raises:
+        ValueError: If a group is unknown, `steps` is not a whole number, or `shape` is not one of these words.
 
     >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Constant(1e-3))
     >>> state = optimizer.init({"w": jnp.zeros(3)})
@@ -189,7 +196,7 @@ def _set_schedule(state: Any, schedule: Any, schedules: dict[str, Any], position
     if isinstance(schedule, dict):
         for group, one in schedule.items():
             if group not in groups:
-                raise ValueError(f"set_schedule(): unknown group {group!r}; this state has {', '.join(groups)}")
+                raise ValueError(unknown("set_schedule()", "group", group, groups))
             groups[group][_main(found[group])] = one
     elif schedule is not None:
         if len(groups) > 1:
@@ -225,10 +232,8 @@ def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], posi
     new: dict[str, tuple[Schedule, Any]] = {}
     for name, given in schedules.items():
         if name not in state.hyperparams:
-            raise ValueError(
-                f"set_schedule(): this optimizer has no argument {name!r}; it has {', '.join(state.hyperparams)}"
-            )
-        schedule = _as_schedule(name, given)
+            raise ValueError(_no_argument("set_schedule", name, state))
+        schedule = _as_schedule(f"set_schedule(): {name}", given)
         part = state.schedules.get(key_of(name))
         fresh = begun(schedule, state.count, state.hyperparams[name].dtype)
         metric_state = fresh.metric_state
@@ -271,30 +276,46 @@ def _at(state: InjectSchedulesState, function: Any) -> Any:
 def _as_schedule(name: str, given: Any) -> Schedule:
     schedule = as_schedule(given)
     if not isinstance(schedule, Schedule):
-        raise TypeError(
-            f"set_schedule(): {name} must be a schedule, a number or a function of the step, not {shown(given)}"
-        )
-    require_one_schedule(f"set_schedule(): {name}", schedule)
+        raise TypeError(f"{name} must be a schedule, a number or a function of the step, not {shown(given)}")
+    require_one_schedule(name, schedule)
     return schedule
 
 
-def _cooldown(state: Any, steps: Any, shape: str | Schedule) -> Any:
-    def cooled(_: str, each: InjectSchedulesState) -> InjectSchedulesState:
+def _cooldown(state: Any, steps: Any, shape: Any) -> Any:
+    if isinstance(shape, str) and shape not in DECAYS:
+        words = ", ".join(map(repr, DECAYS))
+        raise ValueError(f"cooldown(): shape must be a schedule or one of {words}, not {shape!r}")
+    found = _require_carriers("cooldown", state)
+    given = dict(steps) if isinstance(steps, dict) else dict.fromkeys(found, steps)
+    for group in given:
+        if group not in found:
+            raise ValueError(unknown("cooldown()", "group", group, found))
+    lengths = {group: whole_steps("cooldown(): steps", length) for group, length in given.items()}
+
+    def cooled(group: str, each: InjectSchedulesState) -> InjectSchedulesState:
+        if group not in lengths:
+            return each
         name = _main(each)
+        if name not in each.hyperparams:
+            raise ValueError(_no_argument("cooldown", name, each))
         rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
         if part is not None and part.schedule is not None:
             planned = _at(each, lambda step: scheduled_value(part.schedule, part.metric_state, step))
             rate = in_use(rate, part.value, as_value(planned, rate.dtype))[0]
-        now = jnp.asarray(_at(each, jnp.floor), jnp.int32)
-        if isinstance(shape, Schedule):
-            decay = rate * shape
+        now = jnp.asarray(_at(each, jnp.ceil), jnp.int32)
+        decay: Schedule
+        if isinstance(shape, str):
+            decay = WarmupStableDecay(rate, decay_steps=lengths[group], max_steps=lengths[group], decay_type=shape)
         else:
-            decay = WarmupStableDecay(rate, decay_steps=steps, max_steps=steps, decay_type=shape)
+            decay = rate * _as_schedule("cooldown(): shape", shape)
         schedule = Stages([Constant(rate), decay], boundaries=[now])
         return _with_schedules(each, {name: schedule}, None)
 
-    _require_carriers("cooldown", state)
     return map_carriers(cooled, state)
+
+
+def _no_argument(where: str, name: str, state: InjectSchedulesState) -> str:
+    return f"{where}(): this optimizer has no argument {name!r}; it has {', '.join(state.hyperparams)}"
 
 
 def _require_carriers(where: str, state: Any) -> dict[str, InjectSchedulesState]:

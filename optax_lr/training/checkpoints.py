@@ -10,7 +10,7 @@ import jax
 
 from optax_lr.arguments import file_name, shown
 from optax_lr.schedules.base import Schedule
-from optax_lr.training.state import is_carrier
+from optax_lr.training.state import is_carrier, nested
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
@@ -85,11 +85,9 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
 
 def _kinds(state: Any) -> dict[str, dict[str, str]]:
     """The kind and the `repr` of each schedule in `state`, by its path."""
-    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=is_carrier)
     return {
         f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind(part.schedule), "schedule": repr(part.schedule)}
-        for path, node in nodes
-        if is_carrier(node)
+        for path, node in nested(state, is_carrier)
         for key, part in node.schedules.items()
     }
 
@@ -107,9 +105,15 @@ def _kind(value: Any) -> str:
 def _require_kinds(path: str, saved: dict[str, dict[str, str]], wanted: dict[str, dict[str, str]]) -> None:
     for place in sorted(saved.keys() | wanted.keys()):
         there, here = saved.get(place), wanted.get(place)
-        if there is None or here is None or there["kind"] != here["kind"]:
+        if there is None:
             raise ValueError(
-                f"{path}: the checkpoint carries {there['schedule'] if there else 'no schedule'} where `like` carries "
+                f"{path}: the checkpoint carries no schedule where `like` carries {here['schedule'] if here else 'one'}: "
+                "restore it into the optimizer that wrote it, and put its moments into a new state with "
+                "state._replace(inner_state=...)"
+            )
+        if here is None or there["kind"] != here["kind"]:
+            raise ValueError(
+                f"{path}: the checkpoint carries {there['schedule']} where `like` carries "
                 f"{here['schedule'] if here else 'none'}: restore into an optimizer of the checkpoint's kind, then "
                 "replace it with olr.set_schedule"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ from jax.typing import DTypeLike
 from optax_lr.arguments import shown, unknown
 from optax_lr.schedules.base import Schedule
 from optax_lr.training.base import Control, step_of
-from optax_lr.training.state import InjectSchedulesState, ScheduleState, key_of, name_of, owned
+from optax_lr.training.state import InjectSchedulesState, ScheduleState, is_carrier, key_of, name_of, owned
 
 
 def inject_schedules(
@@ -98,13 +99,16 @@ def inject_schedules(
         fixed = {one: value for one, value in given.items() if one not in scheduled.keys() | numbers.keys()}
         for one, value in scheduled.items():
             require_one_schedule(f"inject_schedules({name}): {one}", value)
-        rate = given.get("learning_rate")
-        known = static | scheduled.keys() | numbers.keys()
-        if "learning_rate" not in known and rate is not defaults.get("learning_rate"):
-            raise TypeError(
-                f"inject_schedules({name}): learning_rate must be a schedule, a function from the step to a number, or a "
-                f"number, not {shown(rate)}"
-            )
+        for one, value in given.items():
+            if one in scheduled and isinstance(defaults.get(one), bool):
+                raise TypeError(
+                    f"inject_schedules({name}): {one} is a flag and cannot follow a schedule; give True or False"
+                )
+            if one in fixed.keys() - static and not _may_be_fixed(one, value, defaults.get(one)):
+                raise TypeError(
+                    f"inject_schedules({name}): {one} must be a schedule, a function from the step to a number, or a "
+                    f"number, not {shown(value)}"
+                )
         if inner_factory is optax.rprop and "learning_rate" in scheduled:
             raise TypeError(
                 "inject_schedules(): rprop reads its learning_rate only once, so it cannot follow a schedule"
@@ -126,6 +130,15 @@ def inject_schedules(
         def update(
             updates: Any, state: InjectSchedulesState, params: Any = None, **extra: Any
         ) -> tuple[Any, InjectSchedulesState]:
+            if not is_carrier(state):
+                raise TypeError(
+                    f"inject_schedules({name}): update() takes the state that init(params) of this optimizer made, not a "
+                    f"{type(state).__name__}"
+                )
+            if "step" in extra:
+                warnings.warn(
+                    f"inject_schedules({name}): update(step=...) moves no schedule; use position=", stacklevel=2
+                )
             step, position = step_of(state.count, extra.get("position"))
             hyperparams, schedules = dict(state.hyperparams), {}
             for key, part in state.schedules.items():
@@ -276,6 +289,15 @@ def _is_scheduled(value: Any) -> bool:
 
 def _is_whole_rate(name: str, value: Any) -> bool:
     return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _may_be_fixed(name: str, value: Any, default: Any) -> bool:
+    """Whether `value`, neither a schedule nor a floating-point number, is an argument for the optimizer alone."""
+    if value is default or name == "learning_rate":
+        return value is default
+    return (
+        not isinstance(default, float) or value is None or isinstance(value, (int, np.integer, np.ndarray, jax.Array))
+    )
 
 
 def _is_float(value: Any) -> bool:

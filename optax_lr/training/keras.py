@@ -7,20 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 from optax_lr.schedules.base import Schedule, from_dict, require_schedule
+from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.training.base import Control
 from optax_lr.training.inject import require_one_schedule, scheduled_value
 
 
-def to_keras(schedule: Schedule) -> Any:
+def to_keras(schedule: AnySchedule) -> Any:
     """Convert `schedule` to a `keras.optimizers.schedules.LearningRateSchedule`.
 
     Keras counts like Optax: the first update is step 0. The model can be saved and loaded with it.
 
     Args:
-        schedule: one schedule. For a control, which follows a metric, use `keras_callback`.
+        schedule: one schedule, number or function of the step. For a control, which follows a metric, use `keras_callback`.
 
     Raises:
-        TypeError: If `schedule` is not a schedule of this library.
+        TypeError: If `schedule` is none of these. A model with a function cannot be saved.
         ImportError: If Keras is not installed.
 
     >>> import pytest
@@ -29,28 +31,28 @@ def to_keras(schedule: Schedule) -> Any:
     >>> float(optimizer.learning_rate)
     1.0
     """
-    require_schedule("to_keras", schedule)
+    schedule = require_schedule("to_keras", as_schedule(schedule))
     require_one_schedule("to_keras()", schedule)
     if isinstance(schedule, Control):
         raise TypeError(f"to_keras(): {type(schedule).__name__} follows a metric: use olr.keras_callback(control)")
     return _classes()[0](schedule=schedule)
 
 
-def keras_callback(schedule: Schedule, metric: str = "val_loss") -> Any:
+def keras_callback(schedule: AnySchedule, metric: str = "val_loss") -> Any:
     """A `keras.callbacks.Callback` that sets the learning rate of each update from a schedule or a control.
 
     A control observes `metric` at the end of each epoch. Make the optimizer with a number as its rate; nothing
-    compiles again.
+    compiles again. What other callbacks set, such as `keras.callbacks.ReduceLROnPlateau`, has no effect: use a control.
 
     Args:
-        schedule: one schedule or control.
+        schedule: one schedule, number, function of the step, or control.
         metric: the key in Keras's logs that a control observes.
 
     >>> import pytest
     >>> keras = pytest.importorskip("keras")
     >>> callback = keras_callback(reduce_on_plateau(Constant(1e-2), patience=2), metric="loss")
     """
-    require_schedule("keras_callback", schedule)
+    schedule = require_schedule("keras_callback", as_schedule(schedule))
     require_one_schedule("keras_callback()", schedule)
     return _classes()[1](schedule, metric)
 

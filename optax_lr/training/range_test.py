@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
@@ -25,7 +27,7 @@ class RangeTest(NamedTuple):
         smoothed: `[n]`, their moving mean.
         stop: the number of updates before the loss diverged; later ones are not used.
         steepest: the rate at which the smoothed loss falls fastest; NaN if it never falls.
-        tenth: a tenth of the rate at which the smoothed loss is smallest.
+        tenth: a tenth of the rate at which the smoothed loss is smallest; NaN if it never falls.
     """
 
     rates: jax.Array
@@ -95,18 +97,54 @@ def range_test(
     if not callable(step):
         raise TypeError(f"range_test(): step must be a function of the carry and the rate, not {shown(step)}")
     steps = whole_number("range_test(): steps", steps, least=SKIP_START + SKIP_END + 3)
+    _check_bounds(low, high, smoothing, diverged)
     ratio = jnp.asarray(high) / low
     rates = jnp.asarray(low) * ratio ** (jnp.arange(steps) / (steps - 1))
 
+    for leaf in jax.tree.leaves(batches):
+        if jnp.shape(leaf)[:1] != (steps,):
+            raise ValueError(
+                f"range_test(): batches need a leading axis of steps={steps}, and one has the shape {jnp.shape(leaf)}"
+            )
+
     def one(carry: Any, given: tuple[Any, Any]) -> tuple[Any, Any]:
         rate, batch = given
-        carry, loss = step(carry, rate) if batches is None else step(carry, rate, batch)
-        return carry, loss
+        result = step(carry, rate) if batches is None else step(carry, rate, batch)
+        _check_result(carry, result)
+        return result[0], jnp.asarray(result[1], jnp.promote_types(jnp.result_type(result[1]), jnp.float32))
 
-    losses = jax.lax.scan(one, carry, (rates, batches), length=steps)[1]
-    if losses.shape != (steps,):
-        raise ValueError(f"range_test(): step must return one loss, not an array of shape {losses.shape[1:]}")
-    return _judged(rates, losses, smoothing, diverged)
+    return _judged(rates, jax.lax.scan(one, carry, (rates, batches), length=steps)[1], smoothing, diverged)
+
+
+def _check_bounds(low: Any, high: Any, smoothing: Any, diverged: Any) -> None:
+    if any(isinstance(bound, jax.core.Tracer) for bound in (low, high)):
+        return
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"range_test(): low must be above 0 and below high, not {shown(low)} with high {shown(high)}")
+    if not 0 < smoothing <= 1:
+        raise ValueError(f"range_test(): smoothing must be above 0 and at most 1, not {shown(smoothing)}")
+    if not diverged > 1:
+        raise ValueError(f"range_test(): diverged must be above 1, not {shown(diverged)}")
+
+
+def _check_result(carry: Any, result: Any) -> None:
+    """Refuse a result of `step` that is not a carry of the same types, and a loss."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise TypeError(f"range_test(): step must return the new carry and the loss, not {shown(result)}")
+    if jnp.shape(result[1]):
+        raise ValueError(f"range_test(): step must return one loss, not an array of shape {jnp.shape(result[1])}")
+    before, after = (
+        {keystr(path): jax.typeof(leaf) for path, leaf in tree_leaves_with_path(tree)} for tree in (carry, result[0])
+    )
+    for path in before | after:
+        old, new = (types[path].str_short() if path in types else "missing" for types in (before, after))
+        if old != new and not (
+            path in before and before[path].weak_type
+        ):  # JAX adapts weak types, those of Python's numbers
+            raise TypeError(
+                f"range_test(): step must return a carry of the types it is given, but carry{path} is {old} before the "
+                f"update and {new} after it"
+            )
 
 
 def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: float) -> RangeTest:
@@ -129,5 +167,6 @@ def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: flo
     slope = jnp.where(index == first, ahead, jnp.where(index == last, behind, slope))
     slope = jnp.where(used & (index >= first) & (index <= last), slope, jnp.inf)
     steepest = jnp.where(slope.min() < 0, rates[jnp.argmin(slope)], jnp.nan)
-    lowest = rates[jnp.argmin(jnp.where(used, smoothed, jnp.inf))]
-    return RangeTest(rates, losses, smoothed, stop, steepest, lowest / 10)
+    lowest = jnp.argmin(jnp.where(used, smoothed, jnp.inf))
+    tenth = jnp.where(smoothed[lowest] < smoothed[0], rates[lowest] / 10, jnp.nan)
+    return RangeTest(rates, losses, smoothed, stop, steepest, tenth)

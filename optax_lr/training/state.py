@@ -123,6 +123,7 @@ def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> A
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
         return function(holder, *arguments)
+    _require_merged(holder)
     variables = holder.opt_state if isinstance(holder, nnx.Optimizer) else holder
     if not any(isinstance(leaf, nnx.Variable) for leaf in jax.tree.leaves(variables, is_leaf=_is_variable)):
         return function(holder, *arguments)
@@ -163,7 +164,17 @@ def pure(state: Any) -> Any:
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
         return state
+    _require_merged(state)
     return nnx.as_pure(state.opt_state if isinstance(state, nnx.Optimizer) else state)
+
+
+def _require_merged(holder: Any) -> None:
+    """Refuse the state of `nnx.split`, which keeps arrays and no kinds."""
+    if isinstance(holder, sys.modules["flax.nnx"].State) and not carriers(holder):
+        raise TypeError(
+            "an nnx.State of nnx.split does not know where the schedules are: pass the nnx.Optimizer that "
+            "nnx.merge(graphdef, state) gives"
+        )
 
 
 def _is_variable(node: Any) -> bool:

@@ -1,5 +1,6 @@
 """Schedules of users: functions, Optax's own, numbers, and classes by decorator."""
 
+import dataclasses
 import json
 import pickle
 import re
@@ -22,6 +23,10 @@ THEIRS = optax.warmup_cosine_decay_schedule(0.0, 1e-3, 5, 40)
 
 def exact(step, peak=1e-3, tau=7.0):
     return peak * np.exp(-np.asarray(step, np.float64) / tau)
+
+
+def exact_in_jax(step):
+    return 1e-3 * jnp.exp(-step / 7.0)
 
 
 OWN = olr.Function(a_function, peak=1e-3, tau=7.0)
@@ -65,7 +70,8 @@ def test_all_are_taken_wherever_a_schedule_is():
     np.testing.assert_allclose(
         stages(STEPS), np.concatenate([expected[2][:10], exact(np.arange(10)), expected[3][:20]]), rtol=2e-7
     )
-    np.testing.assert_allclose((olr.Linear(1.0, 40) * OWN)(STEPS), exact(STEPS) * (1 - STEPS / 40), rtol=2e-7)
+    for product in (olr.Linear(1.0, 40) * OWN, olr.Linear(1.0, 40) * exact_in_jax, exact_in_jax * olr.Linear(1.0, 40)):
+        np.testing.assert_allclose(product(STEPS), exact(STEPS) * (1 - STEPS / 40), rtol=2e-7)
 
 
 def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
@@ -127,6 +133,15 @@ def test_a_wrong_class_gets_one_line():
         @schedule
         class Bare(olr.Schedule):
             peak: float = 1.0
+
+    @dataclasses.dataclass(frozen=True)
+    class Plain(olr.Schedule):
+        peak: float
+
+    with pytest.raises(
+        TypeError, match=r"Plain: decorate the class with optax_lr\.schedules\.schedule instead of dataclasses"
+    ):
+        Plain(1.0)
 
     @schedule
     class Foreign(olr.Schedule):

@@ -100,7 +100,11 @@ def test_parameter_groups(name):
     ("make", "error", "message"),
     [
         (lambda o: lr_scheduler.LambdaLR(o, lambda t: 0.9**t), ValueError, "calls the Python function <lambda>"),
-        (lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 0.9), ValueError, "calls the Python function <lambda>"),
+        (
+            lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 0.9),
+            ValueError,
+            "this MultiplicativeLR multiplies the rate",
+        ),
         (lr_scheduler.ReduceLROnPlateau, ValueError, "use olr.reduce_on_plateau"),
         (lambda o: transformers.get_scheduler("greedy", o), ValueError, "use olr.greedy"),
         (lambda o: o, TypeError, "takes schedulers of torch.optim.lr_scheduler, not a SGD"),

@@ -46,6 +46,7 @@ def test_coming_from_elsewhere():
     assert type(run("from_torch")["schedule"]).__name__ == "Stages"
     names = run("from_optax")
     assert np.isfinite(names["slope"])
+    assert names["state"].hyperparams["learning_rate"] == pytest.approx(0.999e-3)
     for name, (theirs, ours) in names["pairs"].items():
         steps = np.arange(400)
         expected = jax.vmap(lambda step, theirs=theirs: jnp.asarray(theirs(step), jnp.float32))(steps)

@@ -136,6 +136,13 @@ def test_the_same_schedule_in_several_places():
     assert not rate.is_deleted()
 
 
+def test_a_control_in_optax_s_inject_hyperparams_can_be_donated():
+    for control in CONTROLS.values():
+        assert_own_buffers(jax.device_put(control).init())
+        optimizer = optax.inject_hyperparams(optax.sgd)(control)
+        assert_own_buffers(optimizer.init({"w": jnp.ones(2)}), control)
+
+
 def test_an_optimizer_that_keeps_its_parameters_shares_no_buffer_with_them():
     """Schedule-free AdamW starts from the parameters' own arrays; with plain Optax both cannot be donated."""
     optimizer = olr.inject_schedules(optax.contrib.schedule_free_adamw)(olr.Constant(1e-3))

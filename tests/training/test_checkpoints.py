@@ -90,6 +90,19 @@ def test_errors_name_the_remedy(tmp_path):
         olr.restore_checkpoint(
             tmp_path / "1", olr.inject_schedules(optax.sgd)(olr.Constant(1e-2), momentum=0.9).init(PARAMS)
         )
+    olr.save_checkpoint(tmp_path / "plain", optax.adamw(1e-2).init(PARAMS))
+    with pytest.raises(
+        ValueError, match=r"carries no schedule where .* into a new state with state\._replace\(inner_state"
+    ):
+        olr.restore_checkpoint(tmp_path / "plain", state)
+
+    def inside(schedule):
+        base = olr.inject_schedules(optax.sgd)(schedule)
+        return olr.inject_schedules(optax.contrib.schedule_free)(base, learning_rate=olr.Constant(1e-2)).init(PARAMS)
+
+    olr.save_checkpoint(tmp_path / "inside", inside(olr.Constant(1e-2)))
+    with pytest.raises(ValueError, match=r"carries Constant\(.*where `like` carries Rsqrt\("):
+        olr.restore_checkpoint(tmp_path / "inside", inside(olr.Rsqrt(1e-2, warmup_steps=5)))
     (tmp_path / "3").mkdir()
     with pytest.raises(ValueError, match=r"not a checkpoint of olr\.save_checkpoint"):
         olr.restore_checkpoint(tmp_path / "3", state)

@@ -85,6 +85,19 @@ def test_a_step_of_an_nnx_optimizer_is_a_step():
     assert SCHEDULE(optimizer.step) == pytest.approx(SCHEDULE(5))
 
 
+@wrong_types
+def test_what_nnx_split_gives_is_refused_and_what_nnx_merge_gives_is_not():
+    optimizer = nnx.Optimizer(
+        nnx.Linear(1, 1, rngs=nnx.Rngs(0)), olr.inject_schedules(optax.sgd)(SCHEDULE), wrt=nnx.Param
+    )
+    graphdef, state = nnx.split(optimizer)
+    for call in (olr.rates, lambda state: olr.set_schedule(state, SCHEDULE), lambda state: olr.cooldown(state, 5)):
+        with pytest.raises(TypeError, match=r"pass the nnx\.Optimizer that nnx\.merge\(graphdef, state\) gives"):
+            call(state)
+    merged = olr.set_schedule(nnx.merge(graphdef, state), SCHEDULE.replace(learning_rate=1.0), position=3)
+    assert olr.rates(merged)["learning_rate"] == 1.0
+
+
 # Equinox
 
 
@@ -132,6 +145,7 @@ def test_keras(tmp_path):
     config = keras.saving.serialize_keras_object(olr.to_keras(staged))
     assert repr(keras.saving.deserialize_keras_object(config).schedule) == repr(staged)
 
+    assert olr.to_keras(optax.linear_schedule(1.0, 0.0, 4))(1) == 0.75
     called = model(0.5)
     called.fit(x, y, callbacks=[olr.keras_callback(SCHEDULE)], **fit)
     np.testing.assert_allclose(called.get_weights()[0], moved, rtol=1e-6)
@@ -154,14 +168,17 @@ def test_keras(tmp_path):
 def test_orbax_saves_schedules_controls_and_states(tmp_path):
     things = {
         "alone": SCHEDULE,
+        "several": olr.Stages([SCHEDULE, olr.Exponential(1.0, gamma=0.9999)], boundaries=[5]),
         "tuple": (CONTROL, olr.EarlyStopping(3).observe(1.0)),
         "state": trained(olr.inject_schedules(optax.adamw)(CONTROL)),
     }
-    things = jax.tree.map(jnp.asarray, things)
     with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(tmp_path / "1", things)
-        checkpointer.wait_until_finished()
-        assert_same(checkpointer.restore(tmp_path / "1", jax.tree.map(jnp.zeros_like, things)), things)
+        for name, saved in (("numpy", things), ("jax", jax.tree.map(jnp.asarray, things))):
+            checkpointer.save(tmp_path / name, saved)
+            checkpointer.wait_until_finished()
+            assert_same(checkpointer.restore(tmp_path / name, saved), saved)
+    olr.save_checkpoint(tmp_path / "ours", things)
+    assert_same(olr.restore_checkpoint(tmp_path / "ours", like=things), things)
 
 
 def test_a_whole_train_step_is_exported():

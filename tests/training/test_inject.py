@@ -399,8 +399,15 @@ def test_errors_name_the_remedy():
         olr.scale_by_learning_rate(olr.stack([SCHEDULE, SCHEDULE]))
     with pytest.raises(TypeError, match="follows a metric, so it is not a function of the step alone"):
         control(3)
-    with pytest.raises(TypeError, match="follows a metric"):
-        optax.adamw(control * 2).update(PARAMS, optax.adamw(control * 2).init(PARAMS), PARAMS)
+    for around in (lambda: control * 2, lambda: olr.Stages([SCHEDULE, control], [5]), lambda: olr.greedy(control)):
+        with pytest.raises(TypeError, match=r"put the other schedules inside it, reduce_on_plateau\(schedule\)"):
+            around()
+    with pytest.raises(TypeError, match=r"b1 must be a schedule, a function .*, or a number, not text: '0.9'"):
+        olr.inject_schedules(optax.adamw)(SCHEDULE, b1="0.9")
+    with pytest.raises(TypeError, match="nesterov is a flag and cannot follow a schedule"):
+        olr.inject_schedules(optax.adamw)(SCHEDULE, nesterov=SCHEDULE)
+    with pytest.raises(TypeError, match=r"takes the state that init\(params\) of this optimizer made, not a tuple"):
+        optimizer.update(PARAMS, optax.adamw(SCHEDULE).init(PARAMS), PARAMS)
     with pytest.raises(ValueError, match="has no schedule in it; make the optimizer with"):
         olr.set_schedule(optax.adamw(1e-3).init(PARAMS), SCHEDULE)
     with pytest.raises(ValueError, match=r"factor must be below 1, not 1.5"):

@@ -185,3 +185,24 @@ def test_a_schedule_that_starts_at_0_and_prodigy():
 
     assert np.isnan(trained(optimizer.init(PARAMS))).all()
     assert np.isfinite(trained(olr.set_schedule(optimizer.init(PARAMS), position=1))).all()
+
+
+@pytest.mark.parametrize("form", ["injected", "plain"])
+def test_a_run_of_optax_continues_with_its_moments(form):
+    """As the page on Optax says; the rest of the run is that of Optax."""
+    theirs = optax.linear_schedule(1e-2, 0.0, 20)
+    old = optax.inject_hyperparams(optax.adamw)(learning_rate=theirs) if form == "injected" else optax.adamw(theirs)
+    new = olr.inject_schedules(optax.adamw)(learning_rate=olr.Linear(1e-2, max_steps=20))
+    saved = old.init(PARAMS)
+    for _ in range(5):
+        _, saved = old.update(PARAMS, saved, PARAMS)
+    state = new.init(PARAMS)
+    if form == "injected":
+        state, count = state._replace(inner_state=saved.inner_state), saved.count
+    else:
+        state, count = state._replace(inner_state=(saved[0], *state.inner_state[1:])), saved[0].count
+    state = olr.set_schedule(state, position=int(count))
+    for _ in range(3):
+        expected, saved = old.update({"w": jnp.full(3, 0.5)}, saved, PARAMS)
+        updates, state = new.update({"w": jnp.full(3, 0.5)}, state, PARAMS)
+        np.testing.assert_allclose(updates["w"], expected["w"], rtol=1e-5)

@@ -53,6 +53,19 @@ def test_any_number_is_a_position(position):
     assert rate(step(state, position=position)) == pytest.approx(7e-5, rel=1e-6)
 
 
+@pytest.mark.parametrize("x64", [False, True])
+def test_a_position_that_int32_cannot_hold_is_past_the_end(x64):
+    """It is not wrapped around, traced or not."""
+    with jax.enable_x64(x64):
+        _, step, state = optimizer_of(olr.Linear(1.0, max_steps=2**31 - 1))
+        wide = jnp.int64(3_000_000_000) if x64 else jnp.uint32(3_000_000_000)
+        for position in (wide, 3e9) if x64 else (wide, 3e9, np.float64(3e9)):
+            state = step(state, position=position)
+            assert rate(state) == 0
+            assert state.position > 2e9
+        assert rate(olr.set_schedule(state, position=np.int64(3_000_000_000))) == 0
+
+
 def test_a_batch_ramp_follows_the_samples_in_one_program():
     """The batch doubles twice; the curve is that of the samples seen."""
     schedule = olr.Linear(1.0, max_steps=10_000)
@@ -130,6 +143,21 @@ def test_cool_down_of_a_control_and_of_a_position():
     optimizer, step, state = optimizer_of(olr.Constant(1.0))
     state = olr.cooldown(step(state, position=30.0), 10)
     np.testing.assert_allclose(rate(optimizer.update(PARAMS, state, PARAMS, position=35.0)[1]), 0.5)
+    epochs = olr.cooldown(step(optimizer.init(PARAMS), position=3.75), 2, lambda step: 1 / (1 + step))
+    for position, expected in ((3.8, 1.0), (4.0, 1.0), (5.0, 0.5)):
+        assert rate(optimizer.update(PARAMS, epochs, PARAMS, position=position)[1]) == pytest.approx(expected)
+
+
+def test_cool_down_of_one_group():
+    groups = {name: olr.inject_schedules(optax.sgd)(olr.Constant(1.0)) for name in ("head", "body")}
+    optimizer = optax.partition(groups, {"a": "head", "b": "body"})
+    params = {"a": jnp.ones(2), "b": jnp.ones(2)}
+    state = olr.cooldown(optimizer.init(params), {"head": 4})
+    for _ in range(3):
+        _, state = optimizer.update(params, state, params)
+    assert olr.rates(state) == {"head": 0.5, "body": 1.0}
+    with pytest.raises(ValueError, match=r"cooldown\(\): unknown group 'heads'; did you mean 'head'"):
+        olr.cooldown(state, {"heads": 4})
 
 
 def test_many_cooldowns_branch_from_one_state_in_one_call():
@@ -179,6 +207,21 @@ def test_errors_name_the_remedy():
             optimizer.update(PARAMS, state, PARAMS, position=position)
         with pytest.raises((TypeError, ValueError), match=told):
             olr.set_schedule(state, position=position)
+    for steps, shape, told in (
+        (-1, "linear", r"cooldown\(\): steps must be at least 0, not -1"),
+        (1.5, "linear", r"cooldown\(\): steps must be a whole number"),
+        (5, "sqrt", r"cooldown\(\): shape must be a schedule or one of 'linear', .*not 'sqrt'"),
+        (5, None, r"cooldown\(\): shape must be a schedule, a number or a function of the step, not None"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=told):
+            olr.cooldown(state, steps, shape)
+    own = olr.inject_schedules(lambda lr, wd: optax.adamw(lr, weight_decay=wd))(lr=SCHEDULE, wd=olr.Linear(0.1, 10))
+    with pytest.raises(
+        ValueError, match=r"cooldown\(\): this optimizer has no argument 'learning_rate'; it has lr, wd"
+    ):
+        olr.cooldown(own.init(PARAMS), 5)
+    with pytest.warns(UserWarning, match=r"update\(step=\.\.\.\) moves no schedule; use position="):
+        optimizer.update(PARAMS, state, PARAMS, step=500)
     with pytest.raises(ValueError, match=r"max_steps must be at most 2\*\*31 - 1, .*larger unit.*position="):
         olr.Cosine(1e-3, max_steps=2 * 10**12)
     states = jax.vmap(lambda peak: olr.inject_schedules(optax.sgd)(olr.Constant(peak)).init(PARAMS))(jnp.ones(2))

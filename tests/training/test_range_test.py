@@ -84,6 +84,17 @@ def test_nothing_is_suggested_where_nothing_falls():
     assert int(below.stop) == 100  # losses below 0 do not diverge by being below 0
     broken = olr.range_test(lambda carry, rate: (carry, jnp.where(rate > 1e-3, jnp.nan, 1 - rate)), jnp.zeros(()))
     assert broken.rates[broken.stop - 1] > 1e-3 > broken.rates[broken.stop - 2]
+    assert broken.tenth > 1e-7
+    for never in (found, below, olr.range_test(lambda carry, rate: (carry, jnp.nan * rate), 0.0)):
+        assert np.isnan(never.steepest)
+        assert np.isnan(never.tenth)
+
+
+def test_a_whole_or_bfloat16_loss_is_smoothed_in_float32():
+    for dtype in (jnp.int32, jnp.bfloat16):
+        found = olr.range_test(lambda count, rate: (count + 1, (100 - count).astype(dtype)), jnp.int32(0))  # noqa: B023
+        assert found.losses.dtype == jnp.float32
+        assert (jnp.diff(found.smoothed) < 0).all()
 
 
 @wrong_types
@@ -94,3 +105,18 @@ def test_errors_name_the_remedy():
         olr.range_test(step, 0.0, steps=5)
     with pytest.raises(ValueError, match=r"step must return one loss, not an array of shape \(2,\)"):
         olr.range_test(lambda carry, rate: (carry, jnp.ones(2)), 0.0)
+    with pytest.raises(TypeError, match="step must return the new carry and the loss, not a"):
+        olr.range_test(lambda carry, rate: carry, 0.0)
+    half = {"w": jnp.ones(2, jnp.bfloat16)}
+    with pytest.raises(TypeError, match=r"carry\['w'\] is bfloat16\[2\] before the update and float32\[2\] after it"):
+        olr.range_test(lambda carry, rate: ({"w": carry["w"] * rate}, 1.0), half)
+    with pytest.raises(ValueError, match=r"batches need a leading axis of steps=100, and one has the shape \(50, 2\)"):
+        olr.range_test(lambda carry, rate, batch: (carry, 1.0), 0.0, jnp.ones((50, 2)))
+    for wrong, told in (
+        ({"low": 1.0, "high": 0.1}, "low must be above 0 and below high"),
+        ({"low": 0.0}, "low must be above 0 and below high"),
+        ({"smoothing": 0.0}, "smoothing must be above 0 and at most 1"),
+        ({"diverged": 1.0}, "diverged must be above 1"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            olr.range_test(step, 0.0, **wrong)
