@@ -8,8 +8,8 @@ const drawing = (tag, properties, ...children) => {
 };
 
 function live(card) {
-  const {kind} = card.dataset;
-  if (!Object.hasOwn(KINDS, kind)) return;
+  const {kind} = card.dataset, picture = card.querySelector("img");
+  if (!picture || !Object.hasOwn(KINDS, kind)) return;
   const tree = copyTree(KINDS[kind].example), last = Math.round(1.15 * RUN);
   const figure = drawing("svg", {viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${kind} at the settings below`});
   const read = el("p", {class: "read"}), refused = el("p", {class: "bad"}), settings = el("div", {class: "settings"});
@@ -49,7 +49,7 @@ function live(card) {
   controls();
   draw();
   const link = el("a", {href: `interactive/explore.html#${kind}`}, "Compare it with others");
-  card.querySelector("img").closest("p").replaceWith(el("div", {class: "live"}, el("div", {}, figure, read, refused, link), settings));
+  picture.closest("p").replaceWith(el("div", {class: "live"}, el("div", {}, figure, read, refused, link), settings));
 }
 
 // A card becomes live when it comes near the window.

@@ -96,7 +96,8 @@ function chartIn(place, onPointer) {
     // curves: {curve, colour, width, opacity, points: [[step, rate], ...]}; bands: {..., points: [[step, low, high], ...]}
     draw: model => soon(model),
     // Marks a step, with a dot on each of `dots`: {rate, colour}.
-    picture: () => view.toSVG(),
+    // What is drawn when all that was asked for is drawn.
+    picture: async () => { while (busy) await busy; return view.toSVG(); },
     point: (step, dots) => { at = {step, dots}; return soon(); },
   };
 }

@@ -23,7 +23,7 @@ from tests.wrong_types import wrong_types
 
 CONFIG = "learning_rate: 1.0e-4\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nnum_train_epochs: 3\n"
 CURVES = """const lines = () => [...document.querySelectorAll("#chart .mark-line path")].map(line => line.getAttribute("d"));
-const soon = () => new Promise(done => setTimeout(done, 200));
+const soon = () => new Promise(done => setTimeout(done, 20)).then(chart.picture);
 const input = (label, value) => {
   const made = document.querySelector(`[aria-label="${label}"]`);
   made.value = value;

@@ -21,7 +21,7 @@ def test_curves_are_chosen_by_their_settings(tmp_path):
         sweep_page(batch, names, steps=101, past_end="nan").html,
         tmp_path,
         """
-        const soon = () => new Promise(done => setTimeout(done, 200));
+        const soon = () => new Promise(done => setTimeout(done, 20)).then(chart.picture);
         const shown = () => [...byId("values").rows].map(row => [...row.cells].map(cell => cell.textContent));
         const lines = () => [...document.querySelectorAll("#chart .mark-line path")].map(line => line.getAttribute("d").length);
         const areas = () => document.querySelectorAll("#chart .mark-area path").length;
