@@ -182,7 +182,11 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
     notes = (*source.notes, f"the settings are those in {name}, with the options of the command in line {program.line}")
     return [
         dataclasses.replace(
-            one, text="", lines={}, notes=(*notes, *one.notes), processes=one.processes or source.processes
+            one,
+            text="",
+            lines={},
+            notes=(*notes, *one.notes),
+            processes=source.processes if program.launcher else one.processes or source.processes,
         )
         for one in made
     ]

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -324,7 +325,23 @@ class Reader:
                 count = None
             known = isinstance(count, int) and not isinstance(count, bool) and count > 0
             return Processes(count if known else None, f"{last}({option}={ast.unparse(given)[:40]})")
-        return None
+        return self._devices()
+
+    def _devices(self) -> Processes | None:
+        """The devices to which the script restricts itself, on which transformers uses DataParallel."""
+        set_to = [
+            node.value
+            for node in ast.walk(self.script.tree)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+            if self.script.qualified(node.targets[0].value) == "os.environ"
+            if isinstance(node.targets[0].slice, ast.Constant) and node.targets[0].slice.value == "CUDA_VISIBLE_DEVICES"
+        ]
+        if len(set_to) != 1 or not isinstance(set_to[0], ast.Constant):
+            return None
+        devices = str(set_to[0].value)
+        if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
+            return None
+        return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")
 
     def files(self) -> dict[str, str]:
         """Dicts of literals that the script writes as JSON or YAML, as JSON by the name of their file."""

@@ -97,11 +97,7 @@ class Swift(Transformers):
             raise ConfigError(
                 f"{name}: the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
             )
-        if (
-            values.get("loss_scale") is None
-            and values.get("warmup_ratio") not in (None, "0", 0)
-            and values.get("warmup_steps") not in (None, "0", 0)
-        ):
+        if all(values.get(key) not in (None, "0", 0) for key in ("warmup_ratio", "warmup_steps")):
             raise ConfigError(f"{name}: ms-swift refuses warmup_ratio with warmup_steps; keep one")
         if str(values.get("sequence_parallel_size") or 1) != "1" and not values.get("max_steps"):
             raise ConfigError(

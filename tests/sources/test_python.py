@@ -172,6 +172,7 @@ def test_classes_of_other_packages(tmp_path):
         ("ray.train.torch.TorchTrainer(f, scaling_config=ScalingConfig(num_workers=4, use_gpu=True))", 4),
         ("from accelerate import notebook_launcher\nnotebook_launcher(f, (), num_processes=2)", 2),
         ("ScalingConfig(num_workers=workers)", None),
+        ("import os\nos.environ['CUDA_VISIBLE_DEVICES'] = '0,1'", 2),
     ],
 )
 def test_processes_that_a_script_starts(tmp_path, line, count):
