@@ -41,7 +41,7 @@ def unknown(where: str, what: str, name: object, known: Iterable[str]) -> str:
     return f"{where}: unknown {what} {name!r}{hint} Known: {', '.join(known)}"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value of the wrong type as a message shows it, in one short line.
 
     >>> shown("fast"), shown(3), shown(None)
@@ -56,7 +56,7 @@ def shown(value: Any) -> str:
     return f"text: {text}" if isinstance(value, str) else f"{article} {kind}: {text}"
 
 
-def whole_number(name: str, value: Any, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
+def whole_number(name: str, value: object, *, least: int | None = None, error: type[ValueError] = ValueError) -> int:
     """`value` as an int, from an int of Python, NumPy or JAX.
 
     Raises:
@@ -73,7 +73,7 @@ def whole_number(name: str, value: Any, *, least: int | None = None, error: type
     return number
 
 
-def unquoted(value: Any) -> str:
+def unquoted(value: object) -> str:
     """The remedy for a number in quotes; otherwise an empty text."""
     try:
         return f"; write {float(value):g} without the quotes" if isinstance(value, str) else ""
@@ -105,7 +105,7 @@ def with_named_fields(cls: type[_Class]) -> type[_Class]:
     required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
 
     @functools.wraps(make)
-    def checked(self: Any, *args: Any, **settings: Any) -> None:
+    def checked(self: object, *args: Any, **settings: Any) -> None:
         for name in settings:
             if name not in known:
                 raise TypeError(unknown(cls.__name__, "field", name, known))

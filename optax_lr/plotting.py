@@ -173,7 +173,7 @@ def _shapes(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return shares[rows], rows
 
 
-def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
+def _named(schedules: object) -> tuple[list[str] | None, Schedule]:
     if isinstance(schedules, Mapping):
         return list(schedules), stack(listed("plot", schedules.values()))
     if callable(schedules) or isinstance(schedules, (int, float)):
@@ -187,7 +187,7 @@ def _named(schedules: Any) -> tuple[list[str] | None, Schedule]:
     return None, stack(listed("plot", schedules))
 
 
-def _steps(caller: str, batch: Schedule, steps: Any) -> np.ndarray:
+def _steps(caller: str, batch: Schedule, steps: object) -> np.ndarray:
     if steps is None:
         ends = table(batch).get("max_steps")
         steps = 1001 if ends is None or not np.isfinite(ends).any() else int(np.nanmax(ends)) + 1
@@ -279,7 +279,7 @@ def _coloured(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, va
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
 
-def _require_field(columns: Mapping[str, np.ndarray], field: Any) -> None:
+def _require_field(columns: Mapping[str, np.ndarray], field: object) -> None:
     known = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if field not in known:
         raise ValueError(

@@ -81,7 +81,7 @@ _SETTLED = {rule.code for rule in (rules.OPEN, rules.UNEXPLAINED, rules.RESUMED,
 
 
 def audit(
-    log: Log | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    log: Log | str | os.PathLike[str] | Mapping[str, object] | Iterable[Mapping[str, object]],
     plan: Schedule | Plan | RunConfig | None = None,
     *,
     num_examples: int | None = None,

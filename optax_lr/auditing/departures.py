@@ -262,7 +262,7 @@ def _unlike(plan: Schedule, schedule: Schedule) -> list[str]:
     return [name for name in names if _as_text(getattr(plan, name)) != _as_text(getattr(schedule, name))]
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     return str(value) if value is None or isinstance(value, (str, tuple)) else six_digits(value)
 
 

@@ -54,7 +54,7 @@ class Mixed(Schedule):
     def _value(self, step: Real, num: System) -> Real:
         return num.choose(self.kind, [functools.partial(member._value, step, num) for member in self.schedules])
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         rows = super().__getitem__(index)
         kind = fields.concrete(rows.kind)
         return rows.schedules[int(kind)] if kind is not None and kind.ndim == 0 else rows
@@ -137,7 +137,7 @@ def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:
     return jnp.concatenate(arrays) if any(isinstance(a, jax.Array) for a in arrays) else np.concatenate(arrays)
 
 
-def listed(caller: str, given: Any) -> list[Schedule]:
+def listed(caller: str, given: object) -> list[Schedule]:
     """The schedules of a list or a batch.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from optax_lr.commands.terminal import waiting
 from optax_lr.configs import ConfigError
@@ -16,7 +15,7 @@ from optax_lr.text import visible
 
 
 def run(
-    files: Sequence[Path], *, options: Mapping[str, Any], reading: Mapping[str, Any], html: Path, force: bool
+    files: Sequence[Path], *, options: Mapping[str, object], reading: Mapping[str, object], html: Path, force: bool
 ) -> int:
     """See `optax-lr explore --help`. The exit code: 0, or that of the worst file."""
     check_output(html, overwrite=force, suffixes=(".html", ".htm"))

@@ -68,7 +68,7 @@ def _count(files: int, findings: Sequence[Finding]) -> str:
     return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'no problems found'}"
 
 
-def _write_fixed(file: Path, target: Path, options: Mapping[str, Any], trainer: str | None, *, force: bool) -> None:
+def _write_fixed(file: Path, target: Path, options: Mapping[str, object], trainer: str | None, *, force: bool) -> None:
     found = sources_of(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix fixes a file of one")

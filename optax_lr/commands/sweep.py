@@ -79,7 +79,7 @@ def batch_of(
         else trainer.total_steps(settings, source, per_epoch, num_examples=num_examples, processes=processes)
     )
 
-    def schedule(changes: Mapping[str, Any]) -> Schedule:
+    def schedule(changes: Mapping[str, object]) -> Schedule:
         changes = dict(changes)
         max_steps = _whole(
             source, "max_steps", changes.pop("max_steps", length if np.ndim(length) == 0 else length[:1])
@@ -102,7 +102,7 @@ def batch_of(
     return made if made.batch_shape else made.reshape(1)
 
 
-def _takes(schedule: Callable[[Mapping[str, Any]], Schedule], name: str, values: np.ndarray) -> bool:
+def _takes(schedule: Callable[[Mapping[str, object]], Schedule], name: str, values: np.ndarray) -> bool:
     """Whether the config's kind has this field, and its trainer reads it."""
     return _has(schedule({}).reshape(1), name) and schedule({name: values[:1]}).batch_shape == (1,)
 

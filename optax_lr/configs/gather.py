@@ -65,7 +65,7 @@ _NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumu
 _LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 
 
-def sources_of(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str]) -> list[Source]:
+def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str]) -> list[Source]:
     """Every config in `source`, parsed.
 
     Raises:
@@ -378,7 +378,7 @@ def _with_launcher(source: Source) -> Source:
     return source if found is None else dataclasses.replace(source, processes=found)
 
 
-def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ...] = ()) -> Source:
+def checked(source: Source, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
     """The source with `overrides`, and without marks of what a script does not say.
 
     Raises:
@@ -436,7 +436,7 @@ def checked(source: Source, overrides: Mapping[str, Any], section: tuple[str, ..
     return dataclasses.replace(source, values={key: _readable(value) for key, value in kept.items()})
 
 
-def _readable(value: Any) -> Any:
+def _readable(value: object) -> Any:
     if isinstance(value, list):
         return [_readable(item) for item in value]
     return readable(value) if isinstance(value, str) and MARK.search(value) else value

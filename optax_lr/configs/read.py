@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.run_config import RunConfig
@@ -19,10 +18,10 @@ from optax_lr.trainers.settings import SETTING_NAMES
 
 
 def read_config(
-    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str],
+    source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str],
     *,
     trainer: str | None = None,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> RunConfig:
     """The one config in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
@@ -53,10 +52,10 @@ def read_config(
 
 
 def read_configs(
-    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str],
+    source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str],
     *,
     trainer: str | None = None,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> list[RunConfig]:
     """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, a script several commands.
 
@@ -86,14 +85,14 @@ def _left_out(error: ConfigError) -> str:
     return f"another command is left out: {error}"
 
 
-def config_of(source: Source, trainer: str | None = None, values: Mapping[str, Any] | None = None) -> RunConfig:
+def config_of(source: Source, trainer: str | None = None, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source, by its trainer's rules."""
     _require_plain(source)
     source, found = recognised(source, trainer)
     return read_recognised(source, found, values)
 
 
-def read_recognised(source: Source, found: Recognised, values: Mapping[str, Any] | None = None) -> RunConfig:
+def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source whose trainer is known."""
     trainer = trainer_of(found.trainer)
     _require_plain(source)
@@ -154,5 +153,5 @@ def _require_plain(source: Source) -> None:
         require_plain(source.name, source.values)
 
 
-def _with_values(source: Source, values: Mapping[str, Any]) -> Source:
+def _with_values(source: Source, values: Mapping[str, object]) -> Source:
     return dataclasses.replace(source, values=values)

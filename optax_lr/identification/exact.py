@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,7 +39,7 @@ def brief(schedule: Schedule) -> str:
     return f"{type(schedule).__name__}({', '.join(shown)})"
 
 
-def _is_default(value: Any, default: Any) -> bool:
+def _is_default(value: object, default: object) -> bool:
     if default is dataclasses.MISSING or value is None or default is None or isinstance(value, str):
         return bool(value == default)  # NumPy 2.0 compares to a bool of its own
     return bool(value == np.asarray(default).astype(np.asarray(value).dtype))

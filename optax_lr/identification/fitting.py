@@ -42,7 +42,7 @@ class Family(NamedTuple):
         """The kind's name; a description if it is no class."""
         return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
 
-    def schedule(self, fields: dict[str, Any], peak: Any, floor: Any = None) -> Schedule:
+    def schedule(self, fields: dict[str, Any], peak: object, floor: object = None) -> Schedule:
         linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
         return self.kind(**self.words, **fields, **linear)
 

@@ -101,12 +101,12 @@ def get_scheduler(
     return made
 
 
-def _translate(where: str, name: str, learning_rate: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The keywords of `transformers` as fields of the class."""
 
     settings = dict(kwargs)
 
-    def renamed(theirs: str, ours: str, scale: Any = None) -> None:
+    def renamed(theirs: str, ours: str, scale: object = None) -> None:
         if settings.get(theirs) is not None:
             if ours in settings:
                 raise TypeError(f"{where}: give {theirs} or {ours}, not both")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from optax_lr.launchers.words import Inner, Launched, count_of, divided, visible_devices
 from optax_lr.sources.marks import readable
@@ -38,13 +37,13 @@ def accelerate_launch(words: list[str], environment: Mapping[str, str], _inner: 
     return Launched(_NAME, rest, processes, config)
 
 
-def shipped_processes(name: Any) -> Processes | None:
+def shipped_processes(name: object) -> Processes | None:
     """The number in a file that `trl --accelerate_config` names and that TRL ships; None for any other."""
     count = _SHIPPED.get(name) if isinstance(name, str) else None
     return None if count is None else Processes(count, f"trl --accelerate_config {name}")
 
 
-def file_processes(name: str, values: Mapping[str, Any]) -> Processes | None:
+def file_processes(name: str, values: Mapping[str, object]) -> Processes | None:
     """The number in a config file of accelerate; None where it says none."""
     count = values.get("num_processes")
     if str(values.get("distributed_type", "")).strip("'\"").upper() == "NO":

@@ -10,7 +10,7 @@ from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes
 
 
-def own_processes(name: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> Processes:
+def own_processes(name: str, options: Mapping[str, object], environment: Mapping[str, str]) -> Processes:
     """The processes that a program starts of its own accord; one where it starts none."""
     head = name.partition(" ")[0]
     if head in ("swift", "megatron"):
@@ -54,6 +54,6 @@ def _of_devices(head: str, environment: Mapping[str, str]) -> Processes:
     return Processes(visible, head if devices is None else f"{head} with CUDA_VISIBLE_DEVICES={devices}")
 
 
-def _first(value: Any) -> Any:
+def _first(value: object) -> Any:
     """The first word of an option; the name of a recipe may follow it."""
     return value[0] if isinstance(value, list) and value else value

@@ -74,7 +74,7 @@ def options_of(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     return {name: _plain(value) for name, value in values.items()}, positional
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """The word of an option that has one, "true" for a flag."""
     if not isinstance(value, list) or len(value) > 1:
         return value
@@ -147,7 +147,7 @@ def _module(words: list[str]) -> tuple[str, list[str]]:
     return words[0], words[1:]
 
 
-def count_of(value: Any) -> int | None:
+def count_of(value: object) -> int | None:
     """A positive whole number; None for anything else."""
     text = str(value)
     return int(text) if re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None

@@ -99,7 +99,7 @@ class Case:
             values = values[part]
         return values
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """The value of the key `name`, in whatever way the file writes it; null counts as not given."""
         value: Any = self.own.get(self._name(name))
         if value is None and "." in self._name(name):
@@ -116,7 +116,7 @@ class Case:
         """The dotted key under which the file has `name`."""
         return ".".join((*self.recognised.section, self._name(name)))
 
-    def edit(self, name: str, value: Any) -> Edit:
+    def edit(self, name: str, value: object) -> Edit:
         """`name` with a new value; None takes it out."""
         return Edit(self.key(name), value)
 
@@ -163,7 +163,7 @@ class Case:
         return None
 
 
-def with_numbers(values: Any) -> Any:
+def with_numbers(values: object) -> Any:
     """Values with text that is a number made one: YAML 1.1 reads `1e-4` as text, and most trainers do not."""
     if isinstance(values, Mapping):
         return {key: with_numbers(value) for key, value in values.items()}

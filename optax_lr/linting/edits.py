@@ -74,7 +74,7 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def scalar(value: Any) -> str:
+def scalar(value: object) -> str:
     """A value as YAML; a rate with a point, `5.0e-05`, which parsers of YAML 1.1 take for a number too."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {scalar(item)}" for key, item in value.items()) + "}"
@@ -85,7 +85,7 @@ def scalar(value: Any) -> str:
     return json.dumps(value)
 
 
-def _set(values: MutableMapping[str, Any], key: str, value: Any) -> None:
+def _set(values: MutableMapping[str, Any], key: str, value: object) -> None:
     """Sets or removes a dotted key; one that itself holds a dot goes before one nested."""
     head, _, tail = key.partition(".")
     if not tail or key in values or head == "train":
@@ -174,7 +174,7 @@ def _last_line(node: Any) -> int:
     return _last_line(last[1] if isinstance(last, tuple) else last)
 
 
-def _numbers(values: Any) -> Any:
+def _numbers(values: object) -> Any:
     """Values compared as a trainer would: YAML 1.1 leaves `1e-4` a text."""
     if isinstance(values, dict):
         return {key: _numbers(value) for key, value in values.items()}

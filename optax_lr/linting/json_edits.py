@@ -19,7 +19,7 @@ class _Member(NamedTuple):
     value_end: int
 
 
-def changed(text: str, new: Mapping[str, Any], *, after: Iterable[str]) -> str:
+def changed(text: str, new: Mapping[str, object], *, after: Iterable[str]) -> str:
     """The text of a JSON object so that it holds `new`.
 
     Args:
@@ -94,5 +94,5 @@ def _skip(text: str, at: int) -> int:
     return blank.end()
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and bool(one == other or one != one)  # noqa: PLR0124 - NaN is like itself

@@ -191,7 +191,7 @@ def keywords(case: Case) -> Iterator[Finding]:
         yield case.finding(KEYWORD, message, remedy, f"lr_scheduler_kwargs.{key}", edits)
 
 
-def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: Any) -> tuple[str, Any] | None:
+def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: object) -> tuple[str, Any] | None:
     """The keyword, and its value, that says what `key` was to say."""
     rate = case.get("learning_rate", 5e-5)
     if key in _SYNONYMS and _SYNONYMS[key] in taken:
@@ -366,7 +366,7 @@ def assumed(case: Case) -> Iterator[Finding]:
             yield Finding(ASSUMED, note, "")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "of the trainer" if value is None else str(value)
 
 

@@ -40,14 +40,14 @@ _OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, cur
 
 
 def lint(
-    source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[str] | RunConfig | Schedule,
+    source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str] | RunConfig | Schedule,
     *,
     num_examples: int | None = None,
     world_size: int | None = None,
     transformers_version: str | None = None,
     train_steps: int | None = None,
     trainer: str | None = None,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> tuple[Finding, ...]:
     """What is wrong with a config or a schedule: errors first, then warnings, then notes; empty if nothing is.
 
@@ -99,7 +99,10 @@ def lint(
 
 
 def lint_source(
-    source: Source, options: Mapping[str, Any], trainer: str | None = None, values: Mapping[str, Any] | None = None
+    source: Source,
+    options: Mapping[str, object],
+    trainer: str | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> list[Finding]:
     """The findings in one config."""
     try:
@@ -136,7 +139,7 @@ class Fixed(NamedTuple):
     by_hand: list[Finding]
 
 
-def apply_fixes(source: Source, options: Mapping[str, Any], trainer: str | None = None) -> Fixed:
+def apply_fixes(source: Source, options: Mapping[str, object], trainer: str | None = None) -> Fixed:
     """Make every remedy that a file can hold. One remedy may bring another finding, so the result is checked again.
 
     Raises:

@@ -195,7 +195,7 @@ def _ordered(chosen: Mapping[str, Any], rows: list[tuple[str, guide.Row]]) -> di
     return settings | {key: chosen[key] for key in ("per_device_train_batch_size", "gradient_accumulation_steps")}
 
 
-def _plan(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> Plan | None:
+def _plan(settings: Mapping[str, object], num_examples: int | None, world_size: int) -> Plan | None:
     if num_examples is None:
         return None
     return read_config(settings).plan(num_examples=num_examples, world_size=world_size)

@@ -159,7 +159,7 @@ class Builder:
                 f"reading takes more than {MOST_SECONDS} s of CPU time, which is the limit; keep each tenth row"
             )
 
-    def add(self, entry: Mapping[str, Any]) -> bool:
+    def add(self, entry: Mapping[str, object]) -> bool:
         """Take one entry; False if it holds no number of a known name, or a step that is none."""
         self.check_time()
         values: dict[str, tuple[int, float]] = {}
@@ -205,7 +205,7 @@ class Builder:
         if self._steps_per_epoch is not None and math.isfinite(epoch):
             values["step"] = (rank, (epoch - 1) * self._steps_per_epoch + iteration)
 
-    def _add_metrics(self, entry: Mapping[str, Any]) -> None:
+    def _add_metrics(self, entry: Mapping[str, object]) -> None:
         for name in entry:
             if name not in self._metrics and len(self._metrics) < MOST_METRICS and is_metric(name):
                 self._metrics[name] = array("d", [math.nan]) * (len(self) - 1)
@@ -236,7 +236,7 @@ class Builder:
     def _is_nan_of(self, name: str) -> np.ndarray:
         return np.array(self._is_nan[name], bool)
 
-    def log(self, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
+    def log(self, source: str, format: str, header: Mapping[str, object], notes: list[str]) -> Log:
         """The entries as a log. Rates below 0 or too large for float32 are left out."""
         columns = {name: np.array(values, np.float64) for name, values in self._columns.items()}
         notes = list(notes)
@@ -287,7 +287,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _max_steps(header: Mapping[str, Any]) -> int | None:
+def _max_steps(header: Mapping[str, object]) -> int | None:
     for name in ("max_steps", "total_steps"):
         value = _number(header.get(name))
         if value is not None and math.isfinite(value) and 0 < value < 2**31:

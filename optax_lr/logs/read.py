@@ -50,7 +50,7 @@ _IN_A_FOLDER = ("trainer_state.json", "trainer_log.jsonl", "log.jsonl")  # the l
 
 
 def read_log(
-    source: str | os.PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    source: str | os.PathLike[str] | Mapping[str, object] | Iterable[Mapping[str, object]],
     *,
     logging_steps: int | None = None,
     steps_per_epoch: int | None = None,
@@ -204,7 +204,7 @@ def _of_text(file: IO[str], path: str, head: bytes, builder: Builder) -> Log:
     )
 
 
-def _finished(builder: Builder, source: str, format: str, header: Mapping[str, Any], notes: list[str]) -> Log:
+def _finished(builder: Builder, source: str, format: str, header: Mapping[str, object], notes: list[str]) -> Log:
     try:
         log = builder.log(source, format, header, notes)
     except NoStepsError:

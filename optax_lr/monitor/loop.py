@@ -153,7 +153,7 @@ class Monitor:
         """Updates done so far."""
         return self._called // self._calls_per_update
 
-    def _rates_of(self, state: Any) -> dict[str, Any]:
+    def _rates_of(self, state: object) -> dict[str, Any]:
         """The rates in a state; none, and one warning, where there is none: a training is not stopped for its log."""
         try:
             found = self._rate(state)
@@ -232,7 +232,7 @@ class Monitor:
                 teller.put([finding])
 
 
-def _is_ready(call: tuple[int, Any, dict[str, Any]]) -> bool:
+def _is_ready(call: tuple[int, object, dict[str, object]]) -> bool:
     _, loss, metrics = call
     arrays: list[Any] = [value for value in (loss, *metrics.values()) if isinstance(value, jax.Array)]
     try:
@@ -245,7 +245,7 @@ def _warn(finding: Finding) -> None:
     warn("%s", finding)
 
 
-def _checked_step(step: Any) -> int:
+def _checked_step(step: object) -> int:
     if isinstance(step, jax.Array):
         raise TypeError(
             "Monitor: step must be a Python int, not an array: reading it would wait for the device; count in Python"

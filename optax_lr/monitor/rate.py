@@ -20,7 +20,7 @@ class RatesInState:
         self._places: dict[str, tuple[int, ...]] = {}
         self.counts_calls = False  # whether it is a state of MultiSteps
 
-    def __call__(self, state: Any) -> dict[str, Any]:
+    def __call__(self, state: object) -> dict[str, Any]:
         """By the name of the column: `learning_rate`, or `learning_rate/group` for each of several groups."""
         leaves, structure = jax.tree.flatten(pure(state))
         if self._structure is None or structure != self._structure:
@@ -28,7 +28,7 @@ class RatesInState:
         # The next step may donate the state: a copy on the device outlives it.
         return {name: math.prod(_copy(leaves[place]) for place in places) for name, places in self._places.items()}
 
-    def _look(self, structure: Any, number: int) -> None:
+    def _look(self, structure: object, number: int) -> None:
         numbered = jax.tree.unflatten(structure, range(number))
         found = rate_factors(numbered)
         if not found:
@@ -46,9 +46,9 @@ def _column(group: str) -> str:
     return group if group == "learning_rate" else f"learning_rate/{group}"
 
 
-def _copy(rate: Any) -> Any:
+def _copy(rate: object) -> Any:
     return rate.copy() if isinstance(rate, jax.Array) else rate
 
 
-def _is_multi_steps(node: Any) -> bool:
+def _is_multi_steps(node: object) -> bool:
     return isinstance(node, optax.MultiStepsState)

@@ -25,7 +25,7 @@ class RowBuilder:
         self._made: list[tuple[Row, float | None]] = []
         self._start_anew()
 
-    def take(self, step: int, loss: Any, metrics: Mapping[str, Any]) -> None:
+    def take(self, step: int, loss: object, metrics: Mapping[str, object]) -> None:
         """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
         losses: Any = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
         if loss is not None and losses is None:
@@ -83,7 +83,7 @@ class RowBuilder:
         self._made.append((row | self._numbers(self._latest), planned))
         self._start_anew()
 
-    def _numbers(self, values: Mapping[str, Any]) -> Row:
+    def _numbers(self, values: Mapping[str, object]) -> Row:
         read = {name: self._attempt(name, functools.partial(_as_float, value)) for name, value in values.items()}
         return {name: value for name, value in read.items() if value is not None}
 
@@ -100,5 +100,5 @@ class RowBuilder:
         self._latest: dict[str, Any] = {}
 
 
-def _as_float(value: Any) -> float:
+def _as_float(value: object) -> float:
     return float(np.asarray(value))

@@ -95,7 +95,7 @@ class ByRow(Float64):
         values = [functools.partial(one, x), functools.partial(other, x)]
         return self._chosen(jnp.where(holds, 0, 1), values, [probability, 1 - probability])
 
-    def _chosen(self, kind: Real, values: Sequence[Callable[[], Any]], probabilities: Sequence[float]) -> Any:
+    def _chosen(self, kind: Real, values: Sequence[Callable[[], object]], probabilities: Sequence[float]) -> Any:
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
         self._met.append((kind, taken, probabilities))
         return values[taken]()

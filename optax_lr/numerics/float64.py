@@ -125,7 +125,7 @@ class Float64(System):
 class Host(Float64):
     """Python floats: no trace, no device, about a microsecond."""
 
-    def joined(self, high: Any, low: Any) -> Real:
+    def joined(self, high: object, low: object) -> Real:
         # As NumPy arrays: an operation on a JAX array would become a tracer inside a trace.
         return super().joined(*(np.asarray(part) if isinstance(part, jax.Array) else part for part in (high, low)))
 

@@ -104,7 +104,7 @@ class JavaScript(System):
             texts[id(made)] = text
         return "\n".join([*lines, f"return {_bare(texts[id(value)])};"])
 
-    def joined(self, high: Any, low: Any) -> Real:
+    def joined(self, high: object, low: object) -> Real:
         raise TypeError("settings are parameters of a function in JavaScript, not numbers")
 
     def real(self, x: Real) -> Expression:

@@ -36,7 +36,7 @@ class System(ABC):
     last_step: Real = math.inf  # no step is beyond it
 
     @abstractmethod
-    def joined(self, high: Any, low: Any) -> Real:
+    def joined(self, high: object, low: object) -> Real:
         """The real of a setting with the leaves `high` and `low`; `low`, if it is not None, is the rounding error of `high`."""
 
     @abstractmethod

@@ -56,7 +56,7 @@ def explore(
     transformers_version: str | None = None,
     max_steps: int | None = None,
     trainer: str | None = None,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> Page:
     """A page on which schedules are picked, changed, compared and copied.
 
@@ -127,7 +127,7 @@ def page_of(entries: Sequence[Entry]) -> Page:
     return Page(visible(title), filled("explore.html", parts))
 
 
-def _entry(name: str | None, item: Any) -> Entry:
+def _entry(name: str | None, item: object) -> Entry:
     if isinstance(item, Plan):
         return Entry(name or "plan", item.schedule, item.max_steps, item.warmup_steps)
     schedule = as_schedule(item)

@@ -115,11 +115,11 @@ def _variants(example: Schedule) -> Iterator[Schedule]:
                 continue
 
 
-def _items(items: tuple[Any, ...], length: int) -> list[Any]:
+def _items(items: tuple[object, ...], length: int) -> list[Any]:
     """`length` items like these."""
     return list(items[:1] * length) if isinstance(items[0], Schedule) else list(range(1, length + 1))
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """`value` as JSON for the inside of a script: without `<`, and in ASCII."""
     return json.dumps(value).replace("<", "\\u003c")

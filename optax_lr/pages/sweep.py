@@ -79,7 +79,7 @@ def _by_row(batch: Schedule) -> dict[str, Any]:
     return tree
 
 
-def _collapsed(value: Any) -> Any:
+def _collapsed(value: object) -> Any:
     if isinstance(value, Mapping):
         return {name: _collapsed(item) for name, item in value.items()}
     if not isinstance(value, list):

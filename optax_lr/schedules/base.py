@@ -236,7 +236,7 @@ class Schedule:
         return found
 
 
-def from_dict(values: Mapping[str, Any]) -> Schedule:
+def from_dict(values: Mapping[str, object]) -> Schedule:
     """The schedule that `schedule.to_dict()` describes.
 
     Raises:
@@ -254,7 +254,7 @@ def from_dict(values: Mapping[str, Any]) -> Schedule:
     return made
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: object) -> Any:
     if isinstance(value, Schedule):
         return value.to_dict()
     if isinstance(value, tuple):
@@ -268,7 +268,7 @@ def _plain(name: str, value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-def _from_plain(value: Any) -> Any:
+def _from_plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return from_dict(value)
     return [_from_plain(item) for item in value] if isinstance(value, list) else value
@@ -282,7 +282,7 @@ def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
     return value._mapped(function) if _is_schedule(value) else function(value, low)
 
 
-def _number(schedule: Schedule, value: Any) -> Any:
+def _number(schedule: Schedule, value: object) -> Any:
     """The value of a formula of Python numbers, checked to be a number."""
     if isinstance(value, (int, float)):
         return value
@@ -292,17 +292,17 @@ def _number(schedule: Schedule, value: Any) -> Any:
     )
 
 
-def _is_schedule(value: Any) -> bool:
+def _is_schedule(value: object) -> bool:
     return isinstance(value, Schedule)
 
 
-def _is_concrete_scalar(step: Any) -> bool:
+def _is_concrete_scalar(step: object) -> bool:
     if not isinstance(step, jax.Array) or isinstance(step, jax.core.Tracer) or step.ndim:
         return False
     return step.is_fully_addressable and jnp.issubdtype(step.dtype, jnp.number)
 
 
-def require_schedule(caller: str, value: Any) -> Schedule:
+def require_schedule(caller: str, value: object) -> Schedule:
     """Return `value`.
 
     Raises:
@@ -375,7 +375,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         children, choices = flatten(self)
         return tuple(zip(keys, children, strict=True)), choices
 
-    def unflatten(aux_data: Any, children: Iterable[Any]) -> _Kind:
+    def unflatten(aux_data: Any, children: Iterable[object]) -> _Kind:
         # Without __init__: JAX puts tracers, gradients and placeholders into the leaves, which must not be checked.
         self, remaining, lows = object.__new__(cls), iter(children), {}
         for name, split in data:

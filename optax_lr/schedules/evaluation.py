@@ -36,7 +36,7 @@ def evaluate(schedule: Any, step: Any) -> Any:
         return _compiled_to_float32(schedule, step)
 
 
-def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[Any] | None = None) -> Any:
+def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[object] | None = None) -> Any:
     """`schedule` with reals of `num` as settings, each of shape `[*batch]` reshaped to broadcast with `trailing_axes` of steps.
 
     Settings that are arguments of a trace are taken from `given`, in order.
@@ -55,7 +55,7 @@ def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[Any]
     return schedule._mapped(real)
 
 
-def hashable(part: Any) -> Any:
+def hashable(part: object) -> Any:
     """A concrete setting as a value that can be compared and hashed."""
     if part is None or part is _ARGUMENT:
         return part
@@ -63,7 +63,7 @@ def hashable(part: Any) -> Any:
     return array.dtype.str, array.shape, array.tobytes()
 
 
-def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[Any] | None = None) -> Any:
+def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[object] | None = None) -> Any:
     """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
     lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
     return num.result(lifted._value(num.maximum(num.real(step), num.real(0)), num))
@@ -76,7 +76,7 @@ def _broadcast(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 @jax.jit
-def _compiled(schedule: Any, step: Any) -> Any:
+def _compiled(schedule: object, step: object) -> Any:
     return _in_trace(schedule, step)
 
 
@@ -112,7 +112,7 @@ class _Program:
     def __hash__(self) -> int:
         return hash(self._key)
 
-    def rates(self, num: System, step: Any, *arguments: Any) -> Any:
+    def rates(self, num: System, step: object, *arguments: Any) -> Any:
         return _broadcast(evaluate_in(self.schedule, step, num, iter(arguments)), self.shape)
 
 

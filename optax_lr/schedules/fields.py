@@ -57,22 +57,22 @@ else:
     Several = Sequence
 
 
-def _field(check: Callable[..., Any], default: Any, **metadata: Any) -> Any:
+def _field(check: Callable[..., Any], default: object, **metadata: Any) -> Any:
     return dataclasses.field(default=default, metadata={"check": check, **metadata})
 
 
-def rate(default: Any = _REQUIRED) -> Any:
+def rate(default: object = _REQUIRED) -> Any:
     """A learning rate: finite, at least 0."""
     return _field(_rate, default)
 
 
-def count(default: Any = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
+def count(default: object = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
     """A number of steps, or of another `unit`: whole, from `least` to 2**31 - 1."""
     return _field(_count, default, least=least, unit=unit)
 
 
 def number(
-    default: Any = _REQUIRED,
+    default: object = _REQUIRED,
     *,
     above: float | None = None,
     least: float | None = None,
@@ -83,12 +83,12 @@ def number(
     return _field(_number, default, above=above, least=least, most=most, below=below, split=True)
 
 
-def counts(default: Any = _REQUIRED) -> Any:
+def counts(default: object = _REQUIRED) -> Any:
     """Several numbers of steps, in a tuple of leaves; a list of them is not an axis of a batch."""
     return _field(_counts, default, several=True)
 
 
-def numbers(default: Any = _REQUIRED, *, least: float | None = None) -> Any:
+def numbers(default: object = _REQUIRED, *, least: float | None = None) -> Any:
     """Several finite numbers, in a tuple of leaves."""
     return _field(_numbers, default, several=True, split=True, least=least)
 
@@ -103,7 +103,7 @@ def schedules() -> Any:
     return _field(_schedules, _REQUIRED)
 
 
-def choice(default: Any, *, among: tuple[Any, ...]) -> Any:
+def choice(default: object, *, among: tuple[object, ...]) -> Any:
     """One of a few words. It is static: another choice compiles again."""
     return _field(_choice, default, among=among, static=True)
 
@@ -156,7 +156,7 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
     return leaf(value), np.zeros(np.shape(value), np.float32)
 
 
-def setting(leaf: Any) -> Any:
+def setting(leaf: object) -> Any:
     """The setting that has only this leaf."""
     if isinstance(leaf, tuple):
         return tuple(map(setting, leaf))
@@ -165,7 +165,7 @@ def setting(leaf: Any) -> Any:
     return leaf[()] if isinstance(leaf, np.ndarray) and not leaf.ndim else leaf
 
 
-def rejoined(high: Any, low: Any) -> tuple[Any, Any]:
+def rejoined(high: object, low: object) -> tuple[Any, Any]:
     """The setting with these two leaves, and its low part if it is stored apart."""
     if high is None or low is None:
         return high, low
@@ -236,7 +236,7 @@ def canonicalise(schedule: Any) -> None:
         object.__setattr__(schedule, name, aligned(value) if shape else value)
 
 
-def shape_of(tree: Any) -> tuple[int, ...]:
+def shape_of(tree: object) -> tuple[int, ...]:
     """The shape to which the leaves of `tree` (an array or a schedule) broadcast."""
     shapes = {np.shape(leaf) for leaf in jax.tree.leaves(tree)}
     return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
@@ -245,18 +245,18 @@ def shape_of(tree: Any) -> tuple[int, ...]:
 def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
     """`tree` with every leaf broadcast to `shape`; NumPy leaves stay NumPy's."""
 
-    def bring(leaf: Any) -> Any:
+    def bring(leaf: object) -> Any:
         return (np if isinstance(leaf, (np.ndarray, np.generic)) else jnp).broadcast_to(leaf, shape)
 
     return mapped(bring, tree)
 
 
-def concrete(value: Any) -> Any:
+def concrete(value: object) -> Any:
     """`value` as a NumPy array, or None if it is a tracer or None."""
     return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def field_text(value: Any) -> str:
+def field_text(value: object) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
     if isinstance(value, tuple):
         return (
@@ -281,7 +281,7 @@ def shortest(array: np.ndarray) -> np.ndarray:
     return short if (short == array).all() else array
 
 
-def _array(name: str, value: Any) -> Array | np.ndarray:
+def _array(name: str, value: object) -> Array | np.ndarray:
     """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
     if isinstance(value, jax.core.Tracer):
         return value
@@ -308,7 +308,7 @@ def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
-def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
+def _number(name: str, value: object, bounds: Mapping[str, object]) -> Any:
     array = _array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
     array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
@@ -331,11 +331,11 @@ def _number(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
     return _scalar(array)
 
 
-def _rate(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
+def _rate(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
     return _number(name, value, {"least": 0})
 
 
-def _count(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
+def _count(name: str, value: object, bounds: Mapping[str, Any]) -> Any:
     return whole_steps(name, value, unit=bounds["unit"], least=bounds["least"])
 
 
@@ -346,15 +346,15 @@ def _items(name: str, value: Any) -> list[Any]:
     return list(value)
 
 
-def _counts(name: str, value: Any, _bounds: Mapping[str, Any]) -> tuple[Any, ...]:
+def _counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Any, ...]:
     return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
 
 
-def _numbers(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
+def _numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Any, ...]:
     return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
-def whole_steps(name: str, value: Any, *, unit: str = "optimizer steps", least: int = 0) -> Any:
+def whole_steps(name: str, value: object, *, unit: str = "optimizer steps", least: int = 0) -> Any:
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
     if type(value) is int and least <= value <= LARGEST_STEP:  # as in nearly every sweep, and far quicker than NumPy
         return np.int32(value)
@@ -381,7 +381,7 @@ def whole_steps(name: str, value: Any, *, unit: str = "optimizer steps", least: 
     return _scalar(array.astype(jnp.int32))
 
 
-def checked_step(owner: str, step: Any) -> Any:
+def checked_step(owner: str, step: object) -> Any:
     """A step, or an array of steps.
 
     Raises:
@@ -402,7 +402,7 @@ def checked_step(owner: str, step: Any) -> Any:
     return array
 
 
-def as_schedule(value: Any) -> Any:
+def as_schedule(value: object) -> Any:
     """`value` as a schedule, if it is a schedule, a number, or a function of the step; otherwise `value` itself."""
     if isinstance(value, (type, bool)) or (dataclasses.is_dataclass(value) and hasattr(value, "_value")):
         return value
@@ -411,13 +411,13 @@ def as_schedule(value: Any) -> Any:
     return KINDS["Function"](value) if callable(value) else value
 
 
-def _function(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
+def _function(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
     if isinstance(value, type) or not callable(value):
         raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
     return value
 
 
-def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
+def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
@@ -430,20 +430,20 @@ def _inner(name: str, value: Any, _bounds: Mapping[str, Any]) -> Any:
     return value
 
 
-def _schedules(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[Any, ...]:
+def _schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
     return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
-def _choice(name: str, value: Any, bounds: Mapping[str, Any]) -> Any:
+def _choice(name: str, value: object, bounds: Mapping[str, Any]) -> Any:
     if not isinstance(value, (str, bool, np.bool)) or value not in bounds["among"]:
         given = repr(value) if isinstance(value, str) else shown(value)
         raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {given}")
     return value
 
 
-def require_below(schedule: Any, low: str, high: str, why: str) -> None:
+def require_below(schedule: object, low: str, high: str, why: str) -> None:
     """Refuse a schedule in which field `low` is not below field `high`, if both are concrete."""
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
@@ -453,7 +453,7 @@ def require_below(schedule: Any, low: str, high: str, why: str) -> None:
         )
 
 
-def require_rising(owner: str, name: str, values: Sequence[Any]) -> None:
+def require_rising(owner: str, name: str, values: Sequence[object]) -> None:
     """Refuse step counts that do not rise from one to the next, if they are concrete."""
     for i, (before, after) in enumerate(itertools.pairwise(map(concrete, values))):
         if before is not None and after is not None and (after <= before).any():

@@ -61,7 +61,7 @@ class Function(Schedule):
     def __init__(self, function: Callable[..., Any] | None = None, **settings: ArrayLike | Sequence[ArrayLike]) -> None:
         self._set(function, settings, 1.0)
 
-    def _set(self, function: Any, settings: Mapping[str, Any], scale: Any) -> None:
+    def _set(self, function: object, settings: Mapping[str, object], scale: object) -> None:
         names, values = tuple(settings), tuple(settings.values())
         self.__dict__.update(function=function, names=names, values=values, scale=scale)
         try:
@@ -107,7 +107,7 @@ class Function(Schedule):
         return num.maximum(self.scale * value, num.real(0))
 
 
-def _check_arguments(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+def _check_arguments(function: Callable[..., Any], settings: Mapping[str, object]) -> None:
     """Refuse settings that the function does not take, and those it lacks."""
     try:
         signature = inspect.signature(function)

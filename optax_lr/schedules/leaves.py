@@ -20,7 +20,7 @@ def mapped(function: Callable[[Any], Any], tree: _Tree) -> _Tree:
     return result
 
 
-def flat(tree: Any) -> tuple[list[Any], Any]:
+def flat(tree: object) -> tuple[list[Any], Any]:
     """The leaves of `tree`, with settings in float64, and its structure."""
     with jax.enable_x64(True):
         return jax.tree.flatten(tree)

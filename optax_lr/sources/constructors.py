@@ -17,7 +17,7 @@ TRL = frozenset(
 SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainArguments"})
 # Calls whose first argument is the dict of a trainer's config.
 MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
-# What sentence-transformers' arguments have beside those of transformers.
+# What sentence-transformers' arguments have in addition to those of transformers.
 EMBEDDING_KEYS = frozenset(
     {"prompts", "batch_sampler", "multi_dataset_batch_sampler", "router_mapping", "learning_rate_mapping"}
 )

@@ -40,7 +40,7 @@ def document_of(name: str, text: str, *, form: Form, folder: Path | None, lines_
     return Source(name, document.values, document.lines, form, text, folder, twice=document.twice)
 
 
-def numbered(path: str, parts: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def numbered(path: str, parts: Sequence[object]) -> Iterator[tuple[str, Any]]:
     """Each part with its name: the path, and a number where there are several."""
     for place, part in enumerate(parts, 1):
         yield (path if len(parts) == 1 else f"{path}#{place}"), part

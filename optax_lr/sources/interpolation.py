@@ -20,7 +20,7 @@ _REFERENCE = re.compile(r"(\\*)\$\{([^{}$]*)\}")
 _PART = re.compile(r"\.?([^.\[\]\s]+)|\[([^.\[\]\s]+)\]")
 
 
-def require_plain(source: str, values: Mapping[str, Any]) -> None:
+def require_plain(source: str, values: Mapping[str, object]) -> None:
     """Refuse resolvers anywhere in `values`, and more references than a config needs.
 
     Raises:
@@ -47,7 +47,7 @@ def require_plain(source: str, values: Mapping[str, Any]) -> None:
         )
 
 
-def resolved(source: str, values: Mapping[str, Any], required: frozenset[str]) -> dict[str, Any]:
+def resolved(source: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, Any]:
     """`values` with their references replaced, by OmegaConf's rules.
 
     Args:
@@ -84,10 +84,10 @@ class _UnresolvedError(Exception):
 class _Lookup:
     """Follows the references of one value."""
 
-    def __init__(self, root: Mapping[str, Any]):
+    def __init__(self, root: Mapping[str, object]):
         self._root, self._left = root, MOST_REFERENCES
 
-    def value(self, value: Any, place: tuple[Any, ...], depth: int) -> Any:
+    def value(self, value: object, place: tuple[object, ...], depth: int) -> Any:
         """`value`, which is at `place`, with its references replaced."""
         if isinstance(value, Mapping):
             return {key: self.value(item, (*place, key), depth) for key, item in value.items()}
@@ -105,12 +105,12 @@ class _Lookup:
             raise _UnresolvedError("is not a reference to one key, such as ${learning_rate}")
         return made.replace("\\${", "${")
 
-    def _inserted(self, found: re.Match[str], place: tuple[Any, ...], depth: int) -> str:
+    def _inserted(self, found: re.Match[str], place: tuple[object, ...], depth: int) -> str:
         if found[1]:  # a backslash: the text itself
             return found[0]
         return str(self._of(found[2], place, depth))
 
-    def _of(self, name: str, place: tuple[Any, ...], depth: int) -> Any:
+    def _of(self, name: str, place: tuple[object, ...], depth: int) -> Any:
         self._left -= 1
         if self._left < 0 or depth >= DEEPEST_CHAIN:
             raise _UnresolvedError(
@@ -128,7 +128,7 @@ class _Lookup:
                 ) from None
         return self.value(node, at, depth + 1)
 
-    def _absolute(self, name: str, place: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _absolute(self, name: str, place: tuple[object, ...]) -> tuple[Any, ...]:
         """The keys from the top of the file. A leading dot means the mapping that contains the reference."""
         up = len(name) - len(name.lstrip("."))
         rest = name[up:]
@@ -138,7 +138,7 @@ class _Lookup:
         return (*place[: len(place) - up], *parts) if up else parts
 
 
-def _texts(values: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def _texts(values: object, key: str = "") -> Iterator[tuple[str, str]]:
     """Every text in `values` with its dotted key."""
     if isinstance(values, str):
         yield key, values

@@ -39,7 +39,7 @@ class Script:
     `options` are those of the command that starts the script.
     """
 
-    def __init__(self, path: str, text: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         self.path, self.text = path, text
         self.given = options  # of the command that starts the script; None if that is not known
         self.tree = parsed(path, text)
@@ -355,7 +355,7 @@ class Script:
         self._rests_on(owner, name, value, holders[0])
         return value
 
-    def _rests_on(self, owner: str, name: str, value: Any, whose: str) -> None:
+    def _rests_on(self, owner: str, name: str, value: object, whose: str) -> None:
         """Note a default of the script's own parser."""
         beside = "" if self.given is not None else "; the command that starts the script may give another"
         self.notes[f"{owner}.{name} is {value!r}, the default of {whose}{beside}"] = None
@@ -461,7 +461,7 @@ def parsed(path: str, text: str) -> ast.Module:
         raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
 
 
-def _converted(value: Any, kind: ast.expr | None) -> Any:
+def _converted(value: object, kind: ast.expr | None) -> Any:
     """The text of an option as its parser converts it."""
     if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
         return value

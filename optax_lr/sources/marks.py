@@ -15,14 +15,14 @@ def mark(text: str) -> str:
     return f"{_OPEN}{inner.translate({9: 0xE109, 10: 0xE10A, 32: 0xE120})}{_CLOSE}"
 
 
-def is_known(value: Any) -> bool:
+def is_known(value: object) -> bool:
     """Whether no mark is in a word or in a list of words."""
     if isinstance(value, list):
         return all(is_known(item) for item in value)
     return not isinstance(value, str) or MARK.search(value) is None
 
 
-def readable(value: Any) -> Any:
+def readable(value: object) -> Any:
     """A value with its marks as the script writes them."""
     if isinstance(value, list):
         return [readable(item) for item in value]

@@ -83,7 +83,7 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
     return resolved(document.name, values, resolve)
 
 
-def unresolved(source: Mapping[str, Any]) -> dict[str, Any]:
+def unresolved(source: Mapping[str, object]) -> dict[str, Any]:
     """A mapping as a plain dict. One of OmegaConf's, which would call resolvers when it is read, is not resolved."""
     if type(source).__module__.startswith("omegaconf."):
         import omegaconf
@@ -100,7 +100,7 @@ def unresolved(source: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _without_arrays(value: Any) -> Any:
+def _without_arrays(value: object) -> Any:
     """A value with the arrays and scalars of NumPy and JAX in it as Python's own, which compare to one truth value."""
     if isinstance(value, Mapping):
         return {key: _without_arrays(item) for key, item in value.items()}
@@ -148,7 +148,7 @@ def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Ma
 
 
 def _json(name: str, text: str, *, strict: bool) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
             seen: set[str] = set()
@@ -175,7 +175,7 @@ def _yaml_can_parse(text: str) -> bool:
         return False
 
 
-def _require_numbers(name: str, values: Any, key: str = "") -> None:
+def _require_numbers(name: str, values: object, key: str = "") -> None:
     """Refuse whole numbers that no float can hold, in which arithmetic fails later."""
     if isinstance(values, dict):
         for inner, value in values.items():
@@ -226,7 +226,7 @@ def _size(name: str, node: Any, above: set[int], known: dict[int, int]) -> int:
 
 
 def _walk(
-    name: str, node: Any, prefix: str, lines: dict[str, int], lines_before: int, twice: list[tuple[str, str]]
+    name: str, node: object, prefix: str, lines: dict[str, int], lines_before: int, twice: list[tuple[str, str]]
 ) -> None:
     yaml = _yaml()
     if isinstance(node, yaml.SequenceNode):

@@ -39,7 +39,9 @@ _SETTINGS = frozenset(
 _LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
 
 
-def script_sources(path: str, text: str, folder: Path | None, options: Mapping[str, Any] | None = None) -> list[Source]:
+def script_sources(
+    path: str, text: str, folder: Path | None, options: Mapping[str, object] | None = None
+) -> list[Source]:
     """A source for each call of a known constructor. `options` are those of the command that starts the script.
 
     Raises:
@@ -71,7 +73,7 @@ class Reader:
     """The configs in a script."""
 
     def __init__(
-        self, path: str, text: str, folder: Path | None = None, options: Mapping[str, Any] | None = None
+        self, path: str, text: str, folder: Path | None = None, options: Mapping[str, object] | None = None
     ) -> None:
         self.path, self.text, self.folder = path, text, folder
         self.script = Script(path, text, options)

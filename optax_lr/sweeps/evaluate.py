@@ -139,7 +139,7 @@ def _called(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _rounded_in_trace(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
+def _rounded_in_trace(count: int | None, schedule: Schedule, steps: object) -> jax.Array:
     with jax.enable_x64(True):
         rates: jax.Array = _curves(schedule, steps, None, count, RoundedFloat64)
         return rates
@@ -147,7 +147,7 @@ def _rounded_in_trace(count: int | None, schedule: Schedule, steps: Any) -> jax.
 
 @_rounded_in_trace.defjvp
 def _differentiated(
-    count: int | None, primals: tuple[Schedule, Any], tangents: tuple[Schedule, Any]
+    count: int | None, primals: tuple[Schedule, object], tangents: tuple[Schedule, object]
 ) -> tuple[jax.Array, jax.Array]:
     # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.
     slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
@@ -161,7 +161,7 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
 
     @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
     def spread(
-        schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
+        schedule: Schedule, steps: object, out: jax.Array | None, count: object, numbers: type[ByRow] | None
     ) -> jax.Array:
         del out  # donated, as in `_curves`
         # The rows are already distributed, so nothing is exchanged; by default the compiler would gather them.
@@ -177,14 +177,14 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     return spread
 
 
-def one_of(caller: str, name: str, value: Any, words: tuple[str, ...]) -> Any:
+def one_of(caller: str, name: str, value: object, words: tuple[str, ...]) -> Any:
     """Return `value` if it is one of `words`; otherwise raise `ValueError`."""
     if value not in words:
         raise ValueError(f"{caller}(): {name} must be one of {', '.join(map(repr, words))}, not {value!r}")
     return value
 
 
-def checked_steps(caller: str, steps: Any) -> tuple[Any, Any]:
+def checked_steps(caller: str, steps: object) -> tuple[Any, Any]:
     """The steps as int32 and None, or None and their number if they are `0, 1, ..., n - 1`."""
     if isinstance(steps, jax.core.Tracer):
         return steps, None

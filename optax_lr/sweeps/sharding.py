@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -53,7 +53,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
     devices = mesh.shape[axis]
     rows = np.minimum(np.arange(-(-len(batch) // devices) * devices), len(batch) - 1)
 
-    def spread(leaf: Any) -> jax.Array:
+    def spread(leaf: object) -> jax.Array:
         padded = np.asarray(leaf)[rows]
         return jax.make_array_from_callback(padded.shape, sharding, lambda index: padded[index])
 
@@ -61,7 +61,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
     return spread_batch
 
 
-def spread_over(leaves: Sequence[Any]) -> NamedSharding | None:
+def spread_over(leaves: Sequence[object]) -> NamedSharding | None:
     """The common sharding of all `leaves` of a batch, if its rows are on several devices."""
     shardings = {getattr(leaf, "sharding", None) for leaf in leaves}
     if len(shardings) != 1:

@@ -129,7 +129,7 @@ def sweep_to(
 
 
 def _prepare(
-    zarr: Any,
+    zarr: object,
     path: str,
     batch: Schedule,
     steps: np.ndarray,

@@ -189,7 +189,7 @@ class Axolotl(Transformers):
         return math.ceil(examples * settings.num_train_epochs / self._batch(settings, processes))
 
     def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
     ) -> Any:
         """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
         if settings.own_rates:
@@ -217,7 +217,7 @@ class Axolotl(Transformers):
         return block.notes_of(settings)
 
     def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
     ) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""
         if settings.scheduler_block is not None:
@@ -249,7 +249,7 @@ class Axolotl(Transformers):
             raise ConfigError(f"axolotl has no keys for {schedule!r}; the nearest that it has is {made!r}")
         return keys
 
-    def _schedule_of(self, keys: Mapping[str, Any]) -> Schedule:
+    def _schedule_of(self, keys: Mapping[str, object]) -> Schedule:
         """The schedule that axolotl builds from keys that are written here."""
         source = Source("<mapping>", keys, {}, "mapping")
         settings = self.read(source, Recognised(self.name, "its keys")).settings
@@ -285,11 +285,11 @@ class Axolotl(Transformers):
         return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
 
 
-def _quadratic(source: str, given: Mapping[str, Any]) -> bool:
+def _quadratic(source: str, given: Mapping[str, object]) -> bool:
     return flag(f"{source}: lr_quadratic_warmup", given.get("lr_quadratic_warmup", False))
 
 
-def _restarts(source: str, given: Mapping[str, Any]) -> tuple[int, int, int] | None:
+def _restarts(source: str, given: Mapping[str, object]) -> tuple[int, int, int] | None:
     """How far apart the jagged restarts are, and how long they go up and down; 0 counts as not given."""
     found = []
     for name, default in _RESTARTS.items():
@@ -302,7 +302,7 @@ def _restarts(source: str, given: Mapping[str, Any]) -> tuple[int, int, int] | N
     return (every, up, down) if every else None
 
 
-def _own(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _own(source: str, given: Mapping[str, object]) -> dict[str, Any]:
     """What only axolotl has: the batch of all devices of a data-parallel rank, parallelism, and generations."""
     own: dict[str, Any] = {}
     if given.get("batch_size"):
@@ -348,7 +348,7 @@ def _written(schedule: Schedule) -> dict[str, Any]:
 
 
 def _refuse(
-    source: str, values: Mapping[str, Any], given: Mapping[str, Any], restarts: tuple[int, int, int] | None
+    source: str, values: Mapping[str, object], given: Mapping[str, object], restarts: tuple[int, int, int] | None
 ) -> None:
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
     if sum(bool(values.get(key)) for key in batches) < 2:
@@ -366,7 +366,7 @@ def _refuse(
         )
 
 
-def _ignored(settings: Settings, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     kind = settings.lr_scheduler_type
     why = dict.fromkeys(SCHEDULE_KEYWORDS, "not a key of axolotl; lr_scheduler_kwargs takes it")
     if values.get("rl"):

@@ -107,7 +107,7 @@ class Trainer(abc.ABC):
         """The file with settings that a command names; None where there is none."""
         return None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
 
@@ -126,14 +126,14 @@ class Trainer(abc.ABC):
         raise UnknownLengthError(f"{source}: the length of the run is not in this file; give max_steps")
 
     def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
     ) -> Any:
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
         return like(max_steps, int(settings.warmup_steps))
 
     @abc.abstractmethod
     def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
     ) -> Schedule:
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
 
@@ -197,7 +197,7 @@ def group_rate(key: str) -> bool:
 
 
 def unknown_keys(
-    source: str, values: Mapping[str, Any], known: frozenset[str], whose: str, *, remedy: str = ""
+    source: str, values: Mapping[str, object], known: frozenset[str], whose: str, *, remedy: str = ""
 ) -> tuple[str, ...]:
     """The keys that a trainer does not have and that do not concern the curve.
 

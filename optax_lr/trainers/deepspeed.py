@@ -67,7 +67,7 @@ class DeepSpeed(Trainer):
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
     def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
     ) -> Any:
         """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
@@ -79,11 +79,11 @@ class DeepSpeed(Trainer):
         return block.notes_of(settings)
 
     def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
     ) -> Schedule:
         """The block's."""
         return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
 
 
-def _has_type(value: Any) -> bool:
+def _has_type(value: object) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("type"), str)

@@ -63,7 +63,9 @@ _RANGE_TEST = {
 }
 
 
-def scheduler_of(source: str, deepspeed: Any, folder: Path | None) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+def scheduler_of(
+    source: str, deepspeed: object, folder: Path | None
+) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """The scheduler block that a trainer's `deepspeed` key leads to, if any, and a remark where that is not known.
 
     A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
@@ -107,12 +109,12 @@ def notes_of(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def has_params(block: Any) -> bool:
+def has_params(block: object) -> bool:
     """Whether a block of a DeepSpeed config holds parameters."""
     return isinstance(block, Mapping) and isinstance(block.get("params"), Mapping)
 
 
-def checked_block(source: str, block: Any) -> dict[str, Any] | None:
+def checked_block(source: str, block: object) -> dict[str, Any] | None:
     """The block if it is one that this library has, its numbers checked."""
     if block is None:
         return None
@@ -141,7 +143,7 @@ def checked_block(source: str, block: Any) -> dict[str, Any] | None:
     return {"type": kind, "params": checked}
 
 
-def _value(where: str, name: str, value: Any) -> Any:
+def _value(where: str, name: str, value: object) -> Any:
     """The value of one parameter, as the class takes it."""
     if name == "warmup_type" or value == "auto":
         return value

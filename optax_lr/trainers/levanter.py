@@ -85,7 +85,7 @@ class Levanter(Trainer):
         value = source.program.options.get("config_path") if source.program is not None else None
         return value if isinstance(value, str) else None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The file with dotted options."""
         values: dict[str, Any] = {
             key: dict(value) if isinstance(value, Mapping) else value for key, value in file.items()

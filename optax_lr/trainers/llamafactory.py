@@ -139,7 +139,7 @@ class LlamaFactory(Transformers):
             )
         return first
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The file with the overrides `key=value`, which OmegaConf reads."""
         assert source.program is not None
         import yaml
@@ -158,7 +158,7 @@ class LlamaFactory(Transformers):
             values[key] = loaded
         return values
 
-    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+    def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Its own keys and those of TrainingArguments."""
         return FIELDS | keys_of("llamafactory") | _OLD
 
@@ -169,7 +169,7 @@ class LlamaFactory(Transformers):
         from_command = source.form == "command" and not self.config_file(source)
         return self.read_values(source, source.values, rules=ARGPARSE if from_command else STRICT)
 
-    def read_values(self, source: Source, values: Mapping[str, Any], *, rules: Rules) -> Reading:
+    def read_values(self, source: Source, values: Mapping[str, object], *, rules: Rules) -> Reading:
         """The settings among `values`."""
         if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
             raise ConfigError(f"{source.name}: val_size with eval_dataset is refused by LLaMA-Factory; keep one")
@@ -198,7 +198,7 @@ class LlamaFactory(Transformers):
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
         return found._replace(notes=notes, processes=processes)
 
-    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
         """The lengths of `warmup_stable_decay`: a third of what follows the warmup is stable, the rest decays; each only
         where the config does not give it."""
         if settings.lr_scheduler_type != "warmup_stable_decay":
@@ -248,7 +248,7 @@ class LlamaFactoryPPO(LlamaFactory):
             )
         return int(steps)
 
-    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
         """None."""
         return {}
 
@@ -351,13 +351,13 @@ class LlamaFactoryV1(Transformers):
         )
 
     def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
     ) -> Schedule:
         """Constant."""
         return Constant(changes.get("learning_rate", settings.learning_rate))
 
 
-def _number_of_datasets(values: Mapping[str, Any]) -> int:
+def _number_of_datasets(values: Mapping[str, object]) -> int:
     named_sets = values.get("dataset")
     if isinstance(named_sets, str):
         return max(1, len([name for name in named_sets.split(",") if name.strip()]))

@@ -96,7 +96,7 @@ class MaxText(Trainer):
             return first
         return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The file with the words `key=value` of the command."""
         return dict(file) | self._words(source)
 

@@ -152,7 +152,7 @@ def _decay(settings: Settings, source: str, rate: Any, warmup: int, run: int) ->
     return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
 
 
-def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+def _checked(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
     """The options that are not Megatron's. Raises for those that change the schedule in a way that is not read."""
     if "deepspeed" in values or "deepspeed_config" in values:
         raise ConfigError(
@@ -177,7 +177,7 @@ def _checked(source: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     return strange
 
 
-def _updates(source: str, values: Mapping[str, Any], what: str) -> float | None:
+def _updates(source: str, values: Mapping[str, object], what: str) -> float | None:
     """A length in iterations, given as such or in samples."""
     if f"{what}_iters" in values:
         return whole_setting(f"{source}: {what}_iters", values[f"{what}_iters"], ARGPARSE)
@@ -192,7 +192,7 @@ def _updates(source: str, values: Mapping[str, Any], what: str) -> float | None:
     return float(int(made)) if what == "train" else made
 
 
-def _warmup(source: str, values: Mapping[str, Any], decay: float) -> int:
+def _warmup(source: str, values: Mapping[str, object], decay: float) -> int:
     """The warmup in iterations, which must be whole: Megatron-LM does not round a fraction."""
     given = _updates(source, values, "lr_warmup") or 0
     if values.get("lr_warmup_fraction") is not None:

@@ -63,7 +63,7 @@ class OptaxSchedules(Trainer):
         return Stages(made, boundaries=settings.own["boundaries"]) if len(parts) > 1 else made[0]
 
 
-def _checked(source: str, constructor: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict[str, Any]:
     """The arguments of one function, with its defaults.
 
     Raises:

@@ -12,7 +12,7 @@ _WAY = "write its schedule with olr.get_scheduler, or in Python with the classes
 _Marks = Callable[[Mapping[str, Any]], bool]
 
 
-def _inner(values: Mapping[str, Any], *places: str) -> Any:
+def _inner(values: Mapping[str, object], *places: str) -> Any:
     """The value under nested keys; None where one is missing."""
     found: Any = values
     for place in places:
@@ -20,7 +20,7 @@ def _inner(values: Mapping[str, Any], *places: str) -> Any:
     return found
 
 
-def _none(_values: Mapping[str, Any]) -> bool:
+def _none(_values: Mapping[str, object]) -> bool:
     return False
 
 
@@ -34,72 +34,72 @@ def _any(*places: str) -> _Marks:
     return lambda values: any(_inner(values, *place.split(".")) is not None for place in places)
 
 
-def _weights_and_biases(values: Mapping[str, Any]) -> bool:
+def _weights_and_biases(values: Mapping[str, object]) -> bool:
     """The config.yaml of a W&B run: every value under `value`."""
     inner = [value for key, value in values.items() if key not in ("wandb_version", "_wandb")]
     wrapped = [isinstance(value, Mapping) and "value" in value and set(value) <= {"value", "desc"} for value in inner]
     return bool(inner) and all(wrapped)
 
 
-def _verl(values: Mapping[str, Any]) -> bool:
+def _verl(values: Mapping[str, object]) -> bool:
     return "actor_rollout_ref" in values or any(str(key).startswith("actor_rollout_ref.") for key in values)
 
 
-def _openrlhf(values: Mapping[str, Any]) -> bool:
+def _openrlhf(values: Mapping[str, object]) -> bool:
     return "actor_num_gpus_per_node" in values or any(str(key).startswith("ckpt.") for key in values)
 
 
-def _torchtitan(values: Mapping[str, Any]) -> bool:
+def _torchtitan(values: Mapping[str, object]) -> bool:
     training = values.get("training")
     if not isinstance(training, Mapping) or not isinstance(values.get("lr_scheduler"), Mapping):
         return False
     return bool({"steps", "local_batch_size", "seq_len", "global_batch_size"} & training.keys())
 
 
-def _kohya(values: Mapping[str, Any]) -> bool:
+def _kohya(values: Mapping[str, object]) -> bool:
     keys = values.keys()
     data = {"network_dim", "unet_lr", "max_train_steps", "train_data_dir", "dataset_config"} & keys
     named = {"pretrained_model_name_or_path", "output_name"} <= keys
     return (named and bool(data)) or {"network_dim", "unet_lr"} <= keys
 
 
-def _litgpt(values: Mapping[str, Any]) -> bool:
+def _litgpt(values: Mapping[str, object]) -> bool:
     return "checkpoint_dir" in values and isinstance(values.get("train"), Mapping)
 
 
-def _olmo(values: Mapping[str, Any]) -> bool:
+def _olmo(values: Mapping[str, object]) -> bool:
     micro = "device_train_microbatch_size" in values and _inner(values, "scheduler", "t_max") is not None
     return micro or _inner(values, "scheduler", "units") is not None
 
 
-def _lightning(values: Mapping[str, Any]) -> bool:
+def _lightning(values: Mapping[str, object]) -> bool:
     if _any("model.class_path", "optimizer.class_path", "lr_scheduler.class_path", "data.class_path")(values):
         return True
     return "seed_everything" in values and isinstance(values.get("trainer"), Mapping)
 
 
-def _ultralytics(values: Mapping[str, Any]) -> bool:
+def _ultralytics(values: Mapping[str, object]) -> bool:
     return "lr0" in values and ("lrf" in values or "task" in values)
 
 
-def _dotted(values: Mapping[str, Any]) -> bool:
+def _dotted(values: Mapping[str, object]) -> bool:
     sections = ("training.", "lr_scheduler.", "optimizer.", "adam.", "train.batch")
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
 
 
-def _megatron_swift(values: Mapping[str, Any]) -> bool:
+def _megatron_swift(values: Mapping[str, object]) -> bool:
     """ms-swift's YAML for Megatron, whose lengths and rates have Megatron's names."""
     own = {"micro_batch_size", "global_batch_size", "lr", "lr_warmup_fraction", "min_lr"} & values.keys()
     swift = {"tuner_type", "train_type", "rlhf_type", "split_dataset_ratio", "external_plugins"} & values.keys()
     return len(own) > 1 and bool(swift) and "learning_rate" not in values
 
 
-def _open_instruct(values: Mapping[str, Any]) -> bool:
+def _open_instruct(values: Mapping[str, object]) -> bool:
     named = {"lr_scheduler_type", "num_train_epochs"} & values.keys()
     return "checkpointing_steps" in values and bool(named)
 
 
-def _timm(values: Mapping[str, Any]) -> bool:
+def _timm(values: Mapping[str, object]) -> bool:
     return "sched" in values and bool({"warmup_epochs", "epochs"} & values.keys())
 
 

@@ -65,7 +65,7 @@ class Settings:
     def of(
         cls,
         source: str,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         rules: Rules = STRICT,
         *,
         key: Callable[[str], str] = str,
@@ -112,7 +112,7 @@ _MOST_STEPS = 2**31 - 1  # what an int32 step counts to
 _TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
 
 
-def finite_number(name: str, value: Any, rules: Rules = STRICT) -> float:
+def finite_number(name: str, value: object, rules: Rules = STRICT) -> float:
     """`value` if it is a finite number for that parser; otherwise an error of one line."""
     if isinstance(value, str):
         try:
@@ -133,7 +133,7 @@ def finite_number(name: str, value: Any, rules: Rules = STRICT) -> float:
     return value  # type: ignore[return-value]
 
 
-def whole_setting(name: str, value: Any, rules: Rules = STRICT) -> int:
+def whole_setting(name: str, value: object, rules: Rules = STRICT) -> int:
     """`value` as a whole number."""
     if isinstance(value, str) and rules.text:
         try:
@@ -151,7 +151,7 @@ def whole_setting(name: str, value: Any, rules: Rules = STRICT) -> int:
     return int(given)
 
 
-def _word(name: str, value: Any, _rules: Rules) -> str:
+def _word(name: str, value: object, _rules: Rules) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
     if not isinstance(value, str):
@@ -159,7 +159,7 @@ def _word(name: str, value: Any, _rules: Rules) -> str:
     return value
 
 
-def _flag(name: str, value: Any, rules: Rules) -> bool:
+def _flag(name: str, value: object, rules: Rules) -> bool:
     if isinstance(value, str) and rules.text and value.lower() in _TRUE | _FALSE:
         return value.lower() in _TRUE
     if not isinstance(value, bool):
@@ -167,18 +167,18 @@ def _flag(name: str, value: Any, rules: Rules) -> bool:
     return value
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(name: str, value: object) -> bool:
     """`value` as true or false, as pydantic reads it."""
     return bool(value) if value in (0, 1) else _flag(name, value, PYDANTIC)
 
 
-def _mapping(name: str, value: Any, _rules: Rules) -> Mapping[str, Any]:
+def _mapping(name: str, value: object, _rules: Rules) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {_short(value)}")
     return dict(value)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 

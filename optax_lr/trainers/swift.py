@@ -72,13 +72,13 @@ class Swift(Transformers):
         named_file = program.options.get("config", program.positional[0] if program.positional else None)
         return named_file if isinstance(named_file, str) else None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The settings of the file and the command in order: options after the file replace its values."""
         values = dict(file)
         values.pop("ENV", None)
         return values | {key: value for key, value in source.values.items() if key != "config"}
 
-    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+    def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Its own keys and those of TrainingArguments."""
         return FIELDS | keys_of("swift") | _ALIASES | _OLD | {_WORLD, "local_world_size"}
 
@@ -125,7 +125,7 @@ class Swift(Transformers):
 
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
 
-    def _defaults(self, values: Mapping[str, Any], *, of_class: bool) -> tuple[Default, ...]:
+    def _defaults(self, values: Mapping[str, object], *, of_class: bool) -> tuple[Default, ...]:
         """Its defaults; the rate by the tuner is that of its commands, and its class has transformers' own."""
         tuner = values.get("tuner_type", values.get("train_type", "lora"))
         rate = 1e-5 if tuner == "full" else 1e-4
@@ -167,7 +167,7 @@ class Swift(Transformers):
         return ()
 
 
-def _processes(values: Mapping[str, Any]) -> Processes | None:
+def _processes(values: Mapping[str, object]) -> Processes | None:
     """The number that a saved run had, or that of the group of devices that trains, where Ray starts it."""
     saved, groups = values.get(_WORLD), values.get("device_groups")
     if isinstance(saved, int) and saved > 0:

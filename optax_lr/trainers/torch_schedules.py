@@ -78,7 +78,7 @@ class TorchSchedules(Trainer):
         return Reading(settings, notes=notes)
 
     def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
+        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
     ) -> Schedule:
         """The same schedule of this library."""
         rate = changes.get("learning_rate", settings.learning_rate)

@@ -56,7 +56,7 @@ class Torchtune(Trainer):
             )
         return value if isinstance(value, str) else None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The recipe with the words `key=value` and without those of `~key`."""
         assert source.program is not None
         values = copy.deepcopy(dict(file))

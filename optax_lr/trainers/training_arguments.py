@@ -55,7 +55,7 @@ class Foreign(NamedTuple):
     moved: str | None
 
 
-def foreign_keys(values: Mapping[str, Any], whose: str, place: str = "at the top level") -> Iterator[Foreign]:
+def foreign_keys(values: Mapping[str, object], whose: str, place: str = "at the top level") -> Iterator[Foreign]:
     """The keys that would be refused, or give another schedule than they seem to: another trainer's, misplaced, misspelt."""
     for key, value in values.items():
         if value is None:
@@ -83,7 +83,7 @@ def misplaced(key: str) -> bool:
     return key not in _NO_SLIPS and bool(difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9))
 
 
-def refuse_foreign(source: str, values: Mapping[str, Any], whose: str, place: str = "at the top level") -> None:
+def refuse_foreign(source: str, values: Mapping[str, object], whose: str, place: str = "at the top level") -> None:
     """Raise `ConfigError` for the first key of another trainer."""
     for foreign in foreign_keys(values, whose, place):
         raise ConfigError(f"{source}: {foreign.message}")
@@ -107,7 +107,7 @@ def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
         raise ConfigError(f"{source}: lr_scheduler_kwargs cannot be read as JSON") from None
 
 
-def _converted(value: Any) -> Any:
+def _converted(value: object) -> Any:
     if isinstance(value, dict):
         return {key: _converted(item) for key, item in value.items()}
     if not isinstance(value, str):
@@ -119,7 +119,7 @@ def _converted(value: Any) -> Any:
     return float(value) if value.replace(".", "", 1).isdigit() else value
 
 
-def ignored_by_trainer(settings: Settings, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def ignored_by_trainer(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """The keys that are there and change nothing, and why."""
     given = {key for key in values if values[key] not in (None, {}, "")}
     why: dict[str, str] = {}

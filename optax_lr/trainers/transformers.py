@@ -103,7 +103,7 @@ class Transformers(Trainer):
             return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
         return None if SETTING_NAMES & given.keys() else self._section(source, given)
 
-    def _section(self, source: Source, values: Mapping[str, Any]) -> Recognised | None:
+    def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
         """Training arguments in one section of a larger file."""
         found: list[tuple[tuple[str, ...], str]] = []
         for name in _SECTIONS:
@@ -155,7 +155,7 @@ class Transformers(Trainer):
         rules = ARGPARSE if source.form in ("yaml", "command", "card") else STRICT
         return of_own_program(source, found, self.reading(source, values, rules=rules, place=found.place))
 
-    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+    def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Every key that the parser of these values may take."""
         return (
             FIELDS
@@ -212,7 +212,7 @@ class Transformers(Trainer):
         )
         return Reading(settings, ignored_by_trainer(settings, values), notes, _listed(standing, settings), strange)
 
-    def defaults(self, values: Mapping[str, Any]) -> tuple[Default, ...]:
+    def defaults(self, values: Mapping[str, object]) -> tuple[Default, ...]:
         """The curve's settings that the file does not state."""
         absent = [key for key in CURVE_KEYS if values.get(key) is None]
         return tuple(Default(key, DEFAULTS[key], self.whose) for key in absent)
@@ -280,7 +280,7 @@ class Transformers(Trainer):
     # --- warmup ---
 
     def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
+        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
     ) -> Any:
         """Optimizer steps of warmup, by the rules of that version of transformers.
 
@@ -369,7 +369,7 @@ class Transformers(Trainer):
 
     more_schedules: ClassVar[tuple[str, ...]] = ()
 
-    def filled_keywords(self, settings: Settings, max_steps: Any, warmup_steps: Any) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
         """Keywords that the trainer fills in where the config does not give them."""
         return {}
 
@@ -435,7 +435,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def section_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+def section_of(values: Mapping[str, object]) -> tuple[str, ...]:
     """The section with settings, where a caller says that they are TrainingArguments; () for the top level."""
     if SETTING_NAMES & values.keys():
         return ()
@@ -479,7 +479,7 @@ def training_examples(settings: Settings, num_examples: int, source: str = "conf
     return examples - taken
 
 
-def _marks(values: Mapping[str, Any], known: frozenset[str]) -> str | None:
+def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:
     """The evidence that these are training arguments; None if there is none, or it is not certain."""
     keys = {str(key) for key, value in values.items() if value is not None}
     marks = MARKS & keys
@@ -503,13 +503,13 @@ def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default,
     return tuple(default for default in defaults if default.key not in without)
 
 
-def _legacy(values: Mapping[str, Any]) -> list[str]:
+def _legacy(values: Mapping[str, object]) -> list[str]:
     if values.get("per_gpu_train_batch_size") is None:
         return []
     return ["per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"]
 
 
-def _of_the_data(values: Mapping[str, Any]) -> list[str]:
+def _of_the_data(values: Mapping[str, object]) -> list[str]:
     """The facts that change the batches or the number of examples and that the file does not state."""
     notes = []
     if values.get("auto_find_batch_size") in (True, "true", "True"):
@@ -529,7 +529,7 @@ def _of_the_data(values: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _sequence_parallel_size(source: str, config: Any) -> int:
+def _sequence_parallel_size(source: str, config: object) -> int:
     size = config.get("sp_size") if isinstance(config, Mapping) else None
     return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
 
@@ -541,5 +541,5 @@ def _number_in(where: str, text: str) -> float:
         raise ConfigError(f"{where} must be a number, not {text!r}") from None
 
 
-def _steps_of_ratio(max_steps: Any, ratio: float) -> Any:
+def _steps_of_ratio(max_steps: object, ratio: float) -> Any:
     return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)

@@ -153,13 +153,13 @@ class Trl(Transformers):
         known = isinstance(value, str) and (not is_known(value) or value.endswith((".yaml", ".yml", ".json")))
         return value if known else None
 
-    def merged(self, file: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
         """The file's values are defaults of the command's options."""
         values = dict(file) | {key: value for key, value in source.values.items() if key != "config"}
         values.pop("env", None)
         return values
 
-    def known(self, values: Mapping[str, Any]) -> frozenset[str]:
+    def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """The fields of every class that TrlParser may be given."""
         classes = (*METHODS.values(), *_SCRIPT)
         ever = frozenset(key for name in classes for key in class_keys("trl", name))
@@ -235,7 +235,7 @@ class Trl(Transformers):
         return of_own_program(source, found, reading._replace(notes=notes))
 
     def class_defaults(
-        self, values: Mapping[str, Any], method: str, version: str | None, *, unsloth: bool
+        self, values: Mapping[str, object], method: str, version: str | None, *, unsloth: bool
     ) -> tuple[Default, ...]:
         """The defaults of the class for the curve's settings that are not given."""
         made = []
@@ -261,7 +261,7 @@ class Trl(Transformers):
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
         return tuple(made)
 
-    def _own(self, source: str, values: Mapping[str, Any], method: str, rules: Any) -> dict[str, Any]:
+    def _own(self, source: str, values: Mapping[str, object], method: str, rules: Any) -> dict[str, Any]:
         """The keys of generations."""
         if method not in _GENERATE:
             return {}

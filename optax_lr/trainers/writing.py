@@ -96,7 +96,7 @@ def share_of(rate: Any, peak: Any) -> float:
     return next((ratio for ratio in near if kind(ratio * base) == rate), exact)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """The shortest Python number that is `value` again in the schedule's own precision."""
     value = np.asarray(value)[()]
     return float(str(value)) if isinstance(value, np.floating) else value.item()

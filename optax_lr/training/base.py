@@ -111,14 +111,16 @@ class Control(Schedule):
         """The state before the first update."""
         return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.metric_state())
 
-    def update(self, state: ControlState, *, value: Any = None, position: Any = None, **extra: Any) -> ControlState:
+    def update(
+        self, state: ControlState, *, value: object = None, position: object = None, **extra: Any
+    ) -> ControlState:
         """The state after an update with the metric `value`, or None without a metric."""
         del extra
         step, kept = step_of(state.count, position)
         metric_state = self.with_metric(state.metric_state, step, value)
         return ControlState(optax.safe_increment(state.count), kept, metric_state)
 
-    def __call__(self, state: Any, *, value: Any = None, position: Any = None, **extra: Any) -> Any:  # type: ignore[override]
+    def __call__(self, state: object, *, value: object = None, position: object = None, **extra: Any) -> Any:  # type: ignore[override]
         """The rate of an update with the metric `value`: the metric is observed first."""
         del extra
         if not isinstance(state, ControlState):
@@ -126,7 +128,7 @@ class Control(Schedule):
         step, _ = step_of(state.count, position)
         return self.rate(self.with_metric(state.metric_state, step, value), step)
 
-    def with_metric(self, metric_state: MetricState, step: ArrayLike, value: Any) -> MetricState:
+    def with_metric(self, metric_state: MetricState, step: ArrayLike, value: object) -> MetricState:
         """The metric state after the metric `value`, checked; unchanged for None."""
         if value is None:
             return metric_state
@@ -186,7 +188,7 @@ class Level(NamedTuple):
         return Level(jnp.where(when, rate, self.rate), jnp.where(when, scheduled, self.origin))
 
 
-def step_of(count: jax.Array, position: Any) -> tuple[jax.Array, jax.Array]:
+def step_of(count: jax.Array, position: object) -> tuple[jax.Array, jax.Array]:
     """The step at which to evaluate, and the position to store in a state (NaN if none was given)."""
     if position is None:
         return count, jnp.full(jnp.shape(count), jnp.nan, jnp.float32)
@@ -194,7 +196,7 @@ def step_of(count: jax.Array, position: Any) -> tuple[jax.Array, jax.Array]:
     return step, step.astype(jnp.float32)
 
 
-def as_position(where: str, position: Any) -> jax.Array:
+def as_position(where: str, position: object) -> jax.Array:
     """`position` as one int32 or float number."""
     array = _number(where, "position", position, "use jax.vmap")
     if isinstance(array, np.ndarray):
@@ -216,7 +218,7 @@ def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:
         return jnp.asarray(array, dtype)
 
 
-def _number(where: str, what: str, value: Any, instead: str) -> jax.Array | np.ndarray:
+def _number(where: str, what: str, value: object, instead: str) -> jax.Array | np.ndarray:
     if not isinstance(value, jax.core.Tracer) and hasattr(value, "__jax_array__"):  # such as a variable of Flax
         value = value.__jax_array__()
     array = value if isinstance(value, jax.Array) else np.asarray(value)

@@ -35,7 +35,7 @@ from optax_lr.training.state import (
 )
 
 
-def observe(state: Any, metric: Any) -> Any:
+def observe(state: object, metric: object) -> Any:
     """Pass one more metric to every control in an optimizer's state, and return the new state.
 
     Args:
@@ -58,7 +58,7 @@ def observe(state: Any, metric: Any) -> Any:
     return unwrapped(_observe, state, metric)
 
 
-def set_schedule(state: Any, schedule: Any = None, *, position: Any = None, **schedules: Any) -> Any:
+def set_schedule(state: object, schedule: object = None, *, position: object = None, **schedules: Any) -> Any:
     """Replace schedules in an optimizer's state, or move them to another position, and return the new state.
 
     A schedule of the same kind compiles nothing again. A control of the same kind keeps the metrics that it has seen; one of
@@ -117,7 +117,7 @@ def cooldown(state: Any, steps: Any, shape: str | AnySchedule = "linear") -> Any
     return unwrapped(lambda inner: _cooldown(inner, steps, shape), state)
 
 
-def rates(state: Any) -> dict[str, Any]:
+def rates(state: object) -> dict[str, Any]:
     """The learning rate in use of each group of parameters, by name.
 
     Args:
@@ -142,7 +142,7 @@ def rates(state: Any) -> dict[str, Any]:
     return {group: math.prod(factors) for group, factors in found.items()}
 
 
-def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
+def rate_factors(state: object) -> dict[str, tuple[Any, ...]]:
     """The leaves of the state whose product is the learning rate of each group."""
     found = _rates_at(state)
     scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
@@ -151,16 +151,16 @@ def rate_factors(state: Any) -> dict[str, tuple[Any, ...]]:
     return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
 
 
-def _rates_at(state: Any) -> list[tuple[Any, Any]]:
+def _rates_at(state: object) -> list[tuple[Any, Any]]:
     return [(path, node.hyperparams["learning_rate"]) for path, node in nested(state, _has_rate)]
 
 
-def _has_rate(node: Any) -> bool:
+def _has_rate(node: object) -> bool:
     hyperparams = getattr(node, "hyperparams", None)
     return isinstance(hyperparams, dict) and "learning_rate" in hyperparams
 
 
-def _observe(state: Any, metric: Any) -> Any:
+def _observe(state: object, metric: object) -> Any:
     found = carriers(state).values()
     if not any(isinstance(part.schedule, Control) for each in found for part in each.schedules.values()):
         raise TypeError(
@@ -170,7 +170,7 @@ def _observe(state: Any, metric: Any) -> Any:
     return map_carriers(lambda _, each: _observed(each, metric), state)
 
 
-def _observed(state: InjectSchedulesState, metric: Any) -> InjectSchedulesState:
+def _observed(state: InjectSchedulesState, metric: object) -> InjectSchedulesState:
     for key, part in state.schedules.items():
         control = part.schedule
         if not isinstance(control, Control):
@@ -184,13 +184,13 @@ def _observed(state: InjectSchedulesState, metric: Any) -> InjectSchedulesState:
     return state
 
 
-def _given(metric: Any) -> Any:
+def _given(metric: object) -> Any:
     if metric is None:
         raise TypeError("observe() needs a metric, a number such as the validation loss, not None")
     return metric
 
 
-def _set_schedule(state: Any, schedule: Any, schedules: dict[str, Any], position: Any) -> Any:
+def _set_schedule(state: object, schedule: object, schedules: dict[str, Any], position: object) -> Any:
     found = _require_carriers("set_schedule", state)
     groups: dict[str, dict[str, Any]] = {group: dict(schedules) for group in found}
     if isinstance(schedule, dict):
@@ -250,7 +250,7 @@ def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], posi
 
 
 def _with_schedule(
-    state: InjectSchedulesState, key: str, schedule: Schedule, metric_state: Any, *, by_hand: bool = True
+    state: InjectSchedulesState, key: str, schedule: Schedule, metric_state: object, *, by_hand: bool = True
 ) -> InjectSchedulesState:
     """`state` with the schedule and its value in use; a value that was set by hand stays."""
     current: Any = state.hyperparams[name_of(key)]
@@ -273,7 +273,7 @@ def _at(state: InjectSchedulesState, function: Any) -> Any:
     return jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
 
 
-def _as_schedule(name: str, given: Any) -> Schedule:
+def _as_schedule(name: str, given: object) -> Schedule:
     schedule = as_schedule(given)
     if not isinstance(schedule, Schedule):
         raise TypeError(f"{name} must be a schedule, a number or a function of the step, not {shown(given)}")

@@ -13,7 +13,7 @@ from optax_lr.schedules.base import Schedule
 from optax_lr.training.state import is_carrier, nested
 
 
-def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
+def save_checkpoint(path: str | os.PathLike[str], state: object) -> None:
     """Write `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
 
     It is an Orbax checkpoint of two items: `state`, and `schedules`, the kind of each schedule in it as JSON. Orbax writes
@@ -48,7 +48,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Any) -> None:
         checkpointer.save(path, items)
 
 
-def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
+def restore_checkpoint(path: str | os.PathLike[str], like: object) -> Any:
     """Read the state that `save_checkpoint` wrote to `path`, in the structure of `like`.
 
     Args:
@@ -83,7 +83,7 @@ def restore_checkpoint(path: str | os.PathLike[str], like: Any) -> Any:
             ) from error
 
 
-def _kinds(state: Any) -> dict[str, dict[str, str]]:
+def _kinds(state: object) -> dict[str, dict[str, str]]:
     """The kind and the `repr` of each schedule in `state`, by its path."""
     return {
         f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind(part.schedule), "schedule": repr(part.schedule)}
@@ -92,7 +92,7 @@ def _kinds(state: Any) -> dict[str, dict[str, str]]:
     }
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     """A schedule without its numbers: the class, its choices, and the kinds inside it."""
     if isinstance(value, tuple):
         return "(" + ", ".join(map(_kind, value)) + ")"

@@ -22,7 +22,7 @@ class GroupScaleState(NamedTuple):
     scales: dict[str, jax.Array]
 
 
-def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: Any) -> optax.GradientTransformation:
+def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> optax.GradientTransformation:
     """Multiply the updates of each group of parameters by a factor: layer-wise decay, LoRA+, frozen layers.
 
     It follows the optimizer in an `optax.chain`. If the update of the optimizer is proportional to its learning rate, as in
@@ -47,16 +47,16 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: Any) -> optax.
     """
     factors = {str(group): _factor("scale_by_group", group, scale) for group, scale in scales.items()}
 
-    def init(params: Any) -> GroupScaleState:
+    def init(params: object) -> GroupScaleState:
         for label in jax.tree.leaves(_labels(param_labels, params)):
             if label not in factors:
                 raise ValueError(unknown("scale_by_group()", "group", label, factors))
         return GroupScaleState(owned(factors, apart_from=factors))
 
-    def update(updates: Any, state: GroupScaleState, params: Any = None) -> tuple[Any, GroupScaleState]:
+    def update(updates: object, state: GroupScaleState, params: object = None) -> tuple[Any, GroupScaleState]:
         del params
 
-        def scaled(label: str, group: Any) -> Any:
+        def scaled(label: str, group: object) -> Any:
             factor = state.scales[label]
             return jax.tree.map(lambda one: (factor * one.astype(_exact(one))).astype(one.dtype), group)
 
@@ -65,7 +65,7 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: Any) -> optax.
     return optax.GradientTransformation(init, update)
 
 
-def set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
+def set_scales(state: object, scales: Mapping[str, ArrayLike]) -> Any:
     """Replace factors of `scale_by_group` in an optimizer's state, and return the new state; other groups keep their factors.
 
     Args:
@@ -84,7 +84,7 @@ def set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
     return unwrapped(lambda inner: _set_scales(inner, scales), state)
 
 
-def is_scale(node: Any) -> bool:
+def is_scale(node: object) -> bool:
     """Whether this node of a tree is the state of `scale_by_group`."""
     return isinstance(node, GroupScaleState)
 
@@ -106,7 +106,7 @@ def _set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
     return jax.tree.map(changed, state, is_leaf=is_scale)
 
 
-def _factor(where: str, group: str, scale: Any) -> jax.Array:
+def _factor(where: str, group: str, scale: object) -> jax.Array:
     try:
         factor = jnp.asarray(scale, jnp.float32)
     except (TypeError, ValueError):
@@ -116,7 +116,7 @@ def _factor(where: str, group: str, scale: Any) -> jax.Array:
     return factor
 
 
-def _labels(param_labels: Any | Callable[[Any], Any], params: Any) -> Any:
+def _labels(param_labels: Any | Callable[[Any], Any], params: object) -> Any:
     return param_labels(params) if callable(param_labels) else param_labels
 
 

@@ -117,7 +117,7 @@ def inject_schedules(
         def built(hyperparams: dict[str, Any]) -> optax.GradientTransformationExtraArgs:
             return optax.with_extra_args_support(_called(inner_factory, signature, fixed | hyperparams))
 
-        def init(params: Any) -> InjectSchedulesState:
+        def init(params: object) -> InjectSchedulesState:
             dtype = hyperparam_dtype or _wide(optax.tree.dtype(params, "highest"))
             count, position = jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32)
             schedules = {key_of(one): begun(value, count, hyperparam_dtype) for one, value in scheduled.items()}
@@ -128,7 +128,7 @@ def inject_schedules(
             return owned(state, apart_from=(params, list(scheduled.values()), list(numbers.values())))
 
         def update(
-            updates: Any, state: InjectSchedulesState, params: Any = None, **extra: Any
+            updates: object, state: InjectSchedulesState, params: object = None, **extra: Any
         ) -> tuple[Any, InjectSchedulesState]:
             if not is_carrier(state):
                 raise TypeError(
@@ -157,7 +157,7 @@ def inject_schedules(
     return make
 
 
-def scale_by_learning_rate(learning_rate: Any, *, flip_sign: bool = True) -> optax.GradientTransformationExtraArgs:
+def scale_by_learning_rate(learning_rate: object, *, flip_sign: bool = True) -> optax.GradientTransformationExtraArgs:
     """`optax.scale_by_learning_rate` with the schedule in the state, for the end of an `optax.chain`.
 
     ```
@@ -198,12 +198,12 @@ def scheduled_value(schedule: Schedule, metric_state: Any, step: Any) -> Any:
     return schedule.rate(metric_state, step) if isinstance(schedule, Control) else schedule(step)
 
 
-def as_value(value: Any, dtype: DTypeLike | None) -> jax.Array:
+def as_value(value: object, dtype: DTypeLike | None) -> jax.Array:
     """`value` as an array of `dtype`; by default of its own dtype, but float32 or wider."""
     return jnp.asarray(value, dtype or _wide(jnp.result_type(value)))
 
 
-def in_use(current: Any, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
+def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The value of an argument, and what to compare it with at the next update.
 
     Both are `after`, unless `current` was set instead of `before` by hand: then it stays, and is compared with NaN. The second
@@ -215,7 +215,7 @@ def in_use(current: Any, before: jax.Array, after: jax.Array) -> tuple[jax.Array
     return used, jnp.where(by_hand, jnp.nan, used)
 
 
-def require_one_schedule(where: str, value: Any) -> None:
+def require_one_schedule(where: str, value: object) -> None:
     """Refuse a batch of schedules."""
     if isinstance(value, Schedule) and value.batch_shape:
         raise ValueError(
@@ -274,7 +274,7 @@ def _called(factory: Callable[..., Any], signature: inspect.Signature, given: di
     return factory(*positional, **by_name)
 
 
-def _is_scheduled(value: Any) -> bool:
+def _is_scheduled(value: object) -> bool:
     """Whether it is a schedule, or a callable that gives a number for a step, which a mask or a dtype does not."""
     if isinstance(value, (Schedule, optax.schedules.StatefulSchedule)):
         return True
@@ -287,7 +287,7 @@ def _is_scheduled(value: Any) -> bool:
     return getattr(made, "shape", None) == () and jnp.issubdtype(made.dtype, jnp.number)
 
 
-def _is_whole_rate(name: str, value: Any) -> bool:
+def _is_whole_rate(name: str, value: object) -> bool:
     return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -309,5 +309,5 @@ def _wide(dtype: Any) -> Any:
     return jnp.promote_types(dtype if dtype is not None else jnp.float32, jnp.float32)
 
 
-def _in_dtypes_of(like: Any, tree: Any) -> Any:
+def _in_dtypes_of(like: object, tree: object) -> Any:
     return jax.tree.map(lambda old, new: new.astype(old.dtype) if hasattr(old, "dtype") else new, like, tree)

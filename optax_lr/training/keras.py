@@ -70,7 +70,7 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
         def __init__(self, schedule: Any) -> None:
             self.schedule = schedule if isinstance(schedule, Schedule) else from_dict(schedule)
 
-        def __call__(self, step: Any) -> Any:
+        def __call__(self, step: object) -> Any:
             return self.schedule(keras.ops.convert_to_tensor(step))
 
         def get_config(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
             self.schedule, self.metric = schedule, metric
             self.metric_state: Any = schedule.metric_state() if isinstance(schedule, Control) else None
 
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
             optimizer = self.model.optimizer
             optimizer.learning_rate = float(
                 scheduled_value(self.schedule, self.metric_state, int(optimizer.iterations))

@@ -58,9 +58,9 @@ class RangeTest(NamedTuple):
 
 
 def range_test(
-    step: Callable[..., tuple[Any, ArrayLike]],
-    carry: Any,
-    batches: Any = None,
+    step: Callable[..., tuple[object, ArrayLike]],
+    carry: object,
+    batches: object = None,
     *,
     low: ArrayLike = 1e-7,
     high: ArrayLike = 10.0,

@@ -60,18 +60,18 @@ def name_of(key: str) -> str:
     return key.removesuffix("_schedule")
 
 
-def is_carrier(node: Any) -> bool:
+def is_carrier(node: object) -> bool:
     """Whether a node of a tree is the state of an optimizer made by `inject_schedules`."""
     return isinstance(node, InjectSchedulesState)
 
 
-def carriers(state: Any) -> dict[str, InjectSchedulesState]:
+def carriers(state: object) -> dict[str, InjectSchedulesState]:
     """The states of `inject_schedules` in a tree, also inside one another, by the name of their group of parameters."""
     found = list(nested(state, is_carrier))
     return dict(zip(group_names([path for path, _ in found]), [node for _, node in found], strict=True))
 
 
-def nested(tree: Any, is_leaf: Callable[[Any], bool], above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
+def nested(tree: object, is_leaf: Callable[[Any], bool], above: tuple[object, ...] = ()) -> Iterator[tuple[Any, Any]]:
     """The paths and nodes for which `is_leaf` holds, and those in the `inner_state` of each."""
     for path, node in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_leaf):
         if is_leaf(node):
@@ -88,7 +88,7 @@ def map_carriers(change: Callable[[str, InjectSchedulesState], InjectSchedulesSt
             return node
         return change(next(groups), node)._replace(inner_state=walked(node.inner_state))
 
-    def walked(tree: Any) -> Any:
+    def walked(tree: object) -> Any:
         return jax.tree.map(changed, tree, is_leaf=is_carrier)
 
     mapped: _Tree = walked(state)
@@ -153,13 +153,13 @@ def _with_carriers(variables: Any, after: Any) -> Any:
         made: InjectSchedulesState = jax.tree.map(OptArray, next(new)._replace(inner_state=None))
         return made._replace(inner_state=walked(node.inner_state))
 
-    def walked(tree: Any) -> Any:
+    def walked(tree: object) -> Any:
         return jax.tree.map(replaced, tree, is_leaf=lambda node: is_carrier(node) or _is_variable(node))
 
     return walked(variables)
 
 
-def pure(state: Any) -> Any:
+def pure(state: object) -> Any:
     """`state` without the variables of an `nnx.Optimizer`."""
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
@@ -184,14 +184,14 @@ def _is_variable(node: Any) -> bool:
 # Buffers
 
 
-def owned(tree: _Tree, apart_from: Any = ()) -> _Tree:
+def owned(tree: _Tree, apart_from: object = ()) -> _Tree:
     """`tree` with a separate buffer for every leaf, shared neither within the tree nor with `apart_from`.
 
     A state whose leaves share a buffer cannot be donated to a jitted step, and a donated buffer is deleted for all its users.
     """
     seen = {buffer for leaf in jax.tree.leaves(apart_from) for buffer in _buffers(leaf)}
 
-    def own(leaf: Any) -> Any:
+    def own(leaf: object) -> Any:
         if not isinstance(leaf, jax.Array):
             return jnp.array(leaf) if isinstance(leaf, (np.ndarray, np.generic, int, float)) else leaf
         if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
@@ -228,7 +228,7 @@ def _copy(leaf: jax.Array) -> jax.Array:
     return jnp.array(np.asarray(leaf))  # through the host, without compiling
 
 
-def _buffers(leaf: Any) -> list[Any]:
+def _buffers(leaf: object) -> list[Any]:
     """The identity of an array's memory; for a tracer, the tracer."""
     if isinstance(leaf, jax.core.Tracer):
         return [id(leaf)]

@@ -146,7 +146,7 @@ def test_a_launcher_that_the_script_does_not_say(tmp_path):
         ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),
     ],
 )  # fmt: skip
-def test_a_file_of_settings_is_never_passed_over(tmp_path, text, message):
+def test_a_file_of_settings_is_never_ignored(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         scripts(tmp_path, text)
     assert message in str(caught.value)

@@ -137,7 +137,7 @@ SEPARATORS = [", ", ",", ",\n        ", ",  # why 90\n        "]
 
 @st.composite
 def scripts(draw):
-    """A Python script with one call, its arguments as `(name, text)`, and what stands around them."""
+    """A Python script with one call, its arguments as `(name, text)`, and the text around them."""
     names = draw(st.lists(st.sampled_from(sorted(ARGUMENTS)), min_size=2, max_size=6, unique=True))
     arguments = [(name, draw(st.sampled_from(ARGUMENTS[name]))) for name in names]
     separator, call = draw(st.sampled_from(SEPARATORS)), draw(st.sampled_from(CALLS))
@@ -173,7 +173,7 @@ def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else(script):
 @pytest.mark.long
 @settings(max_examples=3000)
 @given(scripts())
-def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else_at_length(script):
+def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else_with_many_examples(script):
     assert_script_fixed(*script)
 
 
