@@ -98,9 +98,8 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     field = _widest(columns, PEAKS) if len(kinds) > MANY else None
     count = len(found) + (field is not None)
     width = min(4 if count > 6 else 3, count)
-    figure: matplotlib.figure.Figure = pyplot().figure(
-        figsize=(4.6 * width, 3.1 * -(-count // width)), layout="constrained"
-    )
+    figure: matplotlib.figure.Figure
+    figure = pyplot().figure(figsize=(4.6 * width, 3.1 * -(-count // width)), layout="constrained")
     panels = [figure.add_subplot(-(-count // width), width, place + 1) for place in range(count)]
     areas = {}
     for panel, kind in zip(panels, found, strict=False):
