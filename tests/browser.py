@@ -36,7 +36,7 @@ def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
     done = subprocess.run(
         [
             BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--window-size=1100,1400", "--virtual-time-budget=2000", f"--user-data-dir={folder / 'profile'}",
+            "--window-size=1100,1400", "--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}",
             *(["--force-dark-mode"] if dark else []), "--dump-dom", path.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=True,
