@@ -18,15 +18,17 @@ class Markdown(griffe.Extension):
 
 
 def as_markdown(text: str) -> str:
-    """`text` with fences around doctests, and `name: meaning` under "Fields:" or "Args:" as a list."""
+    """`text` with fences around doctests, and the lines `name: meaning` of a section as a list."""
     parts = []
     for part in re.split(r"\n\n(?!    )", text):
         heading, _, rest = part.partition("\n")
         if part.startswith(">>> "):
             parts.append(f"```pycon\n{part}\n```")
-        elif heading.startswith(("Fields:", "Args:")) and rest:
+        elif heading.startswith(("Fields:", "Args:", "Raises:")) and rest:
             name, _, more = heading.partition(":")
             parts += [f"**{name}**:{more}", re.sub(r"(?m)^    ([\w*][\w*, ]*): ", r"- `\1`: ", rest)]
+        elif heading == "Returns:":
+            parts.append(f"**Returns**: {' '.join(rest.split())}")
         else:
             parts.append(part)
     return "\n\n".join(parts)

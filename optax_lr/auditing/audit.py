@@ -90,7 +90,7 @@ def audit(
     steps_per_epoch: int | None = None,
     seconds: float = SECONDS,
 ) -> Audit:
-    """Which schedule the rates of a log follow, where they leave the plan and why, and what its losses say.
+    """Identify the schedule of a log's rates, compare it with the plan, and check the losses.
 
     The plan is compared with every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
     first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
@@ -98,17 +98,19 @@ def audit(
     plan say nothing of how the training went; what the losses say is in the findings `LR3..`.
 
     Args:
-        log: a log that was read, or whatever `read_log` takes.
-        plan: what was planned: a schedule, a plan, or a config, whose length is the log's where it states none itself.
-        num_examples, world_size: of a config, as `RunConfig.plan` takes them.
-        logging_steps, steps_per_epoch: for a log whose rows have no step, as `read_log` takes them.
+        log: a `Log`, or an argument of `read_log`.
+        plan: a schedule, a plan, or a config; without a length of its own it has the log's.
+        num_examples: training examples, for the plan of a config.
+        world_size: processes that train together, for the plan of a config.
+        logging_steps: optimizer steps between two rows, for a log whose rows have no step.
+        steps_per_epoch: optimizer steps of an epoch, for a log whose rows have an epoch and no step.
         seconds: the CPU time that the search for a schedule may take, as `identify` takes it.
 
     Returns:
         The report, whose `text` is what the command line prints.
 
     Raises:
-        ConfigError: what is no log; a config without a plan.
+        ConfigError: If `log` is no log, or a config has no plan.
 
     Source: `transformers.Trainer`, which logs the rates; `identify`, `patterns`.
 

@@ -34,7 +34,6 @@ def waiting(what: str) -> Iterator[None]:
 
 def one_by_one(items: Iterable[Item], what: str) -> Iterator[Item]:
     """The items, with a progress bar if stderr is a terminal."""
-
     listed = list(items)
     with _bar() as progress:
         task = progress.add_task(what, total=len(listed))

@@ -103,7 +103,6 @@ def get_scheduler(
 
 def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The keywords of `transformers` as fields of the class."""
-
     settings = dict(kwargs)
 
     def renamed(theirs: str, ours: str, scale: object = None) -> None:

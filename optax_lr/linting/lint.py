@@ -49,17 +49,19 @@ def lint(
     trainer: str | None = None,
     values: Mapping[str, object] | None = None,
 ) -> tuple[Finding, ...]:
-    """What is wrong with a config or a schedule: errors first, then warnings, then notes; empty if nothing is.
+    """Check a config or a schedule. The findings are sorted: errors, warnings, notes.
 
     Args:
         source: what `read_config` takes, a config that it gave, or a schedule. All configs of a file are
             checked.
-        num_examples, world_size, transformers_version: as `RunConfig.plan` takes them. Where the length of the run is not
-            known, the checks that need it are left out, and a note (LR198) says so. A file's `max_samples` gives a length
-            too.
+        num_examples: training examples. If the length of the run is unknown, the checks that need it are left out, and a note
+            (LR198) reports it. A file's `max_samples` gives a length too.
+        world_size: processes that train together; by default those of the file's launcher, or 1.
+        transformers_version: version of transformers whose rules apply; by default the newest that the trainer supports.
         train_steps: optimizer steps that are really trained, if they are not `max_steps`: a schedule that is shorter
             or longer is then found.
-        trainer, values: as `read_config` takes them.
+        trainer: the trainer's name, if it cannot be recognised.
+        values: values of keys that replace those of the file.
 
     What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is checked as if it were
     fixed.

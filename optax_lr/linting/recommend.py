@@ -106,7 +106,8 @@ def recommend(
         num_train_epochs: passes over the data, if that is settled.
         world_size: processes that train together.
 
-    Errors: `ConfigError` for an unknown name, and where nothing is given at all.
+    Raises:
+        ConfigError: If a name is unknown, or nothing is given.
 
     Source: `optax_lr.linting.guide`.
 

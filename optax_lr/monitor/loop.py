@@ -62,7 +62,9 @@ class Monitor:
         on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` reports it
             anyway.
 
-    Errors: `ValueError`, `TypeError`, `ImportError` and `OSError` when it is made; later only for calls that make no sense.
+    Raises:
+        ValueError, TypeError: If an argument is wrong, also one of a later call.
+        ImportError, OSError: When it is made, if a package is missing or a file cannot be written.
 
     >>> rows = []
     >>> with Monitor(schedule=Linear(1.0, max_steps=16), logging_steps=4, report_to=rows.append) as monitor:

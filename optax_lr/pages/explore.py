@@ -66,8 +66,12 @@ def explore(
     Args:
         what: a config's file, a schedule, a plan, or several schedules or plans, in a list or by name; up to 8. By default
             three of the usual schedules. A user's own function is drawn through 2,001 of its values, which the page says.
-        num_examples, world_size, transformers_version, max_steps: for a file, as `RunConfig.plan` takes them.
-        trainer, values: for a file, as `read_config` takes them.
+        num_examples: training examples, for a file.
+        world_size: processes that train together, for a file.
+        transformers_version: version of transformers whose rules apply, for a file.
+        max_steps: optimizer steps of the run, for a file.
+        trainer: the trainer's name, for a file whose trainer cannot be recognised.
+        values: values of keys that replace those of the file.
 
     Returns:
         The page: `page.html` is its text.

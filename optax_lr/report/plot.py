@@ -43,8 +43,9 @@ def plot(
     in axes of their own (`axes.figure.axes[1]`), the losses are drawn, if there are any and `ax` is not given. Its steps are
     those of the log; `steps`, `past_end` and `color_by` do not go with it.
 
-    Errors: `ValueError` for a `color_by` that is no field, and for options that do not go with an audit; `ImportError`
-    without `pip install "optax-lr[plot]"`.
+    Raises:
+        ValueError: If `color_by` is not a field, or an option does not apply to an audit.
+        ImportError: Without `pip install "optax-lr[plot]"`.
 
     >>> axes = plot({"linear": Linear(5e-5, max_steps=1000), "cosine": Cosine(5e-5, max_steps=1000)})
     >>> [text.get_text() for text in axes.texts]

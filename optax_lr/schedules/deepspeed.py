@@ -11,8 +11,11 @@ SHAPES = ("log", "linear")
 
 
 class _DeepSpeed(Schedule):
-    """The common part. The engine sets a rate before the first step and calls `step()` after it: update k uses the
-    rate of iteration k - 2, so that the first two updates have the initial rate."""
+    """The common part.
+
+    The engine sets a rate before the first step and calls `step()` after it: update k uses the rate of iteration k - 2, so
+    the first two updates have the initial rate.
+    """
 
     warmup_steps: Number
     warmup_type: str

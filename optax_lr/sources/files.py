@@ -15,7 +15,8 @@ LARGEST_FILE = 2**18  # bytes; a training config is a few hundred
 def text_of(path: str, largest: int = LARGEST_FILE) -> str:
     """The text in `path`: a regular file of UTF-8 (a byte-order mark is let go), small enough for a config.
 
-    Errors: `UnreadableError` for everything else, without reading more than `largest` bytes.
+    Raises:
+        UnreadableError: For everything else, without reading more than `largest` bytes.
     """
     try:
         state = os.stat(path)

@@ -67,7 +67,9 @@ def sweep_to(
 
     Args:
         path: the folder to write; it may exist only as a store of the same sweep, or as an empty folder.
-        schedule, steps, past_end: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
+        schedule: as for `sweep`; the rows are those of `schedule.reshape(-1)`.
+        steps: as for `sweep`.
+        past_end: as for `sweep`.
         block_bytes: the bytes of a block of rates, which is a chunk of the store.
         overwrite: whether a store of another sweep may be replaced. Nothing else is ever replaced, and a store that
             contains a file of another program is not replaced either.

@@ -30,7 +30,8 @@ def generation_steps(
         processes: processes that train together.
         generations: completions of each prompt.
         iterations: updates over the same completions, `num_iterations`.
-        steps_per_generation, generation_batch_size: at most one of them; by default `group` steps.
+        steps_per_generation: batches of each chunk on a process; by default `group`. Not with `generation_batch_size`.
+        generation_batch_size: completions of each chunk on all processes.
 
     Source: `trl.GRPOConfig.__post_init__`, `trl.trainer.utils.RepeatSampler.__len__`.
 

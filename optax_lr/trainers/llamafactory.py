@@ -199,8 +199,10 @@ class LlamaFactory(Transformers):
         return found._replace(notes=notes, processes=processes)
 
     def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
-        """The lengths of `warmup_stable_decay`: a third of what follows the warmup is stable, the rest decays; each only
-        where the config does not give it."""
+        """The lengths of `warmup_stable_decay` that the config does not give.
+
+        A third of the steps after the warmup is stable, and the rest decays.
+        """
         if settings.lr_scheduler_type != "warmup_stable_decay":
             return {}
         rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)

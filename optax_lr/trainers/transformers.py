@@ -222,9 +222,10 @@ class Transformers(Trainer):
     def steps_per_epoch(
         self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
     ) -> int | None:
-        """Optimizer steps of one epoch: batches are rounded up (down with `dataloader_drop_last`), and so are the groups of
-        `gradient_accumulation_steps` batches: the last, smaller group of an epoch is a step of its own. transformers before
-        4.52 rounds the groups down.
+        """Optimizer steps of one epoch.
+
+        Batches are rounded up (down with `dataloader_drop_last`), and so are the groups of `gradient_accumulation_steps`
+        batches: the last, smaller group of an epoch is one step. transformers before 4.52 rounds the groups down.
 
         Source: `transformers.Trainer.set_initial_training_values`, `accelerate.data_loader.BatchSamplerShard`.
         """
@@ -339,8 +340,10 @@ class Transformers(Trainer):
     def schedule(
         self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
     ) -> Schedule:
-        """The schedule of `lr_scheduler_type`, where the trainer departs from the documented meaning as the trainer: `constant`
-        ignores a warmup, and both constant schedules ignore `lr_scheduler_kwargs`."""
+        """The schedule of `lr_scheduler_type`, with the trainer's deviations from its documentation.
+
+        `constant` ignores a warmup, and both constant schedules ignore `lr_scheduler_kwargs`.
+        """
         if settings.scheduler_block is not None:
             return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
         name = settings.lr_scheduler_type
