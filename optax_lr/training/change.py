@@ -148,6 +148,11 @@ def rate_factors(state: object) -> dict[str, tuple[Any, ...]]:
     scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
     if len(found) == len(scales) == 1:
         return {group: (found[0][1], scale) for group, scale in scales[0].items()}
+    if found and scales:
+        raise ValueError(
+            f"the state has {len(found)} learning rates and {len(scales)} scale_by_group, and which of them belong together is "
+            "not known: read `hyperparams` and `scales` of its parts"
+        )
     return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
 
 
@@ -217,10 +222,7 @@ def _main(state: InjectSchedulesState) -> str:
 
 
 def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], position: Any) -> InjectSchedulesState:
-    if jnp.shape(state.count):
-        raise ValueError(
-            "set_schedule(): this state holds a population; use jax.vmap(olr.set_schedule)(states, batch_of_schedules)"
-        )
+    _require_one("set_schedule", state, "jax.vmap(olr.set_schedule)(states, batch_of_schedules)")
     if position is not None:
         whole = jnp.issubdtype(position.dtype, jnp.integer)
         count = jnp.asarray(jnp.minimum(jnp.floor(position), 2**31 - 129), jnp.int32) if not whole else position
@@ -295,6 +297,7 @@ def _cooldown(state: Any, steps: Any, shape: Any) -> Any:
     def cooled(group: str, each: InjectSchedulesState) -> InjectSchedulesState:
         if group not in lengths:
             return each
+        _require_one("cooldown", each, "jax.vmap(lambda state: olr.cooldown(state, steps))(states)")
         name = _main(each)
         if name not in each.hyperparams:
             raise ValueError(_no_argument("cooldown", name, each))
@@ -312,6 +315,11 @@ def _cooldown(state: Any, steps: Any, shape: Any) -> Any:
         return _with_schedules(each, {name: schedule}, None)
 
     return map_carriers(cooled, state)
+
+
+def _require_one(where: str, state: InjectSchedulesState, instead: str) -> None:
+    if jnp.shape(state.count):
+        raise ValueError(f"{where}(): this state holds a population; use {instead}")
 
 
 def _no_argument(where: str, name: str, state: InjectSchedulesState) -> str:

@@ -48,9 +48,17 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> opt
     factors = {str(group): _factor("scale_by_group", group, scale) for group, scale in scales.items()}
 
     def init(params: object) -> GroupScaleState:
-        for label in jax.tree.leaves(_labels(param_labels, params)):
+        labels = _labels(param_labels, params)
+        for label in jax.tree.leaves(labels):
             if label not in factors:
                 raise ValueError(unknown("scale_by_group()", "group", label, factors))
+        try:
+            jax.tree.map(lambda label, group: None, labels, params)
+        except (ValueError, TypeError):
+            raise ValueError(
+                "scale_by_group(): param_labels must be a tree of names with the structure of the parameters, or of its upper "
+                f"part, not {shown(labels)}"
+            ) from None
         return GroupScaleState(owned(factors, apart_from=factors))
 
     def update(updates: object, state: GroupScaleState, params: object = None) -> tuple[Any, GroupScaleState]:

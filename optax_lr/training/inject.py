@@ -107,8 +107,9 @@ def inject_schedules(
             if one in fixed.keys() - static and not _may_be_fixed(one, value, defaults.get(one)):
                 raise TypeError(
                     f"inject_schedules({name}): {one} must be a schedule, a function from the step to a number, or a "
-                    f"number, not {shown(value)}"
+                    f"number, not {shown(value)}{_untraceable(value)}"
                 )
+
         if inner_factory is optax.rprop and "learning_rate" in scheduled:
             raise TypeError(
                 "inject_schedules(): rprop reads its learning_rate only once, so it cannot follow a schedule"
@@ -289,6 +290,22 @@ def _is_scheduled(value: object) -> bool:
 
 def _is_whole_rate(name: str, value: object) -> bool:
     return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _untraceable(value: Any) -> str:
+    """Why a function is no function of the step."""
+    if not callable(value) or isinstance(value, type):
+        return ""
+    try:
+        made = jax.eval_shape(value, jnp.zeros((), jnp.int32))
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
+        return (
+            f", which cannot be traced ({type(error).__name__}); use jax.numpy instead of NumPy and math, and jnp.where "
+            "instead of if"
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a user's function raises
+        return f", which fails for a traced step: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f", which gives {made}"
 
 
 def _may_be_fixed(name: str, value: Any, default: Any) -> bool:

@@ -150,6 +150,13 @@ def test_errors_name_the_remedy():
         olr.scale_by_group({"body": 1.0}, {"w": "head"}).init({"w": 1.0})
     with pytest.raises(ValueError, match=r"factor of 'a' must be finite and at least 0, not a float: -1\.0"):
         olr.scale_by_group({"a": -1.0}, "a")
+    with pytest.raises(
+        ValueError, match=r"tree of names with the structure of the parameters.*not a dict: \{'w': 'a'\}"
+    ):
+        olr.scale_by_group({"a": 1.0}, {"w": "a"}).init({"w": 1.0, "b": 1.0})
+    twice = optax.chain(layerwise(), olr.scale_by_group({"all": 0.5}, "all")).init(PARAMS)
+    with pytest.raises(ValueError, match="1 learning rates and 2 scale_by_group, and which of them belong together"):
+        olr.rates(twice)
     with pytest.raises(ValueError, match="no scale_by_group is in this state"):
         olr.set_scales(state, {"a": 1.0})
     with pytest.raises(ValueError, match="unknown group 'b'"):

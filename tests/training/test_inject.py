@@ -404,6 +404,16 @@ def test_errors_name_the_remedy():
             around()
     with pytest.raises(TypeError, match=r"b1 must be a schedule, a function .*, or a number, not text: '0.9'"):
         olr.inject_schedules(optax.adamw)(SCHEDULE, b1="0.9")
+    for wrong, told in (
+        (lambda step: 1.0 if step > 3 else 0.5, r"cannot be traced \(.*\); use jax\.numpy instead of NumPy"),
+        (
+            lambda step, epoch: 1.0,
+            r"fails for a traced step: TypeError: .*missing 1 required positional argument: 'epoch'",
+        ),
+        (lambda step: jnp.ones(2) * step, r"which gives ShapeDtypeStruct\(shape=\(2,\)"),
+    ):
+        with pytest.raises(TypeError, match=told):
+            olr.inject_schedules(optax.adamw)(wrong)
     with pytest.raises(TypeError, match="nesterov is a flag and cannot follow a schedule"):
         olr.inject_schedules(optax.adamw)(SCHEDULE, nesterov=SCHEDULE)
     with pytest.raises(TypeError, match=r"takes the state that init\(params\) of this optimizer made, not a tuple"):

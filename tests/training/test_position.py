@@ -227,3 +227,5 @@ def test_errors_name_the_remedy():
     states = jax.vmap(lambda peak: olr.inject_schedules(optax.sgd)(olr.Constant(peak)).init(PARAMS))(jnp.ones(2))
     with pytest.raises(ValueError, match=r"holds a population; use jax\.vmap\(olr\.set_schedule\)"):
         olr.set_schedule(states, olr.Constant(1.0))
+    with pytest.raises(ValueError, match=r"holds a population; use jax\.vmap\(lambda state: olr\.cooldown"):
+        olr.cooldown(states, 5)
