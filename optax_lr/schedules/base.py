@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,7 +90,7 @@ class Schedule:
         values = {
             f.name: _plain(f"{type(self).__name__}: {f.name}", getattr(self, f.name)) for f in dataclasses.fields(self)
         }
-        return {"kind": type(self).__name__, **values}
+        return {"kind": type(self).__name__} | {_KEYS.get(name, name): value for name, value in values.items()}
 
     def _check(self) -> None:
         """Refuse combinations of fields that are wrong. Only concrete values are checked; tracers pass."""
@@ -236,6 +237,9 @@ class Schedule:
         return found
 
 
+_KEYS = {"kind": "member"}  # the key of a field that has the name of another key
+
+
 def from_dict(values: Mapping[str, object]) -> Schedule:
     """The schedule that `schedule.to_dict()` describes.
 
@@ -250,7 +254,10 @@ def from_dict(values: Mapping[str, object]) -> Schedule:
         raise ValueError(
             f"from_dict(): kind must be the name of a class of schedules, such as 'Cosine', not {shown(kind)}"
         )
-    made: Schedule = KINDS[kind](**{name: _from_plain(value) for name, value in values.items() if name != "kind"})
+    names = {key: name for name, key in _KEYS.items()}
+    made: Schedule = KINDS[kind](
+        **{names.get(key, key): _from_plain(value) for key, value in values.items() if key != "kind"}
+    )
     return made
 
 
@@ -355,6 +362,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         cls = with_named_fields(cls)
     if issubclass(cls, Schedule):
         fields.require_helpers(cls)
+        _require_formula(cls)
         cls._decorated = True
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
     static = tuple(f.name for f in parts if fields.is_static(f))
@@ -401,6 +409,11 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     KINDS[cls.__name__] = cls
     flax.known(cls)
     return cls
+
+
+def _require_formula(cls: type[Schedule]) -> None:
+    if cls._value is Schedule._value or len(inspect.signature(cls._value).parameters) != 3:
+        raise TypeError(f"{cls.__name__}: write the formula as a method _value(self, step, num) that returns the rate")
 
 
 class WithWarmup(Schedule):

@@ -66,7 +66,14 @@ def hashable(part: object) -> Any:
 def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[object] | None = None) -> Any:
     """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
     lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
-    return num.result(lifted._value(num.maximum(num.real(step), num.real(0)), num))
+    try:
+        value = lifted._value(num.maximum(num.real(step), num.real(0)), num)
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, ValueError) as error:
+        raise TypeError(
+            f"{type(schedule).__name__}: the formula fails for an array or a traced step ({type(error).__name__}); use "
+            "num.where instead of if, and the functions of num instead of math and NumPy"
+        ) from error
+    return num.result(value)
 
 
 def _broadcast(value: Any, shape: tuple[int, ...]) -> Any:

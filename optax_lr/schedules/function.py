@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
-from optax_lr.arguments import unknown
+from optax_lr.arguments import shown, unknown
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
@@ -62,6 +65,11 @@ class Function(Schedule):
         self._set(function, settings, 1.0)
 
     def _set(self, function: object, settings: Mapping[str, object], scale: object) -> None:
+        for name in settings:
+            if name in _TAKEN or hasattr(type(self), name):
+                raise TypeError(
+                    f"Function: a setting cannot be named {name!r}, which schedules use themselves; rename it"
+                )
         names, values = tuple(settings), tuple(settings.values())
         self.__dict__.update(function=function, names=names, values=values, scale=scale)
         try:
@@ -95,16 +103,28 @@ class Function(Schedule):
         settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
         return f"Function({', '.join([name, *settings])})"
 
+    def _number(self, step: Any, **settings: Any) -> Any:
+        """The result of the function, checked to be one real number."""
+        value = self.function(step, **settings)
+        is_number = isinstance(value, (int, float, np.generic, np.ndarray, jax.Array))
+        if not is_number or np.shape(value) or jnp.iscomplexobj(value):
+            name = getattr(self.function, "__name__", "the function")
+            raise TypeError(f"Function: {name} must return one real number, not {shown(value)}")
+        return value
+
     def _value(self, step: Real, num: System) -> Real:
         settings = dict(zip(self.names, self.values, strict=True))
         try:
-            value = num.call(self.function, step, settings)
+            value = num.call(self._number, step, settings)
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
             raise TypeError(
                 f"Function: {getattr(self.function, '__name__', 'the function')} cannot be traced ({type(error).__name__}); "
                 "use jax.numpy instead of NumPy and math, and jnp.where instead of if"
             ) from None
         return num.maximum(self.scale * value, num.real(0))
+
+
+_TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"}  # Python itself refuses `function` twice
 
 
 def _check_arguments(function: Callable[..., Any], settings: Mapping[str, object]) -> None:

@@ -107,6 +107,14 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
         (lambda: olr.Function(a_function, peak=1, tua=2), TypeError, "unknown setting 'tua'; did you mean 'tau'"),
         (lambda: olr.Function(a_function, peak=1), TypeError, "must take the step and the settings: missing"),
         (lambda: OWN.replace(speak=1), TypeError, "'speak' is no setting of this function; its settings: peak, tau"),
+        (
+            lambda: olr.Function(lambda step, scale: scale, scale=2.0),
+            TypeError,
+            "cannot be named 'scale', which schedules",
+        ),
+        (lambda: olr.Function(lambda step, end: end, end=2.0), TypeError, "cannot be named 'end', which schedules"),
+        (lambda: jax.jit(olr.Function(lambda step: None))(3), TypeError, "must return one real number, not None"),
+        (lambda: olr.Function(lambda step: jnp.ones(3))(3), TypeError, "<lambda> must return one real number, not a"),
         (lambda: OWN.speak, AttributeError, "Function has no setting or attribute 'speak'"),
         (lambda: olr.Stages([olr.Linear], []), TypeError, "must be a schedule, a number or a function of the step"),
         (OWN.to_dict, TypeError, "Function: function is a function, and no plain value"),
@@ -143,6 +151,22 @@ def test_a_wrong_class_gets_one_line():
     ):
         Plain(1.0)
 
+    for formula in (None, lambda self, step: 1.0):
+        with pytest.raises(TypeError, match=r"Empty: write the formula as a method _value\(self, step, num\)"):
+            schedule(type("Empty", (olr.Schedule,), {} if formula is None else {"_value": formula}))
+
+    @schedule
+    class Branching(olr.Schedule):
+        peak: Number = fields.rate()
+
+        def _value(self, step, num):
+            return self.peak if step < 5 else self.peak / 2
+
+    for call in (jax.jit(Branching(1.0)), lambda step: Branching(1.0)(np.arange(step))):
+        with pytest.raises(TypeError, match=r"Branching: the formula fails .*; use num\.where instead of if") as caught:
+            call(8)
+        assert "\n" not in str(caught.value)
+
     @schedule
     class Foreign(olr.Schedule):
         peak: Number = fields.rate()
@@ -163,6 +187,7 @@ def test_a_wrong_class_gets_one_line():
         olr.Stages([olr.Linear(1e-3, 10), olr.PiecewiseConstant(1.0, [5], [1.0, 0.1])], [10]),
         olr.WarmupStableDecay(1e-3, 10, 100, decay_type="1-sqrt"),
         olr.grid(olr.Linear, learning_rate=[1e-3, 2e-3], max_steps=10),
+        olr.stack([olr.Linear(1e-3, 10), olr.Constant(1e-4)]),
     ],
     ids=lambda made: type(made).__name__,
 )
