@@ -52,7 +52,7 @@ def write_output(
     target, state = _target(path, overwrite=overwrite)
     try:
         like = state if state is not None or mode_of is None else os.stat(mode_of)
-        with _beside(target) as (file, name):
+        with _new_file(target) as (file, name):
             if callable(content):
                 content(file)
             else:
@@ -64,10 +64,10 @@ def write_output(
             if state is None:
                 _link(file, name, target)
             else:
-                beside = name or _temporary(target)
+                temporary = name or _temporary(target)
                 if name is None:
-                    _link(file, None, beside)
-                os.replace(beside, target)
+                    _link(file, None, temporary)
+                os.replace(temporary, target)
         _sync_folder(target.parent)
     except OutputError:
         raise
@@ -101,7 +101,7 @@ def _target(path: Path, *, overwrite: bool) -> tuple[Path, os.stat_result | None
 
 
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[tuple[BinaryIO, Path | None]]:
+def _new_file(target: Path) -> Iterator[tuple[BinaryIO, Path | None]]:
     """A new file in the folder of `target`, and its temporary name; None for a file without one."""
     flags, name = os.O_WRONLY | getattr(os, "O_BINARY", 0), None
     try:

@@ -130,10 +130,12 @@ def audit(
         evidence = _on_plan(planned_schedule, forms) or _as_written(identified, forms)
         first = difference(planned_schedule, evidence)
         planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), first.row is None
-        told = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
+        departed = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
         # What the plan settles, or says already, needs no second finding without it.
-        settled = {found.code for found in told} | (_SETTLED if on_plan else {rules.OPEN.code} if told else set())
-        findings = told + [found for found in findings if found.code not in settled]
+        settled = {found.code for found in departed} | (
+            _SETTLED if on_plan else {rules.OPEN.code} if departed else set()
+        )
+        findings = departed + [found for found in findings if found.code not in settled]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None
     findings += patterns(log, planned=expected)
@@ -207,8 +209,8 @@ def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
 
 def _conflicts(log: Log) -> np.ndarray:
     """The steps that have rows of different rates."""
-    told = np.isfinite(log.learning_rate)
-    pairs = np.unique(np.stack([log.step[told].astype(np.float64), log.learning_rate[told]], axis=1), axis=0)
+    valid = np.isfinite(log.learning_rate)
+    pairs = np.unique(np.stack([log.step[valid].astype(np.float64), log.learning_rate[valid]], axis=1), axis=0)
     steps, count = np.unique(pairs[:, 0].astype(np.int64), return_counts=True)
     return steps[count > 1]
 

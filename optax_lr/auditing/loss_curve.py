@@ -69,8 +69,8 @@ def _computable(values: np.ndarray) -> np.ndarray:
 
 def curve_of(rows: Rows) -> LossCurve:
     """The rows that have a shape: NaN, infinity and 0 have none."""
-    told = np.isfinite(rows.loss) & (rows.loss != 0)
-    return LossCurve(rows.step[told], rows.rate[told], rows.loss[told])
+    valid = np.isfinite(rows.loss) & (rows.loss != 0)
+    return LossCurve(rows.step[valid], rows.rate[valid], rows.loss[valid])
 
 
 def in_blocks(curve: LossCurve) -> LossCurve:

@@ -99,10 +99,10 @@ SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, wh
 
 def dead(rows: Rows) -> Iterator[Finding]:
     """No row has a loss, and no row a gradient."""
-    told = rows.nan_loss | np.isfinite(rows.loss)
+    valid = rows.nan_loss | np.isfinite(rows.loss)
     empty = rows.nan_loss | (rows.loss == 0)
     gradients = rows.nan_gradient | np.isfinite(rows.grad_norm)
-    if told.sum() < 3 or not empty[told].all() or not rows.nan_gradient[gradients].all():
+    if valid.sum() < 3 or not empty[valid].all() or not rows.nan_gradient[gradients].all():
         return
     if rows.nan_loss.any() and not gradients.any():
         return  # NaN from the first row on says it all
@@ -114,12 +114,12 @@ def dead(rows: Rows) -> Iterator[Finding]:
     frozen = f", and the rate stays at {four_digits(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
     yield Finding(
         at.DEAD,
-        f"the loss is {what} in all of {told.sum()} rows, {gradient}{frozen}",
+        f"the loss is {what} in all of {valid.sum()} rows, {gradient}{frozen}",
         "set logging_nan_inf_filter to false to see the real losses, check the labels of a batch, and train in bf16 "
         "or float32 if it was fp16",
         key=SHOW_NAN.key,
         edits=(SHOW_NAN,),
-        steps=span(rows.step[told]),
+        steps=span(rows.step[valid]),
     )
 
 
@@ -183,17 +183,17 @@ def hidden(rows: Rows) -> Iterator[Finding]:
 
 def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
     """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
-    told = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
+    valid = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
     known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
-    fell = zero.sum() >= 2 and zero[told].all()
+    fell = zero.sum() >= 2 and zero[valid].all()
     return bool(not known and fell and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW)
 
 
 def rate_jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     """A rate that rises after it fell, or falls at once, other than `planned`."""
-    told = np.isfinite(rows.rate)
-    told[:-1] &= (np.diff(rows.step) > 0) | ~told[1:]  # of rows at one step, the last
-    step, rate = rows.step[told], rows.rate[told]
+    valid = np.isfinite(rows.rate)
+    valid[:-1] &= (np.diff(rows.step) > 0) | ~valid[1:]  # of rows at one step, the last
+    step, rate = rows.step[valid], rows.rate[valid]
     if len(rate) < 4 or not rate.max() > 0:
         return
     change = np.diff(rate) / rate.max()
@@ -202,7 +202,7 @@ def rate_jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     begun = np.append(False, np.maximum.accumulate(change <= 0)[:-1])  # the first rise is a warmup
     jump = alone & (((change > at.JUMP_UP) & begun) | (change < -at.JUMP_DOWN))
     if planned is not None:
-        jump &= ~(abs(np.diff(planned[told]) / rate.max() - change) <= 0.1 * abs(change))  # NaN plans nothing
+        jump &= ~(abs(np.diff(planned[valid]) / rate.max() - change) <= 0.1 * abs(change))  # NaN plans nothing
     if not jump.any():
         return
     place = int(np.flatnonzero(jump)[0])
@@ -367,8 +367,8 @@ def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) ->
 
 def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
     """The evaluation loss rises while the training loss falls."""
-    told = np.isfinite(rows.eval_loss)
-    step, loss = rows.step[told], rows.eval_loss[told]
+    valid = np.isfinite(rows.eval_loss)
+    step, loss = rows.step[valid], rows.eval_loss[valid]
     if len(loss) < 3 or loss.min() <= 0:
         return
     best = int(np.argmin(loss))

@@ -101,7 +101,7 @@ def unlike(names: Sequence[str]) -> list[str]:
 
 
 def _print(config: RunConfig, plan: Plan) -> None:
-    told = plan_summary(config, plan)
+    summary = plan_summary(config, plan)
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -110,25 +110,27 @@ def _print(config: RunConfig, plan: Plan) -> None:
     def row(name: str, text: str) -> None:
         table.add_row(name, Text(visible(text)))
 
-    row("config", f"{told['config']} ({told['trainer']}, by {told['recognized_by']})")
-    row("schedule", told["schedule"])
+    row("config", f"{summary['config']} ({summary['trainer']}, by {summary['recognized_by']})")
+    row("schedule", summary["schedule"])
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
     row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
-    rates = f"{told['first_rate']:.4g} at the first update, {told['highest_rate']:.4g} at the highest"
-    row("rate", f"{rates}, {told['last_rate']:.4g} at the last update")
+    rates = f"{summary['first_rate']:.4g} at the first update, {summary['highest_rate']:.4g} at the highest"
+    row("rate", f"{rates}, {summary['last_rate']:.4g} at the last update")
     row("processes", f"{plan.world_size} ({plan.world_size_from})")
     for default in plan.defaults:
         value = default.value if default.value is not None else "computed"
         row("default", f"{default.key} {value} ({default.whose})")
-    for note in told["notes"]:
+    for note in summary["notes"]:
         row("note", note)
     if config.unknown:
         row("unknown", f"{', '.join(config.unknown[:8])}: assumed to have no effect on the curve")
-    for ignored in told["ignored"]:
+    for ignored in summary["ignored"]:
         row("ignored", ignored)
     console.print(table)
     console.print(
-        terminal_curves({told["config"]: plan.schedule}, {told["config"]: plan.max_steps}), markup=False, soft_wrap=True
+        terminal_curves({summary["config"]: plan.schedule}, {summary["config"]: plan.max_steps}),
+        markup=False,
+        soft_wrap=True,
     )

@@ -304,7 +304,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
             line = source.program.line if source.program is not None else 1
             raise ConfigError(
                 f"{source.name}: the settings of the command in line {line} are in {name}, which {where}; read that file"
-                f"{_beside(source)}"
+                f"{_settings_of_command(source)}"
             )
         try:
             text, folder = text_of(str(path)), path.parent
@@ -346,7 +346,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
     )
 
 
-def _beside(source: Source) -> str:
+def _settings_of_command(source: Source) -> str:
     """The settings in the command that a reader of the file must not forget."""
     program = source.program
     assert program is not None

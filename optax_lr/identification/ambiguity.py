@@ -23,7 +23,7 @@ def is_open_ended(found: list[Candidates], rows: Evidence, max_steps: int | None
     return max_steps is None or int(rows.step[-1]) + spacing < max_steps
 
 
-def what_is_open(found: list[Candidates], rows: Evidence, max_steps: int | None) -> str:
+def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | None) -> str:
     """The quantity that all the settings share, and the fact that would distinguish them; empty for one setting."""
     count = sum(map(len, found))
     if not count:

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import COARSE, DROPS, LATER_DECAY, ONE_ROW, what_is_open
+from optax_lr.identification.ambiguity import COARSE, DROPS, LATER_DECAY, ONE_ROW, open_quantities
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.fitting import Candidates, oddness
 from optax_lr.identification.frame import Frame
-from optax_lr.identification.pieces import Piece, are_clear, but_for_some, by_epochs, lagging, segments, whole_log
+from optax_lr.identification.pieces import Piece, are_clear, by_epochs, except_some_rows, lagging, segments, whole_log
 from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL, Search
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
@@ -233,7 +233,7 @@ def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence,
     for evidence in likely:
         yield evidence, whole_log(evidence, search, LEVELS) or lagging(evidence, search)
         several = segments(evidence, search)
-        yield evidence, several if are_clear(several) else but_for_some(evidence, search)
+        yield evidence, several if are_clear(several) else except_some_rows(evidence, search)
         parted.append((evidence, several))
     yield from parted
     yield forms[0], stepped
@@ -265,7 +265,7 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, 
         answers.append(dataclasses.replace(answer, error=error))
     changes = np.flatnonzero(np.diff(lag, prepend=0))
     counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
-    text = what_is_open(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
+    text = open_quantities(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
     count = sum(map(len, piece.found)) * piece.at_least
     if count == 1 and not text and rows.is_coarse:
         text = COARSE

@@ -135,7 +135,7 @@ def scattered(off: np.ndarray, evidence: Evidence) -> bool:
     return few and not {0, 1} <= rows and not {len(evidence) - 2, len(evidence) - 1} <= rows
 
 
-def but_for_some(evidence: Evidence, search: Search) -> list[Piece]:
+def except_some_rows(evidence: Evidence, search: Search) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
     thin = _thinned(evidence)

@@ -24,7 +24,7 @@ def read_state(file: IO[str], source: str, builder: Builder) -> Found:
     while not (match := _HISTORY.search(text)):
         more = file.read(CHUNK)
         if not more:
-            raise ConfigError(f"{source}: {_what_else(text)}")
+            raise ConfigError(f"{source}: {_other_keys(text)}")
         text += more
         if len(text) > LARGEST_HEAD:
             raise ConfigError(
@@ -107,7 +107,7 @@ def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
 _GIVE = "give trainer_state.json, which lies in the run's output folder and in each of its checkpoints"
 
 
-def _what_else(text: str) -> str:
+def _other_keys(text: str) -> str:
     """What a JSON object without entries is, as far as its keys show."""
     try:
         keys = list(json.loads(text))[:5]

@@ -258,8 +258,8 @@ def _checked_step(step: object) -> int:
 def _check_shapes(values: dict[str, Any], shape: tuple[int, ...] | None) -> None:
     shapes = {name: np.shape(value) for name, value in values.items()}
     if any(found not in ((), shape) or len(found) > 1 for found in shapes.values()):
-        told = ", ".join(f"{name} {found}" for name, found in shapes.items())
+        listed = ", ".join(f"{name} {found}" for name, found in shapes.items())
         raise ValueError(
             "Monitor: loss must be one number, or an array [n] of n updates, and a metric one number, or [n] with such a "
-            f"loss, not {told}"
+            f"loss, not {listed}"
         )

@@ -23,7 +23,7 @@ class RowBuilder:
     def __init__(self, schedule: Callable[[int], Any] | None, every: int, step: int, tell: Once, per_update: int = 1):
         self._schedule, self._every, self._step, self._tell, self._per_update = schedule, every, step, tell, per_update
         self._made: list[tuple[Row, float | None]] = []
-        self._start_anew()
+        self._restart()
 
     def take(self, step: int, loss: object, metrics: Mapping[str, object]) -> None:
         """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
@@ -81,7 +81,7 @@ class RowBuilder:
         if planned is not None:
             row["learning_rate"] = planned
         self._made.append((row | self._numbers(self._latest), planned))
-        self._start_anew()
+        self._restart()
 
     def _numbers(self, values: Mapping[str, object]) -> Row:
         read = {name: self._attempt(name, functools.partial(_as_float, value)) for name, value in values.items()}
@@ -95,7 +95,7 @@ class RowBuilder:
             self._tell(what, error)
             return None
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._total, self._count = 0.0, 0
         self._latest: dict[str, Any] = {}
 

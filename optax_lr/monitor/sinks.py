@@ -35,8 +35,8 @@ def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None)
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            told = f"Monitor: the folder cannot be made: {error.strerror}"
-            raise type(error)(error.errno, told, folder) from None
+            message = f"Monitor: the folder cannot be made: {error.strerror}"
+            raise type(error)(error.errno, message, folder) from None
     chosen.sort(
         key=lambda one: one in ("swanlab", "wandb")
     )  # last: they begin a run, which another's error would leave open

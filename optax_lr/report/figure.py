@@ -112,7 +112,7 @@ def _spans(what: Shown) -> list[Span]:
             begin, end = (float(x) for x in _x(what, np.array(finding.steps)))
             width = max(end - begin, 3.0)
             begin = min(begin, RIGHT - width)
-            text_x, anchor = _beside(begin, begin + width)
+            text_x, anchor = _code_position(begin, begin + width)
             starts = text_x - (LABEL if anchor == "end" else 0)
             code = finding.code if starts >= free else ""
             free = starts + LABEL if code else free
@@ -120,7 +120,7 @@ def _spans(what: Shown) -> list[Span]:
     return found
 
 
-def _beside(begin: float, end: float) -> tuple[float, str]:
+def _code_position(begin: float, end: float) -> tuple[float, str]:
     """Where a code is written: in a wide span, else behind it, else before it."""
     if end - begin > LABEL + 10:
         return begin + 5, "start"

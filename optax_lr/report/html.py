@@ -73,18 +73,18 @@ def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[Any]]]:
     for name, (values, column) in columns.items():
         if values is not None:
             is_nan = log.is_nan.get(column, np.zeros(len(log), bool))
-            told = [
+            written = [
                 _text(value, nan, DIGITS[name])
                 for value, nan in zip(values[rows].tolist(), is_nan[rows].tolist(), strict=True)
             ]
-            if any(told):
-                texts[name] = told
+            if any(written):
+                texts[name] = written
     by_step: dict[int, list[dict[str, None]]] = {}
     for row, step in enumerate(log.step[rows].tolist()):
         cells = by_step.setdefault(step, [{} for _ in texts])
-        for cell, told in zip(cells, texts.values(), strict=True):
-            if told[row]:
-                cell[told[row]] = None  # a dict keeps each text once, in its order
+        for cell, written in zip(cells, texts.values(), strict=True):
+            if written[row]:
+                cell[written[row]] = None  # a dict keeps each text once, in its order
     return list(texts), [[step, *(" / ".join(cell) for cell in by_step[step])] for step in sorted(by_step)]
 
 

@@ -64,11 +64,11 @@ def rate_scale(rates: np.ndarray) -> Scale:
 
 def value_scale(values: np.ndarray) -> Scale:
     """Around the losses; logarithmic where the highest is far above the lowest of them."""
-    told = values[np.isfinite(values)]
-    if not len(told):
+    valid = values[np.isfinite(values)]
+    if not len(valid):
         return Scale(0.0, 1.0)
-    low, high = float(told.min()), float(told.max())
-    if low > 0 and high > 10 * np.quantile(told, 0.05):
+    low, high = float(valid.min()), float(valid.max())
+    if low > 0 and high > 10 * np.quantile(valid, 0.05):
         return Scale(low / 1.2, 1.2 * high, is_log=True)
     if low == high == 0:
         return Scale(0.0, 1.0)

@@ -62,8 +62,8 @@ def shown_lines(report: Audit) -> Shown:
     first, last = _ends(log)
     expected = report.followed if report.planned is None else report.planned
     rows = kept_rows(log, {"distance": abs(log.learning_rate - expected)}, first, last)
-    told = rows[np.isfinite(log.learning_rate[rows])]
-    logged = Line("logged", log.step[told], log.learning_rate[told])
+    valid = rows[np.isfinite(log.learning_rate[rows])]
+    logged = Line("logged", log.step[valid], log.learning_rate[valid])
     steps = np.union1d(np.linspace(first, last, POINTS).round().astype(np.int64), log.step[rows])
     planned = _planned(report, steps)
     followed = tuple(_followed(report, steps))
@@ -124,12 +124,12 @@ def _lag(segment: Segment, steps: np.ndarray) -> np.ndarray:
 def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:
     for name in ("loss", "eval_loss"):
         values = getattr(log, name)
-        told = rows[~np.isnan(values[rows]) | _nan(log, name)[rows]]
-        if np.isfinite(values[told]).any():
+        valid = rows[~np.isnan(values[rows]) | _nan(log, name)[rows]]
+        if np.isfinite(values[valid]).any():
             # A resumed run, or a second writer, goes back: its line begins anew.
-            back = np.flatnonzero(np.diff(log.step[told]) < 0) + 1
-            step = np.insert(log.step[told].astype(np.float64), back, np.nan)
-            yield Line(name, step, np.insert(np.where(np.isfinite(values[told]), values[told], np.nan), back, np.nan))
+            back = np.flatnonzero(np.diff(log.step[valid]) < 0) + 1
+            step = np.insert(log.step[valid].astype(np.float64), back, np.nan)
+            yield Line(name, step, np.insert(np.where(np.isfinite(values[valid]), values[valid], np.nan), back, np.nan))
 
 
 def _lost(log: Log, rows: np.ndarray) -> dict[str, np.ndarray]:

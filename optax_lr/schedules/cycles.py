@@ -32,7 +32,7 @@ class Cycles(NamedTuple):
         end = self.first * ((1 + self.base) * (1 + square) * (1 + fourth) * (1 + fourth * fourth))
         return self.num.last_step < 0.999 * end
 
-    def have_come_to(self, number: Real, step: Real) -> Any:
+    def have_begun(self, number: Real, step: Real) -> Any:
         """Whether the cycle of this number, which is known by row, has begun at `step`."""
         num = self.num
         alike, base, grows = self._growth()
@@ -41,7 +41,7 @@ class Cycles(NamedTuple):
 
     def at(self, step: Real) -> Cycle:
         """The cycle of `step`."""
-        return Cycle(*self.num.either(abs(self.base - 1) <= 0, step, self._alike, self.growing, probability=0.5))
+        return Cycle(*self.num.either(abs(self.base - 1) <= 0, step, self._equal, self.growing, probability=0.5))
 
     def growing(self, step: Real) -> Cycle:
         """The same for a `base` other than 1."""
@@ -63,7 +63,7 @@ class Cycles(NamedTuple):
         left = num.where(step + step > reached + start, start + length - step, length)
         return Cycle(number, num.maximum(left, num.real(0)), length)
 
-    def _alike(self, step: Real) -> Cycle:
+    def _equal(self, step: Real) -> Cycle:
         number = self.num.quotient(step, self.first)
         return Cycle(number, self.num.maximum(self.first * (number + 1) - step, self.num.real(0)), self.first)
 

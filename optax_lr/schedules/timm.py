@@ -70,7 +70,7 @@ class _Cycles(Schedule):
     def _among_few(self, step: Real, cycles: Cycles) -> tuple[Real, Real, Real]:
         num = cycles.num
         share, left = cycles.among_few(step, self.cycle_decay)
-        over = cycles.have_come_to(self.cycle_limit, step)
+        over = cycles.have_begun(self.cycle_limit, step)
         return num.where(over, num.real(0), self.learning_rate * share - self.min_lr), left, num.real(1)
 
 

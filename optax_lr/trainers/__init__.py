@@ -93,10 +93,10 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
         raise ConfigError(
             f"{source.name}: this may be a config of more than one trainer: {what}. Name it with --trainer {names}"
         )
-    raise ConfigError(f"{source.name}: {_nobody(source)}")
+    raise ConfigError(f"{source.name}: {_not_recognised(source)}")
 
 
-def _nobody(source: Source) -> str:
+def _not_recognised(source: Source) -> str:
     """Why no trainer is recognised, and the way out."""
     values = source.given
     if source.program is not None:
