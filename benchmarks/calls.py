@@ -1,4 +1,4 @@
-"""What a schedule costs outside of a sweep: called from Python, inside a train step, to import, to compile.
+"""The cost of a schedule outside a sweep: called from Python, inside a train step, to import, to compile.
 
 python -m benchmarks.calls
 """

@@ -42,7 +42,7 @@ def minimax(function: Callable, low, high, degree: int, weight: Callable) -> tup
 
 
 def _alternating(errors: list) -> list[int]:
-    """Where the error is largest in each stretch of one sign."""
+    """The positions of the largest error in each interval of one sign."""
     runs = [[0]]
     for i in range(1, len(errors)):
         same = (errors[i] > 0) == (errors[runs[-1][-1]] > 0)

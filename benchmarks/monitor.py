@@ -1,4 +1,4 @@
-"""What a monitor adds to a train step: jitted steps with and without one, in the same rounds.
+"""The cost of a monitor in a train step: jitted steps with and without one, in the same rounds.
 
 python -m benchmarks.monitor
 """

@@ -62,7 +62,7 @@ def noise() -> str:
 
 
 def sensitivity(named: list[tuple[str, olr.Log]], learned: list[olr.Log]) -> str:
-    """What would be found otherwise with a threshold halved and doubled: which public logs, and how many of the digits."""
+    """The changed findings with a threshold halved and doubled: the public logs, and the number of digit runs."""
     usual, rows = _found(named, learned), []
     for name in VARIED:
         value, cells = getattr(loss_rules, name), []
@@ -87,7 +87,7 @@ def _changes(usual, now) -> tuple[list[str], list[str]]:
 
 
 def digits(factory, rates: np.ndarray) -> tuple[str, list[olr.Log]]:
-    """What is found at each rate, for three seeds under each of three schedules."""
+    """The findings at each rate, for three seeds under each of three schedules."""
     kinds = {
         "constant": olr.Constant(rates, warmup_steps=100),
         "cosine": olr.Cosine(rates, max_steps=1000, warmup_steps=100),

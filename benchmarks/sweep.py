@@ -83,7 +83,7 @@ class InATrace:
 
 
 def numpy_cosine(batch: olr.Cosine, steps: int, dtype):
-    """What NumPy users write, one whole-array operation after the other."""
+    """The usual NumPy code: one whole-array operation after the other."""
     rate, total, warmup, floor = (
         np.asarray(leaf, dtype)[:, None]
         for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)

@@ -61,7 +61,7 @@ def fills(buffer: np.ndarray) -> dict[str, Callable[[], object]]:
 
 
 def limit(seconds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What the faster of the `fills` took: the limit of a sweep."""
+    """The time of the faster of the `fills`: the limit of a sweep."""
     return min((seconds["fill"], seconds["fill, every core"]), key=np.median)
 
 

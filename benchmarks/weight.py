@@ -1,4 +1,4 @@
-"""What a schedule adds to a jitted program: operations, instructions, time to trace and compile, and to run; compared with Optax.
+"""The cost of a schedule in a jitted program: operations, instructions, time to trace and compile, and to run; compared with Optax.
 
     python -m benchmarks.weight
 
@@ -37,7 +37,7 @@ THEIRS = OPTAX | {"exponential": optax.exponential_decay(RATE, 1, 0.999)}
 
 
 class Weight(NamedTuple):
-    """What a program has: operations, instructions, and the milliseconds to trace and to compile it."""
+    """The operations and instructions of a program, and the milliseconds to trace and to compile it."""
 
     operations: float
     instructions: float
@@ -52,7 +52,7 @@ class Weight(NamedTuple):
 
 
 def weight(function: Callable[..., Any], *arguments: Any, rounds: int = 5) -> Weight:
-    """Of the program of `function`; times are the least of some rounds, each with JAX's caches of traces emptied."""
+    """Measure the program of `function`; times are the minimum over rounds, each with empty trace caches of JAX."""
     times = []
     for _ in range(rounds):
         jax.clear_caches()

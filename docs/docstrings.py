@@ -9,7 +9,7 @@ import griffe
 
 
 class Markdown(griffe.Extension):
-    """What mkdocstrings runs over every object whose docstring it shows."""
+    """The extension that mkdocstrings applies to every documented object."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrites the docstring of `obj`, if it has one."""

@@ -71,7 +71,7 @@ def rule_page(rule: Rule) -> str:
 
 
 def config_found(code: str) -> list[tuple[Finding, ...]]:
-    """What `lint` finds in the two configs."""
+    """The findings of `lint` in the two configs."""
     example = CONFIGS[code]
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -83,13 +83,13 @@ def config_found(code: str) -> list[tuple[Finding, ...]]:
 
 
 def log_found(code: str) -> list[tuple[Finding, ...]]:
-    """What the two programs find."""
+    """The findings of the two programs."""
     return [findings_of(program) for program in LOGS[code]]
 
 
 @functools.cache
 def findings_of(program: str) -> tuple[Finding, ...]:
-    """What a program binds to `findings`."""
+    """The value that a program binds to `findings`."""
     names = {"np": np, "olr": olr}
     exec(program, names)  # noqa: S102 - it is written in rule_examples.py
     return names["findings"]

@@ -67,7 +67,7 @@ def picture(kind: type[olr.Schedule]) -> str:
 
 
 def field_texts(kind: type[olr.Schedule]) -> dict[str, str]:
-    """What the docstring says of each field, with its unit; a docstring may refer to another class's fields."""
+    """The description of each field in the docstring, which may refer to another class's fields."""
     text = inspect.cleandoc(kind.__doc__ or "")
     found = re.search(r"^(?:Fields|Args):(.*)\n((?:    .*\n)*)", text + "\n", re.MULTILINE)
     if not found:

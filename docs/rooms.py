@@ -83,7 +83,7 @@ def imports(package: Path = PACKAGE) -> Iterator[Import]:
 
 
 def _targets(node: ast.AST, package: Path, folders: list[str], home_of: dict[str, str], aliases: set[str]) -> list[str]:
-    """What this node imports of the package."""
+    """The modules of the package that this node imports."""
     match node:
         case ast.Import(names):
             return [name.name for name in names if name.name.startswith(f"{package.name}.")]
@@ -114,7 +114,7 @@ def rooms(package: Path = PACKAGE) -> list[str]:
 
 
 def against_the_order(package: Path = PACKAGE) -> list[str]:
-    """What breaks the order, a line each."""
+    """The imports that break the order, one line each."""
     wrong = [
         f"{room}: this room has no place in the order of docs/rooms.py" for room in rooms(package) if room not in LEVEL
     ]

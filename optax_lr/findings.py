@@ -60,7 +60,7 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """Such as `LR101`; a code keeps its meaning in every version."""
+        """The rule's code, such as `LR101`, which keeps its meaning in every version."""
         return self.rule.code
 
     @property

@@ -31,7 +31,7 @@ VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What the log of a run says: the schedule that it followed, where it left its plan, and what was found.
+    """The result of an audit: the schedule of the run, its deviations from the plan, and the findings.
 
     Fields:
         log: the log.

@@ -1,4 +1,4 @@
-"""Where a log leaves its plan, by how much, and why."""
+"""Deviations of a log from its plan: the first row, the size, and the reason."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _other_length(case: _Case) -> Finding | None:
 
 
 def _as_identified(case: _Case) -> Finding | None:
-    """By what the rates show of themselves: the answer that is most like the plan."""
+    """The identified schedule that is most similar to the plan."""
     if len(case.identified.segments) != 1 or not case.identified.segments[0].answers:
         return None
     answer = min(case.identified.segments[0].answers, key=lambda answer: len(_unlike(case.plan, answer.schedule)))

@@ -1,4 +1,4 @@
-"""What is found in losses and rates, and from which size on: every code and every threshold of `patterns`."""
+"""The findings in losses and rates: every rule and every threshold of `patterns`."""
 
 from __future__ import annotations
 

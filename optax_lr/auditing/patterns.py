@@ -1,4 +1,4 @@
-"""What the losses of a run say of its learning rate: too high, too low, dead, overfitting, or nothing.
+"""Checks of the losses of a run for problems of its learning rate: too high, too low, dead, overfitting.
 
 Findings state only what the numbers of a log show, and a healthy log has none. Levels are medians and noise is measured from
 row to row, so that one odd row decides nothing, and no threshold but two knows the size of a loss.
@@ -38,7 +38,7 @@ from optax_lr.logs.log import Log
 
 
 def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:
-    """What the losses and rates of `log` say of its learning rate; nothing of a healthy run.
+    """Check the losses and rates of `log` for problems of the learning rate; a healthy run has no findings.
 
     Args:
         log: the rows of one run.
@@ -311,7 +311,7 @@ def oscillates(curve: LossCurve) -> Iterator[Finding]:
 
 
 def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
-    """Of runs that begin at the beginning; a slow one must be over, a flat one half through."""
+    """Only for logs from the beginning of a run; a slow run must be over, a flat one half over."""
     blocks = in_blocks(curve)
     begun = curve.step[0] <= 0.05 * curve.step[-1] + 1
     done = curve.step[-1] / (max_steps or curve.step[-1] or 1)

@@ -1,4 +1,4 @@
-"""What is found in the rates of a log: every code, and how it is put into words."""
+"""The findings in the rates of a log: every rule, and its message."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MOST = 10**12  # examples or processes: a larger number is a mistake, and no flo
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config means for a run: its schedule, and its steps.
+    """The schedule and the steps of a run, from its config.
 
     Fields:
         schedule: the learning rate as the trainer would set it.

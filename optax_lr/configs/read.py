@@ -23,7 +23,7 @@ def read_config(
     trainer: str | None = None,
     values: Mapping[str, object] | None = None,
 ) -> RunConfig:
-    """The one config in `source`: a file, a mapping of its keys, or a command line as a list of words.
+    """Read the config in `source`: a file, a mapping of its keys, or a command line as a list of words.
 
     A file is YAML, JSON, TOML, a shell script that starts the training, a Python script, a notebook, or a model card with its
     list of hyperparameters. Keys, commands or imports that only one trainer has identify it: LLaMA-Factory,

@@ -39,7 +39,7 @@ def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | No
 
 
 def _of_the_warmup(first: Candidates, frame: Frame) -> str:
-    """What the rows show where they do not show the warmup, or nothing but the warmup; else empty."""
+    """The determined quantity of rows without the warmup, or of the warmup alone; otherwise empty."""
     warmup, length = first.fields.get("warmup_steps"), first.fields.get("max_steps")
     if warmup is None:
         return ""

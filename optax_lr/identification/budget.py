@@ -40,6 +40,6 @@ class Budget:
 
     @property
     def text(self) -> str:
-        """That the search gave up, and before it had tried what."""
+        """A message that the search has stopped, with the kinds that it has not tried."""
         left = ", ".join(STAGES[STAGES.index(self.stage) :])
         return f"open: the search gave up after {self.seconds:g} s of CPU time, before it had tried all of: {left}"

@@ -41,7 +41,7 @@ _LEAST_ROWS = 3  # of a warmup, to find its beginning
 
 
 def common_kinds(frame: Frame) -> Iterator[Candidates]:
-    """What most runs follow: no floor, no cycles."""
+    """The kinds of most runs: no floor, no cycles."""
     starts = frame.starts()
     yield from frame.with_length(Family(Linear), starts)
     yield from frame.with_length(Family(Cosine), starts)

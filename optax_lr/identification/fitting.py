@@ -91,7 +91,7 @@ class Candidates:
         return self._evaluated(step, 0.0)
 
     def columns(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """What the peak and the floor are multiplied by, each [n, steps]."""
+        """The coefficients of the peak and of the floor, each [n, steps]."""
         level = self.level(step)
         return level, None if self.family.floor is None else 2 * (self._evaluated(step, 0.5) - level)
 
@@ -250,7 +250,7 @@ def _worst(candidates: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.n
 
 
 def explaining(candidates: Candidates, evidence: Evidence, rows: np.ndarray) -> Candidates:
-    """Those that explain every row, fitted to `rows` so far; where others are off, fitted again with the worst of these."""
+    """The candidates that explain every row. They are fitted to `rows` first, and again with the worst other row."""
     found = []
     for _ in range(_ROUNDS):
         if not len(candidates):

@@ -1,4 +1,4 @@
-"""What the rates show at a glance: where they peak, where they fall, and so how long a warmup can have been."""
+"""Bounds from the rates alone: the rows of the peak and of the first fall, and the possible lengths of a warmup."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Answer:
     every: int = 1
 
     def rates(self, step: ArrayLike) -> np.ndarray:
-        """What rows at these steps would show, float64 of the shape of `step`."""
+        """The rates that rows at these steps would show, float64 of the shape of `step`."""
         return exact_rates(self.schedule, np.maximum(np.asarray(step) - self.offset, 0) // self.every)
 
     @property
@@ -210,7 +210,7 @@ def _of_one_run(forms: list[Evidence], search: Search, run: int = 0) -> Identifi
 
 
 def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence, list[Piece]]]:
-    """What may explain the rows, in turn; an attempt that explains none is empty.
+    """Possible explanations of the rows, in order; an attempt that explains none is empty.
 
     One curve, levels of equal length, a curve except for skipped steps or single rows, one curve after another. The usual kinds
     are tried in every form before the unusual ones in any.

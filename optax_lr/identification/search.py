@@ -48,7 +48,7 @@ _SIGNATURE = 96  # steps at which two schedules are compared
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What a search knows of the run, and the time that it may take.
+    """The known facts about the run, and the time that a search may take.
 
     Fields:
         max_steps: optimizer steps of the run, if known.

@@ -37,7 +37,7 @@ def own_processes(name: str, options: Mapping[str, object], environment: Mapping
 
 
 def _of_variables(environment: Mapping[str, str]) -> Processes | None:
-    """By `NPROC_PER_NODE` and `NNODES`, from which ms-swift and LLaMA-Factory start torchrun; None without them."""
+    """The processes of `NPROC_PER_NODE` and `NNODES`, from which ms-swift and LLaMA-Factory start torchrun; None without them."""
     if not {"NPROC_PER_NODE", "NNODES"} & environment.keys():
         return None
     each, nodes = environment.get("NPROC_PER_NODE"), environment.get("NNODES", "1")

@@ -20,7 +20,7 @@ _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
 
 
 class Launched(NamedTuple):
-    """What a launcher starts.
+    """The program that a launcher starts, and its processes.
 
     Fields:
         launcher: its name; empty for none.

@@ -81,7 +81,7 @@ class Case:
 
     @property
     def version(self) -> tuple[int, int]:
-        """Of transformers."""
+        """The version of transformers."""
         assert self.settings is not None
         return version_of(self.transformers_version or trainer_of(self.settings.trainer).newest)
 

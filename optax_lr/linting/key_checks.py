@@ -348,7 +348,7 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
 
 
 def assumed(case: Case) -> Iterator[Finding]:
-    """What the plan takes for granted: defaults, the number of processes, and the reader's notes."""
+    """The assumptions of the plan: defaults, the number of processes, and the reader's notes."""
     config = case.config
     if config is None:
         return

@@ -30,7 +30,7 @@ _FIELDS = ("lr_scheduler_type", "learning_rate", "warmup_steps", "num_train_epoc
 
 @dataclasses.dataclass(frozen=True)
 class Recommendation:
-    """What to set, and why.
+    """Recommended settings with their reasons.
 
     Fields:
         settings: the keys of `transformers.TrainingArguments`, with their values.

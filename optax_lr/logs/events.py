@@ -13,7 +13,7 @@ from optax_lr.logs.log import Log
 
 
 def is_events(path: str, head: bytes) -> bool:
-    """By its name, or by the version that the first record holds."""
+    """Whether the name, or the version in the first record, is that of an event file."""
     return "tfevents" in path.rsplit("/", 1)[-1] or b"brain.Event:" in head[:64]
 
 

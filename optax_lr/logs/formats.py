@@ -1,4 +1,4 @@
-"""What a log format is: how it is recognised, how it is read, and what to do where it holds no rates."""
+"""The definition of a log format: how it is recognised and read, and the remedy for a log without rates."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ _GIVE = "give trainer_state.json, which lies in the run's output folder and in e
 
 
 def _other_keys(text: str) -> str:
-    """What a JSON object without entries is, as far as its keys show."""
+    """The likely contents of a JSON object without entries, from its keys."""
     try:
         keys = list(json.loads(text))[:5]
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What every log is read into: one row an entry, NaN where an entry lacks the number."""
+"""The common form of every log: one row per entry, NaN for a number that the entry lacks."""
 
 from __future__ import annotations
 

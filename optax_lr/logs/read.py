@@ -105,7 +105,7 @@ def read_log(
 
 
 def without_rates(format: str) -> str:
-    """What to do where a log of this format holds no learning rate."""
+    """The remedy for a log of this format without learning rates."""
     return next((known.without_rates for known in FORMATS if known.name == format), LOG_RATES)
 
 
@@ -144,7 +144,7 @@ def _of_path(path: str, builder: Builder) -> Log:
 
 
 def _refuse_unread(path: str, found: os.stat_result) -> None:
-    """What is not even opened: a pipe would wait for ever, and what `/proc` shows has no size."""
+    """Refuse files that must not be opened: a pipe would block, and a file of `/proc` has no size."""
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path}: this is not a regular file; save the log to one")
     if not found.st_size:

@@ -15,7 +15,7 @@ KEPT = 10_000  # rows that are kept for a disk that is full
 
 
 class Sink:
-    """Where rows go.
+    """A destination of rows.
 
     Fields:
         name: the name in messages.

@@ -188,7 +188,7 @@ class Monitor:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found so far, in the order in which it was."""
+        """The findings so far, in the order of their discovery."""
         return tuple(self._findings)
 
     @property

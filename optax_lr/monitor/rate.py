@@ -21,7 +21,7 @@ class RatesInState:
         self.counts_calls = False  # whether it is a state of MultiSteps
 
     def __call__(self, state: object) -> dict[str, Any]:
-        """By the name of the column: `learning_rate`, or `learning_rate/group` for each of several groups."""
+        """The rates by column: `learning_rate`, or `learning_rate/group` for each of several groups."""
         leaves, structure = jax.tree.flatten(pure(state))
         if self._structure is None or structure != self._structure:
             self._look(structure, len(leaves))

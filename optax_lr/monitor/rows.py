@@ -60,7 +60,7 @@ class RowBuilder:
         return made
 
     def _ends(self, before: int, count: int) -> Iterable[int]:
-        """Where in `count` updates after `before` a row ends, and where they end."""
+        """The ends of rows in `count` updates after `before`, and the end of the updates."""
         return sorted({*range(self._every - before % self._every, count, self._every), count} - {0})
 
     def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, Any]:

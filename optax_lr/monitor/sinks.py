@@ -1,4 +1,4 @@
-"""Where the rows go: JSONL, TensorBoard, SwanLab, Weights & Biases, or any callable."""
+"""Destinations of rows: JSONL, TensorBoard, SwanLab, Weights & Biases, or any callable."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _grouped(branches: Sequence[_Branch]) -> list[list[_Branch]]:
 
 
 def _numbered(taken: Sequence[Truth]) -> Array:
-    """By row, the number of the group that is taken."""
+    """The number of the group that is taken, by row."""
     return sum((number * jnp.where(rows, 1, 0) for number, rows in enumerate(taken) if number), jnp.int32(0))
 
 

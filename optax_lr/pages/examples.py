@@ -1,4 +1,4 @@
-"""What a page and the gallery show of each kind of schedule: a run of 1,000 steps, most of them up to 3e-4."""
+"""The examples of each kind of schedule on pages and in the gallery: a run of 1,000 steps, mostly up to 3e-4."""
 
 from __future__ import annotations
 

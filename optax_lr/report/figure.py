@@ -121,7 +121,7 @@ def _spans(what: Shown) -> list[Span]:
 
 
 def _code_position(begin: float, end: float) -> tuple[float, str]:
-    """Where a code is written: in a wide span, else behind it, else before it."""
+    """The position of a code: in a wide span, otherwise after it, otherwise before it."""
     if end - begin > LABEL + 10:
         return begin + 5, "start"
     return (end + 5, "start") if end + 5 + LABEL < RIGHT else (begin - 5, "end")

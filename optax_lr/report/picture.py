@@ -86,7 +86,7 @@ def _losses(ax: matplotlib.axes.Axes, what: Shown) -> None:
 
 
 def _label(name: str, first: bool = True) -> str:
-    """What the legend says; of several lines of one kind it names the first."""
+    """The text in the legend; only the first of several lines of one kind has one."""
     return WORDS[name] if first else "_"
 
 

@@ -17,7 +17,7 @@ class Scale:
     is_log: bool = False
 
     def part(self, values: Any) -> Any:
-        """Where values lie, 0 at the lower end and 1 at the upper; what lies beyond is moved to the end."""
+        """The positions of values, 0 at the lower end and 1 at the upper; values outside are clipped."""
         low, high, values = np.float64(self.low), np.float64(self.high), np.clip(values, self.low, self.high)
         if self.is_log:
             low, high, values = np.log(low), np.log(high), np.log(values)

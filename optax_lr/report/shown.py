@@ -1,4 +1,4 @@
-"""What an audit shows, whatever draws it: lines over steps, marks for numbers that are none, spans of the findings."""
+"""The contents of every drawing of an audit: lines over steps, marks for NaN, spans of the findings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What is drawn of an audit.
+    """The contents of the drawing of an audit.
 
     Fields:
         first, last: the steps at the ends of the axis; never the same.
@@ -57,7 +57,7 @@ class Shown:
 
 
 def shown_lines(report: Audit) -> Shown:
-    """What is drawn of `report`."""
+    """The contents of the drawing of `report`."""
     log = report.log
     first, last = _ends(log)
     expected = report.followed if report.planned is None else report.planned

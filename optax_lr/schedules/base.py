@@ -207,7 +207,7 @@ class Schedule:
 
     @property
     def _lows(self) -> dict[str, Any]:
-        """By field, the low part of each setting that is not NumPy's."""
+        """The low part of each setting that is not a NumPy number, by field."""
         lows: dict[str, Any] = self.__dict__.get("_low_parts", {})
         return lows
 

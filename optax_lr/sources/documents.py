@@ -35,7 +35,7 @@ def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[
 
 
 def document_of(name: str, text: str, *, form: Form, folder: Path | None, lines_before: int = 0) -> Source:
-    """The one YAML or JSON document in `text`."""
+    """The single YAML or JSON document in `text`."""
     document = parse(name, text, is_json=form == "json", lines_before=lines_before)
     return Source(name, document.values, document.lines, form, text, folder, twice=document.twice)
 

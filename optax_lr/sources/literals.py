@@ -176,7 +176,7 @@ class Script:
         return ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
 
     def bound(self, name: str, scope: int) -> tuple[list[ast.expr | None], int]:
-        """What is bound to a name in the nearest scope that binds it, and that scope."""
+        """The value of a name in the nearest scope that binds it, and that scope."""
         for here in self._up(scope):
             if name in self.scopes[here]:
                 return self.scopes[here][name], here

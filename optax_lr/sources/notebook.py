@@ -24,7 +24,7 @@ _NAME = r"[A-Za-z_]\w*"
 
 
 class Notebook(NamedTuple):
-    """What the cells of a notebook hold.
+    """The contents of the cells of a notebook.
 
     Fields:
         code: their Python; shell commands and magics are comments.

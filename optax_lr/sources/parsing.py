@@ -131,7 +131,7 @@ def _values_loader() -> Any:
 
 
 def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
-    """What `work` gives, every error of a parser as one line."""
+    """The result of `work`; every error of a parser becomes one line."""
     try:
         return work()
     except ConfigError:

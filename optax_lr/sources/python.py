@@ -62,7 +62,7 @@ def script_sources(
 
 @dataclasses.dataclass
 class _Found:
-    """What is read of one call: the values, the expressions that are no literals, and the line of each key."""
+    """The result of reading a call: the values, the expressions that are not literals, and the line of each key."""
 
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     unknown: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -607,7 +607,7 @@ def _integer(node: ast.AST) -> int:
 
 
 def _added(before: list[str] | None, values: list[list[str] | None]) -> str | None:
-    """What branches add around a variable's value; None where one does anything else, or adds a setting of the training."""
+    """The text that branches add around a variable's value; None if one does anything else, or adds a setting of the training."""
     if before is None:
         return None
     added = []

@@ -24,7 +24,7 @@ class Processes:
 
 
 class Program(NamedTuple):
-    """What a command starts.
+    """The program that a command starts.
 
     Fields:
         name: the program after its launcher: `train.py`, `trl sft`, `swift sft`, or the module of `-m`.

@@ -72,7 +72,7 @@ class Axolotl(Transformers):
     more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By its command, or by two keys that only axolotl has."""
+        """Recognise its command, or two keys that only axolotl has."""
         if source.constructor.startswith("axolotl."):
             return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("card", "python", "notebook"):
@@ -303,7 +303,7 @@ def _restarts(source: str, given: Mapping[str, object]) -> tuple[int, int, int] 
 
 
 def _own(source: str, given: Mapping[str, object]) -> dict[str, Any]:
-    """What only axolotl has: the batch of all devices of a data-parallel rank, parallelism, and generations."""
+    """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, generations."""
     own: dict[str, Any] = {}
     if given.get("batch_size"):
         own["batch_size"] = whole_setting(f"{source}: batch_size", given["batch_size"], PYDANTIC)

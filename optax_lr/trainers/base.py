@@ -138,7 +138,7 @@ class Trainer(abc.ABC):
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
 
     def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
-        """What another version of the trainer would do differently; a line each."""
+        """The differences of other versions of the trainer, one line each."""
         return ()
 
     def write(self, schedule: Schedule) -> dict[str, Any]:

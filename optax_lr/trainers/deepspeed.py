@@ -26,7 +26,7 @@ class DeepSpeed(Trainer):
     varies: ClassVar[bool] = True
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By a scheduler or optimizer block with a type, or keys that only DeepSpeed has."""
+        """Recognise a scheduler or optimizer block with a type, or keys that only DeepSpeed has."""
         values = source.given
         marks = _MARKS & values.keys()
         if _has_type(values.get("scheduler")) or (_has_type(values.get("optimizer")) and marks):
@@ -75,7 +75,7 @@ class DeepSpeed(Trainer):
         return like(max_steps, settings.scheduler_block["params"].get("warmup_num_steps", 1000))
 
     def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
-        """What other versions of DeepSpeed do differently."""
+        """The differences of other versions of DeepSpeed."""
         return block.notes_of(settings)
 
     def schedule(

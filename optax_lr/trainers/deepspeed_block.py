@@ -100,7 +100,7 @@ def scheduler_of(
 
 
 def notes_of(settings: Settings) -> tuple[str, ...]:
-    """What other versions of DeepSpeed do differently with the block."""
+    """The differences of other versions of DeepSpeed for the block."""
     params = settings.scheduler_block["params"] if settings.scheduler_block is not None else {}
     return tuple(
         f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"

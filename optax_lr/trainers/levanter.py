@@ -67,7 +67,7 @@ class Levanter(Trainer):
     }
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By its module, or by the sections `trainer` and `optimizer` together."""
+        """Recognise its module, or the sections `trainer` and `optimizer` together."""
         program = source.program.name if source.program is not None else ""
         if program.startswith("levanter.main.") or "levanter/main/" in program:
             return Recognised(self.name, f"the module {program}")

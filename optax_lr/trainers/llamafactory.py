@@ -101,7 +101,7 @@ class LlamaFactory(Transformers):
     omegaconf: ClassVar[bool] = True
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By its command, or by keys that only LLaMA-Factory has."""
+        """Recognise its command, or keys that only LLaMA-Factory has."""
         if source.constructor.startswith("llamafactory."):
             return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("card", "python", "notebook"):
@@ -209,7 +209,7 @@ class LlamaFactory(Transformers):
         return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}
 
     def write(self, schedule: Schedule) -> dict[str, Any]:
-        """Those of transformers, with the stable phase that would be filled in otherwise."""
+        """The keys of transformers, with the stable phase that would otherwise be filled in."""
         if isinstance(schedule, WarmupStableDecay) and schedule.stable_steps is None:
             stable = schedule.end - schedule.warmup_steps - schedule.decay_steps
             if stable < 0:
@@ -260,7 +260,7 @@ class LlamaFactoryPPO(LlamaFactory):
 
 
 class LlamaFactoryUI(LlamaFactory):
-    """What the web UI saves: keys with the prefix `train.`, many numbers as text, and JSON under `train.extra_args`.
+    """The file of the web UI: keys with the prefix `train.`, many numbers as text, and JSON under `train.extra_args`.
 
     Source: `llamafactory.webui.runner`, which makes the arguments of the run of them.
     """
@@ -268,7 +268,7 @@ class LlamaFactoryUI(LlamaFactory):
     name: ClassVar[str] = "llamafactory-ui"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By the prefix of its keys."""
+        """Recognise the prefix of its keys."""
         if any(key.startswith("train.") for key in map(str, source.values)) and source.form != "command":
             return Recognised(self.name, "keys that begin with train., as the web UI saves them")
         return None
@@ -314,7 +314,7 @@ class LlamaFactoryV1(Transformers):
     newest: ClassVar[str] = "5.8.0"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By keys that only the version 1 trainer has."""
+        """Recognise keys that only the version 1 trainer has."""
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
         if _V1 & keys and not keys & others and keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"}):

@@ -72,7 +72,7 @@ class MaxText(Trainer):
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By its module, or by keys that only MaxText has."""
+        """Recognise its module, or keys that only MaxText has."""
         program = source.program.name if source.program is not None else ""
         if program.lower().startswith(("maxtext.", "maxtext/")) or program.endswith(
             ("MaxText/train.py", "maxtext/train.py")

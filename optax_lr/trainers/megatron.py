@@ -46,7 +46,7 @@ class Megatron(Trainer):
         return f"--{self.renamed.get(name, name)}".replace("_", "-")
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By one of its scripts together with options that only Megatron has."""
+        """Recognise one of its scripts with options that only Megatron has."""
         if source.program is None:
             return None
         marks = _MARKS & source.given.keys()

@@ -24,7 +24,7 @@ class OptaxSchedules(Trainer):
     title: ClassVar[str] = "Optax"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By the function."""
+        """Recognise the function."""
         made = source.constructor
         return Recognised(self.name, f"the call of {made}") if made.startswith("optax.") else None
 

@@ -13,7 +13,7 @@ from optax_lr.sources.errors import ConfigError
 
 
 class Rules(NamedTuple):
-    """What a trainer's parser takes for a number."""
+    """The numbers that a trainer's parser accepts."""
 
     text: bool  # "2e-5" is a number too
     whole_floats: bool  # 10.0 is a whole number too
@@ -26,7 +26,7 @@ PYDANTIC = Rules(text=True, whole_floats=True)
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a trainer makes a schedule of. The defaults are those of `transformers.TrainingArguments`."""
+    """The settings that determine a schedule. The defaults are those of `transformers.TrainingArguments`."""
 
     learning_rate: float = 5e-5
     lr_scheduler_type: str = "linear"

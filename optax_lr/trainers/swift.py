@@ -46,7 +46,7 @@ class Swift(Transformers):
     whose: ClassVar[str] = "ms-swift"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By its command, or by keys that only ms-swift has."""
+        """Recognise its command, or keys that only ms-swift has."""
         if source.constructor.startswith("swift."):
             return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("python", "notebook"):

@@ -45,7 +45,7 @@ class TorchSchedules(Trainer):
     title: ClassVar[str] = "torch"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By the class."""
+        """Recognise the class."""
         made = source.constructor
         return Recognised(self.name, f"the call of {made}") if made.startswith("torch.optim.lr_scheduler.") else None
 

@@ -34,7 +34,7 @@ class Torchtune(Trainer):
     }
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By `tune run`, or by a `_component_` of torchtune."""
+        """Recognise `tune run`, or a `_component_` of torchtune."""
         if source.program is not None:
             return Recognised(self.name, "the command tune run") if source.program.name == "tune run" else None
         components = [

@@ -89,7 +89,7 @@ class Transformers(Trainer):
     # --- recognition ---
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By the constructor, the card, or keys that only `TrainingArguments` has."""
+        """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""
         if source.form == "card":
             return Recognised(self.name, "the training hyperparameters of a model card")
         made = source.constructor.rpartition(".")[2]
@@ -174,7 +174,7 @@ class Transformers(Trainer):
         defaults: tuple[Default, ...] | None = None,
         **filled: Any,
     ) -> Reading:
-        """What this trainer and those built on it share; `defaults` replace those of `TrainingArguments`."""
+        """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
         refuse_foreign(name, values, self.title, place)
         strange = unknown_keys(name, values, self.known(values) | self.names, self.title)
@@ -309,7 +309,7 @@ class Transformers(Trainer):
         return like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)
 
     def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
-        """Where the warmup would have another length under another version, or the key is refused."""
+        """The versions in which the warmup has another length, or the key is refused."""
         notes = list(block.notes_of(settings))
         if max_steps == 0:
             notes.append(
@@ -466,7 +466,7 @@ def version_of(text: str) -> tuple[int, int]:
 
 
 def training_examples(settings: Settings, num_examples: int, source: str = "config") -> int:
-    """What is left of the examples for training: `max_samples` caps each data set, `val_size` takes its part.
+    """The number of training examples: `max_samples` caps each data set, and `val_size` is subtracted.
 
     Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
     """

@@ -119,7 +119,7 @@ class Trl(Transformers):
     whose: ClassVar[str] = "transformers TrainingArguments"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """By `trl COMMAND`, one of TRL's scripts or classes, or keys that only its parser has."""
+        """Recognise `trl COMMAND`, one of TRL's scripts or classes, or keys that only its parser has."""
         if source.form == "card":
             return None
         made = source.constructor.rpartition(".")[2]
@@ -277,7 +277,7 @@ class Trl(Transformers):
     def steps_per_epoch(
         self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
     ) -> int | None:
-        """Those of transformers, or of the sampler that repeats prompts."""
+        """The steps of transformers, or those of the sampler that repeats prompts."""
         if settings.method in _GENERATE and settings.max_steps > 0:
             return None  # the prompts of an epoch do not decide, and their number may not divide
         if settings.method not in _GENERATE:
