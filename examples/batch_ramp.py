@@ -44,15 +44,15 @@ while seen < EXAMPLES:
     weights, state = train_step(weights, state, training[0][rows], training[1][rows], seen)
     history.append((seen, batch, float(state.hyperparams["learning_rate"])))
     seen += batch
-seens, batches, rates = map(np.array, zip(*history, strict=True))
-np.testing.assert_allclose(rates, schedule(seens), rtol=1e-6)  # whatever the batches, the curve of the examples
+all_seen, batches, rates = map(np.array, zip(*history, strict=True))
+np.testing.assert_allclose(rates, schedule(all_seen), rtol=1e-6)  # whatever the batches, the curve of the examples
 accuracy = float(((validation[0] @ weights).argmax(axis=1) == validation[1]).mean())
 print(f"{len(history)} updates of batches of {', '.join(map(str, sorted(RAMP.values())))}: accuracy {accuracy:.3f}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharey=True)
 for batch in sorted(set(batches)):
     chosen = batches == batch
-    left.plot(seens[chosen], rates[chosen], label=f"batches of {batch}")
+    left.plot(all_seen[chosen], rates[chosen], label=f"batches of {batch}")
     right.plot(np.flatnonzero(chosen), rates[chosen])
 left.set(xlabel="examples", ylabel="learning rate", title="Over examples: the curve that was planned")
 right.set(xlabel="optimizer step", title="Over updates: compressed as the batch grows")

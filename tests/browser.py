@@ -17,7 +17,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium or go
 
 
 def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
-    """What `script`, a function's body run in the page when it is loaded, returns: read from the page's DOM.
+    """The result of `script`, the body of a function that runs in the loaded page, read from the DOM.
 
     The browser resolves no host, so that nothing can come from a network.
     """

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def printed_by(program: str, **environment: str) -> str:
-    """What a Python program prints, which may import `tests`. A failure shows its traceback."""
+    """The output of a Python program, which may import `tests`. A failure shows its traceback."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | environment,

@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis without a clock, and a count of the values that were compared with the real code."""
+"""Common fixtures: hypothesis without a deadline, and a count of the values that were compared with the real code."""
 
 from __future__ import annotations
 

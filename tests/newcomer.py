@@ -1,4 +1,4 @@
-"""What a type checker says of a program that uses the public names as a newcomer would; `make lint` checks it.
+"""A program that uses the public names as a newcomer would; `make lint` checks its types.
 
 A line with `type: ignore` must be refused by the checker, for that reason: an ignore that nothing needs is an error.
 """

@@ -15,7 +15,7 @@ M_MMAP_THRESHOLD = -3
 
 
 def peak_growth(function: Callable[[], Any]) -> int:
-    """By how many bytes the resident memory of this process grows while the function runs, at its highest.
+    """The peak growth of the resident memory of this process while the function runs, in bytes.
 
     An allocation below a mebibyte may be served from memory that the process had before.
     """

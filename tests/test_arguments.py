@@ -202,7 +202,7 @@ def test_a_misspelt_name_of_the_package_has_a_suggestion():
 
 
 @wrong_types
-def test_what_is_right_passes():
+def test_right_arguments_pass():
     assert np.isfinite(cosine()(2**40))  # beyond int32, in Python's floats
     assert cosine()(np.uint8(7)) == cosine()(7)
     assert batch()(np.array(7, np.int64)).shape == (2,)

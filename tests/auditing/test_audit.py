@@ -1,4 +1,4 @@
-"""Where real and made runs leave their plan, and the reason that is given."""
+"""Deviations of real and simulated runs from their plan, and the reported reasons."""
 
 import csv
 import itertools

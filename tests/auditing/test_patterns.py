@@ -1,4 +1,4 @@
-"""What is found in real logs, in real trainings at rates far too high, right and far too low, and that a healthy log gets nothing."""
+"""Findings in real logs, and in real trainings at rates far too high, right and far too low; healthy logs have none."""
 
 import dataclasses
 import os
@@ -158,7 +158,7 @@ SICK = [log for log, _, _ in SHOWN]
 
 
 @pytest.mark.parametrize(("log", "text", "steps"), SHOWN, ids=lambda value: value[:5] if isinstance(value, str) else "")
-def test_what_is_found(log, text, steps):
+def test_findings(log, text, steps):
     found = only(log)
     assert str(found) == text
     assert found.steps == steps
@@ -365,7 +365,7 @@ LOGS = st.sampled_from([*HEALTHY.values(), *SICK, FALLING])
 
 @given(LOGS, st.integers(3, 30))
 def test_the_size_of_a_loss_is_of_no_matter(log, power):
-    """By powers of two, which round nothing; upwards, and not in a log that starts below LEAST_LOSS."""
+    """Scaled by powers of two, without rounding; only upwards, and not in a log that starts below LEAST_LOSS."""
     if np.nanmedian(np.append(log.loss[log.loss != 0][:3], 1)) < loss_rules.LEAST_LOSS or (log.loss == 0).any():
         return
     scaled = olr.Log(**{**vars(log), "loss": log.loss * 2.0**power, "eval_loss": log.eval_loss * 2.0**power})

@@ -62,7 +62,7 @@ def test_the_main_job(recipes):
     assert image.imread(recipes / "curves.png").shape[2] == 4
 
 
-def test_what_was_made_as_json(recipes):
+def test_sweep_as_json(recipes):
     done = run("sweep", "cosine.yaml", "--learning-rate", "1e-5,1e-4", "--out", "two.parquet", "--json", folder=recipes)
     told = json.loads(done.stdout)
     assert told.pop("seconds") > 0

@@ -1,4 +1,4 @@
-"""What a terminal gets, and a pipe does not: colours, and a bar while something takes its time."""
+"""Colours and progress bars appear on a terminal, and not on a pipe."""
 
 import os
 import pty

@@ -68,7 +68,7 @@ def test_the_lines_of_optax_make_the_same_rates(schedule):
     assert float(names["schedule"](50)) == pytest.approx(float(schedule(50)), rel=3e-6)
 
 
-def test_what_optax_does_not_have_is_written_with_this_library():
+def test_schedules_that_optax_lacks_are_written_with_this_library():
     schedule = olr.InverseSqrt(3e-4, warmup_steps=10)
     names = {}
     exec(olr.convert(olr.Plan(schedule, 100, 10, None, None), "optax"), names)

@@ -109,7 +109,7 @@ def test_missing_files_and_folders(tmp_path):
         ({"max_steps": 9, "warmup_ratio": -0.5}, r"warmup_ratio must lie in [0, 1], not -0.5"),
     ],
 )  # fmt: skip
-def test_what_has_no_plan(values, message):
+def test_configs_without_a_plan(values, message):
     with pytest.raises(olr.ConfigError) as caught:
         olr.read_config(values).plan()
     assert message in str(caught.value)

@@ -74,7 +74,7 @@ QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
         olr.JaggedRestarts(olr.Rex(5e-5, 60, 10), 20, 5, 4, ahead=2),
     ],
 )
-def test_what_axolotl_wraps(schedule):
+def test_schedules_that_axolotl_wraps(schedule):
     written = olr.write_config(schedule, trainer="axolotl")
     same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
 
@@ -88,7 +88,7 @@ def test_what_axolotl_wraps(schedule):
         (olr.JaggedRestarts(olr.Linear(1.0, 60, 10), 20, ahead=0), "axolotl has no keys for JaggedRestarts"),
     ],
 )
-def test_what_axolotl_does_not_wrap(schedule, message):
+def test_schedules_that_axolotl_does_not_wrap(schedule, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.write_config(schedule, trainer="axolotl")
 
@@ -135,7 +135,7 @@ def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
         (olr.Linear(1e-3, 10, 1), "axolotl", "axolotl turns a warmup_steps of 1 into 2; take 0 or 2"),
     ],
 )  # fmt: skip
-def test_what_no_config_can_say(schedule, trainer, message):
+def test_schedules_that_no_config_can_express(schedule, trainer, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.write_config(schedule, trainer=trainer)
 

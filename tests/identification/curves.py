@@ -24,7 +24,7 @@ class Curve(NamedTuple):
 
 
 def stepped(make, learning_rate: float = 2e-4, steps: int = STEPS, metric=None) -> np.ndarray:
-    """What the optimizer's rate is before each update."""
+    """The optimizer's rate before each update."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=learning_rate)
     scheduler = make(optimizer)
     rates = []

@@ -121,7 +121,7 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
         (lambda: olr.from_dict({"kind": "Cosinus"}), ValueError, "kind must be the name of a class of schedules"),
     ],
 )
-def test_what_is_wrong_gets_one_line(make, error, message):
+def test_mistakes_get_one_line(make, error, message):
     with pytest.raises(error, match=re.escape(message)) as caught:
         make()
     assert "\n" not in str(caught.value)

@@ -91,7 +91,7 @@ def test_arrays_of_jax_are_taken_as_they_are():
 
 
 @given(st.floats(0.5, 2.0), st.floats(-2.0, 2.0))
-def test_what_is_mapped_over_the_leaves_means_what_it_says(gamma, other):
+def test_a_function_mapped_over_the_leaves_acts_on_the_settings(gamma, other):
     schedule = olr.Exponential(1.0, gamma=gamma)
 
     def mapped(function):

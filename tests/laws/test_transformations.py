@@ -1,4 +1,4 @@
-"""What JAX does to a schedule does not change it: jit, vmap, scan, batches, tracers, export.
+"""Transformations of JAX do not change a schedule: jit, vmap, scan, batches, tracers, export.
 
 Compilations take nearly all of the time. Where a law is not about the compiler, `jax.disable_jit` runs one operation after
 the other, which also shows that eager evaluation agrees with compiled.

@@ -47,7 +47,7 @@ def test_every_rule_has_its_mistake():
 
 
 @pytest.mark.parametrize(("values", "options"), CLEAN)
-def test_what_is_right_is_left_alone(values, options):
+def test_right_configs_have_no_findings(values, options):
     assert [found for found in olr.lint(values, **options) if found.code not in SAID] == []
 
 
@@ -91,7 +91,7 @@ def test_lines_and_nested_sections(tmp_path):
     assert "  learning_rate: 0.0001\n" in fixed.text
 
 
-def test_what_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
+def test_a_file_that_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
     path = tmp_path / "twice.yaml"
     path.write_text("stage: sft\ntemplate: t\nlogging_steps: 5\nlearning_rate: 1e-4\nlogging_steps: 100\n")
     (found,) = olr.lint(path)

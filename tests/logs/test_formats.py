@@ -217,7 +217,7 @@ def test_a_refusal_names_the_file_to_give(tmp_path, content, message):
         olr.read_log(written(tmp_path, content))
 
 
-def test_what_measures_an_evaluation():
+def test_names_of_evaluation_metrics():
     names = (
         "eval_wer",
         "metrics/mAP50(B)",

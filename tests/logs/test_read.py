@@ -202,7 +202,7 @@ def test_two_writers_are_noted(tmp_path):
         ('{"log_history": [nonsense' + "x" * 5_000_000, "is no JSON"),
     ],
 )  # fmt: skip
-def test_what_is_no_log(tmp_path, content, message):
+def test_files_that_are_no_log(tmp_path, content, message):
     path = written(tmp_path, content)
     before = path.read_bytes()
     with pytest.raises(olr.ConfigError, match=message) as caught:
@@ -213,7 +213,7 @@ def test_what_is_no_log(tmp_path, content, message):
 
 
 @wrong_types
-def test_what_is_not_there(tmp_path):
+def test_missing_files(tmp_path):
     with pytest.raises(olr.ConfigError, match="cannot be read: No such file"):
         olr.read_log(tmp_path / "nowhere.json")
     with pytest.raises(olr.ConfigError, match="no log is in this folder"):

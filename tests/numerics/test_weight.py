@@ -1,4 +1,4 @@
-"""What a schedule adds to a program is of the size of what Optax's own adds."""
+"""A schedule adds about as much to a program as Optax's own."""
 
 import jax
 import jax.numpy as jnp

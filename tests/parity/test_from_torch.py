@@ -122,7 +122,7 @@ def test_parameter_groups(name):
         ),
     ],
 )
-def test_what_no_schedule_can_be_made_of(make, error, message):
+def test_schedulers_that_cannot_be_converted(make, error, message):
     with pytest.raises(error, match=message) as caught:
         olr.from_torch(make(optimizer()))
     assert "\n" not in str(caught.value)

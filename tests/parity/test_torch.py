@@ -152,7 +152,7 @@ def test_past_the_end_of_one_cycle_torch_gives_up_and_ours_stays():
     assert schedule(10) == schedule(11) == schedule(10**6)
 
 
-def test_what_torch_refuses_is_refused():
+def test_settings_that_torch_refuses_are_refused():
     from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingWarmRestarts, LinearLR
 
     for theirs, ours_, message in (

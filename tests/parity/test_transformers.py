@@ -122,7 +122,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "keywords", "error", "message"), REFUSED)
-def test_what_the_reference_refuses_is_refused(name, keywords, error, message):
+def test_settings_that_the_reference_refuses_are_refused(name, keywords, error, message):
     setting = {"name": name, "total": 100, "warmup": 0, "keywords": keywords}
     with pytest.raises(error):
         transformers_scheduler(setting)
@@ -133,7 +133,7 @@ def test_what_the_reference_refuses_is_refused(name, keywords, error, message):
 
 
 @pytest.mark.parametrize("missing", ["num_warmup_steps", "num_training_steps"])
-def test_what_the_reference_misses_is_asked_for(missing):
+def test_missing_settings_are_named(missing):
     given_lengths = {"num_warmup_steps": 0, "num_training_steps": 10} | {missing: None}
     with pytest.raises(ValueError, match=missing):
         transformers.get_scheduler("linear", optimizer(), **given_lengths)

@@ -25,7 +25,7 @@ def rooms(monkeypatch):
 
 
 def lacks(name: str) -> list[str]:
-    """What the documentation of a public name lacks.
+    """The missing parts of the documentation of a public name.
 
     A schedule needs a formula, a source and an example; a function an example; and what has fields a word on each.
     """

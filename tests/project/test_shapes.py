@@ -84,7 +84,7 @@ def test_rates_over_a_table_of_steps(function, batch):
 
 
 @every_batch
-def test_what_has_no_axis_of_steps(batch):
+def test_results_without_an_axis_of_steps(batch):
     rates = np.ones(batch, np.float32)
     assert called_with_one(rates, np.asarray(3, np.int32)).shape == batch
     assert len(summarised(rates, STEPS)) == 4

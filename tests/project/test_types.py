@@ -1,4 +1,4 @@
-"""What a type checker knows of the public names. `make lint` checks the package, and tests/newcomer.py, which uses it."""
+"""The types of the public names. `make lint` checks the package, and tests/newcomer.py, which uses it."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def mypy_output(*arguments: str) -> str:
-    """What mypy says, under the settings of pyproject.toml."""
+    """The output of mypy with the settings of pyproject.toml."""
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-pretty", *arguments],
         cwd=ROOT,

@@ -378,7 +378,7 @@ def test_json_is_only_json(trained):
         (["trainer_state.json", "--png", "none/new.png"], "none/new.png: the folder none does not exist"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_written_is_refused_first(trained, arguments, line, monkeypatch, capsys):
+def test_outputs_that_cannot_be_written_are_refused_first(trained, arguments, line, monkeypatch, capsys):
     (trained / "there.html").write_text("mine")
     before = {path: path.read_bytes() for path in trained.iterdir() if path.is_file()}
     monkeypatch.chdir(trained)

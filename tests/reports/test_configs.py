@@ -157,7 +157,7 @@ def test_spellings_of_a_number(trainer, text, number, tmp_path):
 @about("C43")
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("text", ["on", "no", "3%", ".inf", ".nan", "1/10"])
-def test_what_is_no_rate(trainer, text, tmp_path):
+def test_values_that_are_no_rate(trainer, text, tmp_path):
     if trainer == "hf" and text in ("~", ""):  # TRL's classes differ: the rate must be there
         with pytest.raises(
             olr.ConfigError, match="learning_rate is not given, and TRL's classes have different defaults"

@@ -220,7 +220,7 @@ def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_
         "{learning_rate: 1.0e-4, lr_scheduler_type: cosine, max_steps: 100, warmup_steps: 90, min_lr: 1e-6}\n",
     ],
 )
-def test_what_cannot_be_changed_in_place_gets_a_line(tmp_path, monkeypatch, text):
+def test_an_edit_that_is_impossible_in_place_gets_a_line(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     Path("in.yaml").write_text(text)
     done = run("lint", "in.yaml", "--fix", "out.yaml")

@@ -131,7 +131,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_does_not_fit_gets_one_line_before_it_is_allocated(tmp_path, monkeypatch, name):
+def test_a_too_large_allocation_gets_one_line_before_it_is_made(tmp_path, monkeypatch, name):
     monkeypatch.setattr(memory, "_UNCHECKED", 2**20)
     for module in (memory, evaluate):
         monkeypatch.setattr(module, "free_memory", lambda: 2**22)

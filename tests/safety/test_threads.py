@@ -52,7 +52,7 @@ def test_a_sink_may_raise_anything(error, caplog):
     assert all(warning.isprintable() for warning in warnings)
 
 
-def test_what_is_called_with_findings_may_raise_anything():
+def test_on_finding_may_raise_anything():
     def raises(finding):
         raise SystemExit
 
@@ -158,7 +158,7 @@ print(errors)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_what_a_forked_child_may_do(tmp_path):
+def test_a_forked_child(tmp_path):
     """As docs/safety.md says: read, plan and evaluate on the host; a monitor of the parent is closed in the child."""
     program = """
 import json, os, sys, warnings

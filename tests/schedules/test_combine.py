@@ -77,7 +77,7 @@ def test_wrong_boundaries_are_refused(boundaries, message):
 
 
 @wrong_types
-def test_what_is_no_schedule_is_refused():
+def test_other_objects_are_refused():
     with pytest.raises(
         TypeError, match=r"Stages: schedules\[1\] must be a schedule, a number or a function of the step, not text"
     ):

@@ -70,7 +70,7 @@ def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
         ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is no literal"),
     ],
 )
-def test_what_is_no_literal_is_listed_and_can_be_given(tmp_path, argument, shown):
+def test_other_expressions_are_listed_and_can_be_given(tmp_path, argument, shown):
     text = f"{HEAD}import os\nlr = 1e-4\nlr = 1e-5\nTrainingArguments(lr_scheduler_type='cosine', logging_steps=x, {argument})\n"
     with pytest.raises(olr.ConfigError, match=shown.replace("(", r"\(").replace(")", r"\)").replace("[", r"\[")):
         read(tmp_path, text)

@@ -54,7 +54,7 @@ def test_the_words_are_those_of_bash(tmp_path, script):
     assert [words for words in taken if words not in ([["f"]] if "||" in script else [])] == real
 
 
-def test_what_the_script_does_not_say_is_marked():
+def test_unknown_values_are_marked():
     script = 'run $(hostname) $1 "${X%%.*}" $RANDOM `date` <(ls) $((Y + 1))\nread Z\nrun $Z'
     words = [readable(word) for made in commands_of("a.sh", script) for word in made.words[1:]]
     assert words[:7] == ["$(hostname)", "$1", "${X%%.*}", "$RANDOM", "`date`", "<(ls)", "$((Y + 1))"]
@@ -152,7 +152,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_what_would_take_long_is_one_line(tmp_path, name):
+def test_slow_scripts_get_one_line(tmp_path, name):
     path = tmp_path / "bomb.sh"
     path.write_text(BOMBS[name])
     start = time.process_time()
@@ -162,7 +162,7 @@ def test_what_would_take_long_is_one_line(tmp_path, name):
 
 
 def told(path):
-    """What reading the script says: the refusal, or nothing."""
+    """The refusal of the script, or an empty text."""
     try:
         for config in olr.read_configs(path):
             config.plan()

@@ -1,4 +1,4 @@
-"""Whose config a file is: certain, or refused in one line that helps."""
+"""The trainer of a config: certain, or refused in one helpful line."""
 
 import pytest
 import yaml
@@ -255,7 +255,7 @@ def test_maxtext_distils_along_a_cosine_to_the_last_step():
     assert repr(config.plan().schedule) == repr(olr.Cosine(1e-4, 100, 10, min_lr=1e-5))
 
 
-def test_what_max_steps_makes_irrelevant_need_not_be_known(tmp_path):
+def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(
         "torchrun t.py --learning_rate 1e-4 --lr_scheduler_type cosine --max_steps 50 --per_device_train_batch_size $B\n"

@@ -152,7 +152,7 @@ def test_the_rates_are_those_of_the_trainers_own_code(name):
         ([*WSD, "sudden"], "--lr-wsd-decay-style must be one of exponential, linear, cosine, minus_sqrt, not 'sudden'"),
     ],
 )
-def test_what_megatron_refuses_or_is_not_read(words, message):
+def test_megatron_options_that_are_refused(words, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config([*MEGATRON, *words]).plan()
 
@@ -170,7 +170,7 @@ def test_what_megatron_refuses_or_is_not_read(words, message):
         ({key: value for key, value in TORCHTUNE.items() if key != "epochs"}, "epochs is not in the recipe"),
     ],
 )
-def test_what_is_not_read_is_one_line(values, message):
+def test_unsupported_configs_get_one_line(values, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config(values).plan(num_examples=1000)
 

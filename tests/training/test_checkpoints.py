@@ -123,7 +123,7 @@ class _Model(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_finished_run_made_longer(tmp_path):
-    """What a Trainer does: its first update at the old end's rate, then the new curve as if it had always been that long.
+    """Like a Trainer: the first update at the old end's rate, then the new curve as if it had always been that long.
 
     Here: `set_schedule` with the longer schedule, which is the new curve from the first update on. The sane alternative: a
     second stage, with a warmup of its own, from where the first one ended.

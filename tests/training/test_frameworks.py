@@ -1,4 +1,4 @@
-"""Where people train: each framework with its own real calls."""
+"""Training in each framework, with its own real calls."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_step_of_an_nnx_optimizer_is_a_step():
 
 
 @wrong_types
-def test_what_nnx_split_gives_is_refused_and_what_nnx_merge_gives_is_not():
+def test_a_state_of_nnx_split_is_refused_and_one_of_nnx_merge_is_not():
     optimizer = nnx.Optimizer(
         nnx.Linear(1, 1, rngs=nnx.Rngs(0)), olr.inject_schedules(optax.sgd)(SCHEDULE), wrt=nnx.Param
     )
@@ -321,7 +321,7 @@ def test_optuna_compiles_once_for_all_trials(compiled):
 
 
 def test_trainers_that_read_hyperparams():
-    """What google-tunix's PeftTrainer and loops written for `optax.inject_hyperparams` do, under a chain and MultiSteps."""
+    """The calls of google-tunix's PeftTrainer and of loops for `optax.inject_hyperparams`, under a chain and MultiSteps."""
     optimizer = optax.MultiSteps(optax.chain(optax.clip(1.0), olr.inject_schedules(optax.adamw)(SCHEDULE)), 2)
     state = trained(optimizer, updates=4)
     assert optax.tree.get(state, "hyperparams")["learning_rate"] == pytest.approx(SCHEDULE(1))
