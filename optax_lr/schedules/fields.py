@@ -152,7 +152,7 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
             # So that the sum of both rounds to `near`, by which the low part is recognised.
             too_far = (near + low.astype(np.float64)).astype(np.float32) != near
             low = np.where(too_far, np.nextafter(low, np.float32(0)), low)
-            return leaf(value), low
+            return np.asarray(value if x64_is_on() else near), low
     return leaf(value), np.zeros(np.shape(value), np.float32)
 
 
