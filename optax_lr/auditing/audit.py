@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -138,8 +139,32 @@ def audit(
         findings = departed + [found for found in findings if found.code not in settled]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None
-    findings += patterns(log, planned=expected)
+    findings += _of_all_losses(log, identified, expected)
     return dataclasses.replace(report, findings=tuple(worst_first(findings)))
+
+
+def _of_all_losses(log: Log, identified: Identified, expected: np.ndarray | None) -> Iterator[Finding]:
+    """What the losses say, run by run where the file holds several: at one step each has a loss of its own."""
+    starts = _starts(log, identified)
+    for number, (start, end) in enumerate(itertools.pairwise([*starts, len(log)])):
+        part = log if len(starts) == 1 else log[start:end]
+        for finding in patterns(part, planned=None if expected is None else expected[start:end]):
+            which = f"run {number + 1}: " if len(starts) > 1 else ""
+            yield dataclasses.replace(finding, message=f"{which}{finding.message}")
+
+
+def _starts(log: Log, identified: Identified) -> list[int]:
+    """The row of the log at which each run begins: where the steps go back before the first rate of the run."""
+    starts = [0]
+    for run in range(1, max((segment.run for segment in identified.segments), default=0) + 1):
+        before, its = (
+            np.concatenate([segment.row for segment in identified.segments if segment.run == number])
+            for number in (run - 1, run)
+        )
+        end, first = int(before.max()), int(its.min())
+        back = np.flatnonzero(np.diff(log.step[end : first + 1]) < 0)
+        starts.append(end + 1 + int(back[0]) if len(back) else first)
+    return starts
 
 
 def _on_plan(plan: Schedule, forms: list[Evidence]) -> Evidence | None:

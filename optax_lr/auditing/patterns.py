@@ -270,17 +270,17 @@ def _rise(blocks: LossCurve, curve: LossCurve, start: int, end: int) -> _Rise | 
         f"the loss rises from {four_digits(low)} (step {first}) to {four_digits(levels[top])} (step {last}){at_rates_up_to(rate)}"
         + (f", and ends at {four_digits(final)}" if final < low + rise / 2 else ""),
         rate,
-        _band(step, loss, (place, top + window), low, rise),
+        _band(step, loss, (place, top + window), low, levels[top]),
     )
     down = np.flatnonzero(levels[top:] < low + rise / 2)
     return _Rise(finding, start + place + size, start + top + int(down[0]) if len(down) else 0)
 
 
-def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float, rise: float) -> tuple[int, int]:
-    """The steps of the rise itself: from the last low loss before it to the first high one."""
+def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float, top: float) -> tuple[int, int]:
+    """The steps of the rise itself: from the last loss near the low level, on a logarithmic scale, to the first near the top."""
     part = loss[slice(*span)]
-    high = int(np.argmax(part >= low + 0.8 * rise)) or len(part) - 1
-    below = np.flatnonzero(part[: high + 1] <= low + 0.2 * rise)
+    high = int(np.argmax(part >= low * (top / low) ** 0.8)) or len(part) - 1
+    below = np.flatnonzero(part[: high + 1] <= low * (top / low) ** 0.2)
     begin = int(below[-1]) if len(below) else 0
     return int(step[span[0] + begin]), int(step[span[0] + high])
 

@@ -41,3 +41,13 @@ class Log:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    def __getitem__(self, rows: slice) -> Log:
+        """These rows, with all else as it is."""
+        columns = ("step", "learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
+        return dataclasses.replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in columns},
+            is_nan={name: values[rows] for name, values in self.is_nan.items()},
+            metrics={name: values[rows] for name, values in self.metrics.items()},
+        )

@@ -116,8 +116,11 @@ def _of_columns(columns: Mapping[str, Any], builder: Builder) -> Log:
     if len({len(values) for values in known.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in known.items())
         raise ConfigError(f"<columns>: the columns must be of one length, not {lengths}")
+    sparse = [name for name in known if tables.columns_of([name]) & {"learning_rate", "eval_loss"}]
     for row in zip(*known.values(), strict=True):
-        builder.add(dict(zip(known, row, strict=True)))
+        entry = dict(zip(known, row, strict=True))
+        # In a column NaN is what a row without the number has; of a training loss alone it may be what was logged.
+        builder.add({name: value for name, value in entry.items() if name not in sparse or value == value})  # noqa: PLR0124
     return _finished(builder, "<columns>", "columns", columns, [])
 
 

@@ -12,7 +12,7 @@ from optax_lr.findings import Finding
 from optax_lr.report.scale import Scale
 from optax_lr.report.shown import Line, Shown
 
-WIDTH, LEFT, RIGHT = 960, 70, 940
+WIDTH, LEFT, RIGHT = 960, 84, 940
 LANE, PANEL, GAP, FOOT = 18, 200, 38, 48
 FEW = 80  # values that get a dot each on their line
 LABEL = 45  # the width of a code
@@ -101,7 +101,7 @@ def _x(what: Shown, step: np.ndarray | float) -> Any:
 
 def _tick(x: float, step: float) -> tuple[float, str, str]:
     """A place on the step axis, its text, and how that lies to it: at the end of the axis before it."""
-    return x, f"{step:,.0f}", "end" if x > RIGHT - 15 and step >= 1e5 else "middle"
+    return x, f"{step:,.0f}", "end" if x > RIGHT - 25 and step >= 1000 else "middle"
 
 
 def _spans(what: Shown) -> list[Span]:

@@ -23,7 +23,7 @@ def page(report: Audit) -> str:
     """The whole page: the curves with the findings on them, and the findings as text.
 
     Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything. Its curves are an SVG and
-    a few lines of script: a library of charts would put megabytes into every page.
+    a few lines of script: a library of charts would add a megabyte to every page.
     """
     import jinja2
 

@@ -302,6 +302,21 @@ def test_the_command(files):
     assert "Linear(learning_rate=0.0002" in done.stdout
 
 
+def test_the_losses_of_two_runs_in_one_file_are_not_mixed():
+    step = np.arange(10, 1001, 10)
+    rates = np.concatenate([1e-4 * (1 - step / 1000), 3e-3 * (1 - step / 2000)])
+    falls, low = 3 * step**-0.2, 0.4 * step**-0.1
+    rises = np.where(step < 500, low, low * np.exp((step - 500) / 100))
+    columns = {"step": np.tile(step, 2), "learning_rate": rates}
+    quiet = olr.audit(columns | {"loss": np.concatenate([falls, low])})
+    assert [finding.code for finding in quiet.findings if finding.code >= "LR3"] == []
+    report = olr.audit(columns | {"loss": np.concatenate([falls, rises])})
+    (finding,) = [finding for finding in report.findings if finding.code >= "LR3"]
+    assert finding.code == "LR301"
+    assert finding.message.startswith("run 2: the loss rises from")
+    assert 500 <= finding.steps[0] < finding.steps[1] <= 1000
+
+
 KINDS = {
     "linear": olr.Linear,
     "cosine": olr.Cosine,

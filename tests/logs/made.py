@@ -28,6 +28,4 @@ def log_of(
 
 def beginning(log: Log, rows: int) -> Log:
     """The first rows of a log, as a monitor sees it on the way."""
-    columns = {name: getattr(log, name)[:rows] for name in ("step", *COLUMNS)}
-    is_nan = {name: values[:rows] for name, values in log.is_nan.items()}
-    return Log(log.source, log.format, **columns, max_steps=log.max_steps, is_nan=is_nan)
+    return log[:rows]
