@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import Candidates
+from optax_lr.identification.fitting import Candidates, Family, floor_range
 from optax_lr.identification.frame import Frame
-from optax_lr.schedules import Constant, Linear, MultiStep, PiecewiseConstant
+from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
 
 ONE_ROW = "one row determines no schedule"
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
 COARSE = "the rates have so few digits that settings close to these, which were not tried, may give them too"
+FLOOR = "so few digits are logged that min_lr may be anything from"
 LATER_DECAY = "the rate is constant so far: with a decay that begins later, as warmup_stable_decay has one, the rates are the same"
+_TWO_DIGITS = 0.05
+_SMALL_FLOOR = 0.01  # of the peak
 
 
 def is_open_ended(found: list[Candidates], rows: Evidence, max_steps: int | None) -> bool:
@@ -33,9 +38,23 @@ def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | No
         return DROPS
     if is_open_ended(found, rows, max_steps):
         return LATER_DECAY
+    floor = _of_the_floor(first, rows)
     if count == 1:
+        return floor
+    return _of_the_warmup(first, Frame(rows)) or "; ".join(filter(None, [_of_several(found, count), floor]))
+
+
+def _of_the_floor(first: Candidates, rows: Evidence) -> str:
+    """Between which numbers the floor of the first setting lies, where rounding left it open."""
+    if not rows.rounded or not (first.floor is not None or first.family.kind is Cosine):
         return ""
-    return _of_the_warmup(first, Frame(rows)) or _of_several(found, count)
+    one = first[:1]
+    if one.floor is None:
+        floored = Family(Cosine, floor="min_lr")
+        one = dataclasses.replace(one, family=floored, floor=_SMALL_FLOOR / 2 * one.peak)
+    least, most = floor_range(one, rows)
+    known = most - least <= _TWO_DIGITS * most or most < _SMALL_FLOOR * float(one.peak[0])
+    return "" if known else f"{FLOOR} {least:.2g} to {most:.2g}"
 
 
 def _of_the_warmup(first: Candidates, frame: Frame) -> str:

@@ -165,6 +165,7 @@ def _roundest(low: np.ndarray, high: np.ndarray, level: np.ndarray, evidence: Ev
 
 _LEAST_FLOOR = 1e-5  # of the peak
 _NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
+_FLOORS, _FLOOR_ROWS = 401, 500  # that are tried to see how well a floor is known
 _STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
 
 
@@ -186,7 +187,7 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
         with np.errstate(all="ignore"):
             # A floor of 0 is a family of its own; below this share it makes no difference.
             usable = np.isfinite(values) & (values > _LEAST_FLOOR * (1 if shares else peak))
-        rows = np.flatnonzero(usable & (digits < fewest))
+        rows = np.flatnonzero(usable & (digits + peak_cost(1) < fewest))
         if not len(rows):
             continue
         if shares:  # of the peak: one coefficient is left
@@ -195,11 +196,11 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
             columns, rest = level[rows], rate - values[rows, None] * above[rows]
         low, high = _peaks(columns, rest, tolerance)
         fits = (low <= high) & (high > 0)
-        better = rows[fits]
-        if not len(better):
-            continue
         found = _roundest(low[fits], high[fits], columns[fits], evidence)
-        best_peak[better], fewest[better] = found, digits[better]
+        cost = digits[rows[fits]] + peak_cost(digits_of_all(found))
+        rounder = cost < fewest[rows[fits]]
+        better, found = rows[fits][rounder], found[rounder]
+        best_peak[better], fewest[better] = found, cost[rounder]
         best_floor[better] = values[better] * found if shares else values[better]
     fitted = dataclasses.replace(candidates, peak=best_peak, floor=best_floor)
     return fitted[np.isfinite(best_peak) & _positive(fitted)]
@@ -307,13 +308,30 @@ def sampled(evidence: Evidence) -> np.ndarray:
     return np.unique(np.concatenate([near, even]))
 
 
+def peak_cost(digits: Any) -> Any:
+    """What a peak of so many digits costs: twice a floor's, and more where nobody would have written it."""
+    return 2.0 * np.where(digits > MOST_DIGITS, 10, digits)
+
+
+def floor_range(candidate: Candidates, evidence: Evidence) -> tuple[float, float]:
+    """The least and the largest floor, up to twice that of the one candidate, with which a peak explains the rows."""
+    few = evidence[np.unique(np.linspace(0, len(evidence) - 1, _FLOOR_ROWS).astype(int))]
+    level, above = candidate.columns(few.step)
+    if above is None:
+        return 0.0, 0.0
+    floors = candidate.floor[0] * np.linspace(0, 2, _FLOORS)
+    low, high = _peaks(np.repeat(level, _FLOORS, axis=0), few.rate - floors[:, None] * above, few.tolerance)
+    known = floors[low <= high]
+    return (float(known.min()), float(known.max())) if len(known) else (float(candidate.floor[0]),) * 2
+
+
 def oddness(candidates: Candidates, max_steps: int | None) -> np.ndarray:
     """How many digits each setting needs to be written down: people choose round numbers."""
     peak = digits_of_all(candidates.peak)
     with np.errstate(all="ignore"):
         leading = np.rint(candidates.peak / 10.0 ** np.floor(np.log10(candidates.peak)) * 1e6) // 1_000_000
     floor = 0 if candidates.floor is None else digits_of_all(candidates.floor, most=4)
-    odd: np.ndarray = 2.0 * np.where(peak > MOST_DIGITS, 10, peak) + floor + candidates.family.free
+    odd: np.ndarray = peak_cost(peak) + floor + candidates.family.free
     odd = odd + 0.5 * ~np.isin(leading, (1, 2, 5))
     shares = [int(np.ceil(share * max_steps)) for share in _SHARES] if max_steps else []
     for name, values in candidates.fields.items():

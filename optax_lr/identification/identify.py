@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import COARSE, DROPS, LATER_DECAY, ONE_ROW, open_quantities
+from optax_lr.identification.ambiguity import COARSE, DROPS, FLOOR, LATER_DECAY, ONE_ROW, open_quantities
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
@@ -269,7 +269,8 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, 
     count = sum(map(len, piece.found)) * piece.at_least
     if count == 1 and not text and rows.is_coarse:
         text = COARSE
-    count += text in (LATER_DECAY, DROPS, COARSE)  # a kind that the library cannot search
+    # A kind that the library cannot search, or numbers that it did not try.
+    count += text in (LATER_DECAY, DROPS, COARSE) or FLOOR in text
     if budget.spent and len(rows) > 1:
         count += bool(count)
         text = f"{text}; {budget.text}" if text else budget.text

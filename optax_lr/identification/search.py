@@ -29,7 +29,7 @@ COST: dict[Group, float] = {
     families.deepspeed_kinds: 6,
     families.timm: 6,
     families.held: 6,
-    families.from_a_rate: 6,
+    families.from_a_rate: 12,
     torch_families.levels: 12,
 }
 GROUPS = tuple(COST)

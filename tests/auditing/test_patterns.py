@@ -118,13 +118,13 @@ FORGOT = [0.3048, 0.1674, 0.0587, 0.0424, 0.0184, 0.0062, 0.0039, 0.0019, 0.0009
 SHOWN = [
     (log_of(DIVERGED, 0.005),
      "LR301 error: the loss rises from 0.9974 (step 10) to 20.83 (step 100) at rates up to 0.005; set learning_rate to 0.0005, "
-     "a tenth", (20, 70)),
+     "a tenth", (10, 40)),
     (log_of(AT_ONCE, 5.0, every=1),
      "LR301 error: the loss rises from 1.637 (step 1) to 10.38 (step 6) at rates up to 5; set learning_rate to 0.5, a tenth",
      (1, 2)),
     (log_of(LATE, 3e-4, every=50),
      "LR301 error: the loss rises from 2156 (step 1050) to 8546 (step 2050) at rates up to 0.0003; set learning_rate to 3e-05, "
-     "a tenth", (1400, 1600)),
+     "a tenth", (1350, 1600)),
     (log_of(UNTIL_LOST + [NAN] * 4, 1e-3),
      "LR302 error: the loss is nan at step 70, after 2.2 at step 60, at a rate of 0.001; set learning_rate to 0.0001, a tenth",
      (60, 100)),

@@ -185,7 +185,7 @@ def numbers(path):
 
 def test_points_lie_at_their_values_between_the_ticks(report):
     made = page(report).partition("</svg>")[0]
-    ticks = re.findall(r'<text x="62" y="([\d.]+)" text-anchor="end">([^<]+)</text>', made)
+    ticks = re.findall(r'<text x="76" y="([\d.]+)" text-anchor="end">([^<]+)</text>', made)
     rates = [(float(y) - 4, float(text)) for y, text in ticks if "e-" in text]
     (y0, v0), (y1, v1) = rates[0], rates[-1]
     for kind, curve in {"logged": RATE, "planned": 5e-5 * (1 + np.cos(np.pi * np.arange(0, 1001) / 1000))}.items():
