@@ -103,7 +103,7 @@ def cooldown(state: Any, steps: Any, shape: str | AnySchedule = "linear") -> Any
         shape: a `decay_type` of `WarmupStableDecay` (`"linear"`, `"cosine"`, `"1-sqrt"`), or a schedule or a function of the
             step that is multiplied with the current rate and starts at its own step 0.
 
-    The decay begins at a whole step: after a fractional `position`, at the next one.
+    With `position`, the decay begins at the position of the last update, rounded up to a whole one.
 
     Raises:
         ValueError: If a group is unknown, `steps` is not a whole number, or `shape` is not one of these words.
