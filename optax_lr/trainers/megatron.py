@@ -70,7 +70,7 @@ class Megatron(Trainer):
         warmup = _warmup(name, values, decay)
         if decay != int(decay):
             raise ConfigError(
-                f"{name}: a decay of {decay:g} iterations is not whole; write a multiple of the global batch"
+                f"{name}: a decay of {decay:.12g} iterations is not whole; write a multiple of the global batch"
             )
         if warmup >= decay:
             raise ConfigError(
@@ -202,6 +202,6 @@ def _warmup(source: str, values: Mapping[str, object], decay: float) -> int:
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
         raise ConfigError(
-            f"{source}: a warmup of {given:g} iterations is not whole, and Megatron-LM does not round it; write --lr-warmup-iters"
+            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; write --lr-warmup-iters"
         )
     return nearest
