@@ -1,4 +1,4 @@
-"""The option `--cpu` of pytest: a Markdown table of the CPU seconds of each test module.
+"""The options `--cpu` and `--cpu-before FILE` of pytest: a Markdown table of the CPU seconds of each test module.
 
 The seconds are those of the process, all of its threads, and of child processes that have ended; with pytest-xdist they are
 summed over the workers. The row "start and collection" is what remains: imports, and the collection in each worker.
@@ -7,8 +7,10 @@ summed over the workers. The row "start and collection" is what remains: imports
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,9 @@ START = "start and collection"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu", action="store_true", help="print the CPU seconds of each module as a Markdown table")
+    parser.addoption(
+        "--cpu-before", metavar="FILE", help="the same, beside the seconds of an earlier table in the file"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,13 +53,23 @@ def pytest_testnodedown(node) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not config.getoption("cpu"):
+    file = config.getoption("cpu_before")
+    if not (file or config.getoption("cpu")):
         return
+    earlier = read(Path(file).read_text()) if file else {}
     rows = sorted(config.stash[TIMES].items(), key=lambda row: -row[1][1])
     rows.append(("total", [sum(column) for column in zip(*(row for _, row in rows), strict=True)]))
-    terminalreporter.write_line("| module | tests | CPU seconds |\n|---|---:|---:|")
+    more = (" before |", "---:|") if earlier else ("", "")
+    terminalreporter.write_line(f"| module | tests | CPU seconds |{more[0]}\n|---|---:|---:|{more[1]}")
     for module, (tests, seconds) in rows:
-        terminalreporter.write_line(f"| {module} | {tests:,.0f} | {seconds:,.1f} |")
+        before = f" {earlier.get(Path(module).name, '')} |" if earlier else ""
+        terminalreporter.write_line(f"| `{module}` | {tests:,.0f} | {seconds:,.0f} |{before}")
+
+
+def read(text: str) -> dict[str, str]:
+    """The CPU seconds of a table that was printed before, by the name of the module's file: the folder may have changed."""
+    rows = re.findall(r"^\| `?([\w./ ]+)`? \|[^|]*\| ([\d,.]+) \|", text, re.MULTILINE)
+    return {Path(module).name: seconds for module, seconds in reversed(rows)}  # the first table in the file counts
 
 
 def cpu_seconds() -> float:
