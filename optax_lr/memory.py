@@ -28,9 +28,19 @@ def require_memory(what: str, needed: int, remedy: str) -> None:
         return
     free = free_memory()
     if needed > free:
-        raise ValueError(
-            f"{what} need {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free; {remedy}"
-        )
+        raise ValueError(f"{what} need {in_bytes(needed)} of memory, and {in_bytes(free)} are free; {remedy}")
+
+
+def in_bytes(number: int) -> str:
+    """A number of bytes in the largest unit of which there is one.
+
+    >>> in_bytes(3 * 2**40), in_bytes(90_000), in_bytes(7)
+    ('3,072.0 GiB', '87.9 KiB', '7 bytes')
+    """
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number} bytes"
 
 
 def free_memory(root: str = "/") -> int:

@@ -28,7 +28,9 @@ def text_of(path: str, largest: int = LARGEST_FILE) -> str:
             raise UnreadableError(f"{path}: {state.st_size:,} bytes are too many for a config; is it the right file?")
         if not state.st_size:  # what /proc shows has no size either, and may wait for ever
             raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not os.path.samestat(state, os.fstat(file.fileno())):
+                raise UnreadableError(f"{path}: the file was replaced meanwhile; read it again")
             raw = file.read(largest + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
@@ -42,6 +44,11 @@ def text_of(path: str, largest: int = LARGEST_FILE) -> str:
     if "\0" in text:
         raise UnreadableError(f"{path}: this is a binary file, not a config")
     return text
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a FIFO, which may have taken its place, do not wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:

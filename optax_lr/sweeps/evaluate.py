@@ -15,6 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from optax_lr.memory import free_memory as free_host_memory
+from optax_lr.memory import in_bytes
 from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, require_schedule
@@ -213,7 +214,7 @@ def _check_room(shape: tuple[int, ...], itemsize: int, out: jax.Array | None) ->
     needed, free = math.prod(shape) * itemsize, free_sweep_memory()
     if needed > free:
         raise ValueError(
-            f"sweep(): {' x '.join(map(str, shape))} rates need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
+            f"sweep(): {' x '.join(map(str, shape))} rates need {in_bytes(needed)} and {in_bytes(free)} are "
             "free; sweep_to() writes them to disk in blocks, sweep_summary() keeps none, steps=range(0, n, k) thins them"
         )
 

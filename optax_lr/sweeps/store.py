@@ -17,7 +17,7 @@ import numpy as np
 
 from optax_lr.arguments import file_name, whole_number
 from optax_lr.batches.grid import table
-from optax_lr.memory import require_memory
+from optax_lr.memory import in_bytes, require_memory
 from optax_lr.numerics import x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
@@ -275,8 +275,8 @@ def _require_disk(
     needed = int(needed * share) - written_bytes(path)
     if needed > free:
         raise OSError(
-            f"sweep_to(): {layout.rows:,} x {layout.steps:,} rates need about {needed / 2**30:,.1f} GiB of disk, and "
-            f"{free / 2**30:,.1f} GiB are free at {path}; choose another disk, fewer schedules or fewer steps"
+            f"sweep_to(): {layout.rows:,} x {layout.steps:,} rates need about {in_bytes(needed)} of disk, and "
+            f"{in_bytes(free)} are free at {path}; choose another disk, fewer schedules or fewer steps"
         )
 
 

@@ -8,6 +8,7 @@ import omegaconf
 import pytest
 
 import optax_lr as olr
+from optax_lr.sources.files import text_of
 from optax_lr.sources.interpolation import resolved
 from tests.safety.commands import run
 
@@ -264,6 +265,23 @@ def test_the_words_of_a_file_that_a_command_names_are_not_shown(tmp_path, comman
     for done in (linted, shown):
         assert "xyzzy" not in str(done)
         assert "password" not in str(done)
+
+
+def test_a_file_that_is_replaced_by_a_fifo_before_it_is_opened(tmp_path, monkeypatch):
+    path = tmp_path / "a.yaml"
+    path.write_text("learning_rate: 1.0e-4\n")
+    looked = os.stat
+
+    def replacing(name, **more):
+        state = looked(name, **more)
+        if os.fspath(name) == str(path):
+            path.unlink()
+            os.mkfifo(path)
+        return state
+
+    monkeypatch.setattr(os, "stat", replacing)
+    with pytest.raises(olr.ConfigError, match="the file was replaced meanwhile; read it again"):
+        text_of(str(path))
 
 
 def test_a_fifo_is_never_opened(tmp_path):

@@ -133,8 +133,8 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_too_large_allocation_gets_one_line_before_it_is_made(tmp_path, monkeypatch, name):
     monkeypatch.setattr(memory, "_UNCHECKED", 2**20)
-    for module in (memory, evaluate):
-        monkeypatch.setattr(module, "free_memory", lambda: 2**22)
+    monkeypatch.setattr(memory, "free_memory", lambda: 2**22)
+    monkeypatch.setattr(evaluate, "free_sweep_memory", lambda: 2**22)
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"need .* and .* are free; ") as caught:

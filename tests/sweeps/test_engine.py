@@ -312,7 +312,7 @@ def test_without_float64_pairs_of_float32_serve(monkeypatch):
     ],
 )
 def test_bad_input_is_refused_in_one_line(call, error, message, monkeypatch):
-    monkeypatch.setattr(evaluate, "free_memory", lambda: 2**30)
+    monkeypatch.setattr(evaluate, "free_sweep_memory", lambda: 2**30)
     with pytest.raises(error) as caught:
         call(olr.Linear([1e-3, 2e-3], max_steps=10))
     assert message in str(caught.value)
