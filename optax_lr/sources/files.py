@@ -29,7 +29,7 @@ def text_of(path: str, largest: int = LARGEST_FILE) -> str:
         if not state.st_size:  # what /proc shows has no size either, and may wait for ever
             raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
         with open(path, "rb", opener=_without_waiting) as file:
-            if not os.path.samestat(state, os.fstat(file.fileno())):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UnreadableError(f"{path}: the file was replaced meanwhile; read it again")
             raw = file.read(largest + 1)
     except (OSError, ValueError) as error:
