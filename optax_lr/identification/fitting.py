@@ -309,7 +309,7 @@ def sampled(evidence: Evidence) -> np.ndarray:
 
 
 def peak_cost(digits: Any) -> Any:
-    """What a peak of so many digits costs: twice a floor's, and more where nobody would have written it."""
+    """What a peak of so many digits costs: twice a floor's, and more for a number that no one writes."""
     return 2.0 * np.where(digits > MOST_DIGITS, 10, digits)
 
 

@@ -1,5 +1,6 @@
 """Answers state only what the rates prove, also for rates that are rounded, stepped by epochs, joined, few, or of no known kind."""
 
+import re
 import time
 
 import jax
@@ -105,6 +106,15 @@ def test_a_line_of_an_unknown_length_has_many_floors():
     (segment,) = olr.identify(step, ROUNDINGS["4 digits"](true)).segments
     assert segment.count > 10
     assert "max_steps" in segment.text
+
+
+def test_a_floor_that_rounding_leaves_open_is_given_as_a_range():
+    step = np.arange(10, 300, 10)
+    rates = ROUNDINGS["3 digits"](cosine(step, 1500, 2e-4, 1.7e-5))
+    (segment,) = olr.identify(step, rates, max_steps=1500).segments
+    assert segment.count > 1
+    least, most = re.search(r"min_lr may be anything from (\S+) to (\S+)", segment.text).groups()
+    assert float(least) < 1.7e-5 < float(most) < 3e-5
 
 
 def test_settings_are_counted_over_all_kinds():
