@@ -32,7 +32,7 @@ def require_memory(what: str, needed: int, remedy: str) -> None:
 
 
 def in_bytes(number: int) -> str:
-    """A number of bytes in the largest unit of which there is one.
+    """A number of bytes in the largest unit that does not exceed it.
 
     >>> in_bytes(3 * 2**40), in_bytes(90_000), in_bytes(7)
     ('3,072.0 GiB', '87.9 KiB', '7 bytes')

@@ -21,7 +21,7 @@ START = "start and collection"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu", action="store_true", help="print the CPU seconds of each module as a Markdown table")
     parser.addoption(
-        "--cpu-before", metavar="FILE", help="the same, beside the seconds of an earlier table in the file"
+        "--cpu-before", metavar="FILE", help="the same, next to the seconds of an earlier table in the file"
     )
 
 

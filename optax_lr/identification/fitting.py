@@ -309,7 +309,7 @@ def sampled(evidence: Evidence) -> np.ndarray:
 
 
 def peak_cost(digits: Any) -> Any:
-    """What a peak of so many digits costs: twice a floor's, and more for a number that no one writes."""
+    """The cost of a peak with this number of digits: twice a floor's, and more for an unusual number of digits."""
     return 2.0 * np.where(digits > MOST_DIGITS, 10, digits)
 
 

@@ -202,6 +202,7 @@ def _warmup(source: str, values: Mapping[str, object], decay: float) -> int:
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
         raise ConfigError(
-            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; write --lr-warmup-iters"
+            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; "
+            "write --lr-warmup-iters"
         )
     return nearest
