@@ -84,7 +84,7 @@ def test_past_the_end_of_a_traced_sweep():
     np.testing.assert_allclose(held, olr.sweep(batch, 9, past_end="hold"), rtol=1e-6, atol=1e-12)
 
 
-MAPPED = (jax.jit, jax.vmap, lambda f: jax.jit(jax.vmap(f)))
+MAPPED = (jax.jit, jax.vmap, lambda f: quick_jit(jax.vmap(f)))
 
 
 @pytest.mark.parametrize("devices", [1, 8])  # rows that may be on several devices are not gathered
