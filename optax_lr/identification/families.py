@@ -210,7 +210,8 @@ def from_a_rate(frame: Frame) -> Iterator[Candidates]:
     (first, *_, last), rate, slack = evidence.step[:peak], evidence.rate[:peak], evidence.tolerance[:peak]
     slope = (rate[-1] - rate[0]) / (last - first)
     off_the_line = abs(rate[0] + slope * (evidence.step[:peak] - first) - rate)
-    if slope <= 0 or (off_the_line > 2 * slack).any():
+    begins_at_zero = rate[0] - slope * first <= 4 * slack.max()  # then it is an ordinary warmup
+    if slope <= 0 or begins_at_zero or (off_the_line > 2 * slack).any():
         return
     for kind, floor in ((_warmed_cosine, None), (_warmed_cosine, "min_lr"), (_warmed_line, None)):
         plain = Family(Linear if kind is _warmed_line else Cosine, floor=floor)
