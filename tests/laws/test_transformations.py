@@ -71,7 +71,7 @@ def test_a_batch_is_its_rows(kind):
     assert batch.batch_shape == (3,)
     expected = np.stack([row(STEPS) for row in rows])
     assert_within_an_ulp(batch(STEPS), expected)
-    assert_within_an_ulp(jax.jit(jax.vmap(lambda s: s(STEPS)))(batch), expected)
+    assert_within_an_ulp(quick_jit(jax.vmap(lambda s: s(STEPS)))(batch), expected)
     assert jax.eval_shape(lambda b: b.reshape(3, 1)(STEPS.reshape(8, 8)), batch).shape == (3, 1, 8, 8)
     assert len(batch) == 3
     for row, single in zip(rows, batch, strict=True):
