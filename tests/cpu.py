@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 TIMES = pytest.StashKey[dict[str, list[float]]]()
+OWN = pytest.StashKey[list[float]]()  # the seconds of each test of this process
 START = "start and collection"
 
 
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TIMES] = {}
+    config.stash[OWN] = []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,13 +38,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         module = item.path.relative_to(item.config.rootpath).as_posix()
-        add(item.config, [(module, 1, cpu_seconds() - before)])
+        seconds = cpu_seconds() - before
+        item.config.stash[OWN].append(seconds)
+        add(item.config, [(module, 1, seconds)])
 
 
 @pytest.hookimpl(tryfirst=True)  # before the workers end as children of this process
 def pytest_sessionfinish(session: pytest.Session) -> None:
     times = session.config.stash[TIMES]
-    add(session.config, [(START, 0, cpu_seconds() - sum(seconds for _, seconds in times.values()))])
+    add(session.config, [(START, 0, cpu_seconds() - sum(session.config.stash[OWN]))])
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["cpu"] = [(module, *row) for module, row in times.items()]
 
