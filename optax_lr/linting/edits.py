@@ -36,7 +36,7 @@ def rewritten_document(text: str, edits: Iterable[Edit], *, is_json: bool) -> st
         ConfigError: where the text is written in a way that cannot be changed in place, such as with an anchor that another
             key refers to.
 
-    >>> print(rewritten("learning_rate: 1e-3  # bold\\nfp16: true", [Edit("learning_rate", 5e-5)], is_json=False))
+    >>> print(rewritten_document("learning_rate: 1e-3  # bold\\nfp16: true", [Edit("learning_rate", 5e-5)], is_json=False))
     learning_rate: 5.0e-05  # bold
     fp16: true
     """

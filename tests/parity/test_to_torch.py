@@ -73,7 +73,7 @@ def test_torch_saves_and_restores_it():
 @wrong_types
 def test_errors_name_the_remedy():
     with pytest.raises(TypeError, match=r"to_torch\(\) takes a schedule"):
-        olr.to_torch(1e-3, optimizer_of())
+        olr.to_torch("1e-3", optimizer_of())
     with pytest.raises(TypeError, match="follows a metric"):
         olr.to_torch(olr.reduce_on_plateau(olr.Constant(1.0)), optimizer_of())
     with pytest.raises(ValueError, match="has 2 parameter groups, not 1"):

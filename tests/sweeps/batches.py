@@ -1,5 +1,6 @@
 """Batches that the tests of the sweep engine share."""
 
+import jax
 import numpy as np
 
 import optax_lr as olr
@@ -30,3 +31,8 @@ def mixed(rows: int, max_steps: int, names: list[str] | None = None, seed: int =
     random = np.random.default_rng(seed + 1)
     parts = [batches[name][i * rows // len(names) : (i + 1) * rows // len(names)] for i, name in enumerate(names)]
     return olr.concatenate(parts)[random.permutation(rows)]
+
+
+def many(schedule, rows):
+    """`rows` times the same schedule."""
+    return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], rows, axis=0), schedule)

@@ -1,0 +1,45 @@
+"""A sweep stores its result, and nothing else of that size."""
+
+import json
+import sys
+
+import pytest
+
+import optax_lr as olr
+from tests.cases import CLASSES, usual
+from tests.children import printed_by
+from tests.sweeps.batches import many, mixed, one_kind
+
+ROWS, STEPS = 256, 2**13
+DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
+PROGRAM = """
+import json
+from tests.peak import peak_growth
+from tests.sweeps.test_memory import STEPS, batches
+import optax_lr as olr
+
+def swept(batch):
+    return olr.sweep(batch, STEPS).block_until_ready()
+
+found = {}
+for name, batch in batches().items():
+    first = swept(batch)  # compiled; and kept, or its memory might be freed later than the measurement begins
+    found[name] = peak_growth(lambda: swept(batch)) / first.nbytes
+print(json.dumps(found))
+"""
+
+
+def batches():
+    """One kind each, the documented kinds, all kinds; and of every class a batch, and one of all."""
+    classes = {kind.__name__: many(usual(kind), ROWS) for kind in CLASSES}
+    every = olr.concatenate([many(usual(kind), 8) for kind in CLASSES if kind is not olr.Mixed])
+    made = {"mixed": mixed(ROWS, STEPS, DOCUMENTED), "mixed, all kinds": mixed(ROWS, STEPS), "every class": every}
+    return made | one_kind(ROWS, STEPS) | classes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process has taken at once")
+def test_nothing_of_the_size_of_the_result_is_stored_besides_it():
+    """Settings of each row, in float64 and for each branch that a row can take, and no array of the size of the result."""
+    growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
+    assert growth.keys() == batches().keys()
+    assert {name: share for name, share in growth.items() if not 0.9 < share < 1.5} == {}
