@@ -55,11 +55,13 @@ $(VENV)/demo: pyproject.toml
 	@$(RUN) -m pip install --quiet --editable '.[cli]'
 	@touch $@
 
-# Of timm and diffusers only the schedulers are used, which need none of their dependencies.
+# Of timm and diffusers only the schedulers are used, which need none of their dependencies; of Tunix only its trainer, which needs
+# few.
 $(VENV)/test: pyproject.toml
 	@echo "Installing the package and what its tests need into $(VENV), once: about 3 GB, some minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --upgrade pip
 	@$(RUN) -m pip install --quiet --editable '.[test]'
 	@$(RUN) -m pip install --quiet --no-deps timm==1.0.31 diffusers==0.42.1
+	@$(RUN) -m pip install --quiet --no-deps google-tunix==0.1.7 google-metrax==0.2.4 clu==0.0.12 perfetto sentencepiece tensorboardX wrapt
 	@touch $@

@@ -26,8 +26,14 @@ FINDINGS = {
     "hydra_recipe": r"validation loss 0\.1\d+: schedule=(cosine|linear) schedule.learning_rate=1.0\n(.*\n)*9 jobs, one compilation",
     "keras_recipe": r"a cosine with a warmup: accuracy 0\.9\d+\nhalved on a plateau: accuracy 0\.9",
     "optuna_recipe": r"best of 20 trials: validation loss 0\.\d+ (.*\n)+compilations of the training: 1\n",
+    "tunix_recipe": r"48 updates by Tunix: loss 2\.\d+ at first, 0\.00\d at the end",
     "range_test_population": r"momentum 0.00: the loss falls fastest at a rate of 3\n(.*\n)*momentum 0.98: .* of 0.1\n",
     "meta_gradient": r"after 25 steps on the schedule: +0\.[0-3]",
+}
+# Their imports take many CPU seconds; Tunix calls what is deprecated.
+MARKS = {
+    "keras_recipe": [pytest.mark.long],
+    "tunix_recipe": [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning")],
 }
 
 
@@ -44,13 +50,7 @@ def assert_findings(name: str, printed: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.long] * (name == "keras_recipe")
-        )  # its import and two fits take 12 CPU seconds
-        for name in sorted(FINDINGS.keys() - {"optax_chain"})
-    ],
+    "name", [pytest.param(name, marks=MARKS.get(name, ())) for name in sorted(FINDINGS.keys() - {"optax_chain"})]
 )
 def test_an_example_prints_and_draws_its_findings(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
