@@ -159,8 +159,7 @@ class JavaScript(System):
         return result
 
     def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> NoReturn:
-        name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"Function: {name} is a function of Python, which JavaScript cannot call; write it as a class")
+        raise TypeError("Function: this is a function of Python, which JavaScript cannot call; write it as a class")
 
 
 def _bare(text: str) -> str:

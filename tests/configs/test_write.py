@@ -26,7 +26,7 @@ SCHEDULES = st.one_of(
 )  # fmt: skip
 
 
-def same(one, other):
+def assert_same(one, other):
     """The same settings; one that is written as a share of another may differ in its last digit of float64."""
     assert jax.tree.structure(one) == jax.tree.structure(other)
     for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
@@ -42,7 +42,7 @@ def test_reading_what_was_written_gives_the_schedule_again(trainer, schedule):
     if isinstance(schedule, olr.WarmupStableDecay):  # both lengths are known once it is read
         assert schedule.end in (read.max_steps, 0)
         read = read.replace(max_steps=None)
-    same(read, schedule)
+    assert_same(read, schedule)
 
 
 @given(rates, lengths, steps.filter(lambda warmup: warmup != 1), st.just(0.0) | rates)
@@ -56,7 +56,7 @@ def test_axolotl_too(rate, length, warmup, low):
         written = olr.write_config(schedule, trainer="axolotl")
         config = olr.read_config(written)
         assert config.trainer == "axolotl"
-        same(config.plan().schedule, schedule)
+        assert_same(config.plan().schedule, schedule)
 
 
 QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
@@ -76,7 +76,7 @@ QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
 )
 def test_schedules_that_axolotl_wraps(schedule):
     written = olr.write_config(schedule, trainer="axolotl")
-    same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
+    assert_same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
 
 
 @pytest.mark.parametrize(
