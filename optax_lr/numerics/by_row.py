@@ -8,20 +8,20 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from optax_lr.numerics.float64 import Float64
-from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.reals import Real, Result, Truth
 
 _FUSED = 8  # the most operands of a concatenation that XLA fuses, and of conditions on which LLVM unswitches a loop
 _MOST_WITH_SHORTCUTS = 9  # with more branches than this, no shortcut splits a branch
 
 
-def is_by_row(x: Any) -> bool:
+def is_by_row(x: Real) -> bool:
     """Whether `x` has one number for each row, or one for all rows."""
     return jnp.shape(x)[-1:] in [(), (1,)]
 
@@ -66,10 +66,10 @@ class ByRow(Float64):
         self,
         holds: Truth,
         x: Real,
-        special: Callable[[Real], Any],
-        general: Callable[[Real], Any],
+        special: Callable[[Real], Result],
+        general: Callable[[Real], Result],
         probability: float = 0.85,
-    ) -> Any:
+    ) -> Result:
         """`special(x)` in the rows where `holds`, `general(x)` in the others, if `holds` is by row and `x` is not."""
         return self._parted(holds, x, special, general, probability) if self._parts(holds, x) else general(x)
 
@@ -90,12 +90,12 @@ class ByRow(Float64):
         return self._takes_shortcuts and is_by_row(holds) and not is_by_row(x)
 
     def _parted(
-        self, holds: Truth, x: Real, one: Callable[..., Any], other: Callable[..., Any], probability: float
-    ) -> Any:
+        self, holds: Truth, x: Real, one: Callable[[Real], Result], other: Callable[[Real], Result], probability: float
+    ) -> Result:
         values = [functools.partial(one, x), functools.partial(other, x)]
         return self._chosen(jnp.where(holds, 0, 1), values, [probability, 1 - probability])
 
-    def _chosen(self, kind: Real, values: Sequence[Callable[[], object]], probabilities: Sequence[float]) -> Any:
+    def _chosen(self, kind: Real, values: Sequence[Callable[[], Result]], probabilities: Sequence[float]) -> Result:
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
         self._met.append((kind, taken, probabilities))
         return values[taken]()

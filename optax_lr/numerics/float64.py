@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.reals import Real, Result, Truth
 from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
 
 _LN2 = math.log(2)
@@ -23,7 +22,7 @@ class Float64(System):
     A trace must have x64 on. Values that depend only on settings are then computed once, at trace time.
     """
 
-    def joined(self, high: Any, low: Any) -> Real:
+    def joined(self, high: Real, low: Real) -> Real:
         if low is None or getattr(high, "dtype", None) == np.float64:
             return self.real(high)
         if not isinstance(low, jax.Array) and not np.any(low):
@@ -86,7 +85,7 @@ class Float64(System):
             result = self.where(kind == index, other, result)
         return result
 
-    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+    def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
         with jax.enable_x64(True):
             operands = (step, *settings.values())
             if all(np.ndim(x) == 0 for x in operands):
@@ -103,10 +102,10 @@ class Float64(System):
         self,
         holds: Truth,
         x: Real,
-        special: Callable[[Real], Any],
-        general: Callable[[Real], Any],
+        special: Callable[[Real], Result],
+        general: Callable[[Real], Result],
         probability: float = 0.85,
-    ) -> Any:
+    ) -> Result:
         return special(x) if _is_known(holds) and holds else general(x)
 
     def either(
@@ -132,7 +131,7 @@ class Host(Float64):
     def real(self, x: Real) -> Real:
         return float(x)
 
-    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+    def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
         with jax.enable_x64(True):
             return float(function(np.float64(step), **{name: np.float64(value) for name, value in settings.items()}))
 
@@ -163,12 +162,12 @@ class Host(Float64):
         return 1 / math.sqrt(x) if x > 0 else 0.0
 
 
-def _is_known(x: Any) -> bool:
+def _is_known(x: Real) -> bool:
     """Whether `x` is one concrete value, so that a choice can be made in Python."""
     return not isinstance(x, jax.Array) and np.ndim(x) == 0
 
 
-def _of(*operands: Any) -> ModuleType:
+def _of(*operands: Real) -> ModuleType:
     """The module, NumPy or jax.numpy, that computes with `operands`."""
     return jnp if any(isinstance(x, jax.Array) for x in operands) else np
 

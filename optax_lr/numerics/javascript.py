@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from optax_lr.numerics.reals import Real, Truth
 from optax_lr.numerics.system import LARGEST_EXPONENT, System
@@ -158,7 +158,7 @@ class JavaScript(System):
             result = self.where(self.of("({0} === {1})", kind, number), value(), result)
         return result
 
-    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> NoReturn:
+    def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> NoReturn:
         raise TypeError("Function: this is a function of Python, which JavaScript cannot call; write it as a class")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +21,7 @@ class PairFloat32(System):
 
     less = 1 - 2.0**-44
 
-    def joined(self, high: Any, low: Any) -> Real:
+    def joined(self, high: Real, low: Real) -> Real:
         if low is None or isinstance(high, (np.ndarray, np.generic)):
             return Pair.of(high)
         high, low = jnp.asarray(high), lax.stop_gradient(jnp.asarray(low))
@@ -109,7 +108,7 @@ class PairFloat32(System):
         tail = horner(polynomials.EXP2[2:], x.high) * x.high
         return x * (math.log(2) + Pair.of(tail))
 
-    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+    def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
         mapped = jnp.vectorize(
             lambda step, *values: jnp.asarray(function(step, **dict(zip(settings, values, strict=True))))
         )

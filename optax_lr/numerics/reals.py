@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 Real = Any  # a float, an array or a `Pair`, depending on the number system
 Truth = Any  # the result of comparing reals: a bool, or an array of bools
+Result = TypeVar("Result")  # of a function of reals: one real, or several

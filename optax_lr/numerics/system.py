@@ -21,9 +21,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from optax_lr.numerics.reals import Real, Truth
+from optax_lr.numerics.reals import Real, Result, Truth
 
 LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
 SMALLEST_EXPONENT = -1000.0
@@ -85,17 +84,17 @@ class System(ABC):
         return self
 
     @abstractmethod
-    def call(self, function: Callable[..., Any], step: Real, settings: dict[str, Real]) -> Real:
+    def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
         """`function(step, **settings)` of a user, which computes with Python numbers or JAX arrays."""
 
     def shortcut(
         self,
         holds: Truth,
         x: Real,
-        special: Callable[[Real], Any],
-        general: Callable[[Real], Any],
+        special: Callable[[Real], Result],
+        general: Callable[[Real], Result],
         probability: float = 0.85,
-    ) -> Any:
+    ) -> Result:
         """`general(x)`, or the cheaper `special(x)`, which is equal where `holds`; `probability` is that of `holds` in a row."""
         del holds, special, probability
         return general(x)
