@@ -1,4 +1,4 @@
-"""Untrusted text, made safe to print in a terminal."""
+"""Text: untrusted text made safe to print in a terminal, and lists of words."""
 
 from __future__ import annotations
 
@@ -42,6 +42,24 @@ def shortened(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST - 305]} ... {text[-300:]}"
+
+
+def start_of(text: str, length: int) -> str:
+    """The beginning of a text, marked by dots where it is cut.
+
+    >>> start_of("lr_scheduler_type", 10)
+    'lr_sche...'
+    """
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for tables of keys.
+
+    >>> sorted(words("warmup_steps max_steps"))
+    ['max_steps', 'warmup_steps']
+    """
+    return frozenset(text.split())
 
 
 def _hidden(character: str) -> bool:

@@ -26,7 +26,7 @@ from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_next_to_rates
 from optax_lr.text import visible
-from optax_lr.trainers import trainer_of
+from optax_lr.trainers import Data, trainer_of
 
 _MOST_VALUES = 10_000_000
 
@@ -72,12 +72,9 @@ def batch_of(
             )
         return config.plan(num_examples=num_examples, world_size=world_size).schedule.reshape(1)
     processes, _, _ = world_size_of(world_size, config.processes)
-    per_epoch = None if num_examples is None else trainer.steps_per_epoch(settings, num_examples, processes, source)
-    length: Any = (
-        axes["max_steps"]
-        if "max_steps" in axes
-        else trainer.total_steps(settings, source, per_epoch, num_examples=num_examples, processes=processes)
-    )
+    data = None if num_examples is None else Data(num_examples, processes)
+    per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, trainer.newest)
+    length: Any = axes["max_steps"] if "max_steps" in axes else trainer.total_steps(settings, per_epoch, data)
 
     def schedule(changes: Mapping[str, object]) -> Schedule:
         changes = dict(changes)
@@ -86,13 +83,8 @@ def batch_of(
         )
         warmup = changes.pop("warmup_steps", None)
         if warmup is None:
-            warmup = trainer.warmup_steps(settings, source, max_steps, trainer.newest)
-        try:
-            return trainer.schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
-        except (TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(f"{source}: {str(error).splitlines()[0]}") from None
+            warmup = trainer.warmup_steps(settings, max_steps, trainer.newest, data)
+        return trainer.checked_schedule(settings, max_steps=max_steps, warmup_steps=warmup, **changes)
 
     taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}
     count = math.prod(len(values) for values in taken.values())

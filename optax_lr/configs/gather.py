@@ -21,6 +21,7 @@ from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, t
 from optax_lr.sources.marks import MARK, is_known, readable
 from optax_lr.sources.parsing import Document, as_omegaconf, unresolved
 from optax_lr.sources.source import Form, Processes, Program, Source
+from optax_lr.text import words
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import concerns_curve
 from optax_lr.trainers.refused import refusal
@@ -28,8 +29,10 @@ from optax_lr.trainers.settings import SETTING_NAMES
 
 _SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")
 _FORMS: Mapping[str, Form] = {".json": "json", ".toml": "toml"}
-_NOT_READ = {".bat": "a batch file of Windows", ".cmd": "a batch file of Windows", ".ps1": "a PowerShell script"}
-_NOT_READ |= {
+_NOT_READ = {
+    ".bat": "a batch file of Windows",
+    ".cmd": "a batch file of Windows",
+    ".ps1": "a PowerShell script",
     ".cfg": "an INI file",
     ".ini": "an INI file",
     ".xml": "an XML file",
@@ -39,29 +42,9 @@ _NOT_READ |= {
 _CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 _MOST_COMMANDS = 500
-_TOOLS = (
-    "ls",
-    "rm",
-    "cp",
-    "mv",
-    "tar",
-    "grep",
-    "sed",
-    "awk",
-    "find",
-    "git",
-    "pip",
-    "conda",
-    "wget",
-    "curl",
-    "sleep",
-    "kill",
-    "exit",
-)
+_TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
 _BY_COMMAND = ("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune")
-_NOT_ALONE = frozenset({"streaming", "max_samples", "val_size", "gradient_accumulation_steps", "ppo_buffer_size"}) | {
-    "warmup_steps"
-}
+_NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 _LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 
 

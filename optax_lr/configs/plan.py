@@ -8,7 +8,7 @@ from optax_lr.arguments import whole_number
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes
-from optax_lr.trainers import Default, Settings, trainer_of
+from optax_lr.trainers import Data, Default, Settings, trainer_of
 from optax_lr.trainers.transformers import version_of
 
 MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
@@ -79,7 +79,6 @@ def world_size_of(given: int | None, processes: Processes | None) -> tuple[int, 
 
 def make_plan(
     settings: Settings,
-    source: str,
     *,
     num_examples: int | None,
     world_size: int | None,
@@ -103,13 +102,11 @@ def make_plan(
     if settings.lr_scheduler_type == "inverse_sqrt" and version_of(version) < (5, 4) and settings.lr_scheduler_kwargs:
         notes += ("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt",)
         settings = dataclasses.replace(settings, lr_scheduler_kwargs={})
-    examples = None if settings.streaming else num_examples
-    per_epoch = None if examples is None else trainer.steps_per_epoch(settings, examples, count, source, version)
-    length = trainer.total_steps(settings, source, per_epoch, num_examples=examples, processes=count)
-    data_steps = getattr(trainer, "data_steps", None)
-    data = data_steps(settings, source, examples, count) if data_steps is not None and examples is not None else None
-    warmup = int(trainer.warmup_steps(settings, source, length, version, data_steps=data))
-    notes += trainer.notes(settings, source, length, version)
+    data = None if num_examples is None or settings.streaming else Data(num_examples, count)
+    per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, version)
+    length = trainer.total_steps(settings, per_epoch, data)
+    warmup = int(trainer.warmup_steps(settings, length, version, data))
+    notes += trainer.notes(settings, length, version)
     if (
         settings.max_samples is not None
         and num_examples is not None
@@ -117,14 +114,8 @@ def make_plan(
         and settings.num_datasets > 1
     ):
         notes += (f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap",)
-    try:
-        schedule = trainer.schedule(settings, source, max_steps=length, warmup_steps=warmup)
-    except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"{source}: {str(error).splitlines()[0]}") from None
     return Plan(
-        schedule=schedule,
+        schedule=trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup),
         max_steps=length,
         warmup_steps=warmup,
         steps_per_epoch=per_epoch,

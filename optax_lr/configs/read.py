@@ -77,19 +77,8 @@ def read_configs(
             made.append(read_recognised(one, whose, values))
     if refused and not made:
         raise refused[0]
-    return [dataclasses.replace(config, notes=(*config.notes, *map(_left_out, refused))) for config in made]
-
-
-def _left_out(error: ConfigError) -> str:
-    """A note on a command of a script that is not read."""
-    return f"another command is left out: {error}"
-
-
-def config_of(source: Source, trainer: str | None = None, values: Mapping[str, object] | None = None) -> RunConfig:
-    """The config of a source, by its trainer's rules."""
-    _require_plain(source)
-    source, found = recognised(source, trainer)
-    return read_recognised(source, found, values)
+    left_out = [f"another command is left out: {error}" for error in refused]
+    return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
 
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
@@ -100,7 +89,7 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, obje
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         document = Document(source.name, source.text, dict(source.values), source.lines)
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
-        source = _with_values(source, as_omegaconf(document, required))
+        source = dataclasses.replace(source, values=as_omegaconf(document, required))
     source = checked(source, values or {}, found.section)
     reading = trainer.read(source, found)
     prefix = "".join(f"{part}." for part in found.section)
@@ -151,7 +140,3 @@ def _require_plain(source: Source) -> None:
     """Refuse what an interpolating reader would execute, whoever reads the file."""
     if source.form in ("yaml", "json", "mapping", "toml"):
         require_plain(source.name, source.values)
-
-
-def _with_values(source: Source, values: Mapping[str, object]) -> Source:
-    return dataclasses.replace(source, values=values)

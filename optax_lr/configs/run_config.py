@@ -79,7 +79,6 @@ class RunConfig:
         """
         return make_plan(
             self.settings,
-            self.source,
             num_examples=num_examples,
             world_size=world_size,
             transformers_version=transformers_version,

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optax_lr.sources.source import Processes
+from optax_lr.text import words
 
 # Commands that name a trainer themselves; the word behind each is its subcommand.
-WITH_SUBCOMMAND = frozenset(
-    {"trl", "swift", "megatron", "llamafactory-cli", "lmf", "axolotl", "litgpt", "tune", "yolo", "ludwig", "composer"}
-)
+WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig composer")
 _PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbuf", "numactl", "unbuffer", "setsid"})
 _RUNNERS = {"uv": "run", "poetry": "run", "pdm": "run", "pixi": "run", "pipenv": "run", "hatch": "run", "conda": "run"}
 _WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")

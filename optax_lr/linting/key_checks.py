@@ -284,8 +284,8 @@ def warmups(case: Case) -> Iterator[Finding]:
     length = case.plan.max_steps if case.plan is not None else 1000
     if steps and ratio:
         whole = steps == int(steps) and 0 <= ratio <= 1
-        four = int(trainer.warmup_steps(settings, "", length, "4.57.0")) if whole else None
-        five = int(trainer.warmup_steps(settings, "", length, "5.8.0"))
+        four = int(trainer.warmup_steps(settings, length, "4.57.0")) if whole else None
+        five = int(trainer.warmup_steps(settings, length, "5.8.0"))
         if four != five:
             what = f"of {length} steps, {four} in transformers 4 and {five} in 5" if whole else "one of them is refused"
             yield case.finding(

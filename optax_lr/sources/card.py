@@ -8,6 +8,7 @@ from typing import Any
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
+from optax_lr.text import words
 
 # The names of a card, and those of TrainingArguments.
 _KEYS = {
@@ -23,9 +24,9 @@ _KEYS = {
 _BESIDE = ("num_devices", "total_train_batch_size")
 _ITEM = re.compile(r"^[-*]\s+(\w+):\s*(.+?)\s*$")
 # Schedules whose curve hangs on lr_scheduler_kwargs, which a card does not list.
-_WITH_KEYWORDS = frozenset(
-    {"cosine_with_restarts", "polynomial", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay"}
-    | {"inverse_sqrt", "reduce_lr_on_plateau"}
+_WITH_KEYWORDS = words(
+    "cosine_with_restarts polynomial cosine_with_min_lr cosine_warmup_with_min_lr warmup_stable_decay inverse_sqrt "
+    "reduce_lr_on_plateau"
 )
 
 

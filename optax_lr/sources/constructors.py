@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-TRAINING_ARGUMENTS = frozenset(
-    {"TrainingArguments", "Seq2SeqTrainingArguments", "UnslothTrainingArguments"}
-    | {"SentenceTransformerTrainingArguments", "SparseEncoderTrainingArguments", "CrossEncoderTrainingArguments"}
+from optax_lr.text import words
+
+TRAINING_ARGUMENTS = words(
+    "TrainingArguments Seq2SeqTrainingArguments UnslothTrainingArguments SentenceTransformerTrainingArguments "
+    "SparseEncoderTrainingArguments CrossEncoderTrainingArguments"
 )
-TRL = frozenset(
-    {"SFTConfig", "DPOConfig", "GRPOConfig", "KTOConfig", "RewardConfig", "RLOOConfig", "ORPOConfig", "CPOConfig"}
-    | {"BCOConfig", "GKDConfig", "OnlineDPOConfig", "NashMDConfig", "XPOConfig", "PRMConfig", "PPOConfig"}
-    | {"AsyncGRPOConfig", "GOLDConfig"}
+TRL = words(
+    "SFTConfig DPOConfig GRPOConfig KTOConfig RewardConfig RLOOConfig ORPOConfig CPOConfig BCOConfig GKDConfig "
+    "OnlineDPOConfig NashMDConfig XPOConfig PRMConfig PPOConfig AsyncGRPOConfig GOLDConfig"
 )
 # ms-swift's arguments of a whole run, in addition to those of its trainers.
 SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainArguments"})
 # Calls whose first argument is the dict of a trainer's config.
 MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
 # What sentence-transformers' arguments have in addition to those of transformers.
-EMBEDDING_KEYS = frozenset(
-    {"prompts", "batch_sampler", "multi_dataset_batch_sampler", "router_mapping", "learning_rate_mapping"}
-)
+EMBEDDING_KEYS = words("prompts batch_sampler multi_dataset_batch_sampler router_mapping learning_rate_mapping")
 # Packages whose classes of these names are known.
 HOMES = ("transformers", "trl", "unsloth", "sentence_transformers", "swift", "axolotl", "llamafactory")
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import start_of
 
 MOST_REFERENCES = 100  # in a file, and to look up for one value
 DEEPEST_CHAIN = 10  # of references that lead to references
 LONGEST_TEXT = 1_000  # characters of a value with references, before and after they are replaced
+_SHOWN = 100  # characters of a value in a message
 _RESOLVER = re.compile(r"\$\{\s*[A-Za-z_][\w.]*\s*:")
 _REFERENCE = re.compile(r"(\\*)\$\{([^{}$]*)\}")
 _PART = re.compile(r"\.?([^.\[\]\s]+)|\[([^.\[\]\s]+)\]")
@@ -37,7 +39,7 @@ def require_plain(source: str, values: Mapping[str, object]) -> None:
             )
         if _RESOLVER.search(text):
             raise ConfigError(
-                f"{source}: {key}: {_short(text)} calls a resolver, and only references to keys of the same file are "
+                f"{source}: {key}: {start_of(text, _SHOWN)} calls a resolver, and only references to keys of the same file are "
                 "looked up; write the value"
             )
         number += count
@@ -68,7 +70,7 @@ def resolved(source: str, values: Mapping[str, object], required: frozenset[str]
             made[key] = _Lookup(values).value(value, (key,), 0)
         except _UnresolvedError as error:
             if key in required or error.costly:
-                raise ConfigError(f"{source}: {key}: {_short(str(value))} {error}") from None
+                raise ConfigError(f"{source}: {key}: {start_of(str(value), _SHOWN)} {error}") from None
             made[key] = value
     return made
 
@@ -124,7 +126,7 @@ class _Lookup:
                 node = node[int(part) if isinstance(node, list) else part]
             except (KeyError, IndexError, TypeError, ValueError):
                 raise _UnresolvedError(
-                    f"refers to {_short(name.strip())}, and there is no such key in this file"
+                    f"refers to {start_of(name.strip(), _SHOWN)}, and there is no such key in this file"
                 ) from None
         return self.value(node, at, depth + 1)
 
@@ -134,7 +136,7 @@ class _Lookup:
         rest = name[up:]
         parts = tuple(found[1] or found[2] for found in _PART.finditer(rest))
         if not parts or _PART.sub("", rest) or up > len(place):
-            raise _UnresolvedError(f"refers to {_short(name)!r}, which is not the name of a key")
+            raise _UnresolvedError(f"refers to {start_of(name, _SHOWN)!r}, which is not the name of a key")
         return (*place[: len(place) - up], *parts) if up else parts
 
 
@@ -148,7 +150,3 @@ def _texts(values: object, key: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(values, (list, tuple)):
         for value in values:
             yield from _texts(value, key)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:97]}..."

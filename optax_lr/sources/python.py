@@ -29,12 +29,12 @@ from optax_lr.sources.documents import numbered
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Script, UnknownError
 from optax_lr.sources.source import Processes, Source
+from optax_lr.text import start_of, words
 
 _MOST_CONFIGS = 50
-_SETTINGS = frozenset(
-    {"learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "max_steps"}
-    | {"num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps"}
-    | {"lr_scheduler", "num_epochs", "micro_batch_size"}
+_SETTINGS = words(
+    "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
+    "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
 )
 _LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
 
@@ -131,8 +131,7 @@ class Reader:
         try:
             found.values[name] = self.script.value(node, scope)
         except UnknownError:
-            text = ast.unparse(node)
-            found.unknown[name] = text if len(text) <= 60 else f"{text[:57]}..."
+            found.unknown[name] = start_of(ast.unparse(node), 60)
 
     def _pairs(self, call: Call, names: tuple[str, ...], found: _Found) -> list[tuple[str, ast.expr]]:
         """The arguments with their names; what has none is unknown."""

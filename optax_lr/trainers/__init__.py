@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.axolotl import Axolotl
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
 from optax_lr.trainers.deepspeed import DeepSpeed
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
@@ -25,7 +25,7 @@ from optax_lr.trainers.torchtune import Torchtune
 from optax_lr.trainers.transformers import Transformers, section_of
 from optax_lr.trainers.trl import Trl
 
-__all__ = ["TRAINERS", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
+__all__ = ["TRAINERS", "Data", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
 
 TRAINERS: Mapping[str, Trainer] = {
     trainer.name: trainer

@@ -12,9 +12,10 @@ from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, 
 from optax_lr.schedules.compositions import HoldAfter, Product
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Default, Reading, Recognised, key_list, like
-from optax_lr.trainers.generations import generation_steps
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, key_list, like
+from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, finite_number, flag, whole_setting
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
@@ -35,24 +36,14 @@ _FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
 _RESTARTS = {"jagged_restart_steps": 0, "jagged_restart_warmup_steps": 10, "jagged_restart_anneal_steps": 1}
 _DEFAULTS = {"lr_scheduler": "cosine", "micro_batch_size": 1, "num_epochs": 1.0, "gradient_accumulation_steps": 1}
 _MOMENTUM = {"cycle_momentum", "base_momentum", "max_momentum"}
-_MARKS = frozenset(
-    {"lr_scheduler", "micro_batch_size", "num_epochs", "val_set_size", "sequence_len", "sample_packing", "base_model"}
-    | {"cosine_min_lr_ratio", "cosine_constant_lr_ratio", "lr_quadratic_warmup", "datasets", "adapter"}
-    | {"evals_per_epoch", "saves_per_epoch", "jagged_restart_steps", "pretraining_dataset", "wandb_project"}
-    | {
-        "jagged_restart_warmup_steps",
-        "jagged_restart_anneal_steps",
-        "special_tokens",
-        "train_on_inputs",
-        "pad_to_sequence_len",
-    }
+_MARKS = words(
+    "lr_scheduler micro_batch_size num_epochs val_set_size sequence_len sample_packing base_model cosine_min_lr_ratio "
+    "cosine_constant_lr_ratio lr_quadratic_warmup datasets adapter evals_per_epoch saves_per_epoch "
+    "jagged_restart_steps pretraining_dataset wandb_project jagged_restart_warmup_steps jagged_restart_anneal_steps "
+    "special_tokens train_on_inputs pad_to_sequence_len"
 )
-_SURE = frozenset(
-    {"sequence_len", "sample_packing", "evals_per_epoch", "saves_per_epoch", "jagged_restart_steps", "val_set_size"}
-)
-_NOT_AXOLOTL = frozenset(
-    {"lr_scheduler_type", "num_train_epochs", "per_device_train_batch_size", "stage", "finetuning_type"}
-)
+_SURE = words("sequence_len sample_packing evals_per_epoch saves_per_epoch jagged_restart_steps val_set_size")
+_NOT_AXOLOTL = words("lr_scheduler_type num_train_epochs per_device_train_batch_size stage finetuning_type")
 _GENERATE = ("grpo", "ebft", "gdpo")
 
 
@@ -153,52 +144,46 @@ class Axolotl(Transformers):
         )
         return int(batch) * max(1, processes // parallel)
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
-        examples = training_examples(settings, num_examples, source)
+        examples = training_examples(settings, data.examples)
         generate = settings.own.get("generate")
         if generate is not None and settings.max_steps > 0:
             return None
         if generate is not None:
             return generation_steps(
-                source,
+                settings.source,
                 examples,
                 batch=settings.per_device_train_batch_size,
                 group=settings.gradient_accumulation_steps,
-                processes=processes,
+                processes=data.processes,
                 **generate,
             )
-        return math.ceil(examples / self._batch(settings, processes))
+        return math.ceil(examples / self._batch(settings, data.processes))
 
-    def steps_of_epochs(
-        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
-    ) -> int:
+    def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """axolotl's own count.
 
         Source: `axolotl.utils.trainer.calculate_total_num_steps`, `axolotl.common.datasets`.
         """
-        if num_examples is None or settings.own.get("generate") is not None:
+        if data is None or settings.own.get("generate") is not None:
             return math.ceil(settings.num_train_epochs * per_epoch)
-        return self.data_steps(settings, source, num_examples, processes)
+        return self._data_steps(settings, data)
 
-    def data_steps(self, settings: Settings, source: str, num_examples: int, processes: int) -> int:
+    def _data_steps(self, settings: Settings, data: Data) -> int:
         """Steps of the data, whatever `max_steps` says."""
-        examples = training_examples(settings, num_examples, source)
-        return math.ceil(examples * settings.num_train_epochs / self._batch(settings, processes))
+        examples = training_examples(settings, data.examples)
+        return math.ceil(examples * settings.num_train_epochs / self._batch(settings, data.processes))
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
         """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
         if settings.own_rates:
             return like(max_steps, 0)
         steps, ratio = settings.warmup_steps, settings.warmup_ratio
         if steps < 0:
-            raise ConfigError(f"{source}: warmup_steps must be at least 0, not {steps}")
+            raise ConfigError(f"{settings.source}: warmup_steps must be at least 0, not {steps}")
         total = np.asarray(max_steps, np.float64)
-        total = total if data_steps is None else np.minimum(total, data_steps)
+        total = total if data is None else np.minimum(total, self._data_steps(settings, data))
         if steps:
             warmup = like(max_steps, int(steps))
         elif settings.own.get("generate") is not None and (ratio is not None or not settings.warmup_given):
@@ -212,17 +197,15 @@ class Axolotl(Transformers):
         # It takes a single step of warmup for none, and makes it two.
         return np.where(warmup == 1, 2, warmup)
 
-    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """Its warmup has the same length for every version of transformers."""
         return block.notes_of(settings)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""
         if settings.scheduler_block is not None:
-            return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
-        made = self._without_restarts(settings, source, max_steps, warmup_steps, changes)
+            return block.schedule_of(settings, max_steps, warmup_steps, changes)
+        made = self._without_restarts(settings, max_steps, warmup_steps, changes)
         if settings.restarts is None:
             return made
         low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
@@ -254,12 +237,10 @@ class Axolotl(Transformers):
         source = Source("<mapping>", keys, {}, "mapping")
         settings = self.read(source, Recognised(self.name, "its keys")).settings
         steps = keys.get("max_steps", 1)
-        warmup = int(self.warmup_steps(settings, source.name, steps, self.newest))
-        return self.schedule(settings, source.name, max_steps=steps, warmup_steps=warmup)
+        warmup = int(self.warmup_steps(settings, steps, self.newest))
+        return self.schedule(settings, max_steps=steps, warmup_steps=warmup)
 
-    def _without_restarts(
-        self, settings: Settings, source: str, max_steps: Any, warmup: Any, changes: dict[str, Any]
-    ) -> Schedule:
+    def _without_restarts(self, settings: Settings, max_steps: Any, warmup: Any, changes: dict[str, Any]) -> Schedule:
         name, floor = settings.lr_scheduler_type, settings.floors.get("cosine_min_lr_ratio")
         rate = changes.get("learning_rate", settings.learning_rate)
         if name == "one_cycle":
@@ -272,7 +253,7 @@ class Axolotl(Transformers):
         if settings.quadratic_warmup:
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup) * Constant(1.0, warmup_steps=warmup)
         if name != "cosine" or not floor:
-            return super().schedule(settings, source, max_steps=max_steps, warmup_steps=warmup, **changes)
+            return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup, **changes)
         low = changes.get("min_lr", floor * np.asarray(rate))
         part = settings.floors.get("cosine_constant_lr_ratio")
         if not part:
@@ -280,7 +261,8 @@ class Axolotl(Transformers):
         end = (np.asarray(max_steps) * part).astype(np.int64)
         if np.any(np.asarray(warmup) > end):
             raise ConfigError(
-                f"{source}: cosine_constant_lr_ratio {part} ends the decay before the warmup does; raise it, or shorten the warmup"
+                f"{settings.source}: cosine_constant_lr_ratio {part} "
+                "ends the decay before the warmup does; raise it, or shorten the warmup"
             )
         return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
 
@@ -316,13 +298,7 @@ def _own(source: str, given: Mapping[str, object]) -> dict[str, Any]:
         assert isinstance(trl, Mapping)
         if given["rl"] != "grpo" and not given.get("max_steps"):
             raise ConfigError(f"{source}: the steps of rl: {given['rl']} are not counted; give max_steps")
-        names = {"num_generations": "generations", "num_iterations": "iterations"}
-        names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
-        own["generate"] = {"generations": 8} | {
-            ours or key: whole_setting(f"{source}: trl.{key}", trl[key], PYDANTIC)
-            for key, ours in names.items()
-            if trl.get(key) is not None
-        }
+        own["generate"] = generation_keys(f"{source}: trl.", trl, PYDANTIC, 8)
     return own
 
 

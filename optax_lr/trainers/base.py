@@ -70,6 +70,18 @@ class Reading(NamedTuple):
     processes: Processes | None = None
 
 
+class Data(NamedTuple):
+    """The training data of a run.
+
+    Fields:
+        examples: the number of training examples.
+        processes: the number of processes that share them.
+    """
+
+    examples: int
+    processes: int
+
+
 class Trainer(abc.ABC):
     """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs.
 
@@ -111,33 +123,34 @@ class Trainer(abc.ABC):
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; None if the trainer does not count epochs."""
         return None
 
-    def total_steps(
-        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
-    ) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
         """Optimizer steps of the run. The default is for trainers whose files say it."""
         if settings.max_steps > 0:
             return settings.max_steps
-        raise UnknownLengthError(f"{source}: the length of the run is not in this file; give max_steps")
+        raise UnknownLengthError(f"{settings.source}: the length of the run is not in this file; give max_steps")
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
         return like(max_steps, int(settings.warmup_steps))
 
     @abc.abstractmethod
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
 
-    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+    def checked_schedule(self, settings: Settings, **lengths_and_changes: Any) -> Schedule:
+        """`schedule`, with the file in the error of a value that the schedule refuses."""
+        try:
+            return self.schedule(settings, **lengths_and_changes)
+        except (TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"{settings.source}: {str(error).splitlines()[0]}") from None
+
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The differences of other versions of the trainer, one line each."""
         return ()
 

@@ -9,7 +9,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 _MARKS = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "gradient_clipping"})
@@ -66,23 +66,19 @@ class DeepSpeed(Trainer):
         }
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
         """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
             return like(max_steps, 0)
         return like(max_steps, settings.scheduler_block["params"].get("warmup_num_steps", 1000))
 
-    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The differences of other versions of DeepSpeed."""
         return block.notes_of(settings)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
         """The block's."""
-        return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
+        return block.schedule_of(settings, max_steps, warmup_steps, changes)
 
 
 def _has_type(value: object) -> bool:

@@ -20,6 +20,7 @@ from optax_lr.schedules import (
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
+from optax_lr.text import words
 from optax_lr.trainers.settings import Rules, Settings, finite_number, whole_setting
 
 _SHARED = {"warmup_num_steps", "warmup_type", "last_batch_iteration"}
@@ -36,15 +37,15 @@ PARAMETERS = {
 # The only ones in whose place transformers writes a value for "auto".
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
 _WHOLE = {"warmup_num_steps", "total_num_steps", "lr_range_test_step_size"}
-_WHOLE_FLOATS = {"cycle_first_step_size", "cycle_second_step_size", "cycle_first_stair_count", "decay_step_size"} | {
-    "cycle_second_stair_count",
-}
+_WHOLE_FLOATS = words(
+    "cycle_first_step_size cycle_second_step_size cycle_first_stair_count decay_step_size cycle_second_stair_count"
+)
 _NO_RATE = {"last_batch_iteration", "cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"}
 _ABOVE_0 = {"warmup_num_steps", "cycle_first_step_size", "lr_range_test_step_size"}
-_AT_LEAST_0 = {"cycle_min_lr", "cycle_max_lr", "cycle_second_step_size", "decay_lr_rate", "decay_step_size"} | {
-    "lr_range_test_min_lr",
-    "lr_range_test_step_rate",
-}
+_AT_LEAST_0 = words(
+    "cycle_min_lr cycle_max_lr cycle_second_step_size decay_lr_rate decay_step_size lr_range_test_min_lr "
+    "lr_range_test_step_rate"
+)
 _CYCLE = {
     "cycle_min_lr": "min_lr",
     "cycle_max_lr": "max_lr",
@@ -164,7 +165,7 @@ def _value(where: str, name: str, value: object) -> Any:
     return value
 
 
-def schedule_of(settings: Settings, source: str, max_steps: Any, warmup: Any, changes: Mapping[str, Any]) -> Schedule:
+def schedule_of(settings: Settings, max_steps: Any, warmup: Any, changes: Mapping[str, Any]) -> Schedule:
     """The schedule that DeepSpeed runs in place of the trainer's."""
     assert settings.scheduler_block is not None
     kind, params = settings.scheduler_block["type"], dict(settings.scheduler_block["params"])
@@ -183,7 +184,7 @@ def schedule_of(settings: Settings, source: str, max_steps: Any, warmup: Any, ch
             fixed = name in params and params[name] != "auto"
             if fixed and not changes and np.ndim(max_steps) == np.ndim(value) == 0 and params[name] != value:
                 raise ConfigError(
-                    f"{source}: DeepSpeed's scheduler.params.{name} {params[name]} differs from the trainer's {value}, "
+                    f"{settings.source}: DeepSpeed's scheduler.params.{name} {params[name]} differs from the trainer's {value}, "
                     'which transformers refuses; write "auto"'
                 )
             if name in params:
@@ -197,7 +198,7 @@ def schedule_of(settings: Settings, source: str, max_steps: Any, warmup: Any, ch
         shares = {name: params[name] for name in ("warmup_min_ratio", "cos_min_ratio") if name in params}
         return DeepSpeedWarmupCosine(rate, max_steps, warmup_steps=length, warmup_type=shape, **shares)
     if "total_num_steps" not in params and kind == "WarmupDecayLR":
-        raise ConfigError(f'{source}: WarmupDecayLR needs scheduler.params.total_num_steps; write "auto"')
+        raise ConfigError(f'{settings.source}: WarmupDecayLR needs scheduler.params.total_num_steps; write "auto"')
     peak: Any = params.get("warmup_max_lr", 1e-3 if kind == "WarmupDecayLR" else rate)
     peak = changes.get("learning_rate", peak)
     low = params.get("warmup_min_lr", 0.0)

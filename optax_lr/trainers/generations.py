@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from optax_lr.sources.errors import ConfigError
+from optax_lr.trainers.settings import Rules, whole_setting
+
+_KEYS = {
+    "num_generations": "generations",
+    "num_iterations": "iterations",
+    "steps_per_generation": "steps_per_generation",
+    "generation_batch_size": "generation_batch_size",
+}
+
+
+def generation_keys(where: str, values: Mapping[str, object], rules: Rules, generations: int) -> dict[str, int]:
+    """The arguments of `generation_steps` among the keys of a config; `generations` is their default number."""
+    given = {key: values[key] for key in _KEYS if values.get(key) is not None}
+    return {"generations": generations} | {
+        _KEYS[key]: whole_setting(f"{where}{key}", value, rules) for key, value in given.items()
+    }
 
 
 def generation_steps(

@@ -9,7 +9,8 @@ from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, W
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 from optax_lr.trainers.writing import plain
 
@@ -20,33 +21,12 @@ _DEFAULTS: dict[str, Any] = {
     "optimizer.lr_schedule": "cosine",
     "trainer.num_train_steps": 400_000,
 }
-_OPTIMIZER = frozenset(
-    {
-        "type",
-        "learning_rate",
-        "weight_decay",
-        "min_lr_ratio",
-        "warmup",
-        "decay",
-        "rewarmup",
-        "cooldown",
-        "lr_schedule",
-        "haps",
-    }
-    | {"cycles", "cycle_length", "beta1", "beta2", "epsilon", "max_grad_norm", "weight_decay_modules", "warmup_ratio"}
-    | {
-        "default_weight_decay_mask",
-        "skip_bad_steps",
-        "gamma",
-        "hessian_update_interval",
-        "adam_lr",
-        "momentum",
-        "nesterov",
-    }
+_OPTIMIZER = words(
+    "type learning_rate weight_decay min_lr_ratio warmup decay rewarmup cooldown lr_schedule haps cycles cycle_length "
+    "beta1 beta2 epsilon max_grad_norm weight_decay_modules warmup_ratio default_weight_decay_mask skip_bad_steps "
+    "gamma hessian_update_interval adam_lr momentum nesterov"
 )
-_MARKS = frozenset(
-    {"num_train_steps", "mp", "per_device_parallelism", "train_batch_size", "fsdp_axis", "tensor_parallel_axes"}
-)
+_MARKS = words("num_train_steps mp per_device_parallelism train_batch_size fsdp_axis tensor_parallel_axes")
 _NOT_READ = ("rewarmup", "cooldown", "cycles", "cycle_length", "haps")
 
 
@@ -149,28 +129,28 @@ class Levanter(Trainer):
         defaults = tuple(Default(key, value, "Levanter") for key, value in _DEFAULTS.items() if key not in given)
         return Reading(settings, defaults=defaults)
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Any, version: str, data: Data | None = None) -> Any:
         """A share of the run up to 1, a number of steps above."""
-        return _steps(source, "warmup", settings.own["warmup"], int(max_steps))
+        return _steps(settings.source, "warmup", settings.own["warmup"], int(max_steps))
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """Warmup, a stable phase, and a decay over what is left or over `decay`."""
         rate = changes.get("learning_rate", settings.learning_rate)
         length, warmup, low = int(max_steps), int(warmup_steps), settings.own["ratio"] * rate
         decay = length - warmup
         if "decay" in settings.own:
-            decay = _steps(source, "decay", settings.own["decay"], length)
+            decay = _steps(settings.source, "decay", settings.own["decay"], length)
         stable = length - warmup - decay
         if stable < 0 or warmup >= length:
-            raise ConfigError(f"{source}: warmup {warmup} and decay {decay} do not fit in {length} steps; lower one")
+            raise ConfigError(
+                f"{settings.source}: warmup {warmup} and decay {decay} do not fit in {length} steps; lower one"
+            )
         if settings.lr_scheduler_type == "constant":
             return Constant(rate, warmup_steps=warmup)
         if decay < 1:
-            raise ConfigError(f"{source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps")
+            raise ConfigError(
+                f"{settings.source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps"
+            )
         if not stable:
             if settings.lr_scheduler_type == "cosine":
                 return Cosine(rate, max_steps=length, warmup_steps=warmup, min_lr=low)

@@ -13,7 +13,8 @@ from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Reading, Recognised, key_list
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
@@ -31,61 +32,19 @@ _FORM: dict[str, Any] = {
     "training_stage": "Supervised Fine-Tuning",
     "warmup_steps": 0,
 }
-_MARKS = frozenset(
-    {
-        "val_size",
-        "max_samples",
-        "streaming",
-        "stage",
-        "finetuning_type",
-        "template",
-        "cutoff_len",
-        "dataset_dir",
-        "plot_loss",
-        "lora_target",
-    }
-    | {
-        "use_badam",
-        "use_galore",
-        "use_apollo",
-        "use_muon",
-        "pure_bf16",
-        "eval_dataset",
-        "flash_attn",
-        "freeze_trainable_layers",
-    }
-    | {
-        "pref_loss",
-        "pref_beta",
-        "mix_strategy",
-        "overwrite_cache",
-        "visual_inputs",
-        "upcast_layernorm",
-        "enable_liger_kernel",
-    }
+_MARKS = words(
+    "val_size max_samples streaming stage finetuning_type template cutoff_len dataset_dir plot_loss lora_target "
+    "use_badam use_galore use_apollo use_muon pure_bf16 eval_dataset flash_attn freeze_trainable_layers pref_loss "
+    "pref_beta mix_strategy overwrite_cache visual_inputs upcast_layernorm enable_liger_kernel"
 )
 # Two of these are needed: other programs have one of them.
-_WEAK = frozenset(
-    {
-        "streaming",
-        "template",
-        "cutoff_len",
-        "val_size",
-        "max_samples",
-        "dataset_dir",
-        "stage",
-        "eval_dataset",
-        "flash_attn",
-    }
-)
-_V1 = frozenset(
-    {"model_class", "kernel_config", "dist_config", "peft_config", "quant_config", "train_dataset", "init_config"}
-    | {"sample_backend", "optim_config", "lr_scheduler_config"}
+_WEAK = words("streaming template cutoff_len val_size max_samples dataset_dir stage eval_dataset flash_attn")
+_V1 = words(
+    "model_class kernel_config dist_config peft_config quant_config train_dataset init_config sample_backend "
+    "optim_config lr_scheduler_config"
 )
 _MEGATRON = frozenset({"tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"})
-_OLD = frozenset(
-    {"max_seq_length", "max_source_length", "max_target_length", "finetuning_args", "lora_modules", "quantization"}
-)
+_OLD = words("max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization")
 _PROGRAMS = ("llamafactory-cli train", "lmf train")
 
 
@@ -180,23 +139,21 @@ class LlamaFactory(Transformers):
             trainer=LlamaFactoryPPO.name if values.get("stage") == "ppo" else self.name,
             num_datasets=_number_of_datasets(values),
         )
-        notes = found.notes
+        notes = [*found.notes]
         if values.get("stage") == "pt" and values.get("packing") not in (False, "false", "False"):
-            notes += ("stage: pt packs the texts; the number of examples is that of the packed rows",)
+            notes.append("stage: pt packs the texts; the number of examples is that of the packed rows")
         megatron = sorted(_MEGATRON & {key for key, value in values.items() if value is not None})
         if megatron:
-            notes += (
-                (
-                    f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules "
-                    "are its own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
-                ),
+            notes.append(
+                f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules "
+                "are its own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
             )
         workers = values.get("ray_num_workers")
         processes = None
         if workers is not None:
             count = whole_setting(f"{source.name}: ray_num_workers", workers, rules)
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
-        return found._replace(notes=notes, processes=processes)
+        return found._replace(notes=tuple(notes), processes=processes)
 
     def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
         """The lengths of `warmup_stable_decay` that the config does not give.
@@ -230,22 +187,18 @@ class LlamaFactoryPPO(LlamaFactory):
         """Never: LLaMA-Factory's reader finds it by `stage: ppo`."""
         return None
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch of prompts."""
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        examples = training_examples(settings, num_examples, source)
-        return math.ceil(examples / (batch * settings.ppo_buffer_size * processes))
+        examples = training_examples(settings, data.examples)
+        return math.ceil(examples / (batch * settings.ppo_buffer_size * data.processes))
 
-    def steps_of_epochs(
-        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
-    ) -> int:
+    def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """Optimizer steps of all epochs, which must be a whole number."""
         steps = settings.num_train_epochs * per_epoch
         if steps != int(steps):
             raise ConfigError(
-                f"{source}: {settings.num_train_epochs} epochs of {per_epoch} steps are no whole number for PPO; "
+                f"{settings.source}: {settings.num_train_epochs} epochs of {per_epoch} steps are no whole number for PPO; "
                 "give max_steps"
             )
         return int(steps)
@@ -254,7 +207,7 @@ class LlamaFactoryPPO(LlamaFactory):
         """None."""
         return {}
 
-    def keywords(self, settings: Settings, source: str) -> dict[str, Any]:
+    def keywords(self, settings: Settings) -> dict[str, Any]:
         """None: the PPO trainer does not hand them on."""
         return {}
 
@@ -338,23 +291,15 @@ class LlamaFactoryV1(Transformers):
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type="constant")
         return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Not known: its batches follow tokens."""
         return None
 
-    def total_steps(
-        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
-    ) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
         """`max_steps`."""
-        return super(Transformers, self).total_steps(
-            settings, source, per_epoch, num_examples=num_examples, processes=processes
-        )
+        return super(Transformers, self).total_steps(settings, per_epoch, data)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
         """Constant."""
         return Constant(changes.get("learning_rate", settings.learning_rate))
 

@@ -10,36 +10,20 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 from optax_lr.trainers.writing import plain
 
-_MARKS = frozenset(
-    {"base_config", "learning_rate_schedule_steps", "warmup_steps_fraction", "cosine_learning_rate_final_fraction"}
-    | {
-        "learning_rate_final_fraction",
-        "ici_fsdp_parallelism",
-        "dcn_data_parallelism",
-        "per_device_batch_size",
-        "max_target_length",
-    }
-    | {
-        "base_output_directory",
-        "wsd_decay_steps_fraction",
-        "lr_schedule_type",
-        "enable_checkpointing",
-        "tokenizer_path",
-    }
+_MARKS = words(
+    "base_config learning_rate_schedule_steps warmup_steps_fraction cosine_learning_rate_final_fraction "
+    "learning_rate_final_fraction ici_fsdp_parallelism dcn_data_parallelism per_device_batch_size max_target_length "
+    "base_output_directory wsd_decay_steps_fraction lr_schedule_type enable_checkpointing tokenizer_path"
 )
-_SURE = frozenset(
-    {
-        "learning_rate_schedule_steps",
-        "warmup_steps_fraction",
-        "cosine_learning_rate_final_fraction",
-        "ici_fsdp_parallelism",
-    }
-    | {"wsd_decay_steps_fraction", "dcn_data_parallelism", "ici_tensor_parallelism"}
+_SURE = words(
+    "learning_rate_schedule_steps warmup_steps_fraction cosine_learning_rate_final_fraction ici_fsdp_parallelism "
+    "wsd_decay_steps_fraction dcn_data_parallelism ici_tensor_parallelism"
 )
 _OLD_FLOOR = "cosine_learning_rate_final_fraction"
 _DEFAULTS: dict[str, Any] = {
@@ -171,23 +155,21 @@ class MaxText(Trainer):
         )
         return Reading(settings, (), notes, defaults, strange)
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: Any, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Any, version: str, data: Data | None = None) -> Any:
         """The fraction of the schedule's length, rounded down."""
         length = settings.own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
         return int(length * settings.own["warmup_steps_fraction"])
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """The floor is reached at the last step of the schedule; behind it the rate is 0."""
         rate = changes.get("learning_rate", settings.learning_rate)
         own, warmup = settings.own, int(warmup_steps)
         length = own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
         low = own["learning_rate_final_fraction"] * rate
         if length - warmup < 2:
-            raise ConfigError(f"{source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it")
+            raise ConfigError(
+                f"{settings.source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it"
+            )
         curve: Schedule
         if settings.lr_scheduler_type == "cosine":
             curve = Cosine(rate, max_steps=length - (not own["whole"]), warmup_steps=warmup, min_lr=low)
@@ -195,9 +177,9 @@ class MaxText(Trainer):
             decay = int(length * own["wsd_decay_steps_fraction"])
             stable = length - warmup - decay
             if decay < 2 or stable < 0:
-                raise ConfigError(f"{source}: warmup, stable phase and decay do not fit in {length} steps")
+                raise ConfigError(f"{settings.source}: warmup, stable phase and decay do not fit in {length} steps")
             if own["style"] not in ("linear", "cosine"):
-                raise ConfigError(f"{source}: wsd_decay_style must be linear or cosine, not {own['style']!r}")
+                raise ConfigError(f"{settings.source}: wsd_decay_style must be linear or cosine, not {own['style']!r}")
             curve = WarmupStableDecay(
                 rate, decay_steps=decay - 1, stable_steps=stable, min_lr=low, decay_type=own["style"]
             )

@@ -10,6 +10,7 @@ from optax_lr.schedules import Constant, Cosine, InverseSqrt, Linear, LinearRamp
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
@@ -17,9 +18,7 @@ from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_
 _SCRIPTS = tuple(
     f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
 )
-_MARKS = frozenset(
-    {"tensor_model_parallel_size", "pipeline_model_parallel_size", "lr_decay_style", "train_iters", "global_batch_size"}
-)
+_MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 # The shapes of its decay in WSD, by our names.
 _SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
@@ -106,22 +105,20 @@ class Megatron(Trainer):
         notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in values else ()
         return Reading(settings, (), notes, tuple(defaults), strange)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
         rate = changes.get("learning_rate", settings.learning_rate)
         warmup, first = int(warmup_steps), settings.own["first"]
         if not warmup or not first:
-            return _decay(settings, source, rate, warmup, int(max_steps))
+            return _decay(settings, rate, warmup, int(max_steps))
         if settings.lr_scheduler_type == "inverse-square-root":
-            raise ConfigError(f"{source}: --lr-warmup-init above 0 with inverse-square-root is not supported")
+            raise ConfigError(f"{settings.source}: --lr-warmup-init above 0 with inverse-square-root is not supported")
         ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
         after = dataclasses.replace(settings, own={**settings.own, "decay": settings.own["decay"] - warmup})
-        return Stages([ramp, _decay(after, source, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
+        return Stages([ramp, _decay(after, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
 
 
-def _decay(settings: Settings, source: str, rate: Any, warmup: int, run: int) -> Schedule:
+def _decay(settings: Settings, rate: Any, warmup: int, run: int) -> Schedule:
     """The schedule with a warmup from 0, in a run of so many steps."""
     own, style = settings.own, settings.lr_scheduler_type
     end, low = own["decay"], own["min_lr"]
@@ -135,16 +132,18 @@ def _decay(settings: Settings, source: str, rate: Any, warmup: int, run: int) ->
     if style == "inverse-square-root":
         if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
             raise ConfigError(
-                f"{source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
+                f"{settings.source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
             )
         curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
     if own["style"] not in _SHAPES:
-        raise ConfigError(f"{source}: --lr-wsd-decay-style must be one of {', '.join(_SHAPES)}, not {own['style']!r}")
+        raise ConfigError(
+            f"{settings.source}: --lr-wsd-decay-style must be one of {', '.join(_SHAPES)}, not {own['style']!r}"
+        )
     stable = end - own["tail"] - warmup
     if stable < 0:
         raise ConfigError(
-            f"{source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
+            f"{settings.source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
         )
     curve = WarmupStableDecay(
         rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=_SHAPES[own["style"]]

@@ -51,9 +51,7 @@ class OptaxSchedules(Trainer):
         )
         return Reading(settings)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """The same schedule of this library."""
         parts = [dict(part) for part in settings.own["parts"]]
         if "learning_rate" in changes and len(parts) == 1:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import start_of, words
 
 
 class Rules(NamedTuple):
@@ -43,6 +44,7 @@ class Settings:
     val_size: float = 0
     ppo_buffer_size: int = 1
     # What no key says directly: the trainer's reader fills these in.
+    source: str = dataclasses.field(default="config", repr=False, compare=False)  # the file, for messages
     trainer: str = "hf"  # the name of its class in the registry
     method: str = ""  # TRL's and ms-swift's: the class of the arguments, such as GRPOConfig
     own: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what only this trainer has
@@ -50,9 +52,7 @@ class Settings:
     warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
-    floors: Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # axolotl's ratios in addition to its scheduler
+    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
     quadratic_warmup: bool = False  # axolotl's
     restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
 
@@ -90,22 +90,12 @@ class Settings:
             raise ConfigError(
                 f"{source}: {key('warmup_steps')} must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
             )
-        return cls(**checked, **filled)
+        return cls(**checked, source=source, **filled)
 
 
-_FILLED = {
-    "method",
-    "own",
-    "trainer",
-    "num_datasets",
-    "warmup_given",
-    "sequence_parallel_size",
-    "scheduler_block",
-    "floors",
-} | {
-    "quadratic_warmup",
-    "restarts",
-}
+_FILLED = words(
+    "source trainer method own num_datasets warmup_given sequence_parallel_size scheduler_block floors quadratic_warmup restarts"
+)
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 _MOST_STEPS = 2**31 - 1  # what an int32 step counts to
@@ -179,8 +169,7 @@ def _mapping(name: str, value: object, _rules: Rules) -> Mapping[str, Any]:
 
 
 def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return start_of(" ".join(repr(value).split()), 60)
 
 
 _CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {

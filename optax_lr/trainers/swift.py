@@ -9,26 +9,16 @@ from typing import Any, ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Default, Reading, Recognised, key_list
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
 from optax_lr.trainers.transformers import Transformers, training_examples
 
 _COMMANDS = ("sft", "pt", "rlhf")
-_MARKS = frozenset(
-    {"tuner_type", "train_type", "split_dataset_ratio", "model_author", "rlhf_type", "use_hf", "agent_template"}
-)
-_OLD = frozenset(
-    {
-        "sft_type",
-        "custom_train_dataset_path",
-        "dataset_test_ratio",
-        "template_type",
-        "lora_dtype",
-        "train_dataset_sample",
-    }
-)
+_MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
+_OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
 _WORLD = "global_world_size"  # in the args.json that it saves with a run
 _EXAMPLES_AN_UPDATE = 16
@@ -143,18 +133,16 @@ class Swift(Transformers):
         }
         return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each process takes its part of the examples, rounded down; batches and groups are rounded up."""
-        examples = training_examples(settings, num_examples, source) // processes
+        examples = training_examples(settings, data.examples) // data.processes
         batch = settings.per_device_train_batch_size
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
             raise ConfigError(
-                f"{source}: {num_examples} examples make no batch of {batch} on each of {processes} processes"
+                f"{settings.source}: {data.examples} examples make no batch of {batch} on each of {data.processes} processes"
             )
-        return max(1, -(-batches // self.accumulation(settings, processes)))
+        return max(1, -(-batches // self.accumulation(settings, data.processes)))
 
     def accumulation(self, settings: Settings, processes: int) -> int:
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""
@@ -162,7 +150,7 @@ class Swift(Transformers):
             return settings.gradient_accumulation_steps
         return max(1, math.ceil(_EXAMPLES_AN_UPDATE / settings.per_device_train_batch_size / processes))
 
-    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """It keeps `warmup_ratio` for every version of transformers."""
         return ()
 

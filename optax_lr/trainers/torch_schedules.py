@@ -77,9 +77,7 @@ class TorchSchedules(Trainer):
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
         return Reading(settings, notes=notes)
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: object, warmup_steps: object, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
         """The same schedule of this library."""
         rate = changes.get("learning_rate", settings.learning_rate)
         kind, own = settings.lr_scheduler_type, settings.own

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _COSINE = "get_cosine_schedule_with_warmup"
@@ -126,34 +126,30 @@ class Torchtune(Trainer):
         notes = ("dataset.packed: the number of examples is that of the packs",) if packed else ()
         return Reading(settings, (), notes, tuple(defaults))
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each rank's batches without the last short one, in groups that are rounded down."""
-        batches = -(-num_examples // processes) // settings.per_device_train_batch_size
+        batches = -(-data.examples // data.processes) // settings.per_device_train_batch_size
         steps = batches // settings.gradient_accumulation_steps
         limit = settings.own["limit"]
         steps = steps if limit is None or limit == 0 else min(steps, int(limit))
         if steps == 0:
-            raise ConfigError(f"{source}: {num_examples} examples on {processes} processes make no update in an epoch")
+            raise ConfigError(
+                f"{settings.source}: {data.examples} examples on {data.processes} processes make no update in an epoch"
+            )
         return steps
 
-    def total_steps(
-        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
-    ) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
         """Whole epochs."""
         if settings.max_steps > 0:  # given by the caller
             return settings.max_steps
         if per_epoch is None:
             raise UnknownLengthError(
-                f"{source}: the length of the run is not known: give the number of training examples (num_examples=..., "
+                f"{settings.source}: the length of the run is not known: give the number of training examples (num_examples=..., "
                 "--num-examples)"
             )
         return int(settings.num_train_epochs) * per_epoch
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """transformers' cosine, or a constant rate."""
         rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":

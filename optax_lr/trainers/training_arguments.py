@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import words
 from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 # What people write at the top level, where the parser takes no key that it does not know.
-SCHEDULE_KEYWORDS = frozenset(
-    {"decay_type", "eta_min", "lr_end", "min_lr", "min_lr_rate", "min_lr_ratio", "num_cycles", "num_decay_steps"}
-    | {"num_stable_steps", "power", "timescale", "warmup_type", "warmup_lr_rate"}
+SCHEDULE_KEYWORDS = words(
+    "decay_type eta_min lr_end min_lr min_lr_rate min_lr_ratio num_cycles num_decay_steps num_stable_steps power "
+    "timescale warmup_type warmup_lr_rate"
 )
 OTHER_NAMES = {
     "lr_scheduler": "lr_scheduler_type",
@@ -37,12 +38,12 @@ _AXOLOTL_ONLY = {
 # Near enough to a setting's name to be taken for a slip, and keys of their own.
 _NO_SLIPS = frozenset({"per_device_eval_batch_size", "max_samples"})
 # Keys that no trainer but those built on TrainingArguments has.
-MARKS = frozenset(
-    {"per_device_train_batch_size", "num_train_epochs", "lr_scheduler_type", "lr_scheduler_kwargs", "save_total_limit"}
-    | {"per_device_eval_batch_size", "eval_strategy", "evaluation_strategy", "save_strategy", "overwrite_output_dir"}
-    | {"load_best_model_at_end", "hub_model_id", "push_to_hub", "remove_unused_columns", "logging_strategy"}
-    | {"ddp_find_unused_parameters", "metric_for_best_model", "dataloader_num_workers", "hub_strategy", "adam_epsilon"}
-    | {"per_gpu_train_batch_size", "include_num_input_tokens_seen", "predict_with_generate", "eval_accumulation_steps"}
+MARKS = words(
+    "per_device_train_batch_size num_train_epochs lr_scheduler_type lr_scheduler_kwargs save_total_limit "
+    "per_device_eval_batch_size eval_strategy evaluation_strategy save_strategy overwrite_output_dir "
+    "load_best_model_at_end hub_model_id push_to_hub remove_unused_columns logging_strategy "
+    "ddp_find_unused_parameters metric_for_best_model dataloader_num_workers hub_strategy adam_epsilon "
+    "per_gpu_train_batch_size include_num_input_tokens_seen predict_with_generate eval_accumulation_steps"
 )
 FIELDS = class_keys("transformers", "TrainingArguments") | class_keys("transformers", "Seq2SeqTrainingArguments")
 

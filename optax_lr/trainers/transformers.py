@@ -15,8 +15,10 @@ from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.constructors import EMBEDDING_KEYS, FUNCTIONS, TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import (
+    Data,
     Default,
     Reading,
     Recognised,
@@ -28,7 +30,7 @@ from optax_lr.trainers.base import (
     unknown_keys,
 )
 from optax_lr.trainers.known import class_keys, default_of, newest
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
 from optax_lr.trainers.training_arguments import (
     FIELDS,
     MARKS,
@@ -60,18 +62,10 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
+_YES = (True, "true", "True")
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
-_TRL_CLASSES = (
-    "SFTConfig",
-    "DPOConfig",
-    "GRPOConfig",
-    "KTOConfig",
-    "ORPOConfig",
-    "RewardConfig",
-    "ScriptArguments",
-    "ModelConfig",
-)
+_TRL_CLASSES = words("SFTConfig DPOConfig GRPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -110,11 +104,8 @@ class Transformers(Trainer):
             section = values.get(name)
             if not isinstance(section, Mapping):
                 continue
-            places: tuple[tuple[tuple[str, ...], Any], ...] = (
-                ((name,), section),
-                ((name, "args"), section.get("args")),
-            )
-            for place, inner in places:
+            places: Mapping[tuple[str, ...], object] = {(name,): section, (name, "args"): section.get("args")}
+            for place, inner in places.items():
                 by = _marks(inner, self.known({})) if isinstance(inner, Mapping) else None
                 if by is not None:
                     found.append((place, by))
@@ -131,12 +122,8 @@ class Transformers(Trainer):
                 f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is no key of TrainingArguments; "
                 "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
             )
-        inner = values
-        for part in place:
-            inner = inner[part]
-        return Recognised(
-            self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(MARKS & inner.keys())
-        )
+        marks = MARKS & in_section(values, place).keys()
+        return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
 
     # --- reading ---
 
@@ -146,12 +133,7 @@ class Transformers(Trainer):
         Its parser converts text to numbers where it reads YAML or a command line (`ARGPARSE`), and not where a mapping or a
         JSON file goes into the dataclass as it is (`STRICT`).
         """
-        values: Mapping[str, Any] = source.values
-        for part in found.section:
-            values = values[part]
-        values = {str(key): value for key, value in values.items()}
-        if values.get("streaming") is None and "dataset_streaming" in values:
-            values["streaming"] = values["dataset_streaming"]
+        values = in_section(source.values, found.section)
         rules = ARGPARSE if source.form in ("yaml", "command", "card") else STRICT
         return of_own_program(source, found, self.reading(source, values, rules=rules, place=found.place))
 
@@ -197,14 +179,12 @@ class Transformers(Trainer):
                 **filled,
             },
         )
-        if values.get("packing") in (True, "true", "True"):
-            notes += ("packing: the number of examples is that of the packed rows",)
         notes += tuple(
             f"{key}: the text {taken[key]!r} is taken as a number, as the trainer's parser takes it"
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
-        notes += tuple(_legacy(values)) + tuple(_of_the_data(values))
+        notes += _of_the_data(values)
         notes += tuple(
             f"{key}: the rate of other parameters; the plan is that of learning_rate"
             for key in strange
@@ -219,9 +199,7 @@ class Transformers(Trainer):
 
     # --- steps ---
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch.
 
         Batches are rounded up (down with `dataloader_drop_last`), and so are the groups of `gradient_accumulation_steps`
@@ -229,60 +207,54 @@ class Transformers(Trainer):
 
         Source: `transformers.Trainer.set_initial_training_values`, `accelerate.data_loader.BatchSamplerShard`.
         """
-        examples = training_examples(settings, num_examples, source)
+        examples = training_examples(settings, data.examples)
         batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
         batches = -(-examples // batch)
         if settings.dataloader_drop_last:
-            batches = examples // batch // processes
+            batches = examples // batch // data.processes
             if batches == 0:
                 raise ConfigError(
-                    f"{source}: {examples} examples make no batch of {batch} on each of {processes} processes, and "
+                    f"{settings.source}: {examples} examples make no batch of {batch} on each of {data.processes} processes, and "
                     f"dataloader_drop_last drops the rest; lower {self.key('per_device_train_batch_size')}"
                 )
         else:
-            batches = -(-batches // processes)
+            batches = -(-batches // data.processes)
         batches *= settings.sequence_parallel_size
-        if version is not None and version_of(version) < ROUNDED_UP:
+        if version_of(version) < ROUNDED_UP:
             return max(1, batches // group)
         return max(1, -(-batches // group))
 
-    def total_steps(
-        self, settings: Settings, source: str, per_epoch: int | None, *, num_examples: int | None, processes: int
-    ) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
         """Optimizer steps of the run: `max_steps` unless it is negative, else whole epochs, rounded up."""
         if settings.max_steps > 0 or (settings.max_steps == 0 and self.zero_steps_count):
             return settings.max_steps
         if settings.streaming:
-            raise ConfigError(f"{source}: streaming data has no length; give max_steps")
+            raise ConfigError(f"{settings.source}: streaming data has no length; give max_steps")
         if per_epoch is None:
             raise UnknownLengthError(
-                f"{source}: the length of the run is not known: give max_steps in the file, or the number of training "
+                f"{settings.source}: the length of the run is not known: give max_steps in the file, or the number of training "
                 "examples (num_examples=..., --num-examples)"
             )
         epochs = settings.num_train_epochs
         if epochs <= 0:
             key = self.key("num_train_epochs")
-            raise ConfigError(f"{source}: {key} must be above 0, not {epochs}: no step would be trained")
+            raise ConfigError(f"{settings.source}: {key} must be above 0, not {epochs}: no step would be trained")
         if epochs * per_epoch > 2**31 - 1:
             raise ConfigError(
-                f"{source}: {self.key('num_train_epochs')} {epochs:g} makes "
+                f"{settings.source}: {self.key('num_train_epochs')} {epochs:g} makes "
                 f"{epochs * per_epoch:.3g} steps, more than 2**31 - 1"
             )
-        return self.steps_of_epochs(settings, source, per_epoch, num_examples=num_examples, processes=processes)
+        return self.steps_of_epochs(settings, per_epoch, data)
 
     zero_steps_count: ClassVar[bool] = True  # max_steps: 0 is a length, and not "not given"
 
-    def steps_of_epochs(
-        self, settings: Settings, source: str, per_epoch: int, *, num_examples: int | None, processes: int
-    ) -> int:
+    def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """Optimizer steps of all epochs."""
         return math.ceil(settings.num_train_epochs * per_epoch)
 
     # --- warmup ---
 
-    def warmup_steps(
-        self, settings: Settings, source: str, max_steps: object, version: str, *, data_steps: int | None = None
-    ) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
         """Optimizer steps of warmup, by the rules of that version of transformers.
 
         Before 5.0, `warmup_steps` above 0 takes precedence over `warmup_ratio`; from 5.0 on `warmup_ratio` does, and a number
@@ -294,21 +266,21 @@ class Transformers(Trainer):
         steps, ratio = settings.warmup_steps, settings.warmup_ratio
         at = version_of(version)
         if steps < 0:
-            raise ConfigError(f"{source}: warmup_steps must be at least 0, not {steps}")
+            raise ConfigError(f"{settings.source}: warmup_steps must be at least 0, not {steps}")
         if ratio is not None and (ratio < 0 or (ratio > 1 and not (5, 0) <= at < RATIO_GONE)):
             raise ConfigError(
-                f"{source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps"
+                f"{settings.source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps"
             )
         if at < (5, 0):
             if steps != int(steps):
                 raise ConfigError(
-                    f"{source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
+                    f"{settings.source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
                 )
             return _steps_of_ratio(max_steps, ratio or 0) if steps == 0 else like(max_steps, int(steps))
         given = steps if ratio is None else ratio
         return like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)
 
-    def notes(self, settings: Settings, source: str, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The versions in which the warmup has another length, or the key is refused."""
         notes = list(block.notes_of(settings))
         if max_steps == 0:
@@ -318,7 +290,7 @@ class Transformers(Trainer):
         if settings.warmup_ratio is None:
             return tuple(notes)
         at = version_of(version)
-        here = int(self.warmup_steps(settings, source, max_steps, version))
+        here = int(self.warmup_steps(settings, max_steps, version))
         if at >= RATIO_GONE:
             notes.append(
                 f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it; read as "
@@ -326,7 +298,7 @@ class Transformers(Trainer):
             )
         if settings.warmup_ratio <= 1 and settings.warmup_steps == int(settings.warmup_steps):
             other = "4.57.0" if at >= (5, 0) else "5.8.0"
-            there = int(self.warmup_steps(settings, source, max_steps, other))
+            there = int(self.warmup_steps(settings, max_steps, other))
             if there != here:
                 others = f" with warmup_steps {settings.warmup_steps:g}" if settings.warmup_steps else ""
                 notes.append(
@@ -337,33 +309,31 @@ class Transformers(Trainer):
 
     # --- the schedule ---
 
-    def schedule(
-        self, settings: Settings, source: str, *, max_steps: Any, warmup_steps: Any, **changes: Any
-    ) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
         """The schedule of `lr_scheduler_type`, with the trainer's deviations from its documentation.
 
         `constant` ignores a warmup, and both constant schedules ignore `lr_scheduler_kwargs`.
         """
         if settings.scheduler_block is not None:
-            return block.schedule_of(settings, source, max_steps, warmup_steps, changes)
+            return block.schedule_of(settings, max_steps, warmup_steps, changes)
         name = settings.lr_scheduler_type
         learning_rate = changes.pop("learning_rate", settings.learning_rate)
         if name in BY_METRIC:
             raise ConfigError(
-                f"{source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
+                f"{settings.source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
                 f"olr.{BY_METRIC[name]} is its optimizer transformation"
             )
         if name not in KEYWORDS:
             key = self.key("lr_scheduler_type")
             raise ConfigError(
-                unknown(f"{source}: {key}", "scheduler", name, [*KEYWORDS, *BY_METRIC, *self.more_schedules])
+                unknown(f"{settings.source}: {key}", "scheduler", name, [*KEYWORDS, *BY_METRIC, *self.more_schedules])
             )
         if name == "constant":
             return Constant(learning_rate)
         if name == "constant_with_warmup":
             return Constant(learning_rate, warmup_steps)
         filled = self.filled_keywords(settings, max_steps, warmup_steps)
-        keywords = {**filled, **self.keywords(settings, source), **changes}
+        keywords = {**filled, **self.keywords(settings), **changes}
         return get_scheduler(name, learning_rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
 
     def write(self, schedule: Schedule) -> dict[str, Any]:
@@ -376,24 +346,26 @@ class Transformers(Trainer):
         """Keywords that the trainer fills in where the config does not give them."""
         return {}
 
-    def keywords(self, settings: Settings, source: str) -> dict[str, Any]:
+    def keywords(self, settings: Settings) -> dict[str, Any]:
         """`lr_scheduler_kwargs`; the trainer's function takes every name."""
         name = settings.lr_scheduler_type
         taken: dict[str, Any] = {}
         for key, value in settings.lr_scheduler_kwargs.items():
-            where = f"{source}: lr_scheduler_kwargs.{key}"
+            where = f"{settings.source}: lr_scheduler_kwargs.{key}"
             if key not in KEYWORDS[name]:
                 if not KEYWORDS[name]:
-                    raise ConfigError(f"{source}: lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
+                    raise ConfigError(
+                        f"{settings.source}: lr_scheduler_kwargs: {name} takes none, not even {key}; take it out"
+                    )
                 raise ConfigError(
-                    unknown(f"{source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name])
+                    unknown(f"{settings.source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name])
                 )
             if value is None and key not in _MAY_BE_NULL:
                 raise ConfigError(f"{where} must not be null; take it out for its default")
             if value is None:
                 continue
             if isinstance(value, str) and key == "num_cycles" and name in ("cosine", "cosine_with_restarts"):
-                value = _number_in(where, value)
+                value = finite_number(where, value, ARGPARSE)
             if key not in _WORDS and (isinstance(value, (str, bool)) or not np.isscalar(value)):
                 quotes = ": take the quotes away" if isinstance(value, str) else ""
                 raise ConfigError(f"{where} must be a number, not {value!r}{quotes}")
@@ -452,6 +424,16 @@ def section_of(values: Mapping[str, object]) -> tuple[str, ...]:
     return ()
 
 
+def in_section(values: Mapping[str, Any], section: tuple[str, ...]) -> dict[str, Any]:
+    """The values of a section, with the name of transformers for the option that several programs call `dataset_streaming`."""
+    for part in section:
+        values = values[part]
+    inner = {str(key): value for key, value in values.items()}
+    if inner.get("streaming") is None and "dataset_streaming" in inner:
+        inner["streaming"] = inner["dataset_streaming"]
+    return inner
+
+
 def version_of(text: str) -> tuple[int, int]:
     """The first two numbers of a version.
 
@@ -465,7 +447,7 @@ def version_of(text: str) -> tuple[int, int]:
         raise ConfigError(f"transformers_version must be like 5.8.0, not {text!r}") from None
 
 
-def training_examples(settings: Settings, num_examples: int, source: str = "config") -> int:
+def training_examples(settings: Settings, num_examples: int) -> int:
     """The number of training examples: `max_samples` caps each data set, and `val_size` is subtracted.
 
     Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
@@ -478,7 +460,9 @@ def training_examples(settings: Settings, num_examples: int, source: str = "conf
         return examples
     taken = int(held) if held >= 1 else math.ceil(examples * held)
     if held < 0 or taken >= examples:
-        raise ConfigError(f"{source}: a validation set of {held} leaves none of {examples} examples for training")
+        raise ConfigError(
+            f"{settings.source}: a validation set of {held} leaves none of {examples} examples for training"
+        )
     return examples - taken
 
 
@@ -506,16 +490,16 @@ def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default,
     return tuple(default for default in defaults if default.key not in without)
 
 
-def _legacy(values: Mapping[str, object]) -> list[str]:
-    if values.get("per_gpu_train_batch_size") is None:
-        return []
-    return ["per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"]
-
-
-def _of_the_data(values: Mapping[str, object]) -> list[str]:
-    """The facts that change the batches or the number of examples and that the file does not state."""
+def _of_the_data(values: Mapping[str, object]) -> tuple[str, ...]:
+    """Notes on what changes the batches or the number of examples."""
     notes = []
-    if values.get("auto_find_batch_size") in (True, "true", "True"):
+    if values.get("per_gpu_train_batch_size") is not None:
+        notes.append(
+            "per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"
+        )
+    if values.get("packing") in _YES:
+        notes.append("packing: the number of examples is that of the packed rows")
+    if values.get("auto_find_batch_size") in _YES:
         notes.append(
             "auto_find_batch_size: the steps are those of the batch as stated; one that does not fit is made smaller"
         )
@@ -529,19 +513,12 @@ def _of_the_data(values: Mapping[str, object]) -> list[str]:
         for key in ("tp_size", "cp_size")
         if isinstance(parallel, Mapping) and parallel.get(key) not in (None, 1)
     ]
-    return notes
+    return tuple(notes)
 
 
 def _sequence_parallel_size(source: str, config: object) -> int:
     size = config.get("sp_size") if isinstance(config, Mapping) else None
     return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
-
-
-def _number_in(where: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{where} must be a number, not {text!r}") from None
 
 
 def _steps_of_ratio(max_steps: object, ratio: float) -> Any:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, concerns_curve, key_list
-from optax_lr.trainers.generations import generation_steps
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, concerns_curve, key_list
+from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings, whole_setting
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, of_own_program
+from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program
 
 # Each command of `trl`, and each word in a script's name, with the class of its arguments.
 METHODS: Mapping[str, str] = {
@@ -35,71 +36,27 @@ METHODS: Mapping[str, str] = {
 }
 _GENERATE = frozenset({"GRPOConfig", "RLOOConfig"})
 # Their runs are counted in episodes or by samplers of their own.
-_NOT_COUNTED = frozenset(
-    {
-        "PPOConfig",
-        "PPOv2Config",
-        "AsyncGRPOConfig",
-        "GOLDConfig",
-        "MiniLLMConfig",
-        "GFPOConfig",
-        "GMPOConfig",
-        "PAPOConfig",
-    }
-    | {"DPPOConfig", "SDFTConfig", "SDPOConfig", "GRPOWithReplayBufferConfig", "SelfDistillationConfig", "A2POConfig"}
+_NOT_COUNTED = words(
+    "PPOConfig PPOv2Config AsyncGRPOConfig GOLDConfig MiniLLMConfig GFPOConfig GMPOConfig PAPOConfig DPPOConfig "
+    "SDFTConfig SDPOConfig GRPOWithReplayBufferConfig SelfDistillationConfig A2POConfig"
 )
-_ONLY_GENERATE = frozenset(
-    {
-        "num_generations",
-        "reward_funcs",
-        "num_iterations",
-        "steps_per_generation",
-        "generation_batch_size",
-        "reward_weights",
-    }
-    | {"max_completion_length", "scale_rewards", "use_vllm", "vllm_mode", "epsilon_high", "importance_sampling_level"}
+_ONLY_GENERATE = words(
+    "num_generations reward_funcs num_iterations steps_per_generation generation_batch_size reward_weights "
+    "max_completion_length scale_rewards use_vllm vllm_mode epsilon_high importance_sampling_level"
 )
 _SCRIPT = ("ScriptArguments", "ModelConfig", "DatasetMixtureConfig", "SFTScriptArguments", "DPOScriptArguments")
 # Keys of alignment-handbook's and open-r1's scripts, which use the same parser.
-_RECIPES = frozenset(
-    {
-        "dataset_mixer",
-        "dataset_mixture",
-        "dataset_splits",
-        "dataset_configs",
-        "preprocessing_num_workers",
-        "chat_template",
-    }
-    | {"auto_insert_empty_system_msg", "truncation_side", "text_column", "system_prompt", "benchmarks", "callbacks"}
-    | {
-        "reward_funcs",
-        "cosine_min_value_wrong",
-        "code_language",
-        "dataset_prompt_column",
-        "wandb_entity",
-        "wandb_project",
-    }
-    | {
-        "hub_model_revision",
-        "overwrite_hub_revision",
-        "push_to_hub_revision",
-        "wandb_run_group",
-        "num_completions_to_print",
-    }
+_RECIPES = words(
+    "dataset_mixer dataset_mixture dataset_splits dataset_configs preprocessing_num_workers chat_template "
+    "auto_insert_empty_system_msg truncation_side text_column system_prompt benchmarks callbacks reward_funcs "
+    "cosine_min_value_wrong code_language dataset_prompt_column wandb_entity wandb_project hub_model_revision "
+    "overwrite_hub_revision push_to_hub_revision wandb_run_group num_completions_to_print"
 )
-_MARKS = (
-    frozenset({"dataset_name", "dataset_train_split", "use_peft", "lora_r", "max_seq_length", "max_prompt_length"})
-    | frozenset({"attn_implementation", "torch_dtype", "dataset_text_field", "dataset_config", "lora_target_modules"})
-    | {"dataset_mixer", "dataset_mixture", "dataset_splits", "reward_funcs", "num_generations", "dataset_kwargs"}
-    | {
-        "assistant_only_loss",
-        "completion_only_loss",
-        "dataset_num_proc",
-        "eos_token",
-        "rpo_alpha",
-        "chat_template_path",
-    }
-    | {"max_completion_length", "beta", "loss_type", "script_args", "max_length"}
+_MARKS = words(
+    "dataset_name dataset_train_split use_peft lora_r max_seq_length max_prompt_length attn_implementation "
+    "torch_dtype dataset_text_field dataset_config lora_target_modules dataset_mixer dataset_mixture dataset_splits "
+    "reward_funcs num_generations dataset_kwargs assistant_only_loss completion_only_loss dataset_num_proc eos_token "
+    "rpo_alpha chat_template_path max_completion_length beta loss_type script_args max_length"
 )
 # After `import unsloth`, TRL's classes have these; since its 95fb1d6 of 2025-02.
 UNSLOTH: Mapping[str, Any] = {
@@ -187,10 +144,8 @@ class Trl(Transformers):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings of one of TRL's trainers."""
         name = source.name
-        values: Mapping[str, Any] = source.values
-        for part in found.section:
-            values = values[part]
-        values = {str(key): value for key, value in values.items() if key != "config"}
+        values = in_section(source.values, found.section)
+        values.pop("config", None)
         if isinstance(values.get("script_args"), Mapping):
             values = dict(values["script_args"]) | values
         method, version = self.method(source, found)
@@ -200,8 +155,6 @@ class Trl(Transformers):
         if generates and not method:
             method = "GRPOConfig"
         rules = ARGPARSE if source.form in ("yaml", "command") else STRICT
-        if values.get("streaming") is None and "dataset_streaming" in values:
-            values["streaming"] = values["dataset_streaming"]
         if not method and values.get("learning_rate") is None:
             raise ConfigError(
                 f"{name}: learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
@@ -216,23 +169,20 @@ class Trl(Transformers):
             method=method,
             own=self._own(name, values, method, rules),
         )
-        notes = reading.notes
+        notes = [*reading.notes]
         if not method and reading.settings.max_steps <= 0:
-            notes += (
-                (
-                    "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
-                    "or RLOO give --trainer trl-grpo"
-                ),
+            notes.append(
+                "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
+                "or RLOO give --trainer trl-grpo"
             )
         if method in _GENERATE and reading.settings.max_steps <= 0:
-            old = (
+            notes.append(
                 "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
                 "fewer steps by the factor num_generations"
             )
-            notes += (old,)
         if method in _GENERATE and not source.constructor and not _named(source, found):
-            notes += ("read as GRPO, by its keys; RLOO counts in the same way",)
-        return of_own_program(source, found, reading._replace(notes=notes))
+            notes.append("read as GRPO, by its keys; RLOO counts in the same way")
+        return of_own_program(source, found, reading._replace(notes=tuple(notes)))
 
     def class_defaults(
         self, values: Mapping[str, object], method: str, version: str | None, *, unsloth: bool
@@ -265,29 +215,21 @@ class Trl(Transformers):
         """The keys of generations."""
         if method not in _GENERATE:
             return {}
-        names = {"num_generations": "generations", "num_iterations": "iterations"}
-        names |= dict.fromkeys(("steps_per_generation", "generation_batch_size"), "")
         standard = default_of("trl", method, "num_generations")
-        return {"generations": standard.value if standard is not None else 8} | {
-            ours or key: whole_setting(f"{source}: {key}", values[key], rules)
-            for key, ours in names.items()
-            if values.get(key) is not None
-        }
+        return generation_keys(f"{source}: ", values, rules, 8 if standard is None else standard.value)
 
-    def steps_per_epoch(
-        self, settings: Settings, num_examples: int, processes: int, source: str, version: str | None = None
-    ) -> int | None:
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """The steps of transformers, or those of the sampler that repeats prompts."""
         if settings.method in _GENERATE and settings.max_steps > 0:
             return None  # the prompts of an epoch do not decide, and their number may not divide
         if settings.method not in _GENERATE:
-            return super().steps_per_epoch(settings, num_examples, processes, source, version)
+            return super().steps_per_epoch(settings, data, version)
         return generation_steps(
-            source,
-            num_examples,
+            settings.source,
+            data.examples,
             batch=settings.per_device_train_batch_size,
             group=settings.gradient_accumulation_steps,
-            processes=processes,
+            processes=data.processes,
             **settings.own,
         )
 
