@@ -1,4 +1,4 @@
-"""The package is imported with every annotation checked as it runs; doctests see every public name.
+"""The package is imported with every annotation checked as it runs, shapes included; doctests see every public name.
 
 `from optax_lr import *` gives a user the same names.
 
@@ -15,6 +15,8 @@ import pytest
 from beartype import BeartypeConf, BeartypeDecorPlace, beartype
 from beartype.claw import beartype_package
 from beartype.claw._ast import _clawaststar
+
+from tests import shapes
 
 pytest_plugins = ["tests.cpu"]
 PEERS = (
@@ -34,7 +36,7 @@ def _unchecked(*arguments, **settings):
 def _each_once(*, conf):
     """The decorator that the hook puts on functions, except inner functions, which it would decorate in each call."""
     checked = beartype(conf=conf)
-    return lambda function: function if "<locals>" in function.__qualname__ else checked(function)
+    return lambda owner: owner if "<locals>" in owner.__qualname__ else shapes.in_one_call(checked(owner))
 
 
 collections.namedtuple = _unchecked  # noqa: PYI024
@@ -49,6 +51,10 @@ beartype_package(
         claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside of jax.jit: what is compiled is checked as it is traced
     ),
 )
+
+from optax_lr import arrays  # noqa: E402
+
+shapes.install(arrays)
 
 import optax_lr  # noqa: E402
 

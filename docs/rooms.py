@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "optax_lr"
 # The order, and the only place where it is written. A room imports rooms of the lines above it; never one of its own line.
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("text",),
+    ("arrays", "text"),
     ("exit_codes", "memory", "outputs", "arguments", "findings"),
     ("numerics",),
     ("schedules",),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import Shaped
 from optax_lr.batches.mixed import Mixed
 from optax_lr.schedules.base import Schedule, require_schedule
 
@@ -58,7 +59,7 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     return kind(**{**axes, **spread})
 
 
-def table(batch: Schedule) -> dict[str, np.ndarray]:
+def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The settings of each schedule of `batch`, as columns `[n]` in row order: ready for `pandas.DataFrame(table(batch))`.
 
     The first column, `kind`, names the class; then a column for each field, with NaN (or "" for words) where a kind has
@@ -83,7 +84,7 @@ def table(batch: Schedule) -> dict[str, np.ndarray]:
     return {name: _narrow(column) for name, column in result.items()}
 
 
-def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarray]:
+def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, Shaped[np.ndarray, " {rows}"]]:
     columns: dict[str, np.ndarray] = {}
     for f in dataclasses.fields(batch):
         value, name = getattr(batch, f.name), prefix + f.name
@@ -108,7 +109,7 @@ def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, np.ndarr
     return columns
 
 
-def _narrow(column: np.ndarray) -> np.ndarray:
+def _narrow(column: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:
     if column.dtype == object:
         return column.astype(str)
     whole = column.dtype.kind == "f" and np.isfinite(column).all() and (column == np.floor(column)).all()

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from optax_lr.arguments import shown
+from optax_lr.arrays import Int32, Shaped
 from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
@@ -98,7 +99,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
             )
     batches = [batch for batch in batches if len(batch)] or batches[:1]
     rows = sum(len(batch) for batch in batches)
-    groups: dict[Any, _Group] = {}
+    groups: dict[jax.tree_util.PyTreeDef, _Group] = {}
     kinds, start = [], 0
     for batch in batches:
         kind, members = (batch.kind, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
@@ -126,14 +127,14 @@ class _Group:
     """The rows of one kind on their way into a `Mixed`: the leaves of each part, and the source of each result row."""
 
     number: int
-    parts: list[list[Any]]
-    source: np.ndarray
+    parts: list[list[Array | np.ndarray]]
+    source: Int32[np.ndarray, " rows"]
 
     def leaves(self) -> list[Array | np.ndarray]:
         return aligned([_join(parts)[self.source] for parts in zip(*self.parts, strict=True)])
 
 
-def _join(arrays: Sequence[Array | np.ndarray]) -> Array | np.ndarray:
+def _join(arrays: Sequence[Shaped[Array | np.ndarray, " _ *shape"]]) -> Shaped[Array | np.ndarray, " rows *shape"]:
     return jnp.concatenate(arrays) if any(isinstance(a, jax.Array) for a in arrays) else np.concatenate(arrays)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from optax_lr.arrays import Float, Float64, Int, Int32
 from optax_lr.numerics import ByRow, x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
+from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
 from optax_lr.sweeps.past_end import PAST_END, ended
 
@@ -41,13 +43,13 @@ class BlockLayout:
 
 
 def computed(
-    batch: Schedule, steps: np.ndarray, layout: BlockLayout, blocks: list[tuple[slice, slice]]
-) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    batch: Schedule, steps: Int32[np.ndarray, " steps"], layout: BlockLayout, blocks: list[tuple[slice, slice]]
+) -> Iterator[tuple[tuple[slice, slice], Float[np.ndarray, "block_rows block_steps"]]]:
     """Yield each of `blocks` with its rates, while the next one is computed: at most two are in memory.
 
     The rates must not be used after the next block is requested, because their memory is reused.
     """
-    memory: list[Any] = [None, None]
+    memory: list[jax.Array | None] = [None, None]
     ahead = None
     for number, block in enumerate([*blocks, None]):
         rates = None
@@ -66,7 +68,7 @@ def computed(
         ahead = None if block is None else (block, rates)
 
 
-def _padded(part: slice, length: int) -> np.ndarray:
+def _padded(part: slice, length: int) -> Int[np.ndarray, " {length}"]:
     """The indices of `part`, with the last one repeated up to `length`."""
     indices: np.ndarray = np.minimum(np.arange(part.start, part.start + length), part.stop - 1)
     return indices
@@ -80,13 +82,13 @@ class Summary(NamedTuple):
     max, min: the largest and the smallest rate.
     """
 
-    area: np.ndarray
-    mean: np.ndarray
-    max: np.ndarray
-    min: np.ndarray
+    area: Float64[np.ndarray, "*batch"]
+    mean: Float64[np.ndarray, "*batch"]
+    max: Float64[np.ndarray, "*batch"]
+    min: Float64[np.ndarray, "*batch"]
 
 
-def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "reference") -> Summary:
+def sweep_summary(schedule: AnySchedule, steps: Steps, *, past_end: str = "reference") -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
     Arguments and errors are those of `sweep`; only one block of rates is in memory, however long the sweep. The
@@ -124,8 +126,8 @@ def sweep_summary(schedule: Schedule, steps: Steps, *, past_end: str = "referenc
 
 @functools.partial(jax.jit, static_argnums=3)
 def _reduced(
-    batch: Schedule, steps: Any, size: Any, numbers: type[ByRow] | None
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    batch: Schedule, steps: Int32[jax.Array, " steps"], size: Int32[jax.Array, ""], numbers: type[ByRow] | None
+) -> tuple[Float[jax.Array, " rows"], Int[jax.Array, " rows"], Float[jax.Array, " rows"], Float[jax.Array, " rows"]]:
     rates = curves(batch, steps, steps.max(), numbers)
     counts = (jnp.arange(steps.size) < size) & ~jnp.isnan(rates)
     wide = jnp.float64 if x64_is_on() else jnp.float32

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
+from optax_lr.arrays import Float, Num
 from optax_lr.memory import free_memory as free_host_memory
 from optax_lr.memory import in_bytes
 from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
@@ -25,7 +26,8 @@ from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
-Steps = ArrayLike | Sequence[int] | Sequence[Sequence[int]]  # a number of steps, or the steps
+Steps = Num[ArrayLike, "*steps"] | Sequence[int] | Sequence[Sequence[int]]  # a number of steps, or the steps
+_Word = TypeVar("_Word")
 
 
 def sweep(
@@ -33,8 +35,8 @@ def sweep(
     steps: Steps,
     *,
     past_end: str = "reference",
-    out: jax.Array | None = None,
-) -> jax.Array:
+    out: Float[jax.Array, "*batch *steps"] | None = None,
+) -> Float[jax.Array, "*batch *steps"]:
     """The rates of every schedule of a batch at every step, in one compiled call.
 
     Args:
@@ -92,7 +94,9 @@ def in_float64() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if jax.default_backend() == "tpu" else jax.enable_x64(True)
 
 
-def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: type[ByRow] | None) -> jax.Array:
+def curves(
+    schedule: Schedule, steps: Num[jax.Array, "*steps"], last_step: Num[jax.Array, ""], numbers: type[ByRow] | None
+) -> Float[jax.Array, "rows {steps.size}"]:
     """The rates `[rows, steps]` of a batch of one axis. Traced."""
     num = PAIR if numbers is None else numbers(last_step, len(schedule))
     lifted, steps = lift(schedule, num, trailing_axes=1), steps.reshape(1, -1)
@@ -106,7 +110,11 @@ def curves(schedule: Schedule, steps: jax.Array, last_step: jax.Array, numbers: 
 
 @functools.partial(jax.jit, static_argnums=(3, 4), donate_argnums=2, keep_unused=True)
 def _curves(
-    schedule: Schedule, steps: Any, out: jax.Array | None, count: Any, numbers: type[ByRow] | None
+    schedule: Schedule,
+    steps: jax.Array | np.ndarray | None,
+    out: jax.Array | None,
+    count: int,
+    numbers: type[ByRow] | None,
 ) -> jax.Array:
     del out  # donated: its memory is used for the result
     shape = schedule.batch_shape
@@ -119,7 +127,7 @@ def _curves(
     return rates.reshape(shape + steps.shape)
 
 
-def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
+def _in_trace(schedule: Schedule, steps: jax.Array | np.ndarray | None, count: int) -> jax.Array:
     if x64_is_on():
         return _called(count, schedule, steps)
     # If rows may be on several devices, a gather would move them, and inside `shard_map` the steps must not vary with rows.
@@ -135,12 +143,12 @@ def _in_trace(schedule: Schedule, steps: Any, count: int | None) -> jax.Array:
     return rates
 
 
-def _called(count: int | None, schedule: Schedule, steps: Any) -> jax.Array:
+def _called(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
     return schedule(jnp.arange(count) if steps is None else steps)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _rounded_in_trace(count: int | None, schedule: Schedule, steps: object) -> jax.Array:
+def _rounded_in_trace(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
     with jax.enable_x64(True):
         rates: jax.Array = _curves(schedule, steps, None, count, RoundedFloat64)
         return rates
@@ -148,7 +156,7 @@ def _rounded_in_trace(count: int | None, schedule: Schedule, steps: object) -> j
 
 @_rounded_in_trace.defjvp
 def _differentiated(
-    count: int | None, primals: tuple[Schedule, object], tangents: tuple[Schedule, object]
+    count: int, primals: tuple[Schedule, jax.Array | np.ndarray | None], tangents: tuple[Schedule, object]
 ) -> tuple[jax.Array, jax.Array]:
     # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.
     slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
@@ -166,7 +174,7 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     ) -> jax.Array:
         del out  # donated, as in `_curves`
         # The rows are already distributed, so nothing is exchanged; by default the compiler would gather them.
-        local: Callable[[Schedule, Any], jax.Array] = jax.shard_map(
+        local: Callable[[Schedule, object], jax.Array] = jax.shard_map(
             lambda own, shared: _curves(own, shared, None, count, numbers),
             mesh=sharding.mesh,
             in_specs=(rows, everywhere),
@@ -178,22 +186,22 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     return spread
 
 
-def one_of(caller: str, name: str, value: object, words: tuple[str, ...]) -> Any:
+def one_of(caller: str, name: str, value: _Word, words: tuple[str, ...]) -> _Word:
     """Return `value` if it is one of `words`; otherwise raise `ValueError`."""
     if value not in words:
         raise ValueError(f"{caller}(): {name} must be one of {', '.join(map(repr, words))}, not {value!r}")
     return value
 
 
-def checked_steps(caller: str, steps: object) -> tuple[Any, Any]:
-    """The steps as int32 and None, or None and their number if they are `0, 1, ..., n - 1`."""
+def checked_steps(caller: str, steps: object) -> tuple[Num[jax.Array | np.ndarray, "*steps"] | None, int]:
+    """The steps as int32 and 0, or None and their number if they are `0, 1, ..., n - 1`."""
     if isinstance(steps, jax.core.Tracer):
-        return steps, None
+        return steps, 0
     checked = fields.whole_steps(f"{caller}(): steps", steps)
     if np.ndim(checked):
         if not np.size(checked):
             raise ValueError(f"{caller}(): steps is empty; give it at least one step")
-        return checked, None
+        return checked, 0
     if checked == 0:
         raise ValueError(f"{caller}(): steps is 0; give the number of steps, at least 1, or the steps themselves")
     return None, int(checked)

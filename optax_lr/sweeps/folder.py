@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 try:
     import fcntl
@@ -62,7 +61,7 @@ def _locked(path: str) -> Iterator[None]:
         os.close(number)  # which releases the lock
 
 
-def metadata(path: str) -> dict[str, Any] | None:
+def metadata(path: str) -> dict[str, object] | None:
     """The attributes of a store that `sweep_to` wrote; None for anything else."""
     name = os.path.join(path, "zarr.json")
     try:

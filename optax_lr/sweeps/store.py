@@ -9,13 +9,15 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sized
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
 from optax_lr.arguments import file_name, whole_number
+from optax_lr.arrays import Int32, Shaped
 from optax_lr.batches.grid import table
 from optax_lr.memory import in_bytes, require_memory
 from optax_lr.numerics import x64_is_on
@@ -41,7 +43,7 @@ from optax_lr.sweeps.past_end import PAST_END, ended
 _COLUMN_NAMES = {"learning_rate": "peak_learning_rate", "step": "hold_step"}
 
 
-def columns_next_to_rates(batch: Schedule) -> dict[str, np.ndarray]:
+def columns_next_to_rates(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The columns of `table`, renamed so that `learning_rate` is free for the curves and `step` for their steps."""
     return {_COLUMN_NAMES.get(name, name): column for name, column in table(batch).items()}
 
@@ -96,7 +98,7 @@ def sweep_to(
     schedule = require_schedule("sweep_to", as_schedule(schedule))
     one_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
-    if count is not None:
+    if chosen is None:
         require_memory(
             f"sweep_to(): the labels of {count:,} steps", 16 * count, "choose fewer steps, such as range(0, n, k)"
         )
@@ -131,12 +133,12 @@ def sweep_to(
 
 
 def _prepare(
-    zarr: object,
+    zarr: ModuleType,
     path: str,
     batch: Schedule,
-    steps: np.ndarray,
+    steps: Int32[np.ndarray, " steps"],
     layout: BlockLayout,
-    attributes: dict[str, Any],
+    attributes: Mapping[str, object],
     *,
     overwrite: bool,
 ) -> None:
@@ -165,7 +167,12 @@ def _prepare(
 
 
 def _lay_out(
-    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, layout: BlockLayout, attributes: dict[str, Any]
+    zarr: ModuleType,
+    path: str,
+    batch: Schedule,
+    steps: Int32[np.ndarray, " steps"],
+    layout: BlockLayout,
+    attributes: Mapping[str, object],
 ) -> None:
     # The group is written first, so that a store is recognised after a kill.
     group = (
@@ -195,29 +202,27 @@ def _lay_out(
                 codes.astype(np.int32),
                 "row",
                 flag_values=list(range(len(words))),
-                flag_meanings=list(words),
+                flag_meanings=words.tolist(),
             )
         else:
             _label(group, name, column, "row")
 
 
-def _codecs(zarr: Any) -> list[Any]:
+def _codecs(zarr: ModuleType) -> list[Any]:
     """lz4 is faster than a disk and compresses rates by 1.7; the checksum finds damage."""
     return [zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), zarr.codecs.Crc32cCodec()]
 
 
-def _dtype() -> type[np.floating[Any]]:
+def _dtype() -> type[np.float32 | np.float64]:
     return np.float64 if x64_is_on() else np.float32
 
 
-def _label(group: Any, name: str, values: np.ndarray, dimension: str, **attributes: Any) -> None:
+def _label(group: Any, name: str, values: Shaped[np.ndarray, " n"], dimension: str, **attributes: object) -> None:
     array = group.create_array(name, data=values, dimension_names=(dimension,), overwrite=True)
-    array.attrs.update(
-        {key: [str(v) for v in value] if key == "flag_meanings" else value for key, value in attributes.items()}
-    )
+    array.attrs.update(attributes)
 
 
-def _opened(zarr: Any, path: str, *, rates: bool = True) -> Any:
+def _opened(zarr: ModuleType, path: str, *, rates: bool = True) -> Any:
     """The group and its rates.
 
     Raises:
@@ -258,10 +263,15 @@ def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
 
 
 def _require_disk(
-    zarr: Any, path: str, batch: Schedule, steps: np.ndarray, layout: BlockLayout, attributes: dict[str, Any]
+    zarr: ModuleType,
+    path: str,
+    batch: Schedule,
+    steps: Int32[np.ndarray, " steps"],
+    layout: BlockLayout,
+    attributes: Mapping[str, object],
 ) -> None:
     """Refuse a sweep that the free disk cannot hold, before anything is written."""
-    past_end = attributes["past_end"]
+    past_end = str(attributes["past_end"])
     size = np.dtype(_dtype()).itemsize
     needed, free = layout.rows * layout.steps * size, shutil.disk_usage(path).free
     if needed <= free:
@@ -269,7 +279,7 @@ def _require_disk(
     # Rates may be far smaller when compressed; a sample gives the ratio.
     rows = np.unique(np.linspace(0, layout.rows - 1, 16).astype(int))
     part = np.asarray(sweep(batch[rows], steps[: 2**16], past_end=past_end))
-    store: dict[str, Any] = {}
+    store: dict[str, Sized] = {}
     zarr.create_array(zarr.storage.MemoryStore(store), data=part, chunks=part.shape, compressors=_codecs(zarr))
     share = min(1.0, max(len(chunk) for chunk in store.values()) / part.nbytes)
     needed = int(needed * share) - written_bytes(path)
@@ -280,7 +290,7 @@ def _require_disk(
         )
 
 
-def _fingerprint(batch: Schedule, steps: np.ndarray, past_end: str, layout: BlockLayout) -> str:
+def _fingerprint(batch: Schedule, steps: Int32[np.ndarray, " steps"], past_end: str, layout: BlockLayout) -> str:
     """A digest of everything that determines the contents: only the same sweep may continue a store."""
     leaves, structure = jax.tree.flatten(batch)
     shape = layout.block_rows, layout.block_steps
@@ -299,7 +309,7 @@ def _together(moment: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], Any]]:
+def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], None]]:
     if not (sys.stderr.isatty() if progress is None else progress):
         yield lambda: None
         return
@@ -312,7 +322,7 @@ def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[
         yield lambda: bar.advance(task)
 
 
-def _zarr() -> Any:
+def _zarr() -> ModuleType:
     try:
         import zarr
     except ImportError:

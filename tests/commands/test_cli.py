@@ -152,12 +152,13 @@ def test_without_the_extra_one_line_says_what_to_install():
 
 def test_import_brings_nothing_heavy_and_compiles_nothing():
     program = (
-        "import sys, jax, optax, numpy; before = set(sys.modules)\n"
+        "import sys, typing, jax, optax, numpy; before = set(sys.modules)\n"
         "import optax_lr as olr\n"
         "schedule = olr.Cosine(1e-4, 100); schedule(3); repr(schedule)\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before} - {'jax', 'optax_lr'}\n"
         "assert not new - set(sys.stdlib_module_names), new\n"
         "assert not jax._src.xla_bridge._backends\n"
+        "assert typing.get_type_hints(olr.sweep)['return'] is jax.Array\n"  # its shape needs no jaxtyping
     )
     assert printed_by(program) == ""
 

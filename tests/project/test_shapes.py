@@ -1,33 +1,22 @@
-"""The shapes and dtypes of what the public functions give, as signatures that are checked in each call.
+"""The shapes of what depends on a schedule's settings, which no annotation of the package can name, and the checks themselves.
 
-They are here and not in the package, because jaxtyping in a signature would be a dependency of every user.
+The other shapes are in the package's signatures, and are checked in every call of every test (`tests/shapes.py`).
 """
 
-import contextlib
-
 import jax
-import jaxtyping
 import numpy as np
 import pytest
 from beartype import beartype
 from jaxtyping import Array, Float32, Float64, Int32, Shaped, jaxtyped
 
 import optax_lr as olr
+from optax_lr.arrays import Float
+from tests.shapes import in_one_call
 
 shaped = jaxtyped(typechecker=beartype)
 every_batch = pytest.mark.parametrize("batch", [(), (1,), (3,), (2, 3), (0, 2)], ids=str)
 STEPS = np.arange(6, dtype=np.int32)
 Rates = Float32[np.ndarray, "*batch"]
-
-
-@shaped
-def swept(rates: Rates, steps: Int32[np.ndarray, "s"]) -> Float32[Array, "*batch s"]:
-    return olr.sweep(olr.Cosine(rates, max_steps=10), steps)
-
-
-@shaped
-def swept_over_a_table(rates: Rates, steps: Int32[np.ndarray, "s1 s2"]) -> Float32[Array, "*batch s1 s2"]:
-    return olr.sweep(olr.Cosine(rates, max_steps=10), steps, past_end="nan")
 
 
 @shaped
@@ -47,7 +36,8 @@ def called_with_one(rates: Rates, step: Int32[np.ndarray, ""]) -> Float32[Array,
 
 @shaped
 def swept_in_float64(rates: Rates, steps: Int32[np.ndarray, "s"]) -> Float64[Array, "*batch s"]:
-    return olr.sweep(olr.Cosine(rates, max_steps=10), steps)
+    with jax.enable_x64(True):
+        return olr.sweep(olr.Cosine(rates, max_steps=10), steps)
 
 
 @shaped
@@ -71,16 +61,14 @@ def gridded(rates: Float32[np.ndarray, "a"], lengths: Int32[np.ndarray, "b"]) ->
 
 
 @every_batch
-@pytest.mark.parametrize("function", [swept, called, stacked, swept_in_float64], ids=lambda function: function.__name__)
+@pytest.mark.parametrize("function", [called, stacked, swept_in_float64], ids=lambda function: function.__name__)
 def test_rates_over_steps(function, batch):
-    with jax.enable_x64(True) if function is swept_in_float64 else contextlib.nullcontext():
-        assert function(np.ones(batch, np.float32), STEPS).shape[-1:] == STEPS.shape
+    assert function(np.ones(batch, np.float32), STEPS).shape[-1:] == STEPS.shape
 
 
 @every_batch
-@pytest.mark.parametrize("function", [swept_over_a_table, called_over_a_table], ids=lambda function: function.__name__)
-def test_rates_over_a_table_of_steps(function, batch):
-    assert function(np.ones(batch, np.float32), STEPS.reshape(2, 3)).shape[-2:] == (2, 3)
+def test_rates_over_a_table_of_steps(batch):
+    assert called_over_a_table(np.ones(batch, np.float32), STEPS.reshape(2, 3)).shape[-2:] == (2, 3)
 
 
 @every_batch
@@ -95,10 +83,21 @@ def test_a_grid_has_an_axis_for_each_list():
     assert gridded(np.ones(2, np.float32), np.asarray([8, 9, 10], np.int32)).shape == (2, 3)
 
 
-def test_a_wrong_shape_is_reported():
-    @shaped
-    def turned(rates: Float32[np.ndarray, "a"], steps: Int32[np.ndarray, "s"]) -> Float32[Array, "s a"]:
-        return olr.sweep(olr.Cosine(rates, max_steps=10), steps)
+@pytest.mark.parametrize("shape", [(2, 6), (2,), (6,), (2, 3), (2, 2, 6)], ids=str)
+def test_a_wrong_shape_in_a_signature_is_reported(shape):
+    @in_one_call
+    @beartype
+    def rates(schedule: olr.Schedule, steps: Int32[np.ndarray, "*steps"]) -> Float[np.ndarray, "*batch *steps"]:
+        return np.zeros(shape)
 
-    with pytest.raises(jaxtyping.TypeCheckError, match="return value"):
-        turned(np.ones(2, np.float32), STEPS)
+    batch = olr.Constant([1.0, 2.0])
+    if shape == (2, 6):
+        assert rates(batch, STEPS).shape == shape
+    else:
+        with pytest.raises(Exception, match="violates type hint"):
+            rates(batch, STEPS)
+
+
+def test_the_package_checks_its_signatures():
+    with pytest.warns(UserWarning, match="violates type hint"), pytest.raises(ValueError, match="out must be"):
+        olr.sweep(olr.Constant([1.0, 2.0]), jax.numpy.arange(3), out=jax.numpy.zeros((2, 4)))

@@ -1,0 +1,37 @@
+"""The types of arrays: `Float32[Array, "*batch *steps"]` states a dtype and a shape, in the notation of jaxtyping.
+
+Here the names only annotate, so that the package does not need jaxtyping. The tests replace them with jaxtyping's own, and so
+check each shape in each call.
+"""
+
+from typing import (
+    Annotated as Bool,
+)
+from typing import (
+    Annotated as Float,
+)
+from typing import (
+    Annotated as Float32,
+)
+from typing import (
+    Annotated as Float64,
+)
+from typing import (
+    Annotated as Int,
+)
+from typing import (
+    Annotated as Int32,
+)
+from typing import (
+    Annotated as Num,
+)
+from typing import (
+    Annotated as Shaped,
+)
+from typing import (
+    Any,
+)
+
+PyTree = Any  # JAX has no type of its own for it
+
+__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Num", "PyTree", "Shaped"]
