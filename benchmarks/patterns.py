@@ -19,6 +19,7 @@ import optax_lr as olr
 from benchmarks.runs import digits_logs, noisy_logs, public_logs
 from benchmarks.timing import table
 from optax_lr.auditing import loss_rules
+from optax_lr.findings import rules_of
 from tests.logs.made import beginning
 
 KINDS = ("normal", "heavy tails", "a spike in ten rows", "wandering")
@@ -41,7 +42,7 @@ def public(logs: list[tuple[str, olr.Log]]) -> str:
         early.update(code for size in sizes for code in codes(beginning(log, size)) if code not in whole[name])
     rows = [
         [rule.code, rule.title, " ".join(name for name in whole if rule.code in whole[name]), str(early[rule.code])]
-        for rule in loss_rules.RULES
+        for rule in rules_of(loss_rules).values()
     ]
     quiet = sum(not found for found in whole.values())
     return f"{len(logs)} logs, {quiet} of them without a finding; {beginnings:,} beginnings of them\n\n" + table(

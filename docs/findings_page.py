@@ -14,12 +14,12 @@ from rule_examples import ALSO, CONFIGS, LOGS, NONE
 
 import optax_lr as olr
 from optax_lr.auditing import loss_rules, rate_rules
-from optax_lr.findings import Finding, Rule
+from optax_lr.findings import Finding, Rule, rules_of
 from optax_lr.linting.lint import RULES
 
 PAGE = Path(__file__).parent / "findings.md"
 FOLDER = Path(__file__).parent / "rules"
-ALL = sorted([*RULES.values(), *rate_rules.RULES, *loss_rules.RULES])
+ALL = sorted([*RULES.values(), *rules_of(rate_rules, loss_rules).values()])
 ALWAYS = {"LR103", "LR105"}  # notes of nearly every plan
 GROUPS = {"LR1": "Configs, by `optax-lr lint`", "LR2": "Rates of a log, by `optax-lr audit`", "LR3": "Losses of a log"}
 HEAD = """# Findings

@@ -53,7 +53,7 @@ def homes(package: Path) -> dict[str, str]:
     found = {}
     for node in ast.parse((package / "__init__.py").read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_HOMES":
-            found = {name: home for home, names in ast.literal_eval(node.value).items() for name in names}
+            found = {name: home for home, names in ast.literal_eval(node.value).items() for name in names.split()}
     classes = package / "schedules" / "__init__.py"
     for node in ast.parse(classes.read_text()).body if classes.exists() else ():
         if isinstance(node, ast.ImportFrom):

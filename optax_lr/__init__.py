@@ -12,125 +12,57 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
-    from optax_lr.linting import (
-        Recommendation as Recommendation,
-        lint as lint,
-        recommend as recommend,
-    )
     from optax_lr.auditing.audit import Audit as Audit, audit as audit
+    from optax_lr.auditing.patterns import patterns as patterns
+    from optax_lr.batches import *
+    from optax_lr.configs import *
+    from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
     from optax_lr.identification.identify import (
         Answer as Answer,
         Identified as Identified,
         Segment as Segment,
         identify as identify,
     )
+    from optax_lr.interop import *
+    from optax_lr.linting import *
     from optax_lr.logs.log import Log as Log
-    from optax_lr.auditing.patterns import patterns as patterns
     from optax_lr.logs.read import read_log as read_log
-    from optax_lr.batches import (
-        Mixed as Mixed,
-        concatenate as concatenate,
-        grid as grid,
-        stack as stack,
-        table as table,
-    )
-    from optax_lr.configs import (
-        ConfigError as ConfigError,
-        Plan as Plan,
-        RunConfig as RunConfig,
-        convert as convert,
-        read_config as read_config,
-        read_configs as read_configs,
-        write_config as write_config,
-    )
-    from optax_lr.training import (
-        EarlyStopping as EarlyStopping,
-        ScheduleState as ScheduleState,
-        InjectSchedulesState as InjectSchedulesState,
-        RangeTest as RangeTest,
-        cooldown as cooldown,
-        inject_schedules as inject_schedules,
-        range_test as range_test,
-        rates as rates,
-        greedy as greedy,
-        hold_on_plateau as hold_on_plateau,
-        keras_callback as keras_callback,
-        observe as observe,
-        reduce_on_plateau as reduce_on_plateau,
-        restore_checkpoint as restore_checkpoint,
-        save_checkpoint as save_checkpoint,
-        scale_by_group as scale_by_group,
-        scale_by_learning_rate as scale_by_learning_rate,
-        set_scales as set_scales,
-        set_schedule as set_schedule,
-        to_keras as to_keras,
-    )
+    from optax_lr.monitor import *
     from optax_lr.pages.explore import explore as explore
-    from optax_lr.findings import Edit as Edit, Finding as Finding, Rule as Rule
-    from optax_lr.monitor import Monitor as Monitor
     from optax_lr.plotting import plot_kinds as plot_kinds
     from optax_lr.report.plot import plot as plot
     from optax_lr.schedules import *
-    from optax_lr.sweeps import (
-        Summary as Summary,
-        shard as shard,
-        sweep as sweep,
-        sweep_summary as sweep_summary,
-        sweep_to as sweep_to,
-    )
-    from optax_lr.interop import (
-        SCHEDULERS as SCHEDULERS,
-        from_torch as from_torch,
-        get_scheduler as get_scheduler,
-        to_javascript as to_javascript,
-        to_torch as to_torch,
-    )
+    from optax_lr.sweeps import *
+    from optax_lr.training import *
 
 
 __version__ = "0.2.0"
 
 # Every public name except the schedule classes: `optax_lr.schedules` lists them.
 _HOMES = {
-    "linting": ["Recommendation", "lint", "recommend"],
-    "auditing.audit": ["Audit", "audit"],
-    "identification.identify": ["Answer", "Identified", "Segment", "identify"],
-    "logs.log": ["Log"],
-    "auditing.patterns": ["patterns"],
-    "logs.read": ["read_log"],
-    "batches": ["Mixed", "concatenate", "grid", "stack", "table"],
-    "interop": ["SCHEDULERS", "from_torch", "get_scheduler", "to_javascript", "to_torch"],
-    "configs": ["ConfigError", "Plan", "RunConfig", "convert", "read_config", "read_configs", "write_config"],
-    "training": [
-        "EarlyStopping",
-        "ScheduleState",
-        "InjectSchedulesState",
-        "RangeTest",
-        "cooldown",
-        "inject_schedules",
-        "range_test",
-        "rates",
-        "greedy",
-        "hold_on_plateau",
-        "keras_callback",
-        "observe",
-        "reduce_on_plateau",
-        "restore_checkpoint",
-        "save_checkpoint",
-        "scale_by_group",
-        "scale_by_learning_rate",
-        "set_scales",
-        "set_schedule",
-        "to_keras",
-    ],
-    "pages.explore": ["explore"],
-    "findings": ["Edit", "Finding", "Rule"],
-    "monitor": ["Monitor"],
-    "plotting": ["plot_kinds"],
-    "report.plot": ["plot"],
-    "schedules": ["from_dict", "schedule"],
-    "sweeps": ["Summary", "shard", "sweep", "sweep_summary", "sweep_to"],
+    "linting": "Recommendation lint recommend",
+    "auditing.audit": "Audit audit",
+    "identification.identify": "Answer Identified Segment identify",
+    "logs.log": "Log",
+    "auditing.patterns": "patterns",
+    "logs.read": "read_log",
+    "batches": "Mixed concatenate grid stack table",
+    "interop": "SCHEDULERS from_torch get_scheduler to_javascript to_torch",
+    "configs": "ConfigError Plan RunConfig convert read_config read_configs write_config",
+    "training": (
+        "EarlyStopping InjectSchedulesState RangeTest ScheduleState cooldown greedy hold_on_plateau inject_schedules "
+        "keras_callback observe range_test rates reduce_on_plateau restore_checkpoint save_checkpoint scale_by_group "
+        "scale_by_learning_rate set_scales set_schedule to_keras"
+    ),
+    "pages.explore": "explore",
+    "findings": "Edit Finding Rule",
+    "monitor": "Monitor",
+    "plotting": "plot_kinds",
+    "report.plot": "plot",
+    "schedules": "from_dict schedule",
+    "sweeps": "Summary shard sweep sweep_summary sweep_to",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 _IMPORTING = threading.RLock()
 

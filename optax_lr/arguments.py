@@ -10,22 +10,16 @@ import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from optax_lr.text import start_of, words
+
 _Class = TypeVar("_Class")
 # The names of our settings in Optax, torch, transformers and Keras.
 _CALLED = {
-    "learning_rate": ("lr", "peak_lr", "init_lr", "base_lr", "max_lr", "init_value", "peak_value", "value", "rate"),
-    "max_steps": (
-        "num_training_steps",
-        "total_steps",
-        "total_iters",
-        "train_steps",
-        "num_steps",
-        "steps",
-        "decay_steps",
-    ),
-    "warmup_steps": ("num_warmup_steps", "warmup", "warmup_iters"),
-    "min_lr": ("end_value", "lr_end", "eta_min", "end_lr", "final_lr"),
-    "num_cycles": ("cycles", "n_cycles"),
+    "learning_rate": words("lr peak_lr init_lr base_lr max_lr init_value peak_value value rate"),
+    "max_steps": words("num_training_steps total_steps total_iters train_steps num_steps steps decay_steps"),
+    "warmup_steps": words("num_warmup_steps warmup warmup_iters"),
+    "min_lr": words("end_value lr_end eta_min end_lr final_lr"),
+    "num_cycles": words("cycles n_cycles"),
 }
 _LONGEST = 100  # characters of a value that a message shows
 
@@ -51,8 +45,7 @@ def shown(value: object) -> str:
         return "None"
     kind = type(value).__name__
     article = "an" if kind[:1].lower() in "aeiou" or kind == "ndarray" else "a"
-    text = " ".join(repr(value).split())
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = start_of(" ".join(repr(value).split()), _LONGEST)
     return f"text: {text}" if isinstance(value, str) else f"{article} {kind}: {text}"
 
 

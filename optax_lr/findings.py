@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
@@ -23,6 +24,11 @@ class Rule(NamedTuple):
     title: str
     severity: Severity
     why: str = ""
+
+
+def rules_of(*modules: ModuleType) -> dict[str, Rule]:
+    """Every rule that these modules define, by its code."""
+    return {rule.code: rule for module in modules for rule in vars(module).values() if isinstance(rule, Rule)}
 
 
 class Edit(NamedTuple):

@@ -16,7 +16,7 @@ from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, six_digits, skipped, two_runs
-from optax_lr.configs import ConfigError, Plan, RunConfig, UnknownLengthError
+from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import LATER_DECAY
 from optax_lr.identification.budget import SECONDS
@@ -26,6 +26,7 @@ from optax_lr.identification.identify import Identified, Segment, identify
 from optax_lr.logs.log import Log
 from optax_lr.logs.read import read_log, without_rates
 from optax_lr.schedules import HoldAfter, Schedule, Warmup
+from optax_lr.sources.errors import UnknownLengthError
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
 
@@ -322,7 +323,7 @@ def _of_the_losses(report: Audit) -> str:
     if wrong:
         return "; ".join(dict.fromkeys(found.rule.title for found in wrong[:2]))
     log = report.log
-    if not (np.isfinite(log.loss).any() or log.is_nan.get("loss", np.zeros(1, bool)).any()):
+    if not (np.isfinite(log.loss).any() or log.nan("loss").any()):
         return "no loss of a known name is logged"
     return "the losses show no problem of the learning rate"
 

@@ -39,8 +39,7 @@ def sorted_rows(log: Log) -> Rows:
     """A resumed run, or two that share a file, go back in their steps: rows of one step keep their order."""
     order = np.argsort(log.step, kind="stable")
     columns = [log.step, log.learning_rate, log.loss, log.grad_norm, log.eval_loss]
-    nowhere = np.zeros(len(log), bool)
-    columns += [log.is_nan.get("loss", nowhere), log.is_nan.get("grad_norm", nowhere)]
+    columns += [log.nan("loss"), log.nan("grad_norm")]
     step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
     rate, loss, grad_norm, eval_loss = map(_computable, numbers)
     rate = _filled(step, np.where(np.isfinite(rate), rate, np.nan))

@@ -69,7 +69,6 @@ FLAT = Rule(
     "The loss ends within 2.5% of its start, or above. Rates that are too low and too high give the same loss here, so try both; "
     "if the loss rises, the rate is too high.",
 )
-RULES = (DIVERGES, NOT_A_NUMBER, OSCILLATES, SLOW, JUMPS, DEAD, HIDDEN, OVERFITS, FLAT)
 WHOLE_RUN = (SLOW, FLAT)  # only for runs whose end is near, which is assumed for a log without `max_steps`
 
 # `python -m benchmarks.patterns FOLDER` prints how often each rule fires on real logs and on every beginning of them, and how

@@ -102,21 +102,6 @@ CONFLICT = Rule(
     "Two runs wrote the same file, or a resumed run repeated steps under other settings. Where the steps go back, a run of its "
     "own is taken to begin; where they do so often, the last row of each step counts.",
 )
-RULES = (
-    OTHER_RATES,
-    OTHER_SCHEDULER,
-    OTHER_WARMUP,
-    OTHER_HORIZON,
-    OTHER_PEAK,
-    SKIPPED,
-    FROZEN,
-    RESUMED,
-    OFF,
-    UNEXPLAINED,
-    NO_RATES,
-    OPEN,
-    CONFLICT,
-)
 
 
 def skipped(step: np.ndarray, lag: np.ndarray) -> Finding:

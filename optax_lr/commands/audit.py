@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.curves import save_figure
-from optax_lr.commands.terminal import one_by_one, print_findings
+from optax_lr.commands.terminal import one_by_one, print_findings, print_written
 from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE
 from optax_lr.exit_codes import report as report_failure
@@ -19,7 +18,6 @@ from optax_lr.outputs import check_output, write_output
 from optax_lr.report.html import page
 from optax_lr.report.picture import draw
 from optax_lr.report.terminal import drawn
-from optax_lr.text import visible
 
 
 def run(
@@ -74,13 +72,8 @@ def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -
     if html is not None:
         write_output(html, page(report).encode(errors="backslashreplace"), overwrite=force)
     if png is not None:
-        import matplotlib
-
-        matplotlib.use("agg")
-        figure: Any = draw(report).figure
-        save_figure(png, figure, force=force)
-    for path in filter(None, (html, png)):
-        print(f"wrote {visible(str(path))}", file=sys.stderr)
+        save_figure(png, lambda: draw(report).figure, force=force)
+    print_written(html, png)
 
 
 def audit_summary(report: Audit) -> dict[str, Any]:

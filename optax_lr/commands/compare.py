@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,16 +88,12 @@ def run(
     base = plans[names[0]]
     differences = {name: compare_plans(base, plan) for name, plan in list(plans.items())[1:]}
     if as_json:
-        print(
-            json.dumps(
-                {"base": names[0], "others": {name: _object(found) for name, found in differences.items()}}, indent=2
-            )
-        )
+        others = {name: _object(found) for name, found in differences.items()}
+        print(json.dumps({"base": names[0], "others": others}, indent=2))
     else:
         _print(names[0], plans, differences)
     if png is not None:
-        save_picture(png, *_curves(plans), force=force)
-        print(f"wrote {visible(str(png))}", file=sys.stderr)
+        save_picture(png, plans, force=force)
     return FINE if all(found.same for found in differences.values()) else FINDINGS
 
 
@@ -115,10 +110,6 @@ def _object(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _curves(plans: Mapping[str, Plan]) -> tuple[dict[str, Any], dict[str, int]]:
-    return {name: plan.schedule for name, plan in plans.items()}, {name: plan.max_steps for name, plan in plans.items()}
-
-
 def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Comparison]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -126,18 +117,13 @@ def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Compa
         table.add_column(title, justify="right" if title in ("highest", "steps", "warmup") else "left", overflow="fold")
     for name, plan in plans.items():
         kind = type(plan.schedule).__name__
-        table.add_row(
-            Text(visible(name)),
-            kind,
-            f"{highest_rate(plan):.4g}",
-            f"{plan.max_steps:,}",
-            f"{plan.warmup_steps:,}",
-        )
+        highest, steps, warmup = f"{highest_rate(plan):.4g}", f"{plan.max_steps:,}", f"{plan.warmup_steps:,}"
+        table.add_row(Text(visible(name)), kind, highest, steps, warmup)
     console.print(table)
     for name, found in differences.items():
         for line in _lines(name, base, found):
             console.print(visible(line), markup=False)
-    console.print(terminal_curves(*_curves(plans)), markup=False, soft_wrap=True)
+    console.print(terminal_curves(plans), markup=False, soft_wrap=True)
 
 
 def _lines(name: str, base: str, found: Comparison) -> list[str]:

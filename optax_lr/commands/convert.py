@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optax_lr.commands.terminal import print_or_write
 from optax_lr.configs import read_config
 from optax_lr.configs.convert import convert
 from optax_lr.exit_codes import FINE
-from optax_lr.outputs import check_output, write_output
+from optax_lr.outputs import check_output
 from optax_lr.text import visible
 
 
@@ -34,9 +35,5 @@ def run(
         print(f"optax-lr: note: {visible(note)}", file=sys.stderr)
     if as_json:
         text = json.dumps({"config": config.source, "trainer": config.trainer, "to": to, "text": text}, indent=2) + "\n"
-    if out is None:
-        print(text, end="")
-    else:
-        write_output(out, text.encode(), overwrite=force)
-        print(f"wrote {visible(str(out))}", file=sys.stderr)
+    print_or_write(text, out, force=force)
     return FINE

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optax_lr.commands.terminal import waiting
+from optax_lr.commands.terminal import print_written, waiting
 from optax_lr.configs import ConfigError
 from optax_lr.exit_codes import FINE, report
 from optax_lr.outputs import check_output
 from optax_lr.pages.explore import Entry, entries_of, explore, page_of
-from optax_lr.text import visible
 
 
 def run(
@@ -33,5 +31,5 @@ def run(
     with waiting("the page"):
         page = page_of(entries) if files else explore()
     page.save(html, overwrite=force)
-    print(f"wrote {visible(str(html))}", file=sys.stderr)
+    print_written(html)
     return code

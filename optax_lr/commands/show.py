@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,13 +44,7 @@ def run(
         for config, plan in planned:
             _print(config, plan)
     if png is not None and planned:
-        save_picture(
-            png,
-            {name: plan.schedule for name, (_, plan) in zip(names, planned, strict=True)},
-            {name: plan.max_steps for name, (_, plan) in zip(names, planned, strict=True)},
-            force=force,
-        )
-        print(f"wrote {visible(str(png))}", file=sys.stderr)
+        save_picture(png, dict(zip(names, (plan for _, plan in planned), strict=True)), force=force)
     return code
 
 
@@ -129,8 +122,4 @@ def _print(config: RunConfig, plan: Plan) -> None:
     for ignored in summary["ignored"]:
         row("ignored", ignored)
     console.print(table)
-    console.print(
-        terminal_curves({summary["config"]: plan.schedule}, {summary["config"]: plan.max_steps}),
-        markup=False,
-        soft_wrap=True,
-    )
+    console.print(terminal_curves({config.source: plan}), markup=False, soft_wrap=True)

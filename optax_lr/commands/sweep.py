@@ -15,7 +15,7 @@ import numpy as np
 
 from optax_lr.batches import concatenate, table
 from optax_lr.commands.curves import save_figure
-from optax_lr.commands.terminal import waiting
+from optax_lr.commands.terminal import print_written, waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import check_options, world_size_of
 from optax_lr.memory import require_memory
@@ -25,7 +25,6 @@ from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_next_to_rates
-from optax_lr.text import visible
 from optax_lr.trainers import Data, trainer_of
 
 _MOST_VALUES = 10_000_000
@@ -168,14 +167,13 @@ def run(
         print(f"{curves} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
     if png is not None:
         with waiting("the picture"):
-            save_figure(png, _picture(batch, steps, past_end), force=force)
+            save_figure(png, lambda: _picture(batch, steps, past_end), force=force)
     if html is not None:
         with waiting("the page"):
             sweep_page(batch, sources.tolist(), steps=steps, past_end=past_end).save(html, overwrite=force)
     if as_json:
         print(json.dumps({"curves": len(batch), "steps": steps, "kinds": kinds, "seconds": seconds}, indent=2))
-    for path in filter(None, (out, png, html)):
-        print(f"wrote {visible(str(path))}", file=sys.stderr)
+    print_written(out, png, html)
 
 
 def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarray) -> None:
@@ -192,9 +190,6 @@ def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarra
 
 
 def _picture(batch: Schedule, steps: int, past_end: str) -> Any:
-    import matplotlib
-
-    matplotlib.use("agg")
     from optax_lr.plotting import MANY, plot_kinds
     from optax_lr.report.plot import plot
 

@@ -1,15 +1,18 @@
-"""Colours on stdout and progress bars on stderr, if these are terminals."""
+"""What every command prints: results, the names of written files, colours and progress bars."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from optax_lr.outputs import write_output
 from optax_lr.text import visible
 
 Item = TypeVar("Item")
@@ -22,6 +25,21 @@ def print_findings(text: str) -> None:
     for severity, style in _STYLES.items():
         shown.highlight_regex(rf"\bLR\d+ {severity}:", style)
     Console(highlight=False, soft_wrap=True).print(shown)
+
+
+def print_or_write(text: str, out: Path | None, *, force: bool) -> None:
+    """Print a text, or write it to a file."""
+    if out is None:
+        print(text, end="")
+    else:
+        write_output(out, text.encode(), overwrite=force)
+        print_written(out)
+
+
+def print_written(*paths: Path | None) -> None:
+    """Name the files that were written, on stderr."""
+    for path in filter(None, paths):
+        print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 
 @contextmanager

@@ -5,15 +5,6 @@ from optax_lr.configs.plan import Plan
 from optax_lr.configs.read import read_config, read_configs
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.configs.write import write_config
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError
 
-__all__ = [
-    "ConfigError",
-    "Plan",
-    "RunConfig",
-    "UnknownLengthError",
-    "convert",
-    "read_config",
-    "read_configs",
-    "write_config",
-]
+__all__ = ["ConfigError", "Plan", "RunConfig", "convert", "read_config", "read_configs", "write_config"]

@@ -81,10 +81,6 @@ JUMPS = Rule(
     "Each stage counts from its own step 0, and one that begins at another rate than the last one ended at makes a jump: a "
     "warmup to another peak, or a decay that is cut off.",
 )
-RULES = (
-    *(LOOKS_ABSOLUTE, FLAT_POWER, NO_RESTART, WAVES, HIGH_FLOOR, WRONG_FLOOR, ENDS_EARLY, ENDS_LATE, NO_ROOM, RISES),
-    JUMPS,
-)
 JUMP = 0.15  # of the highest rate at a boundary
 LOOKS_LIKE_A_RATE = 1e-3  # a share of the peak this small is a floor of nothing
 NEAR = 0.5  # of the peak: a floor this high leaves little of a schedule

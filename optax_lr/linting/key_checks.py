@@ -111,23 +111,6 @@ BARE_NO = Rule(
     "error",
     "YAML reads a bare `no` as false, and transformers refuses false as a strategy.",
 )
-RULES = (
-    NOT_RECOGNISED,
-    CUT_OFF,
-    NOT_STATED,
-    UNKNOWN_KEYS,
-    ASSUMED,
-    REFUSED,
-    FOREIGN,
-    KEYWORD,
-    IGNORED,
-    NO_WARMUP,
-    TWO_WARMUPS,
-    OLD_KEY,
-    OVERRIDDEN,
-    AS_TEXT,
-    BARE_NO,
-)
 
 # What people write for a floor, as a rate and as a share of the peak; and for the rest.
 _FLOORS = ("min_lr", "lr_end", "eta_min", "lr_min", "min_learning_rate", "final_lr", "end_lr")

@@ -12,7 +12,7 @@ from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.plan import check_options
 from optax_lr.configs.read import read_recognised
-from optax_lr.findings import Edit, Finding, Rule, worst_first
+from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten_document
@@ -32,7 +32,7 @@ CHECK_FAILED = Rule(
 )
 # A new file of checks is one name here.
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)
-RULES: Mapping[str, Rule] = {rule.code: rule for module in _MODULES for rule in module.RULES} | {"LR199": CHECK_FAILED}
+RULES: Mapping[str, Rule] = rules_of(*_MODULES) | {CHECK_FAILED.code: CHECK_FAILED}
 _MOST_ROUNDS = 5
 _Check = Callable[[Case], Iterator[Finding]]
 _OF_THE_RUN: tuple[_Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)

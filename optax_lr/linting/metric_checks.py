@@ -51,7 +51,6 @@ PLATEAU_WARMUP = Rule(
     "warning",
     "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
 )
-RULES = (PLATEAU_WARMUP, NO_EVALUATION, PATIENCE, WRONG_WAY, GREEDY_FLOOR, BEST_MODEL, LAYERWISE)
 
 _BY_METRIC = ("reduce_lr_on_plateau", "greedy")
 _OFF = (None, False, "no")

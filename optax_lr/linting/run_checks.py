@@ -65,10 +65,6 @@ UNKNOWN_LENGTH = Rule(
     "note",
     "Without it the checks of the warmup, of the phases and of the evaluations are left out.",
 )
-RULES = (
-    *(TOO_HIGH, OUT_OF_RANGE, TOO_COMPLEX, WARMUP_TOO_LONG, MOSTLY_WARMUP, LONG_WARMUP, FIRST_AT_ZERO, ALL_AT_ZERO),
-    *(NO_STEPS, UNKNOWN_LENGTH),
-)
 ABOVE, BELOW = 5, 50
 MOST, LONG = 0.5, 0.2
 # Trainers of pre-training have other rates.

@@ -42,6 +42,10 @@ class Log:
     def __len__(self) -> int:
         return len(self.step)
 
+    def nan(self, name: str) -> np.ndarray:
+        """bool [n], the rows in which the log holds NaN itself for a column."""
+        return self.is_nan.get(name, np.zeros(len(self), bool))
+
     def __getitem__(self, rows: slice) -> Log:
         """These rows, with all else as it is."""
         columns = ("step", "learning_rate", "loss", "grad_norm", "eval_loss", "epoch")

@@ -25,7 +25,7 @@ from optax_lr.logs import (
     tables,
     torchtune,
 )
-from optax_lr.logs.columns import COLUMNS, Builder, NoStepsError, column_of
+from optax_lr.logs.columns import Builder, NoStepsError, column_of
 from optax_lr.logs.events import is_events, read_events
 from optax_lr.logs.formats import HEAD, LOG_RATES, MOST_BYTES, Format
 from optax_lr.logs.log import Log
@@ -222,6 +222,3 @@ def _finished(builder: Builder, source: str, format: str, header: Mapping[str, o
         why = "every step is negative, too large, or not whole" if builder.wrong else why
         raise ConfigError(f"{source}: no usable rows: {why}; give trainer_state.json, an event file or a CSV export")
     return log
-
-
-__all__ = ["COLUMNS", "read_log"]

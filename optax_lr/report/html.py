@@ -6,8 +6,6 @@ import math
 import os
 from typing import Any
 
-import numpy as np
-
 from optax_lr.auditing.audit import Audit
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
@@ -72,11 +70,8 @@ def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[Any]]]:
     texts: dict[str, list[str]] = {}
     for name, (values, column) in columns.items():
         if values is not None:
-            is_nan = log.is_nan.get(column, np.zeros(len(log), bool))
-            written = [
-                _text(value, nan, DIGITS[name])
-                for value, nan in zip(values[rows].tolist(), is_nan[rows].tolist(), strict=True)
-            ]
+            pairs = zip(values[rows].tolist(), log.nan(column)[rows].tolist(), strict=True)
+            written = [_text(value, nan, DIGITS[name]) for value, nan in pairs]
             if any(written):
                 texts[name] = written
     by_step: dict[int, list[dict[str, None]]] = {}

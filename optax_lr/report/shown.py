@@ -124,7 +124,7 @@ def _lag(segment: Segment, steps: np.ndarray) -> np.ndarray:
 def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:
     for name in ("loss", "eval_loss"):
         values = getattr(log, name)
-        valid = rows[~np.isnan(values[rows]) | _nan(log, name)[rows]]
+        valid = rows[~np.isnan(values[rows]) | log.nan(name)[rows]]
         if np.isfinite(values[valid]).any():
             # A resumed run, or a second writer, goes back: its line begins anew.
             back = np.flatnonzero(np.diff(log.step[valid]) < 0) + 1
@@ -135,12 +135,7 @@ def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:
 def _lost(log: Log, rows: np.ndarray) -> dict[str, np.ndarray]:
     found = {}
     for name in ("learning_rate", "loss", "eval_loss", "grad_norm"):
-        wrong = _nan(log, name) | np.isinf(getattr(log, name))
+        wrong = log.nan(name) | np.isinf(getattr(log, name))
         if wrong.any():
             found[name] = np.unique(log.step[rows[wrong[rows]]])
     return found
-
-
-def _nan(log: Log, name: str) -> np.ndarray:
-    """The rows in which the log holds NaN itself."""
-    return log.is_nan.get(name, np.zeros(len(log), bool))

@@ -27,6 +27,6 @@ def kept_rows(log: Log, more: Mapping[str, np.ndarray], first: int, last: int) -
         order = finite[np.lexsort((values[finite], part[finite]))]
         new = np.diff(part[order], prepend=-1) > 0
         kept += [order[new], order[np.append(new[1:], True)[: len(order)]]]
-        wrong = np.flatnonzero(log.is_nan.get(name, np.zeros(len(log), bool)) | np.isinf(values))
+        wrong = np.flatnonzero(log.nan(name) | np.isinf(values))
         kept.append(wrong[np.unique(part[wrong], return_index=True)[1]])
     return np.unique(np.concatenate(kept))

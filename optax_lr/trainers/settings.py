@@ -52,7 +52,9 @@ class Settings:
     warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
-    floors: Mapping[str, float] = dataclasses.field(default_factory=dict)  # axolotl's ratios beside its scheduler
+    floors: Mapping[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # axolotl's ratios, in addition to its scheduler
     quadratic_warmup: bool = False  # axolotl's
     restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
 

@@ -94,7 +94,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
 )
 def test_a_wrong_import_is_found(rooms, tmp_path, room, line, wrong):
     package = tmp_path / "optax_lr"
-    for path, text in {"__init__": '_HOMES = {"plotting": ["plot"]}\n', "arguments": "", room: f"{line}\n"}.items():
+    for path, text in {"__init__": '_HOMES = {"plotting": "plot"}\n', "arguments": "", room: f"{line}\n"}.items():
         file = package / f"{path}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
