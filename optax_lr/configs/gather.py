@@ -140,7 +140,7 @@ def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | Non
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
     named = [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
     return [
-        source if source.constructor else dataclasses.replace(source, lines=_lines(source.program, text))
+        source if source.form != "command" else dataclasses.replace(source, lines=_lines(source.program, text))
         for source in named
     ]
 
@@ -159,6 +159,9 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
         if text is None and path is None:
             return []
         text = text_of(str(path)) if text is None else text
+        reader = python.Reader(source.name, text, source.folder, program.options)
+        if not reader.calls():
+            return _parsed(source, reader, name)
         made = python.script_sources(source.name, text, source.folder, program.options)
     except ConfigError:
         return []
@@ -172,6 +175,20 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
             processes=source.processes if program.launcher else one.processes or source.processes,
         )
         for one in made
+    ]
+
+
+def _parsed(source: Source, reader: python.Reader, name: str) -> list[Source]:
+    """The command of a script that parses its options into training arguments, over the script's own defaults."""
+    parsed = reader.parsed()
+    if parsed is None:
+        return []
+    stated = {key: value for key, value in parsed.values.items() if key not in source.values}
+    own = ", ".join(f"{key} {value}" for key, value in stated.items() if key in SETTING_NAMES)
+    notes = (*source.notes, *(note for note in parsed.notes if "defaults of" not in note))
+    notes += (f"{own}: the defaults of {name}",) if own else ()
+    return [
+        dataclasses.replace(source, values=stated | dict(source.values), notes=notes, constructor=parsed.constructor)
     ]
 
 
@@ -404,10 +421,10 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
                 missing[key] = str(readable(value))
     if missing:
         if source.form in ("python", "notebook"):
-            what = ", ".join(f"{key}={text}" for key, text in list(missing.items())[:4])
-            raise ConfigError(
-                f"{source.name}: {what} is no literal; give its value with --set {next(iter(missing))}=VALUE"
-            )
+            what = ", ".join(f"{key}={text}" for key, text in missing.items())
+            way = " ".join(f"--set {key}=VALUE" for key in missing)
+            verb, its = ("are no literals", "their values") if len(missing) > 1 else ("is no literal", "its value")
+            raise ConfigError(f"{source.name}: {what} {verb}; give {its} with {way}")
         line = source.program.line if source.program is not None else 1
         what = ", ".join(f"--{key} {text}" for key, text in missing.items())
         raise ConfigError(

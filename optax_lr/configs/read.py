@@ -11,7 +11,7 @@ from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import Document, as_omegaconf
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Length, Source
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import concerns_curve
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -83,6 +83,9 @@ def read_configs(
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source whose trainer is known."""
+    lengths = {key: length for key, length in source.lengths.items() if key not in (values or {})}
+    if lengths:
+        return _with_lengths(source, found, values or {}, lengths)
     trainer = trainer_of(found.trainer)
     _require_plain(source)
     repeated = _repeated(source, omegaconf=trainer.omegaconf)
@@ -118,6 +121,24 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, obje
         unknown=unknown,
         form=source.form,
     )
+
+
+def _with_lengths(
+    source: Source, found: Recognised, values: Mapping[str, object], lengths: Mapping[str, Length]
+) -> RunConfig:
+    """The config of a script that computes lengths from its data, which are not set in `settings`."""
+
+    def reread(made: Mapping[str, object]) -> RunConfig:
+        return read_recognised(source, found, {**made, **values})
+
+    config = reread(dict.fromkeys(lengths, 1000))
+    settings = config.settings
+    if "max_steps" in lengths:
+        settings = dataclasses.replace(settings, max_steps=-1)
+    if "warmup_steps" in lengths:
+        settings = dataclasses.replace(settings, warmup_steps=0)
+    stated = {key: value for key, value in config.values.items() if key not in lengths}
+    return dataclasses.replace(config, settings=settings, values=stated, open=lengths, reread=reread)
 
 
 def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
-from optax_lr.sources.source import Form, Processes
+from optax_lr.sources.errors import UnknownLengthError
+from optax_lr.sources.source import Form, Length, Processes
 from optax_lr.trainers import Default, Settings
 
 
@@ -29,6 +30,8 @@ class RunConfig:
         processes: the number of processes that the file starts; None where it says nothing.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         form: the format of the file, such as `yaml` or `python`.
+        open: lengths that a script computes from its data or that it does not state.
+        reread: the config with values for `open`; None where nothing is open.
     """
 
     source: str
@@ -44,6 +47,33 @@ class RunConfig:
     processes: Processes | None = None
     unknown: tuple[str, ...] = ()
     form: Form = "mapping"
+    open: Mapping[str, Length] = dataclasses.field(default_factory=dict)
+    reread: Callable[[Mapping[str, object]], RunConfig] | None = None
+
+    def resolved(self, num_examples: int | None, max_steps: int | None = None) -> RunConfig:
+        """The config with the lengths that a script computes from its data, for that many examples.
+
+        Raises:
+            UnknownLengthError: where a length is not known yet.
+        """
+        if self.reread is None:
+            return self
+        values: dict[str, object] = {}
+        for key, length in self.open.items():
+            if key == "max_steps" and max_steps is not None:
+                values[key] = max_steps
+            elif length.of_examples is None:
+                raise UnknownLengthError(
+                    f"{self.source}: {key} is {length.text}, which is no literal; give the length (max_steps=..., --max-steps)"
+                )
+            elif num_examples is None:
+                raise UnknownLengthError(
+                    f"{self.source}: {key} is {length.text}; give the number of training examples (num_examples=..., "
+                    "--num-examples)"
+                )
+            else:
+                values[key] = length.of_examples(num_examples)
+        return self.reread(values)
 
     def plan(
         self,
@@ -77,8 +107,9 @@ class RunConfig:
         >>> [default.key for default in plan.defaults]
         ['num_train_epochs', 'per_device_train_batch_size', 'gradient_accumulation_steps']
         """
+        config = self.resolved(num_examples, max_steps)
         return make_plan(
-            self.settings,
+            config.settings,
             num_examples=num_examples,
             world_size=world_size,
             transformers_version=transformers_version,

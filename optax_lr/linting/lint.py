@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -211,6 +212,8 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
 
 
 def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
+    with contextlib.suppress(UnknownLengthError):  # which the plan reports
+        config = config.resolved(options["num_examples"])
     plan, length, refusal = _plan_of(config, options)
     case = Case(
         config.settings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ _CALLS: Mapping[str, Any] = {"int": int, "float": float, "round": round, "max": 
 _MATH: Mapping[str, Any] = {"ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt}
 _TYPES: Mapping[str, Any] = {"int": int, "float": float, "str": str}
 _ENUMS = ("SchedulerType", "IntervalStrategy")
+_OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _MOST_DIGITS = 10**30
 _DEEPEST = 50
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
@@ -53,7 +55,11 @@ class Script:
         self.calls: list[Call] = []
         self.options: dict[str, list[Call]] = {}
         self.parsed: dict[str, str] = {}
+        self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
+        self.examples: int | None = None  # the length of the training data, while `with_examples` evaluates
         self.notes: dict[str, None] = {}
+        self.flags: list[str] = []  # the options that the statements in hand are under
+        self.under_flags: list[tuple[str, tuple[str, str], ast.expr | None]] = []
         self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
         try:
             self._scope(self.tree, -1)
@@ -61,6 +67,9 @@ class Script:
             raise ConfigError(f"{path}: nested too deeply") from None
         for call in self.calls:
             self._option(call)
+        for flag, attribute, value in self.under_flags:
+            if not self._is_off(flag):
+                self.attributes.setdefault(attribute, []).append(value)
 
     # --- what is where ---
 
@@ -85,6 +94,14 @@ class Script:
             case ast.Lambda():
                 self._scope(node, scope)
                 return
+            case ast.If(test=ast.Attribute(value=ast.Name(), attr=flag), body=body, orelse=others):
+                self.flags.append(flag)
+                for statement in body:
+                    self._visit(statement, scope)
+                self.flags.pop()
+                for statement in others:
+                    self._visit(statement, scope)
+                return
             case ast.ClassDef(name=name):
                 self.classes.setdefault(name, []).append(node)
             case ast.Import(names=names):
@@ -100,14 +117,10 @@ class Script:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._target(target, value, scope)
-            case ast.AnnAssign(target=target, value=value) if value is not None:
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
                 self._target(target, value, scope)
-            case ast.AugAssign(target=target) | ast.For(target=target) | ast.AsyncFor(target=target):
-                self._target(target, None, scope)
-            case ast.comprehension(target=target):
-                self._target(target, None, scope)
-            case ast.NamedExpr(target=target, value=value):
-                self._target(target, value, scope)
+            case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
+                self._target(node.target, None, scope)
             case ast.withitem(optional_vars=target) if target is not None:
                 self._target(target, None, scope)
             case ast.Call(func=function):
@@ -119,6 +132,11 @@ class Script:
         self.scopes[scope].setdefault(name, []).append(value)
 
     def _target(self, target: ast.expr, value: ast.expr | None, scope: int) -> None:
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "prepare":
+            for part in ast.walk(target):
+                if isinstance(part, ast.Name):
+                    self.prepared.setdefault(part.id, part.lineno)
+            return
         match target:
             case ast.Name(id=name):
                 self._bind(scope, name, value)
@@ -130,6 +148,8 @@ class Script:
                 for part, inner in zip(targets, values, strict=True):
                     self._target(part, inner, scope)
                 self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
+            case ast.Attribute(value=owner, attr=name) if self.flags:
+                self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value))
             case ast.Attribute(value=owner, attr=name):
                 self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
             case ast.Subscript(value=ast.Name(id=name)):
@@ -164,6 +184,12 @@ class Script:
             self.options.setdefault(str(given.value), []).append(call)
         elif long:
             self.options.setdefault(long[0].lstrip("-").replace("-", "_"), []).append(call)
+
+    def _is_off(self, flag: str) -> bool:
+        """Whether an option without a value, such as `--scale_lr`, is not given."""
+        made = self.options.get(flag, [])
+        action = _keyword(made[0].node, "action") if len(made) == 1 else None
+        return isinstance(action, ast.Constant) and action.value == "store_true" and flag not in (self.given or ())
 
     def qualified(self, node: ast.expr) -> str:
         """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
@@ -237,6 +263,41 @@ class Script:
             case ast.Call():
                 return self._call(node, scope, depth)
         raise UnknownError
+
+    def with_examples(self, node: ast.expr, scope: int, examples: int) -> Any:
+        """The value of an expression in which `len` is that of the training data, for that many examples.
+
+        Raises:
+            UnknownError: for an expression that is none of literals and this length.
+        """
+        self.examples = examples
+        try:
+            return self.value(node, scope)
+        finally:
+            self.examples = None
+
+    def _length(self, node: ast.expr, scope: int, depth: int) -> int:
+        """The length of the training data, or of a loader of it."""
+        text = ast.unparse(node)
+        changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
+        if self.examples is None or changed or _OTHER_DATA.search(text):
+            raise UnknownError
+        made = self.single(node, scope)
+        if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
+            if any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords):
+                raise UnknownError
+            size = made.args[1] if len(made.args) > 1 else _keyword(made, "batch_size")
+            drops, scope = _keyword(made, "drop_last"), self.bound(text, scope)[1]
+            batch = 1 if size is None else self._number(size, scope, depth)
+            if batch < 1:
+                raise UnknownError
+            rounded = math.ceil if drops is None or not self.value(drops, scope, depth + 1) else math.floor
+            self.notes[f"{text} has all training examples, in batches of {batch}"] = None
+            return rounded(self.examples / batch)
+        if "loader" in text.lower():
+            raise UnknownError
+        self.notes[f"len({text}) is taken as the number of training examples"] = None
+        return self.examples
 
     def _number(self, node: ast.expr, scope: int, depth: int) -> Any:
         value = self.value(node, scope, depth + 1)
@@ -402,13 +463,7 @@ class Script:
         values = self._body_values(kind, name)
         if len(values) != 1:
             raise UnknownError
-        value = values[0]
-        if isinstance(value, ast.Call) and self.qualified(value.func).rpartition(".")[2] in ("field", "Field"):
-            default = _keyword(value, "default") or (value.args[0] if value.args else None)
-            if default is None:
-                raise UnknownError
-            value = default
-        return self.value(value, 0, depth + 1)
+        return self.value(default_of(values[0]) or values[0], 0, depth + 1)
 
     # --- calls ---
 
@@ -426,6 +481,8 @@ class Script:
             value = self.value(default, scope, depth + 1)
             self.notes[f"{ast.unparse(variable)} of the environment may replace the default {value!r}"] = None
             return value
+        if name == "len" and len(node.args) == 1:
+            return self._length(node.args[0], scope, depth)
         function = None
         if isinstance(node.func, ast.Name) and node.func.id not in self.imported:
             function = _CALLS.get(node.func.id)
@@ -444,6 +501,13 @@ class Script:
             return function(*arguments)
         except (ValueError, TypeError, OverflowError):
             raise UnknownError from None
+
+
+def default_of(value: ast.expr) -> ast.expr | None:
+    """The default in the `field(...)` of a dataclass or of pydantic; None where it is no such call, or has none."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("field", "Field"):
+        return _keyword(value, "default") or (value.args[0] if value.args else None)
+    return None
 
 
 def parsed(path: str, text: str) -> ast.Module:

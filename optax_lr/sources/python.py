@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,22 @@ from optax_lr.sources.constructors import (
 )
 from optax_lr.sources.documents import numbered
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Call, Script, UnknownError
-from optax_lr.sources.source import Processes, Source
+from optax_lr.sources.literals import Call, Script, UnknownError, default_of
+from optax_lr.sources.source import Length, Processes, Source
 from optax_lr.text import start_of, words
 
 _MOST_CONFIGS = 50
 _SETTINGS = words(
     "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
+)
+# Settings whose expression may contain the length of the training data.
+_LENGTHS = words(
+    "max_steps warmup_steps num_training_steps num_warmup_steps T_max total_steps total_iters steps_per_epoch decay_steps "
+    "transition_steps step_size"
+)
+_NO_CURVE = re.compile(
+    r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|max_.*length|temperature|beta|loss|push|hub|top_)"
 )
 _LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
 
@@ -53,6 +62,8 @@ def script_sources(
     """
     reader = Reader(path, text, folder, options)
     made = [reader.source(call) for call in reader.calls()]
+    if not made and (parsed := reader.parsed()) is not None and _SETTINGS & parsed.values.keys():
+        made = [parsed]
     if not made:
         raise ConfigError(f"{path}: {reader.nothing()}")
     if len(made) > _MOST_CONFIGS:
@@ -67,6 +78,7 @@ class _Found:
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     unknown: dict[str, str] = dataclasses.field(default_factory=dict)
     lines: dict[str, int] = dataclasses.field(default_factory=dict)
+    lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
 
 
 class Reader:
@@ -107,7 +119,7 @@ class Reader:
         else:
             found, notes = self._arguments(call)
         root = call.name.partition(".")[0]
-        if "." in call.name and root not in (*HOMES, "optax", "torch"):
+        if "." in call.name and root not in (*HOMES, "diffusers", "optax", "torch"):
             notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
         return Source(
             self.path,
@@ -120,7 +132,45 @@ class Reader:
             constructor=call.name,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
+            lengths=found.lengths,
             processes=self.processes,
+        )
+
+    def parsed(self) -> Source | None:
+        """The training arguments that HfArgumentParser fills, with what the script's own subclass has for their defaults."""
+        for call in self.script.calls:
+            if call.name.rpartition(".")[2] not in ("HfArgumentParser", "TrlParser") or not call.node.args:
+                continue
+            given = self.script.single(call.node.args[0], call.scope)
+            for element in given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]:
+                kind = "" if element is None else self.script.qualified(element)
+                own = self.script.classes.get(kind, [])
+                base = self.script.qualified(own[0].bases[0]) if len(own) == 1 and own[0].bases else kind
+                if base.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and base not in self.script.classes:
+                    return self._parsed_into(base, kind, own)
+        return None
+
+    def _parsed_into(self, base: str, kind: str, own: list[ast.ClassDef]) -> Source:
+        """The source of a subclass in the script; `own` is empty where the class itself is parsed."""
+        self.script.notes.clear()
+        found = _Found()
+        for statement in own[0].body if own else []:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+                self._take(statement.target.id, default_of(statement.value) or statement.value, 0, found)
+        notes = [self._replaced()] if self._replaced() else []
+        if found.values:
+            notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
+        return Source(
+            self.path,
+            found.values,
+            found.lines,
+            "python",
+            self.text,
+            self.folder,
+            notes=(*notes, *self.script.notes),
+            constructor=base,
+            modules=frozenset(name.partition(".")[0] for name in self.script.modules),
+            unknown={key: text for key, text in found.unknown.items() if key in _SETTINGS},
         )
 
     # --- arguments ---
@@ -128,10 +178,20 @@ class Reader:
     def _take(self, name: str, node: ast.expr, scope: int, found: _Found) -> None:
         """The value of one argument, or its text where it is no literal."""
         found.lines[name] = node.lineno
+        notes = dict(self.script.notes)
         try:
             found.values[name] = self.script.value(node, scope)
+            if _NO_CURVE.search(name):  # whose value may be any
+                self.script.notes = notes
         except UnknownError:
-            found.unknown[name] = start_of(ast.unparse(node), 60)
+            text = start_of(ast.unparse((name in _LENGTHS and self.script.single(node, scope)) or node), 60)
+            of_examples = functools.partial(self.script.with_examples, node, scope)
+            if name in _LENGTHS and _is_number(of_examples):
+                found.lengths[name] = Length(text, of_examples)
+            elif name in ("max_steps", "num_training_steps"):
+                found.lengths[name] = Length(text, None)
+            else:
+                found.unknown[name] = text
 
     def _pairs(self, call: Call, names: tuple[str, ...], found: _Found) -> list[tuple[str, ast.expr]]:
         """The arguments with their names; what has none is unknown."""
@@ -181,6 +241,7 @@ class Reader:
             elif self._is_made_by(owner, call):
                 found.values.pop(name, None)
                 found.unknown.pop(name, None)
+                found.lengths.pop(name, None)
                 value = assigned[0] if len(assigned) == 1 else None
                 if value is None:
                     found.unknown[name] = f"{owner}.{name}, which is set later"
@@ -228,6 +289,9 @@ class Reader:
         """A call of `get_scheduler` or one of its family."""
         kind, names = FUNCTIONS[last]
         given = _Found()
+        diffusers = call.name.startswith("diffusers.")
+        if diffusers:
+            names = ("optimizer", "step_rules", "num_warmup_steps", "num_training_steps", "num_cycles", "power")
         optimizer: ast.expr | None = None
         for name, node in self._pairs(call, (("name" if last == "get_scheduler" else "optimizer"), *names), given):
             if name == "optimizer":
@@ -242,15 +306,21 @@ class Reader:
                 values[RENAMED.get(name, name)] = value
             elif name != "last_epoch" and value is not None:
                 keywords[name] = value
+        if diffusers:  # it hands both to every schedule, and each is for one
+            used = {"cosine_with_restarts": "num_cycles", "polynomial": "power"}.get(
+                str(values.get("lr_scheduler_type"))
+            )
+            keywords = {name: value for name, value in keywords.items() if name in (used, "step_rules")}
         if keywords:
             values["lr_scheduler_kwargs"] = keywords
         missing = {RENAMED.get(name, name): text for name, text in given.unknown.items() if name != "last_epoch"}
         lines = {RENAMED.get(name, name): line for name, line in given.lines.items()}
+        lengths = {RENAMED.get(name, name): length for name, length in given.lengths.items()}
         note = (
             f"the schedule of {last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once "
             "for each process"
         )
-        return _Found(values, missing, lines), [note]
+        return _Found(values, missing, lines, lengths), [note]
 
     # --- schedules of other packages ---
 
@@ -293,6 +363,7 @@ class Reader:
                 found.unknown[name] = "a schedule that is not read"
                 return
             part = self._one(inner)
+            part.unknown |= {key: length.text for key, length in part.lengths.items()}
             if part.unknown:
                 found.unknown |= {f"{name}.{key}": text for key, text in part.unknown.items()}
                 return
@@ -300,15 +371,13 @@ class Reader:
         found.values[name] = made
 
     def _rate(self, node: ast.expr | None, scope: int, found: _Found) -> None:
-        """The rate of an optimizer that is made in the same file."""
-        node = self.script.single(node, scope)
-        if isinstance(node, ast.Call):
-            rate = next((word.value for word in node.keywords if word.arg == "lr"), None)
-            rate = node.args[1] if rate is None and len(node.args) > 1 else rate
-            if rate is not None:
-                self._take("learning_rate", rate, scope, found)
-                return
-        found.unknown["learning_rate"] = "the optimizer's lr"
+        """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
+        made, here = self.script.bound(node.id, scope) if isinstance(node, ast.Name) else ([node], scope)
+        rates = [_rate_of(call) for call in made]
+        if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
+            found.unknown["learning_rate"] = "the optimizer's lr"
+        else:
+            self._take("learning_rate", rates[0], here, found)  # type: ignore[arg-type]
 
     # --- the rest of the script ---
 
@@ -386,3 +455,19 @@ class Reader:
             "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
             "of its training to a YAML file"
         )
+
+
+def _rate_of(made: ast.expr | None) -> ast.expr | None:
+    """The rate that makes an optimizer; None where it is no call with one."""
+    if not isinstance(made, ast.Call):
+        return None
+    rate = next((word.value for word in made.keywords if word.arg == "lr"), None)
+    return made.args[1] if rate is None and len(made.args) > 1 else rate
+
+
+def _is_number(of_examples: Callable[[int], object]) -> bool:
+    """Whether an expression is a number for a number of examples."""
+    try:
+        return isinstance(of_examples(1000), (int, float))
+    except UnknownError:
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,18 @@ class Processes:
 
     count: int | None
     origin: str
+
+
+class Length(NamedTuple):
+    """A number of steps that a script computes from the length of its data.
+
+    Fields:
+        text: the expression.
+        of_examples: its value for a number of training examples; None where another value in it is not known.
+    """
+
+    text: str
+    of_examples: Callable[[int], Any] | None
 
 
 class Program(NamedTuple):
@@ -62,6 +74,7 @@ class Source:
         constructor: the class or function that takes the keys, in Python: `transformers.TrainingArguments`.
         modules: the modules that a Python file imports.
         unknown: keys whose values the file does not state, each with the text in the file.
+        lengths: numbers of steps that depend on the number of training examples.
         processes: the number of processes that the file starts; None where it says nothing.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
@@ -81,6 +94,7 @@ class Source:
     constructor: str = ""
     modules: frozenset[str] = frozenset()
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)

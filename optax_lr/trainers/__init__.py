@@ -18,6 +18,7 @@ from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.refused import refusal
+from optax_lr.trainers.scheduler_functions import SchedulerFunctions
 from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
@@ -44,6 +45,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Torchtune(),
         OptaxSchedules(),
         TorchSchedules(),
+        SchedulerFunctions(),
         Transformers(),  # last: its keys are part of the others'
     )
 }

@@ -12,7 +12,7 @@ from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
-from optax_lr.sources.constructors import EMBEDDING_KEYS, FUNCTIONS, TRAINING_ARGUMENTS
+from optax_lr.sources.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -87,7 +87,7 @@ class Transformers(Trainer):
         if source.form == "card":
             return Recognised(self.name, "the training hyperparameters of a model card")
         made = source.constructor.rpartition(".")[2]
-        if made in TRAINING_ARGUMENTS or made in FUNCTIONS:
+        if made in TRAINING_ARGUMENTS:
             return Recognised(self.name, f"the call of {source.constructor}")
         if source.form in ("python", "notebook"):
             return None
@@ -383,9 +383,15 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     Raises:
         ConfigError: for a section that leaves the kind of the schedule to that program.
     """
-    by_name = found.by.startswith("--trainer") or source.program is not None
     absent = [default.key for default in reading.defaults]
-    if by_name or source.form not in ("yaml", "json", "toml") or not absent:
+    if found.by.startswith("--trainer") or not absent:
+        return reading
+    if source.program is not None and source.program.name.endswith(".py") and not source.constructor:
+        if not reading.unknown:
+            return reading
+        note = f"{source.program.name} is not here, and may have other defaults for {', '.join(absent)}"
+        return reading._replace(notes=(*reading.notes, note))
+    if source.program is not None or source.form not in ("yaml", "json", "toml"):
         return reading
     if found.section and "lr_scheduler_type" in absent:
         raise ConfigError(

@@ -1,0 +1,159 @@
+"""Lengths that a script computes from its data, and the defaults of its own parsers."""
+
+import numpy as np
+import pytest
+import torch
+
+import optax_lr as olr
+from optax_lr.sources.errors import UnknownLengthError
+
+LOOP = """
+import math
+import torch
+from torch.utils.data import DataLoader
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from transformers import get_scheduler
+train_dataloader = DataLoader(train_dataset, {batch})
+optimizer = torch.optim.AdamW([weight], lr=3e-4)
+epochs = 3
+steps = {steps}
+scheduler = {scheduler}
+"""
+GET = "get_scheduler('linear', optimizer=optimizer, num_warmup_steps={}, num_training_steps=steps)"
+
+
+def read(tmp_path, text, name="train.py", **options):
+    path = tmp_path / name
+    path.write_text(text)
+    return olr.read_config(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("batch", "steps", "scheduler"),
+    [
+        ("batch_size=8", "epochs * len(train_dataloader)", GET.format(0)),
+        ("8, drop_last=True", "epochs * len(train_dataloader)", GET.format(5)),
+        ("batch_size=4", "math.ceil(len(train_dataloader) / 4) * epochs", GET.format("int(0.1 * steps)")),
+        ("batch_size=1", "len(train_dataset) // 16 * epochs", GET.format("len(train_dataset) // 50")),
+        ("batch_size=8", "len(train_dataloader) * epochs", "CosineAnnealingLR(optimizer, T_max=steps)"),
+        (
+            "batch_size=8",
+            "0",
+            "OneCycleLR(optimizer, max_lr=1e-3, steps_per_epoch=len(train_dataloader), epochs=epochs)",
+        ),
+    ],
+)
+def test_a_length_of_the_data_is_that_of_the_script_when_it_runs(tmp_path, batch, steps, scheduler):
+    text = LOOP.format(batch=batch, steps=steps, scheduler=scheduler)
+    config = read(tmp_path, text)
+    with pytest.raises(UnknownLengthError, match="give the number of training examples"):
+        config.plan()
+    plan = config.plan(num_examples=203)
+    ran: dict[str, object] = {"train_dataset": list(range(203)), "weight": torch.nn.Parameter(torch.zeros(1))}
+    exec(text, ran)
+    rates = []
+    for _ in range(plan.max_steps):
+        rates.append(ran["scheduler"].get_last_lr()[0])
+        ran["optimizer"].step()
+        ran["scheduler"].step()
+    assert [float(rate) for rate in plan.schedule(np.arange(plan.max_steps))] == pytest.approx(
+        rates, rel=3e-7, abs=1e-16
+    )
+    assert plan.max_steps == (ran["steps"] or ran["scheduler"].total_steps)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "len(val_dataloader)",  # other data
+        "len(train_loader)",  # a loader that is made elsewhere
+        "args.max_train_steps * accelerator.num_processes",
+    ],
+)
+def test_a_length_of_anything_else_is_given_by_the_caller(tmp_path, steps):
+    config = read(tmp_path, LOOP.format(batch="batch_size=8", steps=steps, scheduler=GET.format(10)))
+    with pytest.raises(UnknownLengthError, match=r"max_steps is .*--max-steps"):
+        config.plan(num_examples=203)
+    assert repr(config.plan(max_steps=60).schedule) == repr(olr.Linear(3e-4, 60, 10))
+    assert config.plan(num_examples=203, max_steps=60).epochs is None
+
+
+def test_a_loader_after_accelerates_prepare_is_that_of_one_process(tmp_path):
+    text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(10))
+    prepared = "optimizer, train_dataloader = accelerator.prepare(optimizer, train_dataloader)\n"
+    with pytest.raises(UnknownLengthError, match="--max-steps"):
+        read(tmp_path, text.replace("epochs = 3", prepared + "epochs = 3")).plan(num_examples=203)
+    assert read(tmp_path, text + prepared).plan(num_examples=203).max_steps == 78
+
+
+def test_a_schedule_without_a_length_has_no_epochs_of_a_trainer(tmp_path):
+    text = LOOP.format(batch="8", steps="0", scheduler="get_scheduler('constant', optimizer=optimizer)")
+    config = read(tmp_path, text)
+    with pytest.raises(UnknownLengthError, match="does not give its scheduler the length of the run"):
+        config.plan(num_examples=1000)
+    assert config.defaults == ()
+
+
+def test_an_optimizer_that_is_made_in_two_branches(tmp_path):
+    text = LOOP.format(batch="8", steps="100", scheduler=GET.format(10))
+    made = "optimizer = torch.optim.AdamW([weight], lr=3e-4)\n"
+    same = text.replace(made, f"if small:\n    optimizer = AdamW8bit([weight], lr=3e-4)\nelse:\n    {made}")
+    assert read(tmp_path, same).settings.learning_rate == 3e-4
+    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is no literal"):
+        read(tmp_path, same.replace("8bit([weight], lr=3e-4", "8bit([weight], lr=1e-4"))
+
+
+SCALED = """
+import argparse
+from transformers import TrainingArguments
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=1e-4)
+parser.add_argument("--scale_lr", action="store_true")
+args = parser.parse_args()
+if args.scale_lr:
+    args.lr = args.lr * 8
+TrainingArguments(learning_rate=args.lr, max_steps=10)
+"""
+
+
+def test_an_assignment_under_an_option_that_is_not_given(tmp_path):
+    assert read(tmp_path, SCALED).settings.learning_rate == 1e-4
+    assert read(tmp_path, "python train.py --lr 3e-4", "run.sh").settings.learning_rate == 3e-4
+    with pytest.raises(olr.ConfigError, match=r"--lr|learning_rate"):
+        read(tmp_path, "python train.py --lr 3e-4 --scale_lr", "run.sh")
+
+
+OWN = """
+from dataclasses import dataclass, field
+import transformers
+@dataclass
+class DataArguments:
+    path: str = "x"
+@dataclass
+class TrainingArguments(transformers.TrainingArguments):
+    optim: str = "adamw_torch"
+    learning_rate: float = field(default=2e-4, metadata={"help": "the rate"})
+    lr_scheduler_type: str = "cosine"
+    max_steps: int = field(default=500)
+parser = transformers.HfArgumentParser((DataArguments, TrainingArguments))
+data, args = parser.parse_args_into_dataclasses()
+"""
+
+
+def test_the_defaults_of_a_scripts_own_training_arguments(tmp_path):
+    config = read(tmp_path, OWN)
+    assert repr(config.plan().schedule) == repr(olr.Cosine(2e-4, 500))
+    assert "the settings are the defaults of TrainingArguments; the command" in config.notes[0]
+    config = read(tmp_path, "torchrun --nproc_per_node 2 train.py --path y --max_steps 100", "run.sh")
+    plan = config.plan()
+    assert (repr(plan.schedule), plan.world_size) == (repr(olr.Cosine(2e-4, 100)), 2)
+    assert config.notes[0] == "learning_rate 0.0002, lr_scheduler_type cosine: the defaults of train.py"
+    with pytest.raises(olr.ConfigError, match="takes its settings from the command line"):
+        read(tmp_path, OWN.replace("learning_rate", "rate").replace("lr_sch", "sch").replace("max_st", "st"))
+
+
+def test_a_script_that_is_not_here_may_have_defaults_of_its_own(tmp_path):
+    config = read(
+        tmp_path, "python other.py --path y --save_total_limit 1 --learning_rate 1e-4 --max_steps 9", "run.sh"
+    )
+    assert "other.py is not here, and may have other defaults for lr_scheduler_type, warmup_steps" in config.notes
