@@ -1,7 +1,7 @@
 """The commands of `optax-lr`. Each imports its modules when it runs, so that `--help` is fast."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -291,12 +291,12 @@ def audit(
 
 def _options(
     num_examples: int | None, world_size: int | None, version: str | None, **more: int | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The arguments of `RunConfig.plan` and `lint`."""
     return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}
 
 
-def _reading(trainer: str | None, pairs: list[str] | None) -> dict[str, Any]:
+def _reading(trainer: str | None, pairs: list[str] | None) -> dict[str, object]:
     """The arguments of `read_config`."""
     from optax_lr.commands.given import given
 

@@ -76,7 +76,7 @@ def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -
     print_written(html, png)
 
 
-def audit_summary(report: Audit) -> dict[str, Any]:
+def audit_summary(report: Audit) -> dict[str, object]:
     """The audit as plain numbers and text."""
     return {
         "log": report.log.source,

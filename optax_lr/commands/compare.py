@@ -97,8 +97,8 @@ def run(
     return FINE if all(found.same for found in differences.values()) else FINDINGS
 
 
-def _object(found: Comparison) -> dict[str, Any]:
-    def at(step: int | None, rates: tuple[float, float] | None) -> dict[str, Any] | None:
+def _object(found: Comparison) -> dict[str, object]:
+    def at(step: int | None, rates: tuple[float, float] | None) -> dict[str, object] | None:
         return None if step is None else {"step": step, "rates": rates}
 
     return {

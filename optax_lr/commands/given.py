@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from optax_lr.sources.errors import ConfigError
 
 
-def given(trainer: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+def given(trainer: str | None, pairs: Sequence[str] | None) -> dict[str, object]:
     """The arguments of `read_config`.
 
     >>> given("hf", ["learning_rate=2e-5", "lr_scheduler_type=cosine", "bf16=true"])
@@ -24,7 +23,7 @@ def given(trainer: str | None, pairs: Sequence[str] | None) -> dict[str, Any]:
     return {"trainer": trainer, "values": values}
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from optax_lr.configs.optax_code import optax_code
@@ -75,7 +73,7 @@ def _first_difference(one: Schedule, other: Schedule, length: int) -> int | None
     return int(steps[apart[0]]) if apart.size else None
 
 
-def _yaml(keys: dict[str, Any]) -> str:
+def _yaml(keys: dict[str, object]) -> str:
     import yaml
 
     text: str = yaml.safe_dump(keys, sort_keys=False)

@@ -312,7 +312,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
             raise ConfigError(f"{source.name}: {error}") from None
     document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
     source = dataclasses.replace(source, twice=document.twice)
-    values: dict[str, Any] = dict(document.values)
+    values: dict[str, object] = dict(document.values)
     trainer = trainer_of(found.trainer) if found is not None else None
     if trainer is not None and trainer.omegaconf:
         values = as_omegaconf(Document(name, text, values, document.lines), SETTING_NAMES)
@@ -436,7 +436,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
     return dataclasses.replace(source, values={key: _readable(value) for key, value in kept.items()})
 
 
-def _readable(value: object) -> Any:
+def _readable(value: object) -> object:
     if isinstance(value, list):
         return [_readable(item) for item in value]
     return readable(value) if isinstance(value, str) and MARK.search(value) else value

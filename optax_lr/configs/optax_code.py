@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
 from optax_lr.trainers.writing import plain
@@ -12,7 +12,7 @@ class OptaxCall(NamedTuple):
     """One of Optax's schedules: the function and its arguments."""
 
     function: str
-    arguments: dict[str, Any]
+    arguments: dict[str, object]
 
     def __str__(self) -> str:
         return f"optax.{self.function}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
 from optax_lr.sources.errors import UnknownLengthError
@@ -35,7 +34,7 @@ class RunConfig:
     """
 
     source: str
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     settings: Settings
     trainer: str = "hf"
     recognized_by: str = ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import require_schedule
 from optax_lr.sources.errors import ConfigError
@@ -12,7 +10,7 @@ from optax_lr.trainers import TRAINERS
 TRAINERS_WRITTEN = tuple(name for name, trainer in TRAINERS.items() if "write" in vars(type(trainer)))
 
 
-def write_config(schedule: Schedule, *, trainer: str = "llamafactory") -> dict[str, Any]:
+def write_config(schedule: Schedule, *, trainer: str = "llamafactory") -> dict[str, object]:
     """The keys with which a trainer runs `schedule`: `read_config(write_config(x)).plan().schedule` is `x` again.
 
     Args:

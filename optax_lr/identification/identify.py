@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,7 +49,7 @@ class Answer:
         return exact_rates(self.schedule, np.maximum(np.asarray(step) - self.offset, 0) // self.every)
 
     @property
-    def config(self) -> dict[str, Any] | None:
+    def config(self) -> dict[str, object] | None:
         """The keys with which transformers runs it; None where no setting of it does."""
         try:
             return write_config(self.schedule, trainer="hf") if self.every == 1 else None

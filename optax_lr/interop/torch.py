@@ -145,7 +145,7 @@ def to_torch(schedule: AnySchedule | Sequence[AnySchedule], optimizer: Any) -> A
     from torch.optim.lr_scheduler import LambdaLR
 
     groups = optimizer.param_groups
-    given: list[Any] = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule] * len(groups)
+    given: list[object] = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule] * len(groups)
     schedules = [require_schedule("to_torch", as_schedule(one)) for one in given]
     if len(schedules) != len(groups):
         raise ValueError(f"to_torch(): the optimizer has {len(groups)} parameter groups, not {len(schedules)}")
@@ -166,7 +166,7 @@ def _rate(schedule: Schedule, step: int) -> float:
         return float(schedule(step))
 
 
-def _with(kind: type[Schedule], **attributes: str) -> Callable[[Any, int], Schedule]:
+def _with(kind: type[Schedule], **attributes: str) -> Callable[[object, int], Schedule]:
     """A converter to a class whose fields are attributes of the scheduler, under another name if one is given."""
     names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes
 
@@ -257,7 +257,7 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
     return _LAMBDAS[name](learning_rate=base, **renamed)
 
 
-def _multiplicative(scheduler: Any, group: int) -> Schedule:
+def _multiplicative(scheduler: object, group: int) -> Schedule:
     del group
     raise ValueError(
         f"from_torch(): this {type(scheduler).__name__} multiplies the rate by a Python function again and again, which "
@@ -284,7 +284,7 @@ _LAMBDAS: dict[str, Callable[..., Schedule]] = {
     "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": CosineWarmupWithMinLR,
     "_get_wsd_scheduler_lambda": WarmupStableDecay,
 }
-_MAKERS: dict[str, Callable[[Any, int], Schedule]] = {
+_MAKERS: dict[str, Callable[[object, int], Schedule]] = {
     "ConstantLR": _with(ConstantFactor),
     "LinearLR": _with(LinearRamp),
     "ExponentialLR": _with(Exponential),

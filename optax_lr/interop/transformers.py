@@ -101,7 +101,7 @@ def get_scheduler(
     return made
 
 
-def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, object]) -> dict[str, object]:
     """The keywords of `transformers` as fields of the class."""
     settings = dict(kwargs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from optax_lr.launchers.words import count_of, product, visible_devices
 from optax_lr.sources.marks import readable
@@ -54,6 +53,6 @@ def _of_devices(head: str, environment: Mapping[str, str]) -> Processes:
     return Processes(visible, head if devices is None else f"{head} with CUDA_VISIBLE_DEVICES={devices}")
 
 
-def _first(value: object) -> Any:
+def _first(value: object) -> object:
     """The first word of an option; the name of a recipe may follow it."""
     return value[0] if isinstance(value, list) and value else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from optax_lr.launchers.words import Inner, Launched, count_of, inner_command, without_prefixes
 from optax_lr.sources.marks import readable
@@ -27,7 +26,7 @@ def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Laun
     below = _below(words, environment, inner)
     if below.launcher:
         return below
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     for word, value in zip(words[1:], [*words[2:], ""], strict=False):
         if word in below.words[:1]:
             break

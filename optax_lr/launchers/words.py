@@ -51,7 +51,7 @@ class Launcher(NamedTuple):
     modules: tuple[str, ...] = ()
 
 
-def options_of(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def options_of(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
     """Options `--key value`, `--key=value`, `--flag` and `-k value`, and the other words before the first option.
 
     >>> options_of(["sft.yaml", "lr=1", "--learning-rate", "2e-5", "--bf16", "--max_steps=-1"])
@@ -73,7 +73,7 @@ def options_of(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     return {name: _plain(value) for name, value in values.items()}, positional
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """The word of an option that has one, "true" for a flag."""
     if not isinstance(value, list) or len(value) > 1:
         return value
@@ -98,7 +98,7 @@ def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]
     return words
 
 
-def divided(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+def divided(words: list[str]) -> tuple[dict[str, object], list[str]]:
     """A launcher's own options, and the words from the training program on."""
     for place, word in enumerate(words):
         if word in ("-m", "--module") and place + 1 < len(words):

@@ -37,7 +37,7 @@ class Case:
 
     settings: Settings | None
     plan: Plan | None
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
     lines: Mapping[str, int] = dataclasses.field(default_factory=dict)
     recognised: Recognised = NOBODY
     config: RunConfig | None = None
@@ -92,7 +92,7 @@ class Case:
         return self.plan.schedule
 
     @property
-    def own(self) -> Mapping[str, Any]:
+    def own(self) -> Mapping[str, object]:
         """The keys of the trainer, out of their section."""
         values: Mapping[str, Any] = self.values
         for part in self.recognised.section:
@@ -101,7 +101,7 @@ class Case:
 
     def get(self, name: str, default: object = None) -> Any:
         """The value of the key `name`, in whatever way the file writes it; null counts as not given."""
-        value: Any = self.own.get(self._name(name))
+        value: object = self.own.get(self._name(name))
         if value is None and "." in self._name(name):
             value = self.own
             for part in self._name(name).split("."):
@@ -120,7 +120,7 @@ class Case:
         """`name` with a new value; None takes it out."""
         return Edit(self.key(name), value)
 
-    def keyword_edits(self, *, without: tuple[str, ...] = (), **new: Any) -> tuple[Edit, ...]:
+    def keyword_edits(self, *, without: tuple[str, ...] = (), **new: object) -> tuple[Edit, ...]:
         """`lr_scheduler_kwargs` with some keywords taken out and others set."""
         if self.trainer == "llamafactory-ui":
             extra = self.get("extra_args") or "{}"

@@ -85,7 +85,7 @@ def scalar(value: object) -> str:
     return json.dumps(value)
 
 
-def _set(values: MutableMapping[str, Any], key: str, value: object) -> None:
+def _set(values: MutableMapping[str, object], key: str, value: object) -> None:
     """Sets or removes a dotted key; one that itself holds a dot goes before one nested."""
     head, _, tail = key.partition(".")
     if not tail or key in values or head == "train":

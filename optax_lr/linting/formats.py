@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from optax_lr.findings import Finding, Rule
@@ -26,7 +25,7 @@ def as_json(found: Found) -> str:
     return json.dumps(as_objects(found), indent=2)
 
 
-def as_objects(found: Found) -> list[dict[str, Any]]:
+def as_objects(found: Found) -> list[dict[str, object]]:
     """The findings in plain numbers and words."""
     return [_object(path, finding) for path, finding in found]
 
@@ -66,7 +65,7 @@ def as_sarif(found: Found, version: str) -> str:
     )
 
 
-def _object(path: str, finding: Finding) -> dict[str, Any]:
+def _object(path: str, finding: Finding) -> dict[str, object]:
     return {
         "file": path,
         "line": finding.line,
@@ -82,7 +81,7 @@ def _object(path: str, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _sarif_rule(rule: Rule) -> dict[str, Any]:
+def _sarif_rule(rule: Rule) -> dict[str, object]:
     return {
         "id": rule.code,
         "shortDescription": {"text": rule.title},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from optax_lr.configs.plan import world_size_of
 from optax_lr.findings import Edit, Finding, Rule
@@ -174,7 +173,7 @@ def keywords(case: Case) -> Iterator[Finding]:
         yield case.finding(KEYWORD, message, remedy, f"lr_scheduler_kwargs.{key}", edits)
 
 
-def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: object) -> tuple[str, Any] | None:
+def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: object) -> tuple[str, object] | None:
     """The keyword, and its value, that says what `key` was to say."""
     rate = case.get("learning_rate", 5e-5)
     if key in _SYNONYMS and _SYNONYMS[key] in taken:

@@ -40,17 +40,17 @@ class Recommendation:
         plan: the steps and the schedule; None where the number of examples is not known.
     """
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     why: tuple[str, ...]
     alternatives: tuple[str, ...]
     method: str | None
     plan: Plan | None
 
-    def config(self, trainer: str = "llamafactory") -> dict[str, Any]:
+    def config(self, trainer: str = "llamafactory") -> dict[str, object]:
         """The settings as keys of `llamafactory`, `hf` (transformers and TRL) or `axolotl`."""
         made = dict(self.settings)
         if trainer == "llamafactory":
-            extra: dict[str, Any] = {"stage": "sft"}
+            extra: dict[str, object] = {"stage": "sft"}
             if self.method is not None:
                 extra["finetuning_type"] = "full" if self.method == "full" else "lora"
             made = extra | ({"quantization_bit": 4} if self.method == "qlora" else {}) | made
@@ -185,7 +185,7 @@ def _first_of_each(rows: list[tuple[str, guide.Row]]) -> tuple[dict[str, Any], l
 
 def _ordered(chosen: Mapping[str, Any], rows: list[tuple[str, guide.Row]]) -> dict[str, Any]:
     """The settings in the order in which people write them."""
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "learning_rate": chosen["learning_rate"],
         "lr_scheduler_type": chosen["lr_scheduler_type"],
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import MOST_ROWS, Builder, column_of
@@ -28,7 +27,7 @@ def read_events(paths: Sequence[str], source: str, builder: Builder) -> Log:
     if size > MOST_BYTES:
         raise ConfigError(f"{source}: the event files have {size:,} bytes; at most {MOST_BYTES:,} are read")
     for path in sorted(paths, key=lambda path: path.rsplit("/", 1)[-1]):
-        rows: dict[int, dict[str, Any]] = {}
+        rows: dict[int, dict[str, object]] = {}
         for event in LegacyEventFileLoader(path).Load():
             builder.check_time()
             if len(rows) > MOST_ROWS:

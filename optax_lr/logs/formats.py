@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder
@@ -13,7 +13,7 @@ HEAD = 2**20  # characters by which a format is recognised
 MOST_BYTES = 2**30  # of a file, or of all event files of a folder
 LARGEST_LINE = 2**22  # characters of one entry; a real one has a few hundred
 LOG_RATES = "set logging_steps to less than the steps of the run"
-Found = tuple[Mapping[str, Any], list[str]]  # the facts about the run in addition to the rows, and notes
+Found = tuple[Mapping[str, object], list[str]]  # the facts about the run in addition to the rows, and notes
 
 
 class Format(NamedTuple):
@@ -61,12 +61,12 @@ class Fields(NamedTuple):
     step: re.Pattern[str]
     numbers: Mapping[str, re.Pattern[str]]
 
-    def entry(self, line: str) -> dict[str, Any] | None:
+    def entry(self, line: str) -> dict[str, object] | None:
         """The line as an entry; None where it is none."""
         step = self.step.search(line)
         if step is None:
             return None
-        found: dict[str, Any] = {
+        found: dict[str, object] = {
             name: match[1] for name, pattern in self.numbers.items() if (match := pattern.search(line))
         }
         if not found:
@@ -97,7 +97,7 @@ def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RAT
         return False
 
     def read(file: IO[str], source: str, builder: Builder) -> Found:
-        header: dict[str, Any] = {}
+        header: dict[str, object] = {}
         for line in console_lines(file, source, builder):
             for kind in kinds.values():
                 if entry := kind.entry(line):

@@ -21,7 +21,7 @@ _BAR = re.compile(r"(?<![\d/])(\d{1,9})/(\d{1,9}) \[")
 _NO_LITERAL = re.compile(r"(?<=[:\s])-?(?:nan|inf)\b")
 
 
-def _entry(text: str) -> dict[str, Any] | None:
+def _entry(text: str) -> dict[str, object] | None:
     if not any(name in text for name in _KNOWN):
         return None
     try:
@@ -37,7 +37,7 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
 
 def read_entries(printed: Iterable[str], builder: Builder) -> Found:
     """The dictionaries in these lines, with the steps of the bar where there is one."""
-    waiting: list[dict[str, Any]] = []  # entries whose bar has not come yet
+    waiting: list[dict[str, object]] = []  # entries whose bar has not come yet
     done: list[dict[str, Any]] = []
     length: int | None = None
     for line in printed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import IO, Any
+from typing import IO
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder
@@ -42,7 +42,7 @@ def read_state(file: IO[str], source: str, builder: Builder) -> Found:
     return header or _header(before + '"log_history": null}'), [] if header else ["the file breaks off after its log"]
 
 
-def _header(text: str) -> dict[str, Any]:
+def _header(text: str) -> dict[str, object]:
     """The plain values of an object whose text may end early, behind a comma."""
     for attempt in (text, re.sub(r",\s*}$", "}", text)):
         try:
@@ -88,7 +88,7 @@ def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | N
 
 def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
     """One object a line, as LLaMA-Factory's `trainer_log.jsonl`, W&B's history or this library's monitor."""
-    header: dict[str, Any] = {}
+    header: dict[str, object] = {}
     broken = 0
     for line in lines(file, source, builder):
         if not line.strip():

@@ -44,8 +44,8 @@ class Channel:
         self._given, self._written = 0, 0
         self._dropped, self._failed = 0, 0  # a count for each of the two threads, which would overwrite each other's
         self._left_behind = False
-        self._kept: list[Any] = []
-        self._queue: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        self._kept: list[object] = []
+        self._queue: queue.SimpleQueue[list[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"optax_lr {sink.name}", daemon=True)
         self._thread.start()
 
@@ -54,7 +54,7 @@ class Channel:
         """Rows that will not be written; of a sink that hangs, all that it has not written."""
         return self._given - self._written if self._left_behind else self._dropped + self._failed
 
-    def put(self, rows: list[Any]) -> None:
+    def put(self, rows: list[object]) -> None:
         self._given += len(rows)
         if self._queue.qsize() < WAITING:
             self._queue.put(rows)
@@ -91,7 +91,7 @@ class Channel:
         if self._kept and not self._attempt(self.sink.write, self._kept):
             self._failed += len(self._kept)
 
-    def _attempt(self, action: Callable[..., None], *rows: list[Any]) -> bool:
+    def _attempt(self, action: Callable[..., None], *rows: list[object]) -> bool:
         try:
             action(*rows)
             self._written += sum(map(len, rows))

@@ -78,7 +78,7 @@ class Monitor:
         self,
         folder: str | os.PathLike[str] | None = None,
         *,
-        schedule: Callable[[int], Any] | None = None,
+        schedule: Callable[[int], object] | None = None,
         logging_steps: int = 10,
         accumulation_steps: int = 1,
         report_to: str | Callable[[Row], object] | Iterable[str | Callable[[Row], object]] = "jsonl",
@@ -113,7 +113,7 @@ class Monitor:
         self._rate, self._has_looked = RatesInState(), False
         self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
         self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
-        self._calls: collections.deque[tuple[int, Any, dict[str, Any]]] = collections.deque()
+        self._calls: collections.deque[tuple[int, object, dict[str, object]]] = collections.deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)
         self._thread.start()
@@ -155,7 +155,7 @@ class Monitor:
         """Updates done so far."""
         return self._called // self._calls_per_update
 
-    def _rates_of(self, state: object) -> dict[str, Any]:
+    def _rates_of(self, state: object) -> dict[str, object]:
         """The rates in a state; none, and one warning, where there is none: a training is not stopped for its log."""
         try:
             found = self._rate(state)

@@ -16,11 +16,11 @@ class RatesInState:
     """Takes the rates of the last update out of a state; on the host, without waiting for the device."""
 
     def __init__(self) -> None:
-        self._structure: Any = None
+        self._structure: object = None
         self._places: dict[str, tuple[int, ...]] = {}
         self.counts_calls = False  # whether it is a state of MultiSteps
 
-    def __call__(self, state: object) -> dict[str, Any]:
+    def __call__(self, state: object) -> dict[str, object]:
         """The rates by column: `learning_rate`, or `learning_rate/group` for each of several groups."""
         leaves, structure = jax.tree.flatten(pure(state))
         if self._structure is None or structure != self._structure:

@@ -97,7 +97,7 @@ class RowBuilder:
 
     def _restart(self) -> None:
         self._total, self._count = 0.0, 0
-        self._latest: dict[str, Any] = {}
+        self._latest: dict[str, object] = {}
 
 
 def _as_float(value: object) -> float:

@@ -50,7 +50,7 @@ class Callback(Sink):
         self._function = function
         self.name = getattr(function, "__name__", type(function).__name__)
 
-    def write(self, rows: list[Any]) -> None:
+    def write(self, rows: list[object]) -> None:
         for row in rows:
             self._function(row)
 

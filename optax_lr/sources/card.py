@@ -39,7 +39,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     >>> source_of("README.md", "- learning_rate: 2e-05\\n- lr_scheduler_type: cosine\\n- training_steps: 100", None).values
     {'learning_rate': '2e-05', 'lr_scheduler_type': 'cosine', 'max_steps': '100'}
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     lines: dict[str, int] = {}
     beside: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):

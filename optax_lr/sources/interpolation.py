@@ -49,7 +49,7 @@ def require_plain(source: str, values: Mapping[str, object]) -> None:
         )
 
 
-def resolved(source: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, Any]:
+def resolved(source: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, object]:
     """`values` with their references replaced, by OmegaConf's rules.
 
     Args:
@@ -89,7 +89,7 @@ class _Lookup:
     def __init__(self, root: Mapping[str, object]):
         self._root, self._left = root, MOST_REFERENCES
 
-    def value(self, value: object, place: tuple[object, ...], depth: int) -> Any:
+    def value(self, value: object, place: tuple[object, ...], depth: int) -> object:
         """`value`, which is at `place`, with its references replaced."""
         if isinstance(value, Mapping):
             return {key: self.value(item, (*place, key), depth) for key, item in value.items()}
@@ -112,7 +112,7 @@ class _Lookup:
             return found[0]
         return str(self._of(found[2], place, depth))
 
-    def _of(self, name: str, place: tuple[object, ...], depth: int) -> Any:
+    def _of(self, name: str, place: tuple[object, ...], depth: int) -> object:
         self._left -= 1
         if self._left < 0 or depth >= DEEPEST_CHAIN:
             raise _UnresolvedError(

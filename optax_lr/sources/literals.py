@@ -242,7 +242,7 @@ class Script:
             case ast.Name(id=name):
                 return self._name(name, scope, depth)
             case ast.Dict(keys=keys, values=values):
-                made: dict[Any, Any] = {}
+                made: dict[object, object] = {}
                 for key, inner in zip(keys, values, strict=True):
                     value = self.value(inner, scope, depth + 1)
                     made |= value if key is None else {self.value(key, scope, depth + 1): value}
@@ -305,7 +305,7 @@ class Script:
             raise UnknownError
         return value
 
-    def _name(self, name: str, scope: int, depth: int) -> Any:
+    def _name(self, name: str, scope: int, depth: int) -> object:
         bound, here = self.bound(name, scope)
         if len(bound) != 1:
             raise UnknownError
@@ -313,7 +313,7 @@ class Script:
             return self._parameter(name, here, depth)
         return self.value(bound[0], here, depth + 1)
 
-    def _parameter(self, name: str, scope: int, depth: int) -> Any:
+    def _parameter(self, name: str, scope: int, depth: int) -> object:
         """The value of a function's parameter: what its one call in this file passes, else its default."""
         function = self.functions[scope]
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -342,7 +342,7 @@ class Script:
 
     # --- attributes ---
 
-    def _attribute(self, owner: str, name: str, scope: int, depth: int) -> Any:
+    def _attribute(self, owner: str, name: str, scope: int, depth: int) -> object:
         """A value of a class of this file, of an object of one, or of the options of the script."""
         if owner == "self":
             return self._own_attribute(name, scope, depth)
@@ -370,7 +370,7 @@ class Script:
             return self._of_option(owner, name, depth)
         raise UnknownError
 
-    def _own_attribute(self, name: str, scope: int, depth: int) -> Any:
+    def _own_attribute(self, name: str, scope: int, depth: int) -> object:
         """`self.lr`, set once in this file and nowhere else."""
         assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
         if len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
@@ -387,7 +387,7 @@ class Script:
         found = next((argument.annotation for argument in _arguments(function) if argument.arg == name), None)
         return found.id if isinstance(found, ast.Name) else ""
 
-    def _of_object(self, made: ast.Call, kind: str, name: str, scope: int, depth: int) -> Any:
+    def _of_object(self, made: ast.Call, kind: str, name: str, scope: int, depth: int) -> object:
         """An attribute of an object that is made by keywords, else of its class."""
         if made.args or any(keyword.arg is None for keyword in made.keywords):
             raise UnknownError
@@ -405,7 +405,7 @@ class Script:
             return self.value(default, 0, depth + 1)
         return self._in_body(kind, name, depth)
 
-    def _of_dataclass(self, owner: str, name: str, depth: int) -> Any:
+    def _of_dataclass(self, owner: str, name: str, depth: int) -> object:
         """A default of the one class of this file that has it, for what HfArgumentParser gives."""
         holders = [kind for kind in self.classes if self._body_values(kind, name)]
         if len(holders) != 1:
@@ -431,7 +431,7 @@ class Script:
         ]
         return found[0] if found else None
 
-    def _of_option(self, owner: str, name: str, depth: int) -> Any:
+    def _of_option(self, owner: str, name: str, depth: int) -> object:
         """The default of an option of argparse."""
         calls = self.options.get(name, [])
         if len(calls) != 1:
@@ -458,7 +458,7 @@ class Script:
             if isinstance(target, ast.Name) and target.id == name
         ]
 
-    def _in_body(self, kind: str, name: str, depth: int) -> Any:
+    def _in_body(self, kind: str, name: str, depth: int) -> object:
         """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
         values = self._body_values(kind, name)
         if len(values) != 1:
@@ -467,11 +467,11 @@ class Script:
 
     # --- calls ---
 
-    def _call(self, node: ast.Call, scope: int, depth: int) -> Any:
+    def _call(self, node: ast.Call, scope: int, depth: int) -> object:
         """`dict(a=1)`, `int(0.1 * 100)`, `math.ceil(2.5)`, `max(1, 2)`, and the default of `os.environ.get`."""
         name = self.qualified(node.func)
         if name == "dict" and not node.args:
-            made: dict[Any, Any] = {}
+            made: dict[object, object] = {}
             for keyword in node.keywords:
                 value = self.value(keyword.value, scope, depth + 1)
                 made |= {keyword.arg: value} if keyword.arg is not None else value
@@ -525,7 +525,7 @@ def parsed(path: str, text: str) -> ast.Module:
         raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
 
 
-def _converted(value: object, kind: ast.expr | None) -> Any:
+def _converted(value: object, kind: ast.expr | None) -> object:
     """The text of an option as its parser converts it."""
     if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
         return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
@@ -22,7 +21,7 @@ def is_known(value: object) -> bool:
     return not isinstance(value, str) or MARK.search(value) is None
 
 
-def readable(value: object) -> Any:
+def readable(value: object) -> object:
     """A value with its marks as the script writes them."""
     if isinstance(value, list):
         return [readable(item) for item in value]

@@ -31,7 +31,7 @@ class Document(NamedTuple):
 
     name: str
     text: str
-    values: dict[str, Any]
+    values: dict[str, object]
     lines: Mapping[str, int]
     twice: tuple[tuple[str, str], ...] = ()
 
@@ -61,7 +61,7 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
     return Document(name, text, {str(key): value for key, value in values.items()}, lines, tuple(twice))
 
 
-def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
+def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, object]:
     """The values as LLaMA-Factory reads them, by OmegaConf: `1e-4` is a number, `${learning_rate}` refers to another key.
 
     Only the keys in `resolve` must resolve: paths and names often refer to variables of a shell.
@@ -70,7 +70,7 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
 
     require_plain(document.name, document.values)
 
-    def load() -> dict[str, Any]:
+    def load() -> dict[str, object]:
         loaded = omegaconf.OmegaConf.load(io.StringIO(document.text))
         values = omegaconf.OmegaConf.to_container(loaded, resolve=False)
         assert isinstance(values, dict)  # or `parse` had refused it
@@ -83,7 +83,7 @@ def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, Any]:
     return resolved(document.name, values, resolve)
 
 
-def unresolved(source: Mapping[str, object]) -> dict[str, Any]:
+def unresolved(source: Mapping[str, object]) -> dict[str, object]:
     """A mapping as a plain dict. One of OmegaConf's, which would call resolvers when it is read, is not resolved."""
     if type(source).__module__.startswith("omegaconf."):
         import omegaconf
@@ -100,7 +100,7 @@ def unresolved(source: Mapping[str, object]) -> dict[str, Any]:
     return plain
 
 
-def _without_arrays(value: object) -> Any:
+def _without_arrays(value: object) -> object:
     """A value with the arrays and scalars of NumPy and JAX in it as Python's own, which compare to one truth value."""
     if isinstance(value, Mapping):
         return {key: _without_arrays(item) for key, item in value.items()}
@@ -118,11 +118,11 @@ def _yaml() -> Any:
     return yaml
 
 
-def _loader() -> Any:
+def _loader() -> object:
     return getattr(_yaml(), "CSafeLoader", _yaml().SafeLoader)
 
 
-def _values_loader() -> Any:
+def _values_loader() -> object:
     """The loader of the trainers, which takes `!include file`, as Levanter writes it, for the text that it is."""
     yaml = _yaml()
     loader = type("Loader", (yaml.SafeLoader,), {})
@@ -147,8 +147,8 @@ def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Ma
         raise ConfigError(f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}") from None
 
 
-def _json(name: str, text: str, *, strict: bool) -> Any:
-    def once(pairs: list[tuple[str, object]]) -> dict[str, Any]:
+def _json(name: str, text: str, *, strict: bool) -> object:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         made = dict(pairs)
         if len(made) != len(pairs):
             seen: set[str] = set()

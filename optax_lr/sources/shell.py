@@ -86,7 +86,7 @@ class _Shell:
         self.variables: dict[str, list[str]] = {}
         self.arrays: set[str] = set()
         self.exported: set[str] = set()
-        self.functions: dict[str, Any] = {}
+        self.functions: dict[str, object] = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}
         self.ran: list[Ran] = []
@@ -195,7 +195,7 @@ class _Shell:
 
     def branches_of_if(self, node: Any) -> Iterator[list[Any]]:
         """The statements of each branch; those of the condition come first in the first one."""
-        here: list[Any] = []
+        here: list[object] = []
         for child in node.named_children:
             if child.type in ("elif_clause", "else_clause"):
                 yield here

@@ -83,7 +83,7 @@ class Source:
     """
 
     name: str
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     lines: Mapping[str, int]
     form: Form
     text: str = ""

@@ -201,7 +201,7 @@ class Axolotl(Transformers):
         """Its warmup has the same length for every version of transformers."""
         return block.notes_of(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""
         if settings.scheduler_block is not None:
             return block.schedule_of(settings, max_steps, warmup_steps, changes)
@@ -211,7 +211,7 @@ class Axolotl(Transformers):
         low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
         return JaggedRestarts(made, *settings.restarts, min_scale=low, ahead=ahead)
 
-    def write(self, schedule: Schedule) -> dict[str, Any]:
+    def write(self, schedule: Schedule) -> dict[str, object]:
         """Its names of transformers' keys; its floors, restarts and quadratic warmup."""
         match schedule:
             case JaggedRestarts(schedule=inner, min_scale=low):
@@ -284,9 +284,9 @@ def _restarts(source: str, given: Mapping[str, object]) -> tuple[int, int, int] 
     return (every, up, down) if every else None
 
 
-def _own(source: str, given: Mapping[str, object]) -> dict[str, Any]:
+def _own(source: str, given: Mapping[str, object]) -> dict[str, object]:
     """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, generations."""
-    own: dict[str, Any] = {}
+    own: dict[str, object] = {}
     if given.get("batch_size"):
         own["batch_size"] = whole_setting(f"{source}: batch_size", given["batch_size"], PYDANTIC)
     own["parallel"] = math.prod(
@@ -302,10 +302,10 @@ def _own(source: str, given: Mapping[str, object]) -> dict[str, Any]:
     return own
 
 
-def _written(schedule: Schedule) -> dict[str, Any]:
+def _written(schedule: Schedule) -> dict[str, object]:
     """The keys of a schedule without restarts."""
-    floors: dict[str, Any] = {}
-    keywords: dict[str, Any] = {}
+    floors: dict[str, object] = {}
+    keywords: dict[str, object] = {}
     match schedule:
         case Rex(learning_rate=rate, min_lr=low):
             name = "rex"

@@ -46,7 +46,7 @@ class Default(NamedTuple):
     """
 
     key: str
-    value: Any
+    value: object
     whose: str
 
 
@@ -119,7 +119,7 @@ class Trainer(abc.ABC):
         """The file with settings that a command names; None where there is none."""
         return None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
 
@@ -138,10 +138,10 @@ class Trainer(abc.ABC):
         return like(max_steps, int(settings.warmup_steps))
 
     @abc.abstractmethod
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
 
-    def checked_schedule(self, settings: Settings, **lengths_and_changes: Any) -> Schedule:
+    def checked_schedule(self, settings: Settings, **lengths_and_changes: object) -> Schedule:
         """`schedule`, with the file in the error of a value that the schedule refuses."""
         try:
             return self.schedule(settings, **lengths_and_changes)
@@ -154,7 +154,7 @@ class Trainer(abc.ABC):
         """The differences of other versions of the trainer, one line each."""
         return ()
 
-    def write(self, schedule: Schedule) -> dict[str, Any]:
+    def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys with which this trainer runs `schedule`. Raises `ConfigError` where it has none."""
         raise ConfigError(f"{self.title}: writing its configs is not supported")
 

@@ -66,7 +66,7 @@ class DeepSpeed(Trainer):
         }
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> object:
         """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
             return like(max_steps, 0)
@@ -76,7 +76,7 @@ class DeepSpeed(Trainer):
         """The differences of other versions of DeepSpeed."""
         return block.notes_of(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
         """The block's."""
         return block.schedule_of(settings, max_steps, warmup_steps, changes)
 

@@ -66,7 +66,7 @@ _RANGE_TEST = {
 
 def scheduler_of(
     source: str, deepspeed: object, folder: Path | None
-) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+) -> tuple[Mapping[str, object] | None, tuple[str, ...]]:
     """The scheduler block that a trainer's `deepspeed` key leads to, if any, and a remark where that is not known.
 
     A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
@@ -144,7 +144,7 @@ def checked_block(source: str, block: object) -> dict[str, Any] | None:
     return {"type": kind, "params": checked}
 
 
-def _value(where: str, name: str, value: object) -> Any:
+def _value(where: str, name: str, value: object) -> object:
     """The value of one parameter, as the class takes it."""
     if name == "warmup_type" or value == "auto":
         return value

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 class ClassDefault(NamedTuple):
     """A default of a class: its value, the first looked-at version with it, and the value before."""
 
-    value: Any
+    value: object
     since: str
-    before: Any
+    before: object
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 from optax_lr.trainers.writing import plain
 
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: dict[str, object] = {
     "optimizer.learning_rate": 6e-4,
     "optimizer.min_lr_ratio": 0.1,
     "optimizer.warmup": 0.01,
@@ -65,9 +65,9 @@ class Levanter(Trainer):
         value = source.program.options.get("config_path") if source.program is not None else None
         return value if isinstance(value, str) else None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with dotted options."""
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             key: dict(value) if isinstance(value, Mapping) else value for key, value in file.items()
         }
         for key, value in source.values.items():
@@ -160,7 +160,7 @@ class Levanter(Trainer):
         )
         return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
 
-    def write(self, schedule: Schedule) -> dict[str, Any]:
+    def write(self, schedule: Schedule) -> dict[str, object]:
         """Cosine, linear and constant schedules, with a floor and a warmup."""
         match schedule:
             case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (

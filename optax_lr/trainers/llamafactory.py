@@ -98,7 +98,7 @@ class LlamaFactory(Transformers):
             )
         return first
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the overrides `key=value`, which OmegaConf reads."""
         assert source.program is not None
         import yaml
@@ -155,7 +155,7 @@ class LlamaFactory(Transformers):
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
         return found._replace(notes=tuple(notes), processes=processes)
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
         """The lengths of `warmup_stable_decay` that the config does not give.
 
         A third of the steps after the warmup is stable, and the rest decays.
@@ -165,7 +165,7 @@ class LlamaFactory(Transformers):
         rest = np.maximum(np.asarray(max_steps) - warmup_steps, 0)
         return {"num_stable_steps": rest // 3, "num_decay_steps": rest - rest // 3}
 
-    def write(self, schedule: Schedule) -> dict[str, Any]:
+    def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys of transformers, with the stable phase that would otherwise be filled in."""
         if isinstance(schedule, WarmupStableDecay) and schedule.stable_steps is None:
             stable = schedule.end - schedule.warmup_steps - schedule.decay_steps
@@ -203,11 +203,11 @@ class LlamaFactoryPPO(LlamaFactory):
             )
         return int(steps)
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
         """None."""
         return {}
 
-    def keywords(self, settings: Settings) -> dict[str, Any]:
+    def keywords(self, settings: Settings) -> dict[str, object]:
         """None: the PPO trainer does not hand them on."""
         return {}
 

@@ -26,7 +26,7 @@ _SURE = words(
     "wsd_decay_steps_fraction dcn_data_parallelism ici_tensor_parallelism"
 )
 _OLD_FLOOR = "cosine_learning_rate_final_fraction"
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: dict[str, object] = {
     "learning_rate": 3e-5,
     "lr_schedule_type": "cosine",
     "learning_rate_final_fraction": 0.1,
@@ -37,7 +37,7 @@ _DEFAULTS: dict[str, Any] = {
     "wsd_decay_style": "linear",
 }
 # Bases of the post-training modules, where they differ.
-_BASES: dict[str, dict[str, Any]] = {
+_BASES: dict[str, dict[str, object]] = {
     "sft": {"learning_rate": 2e-5},
     "dpo": {"learning_rate": 5e-7, "steps": 10},
 }
@@ -80,11 +80,11 @@ class MaxText(Trainer):
             return first
         return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the words `key=value` of the command."""
         return dict(file) | self._words(source)
 
-    def _words(self, source: Source) -> dict[str, Any]:
+    def _words(self, source: Source) -> dict[str, object]:
         assert source.program is not None
         pairs = [word.partition("=") for word in source.program.positional if "=" in word]
         return {key: value for key, _, value in pairs}
@@ -187,7 +187,7 @@ class MaxText(Trainer):
                 curve = Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup])
         return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve
 
-    def write(self, schedule: Schedule) -> dict[str, Any]:
+    def write(self, schedule: Schedule) -> dict[str, object]:
         """A cosine with or without a floor, to the step."""
         match schedule:
             case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (

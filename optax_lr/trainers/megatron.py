@@ -22,7 +22,7 @@ _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 # The shapes of its decay in WSD, by our names.
 _SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
-_DEFAULTS: Mapping[str, Any] = {"min_lr": 0.0, "lr_decay_style": "linear"}
+_DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 
 
 class Megatron(Trainer):
@@ -77,7 +77,7 @@ class Megatron(Trainer):
             )
         low = finite_number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
         first = finite_number(f"{name}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE)
-        own: dict[str, Any] = {"decay": int(decay), "min_lr": low, "first": first}
+        own: dict[str, object] = {"decay": int(decay), "min_lr": low, "first": first}
         if style == "WSD":
             tail = _updates(name, values, "lr_wsd_decay")
             if tail is None or tail != int(tail):

@@ -61,7 +61,7 @@ class OptaxSchedules(Trainer):
         return Stages(made, boundaries=settings.own["boundaries"]) if len(parts) > 1 else made[0]
 
 
-def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict[str, Any]:
+def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict[str, object]:
     """The arguments of one function, with its defaults.
 
     Raises:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.sources.source import Source
 
 _WAY = "write its schedule with olr.get_scheduler, or in Python with the classes of olr"
-_Marks = Callable[[Mapping[str, Any]], bool]
+_Marks = Callable[[Mapping[str, object]], bool]
 
 
-def _inner(values: Mapping[str, object], *places: str) -> Any:
+def _inner(values: Mapping[str, object], *places: str) -> object:
     """The value under nested keys; None where one is missing."""
-    found: Any = values
+    found: object = values
     for place in places:
         found = found.get(place) if isinstance(found, Mapping) else None
     return found

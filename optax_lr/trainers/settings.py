@@ -31,7 +31,7 @@ class Settings:
 
     learning_rate: float = 5e-5
     lr_scheduler_type: str = "linear"
-    lr_scheduler_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lr_scheduler_kwargs: Mapping[str, object] = dataclasses.field(default_factory=dict)
     warmup_steps: float = 0
     warmup_ratio: float | None = None
     max_steps: int = -1
@@ -164,7 +164,7 @@ def flag(name: str, value: object) -> bool:
     return bool(value) if value in (0, 1) else _flag(name, value, PYDANTIC)
 
 
-def _mapping(name: str, value: object, _rules: Rules) -> Mapping[str, Any]:
+def _mapping(name: str, value: object, _rules: Rules) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name} must hold keys with values, such as {{min_lr: 1e-6}}, not {_short(value)}")
     return dict(value)
@@ -181,5 +181,5 @@ _CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
     "int | None": whole_setting,
     "str": _word,
     "bool": _flag,
-    "Mapping[str, Any]": _mapping,
+    "Mapping[str, object]": _mapping,
 }

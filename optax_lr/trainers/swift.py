@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
@@ -62,7 +62,7 @@ class Swift(Transformers):
         named_file = program.options.get("config", program.positional[0] if program.positional else None)
         return named_file if isinstance(named_file, str) else None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The settings of the file and the command in order: options after the file replace its values."""
         values = dict(file)
         values.pop("ENV", None)

@@ -56,7 +56,7 @@ class Torchtune(Trainer):
             )
         return value if isinstance(value, str) else None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The recipe with the words `key=value` and without those of `~key`."""
         assert source.program is not None
         values = copy.deepcopy(dict(file))
@@ -65,7 +65,7 @@ class Torchtune(Trainer):
         for word in words:
             key, equals, value = word.partition("=")
             *sections, name = key.removeprefix("~").split(".")
-            inner: Any = values
+            inner: object = values
             for section in sections:
                 inner = inner.setdefault(section, {}) if isinstance(inner, dict) else {}
             if word.startswith("~") and isinstance(inner, dict):
@@ -90,7 +90,7 @@ class Torchtune(Trainer):
                 f"{name}: torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers"
             )
         scheduler = values.get("lr_scheduler")
-        own: dict[str, Any] = {"limit": None}
+        own: dict[str, object] = {"limit": None}
         kind, warmup = "constant", 0
         defaults = []
         if isinstance(scheduler, Mapping) and scheduler.get("_component_"):

@@ -90,7 +90,7 @@ def refuse_foreign(source: str, values: Mapping[str, object], whose: str, place:
         raise ConfigError(f"{source}: {foreign.message}")
 
 
-def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
+def kwargs_of_text(source: str, text: str) -> dict[str, object]:
     """`lr_scheduler_kwargs` given as text: JSON, in which the quoted words that transformers converts are converted.
 
     Source: `transformers.training_args._convert_str_dict`.
@@ -108,7 +108,7 @@ def kwargs_of_text(source: str, text: str) -> dict[str, Any]:
         raise ConfigError(f"{source}: lr_scheduler_kwargs cannot be read as JSON") from None
 
 
-def _converted(value: object) -> Any:
+def _converted(value: object) -> object:
     if isinstance(value, dict):
         return {key: _converted(item) for key, item in value.items()}
     if not isinstance(value, str):

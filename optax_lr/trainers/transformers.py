@@ -342,14 +342,14 @@ class Transformers(Trainer):
 
     more_schedules: ClassVar[tuple[str, ...]] = ()
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, Any]:
+    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
         """Keywords that the trainer fills in where the config does not give them."""
         return {}
 
-    def keywords(self, settings: Settings) -> dict[str, Any]:
+    def keywords(self, settings: Settings) -> dict[str, object]:
         """`lr_scheduler_kwargs`; the trainer's function takes every name."""
         name = settings.lr_scheduler_type
-        taken: dict[str, Any] = {}
+        taken: dict[str, object] = {}
         for key, value in settings.lr_scheduler_kwargs.items():
             where = f"{settings.source}: lr_scheduler_kwargs.{key}"
             if key not in KEYWORDS[name]:
@@ -409,7 +409,7 @@ CURVE_KEYS = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs"),
     *("per_device_train_batch_size", "gradient_accumulation_steps"),
 )
-DEFAULTS: Mapping[str, Any] = {
+DEFAULTS: Mapping[str, object] = {
     key: default.value
     for key in CURVE_KEYS
     if (default := default_of("transformers", "TrainingArguments", key)) is not None
@@ -527,5 +527,5 @@ def _sequence_parallel_size(source: str, config: object) -> int:
     return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
 
 
-def _steps_of_ratio(max_steps: object, ratio: float) -> Any:
+def _steps_of_ratio(max_steps: object, ratio: float) -> object:
     return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)

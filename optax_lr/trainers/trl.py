@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
@@ -13,7 +13,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Default, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program
 
@@ -59,7 +59,7 @@ _MARKS = words(
     "rpo_alpha chat_template_path max_completion_length beta loss_type script_args max_length"
 )
 # After `import unsloth`, TRL's classes have these; since its 95fb1d6 of 2025-02.
-UNSLOTH: Mapping[str, Any] = {
+UNSLOTH: Mapping[str, object] = {
     "learning_rate": 5e-5,
     "per_device_train_batch_size": 4,
     "gradient_accumulation_steps": 2,
@@ -110,7 +110,7 @@ class Trl(Transformers):
         known = isinstance(value, str) and (not is_known(value) or value.endswith((".yaml", ".yml", ".json")))
         return value if known else None
 
-    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, Any]:
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file's values are defaults of the command's options."""
         values = dict(file) | {key: value for key, value in source.values.items() if key != "config"}
         values.pop("env", None)
@@ -211,12 +211,14 @@ class Trl(Transformers):
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
         return tuple(made)
 
-    def _own(self, source: str, values: Mapping[str, object], method: str, rules: Any) -> dict[str, Any]:
+    def _own(self, source: str, values: Mapping[str, object], method: str, rules: Rules) -> dict[str, int]:
         """The keys of generations."""
         if method not in _GENERATE:
             return {}
         standard = default_of("trl", method, "num_generations")
-        return generation_keys(f"{source}: ", values, rules, 8 if standard is None else standard.value)
+        number = standard.value if standard is not None else 8
+        assert isinstance(number, int)
+        return generation_keys(f"{source}: ", values, rules, number)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """The steps of transformers, or those of the sampler that repeats prompts."""

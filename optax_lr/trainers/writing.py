@@ -22,7 +22,7 @@ from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
 
 
-def keys_of_run(schedule: Schedule, name: str, keywords: dict[str, Any]) -> dict[str, Any]:
+def keys_of_run(schedule: Schedule, name: str, keywords: dict[str, object]) -> dict[str, object]:
     """The rate, the schedule's name and keywords, and the lengths where there are any."""
     made = {"learning_rate": plain(schedule.learning_rate), "lr_scheduler_type": name}  # type: ignore[attr-defined]
     if keywords:
@@ -35,13 +35,13 @@ def keys_of_run(schedule: Schedule, name: str, keywords: dict[str, Any]) -> dict
     return made
 
 
-def named_schedule(schedule: Schedule) -> tuple[str, dict[str, Any]]:
+def named_schedule(schedule: Schedule) -> tuple[str, dict[str, object]]:
     """`lr_scheduler_type` and `lr_scheduler_kwargs`.
 
     Raises:
         ConfigError: for a schedule that transformers does not have.
     """
-    rate: Any = getattr(schedule, "learning_rate", None)
+    rate: object = getattr(schedule, "learning_rate", None)
     match schedule:
         case Constant(warmup_steps=warmup):
             return ("constant_with_warmup" if warmup else "constant"), {}
@@ -68,7 +68,7 @@ def named_schedule(schedule: Schedule) -> tuple[str, dict[str, Any]]:
     raise ConfigError(f"{type(schedule).__name__} is no schedule of transformers, and no config can express it")
 
 
-def _phases(schedule: WarmupStableDecay) -> dict[str, Any]:
+def _phases(schedule: WarmupStableDecay) -> dict[str, object]:
     """The keywords of `warmup_stable_decay`."""
     if schedule.decay_type not in SHAPES:
         raise ConfigError(f"decay_type {schedule.decay_type} is none of transformers', which are {', '.join(SHAPES)}")
