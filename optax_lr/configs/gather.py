@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optax_lr.arguments import file_name
+from optax_lr.configs.private import UNUSABLE, Disguise
 from optax_lr.launchers import options_of, program_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
 from optax_lr.sources import card, notebook, python, shell
@@ -18,12 +19,13 @@ from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
 from optax_lr.sources.errors import ConfigError, UnreadableError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
+from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import MARK, is_known, readable
 from optax_lr.sources.parsing import Document, as_omegaconf, unresolved
 from optax_lr.sources.source import Form, Processes, Program, Source
 from optax_lr.text import words
 from optax_lr.trainers import Recognised, recognise, trainer_of
-from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.base import Trainer, concerns_curve
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -107,7 +109,7 @@ def _of_notebook(path: str, text: str, folder: Path) -> list[Source]:
             found += _of_written(name, body, folder)
     if not found:
         raise why or ConfigError(f"{path}: no config is in the cells of this notebook")
-    return [dataclasses.replace(source, name=name) for name, source in numbered(path, found)]
+    return [source.called(name) for name, source in numbered(path, found)]
 
 
 def _of_written(name: str, body: str, folder: Path) -> list[Source]:
@@ -138,7 +140,7 @@ def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | Non
         kept += inside or ([source] if _trains(source) else [])
     if not kept:
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
-    named = [dataclasses.replace(source, name=name) for name, source in numbered(path, kept)]
+    named = [source.called(name) for name, source in numbered(path, kept)]
     return [
         source if source.form != "command" else dataclasses.replace(source, lines=_lines(source.program, text))
         for source in named
@@ -161,12 +163,13 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
         text = text_of(str(path)) if text is None else text
         reader = python.Reader(source.name, text, source.folder, program.options)
         if not reader.calls():
-            return _parsed(source, reader, name)
+            parsed = _parsed(source, reader, name)
+            return parsed if path is None else [_disguised(one, name, source.notes) for one in parsed]
         made = python.script_sources(source.name, text, source.folder, program.options)
     except ConfigError:
         return []
     notes = (*source.notes, f"the settings are those in {name}, with the options of the command in line {program.line}")
-    return [
+    started = [
         dataclasses.replace(
             one,
             text="",
@@ -176,6 +179,26 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
         )
         for one in made
     ]
+    return started if path is None else [_disguised(one, name, notes) for one in started]
+
+
+def _disguised(source: Source, name: str, notes: tuple[str, ...]) -> Source:
+    """The settings in a Python script that a command starts, with the copy from which messages are made.
+
+    Args:
+        source: the settings.
+        name: the script.
+        notes: those of its notes that quote nothing of the script.
+    """
+    disguise = Disguise()
+    copy = dataclasses.replace(
+        source,
+        values=disguise.of(source.values),
+        notes=(*notes, *(disguise.note(note) for note in source.notes if note not in notes)),
+        unknown={str(disguise.of(key)): disguise.text(text) for key, text in source.unknown.items()},
+        lengths={key: length._replace(text=disguise.text(length.text)) for key, length in source.lengths.items()},
+    )
+    return dataclasses.replace(source, named=name, copy=copy)
 
 
 def _parsed(source: Source, reader: python.Reader, name: str) -> list[Source]:
@@ -310,12 +333,29 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
             text, folder = text_of(str(path)), path.parent
         except UnreadableError as error:
             raise ConfigError(f"{source.name}: {error}") from None
-    document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
-    source = dataclasses.replace(source, twice=document.twice)
-    values: dict[str, object] = dict(document.values)
+    own = name in source.files  # the script itself writes it, so that nothing in it is private
     trainer = trainer_of(found.trainer) if found is not None else None
-    if trainer is not None and trainer.omegaconf:
-        values = as_omegaconf(Document(name, text, values, document.lines), SETTING_NAMES)
+    try:
+        document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
+        values: dict[str, object] = dict(document.values)
+        require_plain(name, values)
+        if trainer is not None and trainer.omegaconf:
+            values = as_omegaconf(Document(name, text, values, document.lines), SETTING_NAMES)
+    except ConfigError:
+        if own:
+            raise
+        raise ConfigError(f"{source.name}: {name} {UNUSABLE}") from None
+    source = dataclasses.replace(source, folder=folder, twice=document.twice)
+    if own:
+        return _with_file(source, name, values, trainer)
+    disguise = Disguise()
+    twice = tuple(pair for pair in document.twice if disguise.of(pair[0].split(".")) == pair[0].split("."))
+    copy = _with_file(dataclasses.replace(source, twice=twice), name, disguise.of(values), trainer)
+    return dataclasses.replace(_with_file(source, name, values, trainer), named=name, copy=copy)
+
+
+def _with_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:
+    """The values of a file that a command names, with the command's own settings over them."""
     processes = source.processes
     if source.program is not None and source.program.name.startswith("trl ") and "num_processes" in values:
         count = values.pop("num_processes")
@@ -339,10 +379,8 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         values=merged,
         lines={key: line for key, line in source.lines.items() if key in merged},
         form="yaml",
-        folder=folder,
         notes=(*source.notes, f"the settings are those of {name}, with the command's own over them"),
         processes=processes,
-        named="" if name in source.files else name,
     )
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import checked, recognised, sources_of
+from optax_lr.configs.private import attempted, shown, without_texts
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import require_plain
@@ -83,6 +84,31 @@ def read_configs(
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source whose trainer is known."""
+    if source.copy is None:
+        return _read(source, found, values)
+    copy, plain = source.copy, dataclasses.replace(source, copy=None)
+    other = attempted(lambda: _read(copy, found, values))
+    try:
+        config = _read(plain, found, values)
+    except ConfigError as error:
+        raise without_texts(error, other, source.named, source.name) from None
+    if isinstance(other, RunConfig):
+        told = other
+    else:
+        unread = {key: length._replace(text="an expression") for key, length in config.open.items()}
+        told = dataclasses.replace(config, notes=(), ignored=(), defaults=(), open=unread)
+    return dataclasses.replace(
+        config,
+        notes=shown(source.named, config.notes, told.notes),
+        ignored=tuple(pair for pair in config.ignored if pair in told.ignored),
+        defaults=tuple(default for default in config.defaults if default in told.defaults),
+        open={key: length for key, length in told.open.items() if key in config.open},
+        named=source.named,
+        copy=told,
+    )
+
+
+def _read(source: Source, found: Recognised, values: Mapping[str, object] | None) -> RunConfig:
     lengths = {key: length for key, length in source.lengths.items() if key not in (values or {})}
     if lengths:
         return _with_lengths(source, found, values or {}, lengths)

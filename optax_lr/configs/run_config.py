@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from optax_lr.configs.plan import Plan, make_plan
-from optax_lr.sources.errors import UnknownLengthError
+from optax_lr.configs.private import attempted, shown, without_texts
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Form, Length, Processes
 from optax_lr.trainers import Default, Settings
 
@@ -31,6 +32,8 @@ class RunConfig:
         form: the format of the file, such as `yaml` or `python`.
         open: lengths that a script computes from its data or that it does not state.
         reread: the config with values for `open`; None where nothing is open.
+        named: the other file that the config or command names and whose settings these are.
+        copy: the same config with placeholders for the private texts of that file, from which messages are made.
     """
 
     source: str
@@ -48,6 +51,8 @@ class RunConfig:
     form: Form = "mapping"
     open: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     reread: Callable[[Mapping[str, object]], RunConfig] | None = None
+    named: str = ""
+    copy: RunConfig | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def resolved(self, num_examples: int | None, max_steps: int | None = None) -> RunConfig:
         """The config with the lengths that a script computes from its data, for that many examples.
@@ -106,13 +111,23 @@ class RunConfig:
         >>> [default.key for default in plan.defaults]
         ['num_train_epochs', 'per_device_train_batch_size', 'gradient_accumulation_steps']
         """
-        config = self.resolved(num_examples, max_steps)
-        return make_plan(
-            config.settings,
-            num_examples=num_examples,
-            world_size=world_size,
-            transformers_version=transformers_version,
-            max_steps=max_steps,
-            processes=self.processes,
-            defaults=self.defaults,
-        )
+        options = {
+            "num_examples": num_examples,
+            "world_size": world_size,
+            "transformers_version": transformers_version,
+            "max_steps": max_steps,
+        }
+        if self.copy is None:
+            return self._plan(options)
+        copy = self.copy
+        other = attempted(lambda: copy._plan(options))
+        try:
+            plan = self._plan(options)
+        except ConfigError as error:
+            raise without_texts(error, other, self.named, self.source) from None
+        notes = shown(self.named, plan.notes, other.notes if isinstance(other, Plan) else ())
+        return dataclasses.replace(plan, notes=notes)
+
+    def _plan(self, options: Mapping[str, Any]) -> Plan:
+        config = self.resolved(options["num_examples"], options["max_steps"])
+        return make_plan(config.settings, processes=self.processes, defaults=self.defaults, **options)

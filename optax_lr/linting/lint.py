@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.plan import check_options
+from optax_lr.configs.private import matching
 from optax_lr.configs.read import read_recognised
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
@@ -110,6 +111,19 @@ def lint_source(
     """The findings in one config."""
     try:
         source, found = recognised(source, trainer)
+    except ConfigError as error:
+        return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
+    if source.copy is None:
+        return _of_source(source, found, options, values)
+    findings = _of_source(dataclasses.replace(source, copy=None), found, options, values)
+    return _shown(source.named, findings, _of_source(source.copy, found, options, values))
+
+
+def _of_source(
+    source: Source, found: Recognised, options: Mapping[str, object], values: Mapping[str, object] | None
+) -> list[Finding]:
+    """The findings in a config whose trainer is known."""
+    try:
         source = checked(source, values or {}, found.section)
     except ConfigError as error:
         return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
@@ -121,6 +135,20 @@ def lint_source(
     except ConfigError as error:
         return findings if unfixed else [*findings, _refused(error, source.name, source.lines)]
     return findings + _of_config(config, options)
+
+
+def _shown(name: str, findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Findings about the file `name`, which another one names, as a copy without its texts gives them."""
+    kept: list[Finding] = []
+    for finding in findings:
+        alike = {other.text: other for other in others if other.rule == finding.rule}
+        found = matching(finding.text, alike)
+        kept.append(
+            Finding(finding.rule, f"the message would quote {name}; check that file itself", "")
+            if found is None
+            else dataclasses.replace(alike[found], line=finding.line, edits=())
+        )
+    return kept
 
 
 def _guarded(check: _Check, case: Case) -> Iterator[Finding]:
@@ -212,6 +240,9 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
 
 
 def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
+    if config.copy is not None:
+        findings = _of_config(dataclasses.replace(config, copy=None), options)
+        return _shown(config.named, findings, _of_config(config.copy, options))
     with contextlib.suppress(UnknownLengthError):  # which the plan reports
         config = config.resolved(options["num_examples"])
     plan, length, refusal = _plan_of(config, options)

@@ -78,8 +78,8 @@ class Source:
         processes: the number of processes that the file starts; None where it says nothing.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
-        named: the file that a command names and whose settings are among `values`. Words of it that are no settings stay out
-            of messages, since it may be any file.
+        named: the file that a command names and whose settings are among `values`.
+        copy: the same source with placeholders for the private texts of that file, from which messages are made.
     """
 
     name: str
@@ -99,6 +99,12 @@ class Source:
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     named: str = ""
+    copy: Source | None = None
+
+    def called(self, name: str) -> Source:
+        """The source under another name."""
+        copy = None if self.copy is None else dataclasses.replace(self.copy, name=name)
+        return dataclasses.replace(self, name=name, copy=copy)
 
     @property
     def given(self) -> dict[str, Any]:

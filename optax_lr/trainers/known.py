@@ -41,6 +41,15 @@ def class_keys(package: str, name: str, *, now: bool = False) -> frozenset[str]:
     return frozenset(word.partition("<")[0] for word in words if not (now and "<" in word))
 
 
+@functools.cache
+def all_keys() -> frozenset[str]:
+    """Every key of every trainer that is stored, in any version."""
+    data = _data()
+    texts = [entry["keys"] for entry in data.values() if "keys" in entry]
+    texts += [one["keys"] for entry in data.values() for one in entry.get("classes", {}).values()]
+    return frozenset(word.partition("<")[0] for text in texts for word in text.split())
+
+
 def last_version(package: str, name: str, key: str) -> str | None:
     """The last looked-at version that has a key that is gone; None for one that is still there, or never was.
 

@@ -246,25 +246,95 @@ def test_the_content_of_a_named_file_is_never_quoted(tmp_path, content):
     assert "xyzzy" not in str(run("lint", "a.yaml"))
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "trl sft --config c.yaml --max_steps 9",
-        "llamafactory-cli train c.yaml max_steps=9",
-        "python t.py --config c.yaml --max_steps 9",
-    ],
-)
-@pytest.mark.parametrize(
-    "content", ["xyzzy_key: 1\nlearning_rate: 1.0e-4\n", "password: xyzzy\n", "a: [xyzzy", "- xyzzy\n"]
-)
-def test_the_words_of_a_file_that_a_command_names_are_not_shown(tmp_path, command, content):
-    (tmp_path / "c.yaml").write_text(content)
+# Each way to name a file, with a file that is complete without a secret.
+HF = "learning_rate: 1.0e-4\nmax_steps: 9\nlogging_steps: 1\nper_device_train_batch_size: 2\n"
+NAMING = {
+    "trl sft --config c.yaml --max_steps 9": HF,
+    "python t.py --config c.yaml --max_steps 9": HF,
+    "swift sft --config c.yaml": HF,
+    "llamafactory-cli train c.yaml max_steps=9": HF + "stage: sft\nfinetuning_type: lora\n",
+    "axolotl train c.yaml": "base_model: m\nlearning_rate: 1.0e-4\nmax_steps: 9\nmicro_batch_size: 1\nnum_epochs: 1\n",
+    "python3 -m MaxText.train c.yaml": "base_config: base.yml\nsteps: 10\nlearning_rate: 1.0e-4\n",
+    "tune run lora_finetune_single_device --config c.yaml": "optimizer:\n  _component_: torch.optim.AdamW\n  lr: 1.0e-4\nepochs: 1\n",
+    "accelerate launch --config_file c.yaml t.py --learning_rate 1e-4 --max_steps 9": "num_processes: 2\n",
+    "deepspeed t.py --deepspeed c.yaml --learning_rate 1e-4 --max_steps 9": "scheduler:\n  type: WarmupLR\n  params:\n    warmup_max_lr: auto\n",
+}  # fmt: skip
+SECRET_AT = [
+    "xyzzy: 1", "password: xyzzy", "x: {xyzzy: {xyzzy: [xyzzy, 1, {xyzzy: xyzzy}]}}", "# xyzzy", "xyzzy_learning_rate: 1", "warmup_xyzzy: 1",
+    "learning_rate: xyzzy", "learning_rate: [xyzzy]", "learning_rate: {xyzzy: xyzzy}", "lr_scheduler_type: xyzzy", "lr_scheduler_type: [xyzzy]",
+    "lr_scheduler_kwargs: {xyzzy: xyzzy}", "lr_scheduler_kwargs: {num_cycles: xyzzy}", "lr_scheduler_kwargs: xyzzy", "max_steps: xyzzy", "decay_type: xyzzy",
+    "evaluation_strategy: xyzzy", "metric_for_best_model: xyzzy", "optim: xyzzy", "dataset: xyzzy", "max_train_samples: xyzzy", "deepspeed: xyzzy",
+    "deepspeed: {scheduler: {type: xyzzy}}", "num_processes: xyzzy", "distributed_type: xyzzy", "scheduler: {type: xyzzy}", "scheduler: {type: WarmupLR, params: {xyzzy: xyzzy}}",
+    "optimizer: {xyzzy: xyzzy, lr: xyzzy}", "lr_scheduler: xyzzy", "lr_scheduler: {_component_: xyzzy}", "wsd_decay_style: xyzzy", "warmup_steps: ${xyzzy}",
+    "warmup_steps: ${oc.env:xyzzy}", "a: &xyzzy 1\nb: *xyzzyx", "a: !xyzzy 1", "a: !!python/name:xyzzy 1", "xyzzy: 1\nxyzzy: 2", "learning_rate: xyzzy\nlearning_rate: 1", "a: [xyzzy",
+    "- xyzzy", "--- xyzzy", 'a: "xyzzy', "xyzzy", '"\\xyzzy": 1',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", NAMING)
+def test_a_text_of_a_named_file_is_in_no_message(tmp_path, command):
     (tmp_path / "a.sh").write_text(f"{command}\n")
-    linted, shown = run("lint", "a.sh"), run("show", "a.sh")
-    assert "c.yaml" in linted.out
-    for done in (linted, shown):
-        assert "xyzzy" not in str(done)
-        assert "password" not in str(done)
+    for secret in SECRET_AT:
+        for text in (f"{NAMING[command]}{secret}\n", f"{secret}\n"):
+            (tmp_path / "c.yaml").write_text(text)
+            said = [str(finding) for finding in olr.lint("a.sh", num_examples=100)]
+            try:
+                for config in olr.read_configs("a.sh"):
+                    said += [*config.notes, *map(str, config.ignored), *config.unknown, *map(str, config.defaults)]
+                    said += [config.recognized_by, str(config.section), str(config.processes)]
+                    said += config.plan(num_examples=100).notes
+            except olr.ConfigError as error:
+                said.append(str(error))
+            assert "xyzzy" not in "\n".join(said), (secret, said)
+
+
+@pytest.mark.parametrize(
+    "secret", ["password: xyzzy\nmetric_for_best_model: xyzzy\ndeepspeed: xyzzy", "learning_rate: xyzzy"]
+)
+def test_no_command_shows_a_text_of_a_named_file(tmp_path, secret):
+    (tmp_path / "c.yaml").write_text(f"{HF}{secret}\n")
+    (tmp_path / "a.sh").write_text("trl sft --config c.yaml --max_steps 9\n")
+    (tmp_path / "log.csv").write_text("step,learning_rate\n" + "".join(f"{n},1e-4\n" for n in range(9)))
+    for arguments in (
+        *(["lint", "a.sh", "--format", form] for form in ("text", "json", "github", "sarif")),
+        ["show", "a.sh"], ["show", "a.sh", "--json"], ["sweep", "a.sh"], ["compare", "a.sh", "a.sh"], ["convert", "a.sh", "--to", "hf"],
+        ["explore", "a.sh", "--html", "a.html"], ["audit", "log.csv", "--config", "a.sh"],
+    ):  # fmt: skip
+        assert "xyzzy" not in str(run(*arguments)), arguments
+    page = tmp_path / "a.html"
+    assert not page.exists() or "xyzzy" not in page.read_text()
+
+
+def test_a_bad_setting_of_a_named_file_is_named_without_its_value(tmp_path):
+    for text, line in {
+        "learning_rate: xyzzy": "a.sh: learning_rate must be a number, not '<text 2>'",
+        "learning_rate: 1\nnum_train_epochs: 0": "a.sh: num_train_epochs must be above 0, not 0: no step would be trained",
+        "a: [xyzzy": "a.sh: c.yaml cannot be used; read that file itself to see why",
+        "learning_rate: 1": "a.sh: warmup_steps must be a number, not 'few'",
+    }.items():
+        few = " --warmup_steps few" * ("few" in line)
+        (tmp_path / "a.sh").write_text(f"trl sft --config c.yaml{few}\n")
+        (tmp_path / "c.yaml").write_text(f"dataset_name: d\n{text}\n")
+        with pytest.raises(olr.ConfigError) as caught:
+            olr.read_config("a.sh").plan(num_examples=9)
+        assert str(caught.value) == line
+
+
+def test_a_script_that_a_command_starts_is_not_quoted(tmp_path):
+    (tmp_path / "t.py").write_text("from trl import SFTConfig\nSFTConfig(learning_rate=xyzzy(1), output_dir='xyzzy')\n")
+    (tmp_path / "a.sh").write_text("python t.py\n")
+    with pytest.raises(
+        olr.ConfigError, match=r"a.sh: learning_rate=<text \d> is no literal; give its value with --set"
+    ):
+        olr.read_config("a.sh")
+    assert "xyzzy" not in str([*olr.lint("a.sh"), *olr.lint("a.sh", values={"learning_rate": 1e-4})])
+    (tmp_path / "t.py").write_text(
+        "from trl import SFTConfig\nSFTConfig(learning_rate=1e-4, max_steps=len(xyzzy), output_dir='xyzzy')\n"
+    )
+    with pytest.raises(olr.ConfigError, match=r"a.sh: max_steps.* <text \d>"):
+        olr.read_config("a.sh").plan()
+    assert "xyzzy" not in str(olr.lint("a.sh"))
+    assert "xyzzy" in str(olr.lint("t.py"))  # which the user names
 
 
 def test_a_file_that_is_replaced_by_a_fifo_before_it_is_opened(tmp_path, monkeypatch):

@@ -1,0 +1,135 @@
+"""Messages about a file that a config or a command names: none depends on a private text in it.
+
+An untrusted script may name any file below the working directory. Numbers, and the keys and words of trainers, make the plan,
+which is what the user asked for; every other text of the file is private. Messages are therefore made twice: from the file, and
+from a copy whose private texts are placeholders. Only messages of the copy are shown, where they match those of the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.trainers.known import all_keys
+from optax_lr.trainers.settings import SETTING_NAMES
+from optax_lr.trainers.transformers import BY_METRIC, KEYWORDS
+
+UNUSABLE = "cannot be used; read that file itself to see why"
+_Made = TypeVar("_Made")
+_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PLACEHOLDER = re.compile(r"<text \d+>")
+# Words that trainers know as values. One that is missing here is replaced in messages, and nothing else changes.
+_WORDS = frozenset({
+    "true", "false", "yes", "no", "none", "null", "auto", "steps", "epoch", "best", "minimize", "maximize", "min", "max", "log",
+    "linear", "cosine", "sqrt", "sft", "dpo", "kto", "ppo", "grpo", "orpo", "rm", "pt", "lora", "qlora", "full", "freeze",
+    "rex", "one_cycle", "wsd",
+})  # fmt: skip
+# Keys of trainers whose keys are not stored as a list.
+_KEYS = frozenset({
+    "optimizer", "lr", "lr_scheduler", "scheduler", "params", "type", "training", "trainer", "train", "model",
+    "num_train_steps", "warmup", "decay", "min_lr_ratio", "lr_schedule", "min_lr", "num_cycles", "power", "_component_",
+    "num_warmup_steps", "epochs", "batch_size",
+})  # fmt: skip
+
+# Words of the notes about Python scripts, in which every other word is a text of the script.
+_ENGLISH = frozenset({
+    "a", "all", "and", "another", "are", "as", "batched", "batches", "by", "caller", "command", "data", "default", "defaults",
+    "each", "environment", "examples", "for", "from", "give", "has", "imported", "in", "is", "its", "itself", "learning",
+    "makes", "may", "not", "number", "of", "one", "others", "own", "package", "rate", "read", "replace", "runs", "schedule",
+    "schedules", "script", "set", "settings", "several", "starts", "steps", "taken", "that", "the", "this", "those", "training",
+    "when", "which",
+})  # fmt: skip
+
+
+@functools.cache
+def _public() -> frozenset[str]:
+    return _WORDS.union(_KEYS, SETTING_NAMES, all_keys(), KEYWORDS, BY_METRIC)
+
+
+class Disguise:
+    """Replaces the private texts of one file; equal texts get equal placeholders.
+
+    >>> Disguise().of({"learning_rate": "fast", "password": 5, "lr_scheduler_type": "cosine"})
+    {'learning_rate': '<text 1>', '<text 2>': 5, 'lr_scheduler_type': 'cosine'}
+    """
+
+    def __init__(self) -> None:
+        self._placeholders: dict[str, str] = {}
+
+    def of(self, value: object) -> Any:
+        """A value of the file, with the values and keys in it."""
+        if isinstance(value, Mapping):
+            return {self.of(key): self.of(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.of(item) for item in value]
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        text = str(value)
+        return text if text in _public() or _NUMBER.fullmatch(text) else self.text(text)
+
+    def note(self, note: str) -> str:
+        """A note about a Python script.
+
+        >>> Disguise().note("args.lr is 0.0001, the default of --lr")
+        '<text 1> is 0.0001, the default of <text 2>'
+        """
+        words = re.split(r"([\s,;]+)", note)
+        return "".join(word if not re.search(r"[^\s,;]", word) or word in _ENGLISH else self.of(word) for word in words)
+
+    def text(self, text: str) -> str:
+        """The placeholder of a text."""
+        return self._placeholders.setdefault(text, f"<text {len(self._placeholders) + 1}>")
+
+
+def matching(message: str, others: Iterable[str]) -> str | None:
+    """The one of `others`, with placeholders, that is `message` except for texts; None where there is none."""
+    return next((other for other in others if _matches(message, _PLACEHOLDER.split(other))), None)
+
+
+def _matches(message: str, pieces: list[str]) -> bool:
+    """Whether `message` is these pieces with any texts between them, found in time proportional to its length."""
+    first, *middle = pieces
+    if not middle:
+        return message == first
+    end = len(message) - len(middle[-1])
+    if not (message.startswith(first) and message.endswith(middle[-1])):
+        return False
+    position = len(first)
+    for piece in middle[:-1]:
+        position = message.find(piece, position, end)
+        if position < 0:
+            return False
+        position += len(piece)
+    return position <= end
+
+
+def attempted(make: Callable[[], _Made]) -> _Made | ConfigError:
+    """The result of `make`, or its error."""
+    try:
+        return make()
+    except ConfigError as error:
+        return error
+
+
+def without_texts(error: ConfigError, other: object, name: str, source: str) -> ConfigError:
+    """An error about the file `name`, which `source` names, as the copy of the file gives it.
+
+    Args:
+        error: the error that the file gave.
+        other: what the copy gave: an error too, or a result.
+        name: the named file.
+        source: the config that names it.
+    """
+    found = matching(str(error), [str(other)] if isinstance(other, ConfigError) else [])
+    return type(error)(found or f"{source}: {name} {UNUSABLE}")
+
+
+def shown(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Notes about the file `name`, as the copy of the file gives them; the rest are counted."""
+    found = [matching(note, others) for note in notes]
+    hidden = found.count(None)
+    more = f"{name}: {hidden} more note{'s' * (hidden > 1)} would quote it; read that file itself"
+    return (*(note for note in found if note is not None), *([more] if hidden else []))
