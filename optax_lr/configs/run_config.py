@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
 from optax_lr.configs.private import attempted, shown, without_texts
