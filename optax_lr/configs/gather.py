@@ -45,7 +45,10 @@ _CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "confi
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 _MOST_COMMANDS = 500
 _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
-_BY_COMMAND = ("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune")
+_BY_COMMAND = (
+    *("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune"),
+    *("verl", "nanogpt", "diffusers", "open-instruct"),
+)
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 _LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 

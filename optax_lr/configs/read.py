@@ -131,7 +131,8 @@ def _read(source: Source, found: Recognised, values: Mapping[str, object] | None
         if hidden := len(reading.unknown) - len(unknown):
             several = "keys, which are" if hidden > 1 else "key, which is"
             notes += (f"{source.named} has {hidden} {several} not known to {trainer.title}; read that file itself",)
-    processes = source.processes if source.processes is not None else reading.processes
+    launched = source.program is not None and source.program.launcher
+    processes = reading.processes if reading.processes is not None and not launched else source.processes
     return RunConfig(
         source=source.name,
         values=source.values,

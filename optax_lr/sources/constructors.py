@@ -20,6 +20,8 @@ SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainA
 MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
 # What sentence-transformers' arguments have in addition to those of transformers.
 EMBEDDING_KEYS = words("prompts batch_sampler multi_dataset_batch_sampler router_mapping learning_rate_mapping")
+# The constructor of a file of assignments, which nanoGPT runs as its config.
+NANOGPT = "nanoGPT"
 # Packages whose classes of these names are known.
 HOMES = ("transformers", "trl", "unsloth", "sentence_transformers", "swift", "axolotl", "llamafactory")
 

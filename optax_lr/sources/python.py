@@ -17,6 +17,7 @@ from optax_lr.sources.constructors import (
     FUNCTIONS,
     HOMES,
     MAPPINGS,
+    NANOGPT,
     NOT_READ_WHOLE,
     OWN_RATE,
     PARTS,
@@ -64,6 +65,8 @@ def script_sources(
     made = [reader.source(call) for call in reader.calls()]
     if not made and (parsed := reader.parsed()) is not None and _SETTINGS & parsed.values.keys():
         made = [parsed]
+    if not made and (assigned := reader.assigned()) is not None:
+        made = [assigned]
     if not made:
         raise ConfigError(f"{path}: {reader.nothing()}")
     if len(made) > _MOST_CONFIGS:
@@ -171,6 +174,28 @@ class Reader:
             constructor=base,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown={key: text for key, text in found.unknown.items() if key in _SETTINGS},
+        )
+
+    def assigned(self) -> Source | None:
+        """A config of nanoGPT: a file of assignments; None for anything else."""
+        names = {name: bound[0] for name, bound in self.script.scopes[0].items() if len(bound) == 1 and bound[0]}
+        plain = all(
+            isinstance(part, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for part in self.script.tree.body
+        )
+        if not plain or not {"max_iters", "learning_rate"} <= names.keys():
+            return None
+        found = _Found()
+        for name, node in names.items():
+            self._take(name, node, 0, found)
+        return Source(
+            self.path,
+            found.values,
+            found.lines,
+            "python",
+            self.text,
+            self.folder,
+            constructor=NANOGPT,
+            unknown=found.unknown,
         )
 
     # --- arguments ---

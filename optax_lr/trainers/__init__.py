@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
+from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
 from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
 from optax_lr.trainers.deepspeed import DeepSpeed
@@ -16,6 +17,7 @@ from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
+from optax_lr.trainers.nanogpt import NanoGPT
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
@@ -25,6 +27,7 @@ from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
 from optax_lr.trainers.transformers import Transformers, section_of
 from optax_lr.trainers.trl import Trl
+from optax_lr.trainers.verl import Verl
 
 __all__ = ["TRAINERS", "Data", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
 
@@ -43,6 +46,10 @@ TRAINERS: Mapping[str, Trainer] = {
         Levanter(),
         Megatron(),
         Torchtune(),
+        Verl(),
+        NanoGPT(),
+        Diffusers(),
+        OpenInstruct(),
         OptaxSchedules(),
         TorchSchedules(),
         SchedulerFunctions(),

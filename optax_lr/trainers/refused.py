@@ -94,11 +94,6 @@ def _megatron_swift(values: Mapping[str, object]) -> bool:
     return len(own) > 1 and bool(swift) and "learning_rate" not in values
 
 
-def _open_instruct(values: Mapping[str, object]) -> bool:
-    named = {"lr_scheduler_type", "num_train_epochs"} & values.keys()
-    return "checkpointing_steps" in values and bool(named)
-
-
 def _timm(values: Mapping[str, object]) -> bool:
     return "sched" in values and bool({"warmup_epochs", "epochs"} & values.keys())
 
@@ -120,10 +115,7 @@ class Refused(NamedTuple):
 
 
 _KOHYA = r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_)?train_(?:network|db|textual_inversion)\.py|(?:sdxl|flux|sd3)_train\w*\.py)"
-_DIFFUSERS = (
-    r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|unconditional|custom_diffusion|lcm_distill|"
-    r"t2i_adapter|wuerstchen|cogvideox|kandinsky)\w*\.py"
-)
+_DIFFUSERS = r"(?:.*/)?train_(?:unconditional|lcm_distill|wuerstchen|cogvideox|kandinsky)\w*\.py"
 REFUSED: tuple[Refused, ...] = (
     Refused(
         "the config.yaml of a Weights & Biases run",
@@ -140,10 +132,12 @@ REFUSED: tuple[Refused, ...] = (
         marks=_has("compute_environment", "distributed_type"),
         way="read the training config, or the command that names it",
     ),
-    Refused("a run of verl", r"verl\.|recipe\.\w+\.main", _verl),
+    Refused("a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", _verl),
     Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", _openrlhf),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", _megatron_swift),
-    Refused("a run of open-instruct", r"(?:.*/)?open_instruct[/.]", _open_instruct),
+    Refused(
+        "a run of open-instruct other than finetune", r"(?:.*/)?open_instruct[/.](?!(?:finetune|dpo_tune_cache)\b)"
+    ),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _torchtitan),
     Refused("a config of kohya's sd-scripts", _KOHYA, _kohya),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
@@ -171,7 +165,6 @@ REFUSED: tuple[Refused, ...] = (
         _ultralytics,
         "its optimizer: auto replaces lr0; the rates are in results.csv, which audit reads",
     ),
-    Refused("a config of nanoGPT", marks=_has("max_iters", "lr_decay_iters")),
     Refused("a config of mmengine", r"(?:.*/)?tools/train\.py|mim .*", _has("param_scheduler", "optim_wrapper")),
     Refused("a config of timm's train.py", marks=_timm),
     Refused("a command with dotted options, such as torchtitan's and OpenRLHF's", marks=_dotted),
@@ -184,7 +177,8 @@ def refusal(source: Source) -> str | None:
         return None
     program = source.program.name if source.program is not None else ""
     words = source.program.positional if source.program is not None else ()
-    if any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in words):
+    verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in words)
+    if verl and program != "verl.trainer.main_ppo":
         return f"{source.name}: this is a run of verl, which is not read; {_WAY}"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.marks(source.values):

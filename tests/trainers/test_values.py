@@ -37,6 +37,15 @@ TORCHTUNE = {
     "gradient_accumulation_steps": 8,
 }
 SWIFT = ["swift", "sft", "--model", "m", "--dataset", "d", "--tuner_type", "lora", "--warmup_ratio", "0.05"]
+ACTOR = "actor_rollout_ref.actor.optim."
+VERL = [
+    "python3",
+    "-m",
+    "verl.trainer.main_ppo",
+    "data.train_batch_size=1024",
+    "trainer.total_epochs=5",
+    f"{ACTOR}lr=1e-6",
+]
 # MaxText and Levanter evaluate in float32.
 FLOAT32 = {"rel": 5e-6, "abs": 1e-12}
 
@@ -119,8 +128,23 @@ CASES = {
         {0: 0, 1: 1.3333333333333334e-06, 74: 9.866666666666668e-05, 75: 1e-4, 76: 9.999987849060753e-05, 750: 5.4128967273616625e-05,
          1499: 1.2150939247002058e-10},
     ),
+    "verl b178a3cd constant with a warmup": (
+        [*VERL, f"{ACTOR}lr_warmup_steps_ratio=0.1"], {"num_examples": 102_450}, {0: 0, 1: 2e-8, 49: 9.8e-7, 50: 1e-6, 499: 1e-6},
+    ),
+    "verl b178a3cd cosine": (
+        [*VERL, f"{ACTOR}warmup_style=cosine", f"+{ACTOR}lr_warmup_steps=50", f"{ACTOR}min_lr_ratio=0.1"], {"num_examples": 102_450},
+        {0: 0, 49: 9.8e-7, 50: 1e-6, 275: 5.5e-7, 499: 1.0001096618257237e-07},
+    ),
+    "nanogpt 3adf61e1": (
+        ["train.py", "--learning_rate=6e-4", "--warmup_iters=100", "--lr_decay_iters=1000", "--max_iters=1000", "--min_lr=6e-5"], {},
+        {0: 5.94059405940594e-06, 1: 1.188118811881188e-05, 99: 0.000594059405940594, 100: 0.0006, 101: 0.0005999983550676034,
+         550: 0.00033, 999: 6.0001644932396594e-05, 1000: 6e-05, 1001: 6e-05},
+    ),
 }  # fmt: skip
 LENGTHS = {
+    "verl b178a3cd constant with a warmup": 500,
+    "verl b178a3cd cosine": 500,
+    "nanogpt 3adf61e1": 1001,
     "maxtext e591f30c beyond its schedule": 1200,
     "torchtune bd2a0fc7 shorter than its warmup": 60,
     "ms-swift 3602360a": 1500,

@@ -1,0 +1,209 @@
+"""Scripts with a loop of their own over accelerate: diffusers' examples, and the fine-tuning of open-instruct.
+
+Both make a schedule of transformers' kinds for all processes together and step it once for each process, so that the rate
+of an update depends on the processes only through rounding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.source import Source
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, like, unknown_keys
+from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+from optax_lr.trainers.transformers import Transformers
+
+_NEITHER = words("lr_scheduler lr_warmup_steps max_train_steps num_train_epochs num_epochs train_batch_size")
+_KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
+
+
+class _Loop(Transformers):
+    """What both have: the number of updates, and the kinds of schedules."""
+
+    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl"})
+    zero_steps_count: ClassVar[bool] = False
+
+    def _settings(self, source: str, taken: Mapping[str, object], **filled: Any) -> Settings:
+        kind = taken["lr_scheduler_type"]
+        if kind not in _KINDS:
+            raise ConfigError(
+                f"{source}: {self.key('lr_scheduler_type')} must be one of {', '.join(_KINDS)}, not {kind!r}"
+            )
+        return Settings.of(source, taken, ARGPARSE, trainer=self.name, key=self.key, **filled)
+
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+        """`max_train_steps`, else whole epochs."""
+        if settings.max_steps <= 0 and settings.own.get("no_length"):
+            raise UnknownLengthError(
+                f"{settings.source}: {settings.own['no_length']}; give the length (max_steps=..., --max-steps)"
+            )
+        return super().total_steps(settings, per_epoch, data)
+
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+        """The version of transformers has no part in it."""
+        return ()
+
+
+class Diffusers(_Loop):
+    """diffusers' example scripts for training.
+
+    Source: `examples/text_to_image/train_text_to_image.py` and its siblings, `diffusers.optimization.get_scheduler`.
+    """
+
+    name: ClassVar[str] = "diffusers"
+    title: ClassVar[str] = "diffusers' example scripts"
+    renamed: ClassVar[Mapping[str, str]] = {
+        "lr_scheduler_type": "--lr_scheduler",
+        "warmup_steps": "--lr_warmup_steps",
+        "max_steps": "--max_train_steps",
+        "per_device_train_batch_size": "--train_batch_size",
+    }
+    script: ClassVar[str] = (
+        r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
+    )
+    options: ClassVar[frozenset[str]] = _NEITHER | words(
+        "learning_rate gradient_accumulation_steps lr_num_cycles lr_power scale_lr sample_batch_size checkpointing_steps "
+        "num_class_images prior_generation_precision adam_weight_decay validation_steps prodigy_decouple optimizer"
+    )
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise the name of the script."""
+        if source.program is None or source.constructor or not re.match(self.script, source.program.name):
+            return None
+        return Recognised(self.name, f"the script {source.program.name}")
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The options of the schedule. The scripts differ in their default of the rate and of the length."""
+        name, values = source.name, source.given
+        unknown_keys(name, values, self.options, self.title)
+        if "learning_rate" not in values:
+            raise ConfigError(
+                f"{name}: --learning_rate is not given, and the scripts differ in it; give --set learning_rate=VALUE"
+            )
+        if values.get("scale_lr"):
+            raise ConfigError(
+                f"{name}: --scale_lr multiplies the rate by accumulation, batch and processes; take it out and give the product"
+            )
+        kind = values.get("lr_scheduler", "constant")
+        keywords: dict[str, Any] = {}
+        if kind == "cosine_with_restarts":
+            keywords["num_cycles"] = whole_setting(f"{name}: lr_num_cycles", values.get("lr_num_cycles", 1), ARGPARSE)
+        elif kind == "polynomial":
+            keywords["power"] = finite_number(f"{name}: lr_power", values.get("lr_power", 1.0), ARGPARSE)
+        length = {"num_train_epochs", "train_batch_size"} - values.keys()
+        settings = self._settings(
+            name,
+            {
+                "learning_rate": values["learning_rate"],
+                "lr_scheduler_type": kind,
+                "lr_scheduler_kwargs": keywords,
+                "warmup_steps": whole_setting(f"{name}: lr_warmup_steps", values.get("lr_warmup_steps", 500), ARGPARSE),
+                "max_steps": values.get("max_train_steps"),
+                "num_train_epochs": values.get("num_train_epochs"),
+                "per_device_train_batch_size": values.get("train_batch_size"),
+                "gradient_accumulation_steps": values.get("gradient_accumulation_steps"),
+            },
+            own={"no_length": f"--max_train_steps is not given, nor --{min(length)}, in which the scripts differ"}
+            if length
+            else {},
+        )
+        standing = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1}
+        if kind != "constant":
+            standing["lr_warmup_steps"] = 500
+        defaults = tuple(Default(f"--{key}", value, self.title) for key, value in standing.items() if key not in values)
+        ignored = (
+            (("lr_warmup_steps", "constant has no warmup"),)
+            if kind == "constant" and "lr_warmup_steps" in values
+            else ()
+        )
+        notes: tuple[str, ...] = ()
+        if settings.gradient_accumulation_steps > 1 and kind != "constant":
+            notes = (
+                "the scripts of diffusers 0.7 to 0.18 stretch the schedule by the accumulation, and do not finish it",
+            )
+        return Reading(settings, ignored, notes, defaults)
+
+
+class OpenInstruct(_Loop):
+    """open-instruct's `finetune.py` and `dpo_tune_cache.py`. Source: `_create_scheduler` in `open_instruct.finetune`."""
+
+    name: ClassVar[str] = "open-instruct"
+    title: ClassVar[str] = "open-instruct"
+    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
+    script: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b"
+    options: ClassVar[frozenset[str]] = _NEITHER | words(
+        "learning_rate lr_scheduler_type warmup_ratio per_device_train_batch_size gradient_accumulation_steps checkpointing_steps "
+        "final_lr_ratio sequence_parallel_size max_train_samples config sync_each_batch fused_optimizer use_8bit_optimizer"
+    )
+    standing: ClassVar[Mapping[str, Any]] = {
+        "lr_scheduler_type": "linear",
+        "warmup_ratio": 0.03,
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 8,
+        "gradient_accumulation_steps": 1,
+    }
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise the script, or `checkpointing_steps` beside keys of transformers."""
+        if source.program is not None:
+            by = re.match(self.script, source.program.name)
+            return Recognised(self.name, f"the script {source.program.name}") if by else None
+        named = {"lr_scheduler_type", "num_train_epochs"} & source.given.keys()
+        if "checkpointing_steps" in source.given and named:
+            return Recognised(self.name, "its key checkpointing_steps")
+        return None
+
+    def config_file(self, source: Source) -> str | None:
+        """The YAML behind the script."""
+        program = source.program
+        words_of = program.positional if program is not None else ()
+        return next((word for word in words_of if word.endswith((".yaml", ".yml"))), None)
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """Its arguments, most of which have the names of transformers."""
+        name, values = source.name, dict(source.given)
+        unknown_keys(name, values, self.options, self.title)
+        for key in ("final_lr_ratio", "sequence_parallel_size"):
+            if str(values.get(key, 1)) not in ("1", "None"):
+                raise ConfigError(f"{name}: {key} of open-instruct is not read; write the schedule in Python")
+        if "learning_rate" not in values:
+            raise ConfigError(f"{name}: learning_rate is not given; give it with --set learning_rate=VALUE")
+        values.setdefault("num_train_epochs", values.get("num_epochs"))
+        values["max_steps"] = values.get("max_train_steps")
+        absent = {key: value for key, value in self.standing.items() if values.get(key) is None}
+        settings = self._settings(name, {key: value for key, value in (values | absent).items() if key in _TAKEN})
+        if settings.max_steps > 0:
+            absent = {key: value for key, value in absent.items() if key in ("lr_scheduler_type", "warmup_ratio")}
+        defaults = tuple(Default(key, value, self.title) for key, value in absent.items())
+        packed = str(values.get("packing", False)).lower() == "true"
+        notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
+        return Reading(settings, (), notes, defaults)
+
+    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+        """The share of the steps of all processes, rounded down, in updates of one."""
+        if data is None or data.processes == 1:
+            return np.floor(np.asarray(max_steps) * float(settings.warmup_ratio or 0)).astype(np.int64)
+        steps = np.asarray(max_steps) * data.processes
+        if settings.max_steps <= 0:  # the batches of all processes, before they are divided
+            batches = -(-data.examples // settings.per_device_train_batch_size)
+            groups = -(-batches // settings.gradient_accumulation_steps)
+            steps = np.asarray(int(settings.num_train_epochs) * groups)
+        warmup = np.floor(steps * float(settings.warmup_ratio or 0))
+        if (steps % data.processes).any() or (warmup % data.processes).any():
+            raise ConfigError(
+                f"{settings.source}: open-instruct steps the scheduler {data.processes} times an update, and its {int(steps)} "
+                f"steps or the {int(warmup)} of its warmup are no multiple of this; its schedule has no whole updates"
+            )
+        return like(max_steps, int(warmup) // data.processes)
+
+
+_TAKEN = words(
+    "learning_rate lr_scheduler_type warmup_ratio max_steps num_train_epochs per_device_train_batch_size "
+    "gradient_accumulation_steps"
+)

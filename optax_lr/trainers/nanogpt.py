@@ -1,0 +1,83 @@
+"""nanoGPT: a Python file of assignments, or `train.py --max_iters=...`, and the cosine of its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
+from optax_lr.schedules.compositions import HoldAfter, Stages
+from optax_lr.sources.constructors import NANOGPT
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+
+_STANDING: Mapping[str, Any] = {
+    "learning_rate": 6e-4,
+    "max_iters": 600_000,
+    "warmup_iters": 2000,
+    "lr_decay_iters": 600_000,
+    "min_lr": 6e-5,
+    "decay_lr": True,
+}
+
+
+class NanoGPT(Trainer):
+    """nanoGPT, whose loop runs one iteration more than `max_iters`. Source: `get_lr` in its `train.py`."""
+
+    name: ClassVar[str] = "nanogpt"
+    title: ClassVar[str] = "nanoGPT"
+    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise a file of its assignments, or its options."""
+        if source.constructor == NANOGPT:
+            return Recognised(self.name, "its names max_iters and learning_rate")
+        if source.program is not None and {"max_iters", "lr_decay_iters"} <= source.given.keys():
+            return Recognised(self.name, "its options max_iters and lr_decay_iters")
+        return None
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The names of its `train.py`."""
+        name, values = source.name, source.given
+        files = [
+            word for word in (source.program.positional if source.program is not None else ()) if word.endswith(".py")
+        ]
+        if files:
+            raise ConfigError(f"{name}: the settings are in {files[0]}, over which the options go; read that file")
+        absent = {key: value for key, value in _STANDING.items() if key not in values}
+        values = absent | values
+        last, warmup, end = (
+            whole_setting(f"{name}: {key}", values[key], ARGPARSE)
+            for key in ("max_iters", "warmup_iters", "lr_decay_iters")
+        )
+        decays = str(values["decay_lr"]).lower() == "true"
+        if decays and warmup >= end:
+            raise ConfigError(f"{name}: warmup_iters {warmup} must be below lr_decay_iters {end}")
+        settings = Settings.of(
+            name,
+            {"learning_rate": values["learning_rate"], "max_steps": last + 1, "warmup_steps": warmup if decays else 0},
+            ARGPARSE,
+            trainer=self.name,
+            key=self.key,
+            lr_scheduler_type="cosine" if decays else "constant",
+            own={"end": end, "low": finite_number(f"{name}: min_lr", values["min_lr"], ARGPARSE)},
+        )
+        if not decays:
+            absent = {key: value for key, value in absent.items() if key in ("learning_rate", "max_iters")}
+        notes = ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
+        return Reading(
+            settings, notes=notes, defaults=tuple(Default(key, value, "train.py") for key, value in absent.items())
+        )
+
+    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+        """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""
+        rate = changes.get("learning_rate", settings.learning_rate)
+        if settings.lr_scheduler_type == "constant":
+            return Constant(rate)
+        warmup, length = int(warmup_steps), settings.own["end"] - int(warmup_steps)
+        decay: Schedule = HoldAfter(Cosine(rate, max_steps=length, min_lr=settings.own["low"]), step=length)
+        if not warmup:
+            return decay
+        return Stages([LinearRamp(rate, start_factor=1 / (warmup + 1), total_iters=warmup), decay], boundaries=[warmup])

@@ -1,0 +1,84 @@
+"""verl's words, and nanoGPT's files of assignments."""
+
+import pytest
+
+import optax_lr as olr
+
+ACTOR = "actor_rollout_ref.actor.optim."
+VERL = ["python3", "-m", "verl.trainer.main_ppo", "algorithm.adv_estimator=grpo", "data.train_batch_size=256"]
+
+
+def test_verls_defaults_lengths_and_processes():
+    config = olr.read_config([*VERL, "trainer.n_gpus_per_node=4", "actor_rollout_ref.actor.ppo_mini_batch_size=64"])
+    plan = config.plan(num_examples=1000)
+    assert repr(plan.schedule) == repr(olr.Constant(1e-6))
+    assert (plan.max_steps, plan.steps_per_epoch, plan.world_size) == (90, 3, 4)
+    assert {default.key: default.value for default in plan.defaults} == {
+        f"{ACTOR}lr": 1e-6,
+        f"{ACTOR}lr_scheduler_type": "constant",
+        f"{ACTOR}lr_warmup_steps_ratio": 0.0,
+        "trainer.total_epochs": 30,
+    }
+    assert "all of its updates have the same rate" in config.notes[0]
+    assert olr.read_config([*VERL, "trainer.total_training_steps=77"]).plan().max_steps == 77
+
+
+def test_a_value_that_a_script_of_verl_does_not_say_is_given(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(" ".join([*VERL, f"{ACTOR}lr=$1", "trainer.total_epochs=2"]))
+    with pytest.raises(olr.ConfigError, match=rf"does not say what {ACTOR}lr=\$1 is"):
+        olr.read_config(path)
+    config = olr.read_config(path, values={f"{ACTOR}lr": 3e-6})
+    assert repr(config.plan(num_examples=512).schedule) == repr(olr.Constant(3e-6))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config-name=my_trainer"], "in another config of verl"),
+        (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
+        ([f"{ACTOR}num_cycles=2"], "num_cycles of verl is not read"),
+        ([f"{ACTOR}warmup_style=linear"], "must be constant or cosine, not 'linear'"),
+        ([f"{ACTOR}lr_warmup_steps=0", f"{ACTOR}lr_warmup_steps_ratio=0.1"], "are read in two ways"),
+        (["data.train_batch_size=2048"], "1000 examples make no batch of 2048"),
+    ],
+)
+def test_words_of_verl_that_are_refused(words, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config([*VERL, *words]).plan(num_examples=1000)
+
+
+NANOGPT = (
+    "out_dir = 'out'\nbatch_size = 12\ngradient_accumulation_steps = 5 * 8\nlearning_rate = 1e-3\nmax_iters = 5000\n"
+)
+
+
+def test_a_file_of_assignments_is_nanogpts(tmp_path):
+    path = tmp_path / "train_char.py"
+    path.write_text(NANOGPT + "lr_decay_iters = 5000\nmin_lr = 1e-4\nwarmup_iters = 100\n")
+    plan = (config := olr.read_config(path)).plan()
+    assert (config.trainer, plan.max_steps, plan.defaults[0].key) == ("nanogpt", 5001, "decay_lr")
+    assert [float(plan.schedule(step)) for step in (0, 100, 5000)] == pytest.approx([1e-3 / 101, 1e-3, 1e-4])
+    path.write_text(NANOGPT + "decay_lr = False\n")
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Constant(1e-3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NANOGPT + "def f():\n    pass\n",  # a program, which may do anything with them
+        NANOGPT.replace("max_iters", "iters"),
+        NANOGPT + "max_iters = 6000\n",
+    ],
+)
+def test_other_files_of_assignments_are_not(tmp_path, text):
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    with pytest.raises(olr.ConfigError):
+        olr.read_config(path)
+
+
+def test_the_options_of_nanogpt_need_the_file_beside_them():
+    words = ["train.py", "config/x.py", "--max_iters=10", "--lr_decay_iters=10"]
+    with pytest.raises(olr.ConfigError, match=r"the settings are in config/x\.py"):
+        olr.read_config(words)
