@@ -80,6 +80,9 @@ class Candidates:
     def of_cost(self, cost: float) -> Candidates:
         return dataclasses.replace(self, cost=cost)
 
+    def unfitted(self) -> Candidates:
+        return dataclasses.replace(self, peak=None, floor=None)
+
     def curves(self, step: np.ndarray) -> np.ndarray:
         """The fitted rates, float64 [n, steps]."""
         level, above = self.columns(step)
@@ -101,9 +104,14 @@ class Candidates:
         if not isinstance(self.family.kind, type) or not len(self):
             lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
             return lifted
-        # Only the first is checked, for all: the checks take longer than the formula.
-        first = {name: value[0] for name, value in self.fields.items()}
-        lifted = lift(self.family.schedule(first, 1.0, floor), FLOAT64, trailing_axes=1)
+        # Only the first is checked, for all, and once for all calls: the checks take longer than the formula.
+        key = (self.family.kind, repr(self.family.words), self.family.floor, floor, *self.fields)
+        if key not in _checked:
+            if len(_checked) >= _MOST_CHECKED:
+                _checked.clear()
+            first = {name: value[0] for name, value in self.fields.items()}
+            _checked[key] = lift(self.family.schedule(first, 1.0, floor), FLOAT64, trailing_axes=1)
+        lifted = copy.copy(_checked[key])
         lifted.__dict__.update({name: value[:, None].astype(np.float64) for name, value in self.fields.items()})
         return lifted
 
@@ -118,6 +126,8 @@ class Candidates:
 
 
 _FITTED = ("peak", "floor")
+_MOST_CHECKED = 256
+_checked: dict[tuple[Any, ...], Schedule] = {}  # a schedule of each family whose settings were checked and lifted
 
 
 def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
@@ -175,7 +185,12 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
     far = np.nan_to_num(
         (abs(peak[:, None] * level + floor[:, None] * above - rate) / tolerance).max(axis=1), nan=np.inf
     )
-    near = np.flatnonzero((far <= _NEAR) & (peak > 0))
+    near = (far <= _NEAR) & (peak > 0)
+    if evidence.rounded:
+        # If any peak and floor were within the tolerance of every row, the least sum of squares would be at most that.
+        squares = (((peak[:, None] * level + floor[:, None] * above - rate) / tolerance) ** 2).sum(axis=1)
+        near &= squares <= 1.01 * len(rate)
+    near = np.flatnonzero(near)
     if not len(near):
         return dataclasses.replace(candidates[near], peak=peak[near], floor=floor[near])
     candidates, level, above = candidates[near], level[near], above[near]

@@ -37,12 +37,14 @@ class Frame:
         offsets: which offsets are tried; the row at step k shows `schedule(k - offset)`.
         max_steps: optimizer steps of the run, if the log states them.
         solve: look for the lengths with which a curve fits the rows, instead of `max_steps`.
+        warmups: the shortest and the longest warmup that are tried.
     """
 
     evidence: Evidence
     offsets: tuple[int, ...] = (0, 1)
     max_steps: int | None = None
     solve: bool = False
+    warmups: tuple[int, int] = (0, LONGEST)
 
     @cached_property
     def _first_fall(self) -> int:
@@ -120,7 +122,7 @@ class Frame:
             high = max(high, min(int(step[peak] * (1 + slow)) + 1, int(step[-1])) - offset)
         if self.only_rises:
             high = max(high, self.max_steps or 0, 2 * high)
-        low, high = max(low, 0), max(high, 0)
+        low, high = max(low, self.warmups[0]), max(min(high, self.warmups[1]), 0)
         most = _MOST_SOLVED if self.solve else _MOST_WARMUPS
         if high - low < most:
             return np.arange(low, high + 1)

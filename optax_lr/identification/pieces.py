@@ -7,15 +7,18 @@ behind may only fall further behind; wrong rows must be few, and no two of them 
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import Candidates, explaining, oddness, unexplained
+from optax_lr.identification.fitting import LONGEST, Candidates, Family, explaining, fit, oddness, sampled, unexplained
 from optax_lr.identification.frame import Frame
 from optax_lr.identification.search import GROUPS, USUAL, Group, Search
 from optax_lr.identification.stairs import stairs
+from optax_lr.schedules import Constant, Cosine, CosineWarmupWithMinLR, Linear
 
 LONGEST_LAG = 64  # skipped steps between the step of a row and that of the schedule
 _WINDOW = 8  # rows that one curve is looked for in, when it does not explain all
@@ -26,6 +29,14 @@ _SOME = 200  # rows on which something is tried before it is on all
 _MOST_JUMPS = 8  # more are no resumed runs
 _ALONE = 5.0  # times the changes of the rate before and after a jump
 _LEAST = 1e-3  # of the highest rate: smaller jumps are ignored
+_FLOOR_SHARES = 16  # of the peak, between which a floor may be
+_USUAL_KINDS = (
+    Family(Linear),
+    Family(Cosine),
+    Family(Constant),
+    Family(Cosine, floor="min_lr"),
+    Family(CosineWarmupWithMinLR, floor="min_lr"),
+)
 
 
 class Piece(NamedTuple):
@@ -72,15 +83,15 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
     """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
     if search.max_steps is None or len(evidence) < 5:
         return []
-    offsets = tuple(range(LONGEST_LAG // 2))
-    peak = Frame(evidence).peak
-    around_peak = slice(max(0, peak - 4), peak + 4)
     some = evidence[_thinned(evidence)]
-    for window in [around_peak, *_windows(evidence)]:
-        found = search.explain(evidence[window], offsets, solve=False, groups=USUAL)
-        starts = [dataclasses.replace(candidates, offset=np.zeros_like(candidates.offset)) for candidates in found]
+    late = [may_lag(candidates, some[::4]) for candidates in _in_step(evidence, search.max_steps)]
+    peak = Frame(evidence).peak
+    for window in [slice(max(0, peak - 4), peak + 4), *_windows(evidence)]:
+        rows = evidence[window][sampled(evidence[window])]
+        starts = [may_lag(_fitted(candidates, rows), some) for candidates in late if len(candidates)]
         for start in starts:
             for place in range(min(len(start), _MOST)):
+                search.budget.check()
                 if not _is_lag(*lag_of(start[[place]], some), some):
                     continue
                 lag, off = lag_of(start[[place]], evidence)
@@ -93,6 +104,58 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
                 ]
                 return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag, off)]
     return []
+
+
+def _in_step(evidence: Evidence, max_steps: int) -> Iterator[Candidates]:
+    """The usual kinds without a lag, with each warmup that some lag allows."""
+    warmups = np.unique(Frame(evidence, tuple(range(LONGEST_LAG // 2)), max_steps).starts()["warmup_steps"])
+    for family in _USUAL_KINDS:
+        fields = {"warmup_steps": warmups, "max_steps": np.full_like(warmups, max_steps)}
+        if family.kind is Constant:
+            del fields["max_steps"]
+        yield Candidates(family, fields, np.zeros_like(warmups))
+
+
+def _fitted(candidates: Candidates, rows: Evidence) -> Candidates:
+    """The candidates, each with every lag, fitted to a few rows; each peak and floor once, without the lag."""
+    lags = np.arange(LONGEST_LAG // 2)
+    every = candidates.unfitted()[np.repeat(np.arange(len(candidates)), len(lags))]
+    every = fit(dataclasses.replace(every, offset=np.tile(lags, len(candidates))), rows)
+    known = [every.fields["warmup_steps"], every.peak] + ([] if every.floor is None else [every.floor])
+    _, first = np.unique(np.stack(known), axis=1, return_index=True)
+    return dataclasses.replace(every[np.sort(first)], offset=np.zeros(len(first), int))
+
+
+def may_lag(candidates: Candidates, rows: Evidence) -> Candidates:
+    """Those whose curve comes by nearly every rate within the longest lag: the others are not worth the search for a lag.
+
+    A curve that rises to the end of its warmup, and falls from there on, has its least and its largest rate of a stretch of
+    steps at the ends of the stretch or at the peak. Where the peak, or the floor, is not fitted, some number must do.
+    """
+    if not len(candidates):
+        return candidates
+    longest = min(LONGEST_LAG - 1, most_lag(rows))
+    peak = candidates.fields["warmup_steps"][:, None]
+    places = [rows.step, rows.step - longest, np.clip(peak, rows.step - longest, rows.step)]
+    columns = [candidates.columns(np.broadcast_to(place, (len(candidates), len(rows)))) for place in places]
+    if candidates.peak is not None:
+        floors = 0.0 if candidates.floor is None else candidates.floor[:, None]
+        curves = [
+            candidates.peak[:, None] * level + floors * (0 if above is None else above) for level, above in columns
+        ]
+        low, high = np.minimum.reduce(curves), np.maximum.reduce(curves)
+        off = (rows.rate < low - rows.tolerance) | (rows.rate > high + rows.tolerance)
+        return candidates[off.sum(axis=1) <= _most_off(rows)]
+    shares = np.linspace(0, 1, 1 if candidates.family.floor is None else _FLOOR_SHARES + 1)
+    fits = np.zeros(len(candidates), bool)
+    for least, most in itertools.pairwise(np.append(shares, shares[-1])):
+        low = np.minimum.reduce([level + least * (0 if above is None else above) for level, above in columns])
+        high = np.maximum.reduce([level + most * (0 if above is None else above) for level, above in columns])
+        below, beyond = (rows.rate - rows.tolerance) / high, (rows.rate + rows.tolerance) / low
+        at = _most_off(rows)
+        smallest = -np.partition(-np.nan_to_num(below, nan=-np.inf), at, axis=1)[:, at]
+        fits |= smallest <= np.partition(np.nan_to_num(beyond, nan=np.inf), at, axis=1)[:, at]
+    return candidates[fits]
 
 
 def _is_lag(lag: np.ndarray, off: np.ndarray, evidence: Evidence) -> bool:
@@ -125,14 +188,22 @@ def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def believable(lag: np.ndarray, evidence: Evidence) -> bool:
     """fp16 skips some updates; of a scheduler that is behind by more than a tenth of the steps something else is wrong."""
-    return bool(lag[-1] <= max(4, (evidence.step[-1] - evidence.step[0]) // 10))
+    return bool(lag[-1] <= most_lag(evidence))
+
+
+def most_lag(evidence: Evidence) -> int:
+    return int(max(4, (evidence.step[-1] - evidence.step[0]) // 10))
 
 
 def scattered(off: np.ndarray, evidence: Evidence) -> bool:
     """Few rows, no stretch of them, and at the ends of the log no two: those are another run's."""
-    few = len(off) <= max(1, len(evidence) // 10) * (len(evidence) > 4) and _longest_run(off) < _STRETCH
+    few = len(off) <= _most_off(evidence) and _longest_run(off) < _STRETCH
     rows = set(off.tolist())
     return few and not {0, 1} <= rows and not {len(evidence) - 2, len(evidence) - 1} <= rows
+
+
+def _most_off(evidence: Evidence) -> int:
+    return max(1, len(evidence) // 10) * (len(evidence) > 4)
 
 
 def except_some_rows(evidence: Evidence, search: Search) -> list[Piece]:
@@ -140,8 +211,9 @@ def except_some_rows(evidence: Evidence, search: Search) -> list[Piece]:
     best: Piece | None = None
     thin = _thinned(evidence)
     groups, solve = (USUAL, True) if search.max_steps is None else (GROUPS[:5], False)
+    warmups = _warmups_around_the_peak(evidence)
     for window in _windows(evidence):
-        for candidates in search.explain(evidence[window], groups=groups, solve=solve):
+        for candidates in search.explain(evidence[window], groups=groups, solve=solve, warmups=warmups):
             chosen = candidates[np.argsort(oddness(candidates, search.max_steps), kind="stable")[:_MOST]]
             few = [place for place, off in enumerate(unexplained(chosen, evidence[thin])) if len(off) <= len(thin) // 5]
             for place, off in zip(few, unexplained(chosen[few], evidence), strict=True):
@@ -150,6 +222,18 @@ def except_some_rows(evidence: Evidence, search: Search) -> list[Piece]:
         if best is not None and scattered(best.off, evidence):
             break
     return [best] if best is not None and scattered(best.off, evidence) else []
+
+
+def _warmups_around_the_peak(evidence: Evidence) -> tuple[int, int]:
+    """Bounds of the warmup, which hold too where single rows are off: the median of three rows does not see those."""
+    rate = evidence.rate.copy()
+    rate[1:-1] = np.median([rate[:-2], rate[1:-1], rate[2:]], axis=0)
+    frame = Frame(dataclasses.replace(evidence, rate=rate), (0,))
+    if frame.only_rises:
+        return 0, LONGEST
+    longest = frame.starts()["warmup_steps"].max()
+    rows = np.clip([frame.peak - 3, frame.peak + 3], 0, len(evidence) - 1)
+    return int(evidence.step[rows[0]]) * bool(rows[0]), max(int(longest), int(evidence.step[rows[1]]))
 
 
 def _longest_run(rows: np.ndarray) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from optax_lr.identification import families, torch_families
 from optax_lr.identification.budget import Budget, OutOfTimeError
 from optax_lr.identification.evidence import Evidence, digits_of
-from optax_lr.identification.fitting import MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
+from optax_lr.identification.fitting import LONGEST, MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
 
 Group = Callable[[Frame], Iterator[Candidates]]
@@ -66,6 +66,7 @@ class Search:
         solve: bool = True,
         groups: tuple[Group, ...] = GROUPS,
         count: bool = False,
+        warmups: tuple[int, int] = (0, LONGEST),
     ) -> list[Candidates]:
         """The settings that explain all rows: those of the known length, and others only where none has it.
 
@@ -75,15 +76,17 @@ class Search:
             solve: whether other lengths are tried too.
             groups: which kinds.
             count: whether, once a group explains the rows, the settings of all other groups are looked for too.
+            warmups: the shortest and the longest warmup that are tried.
 
         Raises:
             OutOfTimeError: before anything was found. What was found is returned, and `budget.spent` is then true.
         """
         max_steps = self.max_steps
-        known = [Frame(evidence, offsets, max_steps)]
-        unknown = [Frame(evidence, offsets, max_steps, solve=True)] if solve else []
+        known = [Frame(evidence, offsets, max_steps, warmups=warmups)]
+        unknown = [Frame(evidence, offsets, max_steps, solve=True, warmups=warmups)] if solve else []
         if solve and max_steps is None and len(evidence):
-            unknown += [Frame(evidence, offsets, int(evidence.step[-1]))]  # a log often ends with its run
+            last = int(evidence.step[-1])  # a log often ends with its run
+            unknown += [Frame(evidence, offsets, last, warmups=warmups)]
         for frames in (known, unknown) if max_steps is not None else (known + unknown,):
             usual = tuple(group for group in groups if group in USUAL)
             for some in filter(None, (usual, tuple(group for group in groups if group not in USUAL))):

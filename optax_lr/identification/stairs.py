@@ -39,6 +39,8 @@ def stairs(evidence: Evidence) -> Stairs | None:
     after, until = step[changes - 1], step[changes]
     shortest = int(np.diff(until).min())
     spacing = int(np.diff(step).max())
+    if shortest < 2 * np.median(np.diff(step)):
+        return None  # of a level that one row shows, no row shows the length
     found: list[tuple[int, int]] = []
     for every in range(max(2, shortest - spacing), shortest + spacing + 1)[:_MOST]:
         for offset in (0, 1):
