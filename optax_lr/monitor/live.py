@@ -1,4 +1,4 @@
-"""The findings of `patterns`, reported during the run."""
+"""The findings of `patterns` during the run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from optax_lr.logs.log import Log
 from optax_lr.monitor.rows import Row
 
 COLUMNS = ("learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
-SHARE = 1 / 200  # of the time goes into looking: `patterns` takes milliseconds
+SHARE = 1 / 200  # of the time that may be spent on `patterns`, which takes milliseconds
 
 
 class Live:
-    """The rows so far, and what is found in them: each code once.
+    """The rows so far, and the findings in them, each code once.
 
-    Findings about a whole run (LR304, LR309) are reported only if `max_steps` gives its length.
+    Findings that need the whole run (LR304, LR309) are reported only if `max_steps` gives its length.
     """
 
     def __init__(self, source: str, max_steps: int | None):
         self._source, self._max_steps = source, max_steps
-        self._numbers = array.array("d")  # step, planned rate, columns, whether the row has each
-        self._told = set() if max_steps else {rule.code for rule in WHOLE_RUN}
-        self._next = 0.0
-        self._seen = 0
+        self._numbers = array.array("d")  # of each row: step, planned rate, columns, and whether it has each column
+        self._reported = set() if max_steps else {rule.code for rule in WHOLE_RUN}
+        self._next_check, self._checked = 0.0, 0
 
     def add(self, row: Row, planned: float | None) -> None:
         values = [row.get(name, np.nan) for name in COLUMNS]
@@ -41,17 +40,19 @@ class Live:
         return self._log(self._table())
 
     def look(self, *, last: bool = False) -> Iterator[Finding]:
-        """The new findings; none if a check would take more than its share of the time, except the `last` one."""
-        if len(self._numbers) == self._seen or (time.perf_counter() < self._next and not last):
+        """The new findings; none before a check fits into its share of the time, except for the `last` check."""
+        if len(self._numbers) == self._checked or (time.perf_counter() < self._next_check and not last):
             return
         start = time.perf_counter()
-        self._seen = len(self._numbers)
+        self._checked = len(self._numbers)
         table = self._table()
         planned = table[:, 1] if np.isfinite(table[:, 1]).any() else None
-        found = [finding for finding in patterns(self._log(table), planned=planned) if finding.code not in self._told]
-        self._told |= {finding.code for finding in found}
+        found = [
+            finding for finding in patterns(self._log(table), planned=planned) if finding.code not in self._reported
+        ]
+        self._reported |= {finding.code for finding in found}
         end = time.perf_counter()
-        self._next = end + (end - start) / SHARE
+        self._next_check = end + (end - start) / SHARE
         yield from found
 
     def _table(self) -> np.ndarray:

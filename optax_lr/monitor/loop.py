@@ -1,4 +1,4 @@
-"""`Monitor`: what a training loop calls, and the thread that takes it from there."""
+"""`Monitor`: called by the training loop; a thread does the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from optax_lr.monitor.live import Live
 from optax_lr.monitor.rate import RatesInState
 from optax_lr.monitor.rows import Row, RowBuilder
 from optax_lr.monitor.sinks import Callback, sinks_of
-from optax_lr.monitor.warn_once import Once, warn
+from optax_lr.monitor.warn_once import WarnOnce, warn
 from optax_lr.training.base import Control
 
 INTERVAL = 0.1  # seconds between two checks for new values
@@ -30,8 +30,8 @@ INTERVAL = 0.1  # seconds between two checks for new values
 class Monitor:
     """Write the learning rate and the losses during a run, and report problems in them.
 
-    A call costs the loop about a microsecond: it keeps a reference. Threads wait for the device, write, and look; what fails
-    or hangs there is reported in one line and never stops the training.
+    A call takes about a microsecond: it stores a reference. Other threads wait for the device, write the rows and check
+    them. A failure there is logged in one line and never stops the training.
 
     ```
     with olr.Monitor("runs/one", schedule=schedule, report_to=("jsonl", "tensorboard")) as monitor:
@@ -40,31 +40,31 @@ class Monitor:
             monitor(loss)
     ```
 
-    A row is written every `logging_steps` updates and, of the steps that are left, at the end: `step`, the updates done, from
-    1; `loss`, the mean over the updates since the last row, in float64, as a Trainer's is (but not rounded, and NaN stays
+    A row is written every `logging_steps` updates, and at the end for the remaining ones: `step`, the number of updates so
+    far; `loss`, the mean over the updates since the last row, in float64, like a Trainer's (but not rounded, and NaN stays
     NaN); `learning_rate`, that of the row's own update, `schedule(step - 1)`, as transformers logs it from 4.50 on; and the
-    other metrics as they were last given. An evaluation gets a row of its own at once. A float32 is written as it is, with
-    all of its digits, so that an audit knows it for one.
+    latest value of each other metric. An evaluation gets a separate row at once. A float32 is written with all of its
+    digits, so that an audit recognises it.
 
     Args:
-        folder: where the files go; made where it is missing. None for callables alone.
-        schedule: what gives the rate of an update: a schedule of this library or any other Optax schedule. A
-            `learning_rate=` or `state=` in a call has precedence, and is then compared with it.
+        folder: the folder of the files, created if it is missing; None if there are only callables.
+        schedule: a schedule of this library, or any other Optax schedule. A `learning_rate=` or `state=` in a call has
+            precedence, and is compared with it.
         logging_steps: updates between two rows.
-        accumulation_steps: calls for one update, the `every_k_schedule` of `optax.MultiSteps`; the loss is the mean over all calls.
+        accumulation_steps: calls per update, the `every_k_schedule` of `optax.MultiSteps`; the loss is the mean over all calls.
         report_to: one or several of `"jsonl"` (`log.jsonl`, one object a line, with the keys of a Trainer's `log_history`),
             `"tensorboard"` (an event file; `train/loss`, `train/learning_rate`, `eval/loss`, ..., as transformers names them),
             `"swanlab"` or `"wandb"` (the open run, or a new one in offline mode), and callables, which get each row as a
             dictionary.
-        step: updates done before, for a run that is resumed. `log.jsonl` is continued, never overwritten; rows that the
-            first run wrote after its checkpoint stay, and those of the same steps follow them.
-        max_steps: the length of the run, by default the schedule's end; without it LR304 and LR309 are not reported.
-        on_finding: called with each `Finding` of `patterns`, each code once; a warning of the logger `optax_lr` reports it
-            anyway.
+        step: the number of updates before, for a resumed run. `log.jsonl` is continued, never overwritten: rows that the
+            first run wrote after its checkpoint stay, and the new rows of the same steps follow them.
+        max_steps: the length of the run, by default the schedule's end; if it is unknown, LR304 and LR309 are not reported.
+        on_finding: called with each `Finding` of `patterns`, each code once. Findings are also logged as warnings of the
+            logger `optax_lr`.
 
     Raises:
-        ValueError, TypeError: If an argument is wrong, also one of a later call.
-        ImportError, OSError: When it is made, if a package is missing or a file cannot be written.
+        ValueError, TypeError: If an argument is wrong, also in a later call.
+        ImportError, OSError: If a package is missing or the folder cannot be created.
 
     >>> rows = []
     >>> with Monitor(schedule=Linear(1.0, max_steps=16), logging_steps=4, report_to=rows.append) as monitor:
@@ -105,14 +105,16 @@ class Monitor:
         folder = None if folder is None else file_name("Monitor: folder", folder, of="a folder")
         self._calls_per_update = calls
         self._called = _checked_step(step) * calls  # what follows counts calls
-        self._tell = Once()
-        self._rows = RowBuilder(schedule, logging_steps * calls, self._called, self._tell, calls)
+        self._warn_once = WarnOnce()
+        self._rows = RowBuilder(schedule, logging_steps * calls, self._called, self._warn_once, calls)
         self._every = logging_steps * calls
         self._live = Live(folder or "<monitor>", max_steps or (int(end) if end is not None else None))
         self._findings: list[Finding] = []
         self._rate, self._has_looked = RatesInState(), False
-        self._channels = [Channel(sink, self._tell) for sink in sinks_of(report_to, folder)]
-        self._tellers = [Channel(Callback(teller), self._tell) for teller in (_warn, on_finding) if teller]
+        self._channels = [Channel(sink, self._warn_once) for sink in sinks_of(report_to, folder)]
+        self._finding_channels = [
+            Channel(Callback(function), self._warn_once) for function in (_warn, on_finding) if function
+        ]
         self._calls: collections.deque[tuple[int, object, dict[str, object]]] = collections.deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)
@@ -120,23 +122,23 @@ class Monitor:
         atexit.register(self.close)
 
     def __call__(self, loss: Any = None, *, step: int | None = None, state: Any = None, **metrics: Any) -> None:
-        """Takes in one update, or n.
+        """Record one update, or n.
 
         Args:
-            loss: of one update; `[n]` for n updates, as a scanned epoch returns them. None for a call that makes no update,
-                such as after an evaluation.
-            step: the updates done, this one included; by default counted.
-            state: the optimizer's state after the update, which holds its rate: that of `olr.inject_schedules`,
-                `olr.scale_by_learning_rate` or `optax.inject_hyperparams`. Read only when a row is due. Groups of parameters
-                give a column each, `learning_rate/group`. A state without a rate is reported once and does not raise; its rows
-                have no rate, or that of `schedule`.
-            metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number, as JAX, NumPy or Python has it;
-                `[n]` with such losses. Arrays must outlive the call: one that a later step donates is reported, and left out.
+            loss: the loss of one update; `[n]` for n updates, such as those of a scanned epoch. None for a call without an
+                update, such as after an evaluation.
+            step: the number of updates, this one included; by default counted.
+            state: the optimizer's state after the update, of `olr.inject_schedules`, `olr.scale_by_learning_rate` or
+                `optax.inject_hyperparams`, which holds the rate. It is read only when a row is due. Each group of parameters
+                has a column, `learning_rate/group`. A state without a rate causes one warning; the rows then have no rate, or
+                that of `schedule`.
+            metrics: `eval_loss`, `grad_norm`, `learning_rate`, `epoch` or any other number of JAX, NumPy or Python; `[n]` if
+                `loss` is. Arrays must outlive the call: one that a later step donates is left out, with a warning.
         """
         if self._closing.is_set():
-            raise RuntimeError("Monitor: this one is closed; call it inside of the with block")
+            raise RuntimeError("Monitor: it is closed; call it inside the with block")
         if isinstance(loss, jax.core.Tracer):
-            raise TypeError("Monitor: call it outside of jit, with the loss that the jitted step returns")
+            raise TypeError("Monitor: it is called inside jit; call it with the loss that the jitted step returns")
         shape = np.shape(loss) if loss is not None else None
         if metrics or shape:
             _check_shapes({"loss": loss, **metrics}, shape)
@@ -152,18 +154,20 @@ class Monitor:
 
     @property
     def step(self) -> int:
-        """Updates done so far."""
+        """The number of updates so far."""
         return self._called // self._calls_per_update
 
     def _rates_of(self, state: object) -> dict[str, object]:
-        """The rates in a state; none, and one warning, where there is none: a training is not stopped for its log."""
+        """The rates in a state; if there are none, an empty dict and one warning, because logging must not stop a training."""
         try:
             found = self._rate(state)
         except Exception as error:
-            self._tell("state", error)
+            self._warn_once("state", error)
             return {}
         if self._rate.counts_calls and self._calls_per_update == 1:
-            self._tell("state", "of optax.MultiSteps: pass accumulation_steps=k, or calls are counted as updates")
+            self._warn_once(
+                "state", "is of optax.MultiSteps: pass accumulation_steps=k, otherwise calls count as updates"
+            )
         return found
 
     def __enter__(self) -> Self:
@@ -173,14 +177,17 @@ class Monitor:
         self.close()
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write the pending rows; wait at most `timeout` seconds for a hanging sink. The end of a `with` and of Python call it."""
+        """Write the pending rows, and wait at most `timeout` seconds for a sink that hangs.
+
+        It is called at the end of a `with` block and when Python exits.
+        """
         if self._closing.is_set():
             return
         atexit.unregister(self.close)
         self._closing.set()
-        self._thread.join()  # waits for the device at most
+        self._thread.join()  # waits only for the device
         deadline = time.monotonic() + timeout
-        channels = (*self._channels, *self._tellers)
+        channels = (*self._channels, *self._finding_channels)
         for channel in channels:
             channel.finish()
         for channel in channels:
@@ -198,7 +205,7 @@ class Monitor:
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many rows each of `report_to` has lost so far; those that have lost none are left out."""
+        """The number of lost rows for each of `report_to` that has lost any."""
         return {channel.sink.name: channel.lost for channel in self._channels if channel.lost}
 
     def _run(self) -> None:
@@ -208,18 +215,18 @@ class Monitor:
             try:
                 self._take(closing)
             except BaseException as error:
-                self._tell("findings", error)
+                self._warn_once("findings", error)
 
     def _take(self, closing: bool) -> None:
-        """Take the values that are computed already: waiting for the device would wake this thread up at each step."""
+        """Process the calls whose values are computed; the thread would otherwise wait for the device at each step."""
         count = len(self._calls)
         while count and not closing and not _is_ready(self._calls[count - 1]):
-            count //= 2  # a device computes in order, so that one is asked for all before it
+            count //= 2  # a device computes in order: if one call is ready, so are all before it
         for _ in range(count):
             try:
                 self._rows.take(*self._calls.popleft())
-            except BaseException as error:  # such as of a loss that is no number
-                self._tell("loss", error)
+            except BaseException as error:  # such as a loss that is not a number
+                self._warn_once("loss", error)
         if closing:
             self._rows.rest()
         rows = self._rows.pop()
@@ -230,8 +237,8 @@ class Monitor:
                 channel.put([dict(row) for row, _ in rows])
         for finding in self._live.look(last=closing):
             self._findings.append(finding)
-            for teller in self._tellers:
-                teller.put([finding])
+            for channel in self._finding_channels:
+                channel.put([finding])
 
 
 def _is_ready(call: tuple[int, object, dict[str, object]]) -> bool:
@@ -239,7 +246,7 @@ def _is_ready(call: tuple[int, object, dict[str, object]]) -> bool:
     arrays: list[Any] = [value for value in (loss, *metrics.values()) if isinstance(value, jax.Array)]
     try:
         return all(array.is_ready() for array in arrays)
-    except RuntimeError:  # donated, which is reported when it is read
+    except RuntimeError:  # donated; the failure is reported when the value is read
         return True
 
 

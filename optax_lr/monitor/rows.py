@@ -1,4 +1,4 @@
-"""Rows from calls: the mean loss of the updates since the last row, and the rate of its own update."""
+"""From calls to rows: the mean loss of the updates since the last row, and the rate of the row's own update."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.monitor.warn_once import Once
+from optax_lr.monitor.warn_once import WarnOnce
 
 Row = dict[str, float]
 
 
 class RowBuilder:
-    """Takes what each call of the loop brought, and makes a row where one is due.
+    """Make a row from the calls of the training loop whenever one is due.
 
-    Steps are counted in calls; `per_update` calls make one update. A row is due at each multiple of `every`; where a call
-    goes past one, at its end. Its `step` counts updates.
+    Steps are counted in calls here; `per_update` calls make one update. A row is due at each multiple of `every`; if a call
+    passes one, at the end of that call. `step` in a row counts updates.
     """
 
-    def __init__(self, schedule: Callable[[int], Any] | None, every: int, step: int, tell: Once, per_update: int = 1):
-        self._schedule, self._every, self._step, self._tell, self._per_update = schedule, every, step, tell, per_update
+    def __init__(
+        self, schedule: Callable[[int], Any] | None, every: int, step: int, warn_once: WarnOnce, per_update: int = 1
+    ):
+        self._schedule, self._every, self._per_update = schedule, every, per_update
+        self._step, self._warn_once = step, warn_once
         self._made: list[tuple[Row, float | None]] = []
         self._restart()
 
     def take(self, step: int, loss: object, metrics: Mapping[str, object]) -> None:
-        """One call, which ends at `step` updates: its losses, one or `[n]` or None, and metrics, each one or `[n]`."""
+        """Add one call that ends at `step`: its loss, a number, `[n]` or None, and its metrics, each a number or `[n]`."""
         losses: Any = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
         if loss is not None and losses is None:
             return
@@ -50,21 +53,21 @@ class RowBuilder:
             self._made.append(({"step": step // self._per_update, **self._numbers(evaluated | at)}, None))
 
     def rest(self) -> None:
-        """A row of the updates since the last one, where there are any."""
+        """Make a row of the updates since the last row, if there are any."""
         if self._count:
             self._make(self._step)
 
     def pop(self) -> list[tuple[Row, float | None]]:
-        """The rows that were made, each with the rate that the schedule has for it; they are here no longer."""
+        """Remove and return the rows that were made, each with the rate of the schedule."""
         made, self._made = self._made, []
         return made
 
     def _ends(self, before: int, count: int) -> Iterable[int]:
-        """The ends of rows in `count` updates after `before`, and the end of the updates."""
+        """The numbers of updates, up to `count` after `before`, at which a row ends; and `count`."""
         return sorted({*range(self._every - before % self._every, count, self._every), count} - {0})
 
     def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, Any]:
-        """The metrics of update `end` of `count`; one number is of the last. What is not needed is not read."""
+        """The metrics of update `end` of `count`; a single number belongs to the last update. Other values are not read."""
         given = {}
         for name, value in metrics.items():
             if not name.startswith("eval_") and (np.ndim(value) or end == count):
@@ -92,7 +95,7 @@ class RowBuilder:
         try:
             return action()
         except BaseException as error:  # a schedule or a number of the user's may raise anything
-            self._tell(what, error)
+            self._warn_once(what, error)
             return None
 
     def _restart(self) -> None:

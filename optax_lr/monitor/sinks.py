@@ -1,4 +1,4 @@
-"""Destinations of rows: JSONL, TensorBoard, SwanLab, Weights & Biases, or any callable."""
+"""Sinks of rows: JSONL, TensorBoard, SwanLab, Weights & Biases, or any callable."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from optax_lr.monitor.channel import Sink
 from optax_lr.monitor.rows import Row
 
 _COUNT = itertools.count()
-Tells = Callable[[Row], object]  # what a row is handed to
+RowCallback = Callable[[Row], object]
 
 
-def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None) -> list[Sink]:
-    """One for each of `report_to`; `ValueError` and `ImportError` before anything is made."""
+def sinks_of(report_to: str | RowCallback | Iterable[str | RowCallback], folder: str | None) -> list[Sink]:
+    """A sink for each of `report_to`. Raises `ValueError` before anything is made."""
     alone = isinstance(report_to, str) or callable(report_to) or not isinstance(report_to, Iterable)
     chosen: list[Any] = [report_to] if alone else list(cast("Iterable[Any]", report_to))
     for one in chosen:
@@ -37,9 +37,8 @@ def sinks_of(report_to: str | Tells | Iterable[str | Tells], folder: str | None)
         except OSError as error:
             message = f"Monitor: the folder cannot be made: {error.strerror}"
             raise type(error)(error.errno, message, folder) from None
-    chosen.sort(
-        key=lambda one: one in ("swanlab", "wandb")
-    )  # last: they begin a run, which another's error would leave open
+    # Last those that begin a run, which an error of another sink would leave open.
+    chosen.sort(key=lambda one: one in ("swanlab", "wandb"))
     return [Callback(one) if callable(one) else NAMED[one](cast("str", folder)) for one in chosen]
 
 
@@ -59,7 +58,7 @@ class Jsonl(Sink):
     """One JSON object a line in `log.jsonl`, with the keys of a Trainer's `log_history`; an existing file is continued."""
 
     name = "jsonl"
-    whole = True
+    atomic = True
 
     def __init__(self, folder: str):
         self._path = os.path.join(folder, "log.jsonl")
@@ -69,10 +68,10 @@ class Jsonl(Sink):
 
 
 class TensorBoard(Sink):
-    """An event file of its own in the folder, with transformers' names, by TensorBoard's own protobufs and record writer."""
+    """A new event file in the folder, with transformers' names; TensorBoard's own protobufs and record writer write it."""
 
     name = "tensorboard"
-    whole = True
+    atomic = True
 
     def __init__(self, folder: str):
         try:
@@ -93,17 +92,35 @@ class TensorBoard(Sink):
         for row in rows:
             event = self._event(wall_time=now, step=row["step"])
             for name, value in named(row).items():
-                # A simple value and no tensor: what torch writes, and every reader of scalars reads.
+                # A simple value, as torch writes it: every reader of scalars reads it, and not all read tensors.
                 event.summary.value.add(tag=name, simple_value=value)
             writer.write(event.SerializeToString())
         append(self._path, records.getvalue())
 
 
-class SwanLab(Sink):
-    """The SwanLab run that is open, or a new one in offline mode, with transformers' names.
+class _Run(Sink):
+    """A run of a tracker, with transformers' names: the one that is open, which stays open, or a new one in offline mode."""
 
-    SwanLab ends its run at Ctrl+C by a signal handler of its own, before the last rows are there; the run is ended here
-    instead, as aborted. It is opened and closed where the monitor is, since signals belong to the main thread.
+    def __init__(self, run: Any, *, opened_here: bool):
+        self._run, self._opened_here = run, opened_here
+
+    def write(self, rows: list[Row]) -> None:
+        for row in rows:
+            self._run.log(named(row), step=int(row["step"]))
+
+    def close(self) -> None:
+        if self._opened_here:
+            self._finish(sys.exc_info()[1])
+
+    def _finish(self, error: BaseException | None) -> None:
+        raise NotImplementedError
+
+
+class SwanLab(_Run):
+    """A run of SwanLab.
+
+    SwanLab's signal handler ends a run at Ctrl+C before the last rows are written; it is removed, and `close` ends the run
+    as aborted. The run is opened and closed in the thread of the monitor, because signals belong to the main thread.
     """
 
     name = "swanlab"
@@ -113,30 +130,23 @@ class SwanLab(Sink):
             import swanlab
         except ImportError:
             raise ImportError('Monitor: report_to="swanlab" needs pip install swanlab') from None
-        self._opened_here = not swanlab.has_run()
-        handler = signal.getsignal(signal.SIGINT)
-        if self._opened_here:
+        opened_here = not swanlab.has_run()
+        if opened_here:
+            handler = signal.getsignal(signal.SIGINT)
             swanlab.init(project=os.path.basename(os.path.abspath(folder)), log_dir=folder, mode="offline")
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, handler)
-        self._run = swanlab.get_run()
+        super().__init__(swanlab.get_run(), opened_here=opened_here)
 
-    def write(self, rows: list[Row]) -> None:
-        for row in rows:
-            self._run.log(named(row), step=row["step"])
-
-    def close(self) -> None:
-        if not self._opened_here:
-            return
-        kind, error, _ = sys.exc_info()
-        if kind is None:
+    def _finish(self, error: BaseException | None) -> None:
+        if error is None:
             self._run.finish()
         else:
-            self._run.finish("aborted" if kind is KeyboardInterrupt else "crashed", error=repr(error))
+            self._run.finish("aborted" if isinstance(error, KeyboardInterrupt) else "crashed", error=repr(error))
 
 
-class WandB(Sink):
-    """The run of Weights & Biases that is open, or a new one in offline mode, with transformers' names."""
+class WandB(_Run):
+    """A run of Weights & Biases."""
 
     name = "wandb"
 
@@ -145,18 +155,13 @@ class WandB(Sink):
             import wandb
         except ImportError:
             raise ImportError('Monitor: report_to="wandb" needs pip install wandb') from None
-        self._opened_here = wandb.run is None
-        self._run = wandb.run or wandb.init(
-            project=os.path.basename(os.path.abspath(folder)), dir=folder, mode="offline"
-        )
+        open_run = wandb.run
+        project = os.path.basename(os.path.abspath(folder))
+        run = open_run or wandb.init(project=project, dir=folder, mode="offline")
+        super().__init__(run, opened_here=open_run is None)
 
-    def write(self, rows: list[Row]) -> None:
-        for row in rows:
-            self._run.log(named(row), step=int(row["step"]))
-
-    def close(self) -> None:
-        if self._opened_here:
-            self._run.finish(exit_code=int(sys.exc_info()[0] is not None))
+    def _finish(self, error: BaseException | None) -> None:
+        self._run.finish(exit_code=int(error is not None))
 
 
 NAMED: dict[str, Callable[[str], Sink]] = {
@@ -181,9 +186,9 @@ def named(row: Row) -> Row:
 
 
 def append(path: str, data: bytes, *, lines: bool = False) -> None:
-    """Appends all of `data`, or raises `OSError` and leaves the file as it was.
+    """Append all of `data`, or raise `OSError` and leave the file unchanged.
 
-    With `lines`, a last line that lacks its end, as a kill leaves it, gets one first.
+    With `lines`, an incomplete last line, which a killed process leaves, is ended first.
     """
     with open(path, "ab+", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
@@ -192,7 +197,7 @@ def append(path: str, data: bytes, *, lines: bool = False) -> None:
             data = data if file.read(1) == b"\n" else b"\n" + data
         try:
             rest = memoryview(data)
-            while rest:  # a disk that fills up takes a part, and refuses the next
+            while rest:  # a disk that fills up accepts a part, and fails at the next write
                 rest = rest[file.write(rest) :]
         except OSError:
             file.truncate(end)

@@ -463,7 +463,7 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
     assert told == [
         "monitor: raises: KeyError: 'loss'; the run continues; further failures are not logged",
         "monitor: raises: 50 rows were not written",
-        "monitor: hangs hangs and was left behind",
+        "monitor: hangs hangs and was abandoned",
         "monitor: hangs: 50 rows were not written",
     ]
     with pytest.raises(RuntimeError, match="closed"):
@@ -473,11 +473,11 @@ def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog
 def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog):
     from optax_lr.monitor import channel
     from optax_lr.monitor.sinks import Callback
-    from optax_lr.monitor.warn_once import Once
+    from optax_lr.monitor.warn_once import WarnOnce
 
-    monkeypatch.setattr(channel, "WAITING", 3)
+    monkeypatch.setattr(channel, "MOST_WAITING", 3)
     free, got = threading.Event(), []
-    one = channel.Channel(Callback(lambda row: (free.wait(), got.append(row))), Once())
+    one = channel.Channel(Callback(lambda row: (free.wait(), got.append(row))), WarnOnce())
     start = time.monotonic()
     for number in range(100):
         one.put([number])
@@ -488,7 +488,7 @@ def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog)
     assert len(got) + one.lost == 100
     assert len(got) in (3, 4)
     assert warnings_of(caplog) == [
-        "monitor: <lambda>: does not keep up, and loses rows; the run continues; further failures are not logged",
+        "monitor: <lambda>: is too slow: its queue is full, and rows are lost; the run continues; further failures are not logged",
         f"monitor: <lambda>: {one.lost} rows were not written",
     ]
 
@@ -618,7 +618,7 @@ def test_calls_that_make_no_sense_get_one_line():
             monitor(np.ones(2), grad_norm=np.ones(3))
         with pytest.raises(TypeError, match="Python int"):
             monitor(1.0, step=jnp.int32(3))
-        with pytest.raises(TypeError, match="outside of jit"):
+        with pytest.raises(TypeError, match="inside jit"):
             quick_jit(monitor.__call__)(1.0)
 
 
