@@ -150,7 +150,7 @@ class OpenInstruct(_Loop):
     }
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the script, or `checkpointing_steps` beside keys of transformers."""
+        """Recognise the script, or `checkpointing_steps` with keys of transformers."""
         if source.program is not None:
             by = re.match(self.script, source.program.name)
             return Recognised(self.name, f"the script {source.program.name}") if by else None
@@ -166,7 +166,7 @@ class OpenInstruct(_Loop):
         return next((word for word in words_of if word.endswith((".yaml", ".yml"))), None)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """Its arguments, most of which have the names of transformers."""
+        """Its arguments, most with the names of transformers."""
         name, values = source.name, dict(source.given)
         unknown_keys(name, values, self.options, self.title)
         for key in ("final_lr_ratio", "sequence_parallel_size"):

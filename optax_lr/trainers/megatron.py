@@ -19,6 +19,7 @@ _SCRIPTS = tuple(
     f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
 )
 _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
+_SECTION = "MODEL_ARGS"  # in the YAML files of its own tests
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 # The shapes of its decay in WSD, by our names.
 _SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
@@ -45,18 +46,23 @@ class Megatron(Trainer):
         return f"--{self.renamed.get(name, name)}".replace("_", "-")
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise one of its scripts with options that only Megatron has."""
+        """Recognise one of its scripts with options that only Megatron has, or the options under `MODEL_ARGS` in a test of it."""
         if source.program is None:
-            return None
-        marks = _MARKS & source.given.keys()
+            inner = source.given.get(_SECTION)
+            return Recognised(self.name, f"the options under {_SECTION}", (_SECTION,)) if _options(inner) else None
+        keys = source.given.keys()
+        marks = _MARKS & keys
         script = source.program.name.endswith(_SCRIPTS)
-        if (script and marks) or {"tensor_model_parallel_size", "train_iters", "lr_decay_style"} <= source.given.keys():
+        length = {"train_iters", "train_samples"} & keys
+        if (script and marks) or ({"tensor_model_parallel_size", "lr_decay_style"} <= keys and length):
             return Recognised(self.name, f"the script {source.program.name} and {key_list(marks, 'option')}")
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule."""
         name, values = source.name, source.given
+        if found.section:
+            values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
         strange = _checked(name, values)
         style = values.get("lr_decay_style", _DEFAULTS["lr_decay_style"])
         if style not in _STYLES:
@@ -149,6 +155,14 @@ def _decay(settings: Settings, rate: Any, warmup: int, run: int) -> Schedule:
         rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=_SHAPES[own["style"]]
     )
     return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+
+
+def _options(section: object) -> dict[str, Any]:
+    """The options of a section whose keys are written with dashes, such as `--train-iters`; empty for any other."""
+    if not isinstance(section, Mapping) or not all(str(key).startswith("--") for key in section):
+        return {}
+    made = {str(key).removeprefix("--").replace("-", "_"): value for key, value in section.items()}
+    return made if _MARKS & made.keys() else {}
 
 
 def _checked(source: str, values: Mapping[str, object]) -> tuple[str, ...]:

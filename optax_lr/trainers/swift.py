@@ -11,6 +11,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Default, Reading, Recognised, key_list
+from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
@@ -83,7 +84,8 @@ class Swift(Transformers):
                 f"{name}: {old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
                 "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
             )
-        if values.get("rlhf_type") in ("grpo", "ppo", "gkd") and not values.get("max_steps"):
+        generates = values.get("rlhf_type") == "grpo"
+        if values.get("rlhf_type") in ("ppo", "gkd") and not values.get("max_steps"):
             raise ConfigError(
                 f"{name}: the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
             )
@@ -98,12 +100,16 @@ class Swift(Transformers):
         ratio = values.pop("split_dataset_ratio", None)
         if ratio is not None:
             values["val_size"] = ratio
+        rules = ARGPARSE if source.form in ("command", "yaml") else STRICT
         made = self.reading(
             source,
             values,
-            rules=ARGPARSE if source.form in ("command", "yaml") else STRICT,
+            rules=rules,
             defaults=self._defaults(values, of_class=source.constructor.endswith("TrainingArguments")),
-            own={"accumulates": values.get("gradient_accumulation_steps") is None},
+            own={
+                "accumulates": values.get("gradient_accumulation_steps") is None,
+                "generations": generation_keys(f"{name}: ", values, rules, 8) if generates else None,
+            },
         )
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
         if values.get("max_epochs") is not None:
@@ -134,7 +140,9 @@ class Swift(Transformers):
         return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
-        """Each process takes its part of the examples, rounded down; batches and groups are rounded up."""
+        """Each process takes its part of the examples, rounded down; batches and groups are rounded up. GRPO has TRL's sampler."""
+        if settings.own.get("generations") is not None:
+            return None if settings.max_steps > 0 else self._of_generations(settings, data)
         examples = training_examples(settings, data.examples) // data.processes
         batch = settings.per_device_train_batch_size
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
@@ -143,6 +151,17 @@ class Swift(Transformers):
                 f"{settings.source}: {data.examples} examples make no batch of {batch} on each of {data.processes} processes"
             )
         return max(1, -(-batches // self.accumulation(settings, data.processes)))
+
+    def _of_generations(self, settings: Settings, data: Data) -> int:
+        """The updates of GRPO's sampler."""
+        return generation_steps(
+            settings.source,
+            training_examples(settings, data.examples),
+            batch=settings.per_device_train_batch_size,
+            group=self.accumulation(settings, data.processes),
+            processes=data.processes,
+            **settings.own["generations"],
+        )
 
     def accumulation(self, settings: Settings, processes: int) -> int:
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""

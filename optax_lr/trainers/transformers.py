@@ -100,14 +100,14 @@ class Transformers(Trainer):
     def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
         """Training arguments in one section of a larger file."""
         found: list[tuple[tuple[str, ...], str]] = []
-        for name in _SECTIONS:
-            section = values.get(name)
+        known = self.known({})
+        for name, section in values.items():
             if not isinstance(section, Mapping):
                 continue
             places: Mapping[tuple[str, ...], object] = {(name,): section, (name, "args"): section.get("args")}
             for place, inner in places.items():
-                by = _marks(inner, self.known({})) if isinstance(inner, Mapping) else None
-                if by is not None:
+                by = _marks(inner, known) if isinstance(inner, Mapping) else None
+                if by is not None and (name in _SECTIONS or _alone(inner)):
                     found.append((place, by))
                     break
         if len(found) > 1:
@@ -482,6 +482,12 @@ def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:
     if SETTING_NAMES & keys and near_enough and FIELDS & keys:
         return "keys that several trainers share with transformers"
     return None
+
+
+def _alone(values: object) -> bool:
+    """Whether these are arguments that only transformers and TRL have, and nothing else."""
+    keys = set(values) if isinstance(values, Mapping) else set()
+    return bool(MARKS & keys) and keys <= FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")
 
 
 def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default, ...]:

@@ -17,7 +17,7 @@ TEXT_TO_IMAGE = [
     "--learning_rate=1e-4",
     "--lr_warmup_steps=50",
 ]
-# `diffusers.optimization.get_scheduler` of diffusers 0.42.1, for 200 updates of which 50 are warmup, on 1 and on 4 processes.
+# `diffusers.optimization.get_scheduler` of diffusers 0.42.1, for 200 updates with 50 of warmup, on 1 and on 4 processes.
 DIFFUSERS = {
     "cosine": {
         0: 0,

@@ -285,3 +285,22 @@ def test_the_arguments_that_ms_swift_saves_with_a_run():
         "local_world_size": 4,
     }
     assert olr.read_config(keys).plan(num_examples=1600).max_steps == 100
+
+
+def test_a_section_of_any_name_that_holds_training_arguments_alone():
+    section = {
+        "output_dir": "o",
+        "learning_rate": 1e-5,
+        "lr_scheduler_type": "cosine",
+        "num_train_epochs": 2,
+        "warmup_steps": 5,
+    }
+    config = olr.read_config({"model": {"name": "m"}, "sft_config": section})
+    assert (config.section, repr(config.plan(num_examples=80).schedule)) == (
+        ("sft_config",),
+        repr(olr.Cosine(1e-5, 20, 5)),
+    )
+    with pytest.raises(olr.ConfigError, match="learning_rate is under sft_config, with"):
+        olr.read_config({"sft_config": section | {"rank": 8}})
+    with pytest.raises(olr.ConfigError, match="training arguments are under sft_config and dpo_config; keep one"):
+        olr.read_config({"sft_config": section, "dpo_config": section})

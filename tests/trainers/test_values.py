@@ -128,6 +128,16 @@ CASES = {
         {0: 0, 1: 1.3333333333333334e-06, 74: 9.866666666666668e-05, 75: 1e-4, 76: 9.999987849060753e-05, 750: 5.4128967273616625e-05,
          1499: 1.2150939247002058e-10},
     ),
+    "ms-swift 3602360a GRPO with the sampler of TRL": (  # that of trl f2cd577, run with these numbers
+        ["swift", "rlhf", "--rlhf_type", "grpo", "--model", "m", "--dataset", "d", "--learning_rate", "1e-6", "--num_train_epochs", "2",
+         *("--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2", "--num_generations", "6", "--warmup_ratio", "0.1")],
+        {"num_examples": 8000, "world_size": 3}, {0: 0, 400: 1e-6, 2200: 5e-7},
+    ),
+    "megatron d98e8a64 the options of its own tests": (
+        {"MODEL_ARGS": {"--tensor-model-parallel-size": 1, "--global-batch-size": 8, "--lr": 1e-4, "--min-lr": 1e-5, "--train-iters": 1000,
+         "--lr-decay-style": "cosine", "--lr-warmup-fraction": ".1"}, "TEST_TYPE": "regular"}, {},
+        {0: 0, 99: 9.9e-5, 100: 1e-4, 101: 9.999972584460057e-05, 550: 5.5e-5, 999: 1.0000274155399433e-05},
+    ),
     "verl b178a3cd constant with a warmup": (
         [*VERL, f"{ACTOR}lr_warmup_steps_ratio=0.1"], {"num_examples": 102_450}, {0: 0, 1: 2e-8, 49: 9.8e-7, 50: 1e-6, 499: 1e-6},
     ),
@@ -148,6 +158,7 @@ LENGTHS = {
     "maxtext e591f30c beyond its schedule": 1200,
     "torchtune bd2a0fc7 shorter than its warmup": 60,
     "ms-swift 3602360a": 1500,
+    "ms-swift 3602360a GRPO with the sampler of TRL": 4000,
 }
 
 

@@ -78,7 +78,7 @@ def test_other_files_of_assignments_are_not(tmp_path, text):
         olr.read_config(path)
 
 
-def test_the_options_of_nanogpt_need_the_file_beside_them():
+def test_the_options_of_nanogpt_need_the_file_that_they_change():
     words = ["train.py", "config/x.py", "--max_iters=10", "--lr_decay_iters=10"]
     with pytest.raises(olr.ConfigError, match=r"the settings are in config/x\.py"):
         olr.read_config(words)
