@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from optax_lr.arguments import shown, unquoted
+from optax_lr.arrays import Bool, Float, Int32, Num, PyTree
 from optax_lr.numerics import FLOAT64, Real, System
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import LARGEST_STEP, Number
@@ -28,9 +29,9 @@ class MetricState(NamedTuple):
         judged: the result of the earlier groups, a NamedTuple of the control.
     """
 
-    total: jax.Array
-    number: jax.Array
-    judged: Any
+    total: Float[jax.Array, "..."]
+    number: Int32[jax.Array, "..."]
+    judged: PyTree
 
 
 @exported
@@ -43,8 +44,8 @@ class ControlState(NamedTuple):
         metric_state: the metrics that the control has seen.
     """
 
-    count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
-    position: jax.Array
+    count: Int32[jax.Array, "..."]  # type: ignore[assignment]  # in place of tuple.count
+    position: Float[jax.Array, "..."]
     metric_state: MetricState
 
 
@@ -78,7 +79,9 @@ class Control(Schedule):
         zero = jnp.zeros((), self._dtype)
         return owned(MetricState(zero, jnp.zeros((), jnp.int32), self._start()), apart_from=self)
 
-    def observe(self, metric_state: MetricState, step: ArrayLike, metric: ArrayLike) -> MetricState:
+    def observe(
+        self, metric_state: MetricState, step: Num[ArrayLike, "*#batch"], metric: Num[ArrayLike, "*#batch"]
+    ) -> MetricState:
         """The metric state after one more metric, after `step` updates."""
         counts = jnp.asarray(step) >= self.start_step
         total, number = metric_state.total + metric, metric_state.number + 1
@@ -90,19 +93,19 @@ class Control(Schedule):
             judged=jax.tree.map(lambda new, old: jnp.where(complete, new, old), judged, metric_state.judged),
         )
 
-    def rate(self, metric_state: MetricState, step: ArrayLike) -> jax.Array:
+    def rate(self, metric_state: MetricState, step: Num[ArrayLike, "*#batch"]) -> Float[jax.Array, "*batch"]:
         """The rate of the update after `step` updates."""
         return self._rate(metric_state.judged, step)
 
-    def _start(self) -> Any:
+    def _start(self) -> PyTree:
         """The judged part of the metric state before the first metric."""
         raise NotImplementedError
 
-    def _judge(self, judged: Any, step: ArrayLike, metric: ArrayLike) -> Any:
+    def _judge(self, judged: PyTree, step: ArrayLike, metric: ArrayLike) -> PyTree:
         """The judged part after one more mean of `accumulation_size` metrics."""
         raise NotImplementedError
 
-    def _rate(self, judged: Any, step: ArrayLike) -> jax.Array:
+    def _rate(self, judged: PyTree, step: ArrayLike) -> jax.Array:
         raise NotImplementedError
 
     # An optax.StatefulSchedule
@@ -112,7 +115,7 @@ class Control(Schedule):
         return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.metric_state())
 
     def update(
-        self, state: ControlState, *, value: object = None, position: object = None, **extra: Any
+        self, state: ControlState, *, value: object = None, position: object = None, **extra: object
     ) -> ControlState:
         """The state after an update with the metric `value`, or None without a metric."""
         del extra
@@ -120,7 +123,9 @@ class Control(Schedule):
         metric_state = self.with_metric(state.metric_state, step, value)
         return ControlState(optax.safe_increment(state.count), kept, metric_state)
 
-    def __call__(self, state: object, *, value: object = None, position: object = None, **extra: Any) -> Any:  # type: ignore[override]
+    def __call__(  # type: ignore[override]
+        self, state: object, *, value: object = None, position: object = None, **extra: object
+    ) -> Float[jax.Array, ""]:
         """The rate of an update with the metric `value`: the metric is observed first."""
         del extra
         if not isinstance(state, ControlState):
@@ -151,16 +156,21 @@ class Control(Schedule):
     def _dtype(self) -> np.dtype:
         return np.dtype(jnp.result_type(float))
 
-    def _better(self, metric: ArrayLike, best: jax.Array) -> Any:
+    def _better(
+        self, metric: Num[ArrayLike, "*#batch"], best: Float[jax.Array, "*#batch"]
+    ) -> Bool[jax.Array, "*batch"]:
         """Whether `metric` is better than `best` by the threshold: in float64 and in the reference's order of operations."""
         low = self._lows.get("threshold")
         with jax.enable_x64(True):
             metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, best))
             threshold = FLOAT64.joined(self.threshold, low)
             relative = self.threshold_mode == "rel"
+            better: jax.Array
             if self.mode == "min":
-                return metric < (best * (1 - threshold) if relative else best - threshold)
-            return metric > (best * (1 + threshold) if relative else best + threshold)
+                better = metric < (best * (1 - threshold) if relative else best - threshold)
+            else:
+                better = metric > (best * (1 + threshold) if relative else best + threshold)
+            return better
 
 
 @exported
@@ -170,8 +180,8 @@ class Level(NamedTuple):
     These are two numbers and not a ratio, so that over a constant schedule the rate is bit for bit that of repeated products.
     """
 
-    rate: jax.Array
-    origin: jax.Array
+    rate: Float[jax.Array, "..."]
+    origin: Float[jax.Array, "..."]
 
     @classmethod
     def unchanged(cls, dtype: np.dtype) -> Level:
@@ -196,7 +206,7 @@ def step_of(count: jax.Array, position: object) -> tuple[jax.Array, jax.Array]:
     return step, step.astype(jnp.float32)
 
 
-def as_position(where: str, position: object) -> jax.Array:
+def as_position(where: str, position: object) -> Num[jax.Array, ""]:
     """`position` as one int32 or float number."""
     array = _number(where, "position", position, "use jax.vmap")
     if isinstance(array, np.ndarray):
@@ -211,7 +221,7 @@ def as_position(where: str, position: object) -> jax.Array:
     return jnp.asarray(array, jnp.promote_types(jnp.result_type(array), jnp.float32))
 
 
-def as_metric(where: str, value: Any, dtype: Any) -> jax.Array:
+def as_metric(where: str, value: object, dtype: DTypeLike) -> Float[jax.Array, ""]:
     """`value` as one number of `dtype`; NaN and infinities are allowed."""
     array = _number(where, "metric", value, "give its mean, or for a population of states use jax.vmap")
     with np.errstate(over="ignore"):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import Num, PyTree
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.schedules.fields import as_schedule, whole_steps
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.wsd import DECAYS
-from optax_lr.training.base import Control, as_position
+from optax_lr.training.base import Control, MetricState, as_position
 from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, scheduled_value
 from optax_lr.training.state import (
     InjectSchedulesState,
+    KeyPath,
     ScheduleState,
     carriers,
     group_names,
@@ -34,8 +39,11 @@ from optax_lr.training.state import (
     unwrapped,
 )
 
+_State = TypeVar("_State")
+_Result = TypeVar("_Result")
 
-def observe(state: object, metric: object) -> Any:
+
+def observe(state: _State, metric: Num[ArrayLike, ""]) -> _State:
     """Pass one more metric to every control in an optimizer's state, and return the new state.
 
     Args:
@@ -58,7 +66,13 @@ def observe(state: object, metric: object) -> Any:
     return unwrapped(_observe, state, metric)
 
 
-def set_schedule(state: object, schedule: object = None, *, position: object = None, **schedules: Any) -> Any:
+def set_schedule(
+    state: _State,
+    schedule: AnySchedule | Mapping[str, AnySchedule] | None = None,
+    *,
+    position: Num[ArrayLike, ""] | None = None,
+    **schedules: AnySchedule,
+) -> _State:
     """Replace schedules in an optimizer's state, or move them to another position, and return the new state.
 
     A schedule of the same kind compiles nothing again. A control of the same kind keeps the metrics that it has seen; one of
@@ -93,7 +107,11 @@ def set_schedule(state: object, schedule: object = None, *, position: object = N
     return unwrapped(lambda inner: _set_schedule(inner, schedule, schedules, where), state)
 
 
-def cooldown(state: Any, steps: Any, shape: str | AnySchedule = "linear") -> Any:
+def cooldown(
+    state: _State,
+    steps: Num[ArrayLike, ""] | Mapping[str, Num[ArrayLike, ""]],
+    shape: str | AnySchedule = "linear",
+) -> _State:
     """Add a decay of the learning rate to 0, which begins at the rate of the next update, and return the new state.
 
     Args:
@@ -117,7 +135,7 @@ def cooldown(state: Any, steps: Any, shape: str | AnySchedule = "linear") -> Any
     return unwrapped(lambda inner: _cooldown(inner, steps, shape), state)
 
 
-def rates(state: object) -> dict[str, Any]:
+def rates(state: PyTree) -> dict[str, Num[ArrayLike, "..."]]:
     """The learning rate in use of each group of parameters, by name.
 
     Args:
@@ -142,7 +160,7 @@ def rates(state: object) -> dict[str, Any]:
     return {group: math.prod(factors) for group, factors in found.items()}
 
 
-def rate_factors(state: object) -> dict[str, tuple[Any, ...]]:
+def rate_factors(state: PyTree) -> dict[str, tuple[PyTree, ...]]:
     """The leaves of the state whose product is the learning rate of each group."""
     found = _rates_at(state)
     scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
@@ -156,7 +174,7 @@ def rate_factors(state: object) -> dict[str, tuple[Any, ...]]:
     return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
 
 
-def _rates_at(state: object) -> list[tuple[Any, Any]]:
+def _rates_at(state: PyTree) -> list[tuple[KeyPath, PyTree]]:
     return [(path, node.hyperparams["learning_rate"]) for path, node in nested(state, _has_rate)]
 
 
@@ -165,7 +183,7 @@ def _has_rate(node: object) -> bool:
     return isinstance(hyperparams, dict) and "learning_rate" in hyperparams
 
 
-def _observe(state: object, metric: object) -> Any:
+def _observe(state: _State, metric: object) -> _State:
     found = carriers(state).values()
     if not any(isinstance(part.schedule, Control) for each in found for part in each.schedules.values()):
         raise TypeError(
@@ -182,23 +200,27 @@ def _observed(state: InjectSchedulesState, metric: object) -> InjectSchedulesSta
             continue
         if control.batch_shape or state.count.shape:
             raise ValueError(f"{type(control).__name__}: this state holds a population; use jax.vmap(olr.observe)")
-        metric_state = _at(
-            state, lambda step, control=control, part=part: control.with_metric(part.metric_state, step, _given(metric))
-        )
+        metric_state = _at(state, functools.partial(_after_metric, control, part.metric_state, _given(metric)))
         state = _with_schedule(state, key, control, metric_state)
     return state
 
 
-def _given(metric: object) -> Any:
+def _after_metric(control: Control, state: MetricState, metric: object, step: Num[ArrayLike, ""]) -> MetricState:
+    return control.with_metric(state, step, metric)
+
+
+def _given(metric: object) -> object:
     if metric is None:
         raise TypeError("observe() needs a metric, a number such as the validation loss, not None")
     return metric
 
 
-def _set_schedule(state: object, schedule: object, schedules: dict[str, Any], position: object) -> Any:
+def _set_schedule(
+    state: _State, schedule: object, schedules: Mapping[str, object], position: Num[jax.Array, ""] | None
+) -> _State:
     found = _require_carriers("set_schedule", state)
-    groups: dict[str, dict[str, Any]] = {group: dict(schedules) for group in found}
-    if isinstance(schedule, dict):
+    groups: dict[str, dict[str, object]] = {group: dict(schedules) for group in found}
+    if isinstance(schedule, Mapping):
         for group, one in schedule.items():
             if group not in groups:
                 raise ValueError(unknown("set_schedule()", "group", group, groups))
@@ -221,7 +243,9 @@ def _main(state: InjectSchedulesState) -> str:
     return name_of(next(iter(state.schedules)))
 
 
-def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], position: Any) -> InjectSchedulesState:
+def _with_schedules(
+    state: InjectSchedulesState, schedules: Mapping[str, object], position: Num[jax.Array, ""] | None
+) -> InjectSchedulesState:
     _require_one("set_schedule", state, "jax.vmap(olr.set_schedule)(states, batch_of_schedules)")
     if position is not None:
         whole = jnp.issubdtype(position.dtype, jnp.integer)
@@ -231,16 +255,17 @@ def _with_schedules(state: InjectSchedulesState, schedules: dict[str, Any], posi
             count=placed(owned(count, apart_from=position), state.count),
             position=placed(owned(here, apart_from=position), state.position),
         )
-    new: dict[str, tuple[Schedule, Any]] = {}
+    new: dict[str, tuple[Schedule, PyTree]] = {}
     for name, given in schedules.items():
         if name not in state.hyperparams:
             raise ValueError(_no_argument("set_schedule", name, state))
         schedule = _as_schedule(f"set_schedule(): {name}", given)
         part = state.schedules.get(key_of(name))
         fresh = begun(schedule, state.count, state.hyperparams[name].dtype)
+        assert fresh.schedule is not None
         metric_state = fresh.metric_state
         if part is not None and type(part.schedule) is type(schedule):
-            before: Any = jax.tree.structure(part.metric_state)
+            before: object = jax.tree.structure(part.metric_state)
             metric_state = part.metric_state if before == jax.tree.structure(metric_state) else metric_state
         new[key_of(name)] = (placed(fresh.schedule, state.count), placed(metric_state, state.count))
     for key, part in state.schedules.items():
@@ -255,7 +280,7 @@ def _with_schedule(
     state: InjectSchedulesState, key: str, schedule: Schedule, metric_state: object, *, by_hand: bool = True
 ) -> InjectSchedulesState:
     """`state` with the schedule and its value in use; a value that was set by hand stays."""
-    current: Any = state.hyperparams[name_of(key)]
+    current = state.hyperparams[name_of(key)]
     value = as_value(_at(state, lambda step: scheduled_value(schedule, metric_state, step)), current.dtype)
     used, value = in_use(current, state.schedules[key].value, value) if by_hand else (owned(value, value), value)
     value, used = placed((value, used), state.count)
@@ -265,14 +290,15 @@ def _with_schedule(
     )
 
 
-def _at(state: InjectSchedulesState, function: Any) -> Any:
+def _at(state: InjectSchedulesState, function: Callable[[Num[ArrayLike, ""]], _Result]) -> _Result:
     """`function` of the current step of the state: the last position that was given, or the count."""
     if not isinstance(state.position, jax.core.Tracer):
         position = state.position.item()
         return function(state.count.item() if np.isnan(position) else position)
     by_count = jnp.isnan(state.position)
     at_count, at_position = function(state.count), function(jnp.where(by_count, 0, state.position))
-    return jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
+    chosen: _Result = jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
+    return chosen
 
 
 def _as_schedule(name: str, given: object) -> Schedule:
@@ -283,12 +309,12 @@ def _as_schedule(name: str, given: object) -> Schedule:
     return schedule
 
 
-def _cooldown(state: Any, steps: Any, shape: Any) -> Any:
+def _cooldown(state: _State, steps: object, shape: str | AnySchedule) -> _State:
     if isinstance(shape, str) and shape not in DECAYS:
         words = ", ".join(map(repr, DECAYS))
         raise ValueError(f"cooldown(): shape must be a schedule or one of {words}, not {shape!r}")
     found = _require_carriers("cooldown", state)
-    given = dict(steps) if isinstance(steps, dict) else dict.fromkeys(found, steps)
+    given = dict(steps) if isinstance(steps, Mapping) else dict.fromkeys(found, steps)
     for group in given:
         if group not in found:
             raise ValueError(unknown("cooldown()", "group", group, found))
@@ -303,7 +329,7 @@ def _cooldown(state: Any, steps: Any, shape: Any) -> Any:
             raise ValueError(_no_argument("cooldown", name, each))
         rate, part = each.hyperparams[name], each.schedules.get(key_of(name))
         if part is not None and part.schedule is not None:
-            planned = _at(each, lambda step: scheduled_value(part.schedule, part.metric_state, step))
+            planned = _at(each, functools.partial(scheduled_value, part.schedule, part.metric_state))
             rate = in_use(rate, part.value, as_value(planned, rate.dtype))[0]
         now = jnp.asarray(_at(each, jnp.ceil), jnp.int32)
         decay: Schedule
@@ -326,7 +352,7 @@ def _no_argument(where: str, name: str, state: InjectSchedulesState) -> str:
     return f"{where}(): this optimizer has no argument {name!r}; it has {', '.join(state.hyperparams)}"
 
 
-def _require_carriers(where: str, state: Any) -> dict[str, InjectSchedulesState]:
+def _require_carriers(where: str, state: PyTree) -> dict[str, InjectSchedulesState]:
     found = carriers(state)
     if not found:
         of_optax = ", whose arguments are those of optax.inject_hyperparams" if _rates_at(state) else ""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from types import ModuleType
+from typing import TypeVar
 
 import jax
 
 from optax_lr.arguments import file_name, shown
+from optax_lr.arrays import PyTree
 from optax_lr.schedules.base import Schedule
 from optax_lr.training.state import is_carrier, nested
 
+_State = TypeVar("_State")
 
-def save_checkpoint(path: str | os.PathLike[str], state: object) -> None:
+
+def save_checkpoint(path: str | os.PathLike[str], state: PyTree) -> None:
     """Write `state`, any pytree of arrays that holds optimizer states, to the new folder `path`.
 
     It is an Orbax checkpoint of two items: `state`, and `schedules`, the kind of each schedule in it as JSON. Orbax writes
@@ -48,7 +52,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: object) -> None:
         checkpointer.save(path, items)
 
 
-def restore_checkpoint(path: str | os.PathLike[str], like: object) -> Any:
+def restore_checkpoint(path: str | os.PathLike[str], like: _State) -> _State:
     """Read the state that `save_checkpoint` wrote to `path`, in the structure of `like`.
 
     Args:
@@ -74,13 +78,15 @@ def restore_checkpoint(path: str | os.PathLike[str], like: object) -> Any:
         _require_kinds(path, saved, _kinds(like))
         target = jax.tree.map(ocp.tree.to_shape_dtype_struct, like)
         try:
-            return checkpointer.restore(path, ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
+            found = checkpointer.restore(path, ocp.args.Composite(state=ocp.args.StandardRestore(target)))
         except (ValueError, KeyError, TypeError) as error:
             why = " ".join(str(error).split())[:300]
             raise ValueError(
                 f"{path}: the checkpoint has another structure than `like`: build the same optimizer for the same "
                 f"parameters; Orbax says: {why}"
             ) from error
+    restored: _State = found["state"]
+    return restored
 
 
 def _kinds(state: object) -> dict[str, dict[str, str]]:
@@ -119,9 +125,10 @@ def _require_kinds(path: str, saved: dict[str, dict[str, str]], wanted: dict[str
             )
 
 
-def _orbax() -> Any:
+def _orbax() -> ModuleType:
     try:
         import orbax.checkpoint
     except ImportError:
         raise ImportError('checkpoints need Orbax: pip install "optax-lr[flax]"') from None
-    return orbax.checkpoint
+    checkpoint: ModuleType = orbax.checkpoint
+    return checkpoint

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from optax_lr.arrays import Bool, Float, Num
 from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import fields, flax
 from optax_lr.schedules.base import schedule
@@ -49,7 +50,7 @@ class EarlyStopping:
     patience: Number = fields.count(default=1, unit="metrics")
     threshold: Number = fields.number(default=0.0, least=0)
     mode: str = fields.choice(default="min", among=("min", "max"))
-    best: Any = dataclasses.field(default=None, kw_only=True)
+    best: Any = dataclasses.field(default=None, kw_only=True)  # all arrays [*batch]
     bad: Any = dataclasses.field(default=None, kw_only=True)
     seen: Any = dataclasses.field(default=None, kw_only=True)
     should_stop: Any = dataclasses.field(default=None, kw_only=True)
@@ -69,7 +70,7 @@ class EarlyStopping:
             for name, value in beginning.items():
                 object.__setattr__(self, name, value)
 
-    def observe(self, metric: ArrayLike) -> EarlyStopping:
+    def observe(self, metric: Num[ArrayLike, ""]) -> EarlyStopping:
         """The state after one more metric, one number; may be traced."""
         if jnp.ndim(self.best):
             raise ValueError(
@@ -88,11 +89,11 @@ class EarlyStopping:
         )
         return after
 
-    def _by_more_than_threshold(self, metric: jax.Array) -> Any:
+    def _by_more_than_threshold(self, metric: Float[jax.Array, ""]) -> Bool[jax.Array, ""]:
         with jax.enable_x64(True):  # in float64, like the reference
             metric, best = (jnp.asarray(x).astype(jnp.float64) for x in (metric, self.best))
             threshold = FLOAT64.joined(self.threshold, getattr(self, "_low_parts", {}).get("threshold"))
-            return jnp.abs(metric - best) > threshold
+            return jnp.asarray(jnp.abs(metric - best) > threshold)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={fields.field_text(getattr(self, f.name))}" for f in dataclasses.fields(self))

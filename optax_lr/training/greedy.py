@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -119,7 +119,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     mode: str = fields.choice(default="min", among=("min", "max"))
     threshold_mode: str = fields.choice(default="abs", among=("rel", "abs"))
     smooth: bool = fields.choice(default=False, among=(True, False))
-    longest_window: Any = dataclasses.field(default=None, metadata={"static": True})
+    longest_window: int | None = dataclasses.field(default=None, metadata={"static": True})
 
     def _check(self) -> None:
         window = fields.concrete(self.window_size)
@@ -135,7 +135,8 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
 
     def _start(self) -> GreedyJudged:
         zero = jnp.zeros((), jnp.int32)
-        window = Window.empty(self.longest_window, self._dtype) if self.smooth else None
+        longest = self.longest_window
+        window = Window.empty(longest, self._dtype) if self.smooth and longest is not None else None
         level = Level.unchanged(self._dtype)
         return GreedyJudged(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
 

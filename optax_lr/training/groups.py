@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import Float32, Num, PyTree
 from optax_lr.training.exported import exported
 from optax_lr.training.state import owned, placed, unwrapped
+
+_State = TypeVar("_State")
 
 
 @exported
 class GroupScaleState(NamedTuple):
     """The state of `scale_by_group`: the factor of each group."""
 
-    scales: dict[str, jax.Array]
+    scales: dict[str, Float32[jax.Array, "..."]]
 
 
-def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> optax.GradientTransformation:
+def scale_by_group(
+    scales: Mapping[str, Num[ArrayLike, ""]], param_labels: PyTree | Callable[[PyTree], PyTree]
+) -> optax.GradientTransformation:
     """Multiply the updates of each group of parameters by a factor: layer-wise decay, LoRA+, frozen layers.
 
     It follows the optimizer in an `optax.chain`. If the update of the optimizer is proportional to its learning rate, as in
@@ -47,7 +53,7 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> opt
     """
     factors = {str(group): _factor("scale_by_group", group, scale) for group, scale in scales.items()}
 
-    def init(params: object) -> GroupScaleState:
+    def init(params: PyTree) -> GroupScaleState:
         labels = _labels(param_labels, params)
         for label in jax.tree.leaves(labels):
             if label not in factors:
@@ -61,10 +67,10 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> opt
             ) from None
         return GroupScaleState(owned(factors, apart_from=factors))
 
-    def update(updates: object, state: GroupScaleState, params: object = None) -> tuple[Any, GroupScaleState]:
+    def update(updates: PyTree, state: GroupScaleState, params: PyTree = None) -> tuple[PyTree, GroupScaleState]:
         del params
 
-        def scaled(label: str, group: object) -> Any:
+        def scaled(label: str, group: PyTree) -> PyTree:
             factor = state.scales[label]
             return jax.tree.map(lambda one: (factor * one.astype(_exact(one))).astype(one.dtype), group)
 
@@ -73,7 +79,7 @@ def scale_by_group(scales: Mapping[str, ArrayLike], param_labels: object) -> opt
     return optax.GradientTransformation(init, update)
 
 
-def set_scales(state: object, scales: Mapping[str, ArrayLike]) -> Any:
+def set_scales(state: _State, scales: Mapping[str, Num[ArrayLike, ""]]) -> _State:
     """Replace factors of `scale_by_group` in an optimizer's state, and return the new state; other groups keep their factors.
 
     Args:
@@ -97,11 +103,11 @@ def is_scale(node: object) -> bool:
     return isinstance(node, GroupScaleState)
 
 
-def _set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
+def _set_scales(state: _State, scales: Mapping[str, Num[ArrayLike, ""]]) -> _State:
     if not any(is_scale(node) for node in jax.tree.leaves(state, is_leaf=is_scale)):
         raise ValueError("set_scales(): no scale_by_group is in this state; chain one after the optimizer")
 
-    def changed(node: Any) -> Any:
+    def changed(node: PyTree) -> PyTree:
         if not is_scale(node):
             return node
         for group in scales:
@@ -111,7 +117,8 @@ def _set_scales(state: Any, scales: Mapping[str, ArrayLike]) -> Any:
         new = owned(given, apart_from=given)
         return GroupScaleState(node.scales | {group: placed(new[group], node.scales[group]) for group in new})
 
-    return jax.tree.map(changed, state, is_leaf=is_scale)
+    scaled: _State = jax.tree.map(changed, state, is_leaf=is_scale)
+    return scaled
 
 
 def _factor(where: str, group: str, scale: object) -> jax.Array:
@@ -124,9 +131,9 @@ def _factor(where: str, group: str, scale: object) -> jax.Array:
     return factor
 
 
-def _labels(param_labels: Any | Callable[[Any], Any], params: object) -> Any:
+def _labels(param_labels: PyTree | Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
     return param_labels(params) if callable(param_labels) else param_labels
 
 
-def _exact(one: jax.Array) -> Any:
+def _exact(one: jax.Array) -> np.dtype:
     return jnp.promote_types(one.dtype, jnp.float32)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import Float, Num, PyTree
 from optax_lr.schedules.base import Schedule
 from optax_lr.training.base import Control, step_of
 from optax_lr.training.state import InjectSchedulesState, ScheduleState, is_carrier, key_of, name_of, owned
+
+Scheduled = Schedule | Callable[..., Any]  # what an argument follows: a schedule, control or function of the step
 
 
 def inject_schedules(
@@ -88,9 +91,11 @@ def inject_schedules(
         raise TypeError(unknown(f"inject_schedules({name}, static_args=...)", "argument", one, signature.parameters))
 
     @functools.wraps(inner_factory)
-    def make(*arguments: Any, **settings: Any) -> optax.GradientTransformationExtraArgs:
+    def make(*arguments: object, **settings: object) -> optax.GradientTransformationExtraArgs:
         given = _bound(name, signature, arguments, settings)
-        scheduled = {one: value for one, value in given.items() if one not in static and _is_scheduled(value)}
+        scheduled: dict[str, Any] = {
+            one: value for one, value in given.items() if one not in static and _is_scheduled(value)
+        }
         numbers = {
             one: value
             for one, value in given.items()
@@ -115,10 +120,10 @@ def inject_schedules(
                 "inject_schedules(): rprop reads its learning_rate only once, so it cannot follow a schedule"
             )
 
-        def built(hyperparams: dict[str, Any]) -> optax.GradientTransformationExtraArgs:
+        def built(hyperparams: dict[str, jax.Array]) -> optax.GradientTransformationExtraArgs:
             return optax.with_extra_args_support(_called(inner_factory, signature, fixed | hyperparams))
 
-        def init(params: object) -> InjectSchedulesState:
+        def init(params: PyTree) -> InjectSchedulesState:
             dtype = hyperparam_dtype or _wide(optax.tree.dtype(params, "highest"))
             count, position = jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32)
             schedules = {key_of(one): begun(value, count, hyperparam_dtype) for one, value in scheduled.items()}
@@ -129,8 +134,8 @@ def inject_schedules(
             return owned(state, apart_from=(params, list(scheduled.values()), list(numbers.values())))
 
         def update(
-            updates: object, state: InjectSchedulesState, params: object = None, **extra: Any
-        ) -> tuple[Any, InjectSchedulesState]:
+            updates: PyTree, state: InjectSchedulesState, params: PyTree = None, **extra: object
+        ) -> tuple[PyTree, InjectSchedulesState]:
             if not is_carrier(state):
                 raise TypeError(
                     f"inject_schedules({name}): update() takes the state that init(params) of this optimizer made, not a "
@@ -181,7 +186,7 @@ def scale_by_learning_rate(learning_rate: object, *, flip_sign: bool = True) -> 
     return inject_schedules(optax.scale_by_learning_rate)(learning_rate, flip_sign=flip_sign)
 
 
-def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
+def begun(value: Scheduled, count: Num[jax.Array, ""], dtype: DTypeLike | None) -> ScheduleState:
     """The state of `value`, a schedule or another value of an argument, at step `count`."""
     if not isinstance(value, Schedule):
         metric_state = value.init() if isinstance(value, optax.schedules.StatefulSchedule) else None
@@ -192,7 +197,9 @@ def begun(value: Any, count: Any, dtype: DTypeLike | None) -> ScheduleState:
     return ScheduleState(schedule, as_value(scheduled_value(schedule, metric_state, count), dtype), metric_state)
 
 
-def scheduled_value(schedule: Schedule, metric_state: Any, step: Any) -> Any:
+def scheduled_value(
+    schedule: Schedule, metric_state: PyTree, step: Num[ArrayLike, ""]
+) -> Float[jax.Array | np.floating, ""]:
     """The value of a schedule, or of a control with its metric state, at `step`."""
     if isinstance(step, jax.Array) and not isinstance(step, jax.core.Tracer):
         step = step.item()  # evaluated on the host, without compiling
@@ -226,7 +233,7 @@ def require_one_schedule(where: str, value: object) -> None:
 
 
 def _advanced(
-    part: ScheduleState, function: Any, step: jax.Array, extra: dict[str, Any], dtype: DTypeLike | None
+    part: ScheduleState, function: Any, step: Num[jax.Array, ""], extra: dict[str, object], dtype: DTypeLike | None
 ) -> ScheduleState:
     """The state of one scheduled argument after an update at `step`."""
     schedule, metric_state = part.schedule, part.metric_state
@@ -241,7 +248,9 @@ def _advanced(
     return ScheduleState(schedule, as_value(value, dtype), metric_state)
 
 
-def _bound(name: str, signature: inspect.Signature, arguments: Any, settings: dict[str, Any]) -> dict[str, Any]:
+def _bound(
+    name: str, signature: inspect.Signature, arguments: tuple[object, ...], settings: dict[str, object]
+) -> dict[str, object]:
     parameters = signature.parameters
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         for setting in settings:
@@ -259,8 +268,10 @@ def _bound(name: str, signature: inspect.Signature, arguments: Any, settings: di
     return given
 
 
-def _called(factory: Callable[..., Any], signature: inspect.Signature, given: dict[str, Any]) -> Any:
-    positional: list[Any] = []
+def _called(
+    factory: Callable[..., optax.GradientTransformation], signature: inspect.Signature, given: Mapping[str, Any]
+) -> optax.GradientTransformation:
+    positional: list[object] = []
     for one in signature.parameters.values():
         if one.kind is one.POSITIONAL_ONLY:
             positional.append(given[one.name])
@@ -292,7 +303,7 @@ def _is_whole_rate(name: str, value: object) -> bool:
     return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _untraceable(value: Any) -> str:
+def _untraceable(value: object) -> str:
     """Why a function is no function of the step."""
     if not callable(value) or isinstance(value, type):
         return ""
@@ -308,7 +319,7 @@ def _untraceable(value: Any) -> str:
     return f", which gives {made}"
 
 
-def _may_be_fixed(name: str, value: Any, default: Any) -> bool:
+def _may_be_fixed(name: str, value: object, default: object) -> bool:
     """Whether `value`, neither a schedule nor a floating-point number, is an argument for the optimizer alone."""
     if value is default or name == "learning_rate":
         return value is default
@@ -317,14 +328,15 @@ def _may_be_fixed(name: str, value: Any, default: Any) -> bool:
     )
 
 
-def _is_float(value: Any) -> bool:
-    array = isinstance(value, (jax.Array, np.ndarray, np.generic))
-    return isinstance(value, float) or (array and jnp.issubdtype(value.dtype, jnp.floating))
+def _is_float(value: object) -> bool:
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)):
+        return jnp.issubdtype(value.dtype, jnp.floating)
+    return isinstance(value, float)
 
 
-def _wide(dtype: Any) -> Any:
+def _wide(dtype: DTypeLike | None) -> np.dtype:
     return jnp.promote_types(dtype if dtype is not None else jnp.float32, jnp.float32)
 
 
-def _in_dtypes_of(like: object, tree: object) -> Any:
+def _in_dtypes_of(like: PyTree, tree: PyTree) -> PyTree:
     return jax.tree.map(lambda old, new: new.astype(old.dtype) if hasattr(old, "dtype") else new, like, tree)

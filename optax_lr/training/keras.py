@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from jax.typing import ArrayLike
+
+from optax_lr.arrays import Float
 from optax_lr.schedules.base import Schedule, from_dict, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.training.base import Control
 from optax_lr.training.inject import require_one_schedule, scheduled_value
 
+if TYPE_CHECKING:
+    import keras
 
-def to_keras(schedule: AnySchedule) -> Any:
+
+def to_keras(schedule: AnySchedule) -> keras.optimizers.schedules.LearningRateSchedule:
     """Convert `schedule` to a `keras.optimizers.schedules.LearningRateSchedule`.
 
     Keras counts like Optax: the first update is step 0. The model can be saved and loaded with it.
@@ -38,7 +44,7 @@ def to_keras(schedule: AnySchedule) -> Any:
     return _classes()[0](schedule=schedule)
 
 
-def keras_callback(schedule: AnySchedule, metric: str = "val_loss") -> Any:
+def keras_callback(schedule: AnySchedule, metric: str = "val_loss") -> keras.callbacks.Callback:
     """A `keras.callbacks.Callback` that sets the learning rate of each update from a schedule or a control.
 
     A control observes `metric` at the end of each epoch. Make the optimizer with a number as its rate; nothing
@@ -58,7 +64,7 @@ def keras_callback(schedule: AnySchedule, metric: str = "val_loss") -> Any:
 
 
 @functools.cache
-def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _classes() -> tuple[type, type]:
     """The two classes, created when Keras is first needed."""
     try:
         import keras
@@ -67,20 +73,21 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     @keras.saving.register_keras_serializable(package="optax_lr")
     class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-        def __init__(self, schedule: Any) -> None:
+        def __init__(self, schedule: Schedule | Mapping[str, object]) -> None:
             self.schedule = schedule if isinstance(schedule, Schedule) else from_dict(schedule)
 
-        def __call__(self, step: object) -> Any:
-            return self.schedule(keras.ops.convert_to_tensor(step))
+        def __call__(self, step: ArrayLike) -> Float[ArrayLike, ""]:
+            rate: ArrayLike = self.schedule(keras.ops.convert_to_tensor(step))
+            return rate
 
-        def get_config(self) -> dict[str, Any]:
+        def get_config(self) -> dict[str, object]:
             return {"schedule": self.schedule.to_dict()}
 
     class KerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self, schedule: Schedule, metric: str) -> None:
             super().__init__()
             self.schedule, self.metric = schedule, metric
-            self.metric_state: Any = schedule.metric_state() if isinstance(schedule, Control) else None
+            self.metric_state = schedule.metric_state() if isinstance(schedule, Control) else None
 
         def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
             optimizer = self.model.optimizer
@@ -88,10 +95,10 @@ def _classes() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 scheduled_value(self.schedule, self.metric_state, int(optimizer.iterations))
             )
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            if not isinstance(self.schedule, Control):
+        def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+            if not isinstance(self.schedule, Control) or self.metric_state is None:
                 return
-            if self.metric not in (logs or {}):
+            if logs is None or self.metric not in logs:
                 raise ValueError(
                     f"keras_callback(): the logs have no {self.metric!r}, only {', '.join(logs or {})}; give metric=..."
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,12 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
+from optax_lr.arrays import Float, Int, Num, PyTree
+from optax_lr.numerics import Real
 from optax_lr.training.exported import exported
+
+if TYPE_CHECKING:
+    import matplotlib.axes
 
 SKIP_START, SKIP_END = 10, 5  # updates whose slope is ignored, as in torch-lr-finder
 
@@ -30,14 +35,14 @@ class RangeTest(NamedTuple):
         tenth: a tenth of the rate at which the smoothed loss is smallest; NaN if it never falls.
     """
 
-    rates: jax.Array
-    losses: jax.Array
-    smoothed: jax.Array
-    stop: jax.Array
-    steepest: jax.Array
-    tenth: jax.Array
+    rates: Float[jax.Array, "*population n"]
+    losses: Float[jax.Array, "*population n"]
+    smoothed: Float[jax.Array, "*population n"]
+    stop: Int[jax.Array, "*population"]
+    steepest: Float[jax.Array, "*population"]
+    tenth: Float[jax.Array, "*population"]
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
         """Draw the losses over the rates, with both suggestions, and return matplotlib's axes."""
         import matplotlib.pyplot as plt
 
@@ -58,12 +63,12 @@ class RangeTest(NamedTuple):
 
 
 def range_test(
-    step: Callable[..., tuple[object, ArrayLike]],
-    carry: object,
-    batches: object = None,
+    step: Callable[..., tuple[PyTree, Float[ArrayLike, ""]]],
+    carry: PyTree,
+    batches: PyTree = None,
     *,
-    low: ArrayLike = 1e-7,
-    high: ArrayLike = 10.0,
+    low: Num[ArrayLike, ""] = 1e-7,
+    high: Num[ArrayLike, ""] = 10.0,
     steps: int = 100,
     smoothing: float = 0.05,
     diverged: float = 5.0,
@@ -107,7 +112,7 @@ def range_test(
                 f"range_test(): batches need a leading axis of steps={steps}, and one has the shape {jnp.shape(leaf)}"
             )
 
-    def one(carry: Any, given: tuple[Any, Any]) -> tuple[Any, Any]:
+    def one(carry: PyTree, given: tuple[Float[jax.Array, ""], PyTree]) -> tuple[PyTree, Float[jax.Array, ""]]:
         rate, batch = given
         result = step(carry, rate) if batches is None else step(carry, rate, batch)
         _check_result(carry, result)
@@ -116,7 +121,7 @@ def range_test(
     return _judged(rates, jax.lax.scan(one, carry, (rates, batches), length=steps)[1], smoothing, diverged)
 
 
-def _check_bounds(low: Any, high: Any, smoothing: Any, diverged: Any) -> None:
+def _check_bounds(low: Real, high: Real, smoothing: float, diverged: float) -> None:
     if any(isinstance(bound, jax.core.Tracer) for bound in (low, high)):
         return
     if not 0 < low < high < math.inf:
@@ -127,7 +132,7 @@ def _check_bounds(low: Any, high: Any, smoothing: Any, diverged: Any) -> None:
         raise ValueError(f"range_test(): diverged must be above 1, not {shown(diverged)}")
 
 
-def _check_result(carry: Any, result: Any) -> None:
+def _check_result(carry: PyTree, result: object) -> None:
     """Refuse a result of `step` that is not a carry of the same types, and a loss."""
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise TypeError(f"range_test(): step must return the new carry and the loss, not {shown(result)}")
@@ -147,8 +152,12 @@ def _check_result(carry: Any, result: Any) -> None:
             )
 
 
-def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: float) -> RangeTest:
-    def smooth(before: tuple[jax.Array, jax.Array], loss: jax.Array) -> tuple[Any, Any]:
+def _judged(
+    rates: Float[jax.Array, " n"], losses: Float[jax.Array, " n"], smoothing: float, diverged: float
+) -> RangeTest:
+    def smooth(
+        before: tuple[jax.Array, jax.Array], loss: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
         mean, best = before
         mean = jnp.where(jnp.isnan(mean), loss, smoothing * loss + (1 - smoothing) * mean)
         best = jnp.fmin(best, mean)
@@ -160,7 +169,7 @@ def _judged(rates: jax.Array, losses: jax.Array, smoothing: float, diverged: flo
     index = jnp.arange(len(losses))
     stop = jnp.where(bad.any(), jnp.argmax(bad) + 1, len(losses))
     used = (index < stop) & jnp.isfinite(smoothed)
-    slope: Any = jnp.gradient(smoothed)
+    slope = jnp.asarray(jnp.gradient(smoothed))
     # The first and the last of these updates have a one-sided difference, as in NumPy's gradient.
     first, last = SKIP_START, stop - SKIP_END - 1
     ahead, behind = jnp.roll(smoothed, -1) - smoothed, smoothed - jnp.roll(smoothed, 1)

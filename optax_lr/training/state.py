@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterator
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from optax_lr.arrays import Float, Int32, Num, PyTree
+from optax_lr.schedules.base import Schedule
 from optax_lr.training.exported import exported
 
 _Tree = TypeVar("_Tree")
+KeyPath = tuple[Hashable, ...]  # of a node in a tree
 
 
 @exported
@@ -26,9 +29,9 @@ class ScheduleState(NamedTuple):
         metric_state: the metrics that a control has seen; None for a schedule.
     """
 
-    schedule: Any
-    value: jax.Array
-    metric_state: Any
+    schedule: Schedule | None
+    value: Float[jax.Array, "..."]
+    metric_state: PyTree
 
 
 @exported
@@ -43,11 +46,11 @@ class InjectSchedulesState(NamedTuple):
         inner_state: the state of the optimizer itself.
     """
 
-    count: jax.Array  # type: ignore[assignment]  # in place of tuple.count
-    position: jax.Array
-    hyperparams: dict[str, Any]
+    count: Int32[jax.Array, "..."]  # type: ignore[assignment]  # in place of tuple.count
+    position: Float[jax.Array, "..."]
+    hyperparams: dict[str, Num[jax.Array, "..."]]
     schedules: dict[str, ScheduleState]
-    inner_state: Any
+    inner_state: PyTree
 
 
 def key_of(name: str) -> str:
@@ -71,7 +74,7 @@ def carriers(state: object) -> dict[str, InjectSchedulesState]:
     return dict(zip(group_names([path for path, _ in found]), [node for _, node in found], strict=True))
 
 
-def nested(tree: object, is_leaf: Callable[[Any], bool], above: tuple[object, ...] = ()) -> Iterator[tuple[Any, Any]]:
+def nested(tree: PyTree, is_leaf: Callable[[PyTree], bool], above: KeyPath = ()) -> Iterator[tuple[KeyPath, PyTree]]:
     """The paths and nodes for which `is_leaf` holds, and those in the `inner_state` of each."""
     for path, node in jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_leaf):
         if is_leaf(node):
@@ -83,19 +86,19 @@ def map_carriers(change: Callable[[str, InjectSchedulesState], InjectSchedulesSt
     """`state` with every state of `inject_schedules` replaced by `change(group, state)`."""
     groups = iter(carriers(state))
 
-    def changed(node: Any) -> Any:
+    def changed(node: PyTree) -> PyTree:
         if not is_carrier(node):
             return node
         return change(next(groups), node)._replace(inner_state=walked(node.inner_state))
 
-    def walked(tree: object) -> Any:
+    def walked(tree: PyTree) -> PyTree:
         return jax.tree.map(changed, tree, is_leaf=is_carrier)
 
     mapped: _Tree = walked(state)
     return mapped
 
 
-def group_names(paths: list[Any]) -> list[str]:
+def group_names(paths: list[KeyPath]) -> list[str]:
     """Short unique names for paths in a state: the labels of `optax.partition` on the path, or as much as makes them unique.
 
     A single path is named `learning_rate`, and so is a path that contains all the others.
@@ -111,11 +114,11 @@ def group_names(paths: list[Any]) -> list[str]:
     return names
 
 
-def _labels(path: Any) -> list[str]:
+def _labels(path: KeyPath) -> list[str]:
     return [str(part.key) for part in path if isinstance(part, jax.tree_util.DictKey)]
 
 
-def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> Any:
+def unwrapped(function: Callable[..., _Tree], holder: _Tree, *arguments: object) -> _Tree:
     """`function(state, *arguments)` for the state that `holder` is or contains.
 
     The state of an `nnx.Optimizer`, which holds variables, is changed in place, and the optimizer is returned.
@@ -124,12 +127,12 @@ def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> A
     if nnx is None:
         return function(holder, *arguments)
     _require_merged(holder)
-    variables = holder.opt_state if isinstance(holder, nnx.Optimizer) else holder
+    variables: PyTree = holder.opt_state if isinstance(holder, nnx.Optimizer) else holder
     if not any(isinstance(leaf, nnx.Variable) for leaf in jax.tree.leaves(variables, is_leaf=_is_variable)):
         return function(holder, *arguments)
     before = nnx.as_pure(variables)
     after = function(before, *arguments)
-    structure: Any = jax.tree.structure(before)
+    structure: object = jax.tree.structure(before)
     if structure == jax.tree.structure(after):
         nnx.update(variables, nnx.state(after))
     elif holder is variables:
@@ -137,29 +140,29 @@ def unwrapped(function: Callable[..., _Tree], holder: Any, *arguments: Any) -> A
             "another kind of schedule changes the structure of the state: pass the nnx.Optimizer, not its opt_state"
         )
     else:
-        holder.opt_state = nnx.data(_with_carriers(variables, after))
+        setattr(holder, "opt_state", nnx.data(_with_carriers(variables, after)))  # noqa: B010 - of an nnx.Optimizer
     return holder
 
 
-def _with_carriers(variables: Any, after: Any) -> Any:
+def _with_carriers(variables: PyTree, after: PyTree) -> PyTree:
     """The variables of an `nnx.Optimizer`, with the schedules of `after` in new variables."""
     from flax.nnx.training.optimizer import OptArray
 
     new = iter(carriers(after).values())
 
-    def replaced(node: Any) -> Any:
+    def replaced(node: PyTree) -> PyTree:
         if not is_carrier(node):
             return node
         made: InjectSchedulesState = jax.tree.map(OptArray, next(new)._replace(inner_state=None))
         return made._replace(inner_state=walked(node.inner_state))
 
-    def walked(tree: object) -> Any:
+    def walked(tree: PyTree) -> PyTree:
         return jax.tree.map(replaced, tree, is_leaf=lambda node: is_carrier(node) or _is_variable(node))
 
     return walked(variables)
 
 
-def pure(state: object) -> Any:
+def pure(state: PyTree) -> PyTree:
     """`state` without the variables of an `nnx.Optimizer`."""
     nnx = sys.modules.get("flax.nnx")
     if nnx is None:
@@ -168,7 +171,7 @@ def pure(state: object) -> Any:
     return nnx.as_pure(state.opt_state if isinstance(state, nnx.Optimizer) else state)
 
 
-def _require_merged(holder: Any) -> None:
+def _require_merged(holder: object) -> None:
     """Refuse the state of `nnx.split`, which keeps arrays and no kinds."""
     if isinstance(holder, sys.modules["flax.nnx"].State) and not carriers(holder):
         raise TypeError(
@@ -177,7 +180,7 @@ def _require_merged(holder: Any) -> None:
         )
 
 
-def _is_variable(node: Any) -> bool:
+def _is_variable(node: object) -> bool:
     return isinstance(node, sys.modules["flax.nnx"].Variable)
 
 
@@ -191,7 +194,7 @@ def owned(tree: _Tree, apart_from: object = ()) -> _Tree:
     """
     seen = {buffer for leaf in jax.tree.leaves(apart_from) for buffer in _buffers(leaf)}
 
-    def own(leaf: object) -> Any:
+    def own(leaf: object) -> object:
         if not isinstance(leaf, jax.Array):
             return jnp.array(leaf) if isinstance(leaf, (np.ndarray, np.generic, int, float)) else leaf
         if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
@@ -228,7 +231,7 @@ def _copy(leaf: jax.Array) -> jax.Array:
     return jnp.array(np.asarray(leaf))  # through the host, without compiling
 
 
-def _buffers(leaf: object) -> list[Any]:
+def _buffers(leaf: object) -> list[int | tuple[jax.Device, int]]:
     """The identity of an array's memory; for a tracer, the tracer."""
     if isinstance(leaf, jax.core.Tracer):
         return [id(leaf)]
