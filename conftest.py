@@ -57,6 +57,14 @@ from optax_lr import arrays  # noqa: E402
 shapes.install(arrays)
 
 import optax_lr  # noqa: E402
+from tests.compilations import compile_quickly  # noqa: E402
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiler(request):
+    """Tests compile in a third of the time, except in modules about the last digits of rates."""
+    doctest_of_package = not request.path.is_relative_to(request.config.rootpath / "tests")
+    compile_quickly(quickly=not doctest_of_package and request.node.get_closest_marker("optimized") is None)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
     olr.WarmupStableDecay: {"learning_rate": RATE, "decay_steps": 15, "max_steps": 40, "warmup_steps": 5, "decay_type": "1-sqrt"},
 }  # fmt: skip
 CLASSES = list(USUAL)
+every_class = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
 _RANGES = {
     "gamma": (0.25, 1.25),
@@ -81,6 +83,13 @@ _RANGES = {
 def usual(kind: type[olr.Schedule]) -> olr.Schedule:
     """The usual schedule of a class."""
     return kind(**USUAL[kind])
+
+
+def assert_within_an_ulp(ours: Any, expected: Any, ulps: float = 1) -> None:
+    """Each float32 rate is at most `ulps` away from the expected one."""
+    ours, expected = np.asarray(ours), np.asarray(expected)
+    assert ours.dtype == expected.dtype == np.float32
+    assert (np.abs(ours.astype(np.float64) - expected) <= ulps * np.spacing(np.abs(expected))).all()
 
 
 def numeric(kind: type[olr.Schedule]) -> list[str]:

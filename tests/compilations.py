@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
+from jax._src import compiler
 
 EVENT = "/jax/core/compile/backend_compile_duration"
 
@@ -17,7 +18,22 @@ QUICK: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
 if jax.__version_info__ < (0, 11):  # the option is gone in jax 0.12
     QUICK |= {"xla_cpu_use_fusion_emitters": False}
 QUICK_FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in QUICK.items())
-quick_jit = functools.partial(jax.jit, compiler_options=QUICK)
+_usual_options = compiler.get_compile_options
+
+
+def _quick_options(*arguments: Any, env_options_overrides: Mapping[str, Any] | None = None, **settings: Any) -> Any:
+    return _usual_options(*arguments, env_options_overrides={**QUICK, **(env_options_overrides or {})}, **settings)
+
+
+def compile_quickly(*, quickly: bool) -> None:
+    """Compile all programs from here on with the options `QUICK`, or with those that users have.
+
+    JAX has no setting for this that a process can change. Programs in memory that were compiled otherwise are dropped.
+    """
+    options = _quick_options if quickly else _usual_options
+    if compiler.get_compile_options is not options:
+        compiler.get_compile_options = options
+        jax.clear_caches()
 
 
 @contextlib.contextmanager

@@ -157,10 +157,9 @@ def test_import_brings_nothing_heavy_and_compiles_nothing():
         "schedule = olr.Cosine(1e-4, 100); schedule(3); repr(schedule)\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before} - {'jax', 'optax_lr'}\n"
         "assert not new - set(sys.stdlib_module_names), new\n"
-        "assert not jax._src.xla_bridge._backends\n"
         "assert typing.get_type_hints(olr.sweep)['return'] is jax.Array\n"  # its shape needs no jaxtyping
     )
-    assert printed_by(program) == ""
+    assert printed_by(program, JAX_PLATFORMS="none") == ""  # JAX fails as soon as it looks for this platform
 
 
 def test_lint_and_show_compile_nothing(recipes):

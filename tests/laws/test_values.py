@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
-from tests.cases import STEPS, USUAL, a_function, numeric, usual
-from tests.compilations import quick_jit
-from tests.laws.test_transformations import every_class
+from tests.cases import STEPS, USUAL, a_function, every_class, numeric, usual
 
 DOCUMENTED = sorted(set(olr.SCHEDULERS.values()), key=lambda kind: kind.__name__)
 
@@ -73,7 +71,7 @@ def in_corners(kind):
     found = []
     for group in groups.values():
         batch = jax.tree.map(lambda *leaves: np.resize(np.stack(leaves), ROWS), *group)
-        found.append((group, batch, batch(CORNER_STEPS), quick_jit(gradients)(batch, CORNER_STEPS)))
+        found.append((group, batch, batch(CORNER_STEPS), jax.jit(gradients)(batch, CORNER_STEPS)))
     return found
 
 

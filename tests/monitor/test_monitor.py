@@ -24,7 +24,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=40, warmup_steps=5)
@@ -99,7 +98,7 @@ def test_the_rate_of_a_row_is_that_of_its_update():
         }
         for name, optimizer in optimizers.items():
             params, state = jnp.zeros(()), optimizer.init(jnp.zeros(()))
-            update = quick_jit(optimizer.update, donate_argnums=1)  # the state's arrays are gone after the next step
+            update = jax.jit(optimizer.update, donate_argnums=1)  # the state's arrays are gone after the next step
             for _ in range(14):
                 updates, state = update(jnp.ones(()), state)
                 params = params + updates
@@ -253,7 +252,7 @@ def test_every_group_has_a_column_of_its_own(caplog):
     for optimizer in (optax.partition(groups, labels), factors):
         rows: list[dict] = []
         state = optimizer.init(params)
-        update = quick_jit(optimizer.update, donate_argnums=1)
+        update = jax.jit(optimizer.update, donate_argnums=1)
         with olr.Monitor(report_to=rows.append, logging_steps=2) as monitor:
             for _ in range(4):
                 _, state = update(params, state, params)
@@ -361,11 +360,11 @@ def test_scanned_epochs_and_single_steps_give_the_same_rows():
         olr.Monitor(report_to=single.append, logging_steps=6) as one,
         olr.Monitor(report_to=scanned.append, logging_steps=6) as two,
     ):
-        carry, step = start, quick_jit(update)
+        carry, step = start, jax.jit(update)
         for _ in range(30):
             carry, (loss, rate) = step(carry, None)
             one(loss, learning_rate=rate)
-        carry, epoch = start, quick_jit(lambda carry: jax.lax.scan(update, carry, length=15))
+        carry, epoch = start, jax.jit(lambda carry: jax.lax.scan(update, carry, length=15))
         for _ in range(2):
             carry, (losses, rates) = epoch(carry)
             two(losses, learning_rate=rates)
@@ -580,7 +579,7 @@ def test_an_array_that_was_donated_is_reported_and_left_out(caplog):
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
         rate, loss = jnp.float32(0.5) + 1, jnp.float32(2)
-        quick_jit(lambda x: x + 1, donate_argnums=0)(rate)
+        jax.jit(lambda x: x + 1, donate_argnums=0)(rate)
         assert rate.is_deleted()
         monitor(loss, learning_rate=rate)
         monitor(loss, learning_rate="high")
@@ -619,7 +618,7 @@ def test_calls_that_make_no_sense_get_one_line():
         with pytest.raises(TypeError, match="Python int"):
             monitor(1.0, step=jnp.int32(3))
         with pytest.raises(TypeError, match="inside jit"):
-            quick_jit(monitor.__call__)(1.0)
+            jax.jit(monitor.__call__)(1.0)
 
 
 def test_nothing_is_imported_for_what_is_not_asked_for():

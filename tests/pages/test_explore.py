@@ -3,6 +3,7 @@
 import json
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -11,7 +12,6 @@ import torch
 import yaml
 
 import optax_lr as olr
-from optax_lr.numerics import HOST
 from optax_lr.pages.examples import EXAMPLES
 from optax_lr.pages.functions import javascript_of
 from optax_lr.pages.page import vega
@@ -42,8 +42,8 @@ def page(**changes):
 
 
 def exact(schedule):
-    lifted = schedule._on_host()
-    return np.array([HOST.result(lifted._value(float(step), HOST)) for step in STEPS])
+    with jax.enable_x64(True):
+        return np.array([schedule(step) for step in STEPS])
 
 
 @needs_browser

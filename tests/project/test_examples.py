@@ -7,11 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import matplotlib.pyplot as plt
 import pytest
-
-from tests.compilations import quick_jit
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FINDINGS = {
@@ -55,7 +52,6 @@ def assert_findings(name: str, printed: str, folder: Path) -> None:
 def test_an_example_prints_and_draws_its_findings(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setattr(jax, "jit", quick_jit)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", str(tmp_path / "new")])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     plt.close("all")

@@ -1,9 +1,14 @@
 """Batches that the tests of the sweep engine share."""
 
+import functools
+
 import jax
 import numpy as np
 
 import optax_lr as olr
+from tests.cases import CLASSES, usual
+
+SINGLES = [usual(kind) for kind in CLASSES if kind is not olr.Mixed]
 
 
 def one_kind(rows: int, max_steps: int, seed: int = 0) -> dict[str, olr.Schedule]:
@@ -36,3 +41,9 @@ def mixed(rows: int, max_steps: int, names: list[str] | None = None, seed: int =
 def many(schedule, rows):
     """`rows` times the same schedule."""
     return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], rows, axis=0), schedule)
+
+
+@functools.cache
+def called() -> np.ndarray:
+    """The rates of `SINGLES` by one call for each of 64 steps."""
+    return np.array([[one(step) for step in range(64)] for one in SINGLES])

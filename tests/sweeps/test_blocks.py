@@ -1,11 +1,9 @@
 """Sweeps block by block: the same rates as all at once, whatever the cut."""
 
-import jax
 import numpy as np
 import pytest
 
 import optax_lr as olr
-from optax_lr.numerics import RoundedFloat64
 from optax_lr.sweeps import blocks
 from tests.sweeps.batches import mixed
 
@@ -36,18 +34,3 @@ def test_summary_is_that_of_the_curves(steps, past_end, monkeypatch):
     np.testing.assert_allclose(summary.mean, np.nanmean(rates, -1), rtol=1e-14)
     np.testing.assert_array_equal(summary.max, np.nanmax(rates, -1))
     np.testing.assert_array_equal(summary.min, np.nanmin(rates, -1))
-
-
-def test_summary_needs_no_memory_for_the_curves():
-    # 10**6 rows of 2**13 rates are 32 GiB; a block of them, with all that reducing it needs, is not 16 MiB.
-    batch = olr.Linear(1.0, max_steps=np.array([2**20]))
-    layout = blocks.BlockLayout(10**6, 2**13, blocks.REDUCED_BYTES)
-    assert layout.block_rows * layout.block_steps * 4 <= blocks.REDUCED_BYTES
-    with jax.enable_x64(True):
-        compiled = blocks._reduced.lower(
-            jax.tree.map(lambda leaf: np.repeat(leaf, layout.block_rows), batch),
-            np.arange(layout.block_steps, dtype=np.int32),
-            np.int32(layout.block_steps),
-            RoundedFloat64,
-        ).compile()
-    assert compiled.memory_analysis().temp_size_in_bytes <= 16 * 2**20

@@ -1,4 +1,4 @@
-"""A sweep stores its result, and nothing else of that size."""
+"""A sweep stores its result, and nothing else of that size; a summary stores one block."""
 
 import json
 import sys
@@ -11,11 +11,12 @@ from tests.children import printed_by
 from tests.sweeps.batches import many, mixed, one_kind
 
 ROWS, STEPS = 256, 2**13
+LONG = 2**17  # the curves of one batch over so many steps are 128 MiB
 DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
 PROGRAM = """
 import json
 from tests.peak import peak_growth
-from tests.sweeps.test_memory import STEPS, batches
+from tests.sweeps.test_memory import LONG, STEPS, batches
 import optax_lr as olr
 
 def swept(batch):
@@ -25,6 +26,8 @@ found = {}
 for name, batch in batches().items():
     first = swept(batch)  # compiled; and kept, or its memory might be freed later than the measurement begins
     found[name] = peak_growth(lambda: swept(batch)) / first.nbytes
+olr.sweep_summary(batch, LONG)  # compiled
+found["summary"] = peak_growth(lambda: olr.sweep_summary(batch, LONG)) / (4 * len(batch) * LONG)
 print(json.dumps(found))
 """
 
@@ -41,5 +44,6 @@ def batches():
 def test_nothing_of_the_size_of_the_result_is_stored_besides_it():
     """Settings of each row, in float64 and for each branch that a row can take, and no array of the size of the result."""
     growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
+    assert growth.pop("summary") < 1 / 8
     assert growth.keys() == batches().keys()
     assert {name: share for name, share in growth.items() if not 0.9 < share < 1.5} == {}

@@ -13,7 +13,7 @@ import optax
 import optax_lr as olr
 from tests.cases import CLASSES, usual
 from tests.children import on_eight_devices
-from tests.compilations import QUICK_FLAGS, compilations, quick_jit
+from tests.compilations import QUICK_FLAGS, compilations
 
 SCHEDULES = {kind.__name__: usual(kind) for kind in CLASSES}
 CONTROLS = {
@@ -42,14 +42,14 @@ def assert_own_buffers(tree, *others):
 def assert_states_own_their_buffers(params, place, names=tuple(SCHEDULES)):
     """These schedules, and every control, through init, donated steps, `set_schedule` and `observe`."""
     chosen = {name: SCHEDULES[name] for name in names} | CONTROLS
-    on_device = {name: quick_jit(lambda s: s)(one) for name, one in chosen.items()}
+    on_device = {name: jax.jit(lambda s: s)(one) for name, one in chosen.items()}
     made = {name: olr.inject_schedules(optax.sgd)(one) for name, one in on_device.items()}
     states = {name: optimizer.init(params) for name, optimizer in made.items()}
     for name, state in states.items():
         assert_own_buffers(state, on_device[name], params)
     states = place(states)
 
-    @quick_jit
+    @jax.jit
     def jitted_init(params):
         return {name: OPTIMIZERS[name].init(params) for name in ("Cosine", *CONTROLS)}
 
@@ -57,7 +57,7 @@ def assert_states_own_their_buffers(params, place, names=tuple(SCHEDULES)):
         return {name: OPTIMIZERS[name].update(params, state, params, value=1.0)[1] for name, state in states.items()}
 
     assert_own_buffers(jitted_init(params), params)
-    step = quick_jit(step, donate_argnums=0)
+    step = jax.jit(step, donate_argnums=0)
     states = step(states, params)
     states = step(states, params)
     shardings = [leaf.sharding for leaf in jax.tree.leaves(states)]
@@ -85,7 +85,7 @@ def assert_a_run_goes_on_on_more_devices(placed):
     """A run continues on eight devices, with eight times the tokens in an update: the rates are those of the tokens."""
     schedule = olr.Cosine(1e-3, max_steps=10_000, warmup_steps=500)
     optimizer = olr.inject_schedules(optax.adamw)(schedule)
-    step = quick_jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])
+    step = jax.jit(lambda state, params, tokens: optimizer.update(params, state, params, position=tokens)[1])
     params = {"w": jnp.ones(8)}
     state, tokens, seen, rates = optimizer.init(params), 0, [], []
     for batch in [100] * 3 + [800] * 4:
@@ -127,7 +127,7 @@ def test_the_same_schedule_in_several_places():
     one, other = olr.inject_schedules(optax.sgd)(schedule), olr.inject_schedules(optax.sgd)(schedule * 16)
     optimizer = optax.partition({"a": one, "b": other}, {"x": "a", "y": "b"})
     params = {"x": jnp.ones(2), "y": jnp.ones(2)}
-    step = quick_jit(lambda state: optimizer.update(params, state, params)[1], donate_argnums=0)
+    step = jax.jit(lambda state: optimizer.update(params, state, params)[1], donate_argnums=0)
     state = optimizer.init(params)
     assert_own_buffers(state, schedule, params)
     state = olr.set_schedule(step(state), {"a": schedule, "b": schedule * 16})
@@ -148,4 +148,4 @@ def test_an_optimizer_that_keeps_its_parameters_shares_no_buffer_with_them():
     optimizer = olr.inject_schedules(optax.contrib.schedule_free_adamw)(olr.Constant(1e-3))
     params = {"w": jnp.ones(3)}
     assert_own_buffers(optimizer.init(params), params)
-    assert_own_buffers(quick_jit(optimizer.init)(params), params)
+    assert_own_buffers(jax.jit(optimizer.init)(params), params)

@@ -11,7 +11,6 @@ import torch
 import transformers
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 
 EXAMPLES, BATCH, RATE, DECAY = 48, 8, 3e-2, 0.1
 MULTI_STEPS = 1e-7  # Optax accumulates gradients in float32
@@ -79,7 +78,7 @@ class Jax:
         optimizer = optax.MultiSteps(optimizer, every_k_schedule=accumulate)
         self.state = self.state if keep else optimizer.init(self.params)
 
-        @quick_jit
+        @jax.jit
         def one(params, state, x, y):
             loss, grads = jax.value_and_grad(loss_of)(params, x, y)
             moves, state = optimizer.update(grads, state, params)

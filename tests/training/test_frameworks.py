@@ -19,7 +19,7 @@ from flax.training.train_state import TrainState
 import optax_lr as olr
 from tests.cases import CLASSES, usual
 from tests.children import on_eight_devices
-from tests.compilations import QUICK_FLAGS, quick_jit
+from tests.compilations import QUICK_FLAGS
 from tests.training.test_buffers import CONTROLS
 from tests.wrong_types import wrong_types
 
@@ -51,7 +51,7 @@ def test_linen_train_state_without_a_metric_and_with_msgpack():
         apply_fn=model.apply, params=model.init(jax.random.key(0), x), tx=olr.inject_schedules(optax.adamw)(CONTROL)
     )
 
-    @quick_jit
+    @jax.jit
     def step(state):
         grads = jax.grad(lambda params: (model.apply(params, x) ** 2).mean())(state.params)
         return state.apply_gradients(grads=grads)
@@ -197,7 +197,7 @@ def test_a_whole_train_step_is_exported():
     exported = jax.export.export(jax.jit(step), platforms=("cpu", "cuda", "tpu"))(*arguments)
     restored = jax.export.deserialize(exported.serialize())
     result = restored.call(*arguments)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), result, quick_jit(step)(*arguments))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), result, jax.jit(step)(*arguments))
 
 
 @pytest.mark.parametrize("name", [*CONTROLS, "EarlyStopping", "Stages"])
@@ -299,7 +299,7 @@ def test_optuna_compiles_once_for_all_trials(compiled):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optimizer = olr.inject_schedules(optax.sgd)(SCHEDULE)
 
-    @quick_jit
+    @jax.jit
     def train(state):
         def step(carry, _):
             w, state = carry

@@ -10,7 +10,6 @@ import pytest
 from flax import nnx
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-3, max_steps=1000, warmup_steps=100)
@@ -31,7 +30,7 @@ def rounded(rates):
 def test_each_group_is_read_and_set_by_its_label(compiled):
     optimizer = partition()
 
-    @quick_jit
+    @jax.jit
     def step(state):
         return optimizer.update(PARAMS, state, PARAMS)
 
@@ -93,7 +92,7 @@ def test_the_schedule_is_evaluated_once_for_all_groups():
         state = optimizer.init(PARAMS)
         jax.effects_barrier()
         seen.clear()
-        jax.block_until_ready(quick_jit(optimizer.update)(PARAMS, state, PARAMS))
+        jax.block_until_ready(jax.jit(optimizer.update)(PARAMS, state, PARAMS))
         jax.effects_barrier()
         return len(seen)
 
@@ -110,7 +109,7 @@ def test_a_group_is_frozen_and_unfrozen_without_a_compilation(compiled):
     def step(state):
         return optimizer.update(PARAMS, state, PARAMS)
 
-    step = quick_jit(step, donate_argnums=0)
+    step = jax.jit(step, donate_argnums=0)
     state = olr.set_schedule(optimizer.init(PARAMS), position=100)
     state = olr.set_scales(state, {"layer_0": 0.0})
     updates, state = step(state)

@@ -15,7 +15,6 @@ from flax.training.train_state import TrainState
 from optax import contrib
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
@@ -82,7 +81,7 @@ def loss(params):
     return sum((p**2).sum() for p in jax.tree.leaves(params)) / 2
 
 
-@functools.partial(quick_jit, static_argnums=(0, 3))
+@functools.partial(jax.jit, static_argnums=(0, 3))
 def train(optimizer, state=None, params=PARAMS, examples=()):
     """Twelve updates in one program: the parameters, the last state, and the rate after each where the state has one."""
 
@@ -110,7 +109,7 @@ def test_every_optimizer_trains_the_same_with_an_injected_schedule(name):
         olr.inject_schedules(factory(name))(learning_rate=schedule, **OPTIMIZERS[name]),
     )
     examples = (4,) if name == "dpsgd" else ()
-    (plain, _, _), (inside, _, rates) = quick_jit(
+    (plain, _, _), (inside, _, rates) = jax.jit(
         lambda: [train.__wrapped__(optimizer, examples=examples) for optimizer in made]
     )()
     np.testing.assert_allclose(rates, schedule(np.arange(12)), rtol=2e-7)
@@ -172,7 +171,7 @@ def test_decay_follows_the_rate_in_adamw():
 def test_one_compilation_in_a_plain_loop():
     traces = []
 
-    @quick_jit
+    @jax.jit
     def step(state, params):
         traces.append(1)
         updates, state = optimizer.update(gradients(params, jax.random.key(0)), state, params)
@@ -193,7 +192,7 @@ def test_one_compilation_in_a_plain_loop():
 def test_one_compilation_with_a_schedule_as_an_argument():
     traces = []
 
-    @quick_jit
+    @jax.jit
     def step(schedule, params, state):
         traces.append(1)
         updates, state = optax.adamw(schedule).update(params, state, params)
@@ -208,7 +207,7 @@ def test_one_compilation_with_a_linen_train_state():
     model, x, traces = linen.Dense(1), jnp.ones((4, 3)), []
     params = model.init(jax.random.key(0), x)
 
-    @quick_jit
+    @jax.jit
     def step(state):
         traces.append(1)
         grads = jax.grad(lambda p: (model.apply(p, x) ** 2).mean())(state.params)

@@ -9,7 +9,6 @@ import optax
 import pytest
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 
 PARAMS = {"w": jnp.ones(3)}
 SCHEDULE = olr.Cosine(1e-2, max_steps=12, warmup_steps=3)
@@ -40,7 +39,7 @@ def test_the_run_and_the_hyperparams_are_those_of_inject_hyperparams(name):
         olr.inject_schedules(optax.adamw)(**arguments),
         optax.inject_hyperparams(optax.adamw, **static)(**arguments),
     )
-    update = [quick_jit(optimizer.update) for optimizer in (ours, theirs)]
+    update = [jax.jit(optimizer.update) for optimizer in (ours, theirs)]
     states = [ours.init(PARAMS), theirs.init(PARAMS)]
     for _ in range(6):
         assert states[0].hyperparams.keys() == states[1].hyperparams.keys()
@@ -55,7 +54,7 @@ def test_the_rate_is_found_and_set_as_in_optax(compiled):
     """`optax.tree.get` finds one rate; one that is set by hand stays, until `set_schedule`."""
     optimizer = olr.inject_schedules(optax.sgd)(learning_rate=SCHEDULE, momentum=0.5)
 
-    @quick_jit
+    @jax.jit
     def step(state):
         return optimizer.update(PARAMS, state, PARAMS)[1]
 
@@ -93,7 +92,7 @@ def test_set_schedule_and_controls_take_numbers_and_functions():
         for schedule in (given, olr.reduce_on_plateau(given)):
             state = olr.set_schedule(optimizer.init(PARAMS), schedule, position=2)
             assert state.hyperparams["learning_rate"] == pytest.approx(expected)
-            state = quick_jit(optimizer.update)(PARAMS, state, PARAMS)[1]
+            state = jax.jit(optimizer.update)(PARAMS, state, PARAMS)[1]
             assert state.hyperparams["learning_rate"] == pytest.approx(expected)
 
 
@@ -144,7 +143,7 @@ def test_accumulation_is_optax_s(size, cooldown):
         state = control.update(state, value=loss)
         return (other, state), (other.scale, control(state))
 
-    scales, rates = quick_jit(lambda: jax.lax.scan(step, (theirs.init(PARAMS), control.init()), losses)[1])()
+    scales, rates = jax.jit(lambda: jax.lax.scan(step, (theirs.init(PARAMS), control.init()), losses)[1])()
     np.testing.assert_array_equal(scales, rates)
     assert len(np.unique(rates)) > 2
 

@@ -10,7 +10,7 @@ import pytest
 
 import optax_lr as olr
 from tests.children import on_eight_devices
-from tests.compilations import QUICK_FLAGS, quick_jit
+from tests.compilations import QUICK_FLAGS
 
 STEPS = 20
 SCHEDULES = [
@@ -48,10 +48,10 @@ def train(schedule):
 
 def test_a_population_of_mixed_kinds_is_its_members():
     batch = olr.stack(SCHEDULES)
-    losses, rates, _ = quick_jit(jax.vmap(train))(batch)
+    losses, rates, _ = jax.jit(jax.vmap(train))(batch)
     np.testing.assert_allclose(rates, olr.stack(SCHEDULES)(jnp.arange(STEPS)), rtol=2e-7)
     for i in (0, 1, 4, 6):
-        alone, rates_alone, _ = quick_jit(train)(SCHEDULES[i])
+        alone, rates_alone, _ = jax.jit(train)(SCHEDULES[i])
         np.testing.assert_allclose(losses[i], alone, rtol=1e-4)
         np.testing.assert_allclose(rates[i], rates_alone, rtol=2e-7)
     best = int(np.argmin(losses[:, -1]))
@@ -61,7 +61,7 @@ def test_a_population_of_mixed_kinds_is_its_members():
 def test_a_population_of_one_kind_compiles_once_for_any_hyperparameters():
     traces = []
 
-    @quick_jit
+    @jax.jit
     @jax.vmap
     def losses(schedule):
         traces.append(1)

@@ -11,7 +11,6 @@ import optax
 import pytest
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 PARAMS = {"w": jnp.ones(2)}
@@ -21,7 +20,7 @@ SCHEDULE = olr.Cosine(1e-3, max_steps=1000, warmup_steps=100)
 def optimizer_of(schedule, factory=optax.sgd, **settings):
     optimizer = olr.inject_schedules(factory)(schedule, **settings)
 
-    @quick_jit
+    @jax.jit
     def step(state, **extra):
         return optimizer.update(PARAMS, state, PARAMS, **extra)[1]
 
@@ -77,7 +76,7 @@ def test_a_batch_ramp_follows_the_samples_in_one_program():
         return (state, samples + batch), state.hyperparams["learning_rate"]
 
     batches = jnp.array([100] * 5 + [200] * 5 + [400] * 5)
-    (state, _), rates = quick_jit(lambda carry: jax.lax.scan(update, carry, batches))(
+    (state, _), rates = jax.jit(lambda carry: jax.lax.scan(update, carry, batches))(
         (optimizer.init(PARAMS), jnp.int32(0))
     )
     seen = np.concatenate([[0], np.cumsum(batches)[:-1]])
@@ -94,7 +93,7 @@ def test_the_position_is_kept_where_a_metric_is_observed(tmp_path):
     state = olr.restore_checkpoint(tmp_path / "1", like=state)
     state = olr.observe(olr.observe(state, 1.0), 1.0)
     assert rate(state) == pytest.approx(0.6 / 2)
-    assert rate(quick_jit(olr.observe)(state, 1.0)) == pytest.approx(0.6 / 4)
+    assert rate(jax.jit(olr.observe)(state, 1.0)) == pytest.approx(0.6 / 4)
     by_count = step(olr.set_schedule(state, control, position=20))
     assert rate(by_count) == pytest.approx(0.8 / 2)
 
@@ -110,7 +109,7 @@ def test_start_at_a_step_with_a_fresh_optimizer():
     assert rate(state) == pytest.approx(SCHEDULE(501), rel=1e-6)
     both = olr.set_schedule(state, SCHEDULE.replace(learning_rate=1.0), position=50)
     assert rate(both) == pytest.approx(0.5)
-    traced = quick_jit(lambda state, position: olr.set_schedule(state, position=position))(state, 50)
+    traced = jax.jit(lambda state, position: olr.set_schedule(state, position=position))(state, 50)
     assert rate(traced) == pytest.approx(5e-4)
 
 
@@ -173,7 +172,7 @@ def test_many_cooldowns_branch_from_one_state_in_one_call():
 
     lengths = jnp.array([2, 4, 8])
     np.testing.assert_allclose(
-        quick_jit(jax.vmap(branch))(lengths), np.maximum(1 - np.arange(8) / np.asarray(lengths)[:, None], 0), atol=1e-7
+        jax.jit(jax.vmap(branch))(lengths), np.maximum(1 - np.arange(8) / np.asarray(lengths)[:, None], 0), atol=1e-7
     )
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import optax_lr as olr
-from tests.compilations import quick_jit
 from tests.wrong_types import wrong_types
 
 STEPS = 60
@@ -38,9 +37,7 @@ def test_losses_stop_and_suggestion_are_those_of_torch_lr_finder(high, capsys):
     theirs = np.array(finder.history["loss"])
     suggested = int(np.gradient(theirs[10:-5]).argmin()) + 10
     with jax.enable_x64(True):
-        found = quick_jit(lambda w: olr.range_test(step, w, (X, Y), low=1e-4, high=high, steps=STEPS))(
-            jnp.zeros((3, 1))
-        )
+        found = jax.jit(lambda w: olr.range_test(step, w, (X, Y), low=1e-4, high=high, steps=STEPS))(jnp.zeros((3, 1)))
         assert int(found.stop) == len(theirs)
         np.testing.assert_allclose(found.smoothed[: len(theirs)], theirs, rtol=1e-9)
         np.testing.assert_allclose(found.rates[: len(theirs)], finder.history["lr"], rtol=1e-9)
@@ -51,7 +48,7 @@ def test_losses_stop_and_suggestion_are_those_of_torch_lr_finder(high, capsys):
 
 def test_a_population_at_once_is_its_members():
     starts = jnp.stack([jnp.zeros((3, 1)), jnp.ones((3, 1)), -jnp.ones((3, 1))])
-    together = quick_jit(jax.vmap(lambda w: olr.range_test(step, w, (X, Y), low=1e-4, steps=STEPS)))(starts)
+    together = jax.jit(jax.vmap(lambda w: olr.range_test(step, w, (X, Y), low=1e-4, steps=STEPS)))(starts)
     assert together.losses.shape == (3, STEPS)
     for i, start in enumerate(starts):
         alone = olr.range_test(step, start, (X, Y), low=1e-4, steps=STEPS)
