@@ -37,7 +37,8 @@ def test_a_batch_is_its_rows(kind):
         if kind is not olr.Mixed:  # a row of it is the schedule that it follows
             assert jax.tree.all(jax.tree.map(np.array_equal, single, row))
     assert jax.tree.all(jax.tree.map(lambda part, whole: np.array_equal(part, whole[1:]), batch[1:], batch))
-    np.testing.assert_array_equal(olr.sweep(batch, STEPS), np.stack([olr.sweep(row, STEPS) for row in batch]))
+    if kind in olr.SCHEDULERS.values():  # for every class, in a batch of all of them: tests/sweeps/test_exactness.py
+        np.testing.assert_array_equal(olr.sweep(batch, STEPS), np.stack([olr.sweep(row, STEPS) for row in batch]))
 
 
 @every_class
@@ -64,9 +65,11 @@ def test_a_scanned_optimizer_is_an_array_of_steps(kind):
 def test_steps_of_any_integer_type_are_the_same_steps(kind):
     schedule = usual(kind)
     expected = np.asarray(schedule(STEPS.astype(np.int32)))
-    for dtype in (np.uint32, np.int8):
-        assert_within_an_ulp(jax.jit(schedule)(jnp.asarray(STEPS, dtype)), expected)
-    assert_within_an_ulp(jax.jit(schedule)(jnp.int16(3)), expected[3])
+    compiled = jax.jit(lambda *steps: [schedule(some) for some in steps])
+    unsigned, small, third = compiled(jnp.asarray(STEPS, np.uint32), jnp.asarray(STEPS, np.int8), jnp.int16(3))
+    for rates in (unsigned, small):
+        assert_within_an_ulp(rates, expected)
+    assert_within_an_ulp(third, expected[3])
     assert_within_an_ulp(schedule(np.maximum(STEPS - 5, -1) - 1), expected[np.maximum(STEPS - 6, 0)])
     assert schedule(-3) == schedule(0) == schedule(np.int64(0)) == schedule(0.0)
     assert isinstance(schedule(3), np.float32)
@@ -132,7 +135,7 @@ def test_optimizers_take_it(make):
         np.testing.assert_allclose(updates["w"], schedule(step) * unit_updates["w"], rtol=3e-7)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.lists(st.sampled_from([k for k in CLASSES if k is not olr.Mixed]), min_size=2, max_size=6))
 def test_stacks_of_any_kinds(kinds):
     schedules = [usual(kind) for kind in kinds]
