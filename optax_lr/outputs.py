@@ -68,7 +68,8 @@ def write_output(
                 if name is None:
                     _link(file, None, temporary)
                 os.replace(temporary, target)
-        _sync_folder(target.parent)
+        with contextlib.suppress(OSError):  # some platforms cannot open a folder
+            sync(target.parent)
     except OutputError:
         raise
     except FileExistsError:
@@ -147,11 +148,10 @@ def _keep(number: int, state: os.stat_result, *, owner: bool) -> None:
     os.fchmod(number, stat.S_IMODE(state.st_mode))
 
 
-def _sync_folder(folder: Path) -> None:
-    """Sync the names in a folder, where the platform can."""
-    with contextlib.suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+def sync(path: str | Path) -> None:
+    """Sync a file, or the names in a folder, to the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

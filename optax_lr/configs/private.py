@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers.known import all_keys
 from optax_lr.trainers.settings import SETTING_NAMES
-from optax_lr.trainers.transformers import BY_METRIC, KEYWORDS
+from optax_lr.trainers.transformers import KEYWORDS
 
 UNUSABLE = "cannot be used; read that file itself to see why"
 _Made = TypeVar("_Made")

@@ -39,7 +39,7 @@ SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType
 )
 
 # Their rates follow the metric of the evaluations, so no function of the step can represent them.
-_BY_METRIC = {"greedy": "greedy", "reduce_lr_on_plateau": "reduce_on_plateau"}
+BY_METRIC = {"greedy": "greedy", "reduce_lr_on_plateau": "reduce_on_plateau"}
 _SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps"}
 _REFERENCE_LR_END = 1e-7
 
@@ -76,8 +76,8 @@ def get_scheduler(
     """
     if not isinstance(name, str):
         raise TypeError(f"get_scheduler(): name must be text such as 'cosine', not {shown(name)}")
-    if name in _BY_METRIC:
-        raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
+    if name in BY_METRIC:
+        raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{BY_METRIC[name]}")
     if name not in SCHEDULERS:
         raise ValueError(unknown("get_scheduler()", "scheduler", name, SCHEDULERS))
     kind: Any = SCHEDULERS[name]

@@ -49,11 +49,8 @@ class Case:
     @property
     def trainer(self) -> str:
         """The name of the trainer; empty for a bare schedule."""
-        return (
-            self.recognised.trainer.partition("-")[0]
-            if self.recognised.trainer.startswith("trl")
-            else self.recognised.trainer
-        )
+        name = self.recognised.trainer
+        return "trl" if name.startswith("trl") else name
 
     @property
     def place(self) -> str:

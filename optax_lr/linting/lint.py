@@ -15,6 +15,7 @@ from optax_lr.configs.plan import check_options
 from optax_lr.configs.private import matching
 from optax_lr.configs.read import read_recognised
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
+from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten_document
@@ -24,7 +25,6 @@ from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import UnknownLengthError, UnreadableError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import Recognised
-from optax_lr.trainers.transformers import BY_METRIC
 
 CHECK_FAILED = Rule(
     "LR199",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from optax_lr.findings import Finding, Rule
+from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.linting.case import Case
 
 NO_EVALUATION = Rule(
@@ -52,15 +54,14 @@ PLATEAU_WARMUP = Rule(
     "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
 )
 
-_BY_METRIC = ("reduce_lr_on_plateau", "greedy")
 _OFF = (None, False, "no")
 
 
 def plateau(case: Case) -> Iterator[Finding]:
     """`reduce_lr_on_plateau` and `greedy`."""
-    if case.kind not in _BY_METRIC or case.settings is None:
+    if case.kind not in BY_METRIC or case.settings is None:
         return
-    if case.get("eval_strategy", case.get("evaluation_strategy")) in _OFF:
+    if _eval_strategy(case) in _OFF:
         edits = (case.edit("eval_strategy", "steps"), case.edit("eval_steps", case.get("eval_steps", 500)))
         message = f"{case.kind} follows an evaluation, and there is none: transformers refuses it"
         yield case.finding(NO_EVALUATION, message, "set eval_strategy: steps", "lr_scheduler_type", edits)
@@ -93,13 +94,17 @@ def plateau(case: Case) -> Iterator[Finding]:
         yield case.finding(GREEDY_FLOOR, message, remedy, "lr_scheduler_type", case.keyword_edits(min_lr=tenth))
 
 
+def _eval_strategy(case: Case) -> Any:
+    return case.get("eval_strategy", case.get("evaluation_strategy"))
+
+
 def patience(case: Case) -> Iterator[Finding]:
     """Patience against the number of evaluations of the run."""
     there = evaluations(case)
     if there is None:
         return
     waits = []
-    if case.kind in _BY_METRIC:
+    if case.kind in BY_METRIC:
         waits.append((case.keywords.get("patience", 10), "lr_scheduler_kwargs.patience", "the rate is never cut"))
     waits.append((case.get("early_stopping_steps"), "early_stopping_steps", "training never stops early"))
     waits.append((case.get("early_stopping_patience"), "early_stopping_patience", "training never stops early"))
@@ -113,7 +118,7 @@ def patience(case: Case) -> Iterator[Finding]:
 
 def evaluations(case: Case) -> int | None:
     """How many evaluations the run has; None where that is not known."""
-    strategy = case.get("eval_strategy", case.get("evaluation_strategy"))
+    strategy = _eval_strategy(case)
     length = case.train_steps or case.length
     if strategy == "steps" and length:
         every = case.get("eval_steps", case.get("logging_steps", 500))
@@ -129,9 +134,9 @@ def best_model(case: Case) -> Iterator[Finding]:
     """Whether the best model can be loaded at the end."""
     if case.get("load_best_model_at_end") is not True:
         return
-    evaluated = case.get("eval_strategy", case.get("evaluation_strategy", "no"))
+    evaluated = _eval_strategy(case)
     saved = case.get("save_strategy", "steps")
-    evaluated, saved = ("no" if strategy is False else strategy for strategy in (evaluated, saved))
+    evaluated, saved = ("no" if strategy in _OFF else strategy for strategy in (evaluated, saved))
     if saved not in (evaluated, "best"):
         message = f"load_best_model_at_end with eval_strategy {evaluated} and save_strategy {saved} is refused"
         edits = (case.edit("save_strategy", evaluated),) if evaluated != "no" else (case.edit("eval_strategy", saved),)

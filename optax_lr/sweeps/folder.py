@@ -8,6 +8,8 @@ import os
 import shutil
 from collections.abc import Iterator
 
+from optax_lr.outputs import sync
+
 try:
     import fcntl
 except ImportError:  # Windows, where two writers of one store are not excluded
@@ -113,15 +115,6 @@ def remove_temporary(path: str) -> None:
         for name in names:
             if name.endswith(".partial"):
                 os.unlink(os.path.join(folder, name))
-
-
-def sync(path: str) -> None:
-    """Sync a file, or the names in a folder, to the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def sync_all(path: str, *, deep: bool = True) -> None:

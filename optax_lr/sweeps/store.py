@@ -21,6 +21,7 @@ from optax_lr.arrays import Int32, Shaped
 from optax_lr.batches.grid import table
 from optax_lr.memory import in_bytes, require_memory
 from optax_lr.numerics import x64_is_on
+from optax_lr.outputs import sync
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
@@ -33,7 +34,6 @@ from optax_lr.sweeps.folder import (
     refuse_links,
     remove_store,
     remove_temporary,
-    sync,
     sync_all,
     written_bytes,
 )

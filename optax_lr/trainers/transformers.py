@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optax_lr.arguments import unknown
-from optax_lr.interop.transformers import get_scheduler
+from optax_lr.interop.transformers import BY_METRIC, get_scheduler
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS
@@ -43,8 +43,6 @@ from optax_lr.trainers.writing import keys_of_run, named_schedule
 
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
 RATIO_GONE = (5, 15)  # the first version without warmup_ratio
-# These are not functions of the step: the trainer feeds them the evaluation's metric.
-BY_METRIC = {"reduce_lr_on_plateau": "reduce_on_plateau", "greedy": "greedy"}
 _MIN_LR = frozenset({"num_cycles", "min_lr", "min_lr_rate"})
 # What each name takes in lr_scheduler_kwargs; the constant ones drop whatever is there.
 KEYWORDS: Mapping[str, frozenset[str]] = {
