@@ -212,7 +212,7 @@ def _parsed(source: Source, reader: python.Reader, name: str) -> list[Source]:
     stated = {key: value for key, value in parsed.values.items() if key not in source.values}
     own = ", ".join(f"{key} {value}" for key, value in stated.items() if key in SETTING_NAMES)
     notes = (*source.notes, *(note for note in parsed.notes if "defaults of" not in note))
-    notes += (f"{own}: the defaults of {name}",) if own else ()
+    notes += (f"the defaults of the script itself are {own}",) if own else ()
     return [
         dataclasses.replace(source, values=stated | dict(source.values), notes=notes, constructor=parsed.constructor)
     ]

@@ -37,11 +37,11 @@ _KEYS = frozenset({
 
 # Words of the notes about Python scripts, in which every other word is a text of the script.
 _ENGLISH = frozenset({
-    "a", "all", "and", "another", "are", "as", "batched", "batches", "by", "caller", "command", "data", "default", "defaults",
-    "each", "environment", "examples", "for", "from", "give", "has", "imported", "in", "is", "its", "itself", "learning",
-    "makes", "may", "not", "number", "of", "one", "others", "own", "package", "rate", "read", "replace", "runs", "schedule",
-    "schedules", "script", "set", "settings", "several", "starts", "steps", "taken", "that", "the", "this", "those", "training",
-    "when", "which",
+    "a", "accelerate", "all", "and", "another", "are", "as", "batched", "batches", "by", "caller", "command", "data", "default",
+    "defaults", "each", "environment", "examples", "for", "from", "give", "has", "imported", "in", "is", "its", "itself",
+    "learning", "left", "makes", "may", "not", "number", "of", "once", "one", "others", "out", "own", "package", "prepared",
+    "process", "rate", "read", "replace", "runs", "schedule", "scheduler", "schedules", "script", "set", "settings", "several",
+    "starts", "steps", "taken", "that", "the", "this", "those", "training", "when", "which",
 })  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class RunConfig:
         for key, length in self.open.items():
             if key == "max_steps" and max_steps is not None:
                 values[key] = max_steps
+            elif length.of_steps is not None and max_steps is not None:
+                values[key] = length.of_steps(max_steps)
             elif length.of_examples is None:
                 raise UnknownLengthError(
                     f"{self.source}: {key} is {length.text}, which is no literal; give the length (max_steps=..., --max-steps)"

@@ -35,6 +35,13 @@ class Call(NamedTuple):
     scope: int
 
 
+class _Flag(NamedTuple):
+    """A test of an option: that it is given, or `is_none`, that it has no value."""
+
+    name: str
+    is_none: bool
+
+
 class Script:
     """The syntax tree of a script: its imports, its calls, and what is bound to each name in each scope.
 
@@ -57,9 +64,10 @@ class Script:
         self.parsed: dict[str, str] = {}
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
         self.examples: int | None = None  # the length of the training data, while `with_examples` evaluates
+        self.steps: tuple[str, int] | None = None  # an expression and its value, while `with_steps` evaluates
         self.notes: dict[str, None] = {}
-        self.flags: list[str] = []  # the options that the statements in hand are under
-        self.under_flags: list[tuple[str, tuple[str, str], ast.expr | None]] = []
+        self.flags: list[_Flag] = []  # the options that the statements in hand are under
+        self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
         self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
         try:
             self._scope(self.tree, -1)
@@ -94,7 +102,7 @@ class Script:
             case ast.Lambda():
                 self._scope(node, scope)
                 return
-            case ast.If(test=ast.Attribute(value=ast.Name(), attr=flag), body=body, orelse=others):
+            case ast.If(test=test, body=body, orelse=others) if (flag := _option_of(test)) is not None:
                 self.flags.append(flag)
                 for statement in body:
                     self._visit(statement, scope)
@@ -185,11 +193,16 @@ class Script:
         elif long:
             self.options.setdefault(long[0].lstrip("-").replace("-", "_"), []).append(call)
 
-    def _is_off(self, flag: str) -> bool:
-        """Whether an option without a value, such as `--scale_lr`, is not given."""
-        made = self.options.get(flag, [])
-        action = _keyword(made[0].node, "action") if len(made) == 1 else None
-        return isinstance(action, ast.Constant) and action.value == "store_true" and flag not in (self.given or ())
+    def _is_off(self, flag: _Flag) -> bool:
+        """Whether an option without a value, such as `--scale_lr`, is not given, or one that is tested for None is."""
+        made = self.options.get(flag.name, [])
+        if len(made) != 1:
+            return False
+        if flag.is_none:
+            default = _keyword(made[0].node, "default")
+            return flag.name in (self.given or ()) or (isinstance(default, ast.Constant) and default.value is not None)
+        action = _keyword(made[0].node, "action")
+        return isinstance(action, ast.Constant) and action.value == "store_true" and flag.name not in (self.given or ())
 
     def qualified(self, node: ast.expr) -> str:
         """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
@@ -232,6 +245,8 @@ class Script:
         """
         if depth > _DEEPEST:
             raise UnknownError
+        if self.steps is not None and ast.unparse(node) == self.steps[0]:
+            return self.steps[1]
         match node:
             case ast.Constant(value=value):
                 return value
@@ -275,6 +290,18 @@ class Script:
             return self.value(node, scope)
         finally:
             self.examples = None
+
+    def with_steps(self, node: ast.expr, scope: int, text: str, steps: int) -> Any:
+        """The value of an expression in which another, `text`, is a given number.
+
+        Raises:
+            UnknownError: for an expression that is none of literals and this number.
+        """
+        self.steps = (text, steps)
+        try:
+            return self.value(node, scope)
+        finally:
+            self.steps = None
 
     def _length(self, node: ast.expr, scope: int, depth: int) -> int:
         """The length of the training data, or of a loader of it."""
@@ -346,6 +373,11 @@ class Script:
         """A value of a class of this file, of an object of one, or of the options of the script."""
         if owner == "self":
             return self._own_attribute(name, scope, depth)
+        if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
+            self.notes[
+                f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
+            ] = None
+            return 1
         if (owner, name) in self.attributes:
             raise UnknownError
         if owner in self.classes:
@@ -533,6 +565,18 @@ def _converted(value: object, kind: ast.expr | None) -> object:
         return _TYPES[kind.id](value)
     except ValueError:
         raise UnknownError from None
+
+
+def _option_of(test: ast.expr) -> _Flag | None:
+    """The option that `if args.x:` and `if args.x is None:` test; None for another test."""
+    match test:
+        case ast.Attribute(value=ast.Name(), attr=name):
+            return _Flag(name, is_none=False)
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(), attr=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]
+        ):
+            return _Flag(name, is_none=True)
+    return None
 
 
 def _is_start(part: ast.stmt) -> bool:

@@ -318,11 +318,13 @@ class Reader:
         if diffusers:
             names = ("optimizer", "step_rules", "num_warmup_steps", "num_training_steps", "num_cycles", "power")
         optimizer: ast.expr | None = None
-        for name, node in self._pairs(call, (("name" if last == "get_scheduler" else "optimizer"), *names), given):
+        pairs = dict(self._pairs(call, (("name" if last == "get_scheduler" else "optimizer"), *names), given))
+        for name, node in pairs.items():
             if name == "optimizer":
                 optimizer = node
             else:
                 self._take(name, node, call.scope, given)
+        self._warmup_of_steps(pairs, call.scope, given)
         self._rate(optimizer, call.scope, given)
         keywords = dict(given.values.pop("scheduler_specific_kwargs", None) or {})
         values: dict[str, Any] = {"lr_scheduler_type": kind} if kind else {}
@@ -346,6 +348,15 @@ class Reader:
             "for each process"
         )
         return _Found(values, missing, lines, lengths), [note]
+
+    def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: int, found: _Found) -> None:
+        """Read a warmup that the script computes from its length, where that is not known yet."""
+        length, node = pairs.get("num_training_steps"), pairs.get("num_warmup_steps")
+        if length is None or node is None or "num_training_steps" not in found.lengths:
+            return
+        of_steps = functools.partial(self.script.with_steps, node, scope, ast.unparse(length))
+        if "num_warmup_steps" in found.unknown and _is_number(of_steps):
+            found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
 
     # --- schedules of other packages ---
 

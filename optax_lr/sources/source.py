@@ -29,10 +29,12 @@ class Length(NamedTuple):
     Fields:
         text: the expression.
         of_examples: its value for a number of training examples; None where another value in it is not known.
+        of_steps: its value for a length of the run; None where it is not computed from that.
     """
 
     text: str
     of_examples: Callable[[int], Any] | None
+    of_steps: Callable[[int], Any] | None = None
 
 
 class Program(NamedTuple):

@@ -86,6 +86,43 @@ def test_a_loader_after_accelerates_prepare_is_that_of_one_process(tmp_path):
     assert read(tmp_path, text + prepared).plan(num_examples=203).max_steps == 78
 
 
+@pytest.mark.parametrize("warmup", ["int(0.1 * steps)", "steps // 10", "int(0.1 * (args.max_train_steps * scale))"])
+def test_a_warmup_that_is_a_share_of_a_length_that_the_caller_gives(tmp_path, warmup):
+    text = LOOP.format(batch="8", steps="args.max_train_steps * scale", scheduler=GET.format(warmup))
+    if "args" in warmup:
+        text = text.replace("num_training_steps=steps", "num_training_steps=args.max_train_steps * scale")
+    assert repr(read(tmp_path, text).plan(max_steps=60).schedule) == repr(olr.Linear(3e-4, 60, 6))
+
+
+PREPARED = """
+import argparse
+from diffusers.optimization import get_scheduler
+parser = argparse.ArgumentParser()
+parser.add_argument("--max_train_steps", type=int, default=None)
+parser.add_argument("--lr_warmup_steps", type=int, default=50)
+args = parser.parse_args()
+optimizer = make(params, lr=1e-4)
+if args.max_train_steps is None:
+    args.max_train_steps = 3 * per_epoch
+lr_scheduler = get_scheduler(
+    "linear", optimizer=optimizer, num_warmup_steps=args.lr_warmup_steps * accelerator.num_processes,
+    num_training_steps=args.max_train_steps * accelerator.num_processes,
+)
+optimizer, lr_scheduler = accelerator.prepare(optimizer, lr_scheduler)
+"""
+
+
+def test_a_prepared_scheduler_is_stepped_for_each_process_and_counted_in_updates(tmp_path):
+    config = read(tmp_path, PREPARED)
+    with pytest.raises(UnknownLengthError, match="--max-steps"):
+        config.plan()
+    assert "accelerator.num_processes is left out" in " ".join(config.notes)
+    command = read(tmp_path, "accelerate launch --num_processes 4 train.py --max_train_steps 200", "run.sh")
+    assert repr(command.plan().schedule) == repr(olr.Linear(1e-4, 200, 50))
+    with pytest.raises(olr.ConfigError, match="num_processes is no literal"):
+        read(tmp_path, PREPARED.replace("optimizer, lr_scheduler = acc", "optimizer, other = acc"))
+
+
 def test_a_schedule_without_a_length_has_no_epochs_of_a_trainer(tmp_path):
     text = LOOP.format(batch="8", steps="0", scheduler="get_scheduler('constant', optimizer=optimizer)")
     config = read(tmp_path, text)
@@ -147,7 +184,7 @@ def test_the_defaults_of_a_scripts_own_training_arguments(tmp_path):
     config = read(tmp_path, "torchrun --nproc_per_node 2 train.py --path y --max_steps 100", "run.sh")
     plan = config.plan()
     assert (repr(plan.schedule), plan.world_size) == (repr(olr.Cosine(2e-4, 100)), 2)
-    assert config.notes[0] == "learning_rate 0.0002, lr_scheduler_type cosine: the defaults of train.py"
+    assert config.notes[0] == "the defaults of the script itself are learning_rate 0.0002, lr_scheduler_type cosine"
     with pytest.raises(olr.ConfigError, match="takes its settings from the command line"):
         read(tmp_path, OWN.replace("learning_rate", "rate").replace("lr_sch", "sch").replace("max_st", "st"))
 
