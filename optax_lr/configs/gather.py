@@ -166,7 +166,7 @@ def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
         text = text_of(str(path)) if text is None else text
         reader = python.Reader(source.name, text, source.folder, program.options)
         if not reader.calls():
-            parsed = _parsed(source, reader, name)
+            parsed = _parsed(source, reader)
             return parsed if path is None else [_disguised(one, name, source.notes) for one in parsed]
         made = python.script_sources(source.name, text, source.folder, program.options)
     except ConfigError:
@@ -204,7 +204,7 @@ def _disguised(source: Source, name: str, notes: tuple[str, ...]) -> Source:
     return dataclasses.replace(source, named=name, copy=copy)
 
 
-def _parsed(source: Source, reader: python.Reader, name: str) -> list[Source]:
+def _parsed(source: Source, reader: python.Reader) -> list[Source]:
     """The command of a script that parses its options into training arguments, over the script's own defaults."""
     parsed = reader.parsed()
     if parsed is None:
