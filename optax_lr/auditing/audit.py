@@ -25,7 +25,7 @@ from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
 from optax_lr.logs.log import Log
 from optax_lr.logs.read import read_log, without_rates
-from optax_lr.schedules import HoldAfter, Schedule, Warmup
+from optax_lr.schedules import HoldAfter, Schedule, Shift, Warmup
 from optax_lr.sources.errors import UnknownLengthError
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
@@ -314,6 +314,8 @@ def _named(schedule: Schedule) -> str:
         return f"{_named(schedule.schedule)} that is held at its end"
     if isinstance(schedule, Warmup):
         return f"{_named(schedule.schedule)} with a warmup from {six_digits(schedule.warmup_lr)}"
+    if isinstance(schedule, Shift):
+        return _named(schedule.schedule)
     return type(schedule).__name__
 
 

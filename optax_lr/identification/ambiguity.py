@@ -9,7 +9,7 @@ import numpy as np
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import Candidates, Family, floor_range
 from optax_lr.identification.frame import Frame
-from optax_lr.schedules import Constant, Cosine, Linear, MultiStep, PiecewiseConstant
+from optax_lr.schedules import Constant, Cosine, Linear, PiecewiseConstant
 
 ONE_ROW = "one row determines no schedule"
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
@@ -34,7 +34,9 @@ def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | No
     if not count:
         return ""
     first = found[0]
-    if any(candidates.family.kind in (MultiStep, PiecewiseConstant) for candidates in found):
+    if any(
+        "milestones" in candidates.family.words or candidates.family.kind is PiecewiseConstant for candidates in found
+    ):
         return DROPS
     if is_open_ended(found, rows, max_steps):
         return LATER_DECAY

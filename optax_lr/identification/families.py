@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from optax_lr.identification.evidence import snapped
 from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
 from optax_lr.identification.frame import Frame, steps_between
 from optax_lr.schedules import (
@@ -37,7 +36,6 @@ _MOST_CYCLES = 32
 _MOST_BEGINNINGS = 4096  # of a decay, between two rows
 _MOST_LINES = 8192
 _MOST_LEVELS = 16  # warmups before a level
-_LEAST_ROWS = 3  # of a warmup, to find its beginning
 
 
 def common_kinds(frame: Frame) -> Iterator[Candidates]:
@@ -200,44 +198,6 @@ def _cosine_held_from_one(*, learning_rate: Any, max_steps: Any, warmup_steps: A
     """With nanoGPT's warmup, `(step + 1) / (warmup_steps + 1)`."""
     decay = Cosine(learning_rate, max_steps, warmup_steps, min_lr=min_lr)
     return HoldAfter(Warmup(decay, warmup_steps, learning_rate / (warmup_steps + 1)), step=max_steps)
-
-
-def from_a_rate(frame: Frame) -> Iterator[Candidates]:
-    """A warmup that begins above 0, as Optax's `init_value`, torch's `LinearLR` and nanoGPT have it; then a cosine or a line."""
-    evidence, peak = frame.evidence, frame.peak
-    if not _LEAST_ROWS <= peak < len(evidence) - 3:
-        return
-    (first, *_, last), rate, slack = evidence.step[:peak], evidence.rate[:peak], evidence.tolerance[:peak]
-    slope = (rate[-1] - rate[0]) / (last - first)
-    off_the_line = abs(rate[0] + slope * (evidence.step[:peak] - first) - rate)
-    begins_at_zero = rate[0] - slope * first <= 4 * slack.max()  # then it is an ordinary warmup
-    if slope <= 0 or begins_at_zero or (off_the_line > 2 * slack).any():
-        return
-    for kind, floor in ((_warmed_cosine, None), (_warmed_cosine, "min_lr"), (_warmed_line, None)):
-        plain = Family(Linear if kind is _warmed_line else Cosine, floor=floor)
-        for candidates in frame.with_length(plain, frame.starts()):
-            start = rate[0] - slope * (first - candidates.offset)
-            warmup = candidates.fields["warmup_steps"]
-            share = start / (start + slope * warmup)
-            margin = 4 * slack.max() / (start + slope * warmup)
-            neat = snapped(share, margin, most=3)
-            for shares in (np.where(np.isnan(neat), share, neat), 1 / (warmup + 1)):
-                likely = (shares > 2 * margin) & (shares < 1) & (abs(shares - share) <= margin)
-                fields = candidates[likely].fields | {"share": shares[likely]}
-                yield dataclasses.replace(candidates[likely], family=Family(kind, floor=floor, free=1), fields=fields)
-
-
-def _warmed_cosine(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any, min_lr: Any = 0.0) -> Schedule:
-    return Warmup(Cosine(learning_rate, max_steps, warmup_steps, min_lr), warmup_steps, _tidy(learning_rate * share))
-
-
-def _warmed_line(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any) -> Schedule:
-    return Warmup(Linear(learning_rate, max_steps, warmup_steps), warmup_steps, _tidy(learning_rate * share))
-
-
-def _tidy(rate: Any) -> Any:
-    """A product of two short numbers without its last digits."""
-    return float(f"{rate:.12g}") if np.ndim(rate) == 0 else rate
 
 
 def timm(frame: Frame) -> Iterator[Candidates]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from optax_lr.identification import families, torch_families
+from optax_lr.identification import families, torch_families, warmed
 from optax_lr.identification.budget import Budget, OutOfTimeError
 from optax_lr.identification.evidence import Evidence, digits_of
 from optax_lr.identification.fitting import LONGEST, MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
@@ -29,7 +29,8 @@ COST: dict[Group, float] = {
     families.deepspeed_kinds: 6,
     families.timm: 6,
     families.held: 6,
-    families.from_a_rate: 12,
+    warmed.from_a_rate: 12,
+    warmed.falls_behind_a_warmup: 12,
     torch_families.levels: 12,
 }
 GROUPS = tuple(COST)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.identification.evidence import digits_of, snapped
-from optax_lr.identification.fitting import LONGEST, Candidates, Family
+from optax_lr.identification.evidence import Evidence, digits_of, snapped
+from optax_lr.identification.fitting import LONGEST, Candidates, Family, fit
 from optax_lr.identification.frame import Frame, steps_between
 from optax_lr.schedules import (
     ConstantFactor,
@@ -27,13 +27,16 @@ _FINAL_DIVISORS = (1e4, 1e3, 100.0, 1e5, 10.0)
 _MOST_STEPS = 4096
 _MOST_LEVELS = 8
 _MOST_SIDES = 256  # of a triangle
+_GRIDS = 6  # each 8 times as fine as the one before
+_MOST_LENGTHS = 256  # of one cycle, for each share of it that rises
+_MOST_OFF_PEAK = 6  # rows after the highest one that show how a cycle falls
 
 
 def _offsets(frame: Frame) -> dict[str, np.ndarray]:
     return {"offset": np.array(frame.offsets)}
 
 
-def _between(frame: Frame, row: int, offset: int) -> np.ndarray:
+def between(frame: Frame, row: int, offset: int) -> np.ndarray:
     """The steps at which something may have happened between the row before and `row`."""
     before = int(frame.evidence.step[row - 1]) if row else 0
     return steps_between(max(before - offset, 0) + 1, int(frame.evidence.step[row]) - offset, _MOST_STEPS)
@@ -41,15 +44,48 @@ def _between(frame: Frame, row: int, offset: int) -> np.ndarray:
 
 def falls(frame: Frame) -> Iterator[Candidates]:
     """A factor at every step, or every so many steps; a ramp."""
-    step, rate = frame.evidence.step, frame.evidence.rate
+    rate = frame.evidence.rate
     if len(rate) < 2 or rate.min() <= 0:
         return
     yield from _drops(frame)
-    factor = (rate[-1] / rate[0]) ** (1 / (step[-1] - step[0]))
-    near = float(snapped(np.array([factor]), np.array([1e-6 * factor]), most=7)[0])
-    for value in dict.fromkeys((near, factor)) if np.isfinite(near) else (factor,):
+    for value in exponential_factors(frame.evidence):
         yield frame.candidates(Family(Exponential, free=1), _offsets(frame) | {"gamma": value})
     yield from _ramps(frame)
+
+
+def exponential_factors(rows: Evidence) -> list[float]:
+    """The factors of each step with which an exponential explains all rows: one of the fewest digits, and the middle one.
+
+    Each row bounds the logarithm of the rate from both sides, and that is a line in the step: how far apart all bounds
+    leave its ends is a concave function of its slope, whose top is found on ever finer grids.
+    """
+    step = (rows.step - rows.step[0]).astype(np.float64)
+    low, high = np.log(np.maximum(rows.rate - rows.tolerance, 1e-300)), np.log(rows.rate + rows.tolerance)
+
+    def room(slope: np.ndarray) -> np.ndarray:
+        off = slope[:, None] * step
+        between: np.ndarray = (high - off).min(axis=1) - (low - off).max(axis=1)
+        return between
+
+    slope, width = (low[-1] - low[0]) / step[-1], (high[-1] - low[-1] + high[0] - low[0]) / step[-1]
+    for _ in range(_GRIDS):
+        tried = slope + width * np.linspace(-1, 1, 33)
+        slope, width = tried[room(tried).argmax()], width / 8
+    if not room(np.array([slope]))[0] >= 0:
+        return []
+    factor = float(np.exp(slope))
+    short = np.array([float(f"{factor:.{digits}g}") for digits in range(1, 8)])
+    fits = short[room(np.log(short)) >= 0]
+    return [float(fits[0]), factor] if len(fits) else [factor]
+
+
+def equal_factor(evidence: Evidence, drops: np.ndarray) -> float | None:
+    """The factor from each level to the next, the same at all of these rows; None where they differ."""
+    rate, slack = evidence.rate, evidence.tolerance
+    factors = rate[drops] / rate[drops - 1]
+    room = (slack[drops] + slack[drops - 1]) / rate[drops - 1]
+    gamma = _neat(float(factors[0]), float(room[0]))
+    return None if (abs(factors - gamma) > 1e-5 * gamma + room).any() else gamma
 
 
 def _drops(frame: Frame) -> Iterator[Candidates]:
@@ -58,21 +94,19 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
     drops = np.flatnonzero(np.diff(rate)) + 1
     if not len(drops) or len(drops) > len(rate) / 2:
         return
-    factors = rate[drops] / rate[drops - 1]
-    slack = (frame.evidence.tolerance[drops] + frame.evidence.tolerance[drops - 1]) / rate[drops - 1]
-    gamma = _neat(float(factors[0]), float(slack[0]))
+    gamma = equal_factor(frame.evidence, drops)
+    if gamma is None:
+        return
     for offset in frame.offsets:
         own = {"offset": np.array([offset])}
         if len(drops) == 1 and gamma > 1:
-            lengths = _between(frame, int(drops[0]), offset)
+            lengths = between(frame, int(drops[0]), offset)
             fields = own | {"total_iters": lengths, "factor": rate[0] / rate[-1]}
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
             continue
-        if (abs(factors - gamma) > 1e-5 * gamma + slack).any():
-            continue
-        sizes = _between(frame, int(drops[0]), offset)
+        sizes = between(frame, int(drops[0]), offset)
         yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
-        milestones = [_roundest(_between(frame, int(row), offset)) for row in drops]
+        milestones = [roundest(between(frame, int(row), offset)) for row in drops]
         family = Family(MultiStep, {"milestones": milestones}, free=1 + len(milestones))
         yield frame.candidates(family, own | {"gamma": gamma})
 
@@ -86,12 +120,12 @@ def levels(frame: Frame) -> Iterator[Candidates]:
     slack = frame.evidence.tolerance / rate[0]
     factors = [1.0, *(_neat(float(rate[row] / rate[0]), float(slack[row] + slack[0])) for row in starts)]
     for offset in frame.offsets:
-        boundaries = [_roundest(_between(frame, int(row), offset)) for row in starts]
+        boundaries = [roundest(between(frame, int(row), offset)) for row in starts]
         family = Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(starts))
         yield frame.candidates(family, {"offset": np.array([offset])})
 
 
-def _roundest(numbers: np.ndarray) -> int:
+def roundest(numbers: np.ndarray) -> int:
     """The number of the fewest digits."""
     return int(min(numbers.tolist(), key=lambda number: (digits_of(number), number)))
 
@@ -134,7 +168,7 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
     behind = rises[rises > frame.peak]
     for offset in frame.offsets if len(behind) else ():
         # Of a sparse log the first rise may be a restart already.
-        first = np.concatenate([_between(frame, int(row), offset) for row in {rises[0], behind[0]}])
+        first = np.concatenate([between(frame, int(row), offset) for row in {rises[0], behind[0]}])
         for growth in (1, 2, 3, 4):
             fields = {"T_0": first, "T_mult": growth, "offset": np.array(offset)}
             yield frame.candidates(Family(CosineAnnealingWarmRestarts), fields)
@@ -162,11 +196,29 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
 
 
 def _one_cycle(frame: Frame) -> Iterator[Candidates]:
-    if frame.max_steps is None or frame.solve:
+    lengths: dict[float, np.ndarray] = {}
+    step, rate, slack = frame.evidence.step, frame.evidence.rate, frame.evidence.tolerance
+    top = np.flatnonzero(rate + slack >= (rate - slack).max())
+    for share in _SHARES:
+        if not frame.solve and frame.max_steps is not None:
+            lengths[share] = np.array([frame.max_steps])
+        elif frame.solve and top[-1] < len(rate) - _MOST_OFF_PEAK:
+            # The end of the rise, at `share * total_steps - 1`, lies between the rows around the highest ones.
+            around = step[[max(top[0] - 1, 0), top[-1] + 1]] + [1 - max(frame.offsets), 1]
+            first, last = np.ceil(around / share).astype(np.int64)
+            lengths[share] = steps_between(max(int(first), 1), int(last), _MOST_LENGTHS)
+    if not lengths:
         return
-    grid = np.array(np.meshgrid(_SHARES, _DIVISORS, _FINAL_DIVISORS, frame.offsets, indexing="ij")).reshape(4, -1)
-    fields = {"pct_start": grid[0], "div_factor": grid[1], "final_div_factor": grid[2], "offset": grid[3].astype(int)}
+    pairs = np.array([(share, length) for share, its in lengths.items() for length in its])
+    grid = np.array(np.meshgrid(range(len(pairs)), _DIVISORS, _FINAL_DIVISORS, frame.offsets, indexing="ij"))
+    pair, divisor, final, offset = grid.reshape(4, -1)
+    share, length = pairs[pair.astype(int)].T
+    fields = {"pct_start": share, "div_factor": divisor, "final_div_factor": final, "offset": offset.astype(int)}
+    fields["total_steps"] = length.astype(np.int64)
+    few = frame.evidence[np.unique([0, frame.peak // 2, frame.peak, (frame.peak + len(frame.evidence)) // 2, -1])]
     for anneal in ("cos", "linear"):
         for phases in (False, True):
-            words = {"anneal_strategy": anneal, "three_phase": phases}
-            yield frame.candidates(Family(OneCycle, words, peak="max_lr"), fields | {"total_steps": frame.max_steps})
+            family = Family(
+                OneCycle, {"anneal_strategy": anneal, "three_phase": phases}, peak="max_lr", free=frame.solve
+            )
+            yield fit(frame.candidates(family, fields), few).unfitted()

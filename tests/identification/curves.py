@@ -133,8 +133,16 @@ class Odd(NamedTuple):
     parts: tuple[tuple[slice, np.ndarray], ...] = ()
 
 
+def _behind_a_warmup(kind):
+    def make(optimizer):
+        warmup = lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=100)
+        return lr_scheduler.SequentialLR(optimizer, [warmup, kind(optimizer)], milestones=[100])
+
+    return make
+
+
 def odd_logs() -> list[Odd]:
-    """Stairs, joined and resumed runs, held ends, and curves of one's own."""
+    """Stairs, joined and resumed runs, held ends, cut and warmed-up curves, and curves of one's own."""
     step = np.arange(10, STEPS + 1, 10)
     at = np.arange(STEPS + 1)
     share = at / STEPS
@@ -144,6 +152,15 @@ def odd_logs() -> list[Odd]:
     held = np.where(at < 800, 1e-5 + 9e-5 * 0.5 * (1 + np.cos(np.pi * at / 800)), 1e-5)
     shorter = 3e-4 * (1 - at / 600).clip(0)
     first, second = slice(0, 100), slice(100, 200)
+    doubled = np.where(at <= 500, at, 500 + (at - 500) / 2)
+    cut = stepped(lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 2e-4, total_steps=1700, cycle_momentum=False))
+    fall, steps = (
+        stepped(_behind_a_warmup(kind))
+        for kind in (
+            lambda optimizer: lr_scheduler.ExponentialLR(optimizer, gamma=0.997),
+            lambda optimizer: lr_scheduler.MultiStepLR(optimizer, milestones=[400, 700], gamma=0.1),
+        )
+    )
     rng = np.random.default_rng(0)
     return [
         Odd("cosine once an epoch", step, stairs[step], ((first, stairs[1:]),)),
@@ -151,6 +168,10 @@ def odd_logs() -> list[Odd]:
         Odd("two runs in one file", np.tile(step, 2), np.append(half[step], shorter[step]), ((first, half[1:]), (second, shorter[1:]))),
         Odd("resumed at 500 with twice the length", step, np.where(step <= 500, 1e-4 * (1 - step / 1000), 1e-4 * (1 - step / 2000)),
             ((slice(0, 50), 1e-4 * (1 - at[1:] / 1000)), (slice(50, 100), 1e-4 * (1 - at[1:] / 2000)))),
+        Odd("one cycle, cut before its end", step, cut[step], ((first, cut[1:]),)),
+        Odd("exponential behind a warmup", step, fall[step], ((first, fall[1:]),)),
+        Odd("steps behind a warmup", step, steps[step], ((first, steps[1:]),)),
+        Odd("line at half the speed from 500 on", step, 1e-4 * (1 - doubled / 1000)[step]),
         Odd("REX of one's own", step, 1e-4 * ((1 - share) / (0.3 + 0.7 * (1 - share)))[step]),
         Odd("cosine with a wave on it", step, (cosine * (1 + 0.05 * np.sin(at / 30)))[step]),
         Odd("random walk", step, 1e-4 * np.exp(np.cumsum(rng.normal(scale=0.05, size=100)))),

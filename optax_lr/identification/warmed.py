@@ -1,0 +1,117 @@
+"""Kinds of schedules behind a warmup that they do not have themselves: a line, from 0 or from a rate above it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from optax_lr.identification.evidence import snapped
+from optax_lr.identification.fitting import Candidates, Family
+from optax_lr.identification.frame import Frame
+from optax_lr.identification.torch_families import between, equal_factor, exponential_factors, roundest
+from optax_lr.schedules import Cosine, Exponential, Linear, MultiStep, Schedule
+from optax_lr.schedules.compositions import Shift, Warmup
+
+_LEAST_ROWS = 3  # of a warmup, to find its beginning; and of a level
+_LEAST_FALL = 6  # rows of an exponential
+
+
+class _Line(NamedTuple):
+    """The line of the warmup: `rate + slope * (step - first)`, each rate within `margin`."""
+
+    first: int
+    rate: float
+    slope: float
+    margin: float
+
+    def shares(self, warmup: np.ndarray, offset: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """At which share of the peak each of these warmups begins, from 0 on; and for which of them that can be."""
+        start = self.rate - self.slope * (self.first - offset)
+        peak = start + self.slope * warmup
+        share, margin = start / peak, self.margin / peak
+        neat = snapped(share, margin, most=3)
+        for shares in (np.where(np.isnan(neat), share, neat), share, 1 / (warmup + 1)):
+            yield shares, (shares >= 0) & (shares < 1) & (abs(shares - share) <= margin)
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return self.rate - self.slope * self.first <= self.margin
+
+
+def _line_of(frame: Frame) -> _Line | None:
+    """The line through the rows before the peak; None where they are too few, or on no line."""
+    evidence, peak = frame.evidence, frame.peak
+    if not _LEAST_ROWS <= peak < len(evidence) - _LEAST_ROWS:
+        return None
+    step, rate, slack = evidence.step[:peak], evidence.rate[:peak], evidence.tolerance[:peak]
+    slope = (rate[-1] - rate[0]) / (step[-1] - step[0])
+    off_the_line = abs(rate[0] + slope * (step - step[0]) - rate)
+    if slope <= 0 or (off_the_line > 2 * slack).any():
+        return None
+    return _Line(int(step[0]), float(rate[0]), float(slope), 4 * float(slack.max()))
+
+
+def _warmed(candidates: Candidates, line: _Line, family: Family) -> Iterator[Candidates]:
+    """The candidates with a warmup along the line, from each share of the peak that it allows."""
+    for shares, likely in line.shares(candidates.fields["warmup_steps"], candidates.offset):
+        fields = candidates[likely].fields | {"share": shares[likely]}
+        yield dataclasses.replace(candidates[likely], family=family, fields=fields)
+
+
+def from_a_rate(frame: Frame) -> Iterator[Candidates]:
+    """A warmup that begins above 0, as Optax's `init_value`, torch's `LinearLR` and nanoGPT have it; then a cosine or a line."""
+    line = _line_of(frame)
+    if line is None or line.begins_at_zero:
+        return
+    for kind, floor in ((_warmed_cosine, None), (_warmed_cosine, "min_lr"), (_warmed_line, None)):
+        plain = Family(Linear if kind is _warmed_line else Cosine, floor=floor)
+        for candidates in frame.with_length(plain, frame.starts()):
+            yield from _warmed(candidates, line, Family(kind, floor=floor, free=1))
+
+
+def falls_behind_a_warmup(frame: Frame) -> Iterator[Candidates]:
+    """Levels with one factor between them, or a factor at every step: torch's SequentialLR, detectron2, Optax."""
+    line = _line_of(frame)
+    if line is None or frame.evidence.rate.min() < 0 or frame.evidence.rate[-1] <= 0:
+        return
+    starts, plain = frame.starts(), Family(Cosine)
+    rate = frame.evidence.rate
+    drops = frame.peak + 1 + np.flatnonzero(np.diff(rate[frame.peak :]))
+    sizes = np.diff([frame.peak, *drops, len(rate)])
+    if len(drops) and len(drops) <= len(rate) / 4 and sizes[:-1].min() >= _LEAST_ROWS:
+        gamma = equal_factor(frame.evidence, drops)
+        for offset in frame.offsets if gamma is not None and gamma < 1 else ():
+            its = {name: column[starts["offset"] == offset] for name, column in starts.items()}
+            milestones = [roundest(between(frame, int(row), offset)) for row in drops]
+            family = Family(_warmed_levels, {"milestones": milestones}, free=1 + len(milestones))
+            yield from _warmed(frame.candidates(plain, its | {"gamma": gamma}), line, family)
+        return
+    after = frame.evidence[frame.peak + 1 :]
+    for gamma in exponential_factors(after) if len(after) >= _LEAST_FALL else ():
+        yield from _warmed(frame.candidates(plain, starts | {"gamma": gamma}), line, Family(_warmed_fall, free=2))
+
+
+def _warmed_cosine(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any, min_lr: Any = 0.0) -> Schedule:
+    return Warmup(Cosine(learning_rate, max_steps, warmup_steps, min_lr), warmup_steps, _tidy(learning_rate * share))
+
+
+def _warmed_line(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any) -> Schedule:
+    return Warmup(Linear(learning_rate, max_steps, warmup_steps), warmup_steps, _tidy(learning_rate * share))
+
+
+def _warmed_levels(*, learning_rate: Any, warmup_steps: Any, share: Any, milestones: Any, gamma: Any) -> Schedule:
+    steps = MultiStep(learning_rate, milestones=milestones, gamma=gamma)
+    return Warmup(steps, warmup_steps, _tidy(learning_rate * share))
+
+
+def _warmed_fall(*, learning_rate: Any, warmup_steps: Any, share: Any, gamma: Any) -> Schedule:
+    fall = Shift(Exponential(learning_rate, gamma=gamma), by=-warmup_steps)
+    return Warmup(fall, warmup_steps, _tidy(learning_rate * share))
+
+
+def _tidy(rate: Any) -> Any:
+    """A product of two short numbers without its last digits."""
+    return float(f"{rate:.12g}") if np.ndim(rate) == 0 else rate
