@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.numerics.reals import Real, Result, Truth
-from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
+from optax_lr.numerics.system import LARGEST_EXPONENT, System
 
 _LN2 = math.log(2)
 
@@ -65,9 +65,8 @@ class Float64(System):
     def power(self, x: Real, exponent: Real) -> Real:
         num, positive = _of(x, exponent), x > 0
         log = exponent * num.log(self.where(positive, x, self.real(1)))
-        power = num.exp(num.clip(log, SMALLEST_EXPONENT * _LN2, LARGEST_EXPONENT * _LN2))
-        none = self.where((x == 0) & (exponent == 0), self.real(1), self.real(0))
-        return self.where(positive, power, none)
+        none = self.where(x == abs(exponent), self.real(1), self.real(0))  # x <= 0: only 0**0 is 1
+        return self.where(positive, num.exp(num.minimum(log, LARGEST_EXPONENT * _LN2)), none)
 
     def sqrt(self, x: Real) -> Real:
         positive = x > 0
@@ -86,7 +85,8 @@ class Float64(System):
         return result
 
     def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
-        with jax.enable_x64(True):
+        # A formula is traced without jit; the function of a user is traced as it is.
+        with jax.enable_x64(True), jax.disable_jit(False):
             operands = (step, *settings.values())
             if all(np.ndim(x) == 0 for x in operands):
                 result = function(step, **settings)

@@ -13,7 +13,7 @@ algorithm computes; a schedule's settings are constants wherever a loop closes o
 
 from __future__ import annotations
 
-from typing import Union
+from typing import NoReturn, Union
 
 import jax.numpy as jnp
 import numpy as np
@@ -121,6 +121,13 @@ class Pair:
 
     def __rtruediv__(self, other: Operand) -> Pair:
         return Pair.of(other) / self
+
+    def _refused(self, other: Operand) -> NoReturn:
+        raise TypeError(
+            "a formula for a TPU has no **, % and //; write num.power(x, y), num.sqrt(x) or num.quotient(x, y)"
+        )
+
+    __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _refused
 
     # Each part is the float32 nearest to the exact value, so pairs are ordered by the first part that differs.
     def __lt__(self, other: Operand) -> Array:

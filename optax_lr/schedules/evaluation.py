@@ -98,20 +98,26 @@ def _in_trace(schedule: Any, step: Any) -> Any:
         return jnp.asarray(_broadcast(evaluate_in(schedule, step, FLOAT64), shape))
     # Concrete settings are float64 constants of the program; JAX arrays are its float32 arguments.
     arguments = [part for part in schedule._parts() if isinstance(part, Array)]
-    return _compilable(_Program(schedule, shape))(step, *arguments)
+    settings = [_ARGUMENT if isinstance(part, Array) else part for part in schedule._parts()]
+    program = _Program(schedule, settings, jax.tree.structure(schedule), shape, step.ndim)
+    return _compilable(program)(step, *arguments)
 
 
 class _Program:
     """A schedule whose settings are constants or placeholders for arguments; equal if its constants are equal."""
 
-    def __init__(self, schedule: Any, shape: tuple[int, ...]) -> None:
-        def setting(*parts: Any) -> Parts:
-            return Parts(*(_ARGUMENT if isinstance(part, Array) else part for part in parts))
+    def __init__(
+        self, schedule: Any, settings: list[Any], structure: Any, shape: tuple[int, ...], step_axes: int
+    ) -> None:
+        parts = iter(settings)
+        self.schedule = schedule._mapped(lambda *_: Parts(next(parts), next(parts)))
+        self.settings, self.structure, self.shape, self.step_axes = settings, structure, shape, step_axes
+        self._key = structure, shape, step_axes, tuple(map(hashable, settings))
 
-        self.schedule, self.shape = schedule._mapped(setting), shape
-        self.step_axes = len(shape) - len(schedule.batch_shape)
-        parts = (_ARGUMENT if isinstance(part, Array) else part for part in schedule._parts())
-        self._key = jax.tree.structure(schedule), shape, self.step_axes, tuple(map(hashable, parts))
+    def form(self) -> _Program:
+        """This program with a placeholder for each setting."""
+        settings = [part if part is None else _ARGUMENT for part in self.settings]
+        return _Program(self.schedule, settings, self.structure, self.shape, self.step_axes)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Program) and self._key == other._key
@@ -127,15 +133,29 @@ class _Program:
 def _compilable(program: _Program) -> Callable[..., Array]:
     """The rates as a function of the steps and the arguments. Equal programs share one function, so JAX traces it once."""
 
-    def in_float64(*operands: Any) -> Array:
+    def in_float64(step: Any, *arguments: Any) -> Array:
+        given = iter(arguments)
+        settings = [next(given) if part is _ARGUMENT else part for part in program.settings if part is not None]
         with jax.enable_x64(True):
-            return jnp.asarray(program.rates(FLOAT64, *operands)).astype(jnp.float32)
+            return _formula(program.form())(step, *settings)
 
     def in_pairs(*operands: Any) -> Any:
         # Compiled separately from its users: LLVM under jax 0.12 does not terminate for a cast to bfloat16 next to the pairs.
         return lax.optimization_barrier(program.rates(PAIR, *operands))
 
     return _by_platform(in_float64, in_pairs, program.shape, program.step_axes)
+
+
+@functools.lru_cache(maxsize=1024)
+def _formula(form: _Program) -> Callable[..., Array]:
+    """The rates in float64 as a function of the steps and all settings: one trace for schedules that differ in numbers."""
+
+    @jax.jit
+    def rates(step: Any, *settings: Any) -> Array:
+        with jax.disable_jit():  # each operation of jnp is a jitted function, which takes longer to trace
+            return jnp.asarray(form.rates(FLOAT64, step, *settings)).astype(jnp.float32)
+
+    return rates
 
 
 def _by_platform(

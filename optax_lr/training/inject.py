@@ -214,13 +214,16 @@ def as_value(value: object, dtype: DTypeLike | None) -> jax.Array:
 def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The value of an argument, and what to compare it with at the next update.
 
-    Both are `after`, unless `current` was set instead of `before` by hand: then it stays, and is compared with NaN. The second
-    is made of the first, so that a program computes the schedule once.
+    Both are `after`, unless `current` was set instead of `before` by hand: then it stays, and is compared with the lowest
+    number. The first is made of the second, so that a program computes the schedule once and with few kernels.
     """
-    current = jnp.asarray(current, after.dtype)
-    by_hand = (current != before) & ~(jnp.isnan(current) & jnp.isnan(before))
-    used = jnp.where(by_hand, current, after)
-    return used, jnp.where(by_hand, jnp.nan, used)
+    current, low = jnp.asarray(current, after.dtype), jnp.finfo(after.dtype).min
+    value = jnp.where(_bits(current) != _bits(before), low, after)  # by their bits, NaN is equal to NaN
+    return jnp.where(value == low, current, value), value
+
+
+def _bits(x: jax.Array) -> jax.Array:
+    return jax.lax.bitcast_convert_type(x, f"uint{8 * x.dtype.itemsize}")
 
 
 def require_one_schedule(where: str, value: object) -> None:

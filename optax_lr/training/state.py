@@ -24,8 +24,8 @@ class ScheduleState(NamedTuple):
 
     Fields:
         schedule: the schedule or control, whose settings are leaves; None for a function, which stays in the program.
-        value: the value of the last update; after `init`, `observe` and `set_schedule`, of the next one. NaN while a value
-            that was put into `hyperparams` by hand is in use.
+        value: the value of the last update; after `init`, `observe` and `set_schedule`, of the next one. The lowest
+            number of its dtype while a value that was put into `hyperparams` by hand is in use.
         metric_state: the metrics that a control has seen; None for a schedule.
     """
 

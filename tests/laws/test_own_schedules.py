@@ -40,6 +40,36 @@ def test_a_function_is_computed_in_float64():
     np.testing.assert_allclose(jax.jit(lambda s, t: s(t))(OWN, STEPS), exact(STEPS), rtol=2e-7)
 
 
+def test_a_function_may_have_loops_of_jax():
+    def halved(step, peak):
+        return jax.lax.while_loop(lambda c: c[0] > 0, lambda c: (c[0] - 1, c[1] / 2), (step, jnp.asarray(peak)))[1]
+
+    schedule = olr.Function(halved, peak=1e-3)
+    for rates in (
+        schedule(STEPS),
+        jax.jit(schedule)(STEPS),
+        jax.jit(jax.vmap(schedule))(STEPS),
+        olr.sweep(schedule, 40),
+    ):
+        np.testing.assert_allclose(rates, 1e-3 * 0.5**STEPS, rtol=2e-7)
+
+
+def test_a_formula_is_traced_once_for_schedules_that_differ_in_numbers():
+    calls = []
+
+    @schedule
+    class Counted(olr.Schedule):
+        peak: Number = fields.rate()
+
+        def _value(self, step, num):
+            calls.append(num)
+            return self.peak / (step + 1)
+
+    rates = jax.jit(lambda step: [Counted(peak)(step) for peak in (1.0, 2.0, 3.0)])(1)
+    np.testing.assert_array_equal(rates, [0.5, 1.0, 1.5])
+    assert len(calls) == 1
+
+
 def test_its_settings_are_leaves():
     assert OWN.tau == 7.0
     slope = jax.grad(lambda tau: OWN.replace(tau=tau)(5))(7.0)
@@ -133,6 +163,19 @@ def test_a_function_that_cannot_be_traced_gets_one_line(function):
     for call in (lambda: schedule(STEPS), lambda: jax.jit(schedule)(3), lambda: olr.sweep(schedule, 3)):
         with pytest.raises(TypeError, match=r"cannot be traced \(.*\); use jax.numpy instead of NumPy"):
             call()
+
+
+def test_a_power_by_an_operator_is_refused_for_a_tpu():
+    @schedule
+    class Squared(olr.Schedule):
+        peak: Number = fields.rate()
+
+        def _value(self, step, num):
+            return self.peak / (1 + step) ** 2
+
+    assert Squared(1.0)(1) == 0.25
+    with pytest.raises(TypeError, match=r"a formula for a TPU has no \*\*.*write num.power"):
+        jax.export.export(jax.jit(Squared(1.0)), platforms=["tpu"])(jnp.int32(1))
 
 
 def test_a_wrong_class_gets_one_line():
