@@ -1,0 +1,137 @@
+"""One config of each kind that was once planned or reported wrongly: its plan, its refusal, or its findings."""
+
+import pytest
+
+import optax_lr as olr
+
+HF = "output_dir: o\nper_device_train_batch_size: 8\nnum_train_epochs: 2\nlearning_rate: 1.0e-5\nlr_scheduler_type: cosine\n"
+RUN = "python run.py --output_dir o --save_total_limit 1 --learning_rate 1e-5 --lr_scheduler_type cosine"
+FACTORY = (
+    "model_name_or_path: m\nstage: {}\nfinetuning_type: full\ndataset: d\ntemplate: t\noutput_dir: o\ndo_train: true\n"
+)
+FACTORY += "learning_rate: 1.0e-5\nlr_scheduler_type: cosine\nnum_train_epochs: 1.0\nper_device_train_batch_size: 4\n"
+
+PLANS = {
+    "prompts of GRPO are generated several times": (
+        "g.yaml", HF + "reward_funcs: [f]\nnum_generations: 4\nuse_vllm: true\n", {"num_examples": 400, "world_size": 2},
+        olr.Cosine(1e-5, 200), "read as GRPO",
+    ),
+    "ms-swift's own defaults": (
+        "s.sh", "swift sft --model m --dataset d --train_type full --num_train_epochs 1", {"num_examples": 640, "world_size": 2},
+        olr.Cosine(1e-5, 40), "",
+    ),
+    "a YAML that a command names, with its options over it": (
+        "y.sh", f"cat > r.yaml <<'X'\n{HF}X\naccelerate launch --num_processes 2 sft.py --config r.yaml --num_train_epochs 1",
+        {"num_examples": 320}, olr.Cosine(1e-5, 20), "with the command's own over them",
+    ),
+    "the processes of a launcher": (
+        "l.sh", f"torchrun --nnodes=2 --nproc_per_node=4 {RUN[7:]} --num_train_epochs 1", {"num_examples": 640}, olr.Cosine(1e-5, 10), "",
+    ),
+    "MaxText's keys, of which three are named like others'": (
+        "m.yml", "base_config: base.yml\nlearning_rate: 2.0e-5\nsteps: 101\nwarmup_steps_fraction: 0.1\nper_device_batch_size: 4\n", {},
+        olr.Cosine(2e-5, 100, 10, min_lr=2e-5 * 0.1), "",
+    ),
+    "the default rate of a command of TRL": (
+        "d.sh", "trl dpo --dataset_name d --max_steps 20", {}, olr.Linear(1e-6, 20), "",
+    ),
+    "axolotl's batch_size over all processes": (
+        "a.yml", "base_model: m\ndatasets:\n  - path: d\n    type: alpaca\nbatch_size: 64\nmicro_batch_size: 4\nnum_epochs: 2\nlr_scheduler: cosine\n"
+        "learning_rate: 0.0002\nwarmup_steps: 2\noptimizer: adamw_torch\n", {"num_examples": 640, "world_size": 2}, olr.Cosine(2e-4, 10, 2), "",
+    ),
+    "a comment that cuts a command off": (
+        "c.sh", f"{RUN} \\\n  # --warmup_steps 5 \\\n  --max_steps 9", {"num_examples": 80}, olr.Cosine(1e-5, 30), "",
+    ),
+    "angle brackets in the text of a usage": (
+        "u.sh", f'if [ "$#" -lt 1 ]; then echo "usage: $0 <output_dir>"; fi\n{RUN} --max_steps 7', {}, olr.Cosine(1e-5, 7), "",
+    ),
+    "arithmetic of literals": (
+        "r.sh", f"BATCH=64\nEACH=8\n{RUN} --max_steps $((BATCH / EACH * 2)) --warmup_steps $(expr 9 - 5)", {}, olr.Cosine(1e-5, 16, 4), "",
+    ),
+    "an unrelated key that is given twice": (
+        "t.yaml", HF + "report_to: none\nreport_to: wandb\n", {"num_examples": 80}, olr.Cosine(1e-5, 20), "given twice",
+    ),
+    "a Python script": (
+        "p.py", "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=5, learning_rate=1e-5)", {}, olr.Linear(1e-5, 5), "",
+    ),
+    "a notebook": (
+        "n.ipynb", '{"cells": [{"cell_type": "code", "source": ["from trl import SFTConfig\\n", "SFTConfig(max_steps=5)"]}], "metadata": {},'
+        ' "nbformat": 4, "nbformat_minor": 5}', {}, olr.Linear(2e-5, 5), "",
+    ),
+    "the overrides of a LLaMA-Factory command": (
+        "o.sh", f"cat > f.yaml <<'X'\n{FACTORY.format('sft')}X\nFORCE_TORCHRUN=1 NPROC_PER_NODE=2 llamafactory-cli train f.yaml "
+        "learning_rate=3e-5 num_train_epochs=2", {"num_examples": 80}, olr.Cosine(3e-5, 20), "",
+    ),
+    "LLaMA-Factory's pre-training packs": (
+        "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
+    ),
+}  # fmt: skip
+
+
+def config_of(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    return olr.read_config(path)
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_the_plan_of(tmp_path, kind):
+    name, text, options, expected, note = PLANS[kind]
+    config = config_of(tmp_path, name, text)
+    plan = config.plan(**options)
+    assert repr(plan.schedule) == repr(expected)
+    assert note in " ".join([*config.notes, *plan.notes])
+    assert plan.world_size_from
+
+
+REFUSALS = {
+    "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "with epochs, batch_size"),
+    "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
+    "Ludwig": ("l.yaml", "input_features: []\ntrainer:\n  learning_rate: 1e-4\n  learning_rate_scheduler:\n    decay: cosine\n", "a config of Ludwig"),
+    "OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_dpo --learning_rate 1e-6 --max_epochs 1", "a run of OpenRLHF"),
+    "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "main.py takes options of its own"),
+    "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
+    "torchtitan": ("t.toml", "[training]\nsteps = 10\nlocal_batch_size = 2\n[lr_scheduler]\nwarmup_steps = 2\n", "torchtitan"),
+    "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
+    "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "learning_rate=1e-5 replace its values"),
+    "Megatron-SWIFT": ("m.sh", "megatron sft --model m --dataset d --lr 1e-4 --min_lr 1e-5 --max_epochs 1", "a run of Megatron-SWIFT"),
+    "a batch file of Windows": ("w.bat", "@echo off\npython train.py --learning_rate 1e-4\n", "a batch file of Windows is not read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_the_refusal_of(tmp_path, kind):
+    name, text, message = REFUSALS[kind]
+    with pytest.raises(olr.ConfigError, match=message) as caught:
+        config_of(tmp_path, name, text).plan(num_examples=80)
+    assert "\n" not in str(caught.value)
+
+
+FINDINGS = {
+    "a comment that cuts a command off": ("c.sh", f"{RUN} \\\n  # --max_steps 5 \\\n  --warmup_steps 3", "LR102", "a comment or a missing"),
+    "a key of another parser is reported once": ("k.sh", f"{RUN} --max_train_steps 50", "LR111", "max_train_steps is not a key of TrainingArguments"),
+    "a share of the peak that looks like a rate": (
+        "r.yaml", HF.replace("cosine", "cosine_with_min_lr") + "lr_scheduler_kwargs:\n  min_lr_rate: 1.0e-6\n", "LR140", "is a share of the peak"
+    ),
+    "the arguments of a scheduler that a card does not list": (
+        "m.md", "# m\n\nThe following hyperparameters were used during training:\n- learning_rate: 5e-05\n- train_batch_size: 8\n"
+        "- lr_scheduler_type: cosine_with_restarts\n- num_epochs: 3\n", "LR105", "does not list lr_scheduler_kwargs"
+    ),
+    "a warmup that is longer than the run": ("w.yaml", HF + "warmup_steps: 100\n", "LR131", "is longer than the run of 20"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FINDINGS)
+def test_the_finding_on(tmp_path, kind):
+    name, text, code, message = FINDINGS[kind]
+    path = tmp_path / name
+    path.write_text(text)
+    findings = olr.lint(path, num_examples=80)
+    assert [finding.message for finding in findings if finding.code == code and message in finding.message]
+    if code == "LR111":
+        assert not [finding for finding in findings if finding.code == "LR110"]
+
+
+def test_ms_swift_takes_a_ratio_of_the_warmup_in_every_version(tmp_path):
+    path = tmp_path / "s.sh"
+    path.write_text("swift sft --model m --dataset d --warmup_ratio 0.05 --max_steps 100")
+    assert not [finding for finding in olr.lint(path) if finding.code == "LR116"]
