@@ -20,7 +20,7 @@ from pictures import draw_run
 import optax_lr as olr
 
 LENGTH, LETTERS, WIDTH = 8, 16, 64
-RATE_SCALE = 30  # a model a million times smaller than those that the config is for takes higher rates
+RATE_SCALE = 60  # a model a million times smaller than those that the config is for takes higher rates
 
 
 class Block(nnx.Module):
@@ -102,7 +102,7 @@ def reverse(letters):
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 path = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "configs" / "lora.yaml"
 config = olr.read_config(path)
-plan = config.plan(num_examples=4_000)
+plan = config.plan(num_examples=2_000)
 settings = config.settings
 print(f"{path.name}: {plan.schedule!r}")
 print(
@@ -110,7 +110,7 @@ print(
 )
 
 model = Transformer(nnx.Rngs(0))
-train(model, nnx.Param, olr.Cosine(3e-3, max_steps=300, warmup_steps=30), 300, rotate, batch=64)
+train(model, nnx.Param, olr.Cosine(3e-3, max_steps=150, warmup_steps=15), 150, rotate, batch=32)
 print(f"base model: rotates {accuracy(model, rotate):.1%}, reverses {accuracy(model, reverse):.1%}")
 
 add_adapters(model, config.values["lora_rank"], nnx.Rngs(1))

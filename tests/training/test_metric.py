@@ -20,6 +20,7 @@ from transformers.optimization import GreedyLR
 
 import optax_lr as olr
 
+pytestmark = pytest.mark.optimized
 PEAK = 1e-2
 AWKWARD = [0.0, 1.0, 1.0, 0.9999, -1.0, -0.99995, float("nan"), float("inf"), -float("inf"), 1e-30, 3e38, 0.5, 0.5]
 LONGEST = {"longest_window": 5}
