@@ -164,13 +164,22 @@ class Host(Float64):
 
 def _is_known(x: Real) -> bool:
     """Whether `x` is one concrete value, so that a choice can be made in Python."""
-    return not isinstance(x, jax.Array) and np.ndim(x) == 0
+    return np.ndim(x) == 0 and not _is_of_jax(x)
 
 
 def _of(*operands: Real) -> ModuleType:
     """The module, NumPy or jax.numpy, that computes with `operands`."""
-    return jnp if any(isinstance(x, jax.Array) for x in operands) else np
+    for x in operands:
+        if _is_of_jax(x):
+            return jnp
+    return np
 
 
+def _is_of_jax(x: Real) -> bool:
+    # Asking for the usual types first is much faster than the check that an abstract class makes.
+    return type(x) not in _OF_NUMPY and isinstance(x, jax.Array)
+
+
+_OF_NUMPY = {np.ndarray, np.float64, np.bool_, bool, float, int}
 HOST = Host()
 FLOAT64 = Float64()
