@@ -69,7 +69,7 @@ _IMPORTING = threading.RLock()
 
 if not TYPE_CHECKING:  # with it a type checker would accept any name
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         # One thread at a time: modules that import each other, such as those of JAX, fail if two threads begin to import them.
         with _IMPORTING:
             if name in _HOME_OF:

@@ -98,7 +98,7 @@ def with_named_fields(cls: type[_Class]) -> type[_Class]:
     required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
 
     @functools.wraps(make)
-    def checked(self: object, *args: Any, **settings: Any) -> None:
+    def checked(self: object, *args: object, **settings: object) -> None:
         for name in settings:
             if name not in known:
                 raise TypeError(unknown(cls.__name__, "field", name, known))

@@ -147,10 +147,12 @@ def listed(caller: str, given: object) -> list[Schedule]:
     """
     if isinstance(given, str) or not isinstance(given, Iterable) or getattr(given, "batch_shape", None) == ():
         raise TypeError(f"{caller}() takes a list of schedules, not {shown(given)}")
-    schedules = [as_schedule(item) for item in given]
+    schedules = []
+    for item in given:
+        made = as_schedule(item)
+        if not isinstance(made, Schedule):
+            raise TypeError(f"{caller}() takes schedules, not {shown(made)}")
+        schedules.append(made)
     if not schedules:
         raise ValueError(f"{caller}() needs at least one schedule")
-    for s in schedules:
-        if not isinstance(s, Schedule):
-            raise TypeError(f"{caller}() takes schedules, not {shown(s)}")
     return schedules

@@ -144,8 +144,8 @@ def _entry(name: str | None, item: object) -> Entry:
     return Entry(name, schedule)
 
 
-def _plain(entry: Entry, last: int) -> dict[str, Any]:
-    plain: dict[str, Any] = {
+def _plain(entry: Entry, last: int) -> dict[str, object]:
+    plain: dict[str, object] = {
         "name": None if entry.name is None else visible(str(entry.name)),
         "tree": _tree(entry, last),
     }
@@ -177,7 +177,7 @@ def _end(entry: Entry) -> int | None:
     return None if entry.schedule.end is None else int(entry.schedule.end)
 
 
-def _tree(entry: Entry, last: int) -> dict[str, Any]:
+def _tree(entry: Entry, last: int) -> dict[str, object]:
     """The schedule as the page knows it; with a user's function in it, values of it up to the last step shown."""
     schedule = entry.schedule
     if not _has_function(schedule):

@@ -96,7 +96,7 @@ def _variants(example: Schedule) -> Iterator[Schedule]:
     kind, parts = type(example), dataclasses.fields(example)
     lists = [f.name for f in parts if f.metadata.get("several") or _TYPES[f.metadata["check"]] == "schedules"]
     lengths = {name: len(getattr(example, name)) for name in lists}
-    choices: dict[str, list[Any]] = {}
+    choices: dict[str, list[object]] = {}
     for f in parts:
         if "among" in f.metadata:
             choices[f.name] = list(f.metadata["among"])
@@ -115,7 +115,7 @@ def _variants(example: Schedule) -> Iterator[Schedule]:
                 continue
 
 
-def _items(items: tuple[object, ...], length: int) -> list[Any]:
+def _items(items: tuple[object, ...], length: int) -> list[object]:
     """`length` items like these."""
     return list(items[:1] * length) if isinstance(items[0], Schedule) else list(range(1, length + 1))
 

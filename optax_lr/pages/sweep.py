@@ -73,9 +73,9 @@ def _shared(names: np.ndarray) -> list[str]:
     return list(names[:1]) if len(set(names)) == 1 else list(names)
 
 
-def _by_row(batch: Schedule) -> dict[str, Any]:
+def _by_row(batch: Schedule) -> dict[str, object]:
     """`batch` as `to_dict` gives it, with settings that differ between rows as `{"rows": [...]}`."""
-    tree: dict[str, Any] = _collapsed(batch.to_dict())
+    tree: dict[str, object] = _collapsed(batch.to_dict())
     return tree
 
 

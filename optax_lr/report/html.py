@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
 
 from optax_lr.auditing.audit import Audit
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS
@@ -56,7 +55,7 @@ def page(report: Audit) -> str:
     )
 
 
-def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[Any]]]:
+def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[object]]]:
     """The names of the numbers that there are, and for each step the step and a text for each of them."""
     log, rows = report.log, what.rows
     columns = {
@@ -90,7 +89,7 @@ def _text(value: float, is_nan: bool, digits: int) -> str:
     return f"{value:.{digits}g}".replace("inf", "Infinity")
 
 
-def _schedules(report: Audit) -> list[dict[str, Any]]:
+def _schedules(report: Audit) -> list[dict[str, object]]:
     """A row for each segment."""
     found = []
     for segment in report.identified.segments[:MOST_SEGMENTS]:

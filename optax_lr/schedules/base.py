@@ -21,6 +21,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, with_named_fields
+from optax_lr.arrays import Float, Num
 from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import evaluation, fields, flax
 from optax_lr.schedules.fields import KINDS, Number
@@ -65,7 +66,7 @@ class Schedule:
 
     if not TYPE_CHECKING:
 
-        def __init__(self, *_: Any, **__: Any) -> None:  # each class gets its own from `schedule`
+        def __init__(self, *_: object, **__: object) -> None:  # each class gets its own from `schedule`
             raise TypeError(
                 f"{type(self).__name__} is not a schedule class: use one, such as olr.Cosine, or decorate a class of your "
                 "own with optax_lr.schedules.schedule"
@@ -81,7 +82,7 @@ class Schedule:
         fields.canonicalise(self)
         self._check()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The kind and the settings as plain Python, for JSON or YAML; `from_dict` restores the schedule.
 
         >>> Linear(1e-4, max_steps=10).to_dict()
@@ -100,10 +101,10 @@ class Schedule:
         raise NotImplementedError
 
     @overload
-    def __call__(self, step: Array | np.ndarray) -> Array: ...
+    def __call__(self, step: Num[Array | np.ndarray, "*steps"]) -> Float[Array, "*batch *steps"]: ...
     @overload
-    def __call__(self, step: ArrayLike) -> np.floating | Array: ...
-    def __call__(self, step: ArrayLike) -> np.floating | Array:
+    def __call__(self, step: Num[ArrayLike, "*steps"]) -> np.floating | Float[Array, "*batch *steps"]: ...
+    def __call__(self, step: Num[ArrayLike, "*steps"]) -> np.floating | Float[Array, "*batch *steps"]:
         if isinstance(step, (int, float, np.integer, np.floating)) or _is_concrete_scalar(step):
             lifted, number = self._on_host(), float(step)  # type: ignore[arg-type]
             if lifted is not None and math.isfinite(number):
@@ -158,13 +159,13 @@ class Schedule:
             ) from None
         return reshaped
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: object) -> Self:
         """A copy with some fields changed, checked like a new schedule: `schedule.replace(learning_rate=1e-4)`."""
         lows = {name: low for name, low in self._lows.items() if name not in changes}
         kept = {name: fields.Parts(getattr(self, name), low) for name, low in lows.items()}
         return dataclasses.replace(self, **kept, **changes)
 
-    def __mul__(self, other: Schedule | ArrayLike | Callable[..., Any]) -> Schedule:
+    def __mul__(self, other: Schedule | Num[ArrayLike, "*#batch"] | Callable[..., ArrayLike]) -> Schedule:
         multiplies = callable(other) and not isinstance(other, type)
         made: Schedule = KINDS["Product"]((self, other)) if multiplies else KINDS["Scaled"](self, other)
         return made
@@ -195,23 +196,23 @@ class Schedule:
         value = self._by_value()
         return id(self) if value is None else hash(value)
 
-    def _by_value(self) -> Any:
+    def _by_value(self) -> object:
         """The kind, the choices and the settings, hashable; None if a setting is traced."""
         parts = self._parts()
         if any(isinstance(part, jax.core.Tracer) for part in parts):
             return None
         return jax.tree.structure(self), tuple(map(evaluation.hashable, parts))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_lifted"}
 
     @property
-    def _lows(self) -> dict[str, Any]:
+    def _lows(self) -> dict[str, Real]:
         """The low part of each setting that is not a NumPy number, by field."""
-        lows: dict[str, Any] = self.__dict__.get("_low_parts", {})
+        lows: dict[str, Real] = self.__dict__.get("_low_parts", {})
         return lows
 
-    def _mapped(self, function: Callable[[Any, Any], Any]) -> Self:
+    def _mapped(self, function: Callable[[Real, Real], Real]) -> Self:
         """An unchecked copy with `function(setting, low part or None)` for each setting, those of inner schedules included."""
         new, lows = object.__new__(type(self)), self._lows
         for f in dataclasses.fields(self):
@@ -219,9 +220,9 @@ class Schedule:
             new.__dict__[f.name] = value if fields.is_static(f) else _mapped(value, lows.get(f.name), function)
         return new
 
-    def _parts(self) -> list[Any]:
+    def _parts(self) -> list[Real]:
         """All settings, each followed by its low part or None."""
-        parts: list[Any] = []
+        parts: list[Real] = []
         self._mapped(lambda *both: parts.extend(both))
         return parts
 
@@ -261,7 +262,7 @@ def from_dict(values: Mapping[str, object]) -> Schedule:
     return made
 
 
-def _plain(name: str, value: object) -> Any:
+def _plain(name: str, value: object) -> object:
     if isinstance(value, Schedule):
         return value.to_dict()
     if isinstance(value, tuple):
@@ -275,13 +276,13 @@ def _plain(name: str, value: object) -> Any:
     return np.asarray(value).tolist()
 
 
-def _from_plain(value: object) -> Any:
+def _from_plain(value: object) -> object:
     if isinstance(value, Mapping):
         return from_dict(value)
     return [_from_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
+def _mapped(value: Real, low: Real, function: Callable[[Real, Real], Real]) -> Real:
     if value is None:
         return None
     if isinstance(value, tuple):
@@ -289,7 +290,7 @@ def _mapped(value: Any, low: Any, function: Callable[[Any, Any], Any]) -> Any:
     return value._mapped(function) if _is_schedule(value) else function(value, low)
 
 
-def _number(schedule: Schedule, value: object) -> Any:
+def _number(schedule: Schedule, value: object) -> float:
     """The value of a formula of Python numbers, checked to be a number."""
     if isinstance(value, (int, float)):
         return value
@@ -374,7 +375,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         flax.register()
         values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
-        children: list[Any] = []
+        children: list[object] = []
         for name, split in data:
             children += fields.parted(values[name], lows.get(name)) if split else (fields.leaf(values[name]),)
         return tuple(children), tuple(values[name] for name in static)

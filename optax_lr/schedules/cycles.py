@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from optax_lr.numerics import Real, System
+from optax_lr.numerics import Real, System, Truth
 
 FEW = 16  # `among_few` compares with four groups of four
 
@@ -25,14 +25,14 @@ class Cycles(NamedTuple):
     base: Real
     num: System
 
-    def are_few(self) -> Any:
+    def are_few(self) -> Truth:
         """Whether every step is in the first `FEW` cycles."""
         square = self.base * self.base
         fourth = square * square
         end = self.first * ((1 + self.base) * (1 + square) * (1 + fourth) * (1 + fourth * fourth))
         return self.num.last_step < 0.999 * end
 
-    def have_begun(self, number: Real, step: Real) -> Any:
+    def have_begun(self, number: Real, step: Real) -> Truth:
         """Whether the cycle of this number, which is known by row, has begun at `step`."""
         num = self.num
         alike, base, grows = self._growth()
@@ -96,7 +96,7 @@ class Cycles(NamedTuple):
         left = num.where(left < 1 - (reached - step) * scale, left, one)
         return num.minimum(height * fall, num.real(2.0**127)), num.maximum(left, num.real(0))
 
-    def _growth(self) -> tuple[Any, Real, Real]:
+    def _growth(self) -> tuple[Truth, Real, Real]:
         """Whether all cycles are equal, `base`, and `base - 1`; 2 and 1 if they are equal, because these are not used then."""
         alike = abs(self.base - 1) <= 0
         same = self.num.where(alike, self.num.real(1), self.num.real(0))
@@ -116,7 +116,7 @@ class Cycles(NamedTuple):
             self._is_fractional(), self.num.real(2.0**-24), self.num.real(0)
         )
 
-    def _is_fractional(self) -> Any:
+    def _is_fractional(self) -> Truth:
         return self.num.floor(self.base) < self.base
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +13,33 @@ from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
+from jax.typing import ArrayLike
 
+from optax_lr.arrays import Float, Num
 from optax_lr.numerics import FLOAT64, PAIR, Real, System, x64_is_on
 from optax_lr.schedules.fields import Parts
 
-# A schedule is `Any` here, because its class imports this module.
 _ARGUMENT = "argument"  # replaces a setting that is an argument of a trace
 
 
-def evaluate(schedule: Any, step: Any) -> Any:
+@runtime_checkable
+class Evaluated(Protocol):
+    """A schedule, as far as it matters here: its class imports this module."""
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]: ...
+
+    def _parts(self) -> list[Real]: ...
+
+    def _mapped(self, function: Callable[[Real, Real], Real]) -> Self: ...
+
+    def _value(self, step: Real, num: System) -> Real: ...
+
+
+_Schedule = TypeVar("_Schedule", bound=Evaluated)
+
+
+def evaluate(schedule: Evaluated, step: Num[ArrayLike, "*steps"]) -> Float[Array, "*batch *steps"]:
     """The rates `[*batch_shape, *s]` of `schedule` at the steps `[*s]`, concrete or traced."""
     leaves = [step, *schedule._parts()]
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
@@ -30,24 +48,27 @@ def evaluate(schedule: Any, step: Any) -> Any:
         found = _broadcast(evaluate_in(schedule, np.asarray(step), FLOAT64), schedule.batch_shape + np.shape(step))
         with np.errstate(over="ignore", under="ignore"):
             return jnp.asarray(found if x64_is_on() else found.astype(np.float32))
+    rates: Array
     if x64_is_on() or jax.default_backend() == "tpu":
-        return _compiled(schedule, step)
-    with jax.enable_x64(True):  # settings keep their float64
-        return _compiled_to_float32(schedule, step)
+        rates = _compiled(schedule, step)
+    else:
+        with jax.enable_x64(True):  # settings keep their float64
+            rates = _compiled_to_float32(schedule, step)
+    return rates
 
 
-def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[object] | None = None) -> Any:
+def lift(schedule: _Schedule, num: System, *, trailing_axes: int, given: Iterator[Real] | None = None) -> _Schedule:
     """`schedule` with reals of `num` as settings, each of shape `[*batch]` reshaped to broadcast with `trailing_axes` of steps.
 
     Settings that are arguments of a trace are taken from `given`, in order.
     """
 
-    def part(x: Any) -> Any:
+    def part(x: Real) -> Real:
         if given is not None and x is _ARGUMENT:
             x = next(given)
         return x if np.ndim(x) == 0 else x.reshape(np.shape(x) + (1,) * trailing_axes)
 
-    def real(high: Any, low: Any) -> Real:
+    def real(high: Real, low: Real) -> Real:
         if isinstance(high, Parts):
             high, low = high.high, high.low
         return num.joined(part(high), part(low))
@@ -55,7 +76,7 @@ def lift(schedule: Any, num: System, *, trailing_axes: int, given: Iterator[obje
     return schedule._mapped(real)
 
 
-def hashable(part: object) -> Any:
+def hashable(part: object) -> object:
     """A concrete setting as a value that can be compared and hashed."""
     if part is None or part is _ARGUMENT:
         return part
@@ -63,7 +84,9 @@ def hashable(part: object) -> Any:
     return array.dtype.str, array.shape, array.tobytes()
 
 
-def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[object] | None = None) -> Any:
+def evaluate_in(
+    schedule: Evaluated, step: Num[ArrayLike, "*steps"], num: System, given: Iterator[Real] | None = None
+) -> Real:
     """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
     lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
     try:
@@ -76,23 +99,24 @@ def evaluate_in(schedule: Any, step: Any, num: System, given: Iterator[object] |
     return num.result(value)
 
 
-def _broadcast(value: Any, shape: tuple[int, ...]) -> Any:
+def _broadcast(value: Real, shape: tuple[int, ...]) -> Real:
     if np.shape(value) == shape:
         return value
     return (jnp if isinstance(value, Array) else np).broadcast_to(value, shape)
 
 
 @jax.jit
-def _compiled(schedule: object, step: object) -> Any:
+def _compiled(schedule: Evaluated, step: ArrayLike) -> Array:
     return _in_trace(schedule, step)
 
 
 @jax.jit
-def _compiled_to_float32(schedule: Any, step: Any) -> Any:
-    return _broadcast(evaluate_in(schedule, step, FLOAT64), schedule.batch_shape + step.shape).astype(jnp.float32)
+def _compiled_to_float32(schedule: Evaluated, step: Array) -> Array:
+    rates = _broadcast(evaluate_in(schedule, step, FLOAT64), schedule.batch_shape + step.shape)
+    return jnp.asarray(rates).astype(jnp.float32)
 
 
-def _in_trace(schedule: Any, step: Any) -> Any:
+def _in_trace(schedule: Evaluated, step: ArrayLike) -> Array:
     step, shape = jnp.asarray(step), schedule.batch_shape + np.shape(step)
     if x64_is_on():
         return jnp.asarray(_broadcast(evaluate_in(schedule, step, FLOAT64), shape))
@@ -100,14 +124,20 @@ def _in_trace(schedule: Any, step: Any) -> Any:
     arguments = [part for part in schedule._parts() if isinstance(part, Array)]
     settings = [_ARGUMENT if isinstance(part, Array) else part for part in schedule._parts()]
     program = _Program(schedule, settings, jax.tree.structure(schedule), shape, step.ndim)
-    return _compilable(program)(step, *arguments)
+    rates: Array = _compilable(program)(step, *arguments)
+    return rates
 
 
 class _Program:
     """A schedule whose settings are constants or placeholders for arguments; equal if its constants are equal."""
 
     def __init__(
-        self, schedule: Any, settings: list[Any], structure: Any, shape: tuple[int, ...], step_axes: int
+        self,
+        schedule: Evaluated,
+        settings: list[Real],
+        structure: jax.tree_util.PyTreeDef,
+        shape: tuple[int, ...],
+        step_axes: int,
     ) -> None:
         parts = iter(settings)
         self.schedule = schedule._mapped(lambda *_: Parts(next(parts), next(parts)))
@@ -125,7 +155,7 @@ class _Program:
     def __hash__(self) -> int:
         return hash(self._key)
 
-    def rates(self, num: System, step: object, *arguments: Any) -> Any:
+    def rates(self, num: System, step: Real, *arguments: Real) -> Real:
         return _broadcast(evaluate_in(self.schedule, step, num, iter(arguments)), self.shape)
 
 
@@ -133,15 +163,17 @@ class _Program:
 def _compilable(program: _Program) -> Callable[..., Array]:
     """The rates as a function of the steps and the arguments. Equal programs share one function, so JAX traces it once."""
 
-    def in_float64(step: Any, *arguments: Any) -> Array:
+    def in_float64(step: Real, *arguments: Real) -> Array:
         given = iter(arguments)
         settings = [next(given) if part is _ARGUMENT else part for part in program.settings if part is not None]
         with jax.enable_x64(True):
-            return _formula(program.form())(step, *settings)
+            rates: Array = _formula(program.form())(step, *settings)
+            return rates
 
-    def in_pairs(*operands: Any) -> Any:
+    def in_pairs(*operands: Real) -> Array:
         # Compiled separately from its users: LLVM under jax 0.12 does not terminate for a cast to bfloat16 next to the pairs.
-        return lax.optimization_barrier(program.rates(PAIR, *operands))
+        rates: Array = lax.optimization_barrier(program.rates(PAIR, *operands))
+        return rates
 
     return _by_platform(in_float64, in_pairs, program.shape, program.step_axes)
 
@@ -151,7 +183,7 @@ def _formula(form: _Program) -> Callable[..., Array]:
     """The rates in float64 as a function of the steps and all settings: one trace for schedules that differ in numbers."""
 
     @jax.jit
-    def rates(step: Any, *settings: Any) -> Array:
+    def rates(step: Real, *settings: Real) -> Array:
         with jax.disable_jit():  # each operation of jnp is a jitted function, which takes longer to trace
             return jnp.asarray(form.rates(FLOAT64, step, *settings)).astype(jnp.float32)
 
@@ -167,7 +199,7 @@ def _by_platform(
     the derivative for a tangent of ones, and no other float64 operation is transposed outside.
     """
 
-    def evaluated(*operands: Any) -> Array:
+    def evaluated(*operands: Real) -> Array:
         late = functools.partial(_late, in_pairs, shape)
         # A primitive of our own would need a sharding rule.
         pairs = late if jax.sharding.get_abstract_mesh().empty else in_pairs
@@ -181,7 +213,7 @@ def _by_platform(
             functools.partial(_slope, in_float64, number), functools.partial(_slope, in_pairs, number), shape, step_axes
         )
 
-    def differentiated(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    def differentiated(primals: tuple[Real, ...], tangents: tuple[Real, ...]) -> tuple[Array, Array]:
         found = differentiable(*primals)
         total = jnp.zeros_like(found)
         for number, tangent in enumerate(tangents):
@@ -195,32 +227,35 @@ def _by_platform(
     return differentiable
 
 
-def _slope(function: Callable[..., Array], number: int, *operands: Any) -> Any:
+def _slope(function: Callable[..., Array], number: int, *operands: Real) -> Array:
     """The derivative with respect to one operand, element by element."""
 
     def of_one(x: Array) -> Array:
         return function(*operands[:number], x, *operands[number + 1 :])
 
     x = operands[number]
-    return jax.jvp(of_one, (x,), (jnp.ones_like(x),))[1]
+    slope: Array = jax.jvp(of_one, (x,), (jnp.ones_like(x),))[1]
+    return slope
 
 
-def _late(function: Callable[..., Array], shape: tuple[int, ...], *operands: Any) -> Array:
+def _late(function: Callable[..., Array], shape: tuple[int, ...], *operands: Real) -> Array:
     """`function(*operands)`, traced at lowering, and so only for the platforms that need it."""
     found: Array = _late_p.bind(*operands, function=function, shape=shape)
     return found
 
 
-def _batched(operands: Any, axes: Any, *, function: Callable[..., Array], shape: tuple[int, ...]) -> tuple[Array, int]:
+def _batched(
+    operands: tuple[Real, ...], axes: tuple[int | None, ...], *, function: Callable[..., Array], shape: tuple[int, ...]
+) -> tuple[Array, int]:
     size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
     return _late(jax.vmap(function, axes), (size, *shape), *operands), 0
 
 
-def _called(*operands: Any, function: Callable[..., Array], **_: Any) -> Array:
+def _called(*operands: Real, function: Callable[..., Array], **_: object) -> Array:
     return function(*operands)
 
 
-def _abstract(*_: Any, shape: tuple[int, ...], **__: Any) -> jax.core.ShapedArray:
+def _abstract(*_: object, shape: tuple[int, ...], **__: object) -> jax.core.ShapedArray:
     return jax.core.ShapedArray(shape, jnp.dtype(jnp.float32))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import jax
@@ -24,6 +24,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
+from optax_lr.arrays import Num, Shaped
 from optax_lr.memory import require_memory
 from optax_lr.numerics import FLOAT64, Real, x64_is_on
 from optax_lr.schedules.leaves import aligned, mapped
@@ -57,7 +58,7 @@ else:
     Several = Sequence
 
 
-def _field(check: Callable[..., Any], default: object, **metadata: Any) -> Any:
+def _field(check: Callable[..., object], default: object, **metadata: object) -> object:
     return dataclasses.field(default=default, metadata={"check": check, **metadata})
 
 
@@ -112,8 +113,8 @@ def choice(default: object, *, among: tuple[object, ...]) -> Any:
 class Parts:
     """A setting and its low part, if they are not one NumPy number."""
 
-    high: Any
-    low: Any
+    high: Real
+    low: Real
 
 
 def is_static(field: dataclasses.Field[Any]) -> bool:
@@ -126,7 +127,7 @@ def is_split(field: dataclasses.Field[Any]) -> bool:
     return bool(field.metadata.get("split"))
 
 
-def leaf(value: Any) -> Any:
+def leaf(value: Real) -> Real:
     """A setting as a leaf: float64 only if x64 is on, and an array, because Orbax restores no NumPy scalars."""
     if isinstance(value, tuple):
         return tuple(map(leaf, value))
@@ -138,7 +139,7 @@ def leaf(value: Any) -> Any:
     return np.asarray(value)
 
 
-def parted(value: Any, low: Any) -> tuple[Any, Any]:
+def parted(value: Real, low: Real) -> tuple[Real, Real]:
     """The two leaves of a setting: the nearest float32, and the rounding error."""
     if low is not None or value is None:
         return value, low
@@ -156,7 +157,7 @@ def parted(value: Any, low: Any) -> tuple[Any, Any]:
     return leaf(value), np.zeros(np.shape(value), np.float32)
 
 
-def setting(leaf: object) -> Any:
+def setting(leaf: Real) -> Real:
     """The setting that has only this leaf."""
     if isinstance(leaf, tuple):
         return tuple(map(setting, leaf))
@@ -165,7 +166,7 @@ def setting(leaf: object) -> Any:
     return leaf[()] if isinstance(leaf, np.ndarray) and not leaf.ndim else leaf
 
 
-def rejoined(high: object, low: object) -> tuple[Any, Any]:
+def rejoined(high: Real, low: Real) -> tuple[Real, Real]:
     """The setting with these two leaves, and its low part if it is stored apart."""
     if high is None or low is None:
         return high, low
@@ -245,13 +246,13 @@ def shape_of(tree: object) -> tuple[int, ...]:
 def broadcast(tree: _Tree, shape: tuple[int, ...]) -> _Tree:
     """`tree` with every leaf broadcast to `shape`; NumPy leaves stay NumPy's."""
 
-    def bring(leaf: object) -> Any:
+    def bring(leaf: Real) -> Real:
         return (np if isinstance(leaf, (np.ndarray, np.generic)) else jnp).broadcast_to(leaf, shape)
 
     return mapped(bring, tree)
 
 
-def concrete(value: object) -> Any:
+def concrete(value: object) -> Shaped[np.ndarray, "..."] | None:
     """`value` as a NumPy array, or None if it is a tracer or None."""
     return None if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
 
@@ -272,7 +273,7 @@ def field_text(value: object) -> str:
     return np.array2string(array, separator=", ", threshold=100, max_line_width=10**6).replace("\n", "")
 
 
-def shortest(array: np.ndarray) -> np.ndarray:
+def shortest(array: Shaped[np.ndarray, "*batch"]) -> Shaped[np.ndarray, "*batch"]:
     """`array` in float32 if this is exact, so that its decimals are the shortest: 5e-05 instead of 4.999999873689376e-05."""
     if array.dtype != np.float64:
         return array
@@ -281,7 +282,7 @@ def shortest(array: np.ndarray) -> np.ndarray:
     return short if (short == array).all() else array
 
 
-def _array(name: str, value: object) -> Array | np.ndarray:
+def _array(name: str, value: object) -> Num[Array | np.ndarray, "..."]:
     """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
     if isinstance(value, jax.core.Tracer):
         return value
@@ -298,7 +299,7 @@ def _array(name: str, value: object) -> Array | np.ndarray:
     return array
 
 
-def _scalar(array: Array | np.ndarray) -> Any:
+def _scalar(array: Num[Array | np.ndarray, "*batch"]) -> Num[Array | np.ndarray | np.number, "*batch"]:
     """Convert a NumPy array without axes to a NumPy scalar, which is immutable and fast to read."""
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
@@ -308,7 +309,7 @@ def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
-def _number(name: str, value: object, bounds: Mapping[str, object]) -> Any:
+def _number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
     array = _array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
     array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
@@ -331,30 +332,32 @@ def _number(name: str, value: object, bounds: Mapping[str, object]) -> Any:
     return _scalar(array)
 
 
-def _rate(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
+def _rate(name: str, value: object, _bounds: Mapping[str, object]) -> Num[ArrayLike, "..."]:
     return _number(name, value, {"least": 0})
 
 
-def _count(name: str, value: object, bounds: Mapping[str, Any]) -> Any:
+def _count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
     return whole_steps(name, value, unit=bounds["unit"], least=bounds["least"])
 
 
-def _items(name: str, value: Any) -> list[Any]:
-    if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
-        one = f"; write [{value!r}] for one" if isinstance(value, (int, float)) else ""
-        raise TypeError(f"{name} must be a list of numbers, not {shown(value)}{one}")
-    return list(value)
+def _items(name: str, value: object) -> list[object]:
+    if isinstance(value, (list, tuple)) or (isinstance(value, Iterable) and getattr(value, "ndim", 0) > 0):
+        return list(value)
+    one = f"; write [{value!r}] for one" if isinstance(value, (int, float)) else ""
+    raise TypeError(f"{name} must be a list of numbers, not {shown(value)}{one}")
 
 
-def _counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Any, ...]:
+def _counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
     return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
 
 
-def _numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Any, ...]:
+def _numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
     return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
 
 
-def whole_steps(name: str, value: object, *, unit: str = "optimizer steps", least: int = 0) -> Any:
+def whole_steps(
+    name: str, value: object, *, unit: str = "optimizer steps", least: int = 0
+) -> Num[Array | np.ndarray | np.number, "..."]:
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
     if type(value) is int and least <= value <= LARGEST_STEP:  # as in nearly every sweep, and far quicker than NumPy
         return np.int32(value)
@@ -381,7 +384,7 @@ def whole_steps(name: str, value: object, *, unit: str = "optimizer steps", leas
     return _scalar(array.astype(jnp.int32))
 
 
-def checked_step(owner: str, step: object) -> Any:
+def checked_step(owner: str, step: object) -> Num[Array | np.ndarray | np.number, "..."]:
     """A step, or an array of steps.
 
     Raises:
@@ -402,7 +405,7 @@ def checked_step(owner: str, step: object) -> Any:
     return array
 
 
-def as_schedule(value: object) -> Any:
+def as_schedule(value: object) -> object:
     """`value` as a schedule, if it is a schedule, a number, or a function of the step; otherwise `value` itself."""
     if isinstance(value, (type, bool)) or (dataclasses.is_dataclass(value) and hasattr(value, "_value")):
         return value
@@ -411,13 +414,13 @@ def as_schedule(value: object) -> Any:
     return KINDS["Function"](value) if callable(value) else value
 
 
-def _function(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
+def _function(name: str, value: object, _bounds: Mapping[str, object]) -> object:
     if isinstance(value, type) or not callable(value):
         raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
     return value
 
 
-def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
+def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> object:
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
@@ -430,13 +433,13 @@ def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> Any:
     return value
 
 
-def _schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Any, ...]:
+def _schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
     return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
-def _choice(name: str, value: object, bounds: Mapping[str, Any]) -> Any:
+def _choice(name: str, value: object, bounds: Mapping[str, Any]) -> object:
     if not isinstance(value, (str, bool, np.bool)) or value not in bounds["among"]:
         given = repr(value) if isinstance(value, str) else shown(value)
         raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {given}")

@@ -24,7 +24,7 @@ def register() -> None:
         serialization.register_serialization_state(_waiting.pop(), _to_state, _from_state, override=True)  # type: ignore[union-attr]
 
 
-def _children(tree: object) -> tuple[dict[str, Any], Any]:
+def _children(tree: object) -> tuple[dict[str, object], object]:
     """The children of a pytree by name, and its structure without them."""
     paths, structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda node: node is not tree)
     names = [jax.tree_util.keystr(path, simple=True) for path, _ in paths]
@@ -32,7 +32,7 @@ def _children(tree: object) -> tuple[dict[str, Any], Any]:
     return dict(zip(names, (child for _, child in paths), strict=True)), structure
 
 
-def _to_state(tree: object) -> dict[str, Any]:
+def _to_state(tree: object) -> dict[str, object]:
     import flax.serialization
 
     return {name: flax.serialization.to_state_dict(child) for name, child in _children(tree)[0].items()}

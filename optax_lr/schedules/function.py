@@ -14,12 +14,13 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import Num
 from optax_lr.numerics import Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Numbers
 
-AnySchedule = Schedule | ArrayLike | Callable[..., Any]  # the types that `as_schedule` converts
+AnySchedule = Schedule | Num[ArrayLike, "*batch"] | Callable[..., object]  # the types that `as_schedule` converts
 
 
 @schedule
@@ -61,7 +62,11 @@ class Function(Schedule):
     values: Numbers = fields.numbers()
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings can be part of a batch
 
-    def __init__(self, function: Callable[..., Any] | None = None, **settings: ArrayLike | Sequence[ArrayLike]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., ArrayLike] | None = None,
+        **settings: Num[ArrayLike, "*#batch"] | Sequence[ArrayLike],
+    ) -> None:
         self._set(function, settings, 1.0)
 
     def _set(self, function: object, settings: Mapping[str, object], scale: object) -> None:
@@ -79,7 +84,7 @@ class Function(Schedule):
             raise type(error)(message) from None
         _check_arguments(self.function, settings)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Real:
         names = self.__dict__.get("names", ())
         if name in names:
             return self.values[names.index(name)]
@@ -87,7 +92,7 @@ class Function(Schedule):
             f"Function has no setting or attribute {name!r}; its settings: {', '.join(names) or 'none'}"
         )
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: object) -> Self:
         settings = dict(zip(self.names, self.values, strict=True))
         function, scale = changes.pop("function", self.function), changes.pop("scale", self.scale)
         if unknown := [name for name in changes if name not in settings]:
@@ -103,9 +108,9 @@ class Function(Schedule):
         settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
         return f"Function({', '.join([name, *settings])})"
 
-    def _number(self, step: Any, **settings: Any) -> Any:
+    def _number(self, step: ArrayLike, **settings: ArrayLike) -> ArrayLike:
         """The result of the function, checked to be one real number."""
-        value = self.function(step, **settings)
+        value: ArrayLike = self.function(step, **settings)
         is_number = isinstance(value, (int, float, np.generic, np.ndarray, jax.Array))
         if not is_number or np.shape(value) or jnp.iscomplexobj(value):
             name = getattr(self.function, "__name__", "the function")
@@ -127,7 +132,7 @@ class Function(Schedule):
 _TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"}  # Python itself refuses `function` twice
 
 
-def _check_arguments(function: Callable[..., Any], settings: Mapping[str, object]) -> None:
+def _check_arguments(function: Callable[..., object], settings: Mapping[str, object]) -> None:
     """Refuse settings that the function does not take, and those it lacks."""
     try:
         signature = inspect.signature(function)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
+
+from optax_lr.arrays import PyTree, Shaped
 
 _ALIGNMENT = 64  # bytes; JAX copies an array with another alignment in every call
 
 _Tree = TypeVar("_Tree")
 
 
-def mapped(function: Callable[[Any], Any], tree: _Tree) -> _Tree:
+def mapped(function: Callable[[PyTree], PyTree], tree: _Tree) -> _Tree:
     """`tree` with `function` applied to each leaf; settings are float64 leaves here."""
     with jax.enable_x64(True):
         result: _Tree = jax.tree.map(function, tree)
     return result
 
 
-def flat(tree: object) -> tuple[list[Any], Any]:
+def flat(tree: PyTree) -> tuple[list[Shaped[jax.Array | np.ndarray, "..."]], jax.tree_util.PyTreeDef]:
     """The leaves of `tree`, with settings in float64, and its structure."""
     with jax.enable_x64(True):
-        return jax.tree.flatten(tree)
+        leaves, structure = jax.tree.flatten(tree)
+    return leaves, structure
 
 
 def aligned(tree: _Tree) -> _Tree:

@@ -198,8 +198,8 @@ def checked_steps(caller: str, steps: object) -> tuple[Num[jax.Array | np.ndarra
     if isinstance(steps, jax.core.Tracer):
         return steps, 0
     checked = fields.whole_steps(f"{caller}(): steps", steps)
-    if np.ndim(checked):
-        if not np.size(checked):
+    if isinstance(checked, (jax.Array, np.ndarray)) and checked.ndim:
+        if not checked.size:
             raise ValueError(f"{caller}(): steps is empty; give it at least one step")
         return checked, 0
     if checked == 0:
