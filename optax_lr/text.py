@@ -53,6 +53,15 @@ def start_of(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
+def counted(count: int, what: str) -> str:
+    """A number with its noun, in the plural unless it is 1.
+
+    >>> counted(1, "row"), counted(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def words(text: str) -> frozenset[str]:
     """The words of a text, for tables of keys.
 

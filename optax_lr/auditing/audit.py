@@ -24,9 +24,11 @@ from optax_lr.identification.evidence import Evidence, evidence_of
 from optax_lr.identification.exact import brief, exact_rates
 from optax_lr.identification.identify import Identified, Segment, identify
 from optax_lr.logs.log import Log
-from optax_lr.logs.read import read_log, without_rates
+from optax_lr.logs.read import read_log
+from optax_lr.logs.writers import WRITERS, in_words_of
 from optax_lr.schedules import HoldAfter, Schedule, Shift, Warmup
 from optax_lr.sources.errors import UnknownLengthError
+from optax_lr.text import counted
 
 VERSIONS = ("4.57.6", "5.8.0", "5.24.0")  # of transformers, whose readings of a warmup differ
 
@@ -138,10 +140,18 @@ def audit(
             _SETTLED if on_plan else {rules.OPEN.code} if departed else set()
         )
         findings = departed + [found for found in findings if found.code not in settled]
+    findings = [in_words_of(_program(plan, log), found) for found in findings]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
     expected = planned if planned is not None else report.followed if identified.explained else None
     findings += _of_all_losses(log, identified, expected)
     return dataclasses.replace(report, findings=tuple(worst_first(findings)))
+
+
+def _program(plan: Schedule | Plan | RunConfig | None, log: Log) -> str:
+    """Whose settings the advice names: those of the config, else those of the program that wrote the log."""
+    if isinstance(plan, RunConfig):
+        return plan.trainer if plan.trainer in WRITERS else "transformers"
+    return log.writer
 
 
 def _of_all_losses(log: Log, identified: Identified, expected: np.ndarray | None) -> Iterator[Finding]:
@@ -211,8 +221,8 @@ def _planned(
 def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     """What the rates say by themselves."""
     if not identified.segments:
-        rows = f"{len(log)} row{'s' * (len(log) > 1)}"
-        yield Finding(rules.NO_RATES, f"none of {rows} has a rate", without_rates(log.format))
+        rows = counted(len(log), "row")
+        yield Finding(rules.NO_RATES, f"none of {rows} has a rate", WRITERS[log.writer].log_rates)
         return
     segments = identified.segments
     for run in range(max((segment.run for segment in segments), default=-1) + 1):
@@ -225,7 +235,8 @@ def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     elif len(conflicts := _conflicts(log)):
         yield Finding(
             rules.CONFLICT,
-            f"{len(conflicts)} steps have more than one rate, the first of them {conflicts[0]}",
+            f"{counted(len(conflicts), 'step')} {'have' if len(conflicts) > 1 else 'has'} more than one rate"
+            + (f", the first of them {conflicts[0]}" if len(conflicts) > 1 else f": {conflicts[0]}"),
             "give each run a file of its own, or cut the log where the run was resumed",
             steps=(int(conflicts[0]), int(conflicts[-1])),
         )
@@ -287,11 +298,10 @@ def _of_the_rates(report: Audit) -> str:
         return "one rate is logged, which determines no schedule"
     if len(segments) > 1:
         runs = segments[-1].run + 1
-        parts = (
-            f"{runs} runs are in the log" if runs > 1 else f"the rates change their schedule {len(segments) - 1} times"
-        )
+        times = "once" if len(segments) == 2 else f"{len(segments) - 1} times"
+        parts = f"{runs} runs are in the log" if runs > 1 else f"the rates change their schedule {times}"
         known = sum(bool(segment.answers) for segment in segments)
-        return f"{parts}, and {known} of {len(segments)} parts follow a known schedule".replace(" 1 times", " once")
+        return f"{parts}, and {known} of {len(segments)} parts follow a known schedule"
     segment = segments[0]
     if not segment.answers and segment.text:
         return "the search for their schedule gave up"
@@ -304,7 +314,7 @@ def _of_the_rates(report: Audit) -> str:
         return f"the rates follow {name}{each}, except {len(segment.off)} of {len(segment.step)}"
     late = ", late by some steps" if segment.lag else ""
     others = segment.count - 1
-    several = f", or at least {others} other setting{'s' * (others > 1)} with the same rates" if others > 0 else ""
+    several = f", or at least {counted(others, 'other setting')} with the same rates" if others > 0 else ""
     return f"the rates follow {name}{each}{late}{several}"
 
 
@@ -333,7 +343,7 @@ def _of_the_losses(report: Audit) -> str:
 def _heading(report: Audit) -> Iterator[str]:
     log = report.log
     length = f" of {log.max_steps}" if log.max_steps else ""
-    yield f"  log: {log.format}, {len(log)} rows, steps {log.step.min()} to {log.step.max()}{length}"
+    yield f"  log: {log.format}, {counted(len(log), 'row')}, steps {log.step.min()} to {log.step.max()}{length}"
     if (precision := report.identified.precision) not in ("float64", "float32"):
         yield f"  rates: rounded to {precision}, and compared within that"
     for note in log.notes:
@@ -355,10 +365,12 @@ def _schedules(report: Audit) -> Iterator[str]:
         for other in segment.answers[1:3]:
             yield f"       or: {brief(other.schedule)}"
     if len(segments) > MOST_SEGMENTS:
-        yield f"  schedule: {len(segments) - MOST_SEGMENTS} more parts"
+        yield f"  schedule: {counted(len(segments) - MOST_SEGMENTS, 'more part')}"
     named = report.identified.answer
     if named and named.config and report.identified.explained:
-        one = "" if segments[0].count == 1 else " (one of several that give these rates)"
+        program = WRITERS[report.log.writer]
+        one = "" if program.is_trainer or not report.log.writer else " for transformers"
+        one += "" if segments[0].count == 1 else " (one of several that give these rates)"
         yield f"  config{one}: " + ", ".join(f"{key}: {value}" for key, value in named.config.items())
 
 

@@ -34,7 +34,10 @@ from optax_lr.auditing.loss_curve import (
     span,
 )
 from optax_lr.findings import Edit, Finding, worst_first
+from optax_lr.logs.columns import EPOCHS_ARE_STEPS
 from optax_lr.logs.log import Log
+from optax_lr.logs.writers import in_words_of
+from optax_lr.text import counted
 
 
 def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:
@@ -85,13 +88,18 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
     found = [*rate_jumps(rows, planned)]
     lifeless = [*dead(rows)]
     if lifeless:
-        return tuple(worst_first(lifeless + found))
+        return _in_its_words(log, lifeless + found)
     found += [*not_a_number(rows), *hidden(rows)]
     curve = curve_of(rows)
     if len(curve.loss) >= at.FEWEST and curve.loss.min() > 0 and np.median(curve.loss[:3]) >= at.LEAST_LOSS:
         too_high = [*diverges(curve)] or [*oscillates(curve)]
         found += too_high or [*slow_or_flat(curve, log.max_steps), *overfits(curve, rows)]
-    return tuple(worst_first(found))
+    return _in_its_words(log, found)
+
+
+def _in_its_words(log: Log, found: list[Finding]) -> tuple[Finding, ...]:
+    counts_epochs = EPOCHS_ARE_STEPS in log.notes
+    return tuple(worst_first([in_words_of(log.writer, one, epochs_are_steps=counts_epochs) for one in found]))
 
 
 SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, whose default writes 0.0 for NaN
@@ -108,7 +116,11 @@ def dead(rows: Rows) -> Iterator[Finding]:
         return  # NaN from the first row on says it all
     what = "NaN" if rows.nan_loss.any() else "exactly 0.0"
     gradient = (
-        f"every one of {gradients.sum()} gradient norms is NaN" if gradients.any() else "no gradient norm is logged"
+        "its gradient norm is NaN"
+        if gradients.sum() == 1
+        else f"every one of {gradients.sum()} gradient norms is NaN"
+        if gradients.any()
+        else "no gradient norm is logged"
     )
     rates = rows.rate[np.isfinite(rows.rate)]
     frozen = f", and the rate stays at {four_digits(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
@@ -131,7 +143,9 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
     first = int(np.flatnonzero(lost)[0])
     what = f"the loss is {four_digits(rows.loss[first])}"
     later = np.isfinite(rows.loss[first:]).sum()
-    again = f"; {later} later rows are numbers again" if later else ""
+    again = (
+        f"; {counted(int(later), 'later row')} {'are numbers' if later > 1 else 'is a number'} again" if later else ""
+    )
     before = np.flatnonzero(np.isfinite(rows.loss[:first]))
     if not len(before):
         yield Finding(

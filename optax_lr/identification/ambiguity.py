@@ -10,6 +10,7 @@ from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import Candidates, Family, floor_range
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Cosine, Linear, PiecewiseConstant
+from optax_lr.text import counted
 
 ONE_ROW = "one row determines no schedule"
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
@@ -66,7 +67,7 @@ def _of_the_warmup(first: Candidates, frame: Frame) -> str:
         return ""
     if first.family.kind is Constant and not frame.only_rises and not frame.peak:
         longest = int(warmup.max())
-        before = f"a warmup of up to {longest} steps, which no row shows, would leave the same rates"
+        before = f"a warmup of up to {counted(longest, 'step')}, which no row shows, would leave the same rates"
         return before if longest else "another offset gives the same rates"
     if frame.only_rises and (warmup > 0).all():
         slope = first.peak / warmup

@@ -13,7 +13,9 @@ import numpy as np
 
 from optax_lr.configs import ConfigError
 from optax_lr.logs.log import Log
+from optax_lr.logs.writers import writer_of
 from optax_lr.schedules.fields import LARGEST_STEP
+from optax_lr.text import counted
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")
 # Each name as `plain` leaves it; of several in one entry the first counts.
@@ -145,6 +147,7 @@ class Builder:
         self._logging_steps, self._steps_per_epoch = logging_steps, steps_per_epoch
         self._max_steps: int | None = None
         self.groups: set[str] = set()
+        self.writer = ""
         self.bare = self.wrong = 0  # entries with nothing but a step, and with a step that is none
         self._end, self._checks = time.thread_time() + MOST_SECONDS, 0
 
@@ -229,7 +232,7 @@ class Builder:
             notes.append(f"the rows have no step: an epoch counts as {self._steps_per_epoch} steps")
             return np.asarray(np.clip(np.rint(epoch * self._steps_per_epoch), 0, LARGEST_STEP))
         if whole and (np.diff(epoch[train]) > 0).all():
-            notes.append("the rows have no step: epochs are counted as steps")
+            notes.append(EPOCHS_ARE_STEPS)
             return epoch
         raise NoStepsError
 
@@ -243,23 +246,21 @@ class Builder:
         rate = columns["learning_rate"]
         wrong = (rate > LARGEST_RATE) | (rate < 0)
         if wrong.any():
-            notes.append(f"{wrong.sum()} rates were dropped: negative or too large for float32")
+            notes.append(f"{counted(int(wrong.sum()), 'rate')} dropped: negative or too large for float32")
             rate[wrong] = math.nan
         if self.wrong:
-            notes.append(
-                f"{self.wrong} row{'s' * (self.wrong > 1)} left out: the step is negative, too large, or not whole"
-            )
+            notes.append(f"{counted(self.wrong, 'row')} left out: the step is negative, too large, or not whole")
         if self.groups:
             notes.append(f"several parameter groups: the first is read, not {', '.join(sorted(self.groups)[:4])}")
         step = self._steps(columns, notes)
         kept = step >= 0
         if not kept.all():
-            notes.append(f"{(~kept).sum()} row{'s' * int((~kept).sum() > 1)} left out: no step")
+            notes.append(f"{counted(int((~kept).sum()), 'row')} left out: no step")
         step = step[kept].astype(np.int64)
         del columns["step"]
         back = int((np.diff(step) < 0).sum()) if len(step) else 0
         if back:
-            notes.append(f"the steps go back {back} time{'s' * (back > 1)}: a resumed run, or two writers of one file")
+            notes.append(f"the steps go back {counted(back, 'time')}: a resumed run, or two writers of one file")
         return Log(
             source=source,
             format=format,
@@ -269,10 +270,12 @@ class Builder:
             header=dict(header),
             is_nan={name: self._is_nan_of(name)[kept] for name in columns},
             notes=tuple(notes),
+            writer=self.writer or writer_of(format, self._known),
             metrics={name: np.array(values, np.float64)[kept] for name, values in self._metrics.items()},
         )
 
 
+EPOCHS_ARE_STEPS = "the rows have no step: epochs are counted as steps"
 _EACH = 4096  # checks of the time until one reads the clock
 _MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 

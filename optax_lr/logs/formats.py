@@ -1,4 +1,4 @@
-"""The definition of a log format: how it is recognised and read, and the remedy for a log without rates."""
+"""The definition of a log format: how it is recognised and read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from optax_lr.logs.columns import Builder
 HEAD = 2**20  # characters by which a format is recognised
 MOST_BYTES = 2**30  # of a file, or of all event files of a folder
 LARGEST_LINE = 2**22  # characters of one entry; a real one has a few hundred
-LOG_RATES = "set logging_steps to less than the steps of the run"
 Found = tuple[Mapping[str, object], list[str]]  # the facts about the run in addition to the rows, and notes
 
 
@@ -23,13 +22,11 @@ class Format(NamedTuple):
         name: such as `trainer_state`.
         recognises: whether a file that begins with this text is of the format.
         read: reads `file`, named in messages, into the builder.
-        without_rates: the remedy where the rows hold no learning rate.
     """
 
     name: str
     recognises: Callable[[str], bool]
     read: Callable[[IO[str], str, Builder], Found]
-    without_rates: str = LOG_RATES
 
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -85,7 +82,7 @@ def number_after(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w/]){name}{NUMBER}", re.IGNORECASE)
 
 
-def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RATES) -> Format:
+def console(name: str, kinds: Mapping[str, Fields]) -> Format:
     """A format of lines, each of one of `kinds`."""
 
     def recognises(head: str) -> bool:
@@ -107,4 +104,4 @@ def console(name: str, kinds: Mapping[str, Fields], without_rates: str = LOG_RAT
                     break
         return header, []
 
-    return Format(name, recognises, read, without_rates)
+    return Format(name, recognises, read)

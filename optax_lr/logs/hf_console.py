@@ -41,6 +41,8 @@ def read_entries(printed: Iterable[str], builder: Builder) -> Found:
     done: list[dict[str, Any]] = []
     length: int | None = None
     for line in printed:
+        if "[axolotl." in line:
+            builder.writer = "axolotl"
         for match in _BAR.finditer(line):
             step, of = int(match[1]), int(match[2])
             if length is None:

@@ -9,6 +9,7 @@ from typing import IO
 from optax_lr.configs import ConfigError
 from optax_lr.logs.columns import Builder
 from optax_lr.logs.formats import LARGEST_LINE, Format, Found, lines
+from optax_lr.text import counted
 
 CHUNK = 2**20
 LARGEST_HEAD = 2**26  # characters before the entries, such as the state of callbacks
@@ -101,7 +102,7 @@ def read_lines(file: IO[str], source: str, builder: Builder) -> Found:
         if isinstance(entry, dict):
             header |= {name: entry[name] for name in _LINE_HEADER if name in entry}
             builder.add(entry)
-    return header, [f"{broken} line{'s are' if broken > 1 else ' is'} no JSON, and ignored"] if broken else []
+    return header, [f"{counted(broken, 'line')} ignored: no JSON"] if broken else []
 
 
 _GIVE = "give trainer_state.json, which lies in the run's output folder and in each of its checkpoints"

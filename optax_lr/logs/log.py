@@ -22,6 +22,7 @@ class Log:
         header: what else the log says of its run, as it is written there.
         is_nan: for each of the columns, bool [n]: the log holds a NaN, as a diverged run writes it.
         notes: what the reader ignored or assumed; a line each.
+        writer: the program that wrote it, as `optax_lr.logs.writers` names them; empty where it is not known.
         metrics: other numbers of an evaluation by their names, such as `eval_wer`, float64 [n]; NaN where a row has none.
     """
 
@@ -37,6 +38,7 @@ class Log:
     header: Mapping[str, object] = dataclasses.field(default_factory=dict)
     is_nan: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    writer: str = ""
     metrics: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -12,5 +12,4 @@ FORMAT = console(
         ),
         "eval": Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number_after("val loss")}),
     },
-    without_rates="nanoGPT prints no rates: set wandb_log=True and export lr from W&B, or print lr in train.py",
 )

@@ -61,5 +61,4 @@ FORMAT = Format(
     "notebook",
     lambda head: head.startswith("{") and ('"cells"' in head or '"nbformat"' in head) and '"log_history"' not in head,
     _read,
-    without_rates="a notebook's table holds no rates: give trainer_state.json of the run's output folder",
 )

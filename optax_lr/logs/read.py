@@ -27,7 +27,7 @@ from optax_lr.logs import (
 )
 from optax_lr.logs.columns import Builder, NoStepsError, column_of
 from optax_lr.logs.events import is_events, read_events
-from optax_lr.logs.formats import HEAD, LOG_RATES, MOST_BYTES, Format
+from optax_lr.logs.formats import HEAD, MOST_BYTES, Format
 from optax_lr.logs.log import Log
 
 # Every text format; the first that recognises a file reads it. A new format is one file and one line here.
@@ -102,11 +102,6 @@ def read_log(
             builder.add(entry)
         return _finished(builder, "<entries>", "log_history", {}, [])
     return _of_path(file_name("a log", source, instead=", a list of entries, or a mapping of columns"), builder)
-
-
-def without_rates(format: str) -> str:
-    """The remedy for a log of this format without learning rates."""
-    return next((known.without_rates for known in FORMATS if known.name == format), LOG_RATES)
 
 
 def _of_columns(columns: Mapping[str, Any], builder: Builder) -> Log:

@@ -20,5 +20,4 @@ FORMAT = console(
             },
         )
     },
-    without_rates="no line holds a rate: print the rate with the loss, or give TensorBoard's event files",
 )

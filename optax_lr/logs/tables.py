@@ -56,12 +56,4 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
     return {}, notes
 
 
-FORMAT = Format(
-    "csv",
-    _recognises,
-    _read,
-    without_rates=(
-        "log the rate: with Lightning add LearningRateMonitor(logging_interval='step') to the Trainer's callbacks, with "
-        "Keras a LearningRateScheduler next to CSVLogger, with W&B export the column of the rate"
-    ),
-)
+FORMAT = Format("csv", _recognises, _read)

@@ -63,4 +63,4 @@ class Live:
         columns = dict(zip(COLUMNS, values.T, strict=True))
         is_nan = dict(zip(COLUMNS, (has & np.isnan(values)).T, strict=True))
         step = table[:, 0].astype(np.int64)
-        return Log(self._source, "monitor", step, **columns, max_steps=self._max_steps, is_nan=is_nan)
+        return Log(self._source, "monitor", step, **columns, max_steps=self._max_steps, is_nan=is_nan, writer="optax")

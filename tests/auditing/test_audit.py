@@ -1,6 +1,7 @@
 """Deviations of real and simulated runs from their plan, and the reported reasons."""
 
 import csv
+import dataclasses
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import optax_lr as olr
 from benchmarks.runs import public_logs
 from optax_lr.auditing import rate_rules
 from optax_lr.findings import rules_of
+from optax_lr.logs.writers import in_words_of
 from tests.auditing.runs import trained
 from tests.commands.test_cli import run
 from tests.identification.curves import curves, logged
@@ -364,3 +366,76 @@ def test_public_logs_are_explained_as_their_index_says():
             changed = log.learning_rate.copy()
             changed[log.step == log.step[told[len(told) // 2]]] *= 1 + 1e-6
             assert not olr.identify(log.step, changed, max_steps=log.max_steps).explained, name
+
+
+def table(*columns, rows=40):
+    """A CSV of a loss that diverges under a constant rate; the columns are names of the epoch, the rate and the loss."""
+    lines = [",".join(columns)]
+    lines += [f"{row},0.01,{2 if row < 10 else 2 * 1.2 ** (row - 10):.4f}" for row in range(1, rows + 1)]
+    return "\n".join(lines) + "\n"
+
+
+WRITTEN = {
+    "megatron": (
+        "".join(
+            f" iteration {10 * row}/ 400 | learning rate: 1.0E-02 | lm loss: {2 if row < 10 else 2 * 1.2 ** (row - 10):E} |\n"
+            for row in range(1, 41)
+        ),
+        "set --lr to 0.001, a tenth",
+    ),
+    "torchtune": (
+        "".join(
+            f"Step {row} | loss:{2 if row < 10 else 2 * 1.2 ** (row - 10)} lr:0.01 tokens_per_second_per_gpu:1\n"
+            for row in range(1, 41)
+        ),
+        "set optimizer.lr to 0.001, a tenth",
+    ),
+    "lightning": (table("step", "lr-AdamW", "train_loss_step"), "set the optimizer's lr to 0.001, a tenth"),
+    "keras": (table("epoch", "learning_rate", "loss"), "set the optimizer's learning_rate to 0.001, a tenth"),
+    "ultralytics": (table("epoch", "lr/pg0", "train/loss"), "set lr0 to 0.001, a tenth"),
+    "transformers": (
+        json.dumps(
+            {
+                "log_history": [
+                    {"step": row, "learning_rate": 0.01, "loss": 2 if row < 10 else 2 * 1.2 ** (row - 10)}
+                    for row in range(1, 41)
+                ]
+            }
+        ),
+        "set learning_rate to 0.001, a tenth",
+    ),
+}
+
+
+@pytest.mark.parametrize("writer", WRITTEN)
+def test_advice_is_in_the_settings_of_the_program_that_wrote_the_log(tmp_path, writer):
+    text, remedy = WRITTEN[writer]
+    (tmp_path / "log.txt").write_text(text)
+    log = olr.read_log(tmp_path / "log.txt")
+    assert log.writer == writer
+    (finding,) = [finding for finding in olr.patterns(log) if finding.code == "LR301"]
+    assert finding.remedy == remedy
+    assert finding.edits[0].key in remedy
+
+
+def test_a_filter_that_only_transformers_has_is_no_advice_to_others():
+    rule = olr.patterns(olr.read_log({"step": [1, 2, 3], "loss": [0.0, 0.0, 0.0]}))[0]
+    assert "set logging_nan_inf_filter to false" in rule.remedy
+    other = in_words_of("nanogpt", rule)
+    assert other.remedy.startswith("log each loss as it is to see the real losses")
+    assert other.edits == ()
+    assert other.key is None
+    shorter = dataclasses.replace(
+        rule, remedy="set max_steps to 12", key="max_steps", edits=(olr.Edit("max_steps", 12),)
+    )
+    assert in_words_of("timm", shorter, epochs_are_steps=True).remedy == "set --epochs to 12"
+    assert in_words_of("timm", shorter).remedy == "set max_steps to 12"  # 12 steps are no 12 epochs
+
+
+def test_one_step_with_two_rates_is_one_step():
+    step = [*range(1, 20), 7]
+    rates = [1e-4 * (1 - at / 40) for at in range(1, 20)] + [2e-4]
+    report = olr.audit(
+        {"step": sorted(step), "learning_rate": [rate for _, rate in sorted(zip(step, rates, strict=True))]}
+    )
+    assert told(report, "LR213").message.startswith("1 step has more than one rate: 7")

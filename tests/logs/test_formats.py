@@ -158,7 +158,7 @@ def test_a_row_with_a_bad_step_is_left_out(step):
 
 def test_every_format_is_registered():
     files = {path.stem for path in (read.Path(read.__file__).parent).glob("*.py")}
-    shared = {"__init__", "columns", "events", "formats", "json_logs", "log", "read"}
+    shared = {"__init__", "columns", "events", "formats", "json_logs", "log", "read", "writers"}
     assert {format.name for format in read.FORMATS} >= files - shared - {"tables"}
 
 

@@ -145,7 +145,7 @@ def test_a_line_for_each_entry_as_llamafactory_writes_them(tmp_path):
     assert log.max_steps == 15
     assert log.learning_rate[:2].tolist() == [1e-4, 5e-5]
     assert log.eval_loss[2] == 1.3
-    assert log.notes == ("1 line is no JSON, and ignored",)
+    assert log.notes == ("1 line ignored: no JSON",)
 
 
 def test_exports_of_trackers(tmp_path):
