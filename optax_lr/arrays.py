@@ -6,29 +6,13 @@ check each shape in each call.
 
 from typing import (
     Annotated as Bool,
-)
-from typing import (
     Annotated as Float,
-)
-from typing import (
     Annotated as Float32,
-)
-from typing import (
     Annotated as Float64,
-)
-from typing import (
     Annotated as Int,
-)
-from typing import (
     Annotated as Int32,
-)
-from typing import (
     Annotated as Num,
-)
-from typing import (
     Annotated as Shaped,
-)
-from typing import (
     Any,
 )
 

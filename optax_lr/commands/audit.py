@@ -11,8 +11,7 @@ from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.curves import save_figure
 from optax_lr.commands.terminal import one_by_one, print_findings, print_written
 from optax_lr.configs import ConfigError, read_config
-from optax_lr.exit_codes import FINDINGS, FINE
-from optax_lr.exit_codes import report as report_failure
+from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
 from optax_lr.linting.formats import as_objects
 from optax_lr.outputs import check_output, write_output
 from optax_lr.report.html import page

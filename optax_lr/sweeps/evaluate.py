@@ -15,8 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from optax_lr.arrays import Float, Num
-from optax_lr.memory import free_memory as free_host_memory
-from optax_lr.memory import in_bytes
+from optax_lr.memory import free_memory as free_host_memory, in_bytes
 from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, require_schedule

@@ -7,8 +7,7 @@ import jax
 import numpy as np
 import optax
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 import optax_lr as olr
 from optax_lr.identification.evidence import roundings

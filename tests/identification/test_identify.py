@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import Phase, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, example, given, settings, strategies as st
 
 import optax_lr as olr
 from tests.identification.curves import ROUNDINGS, STEPS, curves, logged

@@ -9,8 +9,7 @@ import mpmath
 import numpy as np
 import optax
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import optax_lr as olr
 

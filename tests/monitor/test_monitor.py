@@ -20,8 +20,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import optax_lr as olr
 from tests.wrong_types import wrong_types

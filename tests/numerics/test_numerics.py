@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from optax_lr.numerics import FLOAT64, HOST, PAIR, RoundedFloat64, polynomials
 from optax_lr.numerics.pair import Pair, two_product, two_sum

@@ -3,8 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import optax_lr as olr
 from tests.parity.comparison import TORCH, assert_same_rates, crossing_of_torch, from_torch_setting

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 import pytest
 import transformers
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 import optax_lr as olr
 from tests.parity.comparison import assert_same_rates, from_setting

@@ -14,8 +14,7 @@ import optax
 import pytest
 import torch
 import transformers
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from transformers.optimization import GreedyLR
 
 import optax_lr as olr
