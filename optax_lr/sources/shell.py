@@ -232,6 +232,8 @@ class _Shell:
                 )
                 if shown:
                     self.notes[f"a branch of the script adds {shown} to ${key}, which is left out"] = None
+            elif (joined := _options_of_all(key, values, listed=key in self.arrays)) is not None:
+                self.variables[key] = joined
             else:
                 self.variables[key] = [mark(f"${key}")]
 
@@ -604,6 +606,34 @@ def _integer(node: ast.AST) -> int:
             if abs(made) < 2**63:
                 return made
     raise ValueError
+
+
+def _options_of_all(key: str, values: list[list[str] | None], *, listed: bool) -> list[str] | None:
+    """The options that a variable holds in any branch, with a mark for each value that differs; None where it holds others."""
+    words: list[str] = []
+    branches = [_by_option(value or [] if listed else " ".join(value or []).split()) for value in values]
+    for name in {name: None for options in branches for name in options}:
+        given = [options.get(name) for options in branches]
+        words += [
+            name,
+            *(given[0] if given[0] is not None and given.count(given[0]) == len(given) else [mark(f"${key}")]),
+        ]
+    if not words or "" in words:
+        return None
+    return words if listed else [" ".join(words)]
+
+
+def _by_option(words: list[str]) -> dict[str, list[str]]:
+    """The words behind each option, those before the first one under an empty name."""
+    made: dict[str, list[str]] = {}
+    name = ""
+    for word in words:
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            made[name] = [value] if equals else []
+        else:
+            made.setdefault(name, []).append(word)
+    return made
 
 
 def _added(before: list[str] | None, values: list[list[str] | None]) -> str | None:

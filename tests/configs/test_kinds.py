@@ -27,7 +27,7 @@ PLANS = {
     "the processes of a launcher": (
         "l.sh", f"torchrun --nnodes=2 --nproc_per_node=4 {RUN[7:]} --num_train_epochs 1", {"num_examples": 640}, olr.Cosine(1e-5, 10), "",
     ),
-    "MaxText's keys, of which three are named like others'": (
+    "MaxText's keys, some with the names of others'": (
         "m.yml", "base_config: base.yml\nlearning_rate: 2.0e-5\nsteps: 101\nwarmup_steps_fraction: 0.1\nper_device_batch_size: 4\n", {},
         olr.Cosine(2e-5, 100, 10, min_lr=2e-5 * 0.1), "",
     ),

@@ -71,7 +71,10 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ('A="--a 1"\nif x; then A="$A --wandb p"; fi\nrun $A', ["--a", "1"], "a branch of the script adds --wandb to $A, which is left out"),
         ('A=""\nif x; then A="--bf16"; fi\nrun $A', [], "a branch of the script adds --bf16 to $A, which is left out"),
         ('A=(--a 1)\nif x; then A+=(--profile); fi\nrun "${A[@]}"', ["--a", "1"], "a branch of the script adds --profile to $A, which is left out"),
-        ('A="--a 1"\nif x; then A="$A --lr 2"; fi\nrun $A', ["$A"], None),
+        ('A="--a 1"\nif x; then A="$A --lr 2"; fi\nrun $A', ["--a", "1", "--lr", "$A"], None),
+        ('if x; then A="--lr 1 --bf16"; else A="--lr 2 --bf16"; fi\nrun $A', ["--lr", "$A", "--bf16"], None),
+        ('A=(--lr 1)\nif x; then A=(--steps 2); fi\nrun "${A[@]}"', ["--lr", "$A", "--steps", "$A"], None),
+        ('if x; then A="t.py --lr 1"; else A="u.py --lr 2"; fi\nrun $A', ["$A"], None),
         ("A=1\nif x; then A=16; fi\nrun $A", ["$A"], None),
     ],
 )  # fmt: skip
@@ -169,3 +172,16 @@ def told(path):
     except olr.ConfigError as error:
         return str(error)
     return ""
+
+
+def test_settings_of_a_branch_are_asked_for_and_never_dropped(tmp_path):
+    path = tmp_path / "run.sh"
+    command = "python t.py $OPTIONS --save_total_limit 1 --num_train_epochs 1 $MORE\n"
+    path.write_text(
+        'OPTIONS="--learning_rate 1e-4"\nif [ "$1" = x ]; then OPTIONS="$OPTIONS --max_steps 7"; fi\n' + command
+    )
+    with pytest.raises(olr.ConfigError, match=r"does not say what --max_steps \$OPTIONS in the command"):
+        olr.read_config(path)
+    config = olr.read_config(path, values={"max_steps": 7})
+    assert repr(config.plan().schedule) == repr(olr.Linear(1e-4, 7))
+    assert "$MORE: not set in the script, and taken as empty" in config.notes
