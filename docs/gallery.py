@@ -18,7 +18,7 @@ from formulas import SYMBOLS, as_latex
 from jax.typing import ArrayLike
 
 import optax_lr as olr
-from optax_lr.pages.examples import EXAMPLES
+from optax_lr.pages.examples import GROUPS
 
 HERE = Path(__file__).parent
 STEPS = 1001
@@ -29,30 +29,17 @@ def damped(step: ArrayLike, peak: ArrayLike, period: ArrayLike) -> jax.Array:
     return peak * (0.55 + 0.45 * jnp.cos(step / period)) * jnp.exp(-step / 500)
 
 
-# What each picture shows. A function has its place after the other combinations.
-_BEFORE_FUNCTION = [type(schedule) for schedule in EXAMPLES].index(olr.Rex)
-SHOWN: dict[type[olr.Schedule], olr.Schedule] = {
-    type(schedule): schedule
-    for schedule in (
-        *EXAMPLES[:_BEFORE_FUNCTION],
-        olr.Function(damped, peak=3e-4, period=40.0),
-        *EXAMPLES[_BEFORE_FUNCTION:],
-    )
-}
-GROUPS = {
-    "transformers, and beyond": 11,
-    "torch": 12,
-    "Combinations, and your own": 8,
-    "axolotl, DeepSpeed, timm, diffusers": 11,
-}
+FUNCTION = {"Combinations, and your own": (olr.Function(damped, peak=3e-4, period=40.0),)}
+# What each picture shows, by group.
+SHOWN = {group: (*examples, *FUNCTION.get(group, ())) for group, examples in GROUPS.items()}
 
 
-def picture(kind: type[olr.Schedule]) -> str:
-    """Draws a small picture and returns its path from docs/."""
+def picture(example: olr.Schedule) -> str:
+    """Draw a small picture, and return its path from docs/."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(2.4, 1.3), layout="constrained")
-    rates = SHOWN[kind](np.arange(STEPS))
+    rates = example(np.arange(STEPS))
     peak = float(rates.max())
     axes.plot(rates, color="#0072B2", linewidth=1.6)
     axes.set_ylim(-0.04 * peak, 1.08 * peak)
@@ -60,7 +47,7 @@ def picture(kind: type[olr.Schedule]) -> str:
     axes.set_yticks([0, peak], ["0", f"{peak:.2g}"])
     axes.tick_params(labelsize=7, length=2)
     axes.spines[["top", "right"]].set_visible(False)
-    path = f"pictures/{kind.__name__}.png"
+    path = f"pictures/{type(example).__name__}.png"
     figure.savefig(HERE / path, dpi=100)
     pyplot.close(figure)
     return path
@@ -95,13 +82,14 @@ def field_table(kind: type[olr.Schedule]) -> list[str]:
     return rows
 
 
-def card(kind: type[olr.Schedule]) -> list[str]:
+def card(example: olr.Schedule) -> list[str]:
     """The lines of a schedule's card: picture, summary, formula, fields, what happens past the end, source."""
+    kind = type(example)
     text = inspect.cleandoc(kind.__doc__ or "")
     parts = [" ".join(part.split()) for part in re.sub(r"```\n.*?```\n", "", text, flags=re.DOTALL).split("\n\n")]
     prose = [part for part in parts if not part.startswith((">>>", "Fields:", "Args:", "Raises:"))]
     lines = [f"### {kind.__name__}", "", f'<div class="schedule" data-kind="{kind.__name__}" markdown>', ""]
-    lines += [f"![{kind.__name__} over 1,000 steps]({picture(kind)})", "", prose[0], ""]
+    lines += [f"![{kind.__name__} over 1,000 steps]({picture(example)})", "", prose[0], ""]
     if formula := re.search(r"```\n(.*?)```", text, re.DOTALL):
         name = r"\mu" if "Momentum" in kind.__name__ else r"\eta"
         for row in as_latex(formula[1], name):
@@ -129,18 +117,17 @@ def page() -> str:
             "[Explore](explore.md) compares schedules."
         ),
     ]
-    kinds = iter(SHOWN)
-    groups = {group: [next(kinds) for _ in range(size)] for group, size in GROUPS.items()}
-    for group, members in groups.items():
+    for group, members in SHOWN.items():
         lines += ["", f"**{group}**", "", '<div class="gallery" markdown>', ""]
-        for kind in members:
-            name = re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", kind.__name__)  # where a line may break
-            lines.append(f"[![]({picture(kind)}) {name}](#{kind.__name__.lower()})")
+        for example in members:
+            kind = type(example).__name__
+            name = re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", kind)  # where a line may break
+            lines.append(f"[![]({picture(example)}) {name}](#{kind.lower()})")
         lines += ["", "</div>"]
-    for group, members in groups.items():
+    for group, members in SHOWN.items():
         lines += ["", f"## {group}", ""]
-        for kind in members:
-            lines += card(kind)
+        for example in members:
+            lines += card(example)
     lines += ['<script defer src="interactive/gallery.js"></script>']
     return "\n".join(lines).rstrip() + "\n"
 

@@ -19,7 +19,7 @@ from optax_lr.linting.lint import lint
 from optax_lr.pages.examples import EXAMPLES
 from optax_lr.pages.functions import as_json, javascript_of, with_inner
 from optax_lr.pages.page import Page, filled, vega
-from optax_lr.schedules import Cosine, Function, Schedule
+from optax_lr.schedules import Cosine, Function, Linear, Schedule, WarmupStableDecay
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.text import visible
@@ -94,9 +94,7 @@ def explore(
     if isinstance(what, (str, os.PathLike)):
         return page_of(list(entries_of(what, options, {"trainer": trainer, "values": values})))
     if what is None:
-        return page_of(
-            [Entry(None, Cosine(3e-4, 1000, 100)), *(Entry(None, kind) for kind in EXAMPLES[8:9] + EXAMPLES[:1])]
-        )
+        what = [Cosine(3e-4, 1000, 100), WarmupStableDecay(3e-4, 300, 1000, 100), Linear(3e-4, 1000, 100)]
     if isinstance(what, Mapping):
         return page_of([_entry(name, item) for name, item in what.items()])
     return page_of([_entry(None, item) for item in (what if isinstance(what, (list, tuple)) else [what])])

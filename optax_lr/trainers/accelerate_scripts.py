@@ -53,7 +53,7 @@ class _Loop(Transformers):
 class Diffusers(_Loop):
     """diffusers' example scripts for training.
 
-    Source: `examples/text_to_image/train_text_to_image.py` and its siblings, `diffusers.optimization.get_scheduler`.
+    Source: `diffusers/examples/text_to_image/train_text_to_image.py` and its siblings, `diffusers.optimization.get_scheduler`.
     """
 
     name: ClassVar[str] = "diffusers"
