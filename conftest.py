@@ -60,11 +60,11 @@ import optax_lr  # noqa: E402
 from tests.compilations import compile_quickly  # noqa: E402
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compiler(request):
-    """Tests compile in a third of the time, except in modules about the last digits of rates."""
-    doctest_of_package = not request.path.is_relative_to(request.config.rootpath / "tests")
-    compile_quickly(quickly=not doctest_of_package and request.node.get_closest_marker("optimized") is None)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Tests compile in a third of the time, except those about the last digits of rates."""
+    doctest_of_package = not item.path.is_relative_to(item.config.rootpath / "tests")
+    compile_quickly(quickly=not doctest_of_package and item.get_closest_marker("optimized") is None)
 
 
 @pytest.fixture(autouse=True)
