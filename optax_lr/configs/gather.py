@@ -228,15 +228,7 @@ def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
         found = program_of(words, ran.environment, ran.line)
         program, processes = found if found is not None else (Program(""), None)
     notes = tuple(dict.fromkeys(ran.notes))
-    unset = [word for word in program.positional[1:] if MARK.fullmatch(word)]
-    options: dict[str, Any] = dict(program.options)
-    for key, value in options.items():
-        stated = [word for word in value if not MARK.fullmatch(word)] if isinstance(value, list) else []
-        if stated and len(stated) < len(value):  # `--max_steps 5 $MORE`
-            unset += [word for word in value if word not in stated]
-            options[key] = stated if stated[1:] else stated[0]
-    program = program._replace(options=options)
-    unset = [str(readable(word)) for word in dict.fromkeys(unset)]
+    program, unset = _without_unset(program)
     notes += (f"{', '.join(unset)}: not set in the script, and taken as empty",) if unset else ()
     cut: tuple[tuple[str, str], ...] = ()
     if ran.cut:
@@ -255,6 +247,18 @@ def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
         processes=processes,
         files=ran.files,
     )
+
+
+def _without_unset(program: Program) -> tuple[Program, list[str]]:
+    """The program without words that the script does not say, such as `$MORE` in `--max_steps 5 $MORE`, and these words."""
+    unset = [word for word in program.positional[1:] if MARK.fullmatch(word)]
+    options: dict[str, Any] = dict(program.options)
+    for key, value in options.items():
+        stated = [word for word in value if not MARK.fullmatch(word)] if isinstance(value, list) else []
+        if stated and len(stated) < len(value):
+            unset += [word for word in value if word not in stated]
+            options[key] = stated if stated[1:] else stated[0]
+    return program._replace(options=options), [str(readable(word)) for word in dict.fromkeys(unset)]
 
 
 def _lines(program: Program | None, text: str) -> dict[str, int]:

@@ -8,6 +8,8 @@ from optax_lr.launchers.words import Inner, Launched, count_of, inner_command, w
 from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes
 
+# torch's variables, without which transformers' Trainer trains once in each process.
+_ALONE = ", which train together if the script sets LOCAL_RANK and WORLD_SIZE"
 _COUNTS = ("-np", "-n", "--np", "-c", "--n")
 
 
@@ -16,7 +18,9 @@ def mpirun(words: list[str], environment: Mapping[str, str], inner: Inner) -> La
     name = words[0]
     found = next((place for place, word in enumerate(words[:-1]) if word in _COUNTS), None)
     count = None if found is None else count_of(words[found + 1])
-    origin = f"{name} without a number" if found is None else f"{name} {words[found]} {readable(words[found + 1])}"
+    origin = (
+        f"{name} without a number" if found is None else f"{name} {words[found]} {readable(words[found + 1])}{_ALONE}"
+    )
     below = _below(words, environment, inner)
     return Launched(name, below.words, below.processes or Processes(count, origin), below.config)
 
@@ -38,7 +42,7 @@ def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Laun
     if tasks is None and per_node is not None:
         tasks = per_node * (nodes or 1)
     tasks = tasks or nodes
-    origin = "srun without a number of tasks" if tasks is None else f"srun with {tasks} tasks"
+    origin = "srun without a number of tasks" if tasks is None else f"srun with {tasks} tasks{_ALONE}"
     return Launched("srun", below.words, Processes(tasks, origin))
 
 

@@ -131,7 +131,9 @@ class Trainer(abc.ABC):
         """Optimizer steps of the run. The default is for trainers whose files say it."""
         if settings.max_steps > 0:
             return settings.max_steps
-        raise UnknownLengthError(f"{settings.source}: the length of the run is not in this file; give max_steps")
+        raise UnknownLengthError(
+            f"{settings.source}: the length of the run is not in this file; give max_steps (--max-steps)"
+        )
 
     def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""

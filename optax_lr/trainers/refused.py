@@ -133,11 +133,11 @@ REFUSED: tuple[Refused, ...] = (
         way="read the training config, or the command that names it",
     ),
     Refused("a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", _verl),
-    Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", _openrlhf),
-    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", _megatron_swift),
     Refused(
         "a run of open-instruct other than finetune", r"(?:.*/)?open_instruct[/.](?!(?:finetune|dpo_tune_cache)\b)"
     ),
+    Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", _openrlhf),
+    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", _megatron_swift),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _torchtitan),
     Refused("a config of kohya's sd-scripts", _KOHYA, _kohya),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),

@@ -66,7 +66,7 @@ REFUSED = [
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "a run of verl"),
     (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
     ({"tuner_type": "lora", "model": "m", "dataset": "d", "lr": 1e-4, "micro_batch_size": 1, "num_train_epochs": 1}, "a run of Megatron-SWIFT"),
-    (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6"], "a run of open-instruct"),
+    (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6", "--actor_num_gpus_per_node", "8"], "a run of open-instruct"),
     (["accelerate", "launch", "train_unconditional.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "a config of kohya's sd-scripts"),
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
