@@ -359,9 +359,8 @@ def _schedules(report: Audit) -> Iterator[str]:
             yield f"  schedule: {where}: {one}"
             continue
         answer = segment.answers[0]
-        each = f", stepped every {segment.every} steps" if segment.every > 1 else ""
         many = f"; one of at least {segment.count} settings that explain the rows" if segment.count > 1 else ""
-        yield f"  schedule: {where}: {brief(answer.schedule)}{each}, within {answer.error:.0e} of the highest rate{many}"
+        yield f"  schedule: {where}: {brief(answer.schedule)}{segment.each}, within {answer.error:.0e} of the highest rate{many}"
         for other in segment.answers[1:3]:
             yield f"       or: {brief(other.schedule)}"
     if len(segments) > MOST_SEGMENTS:

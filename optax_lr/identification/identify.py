@@ -92,6 +92,11 @@ class Segment:
         """Several rows, and every one on the curve of the first answer. One row explains nothing."""
         return len(self.step) > 1 and bool(self.answers) and not len(self.off)
 
+    @property
+    def each(self) -> str:
+        """How often the scheduler is stepped, to follow the answer's name; empty where it is at every step."""
+        return f", stepped every {self.every} steps" if self.every > 1 else ""
+
 
 @dataclasses.dataclass(frozen=True)
 class Identified:

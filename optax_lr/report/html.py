@@ -98,7 +98,7 @@ def _schedules(report: Audit) -> list[dict[str, object]]:
         found.append(
             {
                 "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",
-                "schedule": one if answer is None else brief(answer.schedule) + _each(segment.every),
+                "schedule": one if answer is None else brief(answer.schedule) + segment.each,
                 "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
                 "count": segment.count,
                 "others": [brief(other.schedule) for other in segment.answers[1:]],
@@ -106,10 +106,6 @@ def _schedules(report: Audit) -> list[dict[str, object]]:
             }
         )
     return found
-
-
-def _each(every: int) -> str:
-    return f", stepped every {every} steps" if every > 1 else ""
 
 
 def _config(report: Audit) -> str:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,10 @@ class Reader:
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*HOMES, "diffusers", "optax", "torch"):
             notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
+        return self._source(call.name, found, notes)
+
+    def _source(self, constructor: str, found: _Found, notes: Iterable[str] = ()) -> Source:
+        """What was found, with what the reader noted on the way."""
         return Source(
             self.path,
             found.values,
@@ -132,7 +136,7 @@ class Reader:
             self.text,
             self.folder,
             notes=(*notes, *self.script.notes),
-            constructor=call.name,
+            constructor=constructor,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
             lengths=found.lengths,
@@ -163,18 +167,8 @@ class Reader:
         notes = [self._replaced()] if self._replaced() else []
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
-        return Source(
-            self.path,
-            found.values,
-            found.lines,
-            "python",
-            self.text,
-            self.folder,
-            notes=(*notes, *self.script.notes),
-            constructor=base,
-            modules=frozenset(name.partition(".")[0] for name in self.script.modules),
-            unknown={key: text for key, text in found.unknown.items() if key in _SETTINGS},
-        )
+        found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
+        return self._source(base, found, notes)
 
     def assigned(self) -> Source | None:
         """A config of nanoGPT: a file of assignments; None for anything else."""
@@ -184,19 +178,11 @@ class Reader:
         )
         if not plain or not {"max_iters", "learning_rate"} <= names.keys():
             return None
+        self.script.notes.clear()
         found = _Found()
         for name, node in names.items():
             self._take(name, node, 0, found)
-        return Source(
-            self.path,
-            found.values,
-            found.lines,
-            "python",
-            self.text,
-            self.folder,
-            constructor=NANOGPT,
-            unknown=found.unknown,
-        )
+        return self._source(NANOGPT, found)
 
     # --- arguments ---
 
