@@ -1,9 +1,12 @@
 """The commands of `optax-lr`. Each imports its modules when it runs, so that `--help` is fast."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import optax_lr.commands.given
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -296,7 +299,7 @@ def _options(
     return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}
 
 
-def _reading(trainer: str | None, pairs: list[str] | None) -> dict[str, object]:
+def _reading(trainer: str | None, pairs: list[str] | None) -> "optax_lr.commands.given.Given":
     """The arguments of `read_config`."""
     from optax_lr.commands.given import given
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -14,8 +14,10 @@ from rich.text import Text
 
 from optax_lr.batches import stack
 from optax_lr.commands.curves import save_picture, terminal_curves
+from optax_lr.commands.given import Given
 from optax_lr.commands.show import highest_rate, unlike
 from optax_lr.configs import ConfigError, Plan, read_configs
+from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINDINGS, FINE
 from optax_lr.outputs import check_output
 from optax_lr.sweeps import sweep
@@ -72,8 +74,8 @@ def compare_plans(one: Plan, other: Plan) -> Comparison:
 def run(
     files: Sequence[Path],
     *,
-    options: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    options: Facts,
+    reading: Given,
     png: Path | None,
     as_json: bool,
     force: bool,

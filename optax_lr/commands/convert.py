@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from optax_lr.commands.given import Given
 from optax_lr.commands.terminal import print_or_write
 from optax_lr.configs import read_config
 from optax_lr.configs.convert import convert
+from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINE
 from optax_lr.outputs import check_output
 from optax_lr.text import visible
@@ -20,8 +20,8 @@ def run(
     file: Path,
     *,
     to: str,
-    options: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    options: Facts,
+    reading: Given,
     out: Path | None,
     as_json: bool,
     force: bool,

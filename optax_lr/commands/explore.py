@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from optax_lr.commands.given import Given
 from optax_lr.commands.terminal import print_written, waiting
 from optax_lr.configs import ConfigError
+from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINE, report
 from optax_lr.outputs import check_output
 from optax_lr.pages.explore import Entry, entries_of, explore, page_of
 
 
-def run(
-    files: Sequence[Path], *, options: Mapping[str, object], reading: Mapping[str, object], html: Path, force: bool
-) -> int:
+def run(files: Sequence[Path], *, options: Facts, reading: Given, html: Path, force: bool) -> int:
     """See `optax-lr explore --help`. The exit code: 0, or that of the worst file."""
     check_output(html, overwrite=force, suffixes=(".html", ".htm"))
     if html.resolve() in {file.resolve() for file in files}:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from optax_lr.sources.errors import ConfigError
 
 
-def given(trainer: str | None, pairs: Sequence[str] | None) -> dict[str, object]:
+class Given(TypedDict):
+    """The arguments of `read_config`."""
+
+    trainer: str | None
+    values: Mapping[str, object]
+
+
+def given(trainer: str | None, pairs: Sequence[str] | None) -> Given:
     """The arguments of `read_config`.
 
     >>> given("hf", ["learning_rate=2e-5", "lr_scheduler_type=cosine", "bf16=true"])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import optax_lr
+from optax_lr.commands.given import Given
 from optax_lr.commands.terminal import print_findings
 from optax_lr.configs import ConfigError
 from optax_lr.configs.gather import sources_of
-from optax_lr.configs.plan import check_options
+from optax_lr.configs.plan import LintFacts, check_options
 from optax_lr.exit_codes import FINDINGS, FINE, report
 from optax_lr.findings import Finding
 from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
@@ -24,8 +24,8 @@ from optax_lr.text import visible
 def run(
     files: Sequence[Path],
     *,
-    options: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    options: LintFacts,
+    reading: Given,
     form: str,
     fix: Path | None,
     force: bool,
@@ -68,7 +68,7 @@ def _count(files: int, findings: Sequence[Finding]) -> str:
     return f"{files} file{'s' * (files > 1)}: {', '.join(parts) or 'no problems found'}"
 
 
-def _write_fixed(file: Path, target: Path, options: Mapping[str, object], trainer: str | None, *, force: bool) -> None:
+def _write_fixed(file: Path, target: Path, options: LintFacts, trainer: str | None, *, force: bool) -> None:
     found = sources_of(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix fixes a file of one")

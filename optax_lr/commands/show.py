@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from optax_lr.commands.curves import save_picture, terminal_curves
+from optax_lr.commands.given import Given
 from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
+from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINE, report
 from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import check_output
@@ -23,8 +25,8 @@ from optax_lr.text import visible
 def run(
     files: Sequence[Path],
     *,
-    options: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    options: Facts,
+    reading: Given,
     png: Path | None,
     as_json: bool,
     force: bool,

@@ -15,9 +15,10 @@ import numpy as np
 
 from optax_lr.batches import concatenate, table
 from optax_lr.commands.curves import save_figure
+from optax_lr.commands.given import Given
 from optax_lr.commands.terminal import print_written, waiting
 from optax_lr.configs import ConfigError, RunConfig, read_configs
-from optax_lr.configs.plan import check_options, world_size_of
+from optax_lr.configs.plan import RunSize, check_options, world_size_of
 from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
 from optax_lr.pages.sweep import sweep_page
@@ -115,8 +116,8 @@ def run(
     files: Sequence[Path],
     axes: Mapping[str, np.ndarray],
     *,
-    options: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    options: RunSize,
+    reading: Given,
     steps: int | None,
     past_end: str,
     out: Path | None,

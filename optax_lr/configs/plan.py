@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TypedDict
 
 from optax_lr.arguments import whole_number
 from optax_lr.schedules import Schedule
@@ -39,6 +40,27 @@ class Plan:
     world_size: int = 1
     world_size_from: str = "assumed"
     defaults: tuple[Default, ...] = ()
+
+
+class RunSize(TypedDict):
+    """The size of a run, which no config states."""
+
+    num_examples: int | None
+    world_size: int | None
+
+
+class Facts(RunSize, total=False):
+    """The arguments of `RunConfig.plan`."""
+
+    transformers_version: str | None
+    max_steps: int | None
+
+
+class LintFacts(RunSize):
+    """The arguments of `lint`."""
+
+    transformers_version: str | None
+    train_steps: int | None
 
 
 def check_options(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
 from optax_lr.identification.frame import Frame, steps_between
+from optax_lr.numerics import Real
 from optax_lr.schedules import (
     Constant,
     Cosine,
@@ -190,11 +190,11 @@ def held(frame: Frame) -> Iterator[Candidates]:
             yield frame.candidates(Family(kind, floor="min_lr", free=1), fields)
 
 
-def _cosine_held(*, max_steps: Any, **fields: Any) -> Schedule:
+def _cosine_held(*, max_steps: Real, **fields: Real) -> Schedule:
     return HoldAfter(Cosine(max_steps=max_steps, **fields), step=max_steps)
 
 
-def _cosine_held_from_one(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, min_lr: Any) -> Schedule:
+def _cosine_held_from_one(*, learning_rate: Real, max_steps: Real, warmup_steps: Real, min_lr: Real) -> Schedule:
     """With nanoGPT's warmup, `(step + 1) / (warmup_steps + 1)`."""
     decay = Cosine(learning_rate, max_steps, warmup_steps, min_lr=min_lr)
     return HoldAfter(Warmup(decay, warmup_steps, learning_rate / (warmup_steps + 1)), step=max_steps)

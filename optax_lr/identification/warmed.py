@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from optax_lr.identification.evidence import snapped
 from optax_lr.identification.fitting import Candidates, Family
 from optax_lr.identification.frame import Frame
 from optax_lr.identification.torch_families import between, equal_factor, exponential_factors, roundest
+from optax_lr.numerics import Real
 from optax_lr.schedules import Cosine, Exponential, Linear, MultiStep, Schedule
 from optax_lr.schedules.compositions import Shift, Warmup
 
@@ -94,24 +95,26 @@ def falls_behind_a_warmup(frame: Frame) -> Iterator[Candidates]:
         yield from _warmed(frame.candidates(plain, starts | {"gamma": gamma}), line, Family(_warmed_fall, free=2))
 
 
-def _warmed_cosine(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any, min_lr: Any = 0.0) -> Schedule:
+def _warmed_cosine(
+    *, learning_rate: Real, max_steps: Real, warmup_steps: Real, share: Real, min_lr: Real = 0.0
+) -> Schedule:
     return Warmup(Cosine(learning_rate, max_steps, warmup_steps, min_lr), warmup_steps, _tidy(learning_rate * share))
 
 
-def _warmed_line(*, learning_rate: Any, max_steps: Any, warmup_steps: Any, share: Any) -> Schedule:
+def _warmed_line(*, learning_rate: Real, max_steps: Real, warmup_steps: Real, share: Real) -> Schedule:
     return Warmup(Linear(learning_rate, max_steps, warmup_steps), warmup_steps, _tidy(learning_rate * share))
 
 
-def _warmed_levels(*, learning_rate: Any, warmup_steps: Any, share: Any, milestones: Any, gamma: Any) -> Schedule:
+def _warmed_levels(*, learning_rate: Real, warmup_steps: Real, share: Real, milestones: Real, gamma: Real) -> Schedule:
     steps = MultiStep(learning_rate, milestones=milestones, gamma=gamma)
     return Warmup(steps, warmup_steps, _tidy(learning_rate * share))
 
 
-def _warmed_fall(*, learning_rate: Any, warmup_steps: Any, share: Any, gamma: Any) -> Schedule:
+def _warmed_fall(*, learning_rate: Real, warmup_steps: Real, share: Real, gamma: Real) -> Schedule:
     fall = Shift(Exponential(learning_rate, gamma=gamma), by=-warmup_steps)
     return Warmup(fall, warmup_steps, _tidy(learning_rate * share))
 
 
-def _tidy(rate: Any) -> Any:
+def _tidy(rate: Real) -> Real:
     """A product of two short numbers without its last digits."""
     return float(f"{rate:.12g}") if np.ndim(rate) == 0 else rate

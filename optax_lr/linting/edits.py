@@ -7,11 +7,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optax_lr.findings import Edit
 from optax_lr.linting.json_edits import changed
 from optax_lr.sources.errors import ConfigError
+
+if TYPE_CHECKING:
+    import yaml
 
 # A new key goes after the first of these that is there, where a reader looks for it.
 _NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")
@@ -130,7 +133,7 @@ def _spliced(text: str, edit: Edit, newline: str) -> str:
     return _changed(text, root, parts[0], edit.value, newline)
 
 
-def _changed(text: str, mapping: Any, key: str, value: Any, newline: str) -> str:
+def _changed(text: str, mapping: yaml.MappingNode, key: str, value: object, newline: str) -> str:
     """The text with `key` of the block mapping set or taken out."""
     found, lines = _pair(mapping, key), text.splitlines(keepends=True)
     if value is None:
@@ -161,11 +164,11 @@ def _changed(text: str, mapping: Any, key: str, value: Any, newline: str) -> str
     return "".join([*lines[:line], made + newline, *lines[line:]])
 
 
-def _pair(mapping: Any, key: str) -> tuple[Any, Any] | None:
+def _pair(mapping: yaml.MappingNode, key: str) -> tuple[yaml.ScalarNode, yaml.Node] | None:
     return next(((name, node) for name, node in mapping.value if name.value == key), None)
 
 
-def _last_line(node: Any) -> int:
+def _last_line(node: yaml.Node) -> int:
     """The last line of a node: the end mark of a block is after the blank lines that follow it."""
     if isinstance(node.value, str) or not node.value or node.flow_style:
         end = node.end_mark

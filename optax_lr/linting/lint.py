@@ -7,11 +7,11 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.configs.gather import checked, recognised, sources_of
-from optax_lr.configs.plan import check_options
+from optax_lr.configs.plan import LintFacts, check_options
 from optax_lr.configs.private import matching
 from optax_lr.configs.read import read_recognised
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
@@ -77,7 +77,7 @@ def lint(
     LR121 error: learning_rate 0.001 is 10 times the 0.0001 that is usual for LoRA; set learning_rate: 0.0001
     LR132 error: warmup is 83% of 600 steps; the decay has 100; set warmup_steps: 60, about 10 %
     """
-    options: dict[str, Any] = {
+    options: LintFacts = {
         "num_examples": num_examples,
         "world_size": world_size,
         "transformers_version": transformers_version,
@@ -104,7 +104,7 @@ def lint(
 
 def lint_source(
     source: Source,
-    options: Mapping[str, object],
+    options: LintFacts,
     trainer: str | None = None,
     values: Mapping[str, object] | None = None,
 ) -> list[Finding]:
@@ -120,7 +120,7 @@ def lint_source(
 
 
 def _of_source(
-    source: Source, found: Recognised, options: Mapping[str, object], values: Mapping[str, object] | None
+    source: Source, found: Recognised, options: LintFacts, values: Mapping[str, object] | None
 ) -> list[Finding]:
     """The findings in a config whose trainer is known."""
     try:
@@ -170,7 +170,7 @@ class Fixed(NamedTuple):
     by_hand: list[Finding]
 
 
-def apply_fixes(source: Source, options: Mapping[str, object], trainer: str | None = None) -> Fixed:
+def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) -> Fixed:
     """Make every remedy that a file can hold. One remedy may bring another finding, so the result is checked again.
 
     Raises:
@@ -239,7 +239,7 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
     return Finding(rule, message, "", key=key, line=line)
 
 
-def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
+def _of_config(config: RunConfig, options: LintFacts) -> list[Finding]:
     if config.copy is not None:
         findings = _of_config(dataclasses.replace(config, copy=None), options)
         return _shown(config.named, findings, _of_config(config.copy, options))
@@ -262,18 +262,22 @@ def _of_config(config: RunConfig, options: Mapping[str, Any]) -> list[Finding]:
     return findings if refusal is None else [*findings, _refused(refusal, config.source, config.lines)]
 
 
-def _plan_of(config: RunConfig, options: Mapping[str, Any]) -> tuple[Plan | None, int | None, ConfigError | None]:
+def _plan_of(config: RunConfig, options: LintFacts) -> tuple[Plan | None, int | None, ConfigError | None]:
     """The plan and its length, or why there is none; `max_samples` replaces an unknown number of examples."""
     settings = config.settings
     follows = settings.lr_scheduler_type in BY_METRIC and settings.scheduler_block is None
     if follows:  # it has no curve, and a length like any other
         steady = dataclasses.replace(settings, lr_scheduler_type="constant", lr_scheduler_kwargs={})
         config = dataclasses.replace(config, settings=steady)
-    given = {key: options[key] for key in ("num_examples", "world_size", "transformers_version")}
-    if given["num_examples"] is None and settings.max_samples is not None and not settings.streaming:
-        given["num_examples"] = settings.max_samples * settings.num_datasets
+    number = options["num_examples"]
+    if number is None and settings.max_samples is not None and not settings.streaming:
+        number = settings.max_samples * settings.num_datasets
     try:
-        plan = config.plan(**given)
+        plan = config.plan(
+            num_examples=number,
+            world_size=options["world_size"],
+            transformers_version=options["transformers_version"],
+        )
     except ConfigError as error:
         return None, None, error
     return (None if follows else plan), plan.max_steps, None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import require_plain, resolved
+
+if TYPE_CHECKING:
+    import yaml
 
 _Made = TypeVar("_Made")
 
@@ -211,7 +214,7 @@ def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]
     return lines
 
 
-def _size(name: str, node: Any, above: set[int], known: dict[int, int]) -> int:
+def _size(name: str, node: yaml.Node | None, above: set[int], known: dict[int, int]) -> int:
     """The number of values in `node` after its aliases are expanded."""
     if id(node) in above:
         raise ConfigError(f"{name}: a YAML alias refers to a value that contains it; write the values out")

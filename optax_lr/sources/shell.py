@@ -9,12 +9,15 @@ from __future__ import annotations
 import ast
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import MARK, is_known, mark
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 MOST_WORDS = 50_000  # that a script expands to
 MOST_BYTES = 2**21  # of expanded text
@@ -69,7 +72,7 @@ def commands_of(name: str, text: str) -> list[Ran]:
     return [made for made in shell.ran if made.words]
 
 
-def _parser() -> Any:
+def _parser() -> tree_sitter.Parser:
     try:
         import tree_sitter
         import tree_sitter_bash
@@ -86,7 +89,7 @@ class _Shell:
         self.variables: dict[str, list[str]] = {}
         self.arrays: set[str] = set()
         self.exported: set[str] = set()
-        self.functions: dict[str, object] = {}
+        self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}
         self.ran: list[Ran] = []
@@ -133,7 +136,7 @@ class _Shell:
             if function not in self.called:
                 self.call(function, None, 1)
 
-    def run(self, node: Any, depth: int) -> None:
+    def run(self, node: tree_sitter.Node, depth: int) -> None:
         """One statement."""
         self.spent([])
         if depth > DEEPEST:
@@ -148,7 +151,7 @@ class _Shell:
             self.declare(node)
         elif kind == "unset_command":
             for child in node.named_children[0:]:
-                self.variables.pop(child.text.decode(errors="replace"), None)
+                self.variables.pop(_text(child), None)
         elif kind == "command":
             self.command(node, depth)
         elif kind == "redirected_statement":
@@ -166,7 +169,7 @@ class _Shell:
         elif kind == "function_definition":
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if name is not None and body is not None:
-                self.functions[name.text.decode(errors="replace")] = body
+                self.functions[_text(name)] = body
         elif kind == "subshell":
             before = {key: list(value) for key, value in self.variables.items()}
             self.run_children(node, depth)
@@ -177,14 +180,14 @@ class _Shell:
         elif kind not in ("comment", "test_command", "negated_command_test"):
             self.run_children(node, depth)
 
-    def run_children(self, node: Any, depth: int) -> None:
+    def run_children(self, node: tree_sitter.Node, depth: int) -> None:
         """Each statement inside of another."""
         for child in node.named_children:
             self.run(child, depth)
 
-    def check_error(self, node: Any) -> None:
+    def check_error(self, node: tree_sitter.Node) -> None:
         """Refuse text that is no shell but contains options of a command."""
-        text = node.text.decode(errors="replace")
+        text = _text(node)
         if re.search(r"(^|\s)--[a-z]", text):
             line = node.start_point[0] + 1
             quote = "a quote or bracket is not closed, or " if text.count('"') % 2 or text.count("'") % 2 else ""
@@ -193,9 +196,9 @@ class _Shell:
                 "it with bash -n"
             )
 
-    def branches_of_if(self, node: Any) -> Iterator[list[Any]]:
+    def branches_of_if(self, node: tree_sitter.Node) -> Iterator[list[tree_sitter.Node]]:
         """The statements of each branch; those of the condition come first in the first one."""
-        here: list[object] = []
+        here: "list[tree_sitter.Node]" = []
         for child in node.named_children:
             if child.type in ("elif_clause", "else_clause"):
                 yield here
@@ -204,7 +207,7 @@ class _Shell:
                 here.append(child)
         yield here
 
-    def branches(self, branches: Any, depth: int, *, otherwise: bool) -> None:
+    def branches(self, branches: Iterable[list[tree_sitter.Node]], depth: int, *, otherwise: bool) -> None:
         """Run each branch from the same state; a variable that differs between them afterwards is not known."""
         before = {key: list(value) for key, value in self.variables.items()}
         ends: list[dict[str, list[str]]] = [before] if otherwise else []
@@ -237,42 +240,43 @@ class _Shell:
             else:
                 self.variables[key] = [mark(f"${key}")]
 
-    def loop(self, node: Any, depth: int) -> None:
+    def loop(self, node: tree_sitter.Node, depth: int) -> None:
         """A `for` loop: over literals each turn, else once with an unknown value."""
-        variable = node.child_by_field_name("variable").text.decode(errors="replace")
+        variable = _text(node.child_by_field_name("variable"))
         body = node.child_by_field_name("body")
         values = [word for child in node.children_by_field_name("value") for word in self.expand(child)]
         if not values or not all(is_known(value) for value in values) or len(values) > MOST_TURNS:
             values = [mark(f"${variable}")]
         for value in values:
             self.variables[variable] = [value]
-            self.run(body, depth + 1)
+            if body is not None:
+                self.run(body, depth + 1)
 
-    def declare(self, node: Any) -> None:
+    def declare(self, node: tree_sitter.Node) -> None:
         """`export A=1`, `declare -x A`, `local A=1`."""
         exported = node.children[0].type == "export"
         for child in node.named_children:
-            name = child
+            name: "tree_sitter.Node | None" = child
             if child.type == "variable_assignment":
                 self.assign(child)
                 name = child.child_by_field_name("name")
             elif child.type not in ("variable_name", "word"):
                 continue
-            text = name.text.decode(errors="replace")
+            text = _text(name)
             exported = exported or re.fullmatch(r"-\w*x\w*", text) is not None
             if exported:
                 self.exported.add(text)
 
-    def assign(self, node: Any) -> None:
+    def assign(self, node: tree_sitter.Node) -> None:
         """`A=1`, `A+=1`, `A=(1 2)`; an element of an array makes the array unknown."""
         target, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         if target is None:
             return
         if target.type == "subscript":
             inner = target.child_by_field_name("name")
-            self.variables[inner.text.decode(errors="replace")] = [mark(f"${{{target.text.decode(errors='replace')}}}")]
+            self.variables[_text(inner)] = [mark(f"${{{_text(target)}}}")]
             return
-        name = target.text.decode(errors="replace")
+        name = _text(target)
         adds = any(child.type == "+=" for child in node.children)
         if value is not None and value.type == "array":
             made = [word for child in value.named_children if child.type != "comment" for word in self.expand(child)]
@@ -289,7 +293,7 @@ class _Shell:
             self.arrays.discard(name)
             self.variables[name] = self.spent([text])
 
-    def redirected(self, node: Any, depth: int) -> None:
+    def redirected(self, node: tree_sitter.Node, depth: int) -> None:
         """A command with redirections; words behind a redirection still belong to it, and a here-document may be a file."""
         body, extra, target, document = None, [], None, None
         for child in node.named_children:
@@ -317,19 +321,19 @@ class _Shell:
         else:
             self.run(body, depth)
 
-    def document(self, node: Any) -> str:
+    def document(self, node: tree_sitter.Node) -> str:
         """The text of a here-document, its variables replaced unless its mark is quoted."""
-        start = next(
-            (child.text.decode(errors="replace") for child in node.named_children if child.type == "heredoc_start"), ""
-        )
+        start = next((_text(child) for child in node.named_children if child.type == "heredoc_start"), "")
         body = next((child for child in node.named_children if child.type == "heredoc_body"), None)
         if body is None:
             return ""
         if start[:1] in "'\"\\":
-            return str(body.text.decode(errors="replace"))
+            return str(_text(body))
         return self.inside(body, body.start_byte, body.end_byte)
 
-    def command(self, node: Any, depth: int, extra: Any = (), document: str | None = None) -> list[str]:
+    def command(
+        self, node: tree_sitter.Node, depth: int, extra: Sequence[tree_sitter.Node] = (), document: str | None = None
+    ) -> list[str]:
         """One simple command: recorded, or run where it is a function, `eval` or `bash -c`."""
         environment = {key: " ".join(self.variables[key]) for key in self.exported if key in self.variables}
         words: list[str] = []
@@ -337,13 +341,9 @@ class _Shell:
         for child in [*node.named_children, *extra]:
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
-                environment[name.text.decode(errors="replace")] = "" if value is None else self.text(value)
+                environment[_text(name)] = "" if value is None else self.text(value)
             elif child.type == "command_name":
-                words += (
-                    self.expand(child.named_children[0])
-                    if child.named_children
-                    else [child.text.decode(errors="replace")]
-                )
+                words += self.expand(child.named_children[0]) if child.named_children else [_text(child)]
             elif child.type not in ("file_redirect", "herestring_redirect", "heredoc_redirect", "comment"):
                 if child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables:
                     notes["the script's own arguments ($@) are taken as none"] = None
@@ -404,7 +404,7 @@ class _Shell:
 
     # --- words ---
 
-    def expand(self, node: Any) -> list[str]:
+    def expand(self, node: tree_sitter.Node) -> list[str]:
         """The words that an argument becomes."""
         kind = node.type
         if kind in ("simple_expansion", "expansion"):
@@ -413,13 +413,13 @@ class _Shell:
         if kind == "string":
             inner = list(node.named_children)
             whole = len(inner) == 1 and inner[0].type in ("expansion", "simple_expansion")
-            if whole and re.fullmatch(rb'"\$(\{\w+\[@\]\}|@)"', node.text):
+            if whole and re.fullmatch(r'"\$(\{\w+\[@\]\}|@)"', _text(node)):
                 return self.spent(self.value(inner[0]))
             return self.spent([self.text(node)])
         if kind == "concatenation":
             return self.spent(self.concatenated(node))
         if kind == "brace_expression":
-            found = re.fullmatch(rb"\{(\d{1,6})\.\.(\d{1,6})\}", node.text)
+            found = re.fullmatch(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}", _text(node))
             if found and abs(int(found[2]) - int(found[1])) <= MOST_TURNS:
                 first, last = int(found[1]), int(found[2])
                 return self.spent([str(n) for n in range(first, last + 1)])
@@ -427,7 +427,7 @@ class _Shell:
             return self.spent(self.text(node).split())
         return self.spent([self.text(node)])
 
-    def concatenated(self, node: Any) -> list[str]:
+    def concatenated(self, node: tree_sitter.Node) -> list[str]:
         """The words of joined parts: an unquoted variable with spaces in it divides them."""
         words = [""]
         for child in node.children:
@@ -440,9 +440,9 @@ class _Shell:
                 words[-1] += text
         return [word for word in words if word]
 
-    def text(self, node: Any) -> str:
+    def text(self, node: tree_sitter.Node) -> str:
         """The text that a node becomes, without division into words."""
-        kind, raw = node.type, node.text.decode(errors="replace")
+        kind, raw = node.type, _text(node)
         if kind in ("simple_expansion", "expansion"):
             return " ".join(self.value(node))
         if kind in ("string", "translated_string"):
@@ -468,9 +468,9 @@ class _Shell:
             return mark(raw)
         return re.sub(r"\\(.)", lambda found: "" if found[1] == "\n" else found[1], raw, flags=re.DOTALL)
 
-    def inside(self, node: Any, start: int, end: int) -> str:
+    def inside(self, node: tree_sitter.Node, start: int, end: int) -> str:
         """The text between two bytes of a quoted node, with its expansions replaced."""
-        base, source = node.start_byte, node.text
+        base, source = node.start_byte, node.text or b""
         parts: list[str] = []
         place = start
 
@@ -480,15 +480,16 @@ class _Shell:
 
         for child in node.named_children:
             if child.type in ("simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"):
-                blank = len(child.text) - len(child.text.lstrip(_BEFORE.encode()))
+                raw = child.text or b""
+                blank = len(raw) - len(raw.lstrip(_BEFORE.encode()))
                 parts += [literal(child.start_byte + blank), self.text(child)]
                 place = child.end_byte
         parts.append(literal(end))
         return self.spent(["".join(parts)])[0]
 
-    def value(self, node: Any) -> list[str]:
+    def value(self, node: tree_sitter.Node) -> list[str]:
         """The values of `$A` or `${A...}`; a mark where the script does not say."""
-        raw = node.text.decode(errors="replace").lstrip(_BEFORE)
+        raw = _text(node).lstrip(_BEFORE)
         inner = raw[2:-1] if raw.startswith("${") else raw[1:]
         found = _EXPANSION.fullmatch(inner)
         unknown = [mark(raw)]
@@ -535,9 +536,9 @@ class _Shell:
             nodes += node.named_children
         return mark(text)
 
-    def substitution(self, node: Any) -> str:
+    def substitution(self, node: tree_sitter.Node) -> str:
         """`$(expr 4 / 2)` and `$(echo x)` of literals; a mark for every other command."""
-        raw = node.text.decode(errors="replace").lstrip(_BEFORE)
+        raw = _text(node).lstrip(_BEFORE)
         inner = [child for child in node.named_children if child.type != "comment"]
         if len(inner) == 1 and inner[0].type == "command":
             words = [
@@ -659,7 +660,12 @@ def _added(before: list[str] | None, values: list[list[str] | None]) -> str | No
     return None if any(_SETTING.search(option) and not _NO_SETTING.match(option) for option in options) else text
 
 
-def _has(node: Any, kind: str) -> bool:
+def _text(node: tree_sitter.Node | None) -> str:
+    """The text of a node as the script has it."""
+    return "" if node is None or node.text is None else node.text.decode(errors="replace")
+
+
+def _has(node: tree_sitter.Node, kind: str) -> bool:
     return any(child.type == kind for child in node.named_children)
 
 

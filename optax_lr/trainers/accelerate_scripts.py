@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -185,7 +186,7 @@ class OpenInstruct(_Loop):
         notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
         return Reading(settings, (), notes, defaults)
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The share of the steps of all processes, rounded down, in updates of one."""
         if data is None or data.processes == 1:
             return np.floor(np.asarray(max_steps) * float(settings.warmup_ratio or 0)).astype(np.int64)

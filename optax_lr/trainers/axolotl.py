@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Product
 from optax_lr.sources.errors import ConfigError
@@ -175,7 +176,7 @@ class Axolotl(Transformers):
         examples = training_examples(settings, data.examples)
         return math.ceil(examples * settings.num_train_epochs / self._batch(settings, data.processes))
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
         if settings.own_rates:
             return like(max_steps, 0)
@@ -201,7 +202,7 @@ class Axolotl(Transformers):
         """Its warmup has the same length for every version of transformers."""
         return block.notes_of(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""
         if settings.scheduler_block is not None:
             return block.schedule_of(settings, max_steps, warmup_steps, changes)
@@ -240,7 +241,9 @@ class Axolotl(Transformers):
         warmup = int(self.warmup_steps(settings, steps, self.newest))
         return self.schedule(settings, max_steps=steps, warmup_steps=warmup)
 
-    def _without_restarts(self, settings: Settings, max_steps: Any, warmup: Any, changes: dict[str, Any]) -> Schedule:
+    def _without_restarts(
+        self, settings: Settings, max_steps: Real, warmup: Real, changes: dict[str, Real]
+    ) -> Schedule:
         name, floor = settings.lr_scheduler_type, settings.floors.get("cosine_min_lr_ratio")
         rate = changes.get("learning_rate", settings.learning_rate)
         if name == "one_cycle":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
@@ -135,12 +136,12 @@ class Trainer(abc.ABC):
             f"{settings.source}: the length of the run is not in this file; give max_steps (--max-steps)"
         )
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
         return like(max_steps, int(settings.warmup_steps))
 
     @abc.abstractmethod
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
 
     def checked_schedule(self, settings: Settings, **lengths_and_changes: object) -> Schedule:
@@ -161,7 +162,7 @@ class Trainer(abc.ABC):
         raise ConfigError(f"{self.title}: writing its configs is not supported")
 
 
-def like(max_steps: Any, number: int) -> Any:
+def like(max_steps: Real, number: int) -> Real:
     """`number` in the shape of `max_steps`."""
     return np.full(np.shape(max_steps), number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
@@ -66,7 +67,7 @@ class DeepSpeed(Trainer):
         }
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> object:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
             return like(max_steps, 0)
@@ -76,7 +77,7 @@ class DeepSpeed(Trainer):
         """The differences of other versions of DeepSpeed."""
         return block.notes_of(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: object) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The block's."""
         return block.schedule_of(settings, max_steps, warmup_steps, changes)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import (
     DeepSpeedOneCycle,
     DeepSpeedRangeTest,
@@ -165,7 +166,7 @@ def _value(where: str, name: str, value: object) -> object:
     return value
 
 
-def schedule_of(settings: Settings, max_steps: Any, warmup: Any, changes: Mapping[str, Any]) -> Schedule:
+def schedule_of(settings: Settings, max_steps: Real, warmup: Real, changes: Mapping[str, Real]) -> Schedule:
     """The schedule that DeepSpeed runs in place of the trainer's."""
     assert settings.scheduler_block is not None
     kind, params = settings.scheduler_block["type"], dict(settings.scheduler_block["params"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
@@ -129,11 +130,11 @@ class Levanter(Trainer):
         defaults = tuple(Default(key, value, "Levanter") for key, value in _DEFAULTS.items() if key not in given)
         return Reading(settings, defaults=defaults)
 
-    def warmup_steps(self, settings: Settings, max_steps: Any, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """A share of the run up to 1, a number of steps above."""
         return _steps(settings.source, "warmup", settings.own["warmup"], int(max_steps))
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """Warmup, a stable phase, and a decay over what is left or over `decay`."""
         rate = changes.get("learning_rate", settings.learning_rate)
         length, warmup, low = int(max_steps), int(warmup_steps), settings.own["ratio"] * rate

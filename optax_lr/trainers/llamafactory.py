@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
@@ -155,7 +156,7 @@ class LlamaFactory(Transformers):
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
         return found._replace(notes=tuple(notes), processes=processes)
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
+    def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """The lengths of `warmup_stable_decay` that the config does not give.
 
         A third of the steps after the warmup is stable, and the rest decays.
@@ -203,7 +204,7 @@ class LlamaFactoryPPO(LlamaFactory):
             )
         return int(steps)
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
+    def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """None."""
         return {}
 
@@ -299,7 +300,7 @@ class LlamaFactoryV1(Transformers):
         """`max_steps`."""
         return super(Transformers, self).total_steps(settings, per_epoch, data)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """Constant."""
         return Constant(changes.get("learning_rate", settings.learning_rate))
 

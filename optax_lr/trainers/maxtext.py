@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
@@ -155,12 +156,12 @@ class MaxText(Trainer):
         )
         return Reading(settings, (), notes, defaults, strange)
 
-    def warmup_steps(self, settings: Settings, max_steps: Any, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The fraction of the schedule's length, rounded down."""
         length = settings.own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
         return int(length * settings.own["warmup_steps_fraction"])
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The floor is reached at the last step of the schedule; behind it the rate is 0."""
         rate = changes.get("learning_rate", settings.learning_rate)
         own, warmup = settings.own, int(warmup_steps)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, InverseSqrt, Linear, LinearRamp, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
@@ -111,7 +112,7 @@ class Megatron(Trainer):
         notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in values else ()
         return Reading(settings, (), notes, tuple(defaults), strange)
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
         rate = changes.get("learning_rate", settings.learning_rate)
         warmup, first = int(warmup_steps), settings.own["first"]
@@ -124,7 +125,7 @@ class Megatron(Trainer):
         return Stages([ramp, _decay(after, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
 
 
-def _decay(settings: Settings, rate: Any, warmup: int, run: int) -> Schedule:
+def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     """The schedule with a warmup from 0, in a run of so many steps."""
     own, style = settings.own, settings.lr_scheduler_type
     end, low = own["decay"], own["min_lr"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.constructors import NANOGPT
@@ -71,7 +72,7 @@ class NanoGPT(Trainer):
             settings, notes=notes, defaults=tuple(Default(key, value, "train.py") for key, value in absent.items())
         )
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""
         rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":

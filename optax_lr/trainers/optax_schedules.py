@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Linear, LinearRamp, Polynomial, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError
@@ -51,7 +52,7 @@ class OptaxSchedules(Trainer):
         )
         return Reading(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The same schedule of this library."""
         parts = [dict(part) for part in settings.own["parts"]]
         if "learning_rate" in changes and len(parts) == 1:

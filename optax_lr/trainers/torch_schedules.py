@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import (
     ConstantFactor,
     CosineAnnealing,
@@ -77,7 +78,7 @@ class TorchSchedules(Trainer):
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
         return Reading(settings, notes=notes)
 
-    def schedule(self, settings: Settings, *, max_steps: object, warmup_steps: object, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The same schedule of this library."""
         rate = changes.get("learning_rate", settings.learning_rate)
         kind, own = settings.lr_scheduler_type, settings.own

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
@@ -149,7 +150,7 @@ class Torchtune(Trainer):
             )
         return int(settings.num_train_epochs) * per_epoch
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """transformers' cosine, or a constant rate."""
         rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":

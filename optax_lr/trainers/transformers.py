@@ -10,6 +10,7 @@ import numpy as np
 
 from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import BY_METRIC, get_scheduler
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS
@@ -252,7 +253,7 @@ class Transformers(Trainer):
 
     # --- warmup ---
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """Optimizer steps of warmup, by the rules of that version of transformers.
 
         Before 5.0, `warmup_steps` above 0 takes precedence over `warmup_ratio`; from 5.0 on `warmup_ratio` does, and a number
@@ -307,7 +308,7 @@ class Transformers(Trainer):
 
     # --- the schedule ---
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule of `lr_scheduler_type`, with the trainer's deviations from its documentation.
 
         `constant` ignores a warmup, and both constant schedules ignore `lr_scheduler_kwargs`.
@@ -340,7 +341,7 @@ class Transformers(Trainer):
 
     more_schedules: ClassVar[tuple[str, ...]] = ()
 
-    def filled_keywords(self, settings: Settings, max_steps: object, warmup_steps: object) -> dict[str, object]:
+    def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """Keywords that the trainer fills in where the config does not give them."""
         return {}
 
@@ -531,5 +532,5 @@ def _sequence_parallel_size(source: str, config: object) -> int:
     return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
 
 
-def _steps_of_ratio(max_steps: object, ratio: float) -> object:
+def _steps_of_ratio(max_steps: Real, ratio: float) -> object:
     return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)

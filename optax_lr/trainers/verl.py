@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.marks import is_known, readable
@@ -147,13 +148,13 @@ class Verl(Trainer):
             )
         return int(settings.num_train_epochs) * per_epoch
 
-    def warmup_steps(self, settings: Settings, max_steps: object, version: str, data: Data | None = None) -> Any:
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""
         if settings.own["ratio"]:
             return np.floor(np.asarray(max_steps, np.float64) * settings.own["ratio"]).astype(np.int64)
         return super().warmup_steps(settings, max_steps, version, data)
 
-    def schedule(self, settings: Settings, *, max_steps: Any, warmup_steps: Any, **changes: Any) -> Schedule:
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A constant rate or a cosine, after a line from 0."""
         rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":

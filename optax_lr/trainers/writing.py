@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr.numerics import Real
 from optax_lr.schedules import (
     Constant,
     Cosine,
@@ -80,7 +81,7 @@ def _phases(schedule: WarmupStableDecay) -> dict[str, object]:
     return keywords | {name: value for name, value in given.items() if value != defaults[name]}
 
 
-def share_of(rate: Any, peak: Any) -> float:
+def share_of(rate: Real, peak: Real) -> float:
     """The shortest ratio that gives `rate` again when the trainer multiplies it by the peak."""
     if not peak:
         raise ConfigError(
