@@ -125,6 +125,7 @@ def make_plan(
         notes += ("lr_scheduler_kwargs: transformers before 5.4 does not hand it to inverse_sqrt",)
         settings = dataclasses.replace(settings, lr_scheduler_kwargs={})
     data = None if num_examples is None or settings.streaming else Data(num_examples, count)
+    settings = trainer.counted(settings, data, count)
     per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, version)
     length = trainer.total_steps(settings, per_epoch, data)
     warmup = int(trainer.warmup_steps(settings, length, version, data))

@@ -47,6 +47,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
             break  # an unknown word before an assignment is one itself
         words = words[1:]
     words = without_prefixes(words, environment)
+    if "--" in words[1:-1] and (handed := _handed_on(words[words.index("--") + 1 :], environment)):
+        words = handed
     if not words:
         return None
     if MARK.fullmatch(words[0]) and (inner := inner_command(words)):  # $LAUNCHER python train.py
@@ -60,6 +62,14 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     processes = launched.processes or own_processes(name, options, environment)
     program = Program(name, tuple(positional), options, line, launched.launcher, environment, launched.config)
     return program, processes
+
+
+def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:
+    """A whole command behind two dashes, as a script that submits jobs takes it; empty where it is none."""
+    words = without_prefixes(words, environment)
+    head = os.path.basename(words[0]) if words else ""
+    known = head.startswith("python") or any(head in launcher.heads for launcher in LAUNCHERS)
+    return words if known else []
 
 
 def _launched(words: list[str], environment: Mapping[str, str]) -> Launched:

@@ -6,13 +6,14 @@ of an update depends on the processes only through rounding.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optax_lr.numerics import Real
+from optax_lr.schedules import Constant, Linear, Schedule
+from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -69,7 +70,7 @@ class Diffusers(_Loop):
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
     )
     options: ClassVar[frozenset[str]] = _NEITHER | words(
-        "learning_rate gradient_accumulation_steps lr_num_cycles lr_power scale_lr sample_batch_size checkpointing_steps "
+        "learning_rate gradient_accumulation_steps lr_num_cycles lr_power scale_lr sample_batch_size "
         "num_class_images prior_generation_precision adam_weight_decay validation_steps prodigy_decouple optimizer"
     )
 
@@ -139,7 +140,7 @@ class OpenInstruct(_Loop):
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     script: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b"
     options: ClassVar[frozenset[str]] = _NEITHER | words(
-        "learning_rate lr_scheduler_type warmup_ratio per_device_train_batch_size gradient_accumulation_steps checkpointing_steps "
+        "learning_rate lr_scheduler_type warmup_ratio per_device_train_batch_size gradient_accumulation_steps "
         "final_lr_ratio sequence_parallel_size max_train_samples config sync_each_batch fused_optimizer use_8bit_optimizer"
     )
     standing: ClassVar[Mapping[str, Any]] = {
@@ -186,22 +187,43 @@ class OpenInstruct(_Loop):
         notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
         return Reading(settings, (), notes, defaults)
 
-    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
-        """The share of the steps of all processes, rounded down, in updates of one."""
-        if data is None or data.processes == 1:
-            return np.floor(np.asarray(max_steps) * float(settings.warmup_ratio or 0)).astype(np.int64)
-        steps = np.asarray(max_steps) * data.processes
-        if settings.max_steps <= 0:  # the batches of all processes, before they are divided
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with the steps of the scheduler, which has one for each process in an update."""
+        steps = settings.max_steps * processes
+        if settings.max_steps <= 0 and data is not None:  # the batches of all processes, before they are divided
             batches = -(-data.examples // settings.per_device_train_batch_size)
-            groups = -(-batches // settings.gradient_accumulation_steps)
-            steps = np.asarray(int(settings.num_train_epochs) * groups)
-        warmup = np.floor(steps * float(settings.warmup_ratio or 0))
-        if (steps % data.processes).any() or (warmup % data.processes).any():
+            steps = int(settings.num_train_epochs) * -(-batches // settings.gradient_accumulation_steps)
+        warmup = int(steps * float(settings.warmup_ratio or 0))
+        return dataclasses.replace(settings, own={"steps": steps, "warmup": warmup, "each": processes})
+
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """The updates before the peak."""
+        return like(max_steps, -(-settings.own["warmup"] // settings.own["each"]))
+
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+        """The schedule at each update, also where its steps or those of its warmup are no whole number of updates."""
+        steps, warmup, each = (settings.own[key] for key in ("steps", "warmup", "each"))
+        if settings.lr_scheduler_type == "constant" or not (steps % each or warmup % each):
+            return super().schedule(settings, max_steps=steps // each, warmup_steps=warmup // each, **changes)
+        if settings.lr_scheduler_type != "linear":
             raise ConfigError(
-                f"{settings.source}: open-instruct steps the scheduler {data.processes} times an update, and its {int(steps)} "
-                f"steps or the {int(warmup)} of its warmup are no multiple of this; its schedule has no whole updates"
+                f"{settings.source}: open-instruct steps the scheduler {each} times an update, and its {steps} steps or the "
+                f"{warmup} of its warmup are no multiple of this; only its linear schedule is read in this case"
             )
-        return like(max_steps, int(warmup) // data.processes)
+        rate = changes.get("learning_rate", settings.learning_rate)
+        risen, whole = warmup // each, steps // each  # whole updates of the warmup, and of the schedule
+        start = risen + 1 if warmup else 0
+
+        def falling(update: int) -> float:
+            return float(max(0.0, rate * (steps - update * each) / (steps - warmup)))
+
+        stages: list[Schedule] = [Constant(rate * risen * each / warmup, warmup_steps=risen)] if warmup else []
+        stages += [
+            Linear(falling(start), max_steps=max(1, whole - start), min_lr=falling(max(whole, start + 1))),
+            Constant(0.0),
+        ]
+        end = max(whole, start) + 1
+        return Stages(stages, boundaries=[start, end] if warmup else [end])
 
 
 _TAKEN = words(

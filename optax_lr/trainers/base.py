@@ -124,6 +124,10 @@ class Trainer(abc.ABC):
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
 
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with what only the data and the processes decide; most trainers have nothing of this kind."""
+        return settings
+
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; None if the trainer does not count epochs."""
         return None
@@ -180,7 +184,7 @@ _CURVE = re.compile(
 )
 _NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(
-    r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|"
+    r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|checkpointing|"
     r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
     r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
     r"profile|profiler|profiling|start_step|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"

@@ -32,6 +32,7 @@ COMMANDS = [
     (f"deepspeed --include h0:0-3 {RUN}", None),
     (f"deepspeed {RUN}", None),
     (f"CUDA_VISIBLE_DEVICES=1,3 deepspeed --master_port 29500 {RUN}", 2),
+    (f"python submit.py --nodes 2 --image i -- accelerate launch --num_processes 8 {RUN}", 8),
     (f"mpirun -np 4 -x PATH python {RUN}", 4),
     (f"horovodrun -np 2 -H localhost:2 python {RUN}", 2),
     (f"srun --ntasks=6 python {RUN}", 6),

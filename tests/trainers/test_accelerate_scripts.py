@@ -97,13 +97,20 @@ OPEN_INSTRUCT |= {"per_device_train_batch_size": 2, "gradient_accumulation_steps
         ("cosine", 1003, 1, {"warmup_ratio": 0.1}),
         ("linear", 6400, 8, {"warmup_ratio": 0.1}),
         ("cosine", 5, 8, {"max_train_steps": 40, "warmup_ratio": 0.25}),
+        ("linear", 1003, 8, {}),
+        ("linear", 1003, 3, {"warmup_ratio": 0.0}),
+        ("linear", 75, 8, {"warmup_ratio": 0.3}),
+        ("linear", 5, 8, {"max_train_steps": 41}),
+        ("constant", 1003, 8, {}),
+        ("linear", 36, 8, {"num_train_epochs": 1, "warmup_ratio": 0.5}),
     ],
 )
 def test_open_instruct_as_its_script_steps_the_scheduler(kind, examples, processes, more):
     config = olr.read_config(OPEN_INSTRUCT | {"lr_scheduler_type": kind} | more)
     plan = config.plan(num_examples=examples, world_size=processes)
     loader = math.ceil(examples / 2)  # as in the script: the length before accelerate divides it
-    total = 3 * math.ceil(loader / 4) if "max_train_steps" not in more else 40 * processes
+    epochs = more.get("num_train_epochs", 3)
+    total = epochs * math.ceil(loader / 4) if "max_train_steps" not in more else more["max_train_steps"] * processes
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-6)
     warmup = int(total * more.get("warmup_ratio", 0.03))
     scheduler = transformers.get_scheduler(kind, optimizer, num_warmup_steps=warmup, num_training_steps=total)
@@ -113,7 +120,11 @@ def test_open_instruct_as_its_script_steps_the_scheduler(kind, examples, process
         optimizer.step()
         for _ in range(processes):
             scheduler.step()
-    assert plan.max_steps == (3 * math.ceil(math.ceil(loader / processes) / 4) if "max_train_steps" not in more else 40)
+    assert plan.max_steps == (
+        epochs * math.ceil(math.ceil(loader / processes) / 4)
+        if "max_train_steps" not in more
+        else more["max_train_steps"]
+    )
     assert np.asarray(plan.schedule(np.arange(plan.max_steps))) == pytest.approx(rates, rel=3e-7, abs=1e-17)
     assert config.trainer == "open-instruct"
 
@@ -121,7 +132,7 @@ def test_open_instruct_as_its_script_steps_the_scheduler(kind, examples, process
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({}, "steps the scheduler 8 times an update"),
+        ({"lr_scheduler_type": "cosine"}, "steps the scheduler 8 times an update"),
         ({"final_lr_ratio": 0.1}, "final_lr_ratio of open-instruct is not read"),
         ({"sequence_parallel_size": 2}, "sequence_parallel_size of open-instruct is not read"),
         ({"epochs": 2}, "epochs is no key of open-instruct"),
