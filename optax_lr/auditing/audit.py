@@ -18,7 +18,7 @@ from optax_lr.auditing.patterns import patterns
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, six_digits, skipped, two_runs
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Finding, worst_first
-from optax_lr.identification.ambiguity import LATER_DECAY
+from optax_lr.identification.ambiguity import FEW_ROWS, LATER_DECAY
 from optax_lr.identification.budget import SECONDS
 from optax_lr.identification.evidence import Evidence, evidence_of
 from optax_lr.identification.exact import brief, exact_rates
@@ -303,6 +303,8 @@ def _of_the_rates(report: Audit) -> str:
         known = sum(bool(segment.answers) for segment in segments)
         return f"{parts}, and {known} of {len(segments)} parts follow a known schedule"
     segment = segments[0]
+    if segment.text == FEW_ROWS:
+        return f"{len(segment.step)} rates are logged, which determine no schedule"
     if not segment.answers and segment.text:
         return "the search for their schedule gave up"
     if not segment.answers:

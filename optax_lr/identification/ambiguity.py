@@ -13,6 +13,8 @@ from optax_lr.schedules import Constant, Cosine, Linear, PiecewiseConstant
 from optax_lr.text import counted
 
 ONE_ROW = "one row determines no schedule"
+FEW_ROWS = "so few rows determine no schedule"
+MOST_FEW = 3  # rows: a peak, a warmup and a length explain any
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
 COARSE = "the rates have so few digits that settings close to these, which were not tried, may give them too"
 FLOOR = "so few digits are logged that min_lr may be anything from"

@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import COARSE, DROPS, FLOOR, LATER_DECAY, ONE_ROW, open_quantities
+from optax_lr.identification.ambiguity import (
+    COARSE,
+    DROPS,
+    FEW_ROWS,
+    FLOOR,
+    LATER_DECAY,
+    MOST_FEW,
+    ONE_ROW,
+    open_quantities,
+)
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
@@ -270,6 +279,8 @@ def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, 
     changes = np.flatnonzero(np.diff(lag, prepend=0))
     counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
     text = open_quantities(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
+    if not answers and 1 < len(rows) <= MOST_FEW:
+        text = FEW_ROWS
     count = sum(map(len, piece.found)) * piece.at_least
     if count == 1 and not text and rows.is_coarse:
         text = COARSE

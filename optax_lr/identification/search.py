@@ -13,6 +13,7 @@ from optax_lr.identification.budget import Budget, OutOfTimeError
 from optax_lr.identification.evidence import Evidence, digits_of
 from optax_lr.identification.fitting import LONGEST, MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
+from optax_lr.schedules import Constant, Linear
 
 Group = Callable[[Frame], Iterator[Candidates]]
 # Each group with what it costs to believe in it, in digits of a setting: an answer of an earlier group is the simpler one.
@@ -182,4 +183,7 @@ def _sure(found: Candidates, frame: Frame) -> bool:
 
 
 def _free(candidates: Candidates, frame: Frame) -> int:
-    return 1 + (candidates.family.floor is not None) + candidates.family.free + frame.solve
+    """How many numbers are fitted: a warmup among them if it is seen, or moves the rest of the curve as a cosine's does."""
+    family = candidates.family
+    warmup = "warmup_steps" in candidates.fields and (frame.peak > 0 or family.kind not in (Constant, Linear))
+    return 1 + (family.floor is not None) + family.free + frame.solve + warmup

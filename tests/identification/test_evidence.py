@@ -89,6 +89,13 @@ def test_one_row_never_has_an_answer():
         assert [finding.code for finding in report.findings] == ["LR212"]
 
 
+def test_three_rows_that_a_peak_a_warmup_and_a_length_explain_are_no_answer():
+    report = olr.audit({"step": [10, 20, 30], "learning_rate": [1.1111e-05, 1.9751e-05, 1.8508e-05]})
+    assert report.identified.segments[0].answers == ()
+    assert report.verdict.startswith("3 rates are logged, which determine no schedule")
+    assert [finding.code for finding in report.findings] == ["LR212"]
+
+
 def test_a_constant_rate_may_still_decay():
     step = np.arange(10, 1001, 10)
     rates = 3e-4 * np.minimum(step / 100, 1)
