@@ -7,8 +7,12 @@ import optax_lr as olr
 from optax_lr.trainers import TRAINERS
 from optax_lr.trainers.base import concerns_curve, group_rate
 from optax_lr.trainers.known import class_keys, keys_of
+from tests.trainers.cases import CASES, read
 
 HF = {"learning_rate": 1e-4, "num_train_epochs": 1, "per_device_train_batch_size": 4}
+
+# Their values are in tests/configs/test_dialects.py.
+LLAMAFACTORY_S_OTHER_FORMS = {"llamafactory-v1", "llamafactory-ppo"}
 
 RECOGNISED = [
     ({"learning_rate": 1e-4, "max_steps": 5}, "hf"),
@@ -80,6 +84,30 @@ REFUSED = [
     (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
     (["tune", "run", "lora_finetune_single_device", "--config", "llama3/8B_lora"], "is a recipe that torchtune ships; copy it with"),
 ]  # fmt: skip
+
+
+def test_every_trainer_is_in_the_table():
+    assert {name.split()[0] for name in CASES} == TRAINERS.keys() - LLAMAFACTORY_S_OTHER_FORMS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_config_is_its_trainers(name, tmp_path):
+    assert read(name, tmp_path).trainer == name.split()[0]
+
+
+# Their programs refuse a key of others as they start, or take any.
+TAKE_ANY = ("deepspeed", "levanter", "llamafactory-ui", "megatron d98e8a64 the options", "nanogpt", "torchtune", "verl")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, case in CASES.items() if not isinstance(case.source, str) and not name.startswith(TAKE_ANY)],
+)
+def test_a_key_of_another_trainer_is_refused_or_listed(name, tmp_path):
+    try:
+        assert "n_epochs" in read(name, tmp_path, foreign="n_epochs").unknown
+    except olr.ConfigError as error:
+        assert "n_epochs" in str(error)  # noqa: PT017
 
 
 @pytest.mark.parametrize(("source", "trainer"), RECOGNISED)

@@ -1,0 +1,253 @@
+"""One table of the trainers: a small config of each, and the rates that its own code gave.
+
+A new trainer joins the laws by one line in `CASES`: it is recognised, refuses the keys of others, and has the length and
+the rates of the real run. A name begins with the trainer's in `TRAINERS`, and holds the commit of the code that ran; the rates of
+transformers, torch and Optax are computed by the installed ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optax
+import torch
+import transformers
+
+import optax_lr as olr
+
+
+class Case(NamedTuple):
+    """A config, as a mapping, as the words of a command, or as the text of a file of Python, and what it gives.
+
+    Fields:
+        source: the config.
+        options: those of `plan`.
+        rates: the learning rate at some steps, or a function that runs the real scheduler and returns those of all steps.
+        max_steps: the optimizer steps of the run; None if the source does not determine them.
+    """
+
+    source: Any
+    options: dict[str, Any]
+    rates: dict[int, float] | Callable[[], list[float]]
+    max_steps: int | None = 1000
+
+
+def stepped(make: Callable[[torch.optim.Optimizer], Any], peak: float, steps: int) -> list[float]:
+    """The rates of a scheduler of torch or transformers before each update."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def ran(kind: str, peak: float, warmup: int, steps: int, every: int = 1) -> Callable[[], list[float]]:
+    """A scheduler of transformers for `steps` updates; `every` is how often it is stepped in an update."""
+
+    def rates() -> list[float]:
+        make = transformers.get_scheduler
+        return stepped(lambda optimizer: make(kind, optimizer, warmup, steps * every), peak, steps * every)[::every]
+
+    return rates
+
+
+MAXTEXT = {
+    "base_config": "base.yml",
+    "learning_rate": 3e-5,
+    "warmup_steps_fraction": 0.1,
+    "learning_rate_final_fraction": 0.1,
+}
+LEVANTER = {"model": {"type": "gpt2"}, "trainer": {"mp": "p=f32", "num_train_steps": 1000}}
+MEGATRON = [
+    *(
+        "torchrun",
+        "--nproc_per_node",
+        "8",
+        "pretrain_gpt.py",
+        "--tensor-model-parallel-size",
+        "2",
+        "--lr",
+        "1e-4",
+        "--min-lr",
+    ),
+    *("1e-5", "--train-iters", "1000", "--global-batch-size", "8"),
+]
+WSD = ["--lr-decay-style", "WSD", "--lr-warmup-iters", "100", "--lr-wsd-decay-iters", "200", "--lr-wsd-decay-style"]
+TORCHTUNE = {
+    "optimizer": {"_component_": "torch.optim.AdamW", "lr": 3e-4},
+    "lr_scheduler": {
+        "_component_": "torchtune.training.lr_schedulers.get_cosine_schedule_with_warmup",
+        "num_warmup_steps": 100,
+    },
+    "epochs": 1,
+    "batch_size": 2,
+    "gradient_accumulation_steps": 8,
+}
+SWIFT = ["swift", "sft", "--model", "m", "--dataset", "d", "--tuner_type", "lora", "--warmup_ratio", "0.05"]
+ACTOR = "actor_rollout_ref.actor.optim."
+VERL = [
+    "python3",
+    "-m",
+    "verl.trainer.main_ppo",
+    "data.train_batch_size=1024",
+    "trainer.total_epochs=5",
+    f"{ACTOR}lr=1e-6",
+]
+HF = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 5, "max_steps": 50}
+SCRIPT = """
+import torch
+from transformers import get_scheduler
+optimizer = torch.optim.AdamW(model.parameters(), lr=2e-4)
+scheduler = get_scheduler("cosine", optimizer=optimizer, num_warmup_steps=5, num_training_steps=50)
+"""
+
+CASES = {
+    "hf": Case(HF, {}, ran("cosine", 2e-4, 5, 50), 50),
+    "trl": Case(HF | {"dataset_name": "d"}, {}, ran("cosine", 2e-4, 5, 50), 50),
+    "llamafactory": Case(HF | {"stage": "sft", "finetuning_type": "lora"}, {}, ran("cosine", 2e-4, 5, 50), 50),
+    "llamafactory-ui": Case(
+        {"train.learning_rate": "2e-4", "train.lr_scheduler_type": "cosine", "train.num_train_epochs": "1.0",
+         "train.gradient_accumulation_steps": 8, "train.warmup_steps": 5}, {"num_examples": 800}, ran("cosine", 2e-4, 5, 50), 50),
+    "open-instruct": Case(
+        {"model_name_or_path": "m", "checkpointing_steps": "epoch", "learning_rate": 2e-4, "num_train_epochs": 1, "max_train_steps": 50,
+         "lr_scheduler_type": "linear", "warmup_ratio": 0.1, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 4},
+        {"num_examples": 1003, "world_size": 8}, ran("linear", 2e-4, 40, 50, every=8), 50),
+    "diffusers 0.42.1": Case(
+        ["accelerate", "launch", "examples/train_text_to_image.py", "--learning_rate=1e-4", "--lr_warmup_steps=50",
+         "--lr_scheduler=cosine", "--max_train_steps=200"], {"world_size": 4},
+        {0: 0, 49: 9.8e-5, 50: 1e-4, 51: 9.998903417374228e-05, 160: 1.6543469682057106e-05, 199: 1.096582625772502e-08}, 200),
+    "axolotl 0.19.0": Case(
+        {"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 5e-5, "lr_scheduler": "rex",
+         "warmup_steps": 100, "max_steps": 1000}, {},
+        {0: 5e-07, 1: 1e-06, 50: 2.5500000000000003e-05, 99: 5e-05, 100: 4.9994438883327775e-05, 500: 4.628083843442775e-05,
+         998: 5.500550055005501e-07}),
+    "get_scheduler": Case(SCRIPT, {}, ran("cosine", 2e-4, 5, 50), 50),
+    "optax": Case(
+        "import optax\nopt = optax.adamw(optax.warmup_cosine_decay_schedule(0.0, 2e-4, 5, 50, 1e-5))\n", {},
+        lambda: [float(optax.warmup_cosine_decay_schedule(0.0, 2e-4, 5, 50, 1e-5)(step)) for step in range(50)], 50),
+    "torch": Case(
+        "import torch\nopt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "scheduler = torch.optim.lr_scheduler.StepLR(opt, step_size=3, gamma=0.5)\n", {"max_steps": 12},
+        lambda: stepped(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5), 0.1, 12), None),
+    "deepspeed 0.19.8": Case(
+        {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 5e-5, "warmup_num_steps": 100, "warmup_type": "linear"}}},
+        {"max_steps": 1000},
+        {0: 0, 1: 0, 2: 5.000000000000001e-07, 50: 2.45e-05, 100: 4.9500000000000004e-05, 101: 5e-05, 999: 5e-05}, None),
+    "maxtext e591f30c cosine": Case(
+        MAXTEXT | {"steps": 1000, "learning_rate_schedule_steps": 1000}, {},
+        {0: 0, 1: 3.0000046535860747e-07, 99: 2.9699998776777647e-05, 100: 2.9999999242136255e-05, 101: 2.9999917387613095e-05,
+         550: 1.647641147428658e-05, 998: 3.000082188009401e-06, 999: 3.000000106112566e-06},
+    ),
+    "maxtext e591f30c beyond its schedule": Case(
+        MAXTEXT | {"steps": 1200, "learning_rate_schedule_steps": 1000}, {},
+        {100: 2.9999999242136255e-05, 999: 3.000000106112566e-06, 1000: 0, 1100: 0}, 1200,
+    ),
+    "maxtext e591f30c wsd linear": Case(
+        MAXTEXT | {"steps": 1000, "lr_schedule_type": "wsd", "wsd_decay_steps_fraction": 0.1}, {},
+        {0: 0, 99: 2.9699998776777647e-05, 100: 3e-5, 899: 3e-5, 900: 3e-5, 901: 2.972727088490501e-05, 998: 3.2727275538491085e-06,
+         999: 3.000000106112566e-06},
+    ),
+    "maxtext e591f30c wsd cosine": Case(
+        MAXTEXT | {"steps": 1000, "lr_schedule_type": "wsd", "wsd_decay_steps_fraction": 0.2, "wsd_decay_style": "cosine"}, {},
+        {99: 2.9699998776777647e-05, 799: 3e-5, 800: 3e-5, 801: 2.9998316676937975e-05, 998: 3.0016824439371703e-06, 999: 3e-6},
+    ),
+    "levanter 9263f81e defaults": Case(
+        LEVANTER, {},
+        {0: 0, 1: 5.9999991208314896e-05, 9: 0.0005400000372901559, 10: 6e-4, 11: 0.0005999986897222698, 500: 0.0003342838026583195,
+         999: 6.0001355450367555e-05, 1000: 6e-5},
+    ),
+    "levanter 9263f81e linear": Case(
+        LEVANTER | {"optimizer": {"lr_schedule": "linear", "warmup": 100}}, {},
+        {0: 0, 99: 0.0005940000410191715, 100: 6e-4, 101: 0.0005993999657221138, 550: 0.0003299999807495624, 999: 6.0599988501053303e-05},
+    ),
+    "levanter 9263f81e linear with a stable phase": Case(
+        LEVANTER | {"optimizer": {"lr_schedule": "linear", "warmup": 100, "decay": 0.2, "min_lr_ratio": 0.0}}, {},
+        {799: 6e-4, 801: 5.97e-4, 900: 3e-4, 999: 3e-6},
+    ),
+    "levanter 9263f81e constant": Case(LEVANTER | {"optimizer": {"lr_schedule": "constant", "warmup": 10}}, {}, {0: 0, 5: 3e-4, 10: 6e-4, 999: 6e-4}),
+    "megatron d98e8a64 cosine": Case(
+        [*MEGATRON, "--lr-decay-style", "cosine", "--lr-warmup-iters", "100"], {},
+        {0: 0, 1: 1e-6, 50: 5e-5, 99: 9.9e-5, 100: 1e-4, 101: 9.999972584460057e-05, 550: 5.5e-5, 999: 1.0000274155399433e-05, 1000: 1e-5},
+    ),
+    "megatron d98e8a64 linear is its default": Case(
+        [*MEGATRON, "--lr-warmup-iters", "100"], {}, {1: 1e-6, 100: 1e-4, 101: 9.99e-5, 550: 5.5e-5, 999: 1.01e-5, 1001: 1e-5, 1200: 1e-5},
+    ),
+    "megatron d98e8a64 held after its decay": Case(
+        [*MEGATRON, "--lr-decay-style", "cosine", "--lr-warmup-iters", "100", "--lr-decay-iters", "1000", "--train-iters", "1300"], {},
+        {550: 5.5e-5, 1000: 1e-5, 1001: 1e-5, 1200: 1e-5}, 1300,
+    ),
+    "megatron d98e8a64 inverse square root": Case(
+        [*MEGATRON, "--lr-decay-style", "inverse-square-root", "--lr-warmup-iters", "100", "--lr-decay-iters", "1000", "--train-iters", "1300"], {},
+        {50: 5e-5, 100: 1e-4, 101: 9.950371902099894e-05, 550: 4.264014327112209e-05, 1000: 3.1622776601683795e-05, 1001: 1e-5}, 1300,
+    ),
+    "megatron d98e8a64 wsd cosine": Case(
+        [*MEGATRON, *WSD, "cosine"], {}, {0: 0, 99: 9.9e-5, 100: 1e-4, 800: 1e-4, 801: 9.999444846167473e-05, 900: 5.5e-5, 999: 1.0005551538325275e-05},
+    ),
+    "megatron d98e8a64 wsd linear": Case([*MEGATRON, *WSD, "linear"], {}, {99: 9.9e-5, 800: 1e-4, 801: 9.955e-5, 900: 5.5e-5, 999: 1.045e-5}),
+    "megatron d98e8a64 wsd minus_sqrt": Case([*MEGATRON, *WSD, "minus_sqrt"], {}, {801: 9.36360389693211e-05, 900: 3.636038969321073e-05}),
+    "megatron d98e8a64 wsd exponential is its default": Case(
+        [*MEGATRON, *WSD[:-1]], {}, {0: 0, 100: 1e-4, 800: 1e-4, 801: 9.937724730901621e-05, 900: 4.7279220613578566e-05, 999: 1.0312457365855255e-05, 1001: 1e-5},
+    ),
+    "megatron d98e8a64 warmup from a rate": Case(
+        [*MEGATRON, "--lr-decay-style", "cosine", "--lr-warmup-iters", "100", "--lr-warmup-init", "2e-5"], {},
+        {0: 2e-5, 1: 2.08e-5, 50: 6e-5, 99: 9.92e-5, 100: 1e-4, 101: 9.999972584460057e-05, 550: 5.5e-5, 900: 1.2713832064634127e-05},
+    ),
+    "megatron d98e8a64 wsd after a warmup from a rate": Case(
+        [*MEGATRON, *WSD, "exponential", "--lr-warmup-init", "2e-5"], {},
+        {1: 2.08e-5, 99: 9.92e-5, 100: 1e-4, 550: 1e-4, 801: 9.937724730901621e-05, 900: 4.7279220613578566e-05, 1000: 1e-5, 1001: 1e-5},
+    ),
+    "megatron d98e8a64 without a warmup": Case(
+        [*MEGATRON, "--lr-decay-style", "cosine"], {}, {0: 1e-4, 1: 9.999977793408364e-05, 500: 5.5e-5, 999: 1.0000222065916382e-05},
+    ),
+    "torchtune bd2a0fc7": Case(
+        TORCHTUNE, {"num_examples": 16_015},  # 8,007 batches without the last short one, 1,000 groups of 8
+        {0: 0, 1: 3e-6, 99: 2.97e-4, 100: 3e-4, 101: 0.0002999990861486685, 550: 1.5e-4, 999: 9.138513314410623e-10},
+    ),
+    "torchtune bd2a0fc7 shorter than its warmup": Case(
+        TORCHTUNE | {"max_steps_per_epoch": 60}, {"num_examples": 16_015}, {0: 0, 30: 9e-5, 59: 1.77e-4}, 60,
+    ),
+    "swift 3602360a": Case(
+        SWIFT, {"num_examples": 8000, "world_size": 4},
+        {0: 0, 1: 1.3333333333333334e-06, 74: 9.866666666666668e-05, 75: 1e-4, 76: 9.999987849060753e-05, 750: 5.4128967273616625e-05,
+         1499: 1.2150939247002058e-10}, 1500,
+    ),
+    "swift 3602360a GRPO with the sampler of TRL": Case(  # that of trl f2cd577, run with these numbers
+        ["swift", "rlhf", "--rlhf_type", "grpo", "--model", "m", "--dataset", "d", "--learning_rate", "1e-6", "--num_train_epochs", "2",
+         *("--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2", "--num_generations", "6", "--warmup_ratio", "0.1")],
+        {"num_examples": 8000, "world_size": 3}, {0: 0, 400: 1e-6, 2200: 5e-7}, 4000,
+    ),
+    "megatron d98e8a64 the options of its own tests": Case(
+        {"MODEL_ARGS": {"--tensor-model-parallel-size": 1, "--global-batch-size": 8, "--lr": 1e-4, "--min-lr": 1e-5, "--train-iters": 1000,
+         "--lr-decay-style": "cosine", "--lr-warmup-fraction": ".1"}, "TEST_TYPE": "regular"}, {},
+        {0: 0, 99: 9.9e-5, 100: 1e-4, 101: 9.999972584460057e-05, 550: 5.5e-5, 999: 1.0000274155399433e-05},
+    ),
+    "verl b178a3cd constant with a warmup": Case(
+        [*VERL, f"{ACTOR}lr_warmup_steps_ratio=0.1"], {"num_examples": 102_450}, {0: 0, 1: 2e-8, 49: 9.8e-7, 50: 1e-6, 499: 1e-6}, 500,
+    ),
+    "verl b178a3cd cosine": Case(
+        [*VERL, f"{ACTOR}warmup_style=cosine", f"+{ACTOR}lr_warmup_steps=50", f"{ACTOR}min_lr_ratio=0.1"], {"num_examples": 102_450},
+        {0: 0, 49: 9.8e-7, 50: 1e-6, 275: 5.5e-7, 499: 1.0001096618257237e-07}, 500,
+    ),
+    "nanogpt 3adf61e1": Case(
+        ["train.py", "--learning_rate=6e-4", "--warmup_iters=100", "--lr_decay_iters=1000", "--max_iters=1000", "--min_lr=6e-5"], {},
+        {0: 5.94059405940594e-06, 1: 1.188118811881188e-05, 99: 0.000594059405940594, 100: 0.0006, 101: 0.0005999983550676034,
+         550: 0.00033, 999: 6.0001644932396594e-05, 1000: 6e-05, 1001: 6e-05}, 1001,
+    ),
+}  # fmt: skip
+
+
+def read(name: str, folder: Path, foreign: str | None = None) -> olr.RunConfig:
+    """The config of a case, read; with a key of another trainer, if one is given."""
+    source = CASES[name].source
+    if isinstance(source, str):
+        path = folder / "train.py"
+        path.write_text(source)
+        return olr.read_config(path)
+    if foreign is not None:
+        source = [*source, f"--{foreign}", "3"] if isinstance(source, list) else source | {foreign: 3}
+    return olr.read_config(source)
