@@ -277,7 +277,7 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
 
 def _with_count(segment: Segment) -> str:
     many = len(segment.step) > 1 and segment.count > 1
-    return f"{segment.text} (at least {segment.count} settings explain the rows)" if many else segment.text
+    return f"{segment.text} (at least {segment.count:,} settings explain the rows)" if many else segment.text
 
 
 def _of_the_rates(report: Audit) -> str:
@@ -361,7 +361,7 @@ def _schedules(report: Audit) -> Iterator[str]:
             yield f"  schedule: {where}: {one}"
             continue
         answer = segment.answers[0]
-        many = f"; one of at least {segment.count} settings that explain the rows" if segment.count > 1 else ""
+        many = f"; one of at least {segment.count:,} settings that explain the rows" if segment.count > 1 else ""
         yield f"  schedule: {where}: {brief(answer.schedule)}{segment.each}, within {answer.error:.0e} of the highest rate{many}"
         for other in segment.answers[1:3]:
             yield f"       or: {brief(other.schedule)}"

@@ -135,7 +135,7 @@ def resumed(segments: Sequence[Segment]) -> Finding:
     """One schedule after another, with a jump between them."""
     parts = [
         f"steps {part.step[0]} to {part.step[-1]} follow {brief(part.answers[0].schedule)}"
-        + (f", one of at least {part.count} settings" if part.count > 1 else "")
+        + (f", one of at least {part.count:,} settings" if part.count > 1 else "")
         for part in segments[:MOST_SEGMENTS]
     ]
     more = [f"{len(segments) - MOST_SEGMENTS} more"] if len(segments) > MOST_SEGMENTS else []

@@ -52,6 +52,7 @@ class Fields(NamedTuple):
 
     Fields:
         step: matches a line that is an entry; its first group is the step, the second, if any, the length of the run.
+            With groups named `epoch`, `step` and `of`, the step is counted in each epoch of that many steps.
         numbers: for each column the pattern of its number, the first group.
     """
 
@@ -68,6 +69,10 @@ class Fields(NamedTuple):
         }
         if not found:
             return None
+        counts = step.groupdict()
+        if "epoch" in counts:
+            found["step"] = (int(counts["epoch"]) - 1) * int(counts["of"]) + int(counts["step"])
+            return found
         found["step"] = step[1]
         if step.re.groups > 1 and step[2]:
             found["max_steps"] = step[2]

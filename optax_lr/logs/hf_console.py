@@ -1,7 +1,7 @@
 """The console of a transformers Trainer: `{'loss': 2.3457, 'learning_rate': 4.9e-05, 'epoch': 0.02}`, anywhere in a line.
 
 So print TRL, axolotl, ms-swift and LLaMA-Factory, and W&B keeps it as `output.log`. The dictionary holds no step. The progress
-bar that is drawn again behind it does: `10/1000 [`.
+bar that is drawn behind it, or before it, does: `10/1000 [`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from optax_lr.logs.columns import Builder
 from optax_lr.logs.formats import Format, Found, console_lines
@@ -18,6 +18,7 @@ from optax_lr.logs.formats import Format, Found, console_lines
 _ENTRY = re.compile(r"\{'[^{}]*\}")
 _KNOWN = ("'loss'", "'eval_loss'", "'learning_rate'", "'train_runtime'")
 _BAR = re.compile(r"(?<![\d/])(\d{1,9})/(\d{1,9}) \[")
+_OF_A_CALLBACK = "callbacks:"
 _NO_LITERAL = re.compile(r"(?<=[:\s])-?(?:nan|inf)\b")
 
 
@@ -35,11 +36,20 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
     return read_entries(console_lines(file, source, builder), builder)
 
 
+class _Printed(NamedTuple):
+    """An entry, with the steps of the bars before it and after it; -1 where there is none."""
+
+    entry: dict[str, Any]
+    before: int
+    after: int
+
+
 def read_entries(printed: Iterable[str], builder: Builder) -> Found:
     """The dictionaries in these lines, with the steps of the bar where there is one."""
-    waiting: list[dict[str, object]] = []  # entries whose bar has not come yet
-    done: list[dict[str, Any]] = []
+    found: list[_Printed] = []
+    rounded: list[_Printed] = []  # what LLaMA-Factory's own callback prints of each entry
     length: int | None = None
+    last, waiting = -1, 0  # the step of the last bar, and how many entries no bar has followed yet
     for line in printed:
         if "[axolotl." in line:
             builder.writer = "axolotl"
@@ -48,19 +58,28 @@ def read_entries(printed: Iterable[str], builder: Builder) -> Found:
             if length is None:
                 length = of  # the bar of the run comes first; those of evaluations have other lengths
             if of == length:
-                done += [entry | {"step": step} for entry in waiting if "step" not in entry]
-                waiting = []
+                last = step
+                found[len(found) - waiting :] = [one._replace(after=step) for one in found[len(found) - waiting :]]
+                waiting = 0
         for match in _ENTRY.finditer(line):
-            if entry := _entry(match[0]):
-                waiting.append(entry)
-    if done and _regular([entry["step"] for entry in done if "loss" in entry]):
-        for entry in done:
-            builder.add(entry)
-        return {"max_steps": length}, ["the steps are those of the progress bar"]
-    for entry in done:
-        entry.pop("step")
-    for entry in [*done, *waiting]:
-        builder.add(entry)
+            if not (entry := _entry(match[0])):
+                continue
+            if _OF_A_CALLBACK in line:
+                rounded.append(_Printed(entry, last, -1))
+            else:
+                found.append(_Printed(entry, last, -1))
+                waiting += 1
+    if not any("loss" in one.entry for one in found):
+        found = rounded
+    # The bar is drawn again behind an entry; where it is not, the one before it may be of the same step.
+    for place in ("after", "before"):
+        rows = [(getattr(one, place), one.entry) for one in found if getattr(one, place) >= 0]
+        if _regular([step for step, entry in rows if "loss" in entry]):
+            for step, entry in rows:
+                builder.add(entry | {"step": step})
+            return {"max_steps": length}, ["the steps are those of the progress bar"]
+    for one in found:
+        builder.add(one.entry)
     return {}, []
 
 

@@ -32,6 +32,14 @@ TRAINER_5 = """  1%|1         | 10/1000 [00:01<01:39,  9.9it/s]
 {'loss': '2.2', 'grad_norm': '1.2', 'learning_rate': '4.998e-05', 'epoch': '0.04267'}\r  2%|2         | 20/1000 [00:02<01:39]
 """
 SWIFT = "{'loss': 1.5, 'grad_norm': 0.5, 'learning_rate': 9.9e-05, 'epoch': 0.1, 'global_step/max_steps': '5/500'}\n"
+LLAMAFACTORY = """  5%|5  | 5/100 [00:26<25:00,  5.09s/it][INFO|2025] llamafactory.train.callbacks:143 >> {'loss': 1.4, 'learning_rate': 4.9938e-05}
+{'loss': 1.4, 'grad_norm': 0.77, 'learning_rate': 4.993837e-05, 'epoch': 0.17}
+ 10%|#  | 10/100 [00:48<21:07,  4.37s/it][INFO|2025] llamafactory.train.callbacks:143 >> {'loss': 1.3, 'learning_rate': 4.9754e-05}
+{'loss': 1.3, 'grad_norm': 0.79, 'learning_rate': 4.975378e-05, 'epoch': 0.33}
+{'eval_loss': 0.9, 'eval_runtime': 1.1, 'epoch': 0.33}
+ 15%|## | 14/100 [00:50<20:07]\r 15%|## | 15/100 [01:14<23:44,  5.00s/it][INFO|2025] llamafactory.train.callbacks:143 >> {'loss': 1.2, 'learning_rate': 4.9447e-05}
+{'loss': 1.2, 'grad_norm': 0.55, 'learning_rate': 4.944712e-05, 'epoch': 0.5}
+"""
 MEGATRON = (
     " [2024-05-01 10:00:00] iteration       10/    1000 | consumed samples:           80 | elapsed time per iteration (ms): 123.4 | "
     "learning rate: 1.000000E-06 | global batch size:     8 | lm loss: 1.012345E+01 | loss scale: 1.0 | grad norm: 1.234 |\n"
@@ -49,6 +57,10 @@ FAIRSEQ = (
 MMENGINE = (
     "05/01 10:00:00 - mmengine - INFO - Iter(train) [   50/80000]  lr: 1.0000e-02  eta: 0:10:00  time: 0.1234  loss: 1.2345\n"
     "05/01 10:00:09 - mmengine - INFO - Iter(train) [  100/80000]  lr: 9.9900e-03  eta: 0:10:00  time: 0.1234  loss: 1.1\n"
+)
+MMENGINE_EPOCHS = (
+    "02/20 14:43:11 - mmengine - INFO - Epoch(train)   [1][ 50/ 60]  base_lr: 1.0000e-02 lr: 1.0000e-02  grad_norm: nan  loss: 2.1  loss_cls: 1.0\n"
+    "02/20 14:43:12 - mmengine - INFO - Epoch(train)   [2][ 50/ 60]  base_lr: 1.0000e-02 lr: 9.0000e-03  grad_norm: 1.5  loss: 1.9  loss_cls: 1.0\n"
 )
 TORCHTITAN = (
     "[titan] - \x1b[31mstep: 10  \x1b[32mloss:  7.12345  \x1b[33mgrad_norm:  1.2345  \x1b[34mmemory: 1.2GiB(3%)  tps: 1,234\x1b[39m\n"
@@ -91,6 +103,16 @@ KNOWN = {
     "torchtune": (TORCHTUNE, "torchtune", [1, 2], [3e-6, 6e-6], [1.2345678, 1.2], [], None),
     "fairseq": (FAIRSEQ, "fairseq", [100, 200], [1.25e-5, 2.5e-5], [10.123, 9.5], [], None),
     "mmengine": (MMENGINE, "mmengine", [50, 100], [1e-2, 9.99e-3], [1.2345, 1.1], [], 80000),
+    "mmengine by epochs": (MMENGINE_EPOCHS, "mmengine", [50, 110], [1e-2, 9e-3], [2.1, 1.9], [], None),
+    "llama-factory": (
+        LLAMAFACTORY,
+        "hf_console",
+        [5, 10, 10, 15],
+        [4.993837e-5, 4.975378e-5, 4.944712e-5],
+        [1.4, 1.3, 1.2],
+        [0.9],
+        100,
+    ),
     "mmengine's JSON": (MMENGINE_JSON, "jsonl", [50], [0.01], [1.23], [], None),
     "torchtitan": (TORCHTITAN, "step_lines", [10, 20], [], [7.12345, 6.5], [], None),
     "nanotron": (NANOTRON, "step_lines", [10, 11], [3e-5, 3.3e-5], [8.12, 8.1], [], 1000),
