@@ -214,7 +214,14 @@ def _parsed(source: Source, reader: python.Reader) -> list[Source]:
     notes = (*source.notes, *(note for note in parsed.notes if "defaults of" not in note))
     notes += (f"the defaults of the script itself are {own}",) if own else ()
     return [
-        dataclasses.replace(source, values=stated | dict(source.values), notes=notes, constructor=parsed.constructor)
+        dataclasses.replace(
+            source,
+            values=stated | dict(source.values),
+            notes=notes,
+            constructor=parsed.constructor,
+            unknown={key: text for key, text in parsed.unknown.items() if key not in source.values},
+            lengths={key: length for key, length in parsed.lengths.items() if key not in source.values},
+        )
     ]
 
 

@@ -189,6 +189,18 @@ def test_the_defaults_of_a_scripts_own_training_arguments(tmp_path):
         read(tmp_path, OWN.replace("learning_rate", "rate").replace("lr_sch", "sch").replace("max_st", "st"))
 
 
+def test_defaults_that_a_scripts_own_training_arguments_compute(tmp_path):
+    config = read(tmp_path, OWN.replace("default=500", "default=len(rows) // 8"))
+    assert config.plan(num_examples=8000).max_steps == 1000
+    started = read(tmp_path, "python train.py --path y", "run.sh")
+    assert started.plan(num_examples=8000).max_steps == 1000
+    assert read(tmp_path, "python train.py --max_steps 7", "run.sh").plan().max_steps == 7
+    (tmp_path / "train.py").write_text(OWN.replace("default=2e-4", "default=rate()"))
+    with pytest.raises(olr.ConfigError, match="learning_rate"):
+        read(tmp_path, "python train.py --path y", "run.sh")
+    assert read(tmp_path, "python train.py --learning_rate 1e-4", "run.sh").settings.learning_rate == 1e-4
+
+
 def test_a_script_that_is_not_here_may_have_defaults_of_its_own(tmp_path):
     config = read(
         tmp_path, "python other.py --path y --save_total_limit 1 --learning_rate 1e-4 --max_steps 9", "run.sh"
