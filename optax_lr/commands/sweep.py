@@ -64,6 +64,8 @@ def batch_of(
 
     A ratio of warmup or of the floor scales with its setting. An axis that the kind does not have is ignored.
     """
+    lengths = axes.get("max_steps", np.zeros(0))
+    config = config.resolved(num_examples, int(lengths[0]) if lengths.size else None)
     settings, source, trainer = config.settings, config.source, trainer_of(config.settings.trainer)
     if not trainer.varies:
         if axes:

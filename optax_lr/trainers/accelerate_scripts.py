@@ -137,6 +137,7 @@ class OpenInstruct(_Loop):
 
     name: ClassVar[str] = "open-instruct"
     title: ClassVar[str] = "open-instruct"
+    varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     script: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b"
     options: ClassVar[frozenset[str]] = _NEITHER | words(

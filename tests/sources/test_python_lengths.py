@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import optax_lr as olr
+from optax_lr.commands.sweep import batch_of
 from optax_lr.sources.errors import UnknownLengthError
 
 LOOP = """
@@ -206,3 +207,14 @@ def test_a_script_that_is_not_here_may_have_defaults_of_its_own(tmp_path):
         tmp_path, "python other.py --path y --save_total_limit 1 --learning_rate 1e-4 --max_steps 9", "run.sh"
     )
     assert "other.py is not here, and may have other defaults for lr_scheduler_type, warmup_steps" in config.notes
+
+
+def test_sweeps_and_the_linter_count_with_the_length(tmp_path):
+    text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(100))
+    config = read(tmp_path, text)
+    batch = batch_of(config, {"learning_rate": np.array([1e-4, 2e-4])}, num_examples=203, world_size=None)
+    assert (batch.batch_shape, batch.max_steps.tolist()) == ((2,), [78, 78])
+    codes = {finding.code for finding in olr.lint(tmp_path / "train.py", num_examples=203)}
+    assert "LR131" in codes  # a warmup of 100 steps
+    assert "LR131" not in {finding.code for finding in olr.lint(tmp_path / "train.py", num_examples=2030)}
+    assert "LR198" in {finding.code for finding in olr.lint(tmp_path / "train.py")}
