@@ -11,6 +11,7 @@ from typing import (
     Annotated as Float64,
     Annotated as Int,
     Annotated as Int32,
+    Annotated as Int64,
     Annotated as Num,
     Annotated as Shaped,
     Any,
@@ -18,4 +19,4 @@ from typing import (
 
 PyTree = Any  # JAX has no type of its own for it
 
-__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Num", "PyTree", "Shaped"]
+__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Num", "PyTree", "Shaped"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optax_lr.arguments import shown
+from optax_lr.arrays import Float, Int, Num, Shaped
 from optax_lr.batches import stack, table
 from optax_lr.batches.mixed import listed
 from optax_lr.schedules import Schedule
@@ -122,7 +123,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     return figure
 
 
-def _compared(columns: Mapping[str, np.ndarray], varies: str) -> tuple[np.ndarray, str]:
+def _compared(columns: Mapping[str, Shaped[np.ndarray, " rows"]], varies: str) -> tuple[np.ndarray, str]:
     """Up to 9 rows with different values of `varies`, the other settings held; and these settings as text."""
     held = np.ones(len(columns[varies]), bool)
     words = []
@@ -156,14 +157,14 @@ def _late(shapes: np.ndarray) -> np.ndarray:
     return late
 
 
-def _shares(rates: np.ndarray) -> np.ndarray:
+def _shares(rates: Float[np.ndarray, "rows s"]) -> Float[np.ndarray, "rows s"]:
     """Each curve as a share of its peak."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     shares: np.ndarray = rates / np.where(peaks > 0, peaks, 1)[:, None]
     return shares
 
 
-def _shapes(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shapes(rates: Float[np.ndarray, "rows s"]) -> tuple[Float[np.ndarray, "shapes s"], Int[np.ndarray, " shapes"]]:
     """Each curve as a share of its peak, curves that are then equal once, at most `MANY`; and the rows of these."""
     shares = _shares(rates)
     different = {curve.tobytes(): row for row, curve in reversed([*enumerate(shares.round(4).astype(np.float32))])}
@@ -186,7 +187,7 @@ def _named(schedules: object) -> tuple[list[str] | None, Schedule]:
     return None, stack(listed("plot", schedules))
 
 
-def _steps(caller: str, batch: Schedule, steps: object) -> np.ndarray:
+def _steps(caller: str, batch: Schedule, steps: object) -> Num[np.ndarray, "..."]:
     if steps is None:
         ends = table(batch).get("max_steps")
         steps = 1001 if ends is None or not np.isfinite(ends).any() else int(np.nanmax(ends)) + 1
@@ -208,13 +209,17 @@ def _names(batch: Schedule) -> list[str]:
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _few(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
+def _few(
+    ax: matplotlib.axes.Axes, steps: Num[np.ndarray, " s"], rates: Float[np.ndarray, "rows s"], names: Sequence[str]
+) -> None:
     for number, curve in enumerate(rates):
         ax.plot(steps, curve, color=colour(number), linewidth=1.8)
     _name_at_the_end(ax, steps, rates, names)
 
 
-def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, names: Sequence[str]) -> None:
+def _name_at_the_end(
+    ax: matplotlib.axes.Axes, steps: Num[np.ndarray, " s"], rates: Float[np.ndarray, "rows s"], names: Sequence[str]
+) -> None:
     """Write each label at the end of its curve; at the right edge, labels are moved apart if the ends are close."""
     bottom, top = ax.get_ylim()
     last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
@@ -234,9 +239,9 @@ def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndar
 
 def _many(
     ax: matplotlib.axes.Axes,
-    steps: np.ndarray,
-    rates: np.ndarray,
-    columns: Mapping[str, np.ndarray],
+    steps: Num[np.ndarray, " s"],
+    rates: Float[np.ndarray, "rows s"],
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
     color_by: str | None,
 ) -> None:
     field = color_by or _widest(columns)
@@ -246,9 +251,9 @@ def _many(
 
 def _very_many(
     ax: matplotlib.axes.Axes,
-    steps: np.ndarray,
-    rates: np.ndarray,
-    columns: Mapping[str, np.ndarray],
+    steps: Num[np.ndarray, " s"],
+    rates: Float[np.ndarray, "rows s"],
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
     color_by: str | None,
 ) -> None:
     """Peaks may span decades, so the shapes are compared: each curve is drawn as a share of its own peak."""
@@ -258,7 +263,13 @@ def _very_many(
     ax.set_title(f"{len(rates):,} schedules, {len(rows):,} shapes", fontsize=10)
 
 
-def _coloured(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, values: np.ndarray, field: str) -> None:
+def _coloured(
+    ax: matplotlib.axes.Axes,
+    steps: Num[np.ndarray, " s"],
+    rates: Float[np.ndarray, "rows s"],
+    values: np.ndarray,
+    field: str,
+) -> None:
     """Curves coloured by the value of a field, with a colour bar."""
     from matplotlib import cm, collections, colors
 
@@ -278,7 +289,7 @@ def _coloured(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: np.ndarray, va
     ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
 
 
-def _require_field(columns: Mapping[str, np.ndarray], field: object) -> None:
+def _require_field(columns: Mapping[str, Shaped[np.ndarray, " rows"]], field: object) -> None:
     known = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if field not in known:
         raise ValueError(
@@ -286,7 +297,7 @@ def _require_field(columns: Mapping[str, np.ndarray], field: object) -> None:
         )
 
 
-def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
+def _log_if_wide(ax: matplotlib.axes.Axes, rates: Float[np.ndarray, "rows s"]) -> None:
     """Use a logarithmic axis if the peaks span more than a decade; it ends a decade and a half below the lowest peak."""
     peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
@@ -294,7 +305,7 @@ def _log_if_wide(ax: matplotlib.axes.Axes, rates: np.ndarray) -> None:
         ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
 
 
-def _widest(columns: Mapping[str, np.ndarray], but: Sequence[str] = ()) -> str | None:
+def _widest(columns: Mapping[str, Shaped[np.ndarray, " rows"]], but: Sequence[str] = ()) -> str | None:
     """The field that has the most different values; None where none is left."""
     numbers = {name: column for name, column in columns.items() if column.dtype.kind != "U" and name not in but}
     return max(numbers, key=lambda name: len(np.unique(numbers[name])), default=None)

@@ -14,7 +14,7 @@ import jaxtyping
 from jaxtyping import jaxtyped
 from jaxtyping._storage import get_shape_memo
 
-SHAPE = re.compile(r"\b(Bool|Float|Float32|Float64|Int|Int32|Num|Shaped)\[")
+SHAPE = re.compile(r"\b(Bool|Float|Float32|Float64|Int|Int32|Int64|Num|Shaped)\[")
 
 
 def install(arrays) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from optax_lr.arguments import shown
+from optax_lr.arrays import Float64, Int64
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, difference
 from optax_lr.auditing.patterns import patterns
@@ -50,11 +51,11 @@ class Audit:
     identified: Identified
     findings: tuple[Finding, ...]
     plan: Schedule | None = None
-    planned: np.ndarray | None = None
+    planned: Float64[np.ndarray, " n"] | None = None
     on_plan: bool | None = None
 
     @property
-    def followed(self) -> np.ndarray:
+    def followed(self) -> Float64[np.ndarray, " n"]:
         """The rate that the identified schedules give at each row of the log, float64; NaN where none does."""
         known: dict[int, float] = {}
         for segment in self.identified.segments:
@@ -154,7 +155,7 @@ def _program(plan: Schedule | Plan | RunConfig | None, log: Log) -> str:
     return log.writer
 
 
-def _of_all_losses(log: Log, identified: Identified, expected: np.ndarray | None) -> Iterator[Finding]:
+def _of_all_losses(log: Log, identified: Identified, expected: Float64[np.ndarray, " n"] | None) -> Iterator[Finding]:
     """What the losses say, run by run where the file holds several: at one step each has a loss of its own."""
     starts = _starts(log, identified)
     for number, (start, end) in enumerate(itertools.pairwise([*starts, len(log)])):
@@ -244,7 +245,7 @@ def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
         yield from _of_segment(segment)
 
 
-def _conflicts(log: Log) -> np.ndarray:
+def _conflicts(log: Log) -> Int64[np.ndarray, " m"]:
     """The steps that have rows of different rates."""
     valid = np.isfinite(log.learning_rate)
     pairs = np.unique(np.stack([log.step[valid].astype(np.float64), log.learning_rate[valid]], axis=1), axis=0)

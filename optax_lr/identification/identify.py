@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
+from optax_lr.arrays import Bool, Float64, Int64, Num
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.identification.ambiguity import (
     COARSE,
@@ -53,7 +54,7 @@ class Answer:
     error: float
     every: int = 1
 
-    def rates(self, step: ArrayLike) -> np.ndarray:
+    def rates(self, step: ArrayLike) -> Float64[np.ndarray, "*steps"]:
         """The rates that rows at these steps would show, float64 of the shape of `step`."""
         return exact_rates(self.schedule, np.maximum(np.asarray(step) - self.offset, 0) // self.every)
 
@@ -84,17 +85,17 @@ class Segment:
         row: int64 [n], which of the given rows these are.
     """
 
-    step: np.ndarray
-    learning_rate: np.ndarray
-    curve: np.ndarray
+    step: Int64[np.ndarray, " n"]
+    learning_rate: Float64[np.ndarray, " n"]
+    curve: Float64[np.ndarray, " n"]
     answers: tuple[Answer, ...]
     count: int
     text: str = ""
     lag: tuple[tuple[int, int], ...] = ()
-    off: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    off: Int64[np.ndarray, " m"] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
     every: int = 1
     run: int = 0
-    row: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    row: Int64[np.ndarray, " n"] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def explained(self) -> bool:
@@ -179,7 +180,7 @@ def identify(
         return _searched(steps, rates, Search(max_steps or None, Budget(seconds)))
 
 
-def _searched(steps: np.ndarray, rates: np.ndarray, search: Search) -> Identified:
+def _searched(steps: Int64[np.ndarray, " n"], rates: Float64[np.ndarray, " n"], search: Search) -> Identified:
     merged = evidence_of(steps, rates)
     if not len(merged[0]):
         return Identified(())
@@ -195,7 +196,7 @@ def _searched(steps: np.ndarray, rates: np.ndarray, search: Search) -> Identifie
     return Identified(segments, max((part.precision for part in parts), key=lambda name: name != "float64"))
 
 
-def _runs(steps: np.ndarray, rates: np.ndarray) -> list[np.ndarray]:
+def _runs(steps: Int64[np.ndarray, " n"], rates: Float64[np.ndarray, " n"]) -> list[Bool[np.ndarray, " n"]]:
     """Which rows belong to each run: where the steps of rows with a rate go back, another begins; bool [n] each."""
     rows = np.flatnonzero(np.isfinite(rates))
     back = np.flatnonzero(np.diff(steps[rows]) < 0) + 1
@@ -204,7 +205,7 @@ def _runs(steps: np.ndarray, rates: np.ndarray) -> list[np.ndarray]:
     return [number == run for run in range(len(back) + 1)] if len(back) < MOST_RUNS else [number >= 0]
 
 
-def _conflict(steps: np.ndarray, rates: np.ndarray) -> bool:
+def _conflict(steps: Int64[np.ndarray, " n"], rates: Float64[np.ndarray, " n"]) -> bool:
     """Whether rows of one step have different rates."""
     order = np.lexsort((rates, steps))
     order = order[np.isfinite(rates[order])]
@@ -327,7 +328,7 @@ def _schedule(candidates: Candidates) -> Schedule:
     return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
 
 
-def _numbers(name: str, values: ArrayLike) -> np.ndarray:
+def _numbers(name: str, values: ArrayLike) -> Num[np.ndarray, "..."]:
     try:
         array = np.asarray(values)
         return array if array.dtype.kind in "iuf" else np.asarray(values, np.float64)  # which makes NaN of None
@@ -335,7 +336,7 @@ def _numbers(name: str, values: ArrayLike) -> np.ndarray:
         raise TypeError(f"identify(): {name} must be an array of numbers, not {shown(values)}") from None
 
 
-def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     steps, rates = _numbers("step", step), _numbers("learning_rate", learning_rate).astype(np.float64, copy=False)
     if steps.ndim != 1 or steps.shape != rates.shape:
         raise ValueError(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from optax_lr.arrays import Bool, Float64, Int64
+
 
 @dataclasses.dataclass(frozen=True)
 class Log:
@@ -28,23 +30,23 @@ class Log:
 
     source: str
     format: str
-    step: np.ndarray
-    learning_rate: np.ndarray
-    loss: np.ndarray
-    grad_norm: np.ndarray
-    eval_loss: np.ndarray
-    epoch: np.ndarray
+    step: Int64[np.ndarray, " n"]
+    learning_rate: Float64[np.ndarray, " n"]
+    loss: Float64[np.ndarray, " n"]
+    grad_norm: Float64[np.ndarray, " n"]
+    eval_loss: Float64[np.ndarray, " n"]
+    epoch: Float64[np.ndarray, " n"]
     max_steps: int | None = None
     header: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    is_nan: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    is_nan: Mapping[str, Bool[np.ndarray, " n"]] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     writer: str = ""
-    metrics: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Float64[np.ndarray, " n"]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.step)
 
-    def nan(self, name: str) -> np.ndarray:
+    def nan(self, name: str) -> Bool[np.ndarray, " {len(self)}"]:
         """bool [n], the rows in which the log holds NaN itself for a column."""
         return self.is_nan.get(name, np.zeros(len(self), bool))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from optax_lr.auditing.audit import Audit
 from optax_lr.configs import Plan
 from optax_lr.plotting import plot_schedules, pyplot
 from optax_lr.report.picture import draw
 from optax_lr.schedules.function import AnySchedule
+from optax_lr.sweeps.evaluate import Steps
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def plot(
     what: AnySchedule | Sequence[AnySchedule] | Mapping[str, AnySchedule] | Plan | Audit,
     *,
-    steps: int | np.ndarray | None = None,
+    steps: Steps | None = None,
     past_end: str = "reference",
     color_by: str | None = None,
     ax: matplotlib.axes.Axes | None = None,
