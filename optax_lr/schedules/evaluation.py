@@ -163,11 +163,17 @@ class _Program:
 def _compilable(program: _Program) -> Callable[..., Array]:
     """The rates as a function of the steps and the arguments. Equal programs share one function, so JAX traces it once."""
 
-    def in_float64(step: Real, *arguments: Real) -> Array:
+    def in_float64(*operands: Real) -> Array:
+        # Under `vmap` without `jit`, a tracer of 32 bits may hold a NumPy array of 64.
+        step, *arguments = map(jnp.copy, operands)
         given = iter(arguments)
         settings = [next(given) if part is _ARGUMENT else part for part in program.settings if part is not None]
         with jax.enable_x64(True):
-            rates: Array = _formula(program.form())(step, *settings)
+            rates: Array
+            try:
+                rates = _formula(program.form())(step, *settings)
+            except Exception:  # noqa: BLE001 - a formula that needs a setting as a number, such as `if self.power == 2`
+                rates = jnp.asarray(program.rates(FLOAT64, step, *arguments)).astype(jnp.float32)
             return rates
 
     def in_pairs(*operands: Real) -> Array:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pickle
 import re
 
@@ -68,6 +69,29 @@ def test_a_formula_is_traced_once_for_schedules_that_differ_in_numbers():
     rates = jax.jit(lambda step: [Counted(peak)(step) for peak in (1.0, 2.0, 3.0)])(1)
     np.testing.assert_array_equal(rates, [0.5, 1.0, 1.5])
     assert len(calls) == 1
+
+
+def test_a_formula_may_need_the_value_of_a_setting_that_is_a_constant():
+    @schedule
+    class Rooted(olr.Schedule):
+        peak: Number = fields.rate()
+        power: Number = fields.number(default=0.5)
+
+        def _value(self, step, num):
+            return self.peak * (num.inverse_sqrt(step + 1) if self.power == 0.5 else num.power(step + 1, -self.power))
+
+    def falls(step, peak, gamma, times):
+        return peak * math.prod(jnp.exp(step * math.log(gamma)) for _ in range(int(times)))
+
+    for own, expected in (
+        (Rooted(1.0), 1 / np.sqrt(STEPS + 1)),
+        (olr.Function(falls, peak=1, gamma=0.9, times=2), 0.81**STEPS),
+    ):
+        compiled = jax.jit(lambda step, own=own: (own(step), jax.grad(own)(1.0 * step)))
+        for step in (0, 3):
+            rate, slope = compiled(step)
+            assert float(rate) == pytest.approx(expected[step], rel=2e-7) == float(own(step))
+            assert np.isfinite(slope)
 
 
 def test_its_settings_are_leaves():

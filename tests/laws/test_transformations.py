@@ -82,6 +82,18 @@ def test_steps_of_small_types(dtype):
     assert_within_an_ulp(schedule(jnp.asarray(STEPS, dtype)), schedule(STEPS))
 
 
+def test_numpy_arrays_of_64_bits_under_vmap_without_jit():
+    schedule = usual(olr.Cosine)
+    rates = np.linspace(0.1, 1, 3)
+    whole, some = np.arange(20), np.arange(0, 20, 2.0)
+    assert_within_an_ulp(jax.vmap(schedule)(whole), schedule(whole))
+    assert_within_an_ulp(jax.vmap(schedule)(some), schedule(some))
+    slopes = jax.vmap(jax.grad(schedule))
+    np.testing.assert_array_equal(slopes(some), slopes(jnp.asarray(some)))
+    several = jax.vmap(lambda rate: schedule.replace(learning_rate=rate)(some))(rates)
+    assert_within_an_ulp(several, schedule.replace(learning_rate=rates)(some), ulps=2)
+
+
 @every_class
 def test_every_number_may_be_traced(kind):
     schedule = usual(kind)
