@@ -11,22 +11,8 @@ from hypothesis import given, settings, strategies as st
 import optax_lr as olr
 from optax_lr.logs import columns
 from tests.auditing.runs import trained
+from tests.logs.cases import STATE
 from tests.wrong_types import wrong_types
-
-HISTORY = [
-    {"epoch": 0.5, "grad_norm": 1.5, "learning_rate": 2e-4, "loss": 2.5, "step": 10},
-    {"epoch": 0.5, "eval_loss": 2.4, "eval_runtime": 1.0, "step": 10},
-    {"epoch": 1.0, "grad_norm": float("nan"), "learning_rate": 1e-4, "loss": 0.0, "step": 20},
-    {"epoch": 1.0, "step": 20, "total_flos": 1e12, "train_loss": 1.25, "train_runtime": 9.0},
-]
-STATE = {
-    "best_metric": None,
-    "epoch": 1.0,
-    "global_step": 20,
-    "log_history": HISTORY,
-    "max_steps": 20,
-    "stateful_callbacks": {},
-}
 
 
 def written(tmp_path, text, name="trainer_state.json"):
