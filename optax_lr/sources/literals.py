@@ -140,7 +140,7 @@ class Script:
         self.scopes[scope].setdefault(name, []).append(value)
 
     def _target(self, target: ast.expr, value: ast.expr | None, scope: int) -> None:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "prepare":
+        if isinstance(value, ast.Call) and re.search(r"(?i)accel\w*\.prepare$", ast.unparse(value.func)):
             for part in ast.walk(target):
                 if isinstance(part, ast.Name):
                     self.prepared.setdefault(part.id, part.lineno)
@@ -313,6 +313,9 @@ class Script:
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
             if any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords):
                 raise UnknownError
+            data = made.args[0] if made.args else _keyword(made, "dataset")
+            if data is None or _OTHER_DATA.search(ast.unparse(data)):
+                raise UnknownError
             size = made.args[1] if len(made.args) > 1 else _keyword(made, "batch_size")
             drops, scope = _keyword(made, "drop_last"), self.bound(text, scope)[1]
             batch = 1 if size is None else self._number(size, scope, depth)
@@ -321,7 +324,8 @@ class Script:
             rounded = math.ceil if drops is None or not self.value(drops, scope, depth + 1) else math.floor
             self.notes[f"{text} has all training examples, in batches of {batch}"] = None
             return rounded(self.examples / batch)
-        if "loader" in text.lower():
+        part = "train" not in text.lower() and "split" in self.text
+        if "loader" in text.lower() or part:  # a loader from elsewhere, or data of which a part is trained on
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self.examples

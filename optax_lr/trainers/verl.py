@@ -29,6 +29,7 @@ _MORE = (
 )
 # Settings of the actor's optimizer that are not its rate.
 _OTHERS = ("weight_decay", "betas", "clip_grad", "optimizer", "optimizer_impl", "total_training_steps")
+_LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
 _FILES = ("", "ppo_trainer", "ppo_trainer.yaml")
 
 
@@ -72,7 +73,9 @@ class Verl(Trainer):
                     raise ConfigError(
                         f"{name}: the script does not say what {key}={readable(value)} is; give --set {key}=VALUE"
                     )
-            elif key.startswith(_OPTIMIZER) and key.removeprefix(_OPTIMIZER) not in _OTHERS:
+            elif key.startswith(_LENGTHS) or (
+                key.startswith(_OPTIMIZER) and key.removeprefix(_OPTIMIZER) not in _OTHERS
+            ):
                 raise ConfigError(f"{name}: {key} of verl is not read; write the schedule with olr.get_scheduler")
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
         values = dict(_TAKEN) | given
@@ -113,14 +116,19 @@ class Verl(Trainer):
             absent.pop(
                 f"{_OPTIMIZER}lr_warmup_steps_ratio" if steps is not None else f"{_OPTIMIZER}lr_scheduler_type", None
             )
+        notes: tuple[str, ...] = (
+            "a step is one batch of rollouts: all of its updates have the same rate",
+            "prompts that verl filters out as too long are no part of the number of examples",
+        )
+        if given.get("trainer.critic_warmup", "0") != "0":
+            notes += (
+                f"the actor and its schedule begin after trainer.critic_warmup {given['trainer.critic_warmup']} steps",
+            )
         counts = [str(given.get(f"trainer.{key}", value)) for key, value in (("nnodes", 1), ("n_gpus_per_node", 8))]
         known = all(map(str.isdigit, counts))
         return Reading(
             settings,
-            notes=(
-                "a step is one batch of rollouts: all of its updates have the same rate",
-                "prompts that verl filters out as too long are no part of the number of examples",
-            ),
+            notes=notes,
             defaults=tuple(Default(key, value, "verl's ppo_trainer.yaml") for key, value in absent.items()),
             processes=Processes(
                 int(counts[0]) * int(counts[1]) if known else None,

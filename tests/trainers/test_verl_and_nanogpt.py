@@ -20,7 +20,9 @@ def test_verls_defaults_lengths_and_processes():
         "trainer.total_epochs": 30,
     }
     assert "all of its updates have the same rate" in config.notes[0]
-    assert olr.read_config([*VERL, "trainer.total_training_steps=77"]).plan().max_steps == 77
+    config = olr.read_config([*VERL, "trainer.total_training_steps=77", "trainer.critic_warmup=5"])
+    assert config.plan().max_steps == 77
+    assert "begin after trainer.critic_warmup 5 steps" in config.notes[-1]
 
 
 def test_a_value_that_a_script_of_verl_does_not_say_is_given(tmp_path):
@@ -38,6 +40,7 @@ def test_a_value_that_a_script_of_verl_does_not_say_is_given(tmp_path):
         (["--config-name=my_trainer"], "in another config of verl"),
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
         ([f"{ACTOR}num_cycles=2"], "num_cycles of verl is not read"),
+        (["trainer.total_epoch=2"], "trainer.total_epoch of verl is not read"),
         ([f"{ACTOR}warmup_style=linear"], "must be constant or cosine, not 'linear'"),
         ([f"{ACTOR}lr_warmup_steps=0", f"{ACTOR}lr_warmup_steps_ratio=0.1"], "are read in two ways"),
         (["data.train_batch_size=2048"], "1000 examples make no batch of 2048"),
