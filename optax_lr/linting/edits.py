@@ -16,6 +16,7 @@ from optax_lr.sources.errors import ConfigError
 if TYPE_CHECKING:
     import yaml
 
+MOST_EDITS = 50  # of one file at once
 # A new key goes after the first of these that is there, where a reader looks for it.
 _NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")
 
@@ -46,6 +47,8 @@ def rewritten_document(text: str, edits: Iterable[Edit], *, is_json: bool) -> st
     import yaml
 
     edits = list(edits)
+    if len(edits) > MOST_EDITS:
+        raise ConfigError(f"{len(edits):,} changes are too many for a file; make them by hand")
     try:
         made = _rewritten(text, edits, is_json=is_json or _is_json(text))
     except (yaml.YAMLError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ CHECK_FAILED = Rule(
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)
 RULES: Mapping[str, Rule] = rules_of(*_MODULES) | {CHECK_FAILED.code: CHECK_FAILED}
 _MOST_ROUNDS = 5
+_MOST_SECONDS = 5.0  # of CPU time for the changes of one file; each is checked by parsing the file
 _Check = Callable[[Case], Iterator[Finding]]
 _OF_THE_RUN: tuple[_Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)
 _OF_A_SCHEDULE: tuple[_Check, ...] = (run_checks.warmup, run_checks.at_zero, curve_checks.ends, curve_checks.jumps)
@@ -182,12 +184,16 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
         )
     done: list[Finding] = []
     by_hand: list[Finding] = []
+    until = time.thread_time() + _MOST_SECONDS
     for _ in range(_MOST_ROUNDS):
         changed: set[str] = set()
         by_hand = []  # one that fails may succeed with the changes of the others
         for finding in lint_source(source, options, trainer):
             keys = {edit.key for edit in finding.edits}
             if not keys or keys & changed:
+                continue
+            if time.thread_time() > until:
+                by_hand.append(finding)
                 continue
             try:
                 made = _rewritten(source, list(finding.edits))

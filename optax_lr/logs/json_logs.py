@@ -12,7 +12,7 @@ from optax_lr.logs.formats import LARGEST_LINE, Format, Found, lines
 from optax_lr.text import counted
 
 CHUNK = 2**20
-LARGEST_HEAD = 2**26  # characters before the entries, such as the state of callbacks
+LARGEST_HEAD = 2**22  # characters before the entries, such as the state of callbacks
 _HISTORY = re.compile(r'"log_history"\s*:\s*\[')
 _GAP = re.compile(r"[\s,]*")
 _OBJECT = re.compile(r"\{\s*[\"}]")

@@ -12,8 +12,9 @@ from optax_lr.configs import ConfigError
 from optax_lr.logs import hf_console
 from optax_lr.logs.columns import Builder, column_of
 from optax_lr.logs.formats import Format, Found
+from optax_lr.sources.files import check_parts
 
-LARGEST = 2**26  # characters of a notebook
+LARGEST = 2**24  # characters of a notebook
 _ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.DOTALL)
 _CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
@@ -43,6 +44,7 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
     text = file.read(LARGEST + 1)
     if len(text) > LARGEST:
         raise ConfigError(f"{source}: a notebook of more than {LARGEST:,} characters; give trainer_state.json instead")
+    check_parts(source, text)
     try:
         outputs = list(_outputs(json.loads(text)))
     except (ValueError, RecursionError, AttributeError, TypeError):

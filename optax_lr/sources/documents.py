@@ -12,8 +12,13 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.parsing import DEEPEST, parse
 from optax_lr.sources.source import Form, Source
 
-# A dotted name, for which the time of Python's parser grows with the square of its parts.
-_DEEP_NAME = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){" + str(DEEPEST) + "}")
+MOST_CONFIGS = 100  # in a file
+# The tokens of TOML that matter for nesting; each consumes what it scans, so that the time is linear.
+_TOML = re.compile(
+    r'''(?P<text>"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|\'{3}(?:[^']|'(?!''))*+(?:\'{3})?|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|[\w+-]++)|'''
+    r"(?P<blank>[ \t]++|#[^\n]*+)|(?P<dot>\.)|(?P<open>[\[{])|(?P<close>[\]}])|[^\w]",
+    re.DOTALL,
+)
 
 
 def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[Source]:
@@ -28,6 +33,8 @@ def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[
     parts = [(before, part) for before, part in parts if _has_content(part)]
     if not parts:
         raise ConfigError(f"{path}: the file is empty; a config needs at least learning_rate or lr_scheduler_type")
+    if len(parts) > MOST_CONFIGS:
+        raise ConfigError(f"{path}: {len(parts):,} documents are too many; at most {MOST_CONFIGS} are read")
     return [
         document_of(name, part, form=form, folder=folder, lines_before=before)
         for name, (before, part) in numbered(path, parts)
@@ -47,10 +54,8 @@ def numbered(path: str, parts: Sequence[object]) -> Iterator[tuple[str, Any]]:
 
 
 def _toml(path: str, text: str, folder: Path | None) -> Source:
-    if re.search(r"[\[{]{" + str(DEEPEST) + "}", text):
+    if _deepest(text) > DEEPEST:
         raise ConfigError(f"{path}: nested too deeply for a config")
-    if _DEEP_NAME.search(text):
-        raise ConfigError(f"{path}: a name of more than {DEEPEST} parts is nested too deeply for a config")
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -66,13 +71,28 @@ def _toml(path: str, text: str, folder: Path | None) -> Source:
     return Source(path, values, lines, "toml", text, folder)
 
 
+def _deepest(text: str) -> int:
+    """The deepest nesting of brackets or the longest dotted name in TOML: the time of Python's parser grows with its square."""
+    deepest = brackets = parts = 0
+    for token in _TOML.finditer(text):
+        kind = token.lastgroup
+        brackets = max(0, brackets + (kind == "open") - (kind == "close"))
+        if kind == "dot":
+            parts += 1
+        elif kind not in ("text", "blank"):
+            parts = 0
+        deepest = max(deepest, brackets, parts)
+    return deepest
+
+
 def _parts(text: str) -> Iterator[tuple[int, str]]:
     """The documents of a YAML file, each with the number of lines before it."""
-    start = 0
+    start = lines = 0
     for mark in re.finditer(r"(?m)^---[ \t]*(?:#.*)?$", text):
-        yield text.count("\n", 0, start), text[start : mark.start()]
+        yield lines, text[start : mark.start()]
+        lines += text.count("\n", start, mark.end())
         start = mark.end()
-    yield text.count("\n", 0, start), text[start:]
+    yield lines, text[start:]
 
 
 def _has_content(text: str) -> bool:

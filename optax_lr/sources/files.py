@@ -8,7 +8,8 @@ from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError, UnreadableError
 
-LARGEST_NOTEBOOK = 2**25  # bytes; the pictures of its outputs are in it
+LARGEST_NOTEBOOK = 2**24  # bytes; the pictures of its outputs are in it
+MOST_PARTS = 250_000  # brackets, braces and commas of a notebook, which bound the memory that its JSON takes
 LARGEST_FILE = 2**18  # bytes; a training config is a few hundred
 
 
@@ -69,3 +70,14 @@ def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
             return path, False
         outside = True
     return None, outside
+
+
+def check_parts(path: str, text: str) -> None:
+    """Refuse JSON of a notebook that would take much more memory than its text.
+
+    Raises:
+        UnreadableError: for more values than a notebook has.
+    """
+    parts = text.count(",") + text.count("[") + text.count("{")
+    if parts > MOST_PARTS:
+        raise UnreadableError(f"{path}: {parts:,} values are too many for a notebook; at most {MOST_PARTS:,} are read")

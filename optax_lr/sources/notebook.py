@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from optax_lr.findings import Edit
 from optax_lr.sources import python, python_edits
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import LARGEST_FILE, check_parts
 from optax_lr.sources.literals import Script, UnknownError
 from optax_lr.sources.source import Source
 
@@ -21,6 +22,7 @@ _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
 _VARIABLE = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)\}")
 _NAME = r"[A-Za-z_]\w*"
+_MOST_COMPARED = 2**28  # characters, to find the lines of the cells in the file; then lines are those found last
 
 
 class Notebook(NamedTuple):
@@ -47,20 +49,31 @@ def cells_of(path: str, text: str) -> Notebook:
     Raises:
         ConfigError: for what is no notebook.
     """
+    blocks = _blocks(path, text)
+    if sum(map(len, blocks)) > LARGEST_FILE:
+        raise ConfigError(
+            f"{path}: its cells have more than {LARGEST_FILE:,} characters of code; save what trains to a script"
+        )
     raw = text.splitlines()
+    left = _MOST_COMPARED
     code: list[str] = []
     places: list[int] = []
     shell: list[str] = []
     shell_places: list[int] = []
     files: dict[str, str] = {}
     at = 0
-    for cell, block in enumerate(_blocks(path, text)):
+    for cell, block in enumerate(blocks):
         rows = block.split("\n")
         here = []
         for row in rows:
             written = json.dumps(row, ensure_ascii=False)[1:-1]
-            found = next((number for number in range(at, len(raw)) if written and written in raw[number]), None)
-            at = at if found is None else found
+            for number in range(at, len(raw)) if written else ():
+                left -= len(raw[number])
+                if left < 0:
+                    break
+                if written in raw[number]:
+                    at = number
+                    break
             here.append(at + 1)
         commands, plain = _divided(rows)
         written_file = _FILE_CELL.match(rows[0])
@@ -79,6 +92,7 @@ def cells_of(path: str, text: str) -> Notebook:
 
 
 def _blocks(path: str, text: str) -> list[str]:
+    check_parts(path, text)
     try:
         cells = json.loads(text)["cells"]
         sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ MOST_ALIASES = 50  # of YAML anchors; each alias is expanded to a copy
 MOST_VALUES = 10_000
 DEEPEST = 60
 LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
+LONGEST_NUMBER = 1_000  # characters; the time to convert one grows with their square
 
 
 class Document(NamedTuple):
@@ -200,6 +202,8 @@ def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         aliases += isinstance(event, yaml.AliasEvent)
         values += isinstance(event, yaml.NodeEvent)
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_NUMBER and _may_be_number(event):
+            raise ConfigError(f"{name}: a number of {len(event.value):,} characters is too long; write a shorter one")
         if depth > DEEPEST:
             raise ConfigError(f"{name}: nested too deeply for a config")
         if values > MOST_VALUES:
@@ -212,6 +216,12 @@ def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]
     lines: dict[str, int] = {}
     _walk(name, root, "", lines, lines_before, twice)
     return lines
+
+
+def _may_be_number(event: Any) -> bool:
+    """Whether YAML may take a scalar for a number: as a plain one, or by its tag."""
+    tag = event.tag or ""
+    return tag.endswith((":int", ":float")) or (event.implicit[0] and re.match(r"[-+.\d]", event.value) is not None)
 
 
 def _size(name: str, node: yaml.Node | None, above: set[int], known: dict[int, int]) -> int:

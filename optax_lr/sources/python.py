@@ -27,13 +27,12 @@ from optax_lr.sources.constructors import (
     TRAINING_ARGUMENTS,
     TRL,
 )
-from optax_lr.sources.documents import numbered
+from optax_lr.sources.documents import MOST_CONFIGS, numbered
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Script, UnknownError, default_of
 from optax_lr.sources.source import Length, Processes, Source
 from optax_lr.text import start_of, words
 
-_MOST_CONFIGS = 50
 _SETTINGS = words(
     "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
@@ -62,15 +61,16 @@ def script_sources(
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
     reader = Reader(path, text, folder, options)
-    made = [reader.source(call) for call in reader.calls()]
+    calls = reader.calls()
+    if len(calls) > MOST_CONFIGS:
+        raise ConfigError(f"{path}: {len(calls):,} configs are too many for a file; at most {MOST_CONFIGS} are read")
+    made = [reader.source(call) for call in calls]
     if not made and (parsed := reader.parsed()) is not None and _SETTINGS & parsed.values.keys():
         made = [parsed]
     if not made and (assigned := reader.assigned()) is not None:
         made = [assigned]
     if not made:
         raise ConfigError(f"{path}: {reader.nothing()}")
-    if len(made) > _MOST_CONFIGS:
-        raise ConfigError(f"{path}: {len(made)} configs are too many for a file")
     return [dataclasses.replace(source, name=name) for name, source in numbered(path, made)]
 
 

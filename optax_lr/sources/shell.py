@@ -24,7 +24,7 @@ MOST_BYTES = 2**21  # of expanded text
 MOST_COMMANDS = 5_000
 MOST_TURNS = 200  # of a loop over literals
 DEEPEST = 12  # of functions and `bash -c` inside each other
-LONGEST = 1.0  # seconds
+LONGEST = 1.0  # seconds of CPU time
 _NAME = r"[A-Za-z_]\w*"
 _EXPANSION = re.compile(rf"(#?)({_NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
 _SBATCH = re.compile(r"(?m)^#SBATCH\s+(--?[\w-]+)(?:=|\s+)?(\S*)")
@@ -67,8 +67,11 @@ def commands_of(name: str, text: str) -> list[Ran]:
     """
     shell = _Shell(name)
     shell.slurm(text)
-    shell.run_text(text, 0)
-    shell.run_uncalled()
+    try:
+        shell.run_text(text, 0)
+        shell.run_uncalled()
+    except RecursionError:
+        raise ConfigError(f"{name}: commands are nested too deeply; write the training command out") from None
     return [made for made in shell.ran if made.words]
 
 
@@ -96,7 +99,7 @@ class _Shell:
         self.notes: dict[str, None] = {}
         self.offset = 0
         self.words = self.bytes = 0
-        self.until = time.monotonic() + LONGEST
+        self.until = time.thread_time() + LONGEST
         self.parser = _parser()
 
     # --- limits ---
@@ -110,7 +113,7 @@ class _Shell:
                 f"{self.name}: the script expands to more than {MOST_WORDS:,} words or {MOST_BYTES:,} characters; write "
                 "the training command out"
             )
-        if time.monotonic() > self.until:
+        if time.thread_time() > self.until:
             raise ConfigError(f"{self.name}: the script takes too long to read; write the training command out")
         return made
 
@@ -523,6 +526,9 @@ class _Shell:
 
     def default(self, text: str) -> str:
         """The default in `${A:-default}`."""
+        self.spent([text])
+        if text.count("${") > DEEPEST:
+            raise ConfigError(f"{self.name}: defaults are nested too deeply; write the training command out")
         if text[:1] in "'\"" and text[-1:] == text[:1] and len(text) > 1:
             text = text[1:-1]
         if "$" not in text and "`" not in text:

@@ -65,6 +65,19 @@ CASES = {
         },
         1,
     ),
+    "v2, above the machine": ({"proc/self/cgroup": V2, "sys/fs/cgroup/slurm/job/memory.max": f"{999 * GIB}", "sys/fs/cgroup/slurm/job/memory.current": "0"}, 64),
+    "v2 without a limit": ({"proc/self/cgroup": V2, "sys/fs/cgroup/slurm/job/memory.max": "max", "sys/fs/cgroup/slurm/job/memory.current": f"{GIB}"}, 64),
+    "v2 on a hybrid mount": ({"proc/self/cgroup": V2, "sys/fs/cgroup/unified/slurm/memory.max": f"{3 * GIB}", "sys/fs/cgroup/unified/slurm/memory.current": "0"}, 3),
+    "v1, the group above is smaller": (
+        {
+            "proc/self/cgroup": V1,
+            "sys/fs/cgroup/memory/docker/memory.limit_in_bytes": f"{2 * GIB}",
+            "sys/fs/cgroup/memory/docker/memory.usage_in_bytes": f"{GIB}",
+            "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": f"{8 * GIB}",
+            "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes": "0",
+        },
+        1,
+    ),
     "v1 without a limit": (
         {
             "proc/self/cgroup": V1,
