@@ -268,8 +268,10 @@ class Script:
                 return _operation(operator, self._number(left, scope, depth), self._number(right, scope, depth))
             case ast.Attribute(attr=name) if self.qualified(node).split(".")[-2:-1] in ([kind] for kind in _ENUMS):
                 return name.lower()
-            case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                return self._attribute(owner, name, scope, depth)
+            case ast.Attribute(
+                value=ast.Name() | ast.Attribute(value=ast.Name(id="self"), attr="hparams") as owner, attr=name
+            ):
+                return self._attribute(ast.unparse(owner), name, scope, depth)
             case ast.Subscript(value=holder, slice=key):
                 try:
                     return self.value(holder, scope, depth + 1)[self.value(key, scope, depth + 1)]
@@ -325,7 +327,7 @@ class Script:
             self.notes[f"{text} has all training examples, in batches of {batch}"] = None
             return rounded(self.examples / batch)
         part = "train" not in text.lower() and "split" in self.text
-        if "loader" in text.lower() or part:  # a loader from elsewhere, or data of which a part is trained on
+        if "loader" in text.lower() or part:  # a loader from elsewhere, or data that is divided
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self.examples
@@ -377,6 +379,8 @@ class Script:
         """A value of a class of this file, of an object of one, or of the options of the script."""
         if owner == "self":
             return self._own_attribute(name, scope, depth)
+        if owner == "self.hparams":
+            return self._start_argument(name, None, depth)
         if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
             self.notes[
                 f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
@@ -411,9 +415,39 @@ class Script:
         assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
         if len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
             value = assigned[0][1][0]
+            if isinstance(value, ast.Name):
+                return self._start_argument(value.id, value, depth)
             if value is not None and not any(isinstance(part, ast.Name) for part in ast.walk(value)):
                 return self.value(value, 0, depth + 1)
         raise UnknownError
+
+    def _start_argument(self, name: str, used: ast.Name | None, depth: int) -> Any:
+        """What the one class with this argument is made with in this file, else the default in the `__init__` that uses it."""
+        starts = [
+            (kind, part)
+            for kind, definitions in self.classes.items()
+            for definition in definitions
+            for part in definition.body
+            if isinstance(part, ast.FunctionDef)
+            and _is_start(part)
+            and name in [given.arg for given in _arguments(part)]
+        ]
+        if len(starts) != 1 or (used is not None and used not in ast.walk(starts[0][1])):
+            raise UnknownError
+        kind, start = starts[0]
+        calls = [call for call in self.calls if call.name == kind]
+        if len(calls) > 1 or any(call.node.args or _keyword(call.node, None) for call in calls):
+            raise UnknownError
+        given = _keyword(calls[0].node, name) if calls else None
+        if given is not None:
+            return self.value(given, calls[0].scope, depth + 1)
+        default = _default_of(start, name)
+        if default is None:
+            raise UnknownError
+        value = self.value(default, 0, depth + 1)
+        if not calls:
+            self.notes[f"{name} is {value!r}, the default of {kind}(); a caller may give another"] = None
+        return value
 
     def _annotation(self, name: str, scope: int) -> str:
         """The class that annotates a parameter; empty for none."""
@@ -609,7 +643,7 @@ def _default_of(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> 
     return defaults.get(name)
 
 
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+def _keyword(call: ast.Call, name: str | None) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 

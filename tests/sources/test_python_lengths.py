@@ -68,7 +68,7 @@ def test_a_length_of_the_data_is_that_of_the_script_when_it_runs(tmp_path, batch
     [
         "len(val_dataloader)",  # other data
         "len(train_loader)",  # a loader that is made elsewhere
-        "len(dataset.train_test_split(0.1)) + len(dataset)",  # of which only a part is trained on
+        "len(dataset.train_test_split(0.1)) + len(dataset)",  # only a part is trained on
         "len(DataLoader(val_dataset, batch_size=8))",
         "args.max_train_steps * accelerator.num_processes",
     ],

@@ -133,3 +133,42 @@ def test_boundaries_out_of_order_are_refused(tmp_path):
     config = read(tmp_path, f"import optax\noptax.join_schedules({parts}, [20, 10])\n")
     with pytest.raises(olr.ConfigError, match="boundaries must rise"):
         config.plan(max_steps=30)
+
+
+MODULE = """
+import lightning
+import torch
+class Net(lightning.LightningModule):
+    def __init__(self, lr=1e-3, epochs: int = 50, width=8):
+        super().__init__()
+        self.save_hyperparameters()
+        self.epochs = epochs
+    def configure_optimizers(self):
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self.epochs)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "expected", "note"),
+    [
+        ("", olr.CosineAnnealing(1e-3, 50), "lr is 0.001, the default of Net(); a caller may give another"),
+        ("Net(lr=3e-4)", olr.CosineAnnealing(3e-4, 50), ""),
+        ("Net(epochs=20, lr=3e-4)", olr.CosineAnnealing(3e-4, 20), ""),
+        ("Net(3e-4)", None, ""),
+        ("Net(**options)", None, ""),
+        ("Net(lr=1e-4)\nNet(lr=2e-4)", None, ""),
+        ("class Late:\n    def setup(self, epochs):\n        self.epochs = epochs", None, ""),
+        ("class Other:\n    def __init__(self, lr=1.0):\n        self.rate = lr", None, ""),
+    ],
+)
+def test_the_arguments_of_a_module_of_lightning(tmp_path, made, expected, note):
+    path = tmp_path / "net.py"
+    path.write_text(MODULE + made + "\n")
+    if expected is None:
+        with pytest.raises(olr.ConfigError, match="no literal"):
+            olr.read_config(path)
+    else:
+        config = olr.read_config(path)
+        assert repr(config.plan().schedule) == repr(expected)
+        assert not note or note in config.notes
