@@ -57,7 +57,7 @@ def free_memory(root: str = "/") -> int:
 
 
 def _machine(root: Path) -> Iterator[int]:
-    for line in _text(root / "proc/meminfo").splitlines():
+    for line in _file_text(root / "proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             yield int(line.split()[1]) * 1024
             return
@@ -66,7 +66,7 @@ def _machine(root: Path) -> Iterator[int]:
 
 
 def _groups(root: Path) -> Iterator[int]:
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in _file_text(root / "proc/self/cgroup").splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
@@ -85,10 +85,12 @@ def _groups(root: Path) -> Iterator[int]:
 
 
 def _group(folder: Path, limit: str, used: str, droppable: str) -> Iterator[int]:
-    most, taken = _text(folder / limit).strip(), _text(folder / used).strip()
+    most, taken = _file_text(folder / limit).strip(), _file_text(folder / used).strip()
     if not (most.isdigit() and taken.isdigit()):  # no group, or "max"
         return
-    statistics = dict(line.split()[:2] for line in _text(folder / "memory.stat").splitlines() if len(line.split()) > 1)
+    statistics = dict(
+        line.split()[:2] for line in _file_text(folder / "memory.stat").splitlines() if len(line.split()) > 1
+    )
     dropped = statistics.get(droppable, "0")
     yield int(most) - int(taken) + (int(dropped) if dropped.isdigit() else 0)
 
@@ -99,7 +101,7 @@ def _process(root: Path) -> Iterator[int]:
         import resource
     except ImportError:  # Windows
         return
-    pages = _text(root / "proc/self/statm").split()
+    pages = _file_text(root / "proc/self/statm").split()
     for limit, place in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
         most = resource.getrlimit(limit)[0]
         if most != resource.RLIM_INFINITY:
@@ -107,7 +109,7 @@ def _process(root: Path) -> Iterator[int]:
             yield most - used - COMPILATION
 
 
-def _text(path: Path) -> str:
+def _file_text(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, ValueError):

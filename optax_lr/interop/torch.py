@@ -107,7 +107,7 @@ def _momentum(scheduler: Any, group: int) -> Schedule | None:
     settings = scheduler.optimizer.param_groups[group]
     least, most = settings["base_momentum"], settings["max_momentum"]
     if type(scheduler).__name__ == "OneCycleLR":
-        one = _one_cycle(scheduler, group)
+        one = _from_one_cycle(scheduler, group)
         shape = one.total_steps, one.pct_start, one.anneal_strategy, one.three_phase
         return OneCycleMomentum(*shape, base_momentum=least, max_momentum=most)
     wave = _cyclic(scheduler, group)
@@ -154,19 +154,19 @@ def to_torch(schedule: AnySchedule | Sequence[AnySchedule], optimizer: Any) -> A
             raise ValueError(
                 f"to_torch(): this is a batch of schedules, of shape {one.batch_shape}; pass one of its rows"
             )
-        _rate(one, 0)  # raises for a control, which is not a function of the step
+        _rate_at(one, 0)  # raises for a control, which is not a function of the step
     for group in groups:
         group["lr"] = group["initial_lr"] = 1.0
-    return LambdaLR(optimizer, [functools.partial(_rate, one) for one in schedules])
+    return LambdaLR(optimizer, [functools.partial(_rate_at, one) for one in schedules])
 
 
-def _rate(schedule: Schedule, step: int) -> float:
+def _rate_at(schedule: Schedule, step: int) -> float:
     """The rate in float64."""
     with jax.enable_x64(True):
         return float(schedule(step))
 
 
-def _with(kind: type[Schedule], **attributes: str) -> Callable[[object, int], Schedule]:
+def _maker(kind: type[Schedule], **attributes: str) -> Callable[[object, int], Schedule]:
     """A converter to a class whose fields are attributes of the scheduler, under another name if one is given."""
     names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes
 
@@ -198,7 +198,7 @@ def _cyclic(scheduler: Any, group: int) -> Cyclic:
     )
 
 
-def _one_cycle(scheduler: Any, group: int) -> OneCycle:
+def _from_one_cycle(scheduler: Any, group: int) -> OneCycle:
     settings = scheduler.optimizer.param_groups[group]
     return OneCycle(
         max_lr=settings["max_lr"],
@@ -232,7 +232,7 @@ def _chained(scheduler: Any, group: int) -> Schedule:
 
 def _lambda(scheduler: Any, group: int) -> Schedule:
     function, base = scheduler.lr_lambdas[group], scheduler.base_lrs[group]
-    if isinstance(function, functools.partial) and function.func is _rate:
+    if isinstance(function, functools.partial) and function.func is _rate_at:
         schedule: Schedule = function.args[0]
         return schedule if base == 1 else schedule * base
     settings = dict(function.keywords) if isinstance(function, functools.partial) else {}
@@ -285,16 +285,16 @@ _LAMBDAS: dict[str, Callable[..., Schedule]] = {
     "_get_wsd_scheduler_lambda": WarmupStableDecay,
 }
 _MAKERS: dict[str, Callable[[object, int], Schedule]] = {
-    "ConstantLR": _with(ConstantFactor),
-    "LinearLR": _with(LinearRamp),
-    "ExponentialLR": _with(Exponential),
-    "StepLR": _with(Step),
+    "ConstantLR": _maker(ConstantFactor),
+    "LinearLR": _maker(LinearRamp),
+    "ExponentialLR": _maker(Exponential),
+    "StepLR": _maker(Step),
     "MultiStepLR": _multi_step,
-    "PolynomialLR": _with(PolynomialDecay),
-    "CosineAnnealingLR": _with(CosineAnnealing),
-    "CosineAnnealingWarmRestarts": _with(CosineAnnealingWarmRestarts),
+    "PolynomialLR": _maker(PolynomialDecay),
+    "CosineAnnealingLR": _maker(CosineAnnealing),
+    "CosineAnnealingWarmRestarts": _maker(CosineAnnealingWarmRestarts),
     "CyclicLR": _cyclic,
-    "OneCycleLR": _one_cycle,
+    "OneCycleLR": _from_one_cycle,
     "SequentialLR": _sequential,
     "ChainedScheduler": _chained,
     "LambdaLR": _lambda,

@@ -110,7 +110,7 @@ def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, o
             if ours in settings:
                 raise TypeError(f"{where}: give {theirs} or {ours}, not both")
             value = settings.pop(theirs)
-            settings[ours] = value if scale is None else _scaled(f"{where}: {theirs}", value, scale)
+            settings[ours] = value if scale is None else _ratio_times_rate(f"{where}: {theirs}", value, scale)
         settings.pop(theirs, None)
 
     if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr"):
@@ -139,7 +139,7 @@ def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, o
     return settings
 
 
-def _scaled(name: str, ratio: Any, learning_rate: Any) -> Any:
+def _ratio_times_rate(name: str, ratio: Any, learning_rate: Any) -> Any:
     """`ratio * learning_rate` for numbers, lists and tracers; lists become arrays."""
     for what, value in ((name, ratio), ("learning_rate", learning_rate)):
         if isinstance(value, str) or value is None:

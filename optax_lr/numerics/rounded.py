@@ -37,7 +37,7 @@ def _mantissa(bits: Array) -> Array:
     return _float((bits & _MANTISSA_FIELD) | _ONE)
 
 
-def _readable(bits: Array) -> Array:
+def _exponent_and_mantissa(bits: Array) -> Array:
     """The exponent and mantissa of a float64, read as one number, plus 2**11."""
     return _float(lax.shift_right_logical(bits, np.int64(11)) | np.float64(2**11).view(np.int64))
 
@@ -104,7 +104,7 @@ class RoundedFloat64(ByRow):
             return super().log2(x)
         bits = _bits(x)
         constant, *rest = polynomials.LOG2_REST
-        log = in_fours([constant + (1 - 1023 - 2.0**11) + _readable(bits), *rest], _mantissa(bits))
+        log = in_fours([constant + (1 - 1023 - 2.0**11) + _exponent_and_mantissa(bits), *rest], _mantissa(bits))
         return jnp.where((x > 0) & (x != 1), log, 0)
 
     def fall(self, left: Real, exponent: Real) -> Real:
@@ -145,7 +145,7 @@ class RoundedFloat64(ByRow):
         bits = _bits(self.maximum(a, least))
         constant, *rest = (coefficient * exponent for coefficient in polynomials.LOG2_REST)
         constant = constant + exponent * (1 - 1023 - 2.0**11 - jnp.log2(b)) + _LOG_BASE
-        log = in_fours([constant + exponent * _readable(bits), *rest], _mantissa(bits))
+        log = in_fours([constant + exponent * _exponent_and_mantissa(bits), *rest], _mantissa(bits))
         return jnp.where(a > jnp.where(exponent == 0, -1e-300, 0.0), self._exp2(log), 0)
 
     def _any_fall(self, left: Real, exponent: Real) -> Real:

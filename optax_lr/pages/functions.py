@@ -14,14 +14,14 @@ from optax_lr.schedules import Schedule, fields
 
 _MOST_ITEMS = 8  # of a list, such as milestones
 _TYPES = {
-    fields._rate: "rate",
-    fields._count: "count",
-    fields._number: "number",
-    fields._counts: "counts",
-    fields._numbers: "numbers",
-    fields._inner: "schedule",
-    fields._schedules: "schedules",
-    fields._choice: "choice",
+    fields._check_rate: "rate",
+    fields._check_count: "count",
+    fields._check_number: "number",
+    fields._check_counts: "counts",
+    fields._check_numbers: "numbers",
+    fields._check_inner: "schedule",
+    fields._check_schedules: "schedules",
+    fields._check_choice: "choice",
 }
 _BOUNDS = ("least", "above", "most", "below", "among")
 

@@ -89,7 +89,8 @@ class Schedule:
         {'kind': 'Linear', 'learning_rate': 0.0001, 'max_steps': 10, 'warmup_steps': 0, 'min_lr': 0.0}
         """
         values = {
-            f.name: _plain(f"{type(self).__name__}: {f.name}", getattr(self, f.name)) for f in dataclasses.fields(self)
+            f.name: _to_plain(f"{type(self).__name__}: {f.name}", getattr(self, f.name))
+            for f in dataclasses.fields(self)
         }
         return {"kind": type(self).__name__} | {_KEYS.get(name, name): value for name, value in values.items()}
 
@@ -108,7 +109,7 @@ class Schedule:
         if isinstance(step, (int, float, np.integer, np.floating)) or _is_concrete_scalar(step):
             lifted, number = self._on_host(), float(step)  # type: ignore[arg-type]
             if lifted is not None and math.isfinite(number):
-                value = HOST.result(_number(self, lifted._value(max(number, 0.0), HOST)))
+                value = HOST.result(_require_python_number(self, lifted._value(max(number, 0.0), HOST)))
                 return np.float64(value) if x64_is_on() else np.float32(value)
         rates: Array = evaluation.evaluate(self, fields.checked_step(type(self).__name__, step))
         return rates
@@ -262,11 +263,11 @@ def from_dict(values: Mapping[str, object]) -> Schedule:
     return made
 
 
-def _plain(name: str, value: object) -> object:
+def _to_plain(name: str, value: object) -> object:
     if isinstance(value, Schedule):
         return value.to_dict()
     if isinstance(value, tuple):
-        return [_plain(name, item) for item in value]
+        return [_to_plain(name, item) for item in value]
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, jax.core.Tracer) or callable(value):
@@ -290,7 +291,7 @@ def _mapped(value: Real, low: Real, function: Callable[[Real, Real], Real]) -> R
     return value._mapped(function) if _is_schedule(value) else function(value, low)
 
 
-def _number(schedule: Schedule, value: object) -> float:
+def _require_python_number(schedule: Schedule, value: object) -> float:
     """The value of a formula of Python numbers, checked to be a number."""
     if isinstance(value, (int, float)):
         return value

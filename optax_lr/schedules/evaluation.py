@@ -206,7 +206,7 @@ def _by_platform(
     """
 
     def evaluated(*operands: Real) -> Array:
-        late = functools.partial(_late, in_pairs, shape)
+        late = functools.partial(_traced_at_lowering, in_pairs, shape)
         # A primitive of our own would need a sharding rule.
         pairs = late if jax.sharding.get_abstract_mesh().empty else in_pairs
         # The platform and not the backend decides, because a trace may be exported.
@@ -244,7 +244,7 @@ def _slope(function: Callable[..., Array], number: int, *operands: Real) -> Arra
     return slope
 
 
-def _late(function: Callable[..., Array], shape: tuple[int, ...], *operands: Real) -> Array:
+def _traced_at_lowering(function: Callable[..., Array], shape: tuple[int, ...], *operands: Real) -> Array:
     """`function(*operands)`, traced at lowering, and so only for the platforms that need it."""
     found: Array = _late_p.bind(*operands, function=function, shape=shape)
     return found
@@ -254,10 +254,10 @@ def _batched(
     operands: tuple[Real, ...], axes: tuple[int | None, ...], *, function: Callable[..., Array], shape: tuple[int, ...]
 ) -> tuple[Array, int]:
     size = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
-    return _late(jax.vmap(function, axes), (size, *shape), *operands), 0
+    return _traced_at_lowering(jax.vmap(function, axes), (size, *shape), *operands), 0
 
 
-def _called(*operands: Real, function: Callable[..., Array], **_: object) -> Array:
+def _apply(*operands: Real, function: Callable[..., Array], **_: object) -> Array:
     return function(*operands)
 
 
@@ -268,5 +268,5 @@ def _abstract(*_: object, shape: tuple[int, ...], **__: object) -> jax.core.Shap
 _late_p = Primitive("late")
 _late_p.def_impl(lambda *operands, function, shape: jax.jit(function)(*operands))
 _late_p.def_abstract_eval(_abstract)
-mlir.register_lowering(_late_p, mlir.lower_fun(_called, multiple_results=False))
+mlir.register_lowering(_late_p, mlir.lower_fun(_apply, multiple_results=False))
 batching.primitive_batchers[_late_p] = _batched

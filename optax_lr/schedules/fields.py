@@ -58,18 +58,18 @@ else:
     Several = Sequence
 
 
-def _field(check: Callable[..., object], default: object, **metadata: object) -> object:
+def _declared(check: Callable[..., object], default: object, **metadata: object) -> object:
     return dataclasses.field(default=default, metadata={"check": check, **metadata})
 
 
 def rate(default: object = _REQUIRED) -> Any:
     """A learning rate: finite, at least 0."""
-    return _field(_rate, default)
+    return _declared(_check_rate, default)
 
 
 def count(default: object = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
     """A number of steps, or of another `unit`: whole, from `least` to 2**31 - 1."""
-    return _field(_count, default, least=least, unit=unit)
+    return _declared(_check_count, default, least=least, unit=unit)
 
 
 def number(
@@ -81,32 +81,32 @@ def number(
     below: float | None = None,
 ) -> Any:
     """Any finite number within the given bounds."""
-    return _field(_number, default, above=above, least=least, most=most, below=below, split=True)
+    return _declared(_check_number, default, above=above, least=least, most=most, below=below, split=True)
 
 
 def counts(default: object = _REQUIRED) -> Any:
     """Several numbers of steps, in a tuple of leaves; a list of them is not an axis of a batch."""
-    return _field(_counts, default, several=True)
+    return _declared(_check_counts, default, several=True)
 
 
 def numbers(default: object = _REQUIRED, *, least: float | None = None) -> Any:
     """Several finite numbers, in a tuple of leaves."""
-    return _field(_numbers, default, several=True, split=True, least=least)
+    return _declared(_check_numbers, default, several=True, split=True, least=least)
 
 
 def inner() -> Any:
     """A schedule inside a schedule."""
-    return _field(_inner, _REQUIRED)
+    return _declared(_check_inner, _REQUIRED)
 
 
 def schedules() -> Any:
     """Several schedules inside a schedule, in a tuple."""
-    return _field(_schedules, _REQUIRED)
+    return _declared(_check_schedules, _REQUIRED)
 
 
 def choice(default: object, *, among: tuple[object, ...]) -> Any:
     """One of a few words. It is static: another choice compiles again."""
-    return _field(_choice, default, among=among, static=True)
+    return _declared(_check_choice, default, among=among, static=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,12 +182,12 @@ def rejoined(high: Real, low: Real) -> tuple[Real, Real]:
 
 def function() -> Any:
     """A function. It is static: another function compiles again."""
-    return _field(_function, _REQUIRED, static=True)
+    return _declared(_check_function, _REQUIRED, static=True)
 
 
 def words() -> Any:
     """Names, in a tuple; static."""
-    return _field(lambda _name, value, _bounds: value, _REQUIRED, static=True)
+    return _declared(lambda _name, value, _bounds: value, _REQUIRED, static=True)
 
 
 def require_helpers(kind: type) -> None:
@@ -304,12 +304,12 @@ def _scalar(array: Num[Array | np.ndarray, "*batch"]) -> Num[Array | np.ndarray 
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
-def _first(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
+def _first_wrong(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
     """The first wrong value, in the digits of its dtype."""
     return str(array[wrong].ravel()[0] if array.ndim else array[()])
 
 
-def _number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
     array = _array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
     array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
@@ -317,42 +317,42 @@ def _number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLik
         return array
     seen = np.asarray(array)
     if (wrong := ~np.isfinite(seen)).any():
-        raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be finite, not {_first_wrong(seen, wrong)}")
     if floating == jnp.float32 and (wrong := abs(seen) > LARGEST_FLOAT32).any():
-        raise ValueError(f"{name} must be at most 3.4e+38, the largest float32, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be at most 3.4e+38, the largest float32, not {_first_wrong(seen, wrong)}")
     above, least, most, below = (bounds.get(bound) for bound in ("above", "least", "most", "below"))
     if above is not None and (wrong := seen <= above).any():
-        raise ValueError(f"{name} must be above {above}, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be above {above}, not {_first_wrong(seen, wrong)}")
     if least is not None and (wrong := seen < least).any():
-        raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be at least {least}, not {_first_wrong(seen, wrong)}")
     if most is not None and (wrong := seen > most).any():
-        raise ValueError(f"{name} must be at most {most}, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be at most {most}, not {_first_wrong(seen, wrong)}")
     if below is not None and (wrong := seen >= below).any():
-        raise ValueError(f"{name} must be below {below}, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be below {below}, not {_first_wrong(seen, wrong)}")
     return _scalar(array)
 
 
-def _rate(name: str, value: object, _bounds: Mapping[str, object]) -> Num[ArrayLike, "..."]:
-    return _number(name, value, {"least": 0})
+def _check_rate(name: str, value: object, _bounds: Mapping[str, object]) -> Num[ArrayLike, "..."]:
+    return _check_number(name, value, {"least": 0})
 
 
-def _count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+def _check_count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
     return whole_steps(name, value, unit=bounds["unit"], least=bounds["least"])
 
 
-def _items(name: str, value: object) -> list[object]:
+def _check_items(name: str, value: object) -> list[object]:
     if isinstance(value, (list, tuple)) or (isinstance(value, Iterable) and getattr(value, "ndim", 0) > 0):
         return list(value)
     one = f"; write [{value!r}] for one" if isinstance(value, (int, float)) else ""
     raise TypeError(f"{name} must be a list of numbers, not {shown(value)}{one}")
 
 
-def _counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
-    return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_items(name, value)))
+def _check_counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
+    return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_check_items(name, value)))
 
 
-def _numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
-    return tuple(_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_items(name, value)))
+def _check_numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
+    return tuple(_check_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_check_items(name, value)))
 
 
 def whole_steps(
@@ -366,21 +366,21 @@ def whole_steps(
         return array
     seen = np.asarray(array)
     if (wrong := ~np.isfinite(seen)).any():
-        raise ValueError(f"{name} must be finite, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be finite, not {_first_wrong(seen, wrong)}")
     if (wrong := seen != np.floor(seen)).any():
         ratio = " (a Trainer takes the ceiling of a ratio of the run)" if unit == "optimizer steps" else ""
         raise ValueError(
-            f"{name} must be a whole number{unit and f' of {unit}'}, not {_first(seen, wrong)}; round it first{ratio}"
+            f"{name} must be a whole number{unit and f' of {unit}'}, not {_first_wrong(seen, wrong)}; round it first{ratio}"
         )
     if (wrong := seen < least).any():
-        raise ValueError(f"{name} must be at least {least}, not {_first(seen, wrong)}")
+        raise ValueError(f"{name} must be at least {least}, not {_first_wrong(seen, wrong)}")
     if (wrong := seen > LARGEST_STEP).any():
         why = (
             ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)"
             if unit == "optimizer steps"
             else ""
         )
-        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first(seen, wrong)}{why}")
+        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first_wrong(seen, wrong)}{why}")
     return _scalar(array.astype(jnp.int32))
 
 
@@ -399,7 +399,7 @@ def checked_step(owner: str, step: object) -> Num[Array | np.ndarray | np.number
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and not x64_is_on():  # JAX would wrap it around
         if (wrong := array > LARGEST_STEP).any():
             raise ValueError(
-                f"{owner}: step must be at most 2**31 - 1, not {_first(array, wrong)}: JAX counts in int32"
+                f"{owner}: step must be at most 2**31 - 1, not {_first_wrong(array, wrong)}: JAX counts in int32"
             )
         array = np.maximum(array, 0)
     return array
@@ -414,13 +414,13 @@ def as_schedule(value: object) -> object:
     return KINDS["Function"](value) if callable(value) else value
 
 
-def _function(name: str, value: object, _bounds: Mapping[str, object]) -> object:
+def _check_function(name: str, value: object, _bounds: Mapping[str, object]) -> object:
     if isinstance(value, type) or not callable(value):
         raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
     return value
 
 
-def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> object:
+def _check_inner(name: str, value: object, _bounds: Mapping[str, object]) -> object:
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
@@ -433,13 +433,13 @@ def _inner(name: str, value: object, _bounds: Mapping[str, object]) -> object:
     return value
 
 
-def _schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[object, ...]:
+def _check_schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
-    return tuple(_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
+    return tuple(_check_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
-def _choice(name: str, value: object, bounds: Mapping[str, Any]) -> object:
+def _check_choice(name: str, value: object, bounds: Mapping[str, Any]) -> object:
     if not isinstance(value, (str, bool, np.bool)) or value not in bounds["among"]:
         given = repr(value) if isinstance(value, str) else shown(value)
         raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {given}")
@@ -451,8 +451,8 @@ def require_below(schedule: object, low: str, high: str, why: str) -> None:
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
         raise ValueError(
-            f"{type(schedule).__name__}: {low} must be below {high}, not {_first(lows, wrong)} with {high} "
-            f"{_first(highs, wrong)}: {why}"
+            f"{type(schedule).__name__}: {low} must be below {high}, not {_first_wrong(lows, wrong)} with {high} "
+            f"{_first_wrong(highs, wrong)}: {why}"
         )
 
 

@@ -70,7 +70,7 @@ def sweep(
     chosen, count = checked_steps("sweep", steps)
     leaves = jax.tree.leaves(schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
-        return _in_trace(schedule, chosen, count)
+        return _swept_in_trace(schedule, chosen, count)
     shape = fields.shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
     _check_room(shape, 8 if x64_is_on() else 4, out)
     numbers = system()
@@ -126,23 +126,23 @@ def _curves(
     return rates.reshape(shape + steps.shape)
 
 
-def _in_trace(schedule: Schedule, steps: jax.Array | np.ndarray | None, count: int) -> jax.Array:
+def _swept_in_trace(schedule: Schedule, steps: jax.Array | np.ndarray | None, count: int) -> jax.Array:
     if x64_is_on():
-        return _called(count, schedule, steps)
+        return _rates_by_call(count, schedule, steps)
     # If rows may be on several devices, a gather would move them, and inside `shard_map` the steps must not vary with rows.
     if jax.device_count() > 1 or jax.sharding.get_abstract_mesh().manual_axes:
-        return _called(count, schedule, steps)
+        return _rates_by_call(count, schedule, steps)
     # The platform and not the backend decides, because a trace may be exported.
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,
         None if steps is None else jnp.maximum(steps, 0),
-        tpu=functools.partial(_called, count),
+        tpu=functools.partial(_rates_by_call, count),
         default=functools.partial(_rounded_in_trace, count),
     )
     return rates
 
 
-def _called(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
+def _rates_by_call(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
     return schedule(jnp.arange(count) if steps is None else steps)
 
 
@@ -158,7 +158,7 @@ def _differentiated(
     count: int, primals: tuple[Schedule, jax.Array | np.ndarray | None], tangents: tuple[Schedule, object]
 ) -> tuple[jax.Array, jax.Array]:
     # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.
-    slopes = jax.jvp(functools.partial(_called, count), primals, tangents)[1]
+    slopes = jax.jvp(functools.partial(_rates_by_call, count), primals, tangents)[1]
     return _rounded_in_trace(count, *primals), slopes
 
 

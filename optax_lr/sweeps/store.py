@@ -120,7 +120,7 @@ def sweep_to(
         rates = group["learning_rate"]
         mine = layout.blocks[jax.process_index() :: jax.process_count()]
         missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, layout), block)]
-        with _bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
+        with _progress_bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
             for block, values in computed(ended(batch, past_end), chosen, layout, missing):
                 rates[block] = values
                 sync(_chunk(path, block, layout))
@@ -192,11 +192,11 @@ def _lay_out(
             config={"write_empty_chunks": True},  # an existing chunk is a computed block
         )
         rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
-    _label(group, "step", steps, "step", units="optimizer steps, from 0")
+    _write_label(group, "step", steps, "step", units="optimizer steps, from 0")
     for name, column in columns_next_to_rates(batch).items():
         if column.dtype.kind == "U":
             words, codes = np.unique(column, return_inverse=True)
-            _label(
+            _write_label(
                 group,
                 name,
                 codes.astype(np.int32),
@@ -205,7 +205,7 @@ def _lay_out(
                 flag_meanings=words.tolist(),
             )
         else:
-            _label(group, name, column, "row")
+            _write_label(group, name, column, "row")
 
 
 def _codecs(zarr: ModuleType) -> list[Any]:
@@ -217,7 +217,7 @@ def _dtype() -> type[np.float32 | np.float64]:
     return np.float64 if x64_is_on() else np.float32
 
 
-def _label(group: Any, name: str, values: Shaped[np.ndarray, " n"], dimension: str, **attributes: object) -> None:
+def _write_label(group: Any, name: str, values: Shaped[np.ndarray, " n"], dimension: str, **attributes: object) -> None:
     array = group.create_array(name, data=values, dimension_names=(dimension,), overwrite=True)
     array.attrs.update(attributes)
 
@@ -309,7 +309,7 @@ def _together(moment: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], None]]:
+def _progress_bar(*, progress: bool | None, total: int, done: int) -> Iterator[Callable[[], None]]:
     if not (sys.stderr.isatty() if progress is None else progress):
         yield lambda: None
         return

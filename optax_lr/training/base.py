@@ -208,7 +208,7 @@ def step_of(count: jax.Array, position: object) -> tuple[jax.Array, jax.Array]:
 
 def as_position(where: str, position: object) -> Num[jax.Array, ""]:
     """`position` as one int32 or float number."""
-    array = _number(where, "position", position, "use jax.vmap")
+    array = _one_number(where, "position", position, "use jax.vmap")
     if isinstance(array, np.ndarray):
         if not np.isfinite(array) or array < 0:
             raise ValueError(f"{where}: the position must be finite and at least 0, not {array}")
@@ -223,12 +223,12 @@ def as_position(where: str, position: object) -> Num[jax.Array, ""]:
 
 def as_metric(where: str, value: object, dtype: DTypeLike) -> Float[jax.Array, ""]:
     """`value` as one number of `dtype`; NaN and infinities are allowed."""
-    array = _number(where, "metric", value, "give its mean, or for a population of states use jax.vmap")
+    array = _one_number(where, "metric", value, "give its mean, or for a population of states use jax.vmap")
     with np.errstate(over="ignore"):
         return jnp.asarray(array, dtype)
 
 
-def _number(where: str, what: str, value: object, instead: str) -> jax.Array | np.ndarray:
+def _one_number(where: str, what: str, value: object, instead: str) -> jax.Array | np.ndarray:
     if not isinstance(value, jax.core.Tracer) and hasattr(value, "__jax_array__"):  # such as a variable of Flax
         value = value.__jax_array__()
     array = value if isinstance(value, jax.Array) else np.asarray(value)

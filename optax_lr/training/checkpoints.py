@@ -92,19 +92,19 @@ def restore_checkpoint(path: str | os.PathLike[str], like: _State) -> _State:
 def _kinds(state: object) -> dict[str, dict[str, str]]:
     """The kind and the `repr` of each schedule in `state`, by its path."""
     return {
-        f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind(part.schedule), "schedule": repr(part.schedule)}
+        f"{jax.tree_util.keystr(path)}.{key}": {"kind": _kind_text(part.schedule), "schedule": repr(part.schedule)}
         for path, node in nested(state, is_carrier)
         for key, part in node.schedules.items()
     }
 
 
-def _kind(value: object) -> str:
+def _kind_text(value: object) -> str:
     """A schedule without its numbers: the class, its choices, and the kinds inside it."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(_kind, value)) + ")"
+        return "(" + ", ".join(map(_kind_text, value)) + ")"
     if not isinstance(value, Schedule):
         return repr(value) if isinstance(value, (str, bool)) else "*"
-    shown = {f.name: _kind(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    shown = {f.name: _kind_text(getattr(value, f.name)) for f in dataclasses.fields(value)}
     return f"{type(value).__name__}({', '.join(f'{name}={kind}' for name, kind in shown.items() if kind != '*')})"
 
 

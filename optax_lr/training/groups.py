@@ -54,7 +54,7 @@ def scale_by_group(
     factors = {str(group): _factor("scale_by_group", group, scale) for group, scale in scales.items()}
 
     def init(params: PyTree) -> GroupScaleState:
-        labels = _labels(param_labels, params)
+        labels = _labels_of_parameters(param_labels, params)
         for label in jax.tree.leaves(labels):
             if label not in factors:
                 raise ValueError(unknown("scale_by_group()", "group", label, factors))
@@ -74,7 +74,7 @@ def scale_by_group(
             factor = state.scales[label]
             return jax.tree.map(lambda one: (factor * one.astype(_exact(one))).astype(one.dtype), group)
 
-        return jax.tree.map(scaled, _labels(param_labels, updates), updates), state
+        return jax.tree.map(scaled, _labels_of_parameters(param_labels, updates), updates), state
 
     return optax.GradientTransformation(init, update)
 
@@ -131,7 +131,7 @@ def _factor(where: str, group: str, scale: object) -> jax.Array:
     return factor
 
 
-def _labels(param_labels: PyTree | Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
+def _labels_of_parameters(param_labels: PyTree | Callable[[PyTree], PyTree], params: PyTree) -> PyTree:
     return param_labels(params) if callable(param_labels) else param_labels
 
 

@@ -121,7 +121,7 @@ def inject_schedules(
             )
 
         def built(hyperparams: dict[str, jax.Array]) -> optax.GradientTransformationExtraArgs:
-            return optax.with_extra_args_support(_called(inner_factory, signature, fixed | hyperparams))
+            return optax.with_extra_args_support(_optimizer_of(inner_factory, signature, fixed | hyperparams))
 
         def init(params: PyTree) -> InjectSchedulesState:
             dtype = hyperparam_dtype or _wide(optax.tree.dtype(params, "highest"))
@@ -218,11 +218,11 @@ def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Ar
     number. The first is made of the second, so that a program computes the schedule once and with few kernels.
     """
     current, low = jnp.asarray(current, after.dtype), jnp.finfo(after.dtype).min
-    value = jnp.where(_bits(current) != _bits(before), low, after)  # by their bits, NaN is equal to NaN
+    value = jnp.where(_bit_pattern(current) != _bit_pattern(before), low, after)  # by their bits, NaN is equal to NaN
     return jnp.where(value == low, current, value), value
 
 
-def _bits(x: jax.Array) -> jax.Array:
+def _bit_pattern(x: jax.Array) -> jax.Array:
     return jax.lax.bitcast_convert_type(x, f"uint{8 * x.dtype.itemsize}")
 
 
@@ -271,7 +271,7 @@ def _bound(
     return given
 
 
-def _called(
+def _optimizer_of(
     factory: Callable[..., optax.GradientTransformation], signature: inspect.Signature, given: Mapping[str, Any]
 ) -> optax.GradientTransformation:
     positional: list[object] = []

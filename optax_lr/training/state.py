@@ -105,7 +105,7 @@ def group_names(paths: list[KeyPath]) -> list[str]:
     """
     if len(paths) == 1:
         return ["learning_rate"]
-    labels = [_labels(path) for path in paths]
+    labels = [_labels_on_path(path) for path in paths]
     while labels and all(labels) and len({parts[0] for parts in labels}) == 1:
         labels = [parts[1:] for parts in labels]
     names = ["/".join(parts) for parts in labels]
@@ -114,7 +114,7 @@ def group_names(paths: list[KeyPath]) -> list[str]:
     return names
 
 
-def _labels(path: KeyPath) -> list[str]:
+def _labels_on_path(path: KeyPath) -> list[str]:
     return [str(part.key) for part in path if isinstance(part, jax.tree_util.DictKey)]
 
 
@@ -201,7 +201,7 @@ def owned(tree: _Tree, apart_from: object = ()) -> _Tree:
             return leaf
         buffers = _buffers(leaf)
         if not seen.isdisjoint(buffers):
-            leaf = _copy(leaf)
+            leaf = _copied_leaf(leaf)
             buffers = _buffers(leaf)
         seen.update(buffers)
         return leaf
@@ -225,7 +225,7 @@ def placed(tree: _Tree, like: jax.Array) -> _Tree:
     return mapped
 
 
-def _copy(leaf: jax.Array) -> jax.Array:
+def _copied_leaf(leaf: jax.Array) -> jax.Array:
     if isinstance(leaf, jax.core.Tracer) or leaf.ndim or leaf.committed:
         return jnp.array(leaf, copy=True)
     return jnp.array(np.asarray(leaf))  # through the host, without compiling
