@@ -84,7 +84,15 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     share of its own peak, the other settings at the values in the title. One more panel has every schedule: the share of its
     area that lies in the second half of the steps.
 
-    Arguments and errors as for `plot`.
+    Errors are those of `plot`.
+
+    Args:
+        batch: a batch of any shape and of any kinds.
+        steps: as for `plot`.
+        past_end: as for `sweep`.
+
+    Returns:
+        The figure.
 
     >>> figure = plot_kinds(stack([Linear(5e-5, max_steps=1000), Cosine(5e-5, max_steps=1000)]))
     >>> [axes.get_title() for axes in figure.axes]

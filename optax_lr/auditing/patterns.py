@@ -47,7 +47,11 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
         log: the rows of one run.
         planned: the planned rate of each row; a jump that was planned is then none. NaN where nothing was planned.
 
+    Returns:
+        The findings, the worst first.
+
     Raises:
+        TypeError: If `log` is not a log, or `planned` is not an array of numbers.
         ValueError: If `planned` has another length than the log.
 
     One finding a code, and for LR301 one for each rise, worst first; `steps` are the optimizer steps that show it, and `edits`

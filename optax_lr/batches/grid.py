@@ -21,6 +21,13 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     A list or a one-dimensional array is an axis; a single number applies to every schedule. `batch_shape` is the lengths of
     the axes.
 
+    Args:
+        kind: the class of the schedules.
+        axes: each setting by name: a number, or a list or array `[n]`, which is an axis.
+
+    Returns:
+        A batch of `kind` with one axis for each list.
+
     Raises:
         TypeError: If `kind` has no such field.
         ValueError: If an axis is empty or has more than one dimension, or if the field is a word and not a number (`stack` or
@@ -64,6 +71,12 @@ def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
 
     The first column, `kind`, names the class; then a column for each field, with NaN (or "" for words) where a kind has
     no such field or leaves it None. Fields of inner schedules are named with a dot.
+
+    Args:
+        batch: a batch of any shape and of any kinds, or one schedule.
+
+    Returns:
+        The columns by name, arrays `[n]`.
 
     >>> {name: column.tolist() for name, column in table(Constant([1e-3, 2e-3], warmup_steps=10)).items()}
     {'kind': ['Constant', 'Constant'], 'learning_rate': [0.001, 0.002], 'warmup_steps': [10, 10]}

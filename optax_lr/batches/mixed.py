@@ -67,6 +67,16 @@ def stack(schedules: Sequence[AnySchedule]) -> Schedule:
     Schedules of one kind give a batch of that kind, others a `Mixed`; numbers, Optax's schedules and other functions of
     the step are schedules too. All must have the same `batch_shape`.
 
+    Args:
+        schedules: schedules, numbers and functions of the step, all of one `batch_shape`.
+
+    Returns:
+        A batch of shape `[len(schedules), *batch_shape]`.
+
+    Raises:
+        TypeError: If one is not a schedule.
+        ValueError: If there is none, or the shapes differ.
+
     >>> stack([Linear(5e-5, max_steps=1000), Linear(1e-4, max_steps=1000)]).learning_rate
     array([5.e-05, 1.e-04])
     """
@@ -84,6 +94,16 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
     """One batch of the rows of `batches`, in the order given, along the first axis; kinds may differ.
 
     All but the first axis must agree.
+
+    Args:
+        batches: batches whose shapes differ only in the first axis.
+
+    Returns:
+        A batch whose first axis is as long as theirs together: of their kind, or a `Mixed`.
+
+    Raises:
+        TypeError: If one is not a schedule.
+        ValueError: If there is none, one is not a batch, the other axes differ, or the result does not fit into memory.
 
     >>> concatenate([grid(Linear, learning_rate=[1e-5, 1e-4], max_steps=1000), stack([Constant(1e-4)])]).batch_shape
     (3,)

@@ -36,6 +36,9 @@ def read_config(
         trainer: the trainer's name, such as `hf`, `trl-sft` or `llamafactory`, if it cannot be recognised.
         values: keys that replace those of the file, such as those that a script computes.
 
+    Returns:
+        The config, whose `plan` has the schedule.
+
     Raises:
         ConfigError: one line, for a file that cannot be read or parsed, for one of no trainer that is read or of more than
             one, for keys that its trainer does not have, for a setting that the trainer would refuse, and for a file of
@@ -59,6 +62,17 @@ def read_configs(
     values: Mapping[str, object] | None = None,
 ) -> list[RunConfig]:
     """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, a script several commands.
+
+    Args:
+        source: as for `read_config`.
+        trainer: as for `read_config`.
+        values: as for `read_config`.
+
+    Returns:
+        The configs, in the order of the file.
+
+    Raises:
+        ConfigError: As for `read_config`.
 
     >>> [config.source for config in read_configs({"learning_rate": 5e-5})]
     ['<mapping>']

@@ -70,6 +70,9 @@ def lint(
     What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is checked as if it were
     fixed.
 
+    Returns:
+        The findings, the worst first; none if there are no problems.
+
     Raises:
         ConfigError: where there is no text of a config: a missing, binary or overlong file.
 

@@ -106,6 +106,9 @@ def recommend(
         num_train_epochs: passes over the data, if that is settled.
         world_size: processes that train together.
 
+    Returns:
+        The settings, with the reason for each.
+
     Raises:
         ConfigError: If a name is unknown, or nothing is given.
 

@@ -76,6 +76,9 @@ def read_log(
         logging_steps: the optimizer steps between two rows, for a log whose rows have no step.
         steps_per_epoch: the optimizer steps of an epoch, for a log whose rows have an epoch and no step.
 
+    Returns:
+        The rows, as columns.
+
     Raises:
         ConfigError: one line, for a file that is missing, empty, too large, no log, or something else by its content.
 

@@ -42,6 +42,9 @@ def plot(
     in axes of their own (`axes.figure.axes[1]`), the losses are drawn, if there are any and `ax` is not given. Its steps are
     those of the log; `steps`, `past_end` and `color_by` do not go with it.
 
+    Returns:
+        The axes.
+
     Raises:
         ValueError: If `color_by` is not a field, or an option does not apply to an audit.
         ImportError: Without `pip install "optax-lr[plot]"`.

@@ -245,6 +245,12 @@ _KEYS = {"kind": "member"}  # the key of a field that has the name of another ke
 def from_dict(values: Mapping[str, object]) -> Schedule:
     """The schedule that `schedule.to_dict()` describes.
 
+    Args:
+        values: what `to_dict` returns.
+
+    Returns:
+        The schedule.
+
     Raises:
         ValueError: If `kind` is missing or not defined. The class itself may raise other errors.
 

@@ -91,9 +91,17 @@ class Summary(NamedTuple):
 def sweep_summary(schedule: AnySchedule, steps: Steps, *, past_end: str = "reference") -> Summary:
     """Area, mean, largest and smallest rate of every schedule of a batch, without keeping the curves.
 
-    Arguments and errors are those of `sweep`; only one block of rates is in memory, however long the sweep. The
+    Errors are those of `sweep`. Only one block of rates is in memory, however long the sweep. The
     rates are those of `sweep`, added in float64. NaN (`past_end="nan"`) is left out of every figure. For the
     rates at a few steps, sweep those: `sweep(schedule, [0, 100, 1000])`.
+
+    Args:
+        schedule: as for `sweep`.
+        steps: as for `sweep`.
+        past_end: as for `sweep`.
+
+    Returns:
+        The four figures, each float64 of shape `[*batch_shape]`.
 
     >>> summary = sweep_summary(grid(Linear, learning_rate=[1.0, 2.0], max_steps=4), 4)
     >>> summary.area, summary.max

@@ -29,6 +29,7 @@ def shard(batch: _Batch, mesh: Mesh | None = None, *, axis: str | None = None) -
         Rows are independent, and nothing is exchanged between devices.
 
     Raises:
+        TypeError: If `batch` is not a schedule, or `mesh` is not a mesh.
         ValueError: If `batch` is a single schedule, the mesh does not have the axis, or the mesh has explicit axes.
 
     >>> sharded = shard(grid(Linear, learning_rate=[1e-4, 2e-4, 3e-4], max_steps=10))

@@ -53,6 +53,9 @@ def observe(state: _State, metric: Num[ArrayLike, ""]) -> _State:
 
     For a population use `jax.vmap(observe)(states, metrics)`; inside `jit`, for metrics of some steps only, `jax.lax.cond`.
 
+    Returns:
+        The state after the metric, of the type that was given.
+
     Raises:
         TypeError: If no control is in the state, or the metric is not a number.
         ValueError: If the metric is not a single number.
@@ -93,7 +96,11 @@ def set_schedule(
         position: the step, or the position given to `update`, from which the schedules of every group continue.
         schedules: the same for arguments of the optimizer by name.
 
+    Returns:
+        The state with the new schedules, of the type that was given.
+
     Raises:
+        TypeError: If neither a schedule nor a position is given, or one is not a schedule.
         ValueError: If the state has no schedule or the group or argument is unknown, or for several groups without a dictionary.
 
     >>> optimizer = inject_schedules(optax.sgd)(learning_rate=Cosine(1e-3, max_steps=100))
@@ -123,6 +130,9 @@ def cooldown(
 
     With `position`, the decay begins at the position of the last update, rounded up to a whole one.
 
+    Returns:
+        The state with the decay, of the type that was given.
+
     Raises:
         ValueError: If a group is unknown, `steps` is not a whole number, or `shape` is not one of these words.
 
@@ -145,6 +155,9 @@ def rates(state: PyTree) -> dict[str, Num[ArrayLike, "..."]]:
         `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, if labels are ambiguous);
         a state with one rate gives `{"learning_rate": rate}`, or with `scale_by_group` the rate of each of
         its groups.
+
+    Raises:
+        ValueError: If the state holds no learning rate, or it is not known which rates and scales belong together.
 
     >>> groups = {"head": inject_schedules(optax.sgd)(Constant(0.5)), "body": inject_schedules(optax.sgd)(Constant(0.25))}
     >>> optimizer = optax.partition(groups, {"a": "head", "b": "body"})

@@ -24,7 +24,12 @@ def save_checkpoint(path: str | os.PathLike[str], state: PyTree) -> None:
     to a temporary folder and renames it at the end: after a kill there is no `path`, never half of one. Orbax's other ways of
     saving a state (a manager, steps, several hosts) work too, but do not distinguish kinds that have the same fields.
 
+    Args:
+        path: the new folder.
+        state: any pytree of arrays.
+
     Raises:
+        TypeError: If `state` is not a pytree of arrays.
         FileExistsError: If `path` exists.
         ImportError: Without Orbax (`pip install "optax-lr[flax]"`).
 
@@ -59,6 +64,9 @@ def restore_checkpoint(path: str | os.PathLike[str], like: _State) -> _State:
         path: the folder.
         like: a state of the same structure, dtypes and sharding, such as a fresh `optimizer.init(params)`; its numbers do
             not matter. The schedule comes from the checkpoint: `set_schedule` replaces it.
+
+    Returns:
+        The saved state, in the structure of `like`.
 
     Raises:
         FileNotFoundError: If there is no checkpoint.

@@ -40,6 +40,9 @@ def scale_by_group(
         param_labels: the group of each parameter, as in `optax.partition`: a tree of names, or a function from the
             parameters to one.
 
+    Returns:
+        A transformation for `optax.chain`.
+
     Raises:
         ValueError: If a label has no factor, or a factor is negative.
 
@@ -86,6 +89,9 @@ def set_scales(state: _State, scales: Mapping[str, Num[ArrayLike, ""]]) -> _Stat
         state: state of an optimizer with `scale_by_group`, or anything that holds it at any depth. An `nnx.Optimizer` is
             changed in place and returned.
         scales: the new factors by group; 0 freezes a group.
+
+    Returns:
+        The state with the new factors, of the type that was given.
 
     Raises:
         ValueError: If a group is unknown, a factor is negative, or `scale_by_group` is not in the state.

@@ -176,6 +176,9 @@ def scale_by_learning_rate(learning_rate: object, *, flip_sign: bool = True) -> 
 
     It is `inject_schedules(optax.scale_by_learning_rate)`; see there.
 
+    Returns:
+        A transformation whose state is an `InjectSchedulesState`.
+
     >>> optimizer = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(Linear(1e-3, max_steps=10)))
     >>> state = optimizer.init({"w": jnp.zeros(3)})
     >>> for _ in range(3):

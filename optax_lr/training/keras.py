@@ -27,6 +27,9 @@ def to_keras(schedule: AnySchedule) -> keras.optimizers.schedules.LearningRateSc
     Args:
         schedule: one schedule, number or function of the step. For a control, which follows a metric, use `keras_callback`.
 
+    Returns:
+        Keras's schedule, for the `learning_rate` of an optimizer.
+
     Raises:
         TypeError: If `schedule` is none of these. A model with a function cannot be saved.
         ImportError: If Keras is not installed.
@@ -53,6 +56,13 @@ def keras_callback(schedule: AnySchedule, metric: str = "val_loss") -> keras.cal
     Args:
         schedule: one schedule, number, function of the step, or control.
         metric: the key in Keras's logs that a control observes.
+
+    Returns:
+        The callback, for `fit(callbacks=[...])`.
+
+    Raises:
+        TypeError: If `schedule` is none of these.
+        ImportError: If Keras is not installed.
 
     >>> import pytest
     >>> keras = pytest.importorskip("keras")

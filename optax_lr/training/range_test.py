@@ -89,6 +89,14 @@ def range_test(
         smoothing: weight of a new loss in the moving mean.
         diverged: the test ends where the smoothed loss is above this many times its smallest value, or is not finite.
 
+    Returns:
+        The rates, the losses, and two suggestions.
+
+    Raises:
+        TypeError: If `step` is not a function, or does not return a carry of the same types and a loss.
+        ValueError: If `steps` is too small, the rates do not rise, another number is out of its range, or an array of
+            `batches` has no axis of `steps`.
+
     Source: "Cyclical Learning Rates for Training Neural Networks" (Smith, 2017); the smoothing, the stop rule and the steepest
     descent are those of `torch-lr-finder`, a tenth of the minimum is fastai's.
 

@@ -1,10 +1,12 @@
 """Imports run one way, and every public name is documented with an example."""
 
+import ast
 import dataclasses
 import graphlib
 import inspect
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,25 @@ def lacks(name: str) -> list[str]:
         found["an example"] = shown
     if is_schedule and value.__module__.rpartition(".")[2] not in ("compositions", "function", "mixed"):
         found |= {"a formula": "```\n" in text or text.startswith("`"), "its source": "Source: " in text}
+    if inspect.isfunction(value):
+        found |= sections(value)
     return [f"{name} lacks {what}" for what, there in found.items() if not there]
+
+
+def sections(function) -> dict[str, bool]:
+    """The sections of Google's form that a function needs, and whether its docstring has them."""
+    text, signature = inspect.getdoc(function) or "", inspect.signature(function)
+    arguments = text.partition("Args:\n")[2].partition("\n\n")[0]
+    found = {
+        f"the argument {name}": bool(re.search(rf"^    \*{{0,2}}{name}: ", arguments, re.MULTILINE))
+        for name in signature.parameters
+    }
+    if signature.return_annotation not in ("None", None):
+        found["Returns"] = "\nReturns:\n" in text
+    source = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    raised = [node.exc for node in ast.walk(source) if isinstance(node, ast.Raise)]
+    names = {ast.unparse(error.func if isinstance(error, ast.Call) else error) for error in raised if error is not None}
+    return found | {f"Raises {name}": f"    {name}: " in text for name in names if name.endswith("Error")}
 
 
 def test_imports_run_one_way(rooms):
@@ -108,6 +128,23 @@ def test_a_name_without_documentation_is_found(monkeypatch):
     assert {"Linear lacks a formula", "Linear lacks its source", "Linear lacks an example"} <= set(lacks("Linear"))
     bare.__doc__ = None
     assert lacks("Linear") == ["Linear lacks a docstring"]
+
+
+def test_a_docstring_without_its_sections_is_found(monkeypatch):
+    def rate(step: int, peak: float) -> float:
+        """The rate.
+
+        Args:
+            step: the step.
+
+        >>> rate(1, 2.0)
+        """
+        if step < 0:
+            raise ValueError("step must be at least 0")
+        return peak
+
+    monkeypatch.setitem(vars(olr), "table", rate)
+    assert lacks("table") == ["table lacks the argument peak", "table lacks Returns", "table lacks Raises ValueError"]
 
 
 def test_the_version_is_defined_once_and_cited():
