@@ -130,12 +130,14 @@ def foreign(case: Case) -> Iterator[Finding]:
     for key, message, moved in foreign_keys(case.own, whose, case.place):
         edits: tuple[Edit, ...] = ()
         text, remedy = message.split("; ", 1)
+        floor = {"cosine_min_lr_ratio": "min_lr_rate", "min_lr": "min_lr", "min_lr_rate": "min_lr_rate"}.get(key)
+        plain = floor is not None and case.get("lr_scheduler_type") == "cosine"
+        moved = f"lr_scheduler_kwargs.{floor}" if plain else moved
         if moved is not None and case.get(moved) is None:
             edits = (case.edit(key, None), Edit(case.key(moved), case.own[key]))
-        elif key == "cosine_min_lr_ratio" and case.get("lr_scheduler_type") == "cosine":
-            place = case.key("lr_scheduler_kwargs.min_lr_rate")
-            edits = (case.edit(key, None), Edit(place, case.own[key]))
-            edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
+            if plain:  # which takes no floor
+                edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
+                remedy = f"write lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {{{floor}: {case.own[key]}}}"
         elif moved is not None:
             edits = (case.edit(key, None),)
             remedy = f"{moved} is given too: take {key} out"

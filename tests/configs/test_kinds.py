@@ -135,3 +135,12 @@ def test_ms_swift_takes_a_ratio_of_the_warmup_in_every_version(tmp_path):
     path = tmp_path / "s.sh"
     path.write_text("swift sft --model m --dataset d --warmup_ratio 0.05 --max_steps 100")
     assert not [finding for finding in olr.lint(path) if finding.code == "LR116"]
+
+
+def test_a_floor_for_a_plain_cosine_is_one_finding_that_its_fix_removes(tmp_path):
+    path = tmp_path / "f.yaml"
+    path.write_text(HF + "min_lr: 1.0e-06\n")
+    serious = [finding for finding in olr.lint(path, num_examples=80) if finding.severity != "note"]
+    assert [(finding.code, finding.remedy) for finding in serious] == [
+        ("LR111", "write lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr: 1e-06}")
+    ]
