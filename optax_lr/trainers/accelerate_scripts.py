@@ -39,6 +39,10 @@ class _Loop(Transformers):
             )
         return Settings.of(source, taken, ARGPARSE, trainer=self.name, key=self.key, **filled)
 
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
+        """Batches and groups are rounded up, in every version of transformers."""
+        return super().steps_per_epoch(settings, data, self.newest)
+
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
         """`max_train_steps`, else whole epochs."""
         if settings.max_steps <= 0 and settings.own.get("no_length"):

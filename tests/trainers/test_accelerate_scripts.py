@@ -62,6 +62,8 @@ def test_diffusers_epochs_and_defaults():
     words = [*TEXT_TO_IMAGE[:4], "--num_train_epochs=3", "--train_batch_size=4", "--gradient_accumulation_steps=2"]
     plan = olr.read_config(words).plan(num_examples=1001, world_size=3)
     assert plan.max_steps == 3 * math.ceil(math.ceil(math.ceil(1001 / 4) / 3) / 2)
+    older = olr.read_config(words).plan(num_examples=1001, world_size=3, transformers_version="4.40.0")
+    assert older.max_steps == plan.max_steps
     assert [(default.key, default.value) for default in plan.defaults] == [("--lr_scheduler", "constant")]
     with pytest.raises(UnknownLengthError, match="nor --num_train_epochs, in which the scripts differ"):
         olr.read_config(TEXT_TO_IMAGE).plan(num_examples=1001)
