@@ -37,7 +37,6 @@ def test_every_recommendation_passes_the_linter(trainer, tmp_path):
                 assert plan.max_steps <= advice.plan.max_steps
                 continue
             assert (plan.max_steps, repr(plan.schedule)) == (advice.plan.max_steps, repr(advice.plan.schedule))
-    assert len(CASES) * len(SIZES) > 400
 
 
 def test_the_tables_are_the_guides():
