@@ -7,14 +7,20 @@ from typing import Any
 
 import griffe
 
+import optax_lr
+
 
 class Markdown(griffe.Extension):
     """The extension that mkdocstrings applies to every documented object."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Rewrites the docstring of `obj`, if it has one."""
+        """Rewrite the docstring of `obj`, if it has one, and show its annotations as they are written."""
         if obj.docstring:
             obj.docstring.value = as_markdown(obj.docstring.value)
+        if isinstance(obj, griffe.Function):
+            written = getattr(getattr(optax_lr, obj.name, None), "__annotations__", {})
+            for parameter in obj.parameters:
+                parameter.annotation = written.get(parameter.name, parameter.annotation)
 
 
 def as_markdown(text: str) -> str:
