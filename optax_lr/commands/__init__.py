@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     import optax_lr.commands.given
+    import optax_lr.configs.plan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -121,7 +122,12 @@ def lint(
 
     if json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} are two formats; give one")
-    options = _options(num_examples, world_size, transformers_version, train_steps=train_steps)
+    options: optax_lr.configs.plan.LintFacts = {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "transformers_version": transformers_version,
+        "train_steps": train_steps,
+    }
     raise typer.Exit(
         run(
             files, options=options, reading=_reading(trainer, set_), form="json" if json else form, fix=fix, force=force
@@ -145,7 +151,7 @@ def show(
     """Show the plan of each config: its steps, schedule and curve."""
     from optax_lr.commands.show import run
 
-    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    options = _facts(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
@@ -167,7 +173,7 @@ def explore(
     """Write a page on which schedules can be changed, compared and copied."""
     from optax_lr.commands.explore import run
 
-    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    options = _facts(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files or [], options=options, reading=_reading(trainer, set_), html=html, force=force))
 
 
@@ -187,7 +193,7 @@ def compare(
     """Compare the curves of configs with that of the first. The exit code is 1 if they differ."""
     from optax_lr.commands.compare import run
 
-    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    options = _facts(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
 
 
@@ -208,7 +214,7 @@ def convert(
     """Write the same curve, equal at every step, as a config of another trainer, or report what that trainer cannot express."""
     from optax_lr.commands.convert import run
 
-    options = _options(num_examples, world_size, transformers_version, max_steps=max_steps)
+    options = _facts(num_examples, world_size, transformers_version, max_steps)
     code = run(file, to=to, options=options, reading=_reading(trainer, set_), out=out, as_json=json, force=force)
     raise typer.Exit(code)
 
@@ -292,11 +298,16 @@ def audit(
     raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))
 
 
-def _options(
-    num_examples: int | None, world_size: int | None, version: str | None, **more: int | None
-) -> dict[str, object]:
-    """The arguments of `RunConfig.plan` and `lint`."""
-    return {"num_examples": num_examples, "world_size": world_size, "transformers_version": version, **more}
+def _facts(
+    num_examples: int | None, world_size: int | None, version: str | None, max_steps: int | None
+) -> "optax_lr.configs.plan.Facts":
+    """The arguments of `RunConfig.plan`."""
+    return {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "transformers_version": version,
+        "max_steps": max_steps,
+    }
 
 
 def _reading(trainer: str | None, pairs: list[str] | None) -> "optax_lr.commands.given.Given":
