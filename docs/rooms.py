@@ -25,10 +25,11 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("trainers",),
     ("configs",),
     ("linting",),
-    ("plotting", "logs"),
+    ("logs",),
     ("identification",),
     ("auditing",),
-    ("monitor", "report", "pages"),
+    ("monitor", "plots", "pages"),
+    ("report",),
     ("commands",),
     ("cli",),
 )
@@ -88,7 +89,7 @@ def _targets(node: ast.AST, package: Path, folders: list[str], home_of: dict[str
         case ast.Import(names):
             return [name.name for name in names if name.name.startswith(f"{package.name}.")]
         case ast.Attribute(ast.Name(name), attribute) if name in aliases and attribute in home_of:
-            return [home_of[attribute]]  # optax_lr.plot is an import of plotting
+            return [home_of[attribute]]  # optax_lr.plot is an import of plots
         case ast.ImportFrom(origin, names, level):
             if level:  # from .base import Schedule
                 above = [package.name, *folders][: len(folders) + 2 - level]
@@ -142,10 +143,10 @@ def page() -> str:
         "![which room imports which: every dot is left of the diagonal](pictures/rooms.svg)",
         "",
         "A `learning_rate` in a YAML file passes through `sources` → `trainers` → `configs` → `interop` and",
-        "`batches` → a leaf of a schedule → `sweeps` or an optimizer (`training`) → `plotting`. A log is read by `logs`",
+        "`batches` → a leaf of a schedule → `sweeps` or an optimizer (`training`) → `plots`. A log is read by `logs`",
         "`identification` finds the schedule of its rates, `auditing` compares it with the plan, and `report`",
-        "draws it. A formula is written once, in `schedules`, over the reals of a number system of `numerics`, which determines",
-        "speed and error ([Numbers](numbers.md)).",
+        "draws it with `plots`. A formula is written once, in `schedules`, over the reals of a number system of `numerics`, which",
+        "determines speed and error ([Numbers](numbers.md)).",
         "",
         "| room | contents | imports |",
         "|---|---|---|",

@@ -79,7 +79,7 @@ def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: s
 
     Raises:
         TypeError: for a value that is no path.
-        ValueError: for an empty path.
+        ValueError: for an empty path, and for one with a null character.
     """
     try:
         path = os.fsdecode(value)
@@ -87,6 +87,8 @@ def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: s
         raise TypeError(f"{name} must be the path of {of}{instead}, not {shown(value)}") from None
     if not path:
         raise ValueError(f"{name} must be the path of {of}{instead}, not empty text")
+    if "\0" in path:
+        raise ValueError(f"{name} must be the path of {of}{instead}, without a null character, not {shown(path)}")
     return path
 
 

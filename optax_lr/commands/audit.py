@@ -14,8 +14,8 @@ from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
 from optax_lr.linting.formats import as_objects
 from optax_lr.outputs import check_output, write_output
+from optax_lr.plots.picture import draw
 from optax_lr.report.html import page
-from optax_lr.report.picture import draw
 from optax_lr.report.terminal import drawn
 
 

@@ -34,7 +34,7 @@ def save_picture(path: Path, plans: Mapping[str, Plan], *, force: bool) -> None:
     what = schedules if len(schedules) > 1 else next(iter(schedules.values()))
 
     def draw() -> Any:
-        from optax_lr.report.plot import plot
+        from optax_lr.plots.plot import plot
 
         return plot(what, steps=_longest(plans) + 1, past_end="nan").figure
 

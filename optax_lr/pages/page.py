@@ -51,13 +51,16 @@ class Page:
 def filled(template: str, parts: Mapping[str, str]) -> str:
     """A template of this folder with `{{name}}` replaced by a part, or by the script or style sheet of that name.
 
+    `{{head}}` is the beginning that all pages of this folder share.
+
     Parts are put in as they are: text must be escaped before.
     """
 
     def part(match: re.Match[str]) -> str:
         return parts[match[1]] if match[1] in parts else asset(match[1])
 
-    return re.sub(r"\{\{(\w+)\}\}", part, _read(template))
+    text = _read(template).replace("{{head}}", _read("head.html").rstrip())
+    return re.sub(r"\{\{(\w+)\}\}", part, text)
 
 
 def asset(name: str) -> str:

@@ -10,8 +10,9 @@ from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
-from optax_lr.report.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
-from optax_lr.report.shown import Shown, shown_lines
+from optax_lr.plots.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
+from optax_lr.plots.shown import Shown, shown_lines
+from optax_lr.plots.style import ROLES
 
 DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
 
@@ -47,6 +48,7 @@ def page(report: Audit) -> str:
         config=_config(report),
         drawn=len(what.rows),
         figure=figure_of(what),
+        colours=ROLES,
         width=WIDTH,
         left=LEFT,
         right=RIGHT,

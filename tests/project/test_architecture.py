@@ -99,10 +99,10 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
     [
         ("schedules/linear", "from optax_lr.sweeps import sweep", "schedules must not import sweeps"),
         ("schedules/linear", "from optax_lr.batches.grid import grid", "schedules must not import batches"),
-        ("schedules/linear", "import optax_lr.plotting", "schedules must not import plotting"),
+        ("schedules/linear", "import optax_lr.plots", "schedules must not import plots"),
         ("schedules/linear", "from ..configs import read_config", "schedules must not import configs"),
-        ("schedules/linear", "from optax_lr import plot", "schedules must not import plotting"),
-        ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plotting"),
+        ("schedules/linear", "from optax_lr import plot", "schedules must not import plots"),
+        ("schedules/linear", "import optax_lr as olr; olr.plot", "schedules must not import plots"),
         ("schedules/linear", "def late():\n    from optax_lr import configs", "schedules must not import configs"),
         ("sweeps/grid", "from optax_lr.training import rates", "sweeps must not import training"),  # on the same level
         ("configs/read", "from optax_lr.linting import lint", "configs must not import linting"),
@@ -114,7 +114,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
 )
 def test_a_wrong_import_is_found(rooms, tmp_path, room, line, wrong):
     package = tmp_path / "optax_lr"
-    for path, text in {"__init__": '_HOMES = {"plotting": "plot"}\n', "arguments": "", room: f"{line}\n"}.items():
+    for path, text in {"__init__": '_HOMES = {"plots": "plot"}\n', "arguments": "", room: f"{line}\n"}.items():
         file = package / f"{path}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)

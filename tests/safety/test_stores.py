@@ -206,3 +206,8 @@ def test_an_empty_folder_may_be_filled(tmp_path):
     (tmp_path / "s").mkdir()
     olr.sweep_to(tmp_path / "s", BATCH, 100)
     assert folder.metadata(str(tmp_path / "s"))["complete"] is True
+
+
+def test_a_path_with_a_null_character_gets_one_line():
+    with pytest.raises(ValueError, match=r"sweep_to\(\): path must be .* without a null character"):
+        olr.sweep_to("a\0b", BATCH, 100)

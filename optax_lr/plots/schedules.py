@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from optax_lr.arguments import shown
 from optax_lr.arrays import Float, Int, Num, Shaped
 from optax_lr.batches import stack, table
 from optax_lr.batches.mixed import listed
+from optax_lr.plots.style import colour, pyplot, style
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.fields import as_schedule
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 FEW, MANY = 8, 300  # up to FEW curves have labels; up to MANY are drawn individually
-# The palette of Okabe and Ito, which people with colour blindness can distinguish; black is replaced by the colour of the text.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", None, "#8C6D1F")
 PEAKS = ("learning_rate", "max_lr")  # a share of the peak does not depend on them
 
 
@@ -60,21 +59,6 @@ def plot_schedules(
     ax.margins(x=0.01)
     style(ax)
     return ax
-
-
-def style(ax: matplotlib.axes.Axes) -> None:
-    """The common style: powers of ten at the axis, a light grid, no frame."""
-    if ax.get_yscale() == "linear":
-        ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(alpha=0.25, linewidth=0.6)
-
-
-def colour(number: int) -> str:
-    """The colour of a curve, visible on light and dark backgrounds."""
-    from matplotlib import rcParams
-
-    return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
 
 
 def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "reference") -> matplotlib.figure.Figure:
@@ -317,12 +301,3 @@ def _widest(columns: Mapping[str, Shaped[np.ndarray, " rows"]], but: Sequence[st
     """The field that has the most different values; None where none is left."""
     numbers = {name: column for name, column in columns.items() if column.dtype.kind != "U" and name not in but}
     return max(numbers, key=lambda name: len(np.unique(numbers[name])), default=None)
-
-
-def pyplot() -> Any:
-    """matplotlib's pyplot, or a one-line error with the command that installs it."""
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError('plot() draws with matplotlib: pip install "optax-lr[plot]"') from None
-    return pyplot

@@ -12,8 +12,8 @@ from optax_lr.findings import Finding
 from optax_lr.identification.exact import exact_rates
 from optax_lr.identification.identify import Segment
 from optax_lr.logs.log import Log
-from optax_lr.report.scale import Scale, rate_scale, value_scale
-from optax_lr.report.thinning import kept_rows
+from optax_lr.plots.scale import Scale, rate_scale, value_scale
+from optax_lr.plots.thinning import kept_rows
 
 POINTS = 800  # of a curve over the whole width, in addition to those at the rows
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from optax_lr.findings import Finding
-from optax_lr.report.scale import Scale
-from optax_lr.report.shown import Line, Shown
+from optax_lr.plots.scale import Scale
+from optax_lr.plots.shown import Line, Shown
 
 WIDTH, LEFT, RIGHT = 960, 84, 940
 LANE, PANEL, GAP, FOOT = 18, 200, 38, 48

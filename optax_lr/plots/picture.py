@@ -8,25 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.plotting import style
-from optax_lr.report.figure import FEW, WORDS
-from optax_lr.report.scale import Scale
-from optax_lr.report.shown import Shown, shown_lines
+from optax_lr.plots.figure import FEW, WORDS
+from optax_lr.plots.scale import Scale
+from optax_lr.plots.shown import Shown, shown_lines
+from optax_lr.plots.style import ROLES, style
 from optax_lr.text import visible
 
 if TYPE_CHECKING:
     import matplotlib.axes
 
-COLOURS = {
-    "logged": "#0072B2",
-    "followed": "#F0A35E",
-    "planned": "#008260",
-    "loss": "#0072B2",
-    "eval_loss": "#C2410C",
-    "error": "#C62828",
-    "warning": "#9A6200",
-    "note": "#4B63B8",
-}
 LANE = 12  # points
 
 
@@ -56,12 +46,12 @@ def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.ax
 
 def _rates(ax: matplotlib.axes.Axes, what: Shown) -> None:
     for number, line in enumerate(what.followed):
-        ax.plot(line.step, line.value, color=COLOURS["followed"], linewidth=4, label=_label("followed", number == 0))
+        ax.plot(line.step, line.value, color=ROLES["followed"], linewidth=4, label=_label("followed", number == 0))
     if what.planned is not None:
         planned = what.planned
-        ax.plot(planned.step, planned.value, "--", color=COLOURS["planned"], linewidth=1.5, label=_label("planned"))
+        ax.plot(planned.step, planned.value, "--", color=ROLES["planned"], linewidth=1.5, label=_label("planned"))
     size = 4 if len(what.logged.step) <= FEW else 2
-    ax.plot(what.logged.step, what.logged.value, "o", color=COLOURS["logged"], markersize=size, label=_label("logged"))
+    ax.plot(what.logged.step, what.logged.value, "o", color=ROLES["logged"], markersize=size, label=_label("logged"))
     ax.set_ylabel("learning rate")
     _finish(ax, what, what.rates, ("learning_rate",))
     _lanes(ax, what)
@@ -75,7 +65,7 @@ def _losses(ax: matplotlib.axes.Axes, what: Shown) -> None:
             line.step,
             line.value,
             dots,
-            color=COLOURS[line.name],
+            color=ROLES[line.name],
             linewidth=width,
             markersize=3,
             label=_label(line.name),
@@ -97,7 +87,7 @@ def _finish(ax: matplotlib.axes.Axes, what: Shown, scale: Scale, names: tuple[st
     ax.set(xlim=(what.first, what.last), ylim=(scale.low, scale.high))
     for place, name in enumerate(name for name in names if name in what.lost):
         steps, label = what.lost[name], f"{WORDS[name]}: NaN or infinite"
-        colour = COLOURS["note" if name == "grad_norm" else "error"]
+        colour = ROLES["note" if name == "grad_norm" else "error"]
         height = np.full(len(steps), 0.02 + 0.04 * place)
         ax.plot(
             steps, height, "|", transform=ax.get_xaxis_transform(), color=colour, markersize=7, clip_on=False,
@@ -116,7 +106,7 @@ def _spans(ax: matplotlib.axes.Axes, what: Shown) -> None:
     for spans in what.lanes.values():
         for _, found in spans:
             if found.severity != "note" and found.steps is not None:
-                ax.axvspan(*found.steps, color=COLOURS[found.severity], alpha=0.08, zorder=0)
+                ax.axvspan(*found.steps, color=ROLES[found.severity], alpha=0.08, zorder=0)
 
 
 def _lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
@@ -131,7 +121,7 @@ def _lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
         for _, found in spans:
             begin, end = found.steps or (what.first, what.last)  # only those that say where are in a lane
             ax.plot(
-                [begin, max(end, begin + 0.003 * width)], [1, 1], color=COLOURS[found.severity], linewidth=8, alpha=0.45,
+                [begin, max(end, begin + 0.003 * width)], [1, 1], color=ROLES[found.severity], linewidth=8, alpha=0.45,
                 clip_on=False, solid_capstyle="butt", transform=ax.get_xaxis_transform() + up,
             )  # fmt: skip
             inside = end - begin > 0.08 * width
