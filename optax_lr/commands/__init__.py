@@ -122,15 +122,19 @@ def lint(
 
     if json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} are two formats; give one")
-    options: optax_lr.configs.plan.LintFacts = {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "transformers_version": transformers_version,
-        "train_steps": train_steps,
-    }
     raise typer.Exit(
         run(
-            files, options=options, reading=_reading(trainer, set_), form="json" if json else form, fix=fix, force=force
+            files,
+            options={
+                "num_examples": num_examples,
+                "world_size": world_size,
+                "transformers_version": transformers_version,
+                "train_steps": train_steps,
+            },
+            reading=_reading(trainer, set_),
+            form="json" if json else form,
+            fix=fix,
+            force=force,
         )
     )
 
