@@ -40,7 +40,7 @@ class ControlState(NamedTuple):
 
     Fields:
         count: updates made so far, int32.
-        position: the position given to the last update, float32; NaN if none was given and `count` is the position.
+        position: the position given to the last update, float32; -1 if none was given and `count` is the position.
         metric_state: the metrics that the control has seen.
     """
 
@@ -112,7 +112,8 @@ class Control(Schedule):
 
     def init(self) -> ControlState:
         """The state before the first update."""
-        return ControlState(jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32), self.metric_state())
+        count = jnp.zeros((), jnp.int32)
+        return ControlState(count, no_position(count), self.metric_state())
 
     def update(
         self, state: ControlState, *, value: object = None, position: object = None, **extra: object
@@ -199,11 +200,16 @@ class Level(NamedTuple):
 
 
 def step_of(count: jax.Array, position: object) -> tuple[jax.Array, jax.Array]:
-    """The step at which to evaluate, and the position to store in a state (NaN if none was given)."""
+    """The step at which to evaluate, and the position to store in a state (-1 if none was given)."""
     if position is None:
-        return count, jnp.full(jnp.shape(count), jnp.nan, jnp.float32)
+        return count, no_position(count)
     step = as_position("update(..., position=...)", position)
-    return step, step.astype(jnp.float32)
+    return step, jnp.maximum(step.astype(jnp.float32), 0)
+
+
+def no_position(count: jax.Array) -> jax.Array:
+    """The position in a state where `count` is the position. It is not NaN, at which `jax_debug_nans` stops."""
+    return jnp.full(jnp.shape(count), -1, jnp.float32)
 
 
 def as_position(where: str, position: object) -> Num[jax.Array, ""]:

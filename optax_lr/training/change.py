@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
@@ -20,7 +19,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.schedules.fields import as_schedule, whole_steps
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.wsd import DECAYS
-from optax_lr.training.base import Control, MetricState, as_position
+from optax_lr.training.base import Control, MetricState, as_position, no_position
 from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, scheduled_value
 from optax_lr.training.state import (
@@ -263,7 +262,7 @@ def _with_schedules(
     if position is not None:
         whole = jnp.issubdtype(position.dtype, jnp.integer)
         count = jnp.asarray(jnp.minimum(jnp.floor(position), 2**31 - 129), jnp.int32) if not whole else position
-        here = jnp.full((), jnp.nan, jnp.float32) if whole else position.astype(jnp.float32)
+        here = no_position(count) if whole else position.astype(jnp.float32)
         state = state._replace(
             count=placed(owned(count, apart_from=position), state.count),
             position=placed(owned(here, apart_from=position), state.position),
@@ -307,8 +306,8 @@ def _at(state: InjectSchedulesState, function: Callable[[Num[ArrayLike, ""]], _R
     """`function` of the current step of the state: the last position that was given, or the count."""
     if not isinstance(state.position, jax.core.Tracer):
         position = state.position.item()
-        return function(state.count.item() if np.isnan(position) else position)
-    by_count = jnp.isnan(state.position)
+        return function(position if position >= 0 else state.count.item())
+    by_count = ~(state.position >= 0)  # also for NaN, which older checkpoints may hold
     at_count, at_position = function(state.count), function(jnp.where(by_count, 0, state.position))
     chosen: _Result = jax.tree.map(lambda one, other: jnp.where(by_count, one, other), at_count, at_position)
     return chosen

@@ -17,7 +17,7 @@ from jax.typing import ArrayLike, DTypeLike
 from optax_lr.arguments import shown, unknown
 from optax_lr.arrays import Float, Num, PyTree
 from optax_lr.schedules.base import Schedule
-from optax_lr.training.base import Control, step_of
+from optax_lr.training.base import Control, no_position, step_of
 from optax_lr.training.state import InjectSchedulesState, ScheduleState, is_carrier, key_of, name_of, owned
 
 Scheduled = Schedule | Callable[..., Any]  # what an argument follows: a schedule, control or function of the step
@@ -125,12 +125,12 @@ def inject_schedules(
 
         def init(params: PyTree) -> InjectSchedulesState:
             dtype = hyperparam_dtype or _wide(optax.tree.dtype(params, "highest"))
-            count, position = jnp.zeros((), jnp.int32), jnp.full((), jnp.nan, jnp.float32)
+            count = jnp.zeros((), jnp.int32)
             schedules = {key_of(one): begun(value, count, hyperparam_dtype) for one, value in scheduled.items()}
             hyperparams = {one: jnp.asarray(value, dtype) for one, value in numbers.items()}
             hyperparams |= {name_of(key): part.value for key, part in schedules.items()}
             inner = built(hyperparams).init(params)
-            state = InjectSchedulesState(count, position, hyperparams, schedules, inner)
+            state = InjectSchedulesState(count, no_position(count), hyperparams, schedules, inner)
             return owned(state, apart_from=(params, list(scheduled.values()), list(numbers.values())))
 
         def update(

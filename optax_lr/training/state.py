@@ -40,7 +40,7 @@ class InjectSchedulesState(NamedTuple):
 
     Fields:
         count: updates made so far, int32, or the step that `set_schedule(..., position=n)` has set.
-        position: the position given to the last update, float32; NaN if none was given and `count` is the position.
+        position: the position given to the last update, float32; -1 if none was given and `count` is the position.
         hyperparams: the value in use of each argument, by its name, as in `optax.inject_hyperparams`.
         schedules: the `ScheduleState` of each scheduled argument; that of `learning_rate` is `learning_rate_schedule`.
         inner_state: the state of the optimizer itself.

@@ -228,3 +228,26 @@ def test_errors_name_the_remedy():
         olr.set_schedule(states, olr.Constant(1.0))
     with pytest.raises(ValueError, match=r"holds a population; use jax\.vmap\(lambda state: olr\.cooldown"):
         olr.cooldown(states, 5)
+
+
+@pytest.mark.parametrize("position", [None, 2.5])
+def test_a_state_holds_no_nan_at_which_debug_nans_would_stop(position):
+    control = olr.reduce_on_plateau(olr.Linear(1.0, max_steps=10))
+    with jax.debug_nans(True):
+        for optimizer in (
+            olr.inject_schedules(optax.sgd)(learning_rate=control, momentum=olr.Linear(0.9, max_steps=10)),
+            optax.inject_hyperparams(optax.sgd)(learning_rate=control),
+        ):
+            state = jax.jit(optimizer.init)(PARAMS)
+            step = jax.jit(
+                lambda state, optimizer=optimizer: optimizer.update(PARAMS, state, PARAMS, position=position)[1]
+            )
+            state = step(step(state))
+            assert float(state.hyperparams["learning_rate"]) == pytest.approx(0.9 if position is None else 0.75)
+
+
+def test_a_state_of_an_older_checkpoint_counts_updates():
+    optimizer = olr.inject_schedules(optax.sgd)(olr.Linear(1.0, max_steps=10))
+    state = optimizer.update(PARAMS, optimizer.init(PARAMS), PARAMS)[1]._replace(position=jnp.float32(jnp.nan))
+    later = olr.set_schedule(state, olr.Linear(2.0, max_steps=10))
+    assert float(later.hyperparams["learning_rate"]) == pytest.approx(1.8)
