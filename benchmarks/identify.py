@@ -5,6 +5,7 @@ python -m benchmarks.identify
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 
@@ -96,14 +97,15 @@ def _row(first: list[str], done: list[tuple[str, float]]) -> list[str]:
 def main() -> None:
     print(machine() + "\n")
     runs = curves()
-    rows = []
-    for known in (True, False):
-        for rounding in ROUNDINGS:
-            for every in EVERY:
-                done = [outcome(curve, every, place % 2, rounding, known) for place, curve in enumerate(runs)]
-                rows.append(_row(["known" if known else "unknown", rounding, str(every)], done))
     print(f"{len(runs)} schedulers of torch and transformers, offsets 0 and 1 in turn, 1,000 steps; CPU time\n")
-    print(table(["length", "rates written", "a row every", *HEAD], rows))
+    heads = ["length", "rates written", "a row every", *HEAD]
+    print(table(heads, []))
+    for known, rounding, every in itertools.product((True, False), ROUNDINGS, EVERY):
+        done = [outcome(curve, every, place % 2, rounding, known) for place, curve in enumerate(runs)]
+        print(
+            table(heads, [_row(["known" if known else "unknown", rounding, str(every)], done)]).splitlines()[2],
+            flush=True,
+        )
     print(
         "\nStairs, held ends, joined and resumed runs, and curves that are to be left unexplained (which is right there)\n"
     )

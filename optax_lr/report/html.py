@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 
+import numpy as np
+
 from optax_lr.auditing.audit import Audit
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
+from optax_lr.logs.writers import WRITERS
 from optax_lr.plots.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
 from optax_lr.plots.shown import Shown, shown_lines
 from optax_lr.plots.style import ROLES
@@ -43,6 +46,8 @@ def page(report: Audit) -> str:
         rules=list({found.code: found.rule for found in report.findings}.values()),
         more=max(0, len(report.identified.segments) - MOST_SEGMENTS),
         several=any(segment.count > 1 for segment in report.identified.segments),
+        for_program="" if WRITERS[report.log.writer].is_trainer or not report.log.writer else "for transformers ",
+        losses=bool(np.isfinite(report.log.loss).any()),
         schedules=list(_schedules(report)),
         plan=None if report.plan is None else brief(report.plan),
         config=_config(report),
