@@ -62,7 +62,7 @@ def digits_logs(optimizer, schedule: olr.Schedule, seed: int = 0) -> list[olr.Lo
     logs = []
     for loss, rate, evaluation in zip(losses, rates, evaluations, strict=True):
         loss = loss.astype(np.float64).reshape(-1, EVERY).mean(axis=1)
-        eval_loss = np.where(step % EVAL_EVERY == 0, evaluation[EVERY - 1 :: EVERY], np.nan)
+        eval_loss = np.where(step % EVAL_EVERY == 0, evaluation[EVERY - 1 :: EVERY], np.nan).astype(np.float64)
         columns = {"learning_rate": rate[EVERY - 1 :: EVERY].astype(np.float64), "loss": loss, "eval_loss": eval_loss}
         is_nan = {"loss": np.isnan(loss)}
         logs.append(olr.Log("<digits>", "arrays", step, grad_norm=empty, epoch=empty, is_nan=is_nan, **columns))
