@@ -15,6 +15,7 @@ RENAMED = {
     "combine": "batches",
     "config": "configs",
     "control": "training",
+    "plotting": "plots",
     "registry": "interop",
     "torch_schedulers": "interop",
 }
