@@ -15,6 +15,7 @@ from tests.linting.said import wrong
 from tests.reference.generate import optimizer, stepped, transformers_scheduler
 from tests.reports.register import about
 from tests.tiny import Data, Model
+from tests.wrong_types import wrong_types
 
 HF = {"use_peft": True, "learning_rate": 1e-4}
 LORA = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-4}
@@ -299,6 +300,7 @@ def test_no_batch_is_left(tmp_path):
 
 
 @about("C57")
+@wrong_types
 def test_data_without_a_length():
     with pytest.raises(olr.ConfigError, match="streaming data has no length; give max_steps"):
         olr.read_config(LORA | {"streaming": True}).plan()

@@ -13,6 +13,7 @@ import optax_lr as olr
 from tests.linting.said import wrong
 from tests.reference.generate import optimizer
 from tests.reports.register import about
+from tests.wrong_types import wrong_types
 
 NAN = float("nan")
 
@@ -48,6 +49,7 @@ def test_patience_and_cooldown_to_the_evaluation():
 
 
 @about("C85")
+@wrong_types
 def test_a_metric_that_is_no_number():
     assert reductions(plateau([1, NAN, NAN, NAN, NAN], patience=2)) == [4]
     assert reductions(plateau([NAN, 1, 1, 1, 1, 1], patience=2)) == [5]
