@@ -90,7 +90,8 @@ def evaluate_in(
     """The rates at the steps `[*s]`, which count from 0, as `num` returns them."""
     lifted = lift(schedule, num, trailing_axes=np.ndim(step), given=given)
     try:
-        value = lifted._value(num.maximum(num.real(step), num.real(0)), num)
+        with jax.numpy_rank_promotion("allow"):  # settings [*batch, 1] meet steps [*s]
+            value = lifted._value(num.maximum(num.real(step), num.real(0)), num)
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, ValueError) as error:
         raise TypeError(
             f"{type(schedule).__name__}: the formula fails for an array or a traced step ({type(error).__name__}); use "
@@ -224,8 +225,8 @@ def _by_platform(
         total = jnp.zeros_like(found)
         for number, tangent in enumerate(tangents):
             if not isinstance(tangent, SymbolicZero) and tangent.dtype != jax.dtypes.float0:
-                along = tangent.reshape(tangent.shape + (1,) * step_axes) if number else tangent
-                total += slope(number)(*primals) * along
+                along = tangent.shape + (1,) * step_axes if number else (1,) * (len(shape) - step_axes) + tangent.shape
+                total += slope(number)(*primals) * tangent.reshape(along)
         return found, total
 
     differentiable = jax.custom_jvp(evaluated)

@@ -94,6 +94,19 @@ def test_numpy_arrays_of_64_bits_under_vmap_without_jit():
     assert_within_an_ulp(several, schedule.replace(learning_rate=rates)(some), ulps=2)
 
 
+@pytest.mark.parametrize("kind", [olr.Cosine, olr.Function])
+def test_a_batch_at_several_steps_when_arrays_of_several_ranks_are_refused(kind):
+    batch = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), usual(kind))
+    steps = np.arange(3.0)
+    expected = batch(steps)
+    with jax.numpy_rank_promotion("raise"):
+        assert_within_an_ulp(jax.jit(batch)(steps), expected)
+        assert_within_an_ulp(jax.jit(lambda s, t: s(t))(batch, steps), expected)
+        slopes = jax.jvp(batch, (jnp.asarray(steps),), (jnp.ones(3),))[1]
+        assert slopes.shape == (2, 3)
+        jax.export.export(jax.jit(batch), platforms=["tpu"])(steps)
+
+
 @every_class
 def test_every_number_may_be_traced(kind):
     schedule = usual(kind)
