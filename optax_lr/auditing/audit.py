@@ -176,7 +176,14 @@ def _starts(log: Log, identified: Identified) -> list[int]:
         end, first = int(before.max()), int(its.min())
         back = np.flatnonzero(np.diff(log.step[end : first + 1]) < 0)
         starts.append(end + 1 + int(back[0]) if len(back) else first)
-    return starts
+    return starts if len(starts) > 1 else [0, *_restarts(log)]
+
+
+def _restarts(log: Log) -> list[int]:
+    """The rows at which a run begins anew, perhaps at the same rates: the epoch goes back, and the step to the first one."""
+    known = np.flatnonzero(np.isfinite(log.epoch))
+    again = (np.diff(log.epoch[known]) < 0) & (log.step[known[1:]] <= log.step[0])
+    return [int(row) for row in known[1:][again]]
 
 
 def _on_plan(plan: Schedule, forms: list[Evidence]) -> Evidence | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import time
@@ -226,12 +227,12 @@ class Builder:
         train = np.isfinite(columns["learning_rate"]) | np.isfinite(columns["loss"]) | self._is_nan_of("loss")
         if self._logging_steps is not None:
             notes.append(f"the rows have no step: each row of the training counts as {self._logging_steps} steps")
-            return np.asarray(np.cumsum(train) * float(self._logging_steps))
+            return _rows_of_its_run(train, epoch) * float(self._logging_steps)
         whole = ((epoch == np.floor(epoch)) & (epoch >= 0) & (epoch <= LARGEST_STEP)).all()  # NaN is not
         if self._steps_per_epoch is not None and np.isfinite(epoch).all():
             notes.append(f"the rows have no step: an epoch counts as {self._steps_per_epoch} steps")
             return np.asarray(np.clip(np.rint(epoch * self._steps_per_epoch), 0, LARGEST_STEP))
-        if whole and (np.diff(epoch[train]) > 0).all():
+        if whole and np.diff(epoch[train]).all():
             notes.append(EPOCHS_ARE_STEPS)
             return epoch
         raise NoStepsError
@@ -273,6 +274,23 @@ class Builder:
             writer=self.writer or writer_of(format, self._known),
             metrics={name: np.array(values, np.float64)[kept] for name, values in self._metrics.items()},
         )
+
+
+def _rows_of_its_run(train: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+    """How many rows of the training a run has at each row of the log; where the epoch goes back, another run begins.
+
+    A run that was resumed begins with as many rows as its first epoch takes, by the epochs between its own rows.
+    """
+    known = np.flatnonzero(np.isfinite(epoch))
+    starts = known[1:][np.diff(epoch[known]) < 0].tolist()
+    rows = np.cumsum(train).astype(np.float64)
+    for start, end in itertools.pairwise([*starts, len(train)]):
+        rows[start:] -= rows[start - 1]
+        epochs = epoch[start:end][train[start:end] & np.isfinite(epoch[start:end])]
+        if len(epochs) > 1 and epochs[-1] > epochs[0]:
+            begun = round(epochs[0] * (len(epochs) - 1) / (epochs[-1] - epochs[0]))
+            rows[start:] += max(begun - 1, 0)
+    return rows
 
 
 EPOCHS_ARE_STEPS = "the rows have no step: epochs are counted as steps"

@@ -321,6 +321,20 @@ def test_the_losses_of_two_runs_in_one_file_are_not_mixed():
     assert 500 <= finding.steps[0] < finding.steps[1] <= 1000
 
 
+def test_a_run_that_begins_anew_is_no_explosion_of_its_loss():
+    step = np.arange(10, 401, 10)
+    falls, rates = 3 * step**-0.6, 1e-4 * np.minimum(step / 50, (400 - step) / 350)
+    loss = np.concatenate([falls, falls, np.where(step < 200, falls, falls * np.exp((step - 200) / 30))])
+    entries = [
+        {"epoch": at / 80, "learning_rate": rate, "loss": one}
+        for at, rate, one in zip(np.tile(step, 3).tolist(), np.tile(rates, 3).tolist(), loss.tolist(), strict=True)
+    ]
+    assert olr.audit(entries[:80], logging_steps=10).findings == ()
+    report = olr.audit(entries, olr.Linear(1e-4, max_steps=400, warmup_steps=50), logging_steps=10)
+    assert report.on_plan
+    assert [finding.message[:25] for finding in report.findings] == ["run 3: the loss rises fro"]
+
+
 KINDS = {
     "linear": olr.Linear,
     "cosine": olr.Cosine,

@@ -76,6 +76,19 @@ def test_rows_without_a_step_need_what_a_step_is(tmp_path):
         olr.read_log(path, logging_steps=0)
 
 
+def test_rows_without_a_step_are_counted_anew_where_the_epoch_goes_back(tmp_path):
+    epochs = [0.5, 1.0, 1.5, 2.0, 0.5, 1.0, 1.5, 1.0, 1.5, 2.0, 0.5]  # a new run, one that was resumed, and one of a row
+    lines = [str({"loss": 1.0, "learning_rate": 1e-5, "epoch": epoch}) for epoch in epochs]
+    lines[4:4] = [str({"eval_loss": 1.0, "epoch": 2.0})]
+    log = olr.read_log(written(tmp_path, "\n".join(lines)), logging_steps=10)
+    assert log.step.tolist() == [10, 20, 30, 40, 40, 10, 20, 30, 20, 30, 40, 10]
+
+
+def test_a_table_to_which_a_second_run_was_appended(tmp_path):
+    table = "epoch,loss,learning_rate\n" + "".join(f"{epoch},1.0,0.1\n" for epoch in (0, 1, 2, 0, 1))
+    assert olr.read_log(written(tmp_path, table)).step.tolist() == [0, 1, 2, 0, 1]
+
+
 def test_a_bar_that_was_drawn_late_is_not_believed(tmp_path):
     late = TRAINER_5.replace("| 20/1000", "| 19/1000")
     with pytest.raises(olr.ConfigError, match="rows have no step"):
