@@ -217,16 +217,17 @@ def group_rate(key: str) -> bool:
 
 
 def unknown_keys(
-    source: str, values: Mapping[str, object], known: frozenset[str], whose: str, *, remedy: str = ""
+    source: str, values: Mapping[str, object], known: frozenset[str], whose: str, *, remedy: str = "", section: str = ""
 ) -> tuple[str, ...]:
-    """The keys that a trainer does not have and that do not concern the curve.
+    """The keys that a trainer does not have and that do not concern the curve; with the section in which they are.
 
     Raises:
         ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
             another program.
     """
-    strange = [key for key, value in values.items() if key not in known and value is not None]
-    wrong = [key for key in strange if concerns_curve(key)]
+    above = f"{section}." if section else ""
+    strange = [str(key) for key, value in values.items() if key not in known and value is not None]
+    wrong = [f"{above}{key}" for key in strange if concerns_curve(key)]
     if wrong:
         verb = "is no key" if len(wrong) == 1 else "are no keys"
         way = (
@@ -234,4 +235,4 @@ def unknown_keys(
             or "the file may be for a program with its own options; take them out, or name the trainer with --trainer"
         )
         raise ConfigError(f"{source}: {', '.join(wrong[:4])} {verb} of {whose}; {way}")
-    return tuple(strange)
+    return tuple(f"{above}{key}" for key in strange)

@@ -9,11 +9,17 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like, unknown_keys
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 _MARKS = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "gradient_clipping"})
+# Its keys that look like settings of the curve.
+_KEYS = words(
+    "train_batch_size train_micro_batch_size_per_gpu gradient_accumulation_steps optimizer scheduler train_steps "
+    "zero_allow_untested_optimizer zero_force_ds_cpu_optimizer curriculum_learning"
+)
 
 
 class DeepSpeed(Trainer):
@@ -40,6 +46,7 @@ class DeepSpeed(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The scheduler block with the rate of the optimizer."""
         name, values = source.name, source.values
+        unknown_keys(name, values, _KEYS, "DeepSpeed")
         checked = block.checked_block(name, values.get("scheduler"))
         if checked is None:
             raise ConfigError(

@@ -25,7 +25,7 @@ def _data() -> dict[str, Any]:
 
 @functools.cache
 def keys_of(trainer: str) -> frozenset[str]:
-    """All keys of a trainer that is stored as one list: `llamafactory`, `axolotl`, `swift`, `megatron`, `maxtext`."""
+    """All keys of a trainer that is stored as one list, such as `axolotl`, or of a section, such as `levanter_optimizer`."""
     return frozenset(_data()[trainer]["keys"].split())
 
 

@@ -11,7 +11,8 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 from optax_lr.trainers.writing import plain
 
@@ -22,13 +23,9 @@ _DEFAULTS: dict[str, object] = {
     "optimizer.lr_schedule": "cosine",
     "trainer.num_train_steps": 400_000,
 }
-_OPTIMIZER = words(
-    "type learning_rate weight_decay min_lr_ratio warmup decay rewarmup cooldown lr_schedule haps cycles cycle_length "
-    "beta1 beta2 epsilon max_grad_norm weight_decay_modules warmup_ratio default_weight_decay_mask skip_bad_steps "
-    "gamma hessian_update_interval adam_lr momentum nesterov"
-)
 _MARKS = words("num_train_steps mp per_device_parallelism train_batch_size fsdp_axis tensor_parallel_axes")
-_NOT_READ = ("rewarmup", "cooldown", "cycles", "cycle_length", "haps")
+_NOT_READ = words("rewarmup cooldown cycles cycle_length haps lr decay_steps schedule_list switch_step")
+_OLDER = "a version of Levanter with that key, or a fork, is not read; take it out, or write the schedule in Python"
 
 
 class Levanter(Trainer):
@@ -89,16 +86,12 @@ class Levanter(Trainer):
             if not isinstance(values.get(key) or {}, Mapping):
                 raise ConfigError(f"{name}: {key} is in another file, {values[key]}; write its keys here")
         optimizer, trainer = dict(values.get("optimizer") or {}), dict(values.get("trainer") or {})
-        wrong = [
-            key
-            for key in optimizer
-            if key not in _OPTIMIZER
-            and any(word in key for word in ("lr", "learning_rate", "warmup", "decay_", "schedule"))
-        ]
-        if wrong:
-            raise ConfigError(f"{name}: optimizer.{wrong[0]} is no key of Levanter's optimizers; take it out")
-        for key in _NOT_READ:
-            if optimizer.get(key) not in (None, 0, 0.0):
+        strange = unknown_keys(name, values, keys_of("levanter") | {"config_path"}, "Levanter", remedy=_OLDER)
+        for section, inner in (("trainer", trainer), ("optimizer", optimizer)):
+            known = keys_of(f"levanter_{section}") | {"type"}
+            strange += unknown_keys(name, inner, known, "Levanter", remedy=_OLDER, section=section)
+        for key in sorted(_NOT_READ & optimizer.keys()):
+            if optimizer[key] not in (None, 0, 0.0):
                 raise ConfigError(f"{name}: optimizer.{key} is not read: only one cycle of Levanter's schedules is")
         given = {f"optimizer.{key}": value for key, value in optimizer.items() if value is not None}
         given |= {f"trainer.{key}": value for key, value in trainer.items() if value is not None}
@@ -128,7 +121,7 @@ class Levanter(Trainer):
             own=own,
         )
         defaults = tuple(Default(key, value, "Levanter") for key, value in _DEFAULTS.items() if key not in given)
-        return Reading(settings, defaults=defaults)
+        return Reading(settings, defaults=defaults, unknown=strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """A share of the run up to 1, a number of steps above."""

@@ -15,7 +15,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
@@ -249,7 +249,8 @@ class LlamaFactoryUI(LlamaFactory):
         if form.get("dataset"):
             made["dataset"] = form["dataset"]
         read = self.read_values(source, made | arguments, rules=ARGPARSE)
-        stray = tuple((key, "the web UI reads keys that begin with train.") for key in SETTING_NAMES & values.keys())
+        other = [key for key in values if key in SETTING_NAMES or ("." not in key and concerns_curve(key))]
+        stray = tuple((key, "the web UI reads keys that begin with train.") for key in sorted(other))
         ignored = tuple((f"train.{key}", why) for key, why in read.ignored if f"train.{key}" in values)
         notes = tuple(note for note in read.notes if "is taken as a number" not in note)
         return Reading(read.settings, ignored + stray, notes, read.defaults)

@@ -63,6 +63,7 @@ class Megatron(Trainer):
         """The options of the schedule."""
         name, values = source.name, source.given
         if found.section:
+            unknown_keys(name, values, frozenset({_SECTION}), "Megatron-LM's tests")
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
         strange = _checked(name, values)
         style = values.get("lr_decay_style", _DEFAULTS["lr_decay_style"])

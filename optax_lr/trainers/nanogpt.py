@@ -11,7 +11,7 @@ from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.constructors import NANOGPT
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, unknown_keys
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
 
 _STANDING: Mapping[str, Any] = {
@@ -22,6 +22,8 @@ _STANDING: Mapping[str, Any] = {
     "min_lr": 6e-5,
     "decay_lr": True,
 }
+# The other names of `train.py` that look like settings of the curve.
+_KEYS = frozenset({*_STANDING, "gradient_accumulation_steps", "batch_size"})
 
 
 class NanoGPT(Trainer):
@@ -47,6 +49,8 @@ class NanoGPT(Trainer):
         ]
         if files:
             raise ConfigError(f"{name}: the settings are in {files[0]}, over which the options go; read that file")
+        remedy = "the train.py may be of a fork with names of its own; write the schedule in Python"
+        unknown_keys(name, {**values, **source.unknown}, _KEYS, "nanoGPT's train.py", remedy=remedy)
         absent = {key: value for key, value in _STANDING.items() if key not in values}
         values = absent | values
         last, warmup, end = (

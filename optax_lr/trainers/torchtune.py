@@ -10,10 +10,16 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, unknown_keys
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _COSINE = "get_cosine_schedule_with_warmup"
+# Arguments of the scheduler; the recipe gives the last two itself, whatever the config says.
+_ARGUMENTS = words("_component_ num_warmup_steps num_cycles num_training_steps last_epoch")
+_KEYS = words(
+    "batch_size optimizer epochs gradient_accumulation_steps max_steps_per_epoch lr_scheduler optimizer_in_bwd"
+)
 
 
 class Torchtune(Trainer):
@@ -90,6 +96,10 @@ class Torchtune(Trainer):
             raise ConfigError(
                 f"{name}: torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers"
             )
+        options = {} if source.program is None else source.program.options
+        remedy = "the recipe may be one of your own; take it out, or write the schedule in Python"
+        unknown_keys(name, {**values, **options}, _KEYS, "torchtune's recipes", remedy=remedy)
+        unknown_keys(name, optimizer, frozenset({"lr"}), "torchtune's optimizers", remedy=remedy, section="optimizer")
         scheduler = values.get("lr_scheduler")
         own: dict[str, object] = {"limit": None}
         kind, warmup = "constant", 0
@@ -99,6 +109,11 @@ class Torchtune(Trainer):
             if not kind.endswith(_COSINE):
                 raise ConfigError(f"{name}: lr_scheduler {kind} is not read; torchtune's own is {_COSINE}")
             kind = "cosine"
+            for key in scheduler:
+                if key not in _ARGUMENTS:
+                    raise ConfigError(
+                        f"{name}: lr_scheduler.{key} is no argument of torchtune's {_COSINE}; take it out"
+                    )
             warmup = whole_setting(
                 f"{name}: lr_scheduler.num_warmup_steps", scheduler.get("num_warmup_steps", 0), PYDANTIC
             )

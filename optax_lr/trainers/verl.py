@@ -12,7 +12,7 @@ from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, concerns_curve, unknown_keys
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
 
 _OPTIMIZER = "actor_rollout_ref.actor.optim."
@@ -30,6 +30,7 @@ _MORE = (
 # Settings of the actor's optimizer that are not its rate.
 _OTHERS = ("weight_decay", "betas", "clip_grad", "optimizer", "optimizer_impl", "total_training_steps")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
+_NOT_LENGTHS = ("trainer.balance_batch",)
 _FILES = ("", "ppo_trainer", "ppo_trainer.yaml")
 
 
@@ -73,10 +74,9 @@ class Verl(Trainer):
                     raise ConfigError(
                         f"{name}: the script does not say what {key}={readable(value)} is; give --set {key}=VALUE"
                     )
-            elif key.startswith(_LENGTHS) or (
-                key.startswith(_OPTIMIZER) and key.removeprefix(_OPTIMIZER) not in _OTHERS
-            ):
+            elif _concerns_curve(key):
                 raise ConfigError(f"{name}: {key} of verl is not read; write the schedule with olr.get_scheduler")
+        unknown_keys(name, options, frozenset(), "verl, which takes key=value", remedy="take it out")
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
         values = dict(_TAKEN) | given
         kind = given.get(f"{_OPTIMIZER}warmup_style", values[f"{_OPTIMIZER}lr_scheduler_type"])
@@ -168,6 +168,15 @@ class Verl(Trainer):
         if settings.lr_scheduler_type == "constant":
             return Constant(rate, warmup_steps=warmup_steps)
         return Cosine(rate, max_steps=max_steps, warmup_steps=warmup_steps, min_lr=rate * settings.own["low"])
+
+
+def _concerns_curve(key: str) -> bool:
+    """Whether a key of verl's that is not read, or one that verl does not have, may change the curve or the length."""
+    if key.startswith(_OPTIMIZER):
+        return key.removeprefix(_OPTIMIZER) not in _OTHERS
+    section, _, inner = key.rpartition(".")
+    outer = section in ("", "trainer", "data") and key not in _NOT_LENGTHS
+    return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
 
 
 def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -25,8 +25,8 @@ CURVE = (
     *("per_device_train_batch_size", "gradient_accumulation_steps", "num_generations", "num_iterations"),
     *("dataloader_drop_last", "steps_per_generation", "generation_batch_size"),
 )
-# Which files of a repository hold the classes or options that its config files fill.
-SOURCES = {
+# Which files of a repository hold the classes or options that its config files fill; and which classes, where not all do.
+SOURCES: dict[str, tuple[str, ...]] = {
     "llamafactory": ("hiyouga+LLaMA-Factory", r"src/llamafactory/hparams/(?!evaluation)\w+\.py"),
     "axolotl": (
         "axolotl-ai-cloud+axolotl",
@@ -34,13 +34,16 @@ SOURCES = {
     ),
     "swift": (
         "modelscope+ms-swift",
-        r"swift/(arguments/.*|trainers/arguments|rlhf_trainers/arguments|ray_utils/arguments)\.py",
+        r"swift/(arguments/.*|trainers/arguments|rlhf_trainers/arg\w+|ray_utils/arguments)\.py",
     ),
     "megatron": (
         "NVIDIA+Megatron-LM",
         r"megatron/(training/(arguments|config/\w+)|core/(transformer/transformer_config|model_parallel_config|optimizer/optimizer_config|distributed/\w*config))\.py",
     ),
     "maxtext": ("AI-Hypercomputer+maxtext", r"src/maxtext/configs/(types\.py|base\.yml|post_train/\w+\.yml)"),
+    "levanter": ("stanford-crfm+levanter", r"src/levanter/main/\w+\.py", r"\w+Config"),
+    "levanter_trainer": ("stanford-crfm+levanter", r"src/levanter/trainer\.py", "TrainerConfig"),
+    "levanter_optimizer": ("stanford-crfm+levanter", r"src/levanter/optim/\w+\.py", r"\w+Config"),
 }
 
 
@@ -116,8 +119,8 @@ def by_version(folder: Path, package: str) -> dict[str, Any]:
     return {"versions": numbers, "classes": {name: made[name] for name in sorted(made) if made[name]["keys"]}}
 
 
-def at_head(folder: Path, repository: str, pattern: str) -> dict[str, str]:
-    """All keys of the classes, option parsers and YAML files of a checkout's last commit."""
+def at_head(folder: Path, repository: str, pattern: str, names: str = r"\w+") -> dict[str, str]:
+    """All keys of the classes of these names, option parsers and YAML files of a checkout's last commit."""
     git = [
         "git",
         "-C",
@@ -136,11 +139,12 @@ def at_head(folder: Path, repository: str, pattern: str) -> dict[str, str]:
             keys |= set(re.findall(r"(?m)^(\w+):", text))
             continue
         for made in classes([text]).values():
-            keys |= {
-                node.target.id
-                for node in made.body
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-            }
+            if not re.fullmatch(names, made.name):
+                continue
+            for node in made.body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    keys.add(node.target.id)
+                    keys |= set(re.findall(r"\balias='(\w+)'", ast.unparse(node)))
         keys |= {key.replace("-", "_") for key in re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)}
     return {"commit": run("log", "-1", "--format=%h %cs", "HEAD").strip(), "keys": " ".join(sorted(keys))}
 
