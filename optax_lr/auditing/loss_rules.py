@@ -30,8 +30,9 @@ SLOW = Rule(
     "LR304",
     "learning rate too low: the loss falls slowly",
     "warning",
-    "The loss falls in proportion to the summed rate until the end, so that it was still on its first slope; a run whose rate "
-    "suffices falls fast, then slowly.",
+    "The loss falls in proportion to the summed rate until the end, and so does the evaluation loss, if it is logged: the run was "
+    "still on its first slope. A run whose rate suffices falls fast, then slowly; if only the training loss falls, the data "
+    "are learned by heart.",
 )
 JUMPS = Rule(
     "LR305",
@@ -92,6 +93,7 @@ BENDS = 20  # three rows in a line, each at a high and at a low rate, before the
 QUARTER = HALF = 0.1  # how far the share may lie from that
 SLOW_FALL = 0.5  # of the start: a slow fall stays below it
 FLAT_FALL = 0.025  # of the start: less is no fall
+EVAL_SHARE = 0.5  # of the fall of the training loss: where the evaluation loss falls by less, data are learned by heart
 EVAL_RISE = 0.1  # of the lowest evaluation loss, for the last two evaluations
 JUMP_UP, JUMP_DOWN = 0.1, 0.3  # of the peak from one row to the next
 ALONE = 5.0  # times the changes of the rate before and after a jump

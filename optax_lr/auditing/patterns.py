@@ -97,7 +97,7 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
     curve = curve_of(rows)
     if len(curve.loss) >= at.FEWEST and curve.loss.min() > 0 and np.median(curve.loss[:3]) >= at.LEAST_LOSS:
         too_high = [*diverges(curve)] or [*oscillates(curve)]
-        found += too_high or [*slow_or_flat(curve, log.max_steps), *overfits(curve, rows)]
+        found += too_high or [*slow_or_flat(curve, rows, log.max_steps), *overfits(curve, rows)]
     return _in_its_words(log, found)
 
 
@@ -328,7 +328,7 @@ def oscillates(curve: LossCurve) -> Iterator[Finding]:
         )
 
 
-def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
+def slow_or_flat(curve: LossCurve, rows: Rows, max_steps: int | None) -> Iterator[Finding]:
     """Only for logs from the beginning of a run; a slow run must be over, a flat one half over."""
     blocks = in_blocks(curve)
     begun = curve.step[0] <= 0.05 * curve.step[-1] + 1
@@ -354,7 +354,12 @@ def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
     fall = first - end
     early, late = (first - quarter) / fall, (half - end) / fall
     proportional = abs(early - 0.25) < at.QUARTER and abs(late - 0.5) < at.HALF
-    if done >= 0.9 and proportional and at.CERTAIN * error < fall < at.SLOW_FALL * first:
+    # A drop within the first three rows, whose median `first` is, or data that are learned by heart, are no first slope.
+    fell_at_once = curve.loss[0] - first > at.QUARTER * fall + at.CERTAIN / 2 * noise(np.diff(curve.loss))
+    middle = float(blocks.step[np.argmin(abs(share - 0.5))])
+    by_heart = _evaluations_fall(rows, middle) < at.EVAL_SHARE * (half - end)
+    slow = done >= 0.9 and proportional and at.CERTAIN * error < fall < at.SLOW_FALL * first
+    if slow and not fell_at_once and not by_heart:
         tenfold = None if peak is None else rounded(10 * peak)
         yield Finding(
             at.SLOW,
@@ -366,6 +371,13 @@ def slow_or_flat(curve: LossCurve, max_steps: int | None) -> Iterator[Finding]:
             edits=() if tenfold is None else (Edit("learning_rate", tenfold),),
             steps=span(curve.step),
         )
+
+
+def _evaluations_fall(rows: Rows, since: float) -> float:
+    """How far the evaluation loss falls from this step to the end; infinite where too few evaluations show it."""
+    valid = np.isfinite(rows.eval_loss)
+    before, after = rows.eval_loss[valid & (rows.step <= since)], rows.eval_loss[valid & (rows.step > since)]
+    return float(before[-1] - after[-1]) if len(before) and len(after) else math.inf
 
 
 def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) -> Finding:

@@ -441,6 +441,21 @@ def test_an_evaluation_loss_that_rises_while_its_metric_improves_is_no_overfitti
         assert [finding.code for finding in olr.patterns(overfitting(metrics))] == ["LR308"]
 
 
+def test_a_rate_is_too_low_only_if_the_evaluation_loss_falls_too():
+    falls, rates = 2.0 - 0.004 * np.arange(1, 101) + 0.002 * NOISE[:100], np.full(100, 1e-5)
+
+    def found(evaluations=None, loss=falls):
+        logged = None
+        if evaluations is not None:
+            logged = [evaluations[row] if row % 10 == 9 else None for row in range(100)]
+        return codes(log_of(loss, rates, eval_loss=logged, max_steps=1000))
+
+    assert found() == found(falls + 0.1) == ["LR304"]
+    assert found(np.full(100, 1.9)) == found(np.linspace(1.9, 2.0, 100)) == []
+    assert found(np.maximum(falls, 1.8)) == []  # it falls, and then no more
+    assert found(loss=np.append(2.3, falls[1:])) == []  # a drop at once is no first slope
+
+
 def test_rates_in_rows_of_their_own_belong_to_the_losses_of_their_step():
     step = np.repeat(np.arange(10, 1010, 10), 2)
     loss = np.where(np.arange(200) % 2, 1 + step / 10, np.nan)

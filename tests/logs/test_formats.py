@@ -77,7 +77,8 @@ def test_rows_without_a_step_need_what_a_step_is(tmp_path):
 
 
 def test_rows_without_a_step_are_counted_anew_where_the_epoch_goes_back(tmp_path):
-    epochs = [0.5, 1.0, 1.5, 2.0, 0.5, 1.0, 1.5, 1.0, 1.5, 2.0, 0.5]  # a new run, one that was resumed, and one of a row
+    # The runs after the first: a new one, one that was resumed, and one of a single row.
+    epochs = [0.5, 1.0, 1.5, 2.0, 0.5, 1.0, 1.5, 1.0, 1.5, 2.0, 0.5]
     lines = [str({"loss": 1.0, "learning_rate": 1e-5, "epoch": epoch}) for epoch in epochs]
     lines[4:4] = [str({"eval_loss": 1.0, "epoch": 2.0})]
     log = olr.read_log(written(tmp_path, "\n".join(lines)), logging_steps=10)
