@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import Candidates, Family, floor_range
+from optax_lr.identification.fitting import Candidates, Family, floor_range, floors_of_any_length
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Cosine, Linear, PiecewiseConstant
 from optax_lr.text import counted
@@ -17,7 +17,7 @@ FEW_ROWS = "so few rows determine no schedule"
 MOST_FEW = 3  # rows: a peak, a warmup and a length explain any
 DROPS = "each drop lies somewhere between two rows; reduce_lr_on_plateau, which follows the evaluations, gives such rates too"
 COARSE = "the rates have so few digits that settings close to these, which were not tried, may give them too"
-FLOOR = "so few digits are logged that min_lr may be anything from"
+FLOOR = "so few digits are logged that min_lr"
 LATER_DECAY = "the rate is constant so far: with a decay that begins later, as warmup_stable_decay has one, the rates are the same"
 _TWO_DIGITS = 0.05
 _SMALL_FLOOR = 0.01  # of the peak
@@ -43,23 +43,28 @@ def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | No
         return DROPS
     if is_open_ended(found, rows, max_steps):
         return LATER_DECAY
-    floor = _of_the_floor(first, rows)
+    floor = _of_the_floor(first, rows, max_steps)
     if count == 1:
         return floor
     return _of_the_warmup(first, Frame(rows)) or "; ".join(filter(None, [_of_several(found, count), floor]))
 
 
-def _of_the_floor(first: Candidates, rows: Evidence) -> str:
-    """Between which numbers the floor of the first setting lies, where rounding left it open."""
+def _of_the_floor(first: Candidates, rows: Evidence, max_steps: int | None) -> str:
+    """Whether rounding left the floor of the first setting open: between which numbers, for a length that is known."""
     if not rows.rounded or not (first.floor is not None or first.family.kind is Cosine):
         return ""
     one = first[:1]
     if one.floor is None:
-        floored = Family(Cosine, floor="min_lr")
-        one = dataclasses.replace(one, family=floored, floor=_SMALL_FLOOR / 2 * one.peak)
-    least, most = floor_range(one, rows)
-    known = most - least <= _TWO_DIGITS * most or most < _SMALL_FLOOR * float(one.peak[0])
-    return "" if known else f"{FLOOR} {least:.2g} to {most:.2g}"
+        one = dataclasses.replace(one, family=Family(Cosine, floor="min_lr"), floor=np.zeros(1))
+    length = one.fields.get("max_steps")
+    is_open = length is not None and length[0] != max_steps
+    least, most = (floors_of_any_length if is_open else floor_range)(one, rows)
+    if most - least <= _TWO_DIGITS * most or most < _SMALL_FLOOR * float(one.peak[0]):
+        return ""
+    if is_open:
+        return f"{FLOOR} and max_steps are open"
+    known = ", ".join(f"{name} {values[0]}" for name, values in one.fields.items())
+    return f"{FLOOR} may be anything from {least:.2g} to {most:.2g} with {known}"
 
 
 def _of_the_warmup(first: Candidates, frame: Frame) -> str:

@@ -175,7 +175,8 @@ def _roundest(low: np.ndarray, high: np.ndarray, level: np.ndarray, evidence: Ev
 
 _LEAST_FLOOR = 1e-5  # of the peak
 _NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
-_FLOORS, _FLOOR_ROWS = 401, 500  # that are tried to see how well a floor is known
+_FLOORS, _FLOOR_ROWS = 201, 200  # that are tried to see how well a floor is known
+_HALVINGS = 30
 _STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
 
 
@@ -329,15 +330,40 @@ def peak_cost(digits: Any) -> Any:
 
 
 def floor_range(candidate: Candidates, evidence: Evidence) -> tuple[float, float]:
-    """The least and the largest floor, up to twice that of the one candidate, with which a peak explains the rows."""
+    """The least and the largest floor with which a peak explains the rows, all else as the one candidate has it.
+
+    The floors that do so are an interval, because each row bounds a sum of peak and floor from both sides.
+    """
     few = evidence[np.unique(np.linspace(0, len(evidence) - 1, _FLOOR_ROWS).astype(int))]
     level, above = candidate.columns(few.step)
     if above is None:
         return 0.0, 0.0
-    floors = candidate.floor[0] * np.linspace(0, 2, _FLOORS)
-    low, high = _peaks(np.repeat(level, _FLOORS, axis=0), few.rate - floors[:, None] * above, few.tolerance)
-    known = floors[low <= high]
-    return (float(known.min()), float(known.max())) if len(known) else (float(candidate.floor[0]),) * 2
+    ends = []
+    for end in (0.0, float(candidate.peak[0])):
+        inside, outside = float(candidate.floor[0]), end
+        for middle_of in (0.0, *[0.5] * _HALVINGS):  # the end itself first
+            floor = outside + middle_of * (inside - outside)
+            low, high = _peaks(level, few.rate - floor * above, few.tolerance)
+            inside, outside = (floor, outside) if low[0] <= high[0] else (inside, floor)
+        ends.append(inside)
+    return ends[0], ends[1]
+
+
+def floors_of_any_length(candidate: Candidates, evidence: Evidence) -> tuple[float, float]:
+    """The least and the largest of some floors that explain the rows with a `max_steps` close to the candidate's, or its own."""
+    few = evidence[np.unique(np.linspace(0, len(evidence) - 1, _FLOOR_ROWS).astype(int))]
+    shares = np.geomspace(2**-10, 1, 12)
+    lengths = np.unique(np.rint(candidate.fields["max_steps"][0] * np.concatenate([1 / (1 + shares), 1 + shares])))
+    every = candidate[np.zeros(len(lengths), int)]
+    every = dataclasses.replace(every, fields={**every.fields, "max_steps": lengths.astype(np.int64)})
+    every = every[lengths > np.maximum(every.fields["warmup_steps"], evidence.step[-1] - every.offset)]
+    found = list(floor_range(candidate, evidence))
+    floors = candidate.peak[0] * np.linspace(0, 1, _FLOORS)
+    for place in range(len(every)):
+        level, above = every[[place]].columns(few.step)
+        low, high = _peaks(np.repeat(level, _FLOORS, axis=0), few.rate - floors[:, None] * above, few.tolerance)
+        found += floors[low <= high].tolist()
+    return min(found), max(found)
 
 
 def oddness(candidates: Candidates, max_steps: int | None) -> np.ndarray:

@@ -11,7 +11,7 @@ FORMAT = console(
             re.compile(r"\biteration\s+(\d+)\s*/\s*(\d+)\s*\|"),
             {
                 "learning_rate": number_after("learning rate"),
-                "loss": number_after("lm loss"),
+                "loss": number_after("lm[ _-]loss"),
                 "grad_norm": number_after("grad norm"),
             },
         ),

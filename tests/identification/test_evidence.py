@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from hypothesis import Phase, given, settings, strategies as st
+from scipy.optimize import linprog
 
 import optax_lr as olr
 from optax_lr.identification.evidence import roundings
@@ -114,13 +115,28 @@ def test_a_line_of_an_unknown_length_has_many_floors():
     assert "max_steps" in segment.text
 
 
-def test_a_floor_that_rounding_leaves_open_is_given_as_a_range():
+def test_a_floor_that_rounding_leaves_open_is_given_as_a_range_of_a_known_length():
     step = np.arange(10, 300, 10)
     rates = ROUNDINGS["3 digits"](cosine(step, 1500, 2e-4, 1.7e-5))
     (segment,) = olr.identify(step, rates, max_steps=1500).segments
     assert segment.count > 1
-    least, most = re.search(r"min_lr may be anything from (\S+) to (\S+)", segment.text).groups()
-    assert float(least) < 1.7e-5 < float(most) < 3e-5
+    least, most = map(float, re.search(r"min_lr may be anything from (\S+) to (\S+) with", segment.text).groups())
+    assert least < 1.7e-5 < most < 3e-5
+    # The range is that of all floors with which some peak gives these rates, by a linear program.
+    share = (1 + np.cos(np.pi * step / 1500)) / 2
+    columns, half = np.stack([share, 1 - share], axis=1), 0.5001e-2 * 10.0 ** np.floor(np.log10(rates))
+    bounds = np.concatenate([(rates + half), -(rates - half)]) / np.tile(half, 2)
+    scaled = np.concatenate([columns, -columns]) / np.tile(half, 2)[:, None] * 1e-4
+    ends = [linprog([0, sign], scaled, bounds, bounds=(0, None)).x[1] * 1e-4 for sign in (1, -1)]
+    np.testing.assert_allclose([least, most], ends, rtol=0.06)
+
+
+def test_a_floor_is_open_together_with_an_unknown_length():
+    step = np.arange(1, 60)
+    true = np.where(step < 10, 3e-4 * step / 10, cosine(step, 900, 3e-4, 3e-5, 10))  # of a log that says 2000
+    (segment,) = olr.identify(step, ROUNDINGS["4 digits"](true), max_steps=2000).segments
+    assert segment.count > 1
+    assert segment.text.endswith("min_lr and max_steps are open")
 
 
 def test_settings_are_counted_over_all_kinds():

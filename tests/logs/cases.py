@@ -57,7 +57,7 @@ MEGATRON = (
     " [2024-05-01 10:00:00] iteration       10/    1000 | consumed samples:           80 | elapsed time per iteration (ms): 123.4 | "
     "learning rate: 1.000000E-06 | global batch size:     8 | lm loss: 1.012345E+01 | loss scale: 1.0 | grad norm: 1.234 |\n"
     " [2024-05-01 10:00:09] iteration       20/    1000 | consumed samples:          160 | learning rate: 2.000000E-06 | "
-    "lm loss: 9.5E+00 | grad norm: nan |\n"
+    "lm-loss: 9.5E+00 | grad norm: nan |\n"
     " validation loss at iteration 20 | lm loss value: 9.1E+00 | lm loss PPL: 8955.2 |\n"
 )
 NANOGPT = "iter 0: loss 10.9, time 100.00ms, mfu -100%\niter 10: loss 9.5, time 20.00ms, mfu 30%\nstep 10: train loss 9.4, val loss 9.6\n"
