@@ -16,6 +16,14 @@ _PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbu
 _RUNNERS = {"uv": "run", "poetry": "run", "pdm": "run", "pixi": "run", "pipenv": "run", "hatch": "run", "conda": "run"}
 _WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")
 _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
+# Options of accelerate, torchrun and deepspeed that take no value.
+_FLAGS = words(
+    "cpu debug downcast_bf16 dynamo_use_dynamic dynamo_use_fullgraph dynamo_use_regional_compilation enable_cpu_affinity "
+    "fp8_use_autocast_during_eval ipex m module multi_gpu no_python no_tpu_cluster q quiet same_network tpu tpu_cluster "
+    "tpu_use_sudo use_deepspeed use_fsdp use_megatron_lm use_mps_device use_parallelism_config use_xpu "
+    "run_path standalone virtual_local_rank "
+    "bind_cores_to_rank elastic_training force_multi no_local_rank no_ssh no_ssh_check save_pid"
+)
 
 
 class Launched(NamedTuple):
@@ -99,13 +107,25 @@ def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]
 
 
 def divided(words: list[str]) -> tuple[dict[str, object], list[str]]:
-    """A launcher's own options, and the words from the training program on."""
+    """A launcher's own options, and the words from the training program on.
+
+    `-m` says that the program is a module, and takes no value: more options of the launcher may follow it.
+    """
     for place, word in enumerate(words):
         if word in ("-m", "--module") and place + 1 < len(words):
-            return options_of(words[:place])[0], ["-m", *words[place + 1 :]]
+            start = _first_positional(words, place + 1)
+            return options_of([*words[:place], *words[place + 1 : start]])[0], ["-m", *words[start:]]
         if word.endswith(".py") or os.path.basename(word) in WITH_SUBCOMMAND:
             return options_of(words[:place])[0], words[place:]
     return options_of(words)[0], []
+
+
+def _first_positional(words: list[str], place: int) -> int:
+    """The place of the first word from `place` on that is no option of a launcher and no value of one."""
+    while place < len(words) and words[place].startswith("-"):
+        name, equals, _ = words[place].lstrip("-").partition("=")
+        place += 1 if equals or name.replace("-", "_") in _FLAGS else 2
+    return place
 
 
 def inner_command(words: list[str]) -> list[str]:

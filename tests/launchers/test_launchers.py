@@ -21,6 +21,10 @@ COMMANDS = [
     (f"python3 -m torch.distributed.run --nproc_per_node 3 -m pkg.{RUN.replace('.py', '')}", 3),
     (f"accelerate launch --num_processes 8 --num_machines 2 {RUN}", 8),
     (f"accelerate launch --num-processes=4 --mixed_precision bf16 -m pkg.{RUN.replace('.py', '')}", 4),
+    (f"accelerate launch -m --num_processes 8 pkg.{RUN.replace('.py', '')}", 8),
+    (f"accelerate launch --mixed_precision bf16 --module --multi_gpu --num_processes=6 pkg.{RUN.replace('.py', '')}", 6),
+    (f"torchrun -m --standalone --nproc_per_node 2 pkg.{RUN.replace('.py', '')}", 2),
+    (f"deepspeed --module --num_gpus 4 pkg.{RUN.replace('.py', '')}", 4),
     (f"accelerate launch {RUN}", None),
     (f"accelerate launch --config_file zero3.yaml {RUN}", None),
     (f"CUDA_VISIBLE_DEVICES=0,1,2 accelerate launch {RUN}", 3),
@@ -60,7 +64,7 @@ def test_processes(command, count):
     assert processes.count == count, processes
     assert processes.origin
     assert program.name in ("train.py", "pkg.train", "swift sft", "llamafactory-cli train", "trl sft", "tune run")
-    if "train.py" in command:
+    if RUN in command or "pkg." in command:
         assert dict(program.options) == {"learning_rate": "1e-4", "num_train_epochs": "1"}
 
 
