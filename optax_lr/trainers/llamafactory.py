@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, ke
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import Transformers, training_examples
+from optax_lr.trainers.transformers import YES, Transformers, training_examples
 from optax_lr.trainers.writing import plain
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
@@ -140,9 +141,18 @@ class LlamaFactory(Transformers):
             trainer=LlamaFactoryPPO.name if values.get("stage") == "ppo" else self.name,
             num_datasets=_number_of_datasets(values),
         )
-        notes = [*found.notes]
-        if values.get("stage") == "pt" and values.get("packing") not in (False, "false", "False"):
-            notes.append("stage: pt packs the texts; the number of examples is that of the packed rows")
+        settings, notes = found.settings, [*found.notes]
+        packs = _packs(values)
+        if packs is not None:
+            # Which the texts, and not the packed rows, are counted by: `llamafactory.data.loader`.
+            cut = [key for key in ("max_samples", "val_size") if getattr(settings, key)]
+            settings = dataclasses.replace(settings, max_samples=None, val_size=0.0)
+            if packs != "packing":
+                notes.append(f"{packs} packs the texts; the number of examples is that of the packed rows")
+            if cut:
+                notes.append(
+                    f"{' and '.join(cut)}: of the texts, before they are packed; give the packed rows for training"
+                )
         megatron = sorted(_MEGATRON & {key for key, value in values.items() if value is not None})
         if megatron:
             notes.append(
@@ -154,7 +164,7 @@ class LlamaFactory(Transformers):
         if workers is not None:
             count = whole_setting(f"{source.name}: ray_num_workers", workers, rules)
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
-        return found._replace(notes=tuple(notes), processes=processes)
+        return found._replace(settings=settings, notes=tuple(notes), processes=processes)
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """The lengths of `warmup_stable_decay` that the config does not give.
@@ -304,6 +314,16 @@ class LlamaFactoryV1(Transformers):
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """Constant."""
         return Constant(changes.get("learning_rate", settings.learning_rate))
+
+
+def _packs(values: Mapping[str, object]) -> str | None:
+    """The setting for which LLaMA-Factory packs the texts; None where it does not."""
+    if values.get("neat_packing") in YES:
+        return "neat_packing"
+    given = values.get("packing")
+    if given is not None:
+        return "packing" if given in YES else None
+    return "stage: pt" if values.get("stage") == "pt" else None
 
 
 def _number_of_datasets(values: Mapping[str, object]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -61,7 +62,8 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
-_YES = (True, "true", "True")
+_GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that train on blocks of joined texts
+YES = (True, "true", "True")
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig GRPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
@@ -183,7 +185,8 @@ class Transformers(Trainer):
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
-        notes += _of_the_data(values)
+        notes += _of_the_data(values, "" if source.program is None else source.program.name)
+        strange = tuple(key for key in strange if key != "block_size")
         notes += tuple(
             f"{key}: the rate of other parameters; the plan is that of learning_rate"
             for key in strange
@@ -501,16 +504,20 @@ def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default,
     return tuple(default for default in defaults if default.key not in without)
 
 
-def _of_the_data(values: Mapping[str, object]) -> tuple[str, ...]:
+def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
     """Notes on what changes the batches or the number of examples."""
     notes = []
     if values.get("per_gpu_train_batch_size") is not None:
         notes.append(
             "per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"
         )
-    if values.get("packing") in _YES:
+    if values.get("packing") in YES:
         notes.append("packing: the number of examples is that of the packed rows")
-    if values.get("auto_find_batch_size") in _YES:
+    grouping = "block_size" if values.get("block_size") is not None else _GROUPS.search(program)
+    if grouping:
+        what = grouping if isinstance(grouping, str) else grouping[0]
+        notes.append(f"{what}: texts are joined and cut into blocks; the number of examples is that of the blocks")
+    if values.get("auto_find_batch_size") in YES:
         notes.append(
             "auto_find_batch_size: the steps are those of the batch as stated; one that does not fit is made smaller"
         )

@@ -22,7 +22,10 @@ COMMANDS = [
     (f"accelerate launch --num_processes 8 --num_machines 2 {RUN}", 8),
     (f"accelerate launch --num-processes=4 --mixed_precision bf16 -m pkg.{RUN.replace('.py', '')}", 4),
     (f"accelerate launch -m --num_processes 8 pkg.{RUN.replace('.py', '')}", 8),
-    (f"accelerate launch --mixed_precision bf16 --module --multi_gpu --num_processes=6 pkg.{RUN.replace('.py', '')}", 6),
+    (
+        f"accelerate launch --mixed_precision bf16 --module --multi_gpu --num_processes=6 pkg.{RUN.replace('.py', '')}",
+        6,
+    ),
     (f"torchrun -m --standalone --nproc_per_node 2 pkg.{RUN.replace('.py', '')}", 2),
     (f"deepspeed --module --num_gpus 4 pkg.{RUN.replace('.py', '')}", 4),
     (f"accelerate launch {RUN}", None),

@@ -276,11 +276,40 @@ def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
         ({"parallelism_config": {"tp_size": 2}}, "parallelism_config.tp_size: give the number of data-parallel ranks"),
         ({"per_gpu_train_batch_size": 2}, "per_gpu_train_batch_size: transformers 4 took it"),
         ({"vision_tower_lr": 1e-6}, "vision_tower_lr: the rate of other parameters"),
+        (
+            {"block_size": 512},
+            "block_size: texts are joined and cut into blocks; the number of examples is that of the blocks",
+        ),
         ({"packing": True, "dataset_name": "d"}, "packing: the number of examples is that of the packed rows"),
     ],
 )
 def test_missing_facts_about_the_data_are_noted(more, note):
     assert any(text.startswith(note) for text in olr.read_config(HF | more).notes)
+
+
+def test_blocks_of_texts_are_the_examples_of_run_clm():
+    words = ["run_clm.py", "--learning_rate", "1e-4", "--num_train_epochs", "1"]
+    assert any(note.startswith("run_clm.py: texts are joined") for note in olr.read_config(words).notes)
+    config = olr.read_config([*words, "--block_size", "512"])
+    assert config.unknown == ()
+    assert any(note.startswith("block_size: texts are joined") for note in config.notes)
+
+
+@pytest.mark.parametrize(
+    ("more", "steps"),
+    [
+        ({"stage": "pt"}, 100),
+        ({"stage": "pt", "packing": False}, 8),
+        ({"stage": "sft", "packing": True}, 100),
+        ({"stage": "sft", "neat_packing": True, "val_size": 0.1}, 100),
+        ({"stage": "sft"}, 8),
+    ],
+)
+def test_max_samples_of_llamafactory_counts_texts_and_not_packed_rows(more, steps):
+    values = {"finetuning_type": "lora", "learning_rate": 1e-4, "num_train_epochs": 1, "per_device_train_batch_size": 5}
+    config = olr.read_config(values | {"max_samples": 40} | more)
+    assert config.plan(num_examples=500).max_steps == steps
+    assert (steps == 100) == any("give the packed rows" in note for note in config.notes)
 
 
 def test_workers_of_ray_are_processes():
