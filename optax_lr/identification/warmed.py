@@ -13,7 +13,7 @@ from optax_lr.identification.fitting import Candidates, Family
 from optax_lr.identification.frame import Frame
 from optax_lr.identification.torch_families import between, equal_factor, exponential_factors, roundest
 from optax_lr.numerics import Real
-from optax_lr.schedules import Cosine, Exponential, Linear, MultiStep, Schedule
+from optax_lr.schedules import Cosine, Exponential, Linear, MultiStep, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import Shift, Warmup
 
 _LEAST_ROWS = 3  # of a warmup, to find its beginning; and of a level
@@ -63,7 +63,7 @@ def _warmed(candidates: Candidates, line: _Line, family: Family) -> Iterator[Can
 
 
 def from_a_rate(frame: Frame) -> Iterator[Candidates]:
-    """A warmup that begins above 0, as Optax's `init_value`, torch's `LinearLR` and nanoGPT have it; then a cosine or a line."""
+    """A warmup that begins above 0, as Optax's `init_value`, torch's `LinearLR` and GPT loops have it; then a cosine or a line."""
     line = _line_of(frame)
     if line is None or line.begins_at_zero:
         return
@@ -71,6 +71,10 @@ def from_a_rate(frame: Frame) -> Iterator[Candidates]:
         plain = Family(Linear if kind is _warmed_line else Cosine, floor=floor)
         for candidates in frame.with_length(plain, frame.starts()):
             yield from _warmed(candidates, line, Family(kind, floor=floor, free=1))
+            if kind is _warmed_cosine:
+                warmup = candidates.fields["warmup_steps"]
+                can_be = candidates[(warmup > 1) & (candidates.fields["max_steps"] > warmup)]
+                yield dataclasses.replace(can_be, family=Family(_cosine_from_one, floor=floor))
 
 
 def falls_behind_a_warmup(frame: Frame) -> Iterator[Candidates]:
@@ -99,6 +103,19 @@ def _warmed_cosine(
     *, learning_rate: Real, max_steps: Real, warmup_steps: Real, share: Real, min_lr: Real = 0.0
 ) -> Schedule:
     return Warmup(Cosine(learning_rate, max_steps, warmup_steps, min_lr), warmup_steps, _tidy(learning_rate * share))
+
+
+def _cosine_from_one(*, learning_rate: Real, max_steps: Real, warmup_steps: Real, min_lr: Real = 0.0) -> Schedule:
+    """With the warmup `(step + 1) / warmup_steps` of build-nanogpt's loop, which is at the peak for two steps."""
+    decay = WarmupStableDecay(
+        learning_rate,
+        decay_steps=max_steps - warmup_steps,
+        warmup_steps=warmup_steps - 1,
+        stable_steps=1,
+        min_lr=min_lr,
+        decay_type="cosine",
+    )
+    return Warmup(decay, warmup_steps - 1, _tidy(learning_rate / warmup_steps))
 
 
 def _warmed_line(*, learning_rate: Real, max_steps: Real, warmup_steps: Real, share: Real) -> Schedule:

@@ -159,6 +159,12 @@ def test_nanogpts_warmup_and_timms_are_recognised():
     rates = np.where(step < 400, warm, cosine(np.minimum(step, 4000), 4000, 6e-4, 6e-5, 400))
     (segment,) = olr.identify(step, rates).segments
     assert abs(segment.answers[0].rates(step) - rates).max() < 1e-12
+    # The loop of build-nanogpt: `(step + 1) / warmup_steps`, and the peak twice; printed with 4 decimals of the mantissa.
+    step = np.arange(3000)
+    rates = np.where(step < 143, 6e-4 * (step + 1) / 143, cosine(step, 3000, 6e-4, 6e-5, 143))
+    for printed in (rates, np.array([float(f"{rate:.4e}") for rate in rates])):
+        (segment,) = olr.identify(step, printed).segments
+        assert abs(segment.answers[0].rates(step) - rates).max() < 1e-14
     epoch = np.arange(100)
     timm = np.where(epoch < 5, 1e-6 + (5e-4 - 1e-6) * epoch / 5, cosine(epoch, 100, 5e-4))
     (segment,) = olr.identify(epoch, timm).segments
