@@ -51,6 +51,7 @@ class Settings:
     num_datasets: int = 1
     warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
+    older: str = ""  # what shows that the run is of transformers before 4.52
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
     floors: Mapping[str, float] = dataclasses.field(
         default_factory=dict
@@ -96,7 +97,8 @@ class Settings:
 
 
 _FILLED = words(
-    "source trainer method own num_datasets warmup_given sequence_parallel_size scheduler_block floors quadratic_warmup restarts"
+    "source trainer method own num_datasets warmup_given sequence_parallel_size older scheduler_block floors quadratic_warmup "
+    "restarts"
 )
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}

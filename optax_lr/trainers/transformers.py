@@ -31,7 +31,7 @@ from optax_lr.trainers.base import (
     like,
     unknown_keys,
 )
-from optax_lr.trainers.known import class_keys, default_of, newest
+from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
 from optax_lr.trainers.training_arguments import (
     FIELDS,
@@ -177,6 +177,7 @@ class Transformers(Trainer):
                 "trainer": self.name,
                 "sequence_parallel_size": _sequence_parallel_size(name, values.get("parallelism_config")),
                 "scheduler_block": scheduler_block,
+                "older": _older(values, "" if source.program is None else source.program.name),
                 **filled,
             },
         )
@@ -289,9 +290,14 @@ class Transformers(Trainer):
             notes.append(
                 "max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them"
             )
+        at = version_of(version)
+        if settings.older and settings.max_steps < 0 and settings.gradient_accumulation_steps > 1 and at >= ROUNDED_UP:
+            notes.append(
+                f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down. For a run "
+                "of that time give --transformers-version 4.48.3"
+            )
         if settings.warmup_ratio is None:
             return tuple(notes)
-        at = version_of(version)
         here = int(self.warmup_steps(settings, max_steps, version))
         if at >= RATIO_GONE:
             notes.append(
@@ -502,6 +508,18 @@ def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default,
     if settings.scheduler_block is not None:
         without |= {"lr_scheduler_type", "warmup_steps"}
     return tuple(default for default in defaults if default.key not in without)
+
+
+def _older(values: Mapping[str, object], program: str) -> str:
+    """What shows that a run is of a transformers that rounds the updates of an epoch down; empty for nothing."""
+    if program.endswith("train_bash.py"):  # LLaMA-Factory's script, until early 2024
+        return program
+    keys = sorted(key for key in FIELDS & values.keys() if values[key] is not None)
+    for key in keys:
+        last = last_version("transformers", "TrainingArguments", key)
+        if last is not None and version_number(last) < ROUNDED_UP:
+            return key
+    return ""
 
 
 def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:

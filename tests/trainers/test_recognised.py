@@ -268,6 +268,20 @@ def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
     ] == [4, 6, 6]
 
 
+def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
+    keys = {"learning_rate": 1e-4, "gradient_accumulation_steps": 4, "num_train_epochs": 1}
+    old = olr.read_config(keys | {"evaluation_strategy": "epoch"})
+    assert any("give --transformers-version 4.48.3" in note for note in old.plan(num_examples=90).notes)
+    silent = [
+        old.plan(num_examples=90, transformers_version="4.48.3"),
+        olr.read_config(keys | {"evaluation_strategy": "epoch", "max_steps": 5}).plan(),
+        olr.read_config(keys | {"eval_strategy": "epoch"}).plan(num_examples=90),
+    ]
+    assert not any("--transformers-version" in note for plan in silent for note in plan.notes)
+    words = ["src/train_bash.py", "--stage", "sft", "--learning_rate", "1e-4", "--gradient_accumulation_steps", "4"]
+    assert "src/train_bash.py is of older versions" in olr.read_config(words).plan(num_examples=90).notes[-1]
+
+
 @pytest.mark.parametrize(
     ("more", "note"),
     [
