@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -44,6 +45,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "optim/learning_rate",
         "learning/current_learning_rate",
         "lr/pg0",
+        "x/lr",
         "base_lr",
     ),
     "loss": (
@@ -83,7 +85,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _COLUMN = {name: (column, rank) for column, names in NAMES.items() for rank, name in enumerate(names)}
-_GROUP = re.compile(r"^(?P<name>.*?)(?:-[a-z0-9]+)?(?:[/_-](?:pg|group_?|param_group_?)?(?P<group>\d+))$")
+# ultralytics writes the parts of a loss, with their weights: the loss is their sum.
+_PART = re.compile(r"^(train|val)/(?:box|obj|cls|dfl|seg|sem|pose|kobj|angle|giou|l1)_loss$")
+_GROUP = re.compile(
+    r"^(?P<name>.*?)(?:-[a-z0-9]+)?(?:(?:[/_-](?:pg|group_?|param_group_?)?|(?<=^x/lr))(?P<group>\d+))$"
+)
 _OPTIMIZER = re.compile(r"^((?:train/)?lr)-[a-z]+$")
 LARGEST_RATE = 1e38  # beyond it no schedule of float32 goes
 SUMMARY = "train_runtime"  # the entry that a Trainer writes at the end, whose train_loss is a mean of all
@@ -130,6 +136,13 @@ def is_metric(name: str) -> bool:
     return match is not None and _NO_METRIC.search(match["name"]) is None
 
 
+@functools.lru_cache(maxsize=1024)
+def part_of(name: str) -> str | None:
+    """The column of which a number of this name is a part: `loss` for `train/box_loss`; None where it is none."""
+    match = _PART.match(plain_name(name))
+    return None if match is None else "loss" if match[1] == "train" else "eval_loss"
+
+
 class NoStepsError(Exception):
     """No row has a step, nor what a step could be computed from."""
 
@@ -149,7 +162,8 @@ class Builder:
         self._known: dict[str, tuple[str, int, int] | None] = {}
         self._logging_steps, self._steps_per_epoch = logging_steps, steps_per_epoch
         self._max_steps: int | None = None
-        self.groups: set[str] = set()
+        self.groups: set[str] = set()  # with other rates than the first
+        self.parts: dict[str, None] = {}  # that make up a training loss, in order
         self.writer = ""
         self.bare = self.wrong = 0  # entries with nothing but a step, and with a step that is none
         self._end, self._checks = time.thread_time() + MOST_SECONDS, 0
@@ -169,6 +183,7 @@ class Builder:
         """Take one entry; False if it holds no number of a known name, or a step that is none."""
         self.check_time()
         values: dict[str, tuple[int, float]] = {}
+        groups: dict[str, float] = {}
         for name, value in entry.items():
             if name not in self._known and len(self._known) < _MOST_NAMES:
                 self._known[name] = column_of(name)
@@ -177,9 +192,12 @@ class Builder:
                 continue
             column, rank, group = known
             if group:
-                self.groups.add(name)
+                groups[name] = number
             elif column not in values or rank < values[column][0]:
                 values[column] = (rank, number)
+        rate = values.get("learning_rate", (0, math.nan))[1]
+        self.groups.update(name.strip() for name, number in groups.items() if number != rate)
+        self._add_parts(entry, values)
         if _SHARE in entry:
             done, _, length = str(entry[_SHARE]).partition("/")
             values["step"] = (0, _number(done) or math.nan)
@@ -203,6 +221,17 @@ class Builder:
             self._is_nan[name].append(value is not None and math.isnan(value))
         self._add_metrics(entry)
         return True
+
+    def _add_parts(self, entry: Mapping[str, object], values: dict[str, tuple[int, float]]) -> None:
+        """A loss of which the entry has the parts alone."""
+        sums: dict[str, float] = {}
+        for name, value in entry.items():
+            column = part_of(name)
+            if column is not None and column not in values and (number := _number(value)) is not None:
+                sums[column] = sums.get(column, 0.0) + number
+                if column == "loss":
+                    self.parts[plain_name(name)] = None
+        values.update({column: (0, total) for column, total in sums.items()})
 
     def _within_its_epoch(self, values: dict[str, tuple[int, float]]) -> None:
         """mmcv 1 counts iterations from 1 in each epoch."""
@@ -255,6 +284,8 @@ class Builder:
             notes.append(f"{counted(self.wrong, 'row')} left out: the step is negative, too large, or not whole")
         if self.groups:
             notes.append(f"several parameter groups: the first is read, not {', '.join(sorted(self.groups)[:4])}")
+        if self.parts:
+            notes.append(f"the loss is the sum of {', '.join(self.parts)}")
         step = self._steps(columns, notes)
         kept = step >= 0
         if not kept.all():

@@ -116,7 +116,7 @@ def writer_of(format: str, names: Collection[str]) -> str:
     if format in _BY_FORMAT or format in WRITERS:
         return _BY_FORMAT.get(format, format)
     plain = {name.strip() for name in names}
-    if any(name.startswith(("lr/pg", "metrics/mAP")) for name in plain):
+    if any(name.startswith(("lr/pg", "x/lr", "metrics/mAP")) for name in plain):
         return "ultralytics"
     if any(name.startswith("lr-") for name in plain) or "train_loss_step" in plain:
         return "lightning"

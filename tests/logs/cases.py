@@ -148,7 +148,7 @@ KNOWN = {
     "torchtitan": Known(TORCHTITAN, "step_lines", [10, 20], [], [7.12345, 6.5], [], None),
     "nanotron": Known(NANOTRON, "step_lines", [10, 11], [3e-5, 3.3e-5], [8.12, 8.1], [], 1000),
     "lightning": Known(LIGHTNING, "csv", [49, 49, 99, 99], [0.001, 0.0009], [1.951, 1.901], [2.5], None),
-    "ultralytics": Known(ULTRALYTICS, "csv", [1, 2], [0.01, 0.0099], [], [], None),
+    "ultralytics": Known(ULTRALYTICS, "csv", [1, 2], [0.01, 0.0099], [1.2, 1.1], [], None),
     "keras": Known(KERAS, "csv", [0, 1], [0.001, 0.0001], [2.0, 1.95], [2.0, 1.96], None),
     "timm": Known(TIMM, "csv", [0, 1], [1e-6, 0.0001], [6.9, 6.5], [6.8, 6.4], None),
     "notebook": Known(NOTEBOOK, "notebook", [500, 1000], [], [2.1, 1.9], [2.3, 2.2], None),
