@@ -86,7 +86,10 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
     some = evidence[_thinned(evidence)]
     late = [may_lag(candidates, some[::4]) for candidates in _in_step(evidence, search.max_steps)]
     peak = Frame(evidence).peak
-    for window in [slice(max(0, peak - 4), peak + 4), *_windows(evidence)]:
+    windows = [slice(max(0, peak - 4), peak + 4), *_windows(evidence)]
+    if not evidence.rounded:  # where the lag grows every few rows, no longer window has one lag
+        windows += [slice(window.start, window.start + _FEWEST) for window in windows[1:]]
+    for window in windows:
         rows = evidence[window][sampled(evidence[window])]
         starts = [may_lag(_fitted(candidates, rows), some) for candidates in late if len(candidates)]
         for start in starts:

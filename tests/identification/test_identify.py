@@ -126,7 +126,7 @@ def skipping(skips, steps=400):
     return np.arange(10, steps + 1, 10), np.array(rates)[9::10]
 
 
-@pytest.mark.parametrize("skips", [{1, 2}, {205}, {3, 41, 42, 200, 399}])
+@pytest.mark.parametrize("skips", [{1, 2}, {205}, {3, 41, 42, 200, 399}, set(range(30, 400, 43))])
 def test_skipped_steps_are_counted(skips):
     step, rates = skipping(skips)
     found = olr.identify(step, rates, max_steps=400)
