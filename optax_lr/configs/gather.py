@@ -45,6 +45,15 @@ _CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "confi
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 _MOST_COMMANDS = 500
 _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
+# Subcommands of training programs that do not train.
+_OTHER_WORK: Mapping[str, frozenset[str]] = {
+    "llamafactory-cli": words("api chat env eval export help version webchat webui"),
+    "lmf": words("api chat env eval export help version webchat webui"),
+    "swift": words("app deploy eval export infer merge-lora rollout sample web-ui"),
+    "axolotl": words("evaluate fetch inference merge-lora merge-sharded-fsdp-weights preprocess quantize vllm-serve"),
+    "trl": words("chat env vllm-serve"),
+    "tune": words("cat cp download ls validate"),
+}
 _BY_COMMAND = (
     *("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune"),
     *("verl", "nanogpt", "diffusers", "open-instruct"),
@@ -284,7 +293,8 @@ def _trains(source: Source) -> bool:
     """Whether a command of a script is a training run, and no other program."""
     program = source.program
     assert program is not None
-    if program.name in ("", *_TOOLS):
+    head, _, work = program.name.partition(" ")
+    if program.name in ("", *_TOOLS) or work in _OTHER_WORK.get(head, ()):
         return False
     if refusal(source) is not None or any(trainer_of(name).recognise(source) is not None for name in _BY_COMMAND):
         return True

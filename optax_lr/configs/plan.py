@@ -6,7 +6,7 @@ import dataclasses
 from typing import TypedDict
 
 from optax_lr.arguments import whole_number
-from optax_lr.schedules import Schedule
+from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes
 from optax_lr.trainers import Data, Default, Settings, trainer_of
@@ -137,8 +137,11 @@ def make_plan(
         and settings.num_datasets > 1
     ):
         notes += (f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap",)
+    schedule = trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup)
+    if isinstance(schedule, Constant):  # the kind `constant` of transformers ignores a warmup
+        warmup = int(schedule.warmup_steps)
     return Plan(
-        schedule=trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup),
+        schedule=schedule,
         max_steps=length,
         warmup_steps=warmup,
         steps_per_epoch=per_epoch,

@@ -27,6 +27,8 @@ DEEPEST = 12  # of functions and `bash -c` inside each other
 LONGEST = 1.0  # seconds of CPU time
 _NAME = r"[A-Za-z_]\w*"
 _EXPANSION = re.compile(rf"(#?)({_NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
+# `${A//x}` and `${A//x/y}`, where x and y are plain text.
+_REPLACEMENT = re.compile(rf"({_NAME})//([\w.,:@=+ -]+)(?:/([\w.,:@=+ -]*))?")
 _SBATCH = re.compile(r"(?m)^#SBATCH\s+(--?[\w-]+)(?:=|\s+)?(\S*)")
 _SLURM = {
     "--nodes": ("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
@@ -321,6 +323,9 @@ class _Shell:
                 path = self.text(target)
                 if is_known(path):
                     self.files[path] = document
+            elif document is not None and words[:1] == ["read"] and "-d" in words and re.fullmatch(_NAME, words[-1]):
+                self.arrays.discard(words[-1])  # `read -r -d '' A <<EOF`: the whole document is the value
+                self.variables[words[-1]] = self.spent([document.strip()])
         else:
             self.run(body, depth)
 
@@ -497,7 +502,11 @@ class _Shell:
         found = _EXPANSION.fullmatch(inner)
         unknown = [mark(raw)]
         if found is None:
-            return unknown
+            replaced = _REPLACEMENT.fullmatch(inner)
+            known = None if replaced is None else self.variables.get(replaced[1])
+            if replaced is None or known is None or replaced[1] in self.arrays or not all(map(is_known, known)):
+                return unknown
+            return self.spent([value.replace(replaced[2], replaced[3] or "") for value in known])
         length, name, index, operator, default = found.groups()
         values = self.variables.get(name)
         if name == "#" and "@" in self.variables:

@@ -180,7 +180,7 @@ def key_list(keys: Iterable[str], what: str = "key") -> str:
 _CURVE = re.compile(
     r"(?:^|_)(?:lr|learning|epochs?|batch|batchsize|bs|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|"
     r"optimizer|accum\w*|accumulation|decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma|world|nproc|num_gpus|"
-    r"devices|rollout|rollouts|generations)(?:_|$)"
+    r"devices|rollout|rollouts|generations)(?:_|$)|^train_samples$"
 )
 _NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(
@@ -232,7 +232,7 @@ def unknown_keys(
         verb = "is no key" if len(wrong) == 1 else "are no keys"
         way = (
             remedy
-            or "the file may be for a program with its own options; take them out, or name the trainer with --trainer"
+            or "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"
         )
         raise ConfigError(f"{source}: {', '.join(wrong[:4])} {verb} of {whose}; {way}")
     return tuple(f"{above}{key}" for key in strange)

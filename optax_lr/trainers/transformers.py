@@ -298,13 +298,14 @@ class Transformers(Trainer):
             )
         if settings.warmup_ratio is None:
             return tuple(notes)
-        here = int(self.warmup_steps(settings, max_steps, version))
+        steady = settings.lr_scheduler_type == "constant" and settings.scheduler_block is None
+        here = 0 if steady else int(self.warmup_steps(settings, max_steps, version))
         if at >= RATIO_GONE:
             notes.append(
                 f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it; read as "
                 f"5.0 to 5.14 read it: {here} steps. The key is warmup_steps: {settings.warmup_ratio}"
             )
-        if settings.warmup_ratio <= 1 and settings.warmup_steps == int(settings.warmup_steps):
+        if not steady and settings.warmup_ratio <= 1 and settings.warmup_steps == int(settings.warmup_steps):
             other = "4.57.0" if at >= (5, 0) else "5.8.0"
             there = int(self.warmup_steps(settings, max_steps, other))
             if there != here:

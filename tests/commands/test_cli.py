@@ -31,7 +31,7 @@ def run(*arguments, folder, COLUMNS="120"):
 def run_alone(*arguments, folder):
     """`optax-lr` as a user runs it: in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-c", "from optax_lr.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-m", "optax_lr", *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, check=False,
         env=os.environ | {"PYTHONPATH": str(HERE), "NO_COLOR": "1", "COLUMNS": "120"},
     )  # fmt: skip

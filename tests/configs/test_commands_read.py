@@ -94,6 +94,33 @@ def test_scripts_that_do_not_say(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("other", ["chat", "export", "webchat", "api"])
+def test_commands_of_a_trainer_that_do_not_train_are_skipped(tmp_path, other):
+    train = "llamafactory-cli train --stage sft --learning_rate 1e-4 --max_steps 5"
+    (config,) = scripts(tmp_path, f"llamafactory-cli {other} --model_name_or_path m --template t\n{train}\n")
+    assert config.settings.max_steps == 5
+    with pytest.raises(olr.ConfigError, match="no command of this script"):
+        scripts(tmp_path, f"llamafactory-cli {other} --model_name_or_path m --template t\n")
+
+
+def test_a_variable_that_is_read_from_a_here_document(tmp_path):
+    text = "read -r -d '' cmds <<EOF\n{} \\\n  --max_epochs 1 --learning_rate 5e-6 \\\n  --max_steps 9\nEOF\n"
+    (config,) = scripts(
+        tmp_path, text.replace("--max_epochs 1", "").format("train.py") + "deepspeed --num_gpus 2 $cmds\n"
+    )
+    assert (config.settings.max_steps, config.processes.count) == (9, 2)
+    with pytest.raises(olr.ConfigError, match="this is a run of OpenRLHF, which is not read"):
+        scripts(tmp_path, text.format("openrlhf.cli.train_sft") + "deepspeed --module $cmds\n")
+
+
+def test_lengths_of_megatron_that_a_script_computes(tmp_path):
+    run = "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --global-batch-size 8 --train-samples $((TOKENS/1024))\n"
+    (config,) = scripts(tmp_path, f"TOKENS=8_192_000\nTOKENS=${{TOKENS//_}}\n{run}")
+    assert config.settings.max_steps == 1000
+    with pytest.raises(olr.ConfigError, match=r"--train_samples \$\(\(TOKENS/1024\)\).*--set train_samples=VALUE"):
+        scripts(tmp_path, run)
+
+
 def test_nothing_is_run(tmp_path):
     mark = tmp_path / "mark"
     with pytest.raises(olr.ConfigError, match="does not say"):

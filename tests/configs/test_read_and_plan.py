@@ -117,7 +117,10 @@ def test_configs_without_a_plan(values, message):
 
 def test_a_config_follows_the_trainer_where_a_class_follows_its_fields():
     constant = {"learning_rate": 1e-4, "lr_scheduler_type": "constant", "warmup_steps": 10, "max_steps": 100}
-    assert repr(olr.read_config(constant).plan().schedule) == repr(olr.Constant(1e-4))
+    plan = olr.read_config(constant).plan()
+    assert (repr(plan.schedule), plan.warmup_steps) == (repr(olr.Constant(1e-4)), 0)
+    ratio = olr.read_config(constant | {"warmup_steps": 0, "warmup_ratio": 0.1}).plan()
+    assert (ratio.warmup_steps, "0 steps" in ratio.notes[0]) == (0, True)
     polynomial = {"learning_rate": 1e-4, "lr_scheduler_type": "polynomial", "max_steps": 100}
     assert olr.read_config(polynomial).plan().schedule.min_lr == pytest.approx(1e-7)
 
@@ -207,7 +210,8 @@ def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
     plan = olr.read_config(hf).plan(num_examples=examples)
     logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
     assert plan.max_steps == trainer.state.max_steps == len(logged)
-    assert plan.warmup_steps == arguments.get_warmup_steps(plan.max_steps)
+    used = values.get("lr_scheduler_type") != "constant"  # whose function takes no warmup
+    assert plan.warmup_steps == used * arguments.get_warmup_steps(plan.max_steps)
     assert [float(plan.schedule(step)) for step in range(plan.max_steps)] == pytest.approx(logged, rel=1e-6, abs=1e-15)
 
 
