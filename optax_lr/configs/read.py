@@ -14,7 +14,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import Document, as_omegaconf
 from optax_lr.sources.source import Length, Source
 from optax_lr.trainers import Recognised, trainer_of
-from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.base import abbreviated, concerns_curve
 from optax_lr.trainers.settings import SETTING_NAMES
 
 
@@ -134,6 +134,7 @@ def _read(source: Source, found: Recognised, values: Mapping[str, object] | None
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
         source = dataclasses.replace(source, values=as_omegaconf(document, required))
     source = checked(source, values or {}, found.section)
+    source = _completed(source, trainer.argparse_options())
     reading = trainer.read(source, found)
     prefix = "".join(f"{part}." for part in found.section)
     notes = source.notes + repeated + reading.notes
@@ -195,6 +196,24 @@ def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:
     return tuple(
         f"{message.removeprefix(f'{source.name}: ').removesuffix('; keep one')}; the last counts"
         for _, message in source.twice
+    )
+
+
+def _completed(source: Source, options: frozenset[str]) -> Source:
+    """The source of a command whose options are written out where `argparse` takes their beginning."""
+    if source.form != "command":
+        return source
+    whole = abbreviated(source.given, options)
+    if not whole:
+        return source
+    return dataclasses.replace(
+        source,
+        values={whole.get(key, key): value for key, value in source.values.items()},
+        lines={whole.get(key, key): line for key, line in source.lines.items()},
+        notes=(
+            *source.notes,
+            *(f"--{key} is read as --{name}, of which it is the beginning" for key, name in whole.items()),
+        ),
     )
 
 

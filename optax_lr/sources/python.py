@@ -176,7 +176,7 @@ class Reader:
         plain = all(
             isinstance(part, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for part in self.script.tree.body
         )
-        if not plain or not {"max_iters", "learning_rate"} <= names.keys():
+        if not plain or "max_iters" not in names or not {"learning_rate", "lr_decay_iters"} & names.keys():
             return None
         self.script.notes.clear()
         found = _Found()

@@ -39,6 +39,10 @@ class _Loop(Transformers):
             )
         return Settings.of(source, taken, ARGPARSE, trainer=self.name, key=self.key, **filled)
 
+    def argparse_options(self) -> frozenset[str]:
+        """Not all of them are known, so that no beginning is known to be that of one alone."""
+        return frozenset()
+
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Batches and groups are rounded up, in every version of transformers."""
         return super().steps_per_epoch(settings, data, self.newest)

@@ -112,6 +112,10 @@ class Trainer(abc.ABC):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings. Raises `ConfigError` for what the trainer would refuse, and for keys that it does not know."""
 
+    def argparse_options(self) -> frozenset[str]:
+        """The options of its `argparse` parser, which takes the beginning of one alone for it; empty where it has none."""
+        return frozenset()
+
     def key(self, name: str) -> str:
         """The trainer's key for one of our names of settings, as its users write it."""
         return self.renamed.get(name, name)
@@ -169,6 +173,21 @@ class Trainer(abc.ABC):
 def like(max_steps: Real, number: int) -> Real:
     """`number` in the shape of `max_steps`."""
     return np.full(np.shape(max_steps), number)
+
+
+def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:
+    """The options of the curve that are given by their beginning, each with its name; none that `given` has too.
+
+    >>> abbreviated(["max_step", "warmup"], frozenset({"max_steps", "warmup_steps", "warmup_ratio"}))
+    {'max_step': 'max_steps'}
+    """
+    keys = set(given)
+    made = {}
+    for key in sorted(keys - options):
+        whole = [option for option in options if option.startswith(key)]
+        if len(whole) == 1 and whole[0] not in keys and concerns_curve(whole[0]):
+            made[key] = whole[0]
+    return made
 
 
 def key_list(keys: Iterable[str], what: str = "key") -> str:

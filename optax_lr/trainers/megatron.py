@@ -46,6 +46,10 @@ class Megatron(Trainer):
         """The option."""
         return f"--{self.renamed.get(name, name)}".replace("_", "-")
 
+    def argparse_options(self) -> frozenset[str]:
+        """Its options."""
+        return keys_of("megatron")
+
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise one of its scripts with options that only Megatron has, or the options under `MODEL_ARGS` in a test of it."""
         if source.program is None:

@@ -36,7 +36,8 @@ class NanoGPT(Trainer):
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise a file of its assignments, or its options."""
         if source.constructor == NANOGPT:
-            return Recognised(self.name, "its names max_iters and learning_rate")
+            other = "learning_rate" if "learning_rate" in source.given else "lr_decay_iters"
+            return Recognised(self.name, f"its names max_iters and {other}")
         if source.program is not None and {"max_iters", "lr_decay_iters"} <= source.given.keys():
             return Recognised(self.name, "its options max_iters and lr_decay_iters")
         return None

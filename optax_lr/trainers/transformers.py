@@ -138,6 +138,10 @@ class Transformers(Trainer):
         rules = ARGPARSE if source.form in ("yaml", "command", "card") else STRICT
         return of_own_program(source, found, self.reading(source, values, rules=rules, place=found.place))
 
+    def argparse_options(self) -> frozenset[str]:
+        """The fields of the classes from which `HfArgumentParser` makes its options."""
+        return self.known({}) | self.names
+
     def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Every key that the parser of these values may take."""
         return (
@@ -512,7 +516,7 @@ def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default,
 
 
 def _older(values: Mapping[str, object], program: str) -> str:
-    """What shows that a run is of a transformers that rounds the updates of an epoch down; empty for nothing."""
+    """What shows that a run is of a transformers that rounds the updates of an epoch down; empty without evidence."""
     if program.endswith("train_bash.py"):  # LLaMA-Factory's script, until early 2024
         return program
     keys = sorted(key for key in FIELDS & values.keys() if values[key] is not None)

@@ -121,6 +121,33 @@ def test_lengths_of_megatron_that_a_script_computes(tmp_path):
         scripts(tmp_path, run)
 
 
+def test_the_beginning_of_an_option_is_read_as_argparse_reads_it(tmp_path):
+    import transformers
+
+    words = [
+        "--learning_rate",
+        "1e-4",
+        "--per_device_train_batch",
+        "2",
+        "--max_step",
+        "7",
+        "--lr_scheduler_type",
+        "cosine",
+    ]
+    parser = transformers.HfArgumentParser(transformers.TrainingArguments)
+    (real,) = parser.parse_args_into_dataclasses([*words, "--output_dir", str(tmp_path)])
+    config = olr.read_config(["train.py", *words])
+    made = config.settings
+    assert (
+        (made.per_device_train_batch_size, made.max_steps)
+        == (real.per_device_train_batch_size, real.max_steps)
+        == (2, 7)
+    )
+    assert "--max_step is read as --max_steps, of which it is the beginning" in config.notes
+    with pytest.raises(olr.ConfigError, match="warmup is no key of TrainingArguments; check the spelling"):
+        olr.read_config([*words, "--warmup", "5"])
+
+
 def test_nothing_is_run(tmp_path):
     mark = tmp_path / "mark"
     with pytest.raises(olr.ConfigError, match="does not say"):
