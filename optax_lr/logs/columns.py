@@ -223,7 +223,7 @@ class Builder:
         return True
 
     def _add_parts(self, entry: Mapping[str, object], values: dict[str, tuple[int, float]]) -> None:
-        """A loss of which the entry has the parts alone."""
+        """Add the losses whose parts alone are in the entry."""
         sums: dict[str, float] = {}
         for name, value in entry.items():
             column = part_of(name)

@@ -127,12 +127,13 @@ def test_no_answer_is_wrong_with_confidence_in_343_logs():
         word = judged(log)
         counted[word] += 1
         wrong += [log.what] if word == "wrong" else []
-    print(dict(counted))
     assert wrong == []
+    assert counted["right"] >= 230, counted
 
 
-def test_no_answer_is_wrong_with_confidence_in_some_logs():
+def test_some_logs_are_named_and_none_is_wrong_with_confidence():
+    """Looser tolerances leave more settings that explain the rows, and fewer right answers."""
     rng = np.random.default_rng(1)
-    for _ in range(12):
-        log = made(rng)
-        assert judged(log) != "wrong", log.what
+    words = Counter(judged(made(rng)) for _ in range(12))
+    assert words["wrong"] == 0
+    assert words["right"] >= 7, words
