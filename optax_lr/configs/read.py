@@ -212,7 +212,7 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
         lines={whole.get(key, key): line for key, line in source.lines.items()},
         notes=(
             *source.notes,
-            *(f"--{key} is read as --{name}, of which it is the beginning" for key, name in whole.items()),
+            *(f"--{key} is read as --{name}: argparse takes the beginning of an option" for key, name in whole.items()),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -65,15 +66,14 @@ class Levanter(Trainer):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with dotted options."""
-        values: dict[str, object] = {
-            key: dict(value) if isinstance(value, Mapping) else value for key, value in file.items()
-        }
+        values: dict[str, object] = copy.deepcopy(dict(file))
         for key, value in source.values.items():
-            section, dot, name = key.partition(".")
-            if dot:
-                inner = values.setdefault(section, {})
-                if isinstance(inner, dict):
-                    inner[name] = value
+            *sections, name = key.split(".")
+            inner = values
+            for section in sections:
+                below = inner.get(section)
+                inner[section] = inner = below if isinstance(below, dict) else {}
+            inner[name] = value
         return values
 
     def read(self, source: Source, found: Recognised) -> Reading:

@@ -177,6 +177,8 @@ def refusal(source: Source) -> str | None:
         return None
     program = source.program.name if source.program is not None else ""
     words = source.program.positional if source.program is not None else ()
+    if re.match(r"levanter\.main\.|.*levanter/main/", program):
+        return None  # whose options are dotted too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in words)
     if verl and program != "verl.trainer.main_ppo":
         return f"{source.name}: this is a run of verl, which is not read; {_WAY}"

@@ -143,7 +143,7 @@ def test_the_beginning_of_an_option_is_read_as_argparse_reads_it(tmp_path):
         == (real.per_device_train_batch_size, real.max_steps)
         == (2, 7)
     )
-    assert "--max_step is read as --max_steps, of which it is the beginning" in config.notes
+    assert "--max_step is read as --max_steps: argparse takes the beginning of an option" in config.notes
     with pytest.raises(olr.ConfigError, match="warmup is no key of TrainingArguments; check the spelling"):
         olr.read_config([*words, "--warmup", "5"])
 

@@ -130,6 +130,23 @@ def test_an_unknown_key_of_a_section_is_refused(source, section, key):
         assert olr.read_config(source | {section: source[section] | {"mine": 3}}).unknown == (f"{section}.mine",)
 
 
+def test_options_of_levanter_below_a_section_of_a_section():
+    words = [
+        "python",
+        "-m",
+        "levanter.main.train_lm",
+        "--trainer.num_train_steps",
+        "100",
+        "--trainer.wandb.project",
+        "p",
+    ]
+    config = olr.read_config([*words, "--optimizer.lr_schedule.type", "linear"])
+    assert repr(config.plan().schedule) == repr(olr.Linear(6e-4, 100, 1, min_lr=6e-4 * 0.1))
+    assert config.unknown == ()
+    with pytest.raises(olr.ConfigError, match="n_epochs is no key of Levanter"):
+        olr.read_config([*words, "--n_epochs", "3"])
+
+
 @pytest.mark.parametrize(("source", "trainer"), RECOGNISED)
 def test_recognised(source, trainer):
     assert olr.read_config(source).trainer == trainer
