@@ -32,6 +32,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
