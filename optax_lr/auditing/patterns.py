@@ -244,17 +244,25 @@ def diverges(curve: LossCurve) -> Iterator[Finding]:
         start, end = ranges.pop(0)
         rise = _rise(blocks, curve, start, end)
         if rise is not None:
-            found.append(rise.finding)
+            found += [] if rise.harmless else [rise.finding]
             ranges += [(start, rise.low)] + [(rise.recovered, end)] * bool(rise.recovered)
     yield from sorted(found, key=lambda one: one.steps or ())
 
 
 class _Rise(NamedTuple):
-    """A rise; the block at which its low level ends, and the one from which on the loss is down again (0: it stays up)."""
+    """A rise of the loss.
+
+    Fields:
+        finding: it, as it is reported.
+        low: the block at which its low level ends.
+        recovered: the block from which on the loss is down again; 0 if it stays up.
+        harmless: whether the loss comes far below its low level at rates as high as those of the rise.
+    """
 
     finding: Finding
     low: int
     recovered: int
+    harmless: bool
 
 
 def _rise(blocks: LossCurve, curve: LossCurve, start: int, end: int) -> _Rise | None:
@@ -291,7 +299,9 @@ def _rise(blocks: LossCurve, curve: LossCurve, start: int, end: int) -> _Rise | 
         _band(step, loss, (place, top + window), low, levels[top]),
     )
     down = np.flatnonzero(levels[top:] < low + rise / 2)
-    return _Rise(finding, start + place + size, start + top + int(down[0]) if len(down) else 0)
+    as_high = blocks.rate[start + top + window - 1 : end] >= (rate or 0)
+    harmless = bool((levels[top:][as_high] < low / (1 + at.RISE)).any())
+    return _Rise(finding, start + place + size, start + top + int(down[0]) if len(down) else 0, harmless)
 
 
 def _band(step: np.ndarray, loss: np.ndarray, span: tuple[int, int], low: float, top: float) -> tuple[int, int]:

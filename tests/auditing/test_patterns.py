@@ -426,6 +426,18 @@ def test_two_explosions_are_two_and_each_band_marks_its_rise():
             assert finding.steps[0] < finding.steps[1] <= 10 * (place + 12)
 
 
+def test_a_rise_that_the_same_rate_brings_far_down_again_is_no_divergence():
+    step = np.arange(60)
+    start = np.where(step < 2, 12.0, 7.5 + 34 * np.exp(-np.maximum(step - 2, 0) / 7))  # as at the start of pretraining
+    rates = 1.5e-4 * np.minimum((step + 1) / 8, 1)
+    assert codes(log_of(start, rates, max_steps=10_000)) == []
+    assert codes(log_of(np.maximum(start, 10), rates, max_steps=10_000)) == ["LR301"]
+    again = np.where(step < 50, start, start * 1.3 ** (step - 49))
+    assert only(log_of(again, rates, max_steps=10_000)).steps[0] >= 450
+    falling = np.where(step < 10, rates, 1e-5)
+    assert "LR301" in codes(log_of(start, falling, max_steps=10_000))
+
+
 def overfitting(metrics=None):
     step = np.arange(1, 11)
     log = log_of(2.0 / step, np.full(10, 1e-4), eval_loss=1.0 + 0.1 * np.maximum(step - 3, 0))
