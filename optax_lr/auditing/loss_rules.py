@@ -10,8 +10,8 @@ DIVERGES = Rule(
     "error",
     "The loss rises by half of its lowest level and more, and stays up for a tenth of the rows, far beyond its noise. It may "
     "fall again as the rate does: what the model knew before is lost. A loss that comes far below its lowest level while the rate "
-    "is as high as in the rise, as after the first steps of a pretraining, does not diverge. The remedy is a tenth of the highest rate so far. Data "
-    "that become harder on the way look the same.",
+    "is as high as in the rise, as after the first steps of a pretraining, does not diverge. The remedy is a tenth of the highest "
+    "rate so far. Data that become harder on the way look the same.",
 )
 NOT_A_NUMBER = Rule(
     "LR302",

@@ -138,7 +138,7 @@ def is_metric(name: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def part_of(name: str) -> str | None:
-    """The column of which a number of this name is a part: `loss` for `train/box_loss`; None where it is none."""
+    """The column that a number of this name is a part of: `loss` for `train/box_loss`; None where it is none."""
     match = _PART.match(plain_name(name))
     return None if match is None else "loss" if match[1] == "train" else "eval_loss"
 
