@@ -325,9 +325,13 @@ def test_wandb_keeps_it_offline(tmp_path, monkeypatch):
     assert wandb.run is None
     assert monitor.lost == {}
     (path,) = tmp_path.rglob("*.wandb")
+    records: list[Record] = []
+    give_up = time.monotonic() + 30
+    while not any(record.HasField("exit") for record in records):  # a process of W&B's own writes the file
+        assert time.monotonic() < give_up
+        records = [Record.FromString(data) for data in wandb_records(path)]
     found: dict[int, dict] = {}
-    for data in wandb_records(path):
-        record = Record.FromString(data)
+    for record in records:
         if record.HasField("history"):
             items = {
                 item.nested_key[0] if item.nested_key else item.key: json.loads(item.value_json)
