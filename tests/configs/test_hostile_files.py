@@ -41,5 +41,5 @@ def test_large_files_are_not_read(tmp_path):
         olr.read_config(path)
     with pytest.raises(olr.ConfigError, match="this is not a regular file"):
         olr.read_config("/dev/zero")
-    with pytest.raises(ValueError, match="must be the path of a file.*without a null character"):
+    with pytest.raises(ValueError, match=r"must be the path of a file.*without a null character"):
         olr.read_config("a\0b")
