@@ -1,6 +1,7 @@
 """A sweep stores its result, and nothing else of that size; a summary stores one block."""
 
 import json
+import statistics
 import sys
 
 import pytest
@@ -46,4 +47,7 @@ def test_nothing_of_the_size_of_the_result_is_stored_besides_it():
     growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
     assert growth.pop("summary") < 1 / 8
     assert growth.keys() == batches().keys()
-    assert {name: share for name, share in growth.items() if not 0.9 < share < 1.5} == {}
+    assert {name: share for name, share in growth.items() if share >= 1.5} == {}
+    assert (
+        statistics.median(growth.values()) > 0.9
+    )  # the measurement sees the result itself, where it takes fresh memory
