@@ -190,11 +190,12 @@ def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def believable(lag: np.ndarray, evidence: Evidence) -> bool:
-    """fp16 skips some updates; of a scheduler that is behind by more than a tenth of the steps something else is wrong."""
+    """Whether skipped updates of fp16 explain how far the scheduler is behind at the end."""
     return bool(lag[-1] <= most_lag(evidence))
 
 
 def most_lag(evidence: Evidence) -> int:
+    """The most steps by which a scheduler may be behind: a tenth of those of the log, at least 4."""
     return int(max(4, (evidence.step[-1] - evidence.step[0]) // 10))
 
 
