@@ -16,6 +16,7 @@ from jax import Array
 
 from optax_lr.numerics.float64 import Float64
 from optax_lr.numerics.reals import Real, Result, Truth
+from optax_lr.numerics.system import System
 
 _FUSED = 8  # the most operands of a concatenation that XLA fuses, and of conditions on which LLVM unswitches a loop
 _MOST_WITH_SHORTCUTS = 9  # with more branches than this, no shortcut splits a branch
@@ -45,6 +46,9 @@ class ByRow(Float64):
     def __init__(self, last_step: Array, rows: int) -> None:
         self.last_step, self.rows = self.real(last_step), rows
         self._path, self._met, self._takes_shortcuts = (), [], True
+
+    # JAX's own maximum and minimum also propagate NaN, which costs operations of each rate.
+    maximum, minimum = System.maximum, System.minimum
 
     def result(self, value: Real) -> Real:
         # No `where` here: LLVM would no longer move the branch out of the loop. The formulas give no rate below 0.

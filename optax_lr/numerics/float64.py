@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -35,7 +36,13 @@ class Float64(System):
         return x.astype(jnp.float64) if isinstance(x, jax.Array) else np.asarray(x, np.float64)[()]
 
     def result(self, value: Real) -> Real:
-        return self.where(value < 0, self.real(0), value)
+        return self.maximum(value, self.real(0))
+
+    def maximum(self, a: Real, b: Real) -> Real:
+        return _extreme(jnp.maximum, a, b) if _of(a, b) is jnp else super().maximum(a, b)
+
+    def minimum(self, a: Real, b: Real) -> Real:
+        return _extreme(jnp.minimum, a, b) if _of(a, b) is jnp else super().minimum(a, b)
 
     def where(self, condition: Truth, a: Real, b: Real) -> Real:
         if _is_known(condition):
@@ -65,7 +72,7 @@ class Float64(System):
     def power(self, x: Real, exponent: Real) -> Real:
         num, positive = _of(x, exponent), x > 0
         log = exponent * num.log(self.where(positive, x, self.real(1)))
-        none = self.where(x == abs(exponent), self.real(1), self.real(0))  # x <= 0: only 0**0 is 1
+        none = self.where(x == exponent, self.real(1), self.real(0))  # only 0**0, since no exponent is below 0 there
         return self.where(positive, num.exp(num.minimum(log, LARGEST_EXPONENT * _LN2)), none)
 
     def sqrt(self, x: Real) -> Real:
@@ -160,6 +167,20 @@ class Host(Float64):
 
     def inverse_sqrt(self, x: Real) -> Real:
         return 1 / math.sqrt(x) if x > 0 else 0.0
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _extreme(choice: Callable[[Real, Real], Real], a: Real, b: Real) -> Real:
+    """`choice(a, b)`, a maximum or minimum; where both are equal, its derivative is that of `a` and not a mean."""
+    return choice(a, b)
+
+
+@_extreme.defjvp
+def _differentiated(
+    choice: Callable[[Real, Real], Real], primals: tuple[Real, Real], tangents: tuple[Real, Real]
+) -> tuple[Real, Real]:
+    found = _extreme(choice, *primals)
+    return found, jnp.where(found == primals[0], *tangents)
 
 
 def _is_known(x: Real) -> bool:

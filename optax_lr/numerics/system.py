@@ -60,7 +60,7 @@ class System(ABC):
 
     @abstractmethod
     def power(self, x: Real, exponent: Real) -> Real:
-        """`x**exponent`, at most 2**127. For `x <= 0` it is 0, except that `0**0` is 1."""
+        """`x**exponent`, at most 2**127. For `x <= 0`, where `exponent` must be at least 0, it is 0, except that `0**0` is 1."""
 
     @abstractmethod
     def inverse_sqrt(self, x: Real) -> Real:
@@ -119,7 +119,7 @@ class System(ABC):
 
     def at_least_one(self, x: Real) -> Real:
         """`max(1, x)`, the reference's guard against dividing by 0."""
-        return self.where(x < 1, self.real(1), x)
+        return self.maximum(x, self.real(1))
 
     def ratio(self, a: Real, b: Real) -> Real:
         return a / b
