@@ -1,10 +1,10 @@
-# Each target makes its own environment in .venv: Python 3.11 or newer, pip and make are all that must be there.
+# Each target creates its environment in .venv. You need Python 3.11 or newer, pip and make.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 PYTEST := $(RUN) -m pytest -n logical --dist worksteal
-# Quick tests of each part: imports and docstrings, arguments, compositions, script readers, rules.
+# Quick tests: imports and docstrings, schedules, script readers, lint rules.
 SMOKE := tests/project/test_architecture.py tests/schedules tests/sources tests/linting/test_lint.py
 
 .PHONY: demo test check long bench lint docs matrix package clean
@@ -12,15 +12,15 @@ SMOKE := tests/project/test_architecture.py tests/schedules tests/sources tests/
 demo: $(VENV)/demo
 	$(RUN) examples/demo.py
 
-# make test ARGS="-k cosine" takes any options of pytest.
+# ARGS takes any options of pytest: make test ARGS="-k cosine".
 test: $(VENV)/test
 	$(PYTEST) $(ARGS)
 
-# For the edit loop: lint, and the quick tests.
+# For use while editing: lint and the quick tests.
 check: lint
 	$(RUN) -m pytest -q $(SMOKE) $(ARGS)
 
-# All tests, the searches at length too.
+# All tests, including the long searches.
 long: $(VENV)/test
 	$(PYTEST) -m "long or not long" $(ARGS)
 
@@ -49,16 +49,15 @@ clean:
 	rm -rf $(VENV) build dist out
 
 $(VENV)/demo: pyproject.toml
-	@echo "Installing the package and its command line into $(VENV), once."
+	@echo "Installing the package and its command line into $(VENV). This is done once."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --upgrade pip
 	@$(RUN) -m pip install --quiet --editable '.[cli]'
 	@touch $@
 
-# Of timm and diffusers only the schedulers are used, which need none of their dependencies; of Tunix only its trainer, which needs
-# few.
+# The tests use only the schedulers of timm and diffusers, which need no dependencies, and the trainer of Tunix, which needs few.
 $(VENV)/test: pyproject.toml
-	@echo "Installing the package and what its tests need into $(VENV), once: about 3 GB, some minutes."
+	@echo "Installing the package and the dependencies of its tests into $(VENV). This is done once: about 3 GB, some minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --upgrade pip
 	@$(RUN) -m pip install --quiet --editable '.[test]'

@@ -1,8 +1,6 @@
-"""The package is imported with every annotation checked as it runs, shapes included; doctests see every public name.
+"""Check every annotation of the package at run time, including shapes, and give doctests every public name.
 
-`from optax_lr import *` gives a user the same names.
-
-Where OPTAX_LR_WITHOUT_TORCH is set, a test or module that needs torch, or what is built on it, is skipped and says so.
+If the environment variable OPTAX_LR_WITHOUT_TORCH is set, tests that need torch, or a package that needs torch, are skipped.
 """
 
 import collections
@@ -27,28 +25,28 @@ _namedtuple = collections.namedtuple  # noqa: PYI024
 
 
 def _unchecked(*arguments, **settings):
-    """A namedtuple that takes anything, as JAX puts axes, shapes and None where a state has its arrays."""
+    """A namedtuple without type checks: JAX creates states that hold axes, shapes or None instead of arrays."""
     made = _namedtuple(*arguments, **settings)
     made.__new__.__no_type_check__ = True
     return made
 
 
 def _each_once(*, conf):
-    """The decorator that the hook puts on functions, except inner functions, which it would decorate in each call."""
+    """The decorator of the import hook. It leaves out inner functions, which each call would decorate again."""
     checked = beartype(conf=conf)
     return lambda owner: owner if "<locals>" in owner.__qualname__ else shapes.in_one_call(checked(owner))
 
 
 collections.namedtuple = _unchecked  # noqa: PYI024
 _clawaststar.__beartype__ = _each_once
-# An int is allowed for a float. Another type is a warning, and so an error; tests that pass one on purpose
-# are marked with `wrong_types`.
+# An int is accepted as a float. Any other type raises a warning, which pytest turns into an error; tests that pass a wrong type
+# on purpose have the mark `wrong_types`.
 beartype_package(
     "optax_lr",
     conf=BeartypeConf(
         is_pep484_tower=True,
         violation_type=UserWarning,
-        claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside of jax.jit: what is compiled is checked as it is traced
+        claw_decor_place_func=BeartypeDecorPlace.FIRST,  # inside jax.jit: compiled functions are checked while they are traced
     ),
 )
 
@@ -62,7 +60,7 @@ from tests.compilations import compile_quickly  # noqa: E402
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Tests compile in a third of the time, except those about the last digits of rates."""
+    """Compile with few optimizations, in a third of the time, except in doctests and tests marked `optimized`."""
     doctest_of_package = not item.path.is_relative_to(item.config.rootpath / "tests")
     compile_quickly(quickly=not doctest_of_package and item.get_closest_marker("optimized") is None)
 
@@ -90,10 +88,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def _without_peers(report, excinfo, path):
-    """A failure to import one of PEERS as a skip; pytest wraps it in its own errors, of a module or of a doctest."""
+    """Turn a failure to import one of PEERS into a skip. pytest wraps the error in one of its own, for a module or a doctest."""
     error = excinfo and (excinfo.value.__cause__ or excinfo.value)
     error = getattr(error, "failures", [error])[0]
     error = error.exc_info[1] if isinstance(error, doctest.UnexpectedException) else error
     if isinstance(error, ModuleNotFoundError) and error.name in PEERS:
-        report.outcome, report.longrepr = "skipped", (path, 0, f"Skipped: needs {error.name}, left out here")
+        report.outcome, report.longrepr = "skipped", (path, 0, f"Skipped: needs {error.name}, which is not installed")
     return report
