@@ -72,6 +72,18 @@ def test_the_rate_is_found_and_set_as_in_optax(compiled):
     assert optax.tree.get(by_number, "momentum") == 0.5
 
 
+def test_a_rounding_difference_is_not_taken_for_a_value_set_by_hand():
+    """XLA may compute the rate once for `hyperparams` and once for the later comparison, and round differently."""
+    optimizer = olr.inject_schedules(optax.sgd)(learning_rate=SCHEDULE)
+    state = optimizer.update(PARAMS, optimizer.update(PARAMS, optimizer.init(PARAMS))[1])[1]
+    rate = np.float32(state.hyperparams["learning_rate"])
+    for neighbor in (np.nextafter(rate, np.float32(1)), np.nextafter(rate, np.float32(0)), rate * np.float32(1 + 1e-6)):
+        state.hyperparams["learning_rate"] = jnp.asarray(neighbor)
+        assert optimizer.update(PARAMS, state)[1].hyperparams["learning_rate"] == pytest.approx(SCHEDULE(2))
+    state.hyperparams["learning_rate"] = jnp.asarray(rate * np.float32(1.0001))
+    assert optimizer.update(PARAMS, state)[1].hyperparams["learning_rate"] == rate * np.float32(1.0001)
+
+
 def test_low_precision_parameters_do_not_round_the_hyperparams():
     """`optax.inject_hyperparams` keeps b1=0.9 as 0.8984 with bfloat16 parameters."""
     params = {"w": jnp.ones(3, jnp.bfloat16)}
