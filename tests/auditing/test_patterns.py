@@ -311,7 +311,7 @@ def momentum(schedule):
 
 # At 10.0 the losses are chaotic: the last digits, and so the version of JAX, decide which of two findings is reported.
 RATES = {
-    optax.adamw: {1e-6: "LR309", 3e-5: "LR304", 1e-3: "", 1e-2: "", 0.1: "", 1.0: "LR301", 10.0: "LR301 LR303"},
+    optax.adamw: {1e-6: "LR309", 3e-5: "LR304", 1e-3: "", 1e-2: "", 0.1: "", 1.0: "LR301", 10.0: ("LR301", "LR303")},
     momentum: {1e-5: "LR309", 1e-4: "LR304", 3e-3: "", 0.03: "", 0.3: "", 10.0: "LR301"},
 }
 
@@ -322,7 +322,7 @@ def test_digits_at_rates_from_far_too_low_to_far_too_high(optimizer):
     schedules = olr.Cosine(np.array([*rates], np.float32), max_steps=1000, warmup_steps=100)
     logs = dict(zip(rates, digits_logs(optimizer, schedules), strict=True))
     for rate, expected in rates.items():
-        assert codes(logs[rate]) in ([[code] for code in expected.split()] or [[]]), rate
+        assert "".join(codes(logs[rate])) in (expected if isinstance(expected, tuple) else (expected,)), rate
     for rate in (rate for rate, expected in rates.items() if not expected):
         for rows in range(0, 100, 3):
             assert codes(beginning(logs[rate], rows)) == [], (rate, rows)
