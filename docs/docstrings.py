@@ -1,4 +1,4 @@
-"""Makes Markdown of the docstrings for the reference: their examples become code, their lists of fields lists."""
+"""Convert docstrings to Markdown for the reference: examples become code blocks, and sections of fields become lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Markdown(griffe.Extension):
 
 
 def as_markdown(text: str) -> str:
-    """`text` with fences around doctests, and the lines `name: meaning` of a section as a list."""
+    """`text` with fences around its doctests; lines `name: meaning` of a section become a list."""
     parts = []
     for part in re.split(r"\n\n(?!    )", text):
         heading, _, rest = part.partition("\n")

@@ -1,4 +1,4 @@
-"""Writes docs/findings.md, a table of every code, and a page for each with a wrong and a right example, which it runs.
+"""Write docs/findings.md, a table of all codes, and a page for each code. The examples of the pages are executed.
 
 python docs/findings_page.py
 """
@@ -20,18 +20,18 @@ from optax_lr.linting.lint import RULES
 PAGE = Path(__file__).parent / "findings.md"
 FOLDER = Path(__file__).parent / "rules"
 ALL = sorted([*RULES.values(), *rules_of(rate_rules, loss_rules).values()])
-ALWAYS = {"LR103", "LR105"}  # notes of nearly every plan
+ALWAYS = {"LR103", "LR105"}  # notes that nearly every plan has
 GROUPS = {"LR1": "Configs, by `optax-lr lint`", "LR2": "Rates of a log, by `optax-lr audit`", "LR3": "Losses of a log"}
 HEAD = """# Findings
 
-What `optax-lr lint` reports of configs (`LR1..`), and an audit of a log: of its rates (`LR2..`) and of its losses (`LR3..`). A code
-keeps its meaning in every version. An *error* makes the exit code 1. Each code has a page with a wrong and a right example,
-which the tests run.
+The findings of `optax-lr lint` in configs (`LR1..`), and of `optax-lr audit` in the rates (`LR2..`) and the losses (`LR3..`)
+of a log. A code has the same meaning in every version. If a finding is an *error*, the exit code is 1. Each code has a page
+with a wrong and a right example, which the tests run.
 """
 
 
 def page() -> str:
-    """docs/findings.md: a table for each group."""
+    """The text of docs/findings.md: a table for each group."""
     lines = [HEAD]
     for prefix, title in GROUPS.items():
         lines += [f"## {title}", "", "| code | | severity |", "|---|---|---|"]
@@ -44,10 +44,10 @@ def page() -> str:
 
 
 def rule_page(rule: Rule) -> str:
-    """The page of a rule. It runs both examples.
+    """The page of a rule. Both examples are executed.
 
     Raises:
-        AssertionError: the wrong example does not yield the rule alone, or the right one yields anything.
+        AssertionError: the wrong example yields another rule or none, or the right one yields any.
     """
     title = rule.title[:1].upper() + rule.title[1:]
     lines = [f"# {rule.code}: {title}", "", f"*{rule.severity}* · [all findings](../findings.md)", "", rule.why, ""]
@@ -63,9 +63,9 @@ def rule_page(rule: Rule) -> str:
     language = (
         "python" if rule.code in LOGS else {".yaml": "yaml", ".sh": "sh", ".py": "python"}[CONFIGS[rule.code].suffix]
     )
-    said = [str(finding) for finding in wrong if finding.code in {rule.code} | also]
+    messages = [str(finding) for finding in wrong if finding.code in {rule.code} | also]
     start = "import numpy as np\nimport optax_lr as olr\n\n" if rule.code in LOGS else ""
-    lines += ["## Wrong", "", f"```{language}", start + example[0].rstrip(), "```", "", "```text", *said, "```", ""]
+    lines += ["## Wrong", "", f"```{language}", start + example[0].rstrip(), "```", "", "```text", *messages, "```", ""]
     lines += ["## Right", "", f"```{language}", start + example[1].rstrip(), "```"]
     return "\n".join(lines) + "\n"
 
@@ -89,14 +89,14 @@ def log_found(code: str) -> list[tuple[Finding, ...]]:
 
 @functools.cache
 def findings_of(program: str) -> tuple[Finding, ...]:
-    """The value that a program binds to `findings`."""
+    """The value of `findings` after a program has run."""
     names = {"np": np, "olr": olr}
-    exec(program, names)  # noqa: S102 - it is written in rule_examples.py
+    exec(program, names)  # noqa: S102 - a program of rule_examples.py
     return names["findings"]
 
 
 def main() -> None:
-    """Writes all pages."""
+    """Write all pages."""
     FOLDER.mkdir(exist_ok=True)
     PAGE.write_text(page())
     for rule in ALL:

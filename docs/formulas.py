@@ -1,7 +1,7 @@
-"""The formula in a schedule's docstring as LaTeX; and, as a hook of MkDocs, LaTeX as MathML, which browsers show without a script.
+"""Convert the formulas of docstrings to LaTeX; as a hook of MkDocs, convert LaTeX to MathML, which browsers show without a script.
 
 A formula is written in Python. Its rows are definitions (`p = step / max_steps`, `share(s) = floor(s)`, several with `;`) and
-the rate: an expression, or pieces of the form `condition:  expression`; the first whose condition holds applies.
+the rate: an expression, or pieces `condition:  expression`. The first piece with a true condition applies.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ FUNCTIONS = {"cos": r"\cos", "tanh": r"\tanh", "log": r"\ln", "max": r"\max", "m
 
 @dataclasses.dataclass(frozen=True)
 class Formula:
-    """A formula that was read: definitions by name, and pieces of the rate with their conditions, None for otherwise."""
+    """A parsed formula: the definitions by name, and the pieces of the rate with their conditions (None for "otherwise")."""
 
     definitions: dict[str, tuple[tuple[str, ...], ast.expr]]  # name: (parameters, expression)
     pieces: list[tuple[ast.expr | None, ast.expr]]
 
 
 def read(text: str) -> Formula:
-    """Reads the rows of a formula.
+    """Parse the rows of a formula.
 
     >>> read("p = step / 2;  q = 1\\nstep < 3:  p\\notherwise:  q").pieces[1][0] is None
     True
@@ -68,7 +68,7 @@ def read(text: str) -> Formula:
 
 
 def as_latex(text: str, name: str = r"\eta") -> list[str]:
-    """LaTeX of the rate, called `name`, and then of each definition."""
+    """The LaTeX of the rate, which is called `name`, and of each definition."""
     formula = read(text)
     if len(formula.pieces) == 1:
         rate = _latex(formula.pieces[0][1])
@@ -100,14 +100,14 @@ def _cases(cases: list[tuple[ast.expr, ast.expr | None]]) -> str:
 
 
 def _in_parentheses(node: ast.expr, *kinds: type[ast.operator]) -> str:
-    """Parenthesised where it is a sum, or another operation of `kinds`."""
+    """The LaTeX of a node, in parentheses if it is a sum, or an operation of `kinds`."""
     loose = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mod, *kinds))
     inside = _latex(node)
     return _parenthesised(inside) if loose or isinstance(node, (ast.IfExp, ast.UnaryOp)) else inside
 
 
 def _parenthesised(latex: str) -> str:
-    """In parentheses as high as what they hold."""
+    """`latex` in parentheses of its height."""
     high = any(word in latex for word in (r"\frac", r"\sum", "cases"))
     return rf"\left( {latex} \right)" if high else f"({latex})"
 
@@ -168,7 +168,7 @@ def _latex(node: ast.expr) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for 
 
 
 def _over(name: str, items: ast.GeneratorExp) -> str:
-    """A count, a sum, a product or a maximum over items."""
+    """The LaTeX of a count, a sum, a product or a maximum over items."""
     (loop,) = items.generators
     variable = _latex(loop.target)
     if name == "sum" and isinstance(items.elt, ast.Compare):
@@ -181,14 +181,14 @@ def _over(name: str, items: ast.GeneratorExp) -> str:
 
 
 def on_config(config: Any) -> Any:
-    """Called by MkDocs: a fenced block of `math`, as GitHub shows it, becomes MathML."""
+    """Called by MkDocs: convert fenced blocks of `math`, as on GitHub, to MathML."""
     fences = config.mdx_configs.setdefault("pymdownx.superfences", {}).setdefault("custom_fences", [])
     fences.append({"name": "math", "class": "math", "format": _fence})
     return config
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Called by MkDocs: math in a line, `$`\\`...\\``$` as GitHub shows it, becomes MathML."""
+    """Called by MkDocs: convert inline math, `$`\\`...\\``$` as on GitHub, to MathML."""
     return re.sub(r"\$<code>(.*?)</code>\$", lambda found: _mathml(html.unescape(found[1]), "inline"), content)
 
 

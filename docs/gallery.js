@@ -1,4 +1,4 @@
-// Makes the cards of the schedules live: a curve in place of the picture, and its settings.
+// Makes the cards of the schedules interactive: replaces the picture by a curve with its settings.
 const WIDE = 640, HIGH = 240, LEFT = 62, RIGHT = 628, TOP = 14, BOTTOM = 208, POINTS = 280;
 const drawing = (tag, properties, ...children) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -52,7 +52,7 @@ function live(card) {
   picture.closest("p").replaceWith(el("div", {class: "live"}, el("div", {}, figure, read, refused, link), settings));
 }
 
-// A card becomes live when it comes near the window.
+// A card becomes interactive when it is near the visible part of the page.
 const near = new IntersectionObserver(entries => {
   for (const {isIntersecting, target} of entries) if (isIntersecting) { near.unobserve(target); live(target); }
 }, {rootMargin: "600px"});

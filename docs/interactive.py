@@ -1,4 +1,4 @@
-"""A hook of MkDocs: interactive pages, and the script of the gallery, written as the site is built."""
+"""A hook of MkDocs that adds the interactive page and the script of the gallery to the site."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ HERE = Path(__file__).parent
 
 
 def on_files(files: Any, *, config: Any) -> Any:
-    """Adds `interactive/explore.html` and `interactive/gallery.js` to the files of the site."""
+    """Add `interactive/explore.html` and `interactive/gallery.js` to the files of the site."""
     files.append(File.generated(config, "interactive/explore.html", content=olr.explore().html))
     files.append(File.generated(config, "interactive/gallery.js", content=gallery_script()))
     return files
 
 
 def gallery_script() -> str:
-    """The script that makes the cards of schedules.md live, with the functions of all schedules."""
+    """The script that makes the cards of schedules.md interactive, with the functions of all schedules."""
     kinds = javascript_of(EXAMPLES)
     scripts = [asset(name) for name in ("dom", "curves", "settings")] + [(HERE / "gallery.js").read_text()]
     return "\n".join([f"const KINDS = {kinds};", *scripts])

@@ -30,7 +30,7 @@ Passage = tuple[int, str]
 
 
 def passages(path: Path) -> Iterator[Passage]:
-    """The prose of a file as pairs of a first line and a text.
+    """The prose of a file as pairs of a line number and a text.
 
     Raises:
         SyntaxError: If a Python file cannot be parsed.
@@ -46,7 +46,7 @@ def passages(path: Path) -> Iterator[Passage]:
 
 
 def _comments(tokens: Iterator[tokenize.TokenInfo]) -> Iterator[Passage]:
-    """Comments on consecutive lines are one passage, so that a phrase may continue on the next line."""
+    """Join comments on consecutive lines, so that a phrase that continues on the next line is found."""
     first, lines = 0, list[str]()
     for token in tokens:
         if token.type != tokenize.COMMENT:
@@ -68,7 +68,7 @@ def _strings(tree: ast.AST, *, with_names: bool) -> Iterator[Passage]:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """One line for each phrase to be avoided: the place, the phrase, the advice."""
+    """One line for each phrase to be avoided: file and line, the phrase, the advice."""
     for first, text in passages(path):
         prose = CODE.sub(lambda code: re.sub(r"\S", " ", code[0]), text)
         for pattern, advice in AVOIDED:
@@ -78,7 +78,7 @@ def problems(path: Path) -> Iterator[str]:
 
 
 def main(names: list[str]) -> int:
-    """Check the named files, or every text of the repository. Returns the exit status."""
+    """Check the named files, or all files of the repository. Returns the exit status."""
     paths = [Path(name).resolve() for name in names] or [path for place in PLACES for path in sorted(ROOT.glob(place))]
     paths = [path for path in paths if path.suffix in KINDS and not str(path.relative_to(ROOT)).startswith(LATER)]
     found = [line for path in paths for line in problems(path)]

@@ -1,4 +1,6 @@
-"""The rooms of the package from the ground up, their imports as they are, and docs/architecture.md, which shows both.
+"""Write docs/architecture.md: the packages of `optax_lr` in their order, and the imports between them.
+
+Here a package is a folder or a top-level file of `optax_lr/`.
 
 python docs/rooms.py
 """
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "optax_lr"
-# The order, and the only place where it is written. A room imports rooms of the lines above it; never one of its own line.
+# The order of the packages. A package may import only packages of earlier lines.
 ORDER: tuple[tuple[str, ...], ...] = (
     ("arrays", "text"),
     ("exit_codes", "memory", "outputs", "arguments", "findings"),
@@ -34,24 +36,24 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 
 
 class Import(NamedTuple):
-    """One import: the module that has it, the line, and the module that it is of; both without the package's name."""
+    """An import: the importing module, the line, and the imported module, both without the prefix `optax_lr.`."""
 
     module: str
     line: int
     target: str
 
     @property
-    def rooms(self) -> tuple[str, str]:
-        """The room that imports, and the room imported."""
+    def packages(self) -> tuple[str, str]:
+        """The importing and the imported package."""
         return self.module.split(".")[0], self.target.split(".")[0]
 
 
 def homes(package: Path) -> dict[str, str]:
-    """Each public name with its room, from the table of the package and the imports of `schedules`."""
+    """The module of each public name, from `_HOMES` in `optax_lr/__init__.py` and the imports of `schedules`."""
     found = {}
     for node in ast.parse((package / "__init__.py").read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_HOMES":
@@ -64,13 +66,13 @@ def homes(package: Path) -> dict[str, str]:
 
 
 def imports(package: Path = PACKAGE) -> Iterator[Import]:
-    """Every import of the package within itself, those inside of functions and for types alone included."""
+    """Every import between modules of the package, including those inside functions and under TYPE_CHECKING."""
     home_of = homes(package)
     for path in sorted(package.rglob("*.py")):
         *folders, stem = path.relative_to(package).with_suffix("").parts
         module = ".".join([*folders, stem] if stem != "__init__" else folders)
         if not module:
-            continue  # the package itself only re-exports
+            continue  # optax_lr/__init__.py only re-exports
         nodes = list(ast.walk(ast.parse(path.read_text())))
         aliases = {
             name.asname or name.name
@@ -85,7 +87,7 @@ def imports(package: Path = PACKAGE) -> Iterator[Import]:
 
 
 def _targets(node: ast.AST, package: Path, folders: list[str], home_of: dict[str, str], aliases: set[str]) -> list[str]:
-    """The modules of the package that this node imports."""
+    """The modules of the package that a node imports."""
     match node:
         case ast.Import(names):
             return [name.name for name in names if name.name.startswith(f"{package.name}.")]
@@ -103,25 +105,23 @@ def _targets(node: ast.AST, package: Path, folders: list[str], home_of: dict[str
 
 
 def _submodule(package: Path, origin: str, name: str) -> str:
-    """`origin.name` where that is a module, else `origin`, which has the name."""
+    """`origin.name` if it is a module, otherwise `origin`, which defines the name."""
     place = package.parent.joinpath(*origin.split("."), name)
     return f"{origin}.{name}" if place.is_dir() or place.with_suffix(".py").exists() else origin
 
 
-def rooms(package: Path = PACKAGE) -> list[str]:
-    """The rooms that are there, in their order."""
+def packages(package: Path = PACKAGE) -> list[str]:
+    """The existing packages in their order."""
     found = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
     found -= {"__init__", "__pycache__"}
-    return [room for line in ORDER for room in line if room in found] + sorted(found - LEVEL.keys())
+    return [name for line in ORDER for name in line if name in found] + sorted(found - LEVEL.keys())
 
 
 def against_the_order(package: Path = PACKAGE) -> list[str]:
     """The imports that break the order, one line each."""
-    wrong = [
-        f"{room}: this room has no place in the order of docs/rooms.py" for room in rooms(package) if room not in LEVEL
-    ]
+    wrong = [f"{name}: add this package to ORDER in docs/rooms.py" for name in packages(package) if name not in LEVEL]
     for found in imports(package):
-        importer, imported = found.rooms
+        importer, imported = found.packages
         if importer != imported and LEVEL.get(imported, -1) >= LEVEL.get(importer, len(ORDER)):
             wrong.append(f"{found.module}:{found.line}: {importer} must not import {imported}")
     return list(dict.fromkeys(wrong))
@@ -129,53 +129,53 @@ def against_the_order(package: Path = PACKAGE) -> list[str]:
 
 def page() -> str:
     """The page without its picture."""
-    here = rooms()
-    uses = {room: [] for room in here}
-    for importer, imported in sorted({found.rooms for found in imports()}, key=lambda pair: here.index(pair[1])):
+    names = packages()
+    uses = {name: [] for name in names}
+    for importer, imported in sorted({found.packages for found in imports()}, key=lambda pair: names.index(pair[1])):
         if importer != imported:
             uses[importer].append(imported)
     lines = [
         "# Architecture",
         "",
-        "Generated by `python docs/rooms.py` from the imports. A room is a folder or a file of `optax_lr/`. It imports only rooms",
-        "above it in this picture, so no dot is right of the diagonal. A test reads the imports again, and fails for an import in",
-        "the other direction, and for a room without a place in the order.",
+        "Generated by `python docs/rooms.py` from the imports. Each row and column of the picture is a folder or a top-level",
+        "file of `optax_lr/`; here both are called packages. A package imports only packages above it, so every dot is left of",
+        "the diagonal. A test fails for an import in the other direction, and for a package that is not in the order.",
         "",
-        "![which room imports which: every dot is left of the diagonal](pictures/rooms.svg)",
+        "![which package imports which: every dot is left of the diagonal](pictures/rooms.svg)",
         "",
-        "A `learning_rate` in a YAML file passes through `sources` → `trainers` → `configs` → `interop` and",
-        "`batches` → a leaf of a schedule → `sweeps` or an optimizer (`training`) → `plots`. A log is read by `logs`",
-        "`identification` finds the schedule of its rates, `auditing` compares it with the plan, and `report`",
-        "draws it with `plots`. A formula is written once, in `schedules`, over the reals of a number system of `numerics`, which",
-        "determines speed and error ([Numbers](numbers.md)).",
+        "A `learning_rate` in a YAML file passes through `sources`, `trainers`, `configs` and `interop`, becomes a leaf of a",
+        "schedule, and is used by `sweeps`, by an optimizer (`training`) or by `plots`. A log is read by `logs`;",
+        "`identification` finds the schedule of its rates, `auditing` compares it with the plan, and `report` writes the",
+        "result, with figures of `plots`. Each formula is written once, in `schedules`, for the reals of any number system of",
+        "`numerics`; the number system determines speed and error ([Numbers](numbers.md)).",
         "",
-        "| room | contents | imports |",
+        "| package | contents | imports |",
         "|---|---|---|",
     ]
-    lines += [f"| `{room}` | {_summary(room)} | {', '.join(f'`{name}`' for name in uses[room])} |" for room in here]
+    lines += [f"| `{name}` | {_summary(name)} | {', '.join(f'`{used}`' for used in uses[name])} |" for name in names]
     lines += [
         "",
-        "`import optax_lr` itself loads none of them: names are imported when they are first used. A schedule or a sweep",
-        "needs only jax, optax and numpy; other packages (OmegaConf, matplotlib, typer, ...) are imported by the functions that",
-        "use them, and come with the extras of [the package](index.md#install).",
+        "`import optax_lr` imports none of them: a name is imported at its first use. A schedule or a sweep needs only jax,",
+        "optax and numpy. Functions that use another library (OmegaConf, matplotlib, typer, ...) import it when they are",
+        "called; the [extras](index.md#install) install these libraries.",
         "",
         "`CONTRIBUTING.md` has recipes for a new schedule, trainer, log format, lint rule and sweep kernel.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _summary(room: str) -> str:
-    path = PACKAGE / room / "__init__.py" if (PACKAGE / room).is_dir() else PACKAGE / f"{room}.py"
+def _summary(name: str) -> str:
+    path = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / f"{name}.py"
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
     return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
 
 
 def picture() -> str:
-    """The imports as an SVG: a row and a column for each room, a dot where the row's room imports the column's."""
-    here = rooms()
-    pairs = {found.rooms for found in imports()}
+    """The imports as an SVG: a row and a column for each package, and a dot where the row's package imports the column's."""
+    names = packages()
+    pairs = {found.packages for found in imports()}
     cell, left, top = 26, 150, 130
-    size = len(here) * cell
+    size = len(names) * cell
     text = 'font-family="sans-serif" font-size="13" fill="#777"'
     parts = [
         (
@@ -183,16 +183,16 @@ def picture() -> str:
             f'viewBox="0 0 {left + size + 20} {top + size + 20}">'
         ),
     ]
-    for number, room in enumerate(here):
+    for number, name in enumerate(names):
         at, middle = number * cell, number * cell + cell // 2
         parts += [
             f'<rect x="{left + at}" y="{top + at}" width="{cell}" height="{cell}" fill="#777" fill-opacity="0.35"/>',
-            f'<text x="{left - 8}" y="{top + middle + 4}" text-anchor="end" {text}>{room}</text>',
-            f'<text transform="translate({left + middle + 4} {top - 8}) rotate(-60)" {text}>{room}</text>',
+            f'<text x="{left - 8}" y="{top + middle + 4}" text-anchor="end" {text}>{name}</text>',
+            f'<text transform="translate({left + middle + 4} {top - 8}) rotate(-60)" {text}>{name}</text>',
             f'<path d="M{left} {top + at}h{size}M{left + at} {top}v{size}" stroke="#777" stroke-opacity="0.25"/>',
         ]
-        for column, imported in enumerate(here):
-            if (room, imported) in pairs and room != imported:
+        for column, imported in enumerate(names):
+            if (name, imported) in pairs and name != imported:
                 centre = left + column * cell + cell // 2
                 parts.append(f'<circle cx="{centre}" cy="{top + middle}" r="6" fill="#0072B2"/>')
     parts.append(f'<rect x="{left}" y="{top}" width="{size}" height="{size}" fill="none" stroke="#777"/>')
@@ -200,7 +200,7 @@ def picture() -> str:
 
 
 def main() -> None:
-    """Writes the page and its picture."""
+    """Write the page and its picture."""
     (HERE / "architecture.md").write_text(page())
     (HERE / "pictures" / "rooms.svg").write_text(picture())
 

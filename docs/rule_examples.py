@@ -1,4 +1,4 @@
-"""A wrong and a right example for each rule. docs/findings_page.py runs them and writes what they yield into the rule's page."""
+"""A wrong and a right example for each rule. docs/findings_page.py runs them and writes their findings into the rule's page."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ llamafactory-cli train --stage sft --finetuning_type lora \\
 
 
 class Example(NamedTuple):
-    """Two configs, and what `lint` is given with them."""
+    """Two configs, and the options of `lint` for them."""
 
     wrong: str
     right: str
-    options: dict[str, int] = {}  # noqa: RUF012 - never changed
+    options: dict[str, int] = {}  # noqa: RUF012 - never mutated
     suffix: str = ".yaml"
 
 
 def changed(base: str, wrong: str, right: str = "", **options: int) -> Example:
-    """Lines of `wrong` and of `right` replace those of `base` with the same key, or follow them; `key:` alone removes it."""
+    """Replace or append lines of `base`, by key, for the wrong and the right config; a line `key:` removes the key."""
     return Example(_merged(base, wrong), _merged(base, right), options)
 
 
@@ -220,18 +220,18 @@ AS_PLANNED = PLAN + 'findings = olr.audit({"step": step, "learning_rate": plan(s
 
 
 def rates(lines: str, plan: str = PLAN) -> str:
-    """Lines that make `rate`, and its audit against the plan."""
+    """A program from lines that create `rate`: an audit of these rates with the plan."""
     return plan + lines + '\nfindings = olr.audit({"step": step, "learning_rate": rate}, plan).findings\n'
 
 
 def unplanned(lines: str, more: str = "") -> str:
-    """Lines that make 30 rows of `rate`, and its audit without a plan."""
+    """A program from lines that create 30 rows of `rate`: an audit of these rates without a plan."""
     columns = '"step": step, "learning_rate": rate' + more
     return f"step = np.arange(10, 301, 10)\n{lines}\nfindings = olr.audit({{{columns}}}).findings\n"
 
 
 def constant(columns: str) -> str:
-    """A short log, and its audit against a constant rate."""
+    """A program that audits a short log with a constant rate as its plan."""
     return f"log = {{{columns}}}\nfindings = olr.audit(log, olr.Constant(1e-5)).findings\n"
 
 
@@ -245,7 +245,7 @@ RESTARTS = "rate = olr.CosineWithRestarts(1e-3, max_steps=1000, num_cycles=2)(st
 
 
 def losses(lines: str, more: str = "", planned: str = "") -> str:
-    """Lines that make `loss`, and what a log with it shows."""
+    """A program from lines that create `loss`: the patterns of a log with these losses."""
     columns = '"step": step, "learning_rate": rate, "loss": loss' + more
     return LOSS + lines + f"\nlog = olr.read_log({{{columns}}})\nfindings = olr.patterns(log{planned})\n"
 
@@ -307,5 +307,5 @@ LOGS = {
     ),
     "LR309": (losses("loss = 4.775 + 0.008 * noise"), losses(HEALTHY)),
 }
-ALSO = {"LR201": {"LR210"}, "LR208": {"LR305"}, "LR213": {"LR209"}}  # these follow from the same rows
+ALSO = {"LR201": {"LR210"}, "LR208": {"LR305"}, "LR213": {"LR209"}}  # codes that the same rows also cause
 NONE = {"LR199": "It names a mistake of the linter itself, so no config shows it. Please report it with the config."}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 
-# Packages of 0.1.0 that have another name now; `config` is also `sources`, `launchers` and `trainers`.
+# The new names of packages of 0.1.0. `config` became `configs`, `sources`, `launchers` and `trainers`.
 RENAMED = {
     "advice": "linting",
     "combine": "batches",
@@ -22,22 +22,22 @@ RENAMED = {
 
 
 def sizes(commit: str, folder: str) -> Counter[str]:
-    """The lines of the Python files below a folder by subfolder, or by file for files in the folder itself."""
+    """The number of lines of Python in each subfolder of a folder, and in each file of the folder itself."""
     listed = _git("ls-tree", "-r", "--name-only", commit, folder).splitlines()
     found: Counter[str] = Counter()
     for path in listed:
         if path.endswith(".py"):
-            room = path.removeprefix(f"{folder}/").split("/")[0].removesuffix(".py")
-            found[RENAMED.get(room, room)] += _git("show", f"{commit}:{path}").count("\n")
+            name = path.removeprefix(f"{folder}/").split("/")[0].removesuffix(".py")
+            found[RENAMED.get(name, name)] += _git("show", f"{commit}:{path}").count("\n")
     return found
 
 
 def table(commit: str, folder: str) -> list[str]:
-    """A row for each subfolder that has 100 lines or more, and one for the rest."""
+    """A row for each subfolder or file with at least 100 lines, and one for the rest."""
     before, now = sizes(commit, folder), sizes("HEAD", folder)
-    large = sorted(room for room in before | now if max(before[room], now[room]) >= 100)
-    rows = [(f"`{room}`", before[room], now[room]) for room in large]
-    rest = [sum(size for room, size in counts.items() if room not in large) for counts in (before, now)]
+    large = sorted(name for name in before | now if max(before[name], now[name]) >= 100)
+    rows = [(f"`{name}`", before[name], now[name]) for name in large]
+    rest = [sum(size for name, size in counts.items() if name not in large) for counts in (before, now)]
     rows += [("the rest", *rest), ("total", before.total(), now.total())]
     lines = [f"| `{folder}` | before | now |", "|---|---:|---:|"]
     return lines + [f"| {name} | {old:,} | {new:,} |" for name, old, new in rows]

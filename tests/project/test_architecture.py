@@ -95,7 +95,7 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
 
 
 @pytest.mark.parametrize(
-    ("room", "line", "wrong"),
+    ("file", "line", "wrong"),
     [
         ("schedules/linear", "from optax_lr.sweeps import sweep", "schedules must not import sweeps"),
         ("schedules/linear", "from optax_lr.batches.grid import grid", "schedules must not import batches"),
@@ -106,15 +106,15 @@ def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
         ("schedules/linear", "def late():\n    from optax_lr import configs", "schedules must not import configs"),
         ("sweeps/grid", "from optax_lr.training import rates", "sweeps must not import training"),  # on the same level
         ("configs/read", "from optax_lr.linting import lint", "configs must not import linting"),
-        ("spare/room", "", "spare: this room has no place in the order"),
+        ("spare/file", "", "spare: add this package to ORDER"),
         ("configs/read", "from optax_lr.sweeps import sweep", None),
         ("schedules/linear", "from .base import Schedule", None),
         ("schedules/linear", "from optax_lr import arguments; import optax_lr; optax_lr.__version__", None),
     ],
 )
-def test_a_wrong_import_is_found(rooms, tmp_path, room, line, wrong):
+def test_a_wrong_import_is_found(rooms, tmp_path, file, line, wrong):
     package = tmp_path / "optax_lr"
-    for path, text in {"__init__": '_HOMES = {"plots": "plot"}\n', "arguments": "", room: f"{line}\n"}.items():
+    for path, text in {"__init__": '_HOMES = {"plots": "plot"}\n', "arguments": "", file: f"{line}\n"}.items():
         file = package / f"{path}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
