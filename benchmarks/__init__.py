@@ -1,5 +1,7 @@
-"""Measurements; `python -m benchmarks` prints them all."""
+"""Benchmarks of speed and accuracy; `python -m benchmarks` prints the tables of docs/speed.md and docs/numbers.md."""
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # or a peer's threads spin while the next case is measured
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # otherwise OpenMP threads of one case spin while the next is measured

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every table, in the order of the README."""
+"""`python -m benchmarks`: print the tables of speed and accuracy."""
 
 from benchmarks import calls, kinds, monitor, processes, startup, sweep, ulp, weight
 

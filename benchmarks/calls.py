@@ -1,4 +1,4 @@
-"""The cost of a schedule outside a sweep: called from Python, inside a train step, to import, to compile.
+"""The cost of a schedule outside a sweep: a call from Python, a train step, the import, the compilation.
 
 python -m benchmarks.calls
 """
@@ -43,7 +43,7 @@ OPTAX = {
 
 
 def from_python() -> str:
-    """Microseconds of `schedule(step)` with a Python int, as a logger calls it, and with a scalar of JAX."""
+    """Microseconds of `schedule(step)` with a Python int and with a JAX scalar."""
     scalars = [jnp.int32(step) for step in range(100)]
 
     def many(schedule, calls):
@@ -67,7 +67,7 @@ def from_python() -> str:
 
 
 def in_a_train_step() -> str:
-    """A scan of AdamW steps on a small network, with a constant rate and with each schedule."""
+    """A scan of AdamW steps of a small network, with a constant rate and with each schedule."""
     random = np.random.default_rng(0)
     inputs = jnp.asarray(random.normal(size=(32, 64)), jnp.float32)
     weights = {"in": jnp.asarray(random.normal(size=(64, 64)) / 8, jnp.float32), "out": jnp.ones((64, 1)) / 8}
@@ -123,7 +123,7 @@ def _first(program: str, *arguments: str) -> list[float]:
 
 
 def imports() -> str:
-    """Seconds to import this library on top of what it needs."""
+    """Seconds to import this library in addition to its dependencies."""
 
     def run(text):
         start = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Finds the coefficients of `optax_lr.numerics.polynomials` and prints them with their errors.
+"""Compute the coefficients of `optax_lr.numerics.polynomials` and print them with their errors.
 
     python -m benchmarks.coefficients
 
-Remez's exchange in 40 digits: the polynomial whose weighted error is equal and of alternating sign at one point more
-than it has coefficients, is the best there is.
+This is Remez's algorithm in 40 digits. A polynomial with n coefficients is optimal if its weighted error has equal size and
+alternating sign at n + 1 points.
 """
 
 from __future__ import annotations

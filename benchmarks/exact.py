@@ -1,4 +1,4 @@
-"""The formulas in exact arithmetic, as the references write them: no identity of ours, 40 digits."""
+"""The formulas in 40 digits, as the references define them, without the identities that the library uses."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from benchmarks.timing import machine, table
 from tests.identification.curves import ROUNDINGS, Curve, curves, logged, odd_logs
 
 EVERY = (10, 50)
-RIGHT = 1e-6  # of the peak, at every step of the run and not at the logged ones alone; more where rates are rounded
+RIGHT = 1e-6  # tolerance as a share of the peak, at every step of the run; `slack` adds the rounding of the rates
 WORDS = ("right", "among", "open", "unexplained", "wrong")
 HEAD = [
     "first answer right",
@@ -30,14 +30,14 @@ HEAD = [
 
 
 def slack(rate: np.ndarray, rounded: np.ndarray) -> float:
-    """How far a curve that explains the rounded rates may be from the true one, as a share of the peak."""
+    """The tolerance for a curve that explains the rounded rates, as a share of the peak."""
     return RIGHT + 4 * float(abs(rate - rounded).max() / rate.max())
 
 
 def outcome(curve: Curve, every: int, offset: int, rounding: str, known: bool) -> tuple[str, float]:
     """One of `WORDS`, and the seconds of CPU time.
 
-    Wrong with confidence: every row is reported as explained, by one setting or by parts that were never run, but is not.
+    An answer is wrong with confidence if every row is reported as explained, by one wrong setting or by several wrong segments.
     """
     step, rate = logged(curve, every, offset)
     rounded = ROUNDINGS[rounding](rate)
@@ -61,7 +61,7 @@ def outcome(curve: Curve, every: int, offset: int, rounding: str, known: bool) -
 
 
 def odd_outcome(name: str, rounding: str) -> tuple[str, float]:
-    """The same of a log that no single schedule gives; unexplained is right for a curve of one's own."""
+    """The same for a log that no single schedule gives. For a custom curve, "unexplained" is right."""
     log = next(log for log in odd_logs() if log.name == name)
     rounded = ROUNDINGS[rounding](log.rate)
     start = time.process_time()
@@ -107,7 +107,7 @@ def main() -> None:
             flush=True,
         )
     print(
-        "\nStairs, held ends, joined and resumed runs, and curves that are to be left unexplained (which is right there)\n"
+        "\nSchedulers stepped once an epoch, held ends, joined and resumed runs, and custom curves (unexplained is right)\n"
     )
     names = [log.name for log in odd_logs()]
     rows = [_row([name], [odd_outcome(name, rounding) for rounding in ROUNDINGS]) for name in names]

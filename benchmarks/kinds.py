@@ -1,8 +1,8 @@
-"""How long a sweep of each schedule takes, with settings that need its general formula and with those that do not.
+"""The time of a sweep of each schedule, with settings that need its general formula and with settings that do not.
 
     python -m benchmarks.kinds [ROWS STEPS] ...        default 10000 2000
 
-Settings are drawn row by row. The unit is the faster of the two fills that `benchmarks.sweep` has.
+Each row has random settings. The unit is the faster of the two fills of `benchmarks.sweep`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks.timing import fills, in_rounds, limit, machine, ratio, sizes, ta
 
 
 def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
-    """A batch of each class; several where settings decide what has to be computed."""
+    """A batch of each class, and several if the computation depends on the settings."""
     random = np.random.default_rng(0)
     rate = random.uniform(1e-5, 1e-3, rows)
     low = rate / 8
@@ -87,13 +87,13 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
 
 
 def main() -> None:
-    """Prints a table for each size."""
+    """Print a table for each size."""
     for rows, steps in sizes((10_000, 2_000)):
         report(rows, steps)
 
 
 def report(rows: int, steps: int) -> None:
-    """Prints the table of one size."""
+    """Print the table of one size."""
     memory = jax.numpy.zeros((rows, steps), jax.numpy.float32)
 
     def swept(batch: olr.Schedule) -> None:

@@ -22,7 +22,7 @@ from benchmarks.timing import in_rounds, machine, ratio, table
 
 SCHEDULE = olr.Cosine(1e-3, max_steps=10**6, warmup_steps=100)
 BOTH = ("jsonl", "tensorboard")
-SECONDS = 0.8  # of steps in a round: many times what the monitor waits between two looks
+SECONDS = 0.8  # of steps in a round: many times the interval at which the monitor checks its queue
 ROUNDS = 11
 WAYS = (("logging_steps=10", 10, False), ("logging_steps=10, state=state", 10, True), ("logging_steps=1", 1, False))
 HEADER = ["monitor", "µs a step, fastest round", "times a step without"]
@@ -86,7 +86,7 @@ def with_and_without(width: int, depth: int) -> list[list[str]]:
         cases = {"none": case(None), "none again": case(None)}
         for name, every, with_state in WAYS:
             cases[name] = case(monitor(every), with_state)
-            cases[f"rest after {name}"] = rest  # so that what one leaves to write is not in the time of the next
+            cases[f"rest after {name}"] = rest  # so that the time of a case does not include rows of the previous case
         times = in_rounds(cases, ROUNDS)
     return [
         [name, f"{times[name].min() / count * 1e6:.0f}", ratio(times[name], times["none"])]
@@ -100,7 +100,7 @@ def rest() -> None:
 
 
 def own_time() -> str:
-    """Processor time of one call, and of the work for its value in the other thread, in microseconds per step."""
+    """Processor time of a call, and of the work in the other thread, in microseconds per step."""
     plus_one = jax.jit(lambda x: x + 1)
     ready = [plus_one(jnp.float32(number)) for number in range(5000)]
     jax.block_until_ready(ready)
@@ -120,7 +120,7 @@ def own_time() -> str:
 
 
 def main() -> None:
-    logging.getLogger("optax_lr").setLevel(logging.ERROR)  # what it finds in a run of noise
+    logging.getLogger("optax_lr").setLevel(logging.ERROR)  # hides the findings of these artificial runs
     print(f"{machine()}\n")
     for width, depth in ((16, 1), (256, 3)):
         print(table(HEADER, with_and_without(width, depth)) + "\n")

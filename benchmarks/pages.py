@@ -1,4 +1,4 @@
-"""Interactive pages: their size, and the seconds until a browser has drawn them.
+"""The size of interactive pages, and the time until a browser has drawn them.
 
 python -m benchmarks.pages
 """

@@ -1,6 +1,6 @@
-"""How often each pattern is found: in public logs and their beginnings, in healthy noise, in digits learned at every rate.
+"""The frequency of each pattern in public logs and their beginnings, in healthy noise, and in trainings on digits.
 
-python -m benchmarks.patterns [FOLDER]        FOLDER holds runs/*.json; by default $OPTAX_LR_CORPUS; without, digits alone
+python -m benchmarks.patterns [FOLDER]        FOLDER contains runs/*.json; default $OPTAX_LR_CORPUS; without it, no public logs
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def codes(log: olr.Log) -> tuple[str, ...]:
 
 
 def public(logs: list[tuple[str, olr.Log]]) -> str:
-    """Each rule with the logs that it finds, and what a monitor would have said that the whole log does not say."""
+    """Each rule with the logs that have it, and the number of beginnings of logs that have it although the whole log has not."""
     whole = {name: codes(log) for name, log in logs}
     early: Counter = Counter()
     beginnings = 0
@@ -51,7 +51,7 @@ def public(logs: list[tuple[str, olr.Log]]) -> str:
 
 
 def noise() -> str:
-    """How many of the healthy curves with noise get a finding of each code."""
+    """The number of findings of each code in healthy curves with noise."""
     rows = []
     for kind in KINDS:
         found = [codes(log) for log in noisy_logs(kind)]
@@ -63,7 +63,7 @@ def noise() -> str:
 
 
 def sensitivity(named: list[tuple[str, olr.Log]], learned: list[olr.Log]) -> str:
-    """The changed findings with a threshold halved and doubled: the public logs, and the number of digit runs."""
+    """The findings that change if a threshold is halved or doubled: in public logs, and the number in trainings on digits."""
     usual, rows = _found(named, learned), []
     for name in VARIED:
         value, cells = getattr(loss_rules, name), []
@@ -88,7 +88,7 @@ def _changes(usual, now) -> tuple[list[str], list[str]]:
 
 
 def digits(factory, rates: np.ndarray) -> tuple[str, list[olr.Log]]:
-    """The findings at each rate, for three seeds under each of three schedules."""
+    """The findings at each rate, for three seeds with each of three schedules."""
     kinds = {
         "constant": olr.Constant(rates, warmup_steps=100),
         "cosine": olr.Cosine(rates, max_steps=1000, warmup_steps=100),

@@ -1,4 +1,4 @@
-"""How a sweep grows from one process to two, each on a core of its own, under `jax.distributed`.
+"""The time of a sweep with one and with two processes of `jax.distributed`, each on its own core.
 
 python -m benchmarks.processes
 """
@@ -38,7 +38,7 @@ print("seconds", float(np.median(seconds)))
 
 
 def slowest(count: int) -> float:
-    """Seconds of a sweep of all rows by `count` processes: of the one that takes longest."""
+    """Seconds of the slowest of `count` processes that sweep all rows together."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -54,7 +54,7 @@ def slowest(count: int) -> float:
 
 
 def main() -> None:
-    """Prints the table for one process, and for as many as there are cores, up to two."""
+    """Print the table for one process and, if there are two cores, for two."""
     counts = [1, 2] if (os.cpu_count() or 1) > 1 else [1]
     seconds = {count: slowest(count) for count in counts}
     rows = [

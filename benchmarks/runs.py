@@ -1,4 +1,4 @@
-"""Runs to look for patterns in: public logs of a folder, digits learned at any rate, and healthy curves with noise."""
+"""Logs for `benchmarks.patterns`: public logs of a folder, trainings on digits, and healthy curves with noise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def public_logs(folder: Path) -> Iterator[tuple[str, olr.Log]]:
 
 
 def noisy_logs(kind: str, count: int = 5) -> Iterator[olr.Log]:
-    """Losses that fall as they should, under a linear rate, times noise of a kind and of two sizes; 10 to 300 rows."""
+    """Losses of healthy runs with a linear rate, times noise of a kind in two sizes, with 10 to 300 rows."""
     random = np.random.default_rng(0)
     for rows in (10, 30, 100, 300):
         row = np.arange(1.0, rows + 1)
@@ -52,9 +52,9 @@ def noisy_logs(kind: str, count: int = 5) -> Iterator[olr.Log]:
 
 
 def digits_logs(optimizer, schedule: olr.Schedule, seed: int = 0) -> list[olr.Log]:
-    """A small network trained on 1,400 digits for 1,000 steps under each schedule of a batch; a row every 10 steps.
+    """Train a small network on 1,400 digits for 1,000 steps with each schedule of a batch, and log every 10 steps.
 
-    `optimizer` is a factory such as `optax.adamw`. The evaluation loss of 397 other digits is reported every 100 steps.
+    `optimizer` is a factory such as `optax.adamw`. The evaluation loss on 397 other digits is logged every 100 steps.
     """
     losses, rates, evaluations = map(np.asarray, _train(optimizer, schedule, seed))
     step = np.arange(EVERY, STEPS + 1, EVERY)

@@ -28,9 +28,9 @@ ROUNDS = 7
 
 
 def seconds(arguments: list[str]) -> float:
-    """User and system seconds of a process of its own; what the commands print is dropped."""
+    """User and system seconds of a new process; its output is discarded."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Bytecode is kept, as where people install a package.
+    # Keep bytecode, as for an installed package.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL, env=environment)
     if done.returncode not in (0, 1):  # 1: the config has findings

@@ -1,10 +1,10 @@
-"""How long a sweep takes, against filling the same memory and against what people use today.
+"""The time of a sweep, compared with filling the same memory and with other implementations.
 
     python -m benchmarks.sweep [ROWS STEPS] ...        default 1000 1000, 10000 1000, 10000 10000 and 100000 1000
 
-The limit of a sweep is writing its result, so the unit is the time in which NumPy fills the same buffer with a constant, by
-one core or by all of them, whichever is faster, in the same round. Every case of ours and of a peer that can do so writes
-into memory that is there already.
+The speed of a sweep is limited by writing its result. So the unit is the time in which NumPy fills the same buffer with a
+constant, on one core or on all cores, whichever is faster, in the same round. Every case that can write into existing memory
+does so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.timing import fills, in_rounds, limit, machine, ratio, sizes, ta
 
 
 def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
-    """A batch of each kind, warmups up to a fifth of the run, rates over two decades."""
+    """A batch of each kind, with warmups up to a fifth of the run, and rates over two decades."""
     random = np.random.default_rng(0)
     rate = random.uniform(1e-5, 1e-3, rows)
     warmup = random.integers(0, max(1, steps // 5), rows)
@@ -60,7 +60,7 @@ def batches(rows: int, steps: int) -> dict[str, olr.Schedule]:
 
 
 class Reused:
-    """A sweep that writes its result into the memory of its last one."""
+    """A sweep that writes its result into the memory of the previous result."""
 
     def __init__(self, batch: olr.Schedule, steps: int, **options):
         self.batch, self.steps, self.options = batch, steps, options
@@ -71,7 +71,7 @@ class Reused:
 
 
 class InATrace:
-    """The same in a jitted function of the user's."""
+    """The same inside a jitted function."""
 
     def __init__(self, batch: olr.Schedule, steps: int):
         self.batch = batch
@@ -83,7 +83,7 @@ class InATrace:
 
 
 def numpy_cosine(batch: olr.Cosine, steps: int, dtype):
-    """The usual NumPy code: one whole-array operation after the other."""
+    """The usual NumPy code: a sequence of operations on whole arrays."""
     rate, total, warmup, floor = (
         np.asarray(leaf, dtype)[:, None]
         for leaf in (batch.learning_rate, batch.max_steps, batch.warmup_steps, batch.min_lr)
@@ -117,7 +117,7 @@ def torch_cosine(batch: olr.Cosine, steps: int):
 
 
 def numba_cosine(batch: olr.Cosine, steps: int):
-    """The same as two loops, compiled by numba for all cores, into memory that is there; None without numba."""
+    """The same as two loops that numba compiles for all cores, writing into existing memory; None if numba is not installed."""
     try:
         import numba
     except ImportError:
@@ -146,7 +146,7 @@ def numba_cosine(batch: olr.Cosine, steps: int):
 
 
 def torch_stepping(batch: olr.Cosine, steps: int):
-    """One curve by the real scheduler of `transformers`, stepped and read as a training loop does."""
+    """One curve by the real scheduler of `transformers`, stepped as in a training loop."""
     import torch
     import transformers
 
@@ -164,7 +164,7 @@ def torch_stepping(batch: olr.Cosine, steps: int):
 
 
 def optax_closures(batch: olr.Cosine, steps: int):
-    """One curve by Optax: its step counts cannot be traced, so that each schedule compiles anew."""
+    """One curve by Optax. Its step counts cannot be traced, so each schedule needs a compilation."""
     number = iter(range(10**9))
 
     def evaluate():
@@ -178,7 +178,7 @@ def optax_closures(batch: olr.Cosine, steps: int):
 
 
 def report(rows: int, steps: int, rounds: int) -> None:
-    """Prints the tables for one size."""
+    """Print the tables for one size."""
     kinds = batches(rows, steps)
     buffer = np.empty((rows, steps), np.float32)
     cases = fills(buffer)
@@ -223,7 +223,7 @@ def report(rows: int, steps: int, rounds: int) -> None:
 
 
 def main() -> None:
-    """Prints the tables for each size."""
+    """Print the tables for each size."""
     for rows, steps in sizes((1_000, 1_000), (10_000, 1_000), (10_000, 10_000), (100_000, 1_000)):
         report(rows, steps, rounds=15 if rows * steps <= 10**7 else 7)
 

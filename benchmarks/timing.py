@@ -1,4 +1,4 @@
-"""Timings that can be compared: every case once per round, in random order, so that drift affects all equally."""
+"""Comparable timings: each round runs every case once, in random order, so that drift affects all cases equally."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import numpy as np
 def in_rounds(
     cases: Mapping[str, Callable[[], object]], rounds: int = 15, *, twice: bool = False
 ) -> dict[str, np.ndarray]:
-    """Seconds of each case in each round `[rounds]`, after one call of each that does not count.
+    """Seconds of each case in each round `[rounds]`, after a warm-up call of each.
 
-    `twice`: in each round the second of two calls counts, where the case before takes seconds and gigabytes.
+    `twice`: measure the second of two calls in each round, for cases that take seconds and gigabytes.
     """
     for case in cases.values():
         case()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     random = np.random.default_rng(0)
     for _ in range(rounds):
-        # In any order, or what follows a slow or threaded case would always be the same one.
+        # In random order, so that no case always follows the same slow or threaded one.
         for name in random.permutation(list(cases)).tolist():
             case = cases[name]
             if twice:
@@ -37,7 +37,7 @@ def in_rounds(
 
 
 def sizes(*default: tuple[int, int]) -> list[tuple[int, int]]:
-    """Rows and steps, as the command line gives them in pairs, or the default."""
+    """Pairs of rows and steps from the command line, or the default."""
     given = sys.argv[1:]
     if len(given) % 2 or not all(number.isdecimal() and int(number) >= 100 for number in given):
         raise SystemExit(f"give pairs of ROWS STEPS, each a whole number of at least 100, not {' '.join(given)!r}")
@@ -46,7 +46,7 @@ def sizes(*default: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def fills(buffer: np.ndarray) -> dict[str, Callable[[], object]]:
-    """Writing a constant into `buffer` by one core, and by all that there are, each a part of the rows."""
+    """Write a constant into `buffer`, on one core, and on all cores with a part of the rows each."""
     cores = os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores)
     own, *others = np.array_split(buffer, cores)
@@ -72,7 +72,7 @@ def ratio(seconds: np.ndarray, base: np.ndarray) -> str:
 
 
 def machine() -> str:
-    """One line on what the numbers were measured with."""
+    """One line with the processor, the device and the versions of the measurement."""
     device = jax.devices()[0]
     try:
         with open("/proc/cpuinfo") as lines:

@@ -1,11 +1,11 @@
-"""How far a float32 rate is from the exact one, in units in the last place; ours and Optax's.
+"""The error of float32 rates in units in the last place, for this library and for Optax.
 
     python -m benchmarks.ulp
 
 The exact value is the documented formula in 40 digits (`benchmarks/exact.py`) at the settings as they are written, in
-float64; for the last table, and for Optax, at the settings rounded to float32. Each figure is the worst over some 2,000
-steps: both ends, the corners, and steps drawn evenly and evenly in the logarithm of what is left. An error below 1e-12 of
-the largest rate does not count.
+float64; in the last two tables at the settings rounded to float32. Each figure is the largest error over about 2,000
+steps: both ends, the corners of the curve, and random steps, uniform in the step and in the logarithm of the remaining
+steps. Errors below 1e-12 of the largest rate are ignored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LENGTHS = (10**3, 10**5, 10**7, 10**9, 2**31 - 1)
 
 
 def schedules(length: int) -> dict[str, tuple[olr.Schedule, object]]:
-    """Each schedule at one length, and Optax's nearest where there is one."""
+    """Each documented schedule at one length, and the nearest schedule of Optax, if there is one."""
     warmup = length // 10 + 3
     rest = length - warmup
 
@@ -61,7 +61,7 @@ def schedules(length: int) -> dict[str, tuple[olr.Schedule, object]]:
 
 
 def others(length: int) -> dict[str, olr.Schedule]:
-    """Schedules beyond the documented ones, at one length."""
+    """The other schedules at one length."""
     warmup, part = length // 10 + 3, length // 5
     shapes = ("linear", "cosine", "1-sqrt")
     return {
@@ -125,7 +125,7 @@ def others(length: int) -> dict[str, olr.Schedule]:
 
 
 def sampled(length: int, warmup: int) -> np.ndarray:
-    """Steps in [0, length): the ends, the corners, evenly, and evenly in the logarithm of what is left."""
+    """Steps in [0, length): the ends, the corners, and random steps as described above."""
     random = np.random.default_rng(length)
     near = [point + offset for point in (0, warmup, length) for offset in range(-20, 20)]
     cycles = [warmup + (length - warmup) * k // 7 + offset for k in range(8) for offset in (-1, 0, 1)]
@@ -150,7 +150,7 @@ def at_float32(schedule: olr.Schedule) -> olr.Schedule:
 
 
 def figures(schedule: olr.Schedule, steps: np.ndarray) -> list[float]:
-    """The worst error as a constant of a trace, as an argument of it, and of `sweep`; and of `sweep` at float32 settings."""
+    """The largest errors: closed over by a trace, as an argument of a trace, in `sweep`, and in `sweep` with float32 settings."""
     references = [exact(schedule, int(step)) for step in steps]
     short = at_float32(schedule)
     return [
@@ -171,7 +171,7 @@ TITLES = (
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     rows: dict[str, list[list[str]]] = {}
     for length in LENGTHS:
         everything = schedules(length) | {name: (schedule, None) for name, schedule in others(length).items()}

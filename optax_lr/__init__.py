@@ -67,7 +67,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 _IMPORTING = threading.RLock()
 
 
-if not TYPE_CHECKING:  # with it a type checker would accept any name
+if not TYPE_CHECKING:  # if a type checker saw __getattr__, it would accept any name
 
     def __getattr__(name: str) -> object:
         # One thread at a time: modules that import each other, such as those of JAX, fail if two threads begin to import them.
@@ -89,4 +89,4 @@ if not TYPE_CHECKING:  # with it a type checker would accept any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *getattr(sys.modules[__name__], "__all__")})  # noqa: B009 - a type checker would look for it here
+    return sorted({*globals(), *getattr(sys.modules[__name__], "__all__")})  # noqa: B009 - hidden from type checkers

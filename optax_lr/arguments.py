@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from optax_lr.text import start_of, words
 
 _Class = TypeVar("_Class")
-# The names of our settings in Optax, torch, transformers and Keras.
+# The names that Optax, torch, transformers and Keras use for settings of this library.
 _CALLED = {
     "learning_rate": words("lr peak_lr init_lr base_lr max_lr init_value peak_value value rate"),
     "max_steps": words("num_training_steps total_steps total_iters train_steps num_steps steps decay_steps"),
@@ -109,5 +109,5 @@ def with_named_fields(cls: type[_Class]) -> type[_Class]:
             raise TypeError(f"{cls.__name__}: {' and '.join(missing)} must be given; fields: {', '.join(known)}")
         make(self, *args, **settings)
 
-    setattr(cls, "__init__", checked)  # noqa: B010 - plainly assigned, a type checker takes it for the signature
+    setattr(cls, "__init__", checked)  # noqa: B010 - a type checker would take an ordinary assignment for the signature
     return cls

@@ -1,6 +1,6 @@
 """The types of arrays: `Float32[Array, "*batch *steps"]` states a dtype and a shape, in the notation of jaxtyping.
 
-Here the names only annotate, so that the package does not need jaxtyping. The tests replace them with jaxtyping's own, and so
+In the package these names only annotate, so that it does not need jaxtyping. The tests replace them by those of jaxtyping, which
 check each shape in each call.
 """
 
@@ -17,6 +17,6 @@ from typing import (
     Any,
 )
 
-PyTree = Any  # JAX has no type of its own for it
+PyTree = Any  # JAX defines no type for pytrees
 
 __all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Num", "PyTree", "Shaped"]

@@ -28,9 +28,7 @@ def main() -> None:
         print(f'optax-lr needs {error.name}: pip install "optax-lr[cli]"', file=sys.stderr)
         sys.exit(BAD_INPUT)
     if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # like other commands, end silently when the reader has closed the pipe
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end silently if the reader closes the pipe
     arguments, exit_codes.show_tracebacks = _without_traceback(sys.argv[1:])
     try:
         code = app(arguments, prog_name="optax-lr", standalone_mode=False)
@@ -39,7 +37,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        # An error of the argument parser, whose package depends on typer's version.
+        # An error of the argument parser. Its class depends on the version of typer.
         if hasattr(error, "format_message"):
             message = _wrong_arguments(error)
             if message:

@@ -46,10 +46,10 @@ class Finding:
         rule: its code, title and severity.
         message: what happens, in numbers.
         remedy: what to change; empty if the message says it.
-        key: the config key concerned, nested keys dotted; None if no single key is.
+        key: the config key concerned, nested keys dotted; None if the finding is not about one key.
         line: the line of that key in the file, from 1; None if unknown.
         edits: the remedy as changes of the config; empty if a person must choose.
-        steps: the optimizer steps (first, last) of a log that show it; None for a config.
+        steps: the optimizer steps (first, last) of a log that show the problem; None for a config.
 
     >>> rule = Rule("LR101", "learning rate too high", "error")
     >>> print(Finding(rule, "the peak is 0.001", "set learning_rate: 5e-05", key="learning_rate", line=3))
@@ -66,7 +66,7 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """The rule's code, such as `LR101`, which keeps its meaning in every version."""
+        """The rule's code, such as `LR101`, which has the same meaning in every version."""
         return self.rule.code
 
     @property

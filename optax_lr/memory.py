@@ -1,4 +1,4 @@
-"""The memory that this process may still allocate: the least that its limits and the machine allow."""
+"""The memory that this process may still allocate under the limits of the machine and of the process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 RESERVE = 128 * 2**20  # bytes kept free for everything else in the process, such as a compilation
-COMPILATION = 512 * 2**20  # additional bytes of address space that a compilation and its threads may take
+COMPILATION = 512 * 2**20  # additional bytes of address space for a compilation and its threads
 _UNCHECKED = 32 * 2**20  # allocations up to this many bytes are not checked; a check takes 0.1 ms
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -50,7 +50,7 @@ def free_memory(root: str = "/") -> int:
     killed. Pages of files that the kernel can drop count as free.
 
     Args:
-        root: where `proc` and `sys` are mounted; another one is for tests.
+        root: the folder of `proc` and `sys`; tests pass another one.
     """
     found = [*_machine(Path(root)), *_groups(Path(root)), *_process(Path(root))]
     return max(0, min(found) - RESERVE) if found else 2**63
@@ -77,7 +77,7 @@ def _groups(root: Path) -> Iterator[int]:
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        # The limits of all parent groups hold too. In a container the path may be the host's; then only the root exists here.
+        # The limits of all parent groups apply too. In a container the path may be that of the host: then only the root exists.
         parts = [part for part in path.split("/") if part not in ("", "..")]
         for mount in mounts:
             for depth in range(len(parts) + 1):

@@ -36,7 +36,7 @@ def write_output(
 ) -> None:
     """Write `content` to `path`, completely or not at all, even if the process is killed.
 
-    The data go into a file without a name (or one with a temporary name, where the platform has no such files), are synced
+    The data are written to a file without a name (or with a temporary name, if the platform has no unnamed files), synced
     to the disk, and then replace the target in one step. A link is followed to the file that it names. An existing file keeps
     its permissions and, if the process may set it, its owner; other hard links to it keep the old content.
 
