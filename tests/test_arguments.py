@@ -163,7 +163,7 @@ WRONG = [
 
 @wrong_types
 @pytest.mark.parametrize(("call", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
-def test_one_line_in_our_own_words(call, message, tmp_path, monkeypatch):
+def test_wrong_arguments_raise_an_error_of_one_line(call, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, TypeError, IndexError)) as caught:
         call()
@@ -175,7 +175,7 @@ def test_one_line_in_our_own_words(call, message, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(FileExistsError, match=r"Monitor: the folder cannot be made: File exists: '.*file'"):
         olr.Monitor(tmp_path / "file")
@@ -202,7 +202,7 @@ def test_a_misspelt_name_of_the_package_has_a_suggestion():
 
 
 @wrong_types
-def test_right_arguments_pass():
+def test_valid_arguments_are_accepted():
     assert np.isfinite(cosine()(2**40))  # beyond int32, in Python's floats
     assert cosine()(np.uint8(7)) == cosine()(7)
     assert batch()(np.array(7, np.int64)).shape == (2,)

@@ -86,7 +86,7 @@ MADE = {
 
 
 @pytest.mark.parametrize("code", MADE)
-def test_another_setting_ran(code, tmp_path):
+def test_another_setting_than_planned(code, tmp_path):
     schedule, key, value = MADE[code]
     report = olr.audit({"step": STEP, "learning_rate": rates_of(schedule)}, PLAN)
     finding = told(report, code)
@@ -119,7 +119,7 @@ def test_a_scheduler_stepped_by_every_process():
     assert "1/4 of the planned ones, as of a scheduler that is stepped 4 times an update" in finding.message
 
 
-def test_another_peak():
+def test_another_peak_than_planned():
     finding = told(olr.audit({"step": STEP, "learning_rate": 4 * rates_of(cosine(100, 1000))}, PLAN), "LR205")
     assert "every rate is 4 times the planned one, as if learning_rate were 8e-05 and not 2e-05" in finding.message
     assert finding.edits == (olr.Edit("learning_rate", 8e-5),)
@@ -159,7 +159,7 @@ def test_skipped_steps():
         assert codes(report) == ["LR206"]
 
 
-def test_a_scheduler_that_never_moved():
+def test_a_scheduler_that_was_never_stepped():
     rates = np.full(100, 2e-5)
     plan = olr.Linear(2e-5, max_steps=1000)
     finding = told(olr.audit({"step": STEP, "learning_rate": rates}, plan), "LR207")
@@ -194,7 +194,7 @@ def test_a_real_run_resumed_with_other_settings(tmp_path):
     assert planned.findings[0].message.startswith("at step 22 the log has 0.00015")
 
 
-def test_single_rates_that_are_off():
+def test_single_rates_that_deviate():
     rates = rates_of(cosine(100, 1000))
     rates[41] *= 1.000001
     report = olr.audit({"step": STEP, "learning_rate": rates, "max_steps": 1000})
@@ -229,7 +229,7 @@ def test_no_rates_open_rates_and_conflicting_rates():
     assert told(olr.audit(twice), "LR213").steps == (3, 3)
 
 
-def test_every_rule_is_shown_here():
+def test_every_rule_has_a_test_in_this_file():
     here = Path(__file__).read_text()
     rules = rules_of(rate_rules)
     assert [code for code in rules if code not in here] == []
@@ -240,14 +240,14 @@ def test_every_rule_is_shown_here():
     "inner", [PLAN, olr.Product([PLAN, olr.Constant(1.0, 100)])], ids=["cosine", "quadratic warmup"]
 )
 @pytest.mark.parametrize("restarts", [0, 200])
-def test_a_plan_of_a_kind_that_no_search_knows(inner, restarts):
+def test_a_plan_of_a_kind_that_identify_does_not_try(inner, restarts):
     plan = olr.JaggedRestarts(inner, restarts, 50, 30) if restarts else inner
     report = olr.audit({"step": STEP, "learning_rate": np.asarray(plan(STEP), np.float64)}, plan)
     assert report.on_plan
     assert codes(report) == []
 
 
-def test_a_config_without_a_length_takes_the_logs():
+def test_a_config_without_a_length_uses_that_of_the_log():
     config = olr.read_config({"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "warmup_ratio": 0.1})
     log = {"step": STEP, "learning_rate": rates_of(cosine(100, 1000))}
     assert codes(olr.audit({**log, "max_steps": 1000}, config)) == []
@@ -257,7 +257,7 @@ def test_a_config_without_a_length_takes_the_logs():
         olr.audit(log, olr.Linear([1e-4, 1e-5], max_steps=100))
 
 
-def test_a_perfect_curve_says_nothing_of_the_training():
+def test_rates_on_the_plan_do_not_hide_a_bad_loss():
     log = {
         "step": STEP,
         "learning_rate": rates_of(cosine(100, 1000)),
@@ -306,7 +306,7 @@ def test_the_command(files):
     assert "Linear(learning_rate=0.0002" in done.stdout
 
 
-def test_the_losses_of_two_runs_in_one_file_are_not_mixed():
+def test_the_losses_of_two_runs_in_one_file_are_checked_separately():
     step = np.arange(10, 1001, 10)
     rates = np.concatenate([1e-4 * (1 - step / 1000), 3e-3 * (1 - step / 2000)])
     falls, low = 3 * step**-0.2, 0.4 * step**-0.1
@@ -321,7 +321,7 @@ def test_the_losses_of_two_runs_in_one_file_are_not_mixed():
     assert 500 <= finding.steps[0] < finding.steps[1] <= 1000
 
 
-def test_a_run_that_begins_anew_is_no_explosion_of_its_loss():
+def test_a_restarted_run_does_not_count_as_a_diverging_loss():
     step = np.arange(10, 401, 10)
     falls, rates = 3 * step**-0.6, 1e-4 * np.minimum(step / 50, (400 - step) / 350)
     loss = np.concatenate([falls, falls, np.where(step < 200, falls, falls * np.exp((step - 200) / 30))])
@@ -346,7 +346,7 @@ KINDS = {
 
 
 @pytest.mark.skipif(not FOLDER, reason="OPTAX_LR_CORPUS names no folder with runs")
-def test_public_logs_are_explained_as_their_index_says():
+def test_public_logs_have_the_expected_schedules():
     index = {row["id"]: row for row in csv.DictReader((Path(FOLDER) / "runs" / "INDEX.csv").read_text().splitlines())}
     logs = dict(public_logs(Path(FOLDER)))
     assert len(logs) == len(index)
@@ -422,7 +422,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("writer", WRITTEN)
-def test_advice_is_in_the_settings_of_the_program_that_wrote_the_log(tmp_path, writer):
+def test_remedies_use_the_settings_of_the_program_that_wrote_the_log(tmp_path, writer):
     text, remedy = WRITTEN[writer]
     (tmp_path / "log.txt").write_text(text)
     log = olr.read_log(tmp_path / "log.txt")
@@ -432,7 +432,7 @@ def test_advice_is_in_the_settings_of_the_program_that_wrote_the_log(tmp_path, w
     assert finding.edits[0].key in remedy
 
 
-def test_a_filter_that_only_transformers_has_is_no_advice_to_others():
+def test_a_setting_of_transformers_is_not_suggested_for_other_programs():
     rule = olr.patterns(olr.read_log({"step": [1, 2, 3], "loss": [0.0, 0.0, 0.0]}))[0]
     assert "set logging_nan_inf_filter to false" in rule.remedy
     other = in_words_of("nanogpt", rule)
@@ -446,7 +446,7 @@ def test_a_filter_that_only_transformers_has_is_no_advice_to_others():
     assert in_words_of("timm", shorter).remedy == "set max_steps to 12"  # 12 steps are no 12 epochs
 
 
-def test_one_step_with_two_rates_is_one_step():
+def test_a_step_with_two_rates_is_counted_once():
     step = [*range(1, 20), 7]
     rates = [1e-4 * (1 - at / 40) for at in range(1, 20)] + [2e-4]
     report = olr.audit(

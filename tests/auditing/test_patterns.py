@@ -91,7 +91,7 @@ HEALTHY = {
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_a_healthy_log_and_every_beginning_of_it_get_nothing(name):
+def test_a_healthy_log_and_its_beginnings_have_no_findings(name):
     log = HEALTHY[name]
     for rows in range(len(log) + 1):
         assert codes(beginning(log, rows)) == [], rows
@@ -164,13 +164,13 @@ def test_findings(log, text, steps):
     assert found.steps == steps
 
 
-def test_a_run_that_recovered_as_its_rate_fell_has_still_diverged():
+def test_a_loss_that_recovers_with_a_falling_rate_has_diverged():
     found = only(log_of(RESTORED, cosine(204, 2e-3), max_steps=2040))
     assert found.code == "LR301"
     assert "and ends at 1.199" in found.message
 
 
-def test_a_loss_that_rises_a_little_asks_for_a_lower_rate():
+def test_for_a_small_rise_the_remedy_is_a_lower_rate():
     loss = 2 + 0.3 * (1 - np.exp(-np.arange(100) / 20)) + 0.01 * NOISE[:100]
     found = only(log_of(loss, 0.1, max_steps=1000))
     assert (found.code, found.remedy) == ("LR309", "set learning_rate to 0.01, a tenth")
@@ -203,7 +203,7 @@ JUMP = {"ConstantFactor", "CosineAnnealingWarmRestarts", "CosineWithRestarts", "
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_schedules_that_jump_and_those_that_do_not(kind):
+def test_jumps_of_the_rate_are_found(kind):
     schedule = usual(kind)
     for every in (1, 3):
         steps = range(every, 101, every)
@@ -212,7 +212,7 @@ def test_schedules_that_jump_and_those_that_do_not(kind):
         assert codes(log) == expected or (every > 1 and codes(log) == []), every
 
 
-def test_a_planned_jump_is_none():
+def test_a_planned_jump_is_not_reported():
     schedule = olr.CosineWithRestarts(1e-3, max_steps=400, num_cycles=2)
     steps = np.arange(1, 401)
     log = log_of([None] * 400, schedule(steps), step=steps)
@@ -269,7 +269,7 @@ def train(tmp_path):
         (10, {"lr_scheduler_type": "cosine"}, ["LR301"]),
     ],
 )
-def test_a_trainer(train, rate, values, expected):
+def test_a_real_trainer(train, rate, values, expected):
     log = train(rate, **values)
     assert codes(log) == expected
     for rows in range(len(log)):
@@ -277,7 +277,7 @@ def test_a_trainer(train, rate, values, expected):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_trainer_that_reaches_nan(train):
+def test_a_real_trainer_whose_loss_becomes_nan(train):
     """SGD without clipping: each step multiplies the distance to the goal."""
     values = {"optim": "sgd", "max_grad_norm": 0, "lr_scheduler_type": "constant"}
     hidden, *rest = olr.patterns(train(3, **values))
@@ -291,13 +291,13 @@ def test_a_trainer_that_reaches_nan(train):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_trainer_without_labels(train):
+def test_a_real_trainer_without_labels(train):
     assert codes(train(0.05, labels=False)) == ["LR306"]
     assert codes(train(0.05, labels=False, logging_nan_inf_filter=False)) == ["LR306"]
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_trainer_that_resumes_with_another_length(train):
+def test_a_real_trainer_that_resumes_with_another_length(train):
     assert codes(train(0.05, max_steps=20, save_strategy="steps", save_steps=20)) == []
     log = train(0.05, resume="checkpoint-20")
     assert len(log) == 60
@@ -317,7 +317,7 @@ RATES = {
 
 
 @pytest.mark.parametrize("optimizer", RATES, ids=lambda optimizer: optimizer.__name__)
-def test_digits_at_rates_from_far_too_low_to_far_too_high(optimizer):
+def test_trainings_on_digits_at_low_and_high_rates(optimizer):
     rates = RATES[optimizer]
     schedules = olr.Cosine(np.array([*rates], np.float32), max_steps=1000, warmup_steps=100)
     logs = dict(zip(rates, digits_logs(optimizer, schedules), strict=True))
@@ -328,7 +328,7 @@ def test_digits_at_rates_from_far_too_low_to_far_too_high(optimizer):
             assert codes(beginning(logs[rate], rows)) == [], (rate, rows)
 
 
-def test_every_code_is_shown_alone_above():
+def test_every_code_has_an_example_without_other_codes():
     text = Path(__file__).read_text()
     assert all(f'"{rule.code}' in text for rule in rules_of(loss_rules).values())
 
@@ -348,7 +348,7 @@ ROWS = st.integers(0, 45).flatmap(
 
 @settings(max_examples=300)
 @given(ROWS, st.data(), st.sampled_from([None, 0, 1, 450]))
-def test_any_numbers_give_findings_with_numbers(rows, data, max_steps):
+def test_any_input_gives_findings_with_finite_numbers(rows, data, max_steps):
     loss, rate, gradient, evaluation = rows
     steps = data.draw(st.lists(st.integers(0, 2**40), min_size=len(loss), max_size=len(loss)))
     log = log_of(loss, rate, grad_norm=gradient, eval_loss=evaluation, step=steps, max_steps=max_steps)
@@ -366,7 +366,7 @@ LOGS = st.sampled_from([*HEALTHY.values(), *SICK, FALLING])
 
 
 @given(LOGS, st.integers(3, 30))
-def test_the_size_of_a_loss_is_of_no_matter(log, power):
+def test_findings_do_not_depend_on_the_scale_of_the_loss(log, power):
     """Scaled by powers of two, without rounding; only upwards, and not in a log that starts below LEAST_LOSS."""
     if np.nanmedian(np.append(log.loss[log.loss != 0][:3], 1)) < loss_rules.LEAST_LOSS or (log.loss == 0).any():
         return
@@ -375,7 +375,7 @@ def test_the_size_of_a_loss_is_of_no_matter(log, power):
 
 
 @given(LOGS, st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_is_of_no_matter(log, random):
+def test_findings_do_not_depend_on_the_order_of_the_rows(log, random):
     order = np.array(random.sample(range(len(log)), len(log)), int)
     names = ("step", "learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
     columns = {name: getattr(log, name)[order] for name in names}
@@ -419,7 +419,7 @@ def exploding(*places, length=400, seed=0):
     return log_of(loss, np.full(length, 1e-3))
 
 
-def test_two_explosions_are_two_and_each_band_marks_its_rise():
+def test_each_divergence_is_a_finding_with_its_own_steps():
     for places in ((100,), (100, 280)):
         found = [finding for finding in olr.patterns(exploding(*places)) if finding.code == "LR301"]
         assert len(found) == len(places)
@@ -428,7 +428,7 @@ def test_two_explosions_are_two_and_each_band_marks_its_rise():
             assert finding.steps[0] < finding.steps[1] <= 10 * (place + 12)
 
 
-def test_a_rise_that_the_same_rate_brings_far_down_again_is_no_divergence():
+def test_a_rise_followed_by_a_deep_fall_at_the_same_rate_is_not_a_divergence():
     step = np.arange(60)
     start = np.where(step < 2, 12.0, 7.5 + 34 * np.exp(-np.maximum(step - 2, 0) / 7))  # as at the start of pretraining
     rates = 1.5e-4 * np.minimum((step + 1) / 8, 1)
@@ -446,7 +446,7 @@ def overfitting(metrics=None):
     return dataclasses.replace(log, metrics=metrics or {})
 
 
-def test_an_evaluation_loss_that_rises_while_its_metric_improves_is_no_overfitting():
+def test_overfitting_is_not_reported_while_a_metric_improves():
     falling, rising = np.linspace(60, 30, 10), np.linspace(0.5, 0.9, 10)
     assert [finding.code for finding in olr.patterns(overfitting())] == ["LR308"]
     assert olr.patterns(overfitting({"eval_wer": falling})) == ()
@@ -470,7 +470,7 @@ def test_a_rate_is_too_low_only_if_the_evaluation_loss_falls_too():
     assert found(loss=np.append(2.3, falls[1:])) == []  # a drop at once is no first slope
 
 
-def test_rates_in_rows_of_their_own_belong_to_the_losses_of_their_step():
+def test_rates_and_losses_of_one_step_may_be_in_separate_rows():
     step = np.repeat(np.arange(10, 1010, 10), 2)
     loss = np.where(np.arange(200) % 2, 1 + step / 10, np.nan)
     rate = np.where(np.arange(200) % 2, np.nan, 5e-3)

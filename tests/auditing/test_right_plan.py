@@ -53,7 +53,7 @@ def ordinary(rng):
 
 
 @pytest.mark.long
-def test_no_error_in_5000_ordinary_logs():
+def test_5000_logs_of_runs_on_their_plan_have_no_errors():
     rng = np.random.default_rng(0)
     wrong = []
     for _ in range(5000):
@@ -63,7 +63,7 @@ def test_no_error_in_5000_ordinary_logs():
     assert wrong == []
 
 
-def test_no_error_in_some_ordinary_logs():
+def test_some_logs_of_runs_on_their_plan_have_no_errors():
     rng = np.random.default_rng(1)
     for _ in range(25):
         plan, step, rate, what = ordinary(rng)
@@ -73,7 +73,7 @@ def test_no_error_in_some_ordinary_logs():
         assert report.verdict.startswith("every logged rate is that of the plan"), what
 
 
-def test_a_wrong_plan_is_found_from_rounded_rates_too():
+def test_a_wrong_plan_is_found_from_rounded_rates():
     rng = np.random.default_rng(2)
     step = np.arange(10, 1010, 10)
     for form, written in FORMS.items():

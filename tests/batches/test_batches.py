@@ -13,7 +13,7 @@ import optax_lr as olr
     st.lists(st.integers(0, 50), min_size=1, max_size=3),
     st.lists(st.sampled_from([0.5, 1.0, 1.5]), min_size=1, max_size=2),
 )
-def test_a_grid_is_its_points(rates, warmups, cycles):
+def test_a_grid_has_every_combination_of_its_settings(rates, warmups, cycles):
     batch = olr.grid(olr.Cosine, learning_rate=rates, warmup_steps=warmups, max_steps=40, num_cycles=cycles)
     assert batch.batch_shape == (len(rates), len(warmups), len(cycles))
     for i, j, k in np.ndindex(batch.batch_shape):
@@ -22,13 +22,13 @@ def test_a_grid_is_its_points(rates, warmups, cycles):
         assert batch[i, j, k](17) == point(17)
 
 
-def test_axes_come_in_the_order_of_the_keywords():
+def test_axes_have_the_order_of_the_keywords():
     batch = olr.grid(olr.Linear, max_steps=[10, 20, 30], learning_rate=[1.0, 2.0])
     assert batch.batch_shape == (3, 2)
     assert olr.grid(olr.Linear, max_steps=10, learning_rate=1.0).batch_shape == ()
 
 
-def test_rates_of_a_grid_are_the_rates_of_its_points():
+def test_a_grid_has_the_rates_of_its_schedules():
     batch = olr.grid(
         olr.Polynomial, learning_rate=[1e-4, 2e-4], power=[0.5, 1, 2, 3, 2.7], max_steps=30, warmup_steps=[0, 7]
     )
@@ -48,7 +48,7 @@ def test_indexing_slicing_and_iteration():
     assert batch.reshape(-1).batch_shape == batch.reshape(2, 3).reshape(6).batch_shape == (6,)
 
 
-def test_stack_keeps_the_order_and_gives_the_schedules_back():
+def test_stack_keeps_the_order_of_the_schedules():
     schedules = [
         olr.Linear(1.0, 10),
         olr.Cosine(2.0, 10),
@@ -89,14 +89,14 @@ def test_table_has_the_settings_of_each_row():
     assert len(pandas.DataFrame(columns)) == 3
 
 
-def test_fields_broadcast_when_a_schedule_is_made():
+def test_fields_are_broadcast_by_the_constructor():
     batch = olr.Linear([1.0, 2.0], max_steps=10)
     assert batch.max_steps.tolist() == [10, 10]
     assert jax.vmap(lambda s: s(5))(batch).tolist() == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("count", [1, 10_000])
-def test_large_stacks_are_made_quickly_enough_to_use(count):
+def test_large_stacks_are_created_quickly(count):
     schedules = [olr.Linear(1e-4 * (1 + i % 7), 10 + i) for i in range(count)]
     batch = olr.stack(schedules)
     assert batch.batch_shape == (count,)
@@ -117,7 +117,7 @@ def test_a_call_copies_no_settings(rows):
                 leaf[0] = 0
 
 
-def test_an_array_changed_later_changes_no_batch():
+def test_a_batch_does_not_change_with_the_array_of_the_caller():
     rates = np.array([1e-4, 2e-4], np.float32)
     batch = olr.Constant(rates)
     rates[:] = 5

@@ -44,7 +44,7 @@ def recipes(tmp_path):
     return tmp_path
 
 
-def test_the_main_job(recipes):
+def test_sweep_of_several_configs_to_a_file(recipes):
     done = run_alone(
         "sweep", "cosine.yaml", "linear.yaml", "--learning-rate", "1e-6:1e-3:5:log", "--warmup-steps", "0,10",
         "--num-examples", 100, "--out", "curves.parquet", "--png", "curves.png", folder=recipes,
@@ -70,14 +70,14 @@ def test_sweep_as_json(recipes):
     assert done.stderr == "wrote two.parquet\n"  # as of every command
 
 
-def test_without_options_the_run_of_the_config(recipes):
+def test_sweep_without_options_evaluates_the_configs(recipes):
     done = run("sweep", "cosine.yaml", "--out", "one.zarr", folder=recipes)
     assert done.returncode == 0, done.stderr
     opened = xarray.open_zarr(recipes / "one.zarr", consolidated=False)
     np.testing.assert_array_equal(opened.learning_rate[0], olr.sweep(olr.Cosine(1e-4, 100, 10), 101))
 
 
-def test_ratios_scale_with_their_base(recipes):
+def test_settings_relative_to_the_peak_scale_with_it(recipes):
     (recipes / "ratio.yaml").write_text(
         COSINE.replace("type: cosine", "type: cosine_with_min_lr") + "lr_scheduler_kwargs:\n  min_lr_rate: 0.25\n"
     )
@@ -120,13 +120,13 @@ def test_bad_input_is_one_line_and_exit_code_2(recipes, arguments, message):
     assert sorted(path.name for path in recipes.iterdir()) == ["cosine.yaml", "linear.yaml"]
 
 
-def test_bad_input_in_a_process_of_its_own(recipes):
+def test_bad_input_in_a_separate_process(recipes):
     done = run_alone("sweep", "no.yaml", folder=recipes)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_nothing_is_overwritten_without_being_asked(recipes):
+def test_nothing_is_overwritten_without_force(recipes):
     (recipes / "curves.parquet").write_text("precious")
     refused = run("sweep", "cosine.yaml", "--out", "curves.parquet", folder=recipes)
     assert refused.returncode == 2
@@ -143,14 +143,14 @@ def test_help_imports_nothing_heavy():
     assert printed_by(program) == ""
 
 
-def test_without_the_extra_one_line_says_what_to_install():
+def test_without_the_extra_the_error_names_the_package_to_install():
     program = "import sys; sys.modules['typer'] = None\nfrom optax_lr.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, check=False)
     assert done.returncode == 2
     assert done.stderr == 'optax-lr needs typer: pip install "optax-lr[cli]"\n'
 
 
-def test_import_brings_nothing_heavy_and_compiles_nothing():
+def test_import_is_light_and_compiles_nothing():
     program = (
         "import sys, typing, jax, optax, numpy; before = set(sys.modules)\n"
         "import optax_lr as olr\n"
@@ -169,7 +169,7 @@ def test_lint_and_show_compile_nothing(recipes):
     assert not count
 
 
-def test_values():
+def test_lists_and_ranges_of_values():
     assert values_of("warmup_steps", "0,100,500").tolist() == [0, 100, 500]
     assert values_of("warmup_steps", "0:100:3").tolist() == [0, 50, 100]
     assert values_of("power", "2").tolist() == [2]

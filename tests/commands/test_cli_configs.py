@@ -85,7 +85,7 @@ def test_compare(folder, here):
     assert "linear.yaml: differs from cosine.yaml from step 21 on" in told
 
 
-def test_compare_the_same_and_another_length(folder, here):
+def test_compare_equal_curves_and_other_lengths(folder, here):
     (folder / "again.yaml").write_text(WARM.format("cosine"))
     done = here("compare", "cosine.yaml", "again.yaml")
     assert done.returncode == 0
@@ -155,7 +155,7 @@ def test_machine_readable_findings(folder, here):
     assert json.loads(here("lint", "good.yaml", "--json").stdout) == []
 
 
-def test_the_hook_for_commits_runs_the_linter(folder, here):
+def test_the_pre_commit_hook_runs_the_linter(folder, here):
     (hook,) = yaml.safe_load((HERE / ".pre-commit-hooks.yaml").read_text())
     program, *arguments = shlex.split(hook["entry"])
     assert program == "optax-lr"

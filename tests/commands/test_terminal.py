@@ -39,7 +39,7 @@ def run(*arguments, terminal, columns=80, **environment):
     return seen.decode(), piped.decode()
 
 
-def test_a_bar_on_a_terminal_alone(tmp_path):
+def test_a_progress_bar_only_on_a_terminal(tmp_path):
     arguments = ("sweep", CONFIG, "--num-examples", "5000", "--learning-rate", "1e-6:1e-3:2000:log")
     bar, text = run(*arguments, terminal="stderr")
     assert "2,000 curves of" in bar
@@ -50,7 +50,7 @@ def test_a_bar_on_a_terminal_alone(tmp_path):
     assert errors == ""
 
 
-def test_colours_on_a_terminal_alone():
+def test_colours_only_on_a_terminal():
     arguments = ("lint", CONFIG, "--num-examples", "5000")
     coloured, _ = run(*arguments, terminal="stdout")
     assert "\x1b[1;31m" in coloured

@@ -87,7 +87,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
         ("python t.py --learning_rate 1 2", "learning_rate must be a number, not ['1', '2']"),
     ],
 )  # fmt: skip
-def test_scripts_that_do_not_say(tmp_path, text, message):
+def test_values_that_a_script_does_not_determine_are_refused(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         scripts(tmp_path, text)
     assert message in str(caught.value)
@@ -113,7 +113,7 @@ def test_a_variable_that_is_read_from_a_here_document(tmp_path):
         scripts(tmp_path, text.format("openrlhf.cli.train_sft") + "deepspeed --module $cmds\n")
 
 
-def test_lengths_of_megatron_that_a_script_computes(tmp_path):
+def test_lengths_of_megatron_that_a_script_computes_need_set(tmp_path):
     run = "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --global-batch-size 8 --train-samples $((TOKENS/1024))\n"
     (config,) = scripts(tmp_path, f"TOKENS=8_192_000\nTOKENS=${{TOKENS//_}}\n{run}")
     assert config.settings.max_steps == 1000
@@ -121,7 +121,7 @@ def test_lengths_of_megatron_that_a_script_computes(tmp_path):
         scripts(tmp_path, run)
 
 
-def test_the_beginning_of_an_option_is_read_as_argparse_reads_it(tmp_path):
+def test_abbreviated_options_are_read_as_by_argparse(tmp_path):
     import transformers
 
     words = [
@@ -148,7 +148,7 @@ def test_the_beginning_of_an_option_is_read_as_argparse_reads_it(tmp_path):
         olr.read_config([*words, "--warmup", "5"])
 
 
-def test_nothing_is_run(tmp_path):
+def test_nothing_is_executed(tmp_path):
     mark = tmp_path / "mark"
     with pytest.raises(olr.ConfigError, match="does not say"):
         scripts(tmp_path, f"python t.py --learning_rate $(touch {mark}) --max_steps `touch {mark}`")
@@ -173,7 +173,7 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
     assert (first.processes.count, second.processes.count) == (4, 1)
 
 
-def test_a_command_that_is_not_read_next_to_one_that_is(tmp_path):
+def test_an_unsupported_command_is_noted_next_to_a_supported_one(tmp_path):
     text = "torchrun train.py --learning_rate 1e-4 --num_train_epochs 1\npython other.py --learning_rate 1 --mine 3\n"
     (config,) = scripts(tmp_path, text)
     assert config.trainer == "hf"
@@ -181,7 +181,7 @@ def test_a_command_that_is_not_read_next_to_one_that_is(tmp_path):
     assert "other.py takes options of its own" in config.notes[-1]
 
 
-def test_a_launcher_that_the_script_does_not_say(tmp_path):
+def test_a_launcher_in_an_unknown_variable(tmp_path):
     (config,) = scripts(tmp_path, "$LAUNCHER python train.py --learning_rate 1e-4 --num_train_epochs 1\n")
     assert config.processes.count is None
     assert config.plan(num_examples=80).notes == (

@@ -18,7 +18,7 @@ LINEAR = RUN | {"lr_scheduler_type": "linear"}
 @pytest.mark.parametrize(
     "values", [COSINE, FLOOR, COSINE | {"warmup_steps": 0}, FLOOR | {"warmup_steps": 37, "max_steps": 77}]
 )
-def test_a_cosine_goes_there_and_back(values, to, tmp_path):
+def test_a_cosine_survives_a_round_trip(values, to, tmp_path):
     plan = olr.read_config(values).plan()
     path = tmp_path / "made.yaml"
     path.write_text(olr.convert(plan, to))
@@ -31,7 +31,7 @@ def test_a_cosine_goes_there_and_back(values, to, tmp_path):
         assert np.asarray(other.schedule(steps)) == pytest.approx(np.asarray(plan.schedule(steps)), rel=1e-5, abs=1e-12)
 
 
-def test_a_line_goes_to_levanter_and_not_to_maxtext():
+def test_a_linear_schedule_is_converted_to_levanter_but_not_to_maxtext():
     plan = olr.read_config(LINEAR).plan()
     assert repr(olr.read_config(yaml.safe_load(olr.convert(plan, "levanter"))).plan().schedule(550)) == repr(
         plan.schedule(550)
@@ -54,7 +54,7 @@ def test_a_line_goes_to_levanter_and_not_to_maxtext():
         olr.WarmupStableDecay(3e-4, decay_steps=20, max_steps=100, warmup_steps=10, decay_type="linear"),
     ],
 )
-def test_the_lines_of_optax_make_the_same_rates(schedule):
+def test_the_generated_optax_code_gives_the_same_rates(schedule):
     code = olr.convert(olr.Plan(schedule, 100, 0, None, None), "optax")
     assert code.startswith("import optax\n")
     calls, boundaries = parts(schedule)
@@ -68,14 +68,14 @@ def test_the_lines_of_optax_make_the_same_rates(schedule):
     assert float(names["schedule"](50)) == pytest.approx(float(schedule(50)), rel=3e-6)
 
 
-def test_schedules_that_optax_lacks_are_written_with_this_library():
+def test_schedules_that_optax_does_not_have_use_this_library():
     schedule = olr.InverseSqrt(3e-4, warmup_steps=10)
     names = {}
     exec(olr.convert(olr.Plan(schedule, 100, 10, None, None), "optax"), names)
     assert repr(names["schedule"]) == repr(schedule)
 
 
-def test_a_run_that_is_longer_than_its_schedule_is_not_the_same():
+def test_a_run_longer_than_its_schedule_is_refused():
     maxtext = olr.read_config({"base_config": "base.yml", "steps": 1000, "learning_rate": 3e-4}).plan()
     with pytest.raises(olr.ConfigError, match="its schedule ends at step 999, and the run has 1000 updates"):
         olr.convert(maxtext, "hf")

@@ -17,7 +17,7 @@ LONGEST = 10  # seconds for a file, on a busy machine
 
 
 @pytest.mark.skipif(not FOLDER, reason="OPTAX_LR_CORPUS names no folder of configs")
-def test_every_file_is_a_plan_or_one_line(capsys):
+def test_every_file_gives_a_plan_or_an_error_of_one_line(capsys):
     assert FILES, f"no config in {FOLDER}"
     plans: collections.Counter[str] = collections.Counter()
     refusals: dict[Path, str] = {}

@@ -51,7 +51,7 @@ def test_the_block_replaces_the_trainers_schedule(tmp_path, deepspeed, expected,
 
 @pytest.mark.parametrize("warmup", [0, 0.07, 20])
 @pytest.mark.filterwarnings("ignore")
-def test_auto_is_what_transformers_fills_in(tmp_path, warmup):
+def test_auto_is_filled_in_as_by_transformers(tmp_path, warmup):
     import transformers
     from accelerate.utils.deepspeed import HfDeepSpeedConfig
     from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
@@ -74,7 +74,7 @@ def test_auto_is_what_transformers_fills_in(tmp_path, warmup):
     )
 
 
-def test_alone(tmp_path):
+def test_a_deepspeed_config_alone(tmp_path):
     path = tmp_path / "ds.json"
     path.write_text(json.dumps(block("WarmupLR", warmup_max_lr=3e-5, warmup_num_steps=500)))
     config = olr.read_config(path)

@@ -149,7 +149,7 @@ def test_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_the_form_of_the_web_ui(tmp_path):
+def test_the_config_form_of_the_web_ui(tmp_path):
     text = (
         "top.model_name: m\ntrain.learning_rate: 1e-4\ntrain.num_train_epochs: '2.0'\ntrain.max_samples: '500'\n"
         "train.batch_size: 4\ntrain.gradient_accumulation_steps: 8\ntrain.lr_scheduler_type: warmup_stable_decay\n"
@@ -167,7 +167,7 @@ def test_the_form_of_the_web_ui(tmp_path):
     assert repr(shown_first.schedule) == repr(olr.Cosine(5e-5, 300))
 
 
-def test_numbers_that_yaml_1_1_takes_for_text(tmp_path):
+def test_numbers_that_yaml_1_1_reads_as_text(tmp_path):
     config = read(tmp_path, "learning_rate: 2e-5\nmax_steps: 10\nbeta: 0.1\n")
     assert config.settings.learning_rate == 2e-5
     assert config.values["learning_rate"] == "2e-5"
@@ -199,13 +199,13 @@ def test_keys_that_the_trainer_ignores(values, ignored):
     config.plan(num_examples=100)
 
 
-def test_null_counts_as_not_given(tmp_path):
+def test_null_means_not_given(tmp_path):
     config = read(tmp_path, AXOLOTL + "lr_scheduler:\nwarmup_steps: ~\ndeepspeed: # none\nmax_steps: null\n")
     assert repr(config.plan(num_examples=1000).schedule) == repr(olr.Cosine(2e-5, 1000, 30))
     assert olr.read_config({"learning_rate": None, "max_steps": 3, "num_cycles": None}).settings.learning_rate == 5e-5
 
 
-def test_lines_of_keys(tmp_path):
+def test_keys_have_line_numbers(tmp_path):
     path = tmp_path / "two.yaml"
     path.write_text("# first\nlearning_rate: 1\n---\n\nlearning_rate: 2\nlr_scheduler_kwargs:\n  min_lr: 1\n")
     first, second = olr.read_configs(path)
@@ -234,12 +234,12 @@ def test_lines_of_keys(tmp_path):
         ({"max_steps": 0, "num_train_epochs": 1}, 64, 1, 0),
     ],
 )  # fmt: skip
-def test_steps(values, examples, world, steps):
+def test_steps_of_each_trainer(values, examples, world, steps):
     plan = olr.read_config({"learning_rate": 1.0, **values}).plan(num_examples=examples, world_size=world)
     assert plan.max_steps == steps
 
 
-def test_no_batch_is_no_run():
+def test_too_few_examples_for_a_batch_are_refused():
     with pytest.raises(olr.ConfigError, match="5 examples make no batch of 8"):
         olr.read_config({"learning_rate": 1.0, "dataloader_drop_last": True}).plan(num_examples=5)
 
@@ -255,13 +255,13 @@ def test_no_batch_is_no_run():
         ({"warmup_ratio": 1.5}, "5.8.0", 1, None),
     ],
 )
-def test_no_warmup_of_another_length_without_a_word(values, version, steps, note):
+def test_a_warmup_that_another_version_reads_differently_is_noted(values, version, steps, note):
     plan = olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version)
     assert plan.warmup_steps == steps
     assert any(note in line for line in plan.notes) if note else not plan.notes
 
 
-def test_versions():
+def test_rules_depend_on_the_version():
     config = olr.read_config(
         {"max_steps": 9, "lr_scheduler_type": "inverse_sqrt", "lr_scheduler_kwargs": {"timescale": 5}}
     )

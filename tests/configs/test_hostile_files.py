@@ -22,7 +22,7 @@ BOMB = (
         b"learning_rate: " + b"9" * 5000,
     ],
 )  # fmt: skip
-def test_one_line_and_soon(tmp_path, name, content):
+def test_hostile_files_are_refused_quickly_in_one_line(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     start = time.perf_counter()

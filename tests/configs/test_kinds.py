@@ -74,7 +74,7 @@ def config_of(tmp_path, name, text):
 
 
 @pytest.mark.parametrize("kind", PLANS)
-def test_the_plan_of(tmp_path, kind):
+def test_plans(tmp_path, kind):
     name, text, options, expected, note = PLANS[kind]
     config = config_of(tmp_path, name, text)
     plan = config.plan(**options)
@@ -99,7 +99,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_the_refusal_of(tmp_path, kind):
+def test_refusals(tmp_path, kind):
     name, text, message = REFUSALS[kind]
     with pytest.raises(olr.ConfigError, match=message) as caught:
         config_of(tmp_path, name, text).plan(num_examples=80)
@@ -121,7 +121,7 @@ FINDINGS = {
 
 
 @pytest.mark.parametrize("kind", FINDINGS)
-def test_the_finding_on(tmp_path, kind):
+def test_findings(tmp_path, kind):
     name, text, code, message = FINDINGS[kind]
     path = tmp_path / name
     path.write_text(text)

@@ -15,7 +15,7 @@ def written(tmp_path, text, name="train.yaml"):
     return path
 
 
-def test_a_recipe(tmp_path):
+def test_the_plan_of_a_recipe(tmp_path):
     plan = olr.read_config(written(tmp_path, RECIPE)).plan()
     assert repr(plan.schedule) == repr(olr.Cosine(1e-4, 200, 20))
     assert (plan.max_steps, plan.warmup_steps, plan.steps_per_epoch, plan.epochs) == (200, 20, None, None)
@@ -81,7 +81,7 @@ def test_several_documents_are_several_configs(tmp_path):
         ("[" * 5000, ""),
     ],
 )  # fmt: skip
-def test_files_that_are_no_config_get_one_line(tmp_path, text, message):
+def test_files_that_are_not_configs_are_refused_in_one_line(tmp_path, text, message):
     path = written(tmp_path, text)
     with pytest.raises(olr.ConfigError) as caught:
         olr.read_config(path).plan()
@@ -115,7 +115,7 @@ def test_configs_without_a_plan(values, message):
     assert message in str(caught.value)
 
 
-def test_a_config_follows_the_trainer_where_a_class_follows_its_fields():
+def test_a_config_follows_the_trainer_where_the_class_differs():
     constant = {"learning_rate": 1e-4, "lr_scheduler_type": "constant", "warmup_steps": 10, "max_steps": 100}
     plan = olr.read_config(constant).plan()
     assert (repr(plan.schedule), plan.warmup_steps) == (repr(olr.Constant(1e-4)), 0)
@@ -195,7 +195,7 @@ def kind(name, warmup=0, **keywords):
     ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else str(value),
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore")
-def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
+def test_the_plan_equals_the_run_of_a_real_trainer(tmp_path, examples, values):
     import transformers
 
     from tests.tiny import Data, Model
@@ -215,7 +215,7 @@ def test_the_plan_is_what_a_real_trainer_does(tmp_path, examples, values):
     assert [float(plan.schedule(step)) for step in range(plan.max_steps)] == pytest.approx(logged, rel=1e-6, abs=1e-15)
 
 
-def test_the_stable_phase_that_llamafactory_fills_in():
+def test_llamafactory_computes_the_stable_phase():
     values = {
         "stage": "sft",
         "finetuning_type": "full",

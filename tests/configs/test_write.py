@@ -35,7 +35,7 @@ def assert_same(one, other):
 @pytest.mark.parametrize("trainer", ["llamafactory", "hf"])
 @given(schedule=SCHEDULES)
 @settings(max_examples=150, deadline=None)
-def test_reading_what_was_written_gives_the_schedule_again(trainer, schedule):
+def test_a_written_config_is_read_as_the_same_schedule(trainer, schedule):
     written = olr.write_config(schedule, trainer=trainer)
     read = olr.read_config(written).plan(max_steps=None if "max_steps" in written else 100).schedule
     if isinstance(schedule, olr.WarmupStableDecay):  # both lengths are known once it is read
@@ -46,7 +46,7 @@ def test_reading_what_was_written_gives_the_schedule_again(trainer, schedule):
 
 @given(rates, lengths, steps.filter(lambda warmup: warmup != 1), st.just(0.0) | rates)
 @settings(max_examples=60, deadline=None)
-def test_axolotl_too(rate, length, warmup, low):
+def test_a_written_axolotl_config_is_read_as_the_same_schedule(rate, length, warmup, low):
     for schedule in (
         olr.Cosine(rate, length, warmup, low),
         olr.Rex(rate, length, warmup, low),
@@ -73,7 +73,7 @@ QUADRATIC = olr.Cosine(5e-5, 60, 10) * olr.Constant(1.0, 10)
         olr.JaggedRestarts(olr.Rex(5e-5, 60, 10), 20, 5, 4, ahead=2),
     ],
 )
-def test_schedules_that_axolotl_wraps(schedule):
+def test_schedules_with_wrappers_that_axolotl_has(schedule):
     written = olr.write_config(schedule, trainer="axolotl")
     assert_same(olr.read_config(written).plan(max_steps=60).schedule, schedule)
 
@@ -87,7 +87,7 @@ def test_schedules_that_axolotl_wraps(schedule):
         (olr.JaggedRestarts(olr.Linear(1.0, 60, 10), 20, ahead=0), "axolotl has no keys for JaggedRestarts"),
     ],
 )
-def test_schedules_that_axolotl_does_not_wrap(schedule, message):
+def test_wrappers_that_axolotl_does_not_have_are_refused(schedule, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.write_config(schedule, trainer="axolotl")
 
@@ -104,7 +104,7 @@ def test_schedules_that_axolotl_does_not_wrap(schedule, message):
     ],
     ids=lambda schedule: type(schedule).__name__,
 )  # fmt: skip
-def test_the_trainer_takes_what_was_written_and_runs_it(schedule, tmp_path):
+def test_a_real_trainer_runs_a_written_config(schedule, tmp_path):
     import torch
     import transformers
 

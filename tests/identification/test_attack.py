@@ -120,7 +120,7 @@ def judged(log: Made) -> str:
 
 
 @pytest.mark.long
-def test_no_answer_is_wrong_with_confidence_in_343_logs():
+def test_no_answer_is_confidently_wrong_in_343_logs():
     rng, counted, wrong = np.random.default_rng(0), Counter(), []
     for _ in range(343):
         log = made(rng)
@@ -131,7 +131,7 @@ def test_no_answer_is_wrong_with_confidence_in_343_logs():
     assert counted["right"] >= 230, counted
 
 
-def test_some_logs_are_named_and_none_is_wrong_with_confidence():
+def test_some_logs_are_identified_and_no_answer_is_confidently_wrong():
     """Looser tolerances leave more settings that explain the rows, and fewer right answers."""
     rng = np.random.default_rng(1)
     words = Counter(judged(made(rng)) for _ in range(12))

@@ -25,14 +25,14 @@ def cosine(step, length, peak=1e-4, floor=0.0, warmup=0):
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_how_rates_were_written_is_inferred(rounding):
+def test_the_rounding_of_the_rates_is_inferred(rounding):
     names = [name for name, _ in roundings(ROUNDINGS[rounding](cosine(np.arange(1, 200), 230)))]
     assert rounding in (names or ["in full"])
 
 
 @pytest.mark.parametrize("rounding", ["4 digits", "7 decimals"])
 @pytest.mark.parametrize("name", [name for name, log in ODD.items() if not log.parts])
-def test_curves_of_ones_own_are_unexplained(name, rounding):
+def test_custom_curves_are_unexplained(name, rounding):
     log = ODD[name]
     found = olr.identify(log.step, ROUNDINGS[rounding](log.rate))
     assert not found.explained
@@ -42,7 +42,7 @@ def test_curves_of_ones_own_are_unexplained(name, rounding):
 
 @pytest.mark.parametrize("rounding", ["in full", "4 digits"])
 @pytest.mark.parametrize("name", [name for name, log in ODD.items() if log.parts])
-def test_stairs_held_ends_and_joined_runs_are_recognised(name, rounding):
+def test_schedulers_stepped_by_epoch_held_ends_and_joined_runs_are_recognised(name, rounding):
     log = ODD[name]
     found = olr.identify(log.step, ROUNDINGS[rounding](log.rate))
     assert len(found.segments) == len(log.parts)
@@ -52,7 +52,7 @@ def test_stairs_held_ends_and_joined_runs_are_recognised(name, rounding):
         assert min(far) < 1e-3 * true.max()
 
 
-def test_stairs_say_how_long_a_level_is():
+def test_the_length_of_a_level_is_reported():
     log = ODD["cosine once an epoch"]
     (segment,) = olr.identify(log.step, log.rate).segments
     assert segment.every == 50
@@ -60,7 +60,7 @@ def test_stairs_say_how_long_a_level_is():
     assert segment.answers[0].config is None  # no setting of a Trainer steps once an epoch
 
 
-def test_the_first_rows_of_another_run_are_a_segment_and_no_single_rows():
+def test_the_first_rows_of_another_run_are_a_segment():
     step = np.arange(500, 50_001, 500)
     rates = np.where(step <= 1500, 3e-5 * (1 - step / 8000), 3e-5 * (1 - step / 160_000))
     report = olr.audit({"step": step, "learning_rate": rates, "max_steps": 160_000})
@@ -73,7 +73,7 @@ def test_the_first_rows_of_another_run_are_a_segment_and_no_single_rows():
 
 
 @pytest.mark.parametrize("second", [600, 2000])
-def test_two_runs_in_one_file_are_two(second):
+def test_two_runs_in_one_file_are_separate(second):
     step = np.arange(10, 501, 10)
     rates = np.concatenate([1e-4 * (1 - step / 500), 2e-5 * (1 - step[: second // 20] / second)])
     report = olr.audit({"step": np.concatenate([step, step[: second // 20]]), "learning_rate": rates})
@@ -90,7 +90,7 @@ def test_one_row_never_has_an_answer():
         assert [finding.code for finding in report.findings] == ["LR212"]
 
 
-def test_three_rows_that_a_peak_a_warmup_and_a_length_explain_are_no_answer():
+def test_three_rows_have_no_answer():
     report = olr.audit({"step": [10, 20, 30], "learning_rate": [1.1111e-05, 1.9751e-05, 1.8508e-05]})
     assert report.identified.segments[0].answers == ()
     assert report.verdict.startswith("3 rates are logged, which determine no schedule")
@@ -115,7 +115,7 @@ def test_a_line_of_an_unknown_length_has_many_floors():
     assert "max_steps" in segment.text
 
 
-def test_a_floor_that_rounding_leaves_open_is_given_as_a_range_of_a_known_length():
+def test_a_floor_of_rounded_rates_is_a_range_if_the_length_is_known():
     step = np.arange(10, 300, 10)
     rates = ROUNDINGS["3 digits"](cosine(step, 1500, 2e-4, 1.7e-5))
     (segment,) = olr.identify(step, rates, max_steps=1500).segments
@@ -153,7 +153,7 @@ def test_few_rows_of_a_warmup_with_a_first_step_above_zero_raise_nothing():
     assert not found.explained or found.segments[0].count > 1
 
 
-def test_nanogpts_warmup_and_timms_are_recognised():
+def test_warmups_of_nanogpt_and_timm_are_recognised():
     step = np.arange(20, 5001, 20)
     warm = 6e-4 * (step + 1) / 401
     rates = np.where(step < 400, warm, cosine(np.minimum(step, 4000), 4000, 6e-4, 6e-5, 400))
@@ -172,7 +172,7 @@ def test_nanogpts_warmup_and_timms_are_recognised():
 
 
 @pytest.mark.parametrize(("rows", "seconds"), [(500, 2.0), (100_000, 6.0)])
-def test_an_answer_does_not_take_long_whatever_the_rows_hold(rows, seconds):
+def test_any_rows_are_answered_quickly(rows, seconds):
     """On an idle core it takes 1 s and 3 s; the test leaves room for a busy machine. The bounds are of CPU time."""
     step = np.arange(1, rows + 1)
     curve = 1e-4 * (1 - step / (rows + 1)) / (0.3 + 0.7 * (1 - step / (rows + 1)))
@@ -205,7 +205,7 @@ def test_restarts_at_random_steps_of_a_run_of_unknown_length():
     assert repr(found.schedule) == repr(schedule)
 
 
-def test_levels_alone_are_no_resumed_run():
+def test_levels_alone_do_not_show_a_resumed_run():
     """A warmup and drops: only the first segment shows a curve, so nothing indicates other settings."""
     step = np.arange(10, 1001, 10)
     rates = 1e-2 * np.minimum(0.01 + 0.99 * step / 100, 1) * 0.1 ** ((step >= 500) * 1.0 + (step >= 800))
@@ -221,11 +221,11 @@ def test_rows_that_are_far_apart_take_no_more_time_or_memory():
     assert time.process_time() - start < 6
 
 
-def test_a_length_of_zero_is_none():
+def test_a_length_of_zero_counts_as_unknown():
     assert olr.identify([1, 5, 9, 13, 17], [1e-4, 2e-4, 3e-4, 2e-4, 1e-4], max_steps=0).segments
 
 
-def test_a_search_that_gives_up_says_so_and_keeps_what_it_found(monkeypatch):
+def test_a_search_that_times_out_keeps_its_results_and_says_so(monkeypatch):
     log = ODD["random numbers"]
     report = olr.audit({"step": log.step, "learning_rate": log.rate}, seconds=1e-9)
     assert report.verdict.startswith("the search for their schedule gave up")
@@ -243,7 +243,7 @@ def test_a_search_that_gives_up_says_so_and_keeps_what_it_found(monkeypatch):
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_a_budget_of_no_time_is_refused(seconds):
+def test_a_time_limit_of_zero_is_refused(seconds):
     with pytest.raises(ValueError, match=r"identify\(\): seconds must be above 0, not"):
         olr.identify([1, 2], [1e-4, 1e-4], seconds=seconds)
 
@@ -251,7 +251,7 @@ def test_a_budget_of_no_time_is_refused(seconds):
 @pytest.mark.long
 @settings(max_examples=400, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.data())
-def test_any_rows_get_an_answer_in_time(data):
+def test_random_rows_are_answered_in_time(data):
     count = data.draw(st.integers(1, 60))
     step = data.draw(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 100), min_size=count, max_size=count))
     rate = data.draw(

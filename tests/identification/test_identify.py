@@ -26,7 +26,7 @@ def farthest(answer, curve, offset):
 
 @pytest.mark.parametrize("offset", [0, 1])
 @pytest.mark.parametrize("curve", CURVES, ids=names)
-def test_a_real_scheduler_is_named(curve, offset):
+def test_a_real_scheduler_is_identified(curve, offset):
     found = olr.identify(*logged(curve, 10, offset), max_steps=curve.max_steps)
     assert found.explained
     assert found.answer.error < 1e-12
@@ -39,7 +39,7 @@ def test_a_real_scheduler_is_named(curve, offset):
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=names)
-def test_every_step_logged_leaves_no_doubt(curve):
+def test_a_log_of_every_step_has_one_answer(curve):
     found = olr.identify(*logged(curve, 1, 0), max_steps=curve.max_steps)
     assert found.explained
     assert min(farthest(answer, curve, 0) for answer in found.segments[0].answers) < 1e-9
@@ -47,7 +47,7 @@ def test_every_step_logged_leaves_no_doubt(curve):
 
 @pytest.mark.parametrize("rounding", ["6 digits", "float32"])
 @pytest.mark.parametrize("curve", CURVES[:16], ids=names)
-def test_rounded_rates_are_named_too(curve, rounding):
+def test_rounded_rates_are_identified(curve, rounding):
     step, rate = logged(curve, 10, 0)
     found = olr.identify(step, ROUNDINGS[rounding](rate), max_steps=curve.max_steps)
     assert found.explained
@@ -57,7 +57,7 @@ def test_rounded_rates_are_named_too(curve, rounding):
 
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from(CURVES), st.integers(0, 1), st.sampled_from([10, 20]), st.data())
-def test_one_rate_off_by_a_millionth_is_no_clean_bill(curve, offset, every, data):
+def test_one_rate_changed_by_a_millionth_is_noticed(curve, offset, every, data):
     step, rate = logged(curve, every, offset)
     row = data.draw(st.sampled_from(np.flatnonzero(rate > 1e-3 * rate.max()).tolist()))
     rate = rate.copy()
@@ -72,7 +72,7 @@ def linear(base, warmup, length, step):
     return base * np.minimum(step / max(warmup, 1), np.maximum(length - step, 0) / (length - warmup))
 
 
-def test_a_log_without_warmup_rows_names_what_it_determines():
+def test_a_log_without_warmup_rows_reports_what_it_determines():
     step = np.arange(20, 520, 20)
     found = olr.identify(step, 2e-3 * (6600 - step) / 6600, max_steps=6600)
     segment = found.segments[0]
@@ -81,7 +81,7 @@ def test_a_log_without_warmup_rows_names_what_it_determines():
     assert "learning_rate / (max_steps - warmup_steps) = 3.03030303e-07 is known" in segment.text
 
 
-def test_a_log_of_warmup_alone_names_the_slope():
+def test_a_log_of_the_warmup_alone_gives_the_slope():
     step = np.arange(1, 203)
     segment = olr.identify(step, 5e-7 * step / 510, max_steps=5100).segments[0]
     assert "learning_rate / warmup_steps = 9.803921569e-10 only" in segment.text
@@ -91,14 +91,14 @@ def test_a_log_of_warmup_alone_names_the_slope():
     )
 
 
-def test_one_row_names_no_schedule():
+def test_one_row_identifies_no_schedule():
     found = olr.identify([25], [2e-5], max_steps=25)
     assert not found.explained
     assert found.segments[0].text == "one row determines no schedule"
     assert found.segments[0].answers == ()
 
 
-def test_offset_and_length_are_distinguished_by_the_length_alone():
+def test_the_offset_is_known_only_if_the_length_is():
     step = np.arange(50, 1000, 50)
     rates = 0.5 * 1e-4 * (1 + np.cos(np.pi * (step - 1) / 1000))  # offset 1, 1,000 steps
     unknown = olr.identify(step, rates).segments[0]
@@ -157,7 +157,7 @@ def test_two_writers_and_repeated_steps_count_once():
     assert len(found.segments[0].step) == 40
 
 
-def test_no_curve_at_all():
+def test_rates_without_a_curve():
     rates = np.random.default_rng(0).uniform(1e-5, 1e-4, 30)
     found = olr.identify(np.arange(1, 31), rates, max_steps=30)
     assert not found.explained
@@ -189,7 +189,7 @@ def test_bad_arrays(step, rate, message):
     st.lists(st.floats(0, 1e38) | st.just(float("nan")), min_size=12, max_size=12),
     st.sampled_from([None, 1, 100, 2**31 - 1]),
 )
-def test_any_numbers_get_an_answer(step, rate, max_steps):
+def test_any_numbers_are_accepted(step, rate, max_steps):
     found = olr.identify(step, rate[: len(step)], max_steps=max_steps)
     for segment in found.segments:
         assert len(segment.step) == len(segment.learning_rate) == len(segment.curve)
@@ -210,7 +210,7 @@ def test_the_config_of_an_answer_runs_the_curve():
     assert wave.config is None
 
 
-def test_levels_of_their_own(tmp_path):
+def test_arbitrary_levels(tmp_path):
     step = np.arange(10, 610, 10)
     rates = 1e-3 * np.select([step < 200, step < 350, step < 500], [1.0, 0.3, 0.5], 0.05)
     found = olr.identify(step, rates)

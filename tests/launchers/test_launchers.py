@@ -62,7 +62,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("command", "count"), COMMANDS)
-def test_processes(command, count):
+def test_the_number_of_processes(command, count):
     program, processes = program_of(command.split(), {})
     assert processes.count == count, processes
     assert processes.origin
@@ -79,7 +79,7 @@ def written(tmp_path, text, **files):
     return olr.read_config(path)
 
 
-def test_the_plan_counts_with_the_launcher_and_says_so(tmp_path):
+def test_the_plan_uses_the_number_of_processes_of_the_launcher(tmp_path):
     command = f"torchrun --nproc_per_node 8 --nnodes 2 {RUN} --per_device_train_batch_size 4\n"
     plan = written(tmp_path, command).plan(num_examples=6400)
     assert (plan.max_steps, plan.world_size, plan.world_size_from) == (
@@ -117,7 +117,7 @@ def test_the_files_of_launchers(tmp_path):
     assert written(tmp_path, "swift sft c.yaml\n", c__yaml=swift).plan(num_examples=64).world_size == 4
 
 
-def test_the_jobs_sizes_of_slurm(tmp_path):
+def test_job_sizes_of_slurm(tmp_path):
     script = f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node 4\nsrun python {RUN}\n"
     assert written(tmp_path, script).plan(num_examples=64).world_size == 8
     nodes = f"#!/bin/bash\n#SBATCH -N 4\nsrun torchrun --nnodes $SLURM_NNODES --nproc_per_node 8 {RUN}\n"

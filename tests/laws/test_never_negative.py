@@ -22,7 +22,7 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("schedule", AWKWARD, ids=lambda schedule: type(schedule).__name__)
-def test_awkward_settings(schedule):
+def test_special_settings(schedule):
     traced = jax.jit(schedule)(STEPS)
     for rates in ([schedule(int(step)) for step in STEPS], schedule(STEPS), olr.sweep(schedule, STEPS), traced):
         assert (np.asarray(rates) >= 0).all()

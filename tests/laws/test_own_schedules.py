@@ -71,7 +71,7 @@ def test_a_formula_is_traced_once_for_schedules_that_differ_in_numbers():
     assert len(calls) == 1
 
 
-def test_a_formula_may_need_the_value_of_a_setting_that_is_a_constant():
+def test_a_formula_may_use_a_constant_setting_as_a_python_number():
     @schedule
     class Rooted(olr.Schedule):
         peak: Number = fields.rate()
@@ -94,7 +94,7 @@ def test_a_formula_may_need_the_value_of_a_setting_that_is_a_constant():
             assert np.isfinite(slope)
 
 
-def test_its_settings_are_leaves():
+def test_settings_of_a_function_are_leaves():
     assert OWN.tau == 7.0
     slope = jax.grad(lambda tau: OWN.replace(tau=tau)(5))(7.0)
     assert float(slope) == pytest.approx(1e-3 * np.exp(-5 / 7) * 5 / 49, rel=1e-6)
@@ -105,7 +105,7 @@ def test_its_settings_are_leaves():
     assert pickle.loads(pickle.dumps(OWN)) == OWN
 
 
-def test_schedules_of_optax_give_what_optax_computes_in_float64():
+def test_schedules_of_optax_have_the_values_of_optax_in_float64():
     ours = olr.Function(THEIRS)
     with jax.enable_x64(True):
         expected = np.array([float(THEIRS(step)) for step in range(40)])
@@ -113,7 +113,7 @@ def test_schedules_of_optax_give_what_optax_computes_in_float64():
         np.testing.assert_allclose(rates, expected, rtol=1e-7, atol=1e-19)
 
 
-def test_all_are_taken_wherever_a_schedule_is():
+def test_functions_and_numbers_are_accepted_wherever_a_schedule_is():
     mixed = [OWN, olr.Linear(1e-3, 40), THEIRS, 3e-4]
     batch = olr.stack(mixed)
     expected = np.stack([exact(STEPS), olr.Linear(1e-3, 40)(STEPS), olr.Function(THEIRS)(STEPS), np.full(40, 3e-4)])
@@ -175,21 +175,21 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
         (lambda: olr.from_dict({"kind": "Cosinus"}), ValueError, "kind must be the name of a class of schedules"),
     ],
 )
-def test_mistakes_get_one_line(make, error, message):
+def test_mistakes_raise_an_error_of_one_line(make, error, message):
     with pytest.raises(error, match=re.escape(message)) as caught:
         make()
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("function", [lambda step: np.sin(step), lambda step: 1.0 if step > 3 else 0.5])  # noqa: PLW0108
-def test_a_function_that_cannot_be_traced_gets_one_line(function):
+def test_a_function_that_cannot_be_traced_raises_an_error_of_one_line(function):
     schedule = olr.Function(function)
     for call in (lambda: schedule(STEPS), lambda: jax.jit(schedule)(3), lambda: olr.sweep(schedule, 3)):
         with pytest.raises(TypeError, match=r"cannot be traced \(.*\); use jax.numpy instead of NumPy"):
             call()
 
 
-def test_a_power_by_an_operator_is_refused_for_a_tpu():
+def test_the_power_operator_is_refused_for_a_tpu():
     @schedule
     class Squared(olr.Schedule):
         peak: Number = fields.rate()
@@ -202,7 +202,7 @@ def test_a_power_by_an_operator_is_refused_for_a_tpu():
         jax.export.export(jax.jit(Squared(1.0)), platforms=["tpu"])(jnp.int32(1))
 
 
-def test_a_wrong_class_gets_one_line():
+def test_a_wrong_class_raises_an_error_of_one_line():
     with pytest.raises(TypeError, match=r"Bare: peak must be declared with a function of optax_lr.schedules.fields"):
 
         @schedule
@@ -258,5 +258,5 @@ def test_a_wrong_class_gets_one_line():
     ],
     ids=lambda made: type(made).__name__,
 )
-def test_plain_values_and_back(made):
+def test_to_dict_and_from_dict(made):
     assert olr.from_dict(json.loads(json.dumps(made.to_dict()))) == made

@@ -72,7 +72,7 @@ def test_a_setting_survives_in_a_population_and_in_an_optimizer():
     assert float(state.hyperparams["learning_rate"]) == 1.0
 
 
-def test_the_field_reads_as_one_number_and_shows_as_it_was_written():
+def test_a_field_is_read_and_printed_as_it_was_written():
     assert EXPONENTIAL.gamma == GAMMA
     assert repr(EXPONENTIAL) == "Exponential(learning_rate=1.0, gamma=0.9999)"
     assert (
@@ -82,7 +82,7 @@ def test_the_field_reads_as_one_number_and_shows_as_it_was_written():
     assert olr.PiecewiseConstant(1.0, [5], [0.1, 0.7]).factors == (0.1, 0.7)
 
 
-def test_arrays_of_jax_are_taken_as_they_are():
+def test_jax_arrays_are_not_split_into_two_leaves():
     gamma = jnp.float32(GAMMA)
     exact = float(mpmath.mpf(float(gamma)) ** STEP)
     assert ulps(olr.Exponential(1.0, gamma=gamma)(STEP), exact) < 1
@@ -105,14 +105,14 @@ def test_a_function_mapped_over_the_leaves_acts_on_the_settings(gamma, other):
         assert abs(float(mapped(np.sqrt).gamma) - gamma**0.5) < 1e-6
 
 
-def test_a_setting_halfway_between_two_floats_keeps_what_rounding_left():
+def test_a_setting_halfway_between_two_floats_keeps_its_rounding_error():
     """The rest of `gamma` rounds up to half of the distance to the next float32, and with it the sum to that float32."""
     gamma, step = 1 - 2.0**-25 - 2.0**-51, 2**24
     found = jax.jit(lambda schedule, step: schedule(step))(olr.Exponential(1.0, gamma), step)
     assert float(found) == pytest.approx(gamma**step, rel=2e-7)
 
 
-def test_gradients_and_updates_are_of_the_whole_setting():
+def test_gradients_and_updates_use_the_exact_setting():
     schedule = olr.Polynomial(1.0, max_steps=100, power=2.3)
     slope = jax.grad(lambda s: s(50.0), allow_int=True)(schedule)
     assert float(slope.power) == pytest.approx(np.log(0.5) * 0.5**2.3, rel=1e-6)
@@ -141,7 +141,7 @@ def test_an_equal_static_argument_does_not_compile_again():
     assert len(traces) == 2
 
 
-def test_a_scalar_of_jax_is_a_number():
+def test_a_jax_scalar_is_evaluated_like_a_number():
     schedule = olr.Cosine(1.0, 1000)
     found = schedule(jnp.int32(250))
     assert type(found) is np.float32

@@ -24,7 +24,7 @@ def test_the_table_holds_every_public_schedule():
 
 
 @every_class
-def test_a_batch_is_its_rows(kind):
+def test_a_batch_has_the_rates_of_its_rows(kind):
     scales = [1, 1, 1] if kind is olr.Mixed else [1, 2, 3]  # another kind of a Mixed would be out of its range
     rows = [jax.tree.map(lambda leaf, by=scale: leaf * np.asarray(by, leaf.dtype), usual(kind)) for scale in scales]
     batch = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
@@ -43,7 +43,7 @@ def test_a_batch_is_its_rows(kind):
 
 
 @every_class
-def test_a_scanned_optimizer_is_an_array_of_steps(kind):
+def test_a_scan_gives_the_rates_of_an_array_of_steps(kind):
     schedule, gradient = usual(kind), jnp.ones(())
 
     @jax.jit
@@ -63,7 +63,7 @@ def test_a_scanned_optimizer_is_an_array_of_steps(kind):
 
 
 @every_class
-def test_steps_of_any_integer_type_are_the_same_steps(kind):
+def test_the_integer_type_of_the_step_has_no_effect(kind):
     schedule = usual(kind)
     expected = np.asarray(schedule(STEPS.astype(np.int32)))
     compiled = jax.jit(lambda *steps: [schedule(some) for some in steps])
@@ -95,7 +95,7 @@ def test_numpy_arrays_of_64_bits_under_vmap_without_jit():
 
 
 @pytest.mark.parametrize("kind", [olr.Cosine, olr.Function])
-def test_a_batch_at_several_steps_when_arrays_of_several_ranks_are_refused(kind):
+def test_a_batch_at_several_steps_without_rank_promotion(kind):
     batch = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), usual(kind))
     steps = np.arange(3.0)
     expected = batch(steps)
@@ -124,7 +124,7 @@ def test_every_number_may_be_traced(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not olr.Function], ids=lambda kind: kind.__name__)
-def test_exported_for_every_platform_and_read_back(kind):
+def test_export_for_every_platform_and_back(kind):
     schedule = usual(kind)
     platforms = ("cpu", "cuda", "rocm", "tpu")
     exported = jax.export.export(jax.jit(lambda s, t: s(t)), platforms=platforms)(schedule, STEPS)
@@ -151,7 +151,7 @@ def test_gradients_for_a_tpu_have_no_float64(kind):
 
 
 @pytest.mark.parametrize("make", [optax.sgd, optax.adamw, optax.lion, optax.inject_hyperparams(optax.adamw)])
-def test_optimizers_take_it(make):
+def test_optimizers_accept_a_schedule(make):
     schedule, params, grads = usual(olr.Cosine), {"w": jnp.ones(2)}, {"w": jnp.full(2, 0.25)}
     ours, unit = make(schedule), make(1.0)
     state, unit_state = ours.init(params), unit.init(params)

@@ -76,7 +76,7 @@ def in_corners(kind):
 
 
 @every_class
-def test_rates_and_gradients_are_finite_in_the_corners_of_settings(kind):
+def test_rates_and_gradients_are_finite_for_extreme_settings(kind):
     for group, batch, rates, slope in in_corners(kind):
         for part in (rates, olr.sweep(batch, CORNER_STEPS), *slope.values()):
             finite = np.isfinite(part)[: len(group)]
@@ -85,7 +85,7 @@ def test_rates_and_gradients_are_finite_in_the_corners_of_settings(kind):
 
 
 @every_class
-def test_gradients_are_right_between_corners(kind):
+def test_gradients_are_right_at_smooth_points(kind):
     schedule, (_, _, _, found) = usual(kind), in_corners(kind)[0]
     for leaf, gradient in found.items():
         gradient = gradient[0, : len(STEPS)]
@@ -131,7 +131,7 @@ def test_no_implicit_promotion_and_no_weak_type(kind):
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_low_precision_users_get_a_float32_rate(dtype):
+def test_low_precision_inputs_give_a_float32_rate(dtype):
     schedule = usual(olr.Cosine)
     exact = schedule(STEPS)
     assert (exact * jnp.ones((), dtype)).dtype == np.float32
@@ -173,7 +173,7 @@ def test_copies_are_equal(kind):
 
 
 @every_class
-def test_its_text_evaluates_to_it(kind):
+def test_the_repr_evaluates_to_the_schedule(kind):
     schedule = usual(kind)
     names = {name: getattr(olr, name) for name in olr.__all__} | {"a_function": a_function}
     assert_equal(eval(repr(schedule), vars(olr) | names), schedule)

@@ -51,7 +51,7 @@ def test_right_configs_have_no_findings(values, options):
 
 
 @pytest.mark.parametrize(("code", "values", "options", "message"), MISTAKES, ids=named(MISTAKES))
-def test_the_remedy_fixes_the_file_and_leaves_every_other_line(code, values, options, message, tmp_path):
+def test_a_fix_changes_only_the_lines_of_the_finding(code, values, options, message, tmp_path):
     path = tmp_path / "train.yaml"
     # The order of keys, comments and odd spacing are a person's, and stay.
     lines = yaml.safe_dump(without_nulls(values), sort_keys=False).splitlines()
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
         olr.lint(tmp_path / "missing.yaml")
 
 
-def test_a_bare_schedule():
+def test_a_schedule_without_a_config():
     assert olr.lint(olr.Cosine(1e-4, 1000, 100)) == ()
     late = olr.PiecewiseConstant.from_rules("0:10,1", learning_rate=1e-4)
     assert "LR135" not in {finding.code for finding in olr.lint(late, train_steps=100)}  # it begins at 0, and rises
@@ -113,7 +113,7 @@ def test_a_bare_schedule():
         olr.lint(olr.Linear([1e-4, 1e-3], 1000))
 
 
-def test_a_config_that_was_read_and_its_file_say_the_same(tmp_path):
+def test_a_config_and_its_file_have_the_same_findings(tmp_path):
     path = tmp_path / "train.yaml"
     nested = {"training": HF | RUN | {"warmup_steps": 500, "learning_rate": 2e-3}}
     for values in (LORA | RUN | {"warmup_steps": 500}, nested):
@@ -145,7 +145,7 @@ class TestTheTrainerDoesWhatIsSaid:
             ("LR155", RUN | {"load_best_model_at_end": True, "eval_strategy": "steps", "eval_steps": 30, "save_steps": 100}),
         ],
     )  # fmt: skip
-    def test_refused(self, code, values, tmp_path):
+    def test_settings_that_transformers_refuses(self, code, values, tmp_path):
         assert code in {finding.code for finding in olr.lint(HF | values)}
         with pytest.raises((TypeError, ValueError)):
             self.arguments(tmp_path, **values)
@@ -158,7 +158,7 @@ class TestTheTrainerDoesWhatIsSaid:
         ("kind", "keywords"),
         [("cosine", {"eta_min": 1e-6}), ("linear", {"num_cycles": 3}), ("warmup_stable_decay", {"decay_steps": 540})],
     )
-    def test_keywords_refused(self, kind, keywords):
+    def test_keywords_that_transformers_refuses(self, kind, keywords):
         import transformers
 
         values = LORA | RUN | {"lr_scheduler_type": kind, "lr_scheduler_kwargs": keywords}
@@ -183,7 +183,7 @@ class TestTheTrainerDoesWhatIsSaid:
             scheduler.step()
         return seen
 
-    def test_silent(self):
+    def test_mistakes_that_transformers_accepts_silently(self):
         assert self.rates("constant", {}, 60, 600, 1) == [1e-4]  # LR114
         assert self.rates("cosine_with_restarts", {}, 60, 600, 600) == self.rates("cosine", {}, 60, 600, 600)  # LR141
         assert self.rates("cosine", {"num_cycles": 3}, 60, 600, 601)[-1] == pytest.approx(1e-4)  # LR142
@@ -217,7 +217,7 @@ def test_each_finding_is_one_line_for_any_config(values, num_examples, train_ste
         assert dataclasses.asdict(finding)["rule"]
 
 
-def test_text_is_changed_only_where_it_must_be():
+def test_only_the_necessary_text_is_changed():
     text = 'a: {b: 1, c: 2}  # flow\n"quoted": 1\nempty:\nlist:\n- 1\n- 2\nnested:\n    deep: 3   # kept\n'
     edits = [olr.Edit("a.b", None), olr.Edit("empty", 4), olr.Edit("nested.deep", 5.5), olr.Edit("list", None)]
     expected = 'a: {c: 2}  # flow\n"quoted": 1\nempty: 4\nnested:\n    deep: 5.5   # kept\n'
@@ -242,7 +242,7 @@ def test_real_configs():
 
 @pytest.mark.parametrize("kind", ["cosine", "cosine_with_min_lr", "cosine_with_restarts"])
 @pytest.mark.parametrize("cycles", ["many", "", None, [], {}, float("nan"), float("inf")])
-def test_cycles_that_are_no_number_are_refused_in_one_line(kind, cycles):
+def test_cycles_that_are_not_a_number_are_refused_in_one_line(kind, cycles):
     values = {
         "learning_rate": 1e-4,
         "lr_scheduler_type": kind,

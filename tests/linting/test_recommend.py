@@ -39,7 +39,7 @@ def test_every_recommendation_passes_the_linter(trainer, tmp_path):
             assert (plan.max_steps, repr(plan.schedule)) == (advice.plan.max_steps, repr(advice.plan.schedule))
 
 
-def test_the_tables_are_the_guides():
+def test_the_tables_are_those_of_the_guide():
     rows = {(table, name): row for table, names in TABLES.items() for name, row in names.items()}
     assert rows["method", "lora"][:3] == ("cosine", 1e-4, 100)
     assert rows["method", "qlora"][:3] == ("linear", 2e-4, 200)
@@ -55,7 +55,7 @@ def test_the_tables_are_the_guides():
     ]  # fmt: skip
 
 
-def test_the_first_table_that_says_something_counts():
+def test_the_first_table_with_a_value_is_used():
     advice = olr.recommend(method="qlora", task="code", num_examples=50_000)
     assert advice.settings["lr_scheduler_type"] == "linear"
     assert advice.settings["learning_rate"] == 2e-4  # the method's
@@ -65,7 +65,7 @@ def test_the_first_table_that_says_something_counts():
     assert "linear: method qlora (quantisation makes it less stable)" in advice.why
 
 
-def test_restarts_need_room():
+def test_restarts_need_a_long_run():
     short = olr.recommend(task="research", num_examples=100)
     assert short.settings["lr_scheduler_type"] == "linear"
     assert any("too short for restarts" in line for line in short.why)
@@ -73,7 +73,7 @@ def test_restarts_need_room():
     assert long.settings["lr_scheduler_kwargs"] == {"num_cycles": 2}
 
 
-def test_without_a_length_the_warmup_is_a_share():
+def test_without_a_length_the_warmup_is_a_ratio():
     advice = olr.recommend(method="full")
     assert advice.plan is None
     assert advice.settings["warmup_ratio"] == 0.1

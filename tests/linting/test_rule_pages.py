@@ -9,13 +9,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import findings_page
 
 
-def test_the_table_is_what_the_rules_say():
+def test_the_table_has_the_rules_of_the_code():
     assert findings_page.page() == findings_page.PAGE.read_text()
     written = {path.stem for path in findings_page.FOLDER.iterdir()}
     assert written == {rule.code for rule in findings_page.ALL}
 
 
 @pytest.mark.parametrize("rule", findings_page.ALL, ids=lambda rule: rule.code)
-def test_a_page_is_what_its_examples_yield(rule):
+def test_a_page_shows_the_findings_of_its_examples(rule):
     """The page is made by running both examples: the wrong one yields the rule alone, the right one nothing."""
     assert findings_page.rule_page(rule) == (findings_page.FOLDER / f"{rule.code}.md").read_text()

@@ -92,7 +92,7 @@ def test_every_finding_is_a_result():
     assert len(run["results"]) >= len(MISTAKES)
 
 
-def test_no_findings_are_a_log_too():
+def test_a_log_without_findings_is_valid():
     log = json.loads(as_sarif([], "1.0"))
     check_log(log)
     assert log["runs"][0]["results"] == []
@@ -117,7 +117,7 @@ def test_paths_as_uris(path, uri):
 
 
 @pytest.mark.skipif("OPTAX_LR_SARIF_SCHEMA" not in os.environ, reason="no copy of the schema is named")
-def test_by_the_schema():
+def test_validation_by_the_schema():
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(Path(os.environ["OPTAX_LR_SARIF_SCHEMA"]).read_text())
     validator = jsonschema.validators.validator_for(schema)(schema, format_checker=jsonschema.FormatChecker())

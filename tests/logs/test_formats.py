@@ -16,7 +16,7 @@ NAN = float("nan")
 COLUMNS = ("learning_rate", "loss", "eval_loss")
 
 
-def test_every_format_is_in_the_table():
+def test_every_format_has_a_case():
     assert {known.format for known in KNOWN.values()} == {format.name for format in read.FORMATS}
 
 
@@ -30,7 +30,7 @@ def test_a_format_is_recognised_and_read(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_file_that_breaks_off_has_its_first_rows(tmp_path, name):
+def test_a_truncated_file_has_its_first_rows(tmp_path, name):
     """All but the last row, whose numbers may be cut too."""
     whole = olr.read_log(written(tmp_path, KNOWN[name].text))
     for length in np.linspace(1, len(KNOWN[name].text) - 1, 25).astype(int):
@@ -46,7 +46,7 @@ def test_a_file_that_breaks_off_has_its_first_rows(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_log_goes_into_entries_and_back(name, tmp_path):
+def test_a_log_survives_conversion_to_entries(name, tmp_path):
     log = olr.read_log(written(tmp_path, KNOWN[name].text))
     entries = [
         {"step": int(step)} | {key: value for key, value in zip(COLUMNS, values, strict=True) if np.isfinite(value)}
@@ -59,7 +59,7 @@ def test_a_log_goes_into_entries_and_back(name, tmp_path):
         np.testing.assert_array_equal(getattr(again, column), getattr(log, column)[rows])
 
 
-def test_rows_without_a_step_need_what_a_step_is(tmp_path):
+def test_rows_without_a_step_need_logging_steps(tmp_path):
     path = written(tmp_path, TRAINER_4)
     with pytest.raises(
         olr.ConfigError, match=r"rows have no step: give trainer_state\.json .* --logging-steps"
@@ -76,7 +76,7 @@ def test_rows_without_a_step_need_what_a_step_is(tmp_path):
         olr.read_log(path, logging_steps=0)
 
 
-def test_rows_without_a_step_are_counted_anew_where_the_epoch_goes_back(tmp_path):
+def test_rows_without_a_step_are_counted_from_0_if_the_epoch_decreases(tmp_path):
     # The runs after the first: a new one, one that was resumed, and one of a single row.
     epochs = [0.5, 1.0, 1.5, 2.0, 0.5, 1.0, 1.5, 1.0, 1.5, 2.0, 0.5]
     lines = [str({"loss": 1.0, "learning_rate": 1e-5, "epoch": epoch}) for epoch in epochs]
@@ -90,13 +90,13 @@ def test_a_table_to_which_a_second_run_was_appended(tmp_path):
     assert olr.read_log(written(tmp_path, table)).step.tolist() == [0, 1, 2, 0, 1]
 
 
-def test_a_bar_that_was_drawn_late_is_not_believed(tmp_path):
+def test_a_delayed_progress_bar_is_not_used(tmp_path):
     late = TRAINER_5.replace("| 20/1000", "| 19/1000")
     with pytest.raises(olr.ConfigError, match="rows have no step"):
         olr.read_log(written(tmp_path, late))
 
 
-def test_epochs_are_steps_where_there_are_no_steps(tmp_path):
+def test_epochs_are_used_as_steps_if_there_are_none(tmp_path):
     assert "the rows have no step: epochs are counted as steps" in olr.read_log(written(tmp_path, KERAS)).notes
 
 
@@ -127,7 +127,7 @@ def test_mmcv_counts_iterations_in_each_epoch(tmp_path):
 
 
 @pytest.mark.parametrize("step", [-5, 10**400, 1e300, 2**31, 10.5, "x"])
-def test_a_row_with_a_bad_step_is_left_out(step):
+def test_a_row_with_an_invalid_step_is_dropped(step):
     log = olr.read_log([{"step": 1, "loss": 2.0}, {"step": step, "loss": 1.0}, {"step": 2, "loss": 1.5}])
     assert log.step.tolist() == [1, 2]
     assert any("1 row left out" in note for note in log.notes)
@@ -189,7 +189,7 @@ def test_a_pipe_and_a_file_of_proc_are_not_opened(tmp_path):
         ('{\n"cells": [], "nbformat": 4}', "no usable rows"),
     ],
 )
-def test_a_refusal_names_the_file_to_give(tmp_path, content, message):
+def test_a_refusal_names_the_file_to_use(tmp_path, content, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_log(written(tmp_path, content))
 

@@ -90,7 +90,7 @@ def test_event_files_of_other_loops(tmp_path):
     assert "several parameter groups: the first is read, not lr-AdamW/pg2" in log.notes
 
 
-def test_nan_and_what_is_not_there(tmp_path):
+def test_nan_and_missing_numbers(tmp_path):
     log = olr.read_log(written(tmp_path, json.dumps(STATE)))
     assert log.step.tolist() == [10, 10, 20, 20][: len(log)]
     assert np.isnan(log.loss[1])
@@ -102,7 +102,7 @@ def test_nan_and_what_is_not_there(tmp_path):
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(json.dumps(STATE)) - 1), st.booleans())
-def test_a_file_that_breaks_off_anywhere(tmp_path_factory, length, indented):
+def test_a_file_truncated_at_any_byte(tmp_path_factory, length, indented):
     text = json.dumps(STATE, indent=2 if indented else None)[:length]
     path = written(tmp_path_factory.mktemp("cut"), text)
     whole = json.dumps(STATE, indent=2 if indented else None)
@@ -117,7 +117,7 @@ def test_a_file_that_breaks_off_anywhere(tmp_path_factory, length, indented):
         assert log.learning_rate[0] == 2e-4
 
 
-def test_a_line_for_each_entry_as_llamafactory_writes_them(tmp_path):
+def test_the_log_of_llamafactory(tmp_path):
     lines = [
         {"current_steps": 5, "total_steps": 15, "loss": 1.5, "lr": 1e-4, "epoch": 0.3, "percentage": 33.3, "elapsed_time": "0:00:01"},
         {"current_steps": 10, "total_steps": 15, "loss": 1.2, "lr": 5e-5, "epoch": 0.6},
@@ -187,7 +187,7 @@ def test_two_writers_are_noted(tmp_path):
         ('{"log_history": [nonsense' + "x" * 5_000_000, "is no JSON"),
     ],
 )  # fmt: skip
-def test_files_that_are_no_log(tmp_path, content, message):
+def test_files_that_are_not_logs(tmp_path, content, message):
     path = written(tmp_path, content)
     before = path.read_bytes()
     with pytest.raises(olr.ConfigError, match=message) as caught:
@@ -227,7 +227,7 @@ def test_a_table_without_rows_is_refused_quickly(tmp_path, content):
 @pytest.mark.parametrize(
     "line", ['{"step": 1}', "Step 10 | no number", "{'loss': 1.0, 'learning_rate': 1e-4}", "event"]
 )
-def test_reading_has_a_limit_of_time(tmp_path, monkeypatch, line):
+def test_reading_has_a_time_limit(tmp_path, monkeypatch, line):
     monkeypatch.setattr(columns, "MOST_SECONDS", 0)
     if line == "event":
         from torch.utils.tensorboard import SummaryWriter
@@ -244,7 +244,7 @@ def test_reading_has_a_limit_of_time(tmp_path, monkeypatch, line):
 
 
 @pytest.mark.parametrize("form", ["state", "lines"])
-def test_a_large_file_is_read_a_piece_at_a_time(tmp_path, form):
+def test_a_large_file_is_read_in_pieces(tmp_path, form):
     path = tmp_path / "large.json"
     entry = '{{"epoch": {0}, "grad_norm": 0.123456789, "learning_rate": 1.23456789e-05, "loss": 1.234567, "step": {0}, "text": "{1}"}}'
     rows = (entry.format(step, "x" * 400) for step in range(60_000))  # 33 MB

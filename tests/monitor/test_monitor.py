@@ -51,7 +51,7 @@ def warnings_of(caplog) -> list[str]:
     st.integers(1, 12),
     st.integers(0, 30),
 )
-def test_a_row_is_the_exact_mean_since_the_last_however_the_losses_come(sizes, every, start):
+def test_a_row_has_the_exact_mean_of_the_losses_since_the_last_row(sizes, every, start):
     """None is one loss; a number is that many in an array. Sums of small integers are exact."""
     count = sum(1 if size is None else size for size in sizes)
     losses = np.arange(count, dtype=np.float32) ** 2 % 97
@@ -78,7 +78,7 @@ def test_a_row_is_the_exact_mean_since_the_last_however_the_losses_come(sizes, e
         }
 
 
-def test_the_rate_of_a_row_is_that_of_its_update():
+def test_a_row_has_the_rate_of_its_update():
     """Against the parameters themselves: plain SGD on a constant gradient moves by exactly the rate."""
     from_schedule, ours, injected = [], [], []
     optimizers = {
@@ -113,7 +113,7 @@ def test_the_rate_of_a_row_is_that_of_its_update():
         assert np.array(rates, np.float32).tolist() == [moved[step - 1] for step in steps][: len(rates)]
 
 
-def test_rows_are_those_of_a_trainer(tmp_path, compared):
+def test_rows_equal_those_of_a_trainer(tmp_path, compared):
     """The same rates at the same steps as a real Trainer logs, the same mean of its losses, and its names in TensorBoard."""
     import torch
     import transformers
@@ -164,7 +164,7 @@ def test_rows_are_those_of_a_trainer(tmp_path, compared):
     assert named({"step": 1, **logs}) == rewrite_logs(logs)
 
 
-def test_tensorboard_reads_it_back(tmp_path):
+def test_tensorboard_reads_the_event_file(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     with olr.Monitor(tmp_path, schedule=SCHEDULE, logging_steps=5, report_to=("tensorboard", "jsonl")) as monitor:
@@ -186,7 +186,7 @@ def test_tensorboard_reads_it_back(tmp_path):
     assert [event.value for event in events.Scalars("train/learning_rate")] == exact
 
 
-def test_an_audit_reads_it_back_and_knows_the_schedule(tmp_path):
+def test_an_audit_identifies_the_schedule(tmp_path):
     with olr.Monitor(tmp_path, schedule=SCHEDULE, logging_steps=2, report_to=("jsonl", "tensorboard")) as monitor:
         for step in range(40):
             monitor(jnp.float32(3 - step / 20), grad_norm=jnp.float32(step) / 3, epoch=step / 10)
@@ -209,7 +209,7 @@ def test_an_audit_reads_it_back_and_knows_the_schedule(tmp_path):
 # In loops
 
 
-def test_in_a_flax_loop(tmp_path):
+def test_a_flax_loop(tmp_path):
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, olr.inject_schedules(optax.adamw)(SCHEDULE), wrt=nnx.Param)
 
@@ -238,7 +238,7 @@ def test_in_a_flax_loop(tmp_path):
     assert rows[0]["learning_rate"] == lines(tmp_path)[-1]["learning_rate"]
 
 
-def test_every_group_has_a_column_of_its_own(caplog):
+def test_every_group_has_its_own_column(caplog):
     groups = {
         "head": olr.inject_schedules(optax.sgd)(SCHEDULE),
         "body": olr.inject_schedules(optax.sgd)(SCHEDULE * 0.5),
@@ -263,7 +263,7 @@ def test_every_group_has_a_column_of_its_own(caplog):
     assert warnings_of(caplog) == []
 
 
-def test_an_nnx_optimizer_is_a_state():
+def test_an_nnx_optimizer_is_accepted_as_a_state():
     optimizer = nnx.Optimizer(nnx.Linear(3, 1, rngs=nnx.Rngs(0)), olr.inject_schedules(optax.sgd)(0.5), wrt=nnx.Param)
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
@@ -313,7 +313,7 @@ def wandb_records(path):
 
 
 @pytest.mark.filterwarnings("default")  # of W&B's own imports
-def test_wandb_keeps_it_offline(tmp_path, monkeypatch):
+def test_wandb_in_offline_mode(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     from wandb.proto.wandb_internal_pb2 import Record
 
@@ -418,7 +418,7 @@ def test_a_divergence_is_reported_during_the_run(caplog):
     assert monitor.log.is_nan["loss"].tolist() == [False] * 90 + [True]
 
 
-def test_a_healthy_run_is_quiet_and_the_whole_is_judged_at_its_end(caplog):
+def test_a_healthy_run_has_no_findings_and_is_checked_at_its_end(caplog):
     random = np.random.default_rng(0)
     healthy = 2 * np.exp(-np.arange(300) / 60) + 1 + random.normal(scale=0.02, size=300)
     flat = 2 + random.normal(scale=0.002, size=300)
@@ -440,7 +440,7 @@ def test_a_jump_of_the_rate_is_reported_unless_it_was_planned():
 # What fails
 
 
-def test_a_callable_that_raises_and_one_that_hangs_stop_nothing(tmp_path, caplog):
+def test_a_callable_that_raises_or_hangs_does_not_stop_the_loop(tmp_path, caplog):
     free = threading.Event()
     calls = []
 
@@ -526,7 +526,7 @@ def test_files_that_cannot_grow_are_complete_and_continue_once_they_can(tmp_path
     assert all("File too large" in line and line.endswith("not logged") for line in warnings_of(caplog))
 
 
-def test_a_disk_that_is_full(tmp_path):
+def test_a_full_disk(tmp_path):
     """A real one, of 16 KiB, where this test may mount it."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -578,7 +578,7 @@ def test_a_program_that_never_closes_it_and_one_that_resumes(tmp_path):
     assert [json.loads(line)["step"] for line in found] == [10, 20, 25, 30, 40, 45]
 
 
-def test_an_array_that_was_donated_is_reported_and_left_out(caplog):
+def test_a_donated_array_is_reported_and_omitted(caplog):
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
         rate, loss = jnp.float32(0.5) + 1, jnp.float32(2)
@@ -604,7 +604,7 @@ def test_an_array_that_was_donated_is_reported_and_left_out(caplog):
         ({"schedule": 1e-3}, TypeError, "olr.Constant"),
     ],
 )
-def test_bad_settings_get_one_line(settings, error, told):
+def test_bad_settings_raise_an_error_of_one_line(settings, error, told):
     with pytest.raises(error, match="Monitor: ") as caught:
         olr.Monitor(**settings)
     assert told in str(caught.value)
@@ -612,7 +612,7 @@ def test_bad_settings_get_one_line(settings, error, told):
 
 
 @wrong_types
-def test_calls_that_make_no_sense_get_one_line():
+def test_bad_calls_raise_an_error_of_one_line():
     with olr.Monitor(report_to=()) as monitor:
         with pytest.raises(ValueError, match=r"loss \(2, 2\)"):
             monitor(np.ones((2, 2)))
@@ -624,7 +624,7 @@ def test_calls_that_make_no_sense_get_one_line():
             jax.jit(monitor.__call__)(1.0)
 
 
-def test_nothing_is_imported_for_what_is_not_asked_for():
+def test_unused_outputs_are_not_imported():
     program = "import sys, optax_lr as olr; olr.Monitor(report_to=()); print(sorted({'tensorboard', 'swanlab', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -640,7 +640,7 @@ def test_logging_is_by_the_standard_library(tmp_path, capsys):
     assert capsys.readouterr().out.count("nan") == 30
 
 
-def test_a_schedule_that_raises_costs_the_rate_alone(caplog):
+def test_a_schedule_that_raises_loses_only_the_rate(caplog):
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, schedule=lambda step: 1 / (step - 9)) as monitor:
         monitor(np.ones(20))
@@ -650,7 +650,7 @@ def test_a_schedule_that_raises_costs_the_rate_alone(caplog):
     ]
 
 
-def test_a_loss_that_is_no_number_costs_itself_alone(caplog):
+def test_a_loss_that_is_not_a_number_loses_only_itself(caplog):
     rows: list[dict] = []
     with olr.Monitor(report_to=rows.append, logging_steps=2) as monitor:
         for loss in (1.0, 2.0, "high", 4.0, 5.0):

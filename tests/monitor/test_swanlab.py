@@ -15,7 +15,7 @@ SCHEDULE = olr.Cosine(1e-2, max_steps=40, warmup_steps=5)
 
 
 @pytest.mark.filterwarnings("default")  # of SwanLab's own imports
-def test_swanlab_keeps_it_offline(tmp_path):
+def test_swanlab_in_offline_mode(tmp_path):
     swanlab = pytest.importorskip("swanlab", reason="SwanLab asks for an older protobuf than TensorBoard's newest")
     from swanlab.proto.swanlab.record.v1.record_pb2 import Record
     from swanlab.sdk.internal.core_python.store import DataStoreReader

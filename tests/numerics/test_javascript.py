@@ -71,7 +71,7 @@ def test_settings_are_parameters():
     assert called.body == "return Math.max(schedule(Math.min(Math.max(step, 0), step_)), 0);"
 
 
-def test_cycles_stay_short():
+def test_functions_of_cycles_stay_short():
     assert max(len(olr.to_javascript(usual(kind))) for kind in EMITTED) < 4000
 
 

@@ -79,7 +79,7 @@ def test_arithmetic(seed):
 
 
 @pytest.mark.parametrize("constant", [1.0, 2.0, 3.0, 900.0, 4097.0, 0.5, 0.1, 1e-7, 2.0**20 + 1])
-def test_arithmetic_with_what_the_compiler_knows(constant):
+def test_arithmetic_with_constants(constant):
     a, exact_a = pairs(3)
     known = Fraction(constant)
     for function, wanted in (
@@ -93,7 +93,7 @@ def test_arithmetic_with_what_the_compiler_knows(constant):
 
 
 @given(REALS, REALS)
-def test_order_is_that_of_the_numbers(x, y):
+def test_comparisons(x, y):
     a, b = Pair.of(x), Pair.of(y)
     assert bool(a < b) == (x < y)
     assert bool(a <= b) == (x <= y)
@@ -101,7 +101,7 @@ def test_order_is_that_of_the_numbers(x, y):
     assert bool(a >= b) == (x >= y)
 
 
-def test_every_int32_is_held_exactly():
+def test_every_int32_is_represented_exactly():
     random = np.random.default_rng(1)
     edges = [0, 1, -1, 2**24 - 1, 2**24 + 1, 2**31 - 1, -(2**31), -(2**24) - 1]
     whole = np.concatenate([edges, random.integers(-(2**31), 2**31, 4000)]).astype(np.int32)
@@ -155,7 +155,7 @@ def test_a_cycle_begins_on_its_step():
             np.testing.assert_array_equal(jax.jit(left)(lengths - 1), 1)
 
 
-def test_powers_of_what_is_not_above_zero():
+def test_powers_of_zero_and_negative_numbers():
     """0, except for 0**0; for a base by row, as in a decay by step, and for one by step."""
     bases, exponents = np.float32([-2, -1e-9, 0, 0.5, 1]), np.float32([0, 0.25, 1, 2.5, 3000])
     expected = [[float(x**y) if x > 0 else float(x == y == 0) for y in exponents.tolist()] for x in bases.tolist()]
@@ -175,7 +175,7 @@ def test_powers_of_what_is_not_above_zero():
             np.testing.assert_allclose(np.float32(by_step[0]), np.float32(expected)[:, 3], rtol=1e-6)
 
 
-def test_powers_out_of_range_are_nothing_or_the_largest():
+def test_powers_out_of_range_are_zero_or_the_largest_number():
     left = np.arange(-2, 2001)
     exponents = np.array([-1000, -60, -12.5, -3, -1e-3, 0, 1e-3, 0.1, 0.4, 2.5, 16, 40, 1000, 1e5])
     expected = np.array([[HOST.power(a / 2000, e) for a in left.tolist()] for e in exponents.tolist()])
@@ -189,7 +189,7 @@ def test_powers_out_of_range_are_nothing_or_the_largest():
     assert (abs(found - expected) <= expected * 2.0**-33 * (1 + abs(exponents[:, None])))[seen].all()
 
 
-def test_a_fall_keeps_its_bits_where_little_is_left():
+def test_a_decay_is_exact_near_its_end():
     random = np.random.default_rng(8)
     left = np.concatenate([np.exp2(random.uniform(-31, 0, 600)), [1 - 2.0**-53, 1 - ROOT, np.nextafter(1 - ROOT, 1)]])
     exponents = np.exp2(random.uniform(-4, 4, len(left)))
@@ -239,7 +239,7 @@ def test_functions_of_pairs(function, exact, low, high, bits):
         (polynomials.EXP2_OF_MANTISSA, lambda m: mpmath.mpf(2) ** (m - 1), 1, 2, True, 34.5),
     ],
 )
-def test_polynomials_are_as_close_as_they_say(coefficients, function, low, high, relative, bits):
+def test_polynomials_have_their_documented_errors(coefficients, function, low, high, relative, bits):
     points = [mpmath.mpf(low) + (mpmath.mpf(high) - low) * (k + mpmath.mpf("0.5")) / 1000 for k in range(1000)]
     exact = [function(x) for x in points]
     found = [polynomials.horner([mpmath.mpf(c) for c in coefficients], x) for x in points]

@@ -185,7 +185,7 @@ CHECKS = {
 
 
 @needs_browser
-def test_a_config_opens_with_its_findings_and_its_text_is_only_text(tmp_path):
+def test_a_config_is_shown_with_its_findings_and_its_text_is_escaped(tmp_path):
     config = tmp_path / "<b>sft.yaml"
     config.write_text(
         "stage: sft\nfinetuning_type: lora\nlearning_rate: 1.0e-3\nlr_scheduler_type: cosine\nmax_steps: 600\nwarmup_steps: 500\n"
@@ -233,7 +233,7 @@ def test_every_schedule_is_on_the_page():
     assert set(map(type, EXAMPLES)) == set(CLASSES) - {olr.Function, olr.Mixed}
 
 
-def test_lists_longer_than_the_page_knows_can_be_shown():
+def test_lists_longer_than_those_of_the_page_are_shown():
     long = olr.MultiStep(0.1, milestones=list(range(1, 21)))
     assert '"+|20|+"' in javascript_of([*EXAMPLES, long])
     assert '"+|20|+"' not in javascript_of(EXAMPLES)

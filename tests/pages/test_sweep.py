@@ -12,7 +12,7 @@ RATES = list(np.geomspace(1e-6, 1e-3, 12))
 
 
 @needs_browser
-def test_curves_are_chosen_by_their_settings(tmp_path):
+def test_curves_are_selected_by_their_settings(tmp_path):
     cosines = olr.grid(olr.Cosine, learning_rate=RATES, max_steps=[60, 100], warmup_steps=[0, 20]).reshape(-1)
     scaled = olr.Scaled(olr.grid(olr.MultiStep, learning_rate=RATES, milestones=[30, 60]).reshape(-1), 0.5)
     batch = olr.concatenate([cosines, scaled])

@@ -7,7 +7,7 @@ import transformers
 from torch.optim import lr_scheduler
 
 import optax_lr as olr
-from tests.parity.test_torch import SETTINGS as TORCH
+from tests.parity.test_schedulers_of_torch import SETTINGS as TORCH
 from tests.reference import label
 from tests.reference.generate import RATE, optimizer, stepped, torch_scheduler, transformers_scheduler
 from tests.reference.settings import SHORT, transformers_settings
@@ -30,12 +30,12 @@ def assert_continues(make, steps=40, atol=1e-12 * RATE):
 
 
 @pytest.mark.parametrize("setting", TRANSFORMERS, ids=map(label, TRANSFORMERS))
-def test_transformers(setting):
+def test_schedulers_of_transformers(setting):
     assert_continues(lambda: transformers_scheduler(setting))
 
 
 @pytest.mark.parametrize("setting", TORCH, ids=map(label, TORCH))
-def test_torch(setting):
+def test_schedulers_of_torch(setting):
     linear = setting["keywords"].get("anneal_strategy") == "linear"
     assert_continues(lambda: torch_scheduler(setting), atol=1e-6 * RATE if linear else 1e-12 * RATE)
 

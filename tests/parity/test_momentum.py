@@ -47,7 +47,7 @@ def momenta(scheduler, steps):
         ("CyclicLR", CYCLE | {"mode": "exp_range", "gamma": 0.999}),
     ],
 )
-def test_both_schedules_are_those_of_torch(kind, settings, optimizer):
+def test_rate_and_momentum_equal_those_of_torch(kind, settings, optimizer):
     def make():
         return getattr(lr_scheduler, kind)(optimizer(), **settings)
 
@@ -57,7 +57,7 @@ def test_both_schedules_are_those_of_torch(kind, settings, optimizer):
     np.testing.assert_allclose([momentum(step) for step in range(steps + 1)], momenta(make(), steps), rtol=2e-7)
 
 
-def test_a_momentum_is_not_dropped_in_silence():
+def test_dropping_a_momentum_warns():
     scheduler = lr_scheduler.OneCycleLR(sgd(), **ONE)
     with pytest.warns(UserWarning, match=r"cycles the momentum too; momentum=True gives both"):
         rate = olr.from_torch(scheduler)
@@ -77,7 +77,7 @@ def test_a_scheduler_that_is_stepped_once_an_epoch():
 
 
 @pytest.mark.parametrize("gamma", [0.9, 0.999, 0.9999, 1 - 1e-6])
-def test_a_decay_at_the_gamma_that_was_written(gamma):
+def test_a_decay_uses_gamma_as_written(gamma):
     steps = min(5000, int(-14 / np.log(gamma)))  # down to 1e-6 of the peak
     scheduler = lr_scheduler.ExponentialLR(sgd(3e-4), gamma=gamma)
     schedule = olr.from_torch(scheduler)

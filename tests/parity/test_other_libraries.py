@@ -98,7 +98,7 @@ def test_every_library_is_compared():
 
 @wrong_types
 @pytest.mark.parametrize("rules", ["", "1:10", "1:10,0.1:x,2", "a:10,1", None])
-def test_other_rules_are_refused(rules):
+def test_unsupported_rules_are_refused(rules):
     with pytest.raises(ValueError, match=r"rules must look like '1:10,0.1:20,0.005'"):
         olr.PiecewiseConstant.from_rules(rules, 1.0)
 
@@ -120,7 +120,7 @@ def test_shrinking_cycles_reach_their_end():
 
 
 @pytest.mark.parametrize(("growth", "t_initial"), [(1.0625, 10), (1.5, 3), (1.00390625, 2), (2.75, 40)])
-def test_cycles_of_fractional_growth_by_walking_them(growth, t_initial):
+def test_cycles_of_fractional_growth(growth, t_initial):
     decay, steps = 0.96875, np.arange(0, 4000, 7)
     schedule = olr.TimmCosine(1.0, t_initial, cycle_mul=growth, cycle_decay=decay, cycle_limit=10**6)
     expected, start, length, number = [], 0.0, float(t_initial), 0
@@ -167,7 +167,7 @@ def timm_scheduler():
         ),
     ],
 )
-def test_timm_running(timm_scheduler, name, settings, compared):
+def test_real_timm_schedulers(timm_scheduler, name, settings, compared):
     torch_optimizer = optimizer()
     scheduler = getattr(timm_scheduler, name)(torch_optimizer, **settings)
     rates = [torch_optimizer.param_groups[0]["lr"]]
@@ -183,7 +183,7 @@ def test_timm_running(timm_scheduler, name, settings, compared):
 @pytest.mark.parametrize("name", ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"])
 @pytest.mark.parametrize("warmup", [0, 7])
 @pytest.mark.filterwarnings("ignore")
-def test_diffusers_running(name, warmup, compared):
+def test_real_diffusers_schedulers(name, warmup, compared):
     from diffusers.optimization import get_scheduler
 
     keywords = {"cosine_with_restarts": {"num_cycles": 3}, "polynomial": {"power": 2.0}}.get(name, {})
@@ -200,7 +200,7 @@ def test_diffusers_running(name, warmup, compared):
 
 @pytest.mark.parametrize("rules", ["1:10,0.1:20,0.01:30,0.005", "0.5:10,1:50,0.1", "0.3", "1:30,0.5:10,0.25"])
 @pytest.mark.filterwarnings("ignore")
-def test_diffusers_rules_running(rules, compared):
+def test_real_diffusers_rules(rules, compared):
     from diffusers.optimization import get_scheduler
 
     rates = stepped(get_scheduler("piecewise_constant", optimizer(), step_rules=rules), 60)

@@ -25,7 +25,7 @@ def test_stored_values_of_torch(case, compared):
     compared("stored values", number)
 
 
-def test_the_stored_values_are_what_the_real_code_gives():
+def test_the_stored_values_equal_those_of_the_real_code():
     from tests.reference.generate import all_cases
 
     fresh = all_cases()

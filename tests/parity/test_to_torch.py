@@ -29,7 +29,7 @@ def stepped(scheduler, updates):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_schedule_gives_its_float64_rates_and_comes_back(kind):
+def test_every_schedule_has_its_float64_rates_and_is_converted_back(kind):
     schedule = usual(kind)
     scheduler = olr.to_torch(schedule, optimizer_of())
     with jax.enable_x64(True):
@@ -38,7 +38,7 @@ def test_every_schedule_gives_its_float64_rates_and_comes_back(kind):
     assert olr.from_torch(scheduler) is schedule
 
 
-def test_there_and_back_from_torch_s_own_scheduler():
+def test_a_scheduler_of_torch_survives_a_round_trip():
     theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer_of(), T_max=20, eta_min=0.01)
     ours = olr.to_torch(olr.from_torch(theirs), optimizer_of())
     np.testing.assert_allclose(stepped(ours, 15), stepped(theirs, 15), rtol=2e-7)

@@ -86,7 +86,7 @@ def test_random_settings(name, compared):
     agree()
 
 
-def test_every_scheduler_of_torch_has_a_class_or_an_answer():
+def test_every_scheduler_of_torch_has_a_class_or_an_error():
     from torch.optim import lr_scheduler
 
     found = {
@@ -144,7 +144,7 @@ def test_lengths_of_zero_as_torch_has_them():
         np.testing.assert_allclose([schedule(step) for step in range(11)], rates, rtol=2e-7)
 
 
-def test_past_the_end_of_one_cycle_torch_gives_up_and_ours_stays():
+def test_past_the_end_of_one_cycle_torch_raises_and_ours_is_constant():
     schedule = olr.OneCycle(RATE, total_steps=10, anneal_strategy="linear")
     with pytest.raises(ValueError, match="Tried to step 11 times"):
         stepped(torch_scheduler({"name": "OneCycleLR", "keywords": {"max_lr": RATE, "total_steps": 10}}), 11)

@@ -165,7 +165,7 @@ def test_where_the_reference_misses_a_restart_ours_is_at_the_peak(cycles, total)
     assert (np.asarray(ours)[missed] == np.float32(RATE)).all()
 
 
-def test_every_scheduler_type_has_a_class_or_an_answer():
+def test_every_scheduler_type_has_a_class_or_an_error():
     for kind in transformers.SchedulerType:
         if kind in WITHOUT_METRIC:
             assert kind.value in olr.SCHEDULERS

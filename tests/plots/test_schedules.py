@@ -14,7 +14,7 @@ def _close():
     pyplot.close("all")
 
 
-def test_few_curves_are_named_and_drawn_at_their_rates():
+def test_few_curves_have_names_and_their_rates():
     schedules = {"one": olr.Linear(1e-4, 100), "two": olr.Cosine(5e-5, 100)}
     axes = olr.plot(schedules)
     assert [text.get_text() for text in axes.texts] == ["one", "two"]
@@ -54,7 +54,7 @@ def test_many_curves_have_a_colour_bar_over_what_varies():
     assert olr.plot(batch, color_by="warmup_steps").figure.axes[-1].get_ylabel() == "warmup steps"
 
 
-def test_very_many_are_shares_of_their_peaks():
+def test_very_many_curves_are_shares_of_their_peaks():
     batch = olr.grid(olr.Linear, learning_rate=np.geomspace(1e-6, 1e-3, 200), warmup_steps=[0, 10], max_steps=100)
     axes = olr.plot(batch)
     assert axes.get_title() == "400 schedules, 2 shapes"
@@ -91,14 +91,14 @@ def test_long_runs_are_thinned():
     assert len(olr.plot(olr.Linear(1.0, 10**6)).lines[0].get_xdata()) == 1001
 
 
-def test_a_curve_that_ends_early_has_its_name_there():
+def test_a_curve_that_ends_early_has_its_name_at_its_end():
     axes = olr.plot({"short": olr.Linear(1e-4, 100), "long": olr.Cosine(1e-4, 1000)}, past_end="nan")
     short, long = axes.texts
     assert short.xy == (100, 0)
     assert long.xy[0] == 1000
 
 
-def test_every_curve_is_seen_on_dark_ground():
+def test_every_curve_is_visible_on_a_dark_background():
     with pyplot.style.context("dark_background"):
         axes = olr.plot([olr.Linear(rate, 100) for rate in np.linspace(1e-5, 8e-5, 8)])
         for line in axes.lines:

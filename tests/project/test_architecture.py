@@ -72,11 +72,11 @@ def sections(function) -> dict[str, bool]:
     return found | {f"Raises {name}": f"    {name}: " in text for name in names if name.endswith("Error")}
 
 
-def test_imports_run_one_way(rooms):
+def test_imports_follow_the_order_of_the_packages(rooms):
     assert rooms.against_the_order() == []
 
 
-def test_files_import_each_other_in_no_circle(rooms):
+def test_there_are_no_circular_imports(rooms):
     graph: dict[str, set[str]] = {}
     for found in rooms.imports():
         if found.module not in (found.target, found.target.split(".")[0]):  # a package's __init__ re-exports
@@ -89,7 +89,7 @@ def test_public_names_are_documented(name):
     assert lacks(name) == []
 
 
-def test_the_page_and_its_picture_are_of_the_real_imports(rooms):
+def test_the_page_and_its_picture_show_the_imports(rooms):
     assert rooms.page() == (ROOT / "docs" / "architecture.md").read_text(), "run python docs/rooms.py"
     assert rooms.picture() == (ROOT / "docs" / "pictures" / "rooms.svg").read_text(), "run python docs/rooms.py"
 

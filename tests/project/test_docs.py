@@ -40,7 +40,7 @@ def test_training():
     assert names["slope"] < 0
 
 
-def test_coming_from_elsewhere():
+def test_pages_for_users_of_other_libraries():
     assert type(run("index")["schedule"]).__name__ == "Cosine"
     assert run("from_llamafactory")["schedule"](0) == 0
     assert type(run("from_torch")["schedule"]).__name__ == "Stages"
@@ -157,7 +157,7 @@ def test_the_reference_has_every_public_name():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
+def test_links_have_targets(page):
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", PAGES[page], flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)\)", prose):
         made = target == "interactive/explore.html"  # by docs/interactive.py, as the site is built

@@ -66,7 +66,7 @@ def optax_lr(command, folder):
     return run(*shlex.split(command), folder=folder)
 
 
-def test_links_lead_somewhere():
+def test_links_have_targets():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
 
@@ -97,7 +97,7 @@ def test_the_claims_about_optax():
             jax.jit(rate)(settings[name])
 
 
-def test_the_gallery_is_what_the_code_says(monkeypatch):
+def test_the_gallery_is_up_to_date(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     import gallery
 

@@ -23,7 +23,7 @@ def mypy_output(*arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_every_public_name_is_seen_and_a_wrong_use_is_reported(tmp_path):
+def test_every_public_name_has_a_type_and_wrong_uses_are_reported(tmp_path):
     program = tmp_path / "program.py"
     names = "".join(f"olr.{name}\n" for name in olr.__all__)
     program.write_text(f"import optax_lr as olr\nolr.Cosine('5e-5', max_steps=10)\nolr.Cosines\n{names}")

@@ -153,7 +153,7 @@ def test_hovering_shows_the_values_of_the_nearest_row_and_a_finding_its_steps(re
 
 
 @needs_browser
-def test_nothing_is_fetched_and_no_text_becomes_markup(report, tmp_path):
+def test_the_page_makes_no_request_and_escapes_text(report, tmp_path):
     hostile = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
     finding = dataclasses.replace(
         report.findings[0], message=f"a {hostile} b", remedy=f"set lr_scheduler_type: {hostile}"
@@ -183,7 +183,7 @@ def numbers(path):
     return np.array([[float(part) for part in place.split()] for place in re.findall(r"[\d.]+ [\d.]+", path)])
 
 
-def test_points_lie_at_their_values_between_the_ticks(report):
+def test_points_are_drawn_at_their_values(report):
     made = page(report).partition("</svg>")[0]
     ticks = re.findall(r'<text x="76" y="([\d.]+)" text-anchor="end">([^<]+)</text>', made)
     rates = [(float(y) - 4, float(text)) for y, text in ticks if "e-" in text]
@@ -231,7 +231,7 @@ def test_a_log_of_2000_rows_stays_below_300_kb():
     assert len(made) < 300_000
 
 
-def test_a_schedule_that_falls_behind_is_drawn_where_the_rows_are():
+def test_a_delayed_schedule_is_drawn_at_the_rows():
     rates = np.maximum(0, 1e-4 * (1 - (STEP - (STEP > 300) - 2 * (STEP > 700)) / 1000))
     report = olr.audit(log_of(np.full(100, 2.0), rates, max_steps=1000))
     assert report.identified.segments[0].lag
@@ -258,7 +258,7 @@ def test_plot_draws_an_audit_with_its_losses_or_into_given_axes(report):
         olr.plot(report, steps=10)
 
 
-def test_the_picture_has_no_text_over_another(report):
+def test_texts_of_the_picture_do_not_overlap(report):
     axes = olr.plot(report)
     axes.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in (*axes.texts, axes.figure._suptitle, *axes.get_yticklabels())]
@@ -312,7 +312,7 @@ def test_codes_of_short_spans_do_not_overlap():
     ],
     ids=["one row", "no losses", "no rates", "nothing but NaN and 0", "back and forth", "decades"],
 )
-def test_odd_logs_are_drawn_too(log, panels):
+def test_unusual_logs_are_drawn(log, panels):
     report = olr.audit(log)
     made = page(report)
     assert made.count('class="title"') == panels == len(olr.plot(report).figure.axes)

@@ -158,7 +158,7 @@ def test_spellings_of_a_number(trainer, text, number, tmp_path):
 @about("C43")
 @pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("text", ["on", "no", "3%", ".inf", ".nan", "1/10"])
-def test_values_that_are_no_rate(trainer, text, tmp_path):
+def test_values_that_are_not_a_rate(trainer, text, tmp_path):
     if trainer == "hf" and text in ("~", ""):  # TRL's classes differ: the rate must be there
         with pytest.raises(
             olr.ConfigError, match="learning_rate is not given, and TRL's classes have different defaults"
@@ -202,7 +202,7 @@ def test_a_key_given_twice_is_reported_with_both_lines(tmp_path):
 
 
 @about("C49")
-def test_no_without_quotes_and_the_old_name(tmp_path):
+def test_no_without_quotes_and_an_old_key(tmp_path):
     path = tmp_path / "train.yaml"
     path.write_text("use_peft: true\nlearning_rate: 1.0e-4\nmax_steps: 500\neval_strategy: no\nsave_strategy: 'no'\n")
     assert codes(path) == ["LR119"]
@@ -291,7 +291,7 @@ def test_the_leftover_group_is_a_step_on_two_processes_too():
 
 @about("C56")
 @pytest.mark.filterwarnings("ignore")
-def test_no_batch_is_left(tmp_path):
+def test_too_few_examples_for_a_batch(tmp_path):
     values = {"per_device_train_batch_size": 8, "dataloader_drop_last": True, "num_train_epochs": 1}
     with pytest.raises(ValueError, match="max_steps must be set to a positive value"):
         trained(tmp_path, 5, values)
@@ -341,14 +341,14 @@ def test_max_steps_of_zero_is_not_the_epochs(tmp_path):
         ({"max_steps": "200"}, 64, "max_steps must be a number, not the text '200'"),
     ],
 )
-def test_sizes_that_make_no_step(values, examples, message):
+def test_sizes_without_an_optimizer_step(values, examples, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config(LORA | values).plan(num_examples=examples)
 
 
 @about("C62", "C63")
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_scheduler_that_is_moved_once_for_each_process(processes, monkeypatch):
+def test_a_scheduler_that_is_stepped_once_for_each_process(processes, monkeypatch):
     setting = {"name": "linear", "warmup": 4, "total": 10, "keywords": {}}
     made = transformers_scheduler(setting, 1e-4)
     Accelerator(cpu=True)
@@ -365,7 +365,7 @@ def test_a_scheduler_that_is_moved_once_for_each_process(processes, monkeypatch)
 
 
 @about("C63")
-def test_a_total_in_batches_where_steps_are_meant():
+def test_a_length_in_batches_instead_of_steps():
     batches, accumulation = 12, 4
     plan = olr.read_config(
         HF | {"per_device_train_batch_size": 1, "gradient_accumulation_steps": accumulation, "num_train_epochs": 1}
@@ -401,7 +401,7 @@ def test_deepspeeds_scheduler_runs_instead():
 
 @about("C107")
 @pytest.mark.parametrize("warmup", [0, 1, 2])
-def test_a_logarithm_of_one_is_not_divided_by(warmup):
+def test_a_logarithmic_warmup_of_one_step_is_finite(warmup):
     auto = dict.fromkeys(("warmup_max_lr", "warmup_num_steps", "total_num_steps"), "auto")
     block = {"type": "WarmupDecayLR", "params": {"warmup_min_lr": 0, **auto}}
     values = HF | {"max_steps": 100, "warmup_steps": warmup, "deepspeed": {"scheduler": block}}

@@ -41,7 +41,7 @@ def reductions(rates):
 
 
 @about("C84")
-def test_patience_and_cooldown_to_the_evaluation():
+def test_patience_and_cooldown_end_at_the_same_evaluation():
     assert reductions(plateau([1.0] * 10, patience=2)) == [4, 7, 10]
     assert reductions(plateau([1.0] * 10, patience=2, cooldown=1)) == [4, 8]
     assert reductions(plateau([1.0] * 5, patience=0)) == [2, 3, 4, 5]
@@ -50,7 +50,7 @@ def test_patience_and_cooldown_to_the_evaluation():
 
 @about("C85")
 @wrong_types
-def test_a_metric_that_is_no_number():
+def test_a_metric_that_is_nan():
     assert reductions(plateau([1, NAN, NAN, NAN, NAN], patience=2)) == [4]
     assert reductions(plateau([NAN, 1, 1, 1, 1, 1], patience=2)) == [5]
     assert reductions(plateau([1, NAN, 0.5, 0.5, 0.5, 0.5], patience=2)) == [6]
@@ -70,7 +70,7 @@ def test_a_relative_threshold_on_a_metric_below_zero_never_reduces():
 
 
 @about("C87")
-def test_a_plateau_is_judged_by_the_best_ever():
+def test_a_plateau_compares_with_the_best_metric():
     assert reductions(plateau([1, 0.5, 5, 4, 3, 2, 1, 0.6], patience=2)) == [5, 8]
     slowly = [1 - 1e-5 * i for i in range(12)]
     assert reductions(plateau(slowly, patience=3)) == [5, 9]

@@ -61,7 +61,7 @@ def test_one_compilation_for_every_peak():
 
 @about("C101")
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_a_rate_is_float32_with_small_floats(dtype):
+def test_a_rate_is_float32_with_low_precision_parameters(dtype):
     schedule = olr.Constant(1e-4)
     assert schedule(0).dtype == jax.jit(schedule)(0).dtype == np.float32
     assert float(jax.jit(schedule)(0)) == float(np.float32(1e-4)) != float(jnp.asarray(1e-4, jnp.bfloat16))
@@ -75,7 +75,7 @@ def test_a_rate_is_float32_with_small_floats(dtype):
 
 
 @about("C103")
-def test_a_count_that_is_no_int32_is_refused_and_not_wrapped():
+def test_a_count_beyond_int32_is_refused():
     steps, batch = jnp.int32(131072), jnp.int32(16384)
     assert int(steps * batch) == -(2**31)  # the report's overflow
     schedule = olr.Linear(1e-4, 2**31 - 1)

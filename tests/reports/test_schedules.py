@@ -98,7 +98,7 @@ def test_negative_counts_and_rates_are_refused(values, message):
 
 
 @about("C17")
-def test_restarts_by_default_are_the_plain_cosine():
+def test_restarts_with_default_settings_equal_a_cosine():
     assert same("cosine_with_restarts", 1e-4, 0, 100, 100) == pytest.approx(
         real("cosine", 1e-4, 0, 100, 100), abs=1e-19
     )
@@ -108,7 +108,7 @@ def test_restarts_by_default_are_the_plain_cosine():
 
 
 @about("C19")
-def test_where_a_restart_is_and_what_comes_before_it():
+def test_the_steps_before_and_at_a_restart():
     rates = same("cosine_with_restarts", 1e-4, 10, 110, 111, num_cycles=4)
     assert [rates[step] for step in (10, 35, 60, 85)] == [1e-4] * 4
     assert [rates[step] for step in (34, 59, 84, 109)] == pytest.approx([3.9426493427611177e-07] * 4)
@@ -126,7 +126,7 @@ def test_a_restart_is_the_peak_under_jit_in_float32(total, cycles):
 
 
 @about("C22")
-def test_a_share_of_a_cycle_ends_above_zero():
+def test_a_fraction_of_a_cycle_ends_above_zero():
     rates = same("cosine", 0.03, 0, 1000, 1000, num_cycles=7 / 16)
     assert rates[1000] == pytest.approx(0.03 * 0.5 * (1 + np.cos(7 * np.pi / 8)))
 
@@ -155,7 +155,7 @@ def test_training_past_max_steps(name, keywords):
 
 
 @about("C27")
-def test_a_floor_rescales_the_curve_and_does_not_cut_it():
+def test_a_floor_rescales_the_curve_and_does_not_clip_it():
     rates = same("cosine_with_min_lr", 1e-4, 0, 100, 100, min_lr=1e-5)
     assert [rates[step] for step in (50, 80, 100)] == pytest.approx([5.5e-5, 1.8594235253127375e-05, 1e-5])
 
@@ -193,7 +193,7 @@ def test_a_floor_at_or_above_the_peak_or_below_zero(keywords, code):
 
 
 @about("C32")
-def test_the_stable_phase_is_what_is_left():
+def test_the_stable_phase_has_the_remaining_steps():
     rates = same("warmup_stable_decay", 1e-4, 10, 100, 150, num_decay_steps=20)
     assert (rates[80], rates[100]) == (1e-4, 0)
     assert rates[81] < 1e-4
@@ -210,7 +210,7 @@ def test_the_stable_phase_is_what_is_left():
 
 
 @about("C36")
-def test_the_corners_of_a_stable_phase():
+def test_the_ends_of_a_stable_phase():
     rates = same("warmup_stable_decay", 1.0, 4, 10, 11, num_decay_steps=4, decay_type="linear")
     assert rates == [0, 0.25, 0.5, 0.75, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0]
 
@@ -274,7 +274,7 @@ def test_a_resumed_run_continues_where_it_stopped():
 
 
 @about("C65")
-def test_a_schedule_in_steps_that_is_moved_once_an_epoch():
+def test_a_schedule_in_steps_that_is_stepped_once_an_epoch():
     rates = same("cosine", 1e-3, 0, 10_000, 10)
     assert rates[10] == pytest.approx(0.0009999975326009292)
     assert [finding.code for finding in wrong(olr.Cosine(1e-3, 10_000), train_steps=10)] == ["LR146"]

@@ -41,12 +41,12 @@ def test_a_schedule_needs_no_initial_rate_to_resume():
 @pytest.mark.parametrize(
     ("rate", "keywords"), [(1.0, {"T_max": 3}), (0.5, {"T_max": 5}), (1e-3, {"T_max": 1, "eta_min": 1e-4})]
 )
-def test_a_cosine_annealing_past_its_end_comes_back_and_no_higher(rate, keywords):
+def test_a_cosine_annealing_rises_to_its_peak_past_its_end(rate, keywords):
     assert max(same("CosineAnnealingLR", rate, 11, **keywords)) <= rate * (1 + 1e-12)
 
 
 @about("C73")
-def test_a_cosine_annealing_of_no_length_or_up_to_its_floor():
+def test_a_cosine_annealing_of_length_zero_or_without_amplitude():
     assert same("CosineAnnealingLR", 1e-3, 5, T_max=4, eta_min=1e-2)[4] == pytest.approx(1e-2)
     same("CosineAnnealingLR", 1e-3, 5, T_max=4, eta_min=1e-3)
     with pytest.raises(ZeroDivisionError):
@@ -82,7 +82,7 @@ def sequence(rate, milestones, *makers):
 
 @about("C76")
 @pytest.mark.filterwarnings("ignore")
-def test_a_first_stage_of_no_length():
+def test_a_first_stage_of_length_zero():
     rates = stepped(
         sequence(
             1.0,
@@ -117,7 +117,7 @@ def test_each_stage_counts_from_its_own_start(milestone, makers, ours):
 
 
 @about("C79")
-def test_ramps_of_no_length():
+def test_ramps_of_length_zero():
     assert set(same("LinearLR", 1.0, 3, total_iters=0)) == {1 / 3}
     assert same("ConstantLR", 0.1, 3, factor=0.1, total_iters=0) == pytest.approx([0.01] * 4)
     assert set(same("PolynomialLR", 1.0, 3, total_iters=0)) == {1.0}

@@ -108,14 +108,14 @@ def assert_fixed(chunks, text, newline):
 
 @settings(max_examples=60)
 @given(files())
-def test_a_fix_changes_what_it_names_and_nothing_else(file):
+def test_a_fix_changes_only_the_named_keys(file):
     assert_fixed(*file)
 
 
 @pytest.mark.long
 @settings(max_examples=3000)
 @given(files())
-def test_a_fix_changes_what_it_names_and_nothing_else_with_many_examples(file):
+def test_a_fix_changes_only_the_named_keys_with_many_examples(file):
     assert_fixed(*file)
 
 
@@ -165,14 +165,14 @@ def assert_script_fixed(arguments, text, newline):
 
 @settings(max_examples=60)
 @given(scripts())
-def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else(script):
+def test_a_fix_of_a_script_changes_only_the_named_arguments(script):
     assert_script_fixed(*script)
 
 
 @pytest.mark.long
 @settings(max_examples=3000)
 @given(scripts())
-def test_a_fix_of_a_script_changes_what_it_names_and_nothing_else_with_many_examples(script):
+def test_a_fix_of_a_script_changes_only_the_named_arguments_with_many_examples(script):
     assert_script_fixed(*script)
 
 
@@ -193,7 +193,7 @@ WRONG = "# mine\nlearning_rate: 1.0e-4 # peak\nlr_scheduler_type: cosine\nmax_st
         (WRONG.rstrip("\n"), WRONG.replace("90", "10").rstrip("\n")),
     ],
 )
-def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_place):
+def test_bytes_permissions_and_links_are_kept(tmp_path, monkeypatch, before, after, in_place):
     monkeypatch.chdir(tmp_path)
     real = Path("real.yaml")
     real.write_bytes(before.encode())
@@ -219,7 +219,7 @@ def test_bytes_mode_and_links_are_kept(tmp_path, monkeypatch, before, after, in_
         "{learning_rate: 1.0e-4, lr_scheduler_type: cosine, max_steps: 100, warmup_steps: 90, min_lr: 1e-6}\n",
     ],
 )
-def test_an_edit_that_is_impossible_in_place_gets_a_line(tmp_path, monkeypatch, text):
+def test_an_edit_that_is_impossible_in_place_is_listed(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     Path("in.yaml").write_text(text)
     done = run("lint", "in.yaml", "--fix", "out.yaml")
@@ -257,7 +257,7 @@ JSON = st.recursive(
     st.dictionaries(st.text(max_size=3), JSON, max_size=4),
     st.sampled_from([None, 2, "\t"]),
 )
-def test_any_json_becomes_any_other(old, new, indent):
+def test_any_json_can_be_changed_to_any_other(old, new, indent):
     made = changed(json.dumps(old, indent=indent), new, after=["a"])
     assert json.loads(made) == new
     assert changed(made, new, after=["a"]) == made

@@ -282,7 +282,7 @@ FIELD_LINES = [
 
 @wrong_types
 @pytest.mark.parametrize(("make", "line"), FIELD_LINES, ids=lambda value: value[:40] if isinstance(value, str) else "")
-def test_lists_arrays_and_schedules_in_the_wrong_place_get_the_line_of_the_field(make, line):
+def test_wrong_types_of_fields_raise_the_error_of_the_field(make, line):
     with pytest.raises((TypeError, ValueError)) as caught:
         make()
     assert str(caught.value).startswith(line)

@@ -144,7 +144,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_too_large_allocation_gets_one_line_before_it_is_made(tmp_path, monkeypatch, name):
+def test_a_too_large_allocation_is_refused_before_it_is_made(tmp_path, monkeypatch, name):
     monkeypatch.setattr(memory, "_UNCHECKED", 2**20)
     monkeypatch.setattr(memory, "free_memory", lambda: 2**22)
     monkeypatch.setattr(evaluate, "free_sweep_memory", lambda: 2**22)
@@ -159,7 +159,7 @@ def test_a_too_large_allocation_gets_one_line_before_it_is_made(tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_line_says_so(tmp_path, monkeypatch):
+def test_the_command_line_refuses_a_too_large_allocation(tmp_path, monkeypatch):
     (tmp_path / "a.yaml").write_text("learning_rate: 1.0e-4\nmax_steps: 100\nlr_scheduler_type: cosine\n")
     done = run(
         "sweep", tmp_path / "a.yaml", "--learning-rate", "1e-6:1e-3:10000000", "--warmup-steps", "0:9999999:10000000"

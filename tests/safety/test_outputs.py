@@ -26,7 +26,7 @@ def kind(request, monkeypatch):
     return request.param
 
 
-def test_new_and_replaced_files_keep_what_they_had(tmp_path, kind):
+def test_replaced_files_keep_their_permissions_and_links(tmp_path, kind):
     path, link = tmp_path / "a.txt", tmp_path / "link"
     write_output(path, b"one", overwrite=False)
     umask = os.umask(0)
@@ -44,7 +44,7 @@ def test_new_and_replaced_files_keep_what_they_had(tmp_path, kind):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_folders_links_to_nowhere_and_devices_are_refused(tmp_path, overwrite, kind):
+def test_folders_dangling_links_and_devices_are_refused(tmp_path, overwrite, kind):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes").write_text("precious")
     (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
@@ -70,7 +70,7 @@ def test_folders_links_to_nowhere_and_devices_are_refused(tmp_path, overwrite, k
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, kind):
+def test_a_failure_leaves_only_the_old_file(tmp_path, kind):
     path = tmp_path / "a"
     path.write_text("old")
 
@@ -85,7 +85,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, kind):
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path, kind):
+def test_a_file_that_another_process_creates_is_not_overwritten(tmp_path, kind):
     path = tmp_path / "a"
 
     def slow(file):
@@ -168,7 +168,7 @@ def test_the_command_line_resumes_a_store_and_replaces_only_its_own(tmp_path, mo
     assert sorted(os.listdir()) == ["in.yaml", "s.zarr"]
 
 
-def test_the_module_knows_no_other_way_to_write():
+def test_every_output_is_written_by_write_output():
     """Every file that a command writes goes through `write_output`, or is a store."""
     folder = Path(olr.__file__).parent
     own = {Path(outputs.__file__), folder / "monitor" / "sinks.py", folder / "sweeps" / "folder.py"}

@@ -59,7 +59,7 @@ def _link(chunk):
 
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("damage", [Path.unlink, _empty, _short, _folder, _flipped, _zeros, _link])
-def test_a_damaged_chunk_is_computed_again(path, damage, complete):
+def test_a_damaged_block_is_recomputed(path, damage, complete):
     _mark(path, complete)
     chunk = path / "learning_rate" / "c" / "1" / "0"
     other = path / "learning_rate" / "c" / "0" / "0"
@@ -73,13 +73,13 @@ def test_a_damaged_chunk_is_computed_again(path, damage, complete):
 
 
 @pytest.mark.parametrize("damage", [_empty, _short, _flipped, _zeros])
-def test_any_reader_refuses_a_damaged_chunk(path, damage):
+def test_any_reader_refuses_a_damaged_block(path, damage):
     damage(path / "learning_rate" / "c" / "1" / "0")
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the codec raises
         zarr.open_group(path, mode="r")["learning_rate"][:]
 
 
-def test_a_folder_with_files_instead_of_a_chunk_is_named(path):
+def test_a_folder_with_files_instead_of_a_block_is_named(path):
     chunk = path / "learning_rate" / "c" / "1" / "0"
     _folder(chunk)
     (chunk / "notes").write_text("precious")
@@ -90,7 +90,7 @@ def test_a_folder_with_files_instead_of_a_chunk_is_named(path):
 
 @pytest.mark.parametrize("name", ["zarr.json", "learning_rate/zarr.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"zarr_format": 3}', b"\xff\x00", b'{"a":' * 100_000])
-def test_damaged_metadata_get_one_line(path, name, content):
+def test_damaged_metadata_is_refused_in_one_line(path, name, content):
     (path / name).write_bytes(content)
     with pytest.raises(OSError, match="sweep_to") as caught:
         olr.sweep_to(path, BATCH, 100, block_bytes=BLOCK)
@@ -98,7 +98,7 @@ def test_damaged_metadata_get_one_line(path, name, content):
     assert str(path) in str(caught.value)
 
 
-def test_labels_that_a_kill_left_half_are_written_again(path):
+def test_incomplete_labels_are_written_again(path):
     _mark(path, False)
     (path / "step" / "c" / "0").write_bytes(b"")
     (path / "peak_learning_rate" / "zarr.json").unlink()
@@ -110,7 +110,7 @@ def test_labels_that_a_kill_left_half_are_written_again(path):
     assert not list(path.rglob("*.partial"))
 
 
-def test_a_kill_between_any_two_files_of_the_layout_is_resumed(path, tmp_path, monkeypatch):
+def test_a_kill_during_the_creation_of_a_store_is_resumed(path, tmp_path, monkeypatch):
     done = []
 
     def stops_after(number):
@@ -202,12 +202,12 @@ def test_a_link_in_a_store_is_not_followed(path, tmp_path, name, complete):
     assert {file: file.read_bytes() for file in (tmp_path / "elsewhere").rglob("*") if file.is_file()} == before
 
 
-def test_an_empty_folder_may_be_filled(tmp_path):
+def test_an_empty_folder_may_become_a_store(tmp_path):
     (tmp_path / "s").mkdir()
     olr.sweep_to(tmp_path / "s", BATCH, 100)
     assert folder.metadata(str(tmp_path / "s"))["complete"] is True
 
 
-def test_a_path_with_a_null_character_gets_one_line():
+def test_a_path_with_a_null_character_is_refused_in_one_line():
     with pytest.raises(ValueError, match=r"sweep_to\(\): path must be .* without a null character"):
         olr.sweep_to("a\0b", BATCH, 100)

@@ -164,7 +164,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)
-def test_any_failure_is_one_line_and_a_code_of_its_own(monkeypatch, error, code):
+def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, error, code):
     def fails(*arguments, **options):
         raise error
 
@@ -218,7 +218,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, monkeypatch, command):
     assert good in done.out
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
+def test_a_closed_pipe_causes_no_traceback(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(BASE))
     program = "from optax_lr.cli import main; main()"
     child = subprocess.Popen(

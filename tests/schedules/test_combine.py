@@ -98,14 +98,14 @@ def test_arithmetic():
     np.testing.assert_allclose(product(STEPS), np.asarray(one(STEPS)) * np.asarray(other(STEPS)), rtol=2e-7)
 
 
-def test_hold_after():
+def test_hold_after_keeps_the_rate():
     cosine = olr.Cosine(1.0, max_steps=20)
     held = olr.HoldAfter(cosine, step=15)
     np.testing.assert_array_equal(held(STEPS), cosine(np.minimum(STEPS, 15)))
     assert held.end == 15
 
 
-def test_ends():
+def test_the_end_of_a_composition():
     assert stages().end is None
     assert olr.Stages([olr.Constant(1.0), olr.Linear(1.0, 30)], [12]).end == 42
     assert (olr.Linear(1.0, 30) * 2).end == 30

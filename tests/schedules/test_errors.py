@@ -56,7 +56,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: olr.plot(olr.Linear([1e-4] * 9, 10), color_by="colour"), ValueError, "color_by must be a field of the schedules, not 'colour'"),
     ],
 )  # fmt: skip
-def test_one_line_says_what_and_how(make, error, message):
+def test_errors_name_the_field_and_the_remedy(make, error, message):
     with pytest.raises(error) as caught:
         make()
     assert message in str(caught.value)
@@ -79,7 +79,7 @@ def test_one_line_says_what_and_how(make, error, message):
         lambda: olr.Rsqrt(1e-4, 0),
     ],
 )
-def test_odd_settings_are_taken_and_finite(make):
+def test_unusual_settings_are_accepted_and_finite(make):
     schedule, steps = make(), np.arange(30)
     assert np.isfinite([schedule(int(step)) for step in steps]).all()
     assert np.isfinite(schedule(steps)).all()

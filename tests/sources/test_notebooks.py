@@ -44,7 +44,7 @@ def notebook(tmp_path, *cells, **options):
         (["from swift.llm import sft_main, TrainArguments\nsft_main(TrainArguments(model='m', dataset=['d'], tuner_type='full', num_train_epochs=1))"], "swift", olr.Cosine(1e-5, 63), 1),
     ],
 )  # fmt: skip
-def test_the_ways_in_which_a_notebook_trains(tmp_path, cells, trainer, expected, processes):
+def test_commands_and_constructors_in_notebooks(tmp_path, cells, trainer, expected, processes):
     (config,) = olr.read_configs(notebook(tmp_path, *cells))
     plan = config.plan(num_examples=1000)
     assert (config.trainer, repr(plan.schedule), plan.world_size) == (trainer, repr(expected), processes)
@@ -58,13 +58,13 @@ def test_lines_of_commands_are_those_of_the_file(tmp_path):
     assert "--warmup_steps 900" in path.read_text().splitlines()[found.line - 1]
 
 
-def test_a_variable_without_a_literal_value_is_asked_for(tmp_path):
+def test_a_variable_without_a_literal_value_is_refused(tmp_path):
     path = notebook(tmp_path, "!python train.py --learning_rate {lr} --lr_scheduler_type cosine")
     with pytest.raises(olr.ConfigError, match=r"what --learning_rate \$lr in the command of line 1 is"):
         olr.read_config(path)
 
 
-def test_fix_changes_rows_of_a_cell_and_nothing_else(tmp_path):
+def test_fix_changes_only_lines_of_a_cell(tmp_path):
     cell = "# é\nargs = TrainingArguments(\n    learning_rate=2e-5,\n    warmup_steps=900,\n    max_steps=1000,\n    num_train_epochs=3,\n)\n"
     path = notebook(tmp_path, "!pip install x", cell, ensure_ascii=False)
     (source,) = sources_of(path)
@@ -75,7 +75,7 @@ def test_fix_changes_rows_of_a_cell_and_nothing_else(tmp_path):
     assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
 
 
-def test_fix_leaves_a_row_that_is_written_otherwise_in_the_file(tmp_path):
+def test_fix_keeps_a_line_with_escaped_characters(tmp_path):
     cell = "TrainingArguments(learning_rate=2e-5, run_name='é', warmup_steps=900, max_steps=1000)\n"
     path = notebook(tmp_path, cell)  # the letter is written as \u00e9
     (source,) = sources_of(path)

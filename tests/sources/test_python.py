@@ -34,7 +34,7 @@ def read(tmp_path, text, name="train.py", **options):
         "args = TrainingArguments(learning_rate=2e-5, lr_scheduler_type='cosine', max_steps=100)",
     ],
 )
-def test_the_ways_in_which_people_write_it(tmp_path, text):
+def test_common_forms_of_scripts(tmp_path, text):
     (config,) = read(tmp_path, text)
     assert config.trainer == "hf"
     assert repr(config.plan().schedule) == repr(olr.Cosine(2e-5, 100))
@@ -127,7 +127,7 @@ def test_defaults_that_the_script_itself_has(tmp_path, text, note):
         "K = {'lr': 2e-5}\nK['lr'] = 1\n" + CALL.replace("args.lr", "K['lr']"),
     ],
 )
-def test_values_that_may_be_others_are_not_taken(tmp_path, text):
+def test_ambiguous_values_are_not_used(tmp_path, text):
     with pytest.raises(olr.ConfigError, match="is no literal"):
         read(tmp_path, HEAD + text)
 
@@ -251,14 +251,14 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
         ),
     ],
 )
-def test_other_scripts_are_one_line(tmp_path, text, message):
+def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_is_run(tmp_path):
+def test_nothing_is_executed(tmp_path):
     mark = tmp_path / "mark"
     text = (
         f"open({str(mark)!r}, 'w')\n{HEAD}TrainingArguments(learning_rate=float(open({str(mark)!r}, 'w').write('1')))"
@@ -284,7 +284,7 @@ def test_a_notebook_with_its_lines(tmp_path):
         read(tmp_path, "{}", "b.ipynb")
 
 
-def test_fix_changes_the_literal_and_nothing_else(tmp_path):
+def test_fix_changes_only_the_literal(tmp_path):
     from optax_lr.linting.lint import apply_fixes
 
     text = f"# mine\n{HEAD}args = TrainingArguments(\n    learning_rate=2e-5,  # é\n    warmup_steps=900,\n    max_steps=1000, num_train_epochs=3,\n)\n"
@@ -313,7 +313,7 @@ def test_fix_changes_the_literal_and_nothing_else(tmp_path):
         ),
     ],
 )
-def test_a_scheduler_that_the_script_makes_itself_is_noted(tmp_path, line, note):
+def test_a_scheduler_that_the_script_creates_is_noted(tmp_path, line, note):
     (config,) = read(tmp_path, f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n{line}\n")
     assert [text for text in config.notes if "replaces" in text] == ([] if note is None else [config.notes[0]])
     assert note is None or config.notes[0].startswith(note)

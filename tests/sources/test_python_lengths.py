@@ -44,7 +44,7 @@ def read(tmp_path, text, name="train.py", **options):
         ),
     ],
 )
-def test_a_length_of_the_data_is_that_of_the_script_when_it_runs(tmp_path, batch, steps, scheduler):
+def test_the_length_of_the_data_is_given_by_num_examples(tmp_path, batch, steps, scheduler):
     text = LOOP.format(batch=batch, steps=steps, scheduler=scheduler)
     config = read(tmp_path, text)
     with pytest.raises(UnknownLengthError, match="give the number of training examples"):
@@ -134,7 +134,7 @@ def test_a_schedule_without_a_length_has_no_epochs_of_a_trainer(tmp_path):
     assert config.defaults == ()
 
 
-def test_an_optimizer_that_is_made_in_two_branches(tmp_path):
+def test_an_optimizer_that_is_created_in_two_branches(tmp_path):
     text = LOOP.format(batch="8", steps="100", scheduler=GET.format(10))
     made = "optimizer = torch.optim.AdamW([weight], lr=3e-4)\n"
     same = text.replace(made, f"if small:\n    optimizer = AdamW8bit([weight], lr=3e-4)\nelse:\n    {made}")
@@ -204,7 +204,7 @@ def test_defaults_that_a_scripts_own_training_arguments_compute(tmp_path):
     assert read(tmp_path, "python train.py --learning_rate 1e-4", "run.sh").settings.learning_rate == 1e-4
 
 
-def test_a_script_that_is_not_here_may_have_defaults_of_its_own(tmp_path):
+def test_a_missing_script_may_have_other_defaults(tmp_path):
     config = read(
         tmp_path, "python other.py --path y --save_total_limit 1 --learning_rate 1e-4 --max_steps 9", "run.sh"
     )

@@ -103,7 +103,7 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is made in Python"),
     ],
 )
-def test_unsupported_scripts_get_one_line(tmp_path, text, message):
+def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value)

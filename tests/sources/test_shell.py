@@ -78,7 +78,7 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ("A=1\nif x; then A=16; fi\nrun $A", ["$A"], None),
     ],
 )  # fmt: skip
-def test_options_that_a_branch_adds_are_left_out_with_a_note(script, words, note):
+def test_options_that_a_branch_adds_are_dropped_with_a_note(script, words, note):
     made = commands_of("a.sh", script)[-1]
     assert [readable(word) for word in made.words[1:]] == words
     assert made.notes == (() if note is None else (note,))
@@ -155,7 +155,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_slow_scripts_get_one_line(tmp_path, name):
+def test_slow_scripts_are_refused_in_one_line(tmp_path, name):
     path = tmp_path / "bomb.sh"
     path.write_text(BOMBS[name])
     start = time.process_time()
@@ -174,7 +174,7 @@ def told(path):
     return ""
 
 
-def test_settings_of_a_branch_are_asked_for_and_never_dropped(tmp_path):
+def test_settings_of_a_branch_are_refused_and_never_dropped(tmp_path):
     path = tmp_path / "run.sh"
     command = "python t.py $OPTIONS --save_total_limit 1 --num_train_epochs 1 $MORE\n"
     path.write_text(

@@ -25,7 +25,7 @@ def test_blocks_cover_a_sweep_once(block_bytes):
 
 @pytest.mark.parametrize("steps", [300, [[7, 3], [250, 3]]])
 @pytest.mark.parametrize("past_end", ["reference", "hold", "nan"])
-def test_summary_is_that_of_the_curves(steps, past_end, monkeypatch):
+def test_a_summary_equals_that_of_the_curves(steps, past_end, monkeypatch):
     monkeypatch.setattr(blocks, "REDUCED_BYTES", 4 * 500)
     batch = mixed(24, 200).reshape(4, 6)
     rates = np.asarray(olr.sweep(batch, steps, past_end=past_end), np.float64).reshape(4, 6, -1)

@@ -18,7 +18,7 @@ from tests.wrong_types import wrong_types
 DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
 
 
-def test_only_shapes_and_sets_of_kinds_compile():
+def test_only_another_shape_or_set_of_kinds_is_compiled():
     batch = mixed(60, 100, DOCUMENTED)
     doubled = tuple(member.replace(learning_rate=member.learning_rate * 2) for member in batch.schedules)
     random = np.random.default_rng(7)
@@ -83,7 +83,7 @@ def test_a_traced_sweep_of_every_class_gives_the_same_rates(transformed, devices
     np.testing.assert_allclose(rates, called(), rtol=2**-23, atol=0)
 
 
-def test_a_sweep_inside_of_a_shard_map():
+def test_a_sweep_inside_a_shard_map():
     batch = mixed(12, 40)
     mesh = jax.make_mesh((1,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
     rows = jax.sharding.PartitionSpec("rows")
@@ -119,7 +119,7 @@ def test_a_traced_sweep_has_the_gradients_of_the_schedule(outer):
 
 
 @pytest.mark.parametrize(("platform", "double"), [("cpu", True), ("cuda", True), ("tpu", False)])
-def test_a_traced_sweep_is_exported_with_the_numbers_that_a_platform_has(platform, double):
+def test_an_exported_sweep_uses_the_number_types_of_the_platform(platform, double):
     # No TPU runs here, so the text of the program must show that it needs no float64.
     exported = jax.export.export(jax.jit(lambda b: olr.sweep(b, 50)), platforms=[platform])(mixed(8, 40))
     assert bool(re.search("[<x]f64>", exported.mlir_module())) == double  # names of places in the source aside
@@ -163,7 +163,7 @@ SHORTCUTS = [
 
 
 @pytest.mark.parametrize("batch", SHORTCUTS, ids=lambda batch: type(batch).__name__)
-def test_a_shortcut_gives_what_a_call_gives(batch, monkeypatch):
+def test_a_shortcut_gives_the_same_rates_as_a_call(batch, monkeypatch):
     """The host evaluates the general formula."""
     taken = []
 
@@ -183,7 +183,7 @@ def test_a_shortcut_gives_what_a_call_gives(batch, monkeypatch):
 
 
 @pytest.mark.parametrize("steps", [2**16 - 3, 2**16 - 1, 2**16, 2**16 + 5])
-def test_cycles_that_are_just_few_enough_for_a_shortcut(steps):
+def test_the_largest_number_of_cycles_with_a_shortcut(steps):
     """The sixteenth of them ends at step 2**16 - 1."""
     shown = np.unique(np.concatenate([2 ** np.arange(2, 17) + offset for offset in (-2, -1, 0, 1)]))
     shown = np.resize(shown[shown < steps], 60)  # of one length, so that each kind compiles once
@@ -260,7 +260,7 @@ def test_an_out_of_numpy_is_refused():
         olr.sweep(olr.Linear(1e-3, max_steps=10), 3, out=np.zeros(3, np.float32))
 
 
-def test_an_out_that_is_spent_is_refused():
+def test_a_donated_out_is_refused():
     batch = olr.Linear([1e-3, 2e-3], max_steps=10)
     first = olr.sweep(batch, 10)
     olr.sweep(batch, 10, out=first)

@@ -38,7 +38,7 @@ def test_under_x64_the_rates_are_float64():
     assert (np.abs(wide - rounded) <= 0.51 * np.spacing(rounded)).all()
 
 
-def test_every_class_there_is_in_one_batch():
+def test_every_class_in_one_batch():
     batch = olr.concatenate([many(one, 8) for one in SINGLES])
     random = np.random.default_rng(2)
     # In any order; and of the first three classes alone, so that no row takes most branches.
@@ -47,7 +47,7 @@ def test_every_class_there_is_in_one_batch():
         np.testing.assert_allclose(rates, called()[rows // 8], rtol=2**-23, atol=0)
 
 
-def test_without_float64_pairs_of_float32_serve(monkeypatch):
+def test_without_float64_pairs_of_float32_are_used(monkeypatch):
     batch = mixed(40, 100)
     exact = np.asarray(olr.sweep(batch, 120))
     monkeypatch.setattr(evaluate, "system", lambda: None)

@@ -42,7 +42,7 @@ def batches():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process has taken at once")
-def test_nothing_of_the_size_of_the_result_is_stored_besides_it():
+def test_a_sweep_allocates_only_its_result():
     """Settings of each row, in float64 and for each branch that a row can take, and no array of the size of the result."""
     growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
     assert growth.pop("summary") < 1 / 4

@@ -55,7 +55,7 @@ print("done")
 """
 
 
-def test_eight_devices_give_the_rates_of_one_and_exchange_nothing(tmp_path):
+def test_eight_devices_give_the_same_rates_without_communication(tmp_path):
     """No result shows an exchange between devices, so XLA writes what it compiled into a folder."""
     assert on_eight_devices(EIGHT_DEVICES, f"--xla_dump_to={tmp_path}") == "equal\n"
     programs = [path.read_text() for path in tmp_path.glob("*after_optimizations.txt")]

@@ -56,7 +56,7 @@ def test_every_class_has_its_columns(tmp_path, monkeypatch):
             np.testing.assert_array_equal(found, column)
 
 
-def test_a_store_that_cannot_be_laid_out_leaves_nothing(tmp_path, monkeypatch):
+def test_a_store_that_cannot_be_created_leaves_no_files(tmp_path, monkeypatch):
     def broken(batch):
         raise OSError("no space left on device")
 
@@ -66,7 +66,7 @@ def test_a_store_that_cannot_be_laid_out_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_continues_where_it_stopped(tmp_path, monkeypatch):
+def test_a_sweep_continues_where_it_stopped(tmp_path, monkeypatch):
     batch, path = mixed(40, 90), tmp_path / "s"
     computed = store.computed
 
@@ -151,7 +151,7 @@ except OSError as error:
 """
 
 
-def test_a_disk_that_takes_no_more_leaves_a_marked_store(tmp_path):
+def test_a_full_disk_leaves_a_store_marked_as_incomplete(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "s")],
         capture_output=True, text=True, cwd=Path(olr.__file__).parents[1], check=True,
@@ -182,7 +182,7 @@ def test_memory_does_not_grow_with_the_sweep(tmp_path):
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >= used[1]
 
 
-def test_without_zarr_one_line_says_what_to_install(tmp_path, monkeypatch):
+def test_without_zarr_the_error_names_the_package_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r'pip install "optax-lr\[store\]"'):
         olr.sweep_to(tmp_path / "s", mixed(9, 50), 20)

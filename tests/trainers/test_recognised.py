@@ -86,12 +86,12 @@ REFUSED = [
 ]  # fmt: skip
 
 
-def test_every_trainer_is_in_the_table():
+def test_every_trainer_has_a_case():
     assert {name.split()[0] for name in CASES} == TRAINERS.keys() - LLAMAFACTORY_S_OTHER_FORMS
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_config_is_its_trainers(name, tmp_path):
+def test_each_config_is_recognised_by_its_trainer(name, tmp_path):
     assert read(name, tmp_path).trainer == name.split()[0]
 
 
@@ -165,7 +165,7 @@ def test_refused_in_one_line(source, message, tmp_path):
         assert found.severity == "error"
 
 
-def test_the_trainer_that_is_named_decides():
+def test_a_named_trainer_is_used():
     shared = {"learning_rate": 1e-4, "lr_scheduler_type": "warmup_stable_decay", "max_steps": 100}
     assert olr.read_config(shared, trainer="llamafactory").plan().schedule.decay_steps == 67
     with pytest.raises(olr.ConfigError, match="needs num_decay_steps"):
@@ -178,7 +178,7 @@ def test_the_trainer_that_is_named_decides():
         olr.read_config(shared, trainer="xyz")
 
 
-def test_two_trainers_keys_in_one_file_are_not_guessed():
+def test_keys_of_two_trainers_in_one_file_are_refused():
     both = {"tuner_type": "lora", "model": "m", "dataset": "d", "warmup_steps_fraction": 0.1, "steps": 9}
     with pytest.raises(
         olr.ConfigError,
@@ -259,7 +259,7 @@ def test_keys_that_look_like_the_curve(key):
     ["eval_batch_size", "save_steps", "logging_interval_steps", "vision_lr", "mm_projector_lr", "system_prompt", "lora_rank", "weight_decay_mult",
      "num_workers", "early_stopping_steps", "data_path", "stage"],
 )  # fmt: skip
-def test_keys_that_do_not(key):
+def test_keys_that_do_not_look_like_the_curve(key):
     assert not concerns_curve(key)
     assert group_rate(key) == key.endswith("_lr")
 
@@ -370,7 +370,7 @@ def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(1e-4, 50))
 
 
-def test_defaults_of_a_program_of_its_own(tmp_path):
+def test_defaults_of_a_custom_program(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("model: {name: m}\ntraining: {learning_rate: 0.0001, num_train_epochs: 1, save_steps: 5}\n")
     with pytest.raises(olr.ConfigError, match="lr_scheduler_type is not under training, and the program that reads"):
@@ -395,7 +395,7 @@ def test_the_arguments_that_ms_swift_saves_with_a_run():
     assert olr.read_config(keys).plan(num_examples=1600).max_steps == 100
 
 
-def test_a_section_of_any_name_that_holds_training_arguments_alone():
+def test_a_section_of_any_name_with_training_arguments():
     section = {
         "output_dir": "o",
         "learning_rate": 1e-5,

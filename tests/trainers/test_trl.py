@@ -110,7 +110,7 @@ def test_default_rates_by_version(trainer, rate):
     assert config.settings.learning_rate == rate
 
 
-def test_the_batch_of_grpo_was_its_own_in_one_version_only():
+def test_the_default_batch_of_grpo_depends_on_the_version():
     new, old = (
         olr.read_config({"num_generations": 8}, trainer=f"trl-grpo{version}").settings for version in ("", "==0.14.0")
     )

@@ -51,7 +51,7 @@ def test_megatron_options_that_are_refused(words, message):
         ({key: value for key, value in TORCHTUNE.items() if key != "epochs"}, "epochs is not in the recipe"),
     ],
 )
-def test_unsupported_configs_get_one_line(values, message):
+def test_unsupported_configs_are_refused_in_one_line(values, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config(values).plan(num_examples=1000)
 

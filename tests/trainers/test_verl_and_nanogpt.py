@@ -25,7 +25,7 @@ def test_verls_defaults_lengths_and_processes():
     assert "begin after trainer.critic_warmup 5 steps" in config.notes[-1]
 
 
-def test_a_value_that_a_script_of_verl_does_not_say_is_given(tmp_path):
+def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(" ".join([*VERL, f"{ACTOR}lr=$1", "trainer.total_epochs=2"]))
     with pytest.raises(olr.ConfigError, match=rf"does not say what {ACTOR}lr=\$1 is"):
@@ -46,7 +46,7 @@ def test_a_value_that_a_script_of_verl_does_not_say_is_given(tmp_path):
         (["data.train_batch_size=2048"], "1000 examples make no batch of 2048"),
     ],
 )
-def test_words_of_verl_that_are_refused(words, message):
+def test_options_of_verl_that_are_refused(words, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config([*VERL, *words]).plan(num_examples=1000)
 
@@ -56,7 +56,7 @@ NANOGPT = (
 )
 
 
-def test_a_file_of_assignments_is_nanogpts(tmp_path):
+def test_a_file_of_assignments_is_a_nanogpt_config(tmp_path):
     path = tmp_path / "train_char.py"
     path.write_text(NANOGPT + "lr_decay_iters = 5000\nmin_lr = 1e-4\nwarmup_iters = 100\n")
     plan = (config := olr.read_config(path)).plan()
@@ -77,7 +77,7 @@ def test_a_file_of_assignments_is_nanogpts(tmp_path):
         NANOGPT + "max_iters = 6000\n",
     ],
 )
-def test_other_files_of_assignments_are_not(tmp_path, text):
+def test_other_files_of_assignments_are_not_nanogpt_configs(tmp_path, text):
     path = tmp_path / "train.py"
     path.write_text(text)
     with pytest.raises(olr.ConfigError):

@@ -55,7 +55,7 @@ def go_on(schedule, carry, losses):
 
 
 @pytest.mark.parametrize("where", RUNS)
-def test_the_rest_of_a_run_is_the_same_bit_for_bit(where, tmp_path):
+def test_a_restored_run_continues_bit_for_bit(where, tmp_path):
     schedule, at = RUNS[where]
     whole_carry, whole = go_on(schedule, start(schedule), LOSSES)
     carry, before = go_on(schedule, start(schedule), LOSSES[:at])
@@ -122,7 +122,7 @@ class _Model(torch.nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_finished_run_made_longer(tmp_path):
+def test_extending_a_finished_run(tmp_path):
     """Like a Trainer: the first update at the old end's rate, then the new curve as if it had always been that long.
 
     Here: `set_schedule` with the longer schedule, which is the new curve from the first update on. The sane alternative: a

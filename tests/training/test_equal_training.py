@@ -107,7 +107,7 @@ def assert_equal(jaxs, torchs, compared, rtol=1e-12):
         ("inverse_sqrt", {}),
     ],
 )
-def test_every_loss_is_the_same(name, settings, compared):
+def test_losses_equal_those_of_pytorch(name, settings, compared):
     with jax.enable_x64(True):
         schedule = olr.get_scheduler(name, RATE, warmup_steps=6, max_steps=60, **settings)
         torchs = Torch().stage(name, RATE, 6, 60, **settings)

@@ -64,7 +64,7 @@ def test_linen_train_state_without_a_metric_and_with_msgpack():
 
 
 @pytest.mark.parametrize("name", THINGS)
-def test_msgpack_keeps_every_schedule_alone_and_in_a_tuple(name):
+def test_msgpack_saves_every_schedule_alone_and_in_a_tuple(name):
     for thing in (THINGS[name], jax.device_put(THINGS[name]), (1.0, THINGS[name])):
         empty = jax.tree.map(np.zeros_like, thing)
         assert_same(flax.serialization.from_bytes(empty, flax.serialization.to_bytes(thing)), thing)

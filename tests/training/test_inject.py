@@ -118,7 +118,7 @@ def test_every_optimizer_trains_the_same_with_an_injected_schedule(name):
         np.testing.assert_allclose(inside[key], plain[key], rtol=2e-5, atol=1e-7)
 
 
-def test_the_table_holds_every_optimizer_of_optax():
+def test_the_table_has_every_optimizer_of_optax():
     names = {
         name
         for name, value in (vars(optax) | vars(contrib)).items()
@@ -131,7 +131,7 @@ def test_the_table_holds_every_optimizer_of_optax():
     assert names - no_schedule - one_step_ahead <= OPTIMIZERS.keys()
 
 
-def test_schedule_free_averages_by_the_rate_of_the_update_and_is_found_inside_of_another():
+def test_schedule_free_averages_with_the_rate_of_the_update():
     """Plain, its averaging reads the schedule one step ahead: so it agrees with a schedule that lags one step."""
     plain = contrib.schedule_free(optax.sgd(SCHEDULE), learning_rate=lambda step: SCHEDULE(jnp.maximum(step - 1, 0)))
     injected = olr.inject_schedules(contrib.schedule_free)(olr.inject_schedules(optax.sgd)(SCHEDULE), SCHEDULE)
@@ -272,7 +272,7 @@ def test_multi_steps_counts_real_updates():
     assert not any(rates[:3])
 
 
-def test_apply_if_finite_does_not_count_what_it_skips():
+def test_apply_if_finite_does_not_count_skipped_updates():
     optimizer = optax.apply_if_finite(olr.inject_schedules(optax.sgd)(SCHEDULE), max_consecutive_errors=5)
     state = optimizer.init(PARAMS)
     for bad in (False, True, True, False):
@@ -310,7 +310,7 @@ def test_a_schedule_for_each_group_of_parameters():
         olr.set_schedule(state, SCHEDULE)
 
 
-def test_every_group_learns_of_the_metric():
+def test_the_metric_reaches_every_group():
     optimizer = optax.multi_transform(
         {
             name: olr.inject_schedules(optax.sgd)(olr.reduce_on_plateau(olr.Constant(rate), patience=0))
@@ -329,7 +329,7 @@ def test_every_group_learns_of_the_metric():
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_low_precision_parameters_keep_their_dtype_and_the_rate_its_own(dtype):
+def test_low_precision_parameters_keep_their_dtype(dtype):
     params = jax.tree.map(lambda p: p.astype(dtype), PARAMS)
     optimizers = [
         optax.chain(optax.scale_by_adam(), olr.scale_by_learning_rate(SCHEDULE)),
@@ -431,7 +431,7 @@ def test_errors_name_the_remedy():
         olr.EarlyStopping(patience=-1)
 
 
-def test_a_control_exchanged_in_a_running_state():
+def test_replacing_a_control_in_a_running_state():
     control = olr.reduce_on_plateau(olr.Constant(1.0), factor=0.5, patience=0)
     state = olr.inject_schedules(optax.sgd)(control).init(PARAMS)
     state = olr.observe(olr.observe(state, 1.0), 1.0)

@@ -116,7 +116,7 @@ def test_equal_in_float32_where_the_metric_is_clear(name, compared):
 
 @pytest.mark.parametrize("threshold", [1e-4, 1e-3, 0.01, 0.1])
 @pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
-def test_float32_metrics_on_the_threshold_decide_as_in_float64(threshold, threshold_mode):
+def test_float32_metrics_at_the_threshold_decide_as_in_float64(threshold, threshold_mode):
     """Metrics that are better by the threshold itself, rounded to float32: in float32 some of them decide otherwise."""
     rng = np.random.default_rng(1)
     settings = {"factor": 0.5, "patience": 0, "threshold": threshold, "threshold_mode": threshold_mode}
@@ -194,7 +194,7 @@ def test_hold_follows_the_schedule_and_then_holds():
     np.testing.assert_array_equal(rates[70:], np.full(30, schedule(70) / 2))  # the fall at 80 comes too late
 
 
-def test_a_reduction_is_in_proportion_to_the_schedule():
+def test_a_reduction_multiplies_the_schedule():
     schedule = olr.Linear(PEAK, max_steps=100)
     control = olr.reduce_on_plateau(schedule, factor=0.5, patience=0)
     metric_state = control.observe(control.observe(control.metric_state(), 10, 1.0), 20, 2.0)
@@ -204,7 +204,7 @@ def test_a_reduction_is_in_proportion_to_the_schedule():
 
 
 @pytest.mark.parametrize("name", [*REFERENCES, "hold_on_plateau"])
-def test_a_population_is_its_members(name):
+def test_a_population_equals_its_members(name):
     """Each member with its own settings and its own metrics, under vmap and one by one; every setting traced."""
     make = getattr(olr, name)
     settings = {

@@ -32,7 +32,7 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_the_run_and_the_hyperparams_are_those_of_inject_hyperparams(name):
+def test_runs_and_hyperparams_equal_those_of_inject_hyperparams(name):
     arguments = ARGUMENTS[name]
     static = {"static_args": "mask"} if "mask" in arguments else {}
     ours, theirs = (
@@ -171,7 +171,7 @@ def test_metrics_of_a_warmup_do_not_count():
     np.testing.assert_allclose(rates, [*schedule(np.arange(24)), *[5e-4] * 6], rtol=1e-6)
 
 
-def test_a_metric_of_each_argument():
+def test_a_control_of_another_argument():
     """A control of the weight decay with a schedule of the rate."""
     decay = olr.reduce_on_plateau(olr.Constant(0.1), factor=0.5, patience=0)
     optimizer = olr.inject_schedules(optax.adamw)(learning_rate=SCHEDULE, weight_decay=decay)

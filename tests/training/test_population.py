@@ -46,7 +46,7 @@ def train(schedule):
     return losses, rates, state
 
 
-def test_a_population_of_mixed_kinds_is_its_members():
+def test_a_population_of_mixed_kinds_equals_its_members():
     batch = olr.stack(SCHEDULES)
     losses, rates, _ = jax.jit(jax.vmap(train))(batch)
     np.testing.assert_allclose(rates, olr.stack(SCHEDULES)(jnp.arange(STEPS)), rtol=2e-7)
@@ -72,7 +72,7 @@ def test_a_population_of_one_kind_compiles_once_for_any_hyperparameters():
     assert len(traces) == 1
 
 
-def test_a_member_takes_the_optimizer_s_memory_and_a_few_bytes():
+def test_the_memory_of_a_member():
     """AdamW's two moments and its count, and less than 128 bytes of settings: what the page on training says."""
     _, _, state = jax.eval_shape(train, SCHEDULES[1])
     moments = 2 * 4 * (32 + 8) + 4

@@ -84,7 +84,7 @@ def test_a_batch_ramp_follows_the_samples_in_one_program():
     assert int(state.count) == 15
 
 
-def test_the_position_is_kept_where_a_metric_is_observed(tmp_path):
+def test_observing_a_metric_keeps_the_position(tmp_path):
     """Also in a checkpoint, and traced."""
     control = olr.reduce_on_plateau(olr.Linear(1.0, max_steps=100), factor=0.5, patience=0)
     _, step, state = optimizer_of(control)
@@ -184,7 +184,7 @@ def test_extend_a_finished_run(compiled):
     assert compiled["step"] == 1
 
 
-def test_multi_steps_hands_the_position_on():
+def test_multi_steps_forwards_the_position():
     optimizer = optax.MultiSteps(olr.inject_schedules(optax.sgd)(olr.Linear(1.0, 100)), every_k_schedule=2)
     state = optimizer.init(PARAMS)
     for tokens in (0, 10, 20, 30):
@@ -231,7 +231,7 @@ def test_errors_name_the_remedy():
 
 
 @pytest.mark.parametrize("position", [None, 2.5])
-def test_a_state_holds_no_nan_at_which_debug_nans_would_stop(position):
+def test_a_state_contains_no_nan(position):
     control = olr.reduce_on_plateau(olr.Linear(1.0, max_steps=10))
     with jax.debug_nans(True):
         for optimizer in (

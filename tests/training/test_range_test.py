@@ -26,7 +26,7 @@ def step(w, rate, batch):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("high", [0.1, 30.0])
-def test_losses_stop_and_suggestion_are_those_of_torch_lr_finder(high, capsys):
+def test_the_range_test_equals_that_of_torch_lr_finder(high, capsys):
     from torch_lr_finder import LRFinder
 
     model = torch.nn.Linear(3, 1, bias=False).double()
@@ -46,7 +46,7 @@ def test_losses_stop_and_suggestion_are_those_of_torch_lr_finder(high, capsys):
     assert (len(theirs) < STEPS) == (high == 30.0)
 
 
-def test_a_population_at_once_is_its_members():
+def test_a_population_equals_its_members():
     starts = jnp.stack([jnp.zeros((3, 1)), jnp.ones((3, 1)), -jnp.ones((3, 1))])
     together = jax.jit(jax.vmap(lambda w: olr.range_test(step, w, (X, Y), low=1e-4, steps=STEPS)))(starts)
     assert together.losses.shape == (3, STEPS)
@@ -74,7 +74,7 @@ def test_with_an_optimizer_and_the_rate_in_its_state():
     plt.close(ax.figure)
 
 
-def test_nothing_is_suggested_where_nothing_falls():
+def test_no_rate_is_suggested_if_the_loss_never_falls():
     found = olr.range_test(lambda carry, rate: (carry, 1.0 + rate), jnp.zeros(()), high=1e-3)
     assert np.isnan(found.steepest)
     below = olr.range_test(lambda carry, rate: (carry, -1.0 + 0 * rate), jnp.zeros(()))
@@ -87,7 +87,7 @@ def test_nothing_is_suggested_where_nothing_falls():
         assert np.isnan(never.tenth)
 
 
-def test_a_whole_or_bfloat16_loss_is_smoothed_in_float32():
+def test_an_integer_or_bfloat16_loss_is_smoothed_in_float32():
     for dtype in (jnp.int32, jnp.bfloat16):
         found = olr.range_test(lambda count, rate: (count + 1, (100 - count).astype(dtype)), jnp.int32(0))  # noqa: B023
         assert found.losses.dtype == jnp.float32
