@@ -7,7 +7,7 @@ import transformers
 from torch.optim import lr_scheduler
 
 import optax_lr as olr
-from tests.parity.test_schedulers_of_torch import SETTINGS as TORCH
+from tests.parity.test_torch import SETTINGS as TORCH
 from tests.reference import label
 from tests.reference.generate import RATE, optimizer, stepped, torch_scheduler, transformers_scheduler
 from tests.reference.settings import SHORT, transformers_settings
