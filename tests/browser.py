@@ -1,4 +1,4 @@
-"""A page as a real browser shows it."""
+"""Evaluate a page in a real browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium or go
 def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
     """The result of `script`, the body of a function that runs in the loaded page, read from the DOM.
 
-    The browser resolves no host, so that nothing can come from a network.
+    The browser resolves no host name, so the page cannot use the network.
     """
     probe = f"""<script>
     window.problems = [];

@@ -1,4 +1,4 @@
-"""One table of all schedules: a usual setting of each class, by which it joins every law, and random settings of any."""
+"""One table of all schedules: typical settings of each class, which all general tests use, and random settings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STEPS = np.arange(64)
 
 
 def a_function(step, peak, tau):
-    """A user's own, of `jax.numpy`."""
+    """A user's function that calls `jax.numpy`."""
     return peak * jnp.exp(-step / tau)
 
 
-# A new class joins here, by one line.
+# Add a line here for a new class.
 USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
     olr.Constant: {"learning_rate": RATE, "warmup_steps": 5},
     olr.ConstantFactor: {"learning_rate": RATE, "factor": 0.25, "total_iters": 7},
@@ -80,7 +80,7 @@ _RANGES = {
 
 
 def usual(kind: type[olr.Schedule]) -> olr.Schedule:
-    """The usual schedule of a class."""
+    """The typical schedule of a class."""
     return kind(**USUAL[kind])
 
 
@@ -92,13 +92,13 @@ def assert_within_an_ulp(ours: Any, expected: Any, ulps: float = 1) -> None:
 
 
 def numeric(kind: type[olr.Schedule]) -> list[str]:
-    """The fields of a class that hold one number in its usual setting."""
+    """The fields of a class that are a single number in its typical schedule."""
     return [f.name for f in dataclasses.fields(kind) if hasattr(getattr(usual(kind), f.name), "dtype")]
 
 
 @st.composite
 def random_schedule(draw, kind: type[olr.Schedule]) -> olr.Schedule:
-    """A schedule of the class with some settings of its usual one drawn anew; counts up to 60."""
+    """The typical schedule of a class with random values of some settings; counts are at most 60."""
     settings = dict(USUAL[kind])
     for f in dataclasses.fields(kind):
         value, bounds = settings.get(f.name), f.metadata

@@ -1,4 +1,4 @@
-"""Builds the wheel and the sdist, installs the wheel alone in a new environment, and checks its contents.
+"""Build the wheel and the sdist, install the wheel without extras in a new environment, and check it.
 
 python tests/check_package.py [PYTHON]        needs `build`, mypy, and a package index
 """
@@ -31,9 +31,9 @@ for name in ("omegaconf", "matplotlib", "typer", "zarr", "flax"):
 
 
 def main() -> None:
-    """Exits with an error at the first thing that is not as it must be."""
+    """Exit with an error at the first failed check."""
     python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
-    # The sources' folder must not be in reach: what is imported is what was installed.
+    # The folder of the sources must not be importable, so that the installed package is tested.
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

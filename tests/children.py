@@ -1,4 +1,4 @@
-"""Programs that run in a process of their own: what is imported and how many devices there are is decided once."""
+"""Run programs in separate processes, because a process cannot undo an import or change the number of devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def printed_by(program: str, **environment: str) -> str:
-    """The output of a Python program, which may import `tests`. A failure shows its traceback."""
+    """The output of a Python program, which may import `tests`. If it fails, the error contains its traceback."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | environment,
@@ -26,5 +26,5 @@ def printed_by(program: str, **environment: str) -> str:
 
 
 def on_eight_devices(program: str, flags: str = "") -> str:
-    """The same on eight virtual devices; `flags` are XLA's."""
+    """The same on eight virtual devices, with further flags of XLA."""
     return printed_by(program, XLA_FLAGS=f"--xla_force_host_platform_device_count=8 {flags}", JAX_PLATFORMS="cpu")

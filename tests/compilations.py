@@ -1,4 +1,4 @@
-"""How often JAX compiles each function, from what it reports to `jax.monitoring`; and compiling in less time."""
+"""Count the compilations of each function with `jax.monitoring`, and make compilations faster."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jax._src import compiler
 
 EVENT = "/jax/core/compile/backend_compile_duration"
 
-# Options of XLA under which a program compiles in a third of the time. They change how operations are rounded together, so
-# tests about the last digits of a rate compile with the options that users have.
+# Options of XLA with which a program compiles in a third of the time. They change which operations are fused and so the rounding:
+# tests about the last digits of a rate compile with the default options.
 QUICK: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
 if jax.__version_info__ < (0, 11):  # the option is gone in jax 0.12
     QUICK |= {"xla_cpu_use_fusion_emitters": False}
@@ -26,9 +26,9 @@ def _quick_options(*arguments: Any, env_options_overrides: Mapping[str, Any] | N
 
 
 def compile_quickly(*, quickly: bool) -> None:
-    """Compile all programs from here on with the options `QUICK`, or with those that users have.
+    """Compile all later programs with the options `QUICK`, or with the default options.
 
-    JAX has no setting for this that a process can change. Programs in memory that were compiled otherwise are dropped.
+    JAX has no setting for this that a process can change. Compiled programs in memory are dropped if the options change.
     """
     options = _quick_options if quickly else _usual_options
     if compiler.get_compile_options is not options:

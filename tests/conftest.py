@@ -22,7 +22,7 @@ collect_ignore = ["newcomer.py"]  # a program for a type checker, with mistakes 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Programs that were compiled by another worker, or when the tests ran last, are read from pytest's cache."""
+    """Keep compiled programs in pytest's cache, for other workers and for the next run."""
     gc.disable()  # until all is imported
     if config.pluginmanager.hasplugin("cacheprovider"):
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported out of garbage collections, which took a third of the time; and have fewer of them."""
+    """Exclude imported objects from garbage collection, which took a third of the time, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -44,7 +44,7 @@ COMPARED = pytest.StashKey[dict[str, int]]()
 
 @pytest.fixture(scope="module", autouse=True)
 def _room():
-    """Lets go of compiled programs after a module where they have become many: all of them together would take gigabytes."""
+    """Drop compiled programs after a module if there are many: all of them would take gigabytes."""
     yield
     if psutil.Process().memory_info().rss > ROOM:
         jax.clear_caches()

@@ -71,7 +71,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def read(text: str) -> dict[str, str]:
-    """The CPU seconds of a table that was printed before, by the name of the module's file: the folder may have changed."""
+    """The CPU seconds of an earlier table, by the name of the file without its folder, which may have changed."""
     rows = re.findall(r"^\| `?([\w./ ]+)`? \|[^|]*\| ([\d,.]+) \|", text, re.MULTILINE)
     return {Path(module).name: seconds for module, seconds in reversed(rows)}  # the first table in the file counts
 

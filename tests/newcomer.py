@@ -1,6 +1,6 @@
-"""A program that uses the public names as a newcomer would; `make lint` checks its types.
+"""A program that uses the public names like a new user; `make lint` checks its types.
 
-A line with `type: ignore` must be refused by the checker, for that reason: an ignore that nothing needs is an error.
+The checker must refuse each line with `type: ignore` for the stated reason: an unnecessary ignore is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The most memory that a call takes at once, as Linux counts it."""
+"""The peak memory of a call, measured by Linux."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def peak_growth(function: Callable[[], Any]) -> int:
     Only with glibc. Run it with `MALLOC_MMAP_THRESHOLD_=1048576` in the environment: then each allocation of a mebibyte has
     pages of its own, which go back to Linux when it is freed.
     """
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what is free goes back to Linux
-    (PROCESS / "clear_refs").write_text("5")  # the highest mark starts anew
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # return free memory to Linux
+    (PROCESS / "clear_refs").write_text("5")  # reset the peak
     before = _resident("VmRSS")
     result = function()
     peak = _resident("VmHWM")

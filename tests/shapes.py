@@ -18,14 +18,14 @@ SHAPE = re.compile(r"\b(Bool|Float|Float32|Float64|Int|Int32|Int64|Num|Shaped)\[
 
 
 def install(arrays) -> None:
-    """Let each name of the module `optax_lr.arrays` check what it states."""
+    """Replace the names of the module `optax_lr.arrays` by types that check shapes."""
     for name in arrays.__all__:
         if name != "PyTree":
             setattr(arrays, name, _checked(getattr(jaxtyping, name)))
 
 
 def in_one_call(owner):
-    """A function whose annotations must agree on the size of each axis; of a class, each of its methods."""
+    """Check that the annotations of a function, or of each method of a class, agree on the size of each axis."""
     if not isinstance(owner, type):
         return jaxtyped(typechecker=None)(owner) if _states_shapes(owner) else owner
     for name, method in list(vars(owner).items()):

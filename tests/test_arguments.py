@@ -1,4 +1,4 @@
-"""Wrong arguments of every public function: one line of this library's own words, and none of those that it is built on."""
+"""Wrong arguments of public functions raise an error of one line by this library, not by a library below it."""
 
 import inspect
 import sys

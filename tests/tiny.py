@@ -1,4 +1,4 @@
-"""The smallest data and model that a real `transformers.Trainer` trains."""
+"""Tiny data and a tiny model for a real `transformers.Trainer`."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Real runs of `transformers.Trainer` on the smallest model there is, and what they leave behind."""
+"""Real runs of `transformers.Trainer` with a tiny model, and their files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def trained(folder: Path, resume: bool | str = False, evaluate: bool = False, **arguments):
-    """A finished run whose checkpoints and logs lie in `folder`; its trainer."""
+    """Run a Trainer whose checkpoints and logs are in `folder`, and return it."""
     import transformers
 
     from tests.tiny import Data, Model

@@ -28,7 +28,7 @@ PLAN = olr.Cosine(2e-5, max_steps=1000, warmup_steps=100)
 
 
 def rates_of(schedule, step=STEP, offset=0):
-    """In float64 from the formulas, by numbers that float32 holds within its rounding: a real scheduler's own."""
+    """The rates of a schedule in float64, as a real scheduler computes them."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-5)
     scheduler = schedule(optimizer)
     rates = []
@@ -126,7 +126,7 @@ def test_another_peak_than_planned():
 
 
 def test_a_warmup_read_by_another_version():
-    # transformers 4 takes the steps where both are given, and 5 the ratio.
+    # If both are given, transformers 4 uses the steps, and transformers 5 the ratio.
     config = olr.read_config(
         {
             "learning_rate": 2e-5,
@@ -443,7 +443,7 @@ def test_a_setting_of_transformers_is_not_suggested_for_other_programs():
         rule, remedy="set max_steps to 12", key="max_steps", edits=(olr.Edit("max_steps", 12),)
     )
     assert in_words_of("timm", shorter, epochs_are_steps=True).remedy == "set --epochs to 12"
-    assert in_words_of("timm", shorter).remedy == "set max_steps to 12"  # 12 steps are no 12 epochs
+    assert in_words_of("timm", shorter).remedy == "set max_steps to 12"  # 12 steps are not 12 epochs
 
 
 def test_a_step_with_two_rates_is_counted_once():

@@ -1,4 +1,4 @@
-"""Findings in real logs, and in real trainings at rates far too high, right and far too low; healthy logs have none."""
+"""Findings in public logs, and in real trainings at rates that are too high, right and too low; healthy logs have none."""
 
 import dataclasses
 import os
@@ -34,7 +34,7 @@ def cosine(rows, peak, warmup=0):
     return olr.Cosine(peak, max_steps=10 * rows, warmup_steps=warmup)(np.arange(1, rows + 1) * 10)
 
 
-# Public runs, as they were logged. Two kinds of text in turn; falling in the second row; a plateau, then a step an epoch.
+# Logs of public runs: two alternating kinds of text; a loss that falls in the second row; a plateau, then a drop per epoch.
 IN_TURN = [2.4265, 1.136, 1.2947, 0.9325, 1.2886, 0.8942, 1.2749, 0.8763, 1.2756, 0.8228, 1.2144, 0.8549, 1.2902, 0.8589, 1.2288,
            0.8529, 1.2666, 0.8637, 1.2704, 0.8541]  # fmt: skip
 FAST = [1.0495, 0.9687, 0.6331, 0.3067, 0.1252, 0.1111, 0.2513, 0.1467, 0.1155, 0.1669, 0.1074, 0.141, 0.0912, 0.1408, 0.0934,
@@ -60,14 +60,14 @@ HEALTHY = {
     "a step an epoch": log_of(EPOCHS, cosine(37, 1e-4, 38), max_steps=372),
     "a constant rate": log_of(CONSTANT, 5e-4, every=5, max_steps=240),
     "0.0 is rounded, by its gradients": log_of(BY_HEART, np.linspace(2e-5, 1e-6, 17), grad_norm=GRADIENTS, every=500),
-    # 0.0320639 a row is 0.0160319 over both, which the summary of this run gives as the mean: the 0.0 was a rounded loss.
+    # The summary of this run gives a mean of 0.0160319, half of 0.0320639: the 0.0 was a rounded loss.
     "0.0 after 0.032": log_of([0.032, 0.0], 2e-4, max_steps=20),
     "0.0 from the second row on": log_of([0.0328] + [0.0] * 99, 2e-4, max_steps=1000),
     "a row": log_of([0.0], 4.5e-6, grad_norm=[0.5695], max_steps=12),
     "a skipped update": log_of(
         SLOPE + 0.05 * NOISE, np.linspace(5e-5, 0, 200), grad_norm=[1.0] * 90 + [NAN] + [1.0] * 109, max_steps=2000
     ),
-    # GRPO logs a loss of 0 that rises with the divergence from the first policy, or is negative.
+    # The loss of GRPO starts at 0 and rises with the divergence from the first policy, or is negative.
     "a policy from 0": log_of([0.0, 0.0, 0.0, *np.linspace(1e-4, 0.08, 60)], 1e-6, grad_norm=0.3, max_steps=630),
     "a policy around 0": log_of(0.02 * NOISE, 1e-6, grad_norm=0.3, max_steps=2000),
     "batches of one example": log_of(SLOPE * np.exp(0.4 * NOISE), cosine(200, 1e-5), max_steps=2000),
@@ -181,7 +181,7 @@ def test_remedies_are_edits():
         return {tuple(edit) for edit in only(log).edits}
 
     assert edits(log_of(DIVERGED, 0.005)) == {("learning_rate", 0.0005)}
-    assert edits(log_of(DIVERGED, None)) == set()  # a tenth of a rate that is not known
+    assert edits(log_of(DIVERGED, None)) == set()  # the rate, of which a tenth would be the remedy, is unknown
     assert edits(log_of([8.2, 0, 0], 2e-4)) == {("logging_nan_inf_filter", False), ("learning_rate", 2e-5)}
     assert edits(log_of(FORGOT, 1e-5, every=200, eval_loss=FORGETS)) == {("max_steps", 1000)}
 
@@ -309,7 +309,7 @@ def momentum(schedule):
     return optax.sgd(schedule, momentum=0.9)
 
 
-# At 10.0 the losses are chaotic: the last digits, and so the version of JAX, decide which of two findings is reported.
+# At 10.0 the losses are chaotic: which of two findings is reported depends on the last digits, and so on the version of JAX.
 RATES = {
     optax.adamw: {1e-6: "LR309", 3e-5: "LR304", 1e-3: "", 1e-2: "", 0.1: "", 1.0: "LR301", 10.0: ("LR301", "LR303")},
     momentum: {1e-5: "LR309", 1e-4: "LR304", 3e-3: "", 0.03: "", 0.3: "", 10.0: "LR301"},
@@ -466,8 +466,8 @@ def test_a_rate_is_too_low_only_if_the_evaluation_loss_falls_too():
 
     assert found() == found(falls + 0.1) == ["LR304"]
     assert found(np.full(100, 1.9)) == found(np.linspace(1.9, 2.0, 100)) == []
-    assert found(np.maximum(falls, 1.8)) == []  # it falls, and then no more
-    assert found(loss=np.append(2.3, falls[1:])) == []  # a drop at once is no first slope
+    assert found(np.maximum(falls, 1.8)) == []  # it falls at first only
+    assert found(loss=np.append(2.3, falls[1:])) == []  # a sudden drop is not a slow fall
 
 
 def test_rates_and_losses_of_one_step_may_be_in_separate_rows():

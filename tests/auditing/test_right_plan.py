@@ -1,4 +1,4 @@
-"""With the right plan no log is ever said to have left it, however its rates were written."""
+"""With the right plan the audit reports no deviation, however the rates were rounded."""
 
 import math
 
@@ -25,7 +25,7 @@ FORMS = {
 
 
 def ordinary(rng):
-    """A plan, and the log of a run that followed it: the rates are those of transformers' own scheduler."""
+    """A plan, and the log of a run that followed it, with the rates of the scheduler of transformers."""
     length = int(rng.choice([rng.integers(20, 500), rng.integers(500, 5000), rng.integers(5000, 60_000)]))
     share = rng.choice([0, 0.01, 0.03, 0.05, 0.1, rng.uniform(0, 0.2)])
     warmup = min(math.ceil(length * share), length - 2)

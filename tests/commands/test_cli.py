@@ -1,4 +1,4 @@
-"""`optax-lr sweep`, in this process; and in a process of its own what only that shows."""
+"""`optax-lr sweep`, in this process, or in a separate process if the test needs one."""
 
 import json
 import os
@@ -24,12 +24,12 @@ LINEAR = "learning_rate: 5e-5\nlr_scheduler_type: linear\nwarmup_steps: 5\nnum_t
 
 
 def run(*arguments, folder, COLUMNS="120"):
-    """`optax-lr` in this process, which need not import JAX again."""
+    """`optax-lr` in this process, which has already imported JAX."""
     return subprocess.CompletedProcess(arguments, *commands.run(*arguments, folder=folder, COLUMNS=COLUMNS))
 
 
 def run_alone(*arguments, folder):
-    """`optax-lr` as a user runs it: in a process of its own."""
+    """`optax-lr` in a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "optax_lr", *map(str, arguments)],
         capture_output=True, text=True, cwd=folder, check=False,

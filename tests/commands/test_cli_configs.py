@@ -1,4 +1,4 @@
-"""`optax-lr show`, `compare`, `lint` and `recommend`: what they print and write, and their exit codes."""
+"""`optax-lr show`, `compare`, `lint` and `recommend`: their output, their files and their exit codes."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""`convert`: the same curve in another trainer's words, or one line on what cannot be expressed."""
+"""`convert`: the same curve as a config of another trainer, or an error of one line."""
 
 import numpy as np
 import optax

@@ -1,4 +1,4 @@
-"""Every config under the folder that OPTAX_LR_CORPUS names gives a plan, or one clear line."""
+"""Every config in the folder OPTAX_LR_CORPUS gives a plan, or an error of one line."""
 
 import collections
 import os

@@ -56,7 +56,7 @@ def test_auto_is_filled_in_as_by_transformers(tmp_path, warmup):
     from accelerate.utils.deepspeed import HfDeepSpeedConfig
     from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
 
-    # The class itself asks for an installed DeepSpeed; its methods need only the base that reads the mapping.
+    # The class itself requires an installed DeepSpeed; its methods need only the base class that reads the mapping.
     names = ("fill_match", "fill_only", "trainer_config_process", "trainer_config_finalize", "is_auto")
     filler = type("Filler", (HfDeepSpeedConfig,), {name: HfTrainerDeepSpeedConfig.__dict__[name] for name in names})
     deepspeed = block("WarmupDecayLR", **AUTO, total_num_steps="auto")

@@ -1,4 +1,4 @@
-"""The trainer of a config, and the plan that it makes: one table per trainer."""
+"""The trainer and the plan of a config: one table for each trainer."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Files that are no config: one line, soon, whatever the trainer that they look like."""
+"""Files that are not configs are refused quickly in one line, whichever trainer they resemble."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""One config of each kind that was once planned or reported wrongly: its plan, its refusal, or its findings."""
+"""Configs of kinds that were once read wrongly: the plan, the refusal, or the findings of each."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Configs as their trainer reads them, and the steps that it counts."""
+"""Configs are read by the rules of their trainer, and the steps are counted by its arithmetic."""
 
 import json
 
@@ -143,12 +143,12 @@ def test_warmup_by_version(values, version, warmup):
 
 
 def batches(size, group=1, **more):
-    """Keys of a run: the batch, the batches of a step, and whatever else."""
+    """The keys of a run: the batch size, the batches per step, and other keys."""
     return {"per_device_train_batch_size": size, "gradient_accumulation_steps": group, **more}
 
 
 def kind(name, warmup=0, **keywords):
-    """Keys of a schedule."""
+    """The keys of a schedule."""
     keys = {"lr_scheduler_type": name, "warmup_steps": warmup}
     return keys | ({"lr_scheduler_kwargs": keywords} if keywords else {})
 

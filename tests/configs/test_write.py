@@ -26,7 +26,7 @@ SCHEDULES = st.one_of(
 
 
 def assert_same(one, other):
-    """The same settings; one that is written as a share of another may differ in its last digit of float64."""
+    """The settings are equal; one that is written as a ratio may differ in its last digit of float64."""
     assert jax.tree.structure(one) == jax.tree.structure(other)
     for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         assert np.asarray(ours) == pytest.approx(np.asarray(theirs), rel=1e-7, abs=3e-16)

@@ -1,4 +1,4 @@
-"""Rates that real schedulers of torch and transformers give, as logs of them would be."""
+"""Logs with the rates of real schedulers of torch and transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ lr_scheduler = torch.optim.lr_scheduler
 
 
 class Curve(NamedTuple):
-    """Rates of every step of a run, by which name the scheduler goes, and how long the run is (None: it has no length)."""
+    """The name of a scheduler, its rate at every step, and the length of the run (None if it has no length)."""
 
     name: str
     rates: np.ndarray
@@ -56,7 +56,7 @@ def _torch(name: str, max_steps: int | None = None, **kwargs) -> Curve:
 
 
 def curves() -> list[Curve]:
-    """Schedules that are rare in public logs, and the usual ones."""
+    """Common schedulers, and schedulers that are rare in public logs."""
     plateau = Curve(
         "reduce_lr_on_plateau(factor=0.5, patience=2)",
         stepped(
@@ -121,10 +121,10 @@ ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class Odd(NamedTuple):
-    """A log that no single schedule of the library gives: its steps and rates in the order of the file, and what is right.
+    """A log that no single schedule of the library gives: its steps and rates in the order of the file, and the right answer.
 
-    `parts` are the rows of each schedule that is to be named, and its rates at every step from 1 on; none where the log is to
-    be left unexplained.
+    `parts` are the rows of each schedule that has to be found, with its rates at every step from 1 on. It is empty if the log
+    must be reported as unexplained.
     """
 
     name: str
@@ -142,7 +142,7 @@ def _behind_a_warmup(kind):
 
 
 def odd_logs() -> list[Odd]:
-    """Stairs, joined and resumed runs, held ends, cut and warmed-up curves, and curves of one's own."""
+    """Schedulers stepped once an epoch, joined and resumed runs, held ends, curves that are cut or have a warmup, custom curves."""
     step = np.arange(10, STEPS + 1, 10)
     at = np.arange(STEPS + 1)
     share = at / STEPS

@@ -29,7 +29,7 @@ WAYS = ("plain", "plain", "plain", "resumed", "joined", "held", "first rows of a
 
 
 class Made(NamedTuple):
-    """A log; the rates that each of its parts had at every step; and the length of the run, if the log says it."""
+    """A log, the rates of each of its parts at every step, and the length of the run if the log states it."""
 
     what: str
     step: np.ndarray
@@ -94,7 +94,7 @@ def made(rng: np.random.Generator) -> Made:
 
 
 def judged(log: Made) -> str:
-    """`wrong` is an answer that the log does not prove: parts that were not run, or one setting, alone, that was not."""
+    """The verdict on an answer; `wrong` means that the only answer, or a segment, was not run."""
     found = olr.identify(log.step, log.rate, max_steps=log.max_steps)
     if not found.explained:
         return "unexplained"
@@ -132,7 +132,7 @@ def test_no_answer_is_confidently_wrong_in_343_logs():
 
 
 def test_some_logs_are_identified_and_no_answer_is_confidently_wrong():
-    """Looser tolerances leave more settings that explain the rows, and fewer right answers."""
+    """Larger tolerances would allow more settings that explain the rows, and reduce the number of right answers."""
     rng = np.random.default_rng(1)
     words = Counter(judged(made(rng)) for _ in range(12))
     assert words["wrong"] == 0

@@ -1,4 +1,4 @@
-"""Answers state only what the rates prove, also for rates that are rounded, stepped by epochs, joined, few, or of no known kind."""
+"""Answers state only what the rates prove, also if they are rounded, stepped by epochs, joined, few, or of no known kind."""
 
 import re
 import time
@@ -173,7 +173,7 @@ def test_warmups_of_nanogpt_and_timm_are_recognised():
 
 @pytest.mark.parametrize(("rows", "seconds"), [(500, 2.0), (100_000, 6.0)])
 def test_any_rows_are_answered_quickly(rows, seconds):
-    """On an idle core it takes 1 s and 3 s; the test leaves room for a busy machine. The bounds are of CPU time."""
+    """On an idle core this takes 1 s and 3 s of CPU time. The bounds are larger, for busy machines."""
     step = np.arange(1, rows + 1)
     curve = 1e-4 * (1 - step / (rows + 1)) / (0.3 + 0.7 * (1 - step / (rows + 1)))
     for form in ("in full", "7 decimals"):

@@ -1,4 +1,4 @@
-"""Real schedulers are named by the rates that they give, and nothing is named that did not give them."""
+"""Real schedulers are identified from their rates, and no other schedule is reported."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def names(curve):
 
 
 def farthest(answer, curve, offset):
-    """From the curve that was run, at every step of it, as a share of its peak."""
+    """The largest distance to the real curve over all steps, as a share of its peak."""
     step = np.arange(1, len(curve.rates))
     return abs(answer.rates(step) - curve.rates[step - offset]).max() / curve.rates.max()
 
@@ -114,7 +114,7 @@ def test_the_offset_is_known_only_if_the_length_is():
 
 
 def skipping(skips, steps=400):
-    """A real scheduler whose steps are left out at `skips`, as fp16's scaler does; the rate logged after each step."""
+    """The rate after each step of a real scheduler that is not stepped at `skips`, like under the loss scaler of fp16."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=5e-5)
     scheduler = transformers.get_cosine_schedule_with_warmup(optimizer, 20, steps)
     rates = []
@@ -219,7 +219,7 @@ def test_arbitrary_levels(tmp_path):
 
 
 def test_a_schedule_of_timm():
-    """Its cosine counts from step 0, warmup or not: `timm.scheduler.CosineLRScheduler`, warmup_prefix False."""
+    """`timm.scheduler.CosineLRScheduler` with warmup_prefix False: the cosine counts from step 0, also with a warmup."""
     step = np.arange(10, 401, 10)
     wave = 1e-5 + (1e-3 - 1e-5) * 0.5 * (1 + np.cos(np.pi * step / 400))
     found = olr.identify(step, np.where(step < 30, step * 1e-3 / 30, np.where(step < 400, wave, 1e-5)))

@@ -1,4 +1,4 @@
-"""No schedule gives a rate below 0, or one that is not a number, for settings that it accepts."""
+"""For all settings that a schedule accepts, its rates are finite and at least 0."""
 
 import jax
 import numpy as np
@@ -33,7 +33,7 @@ def test_random_settings(kind):
     @settings(max_examples=30)
     @given(random_schedule(kind))
     def never_negative(schedule):
-        assert all(schedule(int(step)) >= 0 for step in STEPS)  # that sweeps agree is a law of its own
+        assert all(schedule(int(step)) >= 0 for step in STEPS)  # test_agreement.py compares sweeps
 
     never_negative()
 

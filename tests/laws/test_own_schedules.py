@@ -1,4 +1,4 @@
-"""Schedules of users: functions, Optax's own, numbers, and classes by decorator."""
+"""Schedules of users: functions, schedules of Optax, numbers, and decorated classes."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A setting is kept as it is written: in float64, through everything that is done to a schedule."""
+"""A setting keeps its float64 value through all operations on a schedule."""
 
 import copy
 import pickle
@@ -106,7 +106,7 @@ def test_a_function_mapped_over_the_leaves_acts_on_the_settings(gamma, other):
 
 
 def test_a_setting_halfway_between_two_floats_keeps_its_rounding_error():
-    """The rest of `gamma` rounds up to half of the distance to the next float32, and with it the sum to that float32."""
+    """The rounding error of `gamma` is almost half of the distance to the next float32; rounded, the sum must not become that float32."""
     gamma, step = 1 - 2.0**-25 - 2.0**-51, 2**24
     found = jax.jit(lambda schedule, step: schedule(step))(olr.Exponential(1.0, gamma), step)
     assert float(found) == pytest.approx(gamma**step, rel=2e-7)

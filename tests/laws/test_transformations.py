@@ -1,4 +1,4 @@
-"""Transformations of JAX do not change a schedule: vmap, scan, batches, tracers, export."""
+"""The rates do not change under transformations of JAX: vmap, scan, batches, tracers, export."""
 
 import re
 
@@ -19,7 +19,7 @@ def test_the_table_holds_every_public_schedule():
         value
         for name in olr.__all__
         if isinstance(value := getattr(olr, name), type) and issubclass(value, Schedule) and name[0].isupper()
-    }  # controls, in lower case, are no functions of the step
+    }  # names of controls are in lower case
     assert public - {Schedule} == set(CLASSES)
 
 

@@ -18,7 +18,7 @@ DOCUMENTED = sorted(set(olr.SCHEDULERS.values()), key=lambda kind: kind.__name__
 
 
 def gradients(schedule, steps):
-    """The gradient of each rate with respect to each setting that is no count: `{leaf number: [*batch, steps]}`."""
+    """The gradient of each rate with respect to each setting that is not a count: `{leaf number: [*batch, steps]}`."""
     leaves, structure = jax.tree.flatten(schedule)
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(schedule)]
     floating = [i for i, leaf in enumerate(leaves) if leaf.dtype == np.float32 and "_low" not in names[i]]
@@ -36,7 +36,7 @@ def gradients(schedule, steps):
 
 
 def slopes(schedule, leaf, steps):
-    """The same by differences, which need float64: the host's, with one leaf moved by a thousandth."""
+    """The same by differences of float64 rates on the host, with one leaf changed by a thousandth."""
     leaves, structure = jax.tree.flatten(schedule)
     width = 1e-3 * max(abs(float(leaves[leaf])), 1e-3)
     # A setting of 0 is moved upwards alone: below it a floor has no effect.
@@ -51,20 +51,20 @@ CORNER_STEPS = np.append(STEPS, [10**6, 2**31 - 1]).astype(np.int32)
 
 
 def corners(kind):
-    """The usual schedule with each number in turn at 0, 1 and beyond the run, and with all that may be left out left out."""
+    """The typical schedule with each number in turn at 0, 1 and beyond the run, and without all optional settings."""
     schedule = usual(kind)
     changes = [{}] + [{name: value} for name in numeric(kind) for value in (0, 1, 64)]
     changes += [{f.name: None for f in dataclasses.fields(kind) if f.default is None and f.name != "max_steps"}]
     found = []
     for change in changes:
-        with contextlib.suppress(ValueError):  # what a class refuses is no corner of it
+        with contextlib.suppress(ValueError):  # the class refuses these settings
             found.append(schedule.replace(**change))
     return found
 
 
 @functools.cache
 def in_corners(kind):
-    """Batches of corners, the usual schedule first, each with its rates and its gradients at `CORNER_STEPS`."""
+    """Batches of extreme settings, beginning with the typical schedule, with the rates and gradients at `CORNER_STEPS`."""
     groups = {}
     for corner in corners(kind):
         groups.setdefault(jax.tree.structure(corner), []).append(corner)

@@ -1,4 +1,4 @@
-"""The linter finds each mistake, stays quiet where there is none, and says what a real trainer does."""
+"""The linter finds each mistake, reports none in right configs, and agrees with the real trainer."""
 
 import dataclasses
 import difflib
@@ -123,7 +123,7 @@ def test_a_config_and_its_file_have_the_same_findings(tmp_path):
 
 
 class TestTheTrainerDoesWhatIsSaid:
-    """The claims about refusals and silence, against transformers itself."""
+    """The findings about refused and ignored settings, compared with transformers itself."""
 
     def arguments(self, folder, **values):
         import transformers

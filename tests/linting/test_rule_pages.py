@@ -1,4 +1,4 @@
-"""docs/findings.md and the page of each rule are what the rules say, and their examples yield what the pages show."""
+"""docs/findings.md and the page of each rule are up to date, and their examples yield the findings that they show."""
 
 import sys
 from pathlib import Path
@@ -17,5 +17,5 @@ def test_the_table_has_the_rules_of_the_code():
 
 @pytest.mark.parametrize("rule", findings_page.ALL, ids=lambda rule: rule.code)
 def test_a_page_shows_the_findings_of_its_examples(rule):
-    """The page is made by running both examples: the wrong one yields the rule alone, the right one nothing."""
+    """The generator of the page runs both examples: the wrong one must yield only this rule, the right one none."""
     assert findings_page.rule_page(rule) == (findings_page.FOLDER / f"{rule.code}.md").read_text()

@@ -1,4 +1,4 @@
-"""Logs made of numbers, for every test that needs one."""
+"""Logs created from numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS = ("learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
 def log_of(
     loss, learning_rate=None, *, every: int = 10, step=None, max_steps=None, source: str = "<arrays>", **columns
 ) -> Log:
-    """A row every `every` steps; a NaN in `loss` or `grad_norm` is one that the log holds, None one that is not there."""
+    """A log with a row every `every` steps. NaN in `loss` or `grad_norm` means a logged NaN, and None a missing value."""
     given = {"loss": loss, "learning_rate": learning_rate, **columns}
     length = len(loss)
     made, is_nan = {}, {}
@@ -27,5 +27,5 @@ def log_of(
 
 
 def beginning(log: Log, rows: int) -> Log:
-    """The first rows of a log, as a monitor sees it on the way."""
+    """The first rows of a log, as a monitor sees them during a run."""
     return log[:rows]

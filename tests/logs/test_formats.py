@@ -1,4 +1,4 @@
-"""Every log format is recognised by its content and not by its name, whole or broken off; and what each refuses."""
+"""Every log format is recognised by its content and not by its name, complete or truncated, and refuses invalid logs."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_a_format_is_recognised_and_read(tmp_path, name):
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_truncated_file_has_its_first_rows(tmp_path, name):
-    """All but the last row, whose numbers may be cut too."""
+    """All rows except the last, whose numbers may be truncated too."""
     whole = olr.read_log(written(tmp_path, KNOWN[name].text))
     for length in np.linspace(1, len(KNOWN[name].text) - 1, 25).astype(int):
         try:

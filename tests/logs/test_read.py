@@ -1,4 +1,4 @@
-"""Logs of trainers and trackers, complete and damaged, give rows; a file that is no log gives one line."""
+"""Complete and damaged logs of trainers and trackers are read; a file that is not a log is refused in one line."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The monitor: its output, read back by the target programs; and no failure in its thread reaches the loop."""
+"""The monitor: the target programs can read its output, and no failure in its thread reaches the loop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def warnings_of(caplog) -> list[str]:
     st.integers(0, 30),
 )
 def test_a_row_has_the_exact_mean_of_the_losses_since_the_last_row(sizes, every, start):
-    """None is one loss; a number is that many in an array. Sums of small integers are exact."""
+    """None means a single loss, and a number an array of that many losses. Sums of small integers are exact."""
     count = sum(1 if size is None else size for size in sizes)
     losses = np.arange(count, dtype=np.float32) ** 2 % 97
     rows: list[dict] = []
@@ -79,7 +79,7 @@ def test_a_row_has_the_exact_mean_of_the_losses_since_the_last_row(sizes, every,
 
 
 def test_a_row_has_the_rate_of_its_update():
-    """Against the parameters themselves: plain SGD on a constant gradient moves by exactly the rate."""
+    """Compared with the parameters: SGD with a constant gradient changes them by exactly the rate."""
     from_schedule, ours, injected = [], [], []
     optimizers = {
         "ours": olr.inject_schedules(optax.sgd)(SCHEDULE),
@@ -527,7 +527,7 @@ def test_files_that_cannot_grow_are_complete_and_continue_once_they_can(tmp_path
 
 
 def test_a_full_disk(tmp_path):
-    """A real one, of 16 KiB, where this test may mount it."""
+    """A real disk of 16 KiB, if the test may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(

@@ -1,4 +1,4 @@
-"""The monitor and SwanLab: its own reader finds every row, and Ctrl+C ends the run behind the last of them."""
+"""The monitor and SwanLab: its own reader finds every row, and Ctrl+C ends the run after the last row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a float32 rate is from the exact one at the settings as written, for runs of up to 2**31 - 1 steps."""
+"""The error of float32 rates for settings as written, in runs of up to 2**31 - 1 steps."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ called = jax.jit(lambda schedule, steps: schedule(steps))  # one program of each
 
 
 def assert_exact(schedule, steps):
-    """Host, sweep and traces, by arguments and by constants, against the formula at the settings as they are written."""
+    """Compare the host, sweeps and traces (settings as arguments and as constants) with the formula for the settings as written."""
     references = [exact(schedule, int(step)) for step in steps]
     padded = np.resize(steps, 2048)
     assert worst(np.array([schedule(int(step)) for step in steps]), references) <= 0.501
@@ -61,7 +61,7 @@ def test_every_step_of_short_runs(kind, settings):
     names = {f.name for f in dataclasses.fields(kind)}
     lengths = {name: values for name, values in SMALL.items() if name in names}
     batch = olr.grid(kind, learning_rate=3e-4, **lengths, **settings).reshape(-1)
-    if kind is olr.Polynomial:  # where the two are equal the formula divides by zero
+    if kind is olr.Polynomial:  # if the two are equal, the formula divides by zero
         batch = batch[batch.max_steps != batch.warmup_steps]
     steps = np.arange(32)
     traced, swept = np.asarray(batch(steps)), np.asarray(olr.sweep(batch, steps))

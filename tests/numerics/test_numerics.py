@@ -40,7 +40,7 @@ def exactly(high, low):
 
 
 def run(function, *arguments):
-    """A function of pairs, compiled, so that the compiler has every chance to spoil it."""
+    """Run a function of pairs compiled, because a compiler may break its arithmetic."""
 
     @jax.jit
     def compiled(parts):
@@ -156,7 +156,7 @@ def test_a_cycle_begins_on_its_step():
 
 
 def test_powers_of_zero_and_negative_numbers():
-    """0, except for 0**0; for a base by row, as in a decay by step, and for one by step."""
+    """They are 0, except 0**0, for a base per row, as in a decay by step, and for a base per step."""
     bases, exponents = np.float32([-2, -1e-9, 0, 0.5, 1]), np.float32([0, 0.25, 1, 2.5, 3000])
     expected = [[float(x**y) if x > 0 else float(x == y == 0) for y in exponents.tolist()] for x in bases.tolist()]
     found = [[HOST.power(x, y) for y in exponents.tolist()] for x in bases.tolist()]

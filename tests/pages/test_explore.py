@@ -125,7 +125,7 @@ def test_copies_give_the_same_curve(tmp_path):
         for target, check in CHECKS.items():
             expressed[target] += "text" in texts[target]
             check(schedule, texts[target], target, expected)
-    # The page must not say of everything that it cannot be expressed.
+    # The page must be able to express some of them.
     assert all(count > least for count, least in zip(expressed.values(), (150, 30, 30, 150, 20), strict=True)), (
         expressed
     )

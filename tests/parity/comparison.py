@@ -1,4 +1,4 @@
-"""How our rates are held against those of the real code."""
+"""Comparison of rates with those of the real code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live scheduler objects as schedules of the same run."""
+"""Conversion of scheduler objects to schedules of the same run."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Both num_training_steps and num_
 
 
 def assert_continues(make, steps=40, atol=1e-12 * RATE):
-    """A schedule made before the run, and one made in its middle, give the rates of the whole run."""
+    """Schedules converted before the run and in its middle give the rates of the whole run."""
     rates = np.maximum(stepped(make(), steps), 0)  # a linear OneCycle goes below 0 past its end, and ours does not
     half = make()
     stepped(half, steps // 2)

@@ -1,4 +1,4 @@
-"""The momentum that torch's cycles set, steps that are epochs, and settings as people write them."""
+"""The momentum of torch's cyclic schedulers, schedulers stepped once an epoch, and settings in float64."""
 
 import numpy as np
 import pytest

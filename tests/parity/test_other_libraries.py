@@ -1,4 +1,4 @@
-"""DeepSpeed's, timm's, axolotl's and diffusers' schedulers: by values that they gave, and timm's and diffusers' running."""
+"""Schedulers of DeepSpeed, timm, axolotl and diffusers: stored values, and the real schedulers of timm and diffusers."""
 
 import importlib.metadata
 import importlib.util
@@ -17,7 +17,7 @@ from tests.wrong_types import wrong_types
 
 STORED = json.loads(Path(__file__).parents[1].joinpath("reference", "other_libraries.json").read_text())
 RATE = STORED["learning_rate"]
-OURS = {  # their keywords that have another name here; None for what says nothing of the curve
+OURS = {  # their keywords with another name here; None for keywords that do not affect the curve
     "rex": (olr.Rex, {"max_lr": "learning_rate", "total_steps": "max_steps", "num_warmup_steps": "warmup_steps"}),
     "WarmupLR": (olr.DeepSpeedWarmup, {}),
     "WarmupDecayLR": (olr.DeepSpeedWarmupDecay, {}),
@@ -70,12 +70,12 @@ def ours(case):
 
 
 def quadratic(warmup):
-    """The square of a linear warmup is a line times a line."""
+    """A quadratic warmup as the product of two linear warmups."""
     return olr.Cosine(RATE, 60, warmup) * olr.Constant(1.0, warmup)
 
 
 def around(*, around, warmup, **restarts):
-    """The schedule that is interrupted, and how."""
+    """The schedule that restarts interrupt, and the settings of the restarts."""
     kinds = {"cosine": olr.Cosine, "linear": olr.Linear, "rex": olr.Rex}
     restarts = {JAGGED[key]: value for key, value in restarts.items()}
     if around == "quadratic":
@@ -135,7 +135,7 @@ def test_cycles_of_fractional_growth(growth, t_initial):
 
 @pytest.fixture(scope="module")
 def timm_scheduler():
-    """The package `timm.scheduler`, without what `timm` itself imports: its models need torchvision."""
+    """The package `timm.scheduler` without the imports of `timm` itself: its models need torchvision."""
     importlib.metadata.version("timm")  # where it is missing, that is the error of an import
     found = importlib.util.find_spec("timm")
     parent = types.ModuleType("timm")

@@ -1,4 +1,4 @@
-"""The same comparison without torch: against the values that it gave."""
+"""Comparison with stored values of torch and transformers, without these libraries."""
 
 import pytest
 

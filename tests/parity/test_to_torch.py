@@ -55,7 +55,7 @@ def test_a_schedule_for_each_group_and_one_for_all():
 
 
 def test_torch_saves_and_restores_it():
-    """Also with `weights_only`, which loads no class that torch does not know."""
+    """Also with `weights_only`, which loads only classes that torch allows."""
     schedule = olr.Cosine(1e-3, max_steps=20, warmup_steps=5)
     scheduler = olr.to_torch(schedule, optimizer_of())
     stepped(scheduler, 7)

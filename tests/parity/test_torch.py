@@ -1,4 +1,4 @@
-"""torch's own schedulers, really stepped, against the closed forms."""
+"""The closed forms compared with the real schedulers of torch."""
 
 import jax
 import numpy as np

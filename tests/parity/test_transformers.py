@@ -1,4 +1,4 @@
-"""The real schedulers of `transformers`, built on a real torch optimizer and really stepped, against ours at every step."""
+"""Rates at every step compared with the real schedulers of `transformers` on a real torch optimizer."""
 
 import warnings
 

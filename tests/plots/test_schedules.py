@@ -1,4 +1,4 @@
-"""Pictures, read back from what was drawn."""
+"""Plots of schedules, checked through the artists of matplotlib."""
 
 import matplotlib.colors
 import numpy as np

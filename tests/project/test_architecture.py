@@ -1,4 +1,4 @@
-"""Imports run one way, and every public name is documented with an example."""
+"""Imports follow the order of the packages, and every public name is documented with an example."""
 
 import ast
 import dataclasses

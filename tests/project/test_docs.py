@@ -1,4 +1,4 @@
-"""Every block of Python in the pages of docs/ runs, in the order of the page, and every link has a target."""
+"""All Python blocks in the pages of docs/ run in order, and every link has a target."""
 
 import importlib.util
 import re
@@ -160,7 +160,7 @@ def test_the_reference_has_every_public_name():
 def test_links_have_targets(page):
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", PAGES[page], flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)\)", prose):
-        made = target == "interactive/explore.html"  # by docs/interactive.py, as the site is built
+        made = target == "interactive/explore.html"  # docs/interactive.py generates it for the site
         assert made or target.startswith("https://") or (DOCS / target).exists(), target
 
 

@@ -1,4 +1,4 @@
-"""Every training example runs, prints its findings and draws them."""
+"""Every example runs, prints its results and draws them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Every line of the README runs, in its order."""
+"""All Python blocks and commands of the README run in order."""
 
 import re
 import shlex
@@ -52,7 +52,7 @@ def test_the_commands_run(tmp_path):
     ]
     for command in commands:
         done = optax_lr(command, tmp_path)
-        # Findings, and a difference, are what these are shown for.
+        # These examples show findings and a difference.
         assert done.code == (1 if command.split()[0] in ("lint", "compare", "audit") else 0), done.err
     written = {"fixed.yaml", "both.png", "train.yaml", "curves.parquet", "curves.png"}
     assert written <= {path.name for path in tmp_path.iterdir()}

@@ -1,6 +1,6 @@
-"""The shapes of what depends on a schedule's settings, which no annotation of the package can name, and the checks themselves.
+"""Shapes that depend on settings, which the package's annotations cannot state, and the shape checks themselves.
 
-The other shapes are in the package's signatures, and are checked in every call of every test (`tests/shapes.py`).
+The signatures of the package state all other shapes, which every call in every test checks (`tests/shapes.py`).
 """
 
 import jax

@@ -1,4 +1,4 @@
-"""Values that the real schedulers gave, kept with the versions that gave them; `python -m tests.reference.generate` renews them."""
+"""Stored values of the real schedulers, with their versions. `python -m tests.reference.generate` writes them again."""
 
 from __future__ import annotations
 

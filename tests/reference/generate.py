@@ -1,4 +1,4 @@
-"""Runs the real schedulers and stores what they give: `python -m tests.reference.generate`."""
+"""Run the real schedulers and store their rates: `python -m tests.reference.generate`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Runs the real schedulers of axolotl and DeepSpeed and prints the rows that are stored of them.
+"""Run the real schedulers of axolotl and DeepSpeed and print the rows of other_libraries.json.
 
     python -m tests.reference.other_libraries FOLDER
 
-FOLDER holds their unpacked packages, `axolotl/` and `deepspeed/`, as a wheel or a source archive has them. Only the one file
-of schedulers is run of each: the packages themselves ask for a GPU's libraries.
+FOLDER contains the unpacked packages `axolotl/` and `deepspeed/` of a wheel or a source archive. Only the file with the
+schedulers of each is executed, because the packages themselves require libraries for GPUs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The settings for which the real schedulers are run: one table for the stored values and for the live comparison."""
+"""The settings of the real schedulers: one table for the stored values and for the comparison with running code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEPS = {
 
 
 def transformers_settings() -> list[dict[str, Any]]:
-    """Every scheduler of `transformers` that is a function of the step, in the settings whose corners matter."""
+    """Every scheduler of `transformers` that is a function of the step, with typical and extreme settings."""
     found = []
     for total, warmups in ((SHORT, [0, 1, 7, SHORT - 1, SHORT, SHORT + 15]), (LONG, [0, 100])):
         for warmup in warmups:

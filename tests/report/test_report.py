@@ -1,4 +1,4 @@
-"""The report of an audit: the page in a real browser, the picture and the text read back."""
+"""The report of an audit: the page in a real browser, the picture, and the text."""
 
 import dataclasses
 import itertools
@@ -283,7 +283,7 @@ def test_plot_draws_a_plan_with_its_warmup_and_its_end():
 
 
 def test_codes_of_short_spans_do_not_overlap():
-    """Thirty short runs in one log: the bars stay, and as many codes as there is room for."""
+    """Thirty short runs in one log: every bar is drawn, and as many codes as fit."""
     report = olr.audit(log_of([2.0] * 90, np.repeat(np.linspace(1e-4, 1e-3, 30), 3)))
     finding = dataclasses.replace(report.findings[0], steps=None)
     spans = [dataclasses.replace(finding, steps=(30 * k + 10, 30 * k + 30)) for k in range(30)]

@@ -1,4 +1,4 @@
-"""Which public report each test is about: a test says so with `@about("C03")`, and none may be left out."""
+"""The public reports that the tests cover. A test names its reports with `@about("C03")`; every report needs a test."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ TESTED: dict[str, list[str]] = {}
 
 
 def about(*reports: str) -> Callable[[Callable], Callable]:
-    """Marks a test as that of these reports."""
+    """Mark a test as a test of these reports."""
 
     def mark(test: Callable) -> Callable:
         for report in reports:

@@ -1,4 +1,4 @@
-"""Reports on schedules that follow a metric, and on early stopping, each against the real class."""
+"""Reports on schedules that follow a metric, and on early stopping, compared with the real classes."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""No report is left out."""
+"""Every report has a test."""
 
 import importlib
 from pathlib import Path

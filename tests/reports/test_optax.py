@@ -1,4 +1,4 @@
-"""Reports on schedules inside of Optax and JAX: which count an update uses, compilations, dtypes, integers."""
+"""Reports on schedules in Optax and JAX: the count of an update, compilations, dtypes, integers."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Reports on the schedules of transformers: warmup, cycles, floors, phases, ends; each against the real function."""
+"""Reports on the schedules of transformers: warmup, cycles, floors, phases, ends; compared with the real functions."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def real(name, rate, warmup, total, last, **keywords):
 
 
 def same(name, rate, warmup, total, last, **keywords):
-    """Holds ours against transformers at every step, and gives the real rates."""
+    """Compare a schedule with transformers at every step, and return the real rates."""
     rates = real(name, rate, warmup, total, last, **keywords)
     assert_same_rates(
         lambda: olr.get_scheduler(name, rate, warmup_steps=warmup, max_steps=total, **keywords),

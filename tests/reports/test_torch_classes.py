@@ -1,4 +1,4 @@
-"""Reports on the schedulers of torch, each against the real class."""
+"""Reports on the schedulers of torch, compared with the real classes."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from tests.reports.register import about
 
 
 def same(name, rate, last, **keywords):
-    """Holds ours against torch at every step, and gives the real rates."""
+    """Compare a schedule with torch at every step, and return the real rates."""
     made = getattr(lr_scheduler, name)(optimizer(rate), **keywords)
     rates = stepped(made, last)
     base = {} if name == "OneCycleLR" else {"learning_rate": rate}

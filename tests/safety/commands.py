@@ -1,4 +1,4 @@
-"""The command line in this process: what a run prints, and its exit code."""
+"""The command line in this process: its output and its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of an untrusted config can reach only its own keys, and files below two folders."""
+"""An untrusted config can refer only to its own keys, and to files in two folders."""
 
 import json
 import os
@@ -88,7 +88,7 @@ def test_references_to_keys_of_the_same_file():
         "literal": "\\${base}", "path": "${OUTPUT}/run", "mixed": "${base}${OUTPUT}", "number": 7,
     }  # fmt: skip
     made = resolved("a.yaml", values, frozenset())
-    # OmegaConf is the reference, where it resolves at all.
+    # OmegaConf is the reference if it can resolve the text.
     loaded = omegaconf.OmegaConf.create(values)
     for key in set(values) - {"path", "mixed"}:
         node = loaded[key]

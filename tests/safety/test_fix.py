@@ -1,4 +1,4 @@
-"""`lint --fix`: the result parses, only the text of the named keys changes, and a second run finds nothing to do."""
+"""`lint --fix`: the result parses, only the text of the named keys changes, and a second run changes nothing."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ from optax_lr.sources.python import script_sources
 from tests.safety.commands import run
 
 OPTIONS = {"num_examples": 1000, "world_size": 1, "transformers_version": None, "train_steps": None}
-# How one value may be written: `{}` is the value.
+# Forms in which a value may be written: `{}` is the value.
 STYLES = [
     "{key}: {value}", "{key}: {value}   # why", "{key}: '{value}'", '{key}: "{value}"', '"{key}": {value}', "{key}:\n  {value}",
     "{key}: >-\n  {value}", "{key}: |\n  {value}\n", "{key}:     {value}", "? {key}\n: {value}", "{key}: &anchor {value}", "# before\n{key}: {value}",
@@ -52,7 +52,7 @@ OTHERS = [
 
 @st.composite
 def files(draw):
-    """The text of a YAML file as chunks: the key that each is of, or None."""
+    """The text of a YAML file as chunks, each with its key or None."""
     chosen = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=2, max_size=7, unique=True))
     chunks = []
     for key in chosen:

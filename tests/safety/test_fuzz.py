@@ -1,4 +1,4 @@
-"""Random input for every reader and every constructor: a result, or one line, and soon.
+"""Random input for every reader and every constructor gives a result or an error of one line, quickly.
 
 The searches of the suite are short; `pytest -m long tests/safety` runs each with many more examples.
 """

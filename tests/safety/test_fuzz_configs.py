@@ -1,4 +1,4 @@
-"""Configs that are damaged at random: a plan, or one line; never another exception, and never slow."""
+"""Randomly damaged configs give a plan or an error of one line, quickly and without other exceptions."""
 
 import time
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux counts th
 
 SIZE = 2**18 - 100
 CELL = {"cell_type": "code", "source": "a=1"}
-# What is written in half a line of Python, and reads as a file that takes minutes or gigabytes without limits.
+# Files that would take minutes or gigabytes without limits.
 FILES = {
     "many values.yaml": "".join(f"k{n}: 1\n" for n in range(25_000)),
     "list.yaml": "learning_rate: [" + "1," * 120_000 + "]\n",

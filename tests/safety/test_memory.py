@@ -1,4 +1,4 @@
-"""The free memory is the least of all limits, and what does not fit gets one line before it is allocated."""
+"""The free memory is the least of all limits, and larger allocations are refused in one line before they are made."""
 
 import resource
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Every output file: whole or not at all, in no folder's place, and with the bytes, mode and links that it had."""
+"""Output files are written completely or not at all, replace no folder, and keep their permissions and links."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ WRONG = "learning_rate: 1.0e-4\nlr_scheduler_type: cosine\nmax_steps: 100\nwarmu
 
 @pytest.fixture(params=["unnamed", "named"])
 def kind(request, monkeypatch):
-    """With and without files that have no name while they are written."""
+    """With and without support for unnamed files."""
     if request.param == "named":
         monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     return request.param

@@ -1,4 +1,4 @@
-"""The page on safety names the limits and exit codes that the code has."""
+"""The page on safety has the limits and exit codes of the code."""
 
 import importlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from optax_lr.logs import json_logs
 from optax_lr.sources import documents, files, interpolation, parsing, shell
 from optax_lr.sweeps import folder
 
-LINT = importlib.import_module("optax_lr.linting.lint")  # whose name is that of its function too
+LINT = importlib.import_module("optax_lr.linting.lint")  # the package exports a function of this name
 PAGE = (Path(__file__).parents[2] / "docs" / "safety.md").read_text()
 
 
@@ -20,23 +20,23 @@ def test_limits():
         "YAML, JSON and TOML: nesting, parts of a dotted name": f"{parsing.DEEPEST}",
         "YAML and JSON: values, aliases included": f"{parsing.MOST_VALUES:,}",
         "YAML: aliases": f"{parsing.MOST_ALIASES}",
-        "whole numbers": f"{parsing.LARGEST_NUMBER:,} bits in a config; 10^{len(str(plan.MOST)) - 1} for `num_examples` and `world_size`",
-        "references `${key}`: in a file, or to follow for one value": f"{interpolation.MOST_REFERENCES}",
-        "references: chain": f"{interpolation.DEEPEST_CHAIN}",
-        "references: characters of a value that has some": f"{interpolation.LONGEST_TEXT:,}",
+        "integers": f"{parsing.LARGEST_NUMBER:,} bits in a config; 10^{len(str(plan.MOST)) - 1} for `num_examples` and `world_size`",
+        "references `${key}`: in a file, or for one value": f"{interpolation.MOST_REFERENCES}",
+        "references: length of a chain": f"{interpolation.DEEPEST_CHAIN}",
+        "references: characters of a value that contains one": f"{interpolation.LONGEST_TEXT:,}",
         "shell scripts: words, bytes after expansion": f"{shell.MOST_WORDS:,} words, {shell.MOST_BYTES // 2**20} MiB",
         "a notebook: size; code in its cells; brackets, braces and commas": f"{files.LARGEST_NOTEBOOK // 2**20} MiB; {files.LARGEST_FILE:,} characters; {files.MOST_PARTS:,}",
         "documents of a YAML file, configs of a Python file": f"{documents.MOST_CONFIGS}",
         "a number in YAML": f"{parsing.LONGEST_NUMBER:,} characters",
         "changes of `--fix` at once, and CPU time": f"{edits.MOST_EDITS}, {LINT._MOST_SECONDS:g} s",
         "`trainer_state.json`: characters around its entries": f"{json_logs.LARGEST_HEAD:,}",
-        "shell scripts: turns of a loop, nested functions or defaults, CPU time": f"{shell.MOST_TURNS} turns, {shell.DEEPEST} deep, {shell.LONGEST:g} s",
+        "shell scripts: iterations of a loop, nested functions or defaults, CPU time": f"{shell.MOST_TURNS} iterations, depth {shell.DEEPEST}, {shell.LONGEST:g} s",
         "shell scripts: training commands": f"{gather._MOST_COMMANDS}",
         "files of the metadata of a store": f"{folder._LARGEST_METADATA // 2**20} MiB",
     }
     for name, limit in rows.items():
         assert f"| {name} | {limit} |" in PAGE, name
-    assert f"less {memory.RESERVE // 2**20} MiB" in PAGE
+    assert f"minus {memory.RESERVE // 2**20} MiB" in PAGE
 
 
 def test_exit_codes():

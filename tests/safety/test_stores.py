@@ -1,4 +1,4 @@
-"""Stores of sweeps: damage is found and repaired, or gets one line; two writers exclude each other; the free disk is checked."""
+"""Stores of sweeps: damage is repaired or refused; two writers exclude each other; the free disk is checked."""
 
 import json
 import shutil

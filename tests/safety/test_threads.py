@@ -159,7 +159,7 @@ print(errors)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 def test_a_forked_child(tmp_path):
-    """As docs/safety.md says: read, plan and evaluate on the host; a monitor of the parent is closed in the child."""
+    """As documented in docs/safety.md: a child may read, plan and evaluate on the host, and close the parent's monitor."""
     program = """
 import json, os, sys, warnings
 warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Schedules made of schedules."""
+"""Compositions of schedules."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Decays with a power or the inverse of time, at values worked out by hand."""
+"""Decays with a power or the inverse of time, compared with values computed by hand."""
 
 import pytest
 

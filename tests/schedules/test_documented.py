@@ -1,4 +1,4 @@
-"""The worked values of the practitioner's guide that this library follows, and its schedules with a warmup."""
+"""The example values of the practitioner's guide that this library follows, and its schedules with a warmup."""
 
 import numpy as np
 import pytest

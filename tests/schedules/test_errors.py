@@ -1,4 +1,4 @@
-"""Bad input: one line that names the field, the value and the remedy."""
+"""Invalid settings raise an error of one line with the field, the value and the remedy."""
 
 import jax
 import jax.numpy as jnp

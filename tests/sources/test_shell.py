@@ -1,4 +1,4 @@
-"""Shell scripts: words are expanded like in bash, without running anything."""
+"""Shell scripts: words are expanded like in bash, without executing a program."""
 
 import os
 import shutil

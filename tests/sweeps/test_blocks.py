@@ -1,4 +1,4 @@
-"""Sweeps block by block: the same rates as all at once, whatever the cut."""
+"""Sweeps in blocks of any size give the same rates as in one piece."""
 
 import numpy as np
 import pytest

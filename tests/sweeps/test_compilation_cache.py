@@ -1,4 +1,4 @@
-"""JAX's persistent compilation cache serves a second process: it compiles no sweep again."""
+"""With JAX's persistent compilation cache a second process compiles no sweep again."""
 
 import os
 import subprocess

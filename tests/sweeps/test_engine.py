@@ -1,4 +1,4 @@
-"""The compiled sweep: what it costs in memory and compilations, what it shows past an end, what it refuses."""
+"""The compiled sweep: memory, compilations, rates past the end, and errors."""
 
 import re
 
@@ -210,7 +210,7 @@ def test_a_shortcut_for_a_schedule_that_is_ahead_of_the_steps(kind, steps, times
 
 
 def test_a_logarithm_of_the_steps_is_the_same_for_one_row_and_for_many():
-    """The library's serves many rows, and a polynomial one."""
+    """Many rows use the logarithm of the math library, and one row uses a polynomial."""
     one, many = (olr.sweep(olr.DeepSpeedWarmup(np.full(rows, 1e-3), warmup_steps=500), 600) for rows in (1, 20))
     np.testing.assert_allclose(np.broadcast_to(one, many.shape), many, rtol=2**-23)
 

@@ -1,4 +1,4 @@
-"""The last digits of a sweep: correctly rounded whichever way the engine takes."""
+"""The rates of a sweep are correctly rounded, whichever code path computes them."""
 
 import contextlib
 

@@ -34,7 +34,7 @@ print(json.dumps(found))
 
 
 def batches():
-    """One kind each, the documented kinds, all kinds; and of every class a batch, and one of all."""
+    """Batches of one kind, of the documented kinds and of all kinds; a batch of each class, and one of all classes."""
     classes = {kind.__name__: many(usual(kind), ROWS) for kind in CLASSES}
     every = olr.concatenate([many(usual(kind), 8) for kind in CLASSES if kind is not olr.Mixed])
     made = {"mixed": mixed(ROWS, STEPS, DOCUMENTED), "mixed, all kinds": mixed(ROWS, STEPS), "every class": every}
@@ -43,7 +43,7 @@ def batches():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process has taken at once")
 def test_a_sweep_allocates_only_its_result():
-    """Settings of each row, in float64 and for each branch that a row can take, and no array of the size of the result."""
+    """A sweep stores the settings of each row in float64 for each branch, and no second array of the size of the result."""
     growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
     assert growth.pop("summary") < 1 / 4
     assert growth.keys() == batches().keys()

@@ -1,4 +1,4 @@
-"""Sweeps over many devices and over several processes: bit for bit those of one device."""
+"""Sweeps on several devices and in several processes equal those on one device bit for bit."""
 
 import socket
 import subprocess
@@ -56,7 +56,7 @@ print("done")
 
 
 def test_eight_devices_give_the_same_rates_without_communication(tmp_path):
-    """No result shows an exchange between devices, so XLA writes what it compiled into a folder."""
+    """XLA writes the compiled program into a folder, which shows that devices do not communicate."""
     assert on_eight_devices(EIGHT_DEVICES, f"--xla_dump_to={tmp_path}") == "equal\n"
     programs = [path.read_text() for path in tmp_path.glob("*after_optimizations.txt")]
     assert any("num_partitions=8" in program for program in programs)

@@ -1,4 +1,4 @@
-"""`sweep_to`: a store that is whole, or marked as not, after anything that can happen."""
+"""`sweep_to`: after any failure a store is complete, or marked as incomplete."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""The trainer of a config: certain, or refused in one helpful line."""
+"""The trainer of a config is certain, or the config is refused in one line with a remedy."""
 
 import pytest
 import yaml

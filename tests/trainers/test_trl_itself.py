@@ -1,4 +1,4 @@
-"""TRL's own dataclasses and its sampler, run: the defaults of each class, and the updates of an epoch."""
+"""The defaults of TRL's own dataclasses, and the updates per epoch of its own sampler."""
 
 import dataclasses
 import importlib

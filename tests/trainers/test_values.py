@@ -1,4 +1,4 @@
-"""The law of values: every trainer's config gives the length and the rates of its own code; and what each refuses."""
+"""The length and the rates of every trainer's config equal those of its own code; unsupported configs are refused."""
 
 import pytest
 

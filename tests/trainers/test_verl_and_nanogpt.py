@@ -1,4 +1,4 @@
-"""verl's words, and nanoGPT's files of assignments."""
+"""Commands of verl, and nanoGPT's config files of assignments."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Donation and sharding: every leaf of a state has a buffer of its own, on the devices of what it replaces.
+"""Donation and sharding: every leaf of a state has its own buffer, on the devices of the leaf that it replaces.
 
-On one device here, and on eight virtual ones in a process of their own, for every class of schedule and every control.
+Tested on one device, and on eight virtual devices in a separate process, for every class of schedule and every control.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def buffers(leaf):
 
 
 def assert_own_buffers(tree, *others):
-    """No buffer is in two leaves of the tree, nor in a leaf of the others."""
+    """No two leaves of the tree share a buffer, and no leaf shares one with the other trees."""
     owner = {buffer: "another" for leaf in jax.tree.leaves(others) for buffer in buffers(leaf)}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         for buffer in buffers(leaf):

@@ -1,4 +1,4 @@
-"""Saved and restored anywhere in a run, the rates continue bit for bit; and a longer run after a restore."""
+"""After a restore anywhere in a run the rates continue bit for bit; and a longer run after a restore."""
 
 from __future__ import annotations
 
@@ -123,10 +123,10 @@ class _Model(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore")
 def test_extending_a_finished_run(tmp_path):
-    """Like a Trainer: the first update at the old end's rate, then the new curve as if it had always been that long.
+    """A Trainer makes the first update at the last rate of the old curve, and then follows the longer curve.
 
-    Here: `set_schedule` with the longer schedule, which is the new curve from the first update on. The sane alternative: a
-    second stage, with a warmup of its own, from where the first one ended.
+    `set_schedule` with the longer schedule follows the longer curve from the first update on. A second stage with its own
+    warmup has no jump.
     """
     data = [{"x": torch.ones(2) * i, "labels": torch.ones(1)} for i in range(4)]
 

@@ -1,4 +1,4 @@
-"""Not only equal curves: the same model, data and AdamW in PyTorch and in JAX have the same loss at each step, in float64."""
+"""The same model, data and AdamW in PyTorch and in JAX have the same loss at each step, in float64."""
 
 from __future__ import annotations
 

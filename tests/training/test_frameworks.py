@@ -1,4 +1,4 @@
-"""Training in each framework, with its own real calls."""
+"""Training with the real functions of each framework."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def train(optimizer, state=None, params=PARAMS, examples=()):
 @pytest.mark.filterwarnings('ignore:"seed" is deprecated')  # by dpsgd, which has no other argument for it
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_trains_the_same_with_an_injected_schedule(name):
-    """As a plain callable, and injected: the same run."""
+    """A run with the schedule as a plain callable equals a run with the schedule injected."""
     # With a first rate of 0, L-BFGS stores nothing and does not move, and the two that adapt are NaN.
     schedule = SCHEDULE.replace(warmup_steps=0) if name in ("lbfgs", "prodigy", "dadapt_adamw") else SCHEDULE
     made = (

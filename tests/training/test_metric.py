@@ -1,4 +1,4 @@
-"""Controls and early stopping against the real classes, on random and on awkward metrics."""
+"""Controls and early stopping compared with the real classes, for random and for special metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Populations: models trained together, each under its own schedule of any kind, are the models trained alone."""
+"""Models that are trained together, each with its own schedule, equal models that are trained alone."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_population_of_one_kind_compiles_once_for_any_hyperparameters():
 
 
 def test_the_memory_of_a_member():
-    """AdamW's two moments and its count, and less than 128 bytes of settings: what the page on training says."""
+    """AdamW's two moments and its count, and less than 128 bytes of settings, as stated in docs/training.md."""
     _, _, state = jax.eval_shape(train, SCHEDULES[1])
     moments = 2 * 4 * (32 + 8) + 4
     assert moments < _bytes(state) < moments + 128

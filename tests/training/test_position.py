@@ -1,4 +1,4 @@
-"""Positions on the curve that are not the number of updates, and what is done from a position: start, cool down, extend."""
+"""Positions on the curve other than the number of updates; starting, cooling down and extending from a position."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_any_number_is_a_position(position):
 
 @pytest.mark.parametrize("x64", [False, True])
 def test_a_position_that_int32_cannot_hold_is_past_the_end(x64):
-    """It is not wrapped around, traced or not."""
+    """It does not wrap around, traced or not."""
     with jax.enable_x64(x64):
         _, step, state = optimizer_of(olr.Linear(1.0, max_steps=2**31 - 1))
         wide = jnp.int64(3_000_000_000) if x64 else jnp.uint32(3_000_000_000)

@@ -1,4 +1,4 @@
-"""The range test against the real torch-lr-finder, for a population, and where there is nothing to suggest."""
+"""The range test compared with the real torch-lr-finder, for a population, and for losses that never fall."""
 
 from __future__ import annotations
 
