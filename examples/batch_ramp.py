@@ -1,4 +1,4 @@
-"""A batch that grows while the rate follows the examples seen: `position=` gives the place on the curve.
+"""A batch size that grows while the rate follows the number of examples: `position=` gives the position on the curve.
 
 python examples/batch_ramp.py [FOLDER]        writes FOLDER/batch_ramp.png, by default into out/
 
@@ -20,8 +20,8 @@ from pictures import save
 
 import optax_lr as olr
 
-EXAMPLES = 12_000  # of the whole run
-RAMP = {0: 16, 2_000: 32, 6_000: 64}  # from so many examples on, batches of so many
+EXAMPLES = 12_000  # in the whole run
+RAMP = {0: 16, 2_000: 32, 6_000: 64}  # batch size by the number of examples so far
 training, validation = jax.tree.map(jnp.asarray, digits())
 schedule = olr.Cosine(0.5, max_steps=EXAMPLES, warmup_steps=1_000)  # its steps are examples
 optimizer = olr.inject_schedules(optax.sgd)(schedule, momentum=0.9)
@@ -45,7 +45,7 @@ while seen < EXAMPLES:
     history.append((seen, batch, float(state.hyperparams["learning_rate"])))
     seen += batch
 all_seen, batches, rates = map(np.array, zip(*history, strict=True))
-np.testing.assert_allclose(rates, schedule(all_seen), rtol=1e-6)  # whatever the batches, the curve of the examples
+np.testing.assert_allclose(rates, schedule(all_seen), rtol=1e-6)  # independent of the batch sizes
 accuracy = float(((validation[0] @ weights).argmax(axis=1) == validation[1]).mean())
 print(f"{len(history)} updates of batches of {', '.join(map(str, sorted(RAMP.values())))}: accuracy {accuracy:.3f}")
 
@@ -54,7 +54,7 @@ for batch in sorted(set(batches)):
     chosen = batches == batch
     left.plot(all_seen[chosen], rates[chosen], label=f"batches of {batch}")
     right.plot(np.flatnonzero(chosen), rates[chosen])
-left.set(xlabel="examples", ylabel="learning rate", title="Over examples: the curve that was planned")
+left.set(xlabel="examples", ylabel="learning rate", title="Over examples: the planned curve")
 right.set(xlabel="optimizer step", title="Over updates: compressed as the batch grows")
 left.legend(frameon=False)
 save(figure, Path(sys.argv[1] if len(sys.argv) > 1 else "out") / "batch_ramp.png")

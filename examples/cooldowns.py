@@ -1,4 +1,4 @@
-"""Many cooldowns from one state: a run at a constant rate is branched, and each branch decays over another number of updates.
+"""Many cooldowns from one state of a run at a constant rate: each branch decays over a different number of updates.
 
 python examples/cooldowns.py [FOLDER]        writes FOLDER/cooldowns.png, by default into out/
 """
@@ -61,6 +61,6 @@ for number, length in enumerate(np.asarray(lengths)):
     left.plot(steps, cooled_rates[number, :length], color=f"C{number}", label=f"{length} updates")
     right.plot(steps, cooled_losses[number, :length], color=f"C{number}")
 left.set(xlabel="optimizer step", ylabel="learning rate", title=f"{len(lengths)} cooldowns from one state")
-right.set(xlabel="optimizer step", ylabel="validation loss", yscale="log", title="Each falls as its rate does")
+right.set(xlabel="optimizer step", ylabel="validation loss", yscale="log", title="The loss falls with the rate")
 left.legend(frameon=False, loc="lower left")
 save(figure, Path(sys.argv[1] if len(sys.argv) > 1 else "out") / "cooldowns.png")

@@ -1,4 +1,4 @@
-"""The main job on the shipped configs: documented values, a sweep of 10,000 curves of mixed kinds, and their pictures.
+"""A tour with the configs of examples/configs: documented values, a sweep of 10,000 curves of mixed kinds, and pictures.
 
 python examples/demo.py [FOLDER]        writes FOLDER/comparison.png, sweep.png and kinds.png, by default into out/
 """
@@ -20,8 +20,8 @@ HERE = Path(__file__).parent
 STEPS = 1000
 RATE = 5e-5
 
-# The worked values of the guide that the configs come from, as shares of 5e-5 at steps 0, 250, 500, 750, 1000 of 1,000. It
-# prints 71% and 29% for the cosine at 250 and 750, where its own formula gives 85% and 15%.
+# The example values of the guide of the configs, as shares of 5e-5 at steps 0, 250, 500, 750, 1000 of 1,000. For the cosine at 250
+# and 750 the guide prints 71% and 29%, but its own formula gives 85% and 15%.
 DOCUMENTED = {
     "linear": (olr.Linear(RATE, STEPS), [100, 75, 50, 25, 0]),
     "cosine": (olr.Cosine(RATE, STEPS), [100, 85, 50, 15, 0]),
@@ -56,7 +56,7 @@ def configs() -> olr.Schedule:
 
 
 def sweep_table(batch: olr.Schedule) -> None:
-    """Sweeps the batch twice for the compiler, with fresh memory and with memory used again, and once for the clock."""
+    """Sweep the batch twice to compile, with new and with reused memory, and once to measure the time."""
     start = time.perf_counter()
     rates = olr.sweep(batch, STEPS).block_until_ready()
     first = time.perf_counter() - start
@@ -74,7 +74,7 @@ def sweep_table(batch: olr.Schedule) -> None:
 
 
 def against_pytorch() -> None:
-    """Compares with rates that the real schedulers gave."""
+    """Compare with stored rates of the real schedulers."""
     stored = json.loads((HERE / "pytorch_values.json").read_text())
     worst = count = 0
     for case in stored["cases"]:
@@ -97,7 +97,7 @@ def against_pytorch() -> None:
 
 
 def choose(batch: olr.Schedule, kind: str, **settings: float) -> olr.Schedule:
-    """The member of the batch that is of this kind and nearest to these settings, with a peak of 1."""
+    """The schedule of this kind in the batch whose settings are nearest to these, with a peak of 1."""
     columns = olr.table(batch)
     distance = np.where(columns["kind"] == kind, 0.0, np.inf)
     for name, value in settings.items():
@@ -106,22 +106,22 @@ def choose(batch: olr.Schedule, kind: str, **settings: float) -> olr.Schedule:
 
 
 def answers(batch: olr.Schedule) -> matplotlib.figure.Figure:
-    """Four questions to the batch: what the warmup, the length and the kind do, and which settings leave most area late."""
+    """Draw four panels: the effects of warmup, length and kind, and the settings with the largest share of the area late."""
     from matplotlib import pyplot
 
     columns = olr.table(batch)
     kinds = sorted(set(columns["kind"]))
     figure, panels = pyplot.subplots(2, 2, figsize=(13, 9), layout="constrained")
     warmups = {f"warmup {w}": choose(batch, "Polynomial", warmup_steps=w) for w in (0, 100, 200, 400, 600)}
-    titled(olr.plot(warmups, steps=STEPS, ax=panels[0, 0]), "How does the warmup move a curve?",
+    titled(olr.plot(warmups, steps=STEPS, ax=panels[0, 0]), "How does the warmup change a curve?",
            "Polynomial over 1,000 steps. A longer warmup moves the peak to the right and makes the decay steeper.")  # fmt: skip
     lengths = sorted(set(columns["max_steps"][columns["kind"] == "Cosine"]))
     runs = {f"{n:,.0f} steps": choose(batch, "Cosine", warmup_steps=100, max_steps=n) for n in lengths}
-    titled(olr.plot(runs, steps=STEPS, ax=panels[0, 1]), "How does the length move it?",
+    titled(olr.plot(runs, steps=STEPS, ax=panels[0, 1]), "How does the length change a curve?",
            "Cosine, warmup 100. Past its end it rises again, as in transformers. A long run has hardly begun to fall.")  # fmt: skip
     same = {kind: choose(batch, kind, warmup_steps=100, max_steps=STEPS) for kind in kinds}
-    titled(olr.plot(same, steps=STEPS, ax=panels[1, 0]), "How does the kind move it?",
-           "Warmup 100; of each kind the run whose length is nearest to 1,000 steps.")  # fmt: skip
+    titled(olr.plot(same, steps=STEPS, ax=panels[1, 0]), "How does the kind change a curve?",
+           "Warmup 100; for each kind the run with the length nearest to 1,000 steps.")  # fmt: skip
     late(panels[1, 1], batch, dict(zip(panels[1, 0].lines, same.items(), strict=True)))
     for panel in panels.flat[:3]:
         panel.set_ylabel("share of the peak")
@@ -152,13 +152,13 @@ def late(axes: matplotlib.axes.Axes, batch: olr.Schedule, shown: dict) -> None:
     axes.grid(alpha=0.25, linewidth=0.6)
     most = int(shares.argmax())
     kind, warmup = columns["kind"][most], columns["warmup_steps"][most]
-    titled(axes, "Which settings leave most of the area late?",
+    titled(axes, "Which settings have most of the area late?",
            f"Area in the second half, for the runs on the left. Most of all {len(batch):,}: {kind}, warmup {warmup:.0f}: "
            f"{100 * shares[most]:.0f}%.")  # fmt: skip
 
 
 def pictures(folder: Path, batch: olr.Schedule) -> None:
-    """Draws the comparison of four schedules, the answers of the sweep, and a panel for each kind."""
+    """Draw the comparison of four schedules, the four panels of the sweep, and a panel for each kind."""
     folder.mkdir(parents=True, exist_ok=True)
     warmup = {"max_steps": STEPS, "warmup_steps": 100}
     four = {
@@ -180,7 +180,7 @@ def pictures(folder: Path, batch: olr.Schedule) -> None:
 
 
 def main() -> None:
-    """Does the main job."""
+    """Run the demo."""
     matplotlib.use("agg")
     documented_table()
     batch = configs()

@@ -16,7 +16,7 @@ def digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarra
 
 
 def batches(images: np.ndarray, labels: np.ndarray, size: int, epoch: int):
-    """Whole batches of one epoch, in an order that only the epoch decides."""
+    """Full batches of one epoch, in an order that depends only on the epoch."""
     order = np.random.default_rng(epoch).permutation(len(images))
     for start in range(0, len(order) - size + 1, size):
         rows = order[start : start + size]

@@ -1,4 +1,4 @@
-"""Flax linen: a TrainState whose rate is halved when the validation loss stops improving, and which knows when to stop.
+"""Flax linen: a TrainState whose rate is halved when the validation loss stops improving, with early stopping.
 
 python examples/flax_linen_digits.py [FOLDER]        writes FOLDER/flax_linen_digits.png, by default into out/
 """
@@ -46,7 +46,7 @@ def evaluate(state, images, labels):
     return loss, (logits.argmax(axis=-1) == labels).mean()
 
 
-# apply_gradients cannot pass a metric on, so the control is given its metrics between updates.
+# apply_gradients cannot pass a metric, so `observe` passes it to the control between updates.
 control = olr.reduce_on_plateau(olr.Constant(1e-2), factor=0.5, patience=2, threshold=0.01)
 model = Model()
 training, validation = digits()

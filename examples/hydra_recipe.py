@@ -63,5 +63,5 @@ for curve, name in zip(np.asarray(olr.sweep(schedules, STEPS)), names, strict=Tr
     left.plot(curve, label=name)
 left.set(yscale="log", ylim=(1e-3, 1.5), xlabel="optimizer step", ylabel="learning rate", title="The jobs")
 right.barh(names, losses, color=[f"C{number}" for number in range(len(names))])
-right.set(xlabel="validation loss", title="What each came to")
+right.set(xlabel="validation loss", title="Validation loss of each job")
 save(figure, Path(sys.argv[1] if len(sys.argv) > 1 else "out") / "hydra_recipe.png")

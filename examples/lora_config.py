@@ -1,4 +1,4 @@
-"""LoRA by a LLaMA-Factory config: a small transformer learns to rotate words, then its adapters learn to reverse them.
+"""LoRA with a LLaMA-Factory config: a small transformer learns to rotate words, then its adapters learn to reverse them.
 
 python examples/lora_config.py [FOLDER] [CONFIG]        writes FOLDER/lora_config.png; by default out/ and configs/lora.yaml
 
@@ -20,7 +20,7 @@ from pictures import draw_run
 import optax_lr as olr
 
 LENGTH, LETTERS, WIDTH = 8, 16, 64
-RATE_SCALE = 60  # a model a million times smaller than those that the config is for takes higher rates
+RATE_SCALE = 60  # this model is a million times smaller than those that the config is for, and needs higher rates
 
 
 class Block(nnx.Module):
@@ -39,7 +39,7 @@ class Block(nnx.Module):
 
 
 class Transformer(nnx.Module):
-    """Letters [batch, LENGTH] in, a distribution over letters at each place out."""
+    """From letters [batch, LENGTH] to a distribution over letters at each position."""
 
     def __init__(self, rngs):
         self.letters = nnx.Embed(LETTERS, WIDTH, rngs=rngs)

@@ -1,4 +1,4 @@
-"""Gradients through training: a schedule's peak, warmup shape and decay are themselves improved by gradient descent.
+"""Gradients through training: gradient descent improves the peak, the warmup shape and the decay of a schedule.
 
 python examples/meta_gradient.py [FOLDER]        writes FOLDER/meta_gradient.png, by default into out/
 """
@@ -30,14 +30,14 @@ def loss_of(params, images, labels):
 
 
 def schedule_of(settings) -> olr.Schedule:
-    """What is learned, kept in range: the peak by its logarithm, the power of the decay, and the floor as a share."""
+    """The schedule of unconstrained parameters: the logarithm of the peak, the power of the decay, and the floor as a share."""
     peak = jnp.exp(settings["log_peak"])
     floor = peak * jax.nn.sigmoid(settings["floor"])
     return olr.Polynomial(peak, max_steps=STEPS, warmup_steps=5, power=jnp.exp(settings["log_power"]), min_lr=floor)
 
 
 def validation_loss(settings):
-    """The loss after training under the schedule of these settings: every step of it is differentiated."""
+    """The loss after training with the schedule of these parameters, differentiable through every step."""
     optimizer = optax.sgd(schedule_of(settings), momentum=0.9)
     keys = jax.random.split(jax.random.key(0))
     params = {"first": jax.random.normal(keys[0], (64, 32)) / 8, "second": jax.random.normal(keys[1], (32, 10)) / 6}

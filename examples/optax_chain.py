@@ -1,4 +1,4 @@
-"""A schedule in the state of an Optax chain: read from the state, exchanged in a running one, and one compilation for all.
+"""A schedule in the state of an Optax chain: the rate is read from the state, and the schedule is replaced without recompiling.
 
 python examples/optax_chain.py [FOLDER]        writes FOLDER/optax_chain.png, by default into out/
 """
@@ -31,7 +31,7 @@ traces = 0
 
 @jax.jit
 def train_step(params, state):
-    global traces  # noqa: PLW0603 - the plainest counter
+    global traces  # noqa: PLW0603 - a simple counter
     traces += 1
 
     def loss_of(params):
@@ -51,7 +51,7 @@ def train(schedule: olr.Schedule) -> tuple[list[float], list[float]]:
     for _ in range(STEPS):
         params, state, loss = train_step(params, state)
         losses.append(float(loss))
-        rates.append(float(optax.tree.get(state, "learning_rate")))  # the rate that this update was made with
+        rates.append(float(optax.tree.get(state, "learning_rate")))  # the rate of this update
     return losses, rates
 
 

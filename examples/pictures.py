@@ -1,4 +1,4 @@
-"""What the examples draw with: losses above, the rate that was applied below."""
+"""Plots of the examples: the losses above, the applied rate below."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw_run(path: Path, title: str, losses, rates, *, validation=None, marks=No
 
 
 def save(figure, path: Path) -> None:
-    """Writes a figure, without frames around its panels."""
+    """Write a figure without frames around its panels."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""96 models, each under its own schedule and of seven kinds, trained in one vmapped program; and one after the other.
+"""96 models with schedules of seven kinds, trained in one vmapped program, and one after the other.
 
 python examples/population_sweep.py [FOLDER]        writes FOLDER/population_sweep.png, by default into out/
 """
@@ -47,7 +47,7 @@ def loss_of(params, images, labels):
 
 
 def train(schedule):
-    """One member: its validation loss and accuracy after STEPS updates. Nothing here knows of a population."""
+    """The validation loss and accuracy of one member after STEPS updates; `jax.vmap` makes it a population."""
     optimizer = olr.inject_schedules(optax.sgd)(schedule, momentum=0.9)
     keys = jax.random.split(jax.random.key(0))
     params = {"first": jax.random.normal(keys[0], (64, 32)) / 8, "second": jax.random.normal(keys[1], (32, 10)) / 6}
@@ -115,7 +115,9 @@ for name, marker in zip(dict.fromkeys(names), "os^Dv*P", strict=True):
     chosen = np.array(names) == name
     right.scatter(peaks[chosen], losses[chosen], c=ranks[chosen], cmap=colours, vmin=0, vmax=1, marker=marker, s=22)
     right.scatter([], [], color="#777777", marker=marker, s=22, label=name)
-right.set(xscale="log", yscale="log", xlabel="peak learning rate", ylabel="validation loss", title="what each came to")
+right.set(
+    xscale="log", yscale="log", xlabel="peak learning rate", ylabel="validation loss", title="validation loss of each"
+)
 right.legend(frameon=False, fontsize=8)
 figure.colorbar(plt.cm.ScalarMappable(cmap=colours), ax=right, label="rank by validation loss, 0 is best")
 path = Path(sys.argv[1] if len(sys.argv) > 1 else "out") / "population_sweep.png"

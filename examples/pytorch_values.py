@@ -1,4 +1,4 @@
-"""Rates of the real PyTorch schedulers for the demo's configs; `python examples/pytorch_values.py` renews pytorch_values.json.
+"""Rates of the real PyTorch schedulers for the demo's configs; `python examples/pytorch_values.py` writes pytorch_values.json.
 
 Needs torch and transformers, which the demo itself does not.
 """
@@ -20,7 +20,7 @@ SETTINGS = [
 
 
 def main() -> None:
-    """Steps each scheduler through its run and stores every tenth rate."""
+    """Step each scheduler through its run and store every tenth rate."""
     import torch
     import transformers
 

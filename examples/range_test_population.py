@@ -1,4 +1,4 @@
-"""A range test of a whole population in one call: how the rate to start from depends on the momentum.
+"""A range test of a whole population in one call: how the suggested rate depends on the momentum.
 
 python examples/range_test_population.py [FOLDER]        writes FOLDER/range_test_population.png, by default into out/
 """
@@ -22,7 +22,7 @@ momenta = jnp.array([0.0, 0.5, 0.8, 0.9, 0.95, 0.98])
 
 
 def test_of(momentum):
-    """The range test of one member; nothing here knows of a population."""
+    """The range test of one member; `jax.vmap` makes it a population."""
 
     def step(carry, rate):
         weights, velocity = carry

@@ -46,8 +46,10 @@ def start(schedule):
 @functools.partial(jax.jit, static_argnames="updates")
 @functools.partial(jax.vmap, in_axes=(0, None, None))
 def go_on(member, key, updates):
-    """A member after some more updates, and its validation loss; its schedule continues in its state."""
-    optimizer = olr.inject_schedules(optax.sgd)(olr.Constant(0.0), momentum=0.9)  # its schedule is the state's
+    """A member after further updates, and its validation loss; the schedule continues in the state."""
+    optimizer = olr.inject_schedules(optax.sgd)(
+        olr.Constant(0.0), momentum=0.9
+    )  # replaced by the schedule in the state
 
     def update(carry, key):
         params, state = carry
@@ -76,7 +78,7 @@ while True:
     updates = min(trained, STEPS - trained)
 best = int(left[np.argmin(losses)])
 print(f"best: {schedules[best]!r}")
-print(f"{spent} updates, where training all to the end takes {STEPS * len(schedules)}")
+print(f"{spent} updates, instead of {STEPS * len(schedules)}")
 assert losses.min() < 0.2
 
 figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")

@@ -1,4 +1,4 @@
-"""Tunix: its `PeftTrainer` trains by a LLaMA-Factory recipe, and logs the learning rate of each update.
+"""Tunix: `PeftTrainer` trains with a LLaMA-Factory recipe, and logs the learning rate of each update.
 
 python examples/tunix_recipe.py [FOLDER]        writes FOLDER/tunix_recipe.png, by default into out/
 
@@ -30,11 +30,13 @@ RECIPE = {
     "per_device_train_batch_size": 4,
     "gradient_accumulation_steps": 8,
 }
-RATE_SCALE = 5000  # a model a hundred million times smaller than those that the recipe is for takes higher rates
+RATE_SCALE = (
+    5000  # this model is a hundred million times smaller than those that the recipe is for, and needs higher rates
+)
 
 
 class Model(nnx.Module):
-    """Letters in, a distribution over the next letter at each place out."""
+    """From letters to a distribution over the next letter at each position."""
 
     def __init__(self, rngs):
         self.letters, self.out = nnx.Embed(LETTERS, 32, rngs=rngs), nnx.Linear(32, LETTERS, rngs=rngs)
@@ -74,6 +76,6 @@ with jax.set_mesh(jax.make_mesh((1,), ("fsdp",), axis_types=(jax.sharding.AxisTy
     trainer.train(batches(micro, settings.per_device_train_batch_size))
 losses, rates = (trainer.metrics_logger.get_metric_history("", name, "train") for name in ("loss", "learning_rate"))
 print(f"{len(rates)} updates by Tunix: loss {losses[0]:.2f} at first, {losses[-1]:.3f} at the end")
-# Tunix logs the loss of an update when it has begun the next, whose rate it then reads.
+# Tunix logs the loss of an update after the next one has begun, and then reads the rate of the next one.
 np.testing.assert_allclose(rates[:-1], schedule(np.arange(1, plan.max_steps)), rtol=1e-6)
 draw_run(folder / "tunix_recipe.png", "Tunix by a LLaMA-Factory recipe", losses, rates)

@@ -181,7 +181,7 @@ def test_remedies_are_edits():
         return {tuple(edit) for edit in only(log).edits}
 
     assert edits(log_of(DIVERGED, 0.005)) == {("learning_rate", 0.0005)}
-    assert edits(log_of(DIVERGED, None)) == set()  # the rate, of which a tenth would be the remedy, is unknown
+    assert edits(log_of(DIVERGED, None)) == set()  # the remedy would be a tenth of an unknown rate
     assert edits(log_of([8.2, 0, 0], 2e-4)) == {("logging_nan_inf_filter", False), ("learning_rate", 2e-5)}
     assert edits(log_of(FORGOT, 1e-5, every=200, eval_loss=FORGETS)) == {("max_steps", 1000)}
 
