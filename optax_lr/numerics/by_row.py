@@ -101,7 +101,7 @@ class ByRow(Float64):
 
     def _chosen(self, kind: Real, values: Sequence[Callable[[], Result]], probabilities: Sequence[float]) -> Result:
         taken = self._path[len(self._met)] if len(self._met) < len(self._path) else 0
-        self._met.append((kind, taken, probabilities))
+        self._met.append((jnp.atleast_2d(kind), taken, probabilities))
         return values[taken]()
 
     def by_row(self, formula: Callable[[Real], Array], steps: Array) -> Array:

@@ -63,6 +63,28 @@ class Expression:
     def __ge__(self, other: Real) -> Expression:
         return self.num.of("({0} >= {1})", self, other)
 
+    # Not `===`, which takes `true` and 1 for different.
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return self.num.of("({0} == {1})", self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return self.num.of("({0} != {1})", self, other)
+
+    __hash__ = object.__hash__
+
+    def __invert__(self) -> Expression:
+        return self.num.of("!{0}", self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def _refused(self, other: Real) -> NoReturn:
+        raise TypeError(
+            "a formula for JavaScript has no **, % and //; write num.power(x, y), num.sqrt(x) or num.quotient(x, y)"
+        )
+
+    __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _refused
+
     def __and__(self, other: Truth) -> Expression:
         return self.num.of("({0} && {1})", self, other)
 

@@ -144,6 +144,18 @@ class Pair:
     def __ge__(self, other: Operand) -> Array:
         return Pair.of(other) <= self
 
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]
+        other = Pair.of(other)  # type: ignore[arg-type]
+        return (self.high == other.high) & (self.low == other.low)
+
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+        return ~(self == other)
+
+    __hash__ = object.__hash__
+
+    def __pos__(self) -> Pair:
+        return self
+
     def __abs__(self) -> Pair:
         negative = self.high < 0
         return Pair(jnp.where(negative, -self.high, self.high), jnp.where(negative, -self.low, self.low))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ from optax_lr.arrays import Float, Num
 from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import evaluation, fields, flax
 from optax_lr.schedules.fields import KINDS, Number
+from optax_lr.schedules.formula import of_a_user
 from optax_lr.schedules.leaves import aligned, mapped
 
 _Kind = TypeVar("_Kind")
@@ -355,6 +357,9 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     Returns:
         The class, with a constructor that checks the fields.
 
+    Raises:
+        TypeError: If the class has no formula, a field that no helper declares, or a name that the library uses.
+
     >>> from optax_lr.schedules import fields
     >>> @schedule
     ... class InverseRoot(Schedule):
@@ -365,11 +370,16 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     np.float32(0.5)
     """
     has_its_own = "__init__" in vars(cls)
+    if issubclass(cls, Schedule) and not _is_ours(cls):
+        if _is_ours(KINDS.get(cls.__name__)):
+            raise TypeError(f"{cls.__name__}: optax_lr has a schedule of this name; give the class another")
+        if "_value" in vars(cls):
+            cls._value = of_a_user(cls._value)  # type: ignore[method-assign, assignment]
     cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     if not has_its_own:
         cls = with_named_fields(cls)
     if issubclass(cls, Schedule):
-        fields.require_helpers(cls)
+        fields.require_helpers(cls, vars(Schedule))
         _require_formula(cls)
         cls._decorated = True
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
@@ -406,17 +416,33 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         return self
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-    with contextlib.suppress(ValueError):  # the name is registered, as when a notebook defines a class again
-        jax.export.register_pytree_node_serialization(
-            cls,
-            serialized_name=f"optax_lr.{cls.__name__}",
-            serialize_auxdata=lambda choices: json.dumps(choices).encode(),
-            deserialize_auxdata=lambda text: tuple(json.loads(text)),
-            from_children=unflatten,
-        )
+
+    def save(choices: object) -> bytes:
+        try:
+            return json.dumps(choices).encode()
+        except TypeError:
+            raise TypeError(
+                f"{cls.__name__}: jax.export cannot save a function as an argument; let the exported function close over "
+                "the schedule, or write it as a class"
+            ) from None
+
+    for number in itertools.count(1):
+        with contextlib.suppress(ValueError):  # the name is registered, as when a notebook defines a class again
+            jax.export.register_pytree_node_serialization(
+                cls,
+                serialized_name=f"optax_lr.{cls.__name__}" + (f".{number}" if number > 1 else ""),
+                serialize_auxdata=save,
+                deserialize_auxdata=lambda text: tuple(json.loads(text)),
+                from_children=unflatten,
+            )
+            break
     KINDS[cls.__name__] = cls
     flax.known(cls)
     return cls
+
+
+def _is_ours(cls: type | None) -> bool:
+    return cls is not None and cls.__module__.startswith("optax_lr.")
 
 
 def _require_formula(cls: type[Schedule]) -> None:

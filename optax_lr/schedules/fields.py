@@ -190,9 +190,14 @@ def words() -> Any:
     return _declared(lambda _name, value, _bounds: value, _REQUIRED, static=True)
 
 
-def require_helpers(kind: type) -> None:
-    """Raise `TypeError` for a class with a field that no function of this module declares."""
+def require_helpers(kind: type, taken: Iterable[str]) -> None:
+    """Raise `TypeError` for a class with a field that no function of this module declares, or with a `taken` name."""
+    leaves = {f"{f.name}_low" for f in dataclasses.fields(kind) if is_split(f)}
     for f in dataclasses.fields(kind):
+        if f.name in leaves or f.name in taken:
+            raise TypeError(
+                f"{kind.__name__}: a field cannot be named {f.name!r}, which schedules use themselves; rename it"
+            )
         if "check" not in f.metadata and "static" not in f.metadata:
             raise TypeError(
                 f"{kind.__name__}: {f.name} must be declared with a function of optax_lr.schedules.fields, "

@@ -64,6 +64,7 @@ class Function(Schedule):
 
     def __init__(
         self,
+        /,
         function: Callable[..., ArrayLike] | None = None,
         **settings: Num[ArrayLike, "*#batch"] | Sequence[ArrayLike],
     ) -> None:
@@ -108,9 +109,18 @@ class Function(Schedule):
         settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
         return f"Function({', '.join([name, *settings])})"
 
-    def _number(self, step: ArrayLike, **settings: ArrayLike) -> ArrayLike:
+    def _number(self, step: ArrayLike, /, **settings: ArrayLike) -> ArrayLike:
         """The result of the function, checked to be one real number."""
-        value: ArrayLike = self.function(step, **settings)
+        try:
+            value: ArrayLike = self.function(step, **settings)
+        except (IndexError, TypeError) as error:
+            if "indices" not in str(error) and "Indexer" not in str(error):
+                raise
+            name = getattr(self.function, "__name__", "the function")
+            raise TypeError(
+                f"Function: {name} takes an index that it cannot use: the step and the settings are float64 numbers; index a "
+                "jnp array of the function itself with jnp.int32(step)"
+            ) from error
         is_number = isinstance(value, (int, float, np.generic, np.ndarray, jax.Array))
         if not is_number or np.shape(value) or jnp.iscomplexobj(value):
             name = getattr(self.function, "__name__", "the function")

@@ -13,7 +13,9 @@ import optax
 import pytest
 
 import optax_lr as olr
+from optax_lr.numerics import PAIR
 from optax_lr.schedules import fields, schedule
+from optax_lr.schedules.evaluation import evaluate_in
 from optax_lr.schedules.fields import Number
 from tests.cases import a_function
 from tests.wrong_types import wrong_types
@@ -260,3 +262,101 @@ def test_a_wrong_class_raises_an_error_of_one_line():
 )
 def test_to_dict_and_from_dict(made):
     assert olr.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def of_formula(formula, **settings):
+    @schedule
+    class Own(olr.Schedule):
+        """A class for one test."""
+
+        peak: Number = fields.rate(default=1.0)
+
+        def _value(self, step, num):
+            return formula(self, step, num)
+
+    return Own(**settings)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        pytest.param(lambda s, step, num: 3 - step, np.maximum(3.0 - np.arange(9), 0), id="below 0"),
+        pytest.param(lambda s, step, num: 1, np.ones(9), id="a Python number"),
+        pytest.param(lambda s, step, num: step > 3, np.arange(9) > 3, id="a comparison"),
+        pytest.param(
+            lambda s, step, num: num.where(step == 3, 1, num.where(step != 4, 0.5, 0.25)),
+            [0.5, 0.5, 0.5, 1, 0.25, 0.5, 0.5, 0.5, 0.5],
+            id="equal",
+        ),
+        pytest.param(
+            lambda s, step, num: num.inverse_sqrt(2) + num.power(0.9, 3) + num.log2(8) + num.maximum(1, 2) + step,
+            np.sqrt(0.5) + 0.729 + 5 + np.arange(9),
+            id="functions of Python numbers",
+        ),
+        pytest.param(
+            lambda s, step, num: num.power(step, 0.3) + num.sqrt(step),
+            np.arange(9) ** 0.3 + np.sqrt(np.arange(9)),
+            id="powers",
+        ),
+        pytest.param(lambda s, step, num: num.sin_squared(step, 3), np.sin(np.pi / 6 * np.arange(9)) ** 2, id="sines"),
+        pytest.param(
+            lambda s, step, num: num.wave(step, 5, 7, 0.5), (1 + np.cos(np.pi / 7 * (np.arange(9) - 5))) / 2, id="wave"
+        ),
+    ],
+)
+def test_a_formula_of_a_user_has_one_value_in_every_number_system(formula, expected):
+    own, steps = of_formula(formula), np.arange(9)
+    on_host = [own(step) for step in range(9)]
+    in_pairs = evaluate_in(own, jnp.arange(9), PAIR)
+    for rates in (on_host, own(steps), jax.jit(own)(steps), olr.sweep(own, 9), in_pairs):
+        np.testing.assert_allclose(np.broadcast_to(rates, 9), expected, rtol=1e-6, atol=1e-12)
+
+
+def test_a_wrong_formula_gets_one_line_wherever_it_is_evaluated():
+    for formula, message in (
+        (lambda s, step, num: None, "Own: _value must return one real number, not None"),
+        (lambda s, step, num: (1, 2), "Own: _value must return one real number, not a tuple: (1, 2)"),
+        (lambda s, step, num: jnp.ones(3), "Own: _value must return one real number, not an array of shape (3,)"),
+        (lambda s, step, num: num.exp(step), "unknown function of num 'exp'"),
+    ):
+        with pytest.raises((TypeError, AttributeError), match=re.escape(message)):
+            jax.jit(of_formula(formula))(3)
+    with pytest.raises(TypeError, match=r"write step <= 3 in place of ~"):
+        of_formula(lambda s, step, num: num.where(~(step > 3), 1.0, 0.5))(5)
+    own = of_formula(lambda s, step, num: num.where((step == 3) | ~(step != 4), +s.peak, 0))
+    assert "== 3) || !(" in olr.to_javascript(own)
+    with pytest.raises(TypeError, match=r"for JavaScript has no \*\*"):
+        olr.to_javascript(of_formula(lambda s, step, num: step % 4))
+
+
+def test_names_that_schedules_use_themselves_are_refused():
+    for name in ("end", "reshape", "peak_low"):
+        members = {"peak": fields.number(), name: fields.number(), "_value": lambda self, step, num: self.peak}
+        with pytest.raises(TypeError, match=f"Own: a field cannot be named '{name}', which schedules use themselves"):
+            schedule(type("Own", (olr.Schedule,), {**members, "__annotations__": {"peak": Number, name: Number}}))
+    members = {"peak": fields.rate(), "_value": lambda self, step, num: self.peak, "__annotations__": {"peak": Number}}
+    with pytest.raises(TypeError, match="Scaled: optax_lr has a schedule of this name; give the class another"):
+        schedule(type("Scaled", (olr.Schedule,), members))
+    assert olr.Function(lambda step, self: step * self, self=2.0)(3) == 6.0
+
+
+def test_a_class_that_is_defined_again_is_exported_and_a_function_is_refused():
+    for factor in (1.0, 2.0):
+        own = of_formula(lambda s, step, num, factor=factor: s.peak * factor * step)
+        exported = jax.export.export(jax.jit(lambda s, t: s(t)))(own, 3)
+        assert jax.export.deserialize(exported.serialize()).call(own, 3) == 3 * factor
+    with pytest.raises(TypeError, match=r"Function: jax.export cannot save a function as an argument; let"):
+        jax.export.export(jax.jit(lambda s, t: s(t)))(OWN, 3).serialize()
+
+
+def test_a_table_is_read_at_a_whole_number():
+    table = jnp.array([1.0, 2.0, 3.0])
+    found = olr.Function(lambda step: table[jnp.int32(step)])
+    for rates in ([found(step) for step in range(3)], jax.jit(found)(np.arange(3)), olr.sweep(found, 3)):
+        np.testing.assert_array_equal(rates, table)
+    for read in (table, np.asarray(table)):
+        for rates in (lambda own: own(1), lambda own: jax.jit(own)(1)):
+            with pytest.raises(
+                TypeError, match=r"index a jnp array .* with jnp.int32\(step\)|use jax.numpy instead of"
+            ):
+                rates(olr.Function(lambda step, read=read: read[step]))
