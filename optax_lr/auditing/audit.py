@@ -100,7 +100,7 @@ def audit(
     The plan is compared with every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
     first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
     a resumed run, the config as another version of transformers reads it, another length, another schedule. Rates on their
-    plan say nothing of how the training went; what the losses say is in the findings `LR3..`.
+    plan do not prove that the training went well; the findings `LR3..` are about the losses.
 
     Args:
         log: a `Log`, or an argument of `read_log`.
@@ -180,7 +180,7 @@ def _starts(log: Log, identified: Identified) -> list[int]:
 
 
 def _restarts(log: Log) -> list[int]:
-    """The rows at which a run begins anew, perhaps at the same rates: the epoch goes back, and the step to the first one."""
+    """The rows at which a new run begins, perhaps at the same rates: the epoch decreases, and the step is the first one again."""
     known = np.flatnonzero(np.isfinite(log.epoch))
     again = (np.diff(log.epoch[known]) < 0) & (log.step[known[1:]] <= log.step[0])
     return [int(row) for row in known[1:][again]]

@@ -32,7 +32,7 @@ class Difference:
     """The first row that leaves the plan.
 
     Fields:
-        offset: with which the plan was held against the rows; the one that agrees longest.
+        offset: with which the plan was compared with the rows; the one that agrees longest.
         row: the first row of the evidence that differs; None where none does.
         planned: float64 [n], the plan's rate of each row.
     """

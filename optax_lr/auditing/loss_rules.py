@@ -75,7 +75,7 @@ WHOLE_RUN = (SLOW, FLAT)  # only for runs whose end is near, which is assumed fo
 
 # `python -m benchmarks.patterns FOLDER` prints how often each rule fires on real logs and on every beginning of them, and how
 # often it would with each threshold halved and doubled.
-BLOCKS = 240  # longer logs are judged by the medians of so many blocks, so that they cost no more
+BLOCKS = 240  # longer logs are reduced to the medians of this many blocks, which bounds the time
 FEWEST = 6  # rows before a shape is reported
 ENOUGH = 30  # rows before a trend, or the lack of one, is reported
 LEAST_LOSS = (

@@ -78,7 +78,7 @@ UNEXPLAINED = Rule(
     "LR210",
     "no schedule explains the rates",
     "warning",
-    "No kind of schedule that is known gives these rates with any settings that were tried. A schedule of one's own, one "
+    "No kind of schedule that is known gives these rates with any settings that were tried. A custom schedule, one "
     "that follows a metric, or a log put together from several runs looks so.",
 )
 NO_RATES = Rule(

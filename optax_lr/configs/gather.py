@@ -200,7 +200,7 @@ def _disguised(source: Source, name: str, notes: tuple[str, ...]) -> Source:
     Args:
         source: the settings.
         name: the script.
-        notes: those of its notes that quote nothing of the script.
+        notes: those of its notes that do not quote the script.
     """
     disguise = Disguise()
     copy = dataclasses.replace(

@@ -86,7 +86,7 @@ class Disguise:
 
 
 def matching(message: str, others: Iterable[str]) -> str | None:
-    """The one of `others`, with placeholders, that is `message` except for texts; None where there is none."""
+    """The message in `others`, with placeholders, that equals `message` except for texts; None if there is none."""
     return next((other for other in others if _matches(message, _PLACEHOLDER.split(other))), None)
 
 

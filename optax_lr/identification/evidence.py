@@ -59,7 +59,7 @@ class Evidence:
 
 
 def evidence_of(step: np.ndarray, rate: np.ndarray) -> list[Evidence]:
-    """Every way in which these rates may have been written, the most exact first.
+    """Every precision with which these rates may have been written, the most exact first.
 
     Rows without a rate are left out. Of rows at one step the last counts: a resumed run overwrites what came before.
     """

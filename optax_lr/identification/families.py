@@ -157,7 +157,7 @@ def stable(frame: Frame) -> Iterator[Candidates]:
 
 
 def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
-    """The warmups that explain the rows up to the `last` of the level: the decay knows nothing of them."""
+    """The warmups that explain the rows up to the `last` of the level; the decay does not depend on them."""
     starts = frame.starts()
     if frame.peak == 0:  # no row shows the warmup: the shortest and the longest represent all
         ends = [0, int(frame.evidence.step[0])]

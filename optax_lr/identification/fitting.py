@@ -1,4 +1,4 @@
-"""Which of many candidates explain the rates: their linear fields by least squares, then every row held against the curve."""
+"""Which of many candidates explain the rates: their linear fields by least squares, then a comparison with every row."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
     """The candidates for which some peak, and floor, brings the curve through every row; those of the fewest digits.
 
     Each row bounds the peak from both sides, so that the peaks that explain all rows are an interval. A floor is estimated
-    by least squares first, with its largest error, and then tried at the roundest numbers in reach.
+    by least squares first, with its largest error, and then tried at the roundest numbers within the bounds.
     """
     level, above = candidates.columns(evidence.step)
     if above is None:
@@ -223,7 +223,7 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
 
 
 def _floors(peak: np.ndarray, floor: np.ndarray, likely: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
-    """Floors to try, and whether they are shares of the peak: round ones in reach of the estimate, then those around it."""
+    """Floors to try, and whether they are shares of the peak: round ones near the estimate, then those around it."""
     floor = np.maximum(floor, 0)
     for reach in (4.0, 1.5, 0.5):
         margin = reach * likely + 1e-9 * peak

@@ -46,7 +46,7 @@ class Answer:
         offset: the row at step k shows `schedule(k - offset)`: 0 is the rate of the next update, as transformers before
             4.50 logs it, 1 that of the last one.
         error: the largest distance of a row from the curve, as a share of the highest rate; in float64.
-        every: the schedule takes one step in so many optimizer steps.
+        every: the number of optimizer steps in one step of the schedule.
     """
 
     schedule: Schedule
@@ -80,7 +80,7 @@ class Segment:
         text: a line on what the rows leave open where several settings explain them, or that the search gave up; else empty.
         lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
         off: int64 [m], the steps whose rate is not on the curve.
-        every: the rate changes once in so many steps, as where a scheduler is stepped once an epoch; the answers count these.
+        every: the number of optimizer steps between changes of the rate, such as an epoch; the answers count these changes.
         run: which run of the file the rows are of, from 0; another begins where the steps go back.
         row: int64 [n], which of the given rows these are.
     """
@@ -147,7 +147,7 @@ def identify(
     whose steps fp16 skips, then one that leaves a few rows, then one segment after another, as resumed runs have them.
 
     Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
-    `Segment.text` say what the rows leave open. It says nothing of whether the training went well.
+    `Segment.text` say what the rows leave open. It does not state whether the training went well.
 
     Args:
         step: whole numbers [n], the optimizer steps done when each rate was logged; in any order, repeated or not.

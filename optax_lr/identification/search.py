@@ -43,7 +43,7 @@ OF_ROUND_NUMBERS: tuple[Group, ...] = (
     torch_families.falls,
     torch_families.cycles,
 )
-_KEPT = 512  # candidates of a family that every row is held against
+_KEPT = 512  # candidates of a family that are compared with every row
 _RATES = 2**21  # of one family that are computed for all rows: of long logs fewer candidates are kept
 _SIGNATURE = 96  # steps at which two schedules are compared
 

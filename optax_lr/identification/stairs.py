@@ -1,4 +1,4 @@
-"""Rates that stay for an epoch: a scheduler that is stepped once in so many optimizer steps."""
+"""Rates that are constant for an epoch: a scheduler that is stepped once every several optimizer steps."""
 
 from __future__ import annotations
 

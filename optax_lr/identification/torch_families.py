@@ -43,7 +43,7 @@ def between(frame: Frame, row: int, offset: int) -> np.ndarray:
 
 
 def falls(frame: Frame) -> Iterator[Candidates]:
-    """A factor at every step, or every so many steps; a ramp."""
+    """A factor at every step, or every few steps; a ramp."""
     rate = frame.evidence.rate
     if len(rate) < 2 or rate.min() <= 0:
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import yaml
 
 MOST_EDITS = 50  # of one file at once
-# A new key goes after the first of these that is there, where a reader looks for it.
+# A new key is inserted after the first of these that exists, where a reader expects it.
 _NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")
 
 
@@ -122,7 +122,7 @@ def _spliced(text: str, edit: Edit, newline: str) -> str:
     values, parts = yaml.safe_load(text), edit.key.split(".")
     if edit.key in values or parts[0] == "train":
         return _changed(text, root, edit.key, edit.value, newline)
-    # Down to the innermost block mapping that is there; what is written on one line below it is written anew.
+    # Down to the innermost existing block mapping; a mapping on one line below it is written again.
     while len(parts) > 1:
         found = _pair(root, parts[0])
         if found is None or not isinstance(found[1], yaml.MappingNode) or found[1].flow_style:

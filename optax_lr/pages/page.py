@@ -26,7 +26,7 @@ class Page:
         self.title, self.html = title, html
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the page to a file, whole or not at all, and return its path.
+        """Write the page to a file, completely or not at all, and return its path.
 
         Raises:
             OSError: one line, for an existing file without `overwrite`, a folder, a name that does not end in .html, and

@@ -165,7 +165,7 @@ def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
 
 
 def _dots(what: Shown, line: Line, scale: Scale, top: int) -> str:
-    """Lines of no length, which round ends make dots; those that fall on one place are drawn once."""
+    """Lines of length 0, which round ends turn into dots; points at the same pixel are drawn once."""
     places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
     return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if x == x and y == y))  # noqa: PLR0124
 

@@ -126,7 +126,7 @@ def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:
         values = getattr(log, name)
         valid = rows[~np.isnan(values[rows]) | log.nan(name)[rows]]
         if np.isfinite(values[valid]).any():
-            # A resumed run, or a second writer, goes back: its line begins anew.
+            # The steps of a resumed run, or of a second writer, decrease: a new line begins.
             back = np.flatnonzero(np.diff(log.step[valid]) < 0) + 1
             step = np.insert(log.step[valid].astype(np.float64), back, np.nan)
             yield Line(name, step, np.insert(np.where(np.isfinite(values[valid]), values[valid], np.nan), back, np.nan))

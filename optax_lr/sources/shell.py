@@ -694,5 +694,5 @@ def _is_argument(value: list[str] | None) -> bool:
 
 
 def _unmarked(text: str) -> str:
-    """A text to be parsed anew: its marks become variables of their own names."""
+    """A text to be parsed again: its marks become variables of the same names."""
     return MARK.sub(lambda found: found[1] if re.fullmatch(r"\$\w+|\$\{[^}]*\}", found[1]) else "$UNKNOWN", text)

@@ -129,7 +129,7 @@ class Trainer(abc.ABC):
         return dict(file) | dict(source.values)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
-        """The settings with what only the data and the processes decide; most trainers have nothing of this kind."""
+        """The settings with values that depend on the data and the processes; most trainers have no such values."""
         return settings
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:

@@ -131,7 +131,7 @@ class Megatron(Trainer):
 
 
 def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
-    """The schedule with a warmup from 0, in a run of so many steps."""
+    """The schedule with a warmup from 0, in a run of this length."""
     own, style = settings.own, settings.lr_scheduler_type
     end, low = own["decay"], own["min_lr"]
     if style == "constant":

@@ -120,7 +120,7 @@ def _cosine(peak: float, end: int, low: float, *, warmup: int = 0, run: int) -> 
 
 
 def _made(part: Mapping[str, Any], run: int) -> Schedule:
-    """The schedule of one function in a run of so many steps."""
+    """The schedule of one function in a run of this length."""
     kind, start = part["kind"], part.get("init_value", 0.0)
     if kind in ("linear_schedule", "polynomial_schedule"):
         end, steps = part["end_value"], part["transition_steps"]

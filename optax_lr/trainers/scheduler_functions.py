@@ -34,7 +34,7 @@ class SchedulerFunctions(Transformers):
         return None
 
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
-        """`num_training_steps`; a schedule that needs none says nothing of the length of the run."""
+        """`num_training_steps`; a schedule that does not need it does not determine the length of the run."""
         if settings.max_steps > 0:
             return settings.max_steps
         raise UnknownLengthError(

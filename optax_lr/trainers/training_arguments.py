@@ -121,7 +121,7 @@ def _converted(value: object) -> object:
 
 
 def ignored_by_trainer(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """The keys that are there and change nothing, and why."""
+    """The given keys that have no effect, and why."""
     given = {key for key in values if values[key] not in (None, {}, "")}
     why: dict[str, str] = {}
     kind = settings.lr_scheduler_type

@@ -172,7 +172,7 @@ def odd_logs() -> list[Odd]:
         Odd("exponential behind a warmup", step, fall[step], ((first, fall[1:]),)),
         Odd("steps behind a warmup", step, steps[step], ((first, steps[1:]),)),
         Odd("line at half the speed from 500 on", step, 1e-4 * (1 - doubled / 1000)[step]),
-        Odd("REX of one's own", step, 1e-4 * ((1 - share) / (0.3 + 0.7 * (1 - share)))[step]),
+        Odd("custom REX", step, 1e-4 * ((1 - share) / (0.3 + 0.7 * (1 - share)))[step]),
         Odd("cosine with a wave on it", step, (cosine * (1 + 0.05 * np.sin(at / 30)))[step]),
         Odd("random walk", step, 1e-4 * np.exp(np.cumsum(rng.normal(scale=0.05, size=100)))),
         Odd("random numbers", step, rng.uniform(1e-5, 1e-4, 100)),

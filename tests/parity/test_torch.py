@@ -73,7 +73,7 @@ def test_random_settings(name, compared):
                 stepped(torch_scheduler(setting), keywords.get("total_steps", 63)), 0
             )  # ours is never below
         except ZeroDivisionError:
-            return  # a phase of no length; the cases below hold ours to be finite there
+            return  # a phase of length 0; the cases below check that our rates are finite
         scale = max(RATE, *np.abs(rates))
         with jax.enable_x64(True):
             wide = from_torch_setting(setting)

@@ -12,7 +12,7 @@ from tests.children import printed_by
 from tests.sweeps.batches import many, mixed, one_kind
 
 ROWS, STEPS = 256, 2**13
-LONG = 2**18  # the curves of one batch over so many steps are 256 MiB
+LONG = 2**18  # the curves of one batch over this number of steps take 256 MiB
 DOCUMENTED = ["constant", "linear", "cosine", "restarts", "small powers", "inverse_sqrt", "rsqrt"]
 PROGRAM = """
 import json
