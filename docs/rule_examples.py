@@ -94,7 +94,7 @@ CONFIGS = {
         SHELL.format(comment="  # 10 %"), SHELL.format(comment=""), options={"world_size": 1}, suffix=".sh"
     ),
     "LR103": changed(BASE, "learning_rate:", "", world_size=1),
-    "LR104": changed(BASE, "system_prompt: You are helpful."),
+    "LR104": changed(TRANSFORMERS, "my_prompt: You are helpful."),
     "LR105": changed(BASE, "stage: pt"),
     "LR110": changed(BASE, "lr_scheduler_type: cosin"),
     "LR111": changed(

@@ -20,6 +20,7 @@ from optax_lr.exit_codes import FINE, report
 from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import check_output
 from optax_lr.text import visible
+from optax_lr.trainers import trainer_of
 
 
 def run(
@@ -120,7 +121,11 @@ def _print(config: RunConfig, plan: Plan) -> None:
     for note in summary["notes"]:
         row("note", note)
     if config.unknown:
-        row("unknown", f"{', '.join(config.unknown[:8])}: assumed to have no effect on the curve")
+        refused = trainer_of(config.trainer).refused(config.unknown)
+        effect = (
+            "the trainer refuses them, unless it is a fork" if refused else "assumed to have no effect on the curve"
+        )
+        row("unknown", f"{', '.join((refused or config.unknown)[:8])}: {effect}")
     for ignored in summary["ignored"]:
         row("ignored", ignored)
     console.print(table)

@@ -88,11 +88,17 @@ def read_configs(
             if one.form != "command":
                 raise
             refused.append(error)
-        else:
+            continue
+        try:
             made.append(read_recognised(one, whose, values))
+        except ConfigError as error:
+            if one.form not in ("python", "notebook"):
+                raise
+            refused.append(error)
     if refused and not made:
         raise refused[0]
-    left_out = [f"another command is left out: {error}" for error in refused]
+    what = "command" if found[0].form == "command" else "config"
+    left_out = [f"another {what} is left out: {error}" for error in refused]
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
 
 

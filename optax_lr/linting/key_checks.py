@@ -323,12 +323,23 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
     config = case.config
     if config is None or not config.unknown:
         return
-    shown = ", ".join(" ".join(key.split()) for key in config.unknown[:6]) + (
-        f" and {len(config.unknown) - 6} more" if len(config.unknown) > 6 else ""
-    )
-    several = len(config.unknown) > 1
-    message = f"{shown} {'are no keys' if several else 'is no key'} of {trainer_of(config.trainer).title} that is known"
-    yield Finding(UNKNOWN_KEYS, message, "check the spelling", config.unknown[0], case.lines.get(config.unknown[0]))
+    trainer = trainer_of(config.trainer)
+    refused = trainer.refused(config.unknown)
+    others = tuple(key for key in config.unknown if key not in refused)
+    for rule, keys in ((FOREIGN, refused), (UNKNOWN_KEYS, others)):
+        if not keys:
+            continue
+        shown = ", ".join(" ".join(key.split()) for key in keys[:6])
+        more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
+        several = len(keys) > 1
+        key = "are no keys" if several else "is no key"
+        message = f"{shown}{more} {key} of {trainer.title} that is known"
+        if keys is refused:
+            message = f"{shown}{more} {key} of {trainer.title}, which refuses {'them' if several else 'it'}"
+        elif trainer.history:
+            key = "are keys" if several else "is a key"
+            message = f"{shown}{more} {key} of older versions of {trainer.title} alone"
+        yield Finding(rule, message, "check the spelling", keys[0], case.lines.get(keys[0]))
 
 
 def assumed(case: Case) -> Iterator[Finding]:

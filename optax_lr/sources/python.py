@@ -473,6 +473,12 @@ class Reader:
                 "this script takes its settings from the command line; read the command that starts it, such as in a shell "
                 "script, or its options as a list of words"
             )
+        names = {name for name, bound in self.script.scopes[0].items() if bound}
+        if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
+            return (
+                "its rates come from a function of the script over max_lr, which is not run; make the same curve of "
+                "olr.LinearRamp and olr.Cosine with olr.Stages, and compare a few steps"
+            )
         return (
             "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
             "of its training to a YAML file"

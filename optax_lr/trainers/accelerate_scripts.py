@@ -18,10 +18,10 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Default, Reading, Recognised, like, unknown_keys
+from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
 from optax_lr.trainers.transformers import Transformers
 
-_NEITHER = words("lr_scheduler lr_warmup_steps max_train_steps num_train_epochs num_epochs train_batch_size")
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 
 
@@ -30,6 +30,7 @@ class _Loop(Transformers):
 
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl"})
     zero_steps_count: ClassVar[bool] = False
+    options: ClassVar[frozenset[str]] = frozenset()
 
     def _settings(self, source: str, taken: Mapping[str, object], **filled: Any) -> Settings:
         kind = taken["lr_scheduler_type"]
@@ -40,8 +41,8 @@ class _Loop(Transformers):
         return Settings.of(source, taken, ARGPARSE, trainer=self.name, key=self.key, **filled)
 
     def argparse_options(self) -> frozenset[str]:
-        """Not all of them are known, so that no beginning is known to be that of one alone."""
-        return frozenset()
+        """The options of all the scripts; a beginning that fits two of any two scripts is not completed."""
+        return self.options
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Batches and groups are rounded up, in every version of transformers."""
@@ -77,10 +78,7 @@ class Diffusers(_Loop):
     script: ClassVar[str] = (
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
     )
-    options: ClassVar[frozenset[str]] = _NEITHER | words(
-        "learning_rate gradient_accumulation_steps lr_num_cycles lr_power scale_lr sample_batch_size "
-        "num_class_images prior_generation_precision adam_weight_decay validation_steps prodigy_decouple optimizer"
-    )
+    options: ClassVar[frozenset[str]] = keys_of("diffusers") | former_keys("diffusers")
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the name of the script."""
@@ -148,10 +146,7 @@ class OpenInstruct(_Loop):
     varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     script: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b"
-    options: ClassVar[frozenset[str]] = _NEITHER | words(
-        "learning_rate lr_scheduler_type warmup_ratio per_device_train_batch_size gradient_accumulation_steps "
-        "final_lr_ratio sequence_parallel_size max_train_samples config sync_each_batch fused_optimizer use_8bit_optimizer"
-    )
+    options: ClassVar[frozenset[str]] = keys_of("open_instruct") | former_keys("open_instruct") | {"config"}
     standing: ClassVar[Mapping[str, Any]] = {
         "lr_scheduler_type": "linear",
         "warmup_ratio": 0.03,

@@ -13,6 +13,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import Settings
 
 
@@ -94,6 +95,7 @@ class Trainer(abc.ABC):
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
+        history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
     """
 
     name: ClassVar[str]
@@ -103,6 +105,7 @@ class Trainer(abc.ABC):
     omegaconf: ClassVar[bool] = False
     newest: ClassVar[str] = "5.24.0"
     varies: ClassVar[bool] = False
+    history: ClassVar[Mapping[str, str]] = {}
 
     @abc.abstractmethod
     def recognise(self, source: Source) -> Recognised | None:
@@ -119,6 +122,11 @@ class Trainer(abc.ABC):
     def key(self, name: str) -> str:
         """The trainer's key for one of our names of settings, as its users write it."""
         return self.renamed.get(name, name)
+
+    def refused(self, unknown: Iterable[str]) -> tuple[str, ...]:
+        """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""
+        once = {f"{section}{key}" for section, name in self.history.items() for key in former_keys(name)}
+        return tuple(key for key in unknown if self.history and key not in once)
 
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""

@@ -26,7 +26,17 @@ def _data() -> dict[str, Any]:
 @functools.cache
 def keys_of(trainer: str) -> frozenset[str]:
     """All keys of a trainer that is stored as one list, such as `axolotl`, or of a section, such as `levanter_optimizer`."""
-    return frozenset(_data()[trainer]["keys"].split())
+    return frozenset(word for word in _data()[trainer]["keys"].split() if "<" not in word)
+
+
+@functools.cache
+def former_keys(trainer: str) -> frozenset[str]:
+    """The keys that a trainer once had and that its newest looked-at commit does not.
+
+    >>> "dpo_loss" in former_keys("llamafactory"), "dpo_loss" in keys_of("llamafactory")
+    (True, False)
+    """
+    return frozenset(word.partition("<")[0] for word in _data()[trainer]["keys"].split() if "<" in word)
 
 
 @functools.cache

@@ -38,6 +38,11 @@ class Levanter(Trainer):
     name: ClassVar[str] = "levanter"
     title: ClassVar[str] = "Levanter"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
+    history: ClassVar[Mapping[str, str]] = {
+        "": "levanter",
+        "trainer.": "levanter_trainer",
+        "optimizer.": "levanter_optimizer",
+    }
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.learning_rate",
         "lr_scheduler_type": "optimizer.lr_schedule",

@@ -60,6 +60,7 @@ class LlamaFactory(Transformers):
     newest: ClassVar[str] = "5.8.0"  # the version that it pins
     names: ClassVar[frozenset[str]] = SETTING_NAMES
     omegaconf: ClassVar[bool] = True
+    history: ClassVar[Mapping[str, str]] = {"": "llamafactory"}
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise its command, or keys that only LLaMA-Factory has."""

@@ -81,7 +81,8 @@ class Megatron(Trainer):
         warmup = _warmup(name, values, decay)
         if decay != int(decay):
             raise ConfigError(
-                f"{name}: a decay of {decay:.12g} iterations is not whole; write a multiple of the global batch"
+                f"{name}: a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
+                f"iterations is not read: write a multiple of the global batch, such as that of {round(decay)} iterations"
             )
         if warmup >= decay:
             raise ConfigError(
@@ -221,7 +222,7 @@ def _warmup(source: str, values: Mapping[str, object], decay: float) -> int:
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
         raise ConfigError(
-            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; "
-            "write --lr-warmup-iters"
+            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
+            f"iterations is not read: write --lr-warmup-iters {nearest} for the nearest one that is"
         )
     return nearest

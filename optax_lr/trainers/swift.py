@@ -35,6 +35,7 @@ class Swift(Transformers):
     title: ClassVar[str] = "ms-swift"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "llamafactory", "axolotl"})
     whose: ClassVar[str] = "ms-swift"
+    history: ClassVar[Mapping[str, str]] = {"": "swift"}
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise its command, or keys that only ms-swift has."""
@@ -100,6 +101,11 @@ class Swift(Transformers):
         ratio = values.pop("split_dataset_ratio", None)
         if ratio is not None:
             values["val_size"] = ratio
+        tuners = {str(values[key]) for key in ("train_type", "tuner_type") if values.get(key) is not None}
+        if len(tuners) > 1:
+            raise ConfigError(
+                f"{name}: train_type and tuner_type differ; keep tuner_type, or train_type for ms-swift 3"
+            )
         rules = ARGPARSE if source.form in ("command", "yaml") else STRICT
         made = self.reading(
             source,
@@ -116,6 +122,14 @@ class Swift(Transformers):
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
         if "#" in str(values.get("dataset", "")):
             notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
+        if values.get("train_type") is not None:
+            notes += ("train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused",)
+        splits = ratio is None and values.get("val_dataset") is None and not made.settings.streaming
+        if splits and values.get("tuner_type") is None and made.settings.max_steps <= 0:
+            notes += (
+                "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; for a run of that "
+                + "time give --set split_dataset_ratio=0.01",
+            )
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
         return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
 

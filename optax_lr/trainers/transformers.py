@@ -113,7 +113,7 @@ class Transformers(Trainer):
                     break
         if len(found) > 1:
             where = " and ".join(".".join(place) for place, _ in found)
-            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one")
+            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one in a file")
         if not found:
             return None
         place, _ = found[0]

@@ -61,6 +61,26 @@ PLANS = {
         "o.sh", f"cat > f.yaml <<'X'\n{FACTORY.format('sft')}X\nFORCE_TORCHRUN=1 NPROC_PER_NODE=2 llamafactory-cli train f.yaml "
         "learning_rate=3e-5 num_train_epochs=2", {"num_examples": 80}, olr.Cosine(3e-5, 20), "",
     ),
+    "the older name of a key of ms-swift": (
+        "v.sh", "swift sft --model m --dataset d --train_type full --num_train_epochs 1", {"num_examples": 640, "world_size": 2},
+        olr.Cosine(1e-5, 40), "train_type is the key of ms-swift 3",
+    ),
+    "the examples that ms-swift once kept for validation": (
+        "x.sh", "swift sft --model m --dataset d --num_train_epochs 1", {"num_examples": 640, "world_size": 2},
+        olr.Cosine(1e-4, 40), "ms-swift before 3.6 keeps 1% of the examples",
+    ),
+    "abbreviated options of one of diffusers' scripts": (
+        "f.sh", "accelerate launch --num_processes 1 train_text_to_image.py --learning_r 1e-5 --max_train_st 40 --lr_sch cosine --lr_warmup 4",
+        {}, olr.Cosine(1e-5, 40, 4), "--lr_sch is read as --lr_scheduler",
+    ),
+    "abbreviated options of open-instruct": (
+        "i.sh", "accelerate launch --num_processes 1 open_instruct/finetune.py --learning_r 1e-5 --max_train_st 40 --lr_sch cosine --warmup_r 0.1",
+        {}, olr.Cosine(1e-5, 40, 4), "--lr_sch is read as --lr_scheduler_type",
+    ),
+    "one config of a script with another that is refused": (
+        "b.py", "from trl import SFTConfig, DPOConfig\nsft_config = SFTConfig(max_steps=5)\ndpo_config = DPOConfig(max_steps=5, epochs=2)\n",
+        {}, olr.Linear(2e-5, 5), "another config is left out",
+    ),
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
     ),
@@ -87,6 +107,25 @@ REFUSALS = {
     "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "with epochs, batch_size"),
     "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
     "Ludwig": ("l.yaml", "input_features: []\ntrainer:\n  learning_rate: 1e-4\n  learning_rate_scheduler:\n    decay: cosine\n", "a config of Ludwig"),
+    "kohya's scripts": ("k.sh", "accelerate launch train_network.py --network_dim 8 --unet_lr 1e-4 --max_train_steps 1600", "a config of kohya's sd-scripts"),
+    "Lightning's CLI": ("g.yaml", "seed_everything: 1\ntrainer:\n  max_epochs: 3\nmodel:\n  class_path: a.B\n", "a config of Lightning's CLI"),
+    "two sections of training arguments": (
+        "s.yaml", "".join(f"{name}:\n  output_dir: o\n  learning_rate: 1.0e-5\n  lr_scheduler_type: cosine\n  num_train_epochs: 2\n" for name in ("sft_config", "dpo_config")),
+        "under sft_config and dpo_config; keep one in a file",
+    ),
+    "a script with a function for the rate": (
+        "r.py", "max_lr = 1e-3\nwarmup_steps = 5\ndef get_lr(it):\n    return max_lr * (it + 1) / warmup_steps\n",
+        "come from a function of the script over max_lr",
+    ),
+    "a warmup of Megatron-LM between two iterations": (
+        "w.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --lr-warmup-fraction 0.05",
+        "write --lr-warmup-iters 4 for the nearest",
+    ),
+    "a decay of Megatron-LM between two iterations": (
+        "v.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-samples 800 --global-batch-size 8 --lr-decay-samples 605",
+        "such as that of 76 iterations",
+    ),
+    "two names of a key of ms-swift": ("z.sh", "swift sft --model m --dataset d --train_type full --tuner_type lora", "train_type and tuner_type differ"),
     "OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_dpo --learning_rate 1e-6 --max_epochs 1", "a run of OpenRLHF"),
     "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "main.py takes options of its own"),
     "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
@@ -115,6 +154,18 @@ FINDINGS = {
     "the arguments of a scheduler that a card does not list": (
         "m.md", "# m\n\nThe following hyperparameters were used during training:\n- learning_rate: 5e-05\n- train_batch_size: 8\n"
         "- lr_scheduler_type: cosine_with_restarts\n- num_epochs: 3\n", "LR105", "does not list lr_scheduler_kwargs"
+    ),
+    "a key that LLaMA-Factory has never had": ("t.yaml", FACTORY.format("sft") + "train_size: 50\n", "LR111", "train_size is no key of LLaMA-Factory"),
+    "a key that LLaMA-Factory once had": ("o.yaml", FACTORY.format("kto") + "kto_ftx: 0.1\n", "LR104", "of older versions of LLaMA-Factory"),
+    "a key that Levanter has never had": (
+        "l.yaml", "model: {type: gpt2}\ntrainer: {mp: p=f32, num_train_steps: 90}\noptimizer: {learning_rate: 0.001, wobble: 3}\n", "LR111",
+        "optimizer.wobble is no key of Levanter",
+    ),
+    "an abbreviation that fits two options": (
+        "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "lr is no key",
+    ),
+    "a W&B config with a value that is a mapping": (
+        "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "Weights & Biases",
     ),
     "a warmup that is longer than the run": ("w.yaml", HF + "warmup_steps: 100\n", "LR131", "is longer than the run of 20"),
 }  # fmt: skip

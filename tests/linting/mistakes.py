@@ -13,8 +13,10 @@ PLATEAU = {
 MISTAKES = [
     ("LR101", {"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, {}, "name the trainer with --trainer"),
     ("LR103", LORA | {"max_steps": 600}, {}, "learning_rate 5e-05 (LLaMA-Factory, from transformers TrainingArguments)"),
-    ("LR104", LORA | RUN | {"system_prompt": "s"}, {}, "system_prompt is no key of LLaMA-Factory that is known"),
-    ("LR105", LORA | RUN | {"vision_lr": 1e-5}, {}, "vision_lr: the rate of other parameters"),
+    ("LR104", HF | RUN | {"my_prompt": "s"}, {}, "my_prompt is no key of TRL that is known"),
+    ("LR104", LORA | RUN | {"dpo_loss": "sigmoid"}, {}, "dpo_loss is a key of older versions of LLaMA-Factory alone"),
+    ("LR111", LORA | RUN | {"train_size": 500}, {}, "train_size is no key of LLaMA-Factory, which refuses it"),
+    ("LR105", HF | RUN | {"vision_lr": 1e-5}, {}, "vision_lr: the rate of other parameters"),
     ("LR140", LORA | RUN | {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 8e-6}}, {},
      "min_lr_rate 8e-06 is a share of the peak: the floor is 8e-10"),
     ("LR149", LORA | RUN | {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"power": 0.01}}, {}, "power 0.01 keeps the rate near the peak"),

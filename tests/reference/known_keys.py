@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +27,39 @@ CURVE = (
 )
 # Which files of a repository hold the classes or options that its config files fill; and which classes, where not all do.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "llamafactory": ("hiyouga+LLaMA-Factory", r"src/llamafactory/hparams/(?!evaluation)\w+\.py"),
+    "llamafactory": (
+        "hiyouga+LLaMA-Factory",
+        r"src/(?:llamafactory|llmtuner)/(?:hparams/(?!evaluation)\w+)\.py|src/utils/config\.py",
+    ),
     "axolotl": (
         "axolotl-ai-cloud+axolotl",
         r"src/axolotl/(utils/schemas/\w+|utils/schemas/internal/\w+|integrations/\w+/args)\.py",
     ),
     "swift": (
         "modelscope+ms-swift",
-        r"swift/(arguments/.*|trainers/arguments|rlhf_trainers/arg\w+|ray_utils/arguments)\.py",
+        r"swift/(arguments/.*|(llm/)?(trainers|train)/arg\w+|rlhf_trainers/arg\w+|ray_utils/arguments|llm/argument/.*|llm/utils/argument)\.py",
     ),
     "megatron": (
         "NVIDIA+Megatron-LM",
         r"megatron/(training/(arguments|config/\w+)|core/(transformer/transformer_config|model_parallel_config|optimizer/optimizer_config|distributed/\w*config))\.py",
     ),
     "maxtext": ("AI-Hypercomputer+maxtext", r"src/maxtext/configs/(types\.py|base\.yml|post_train/\w+\.yml)"),
-    "levanter": ("stanford-crfm+levanter", r"src/levanter/main/\w+\.py", r"\w+Config"),
-    "levanter_trainer": ("stanford-crfm+levanter", r"src/levanter/trainer\.py", "TrainerConfig"),
-    "levanter_optimizer": ("stanford-crfm+levanter", r"src/levanter/optim/\w+\.py", r"\w+Config"),
+    "levanter": ("stanford-crfm+levanter", r"(src/levanter/main|examples)/.*\.py", r"\w+Config"),
+    "levanter_trainer": ("stanford-crfm+levanter", r"src/levanter/(trainer|config)\.py", "TrainerConfig"),
+    "diffusers": (
+        "huggingface+diffusers",
+        r"examples/(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py",
+    ),
+    "open_instruct": (
+        "allenai+open-instruct",
+        r"open_instruct/(finetune|dpo_tune_cache|dpo_utils|dataset_transformation)\.py",
+        r"FlatArguments|TokenizerConfig|(?!Dataset)\w*Config",
+    ),
+    "levanter_optimizer": (
+        "stanford-crfm+levanter",
+        r"src/levanter/(optim/\w+|optim|config)\.py",
+        r"(?!Wandb|Train|Check)\w+Config",
+    ),
 }
 
 
@@ -119,34 +135,59 @@ def by_version(folder: Path, package: str) -> dict[str, Any]:
     return {"versions": numbers, "classes": {name: made[name] for name in sorted(made) if made[name]["keys"]}}
 
 
-def at_head(folder: Path, repository: str, pattern: str, names: str = r"\w+") -> dict[str, str]:
-    """All keys of the classes of these names, option parsers and YAML files of a checkout's last commit."""
-    git = [
-        "git",
-        "-C",
-        str(folder / repository / "repo" if (folder / repository / "repo").exists() else folder / repository),
-    ]
+def of_repository(folder: Path, repository: str, pattern: str, names: str = r"\w+") -> dict[str, str]:
+    """All keys of the classes of these names, option parsers and YAML files, in every commit that changed them.
+
+    A key that the newest commit does not have is followed by the date of the last such commit that has.
+    """
+    place = folder / repository
+    git = ["git", "-C", str(place / "repo" if (place / "repo").exists() else place)]
 
     def run(*words: str) -> str:
-        return subprocess.run([*git, *words], check=True, capture_output=True, text=True).stdout
+        return subprocess.run([*git, *words], check=True, capture_output=True, text=True, errors="replace").stdout
 
+    last: dict[str, str] = {}
+    seen: dict[str, set[str]] = {}  # by the hash of a file's text
+    for line in run("log", "--reverse", "--no-renames", "--name-only", "--format=>%H %cs").splitlines():
+        if line.startswith(">"):
+            commit, date = line[1:].split()
+        elif commit and re.fullmatch(pattern, line):
+            last |= dict.fromkeys(keys_at(run, commit, pattern, names, seen), date)
+            commit = ""  # whose other files were read with it
+    newest = keys_at(run, "HEAD", pattern, names, seen)
+    words = [key + ("" if key in newest else f"<{there}") for key, there in sorted(last.items())]
+    return {"commit": run("log", "-1", "--format=%h %cs", "HEAD").strip(), "keys": " ".join(words)}
+
+
+def keys_at(run: Callable[..., str], commit: str, pattern: str, names: str, seen: dict[str, set[str]]) -> set[str]:
+    """The keys in one commit; those of each text that was read are kept in `seen`."""
     keys: set[str] = set()
-    for name in run("ls-tree", "-r", "--name-only", "HEAD").splitlines():
-        if not re.fullmatch(pattern, name):
+    for line in run("ls-tree", "-r", commit).splitlines():
+        blob, name = line.split()[2], line.split("\t")[1]
+        if re.fullmatch(pattern, name):
+            if blob not in seen:
+                seen[blob] = keys_in(run("cat-file", "blob", blob), names, yml=name.endswith(".yml"))
+            keys |= seen[blob]
+    return keys
+
+
+def keys_in(text: str, names: str, *, yml: bool) -> set[str]:
+    """The keys in one file."""
+    if yml:
+        return set(re.findall(r"(?m)^(\w+):", text))
+    keys = {key.replace("-", "_") for key in re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)}
+    try:
+        found = classes([text])
+    except SyntaxError:  # as some old commits have them
+        return keys
+    for made in found.values():
+        if not re.fullmatch(names, made.name):
             continue
-        text = run("show", f"HEAD:{name}")
-        if name.endswith(".yml"):
-            keys |= set(re.findall(r"(?m)^(\w+):", text))
-            continue
-        for made in classes([text]).values():
-            if not re.fullmatch(names, made.name):
-                continue
-            for node in made.body:
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                    keys.add(node.target.id)
-                    keys |= set(re.findall(r"\balias='(\w+)'", ast.unparse(node)))
-        keys |= {key.replace("-", "_") for key in re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)}
-    return {"commit": run("log", "-1", "--format=%h %cs", "HEAD").strip(), "keys": " ".join(sorted(keys))}
+        for node in made.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                keys.add(node.target.id)
+                keys |= set(re.findall(r"\balias='(\w+)'", ast.unparse(node)))
+    return keys
 
 
 def main() -> None:
@@ -158,7 +199,7 @@ def main() -> None:
     }
     for entry in made["trl"]["classes"].values():
         entry["keys"] = " ".join(word for word in entry["keys"].split() if word.partition("<")[0] not in inherited)
-    made |= {name: at_head(source_folder, *where) for name, where in SOURCES.items()}
+    made |= {name: of_repository(source_folder, *where) for name, where in SOURCES.items()}
     TARGET.write_text(json.dumps(made, indent=1) + "\n")
 
 
