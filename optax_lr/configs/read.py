@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.private import attempted, shown, without_texts
 from optax_lr.configs.run_config import RunConfig
+from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import Document, as_omegaconf
@@ -92,8 +93,8 @@ def read_configs(
         try:
             made.append(read_recognised(one, whose, values))
         except ConfigError as error:
-            if one.form not in ("python", "notebook"):
-                raise
+            if one.constructor.rpartition(".")[2] not in TRAINING_ARGUMENTS | TRL:
+                raise  # another call may be a part of this one, and no config of its own
             refused.append(error)
     if refused and not made:
         raise refused[0]

@@ -127,8 +127,7 @@ class Swift(Transformers):
         splits = ratio is None and values.get("val_dataset") is None and not made.settings.streaming
         if splits and values.get("tuner_type") is None and made.settings.max_steps <= 0:
             notes += (
-                "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; for a run of that "
-                + "time give --set split_dataset_ratio=0.01",
+                "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; give 0.01 for it",
             )
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
         return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
