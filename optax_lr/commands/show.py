@@ -120,12 +120,12 @@ def _print(config: RunConfig, plan: Plan) -> None:
         row("default", f"{default.key} {value} ({default.whose})")
     for note in summary["notes"]:
         row("note", note)
-    if config.unknown:
-        refused = trainer_of(config.trainer).refused(config.unknown)
-        effect = (
-            "the trainer refuses them, unless it is a fork" if refused else "assumed to have no effect on the curve"
-        )
-        row("unknown", f"{', '.join((refused or config.unknown)[:8])}: {effect}")
+    refused = trainer_of(config.trainer).refused(config.unknown)
+    others = [key for key in config.unknown if key not in refused]
+    if refused:
+        row("refused", f"{', '.join(refused[:8])}: no key of {trainer_of(config.trainer).title}, which stops at it")
+    if others:
+        row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:
         row("ignored", ignored)
     console.print(table)
