@@ -64,8 +64,8 @@ def from_torch(
 
     Raises:
         ValueError: If the rate is not a function of the step (`ReduceLROnPlateau`, `GreedyLR`) or is an unknown Python
-            function (`LambdaLR` with a function of the user's, `MultiplicativeLR`, a `CyclicLR` with its own `scale_fn`), or
-            if there are several parameter groups and no `group`.
+            function (`LambdaLR` with a function of the user's, `MultiplicativeLR`, a `CyclicLR` with its own `scale_fn`),
+            if there are several parameter groups and no `group`, or if a scheduler inside another cycles the momentum.
         TypeError: If `scheduler` is another object.
 
     >>> import torch
@@ -89,6 +89,12 @@ def from_torch(
     rate, second = _MAKERS[name](scheduler, group or 0), _momentum(scheduler, group or 0)
     if every > 1:
         rate, second = Every(rate, every), None if second is None else Every(second, every)
+    inside = [child for child in getattr(scheduler, "_schedulers", ()) if getattr(child, "cycle_momentum", False)]
+    if inside and momentum is not False:
+        raise ValueError(
+            f"from_torch(): a {type(inside[0]).__name__} in this {name} cycles the momentum too, and the momentum of the whole is "
+            "not known; momentum=False gives the rate alone"
+        )
     if momentum:
         return rate, second
     if momentum is None and second is not None:

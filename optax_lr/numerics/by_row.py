@@ -140,7 +140,7 @@ class ByRow(Float64):
         pending: list[tuple[int, ...]] = [()]
         while pending:
             path = pending.pop()
-            operations = jax.make_jaxpr(functools.partial(self._value, formula, path=path))(steps).eqns
+            operations = jax.make_jaxpr(functools.partial(self._counted, formula, path=path))(steps).eqns
             self._value(formula, steps, path)
             taken = [kind == choice for kind, choice, _ in self._met]
             probability = math.prod(probabilities[choice] for _, choice, probabilities in self._met)
@@ -151,6 +151,11 @@ class ByRow(Float64):
             for depth in range(len(path), len(done)):
                 pending += [(*done[:depth], other) for other in range(1, len(self._met[depth][2]))]
         return branches
+
+    def _counted(self, formula: Callable[[Real], Array], steps: Array, path: tuple[int, ...]) -> Array:
+        value = self._value(formula, steps, path)
+        self._met = []  # `jax.checking_leaks` would find the tracers of this trace
+        return value
 
     def _value(self, formula: Callable[[Real], Array], steps: Array, path: tuple[int, ...]) -> Array:
         self._path, self._met = path, []

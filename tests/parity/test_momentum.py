@@ -85,3 +85,14 @@ def test_a_decay_uses_gamma_as_written(gamma):
     at = np.unique(np.linspace(0, steps, 200).astype(int))
     for found in ([schedule(int(step)) for step in at], schedule(at), olr.sweep(schedule, at)):
         np.testing.assert_allclose(found, np.array(rates)[at], rtol=2e-7)
+
+
+def test_a_momentum_inside_of_another_scheduler_is_not_dropped_in_silence():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    kinds = torch.optim.lr_scheduler
+    stages = [kinds.LinearLR(optimizer, 0.1, 1.0, 10), kinds.OneCycleLR(optimizer, 0.5, total_steps=50)]
+    scheduler = kinds.SequentialLR(optimizer, stages, [10])
+    for momentum in (None, True):
+        with pytest.raises(ValueError, match="a OneCycleLR in this SequentialLR cycles the momentum too"):
+            olr.from_torch(scheduler, momentum=momentum)
+    assert olr.from_torch(scheduler, momentum=False)(10) == pytest.approx(0.5 / 25)

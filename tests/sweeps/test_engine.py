@@ -266,3 +266,9 @@ def test_a_donated_out_is_refused():
     olr.sweep(batch, 10, out=first)
     with pytest.raises(ValueError, match="out was given to an earlier sweep"):
         olr.sweep(batch, 10, out=first)
+
+
+def test_a_sweep_leaks_no_tracer():
+    with jax.checking_leaks():
+        rates = olr.sweep(olr.Cosine(1.0, 7, num_cycles=1.5), 5)
+    np.testing.assert_allclose(rates, olr.Cosine(1.0, 7, num_cycles=1.5)(np.arange(5)), rtol=2e-7)
