@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import jax
 
@@ -40,9 +40,21 @@ from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 
 
+@overload
+def from_torch(
+    scheduler: object, *, group: int | None = None, steps_per_epoch: int = 1, momentum: Literal[False] | None = None
+) -> Schedule: ...
+@overload
+def from_torch(
+    scheduler: object, *, group: int | None = None, steps_per_epoch: int = 1, momentum: Literal[True]
+) -> tuple[Schedule, Schedule | None]: ...
+@overload
+def from_torch(
+    scheduler: object, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None
+) -> Schedule | tuple[Schedule, Schedule | None]: ...
 def from_torch(
     scheduler: Any, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None = None
-) -> Any:
+) -> Schedule | tuple[Schedule, Schedule | None]:
     """Convert a live scheduler to the schedule of its whole run, counted from the start.
 
     `from_torch(scheduler)(scheduler.last_epoch)` is the current rate of the optimizer, and the run continues from there: a
