@@ -221,10 +221,11 @@ def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Ar
     number. The first is made of the second, so that a program computes the schedule once and with few kernels.
     """
     current, low = jnp.asarray(current, after.dtype), jnp.finfo(after.dtype).min
-    # Not `current != before`: XLA may compute the schedule separately for each of the two results, and round differently.
-    by_hand = abs(current - before) > 1e-5 * abs(before) + 1e-15
-    value = jnp.where(by_hand, low, after)
-    return jnp.where(value == low, current, value), value
+    with jax.disable_jit():  # each operation of jnp is a jitted function, which takes longer to trace
+        # Not `current != before`: XLA may compute the schedule separately for each of the two results, and round differently.
+        by_hand = abs(current - before) > 1e-5 * abs(before) + 1e-15
+        value = jnp.where(by_hand, low, after)
+        return jnp.where(value == low, current, value), value
 
 
 def require_one_schedule(where: str, value: object) -> None:
