@@ -78,7 +78,7 @@ def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: s
     """`value` as a path in text; `instead` names the other values that are allowed.
 
     Raises:
-        TypeError: for a value that is no path.
+        TypeError: for a value that is not a path.
         ValueError: for an empty path, and for one with a null character.
     """
     try:

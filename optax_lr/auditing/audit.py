@@ -115,7 +115,7 @@ def audit(
         The report, whose `text` is what the command line prints.
 
     Raises:
-        ConfigError: If `log` is no log, or a config has no plan.
+        ConfigError: If `log` is not a log, or a config has no plan.
 
     Source: `transformers.Trainer`, which logs the rates; `identify`, `patterns`.
 

@@ -470,7 +470,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
     if unreadable:
         what = unreadable[0] if unreadable[0].startswith("**") else f"argument {unreadable[0][1:]}"
         raise ConfigError(
-            f"{source.name}: {what} of the call is no literal and may hold any setting; write the keys to a YAML file"
+            f"{source.name}: {what} of the call is not a literal and may hold any setting; write the keys to a YAML file"
         )
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     steps = values.get("max_steps")
@@ -495,7 +495,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
         if source.form in ("python", "notebook"):
             what = ", ".join(f"{key}={text}" for key, text in missing.items())
             way = " ".join(f"--set {key}=VALUE" for key in missing)
-            verb, its = ("are no literals", "their values") if len(missing) > 1 else ("is no literal", "its value")
+            verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
             raise ConfigError(f"{source.name}: {what} {verb}; give {its} with {way}")
         line = source.program.line if source.program is not None else 1
         what = ", ".join(f"--{key} {text}" for key, text in missing.items())

@@ -71,7 +71,7 @@ class RunConfig:
                 values[key] = length.of_steps(max_steps)
             elif length.of_examples is None:
                 raise UnknownLengthError(
-                    f"{self.source}: {key} is {length.text}, which is no literal; give the length (max_steps=..., --max-steps)"
+                    f"{self.source}: {key} is {length.text}, which is not a literal; give the length (max_steps=..., --max-steps)"
                 )
             elif num_examples is None:
                 raise UnknownLengthError(

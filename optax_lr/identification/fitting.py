@@ -39,7 +39,7 @@ class Family(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The kind's name; a description if it is no class."""
+        """The kind's name; a description if it is not a class."""
         return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
 
     def schedule(self, fields: dict[str, Any], peak: object, floor: object = None) -> Schedule:

@@ -176,7 +176,7 @@ def identify(
         max_steps = whole_number("identify(): max_steps", max_steps, least=0)
     if not seconds > 0:
         raise ValueError(f"identify(): seconds must be above 0, not {seconds}")
-    with np.errstate(all="ignore"):  # what a candidate gives that is no number explains no row
+    with np.errstate(all="ignore"):  # what a candidate gives that is not a number explains no row
         return _searched(steps, rates, Search(max_steps or None, Budget(seconds)))
 
 

@@ -332,7 +332,7 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
         shown = ", ".join(" ".join(key.split()) for key in keys[:6])
         more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
         several = len(keys) > 1
-        key = "are no keys" if several else "is no key"
+        key = "are not keys" if several else "is not a key"
         message = f"{shown}{more} {key} of {trainer.title} that is known"
         if keys is refused:
             message = f"{shown}{more} {key} of {trainer.title}, which refuses {'them' if several else 'it'}"

@@ -146,7 +146,7 @@ def best_model(case: Case) -> Iterator[Finding]:
     elif evaluated == "steps":
         each, kept = case.get("eval_steps", case.get("logging_steps", 500)), case.get("save_steps", 500)
         if isinstance(each, int) and isinstance(kept, int) and each > 0 and kept % each:
-            message = f"save_steps {kept} is no multiple of eval_steps {each}, and load_best_model_at_end is refused"
+            message = f"save_steps {kept} is not a multiple of eval_steps {each}, and load_best_model_at_end is refused"
             more = each * max(1, round(kept / each))
             yield case.finding(
                 BEST_MODEL, message, f"set save_steps: {more}", "save_steps", (case.edit("save_steps", more),)

@@ -76,7 +76,7 @@ def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | N
         except ValueError:
             text, at = text[at:], 0
             if len(text) > LARGEST_LINE:
-                raise ConfigError(f"{source}: an entry of the log is no JSON: {text[:40]!r}") from None
+                raise ConfigError(f"{source}: an entry of the log is not JSON: {text[:40]!r}") from None
             more = file.read(CHUNK)
             if not more:
                 return None
@@ -115,7 +115,7 @@ def _other_keys(text: str) -> str:
     except (ValueError, RecursionError):
         return f"no log_history is in it; {_GIVE}"
     names = ", ".join(f"{key!s:.40}" for key in keys)
-    return f"no log_history is in it, so that it is no state of a Trainer (its keys are {names}); {_GIVE}"
+    return f"no log_history is in it, so that it is not a state of a Trainer (its keys are {names}); {_GIVE}"
 
 
 def _one_a_line(head: str) -> bool:

@@ -15,7 +15,7 @@ class Log:
     """The log of a run, in the order in which it was written.
 
     Fields:
-        source: where it came from: a path, or `<entries>`, `<columns>` or `<monitor>` where it is no file.
+        source: where it came from: a path, or `<entries>`, `<columns>` or `<monitor>` if it is not a file.
         format: what it was recognised as, such as `trainer_state` or `trainer_log`.
         step: int64 [n], the optimizer steps done when the entry was written.
         learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN where the entry has none, or where the log holds

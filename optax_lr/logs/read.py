@@ -200,7 +200,7 @@ def _of_text(file: IO[str], path: str, head: bytes, builder: Builder) -> Log:
             header, notes = format.read(file, path, builder)
             return _finished(builder, path, format.name, header, list(notes))
     raise ConfigError(
-        f"{path}: this is no log that is known: no JSON, no table with a column of steps or epochs, no line with a step and "
+        f"{path}: this is not a known kind of log: no JSON, no table with a column of steps or epochs, no line with a step and "
         "a loss; give trainer_state.json, an event file or a CSV export (a config goes to --config)"
     )
 

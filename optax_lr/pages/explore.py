@@ -78,7 +78,7 @@ def explore(
 
     Raises:
         ConfigError: for a file that cannot be read, or whose plan cannot be known.
-        TypeError, ValueError: for anything that is no schedule, a batch, or more than 8 curves.
+        TypeError, ValueError: for anything that is not a schedule, a batch, or more than 8 curves.
         ImportError: without `optax-lr[pages]`.
 
     >>> page = explore({"short": Cosine(3e-4, max_steps=500), "long": Cosine(3e-4, max_steps=2000)})

@@ -98,7 +98,7 @@ class Function(Schedule):
         function, scale = changes.pop("function", self.function), changes.pop("scale", self.scale)
         if unknown := [name for name in changes if name not in settings]:
             raise TypeError(
-                f"Function.replace(): {unknown[0]!r} is no setting of this function; its settings: {', '.join(settings)}"
+                f"Function.replace(): {unknown[0]!r} is not a setting of this function; its settings: {', '.join(settings)}"
             )
         new = object.__new__(type(self))
         new._set(function, settings | changes, scale)

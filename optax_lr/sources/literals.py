@@ -24,7 +24,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class UnknownError(Exception):
-    """An expression that is no literal."""
+    """An expression that is not a literal."""
 
 
 class Call(NamedTuple):
@@ -584,7 +584,7 @@ def parsed(path: str, text: str) -> ast.Module:
     """The syntax tree of a script.
 
     Raises:
-        ConfigError: for what is no Python.
+        ConfigError: for what is not Python.
     """
     try:
         with warnings.catch_warnings():

@@ -47,7 +47,7 @@ def cells_of(path: str, text: str) -> Notebook:
     """The cells of a notebook.
 
     Raises:
-        ConfigError: for what is no notebook.
+        ConfigError: for what is not a notebook.
     """
     blocks = _blocks(path, text)
     if sum(map(len, blocks)) > LARGEST_FILE:

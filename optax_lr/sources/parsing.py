@@ -56,7 +56,7 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
     except ConfigError:
         if values is None or _yaml_can_parse(text):
             raise
-        lines = {}  # JSON that is no YAML, because of tabs
+        lines = {}  # JSON that is not YAML, because of tabs
     if values is None:
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
         values = _guarded(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)

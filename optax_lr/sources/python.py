@@ -54,7 +54,7 @@ def script_sources(
     """A source for each call of a known constructor. `options` are those of the command that starts the script.
 
     Raises:
-        ConfigError: for a file that is no Python, and for one without such a call.
+        ConfigError: for a file that is not Python, and for one without such a call.
 
     >>> found = script_sources("a.py", "from transformers import TrainingArguments\\nTrainingArguments(learning_rate=LR)", None)
     >>> found[0].values, dict(found[0].unknown), found[0].constructor
@@ -187,7 +187,7 @@ class Reader:
     # --- arguments ---
 
     def _take(self, name: str, node: ast.expr, scope: int, found: _Found) -> None:
-        """The value of one argument, or its text where it is no literal."""
+        """The value of one argument, or its text where it is not a literal."""
         found.lines[name] = node.lineno
         notes = dict(self.script.notes)
         try:
@@ -219,7 +219,7 @@ class Reader:
         return pairs
 
     def _unpack(self, node: ast.expr, scope: int, found: _Found) -> None:
-        """The entries of a dict behind `**`; of one that is written there, those that are no literals are unknown."""
+        """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
         node = self.script.single(node, scope) or node
         if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
             for key, value in zip(node.keys, node.values, strict=True):
@@ -228,7 +228,7 @@ class Reader:
         try:
             unpacked = self.script.value(node, scope)
         except UnknownError:
-            found.unknown[f"**{ast.unparse(node)[:40]}"] = "a dict that is no literal"
+            found.unknown[f"**{ast.unparse(node)[:40]}"] = "a dict that is not a literal"
             return
         if isinstance(unpacked, dict):
             found.values |= {str(key): value for key, value in unpacked.items()}
@@ -367,7 +367,7 @@ class Reader:
         return found
 
     def _part_nodes(self, call: Call) -> list[ast.expr | None]:
-        """The calls that make the parts of a schedule; None for a part that is no call."""
+        """The calls that make the parts of a schedule; None for a part that is not a call."""
         names = SCHEDULES[call.name]
         given = dict(zip(names, call.node.args, strict=False))
         given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
@@ -486,7 +486,7 @@ class Reader:
 
 
 def _rate_of(made: ast.expr | None) -> ast.expr | None:
-    """The rate that makes an optimizer; None where it is no call with one."""
+    """The rate that makes an optimizer; None where it is not a call with one."""
     if not isinstance(made, ast.Call):
         return None
     rate = next((word.value for word in made.keywords if word.arg == "lr"), None)

@@ -62,7 +62,7 @@ def commands_of(name: str, text: str) -> list[Ran]:
     """Every simple command of a script, in its order.
 
     Raises:
-        ConfigError: where the script is no valid shell at a command that has options, or expands to too much.
+        ConfigError: where the script is not valid shell at a command that has options, or expands to too much.
 
     >>> commands_of("a.sh", "LR=2e-5\\ntorchrun train.py --learning_rate $LR \\\\\\n  --max_steps=10")[0].words
     ('torchrun', 'train.py', '--learning_rate', '2e-5', '--max_steps=10')
@@ -191,7 +191,7 @@ class _Shell:
             self.run(child, depth)
 
     def check_error(self, node: tree_sitter.Node) -> None:
-        """Refuse text that is no shell but contains options of a command."""
+        """Refuse text that is not shell but contains options of a command."""
         text = _text(node)
         if re.search(r"(^|\s)--[a-z]", text):
             line = node.start_point[0] + 1

@@ -42,7 +42,7 @@ class Program(NamedTuple):
 
     Fields:
         name: the program after its launcher: `train.py`, `trl sft`, `swift sft`, or the module of `-m`.
-        positional: its words that are no options, in their order.
+        positional: its words that are not options, in their order.
         options: its options as written, dashes turned into underscores; the last of a name counts.
         line: the line of the command in its file.
         launcher: the launcher's name, such as `torchrun`; empty for none.

@@ -205,14 +205,14 @@ class OpenInstruct(_Loop):
         return like(max_steps, -(-settings.own["warmup"] // settings.own["each"]))
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
-        """The schedule at each update, also where its steps or those of its warmup are no whole number of updates."""
+        """The schedule at each update, also where its steps or those of its warmup are not a whole number of updates."""
         steps, warmup, each = (settings.own[key] for key in ("steps", "warmup", "each"))
         if settings.lr_scheduler_type == "constant" or not (steps % each or warmup % each):
             return super().schedule(settings, max_steps=steps // each, warmup_steps=warmup // each, **changes)
         if settings.lr_scheduler_type != "linear":
             raise ConfigError(
                 f"{settings.source}: open-instruct steps the scheduler {each} times an update, and its {steps} steps or the "
-                f"{warmup} of its warmup are no multiple of this; only its linear schedule is read in this case"
+                f"{warmup} of its warmup are not a multiple of this; only its linear schedule is read in this case"
             )
         rate = changes.get("learning_rate", settings.learning_rate)
         risen, whole = warmup // each, steps // each  # whole updates of the warmup, and of the schedule

@@ -256,7 +256,7 @@ def unknown_keys(
     strange = [str(key) for key, value in values.items() if key not in known and value is not None]
     wrong = [f"{above}{key}" for key in strange if concerns_curve(key)]
     if wrong:
-        verb = "is no key" if len(wrong) == 1 else "are no keys"
+        verb = "is not a key" if len(wrong) == 1 else "are not keys"
         way = (
             remedy
             or "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"

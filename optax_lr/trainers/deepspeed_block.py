@@ -95,7 +95,7 @@ def scheduler_of(
         except ConfigError:
             # Whatever the file is, a config that names it must not bring its content into a message.
             raise ConfigError(
-                f"{source}: deepspeed: {deepspeed} is no DeepSpeed config that can be used; read that file itself to see why"
+                f"{source}: deepspeed: {deepspeed} is not a usable DeepSpeed config; read that file itself to see why"
             ) from None
     where = "is outside of the folders of the config and of this program, and is not read" if outside else "is not here"
     return None, (f"deepspeed: {deepspeed} {where}; a scheduler block in it would replace lr_scheduler_type",)

@@ -64,7 +64,7 @@ def generation_steps(
     if generation_batch_size is not None:
         if generation_batch_size % (batch * processes):
             raise ConfigError(
-                f"{source}: generation_batch_size {generation_batch_size} is no multiple of {batch} completions on "
+                f"{source}: generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on "
                 f"{processes} processes, which TRL refuses"
             )
         steps_per_generation = generation_batch_size // (batch * processes)

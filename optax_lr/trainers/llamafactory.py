@@ -210,7 +210,7 @@ class LlamaFactoryPPO(LlamaFactory):
         steps = settings.num_train_epochs * per_epoch
         if steps != int(steps):
             raise ConfigError(
-                f"{settings.source}: {settings.num_train_epochs} epochs of {per_epoch} steps are no whole number for PPO; "
+                f"{settings.source}: {settings.num_train_epochs} epochs of {per_epoch} steps are not a whole number for PPO; "
                 "give max_steps"
             )
         return int(steps)

@@ -112,7 +112,7 @@ class Torchtune(Trainer):
             for key in scheduler:
                 if key not in _ARGUMENTS:
                     raise ConfigError(
-                        f"{name}: lr_scheduler.{key} is no argument of torchtune's {_COSINE}; take it out"
+                        f"{name}: lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out"
                     )
             warmup = whole_setting(
                 f"{name}: lr_scheduler.num_warmup_steps", scheduler.get("num_warmup_steps", 0), PYDANTIC

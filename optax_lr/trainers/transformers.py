@@ -120,7 +120,7 @@ class Transformers(Trainer):
         others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
         if others:
             raise ConfigError(
-                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is no key of TrainingArguments; "
+                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
                 "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
             )
         marks = MARKS & in_section(values, place).keys()

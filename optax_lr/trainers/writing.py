@@ -66,7 +66,7 @@ def named_schedule(schedule: Schedule) -> tuple[str, dict[str, object]]:
             return "inverse_sqrt", {} if timescale is None else {"timescale": timescale}
         case WarmupStableDecay():
             return "warmup_stable_decay", _phases(schedule)
-    raise ConfigError(f"{type(schedule).__name__} is no schedule of transformers, and no config can express it")
+    raise ConfigError(f"{type(schedule).__name__} is not a schedule of transformers, and no config can express it")
 
 
 def _phases(schedule: WarmupStableDecay) -> dict[str, object]:

@@ -144,7 +144,7 @@ def test_abbreviated_options_are_read_as_by_argparse(tmp_path):
         == (2, 7)
     )
     assert "--max_step is read as --max_steps: argparse takes the beginning of an option" in config.notes
-    with pytest.raises(olr.ConfigError, match="warmup is no key of TrainingArguments; check the spelling"):
+    with pytest.raises(olr.ConfigError, match="warmup is not a key of TrainingArguments; check the spelling"):
         olr.read_config([*words, "--warmup", "5"])
 
 

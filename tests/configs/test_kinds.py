@@ -155,14 +155,14 @@ FINDINGS = {
         "m.md", "# m\n\nThe following hyperparameters were used during training:\n- learning_rate: 5e-05\n- train_batch_size: 8\n"
         "- lr_scheduler_type: cosine_with_restarts\n- num_epochs: 3\n", "LR105", "does not list lr_scheduler_kwargs"
     ),
-    "a key that LLaMA-Factory has never had": ("t.yaml", FACTORY.format("sft") + "train_size: 50\n", "LR111", "train_size is no key of LLaMA-Factory"),
+    "a key that LLaMA-Factory has never had": ("t.yaml", FACTORY.format("sft") + "train_size: 50\n", "LR111", "train_size is not a key of LLaMA-Factory"),
     "a key that LLaMA-Factory once had": ("o.yaml", FACTORY.format("kto") + "kto_ftx: 0.1\n", "LR104", "of older versions of LLaMA-Factory"),
     "a key that Levanter has never had": (
         "l.yaml", "model: {type: gpt2}\ntrainer: {mp: p=f32, num_train_steps: 90}\noptimizer: {learning_rate: 0.001, wobble: 3}\n", "LR111",
-        "optimizer.wobble is no key of Levanter",
+        "optimizer.wobble is not a key of Levanter",
     ),
     "an abbreviation that fits two options": (
-        "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "lr is no key",
+        "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "lr is not a key",
     ),
     "a W&B config with a value that is a mapping": (
         "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "Weights & Biases",

@@ -123,8 +123,8 @@ def test_a_real_trainer_runs_a_written_config(schedule, tmp_path):
 @pytest.mark.parametrize(
     ("schedule", "trainer", "message"),
     [
-        (olr.Step(1e-3, 10), "llamafactory", "Step is no schedule of transformers, and no config can express it"),
-        (olr.Rex(1e-3, 10), "hf", "Rex is no schedule of transformers"),
+        (olr.Step(1e-3, 10), "llamafactory", "Step is not a schedule of transformers, and no config can express it"),
+        (olr.Rex(1e-3, 10), "hf", "Rex is not a schedule of transformers"),
         (olr.Linear([1e-3, 1e-4], 10), "hf", r"a config holds one schedule, not a batch of shape \(2,\)"),
         (olr.Linear(1e-3, 10), "yaml", "trainer must be one of llamafactory, axolotl, maxtext, levanter, hf, not 'yaml'"),
         (olr.WarmupStableDecay(1e-3, 90, 100, 20), "llamafactory", "warmup and decay are longer than the run"),

@@ -162,7 +162,7 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
         (lambda: olr.Function(a_function, peak="x", tau=1), TypeError, "Function: peak must be a number"),
         (lambda: olr.Function(a_function, peak=1, tua=2), TypeError, "unknown setting 'tua'; did you mean 'tau'"),
         (lambda: olr.Function(a_function, peak=1), TypeError, "must take the step and the settings: missing"),
-        (lambda: OWN.replace(speak=1), TypeError, "'speak' is no setting of this function; its settings: peak, tau"),
+        (lambda: OWN.replace(speak=1), TypeError, "'speak' is not a setting of this function; its settings: peak, tau"),
         (
             lambda: olr.Function(lambda step, scale: scale, scale=2.0),
             TypeError,

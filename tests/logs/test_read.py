@@ -181,10 +181,10 @@ def test_two_writers_are_noted(tmp_path):
         ('{\n"positions": [], "balance": 3}', "its keys are positions, balance"),
         ('{\n"log_history": []}', "no usable rows: no entry holds a learning rate"),
         ('[{"loss": 1.0}]', "its 1 rows have no step: give trainer_state.json"),
-        ("a,b\n1,2\n", "this is no log that is known"),
-        ("hello", "this is no log that is known"),
+        ("a,b\n1,2\n", "this is not a known kind of log"),
+        ("hello", "this is not a known kind of log"),
         ('{"log_history": [{"step": 1}, ' + "[" * 100_000, "nested too deeply"),
-        ('{"log_history": [nonsense' + "x" * 5_000_000, "is no JSON"),
+        ('{"log_history": [nonsense' + "x" * 5_000_000, "is not JSON"),
     ],
 )  # fmt: skip
 def test_files_that_are_not_logs(tmp_path, content, message):

@@ -240,7 +240,7 @@ def test_a_file_that_a_config_names_must_be_in_a_known_folder(tmp_path, monkeypa
 def test_the_content_of_a_named_file_is_never_quoted(tmp_path, content):
     (tmp_path / "ds.json").write_bytes(content)
     (tmp_path / "a.yaml").write_text("learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: ds.json\n")
-    with pytest.raises(olr.ConfigError, match=r"deepspeed: ds.json is no DeepSpeed config that can be used") as caught:
+    with pytest.raises(olr.ConfigError, match=r"deepspeed: ds.json is not a usable DeepSpeed config") as caught:
         olr.read_config("a.yaml")
     assert "xyzzy" not in str(caught.value)
     assert "xyzzy" not in str(run("lint", "a.yaml"))
@@ -324,7 +324,7 @@ def test_a_script_that_a_command_starts_is_not_quoted(tmp_path):
     (tmp_path / "t.py").write_text("from trl import SFTConfig\nSFTConfig(learning_rate=xyzzy(1), output_dir='xyzzy')\n")
     (tmp_path / "a.sh").write_text("python t.py\n")
     with pytest.raises(
-        olr.ConfigError, match=r"a.sh: learning_rate=<text \d> is no literal; give its value with --set"
+        olr.ConfigError, match=r"a.sh: learning_rate=<text \d> is not a literal; give its value with --set"
     ):
         olr.read_config("a.sh")
     assert "xyzzy" not in str([*olr.lint("a.sh"), *olr.lint("a.sh", values={"learning_rate": 1e-4})])

@@ -62,12 +62,12 @@ def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
 @pytest.mark.parametrize(
     ("argument", "shown"),
     [
-        ("learning_rate=args.lr", "learning_rate=args.lr is no literal"),
-        ("num_train_epochs=get()", "num_train_epochs=get() is no literal"),
-        ("learning_rate=lr", "learning_rate=lr is no literal"),  # bound twice
-        ("warmup_steps=int(os.environ['W'])", "warmup_steps=int(os.environ['W']) is no literal"),
-        ("**config", r"\*\*config of the call is no literal"),
-        ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is no literal"),
+        ("learning_rate=args.lr", "learning_rate=args.lr is not a literal"),
+        ("num_train_epochs=get()", "num_train_epochs=get() is not a literal"),
+        ("learning_rate=lr", "learning_rate=lr is not a literal"),  # bound twice
+        ("warmup_steps=int(os.environ['W'])", "warmup_steps=int(os.environ['W']) is not a literal"),
+        ("**config", r"\*\*config of the call is not a literal"),
+        ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is not a literal"),
     ],
 )
 def test_other_expressions_are_listed_and_can_be_given(tmp_path, argument, shown):
@@ -128,7 +128,7 @@ def test_defaults_that_the_script_itself_has(tmp_path, text, note):
     ],
 )
 def test_ambiguous_values_are_not_used(tmp_path, text):
-    with pytest.raises(olr.ConfigError, match="is no literal"):
+    with pytest.raises(olr.ConfigError, match="is not a literal"):
         read(tmp_path, HEAD + text)
 
 
@@ -145,7 +145,7 @@ def test_a_setting_that_is_set_on_another_object_is_noted(tmp_path):
 def test_a_dict_with_some_literals(tmp_path):
     text = HEAD + "K = {'learning_rate': 2e-5, 'output_dir': folder(), 'max_steps': 9}\nTrainingArguments(**K)\n"
     assert repr(read(tmp_path, text)[0].plan().schedule) == repr(olr.Linear(2e-5, 9))
-    with pytest.raises(olr.ConfigError, match=r"learning_rate=rate\(\) is no literal"):
+    with pytest.raises(olr.ConfigError, match=r"learning_rate=rate\(\) is not a literal"):
         read(tmp_path, text.replace("2e-5", "rate()"))
 
 
@@ -184,7 +184,7 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
 
 
 def test_an_argument_that_the_class_does_not_have(tmp_path):
-    with pytest.raises(olr.ConfigError, match="epochs is no key of TrainingArguments"):
+    with pytest.raises(olr.ConfigError, match="epochs is not a key of TrainingArguments"):
         read(tmp_path, f"{HEAD}TrainingArguments(epochs=3, learning_rate=1e-4)")
     own = "class TrainingArguments:\n    pass\nTrainingArguments(learning_rate=1e-4)"
     with pytest.raises(olr.ConfigError, match=r"no call of TrainingArguments\(...\)"):
@@ -243,11 +243,11 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
             + "a = 1\n"
             + "".join(f"a{n} = a{n}\n" for n in range(9))
             + "b = c\nc = b\nTrainingArguments(learning_rate=b)",
-            "learning_rate=b is no literal",
+            "learning_rate=b is not a literal",
         ),
         (
             HEAD + "TrainingArguments(max_steps=10**10**10, learning_rate=9**64**64)",
-            "learning_rate=9 ** 64 ** 64 is no literal",
+            "learning_rate=9 ** 64 ** 64 is not a literal",
         ),
     ],
 )
@@ -263,7 +263,7 @@ def test_nothing_is_executed(tmp_path):
     text = (
         f"open({str(mark)!r}, 'w')\n{HEAD}TrainingArguments(learning_rate=float(open({str(mark)!r}, 'w').write('1')))"
     )
-    with pytest.raises(olr.ConfigError, match="is no literal"):
+    with pytest.raises(olr.ConfigError, match="is not a literal"):
         read(tmp_path, text)
     assert not mark.exists()
 

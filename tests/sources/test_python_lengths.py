@@ -122,7 +122,7 @@ def test_a_prepared_scheduler_is_stepped_for_each_process_and_counted_in_updates
     assert "accelerator.num_processes is left out" in " ".join(config.notes)
     command = read(tmp_path, "accelerate launch --num_processes 4 train.py --max_train_steps 200", "run.sh")
     assert repr(command.plan().schedule) == repr(olr.Linear(1e-4, 200, 50))
-    with pytest.raises(olr.ConfigError, match="num_processes is no literal"):
+    with pytest.raises(olr.ConfigError, match="num_processes is not a literal"):
         read(tmp_path, PREPARED.replace("optimizer, lr_scheduler = acc", "optimizer, other = acc"))
 
 
@@ -139,7 +139,7 @@ def test_an_optimizer_that_is_created_in_two_branches(tmp_path):
     made = "optimizer = torch.optim.AdamW([weight], lr=3e-4)\n"
     same = text.replace(made, f"if small:\n    optimizer = AdamW8bit([weight], lr=3e-4)\nelse:\n    {made}")
     assert read(tmp_path, same).settings.learning_rate == 3e-4
-    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is no literal"):
+    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is not a literal"):
         read(tmp_path, same.replace("8bit([weight], lr=3e-4", "8bit([weight], lr=1e-4"))
 
 

@@ -75,7 +75,7 @@ def test_diffusers_epochs_and_defaults():
         (TEXT_TO_IMAGE[:3], "--learning_rate is not given, and the scripts differ in it"),
         ([*TEXT_TO_IMAGE, "--scale_lr"], "--scale_lr multiplies the rate"),
         ([*TEXT_TO_IMAGE, "--lr_scheduler=piecewise_constant"], "--lr_scheduler must be one of linear, cosine"),
-        ([*TEXT_TO_IMAGE, "--epochs=3"], "epochs is no key of diffusers' example scripts"),
+        ([*TEXT_TO_IMAGE, "--epochs=3"], "epochs is not a key of diffusers' example scripts"),
     ],
 )
 def test_diffusers_options_that_are_refused(words, message):
@@ -137,7 +137,7 @@ def test_open_instruct_as_its_script_steps_the_scheduler(kind, examples, process
         ({"lr_scheduler_type": "cosine"}, "steps the scheduler 8 times an update"),
         ({"final_lr_ratio": 0.1}, "final_lr_ratio of open-instruct is not read"),
         ({"sequence_parallel_size": 2}, "sequence_parallel_size of open-instruct is not read"),
-        ({"epochs": 2}, "epochs is no key of open-instruct"),
+        ({"epochs": 2}, "epochs is not a key of open-instruct"),
     ],
 )
 def test_open_instruct_settings_that_are_refused(more, message):

@@ -76,11 +76,11 @@ REFUSED = [
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
     ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate is a key of several trainers, and optimizer, epochs of none"),
-    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is no key"),
-    (HF | {"epochs": 3}, "epochs is no key of TrainingArguments"),
-    (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is no key of TRL"),
-    (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is no key of LLaMA-Factory"),
-    (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "epochs is no key of ms-swift"),
+    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is not a key"),
+    (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
+    (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is not a key of TRL"),
+    (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is not a key of LLaMA-Factory"),
+    (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "epochs is not a key of ms-swift"),
     (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
     (["tune", "run", "lora_finetune_single_device", "--config", "llama3/8B_lora"], "is a recipe that torchtune ships; copy it with"),
 ]  # fmt: skip
@@ -124,7 +124,7 @@ RECIPE = CASES["torchtune bd2a0fc7"].source
 )
 def test_an_unknown_key_of_a_section_is_refused(source, section, key):
     wrong = source | {section: source[section] | {key: 0.1}}
-    with pytest.raises(olr.ConfigError, match=rf"{section}\.{key} is no "):
+    with pytest.raises(olr.ConfigError, match=rf"{section}\.{key} is not an? "):
         olr.read_config(wrong)
     if "model" in source:
         assert olr.read_config(source | {section: source[section] | {"mine": 3}}).unknown == (f"{section}.mine",)
@@ -143,7 +143,7 @@ def test_options_of_levanter_below_a_section_of_a_section():
     config = olr.read_config([*words, "--optimizer.lr_schedule.type", "linear"])
     assert repr(config.plan().schedule) == repr(olr.Linear(6e-4, 100, 1, min_lr=6e-4 * 0.1))
     assert config.unknown == ()
-    with pytest.raises(olr.ConfigError, match="n_epochs is no key of Levanter"):
+    with pytest.raises(olr.ConfigError, match="n_epochs is not a key of Levanter"):
         olr.read_config([*words, "--n_epochs", "3"])
 
 

@@ -66,7 +66,7 @@ def test_updates_of_rloo_with_its_two_generations():
         ),
         (
             {"num_generations": 2, "generation_batch_size": 12},
-            "generation_batch_size 12 is no multiple of 8 completions",
+            "generation_batch_size 12 is not a multiple of 8 completions",
         ),
         (
             {"num_generations": 8, "gradient_accumulation_steps": 100},

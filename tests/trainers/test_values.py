@@ -29,7 +29,7 @@ def test_the_rates_are_those_of_the_trainers_own_code(name, tmp_path):
         (["--min-lr", "1e-3"], "refuses --min-lr 0.001 outside of 0 to --lr 0.0001"),
         (["--lr-warmup-init", "1e-3"], "refuses --lr-warmup-init 0.001 outside of 0 to --lr 0.0001"),
         (["--rampup-batch-size", "8", "8", "100"], "changes the schedule as it goes"),
-        (["--epochs", "3"], "epochs is no key of Megatron-LM"),
+        (["--epochs", "3"], "epochs is not a key of Megatron-LM"),
         ([*WSD, "sudden"], "--lr-wsd-decay-style must be one of exponential, linear, cosine, minus_sqrt, not 'sudden'"),
     ],
 )
@@ -42,7 +42,7 @@ def test_megatron_options_that_are_refused(words, message):
     ("values", "message"),
     [
         (MAXTEXT | {"steps": -1}, "steps and learning_rate_schedule_steps are both -1"),
-        (MAXTEXT | {"steps": 10, "num_epochs": 3}, "num_epochs is no key of MaxText's base.yml"),
+        (MAXTEXT | {"steps": 10, "num_epochs": 3}, "num_epochs is not a key of MaxText's base.yml"),
         (MAXTEXT | {"steps": 10, "warmup_steps_fraction": 1.5}, r"warmup_steps_fraction must lie in \[0, 1\]"),
         (LEVANTER | {"optimizer": {"cycles": 2}}, "optimizer.cycles is not read"),
         (LEVANTER | {"optimizer": {"lr_schedule": "inv"}}, "optimizer.lr_schedule 'inv' is not read"),
