@@ -87,7 +87,7 @@ def test_a_decay_uses_gamma_as_written(gamma):
         np.testing.assert_allclose(found, np.array(rates)[at], rtol=2e-7)
 
 
-def test_a_momentum_inside_of_another_scheduler_is_not_dropped_in_silence():
+def test_a_momentum_inside_of_another_scheduler_is_not_dropped_silently():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
     kinds = torch.optim.lr_scheduler
     stages = [kinds.LinearLR(optimizer, 0.1, 1.0, 10), kinds.OneCycleLR(optimizer, 0.5, total_steps=50)]
