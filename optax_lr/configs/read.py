@@ -17,6 +17,7 @@ from optax_lr.sources.source import Length, Source
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve
 from optax_lr.trainers.settings import SETTING_NAMES
+from optax_lr.trainers.transformers import CURVE_KEYS
 
 
 def read_config(
@@ -96,6 +97,8 @@ def read_configs(
             if one.constructor.rpartition(".")[2] not in TRAINING_ARGUMENTS | TRL:
                 raise  # another call may be a part of this one, and no config of its own
             refused.append(error)
+    if refused:  # then a call that states nothing of the curve is no config of a run
+        made = [config for config in made if not {*CURVE_KEYS} <= {default.key for default in config.defaults}]
     if refused and not made:
         raise refused[0]
     what = "command" if found[0].form == "command" else "config"

@@ -399,7 +399,7 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     absent = [default.key for default in reading.defaults]
     if found.by.startswith("--trainer") or not absent:
         return reading
-    if source.program is not None and source.program.name.endswith(".py") and not source.constructor:
+    if source.program is not None and _is_own(source.program.name) and not source.constructor:
         if not reading.unknown:
             return reading
         note = f"{source.program.name} is not here, and may have other defaults for {', '.join(absent)}"
@@ -416,6 +416,11 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     why = f"the section {'.'.join(found.section)}" if found.section else ", ".join(reading.unknown[:3])
     note = f"{why} shows that another program reads this file, which may have other defaults for {', '.join(absent)}"
     return reading._replace(notes=(*reading.notes, note))
+
+
+def _is_own(program: str) -> bool:
+    """Whether a command starts a script or module of the user's, such as `train.py` or, with `-m`, `train`."""
+    return program.endswith(".py") or not (" " in program or program.partition(".")[0] in ("trl", "transformers"))
 
 
 CURVE_KEYS = (

@@ -81,6 +81,10 @@ PLANS = {
         "b.py", "from trl import SFTConfig, DPOConfig\nsft_config = SFTConfig(max_steps=5)\ndpo_config = DPOConfig(max_steps=5, epochs=2)\n",
         {}, olr.Linear(2e-5, 5), "another config is left out",
     ),
+    "a module of one's own may have other defaults": (
+        "m.sh", "torchrun --nproc_per_node 1 -m train --learning_rate 1e-5 --max_steps 40 --per_device_train_batch_size 1 --train_file a",
+        {}, olr.Linear(1e-5, 40), "train is not here, and may have other defaults for lr_scheduler_type",
+    ),
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
     ),
@@ -133,6 +137,11 @@ REFUSALS = {
     "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
     "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "learning_rate=1e-5 replace its values"),
     "Megatron-SWIFT": ("m.sh", "megatron sft --model m --dataset d --lr 1e-4 --min_lr 1e-5 --max_epochs 1", "a run of Megatron-SWIFT"),
+    "a script with arguments that state nothing, and others that are read from a file": (
+        "j.py", "from transformers import TrainingArguments\n_ = TrainingArguments('.')\n"
+        "args = TrainingArguments('o', learning_rate=config['learning_rate'], max_steps=9, lr_scheduler_type='cosine')\n",
+        r"learning_rate=config\['learning_rate'\]",
+    ),
     "a batch file of Windows": ("w.bat", "@echo off\npython train.py --learning_rate 1e-4\n", "a batch file of Windows is not read"),
 }  # fmt: skip
 
