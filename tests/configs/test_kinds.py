@@ -81,7 +81,7 @@ PLANS = {
         "b.py", "from trl import SFTConfig, DPOConfig\nsft_config = SFTConfig(max_steps=5)\ndpo_config = DPOConfig(max_steps=5, epochs=2)\n",
         {}, olr.Linear(2e-5, 5), "another config is left out",
     ),
-    "a module of one's own may have other defaults": (
+    "a module of the user's may have other defaults": (
         "m.sh", "torchrun --nproc_per_node 1 -m train --learning_rate 1e-5 --max_steps 40 --per_device_train_batch_size 1 --train_file a",
         {}, olr.Linear(1e-5, 40), "train is not here, and may have other defaults for lr_scheduler_type",
     ),
