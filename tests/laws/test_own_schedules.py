@@ -312,6 +312,7 @@ def test_a_formula_of_a_user_has_one_value_in_every_number_system(formula, expec
         np.testing.assert_allclose(np.broadcast_to(rates, 9), expected, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Bitwise inversion")  # of Python 3.12 and later, for ~ of a bool
 def test_a_wrong_formula_raises_an_error_of_one_line_wherever_it_is_evaluated():
     for formula, message in (
         (lambda s, step, num: None, "Own: _value must return one real number, not None"),
