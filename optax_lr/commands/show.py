@@ -123,7 +123,10 @@ def _print(config: RunConfig, plan: Plan) -> None:
     refused = trainer_of(config.trainer).refused(config.unknown)
     others = [key for key in config.unknown if key not in refused]
     if refused:
-        row("refused", f"{', '.join(refused[:8])}: no key of {trainer_of(config.trainer).title}, which stops at it")
+        row(
+            "refused",
+            f"{', '.join(refused[:8])}: not known to {trainer_of(config.trainer).title}, which stops with an error",
+        )
     if others:
         row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:

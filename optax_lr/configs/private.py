@@ -86,7 +86,7 @@ class Disguise:
 
 
 def matching(message: str, others: Iterable[str]) -> str | None:
-    """The message in `others`, with placeholders, that equals `message` except for texts; None if there is none."""
+    """The first of `others` that equals `message` if each placeholder replaces a text, or None."""
     return next((other for other in others if _matches(message, _PLACEHOLDER.split(other))), None)
 
 

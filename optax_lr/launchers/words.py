@@ -121,7 +121,7 @@ def divided(words: list[str]) -> tuple[dict[str, object], list[str]]:
 
 
 def _first_positional(words: list[str], place: int) -> int:
-    """The place of the first word from `place` on that is not an option of a launcher and no value of one."""
+    """The place of the first word from `place` on that is neither an option of a launcher nor the value of one."""
     while place < len(words) and words[place].startswith("-"):
         name, equals, _ = words[place].lstrip("-").partition("=")
         place += 1 if equals or name.replace("-", "_") in _FLAGS else 2

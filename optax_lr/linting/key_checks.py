@@ -332,13 +332,14 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
         shown = ", ".join(" ".join(key.split()) for key in keys[:6])
         more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
         several = len(keys) > 1
-        key = "are not keys" if several else "is not a key"
-        message = f"{shown}{more} {key} of {trainer.title} that is known"
+        no_key, a_key = ("are not keys", "are keys") if several else ("is not a key", "is a key")
         if keys is refused:
-            message = f"{shown}{more} {key} of {trainer.title}, which refuses {'them' if several else 'it'}"
+            what = f"{no_key} of {trainer.title}, which refuses {'them' if several else 'it'}"
         elif trainer.history:
-            key = "are keys" if several else "is a key"
-            message = f"{shown}{more} {key} of older versions of {trainer.title} alone"
+            what = f"{a_key} of older versions of {trainer.title} alone"
+        else:
+            what = f"{no_key} of {trainer.title} that is known"
+        message = f"{shown}{more} {what}"
         yield Finding(rule, message, "check the spelling", keys[0], case.lines.get(keys[0]))
 
 

@@ -138,7 +138,7 @@ def is_metric(name: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def part_of(name: str) -> str | None:
-    """The column that a number of this name is a part of: `loss` for `train/box_loss`; None where it is none."""
+    """The column to which a number of this name belongs, such as `loss` for `train/box_loss`, or None."""
     match = _PART.match(plain_name(name))
     return None if match is None else "loss" if match[1] == "train" else "eval_loss"
 

@@ -217,13 +217,15 @@ def as_value(value: object, dtype: DTypeLike | None) -> jax.Array:
 def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The value of an argument, and what to compare it with at the next update.
 
-    Both are `after`, unless `current` was set instead of `before` by hand: then it stays, and is compared with the lowest
+    Both are `after`, unless `current` was set instead of `before` by hand, which means that they differ by more than 1e-5
+    of `before`, or one of them is NaN: then `current` stays, and is compared with the lowest
     number. The first is made of the second, so that a program computes the schedule once and with few kernels.
     """
     current, low = jnp.asarray(current, after.dtype), jnp.finfo(after.dtype).min
     with jax.disable_jit():  # each operation of jnp is a jitted function, which takes longer to trace
         # Not `current != before`: XLA may compute the schedule separately for each of the two results, and round differently.
         by_hand = abs(current - before) > 1e-5 * abs(before) + 1e-15
+        by_hand |= jnp.isnan(current) != jnp.isnan(before)
         value = jnp.where(by_hand, low, after)
         return jnp.where(value == low, current, value), value
 

@@ -28,7 +28,7 @@ for name, batch in batches().items():
     first = swept(batch)  # compiled; and kept, or its memory might be freed later than the measurement begins
     found[name] = peak_growth(lambda: swept(batch)) / first.nbytes
 olr.sweep_summary(batch, LONG)  # compiled
-found["summary"] = peak_growth(lambda: olr.sweep_summary(batch, LONG)) / (4 * len(batch) * LONG)
+found["summary"] = min(peak_growth(lambda: olr.sweep_summary(batch, LONG)) for _ in range(3)) / (4 * len(batch) * LONG)
 print(json.dumps(found))
 """
 
@@ -45,7 +45,7 @@ def batches():
 def test_a_sweep_allocates_only_its_result():
     """A sweep stores the settings of each row in float64 for each branch, and no second array of the size of the result."""
     growth = json.loads(printed_by(PROGRAM, MALLOC_MMAP_THRESHOLD_="1048576"))
-    assert growth.pop("summary") < 1 / 4
+    assert growth.pop("summary") < 1 / 8
     assert growth.keys() == batches().keys()
     assert {name: share for name, share in growth.items() if share >= 1.5} == {}
     assert (

@@ -84,6 +84,16 @@ def test_a_rounding_difference_is_not_taken_for_a_value_set_by_hand():
     assert optimizer.update(PARAMS, state)[1].hyperparams["learning_rate"] == rate * np.float32(1.0001)
 
 
+def test_a_value_set_by_hand_in_place_of_nan_stays():
+    optimizer = olr.inject_schedules(optax.sgd)(learning_rate=lambda step: jnp.where(step < 2, jnp.nan, 0.5))
+    state = optimizer.update(PARAMS, optimizer.init(PARAMS))[1]
+    repaired = state._replace(hyperparams={**state.hyperparams, "learning_rate": jnp.float32(0.25)})
+    assert optimizer.update(PARAMS, repaired)[1].hyperparams["learning_rate"] == 0.25
+    for _ in range(2):
+        state = optimizer.update(PARAMS, state)[1]
+    assert state.hyperparams["learning_rate"] == 0.5  # NaN of the schedule itself does not stay
+
+
 def test_low_precision_parameters_do_not_round_the_hyperparams():
     """`optax.inject_hyperparams` keeps b1=0.9 as 0.8984 with bfloat16 parameters."""
     params = {"w": jnp.ones(3, jnp.bfloat16)}
