@@ -217,15 +217,20 @@ def as_value(value: object, dtype: DTypeLike | None) -> jax.Array:
 def in_use(current: object, before: jax.Array, after: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The value of an argument, and what to compare it with at the next update.
 
-    Both are `after`, unless `current` was set instead of `before` by hand, which means that they differ by more than 1e-5
-    of `before`, or one of them is NaN: then `current` stays, and is compared with the lowest
-    number. The first is made of the second, so that a program computes the schedule once and with few kernels.
+    Both are `after`, unless `current` was set instead of `before` by hand, which means that they differ by more than about
+    1e-5 of `before`: then `current` stays, and is compared with the lowest number. The first is made of the second, so
+    that a program computes the schedule once and with few kernels.
     """
     current, low = jnp.asarray(current, after.dtype), jnp.finfo(after.dtype).min
+    near = 1 << (jnp.finfo(after.dtype).nmant - 17)
+
+    def bits(x: jax.Array) -> jax.Array:
+        # Numbers near 0 are near each other after the addition; by its bits, NaN is equal to NaN.
+        return jax.lax.bitcast_convert_type(x + 1e-10, f"uint{8 * x.dtype.itemsize}")
+
     with jax.disable_jit():  # each operation of jnp is a jitted function, which takes longer to trace
         # Not `current != before`: XLA may compute the schedule separately for each of the two results, and round differently.
-        by_hand = abs(current - before) > 1e-5 * abs(before) + 1e-15
-        by_hand |= jnp.isnan(current) != jnp.isnan(before)
+        by_hand = bits(current) - bits(before) + near > 2 * near  # unsigned: the distance in either direction
         value = jnp.where(by_hand, low, after)
         return jnp.where(value == low, current, value), value
 
