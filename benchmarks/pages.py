@@ -13,10 +13,10 @@ import numpy as np
 
 import optax_lr as olr
 from benchmarks.timing import machine, table
-from optax_lr.pages.examples import EXAMPLES
-from optax_lr.pages.functions import javascript_of
-from optax_lr.pages.page import vega
-from optax_lr.pages.sweep import sweep_page
+from optax_lr.plots.pages.examples import EXAMPLES
+from optax_lr.plots.pages.functions import javascript_of
+from optax_lr.plots.pages.page import vega
+from optax_lr.plots.pages.sweep import sweep_page
 from tests.browser import seen
 
 _DRAWN = """

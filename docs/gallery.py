@@ -18,7 +18,7 @@ from formulas import SYMBOLS, as_latex
 from jax.typing import ArrayLike
 
 import optax_lr as olr
-from optax_lr.pages.examples import GROUPS
+from optax_lr.plots.pages.examples import GROUPS
 
 HERE = Path(__file__).parent
 STEPS = 1001

@@ -6,9 +6,9 @@ from typing import Any
 from mkdocs.structure.files import File
 
 import optax_lr as olr
-from optax_lr.pages.examples import EXAMPLES
-from optax_lr.pages.functions import javascript_of
-from optax_lr.pages.page import asset
+from optax_lr.plots.pages.examples import EXAMPLES
+from optax_lr.plots.pages.functions import javascript_of
+from optax_lr.plots.pages.page import asset
 
 HERE = Path(__file__).parent
 

@@ -15,8 +15,10 @@ RENAMED = {
     "combine": "batches",
     "config": "configs",
     "control": "training",
+    "pages": "plots",
     "plotting": "plots",
     "registry": "interop",
+    "report": "plots",
     "torch_schedulers": "interop",
 }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
     from optax_lr.logs.log import Log as Log
     from optax_lr.logs.read import read_log as read_log
     from optax_lr.monitor import *
-    from optax_lr.pages.explore import explore as explore
+    from optax_lr.plots.pages.explore import explore as explore
     from optax_lr.plots.schedules import plot_kinds as plot_kinds
     from optax_lr.plots.plot import plot as plot
     from optax_lr.schedules import *
@@ -54,7 +54,7 @@ _HOMES = {
         "keras_callback observe range_test rates reduce_on_plateau restore_checkpoint save_checkpoint scale_by_group "
         "scale_by_learning_rate set_scales set_schedule to_keras"
     ),
-    "pages.explore": "explore",
+    "plots.pages.explore": "explore",
     "findings": "Edit Finding Rule",
     "monitor": "Monitor",
     "plots.schedules": "plot_kinds",

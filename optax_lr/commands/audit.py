@@ -14,9 +14,9 @@ from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
 from optax_lr.linting.formats import as_objects
 from optax_lr.outputs import check_output, write_output
-from optax_lr.plots.picture import draw
-from optax_lr.report.html import page
-from optax_lr.report.terminal import drawn
+from optax_lr.plots.audit import draw
+from optax_lr.plots.pages.audit import page
+from optax_lr.plots.terminal import drawn
 
 
 def run(

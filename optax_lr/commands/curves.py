@@ -13,7 +13,7 @@ from optax_lr.commands.terminal import print_written
 from optax_lr.configs import Plan
 from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import write_output
-from optax_lr.report.terminal import Curve, chart, width
+from optax_lr.plots.terminal import Curve, chart, width
 from optax_lr.text import visible
 
 

@@ -11,7 +11,7 @@ from optax_lr.configs import ConfigError
 from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINE, report
 from optax_lr.outputs import check_output
-from optax_lr.pages.explore import Entry, entries_of, explore, page_of
+from optax_lr.plots.pages.explore import Entry, entries_of, explore, page_of
 
 
 def run(files: Sequence[Path], *, options: Facts, reading: Given, html: Path, force: bool) -> int:

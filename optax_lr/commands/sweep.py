@@ -21,7 +21,7 @@ from optax_lr.configs import ConfigError, RunConfig, read_configs
 from optax_lr.configs.plan import RunSize, check_options, world_size_of
 from optax_lr.memory import require_memory
 from optax_lr.outputs import check_output, write_output
-from optax_lr.pages.sweep import sweep_page
+from optax_lr.plots.pages.sweep import sweep_page
 from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END

@@ -1,1 +1,1 @@
-"""Plots: schedules and audits in matplotlib, and the figure of the page of an audit as SVG."""
+"""Everything that is drawn: schedules, sweeps and audits in matplotlib, as text for a terminal, and as pages (`pages`)."""

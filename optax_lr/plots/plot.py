@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optax_lr.auditing.audit import Audit
 from optax_lr.configs import Plan
-from optax_lr.plots.picture import draw
+from optax_lr.plots.audit import draw
 from optax_lr.plots.schedules import plot_schedules
 from optax_lr.plots.style import pyplot
 from optax_lr.schedules.function import AnySchedule

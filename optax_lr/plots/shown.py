@@ -16,6 +16,16 @@ from optax_lr.plots.scale import Scale, rate_scale, value_scale
 from optax_lr.plots.thinning import kept_rows
 
 POINTS = 800  # of a curve over the whole width, in addition to those at the rows
+FEW = 80  # values that get a dot each on their line
+WORDS = {
+    "learning_rate": "learning rate",
+    "grad_norm": "gradient norm",
+    "loss": "training loss",
+    "eval_loss": "evaluation loss",
+    "logged": "rate in the log",
+    "planned": "rate of the plan",
+    "followed": "schedule found",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 import optax_lr
 from optax_lr.batches import Mixed
-from optax_lr.pages.functions import as_json, javascript_of
-from optax_lr.pages.page import Page, filled, vega
+from optax_lr.plots.pages.functions import as_json, javascript_of
+from optax_lr.plots.pages.page import Page, filled, vega
 from optax_lr.schedules import Schedule
 from optax_lr.text import visible
 

@@ -16,9 +16,9 @@ from optax_lr.configs import Plan, RunConfig, read_configs
 from optax_lr.findings import Finding
 from optax_lr.identification.exact import exact_rates
 from optax_lr.linting.lint import lint
-from optax_lr.pages.examples import EXAMPLES
-from optax_lr.pages.functions import as_json, javascript_of, with_inner
-from optax_lr.pages.page import Page, filled, vega
+from optax_lr.plots.pages.examples import EXAMPLES
+from optax_lr.plots.pages.functions import as_json, javascript_of, with_inner
+from optax_lr.plots.pages.page import Page, filled, vega
 from optax_lr.schedules import Cosine, Function, Linear, Schedule, WarmupStableDecay
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule

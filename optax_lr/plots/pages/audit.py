@@ -13,8 +13,8 @@ from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.linting.edits import scalar
 from optax_lr.logs.writers import WRITERS
-from optax_lr.plots.figure import LEFT, RIGHT, WIDTH, WORDS, figure_of
-from optax_lr.plots.shown import Shown, shown_lines
+from optax_lr.plots.pages.figure import LEFT, RIGHT, WIDTH, figure_of
+from optax_lr.plots.shown import WORDS, Shown, shown_lines
 from optax_lr.plots.style import ROLES
 
 DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
@@ -29,13 +29,13 @@ def page(report: Audit) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("optax_lr.report", ""), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("optax_lr.plots.pages", ""), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     what = shown_lines(report)
     names, rows = _table(report, what)
     counts = {severity: sum(found.severity == severity for found in report.findings) for severity in SEVERITIES}
-    return environment.get_template("page.html").render(
+    return environment.get_template("audit.html").render(
         log=report.log,
         name=os.path.basename(report.log.source) or report.log.source,
         first=int(report.log.step.min()),

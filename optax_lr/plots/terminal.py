@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.plots.figure import WORDS
-from optax_lr.plots.shown import Line, shown_lines
+from optax_lr.plots.shown import WORDS, Line, shown_lines
 
 WIDEST, HEIGHT = 160, 17
 

@@ -12,9 +12,9 @@ import torch
 import yaml
 
 import optax_lr as olr
-from optax_lr.pages.examples import EXAMPLES
-from optax_lr.pages.functions import javascript_of
-from optax_lr.pages.page import vega
+from optax_lr.plots.pages.examples import EXAMPLES
+from optax_lr.plots.pages.functions import javascript_of
+from optax_lr.plots.pages.page import vega
 from tests.browser import needs_browser, seen
 from tests.cases import CLASSES
 from tests.numerics.test_javascript import random_schedules

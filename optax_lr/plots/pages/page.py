@@ -69,7 +69,7 @@ def asset(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    return files("optax_lr.pages").joinpath(name).read_text(encoding="utf-8")
+    return files("optax_lr.plots.pages").joinpath(name).read_text(encoding="utf-8")
 
 
 @functools.cache

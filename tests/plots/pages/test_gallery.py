@@ -10,7 +10,7 @@ import optax_lr as olr
 from tests.browser import needs_browser, seen
 from tests.cases import CLASSES
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @needs_browser

@@ -11,9 +11,9 @@ from matplotlib import image, pyplot
 
 import optax_lr as olr
 from optax_lr.cli import main
+from optax_lr.plots.pages.audit import page
 from optax_lr.plots.shown import shown_lines
-from optax_lr.report.html import page
-from optax_lr.report.terminal import drawn
+from optax_lr.plots.terminal import drawn
 from tests.browser import needs_browser, seen
 from tests.commands.test_cli import run
 from tests.logs.made import log_of

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.plots.figure import FEW, WORDS
 from optax_lr.plots.scale import Scale
-from optax_lr.plots.shown import Shown, shown_lines
+from optax_lr.plots.shown import FEW, WORDS, Shown, shown_lines
 from optax_lr.plots.style import ROLES, style
 from optax_lr.text import visible
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import optax_lr as olr
-from optax_lr.pages.sweep import MOST_ROWS, sweep_page
+from optax_lr.plots.pages.sweep import MOST_ROWS, sweep_page
 from tests.browser import needs_browser, seen
 from tests.safety import commands
 

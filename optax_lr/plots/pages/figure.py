@@ -10,21 +10,11 @@ import numpy as np
 
 from optax_lr.findings import Finding
 from optax_lr.plots.scale import Scale
-from optax_lr.plots.shown import Line, Shown
+from optax_lr.plots.shown import FEW, WORDS, Line, Shown
 
 WIDTH, LEFT, RIGHT = 960, 84, 940
 LANE, PANEL, GAP, FOOT = 18, 200, 38, 48
-FEW = 80  # values that get a dot each on their line
 LABEL = 45  # the width of a code
-WORDS = {
-    "learning_rate": "learning rate",
-    "grad_norm": "gradient norm",
-    "loss": "training loss",
-    "eval_loss": "evaluation loss",
-    "logged": "rate in the log",
-    "planned": "rate of the plan",
-    "followed": "schedule found",
-}
 
 
 @dataclasses.dataclass(frozen=True)
