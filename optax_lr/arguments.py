@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from optax_lr.text import start_of, words
+from optax_lr.text import counted, start_of, words
 
 _Class = TypeVar("_Class")
 # The names that Optax, torch, transformers and Keras use for settings of this library.
@@ -97,6 +97,7 @@ def with_named_fields(cls: type[_Class]) -> type[_Class]:
     make: Any = cls.__init__
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     known = [f.name for f in fields]
+    positional = [f.name for f in fields if not f.kw_only]
     required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
 
     @functools.wraps(make)
@@ -104,6 +105,11 @@ def with_named_fields(cls: type[_Class]) -> type[_Class]:
         for name in settings:
             if name not in known:
                 raise TypeError(unknown(cls.__name__, "field", name, known))
+            if name in positional[: len(args)]:
+                raise TypeError(f"{cls.__name__}: {name} is given twice, by position and by name")
+        if len(args) > len(positional):
+            most = f"takes at most {counted(len(positional), 'value')} by position, not {len(args)}"
+            raise TypeError(f"{cls.__name__} {most}; fields: {', '.join(known)}")
         missing = [name for name in required[len(args) :] if name not in settings]
         if missing:
             raise TypeError(f"{cls.__name__}: {' and '.join(missing)} must be given; fields: {', '.join(known)}")

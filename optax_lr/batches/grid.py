@@ -11,6 +11,7 @@ from optax_lr.arguments import shown, unknown
 from optax_lr.arrays import Shaped
 from optax_lr.batches.mixed import Mixed
 from optax_lr.schedules.base import Schedule, require_schedule
+from optax_lr.schedules.function import Function
 
 _Kind = TypeVar("_Kind", bound=Schedule)
 
@@ -23,7 +24,7 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
 
     Args:
         kind: the class of the schedules.
-        axes: each setting by name: a number, or a list or array `[n]`, which is an axis.
+        axes: each setting by name: a number, or a list or array `[n]`, which is an axis. For `Function`, `function` too.
 
     Returns:
         A batch of `kind` with one axis for each list.
@@ -42,10 +43,11 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     known = {f.name: f for f in dataclasses.fields(kind)}
     lists = {}
     for name, value in axes.items():
-        if name not in known:
+        if name not in known and kind is not Function:  # which takes settings of any name
             raise TypeError(unknown(f"grid({kind.__name__}, ...)", "field", name, known))
-        size = 0 if known[name].metadata.get("several") else np.ndim(value)
-        if size and known[name].metadata.get("static"):
+        of_field = known[name].metadata if name in known else {}
+        size = 0 if of_field.get("several") else np.ndim(value)
+        if size and of_field.get("static"):
             raise ValueError(
                 f"grid({kind.__name__}, ...): {name} is a word, not a number, and cannot be an axis; make one grid for "
                 "each word and concatenate() them"

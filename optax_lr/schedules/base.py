@@ -369,6 +369,13 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     >>> InverseRoot(1.0)(3)
     np.float32(0.5)
     """
+    if not isinstance(cls, type):
+        raise TypeError(
+            f"schedule() decorates a class, not {shown(cls)}; olr.Function(f) makes a schedule of a function"
+        )
+    for name, value in vars(cls).items():
+        if isinstance(value, dataclasses.Field) and name not in inspect.get_annotations(cls):
+            raise TypeError(f"{cls.__name__}: {name} has no type; write {name}: Number = fields...")
     has_its_own = "__init__" in vars(cls)
     if issubclass(cls, Schedule) and not _is_ours(cls):
         if _is_ours(KINDS.get(cls.__name__)):
@@ -426,11 +433,12 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
                 "the schedule, or write it as a class"
             ) from None
 
+    exported = f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}"
     for number in itertools.count(1):
-        with contextlib.suppress(ValueError):  # the name is registered, as when a notebook defines a class again
+        with contextlib.suppress(ValueError):  # JAX lets no name go, and a notebook may define a class again
             jax.export.register_pytree_node_serialization(
                 cls,
-                serialized_name=f"optax_lr.{cls.__name__}" + (f".{number}" if number > 1 else ""),
+                serialized_name=exported if number == 1 else f"{exported}.{number}",
                 serialize_auxdata=save,
                 deserialize_auxdata=lambda text: tuple(json.loads(text)),
                 from_children=unflatten,

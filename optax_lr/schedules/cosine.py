@@ -39,7 +39,7 @@ class Cosine(WithWarmup):
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
     min_lr: Number = fields.rate(default=0.0)
-    num_cycles: Number = fields.number(default=0.5)
+    num_cycles: Number = fields.number(default=0.5, least=0)
 
     def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)
@@ -78,7 +78,7 @@ class CosineWithRestarts(WithWarmup):
     learning_rate: Number = fields.rate()
     max_steps: Number = fields.count()
     warmup_steps: Number = fields.count(default=0)
-    num_cycles: Number = fields.number(default=1)
+    num_cycles: Number = fields.number(default=1, least=0)
 
     def _after_warmup(self, step: Real, num: System) -> Real:
         elapsed = step - self.warmup_steps
@@ -123,7 +123,7 @@ class CosineWarmupWithMinLR(Schedule):
     warmup_steps: Number = fields.count(default=0)
     min_lr: Number = fields.rate(default=0.0)
     warmup_lr: OptionalNumber = fields.rate(default=None)
-    num_cycles: Number = fields.number(default=0.5)
+    num_cycles: Number = fields.number(default=0.5, least=0)
 
     def _value(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)

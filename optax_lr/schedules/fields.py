@@ -297,6 +297,10 @@ def _array(name: str, value: object) -> Num[Array | np.ndarray, "..."]:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except ValueError:  # lists of different lengths
         array = np.asarray(None)
+    if array.size == 0 and not hasattr(
+        value, "dtype"
+    ):  # an empty array makes an empty batch, an empty list is a mistake
+        raise ValueError(f"{name} is empty; give it at least one value")
     if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
         array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):

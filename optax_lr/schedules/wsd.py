@@ -67,7 +67,7 @@ class WarmupStableDecay(Schedule):
     min_lr: Number = fields.rate(default=0.0)
     warmup_type: str = fields.choice(default="linear", among=SHAPES)
     decay_type: str = fields.choice(default="cosine", among=DECAYS)
-    num_cycles: Number = fields.number(default=0.5)
+    num_cycles: Number = fields.number(default=0.5, least=0)
     power: Number = fields.number(default=1.0, least=0)
 
     def _check(self) -> None:

@@ -122,6 +122,8 @@ def test_functions_and_numbers_are_accepted_wherever_a_schedule_is():
     np.testing.assert_allclose(batch(STEPS), expected, rtol=2e-7, atol=1e-12)
     np.testing.assert_allclose(olr.sweep(batch, 40), expected, rtol=2e-7, atol=1e-12)
     np.testing.assert_allclose(olr.sweep(THEIRS, 40), expected[2], rtol=2e-7, atol=1e-12)
+    over = olr.grid(olr.Function, function=a_function, peak=[1e-3, 2e-3], tau=[7.0, 9.0, 11.0])
+    assert over[1, 2] == olr.Function(a_function, peak=2e-3, tau=11.0)
     stages = olr.Stages([THEIRS, OWN, 3e-4], boundaries=[10, 20])
     np.testing.assert_allclose(
         stages(STEPS), np.concatenate([expected[2][:10], exact(np.arange(10)), expected[3][:20]]), rtol=2e-7
@@ -204,7 +206,14 @@ def test_the_power_operator_is_refused_for_a_tpu():
         jax.export.export(jax.jit(Squared(1.0)), platforms=["tpu"])(jnp.int32(1))
 
 
+@wrong_types
 def test_a_wrong_class_raises_an_error_of_one_line():
+    with pytest.raises(
+        TypeError, match=r"schedule\(\) decorates a class, not a function: .*; olr\.Function\(f\) makes"
+    ):
+        schedule(exact)
+    with pytest.raises(TypeError, match=r"Bare: peak has no type; write peak: Number = fields\.\.\."):
+        schedule(type("Bare", (olr.Schedule,), {"peak": fields.number()}))
     with pytest.raises(TypeError, match=r"Bare: peak must be declared with a function of optax_lr.schedules.fields"):
 
         @schedule
@@ -346,6 +355,15 @@ def test_a_class_that_is_defined_again_is_exported_and_a_function_is_refused():
         own = of_formula(lambda s, step, num, factor=factor: s.peak * factor * step)
         exported = jax.export.export(jax.jit(lambda s, t: s(t)))(own, 3)
         assert jax.export.deserialize(exported.serialize()).call(own, 3) == 3 * factor
+    assert re.search(rb"test_own_schedules\.of_formula\.<locals>\.Own\.\d", exported.serialize())
+    for module in ("one", "other"):  # in two modules, each keeps its plain name
+        members = {
+            "peak": fields.rate(),
+            "_value": lambda self, step, num: self.peak,
+            "__annotations__": {"peak": Number},
+        }
+        own = schedule(type("Plain", (olr.Schedule,), members | {"__module__": module, "__qualname__": "Plain"}))(1.0)
+        assert module.encode() + b".Plain\0" in jax.export.export(jax.jit(lambda s: s(3)))(own).serialize()
     with pytest.raises(TypeError, match=r"Function: jax.export cannot save a function as an argument; let"):
         jax.export.export(jax.jit(lambda s, t: s(t)))(OWN, 3).serialize()
 
