@@ -11,8 +11,9 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.deepspeed import DeepSpeed
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.maxtext import MaxText

@@ -17,7 +17,8 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, like, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, like, unknown_keys
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
 from optax_lr.trainers.transformers import Transformers

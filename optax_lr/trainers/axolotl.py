@@ -15,8 +15,9 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.generations import generation_keys, generation_steps
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, finite_number, flag, whole_setting
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS

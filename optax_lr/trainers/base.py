@@ -5,14 +5,16 @@ from __future__ import annotations
 import abc
 import re
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Schedule
+from optax_lr.schedules import Constant, Schedule
+from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import Settings
 
@@ -36,20 +38,6 @@ class Recognised(NamedTuple):
     def place(self) -> str:
         """The place of the trainer's keys, as text."""
         return f"under {'.'.join(self.section)}" if self.section else "at the top level"
-
-
-class Default(NamedTuple):
-    """A value that the file does not state.
-
-    Fields:
-        key: the trainer's key.
-        value: what the trainer takes.
-        whose: the class and version that has this default.
-    """
-
-    key: str
-    value: object
-    whose: str
 
 
 class Reading(NamedTuple):
@@ -91,6 +79,10 @@ class Trainer(abc.ABC):
         name: the word for `--trainer`.
         title: the name for people.
         renamed: our names of settings, each with the trainer's key where it differs.
+        calls: a pattern of the classes and functions whose calls hold its configs.
+        programs: a pattern of its commands, modules and scripts.
+        file_option: the option of its commands that names a file with settings.
+        no_length: why the length of a run is not known, and what to give.
         covers: trainers whose keys this one's configs have too, so that their claims are ignored.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
@@ -101,15 +93,32 @@ class Trainer(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     renamed: ClassVar[Mapping[str, str]] = {}
+    calls: ClassVar[str] = ""
+    programs: ClassVar[str] = ""
+    file_option: ClassVar[str] = ""
+    no_length: ClassVar[str] = "the length of the run is not in this file; give max_steps (--max-steps)"
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     omegaconf: ClassVar[bool] = False
     newest: ClassVar[str] = "5.24.0"
     varies: ClassVar[bool] = False
     history: ClassVar[Mapping[str, str]] = {}
 
-    @abc.abstractmethod
     def recognise(self, source: Source) -> Recognised | None:
-        """Whether the config is this trainer's for certain, and by what."""
+        """Whether the config is this trainer's for certain, and by what: a call, a program, or its keys."""
+        made, program = source.constructor, source.program.name if source.program is not None else ""
+        if self.calls and re.fullmatch(self.calls, made):
+            return Recognised(self.name, f"the call of {made}")
+        if source.form in ("python", "notebook", "card"):
+            return None
+        if self.programs and re.fullmatch(self.programs, program):
+            kind = "script" if program.endswith(".py") else "command" if " " in program else "module"
+            return Recognised(self.name, f"the {kind} {program}")
+        by = self.evidence(source)
+        return Recognised(self.name, by) if by else None
+
+    def evidence(self, source: Source) -> str | None:
+        """The keys by which a file or the options of a program of the user's are this trainer's for certain."""
+        return None
 
     @abc.abstractmethod
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -130,11 +139,16 @@ class Trainer(abc.ABC):
 
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
-        return None
+        value = source.program.options.get(self.file_option) if source.program is not None else None
+        return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
+
+    def settings_of(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
+        """The settings `taken` from the keys of a config, by our names; `filled` are those that no key says."""
+        return Settings.of(keys.source, taken, keys.rules, trainer=self.name, key=self.key, **filled)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with values that depend on the data and the processes; most trainers have no such values."""
@@ -145,12 +159,16 @@ class Trainer(abc.ABC):
         return None
 
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
-        """Optimizer steps of the run. The default is for trainers whose files say it."""
+        """Optimizer steps of the run: those that the file says, else whole epochs."""
         if settings.max_steps > 0:
             return settings.max_steps
-        raise UnknownLengthError(
-            f"{settings.source}: the length of the run is not in this file; give max_steps (--max-steps)"
-        )
+        if per_epoch is None:
+            raise UnknownLengthError(f"{settings.source}: {self.no_length}")
+        return self.steps_of_epochs(settings, per_epoch, data)
+
+    def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
+        """Optimizer steps of all epochs."""
+        return int(settings.num_train_epochs) * per_epoch
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
@@ -181,6 +199,16 @@ class Trainer(abc.ABC):
 def like(max_steps: Real, number: int) -> Real:
     """`number` in the shape of `max_steps`."""
     return np.full(np.shape(max_steps), number)
+
+
+def warmed(rate: Real, warmup: int, curve: Schedule) -> Schedule:
+    """A line from 0 to the rate, and the curve behind it."""
+    return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+
+
+def held(curve: Schedule, *, end: int, run: int) -> Schedule:
+    """A curve whose rate at its end is held, where a run is longer than it."""
+    return HoldAfter(curve, step=end) if run > end else curve
 
 
 def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
-from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys, warmed
+from optax_lr.trainers.keys import Keys, place_of
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import PYDANTIC, Settings
 from optax_lr.trainers.writing import plain
 
 _DEFAULTS: dict[str, object] = {
@@ -37,6 +37,8 @@ class Levanter(Trainer):
 
     name: ClassVar[str] = "levanter"
     title: ClassVar[str] = "Levanter"
+    programs: ClassVar[str] = r"levanter\.main\..*|.*levanter/main/.*"
+    file_option: ClassVar[str] = "config_path"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
     history: ClassVar[Mapping[str, str]] = {
         "": "levanter",
@@ -50,35 +52,23 @@ class Levanter(Trainer):
         "warmup_steps": "optimizer.warmup",
     }
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise its module, or the sections `trainer` and `optimizer` together."""
-        program = source.program.name if source.program is not None else ""
-        if program.startswith("levanter.main.") or "levanter/main/" in program:
-            return Recognised(self.name, f"the module {program}")
+    def evidence(self, source: Source) -> str | None:
+        """The sections `trainer` and `optimizer` together."""
         trainer, optimizer = source.given.get("trainer"), source.given.get("optimizer")
         if not isinstance(trainer, Mapping) or source.form == "command":
             return None
         marks = _MARKS & trainer.keys()
         lm = isinstance(source.given.get("data"), Mapping) or isinstance(source.given.get("model"), Mapping)
         if marks and (isinstance(optimizer, Mapping) or lm) and "devices" not in trainer and "num_nodes" not in trainer:
-            return Recognised(self.name, f"its section trainer with {', '.join(sorted(marks)[:2])}")
+            return f"its section trainer with {', '.join(sorted(marks)[:2])}"
         return None
-
-    def config_file(self, source: Source) -> str | None:
-        """The YAML of `--config_path`."""
-        value = source.program.options.get("config_path") if source.program is not None else None
-        return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with dotted options."""
         values: dict[str, object] = copy.deepcopy(dict(file))
         for key, value in source.values.items():
-            *sections, name = key.split(".")
-            inner = values
-            for section in sections:
-                below = inner.get(section)
-                inner[section] = inner = below if isinstance(below, dict) else {}
-            inner[name] = value
+            section, name = place_of(values, key)
+            section[name] = value
         return values
 
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -98,35 +88,24 @@ class Levanter(Trainer):
         for key in sorted(_NOT_READ & optimizer.keys()):
             if optimizer[key] not in (None, 0, 0.0):
                 raise ConfigError(f"{name}: optimizer.{key} is not read: only one cycle of Levanter's schedules is")
-        given = {f"optimizer.{key}": value for key, value in optimizer.items() if value is not None}
-        given |= {f"trainer.{key}": value for key, value in trainer.items() if value is not None}
-        full = _DEFAULTS | given
-        style = full["optimizer.lr_schedule"]
-        style = (
-            style.get("type")
-            if isinstance(style, Mapping) and set(style) <= {"type", "exponent"} and style.get("exponent", 1.0) == 1.0
-            else style
-        )
+        given = {f"optimizer.{key}": value for key, value in optimizer.items()}
+        keys = Keys(name, given | {f"trainer.{key}": value for key, value in trainer.items()}, PYDANTIC, _DEFAULTS)
+        style = keys["optimizer.lr_schedule"]
+        if isinstance(style, Mapping) and set(style) <= {"type", "exponent"} and style.get("exponent", 1.0) == 1.0:
+            style = style.get("type")
         if style not in ("cosine", "linear", "constant"):
             raise ConfigError(
                 f"{name}: optimizer.lr_schedule {style!r} is not read; those that are: cosine, linear, constant"
             )
-        steps = whole_setting(f"{name}: trainer.num_train_steps", full["trainer.num_train_steps"], PYDANTIC)
-        own = {"warmup": finite_number(f"{name}: optimizer.warmup", full["optimizer.warmup"], PYDANTIC)}
-        if full.get("optimizer.decay") is not None:
-            own["decay"] = finite_number(f"{name}: optimizer.decay", full["optimizer.decay"], PYDANTIC)
-        own["ratio"] = finite_number(f"{name}: optimizer.min_lr_ratio", full["optimizer.min_lr_ratio"], PYDANTIC)
-        settings = Settings.of(
-            name,
-            {"learning_rate": full["optimizer.learning_rate"], "max_steps": steps},
-            PYDANTIC,
-            trainer=self.name,
-            key=self.key,
-            lr_scheduler_type=style,
-            own=own,
-        )
-        defaults = tuple(Default(key, value, "Levanter") for key, value in _DEFAULTS.items() if key not in given)
-        return Reading(settings, defaults=defaults, unknown=strange)
+        own = {"warmup": keys.number("optimizer.warmup"), "ratio": keys.number("optimizer.min_lr_ratio")}
+        if "optimizer.decay" in keys:
+            own["decay"] = keys.number("optimizer.decay")
+        taken = {
+            "learning_rate": keys["optimizer.learning_rate"],
+            "max_steps": keys.whole("trainer.num_train_steps"),
+        }
+        settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
+        return Reading(settings, defaults=keys.defaults("Levanter"), unknown=strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """A share of the run up to 1, a number of steps above."""
@@ -151,13 +130,12 @@ class Levanter(Trainer):
                 f"{settings.source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps"
             )
         if not stable:
-            if settings.lr_scheduler_type == "cosine":
-                return Cosine(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
-            return Linear(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
-        curve: Schedule = WarmupStableDecay(
+            shape = Cosine if settings.lr_scheduler_type == "cosine" else Linear
+            return shape(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
+        curve = WarmupStableDecay(
             rate, decay_steps=decay, stable_steps=stable, min_lr=low, decay_type=settings.lr_scheduler_type
         )
-        return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+        return warmed(rate, warmup, curve)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """Cosine, linear and constant schedules, with a floor and a warmup."""

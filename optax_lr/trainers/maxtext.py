@@ -12,9 +12,10 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, unknown_keys, warmed
+from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import PYDANTIC, Settings
 from optax_lr.trainers.writing import plain
 
 _MARKS = words(
@@ -42,6 +43,7 @@ _BASES: dict[str, dict[str, object]] = {
     "sft": {"learning_rate": 2e-5},
     "dpo": {"learning_rate": 5e-7, "steps": 10},
 }
+_SHARES = ("warmup_steps_fraction", "learning_rate_final_fraction", "wsd_decay_steps_fraction")
 _CURVE = ("learning_rate", "steps", "lr_schedule_type", "warmup_steps_fraction", "learning_rate_final_fraction")
 
 
@@ -53,25 +55,18 @@ class MaxText(Trainer):
 
     name: ClassVar[str] = "maxtext"
     title: ClassVar[str] = "MaxText"
+    programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise its module, or keys that only MaxText has."""
-        program = source.program.name if source.program is not None else ""
-        if program.lower().startswith(("maxtext.", "maxtext/")) or program.endswith(
-            ("MaxText/train.py", "maxtext/train.py")
-        ):
-            return Recognised(self.name, f"the module {program}")
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only MaxText has."""
         if source.form == "command":
             return None
         marks = _MARKS & source.given.keys()
-        base = (
-            str(source.given.get("base_config", "")).endswith((".yml", ".yaml")) and "model_class" not in source.given
-        )
-        if base or marks & _SURE or (len(marks) > 1 and source.given.keys() <= keys_of("maxtext")):
-            return Recognised(self.name, key_list(marks))
-        return None
+        base = str(source.given.get("base_config", "")).endswith((".yml", ".yaml"))
+        ours = (base and "model_class" not in source.given) or marks & _SURE
+        return key_list(marks) if ours or (len(marks) > 1 and source.given.keys() <= keys_of("maxtext")) else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the module; the shipped `base.yml` holds the defaults and need not be here."""
@@ -87,8 +82,7 @@ class MaxText(Trainer):
 
     def _words(self, source: Source) -> dict[str, object]:
         assert source.program is not None
-        pairs = [word.partition("=") for word in source.program.positional if "=" in word]
-        return {key: value for key, _, value in pairs}
+        return assignments(source.program.positional)
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings of the curve."""
@@ -107,54 +101,34 @@ class MaxText(Trainer):
                 f"{name}: MaxText's {module} has a schedule of its own, which is not read; give olr.Cosine its numbers"
             )
         strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml")
-        base = _DEFAULTS | _BASES.get(kind, {})
-        given = {key: value for key, value in values.items() if value is not None}
-        if _OLD_FLOOR in given:
-            given.setdefault("learning_rate_final_fraction", given[_OLD_FLOOR])
-        full = base | given
-        steps = whole_setting(f"{name}: steps", full["steps"], PYDANTIC)
-        length = whole_setting(f"{name}: learning_rate_schedule_steps", full["learning_rate_schedule_steps"], PYDANTIC)
+        if values.get("learning_rate_final_fraction") is None:
+            values["learning_rate_final_fraction"] = values.get(_OLD_FLOOR)
+        keys = Keys(name, values, PYDANTIC, _DEFAULTS | _BASES.get(kind, {}))
+        steps, length = keys.whole("steps"), keys.whole("learning_rate_schedule_steps")
         if steps == -1 == length:
             raise ConfigError(f"{name}: steps and learning_rate_schedule_steps are both -1; give one of them")
         length = steps if length == -1 else length
         steps = length if steps == -1 else steps
-        style = full["lr_schedule_type"]
+        style = keys["lr_schedule_type"]
         if kind == "distill":  # which has one schedule, over all steps
             length, style = steps, "cosine"
         if style not in ("cosine", "wsd"):
             raise ConfigError(f"{name}: lr_schedule_type must be cosine or wsd, not {style!r}")
-        shares = {
-            key: finite_number(f"{name}: {key}", full[key], PYDANTIC)
-            for key in ("warmup_steps_fraction", "learning_rate_final_fraction", "wsd_decay_steps_fraction")
-        }
+        shares = {key: keys.number(key) for key in _SHARES}
         for key, share in shares.items():
             if not 0 <= share <= 1:
                 raise ConfigError(f"{name}: {key} must lie in [0, 1], not {share:g}")
-        settings = Settings.of(
-            name,
-            {
-                "learning_rate": full["learning_rate"],
-                "max_steps": steps,
-                "warmup_steps": int(length * shares["warmup_steps_fraction"]),
-            },
-            PYDANTIC,
-            trainer=self.name,
-            key=self.key,
+        warmup = int(length * shares["warmup_steps_fraction"])
+        settings = self.settings_of(
+            keys,
+            {"learning_rate": keys["learning_rate"], "max_steps": steps, "warmup_steps": warmup},
             lr_scheduler_type=style,
-            own={"length": length, "style": full["wsd_decay_style"], "whole": kind == "distill", **shares},
+            own={"length": length, "style": keys["wsd_decay_style"], "whole": kind == "distill", **shares},
         )
-        if base_file := given.get("base_config"):
-            notes: tuple[str, ...] = (
-                ()
-                if str(base_file).endswith("base.yml")
-                else (f"base_config: {base_file} is taken as MaxText's own base.yml",)
-            )
-        else:
-            notes = ()
-        defaults = tuple(
-            Default(key, base[key], f"MaxText's {kind or 'base'}.yml") for key in _CURVE if key not in given
-        )
-        return Reading(settings, (), notes, defaults, strange)
+        base = str(keys.get("base_config", "base.yml"))
+        notes = () if base.endswith("base.yml") else (f"base_config: {base} is taken as MaxText's own base.yml",)
+        without = _DEFAULTS.keys() - _CURVE
+        return Reading(settings, (), notes, keys.defaults(f"MaxText's {kind or 'base'}.yml", without=without), strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The fraction of the schedule's length, rounded down."""
@@ -184,8 +158,7 @@ class MaxText(Trainer):
             curve = WarmupStableDecay(
                 rate, decay_steps=decay - 1, stable_steps=stable, min_lr=low, decay_type=own["style"]
             )
-            if warmup:
-                curve = Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup])
+            curve = warmed(rate, warmup, curve)
         return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve
 
     def write(self, schedule: Schedule) -> dict[str, object]:

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, InverseSqrt, Linear, LinearRamp, Schedule, WarmupStableDecay
-from optax_lr.schedules.compositions import HoldAfter, Stages
+from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.base import Reading, Recognised, Trainer, held, key_list, unknown_keys, warmed
+from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import ARGPARSE, Settings
 
 _SCRIPTS = tuple(
     f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
@@ -51,16 +52,21 @@ class Megatron(Trainer):
         return keys_of("megatron")
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise one of its scripts with options that only Megatron has, or the options under `MODEL_ARGS` in a test of it."""
+        """Recognise its options; in a file, those under `MODEL_ARGS` in a test of it."""
         if source.program is None:
             inner = source.given.get(_SECTION)
             return Recognised(self.name, f"the options under {_SECTION}", (_SECTION,)) if _options(inner) else None
-        keys = source.given.keys()
-        marks = _MARKS & keys
-        script = source.program.name.endswith(_SCRIPTS)
-        length = {"train_iters", "train_samples"} & keys
-        if (script and marks) or ({"tensor_model_parallel_size", "lr_decay_style"} <= keys and length):
-            return Recognised(self.name, f"the script {source.program.name} and {key_list(marks, 'option')}")
+        return super().recognise(source)
+
+    def evidence(self, source: Source) -> str | None:
+        """One of its scripts with options that only Megatron has."""
+        assert source.program is not None
+        keys, script = source.given.keys(), source.program.name
+        marks, length = _MARKS & keys, {"train_iters", "train_samples"} & keys
+        if (script.endswith(_SCRIPTS) and marks) or (
+            {"tensor_model_parallel_size", "lr_decay_style"} <= keys and length
+        ):
+            return f"the script {script} and {key_list(marks, 'option')}"
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -70,15 +76,16 @@ class Megatron(Trainer):
             unknown_keys(name, values, frozenset({_SECTION}), "Megatron-LM's tests")
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
         strange = _checked(name, values)
-        style = values.get("lr_decay_style", _DEFAULTS["lr_decay_style"])
+        keys = Keys(name, values, ARGPARSE, _DEFAULTS)
+        style = keys["lr_decay_style"]
         if style not in _STYLES:
             raise ConfigError(f"{name}: --lr-decay-style must be one of {', '.join(_STYLES)}, not {style!r}")
-        steps = _updates(name, values, "train")
+        steps = _updates(keys, "train")
         if steps is None:
             raise ConfigError(f"{name}: Megatron-LM needs --train-iters or --train-samples")
-        given = _updates(name, values, "lr_decay")
+        given = _updates(keys, "lr_decay")
         decay = steps if given is None else given
-        warmup = _warmup(name, values, decay)
+        warmup = _warmup(keys, decay)
         if decay != int(decay):
             raise ConfigError(
                 f"{name}: a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
@@ -88,35 +95,27 @@ class Megatron(Trainer):
             raise ConfigError(
                 f"{name}: Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
             )
-        low = finite_number(f"{name}: min_lr", values.get("min_lr", 0.0), ARGPARSE)
-        first = finite_number(f"{name}: lr_warmup_init", values.get("lr_warmup_init", 0), ARGPARSE)
+        low, first = keys.number("min_lr"), keys.number("lr_warmup_init")
         own: dict[str, object] = {"decay": int(decay), "min_lr": low, "first": first}
         if style == "WSD":
-            tail = _updates(name, values, "lr_wsd_decay")
+            tail = _updates(keys, "lr_wsd_decay")
             if tail is None or tail != int(tail):
                 raise ConfigError(f"{name}: --lr-decay-style WSD needs --lr-wsd-decay-iters")
-            own |= {"tail": int(tail), "style": values.get("lr_wsd_decay_style", "exponential")}
-        settings = Settings.of(
-            name,
-            {"learning_rate": values["lr"], "max_steps": int(steps), "warmup_steps": warmup},
-            ARGPARSE,
-            trainer=self.name,
-            key=self.key,
-            lr_scheduler_type=style,
-            own=own,
-        )
+            own |= {"tail": int(tail), "style": keys.get("lr_wsd_decay_style", "exponential")}
+        taken = {"learning_rate": keys["lr"], "max_steps": int(steps), "warmup_steps": warmup}
+        settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
             if not 0 <= value <= settings.learning_rate:
                 raise ConfigError(
                     f"{name}: Megatron-LM refuses {option} {value:g} outside of 0 to --lr {settings.learning_rate:g}"
                 )
-        defaults = [Default(key, value, "Megatron-LM") for key, value in _DEFAULTS.items() if key not in values]
-        if not any(key.startswith("lr_warmup_") for key in values):
-            defaults.append(Default("lr_warmup_iters", 0, "Megatron-LM"))
+        defaults = keys.defaults("Megatron-LM")
+        if not any(key.startswith("lr_warmup_") for key in keys):
+            defaults += (Default("lr_warmup_iters", 0, "Megatron-LM"),)
         if given is None:
-            defaults.append(Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"))
-        notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in values else ()
-        return Reading(settings, (), notes, tuple(defaults), strange)
+            defaults += (Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"),)
+        notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
+        return Reading(settings, (), notes, defaults, strange)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
@@ -140,14 +139,13 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     if style == "linear":
         return Linear(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
     if style == "cosine":
-        curve: Schedule = Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
-        return HoldAfter(curve, step=end) if run > end else curve
+        return held(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), end=end, run=run)
     if style == "inverse-square-root":
         if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
             raise ConfigError(
                 f"{settings.source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
             )
-        curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
+        curve: Schedule = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
     if own["style"] not in _SHAPES:
         raise ConfigError(
@@ -161,7 +159,7 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     curve = WarmupStableDecay(
         rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=_SHAPES[own["style"]]
     )
-    return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
+    return warmed(rate, warmup, curve)
 
 
 def _options(section: object) -> dict[str, Any]:
@@ -197,32 +195,33 @@ def _checked(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
     return strange
 
 
-def _updates(source: str, values: Mapping[str, object], what: str) -> float | None:
+def _updates(keys: Keys, what: str) -> float | None:
     """A length in iterations, given as such or in samples."""
-    if f"{what}_iters" in values:
-        return whole_setting(f"{source}: {what}_iters", values[f"{what}_iters"], ARGPARSE)
-    if f"{what}_samples" not in values:
+    if f"{what}_iters" in keys:
+        return keys.whole(f"{what}_iters")
+    if f"{what}_samples" not in keys:
         return None
-    if "global_batch_size" not in values:
+    if "global_batch_size" not in keys:
         raise ConfigError(
-            f"{source}: {what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
+            f"{keys.source}: {what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
         )
-    batch = whole_setting(f"{source}: global_batch_size", values["global_batch_size"], ARGPARSE)
-    made = whole_setting(f"{source}: {what}_samples", values[f"{what}_samples"], ARGPARSE) / batch
+    made = keys.whole(f"{what}_samples") / keys.whole("global_batch_size")
     return float(int(made)) if what == "train" else made
 
 
-def _warmup(source: str, values: Mapping[str, object], decay: float) -> int:
+def _warmup(keys: Keys, decay: float) -> int:
     """The warmup in iterations, which must be whole: Megatron-LM does not round a fraction."""
-    given = _updates(source, values, "lr_warmup") or 0
-    if values.get("lr_warmup_fraction") is not None:
+    given = _updates(keys, "lr_warmup") or 0
+    if "lr_warmup_fraction" in keys:
         if given:
-            raise ConfigError(f"{source}: Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
-        given = finite_number(f"{source}: lr_warmup_fraction", values["lr_warmup_fraction"], ARGPARSE) * decay
+            raise ConfigError(
+                f"{keys.source}: Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one"
+            )
+        given = keys.number("lr_warmup_fraction") * decay
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
         raise ConfigError(
-            f"{source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
-            f"iterations is not read: write --lr-warmup-iters {nearest} for the nearest one that is"
+            f"{keys.source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve "
+            f"between iterations is not read: write --lr-warmup-iters {nearest} for the nearest one that is"
         )
     return nearest

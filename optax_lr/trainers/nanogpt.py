@@ -11,8 +11,9 @@ from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.constructors import NANOGPT
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Default, Reading, Recognised, Trainer, unknown_keys
-from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+from optax_lr.trainers.base import Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.keys import Keys
+from optax_lr.trainers.settings import ARGPARSE, Settings
 
 _STANDING: Mapping[str, Any] = {
     "learning_rate": 6e-4,
@@ -38,44 +39,37 @@ class NanoGPT(Trainer):
         if source.constructor == NANOGPT:
             other = "learning_rate" if "learning_rate" in source.given else "lr_decay_iters"
             return Recognised(self.name, f"its names max_iters and {other}")
-        if source.program is not None and {"max_iters", "lr_decay_iters"} <= source.given.keys():
-            return Recognised(self.name, "its options max_iters and lr_decay_iters")
-        return None
+        return super().recognise(source)
+
+    def evidence(self, source: Source) -> str | None:
+        """Its options."""
+        named = source.program is not None and {"max_iters", "lr_decay_iters"} <= source.given.keys()
+        return "its options max_iters and lr_decay_iters" if named else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The names of its `train.py`."""
-        name, values = source.name, source.given
+        name, given = source.name, source.given
         files = [
             word for word in (source.program.positional if source.program is not None else ()) if word.endswith(".py")
         ]
         if files:
             raise ConfigError(f"{name}: the settings are in {files[0]}, over which the options go; read that file")
         remedy = "the train.py may be of a fork with names of its own; write the schedule in Python"
-        unknown_keys(name, {**values, **source.unknown}, _KEYS, "nanoGPT's train.py", remedy=remedy)
-        absent = {key: value for key, value in _STANDING.items() if key not in values}
-        values = absent | values
-        last, warmup, end = (
-            whole_setting(f"{name}: {key}", values[key], ARGPARSE)
-            for key in ("max_iters", "warmup_iters", "lr_decay_iters")
-        )
+        unknown_keys(name, {**given, **source.unknown}, _KEYS, "nanoGPT's train.py", remedy=remedy)
+        values = Keys(name, given, ARGPARSE, _STANDING)
+        last, warmup, end = map(values.whole, ("max_iters", "warmup_iters", "lr_decay_iters"))
         decays = str(values["decay_lr"]).lower() == "true"
         if decays and warmup >= end:
             raise ConfigError(f"{name}: warmup_iters {warmup} must be below lr_decay_iters {end}")
-        settings = Settings.of(
-            name,
+        settings = self.settings_of(
+            values,
             {"learning_rate": values["learning_rate"], "max_steps": last + 1, "warmup_steps": warmup if decays else 0},
-            ARGPARSE,
-            trainer=self.name,
-            key=self.key,
             lr_scheduler_type="cosine" if decays else "constant",
-            own={"end": end, "low": finite_number(f"{name}: min_lr", values["min_lr"], ARGPARSE)},
+            own={"end": end, "low": values.number("min_lr")},
         )
-        if not decays:
-            absent = {key: value for key, value in absent.items() if key in ("learning_rate", "max_iters")}
+        without = () if decays else _STANDING.keys() - {"learning_rate", "max_iters"}
         notes = ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
-        return Reading(
-            settings, notes=notes, defaults=tuple(Default(key, value, "train.py") for key, value in absent.items())
-        )
+        return Reading(settings, notes=notes, defaults=values.defaults("train.py", without=without))
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""

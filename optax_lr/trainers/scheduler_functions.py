@@ -8,7 +8,8 @@ from typing import ClassVar
 from optax_lr.sources.constructors import FUNCTIONS
 from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Data, Default, Recognised
+from optax_lr.trainers.base import Data, Recognised
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.transformers import Transformers
 

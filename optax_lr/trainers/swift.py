@@ -10,8 +10,9 @@ from typing import ClassVar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list
 from optax_lr.trainers.generations import generation_keys, generation_steps
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS

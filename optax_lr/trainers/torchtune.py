@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, unknown_keys
-from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.keys import Default, Keys, place_of
+from optax_lr.trainers.settings import PYDANTIC, Settings
 
 _COSINE = "get_cosine_schedule_with_warmup"
 # Arguments of the scheduler; the recipe gives the last two itself, whatever the config says.
@@ -32,6 +33,10 @@ class Torchtune(Trainer):
     title: ClassVar[str] = "torchtune"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "deepspeed", "trl"})
     varies: ClassVar[bool] = True
+    programs: ClassVar[str] = "tune run"
+    no_length: ClassVar[str] = (
+        "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
+    )
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.lr",
         "lr_scheduler_type": "lr_scheduler._component_",
@@ -40,23 +45,15 @@ class Torchtune(Trainer):
         "warmup_steps": "lr_scheduler.num_warmup_steps",
     }
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise `tune run`, or a `_component_` of torchtune."""
-        if source.program is not None:
-            return Recognised(self.name, "the command tune run") if source.program.name == "tune run" else None
-        components = [
-            value["_component_"]
-            for value in source.given.values()
-            if isinstance(value, Mapping) and "_component_" in value
-        ]
-        if components:
-            return Recognised(self.name, f"its _component_ {components[0]}")
-        return None
+    def evidence(self, source: Source) -> str | None:
+        """A `_component_` of torchtune."""
+        sections = [value for value in source.given.values() if isinstance(value, Mapping)]
+        components = [section["_component_"] for section in sections if "_component_" in section]
+        return f"its _component_ {components[0]}" if components and source.program is None else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML of `--config`; a shipped one is named without a suffix."""
-        value = source.program.options.get("config") if source.program is not None else None
-        value = value[0] if isinstance(value, list) and value else value
+        value = next(iter(_config_words(source)), None)
         if isinstance(value, str) and not value.endswith((".yaml", ".yml")):
             raise ConfigError(
                 f"{source.name}: {value} is a recipe that torchtune ships; copy it with `tune cp {value} F.yaml` and read that file"
@@ -67,18 +64,13 @@ class Torchtune(Trainer):
         """The recipe with the words `key=value` and without those of `~key`."""
         assert source.program is not None
         values = copy.deepcopy(dict(file))
-        config = source.program.options.get("config")
-        words = [*source.program.positional, *(config[1:] if isinstance(config, list) else ())]
-        for word in words:
+        for word in [*source.program.positional, *_config_words(source)[1:]]:
             key, equals, value = word.partition("=")
-            *sections, name = key.removeprefix("~").split(".")
-            inner: object = values
-            for section in sections:
-                inner = inner.setdefault(section, {}) if isinstance(inner, dict) else {}
-            if word.startswith("~") and isinstance(inner, dict):
-                inner.pop(name, None)
-            elif equals and isinstance(inner, dict):
-                inner[name] = None if value in ("null", "None") else value
+            section, name = place_of(values, key.removeprefix("~"))
+            if word.startswith("~"):
+                section.pop(name, None)
+            elif equals:
+                section[name] = None if value in ("null", "None") else value
         return values
 
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -114,29 +106,26 @@ class Torchtune(Trainer):
                     raise ConfigError(
                         f"{name}: lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out"
                     )
-            warmup = whole_setting(
-                f"{name}: lr_scheduler.num_warmup_steps", scheduler.get("num_warmup_steps", 0), PYDANTIC
-            )
-            own["cycles"] = finite_number(
-                f"{name}: lr_scheduler.num_cycles", scheduler.get("num_cycles", 0.5), PYDANTIC
-            )
+            arguments = Keys(name, scheduler, PYDANTIC, section="lr_scheduler.")
+            warmup, own["cycles"] = arguments.whole("num_warmup_steps"), arguments.number("num_cycles", 0.5)
         else:
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
-        if values.get("max_steps_per_epoch") is not None:
-            own["limit"] = whole_setting(f"{name}: max_steps_per_epoch", values["max_steps_per_epoch"], PYDANTIC)
+        keys = Keys(name, values, PYDANTIC)
+        if "max_steps_per_epoch" in keys:
+            own["limit"] = keys.whole("max_steps_per_epoch")
         for key in ("epochs", "batch_size"):
-            if values.get(key) is None:
+            if key not in keys:
                 raise ConfigError(f"{name}: {key} is not in the recipe, and torchtune has no default for it")
-        if values.get("gradient_accumulation_steps") is None:
+        if "gradient_accumulation_steps" not in keys:
             defaults.append(Default("gradient_accumulation_steps", 1, "this reader; torchtune's recipes state it"))
         taken = {
             "learning_rate": optimizer["lr"],
             "warmup_steps": warmup,
-            "num_train_epochs": values["epochs"],
-            "per_device_train_batch_size": values["batch_size"],
-            "gradient_accumulation_steps": values.get("gradient_accumulation_steps"),
+            "num_train_epochs": keys["epochs"],
+            "per_device_train_batch_size": keys["batch_size"],
+            "gradient_accumulation_steps": keys.get("gradient_accumulation_steps"),
         }
-        settings = Settings.of(name, taken, PYDANTIC, trainer=self.name, key=self.key, lr_scheduler_type=kind, own=own)
+        settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
         dataset = values.get("dataset")
         packed = isinstance(dataset, Mapping) and dataset.get("packed") in (True, "True", "true")
         notes = ("dataset.packed: the number of examples is that of the packs",) if packed else ()
@@ -154,20 +143,15 @@ class Torchtune(Trainer):
             )
         return steps
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
-        """Whole epochs."""
-        if settings.max_steps > 0:  # given by the caller
-            return settings.max_steps
-        if per_epoch is None:
-            raise UnknownLengthError(
-                f"{settings.source}: the length of the run is not known: give the number of training examples (num_examples=..., "
-                "--num-examples)"
-            )
-        return int(settings.num_train_epochs) * per_epoch
-
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """transformers' cosine, or a constant rate."""
         rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":
             return Constant(rate)
         return Cosine(rate, max_steps=max_steps, warmup_steps=warmup_steps, num_cycles=settings.own["cycles"])
+
+
+def _config_words(source: Source) -> list[str]:
+    """The file of `--config`, and the words `key=value` behind it."""
+    value = source.program.options.get("config", []) if source.program is not None else []
+    return value if isinstance(value, list) else [value]

@@ -21,7 +21,6 @@ from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import (
     Data,
-    Default,
     Reading,
     Recognised,
     Trainer,
@@ -31,6 +30,7 @@ from optax_lr.trainers.base import (
     like,
     unknown_keys,
 )
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
 from optax_lr.trainers.training_arguments import (

@@ -10,8 +10,9 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, concerns_curve, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list
 from optax_lr.trainers.generations import generation_keys, generation_steps
+from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS

@@ -9,17 +9,19 @@ import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Data, Default, Reading, Recognised, Trainer, concerns_curve, unknown_keys
-from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, unknown_keys
+from optax_lr.trainers.keys import Keys, assignments
+from optax_lr.trainers.settings import ARGPARSE, Settings
 
 _OPTIMIZER = "actor_rollout_ref.actor.optim."
+_STEPS, _RATIO = f"{_OPTIMIZER}lr_warmup_steps", f"{_OPTIMIZER}lr_warmup_steps_ratio"
 _TAKEN: Mapping[str, Any] = {
     f"{_OPTIMIZER}lr": 1e-6,
     f"{_OPTIMIZER}lr_scheduler_type": "constant",
-    f"{_OPTIMIZER}lr_warmup_steps_ratio": 0.0,
+    _RATIO: 0.0,
     "data.train_batch_size": 1024,
     "trainer.total_epochs": 30,
 }
@@ -42,25 +44,23 @@ class Verl(Trainer):
 
     name: ClassVar[str] = "verl"
     title: ClassVar[str] = "verl"
+    programs: ClassVar[str] = r"verl\.trainer\.main_ppo"
+    no_length: ClassVar[str] = (
+        "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
+    )
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": f"{_OPTIMIZER}lr",
         "max_steps": "trainer.total_training_steps",
         "num_train_epochs": "trainer.total_epochs",
         "per_device_train_batch_size": "data.train_batch_size",
-        "warmup_steps": f"{_OPTIMIZER}lr_warmup_steps",
+        "warmup_steps": _STEPS,
     }
-
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the module, whose config and defaults are known."""
-        named = source.program is not None and source.program.name == "verl.trainer.main_ppo"
-        return Recognised(self.name, "the module verl.trainer.main_ppo") if named else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The words of the command; `+` and `++` in front of a key change nothing here."""
         assert source.program is not None
         name, options = source.name, source.program.options
-        given = dict(word.lstrip("+").partition("=")[::2] for word in source.program.positional if "=" in word)
-        given |= dict(_flat(source.values))
+        given = assignments(source.program.positional) | dict(_flat(source.values))
         if str(options.get("config_name", "")) not in _FILES or "megatron" in str(
             given.get("actor_rollout_ref.actor.strategy")
         ):
@@ -78,62 +78,46 @@ class Verl(Trainer):
                 raise ConfigError(f"{name}: {key} of verl is not read; write the schedule with olr.get_scheduler")
         unknown_keys(name, options, frozenset(), "verl, which takes key=value", remedy="take it out")
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
-        values = dict(_TAKEN) | given
-        kind = given.get(f"{_OPTIMIZER}warmup_style", values[f"{_OPTIMIZER}lr_scheduler_type"])
+        keys = Keys(name, given, ARGPARSE, _TAKEN)
+        kind = keys.get(f"{_OPTIMIZER}warmup_style", keys[f"{_OPTIMIZER}lr_scheduler_type"])
         if kind not in ("constant", "cosine"):
             raise ConfigError(f"{name}: {_OPTIMIZER}lr_scheduler_type must be constant or cosine, not {kind!r}")
-
-        def number(key: str) -> float:
-            return finite_number(f"{name}: {key}", values[key], ARGPARSE)
-
-        warmup = values.get(f"{_OPTIMIZER}lr_warmup_steps")
-        steps = None if warmup is None else whole_setting(f"{name}: lr_warmup_steps", warmup, ARGPARSE)
-        ratio = number(f"{_OPTIMIZER}lr_warmup_steps_ratio")
+        steps, ratio = keys.whole(_STEPS, -1), keys.number(_RATIO)
         if steps == 0 and ratio:
             raise ConfigError(
                 f"{name}: lr_warmup_steps 0 and lr_warmup_steps_ratio {ratio:g} are read in two ways; keep one"
             )
-        low = number(f"{_OPTIMIZER}min_lr_ratio") if f"{_OPTIMIZER}min_lr_ratio" in given else 0.0
-        settings = Settings.of(
-            name,
+        settings = self.settings_of(
+            keys,
             {
-                "learning_rate": values[f"{_OPTIMIZER}lr"],
-                "warmup_steps": max(0, steps or 0),
-                "max_steps": values.get("trainer.total_training_steps"),
-                "num_train_epochs": values["trainer.total_epochs"],
-                "per_device_train_batch_size": values.get("data.gen_batch_size", values["data.train_batch_size"]),
+                "learning_rate": keys[f"{_OPTIMIZER}lr"],
+                "warmup_steps": max(0, steps),
+                "max_steps": keys.get("trainer.total_training_steps"),
+                "num_train_epochs": keys["trainer.total_epochs"],
+                "per_device_train_batch_size": keys.get("data.gen_batch_size", keys["data.train_batch_size"]),
             },
-            ARGPARSE,
-            trainer=self.name,
-            key=self.key,
             lr_scheduler_type=kind,
-            own={"ratio": ratio if steps is None or steps < 0 else 0.0, "low": low},
+            own={"ratio": ratio if steps < 0 else 0.0, "low": keys.number(f"{_OPTIMIZER}min_lr_ratio")},
         )
-        absent = {key: value for key, value in _TAKEN.items() if key not in given}
-        if settings.max_steps > 0:
-            absent = {key: value for key, value in absent.items() if key.startswith(_OPTIMIZER)}
-        if steps is not None or f"{_OPTIMIZER}warmup_style" in given:
-            absent.pop(
-                f"{_OPTIMIZER}lr_warmup_steps_ratio" if steps is not None else f"{_OPTIMIZER}lr_scheduler_type", None
-            )
+        without = {key for key in _TAKEN if settings.max_steps > 0 and not key.startswith(_OPTIMIZER)}
+        if _STEPS in keys:
+            without.add(_RATIO)
+        elif f"{_OPTIMIZER}warmup_style" in keys:
+            without.add(f"{_OPTIMIZER}lr_scheduler_type")
         notes: tuple[str, ...] = (
             "a step is one batch of rollouts: all of its updates have the same rate",
             "prompts that verl filters out as too long are no part of the number of examples",
         )
-        if given.get("trainer.critic_warmup", "0") != "0":
-            notes += (
-                f"the actor and its schedule begin after trainer.critic_warmup {given['trainer.critic_warmup']} steps",
-            )
-        counts = [str(given.get(f"trainer.{key}", value)) for key, value in (("nnodes", 1), ("n_gpus_per_node", 8))]
-        known = all(map(str.isdigit, counts))
+        critic = keys.get("trainer.critic_warmup", "0")
+        if critic != "0":
+            notes += (f"the actor and its schedule begin after trainer.critic_warmup {critic} steps",)
+        counts = [str(keys.get(key, value)) for key, value in (("trainer.nnodes", 1), ("trainer.n_gpus_per_node", 8))]
+        number = int(counts[0]) * int(counts[1]) if all(map(str.isdigit, counts)) else None
         return Reading(
             settings,
             notes=notes,
-            defaults=tuple(Default(key, value, "verl's ppo_trainer.yaml") for key, value in absent.items()),
-            processes=Processes(
-                int(counts[0]) * int(counts[1]) if known else None,
-                f"trainer.nnodes {counts[0]} and n_gpus_per_node {counts[1]}",
-            ),
+            defaults=keys.defaults("verl's ppo_trainer.yaml", without=without),
+            processes=Processes(number, f"trainer.nnodes {counts[0]} and n_gpus_per_node {counts[1]}"),
         )
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
@@ -144,17 +128,6 @@ class Verl(Trainer):
                 f"{settings.source}: {data.examples} examples make no batch of {settings.per_device_train_batch_size}"
             )
         return steps or None
-
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
-        """`total_training_steps`, else whole epochs."""
-        if settings.max_steps > 0:
-            return settings.max_steps
-        if per_epoch is None:
-            raise UnknownLengthError(
-                f"{settings.source}: the length of the run is not known: give the number of prompts (num_examples=..., "
-                "--num-examples)"
-            )
-        return int(settings.num_train_epochs) * per_epoch
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""

@@ -1,0 +1,103 @@
+"""`Keys`: the keys of a config, with the defaults of its trainer behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from optax_lr.trainers.settings import Rules, finite_number, whole_setting
+
+
+class Default(NamedTuple):
+    """A value that the file does not state.
+
+    Fields:
+        key: the trainer's key.
+        value: what the trainer takes.
+        whose: the class and version that has this default.
+    """
+
+    key: str
+    value: object
+    whose: str
+
+
+class Keys(Mapping[str, Any]):
+    """The keys of a config that are not null; for the others, the trainer's defaults.
+
+    >>> from optax_lr.trainers.settings import ARGPARSE
+    >>> keys = Keys("run.yaml", {"lr": "1e-4", "steps": None}, ARGPARSE, {"steps": 100, "warmup": 10})
+    >>> keys.number("lr"), keys.whole("steps"), keys.defaults("Trainer", without={"warmup"})
+    (0.0001, 100, (Default(key='steps', value=100, whose='Trainer'),))
+    """
+
+    def __init__(
+        self,
+        source: str,
+        given: Mapping[str, Any],
+        rules: Rules,
+        fallbacks: Mapping[str, Any] | None = None,
+        *,
+        section: str = "",
+    ) -> None:
+        """Take the keys of a config.
+
+        Args:
+            source: the file, for messages.
+            given: its keys; null counts as not given.
+            rules: what the trainer's parser takes for a number.
+            fallbacks: the trainer's defaults.
+            section: the section of the keys with a dot behind it, for messages.
+        """
+        self.source, self.rules, self.fallbacks = source, rules, dict(fallbacks or {})
+        self._where = f"{source}: {section}"
+        self.given = {str(key): value for key, value in given.items() if value is not None}
+        self._values = self.fallbacks | self.given
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def whole(self, key: str, default: int = 0) -> int:
+        """The value of a key as a whole number."""
+        return whole_setting(f"{self._where}{key}", self.get(key, default), self.rules)
+
+    def number(self, key: str, default: float = 0.0) -> float:
+        """The value of a key as a finite number."""
+        return finite_number(f"{self._where}{key}", self.get(key, default), self.rules)
+
+    def defaults(self, whose: str, *, without: Iterable[str] = ()) -> tuple[Default, ...]:
+        """The trainer's defaults for keys that the file does not state, except those that decide nothing in this run."""
+        left_out = {*self.given, *without}
+        return tuple(Default(key, value, whose) for key, value in self.fallbacks.items() if key not in left_out)
+
+
+def assignments(words: Iterable[str]) -> dict[str, Any]:
+    """The words `key=value` of a command; Hydra's `+` in front of a key only says that the key is new.
+
+    >>> assignments(["+trainer.epochs=3", "run"])
+    {'trainer.epochs': '3'}
+    """
+    return {key.lstrip("+"): value for key, equals, value in (word.partition("=") for word in words) if equals}
+
+
+def place_of(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The section of a dotted key, which is made where there is none, and the key in it.
+
+    >>> values = {"optimizer": {"lr": 1e-4}}
+    >>> section, name = place_of(values, "optimizer.schedule.type")
+    >>> section[name] = "cosine"
+    >>> values
+    {'optimizer': {'lr': 0.0001, 'schedule': {'type': 'cosine'}}}
+    """
+    *above, name = key.split(".")
+    for section in above:
+        if not isinstance(values.get(section), dict):
+            values[section] = {}
+        values = values[section]
+    return values, name
