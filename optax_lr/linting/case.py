@@ -7,10 +7,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Edit, Finding, Rule
+from optax_lr.linting.edits import scalar
 from optax_lr.schedules import Schedule
 from optax_lr.trainers import Recognised, Settings, trainer_of
 from optax_lr.trainers.transformers import version_of
@@ -19,6 +21,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 NOBODY = Recognised("", "")
 # Trainers whose settings are fields of TrainingArguments under their own names.
 FAMILY = ("hf", "trl", "llamafactory", "swift")
+KWARGS = "lr_scheduler_kwargs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +54,6 @@ class Case:
         """The name of the trainer; empty for a bare schedule."""
         name = self.recognised.trainer
         return "trl" if name.startswith("trl") else name
-
-    @property
-    def place(self) -> str:
-        """The section of the trainer's keys, as text."""
-        return self.recognised.place
 
     @property
     def kind(self) -> str:
@@ -113,28 +111,41 @@ class Case:
         """The dotted key under which the file has `name`."""
         return ".".join((*self.recognised.section, self._name(name)))
 
-    def edit(self, name: str, value: object) -> Edit:
-        """`name` with a new value; None takes it out."""
-        return Edit(self.key(name), value)
+    def finding(
+        self,
+        rule: Rule,
+        message: str,
+        key: str | None = None,
+        remedy: str | None = None,
+        changes: Mapping[str, object] = MappingProxyType({}),
+    ) -> Finding:
+        """A finding, by our names of the keys, which may have a dotted tail.
 
-    def keyword_edits(self, *, without: tuple[str, ...] = (), **new: object) -> tuple[Edit, ...]:
-        """`lr_scheduler_kwargs` with some keywords taken out and others set."""
-        if self.trainer == "llamafactory-ui":
+        Args:
+            rule: the rule.
+            message: what happens; our names in it become those of the trainer.
+            key: the key concerned.
+            remedy: what to change; by default what `changes` say.
+            changes: the new value of each key; None takes it out.
+        """
+        if remedy is None:
+            remedy = " and ".join(
+                "take it out" if new is None else f"set {k}: {scalar(new)}" for k, new in changes.items()
+            )
+        place = None if key is None else self.key(key)
+        edits = self._edits(changes) if self.values else ()
+        return Finding(rule, self._written(message), self._written(remedy), place, self._line(place), edits)
+
+    def _edits(self, changes: Mapping[str, object]) -> tuple[Edit, ...]:
+        edits = {self.key(name): value for name, value in changes.items()}
+        keywords = {name.partition(".")[2]: value for name, value in changes.items() if name.startswith(f"{KWARGS}.")}
+        if keywords and self.trainer == "llamafactory-ui":  # which has them in a text of JSON
             extra = self.get("extra_args") or "{}"
             arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
-            kept = {key: value for key, value in self.keywords.items() if key not in without} | new
-            return (self.edit("extra_args", json.dumps(arguments | {"lr_scheduler_kwargs": kept})),)
-        place = self.key("lr_scheduler_kwargs")
-        removals = tuple(Edit(f"{place}.{key}", None) for key in without if key in self.keywords)
-        return removals + tuple(Edit(f"{place}.{key}", value) for key, value in new.items())
-
-    def finding(
-        self, rule: Rule, message: str, remedy: str = "", key: str | None = None, edits: tuple[Edit, ...] = ()
-    ) -> Finding:
-        """A finding about `key`, by our name of it, which may have a dotted tail; the texts too have our names."""
-        place = None if key is None else self.key(key)
-        line = self._line(place)
-        return Finding(rule, self._written(message), self._written(remedy), place, line, edits if self.values else ())
+            kept = {name: value for name, value in {**self.keywords, **keywords}.items() if value is not None}
+            edits = {key: value for key, value in edits.items() if KWARGS not in key}
+            edits = {self.key("extra_args"): json.dumps(arguments | {KWARGS: kept}), **edits}
+        return tuple(Edit(key, value) for key, value in edits.items())
 
     def _written(self, text: str) -> str:
         """A text with the trainer's keys in place of our names of settings."""

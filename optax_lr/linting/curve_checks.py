@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.case import Case
+from optax_lr.findings import Finding, Rule
+from optax_lr.linting.case import KWARGS, Case
 from optax_lr.linting.edits import scalar
 from optax_lr.schedules import WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
@@ -88,33 +87,25 @@ NEAR = 0.5  # of the peak: a floor this high leaves little of a schedule
 
 def shape(case: Case) -> Iterator[Finding]:
     """Cycles and floors."""
-    cycles, place, given = case.cycles, "lr_scheduler_kwargs.num_cycles", "num_cycles" in case.keywords
+    cycles, place, given = case.cycles, f"{KWARGS}.num_cycles", "num_cycles" in case.keywords
     of_card = case.config is not None and case.config.form == "card"  # which does not list the keywords
     if case.kind == "cosine_with_restarts" and (cycles == 1 or not given) and not of_card:
-        edits = case.keyword_edits(num_cycles=2)
         message = "cosine_with_restarts with num_cycles 1 never restarts: it is the plain cosine"
-        key = place if given else "lr_scheduler_type"
-        yield case.finding(
-            NO_RESTART, message, "set lr_scheduler_kwargs.num_cycles: 2, or lr_scheduler_type: cosine", key, edits
-        )
+        remedy = f"set {place}: 2, or lr_scheduler_type: cosine"
+        yield case.finding(NO_RESTART, message, place if given else "lr_scheduler_type", remedy, {place: 2})
     if case.kind in ("cosine", "cosine_with_min_lr") and cycles is not None and cycles % 1 != 0.5:
-        yield _waves(case, cycles, place)
+        top = (1 + math.cos(2 * math.pi * cycles)) / 2
+        message = f"num_cycles {cycles:g} on {case.kind} ends at {top:.0%} of the way from the floor to the peak"
+        if cycles % 1 == 0 and cycles > 1 and case.kind == "cosine":
+            remedy = f"set lr_scheduler_type: cosine_with_restarts for {cycles:g} cycles, or take it out"
+            yield case.finding(WAVES, message, place, remedy, {"lr_scheduler_type": "cosine_with_restarts"})
+        else:
+            yield case.finding(WAVES, message, place, "take it out: 0.5 is its default", {place: None})
     power = case.keywords.get("power")
     if case.kind == "polynomial" and isinstance(power, (int, float)) and 0 <= power < 0.1:
         message = f"power {power:g} keeps the rate near the peak until the last steps"
-        yield case.finding(FLAT_POWER, message, "set it to 1, its default", "lr_scheduler_kwargs.power")
+        yield case.finding(FLAT_POWER, message, f"{KWARGS}.power", "set it to 1, its default")
     yield from _floor(case)
-
-
-def _waves(case: Case, cycles: float, place: str) -> Finding:
-    top = (1 + math.cos(2 * math.pi * cycles)) / 2
-    edits: tuple[Edit, ...] = case.keyword_edits(without=("num_cycles",))
-    remedy = "take it out: 0.5 is its default"
-    if cycles % 1 == 0 and cycles > 1 and case.kind == "cosine":
-        remedy = f"set lr_scheduler_type: cosine_with_restarts for {cycles:g} cycles, or take it out"
-        edits = (case.edit("lr_scheduler_type", "cosine_with_restarts"),)
-    message = f"num_cycles {cycles:g} on {case.kind} ends at {top:.0%} of the way from the floor to the peak"
-    return case.finding(WAVES, message, remedy, place, edits)
 
 
 def _floor(case: Case) -> Iterator[Finding]:
@@ -128,20 +119,18 @@ def _floor(case: Case) -> Iterator[Finding]:
             continue
         floor = value * peak if share else value
         tenth = 0.1 if share else float(f"{0.1 * peak:.3g}")
-        set_to: dict[str, Any] = {name: tenth}
-        place, edits = f"lr_scheduler_kwargs.{name}", case.keyword_edits(**set_to)
-        remedy = f"set {place}: {scalar(tenth)}, a tenth of the peak"
+        place = f"{KWARGS}.{name}"
+        remedy, changes = f"set {place}: {scalar(tenth)}, a tenth of the peak", {place: tenth}
         if floor > peak:
-            what = f"above the peak of {peak:g}: the rate rises to it"
-            yield case.finding(WRONG_FLOOR, f"{name} {value:g} is {what}", remedy, place, edits)
+            message = f"{name} {value:g} is above the peak of {peak:g}: the rate rises to it"
+            yield case.finding(WRONG_FLOOR, message, place, remedy, changes)
         elif share and 0 < value < LOOKS_LIKE_A_RATE:
-            remedy = f"if it is the floor itself, write lr_scheduler_kwargs.min_lr: {scalar(value)}"
-            yield case.finding(
-                LOOKS_ABSOLUTE, f"{name} {value:g} is a share of the peak: the floor is {floor:.3g}", remedy, place
-            )
+            message = f"{name} {value:g} is a share of the peak: the floor is {floor:.3g}"
+            remedy = f"if it is the floor itself, write {KWARGS}.min_lr: {scalar(value)}"
+            yield case.finding(LOOKS_ABSOLUTE, message, place, remedy)
         elif floor >= NEAR * peak:
             message = f"{name} {value:g} is {floor / peak:.3g} of the peak of {peak:g}: the schedule is nearly constant"
-            yield case.finding(HIGH_FLOOR, message, remedy, place, edits)
+            yield case.finding(HIGH_FLOOR, message, place, remedy, changes)
 
 
 def ends(case: Case) -> Iterator[Finding]:
@@ -153,43 +142,36 @@ def ends(case: Case) -> Iterator[Finding]:
     end = plan.schedule.end
     if end is None or trained <= 1:
         return
-    end, key = int(end), "lr_scheduler_kwargs" if case.keywords else "lr_scheduler_type"
+    end, key = int(end), KWARGS if case.keywords else "lr_scheduler_type"
     schedule = plan.schedule
     if isinstance(schedule, WarmupStableDecay):
-        stable = (
-            schedule.stable_steps
-            if schedule.stable_steps is not None
-            else end - schedule.warmup_steps - schedule.decay_steps
-        )
+        warmup, decay, stable = schedule.warmup_steps, schedule.decay_steps, schedule.stable_steps
+        stable = end - warmup - decay if stable is None else stable
         if stable < 0 and plan.warmup_steps < plan.max_steps:
-            before, after = case.rate(int(schedule.warmup_steps) - 1), case.rate(int(schedule.warmup_steps))
+            before, after = case.rate(int(warmup) - 1), case.rate(int(warmup))
             message = (
-                f"warmup {schedule.warmup_steps} and decay {schedule.decay_steps} do not fit in {plan.max_steps} steps: the "
-                f"decay begins partly done, {before:.3g} and then {after:.3g}, and the peak is never reached"
+                f"warmup {warmup} and decay {decay} do not fit in {plan.max_steps} steps: the decay begins partly done, "
+                f"{before:.3g} and then {after:.3g}, and the peak is never reached"
             )
             room = max(1, plan.max_steps - plan.warmup_steps)
-            edits = case.keyword_edits(num_decay_steps=room)
-            yield case.finding(NO_ROOM, message, f"set num_decay_steps: {room} or less", key, edits)
+            remedy = f"set num_decay_steps: {room} or less"
+            yield case.finding(NO_ROOM, message, key, remedy, {f"{KWARGS}.num_decay_steps": room})
             return
     last, peak = case.rate(trained - 1), max(case.rate(plan.warmup_steps), 1e-300)
     if trained > end + 1:  # the floor at the last update is what many trainers mean
         after = max(case.rate(step) for step in (end + (trained - end) // 2, trained - 1, min(2 * end, trained - 1)))
         if after > case.rate(end) + 1e-3 * peak:
             message = f"the schedule ends at step {end}, training at {trained}: the rate rises again, to {after:.3g}"
-            yield case.finding(
-                RISES, message, f"set max_steps: {trained}, or hold the rate with HoldAfter", "max_steps"
-            )
+            remedy = f"set max_steps: {trained}, or hold the rate with HoldAfter"
+            yield case.finding(RISES, message, "max_steps", remedy)
         else:
             message = f"the schedule ends at step {end} of {trained}: the other {trained - end} have rate {last:.3g}"
-            yield case.finding(ENDS_EARLY, message, f"make it last {trained} steps", key, _wsd_edits(case, trained))
+            yield case.finding(ENDS_EARLY, message, key, f"make it last {trained} steps", _filled(case, trained))
     elif trained < end and last > case.rate(end) + 0.01 * peak:
-        message = (
-            f"training ends at step {trained}, the schedule at {end}: the last rate is {last:.3g}, {last / peak:.0%} of the "
-            "peak"
-        )
-        yield case.finding(
-            ENDS_LATE, message, f"make the schedule last {trained} steps", key, _wsd_edits(case, trained)
-        )
+        share = last / peak
+        message = f"training ends at step {trained}, the schedule at {end}: the last rate is {last:.3g}, {share:.0%} of the peak"
+        remedy = f"make the schedule last {trained} steps"
+        yield case.finding(ENDS_LATE, message, key, remedy, _filled(case, trained))
 
 
 def jumps(case: Case) -> Iterator[Finding]:
@@ -203,16 +185,16 @@ def jumps(case: Case) -> Iterator[Finding]:
         earlier, before, after = (case.rate(step + shift) for shift in (-2, -1, 0))
         if abs(after - before) > max(JUMP * highest, 3 * abs(before - earlier)):
             message = f"the rate jumps from {before:.3g} to {after:.3g} at step {step}, where a stage begins"
-            yield case.finding(JUMPS, message, "let each stage begin at the rate at which the last one ends")
+            yield case.finding(JUMPS, message, remedy="let each stage begin at the rate at which the last one ends")
 
 
-def _wsd_edits(case: Case, trained: int) -> tuple[Edit, ...]:
+def _filled(case: Case, trained: int) -> Mapping[str, object]:
     """A stable phase that fills what is left of the run."""
     decay = case.keywords.get("num_decay_steps")
     if case.kind != "warmup_stable_decay" or case.plan is None or not isinstance(decay, int):
-        return ()
+        return {}
     stable = trained - case.plan.warmup_steps - decay
-    return case.keyword_edits(num_stable_steps=stable) if stable >= 0 else ()
+    return {f"{KWARGS}.num_stable_steps": stable} if stable >= 0 else {}
 
 
 CHECKS = (shape, ends, jumps)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from optax_lr.findings import Finding, Rule
+from optax_lr.findings import Finding
 from optax_lr.text import visible
 
 Found = Sequence[tuple[str, Finding]]  # with the file that each is in
@@ -27,67 +27,53 @@ def as_json(found: Found) -> str:
 
 def as_objects(found: Found) -> list[dict[str, object]]:
     """The findings in plain numbers and words."""
-    return [_object(path, finding) for path, finding in found]
+    return [
+        {
+            "file": path,
+            "line": finding.line,
+            "code": finding.code,
+            "severity": finding.severity,
+            "title": finding.rule.title,
+            "key": finding.key,
+            "message": finding.message,
+            "remedy": finding.remedy,
+            "steps": finding.steps,
+            "edits": [edit._asdict() for edit in finding.edits],
+            "docs": finding.docs,
+        }
+        for path, finding in found
+    ]
 
 
 def as_github(found: Found) -> str:
     """Workflow commands, which GitHub Actions shows at the line of the file."""
-    levels = {"error": "error", "warning": "warning", "note": "notice"}
     lines = []
     for path, finding in found:
+        level = finding.severity.replace("note", "notice")
         where = f"file={_escaped(path, ':,')},line={finding.line or 1},title={finding.code} {_escaped(finding.rule.title, ':,')}"
-        lines.append(f"::{levels[finding.severity]} {where}::{_escaped(finding.text)}")
+        lines.append(f"::{level} {where}::{_escaped(finding.text)}")
     return "\n".join(lines)
 
 
 def as_sarif(found: Found, version: str) -> str:
     """A SARIF 2.1.0 log, as code-scanning services read it."""
-    rules = sorted({finding.rule for _, finding in found})
-    driver = {"name": "optax-lr", "version": version, "rules": [_sarif_rule(rule) for rule in rules]}
-    results = [
+    rules = [
         {
-            "ruleId": finding.code,
-            "level": finding.severity,
-            "message": {"text": finding.text},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": _uri(path)},
-                        "region": {"startLine": finding.line or 1},
-                    }
-                }
-            ],
+            "id": rule.code,
+            "shortDescription": {"text": rule.title},
+            "fullDescription": {"text": rule.why or rule.title},
+            "defaultConfiguration": {"level": rule.severity},
         }
-        for path, finding in found
+        for rule in sorted({finding.rule for _, finding in found})
     ]
-    return json.dumps(
-        {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
-    )
-
-
-def _object(path: str, finding: Finding) -> dict[str, object]:
-    return {
-        "file": path,
-        "line": finding.line,
-        "code": finding.code,
-        "severity": finding.severity,
-        "title": finding.rule.title,
-        "key": finding.key,
-        "message": finding.message,
-        "remedy": finding.remedy,
-        "steps": finding.steps,
-        "edits": [{"key": edit.key, "value": edit.value} for edit in finding.edits],
-        "docs": finding.docs,
-    }
-
-
-def _sarif_rule(rule: Rule) -> dict[str, object]:
-    return {
-        "id": rule.code,
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.why or rule.title},
-        "defaultConfiguration": {"level": rule.severity},
-    }
+    results = []
+    for path, finding in found:
+        place = {"artifactLocation": {"uri": _uri(path)}, "region": {"startLine": finding.line or 1}}
+        result = {"ruleId": finding.code, "level": finding.severity, "message": {"text": finding.text}}
+        results.append(result | {"locations": [{"physicalLocation": place}]})
+    driver = {"name": "optax-lr", "version": version, "rules": rules}
+    runs = [{"tool": {"driver": driver}, "results": results}]
+    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": runs})
 
 
 def _uri(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from optax_lr.configs.plan import world_size_of
 from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.case import FAMILY, Case
+from optax_lr.linting.case import FAMILY, KWARGS, Case
 from optax_lr.linting.edits import scalar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers import trainer_of
@@ -40,12 +40,7 @@ UNKNOWN_KEYS = Rule(
     "note",
     "They do not look like settings of the curve, and are taken for the program's own. Keys that do are refused.",
 )
-ASSUMED = Rule(
-    "LR105",
-    "an assumption",
-    "note",
-    "The plan rests on something that the file does not say.",
-)
+ASSUMED = Rule("LR105", "an assumption", "note", "The plan rests on something that the file does not say.")
 REFUSED = Rule(
     "LR110",
     "the config is refused",
@@ -127,26 +122,26 @@ def foreign(case: Case) -> Iterator[Finding]:
     if case.trainer not in FAMILY:
         return
     whose = trainer_of(case.trainer).title
-    for key, message, moved in foreign_keys(case.own, whose, case.place):
-        edits: tuple[Edit, ...] = ()
+    for key, message, moved in foreign_keys(case.own, whose, case.recognised.place):
+        changes: dict[str, object] = {}
         text, remedy = message.split("; ", 1)
         floor = {"cosine_min_lr_ratio": "min_lr_rate", "min_lr": "min_lr", "min_lr_rate": "min_lr_rate"}.get(key)
         plain = floor is not None and case.get("lr_scheduler_type") == "cosine"
-        moved = f"lr_scheduler_kwargs.{floor}" if plain else moved
+        moved = f"{KWARGS}.{floor}" if plain else moved
         if moved is not None and case.get(moved) is None:
-            edits = (case.edit(key, None), Edit(case.key(moved), case.own[key]))
+            changes = {key: None, moved: case.own[key]}
             if plain:  # which takes no floor
-                edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
-                remedy = f"write lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {{{floor}: {case.own[key]}}}"
+                changes["lr_scheduler_type"] = "cosine_with_min_lr"
+                remedy = f"write lr_scheduler_type: cosine_with_min_lr with {KWARGS}: {{{floor}: {case.own[key]}}}"
         elif moved is not None:
-            edits = (case.edit(key, None),)
+            changes = {key: None}
             remedy = f"{moved} is given too: take {key} out"
-        yield case.finding(FOREIGN, text, remedy, key, edits)
+        yield case.finding(FOREIGN, text, key, remedy, changes)
 
 
 def keywords(case: Case) -> Iterator[Finding]:
     """Names in `lr_scheduler_kwargs` that the schedule's function does not take."""
-    kwargs, kind = case.get("lr_scheduler_kwargs"), case.get("lr_scheduler_type", "linear")
+    kwargs, kind = case.get(KWARGS), case.get("lr_scheduler_type", "linear")
     if isinstance(kwargs, str):
         try:
             kwargs = kwargs_of_text("", kwargs)
@@ -155,51 +150,47 @@ def keywords(case: Case) -> Iterator[Finding]:
     taken = KEYWORDS.get(kind) if isinstance(kind, str) else None
     if not isinstance(kwargs, dict) or taken is None or kind in ("constant", "constant_with_warmup"):
         return
-    place = case.key("lr_scheduler_kwargs")
     for key, value in kwargs.items():
         if key in taken:
             continue
-        change = _meant(case, kind, taken, key, value)
-        if change is None or change[0] in kwargs:
+        changes: dict[str, object] = {}
+        name, meant = _meant(case, kind, taken, key, value)
+        if name is None or name in kwargs.keys() - {key}:
             remedy = f"it takes {', '.join(sorted(taken))}" if taken else "it takes none: take it out"
-            edits: tuple[Edit, ...] = () if taken else (Edit(f"{place}.{key}", None),)
+            changes = {} if taken else {f"{KWARGS}.{key}": None}
         else:
-            name, meant = change
             remedy = f"write {name}: {scalar(meant)}"
-            edits = (Edit(f"{place}.{key}", None), Edit(f"{place}.{name}", meant))
+            changes = {} if name == key else {f"{KWARGS}.{key}": None, f"{KWARGS}.{name}": meant}
             if name not in taken:
                 remedy = f"set lr_scheduler_type: cosine_with_min_lr and {remedy}"
-                edits += (case.edit("lr_scheduler_type", "cosine_with_min_lr"),)
-                edits = edits[2:] if name == key else edits
+                changes["lr_scheduler_type"] = "cosine_with_min_lr"
         message = f"{kind} takes no {key}, and the trainer stops with a TypeError"
-        yield case.finding(KEYWORD, message, remedy, f"lr_scheduler_kwargs.{key}", edits)
+        yield case.finding(KEYWORD, message, f"{KWARGS}.{key}", remedy, changes)
 
 
-def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: object) -> tuple[str, object] | None:
-    """The keyword, and its value, that says what `key` was to say."""
+def _meant(case: Case, kind: str, taken: frozenset[str], key: str, value: object) -> tuple[str | None, object]:
+    """The keyword, and its value, that says what `key` was to say; None where none does."""
     rate = case.get("learning_rate", 5e-5)
     if key in _SYNONYMS and _SYNONYMS[key] in taken:
         return _SYNONYMS[key], value
     if key not in _FLOORS + _SHARES or not isinstance(value, (int, float)) or not isinstance(rate, (int, float)):
-        return None
+        return None, None
     share = key in _SHARES
-    for name in ("lr_end", "min_lr") if not share else _SHARES:
+    for name in _SHARES if share else ("lr_end", "min_lr"):
         if name in taken:
             return name, value
     if kind == "cosine":
         return ("min_lr_rate" if share else "min_lr"), value
     if "lr_end" in taken:
         return "lr_end", value * rate
-    return ("min_lr_ratio", value / rate) if "min_lr_ratio" in taken and rate else None
+    return ("min_lr_ratio", value / rate) if "min_lr_ratio" in taken and rate else (None, None)
 
 
 def bare_no(case: Case) -> Iterator[Finding]:
     """A strategy that YAML turned into false."""
     for key in ("eval_strategy", "save_strategy", "logging_strategy"):
         if case.own.get(key) is False:
-            yield case.finding(
-                BARE_NO, f"{key}: false is not a strategy", f'write {key}: "no"', key, (case.edit(key, "no"),)
-            )
+            yield case.finding(BARE_NO, f"{key}: false is not a strategy", key, f'write {key}: "no"', {key: "no"})
 
 
 def old_names(case: Case) -> Iterator[Finding]:
@@ -207,16 +198,13 @@ def old_names(case: Case) -> Iterator[Finding]:
     key = "evaluation_strategy"
     if case.get(key) is None:
         return
-    given = case.get("eval_strategy") is not None
-    edits = (case.edit(key, None), *(() if given else (case.edit("eval_strategy", case.get(key)),)))
-    remedy = "take it out: eval_strategy is given too" if given else "its name is eval_strategy"
-    yield case.finding(
-        OLD_KEY,
-        f"{key} is refused by newer transformers: {last_version('transformers', 'TrainingArguments', key)} takes it, 4.57 does not",
-        remedy,
-        key,
-        edits,
-    )
+    last = last_version("transformers", "TrainingArguments", key)
+    message = f"{key} is refused by newer transformers: {last} takes it, 4.57 does not"
+    if case.get("eval_strategy") is not None:
+        remedy, changes = "take it out: eval_strategy is given too", {key: None}
+    else:
+        remedy, changes = "its name is eval_strategy", {key: None, "eval_strategy": case.get(key)}
+    yield case.finding(OLD_KEY, message, key, remedy, changes)
 
 
 def ignored(case: Case) -> Iterator[Finding]:
@@ -228,11 +216,9 @@ def ignored(case: Case) -> Iterator[Finding]:
             continue  # `deepspeed` says it
         if "cuts it off" in why:
             yield Finding(CUT_OFF, why, "put the comment above the command", None, None)
-            continue
-        if name in ("warmup_steps", "warmup_ratio") and case.kind == "constant":
-            edits = (case.edit("lr_scheduler_type", "constant_with_warmup"),)
+        elif name in ("warmup_steps", "warmup_ratio") and case.kind == "constant":
             message = f"{name} {case.get(name)} changes nothing: constant starts at the full rate"
-            yield case.finding(NO_WARMUP, message, "set lr_scheduler_type: constant_with_warmup", name, edits)
+            yield case.finding(NO_WARMUP, message, name, changes={"lr_scheduler_type": "constant_with_warmup"})
         else:
             message = f"{name} changes nothing: {why}"
             yield Finding(IGNORED, message, "take it out", place, case.lines.get(place), (Edit(place, None),))
@@ -246,24 +232,18 @@ def deepspeed_block(case: Case) -> Iterator[Finding]:
     asked = case.get("lr_scheduler_type")
     named = f"lr_scheduler_type {asked}" if asked else "the trainer's linear decay"
     flat = {"WarmupLR": "; it never falls", "LRRangeTest": "; it only rises"}.get(block["type"], "")
-    yield case.finding(
-        OVERRIDDEN,
-        f"DeepSpeed's {block['type']} runs instead of {named}{flat}",
-        "take the scheduler block out of the DeepSpeed config",
-        "deepspeed",
-    )
+    message = f"DeepSpeed's {block['type']} runs instead of {named}{flat}"
+    yield case.finding(OVERRIDDEN, message, "deepspeed", "take the scheduler block out of the DeepSpeed config")
 
 
 def warmups(case: Case) -> Iterator[Finding]:
     """`warmup_ratio` with `warmup_steps`, or in a version without that key."""
     settings = case.settings
-    if (
-        settings is None
-        or settings.warmup_ratio is None
-        or case.trainer not in ("llamafactory", "llamafactory-ui", "hf", "trl")
-    ):
+    if settings is None or case.trainer not in ("llamafactory", "llamafactory-ui", "hf", "trl"):
         return
     ratio, steps = settings.warmup_ratio, settings.warmup_steps
+    if ratio is None:
+        return
     trainer = trainer_of(settings.trainer)
     length = case.plan.max_steps if case.plan is not None else 1000
     if steps and ratio:
@@ -272,24 +252,17 @@ def warmups(case: Case) -> Iterator[Finding]:
         five = int(trainer.warmup_steps(settings, length, "5.8.0"))
         if four != five:
             what = f"of {length} steps, {four} in transformers 4 and {five} in 5" if whole else "one of them is refused"
-            yield case.finding(
-                TWO_WARMUPS,
-                f"warmup_steps {steps:g} and warmup_ratio {ratio:g} are both given: {what}",
-                f"keep one, such as warmup_steps: {steps:g}",
-                "warmup_ratio",
-                (case.edit("warmup_ratio", None),),
-            )
+            message = f"warmup_steps {steps:g} and warmup_ratio {ratio:g} are both given: {what}"
+            remedy = f"keep one, such as warmup_steps: {steps:g}"
+            yield case.finding(TWO_WARMUPS, message, "warmup_ratio", remedy, {"warmup_ratio": None})
             return
     if case.version >= RATIO_GONE:
-        edits = (case.edit("warmup_ratio", None), case.edit("warmup_steps", ratio)) if not steps else ()
         refused = case.transformers_version is not None or _installed() >= RATIO_GONE
-        yield case.finding(
-            OLD_KEY if refused else OLD_KEY._replace(severity="note"),
-            "warmup_ratio is refused by transformers from 5.15 on",
-            f"write warmup_steps: {ratio:g}, which below 1 is a ratio",
-            "warmup_ratio",
-            edits,
-        )
+        rule = OLD_KEY if refused else OLD_KEY._replace(severity="note")
+        message = "warmup_ratio is refused by transformers from 5.15 on"
+        remedy = f"write warmup_steps: {ratio:g}, which below 1 is a ratio"
+        changes = {} if steps else {"warmup_ratio": None, "warmup_steps": ratio}
+        yield case.finding(rule, message, "warmup_ratio", remedy, changes)
 
 
 def numbers_as_text(case: Case) -> Iterator[Finding]:
@@ -298,14 +271,9 @@ def numbers_as_text(case: Case) -> Iterator[Finding]:
     for note in case.config.notes:
         found = re.match(r"(\w+): the text '(.+)' is taken as a number", note)
         if found:
-            value = float(found[2])
-            yield case.finding(
-                AS_TEXT,
-                f"{found[1]}: {found[2]} is text in YAML 1.1",
-                "write it with a point",
-                found[1],
-                (case.edit(found[1], value),),
-            )
+            key, text = found.groups()
+            message = f"{key}: {text} is text in YAML 1.1"
+            yield case.finding(AS_TEXT, message, key, "write it with a point", {key: float(text)})
 
 
 def _installed() -> tuple[int, int]:
@@ -326,20 +294,16 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
     trainer = trainer_of(config.trainer)
     refused = trainer.refused(config.unknown)
     others = tuple(key for key in config.unknown if key not in refused)
+    kind = f"older versions of {trainer.title} alone" if trainer.history else f"{trainer.title} that is known"
     for rule, keys in ((FOREIGN, refused), (UNKNOWN_KEYS, others)):
         if not keys:
             continue
         shown = ", ".join(" ".join(key.split()) for key in keys[:6])
         more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
-        several = len(keys) > 1
-        no_key, a_key = ("are not keys", "are keys") if several else ("is not a key", "is a key")
-        if keys is refused:
-            what = f"{no_key} of {trainer.title}, which refuses {'them' if several else 'it'}"
-        elif trainer.history:
-            what = f"{a_key} of older versions of {trainer.title} alone"
-        else:
-            what = f"{no_key} of {trainer.title} that is known"
-        message = f"{shown}{more} {what}"
+        verb, key, it = ("are", "keys", "them") if len(keys) > 1 else ("is", "a key", "it")
+        known = keys is not refused and trainer.history
+        what = f"{trainer.title}, which refuses {it}" if keys is refused else kind
+        message = f"{shown}{more} {verb} {'' if known else 'not '}{key} of {what}"
         yield Finding(rule, message, "check the spelling", keys[0], case.lines.get(keys[0]))
 
 

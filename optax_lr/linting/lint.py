@@ -28,10 +28,7 @@ from optax_lr.sources.source import Source
 from optax_lr.trainers import Recognised
 
 CHECK_FAILED = Rule(
-    "LR199",
-    "a check that failed",
-    "note",
-    "An error inside the linter. The other checks were completed.",
+    "LR199", "a check that failed", "note", "An error inside the linter. The other checks were completed."
 )
 # A new file of checks is one name here.
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)
@@ -100,18 +97,12 @@ def lint(
     except ConfigError as error:
         if not isinstance(source, (str, os.PathLike)):
             raise
-        name = os.fspath(source)
-        line = re.search(r"in lines? (\d+)(?: and (\d+))?", str(error))
-        message = str(error).removeprefix(f"{name}: ")
-        return (Finding(key_checks.REFUSED, message, "", line=int(line[2] or line[1]) if line else None),)
+        return (_refused(error, os.fspath(source), {}),)
     return tuple(worst_first([finding for one in found for finding in lint_source(one, options, trainer, values)]))
 
 
 def lint_source(
-    source: Source,
-    options: LintFacts,
-    trainer: str | None = None,
-    values: Mapping[str, object] | None = None,
+    source: Source, options: LintFacts, trainer: str | None = None, values: Mapping[str, object] | None = None
 ) -> list[Finding]:
     """The findings in one config."""
     try:
@@ -162,9 +153,8 @@ def _guarded(check: _Check, case: Case) -> Iterator[Finding]:
         yield from check(case)
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, IndexError) as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
-        yield Finding(
-            CHECK_FAILED, f"the check {check.__name__} failed: {type(error).__name__}: {text}", "please report it"
-        )
+        message = f"the check {check.__name__} failed: {type(error).__name__}: {text}"
+        yield Finding(CHECK_FAILED, message, "please report it")
 
 
 class Fixed(NamedTuple):
@@ -195,12 +185,11 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
             keys = {edit.key for edit in finding.edits}
             if not keys or keys & changed:
                 continue
-            if time.thread_time() > until:
-                by_hand.append(finding)
-                continue
             try:
-                made = _rewritten(source, list(finding.edits))
+                made = _rewritten(source, list(finding.edits)) if time.thread_time() <= until else None
             except ConfigError:
+                made = None
+            if made is None:
                 by_hand.append(finding)
                 continue
             if made.text == source.text:  # about a key that only another remedy, left to a person, would bring
@@ -243,8 +232,8 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
     if isinstance(error, UnknownLengthError):
         return Finding(run_checks.UNKNOWN_LENGTH, message, "")
     key, line = line_named(error, source, lines)
-    repeated = re.search(r"in lines (\d+) and (\d+)", message)
-    line = int(repeated[2]) if repeated else line
+    if stated := re.search(r"in lines? (?:\d+ and )?(\d+)", message):
+        line = int(stated[1])
     return Finding(rule, message, "", key=key, line=line)
 
 
@@ -255,17 +244,9 @@ def _of_config(config: RunConfig, options: LintFacts) -> list[Finding]:
     with contextlib.suppress(UnknownLengthError):  # which the plan reports
         config = config.resolved(options["num_examples"])
     plan, length, refusal = _plan_of(config, options)
-    case = Case(
-        config.settings,
-        plan,
-        config.values,
-        config.lines,
-        Recognised(config.trainer, config.recognized_by, config.section),
-        config,
-        length=length,
-        transformers_version=options["transformers_version"],
-        train_steps=options["train_steps"],
-    )
+    found = Recognised(config.trainer, config.recognized_by, config.section)
+    version, trained = options["transformers_version"], options["train_steps"]
+    case = Case(config.settings, plan, config.values, config.lines, found, config, version, trained, length=length)
     case = dataclasses.replace(case, method=_method_of(case))
     findings = [finding for check in _OF_THE_RUN for finding in _guarded(check, case)]
     return findings if refusal is None else [*findings, _refused(refusal, config.source, config.lines)]
@@ -281,12 +262,9 @@ def _plan_of(config: RunConfig, options: LintFacts) -> tuple[Plan | None, int | 
     number = options["num_examples"]
     if number is None and settings.max_samples is not None and not settings.streaming:
         number = settings.max_samples * settings.num_datasets
+    size, version = options["world_size"], options["transformers_version"]
     try:
-        plan = config.plan(
-            num_examples=number,
-            world_size=options["world_size"],
-            transformers_version=options["transformers_version"],
-        )
+        plan = config.plan(num_examples=number, world_size=size, transformers_version=version)
     except ConfigError as error:
         return None, None, error
     return (None if follows else plan), plan.max_steps, None
@@ -294,20 +272,21 @@ def _plan_of(config: RunConfig, options: LintFacts) -> tuple[Plan | None, int | 
 
 def _method_of(case: Case) -> str | None:
     """The training method, if the config states it."""
-    kind, adapter = case.get("finetuning_type", "lora"), case.get("adapter")
-    quantised = case.get("quantization_bit") or case.get("load_in_4bit") or case.get("load_in_8bit")
     match case.trainer:
-        case "llamafactory" | "llamafactory-ui":
-            return kind if kind == "full" else ("qlora" if quantised else "lora") if kind == "lora" else None
         case "axolotl":
-            return adapter if adapter in ("lora", "qlora") else "full" if adapter is None else None
-        case "hf" | "trl" | "swift":
-            if case.trainer == "swift":
-                tuner = case.get("tuner_type", case.get("train_type", "lora"))
-                return tuner if tuner == "full" else ("qlora" if quantised else "lora") if tuner == "lora" else None
-            if case.get("use_peft") or case.get("lora_r"):
-                return "qlora" if quantised else "lora"
-    return None
+            adapter = case.get("adapter", "full")
+            return adapter if adapter in ("lora", "qlora", "full") else None
+        case "llamafactory" | "llamafactory-ui":
+            kind = case.get("finetuning_type", "lora")
+        case "swift":
+            kind = case.get("tuner_type", case.get("train_type", "lora"))
+        case "hf" | "trl":
+            kind = "lora" if case.get("use_peft") or case.get("lora_r") else None
+        case _:
+            return None
+    if kind == "lora" and any(map(case.get, ("quantization_bit", "load_in_4bit", "load_in_8bit"))):
+        return "qlora"
+    return kind if kind in ("lora", "full") else None
 
 
 def _of_schedule(schedule: Schedule, train_steps: int | None) -> tuple[Finding, ...]:

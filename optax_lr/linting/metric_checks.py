@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from optax_lr.findings import Finding, Rule
 from optax_lr.interop.transformers import BY_METRIC
-from optax_lr.linting.case import Case
+from optax_lr.linting.case import KWARGS, Case
 
 NO_EVALUATION = Rule(
     "LR151",
@@ -62,39 +61,27 @@ def plateau(case: Case) -> Iterator[Finding]:
     if case.kind not in BY_METRIC or case.settings is None:
         return
     if _eval_strategy(case) in _OFF:
-        edits = (case.edit("eval_strategy", "steps"), case.edit("eval_steps", case.get("eval_steps", 500)))
+        changes = {"eval_strategy": "steps", "eval_steps": case.get("eval_steps", 500)}
         message = f"{case.kind} follows an evaluation, and there is none: transformers refuses it"
-        yield case.finding(NO_EVALUATION, message, "set eval_strategy: steps", "lr_scheduler_type", edits)
-    if case.kind == "reduce_lr_on_plateau" and (case.get("warmup_steps") or case.get("warmup_ratio")):
-        key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
-        yield case.finding(
-            PLATEAU_WARMUP,
-            f"{key} has no effect with reduce_lr_on_plateau",
-            "take it out",
-            key,
-            (case.edit(key, None),),
-        )
+        yield case.finding(NO_EVALUATION, message, "lr_scheduler_type", "set eval_strategy: steps", changes)
+    key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
+    if case.kind == "reduce_lr_on_plateau" and case.get(key):
+        message = f"{key} has no effect with reduce_lr_on_plateau"
+        yield case.finding(PLATEAU_WARMUP, message, key, changes={key: None})
     rising = case.get("greater_is_better")
     metric = str(case.get("metric_for_best_model", "loss"))
     rising = (not metric.endswith("loss")) if rising is None else rising
     if rising is True and case.keywords.get("mode", "min") == "min":
         message = f"{metric} is better when it is greater, and the rate is cut when it does not fall"
-        yield case.finding(
-            WRONG_WAY,
-            message,
-            "set lr_scheduler_kwargs.mode: max",
-            "metric_for_best_model",
-            case.keyword_edits(mode="max"),
-        )
+        yield case.finding(WRONG_WAY, message, "metric_for_best_model", changes={f"{KWARGS}.mode": "max"})
     floor = case.keywords.get("min_lr", 1e-3)
     if case.kind == "greedy" and isinstance(floor, (int, float)) and floor > case.settings.learning_rate:
         tenth = float(f"{0.1 * case.settings.learning_rate:.3g}")
         message = f"the min_lr {floor:g} of greedy is above learning_rate {case.settings.learning_rate:g}"
-        remedy = f"set lr_scheduler_kwargs.min_lr: {tenth:g}"
-        yield case.finding(GREEDY_FLOOR, message, remedy, "lr_scheduler_type", case.keyword_edits(min_lr=tenth))
+        yield case.finding(GREEDY_FLOOR, message, "lr_scheduler_type", changes={f"{KWARGS}.min_lr": tenth})
 
 
-def _eval_strategy(case: Case) -> Any:
+def _eval_strategy(case: Case) -> object:
     return case.get("eval_strategy", case.get("evaluation_strategy"))
 
 
@@ -103,17 +90,14 @@ def patience(case: Case) -> Iterator[Finding]:
     there = evaluations(case)
     if there is None:
         return
-    waits = []
+    waits = {name: case.get(name) for name in ("early_stopping_steps", "early_stopping_patience")}
     if case.kind in BY_METRIC:
-        waits.append((case.keywords.get("patience", 10), "lr_scheduler_kwargs.patience", "the rate is never cut"))
-    waits.append((case.get("early_stopping_steps"), "early_stopping_steps", "training never stops early"))
-    waits.append((case.get("early_stopping_patience"), "early_stopping_patience", "training never stops early"))
-    for value, name, then in waits:
+        waits = {f"{KWARGS}.patience": case.keywords.get("patience", 10), **waits}
+    for name, value in waits.items():
         if isinstance(value, int) and value >= there:
-            fewer = max(1, there // 4)
-            edits = (case.edit(name, fewer),) if "." not in name else case.keyword_edits(patience=fewer)
+            then = "the rate is never cut" if name.startswith(KWARGS) else "training never stops early"
             message = f"patience {value} counts evaluations, and the run has {there}: {then}"
-            yield case.finding(PATIENCE, message, f"set {name}: {fewer}", name, edits)
+            yield case.finding(PATIENCE, message, name, changes={name: max(1, there // 4)})
 
 
 def evaluations(case: Case) -> int | None:
@@ -134,23 +118,18 @@ def best_model(case: Case) -> Iterator[Finding]:
     """Whether the best model can be loaded at the end."""
     if case.get("load_best_model_at_end") is not True:
         return
-    evaluated = _eval_strategy(case)
-    saved = case.get("save_strategy", "steps")
-    evaluated, saved = ("no" if strategy in _OFF else strategy for strategy in (evaluated, saved))
+    strategies = _eval_strategy(case), case.get("save_strategy", "steps")
+    evaluated, saved = ("no" if strategy in _OFF else strategy for strategy in strategies)
     if saved not in (evaluated, "best"):
         message = f"load_best_model_at_end with eval_strategy {evaluated} and save_strategy {saved} is refused"
-        edits = (case.edit("save_strategy", evaluated),) if evaluated != "no" else (case.edit("eval_strategy", saved),)
-        yield case.finding(
-            BEST_MODEL, message, f"set {edits[0].key}: {edits[0].value}", "load_best_model_at_end", edits
-        )
+        changes = {"save_strategy": evaluated} if evaluated != "no" else {"eval_strategy": saved}
+        yield case.finding(BEST_MODEL, message, "load_best_model_at_end", changes=changes)
     elif evaluated == "steps":
         each, kept = case.get("eval_steps", case.get("logging_steps", 500)), case.get("save_steps", 500)
         if isinstance(each, int) and isinstance(kept, int) and each > 0 and kept % each:
             message = f"save_steps {kept} is not a multiple of eval_steps {each}, and load_best_model_at_end is refused"
             more = each * max(1, round(kept / each))
-            yield case.finding(
-                BEST_MODEL, message, f"set save_steps: {more}", "save_steps", (case.edit("save_steps", more),)
-            )
+            yield case.finding(BEST_MODEL, message, "save_steps", changes={"save_steps": more})
 
 
 def layerwise(case: Case) -> Iterator[Finding]:
@@ -158,8 +137,7 @@ def layerwise(case: Case) -> Iterator[Finding]:
     for name in ("galore", "apollo"):
         if case.get(f"use_{name}") and case.get(f"{name}_layerwise") and case.version >= (5, 1):
             message = f"layer-wise {name} keeps each parameter at the peak in transformers {case.version[0]}.{case.version[1]}"
-            key = f"{name}_layerwise"
-            yield case.finding(LAYERWISE, message, f"set {key}: false", key, (case.edit(key, False),))
+            yield case.finding(LAYERWISE, message, f"{name}_layerwise", changes={f"{name}_layerwise": False})
 
 
 CHECKS = (plateau, patience, best_model, layerwise)

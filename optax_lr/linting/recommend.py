@@ -134,23 +134,39 @@ def recommend(
     chosen, why = _first_of_each(rows)
     if num_train_epochs is not None:
         chosen["num_train_epochs"] = num_train_epochs
-        why = [line for line in why if not line.startswith("num_train_epochs")]
+        why.pop("num_train_epochs", None)
     elif "num_train_epochs" not in chosen:
         chosen["num_train_epochs"] = DEFAULT_EPOCHS
-        why.append(f"num_train_epochs {DEFAULT_EPOCHS:g}: nothing asks for another number, and it is the trainer's own")
-    batch = int(chosen.setdefault("per_device_train_batch_size", 4))
-    chosen["gradient_accumulation_steps"] = max(1, EXAMPLES_AN_UPDATE // (batch * world_size))
-    why.append(f"{batch} x {chosen['gradient_accumulation_steps']} x {world_size} examples an update")
-    settings = _ordered(chosen, rows)
-    plan = _plan(settings, num_examples, world_size)
-    if settings["lr_scheduler_type"] == "cosine_with_restarts" and _is_short(settings, plan):
-        settings["lr_scheduler_type"] = "linear"
-        settings.pop("lr_scheduler_kwargs", None)
-        why.append("linear in place of cosine_with_restarts: the run is too short for restarts")
-    _set_warmup(settings, None if plan is None else _fewest_steps(settings, num_examples, world_size), why)
+        why["num_train_epochs"] = (
+            f"num_train_epochs {DEFAULT_EPOCHS:g}: nothing asks for another number, and it is the trainer's own"
+        )
+    batch, epochs, kind = chosen["per_device_train_batch_size"], chosen["num_train_epochs"], chosen["lr_scheduler_type"]
+    accumulated = max(1, EXAMPLES_AN_UPDATE // (batch * world_size))
+    why["batch"] = f"{batch} x {accumulated} x {world_size} examples an update"
+    settings = {"learning_rate": chosen["learning_rate"], "lr_scheduler_type": kind}
+    sizes = {
+        "num_train_epochs": float(epochs),
+        "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": accumulated,
+    }
+    if kind == "cosine_with_restarts":
+        plan = _plan(settings | sizes, num_examples, world_size)
+        if epochs <= guide.SHORT_RUN_EPOCHS or (plan is not None and plan.max_steps <= guide.SHORT_RUN_STEPS):
+            settings["lr_scheduler_type"] = "linear"
+            why["kind"] = "linear in place of cosine_with_restarts: the run is too short for restarts"
+        else:
+            cycles = next((row.num_cycles for _, row in rows if row.num_cycles), 2)
+            settings["lr_scheduler_kwargs"] = {"num_cycles": cycles}
+    # The trainer that counts fewest steps is axolotl, which rounds once, and not in each epoch.
+    length = None if num_examples is None else math.ceil(num_examples * epochs / (batch * accumulated * world_size))
+    warmup, reason = _warmup(chosen.get("warmup_steps"), length)
+    if reason:
+        why.pop("warmup_steps", None)
+        why["warmup_steps"] = reason
+    settings |= sizes | warmup if length is None else warmup | sizes
     return Recommendation(
         settings=settings,
-        why=tuple(why),
+        why=tuple(why.values()),
         alternatives=tuple(_alternatives(rows, settings["lr_scheduler_type"])),
         method=method,
         plan=_plan(settings, num_examples, world_size),
@@ -172,31 +188,19 @@ def _rows(asked: Mapping[str, str | None], num_examples: int | None) -> list[tup
     return [found[table] for table in ORDER if table in found]
 
 
-def _first_of_each(rows: list[tuple[str, guide.Row]]) -> tuple[dict[str, Any], list[str]]:
-    chosen: dict[str, Any] = {}
-    why = []
+def _first_of_each(rows: list[tuple[str, guide.Row]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Each setting from the first row that gives it, and the reason for each."""
+    chosen: dict[str, Any] = {"per_device_train_batch_size": 4}
+    why: dict[str, str] = {}
     for field in _FIELDS:
         for name, row in rows:
             value = getattr(row, field)
             if value is not None:
                 chosen[field] = value
                 remark = f" ({row.remark})" if row.remark and field == "lr_scheduler_type" else ""
-                why.append(f"{field} {value:g}: {name}" if not isinstance(value, str) else f"{value}: {name}{remark}")
+                why[field] = f"{field} {value:g}: {name}" if not isinstance(value, str) else f"{value}: {name}{remark}"
                 break
     return chosen, why
-
-
-def _ordered(chosen: Mapping[str, Any], rows: list[tuple[str, guide.Row]]) -> dict[str, Any]:
-    """The settings in the order in which people write them."""
-    settings: dict[str, object] = {
-        "learning_rate": chosen["learning_rate"],
-        "lr_scheduler_type": chosen["lr_scheduler_type"],
-    }
-    if chosen["lr_scheduler_type"] == "cosine_with_restarts":
-        cycles = next((row.num_cycles for _, row in rows if row.num_cycles), 2)
-        settings["lr_scheduler_kwargs"] = {"num_cycles": cycles}
-    settings |= {"warmup_steps": chosen.get("warmup_steps"), "num_train_epochs": float(chosen["num_train_epochs"])}
-    return settings | {key: chosen[key] for key in ("per_device_train_batch_size", "gradient_accumulation_steps")}
 
 
 def _plan(settings: Mapping[str, object], num_examples: int | None, world_size: int) -> Plan | None:
@@ -205,34 +209,16 @@ def _plan(settings: Mapping[str, object], num_examples: int | None, world_size: 
     return read_config(settings).plan(num_examples=num_examples, world_size=world_size)
 
 
-def _is_short(settings: Mapping[str, Any], plan: Plan | None) -> bool:
-    few = plan is not None and plan.max_steps <= guide.SHORT_RUN_STEPS
-    return few or settings["num_train_epochs"] <= guide.SHORT_RUN_EPOCHS
-
-
-def _fewest_steps(settings: Mapping[str, Any], num_examples: int | None, world_size: int) -> int:
-    """The steps of the run by the trainer that counts fewest: axolotl, which rounds once, and not in each epoch."""
-    batch: int = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"] * world_size
-    epochs: float = settings["num_train_epochs"]
-    return math.ceil((num_examples or 0) * epochs / batch)
-
-
-def _set_warmup(settings: dict[str, Any], length: int | None, why: list[str]) -> None:
-    """A tenth of the run at most."""
-    steps = settings["warmup_steps"]
+def _warmup(steps: int | None, length: int | None) -> tuple[dict[str, object], str]:
+    """A tenth of the run at most; and the reason, where it is not what the guide gives."""
     if length is None:
-        del settings["warmup_steps"]
-        settings["warmup_ratio"] = guide.WARMUP_SHARE
-        why[:] = [line for line in why if not line.startswith("warmup_steps")]
         named = f"; the guide says {steps} steps, for a run of {10 * steps} and more" if steps else ""
-        why.append(f"warmup_ratio {guide.WARMUP_SHARE:g}: the length of the run is not known{named}")
-        return
-    most = length // 10
-    if steps is None or steps > most:
-        said = "the guide gives none" if steps is None else f"not {steps}"
-        settings["warmup_steps"] = most
-        why[:] = [line for line in why if not line.startswith("warmup_steps")]
-        why.append(f"warmup_steps {most}: a tenth of the run, {said}")
+        reason = f"warmup_ratio {guide.WARMUP_SHARE:g}: the length of the run is not known{named}"
+        return {"warmup_ratio": guide.WARMUP_SHARE}, reason
+    if steps is not None and steps <= length // 10:
+        return {"warmup_steps": steps}, ""
+    said = "the guide gives none" if steps is None else f"not {steps}"
+    return {"warmup_steps": length // 10}, f"warmup_steps {length // 10}: a tenth of the run, {said}"
 
 
 def _alternatives(rows: list[tuple[str, guide.Row]], taken: str) -> list[str]:

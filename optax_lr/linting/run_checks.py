@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.findings import Edit, Finding, Rule
+from optax_lr.findings import Finding, Rule
 from optax_lr.linting import guide
-from optax_lr.linting.case import Case
-from optax_lr.linting.edits import scalar
+from optax_lr.linting.case import KWARGS, Case
 
 TOO_HIGH = Rule(
     "LR121",
@@ -54,10 +53,7 @@ ALL_AT_ZERO = Rule(
     "Every update has rate 0, so that nothing is trained, without any error message.",
 )
 NO_STEPS = Rule(
-    "LR136",
-    "max_steps 0",
-    "error",
-    "0 does not mean the epochs, as -1 does: the trainer makes one update and stops.",
+    "LR136", "max_steps 0", "error", "0 does not mean the epochs, as -1 does: the trainer makes one update and stops."
 )
 UNKNOWN_LENGTH = Rule(
     "LR198",
@@ -78,24 +74,21 @@ def peak_rate(case: Case) -> Iterator[Finding]:
     if settings is None or case.trainer not in _FINE_TUNING or settings.own_rates:
         return
     peak, usual = settings.learning_rate, guide.METHODS[case.method].learning_rate if case.method else 5e-5
-    remedy, edits = f"set learning_rate: {scalar(usual)}", (case.edit("learning_rate", usual),)
+    too_high = peak >= guide.TOO_HIGH and not (case.method is None and case.trainer in ("hf", "trl"))
     if peak < 0:
-        yield case.finding(TOO_HIGH, f"learning_rate {peak:g} is negative", remedy, "learning_rate", edits)
-    elif _own_rates(case):
+        what = "is negative"
+    elif _own_rates(case) or not (too_high or (case.method and not usual / BELOW <= peak <= usual * ABOVE)):
         return
-    elif peak >= guide.TOO_HIGH and not (case.method is None and case.trainer in ("hf", "trl")):
-        message = f"learning_rate {peak:g} is {peak / usual:.0f} times the {usual:g} that is usual for {_method(case)}"
-        yield case.finding(TOO_HIGH, message, remedy, "learning_rate", edits)
-    elif case.method is not None and peak == 0:
-        yield case.finding(OUT_OF_RANGE, "learning_rate 0 trains nothing", remedy, "learning_rate", edits)
-    elif case.method is not None and not usual / BELOW <= peak <= usual * ABOVE:
-        ratio = f"{peak / usual:.3g} times" if peak > usual else f"a {usual / peak:.0f}th of"
-        message = f"learning_rate {peak:g} is {ratio} the {usual:g} that is usual for {_method(case)}"
-        yield case.finding(OUT_OF_RANGE, message, remedy, "learning_rate", edits)
+    elif peak == 0:
+        what = "trains nothing"
+    else:
+        ratio = f"a {usual / peak:.0f}th of" if peak < usual else f"{peak / usual:{'.0f' if too_high else '.3g'}} times"
+        what = f"is {ratio} the {usual:g} that is usual for {_METHODS.get(case.method or '', 'fine-tuning')}"
+    rule = TOO_HIGH if too_high or peak < 0 else OUT_OF_RANGE
+    yield case.finding(rule, f"learning_rate {peak:g} {what}", "learning_rate", changes={"learning_rate": usual})
 
 
-def _method(case: Case) -> str:
-    return {"lora": "LoRA", "qlora": "QLoRA", "full": "full parameters"}.get(case.method or "", "fine-tuning")
+_METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "full parameters"}
 
 
 def _own_rates(case: Case) -> bool:
@@ -119,9 +112,9 @@ def too_complex(case: Case) -> Iterator[Finding]:
         cycles = case.cycles
         each = f", {steps / cycles:.0f} each" if steps and cycles > 0 else ""
         room = f"{steps} steps" if few else f"{settings.num_train_epochs:g} epoch"
-        edits = (*case.keyword_edits(without=("num_cycles",)), case.edit("lr_scheduler_type", "linear"))
-        message = f"{cycles:g} cycles in {room}{each}"
-        yield case.finding(TOO_COMPLEX, message, "set lr_scheduler_type: linear", "lr_scheduler_type", edits)
+        changes = {f"{KWARGS}.num_cycles": None, "lr_scheduler_type": "linear"}
+        message, remedy = f"{cycles:g} cycles in {room}{each}", "set lr_scheduler_type: linear"
+        yield case.finding(TOO_COMPLEX, message, "lr_scheduler_type", remedy, changes)
 
 
 def warmup(case: Case) -> Iterator[Finding]:
@@ -133,18 +126,16 @@ def warmup(case: Case) -> Iterator[Finding]:
     if share <= LONG or case.kind == "constant":
         return
     key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
-    ten = max(1, round(guide.WARMUP_SHARE * plan.max_steps))
-    edits = (case.edit(key, guide.WARMUP_SHARE if key == "warmup_ratio" else ten),)
-    remedy = f"set {edits[0].key}: {edits[0].value}, about 10 %"
-    message = f"warmup is {share:.0%} of {plan.max_steps} steps"
+    ten = max(1, round(guide.WARMUP_SHARE * plan.max_steps)) if key == "warmup_steps" else guide.WARMUP_SHARE
     if share >= 1:
-        top = case.rate(plan.max_steps - 1)
+        rule, top = WARMUP_TOO_LONG, case.rate(plan.max_steps - 1)
         message = f"the warmup of {plan.warmup_steps} steps is longer than the run of {plan.max_steps}; the rate reaches {top:.3g}"
-        yield case.finding(WARMUP_TOO_LONG, message, remedy, key, edits)
-        return
-    left = plan.max_steps - plan.warmup_steps
-    held = "the peak is held for" if case.kind == "constant_with_warmup" else "the decay has"
-    yield case.finding(MOSTLY_WARMUP if share > MOST else LONG_WARMUP, f"{message}; {held} {left}", remedy, key, edits)
+    else:
+        rule = MOSTLY_WARMUP if share > MOST else LONG_WARMUP
+        held = "the peak is held for" if case.kind == "constant_with_warmup" else "the decay has"
+        left = f"{held} {plan.max_steps - plan.warmup_steps}"
+        message = f"warmup is {share:.0%} of {plan.max_steps} steps; {left}"
+    yield case.finding(rule, message, key, f"set {case.key(key)}: {ten}, about 10 %", {key: ten})
 
 
 def at_zero(case: Case) -> Iterator[Finding]:
@@ -154,19 +145,19 @@ def at_zero(case: Case) -> Iterator[Finding]:
         return
     if case.settings is not None and case.settings.max_steps == 0 and case.trainer != "axolotl":
         message = f"max_steps: 0 makes one update, at rate {case.rate(0):.3g}"
-        edits: tuple[Edit, ...] = (case.edit("max_steps", -1),)
-        yield case.finding(NO_STEPS, message, "write -1 for the epochs", "max_steps", edits)
+        yield case.finding(NO_STEPS, message, "max_steps", "write -1 for the epochs", {"max_steps": -1})
     elif case.rate(0) == 0 and plan.max_steps > 0:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
         if not any(case.rate(step) for step in np.linspace(0, plan.max_steps - 1, 200, dtype=int).tolist()):
             message = f"all of the {plan.max_steps} updates have rate 0"
-            remedy = f"set {case.key(key)}: 0" if plan.warmup_steps else "set learning_rate above 0"
-            edits = (case.edit(key, 0),) if plan.warmup_steps else ()
-            yield case.finding(ALL_AT_ZERO, message, remedy, key if plan.warmup_steps else "learning_rate", edits)
+            if plan.warmup_steps:
+                yield case.finding(ALL_AT_ZERO, message, key, changes={key: 0})
+            else:
+                yield case.finding(ALL_AT_ZERO, message, "learning_rate", "set learning_rate above 0")
         elif plan.max_steps <= FEW_STEPS:
             share = 1 / plan.max_steps
             message = f"update 1 of {plan.max_steps} has rate 0: {share:.1%} of the data changes nothing"
-            yield case.finding(FIRST_AT_ZERO, message, "a warmup of 0 starts at the peak", key)
+            yield case.finding(FIRST_AT_ZERO, message, key, "a warmup of 0 starts at the peak")
 
 
 CHECKS = (peak_rate, too_complex, warmup, at_zero)

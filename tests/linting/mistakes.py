@@ -31,6 +31,7 @@ MISTAKES = [
     ("LR111", LORA | {"lerning_rate": 1e-4, "max_steps": 600}, {}, "did you mean learning_rate"),
     ("LR111", LORA | RUN | {"cosine_min_lr_ratio": 0.1}, {}, "is axolotl's"),
     ("LR112", LORA | RUN | {"lr_scheduler_kwargs": {"eta_min": 1e-6}}, {}, "cosine_with_min_lr and write min_lr: 1.0e-06"),
+    ("LR112", LORA | RUN | {"lr_scheduler_kwargs": {"min_lr": 1e-6}}, {}, "set lr_scheduler_type: cosine_with_min_lr and write min_lr: 1.0e-06"),
     ("LR112", LORA | RUN | {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_steps": 540, "num_stable_steps": 0}},
      {}, "write num_decay_steps: 540"),
     ("LR112", LORA | RUN | {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"min_lr": 1e-6}}, {}, "write lr_end: 1.0e-06"),
