@@ -24,7 +24,7 @@ def visible(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        _escaped(character) if _hidden(character) and character not in keep else character for character in text
+        _escape(character) if _hidden(character) and character not in keep else character for character in text
     )
 
 
@@ -75,6 +75,6 @@ def _hidden(character: str) -> bool:
     return unicodedata.category(character) in _HIDDEN
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

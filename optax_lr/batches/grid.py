@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
-from optax_lr.arrays import Shaped
+from optax_lr.arrays import Num, Shaped
 from optax_lr.batches.mixed import Mixed
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.function import Function
@@ -16,7 +18,10 @@ from optax_lr.schedules.function import Function
 _Kind = TypeVar("_Kind", bound=Schedule)
 
 
-def grid(kind: type[_Kind], **axes: Any) -> _Kind:
+def grid(
+    kind: type[_Kind],
+    **axes: Num[ArrayLike, ""] | Num[ArrayLike, " _"] | Sequence[object] | Schedule | Callable[..., object] | None,
+) -> _Kind:
     """Every combination of the given settings, as a batch with one axis for each list, in the order of the keywords.
 
     A list or a one-dimensional array is an axis; a single number applies to every schedule. `batch_shape` is the lengths of
@@ -40,32 +45,32 @@ def grid(kind: type[_Kind], **axes: Any) -> _Kind:
     """
     if not (isinstance(kind, type) and issubclass(kind, Schedule) and dataclasses.is_dataclass(kind)):
         raise TypeError(f"grid() takes a schedule class such as olr.Cosine, not {shown(kind)}")
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    lists = {}
-    for name, value in axes.items():
+    where = f"grid({kind.__name__}, ...)"
+    known: dict[str, Mapping[Any, Any]] = {f.name: f.metadata for f in dataclasses.fields(kind)}
+    values: dict[str, Any] = dict(axes)
+    lists = []
+    for name, value in values.items():
         if name not in known and kind is not Function:  # which takes settings of any name
-            raise TypeError(unknown(f"grid({kind.__name__}, ...)", "field", name, known))
-        of_field = known[name].metadata if name in known else {}
-        size = 0 if of_field.get("several") else np.ndim(value)
-        if size and of_field.get("static"):
+            raise TypeError(unknown(where, "field", name, known))
+        field = known.get(name, {})
+        size = 0 if field.get("several") else np.ndim(value)
+        if size and field.get("static"):
             raise ValueError(
-                f"grid({kind.__name__}, ...): {name} is a word, not a number, and cannot be an axis; make one grid for "
-                "each word and concatenate() them"
+                f"{where}: {name} is a word, not a number, and cannot be an axis; make one grid for each word and "
+                "concatenate() them"
             )
         if size > 1:
             raise ValueError(
-                f"grid({kind.__name__}, ...): {name} must be a number or a list of numbers, not an array of shape "
-                f"{np.shape(value)}; flatten it, or make the schedule directly: {kind.__name__}({name}=...)"
+                f"{where}: {name} must be a number or a list of numbers, not an array of shape {np.shape(value)}; flatten "
+                f"it, or make the schedule directly: {kind.__name__}({name}=...)"
             )
-        if size:
-            lists[name] = value
-            if not len(value):
-                raise ValueError(f"grid({kind.__name__}, ...): {name} is empty; give it at least one value")
-    spread = {}
-    for position, (name, value) in enumerate(lists.items()):
-        array = value if hasattr(value, "reshape") else np.asarray(value)
-        spread[name] = array.reshape([-1 if i == position else 1 for i in range(len(lists))])
-    return kind(**{**axes, **spread})
+        if size and not len(value):
+            raise ValueError(f"{where}: {name} is empty; give it at least one value")
+        lists += [name] * size
+    for later, name in enumerate(reversed(lists)):
+        array = values[name] if hasattr(values[name], "reshape") else np.asarray(values[name])
+        values[name] = array.reshape(-1, *[1] * later)
+    return kind(**values)
 
 
 def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:

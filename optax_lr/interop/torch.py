@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import jax
 
 from optax_lr.arguments import shown, whole_number
+from optax_lr.interop.transformers import FIELDS
 from optax_lr.schedules import (
     Constant,
     ConstantFactor,
@@ -38,6 +39,9 @@ from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.compositions import Product, Scaled, Stages
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
+
+if TYPE_CHECKING:
+    import torch
 
 
 @overload
@@ -132,7 +136,9 @@ def _momentum(scheduler: Any, group: int) -> Schedule | None:
     return CyclicMomentum(wave.step_size_up, wave.step_size_down, wave.mode, wave.gamma, least, most)
 
 
-def to_torch(schedule: AnySchedule | Sequence[AnySchedule], optimizer: Any) -> Any:
+def to_torch(
+    schedule: AnySchedule | Sequence[AnySchedule], optimizer: torch.optim.Optimizer
+) -> torch.optim.lr_scheduler.LambdaLR:
     """Convert `schedule` to a `torch.optim.lr_scheduler.LambdaLR` of `optimizer`, so that torch and JAX share one definition.
 
     Call `scheduler.step()` after each update. The rates are in float64, like torch's. The learning rates of the
@@ -261,18 +267,19 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
             f"from_torch(): this LambdaLR calls the Python function {name}, which cannot be converted; write it as an "
             "olr.Function, or use a name in olr.SCHEDULERS"
         )
-    renamed = {_RENAMED.get(key, key): value for key, value in settings.items() if key != "lr_init"}
-    for ratio, absolute in (("min_lr_rate", "min_lr"), ("min_lr_ratio", "min_lr"), ("warmup_lr_rate", "warmup_lr")):
-        if ratio in renamed:
-            share = renamed.pop(ratio)
-            renamed[absolute] = None if share is None else share * base
-    if "stable_steps" in renamed:
+    fields = {}
+    for key, value in settings.items():
+        if (
+            key == "lr_end"
+        ):  # the reference divides it by the optimizer's default rate, whatever the group's own rate is
+            fields["min_lr"] = value / settings["lr_init"] * base
+        elif key != "lr_init":
+            is_ratio = key.endswith(("_rate", "_ratio")) and value is not None
+            fields[FIELDS.get(key, key)] = value * base if is_ratio else value
+    if "stable_steps" in fields:
         # The reference lets a decay that is longer than the run begin before the warmup ends: stable_steps is negative.
-        renamed["max_steps"] = renamed["warmup_steps"] + renamed.pop("stable_steps") + renamed["decay_steps"]
-    if "lr_end" in renamed:
-        # The reference divides the end by the optimizer's default rate, whatever the group's own rate is.
-        renamed["min_lr"] = renamed.pop("lr_end") / settings["lr_init"] * base
-    return _LAMBDAS[name](learning_rate=base, **renamed)
+        fields["max_steps"] = fields["warmup_steps"] + fields.pop("stable_steps") + fields["decay_steps"]
+    return _LAMBDAS[name](learning_rate=base, **fields)
 
 
 def _multiplicative(scheduler: object, group: int) -> Schedule:
@@ -285,12 +292,6 @@ def _multiplicative(scheduler: object, group: int) -> Schedule:
 
 _BY_METRIC = {"ReduceLROnPlateau": "reduce_on_plateau", "GreedyLR": "greedy"}
 _MULTIPLYING = {"ConstantLR", "LinearLR", "ExponentialLR", "StepLR", "MultiStepLR", "PolynomialLR", "CosineAnnealingLR"}
-_RENAMED = {
-    "num_warmup_steps": "warmup_steps",
-    "num_training_steps": "max_steps",
-    "num_decay_steps": "decay_steps",
-    "num_stable_steps": "stable_steps",
-}
 _LAMBDAS: dict[str, Callable[..., Schedule]] = {
     "_get_constant_lambda": Constant,
     "_get_constant_schedule_with_warmup_lr_lambda": Constant,

@@ -21,6 +21,7 @@ from optax_lr.schedules import (
     Schedule,
     WarmupStableDecay,
 )
+from optax_lr.schedules.fields import Setting
 
 SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType(
     {
@@ -40,19 +41,41 @@ SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType
 
 # Their rates follow the metric of the evaluations, so no function of the step can represent them.
 BY_METRIC = {"greedy": "greedy", "reduce_lr_on_plateau": "reduce_on_plateau"}
-_SAME = {"num_warmup_steps": "warmup_steps", "num_training_steps": "max_steps"}
+# The fields that the keywords of transformers set; a ratio is multiplied by the learning rate.
+FIELDS = {
+    "num_warmup_steps": "warmup_steps",
+    "num_training_steps": "max_steps",
+    "num_decay_steps": "decay_steps",
+    "num_stable_steps": "stable_steps",
+    "lr_end": "min_lr",
+    "min_lr_rate": "min_lr",
+    "min_lr_ratio": "min_lr",
+    "warmup_lr_rate": "warmup_lr",
+}
+_LENGTHS = ("num_warmup_steps", "num_training_steps")
+_KEYWORDS = {  # of one schedule each
+    "cosine_with_min_lr": ("min_lr_rate",),
+    "cosine_warmup_with_min_lr": ("min_lr_rate", "warmup_lr_rate"),
+    "polynomial": ("lr_end",),
+    "warmup_stable_decay": ("num_decay_steps", "num_stable_steps", "min_lr_ratio"),
+}
 _REFERENCE_LR_END = 1e-7
 
 
 def get_scheduler(
-    name: str, learning_rate: Any, *, warmup_steps: Any = 0, max_steps: Any = None, **kwargs: Any
+    name: str,
+    learning_rate: Setting,
+    *,
+    warmup_steps: Setting | None = None,
+    max_steps: Setting | None = None,
+    **kwargs: Setting | str | None,
 ) -> Schedule:
     """The schedule of `transformers.get_scheduler(name, ...)` for an optimizer of rate `learning_rate`.
 
     Args:
         name: a key of `SCHEDULERS`: `linear`, `cosine`, `cosine_with_restarts`, ...
         learning_rate: the peak, at least 0; an array makes a batch, as for any setting.
-        warmup_steps: optimizer steps of warmup (`num_warmup_steps` is taken too).
+        warmup_steps: optimizer steps of warmup, 0 by default (`num_warmup_steps` is taken too).
         max_steps: optimizer steps of the run, warmup included (`num_training_steps` is taken too); required by every
             schedule that ends.
         **kwargs: the fields of the class, and what `transformers` takes in `scheduler_specific_kwargs`: `num_cycles`,
@@ -81,69 +104,51 @@ def get_scheduler(
     if name not in SCHEDULERS:
         raise ValueError(unknown("get_scheduler()", "scheduler", name, SCHEDULERS))
     kind: Any = SCHEDULERS[name]
-    where = f"get_scheduler({name!r})"
+    where, known = f"get_scheduler({name!r})", {f.name: f for f in dataclasses.fields(kind)}
     lengths = {"warmup_steps": warmup_steps, "max_steps": max_steps}
-    for theirs, ours in _SAME.items():
-        if theirs in kwargs:
-            if lengths[ours] is not None and np.any(lengths[ours]):
-                raise TypeError(f"{where}: give {ours} or {theirs}, not both")
-            lengths[ours] = kwargs.pop(theirs)
-    settings = _translate(where, name, learning_rate, kwargs)
-    known = {f.name: f for f in dataclasses.fields(kind)}
+    settings: dict[str, Any] = kwargs | {key: value for key, value in lengths.items() if value is not None}
+    _require_floor(where, name, settings)
+    for theirs in (*_LENGTHS, *_KEYWORDS.get(name, ())):
+        value, ours = settings.pop(theirs, None), FIELDS[theirs]
+        if value is not None:
+            if ours in settings:
+                raise TypeError(f"{where}: give {theirs} or {ours}, not both")
+            by_rate = theirs.endswith(("_rate", "_ratio"))
+            settings[ours] = _ratio_times_rate(f"{where}: {theirs}", value, learning_rate) if by_rate else value
+    if name == "polynomial":
+        settings.setdefault("min_lr", _REFERENCE_LR_END)
+    if name == "warmup_stable_decay" and "decay_steps" not in settings:
+        raise TypeError(f"{where} needs num_decay_steps, the number of optimizer steps of the decay")
+    if "max_steps" not in known:
+        settings.pop("max_steps", None)
+    elif "max_steps" not in settings and known["max_steps"].default is dataclasses.MISSING:
+        raise ValueError(f"{where} needs max_steps, the number of optimizer steps of the run")
     for key in settings:
         if key not in known:
             raise TypeError(unknown(where, "keyword", key, known))
-    if "max_steps" in known:
-        if lengths["max_steps"] is None and known["max_steps"].default is dataclasses.MISSING:
-            raise ValueError(f"{where} needs max_steps, the number of optimizer steps of the run")
-        settings["max_steps"] = lengths["max_steps"]
-    made: Schedule = kind(learning_rate=learning_rate, warmup_steps=lengths["warmup_steps"], **settings)
+    made: Schedule = kind(learning_rate=learning_rate, **settings)
     return made
 
 
-def _translate(where: str, name: str, learning_rate: object, kwargs: dict[str, object]) -> dict[str, object]:
-    """The keywords of `transformers` as fields of the class."""
-    settings = dict(kwargs)
-
-    def renamed(theirs: str, ours: str, scale: object = None) -> None:
-        if settings.get(theirs) is not None:
-            if ours in settings:
-                raise TypeError(f"{where}: give {theirs} or {ours}, not both")
-            value = settings.pop(theirs)
-            settings[ours] = value if scale is None else _ratio_times_rate(f"{where}: {theirs}", value, scale)
-        settings.pop(theirs, None)
-
+def _require_floor(where: str, name: str, settings: dict[str, Any]) -> None:
+    """Refuse a floor that the reference refuses, and drop the one of two that is None."""
+    if name == "warmup_stable_decay" and "min_lr" in settings:
+        raise TypeError(f"{where}: min_lr is refused, as by the reference; give min_lr_ratio, a share of learning_rate")
     if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr"):
         given = [key for key in ("min_lr", "min_lr_rate") if settings.get(key) is not None]
         if len(given) != 1:
             raise ValueError(
                 f"{where}: give min_lr or min_lr_rate, not both" if given else f"{where} needs min_lr or min_lr_rate"
             )
-        settings = {key: value for key, value in settings.items() if value is not None}
-        renamed("min_lr_rate", "min_lr", learning_rate)
-    if name == "cosine_warmup_with_min_lr":
-        renamed("warmup_lr_rate", "warmup_lr", learning_rate)
-    if name == "polynomial":
-        settings.setdefault("lr_end", None if "min_lr" in settings else _REFERENCE_LR_END)
-        renamed("lr_end", "min_lr")
-    if name == "warmup_stable_decay":
-        if "min_lr" in settings:
-            raise TypeError(
-                f"{where}: min_lr is refused, as by the reference; give min_lr_ratio, a share of learning_rate"
-            )
-        for theirs, ours in (("num_decay_steps", "decay_steps"), ("num_stable_steps", "stable_steps")):
-            renamed(theirs, ours)
-        renamed("min_lr_ratio", "min_lr", learning_rate)
-        if "decay_steps" not in settings:
-            raise TypeError(f"{where} needs num_decay_steps, the number of optimizer steps of the decay")
-    return settings
+        if settings.get("min_lr") is None:
+            settings.pop("min_lr", None)
 
 
 def _ratio_times_rate(name: str, ratio: Any, learning_rate: Any) -> Any:
     """`ratio * learning_rate` for numbers, lists and tracers; lists become arrays."""
+    product: list[Any] = []
     for what, value in ((name, ratio), ("learning_rate", learning_rate)):
         if isinstance(value, str) or value is None:
             raise TypeError(f"{what} must be a number or an array of numbers, not {shown(value)}{unquoted(value)}")
-    return (np.asarray(ratio) if isinstance(ratio, (list, tuple)) else ratio) * (
-        np.asarray(learning_rate) if isinstance(learning_rate, (list, tuple)) else learning_rate
-    )
+        product.append(np.asarray(value) if isinstance(value, (list, tuple)) else value)
+    return product[0] * product[1]

@@ -38,6 +38,7 @@ _Taken = TypeVar("_Taken")
 _Kept = TypeVar("_Kept")
 _Item = TypeVar("_Item")
 _Tree = TypeVar("_Tree")
+Setting = Num[ArrayLike, "*#batch"] | Sequence[ArrayLike]  # a number, an array or a list of numbers
 
 if TYPE_CHECKING:
 
@@ -47,14 +48,14 @@ if TYPE_CHECKING:
         def __get__(self, schedule: object, owner: object = None) -> _Kept: ...
         def __set__(self, schedule: object, value: _Taken) -> None: ...
 
-    Number: TypeAlias = _Field[ArrayLike | Sequence[ArrayLike], Real]
-    OptionalNumber: TypeAlias = _Field[ArrayLike | Sequence[ArrayLike] | None, Real]
-    Numbers: TypeAlias = _Field[Sequence[ArrayLike], tuple[Real, ...]]
+    Number: TypeAlias = _Field[Setting, Real]
+    OptionalNumber: TypeAlias = _Field[Setting | None, Real]
+    Numbers: TypeAlias = _Field[Sequence[Setting], tuple[Real, ...]]
     Several: TypeAlias = _Field[Sequence[_Item], tuple[_Item, ...]]
 else:
-    Number = ArrayLike | Sequence[ArrayLike]
-    OptionalNumber = Number | None
-    Numbers = Sequence[ArrayLike]
+    Number = Setting
+    OptionalNumber = Setting | None
+    Numbers = Sequence[Setting]
     Several = Sequence
 
 

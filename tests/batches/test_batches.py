@@ -95,7 +95,7 @@ def test_fields_are_broadcast_by_the_constructor():
     assert jax.vmap(lambda s: s(5))(batch).tolist() == [0.5, 1.0]
 
 
-@pytest.mark.parametrize("count", [1, 10_000])
+@pytest.mark.parametrize("count", [1, 2_000])
 def test_large_stacks_are_created_quickly(count):
     schedules = [olr.Linear(1e-4 * (1 + i % 7), 10 + i) for i in range(count)]
     batch = olr.stack(schedules)

@@ -45,7 +45,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: olr.get_scheduler("cosin", 1e-4), ValueError, "unknown scheduler 'cosin'; did you mean 'cosine'?"),
         (lambda: olr.get_scheduler("linear", 1e-4), ValueError, "get_scheduler('linear') needs max_steps"),
         (lambda: olr.get_scheduler("cosine", 1e-4, max_steps=9, num_cycle=2), TypeError, "unknown keyword 'num_cycle'; did you mean 'num_cycles'?"),
-        (lambda: olr.get_scheduler("linear", 1e-4, max_steps=9, num_training_steps=9), TypeError, "give max_steps or num_training_steps, not both"),
+        (lambda: olr.get_scheduler("linear", 1e-4, max_steps=9, num_training_steps=9), TypeError, "give num_training_steps or max_steps, not both"),
         (lambda: olr.get_scheduler("polynomial", 1e-4, max_steps=9, lr_end=0, min_lr=0), TypeError, "give lr_end or min_lr, not both"),
         (lambda: olr.grid(olr.Linear, learning_rate=[], max_steps=10), ValueError, "learning_rate is empty; give it at least one value"),
         (lambda: olr.grid(olr.Linear, learnin_rate=1e-4, max_steps=10), TypeError, "unknown field 'learnin_rate'; did you mean 'learning_rate'?"),
