@@ -9,11 +9,17 @@ from typing import Any, NamedTuple
 
 
 class ClassDefault(NamedTuple):
-    """A default of a class: its value, the first looked-at version with it, and the value before."""
+    """A default of a class.
+
+    Fields:
+        value: the default.
+        before: the default before; None if it was inherited, or if the class always had this one.
+        until: the last looked-at version with the default before; empty if the class always had this one.
+    """
 
     value: object
-    since: str
     before: object
+    until: str
 
 
 @functools.cache
@@ -90,7 +96,7 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
     """The default of a class's key in a version, by default the newest; None where the class only inherits it.
 
     >>> default_of("trl", "SFTConfig", "learning_rate")
-    ClassDefault(value=2e-05, since='0.12.2', before=None)
+    ClassDefault(value=2e-05, before=None, until='0.11.4')
     >>> default_of("trl", "SFTConfig", "learning_rate", "0.11.4") is None
     True
     """
@@ -99,8 +105,10 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
         history = [entry for entry in history if version_number(entry[0]) <= version_number(version)]
     if not history or history[-1][1] is None:
         return None
-    before = history[-2][1] if len(history) > 1 else None
-    return ClassDefault(history[-1][1], history[-1][0], before)
+    if len(history) == 1:
+        return ClassDefault(history[0][1], None, "")
+    versions = _data()[package]["versions"]
+    return ClassDefault(history[-1][1], history[-2][1], versions[versions.index(history[-1][0]) - 1])
 
 
 def version_number(version: str) -> tuple[int, ...]:

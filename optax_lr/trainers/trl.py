@@ -200,13 +200,9 @@ class Trl(Transformers):
             own = default_of("trl", method, key, version) if method else None
             if own is not None:
                 before = DEFAULTS.get(key) if own.before is None else own.before
-                since = (
-                    f", since {own.since}; {before:g} before"
-                    if isinstance(before, float) and before != own.value
-                    else ""
-                )
+                earlier = f"; {before:g} up to {own.until}" if own.until and isinstance(before, float) else ""
                 made.append(
-                    Default(key, own.value, f"TRL {version or last_version_of_class('trl', method)} {method}{since}")
+                    Default(key, own.value, f"TRL {version or last_version_of_class('trl', method)} {method}{earlier}")
                 )
             elif key in DEFAULTS:
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))

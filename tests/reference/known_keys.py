@@ -69,8 +69,9 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def classes(texts: list[str]) -> dict[str, ast.ClassDef]:
-    """Every class of the files, by name."""
-    return {node.name: node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)}
+    """Every class of the files, by name; without those that only warn that a class of their name has moved."""
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+    return {node.name: node for node in nodes if [ast.unparse(base) for base in node.bases] != [f"_{node.name}"]}
 
 
 def fields(name: str, known: dict[str, ast.ClassDef]) -> dict[str, ast.AnnAssign]:
@@ -107,7 +108,10 @@ def wheels(folder: Path, package: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def by_version(folder: Path, package: str) -> dict[str, Any]:
-    """For each class: its keys with the first and the last version that has them, and the curve's defaults by version."""
+    """For each class: its keys with the last version that has them, and the curve's defaults by version.
+
+    A default is null where the class inherits that of transformers.
+    """
     made: dict[str, Any] = {}
     numbers = []
     for number, texts in wheels(folder, package):
@@ -116,12 +120,13 @@ def by_version(folder: Path, package: str) -> dict[str, Any]:
         wanted = [name for name in known if name.endswith(("Config", "Arguments")) and not name.startswith("_")]
         for name in wanted:
             here = fields(name, known)
-            entry = made.setdefault(name, {"keys": {}, "defaults": {}})
+            entry = made.setdefault(name, {"first": number, "keys": {}, "defaults": {}})
             for key, node in here.items():
                 entry["keys"].setdefault(key, [number, number])[1] = number
                 value = default_of(node)
                 if key in CURVE and value is not None:
-                    history = entry["defaults"].setdefault(key, [])
+                    inherited = [] if entry["first"] == number else [[entry["first"], None]]
+                    history = entry["defaults"].setdefault(key, inherited)
                     if not history or history[-1][1] != value:
                         history.append([number, value])
             for key, history in entry["defaults"].items():
@@ -129,6 +134,7 @@ def by_version(folder: Path, package: str) -> dict[str, Any]:
                     history.append([number, None])  # inherited from transformers again
     for entry in made.values():
         kept = entry["keys"]
+        del entry["first"]
         entry["keys"] = " ".join(
             key + (f"<{kept[key][1]}" if kept[key][1] != numbers[-1] else "") for key in sorted(kept)
         )

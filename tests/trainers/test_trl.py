@@ -110,6 +110,15 @@ def test_default_rates_by_version(trainer, rate):
     assert config.settings.learning_rate == rate
 
 
+@pytest.mark.parametrize(("trainer", "earlier"), [("trl-orpo", "; 5e-05 up to 0.11.4"), ("trl-grpo", "")])
+def test_a_default_is_listed_with_that_of_earlier_versions(trainer, earlier):
+    # TRL's orpo_config.py: none in 0.11.4, 1e-6 in 0.12.2 and in trl.experimental; GRPOConfig began with 1e-6 in 0.14.0.
+    config = olr.read_config({"max_steps": 9, "lr_scheduler_type": "linear"}, trainer=trainer)
+    rate = next(default for default in config.defaults if default.key == "learning_rate")
+    assert rate.value == 1e-6
+    assert rate.whose.endswith(f"Config{earlier}")
+
+
 def test_the_default_batch_of_grpo_depends_on_the_version():
     new, old = (
         olr.read_config({"num_generations": 8}, trainer=f"trl-grpo{version}").settings for version in ("", "==0.14.0")
