@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optax_lr.commands.given import given
+
 if TYPE_CHECKING:
-    import optax_lr.commands.given
     import optax_lr.configs.plan
 
 app = typer.Typer(
@@ -78,19 +79,13 @@ def sweep(
     """Compute every combination of the given settings, for every config, in one compiled call."""
     from optax_lr.commands.sweep import run, values_of
 
-    asked = {
-        "learning_rate": learning_rate,
-        "warmup_steps": warmup_steps,
-        "max_steps": max_steps,
-        "min_lr": min_lr,
-        "num_cycles": num_cycles,
-        "power": power,
-    }
+    asked = {"learning_rate": learning_rate, "warmup_steps": warmup_steps, "max_steps": max_steps}
+    asked |= {"min_lr": min_lr, "num_cycles": num_cycles, "power": power}
     run(
         files,
         {name: values_of(name, text) for name, text in asked.items() if text is not None},
         options={"num_examples": num_examples, "world_size": world_size},
-        reading=_reading(trainer, set_),
+        reading=given(trainer, set_),
         steps=steps,
         past_end=past_end,
         out=out,
@@ -122,21 +117,14 @@ def lint(
 
     if json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} are two formats; give one")
-    raise typer.Exit(
-        run(
-            files,
-            options={
-                "num_examples": num_examples,
-                "world_size": world_size,
-                "transformers_version": transformers_version,
-                "train_steps": train_steps,
-            },
-            reading=_reading(trainer, set_),
-            form="json" if json else form,
-            fix=fix,
-            force=force,
-        )
-    )
+    options: "optax_lr.configs.plan.LintFacts" = {
+        "num_examples": num_examples,
+        "world_size": world_size,
+        "transformers_version": transformers_version,
+        "train_steps": train_steps,
+    }
+    form = "json" if json else form
+    raise typer.Exit(run(files, options=options, reading=given(trainer, set_), form=form, fix=fix, force=force))
 
 
 @app.command(epilog="Example: optax-lr show sft.yaml --num-examples 5000 --png sft.png")
@@ -156,7 +144,7 @@ def show(
     from optax_lr.commands.show import run
 
     options = _facts(num_examples, world_size, transformers_version, max_steps)
-    raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
+    raise typer.Exit(run(files, options=options, reading=given(trainer, set_), png=png, as_json=json, force=force))
 
 
 @app.command(epilog="Example: optax-lr explore sft.yaml --num-examples 5000 --html sft.html")
@@ -178,7 +166,7 @@ def explore(
     from optax_lr.commands.explore import run
 
     options = _facts(num_examples, world_size, transformers_version, max_steps)
-    raise typer.Exit(run(files or [], options=options, reading=_reading(trainer, set_), html=html, force=force))
+    raise typer.Exit(run(files or [], options=options, reading=given(trainer, set_), html=html, force=force))
 
 
 @app.command(epilog="Example: optax-lr compare old.yaml new.yaml --num-examples 5000")
@@ -198,7 +186,7 @@ def compare(
     from optax_lr.commands.compare import run
 
     options = _facts(num_examples, world_size, transformers_version, max_steps)
-    raise typer.Exit(run(files, options=options, reading=_reading(trainer, set_), png=png, as_json=json, force=force))
+    raise typer.Exit(run(files, options=options, reading=given(trainer, set_), png=png, as_json=json, force=force))
 
 
 @app.command(epilog="Example: optax-lr convert sft.yaml --to maxtext --num-examples 5000 --out curve.yml")
@@ -219,7 +207,7 @@ def convert(
     from optax_lr.commands.convert import run
 
     options = _facts(num_examples, world_size, transformers_version, max_steps)
-    code = run(file, to=to, options=options, reading=_reading(trainer, set_), out=out, as_json=json, force=force)
+    code = run(file, to=to, options=options, reading=given(trainer, set_), out=out, as_json=json, force=force)
     raise typer.Exit(code)
 
 
@@ -291,15 +279,10 @@ def audit(
     """Identify the schedule of a run, and compare it with its plan. The exit code is 1 if a finding is an error."""
     from optax_lr.commands.audit import run
 
-    options = {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "logging_steps": logging_steps,
-        "steps_per_epoch": steps_per_epoch,
-        "seconds": seconds,
-        "reading": _reading(trainer, set_),
-    }
-    raise typer.Exit(run(logs, config=config, options=options, html=html, png=png, as_json=json, force=force))
+    options = {"num_examples": num_examples, "world_size": world_size, "seconds": seconds}
+    options |= {"logging_steps": logging_steps, "steps_per_epoch": steps_per_epoch}
+    plan = None if config is None else (config, given(trainer, set_))
+    raise typer.Exit(run(logs, plan, options=options, html=html, png=png, as_json=json, force=force))
 
 
 def _facts(
@@ -312,10 +295,3 @@ def _facts(
         "transformers_version": version,
         "max_steps": max_steps,
     }
-
-
-def _reading(trainer: str | None, pairs: list[str] | None) -> "optax_lr.commands.given.Given":
-    """The arguments of `read_config`."""
-    from optax_lr.commands.given import given
-
-    return given(trainer, pairs)

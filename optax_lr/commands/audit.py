@@ -9,6 +9,7 @@ from typing import Any
 
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.curves import save_figure
+from optax_lr.commands.given import Given
 from optax_lr.commands.terminal import one_by_one, print_findings, print_written
 from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
@@ -21,8 +22,8 @@ from optax_lr.plots.terminal import drawn
 
 def run(
     logs: Sequence[Path],
+    config: tuple[Path, Given] | None,
     *,
-    config: Path | None,
     options: Mapping[str, Any],
     html: Path | None,
     png: Path | None,
@@ -30,10 +31,14 @@ def run(
     force: bool,
 ) -> int:
     """See `optax-lr audit --help`. Returns the exit code: 0, 1 if a finding is an error, or that of the worst file."""
-    _check_targets(html, png, logs, config, force=force)
-    options = dict(options)
-    reading = options.pop("reading")
-    plan = None if config is None else read_config(config, **reading)
+    read = {path.resolve() for path in (*logs, *(config or ())[:1])}
+    for option, path, suffixes in (("--html", html, (".html", ".htm")), ("--png", png, (".png",))):
+        if path is not None and len(logs) > 1:
+            raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
+        if path is not None and path.resolve() in read:
+            raise ConfigError(f"{option} {path}: this file is an input; choose another name")
+        check_output(path, overwrite=force, suffixes=suffixes)
+    plan = None if config is None else read_config(config[0], **config[1])
     code = FINE
     reports: list[Audit] = []
     for path in one_by_one(logs, "identifying the schedule"):
@@ -47,32 +52,13 @@ def run(
         print(json.dumps([audit_summary(report) for report in reports], indent=2))
     elif reports:
         print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
-    for report in reports:
-        _write(report, html, png, force=force)
+    if reports and html is not None:
+        write_output(html, page(reports[0]).encode(errors="backslashreplace"), overwrite=force)
+    if reports and png is not None:
+        save_figure(png, lambda: draw(reports[0]).figure, force=force)
+    if reports:
+        print_written(html, png)
     return code
-
-
-def _check_targets(
-    html: Path | None, png: Path | None, logs: Sequence[Path], config: Path | None, *, force: bool
-) -> None:
-    """Refuse outputs that cannot be written, or that are inputs, before a log is read."""
-    for option, path in (("--html", html), ("--png", png)):
-        if path is None:
-            continue
-        if len(logs) > 1:
-            raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
-        if path.resolve() in {source.resolve() for source in (*logs, config) if source is not None}:
-            raise ConfigError(f"{option} {path}: this file is an input; choose another name")
-        check_output(path, overwrite=force, suffixes=(".html", ".htm") if option == "--html" else (".png",))
-
-
-def _write(report: Audit, html: Path | None, png: Path | None, *, force: bool) -> None:
-    """Write the page and the picture, each completely or not at all."""
-    if html is not None:
-        write_output(html, page(report).encode(errors="backslashreplace"), overwrite=force)
-    if png is not None:
-        save_figure(png, lambda: draw(report).figure, force=force)
-    print_written(html, png)
 
 
 def audit_summary(report: Audit) -> dict[str, object]:

@@ -27,32 +27,43 @@ SAME = 1e-6  # of the peak: differences below this are rounding of float32
 _BLOCK = 1_000_000
 
 
+class Rates(NamedTuple):
+    """The rates of the first curve and of another one at a step."""
+
+    step: int
+    rates: tuple[float, float]
+
+    @property
+    def text(self) -> str:
+        """Both rates and their ratio."""
+        one, other = self.rates
+        return f"{other:.6g} instead of {one:.6g}" + (f" ({other / one:.4g} times)" if one else "")
+
+
 class Comparison(NamedTuple):
     """The difference of a curve from the first one, over the steps that both runs have.
 
-    `step` is the first step at which they differ by more than a millionth of the peak, `widest` the one of the largest
+    `first` is the first step at which they differ by more than a millionth of the peak, `largest` the one of the largest
     difference; None if they are equal.
     """
 
-    step: int | None
-    rates: tuple[float, float] | None
-    widest: int | None
-    widest_rates: tuple[float, float] | None
+    first: Rates | None
+    largest: Rates | None
     areas: tuple[float, float]
     lengths: tuple[int, int]
 
     @property
     def same(self) -> bool:
         """Whether both runs have the same length and the same rate at each step."""
-        return self.step is None and self.lengths[0] == self.lengths[1]
+        return self.first is None and self.lengths[0] == self.lengths[1]
 
 
 def compare_plans(one: Plan, other: Plan) -> Comparison:
     """Compare the curves of two plans."""
     batch, lengths = stack([one.schedule, other.schedule]), (one.max_steps, other.max_steps)
-    first, widest, most = None, None, 0.0
-    first_rates = widest_rates = None
-    areas, peak = np.zeros(2), 0.0
+    first: Rates | None = None
+    largest: Rates | None = None
+    areas, peak, most = np.zeros(2), 0.0, 0.0
     for start in range(0, max(1, *lengths), _BLOCK):
         steps = np.arange(start, min(start + _BLOCK, max(1, *lengths)), dtype=np.int32)
         rates = np.asarray(sweep(batch, steps), np.float64)
@@ -64,22 +75,14 @@ def compare_plans(one: Plan, other: Plan) -> Comparison:
         apart = np.abs(common[0] - common[1])
         found = np.flatnonzero(apart > SAME * peak)
         if first is None and found.size:
-            first, first_rates = int(steps[found[0]]), tuple(common[:, found[0]].tolist())
+            first = Rates(int(steps[found[0]]), tuple(common[:, found[0]].tolist()))
         here = int(apart.argmax())
         if first is not None and apart[here] > most:
-            most, widest, widest_rates = float(apart[here]), int(steps[here]), tuple(common[:, here].tolist())
-    return Comparison(first, first_rates, widest, widest_rates, (float(areas[0]), float(areas[1])), lengths)
+            most, largest = float(apart[here]), Rates(int(steps[here]), tuple(common[:, here].tolist()))
+    return Comparison(first, largest, (float(areas[0]), float(areas[1])), lengths)
 
 
-def run(
-    files: Sequence[Path],
-    *,
-    options: Facts,
-    reading: Given,
-    png: Path | None,
-    as_json: bool,
-    force: bool,
-) -> int:
+def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr compare --help`. Returns the exit code: 0 if all curves are the same, otherwise 1."""
     check_output(png, overwrite=force, suffixes=(".png",))
     configs = [config for file in files for config in read_configs(file, **reading)]
@@ -100,13 +103,10 @@ def run(
 
 
 def _object(found: Comparison) -> dict[str, object]:
-    def at(step: int | None, rates: tuple[float, float] | None) -> dict[str, object] | None:
-        return None if step is None else {"step": step, "rates": rates}
-
     return {
         "same": found.same,
-        "first_difference": at(found.step, found.rates),
-        "largest_difference": at(found.widest, found.widest_rates),
+        "first_difference": found.first and found.first._asdict(),
+        "largest_difference": found.largest and found.largest._asdict(),
         "areas": found.areas,
         "max_steps": found.lengths,
     }
@@ -115,8 +115,10 @@ def _object(found: Comparison) -> dict[str, object]:
 def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Comparison]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("config", "schedule", "highest", "steps", "warmup"):
-        table.add_column(title, justify="right" if title in ("highest", "steps", "warmup") else "left", overflow="fold")
+    for title in ("config", "schedule"):
+        table.add_column(title, overflow="fold")
+    for title in ("highest", "steps", "warmup"):
+        table.add_column(title, justify="right", overflow="fold")
     for name, plan in plans.items():
         kind = type(plan.schedule).__name__
         highest, steps, warmup = f"{highest_rate(plan):.4g}", f"{plan.max_steps:,}", f"{plan.warmup_steps:,}"
@@ -132,18 +134,13 @@ def _lines(name: str, base: str, found: Comparison) -> list[str]:
     if found.same:
         return [f"{name}: the same rate as {base} at each of {found.lengths[0]:,} steps"]
     lines = []
-    if found.rates is None or found.widest_rates is None:
+    if found.first is None or found.largest is None:
         lines.append(f"{name}: the same rates as {base} over the {min(found.lengths):,} steps of both")
     else:
-        lines.append(f"{name}: differs from {base} from step {found.step:,} on: {_pair(found.rates)}")
-        lines.append(f"  most at step {found.widest:,}: {_pair(found.widest_rates)}")
+        lines.append(f"{name}: differs from {base} from step {found.first.step:,} on: {found.first.text}")
+        lines.append(f"  most at step {found.largest.step:,}: {found.largest.text}")
     if found.lengths[0] != found.lengths[1]:
         lines.append(f"  trains {found.lengths[1]:,} steps instead of {found.lengths[0]:,}")
     if found.areas[0]:
         lines.append(f"  sum of its rates: {found.areas[1] / found.areas[0]:.4g} times that of {base}")
     return lines
-
-
-def _pair(rates: tuple[float, float]) -> str:
-    ratio = f" ({rates[1] / rates[0]:.4g} times)" if rates[0] else ""
-    return f"{rates[1]:.6g} instead of {rates[0]:.6g}{ratio}"

@@ -16,16 +16,7 @@ from optax_lr.outputs import check_output
 from optax_lr.text import visible
 
 
-def run(
-    file: Path,
-    *,
-    to: str,
-    options: Facts,
-    reading: Given,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-) -> int:
+def run(file: Path, *, to: str, options: Facts, reading: Given, out: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr convert --help`."""
     check_output(out, overwrite=force)
     config = read_config(file, **reading)

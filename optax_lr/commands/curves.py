@@ -30,15 +30,11 @@ def terminal_curves(plans: Mapping[str, Plan]) -> str:
 
 def save_picture(path: Path, plans: Mapping[str, Plan], *, force: bool) -> None:
     """Save the curves as a PNG."""
+    from optax_lr.plots.plot import plot
+
     schedules = {name: plan.schedule for name, plan in plans.items()}
     what = schedules if len(schedules) > 1 else next(iter(schedules.values()))
-
-    def draw() -> Any:
-        from optax_lr.plots.plot import plot
-
-        return plot(what, steps=_longest(plans) + 1, past_end="nan").figure
-
-    save_figure(path, draw, force=force)
+    save_figure(path, lambda: plot(what, steps=_longest(plans) + 1, past_end="nan").figure, force=force)
     print_written(path)
 
 

@@ -18,7 +18,7 @@ def run(*, trainer: str, out: Path | None, as_json: bool, force: bool, **asked: 
     advice = recommend(**asked)
     text = advice.text(trainer)
     if as_json:
-        found: dict[str, Any] = {
+        found: dict[str, object] = {
             "config": advice.config(trainer),
             "why": advice.why,
             "alternatives": advice.alternatives,

@@ -23,15 +23,7 @@ from optax_lr.text import visible
 from optax_lr.trainers import trainer_of
 
 
-def run(
-    files: Sequence[Path],
-    *,
-    options: Facts,
-    reading: Given,
-    png: Path | None,
-    as_json: bool,
-    force: bool,
-) -> int:
+def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr show --help`. Returns the exit code: 0, or that of the worst file."""
     check_output(png, overwrite=force, suffixes=(".png",))
     code, planned = FINE, []
@@ -70,7 +62,7 @@ def plan_summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
         "last_rate": float(schedule(max(0, plan.max_steps - 1))),
         "world_size": plan.world_size,
         "world_size_from": plan.world_size_from,
-        "defaults": [{"key": default.key, "value": default.value, "whose": default.whose} for default in plan.defaults],
+        "defaults": [default._asdict() for default in plan.defaults],
         "notes": [*config.notes, *plan.notes],
         "unknown": list(config.unknown),
         "ignored": [f"{key}: {why}" for key, why in config.ignored],
@@ -120,13 +112,11 @@ def _print(config: RunConfig, plan: Plan) -> None:
         row("default", f"{default.key} {value} ({default.whose})")
     for note in summary["notes"]:
         row("note", note)
-    refused = trainer_of(config.trainer).refused(config.unknown)
+    trainer = trainer_of(config.trainer)
+    refused = trainer.refused(config.unknown)
     others = [key for key in config.unknown if key not in refused]
     if refused:
-        row(
-            "refused",
-            f"{', '.join(refused[:8])}: not known to {trainer_of(config.trainer).title}, which stops with an error",
-        )
+        row("refused", f"{', '.join(refused[:8])}: not known to {trainer.title}, which stops with an error")
     if others:
         row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import track
+from rich.status import Status
 from rich.text import Text
 
 from optax_lr.outputs import write_output
@@ -42,25 +42,12 @@ def print_written(*paths: Path | None) -> None:
         print(f"wrote {visible(str(path))}", file=sys.stderr)
 
 
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """A progress bar until the block ends, if stderr is a terminal."""
-    with _bar() as progress:
-        progress.add_task(what, total=None)
-        yield
+def waiting(what: str) -> Status:
+    """A line with a spinner until the block ends, if stderr is a terminal."""
+    return Console(stderr=True).status(what)
 
 
-def one_by_one(items: Iterable[Item], what: str) -> Iterator[Item]:
+def one_by_one(items: Sequence[Item], what: str) -> Iterable[Item]:
     """The items, with a progress bar if stderr is a terminal."""
-    listed = list(items)
-    with _bar() as progress:
-        task = progress.add_task(what, total=len(listed))
-        for item in listed:
-            yield item
-            progress.advance(task)
-
-
-def _bar() -> Progress:
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return track(items, what, console=console, transient=True, disable=not console.is_terminal)
