@@ -84,9 +84,13 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
         )
     text, folder = text_of(path, LARGEST_NOTEBOOK if suffix == ".ipynb" else LARGEST_FILE), Path(path).parent
     if suffix == ".py" or (text.startswith("#!") and re.match(r"#!.*\bpython", text)):
-        return python.script_sources(path, text, folder)
+        export = notebook.export_of(text)
+        if export is None:
+            return python.script_sources(path, text, folder)
+        made = _of_cells(path, export, text, folder)
+        return [dataclasses.replace(one, form="python") if one.form == "notebook" else one for one in made]
     if suffix == ".ipynb":
-        return _of_notebook(path, text, folder)
+        return _of_cells(path, notebook.cells_of(path, text), text, folder)
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":
@@ -94,9 +98,8 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     return documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
 
 
-def _of_notebook(path: str, text: str, folder: Path) -> list[Source]:
+def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path) -> list[Source]:
     """The configs in the cells: in their Python, in their commands, and in the files that they write."""
-    cells = notebook.cells_of(path, text)
     found: list[Source] = []
     why: ConfigError | None = None
     try:

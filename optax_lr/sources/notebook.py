@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import json
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +92,20 @@ def cells_of(path: str, text: str) -> Notebook:
     return Notebook("\n".join(code) + "\n", places, "\n".join(shell) + "\n", shell_places, files)
 
 
+def export_of(text: str) -> Notebook | None:
+    """The contents of a notebook that was saved as a script with its `!` and `%` lines, as Colab does; None for any other text.
+
+    >>> export_of("!pip install trl\\nlr = 1e-4").code, export_of("lr = 1e-4")
+    ('pass  # !pip install trl\\nlr = 1e-4', None)
+    """
+    rows = text.split("\n")
+    if not any(row.lstrip().startswith(("!", "%")) for row in rows) or _parses(text):
+        return None
+    shell, plain = _divided(rows)
+    places = list(range(1, len(rows) + 1))
+    return Notebook("\n".join(plain), places, "\n".join(shell), places, {})
+
+
 def _blocks(path: str, text: str) -> list[str]:
     check_parts(path, text)
     try:
@@ -122,11 +137,19 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str]]:
         else:
             shell.append("")
             plain.append(row)
-    try:
-        ast.parse("\n".join(plain))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if not _parses("\n".join(plain)):
         plain = [f"# {row}" for row in rows]
     return shell, plain
+
+
+def _parses(code: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def notebook_sources(path: str, notebook: Notebook, text: str, folder: Path | None) -> list[Source]:

@@ -50,6 +50,15 @@ def test_commands_and_constructors_in_notebooks(tmp_path, cells, trainer, expect
     assert (config.trainer, repr(plan.schedule), plan.world_size) == (trainer, repr(expected), processes)
 
 
+def test_a_notebook_that_colab_saved_as_a_script(tmp_path):
+    path = tmp_path / "train.py"
+    cells = "!pip install trl\n%load_ext autoreload\nfrom trl import SFTConfig\nargs = SFTConfig('o', max_steps=90)\n"
+    path.write_text(cells + "!python train.py --learning_rate 1e-4 --max_steps 50\n")
+    script, command = olr.read_configs(path)
+    assert (script.trainer, script.plan().max_steps, script.lines["max_steps"]) == ("trl", 90, 4)
+    assert (command.trainer, command.plan().max_steps, command.lines["max_steps"]) == ("hf", 50, 5)
+
+
 def test_lines_of_commands_are_those_of_the_file(tmp_path):
     path = notebook(
         tmp_path, "x = 1\n!python train.py --learning_rate 1e-4 \\\n  --max_steps 1000 \\\n  --warmup_steps 900"
