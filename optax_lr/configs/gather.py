@@ -14,7 +14,7 @@ from optax_lr.arguments import file_name
 from optax_lr.configs.private import UNUSABLE, Disguise
 from optax_lr.launchers import options_of, program_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
-from optax_lr.sources import card, notebook, python, shell
+from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
 from optax_lr.sources.errors import ConfigError, UnreadableError
@@ -94,8 +94,13 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":
-        return [card.source_of(path, text, folder)]
-    return documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
+        try:
+            return [card.source_of(path, text, folder)]
+        except ConfigError as error:
+            with contextlib.suppress(ConfigError):
+                return _commands(path, card.commands_of(text), folder)
+            raise ConfigError(f"{error}, and no block of shell commands that trains") from None
+    return [wandb.recorded(one) for one in documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)]
 
 
 def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path) -> list[Source]:

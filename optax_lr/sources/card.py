@@ -57,7 +57,38 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     notes: tuple[str, ...] = ()
     if kind in _WITH_KEYWORDS:
         notes = (f"a card does not list lr_scheduler_kwargs, so that the curve of {kind} is that of its defaults",)
+    if "max_steps" not in values and (steps := _steps_of_epochs(text, values.get("num_train_epochs"))):
+        epochs = values.pop("num_train_epochs")
+        values["max_steps"] = steps
+        notes += (f"the steps are those of the card's table of results, where epoch {epochs} is step {steps}",)
     return Source(path, values, lines, "card", text, folder, notes=notes, processes=_processes(values, beside))
+
+
+def _steps_of_epochs(text: str, epochs: object) -> str | None:
+    """The step at which the table of results reaches the last epoch; None where it does not."""
+    table = re.search(r"(?m)^\| *Training Loss *\| *Epoch *\| *Step *\|.*\n\|[-:| ]+\n((?:\|.*\n?)+)", text)
+    if table is None or epochs is None:
+        return None
+    row = [cell.strip() for cell in table[1].strip().splitlines()[-1].strip("|").split("|")]
+    reached = re.fullmatch(r"\d+\.0", row[1]) and row[1].removesuffix(".0") == str(epochs).removesuffix(".0")
+    return row[2] if reached and row[2].isdigit() and int(row[2]) > 0 else None
+
+
+def commands_of(text: str) -> str:
+    """The shell commands in the fenced blocks of a Markdown file; every other line is empty.
+
+    >>> commands_of("Run:\\n```bash\\n$ python train.py\\n```\\n")
+    '\\n\\npython train.py\\n\\n'
+    """
+    kept: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        if re.match(r"\s*(?:```|~~~)", line):
+            inside = not inside and re.match(r"\s*(?:```|~~~)\s*(?:bash|sh|shell|zsh|console)\b", line) is not None
+            kept.append("")
+        else:
+            kept.append(re.sub(r"^\s*\$ ", "", line) if inside else "")
+    return "\n".join(kept)
 
 
 def _processes(values: dict[str, Any], beside: dict[str, str]) -> Processes:

@@ -86,7 +86,7 @@ class Transformers(Trainer):
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""
         if source.form == "card":
-            return Recognised(self.name, "the training hyperparameters of a model card")
+            return Recognised(self.name, "the hyperparameters that the Trainer recorded")
         made = source.constructor.rpartition(".")[2]
         if made in TRAINING_ARGUMENTS:
             return Recognised(self.name, f"the call of {source.constructor}")

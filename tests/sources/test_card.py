@@ -1,0 +1,44 @@
+"""Model cards: the list and the table of transformers' Trainer, and the commands of a README."""
+
+import pytest
+
+import optax_lr as olr
+
+CARD = """\
+- learning_rate: 5e-05
+- train_batch_size: 16
+- lr_scheduler_type: linear
+- num_epochs: 3
+
+### Training results
+
+| Training Loss | Epoch | Step | Validation Loss |
+|:-------------:|:-----:|:----:|:---------------:|
+| No log        | 1.0   | 412  | 0.2412          |
+| 0.3936        | {last}   | 1236 | 0.2046          |
+
+### Framework versions
+"""
+
+
+def test_the_table_of_results_gives_the_steps(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(CARD.format(last="3.0"))
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Linear(5e-5, 1236))
+    path.write_text(CARD.format(last="2.9"))  # the run stopped early
+    with pytest.raises(olr.ConfigError, match="number of training examples"):
+        olr.read_config(path).plan()
+
+
+def test_commands_in_a_readme(tmp_path):
+    path = tmp_path / "README.md"
+    fence = "```"
+    path.write_text(
+        f"# Training\n{fence}bash\n$ torchrun --nproc_per_node 2 train.py --learning_rate 1e-4 --max_steps 70 \\\n"
+        f"    --lr_scheduler_type cosine\n{fence}\n{fence}python\nx = 1\n{fence}\n"
+    )
+    config = olr.read_config(path)
+    assert (config.plan().max_steps, config.processes.count, config.lines["lr_scheduler_type"]) == (70, 2, 4)
+    path.write_text(f"{fence}bash\npip install trl\n{fence}\n")
+    with pytest.raises(olr.ConfigError, match="this card has no list of training hyperparameters"):
+        olr.read_config(path)
