@@ -13,6 +13,7 @@ from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.deepspeed import DeepSpeed
+from optax_lr.trainers.hf import HuggingFace, section_of
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
@@ -26,7 +27,6 @@ from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
-from optax_lr.trainers.transformers import Transformers, section_of
 from optax_lr.trainers.trl import Trl
 from optax_lr.trainers.verl import Verl
 
@@ -54,7 +54,7 @@ TRAINERS: Mapping[str, Trainer] = {
         OptaxSchedules(),
         TorchSchedules(),
         SchedulerFunctions(),
-        Transformers(),  # last: its keys are part of the others'
+        HuggingFace(),  # last: its keys are part of the others'
     )
 }
 

@@ -7,7 +7,6 @@ of an update depends on the processes only through rounding.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -76,16 +75,10 @@ class Diffusers(_Loop):
         "max_steps": "--max_train_steps",
         "per_device_train_batch_size": "--train_batch_size",
     }
-    script: ClassVar[str] = (
+    programs: ClassVar[str] = (
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
     )
     options: ClassVar[frozenset[str]] = keys_of("diffusers") | former_keys("diffusers")
-
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the name of the script."""
-        if source.program is None or source.constructor or not re.match(self.script, source.program.name):
-            return None
-        return Recognised(self.name, f"the script {source.program.name}")
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
@@ -146,7 +139,7 @@ class OpenInstruct(_Loop):
     title: ClassVar[str] = "open-instruct"
     varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
-    script: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b"
+    programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b.*"
     options: ClassVar[frozenset[str]] = keys_of("open_instruct") | former_keys("open_instruct") | {"config"}
     standing: ClassVar[Mapping[str, Any]] = {
         "lr_scheduler_type": "linear",
@@ -156,15 +149,11 @@ class OpenInstruct(_Loop):
         "gradient_accumulation_steps": 1,
     }
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the script, or `checkpointing_steps` with keys of transformers."""
-        if source.program is not None:
-            by = re.match(self.script, source.program.name)
-            return Recognised(self.name, f"the script {source.program.name}") if by else None
+    def evidence(self, source: Source) -> str | None:
+        """`checkpointing_steps` with keys of transformers."""
         named = {"lr_scheduler_type", "num_train_epochs"} & source.given.keys()
-        if "checkpointing_steps" in source.given and named:
-            return Recognised(self.name, "its key checkpointing_steps")
-        return None
+        ours = named and "checkpointing_steps" in source.given and source.program is None
+        return "its key checkpointing_steps" if ours else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the script."""

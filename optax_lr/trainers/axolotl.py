@@ -60,30 +60,26 @@ class Axolotl(Transformers):
     title: ClassVar[str] = "axolotl"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
     whose: ClassVar[str] = "axolotl"
+    calls: ClassVar[str] = r"axolotl\..*"
+    programs: ClassVar[str] = r"axolotl train|axolotl\.cli\.train.*"
     renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in RENAMED.items()}
     zero_steps_count: ClassVar[bool] = False
     more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise its command, or two keys that only axolotl has."""
-        if source.constructor.startswith("axolotl."):
-            return Recognised(self.name, f"the call of {source.constructor}")
-        if source.form in ("card", "python", "notebook"):
-            return None
-        program = source.program
-        if program is not None:
-            if program.name == "axolotl train" or program.name.startswith("axolotl.cli.train"):
-                return Recognised(self.name, f"the command {program.name}")
-            return None
+    def evidence(self, source: Source) -> str | None:
+        """A key that only axolotl has, or two that few others have."""
         keys = frozenset(source.given)
-        marks = _MARKS & keys
-        if keys & _NOT_AXOLOTL or not keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"}):
+        if (
+            source.program is not None
+            or keys & _NOT_AXOLOTL
+            or not keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"})
+        ):
             return None
+        marks = _MARKS & keys
         alone = source.values.get("lr_scheduler") in ("rex", "one_cycle") or marks & _SURE
         foreign = keys - keys_of("axolotl") - SETTING_NAMES
-        if alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign):
-            return Recognised(self.name, key_list(marks))
-        return None
+        ours = alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign)
+        return key_list(marks) if ours else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind `axolotl train`."""

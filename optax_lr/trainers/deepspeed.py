@@ -32,16 +32,15 @@ class DeepSpeed(Trainer):
     title: ClassVar[str] = "DeepSpeed"
     varies: ClassVar[bool] = True
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise a scheduler or optimizer block with a type, or keys that only DeepSpeed has."""
+    def evidence(self, source: Source) -> str | None:
+        """A scheduler or optimizer block with a type, or keys that only DeepSpeed has."""
         values = source.given
         marks = _MARKS & values.keys()
         if _has_type(values.get("scheduler")) or (_has_type(values.get("optimizer")) and marks):
-            return Recognised(self.name, "its scheduler or optimizer block with a type")
-        if marks and not values.keys() & SETTING_NAMES - {"gradient_accumulation_steps"} and source.form != "command":
-            sure = {"zero_optimization", "train_micro_batch_size_per_gpu"} & marks
-            return Recognised(self.name, key_list(marks)) if sure else None
-        return None
+            return "its scheduler or optimizer block with a type"
+        others = values.keys() & SETTING_NAMES - {"gradient_accumulation_steps"}
+        sure = {"zero_optimization", "train_micro_batch_size_per_gpu"} & marks
+        return key_list(marks) if sure and not others and source.form != "command" else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The scheduler block with the rate of the optimizer."""

@@ -47,7 +47,6 @@ _V1 = words(
 )
 _MEGATRON = frozenset({"tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"})
 _OLD = words("max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization")
-_PROGRAMS = ("llamafactory-cli train", "lmf train")
 
 
 class LlamaFactory(Transformers):
@@ -57,32 +56,27 @@ class LlamaFactory(Transformers):
     title: ClassVar[str] = "LLaMA-Factory"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
     whose: ClassVar[str] = "LLaMA-Factory, from transformers TrainingArguments"
+    calls: ClassVar[str] = r"llamafactory\..*"
+    programs: ClassVar[str] = r"lmf train|.*llamafactory.*"
     newest: ClassVar[str] = "5.8.0"  # the version that it pins
     names: ClassVar[frozenset[str]] = SETTING_NAMES
     omegaconf: ClassVar[bool] = True
     history: ClassVar[Mapping[str, str]] = {"": "llamafactory"}
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise its command, or keys that only LLaMA-Factory has."""
-        if source.constructor.startswith("llamafactory."):
-            return Recognised(self.name, f"the call of {source.constructor}")
-        if source.form in ("card", "python", "notebook"):
-            return None
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only LLaMA-Factory has."""
         keys = frozenset(source.given)
-        if source.program is not None:
-            program = source.program.name
-            if program in _PROGRAMS or "llamafactory" in program or {"stage", "finetuning_type"} <= keys:
-                return Recognised(self.name, f"the command {program}")
-            if program.endswith(("train_bash.py", "src/train.py")) and _MARKS & keys:
-                return Recognised(self.name, f"the script {program}")
-            return None
-        if not keys & (SETTING_NAMES | MARKS) or any(isinstance(key, str) and key.startswith("train.") for key in keys):
-            return None
         marks = _MARKS & keys
-        sure = marks - _WEAK
-        if sure or len(marks) > 1 or (marks and keys <= keys_of("llamafactory") | FIELDS):
-            return Recognised(self.name, key_list(marks))
-        return None
+        if source.program is not None:
+            script = source.program.name
+            ours = {"stage", "finetuning_type"} <= keys or (
+                script.endswith(("train_bash.py", "src/train.py")) and marks
+            )
+            return f"the script {script} and {key_list(marks, 'option')}" if ours else None
+        if not keys & (SETTING_NAMES | MARKS) or any(str(key).startswith("train.") for key in keys):
+            return None
+        sure = marks - _WEAK or len(marks) > 1 or (marks and keys <= keys_of("llamafactory") | FIELDS)
+        return key_list(marks) if sure else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind `llamafactory-cli train`."""
@@ -234,9 +228,8 @@ class LlamaFactoryUI(LlamaFactory):
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the prefix of its keys."""
-        if any(key.startswith("train.") for key in map(str, source.values)) and source.form != "command":
-            return Recognised(self.name, "keys that begin with train., as the web UI saves them")
-        return None
+        ours = any(str(key).startswith("train.") for key in source.values) and source.form != "command"
+        return Recognised(self.name, "keys that begin with train., as the web UI saves them") if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The form, with what it shows before anybody touches it."""
@@ -279,13 +272,14 @@ class LlamaFactoryV1(Transformers):
     omegaconf: ClassVar[bool] = True
     newest: ClassVar[str] = "5.8.0"
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise keys that only the version 1 trainer has."""
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only the version 1 trainer has."""
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
-        if _V1 & keys and not keys & others and keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"}):
-            return None if source.form == "command" else Recognised(self.name, key_list(_V1 & keys))
-        return None
+        length = keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"})
+        return (
+            key_list(_V1 & keys) if _V1 & keys and length and not keys & others and source.form != "command" else None
+        )
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The rate and the length."""

@@ -23,11 +23,7 @@ class OptaxSchedules(Trainer):
 
     name: ClassVar[str] = "optax"
     title: ClassVar[str] = "Optax"
-
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the function."""
-        made = source.constructor
-        return Recognised(self.name, f"the call of {made}") if made.startswith("optax.") else None
+    calls: ClassVar[str] = r"optax\..*"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments, with the function's defaults."""

@@ -18,7 +18,6 @@ from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
 from optax_lr.trainers.transformers import Transformers, training_examples
 
-_COMMANDS = ("sft", "pt", "rlhf")
 _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
@@ -36,26 +35,15 @@ class Swift(Transformers):
     title: ClassVar[str] = "ms-swift"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "llamafactory", "axolotl"})
     whose: ClassVar[str] = "ms-swift"
+    calls: ClassVar[str] = r"swift\..*"
+    programs: ClassVar[str] = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
     history: ClassVar[Mapping[str, str]] = {"": "swift"}
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise its command, or keys that only ms-swift has."""
-        if source.constructor.startswith("swift."):
-            return Recognised(self.name, f"the call of {source.constructor}")
-        if source.form in ("python", "notebook"):
-            return None
-        program = source.program.name if source.program is not None else ""
-        head, _, command = program.partition(" ")
-        if head == "swift" and command in _COMMANDS:
-            return Recognised(self.name, f"the command {program}")
-        if program.endswith(tuple(f"swift/cli/{word}.py" for word in _COMMANDS)) or program in [
-            f"swift.cli.{word}" for word in _COMMANDS
-        ]:
-            return Recognised(self.name, f"the script {program}")
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only ms-swift has."""
         marks = _MARKS & source.given.keys()
-        if source.form == "command" or not marks or not {"model", "dataset", "model_id_or_path"} & source.given.keys():
-            return None
-        return Recognised(self.name, key_list(marks))
+        data = {"model", "dataset", "model_id_or_path"} & source.given.keys()
+        return key_list(marks) if marks and data and source.form != "command" else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML or JSON behind the subcommand, or that of `--config`."""

@@ -44,11 +44,7 @@ class TorchSchedules(Trainer):
 
     name: ClassVar[str] = "torch"
     title: ClassVar[str] = "torch"
-
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the class."""
-        made = source.constructor
-        return Recognised(self.name, f"the call of {made}") if made.startswith("torch.optim.lr_scheduler.") else None
+    calls: ClassVar[str] = r"torch\.optim\.lr_scheduler\..*"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""

@@ -14,7 +14,7 @@ from optax_lr.interop.transformers import BY_METRIC, get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
-from optax_lr.sources.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS
+from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -24,9 +24,7 @@ from optax_lr.trainers.base import (
     Reading,
     Recognised,
     Trainer,
-    concerns_curve,
     group_rate,
-    key_list,
     like,
     unknown_keys,
 )
@@ -35,10 +33,8 @@ from optax_lr.trainers.known import class_keys, default_of, last_version, newest
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
 from optax_lr.trainers.training_arguments import (
     FIELDS,
-    MARKS,
     ignored_by_trainer,
     kwargs_of_text,
-    misplaced,
     refuse_foreign,
 )
 from optax_lr.trainers.writing import keys_of_run, named_schedule
@@ -64,7 +60,6 @@ _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
 _GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
-_SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig GRPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
@@ -72,59 +67,16 @@ _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
 
 class Transformers(Trainer):
-    """`transformers.Trainer`, and what all trainers that are built on it share."""
+    """What all trainers that are built on `transformers.Trainer` share: reading, steps, warmup and schedules."""
 
-    name: ClassVar[str] = "hf"
-    title: ClassVar[str] = "TrainingArguments"
     covers: ClassVar[frozenset[str]] = frozenset()
     varies: ClassVar[bool] = True
     whose: ClassVar[str] = f"transformers {newest('transformers')} TrainingArguments"
     names: ClassVar[frozenset[str]] = _NAMES
-
-    # --- recognition ---
-
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""
-        if source.form == "card":
-            return Recognised(self.name, "the hyperparameters that the Trainer recorded")
-        made = source.constructor.rpartition(".")[2]
-        if made in TRAINING_ARGUMENTS:
-            return Recognised(self.name, f"the call of {source.constructor}")
-        if source.form in ("python", "notebook"):
-            return None
-        given = {str(key): value for key, value in source.given.items()}
-        by = _marks(given, FIELDS)
-        if by is not None:
-            return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
-        return None if SETTING_NAMES & given.keys() else self._section(source, given)
-
-    def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
-        """Training arguments in one section of a larger file."""
-        found: list[tuple[tuple[str, ...], str]] = []
-        known = self.known({})
-        for name, section in values.items():
-            if not isinstance(section, Mapping):
-                continue
-            places: Mapping[tuple[str, ...], object] = {(name,): section, (name, "args"): section.get("args")}
-            for place, inner in places.items():
-                by = _marks(inner, known) if isinstance(inner, Mapping) else None
-                if by is not None and (name in _SECTIONS or _alone(inner)):
-                    found.append((place, by))
-                    break
-        if len(found) > 1:
-            where = " and ".join(".".join(place) for place, _ in found)
-            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one in a file")
-        if not found:
-            return None
-        place, _ = found[0]
-        others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
-        if others:
-            raise ConfigError(
-                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
-                "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
-            )
-        marks = MARKS & in_section(values, place).keys()
-        return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
+    no_length: ClassVar[str] = (
+        "the length of the run is not known: give max_steps in the file, or the number of training examples "
+        "(num_examples=..., --num-examples)"
+    )
 
     # --- reading ---
 
@@ -238,10 +190,7 @@ class Transformers(Trainer):
         if settings.streaming:
             raise ConfigError(f"{settings.source}: streaming data has no length; give max_steps")
         if per_epoch is None:
-            raise UnknownLengthError(
-                f"{settings.source}: the length of the run is not known: give max_steps in the file, or the number of training "
-                "examples (num_examples=..., --num-examples)"
-            )
+            raise UnknownLengthError(f"{settings.source}: {self.no_length}")
         epochs = settings.num_train_epochs
         if epochs <= 0:
             key = self.key("num_train_epochs")
@@ -434,20 +383,6 @@ DEFAULTS: Mapping[str, object] = {
 }
 
 
-def section_of(values: Mapping[str, object]) -> tuple[str, ...]:
-    """The section with settings, where a caller says that they are TrainingArguments; () for the top level."""
-    if SETTING_NAMES & values.keys():
-        return ()
-    for name in _SECTIONS:
-        section = values.get(name)
-        if isinstance(section, Mapping) and SETTING_NAMES & section.keys():
-            return (name,)
-        inner = section.get("args") if isinstance(section, Mapping) else None
-        if isinstance(inner, Mapping) and SETTING_NAMES & inner.keys():
-            return name, "args"
-    return ()
-
-
 def in_section(values: Mapping[str, Any], section: tuple[str, ...]) -> dict[str, Any]:
     """The values of a section, with the name of transformers for the option that several programs call `dataset_streaming`."""
     for part in section:
@@ -488,24 +423,6 @@ def training_examples(settings: Settings, num_examples: int) -> int:
             f"{settings.source}: a validation set of {held} leaves none of {examples} examples for training"
         )
     return examples - taken
-
-
-def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:
-    """The evidence that these are training arguments; None if there is none, or it is not certain."""
-    keys = {str(key) for key, value in values.items() if value is not None}
-    marks = MARKS & keys
-    if marks and SETTING_NAMES & keys:
-        return key_list(marks)
-    near_enough = all(key in known or misplaced(key) for key in keys)
-    if SETTING_NAMES & keys and near_enough and FIELDS & keys:
-        return "keys that several trainers share with transformers"
-    return None
-
-
-def _alone(values: object) -> bool:
-    """Whether these are arguments that only transformers and TRL have, and nothing else."""
-    keys = set(values) if isinstance(values, Mapping) else set()
-    return bool(MARKS & keys) and keys <= FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")
 
 
 def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default, ...]:

@@ -75,40 +75,28 @@ class Trl(Transformers):
     title: ClassVar[str] = "TRL"
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     whose: ClassVar[str] = "transformers TrainingArguments"
+    calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join((*METHODS.values(), *_NOT_COUNTED))})"
+    programs: ClassVar[str] = (
+        rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"
+    )
+    file_option: ClassVar[str] = "config"
 
-    def recognise(self, source: Source) -> Recognised | None:
-        """Recognise `trl COMMAND`, one of TRL's scripts or classes, or keys that only its parser has."""
-        if source.form == "card":
-            return None
-        made = source.constructor.rpartition(".")[2]
-        if made in METHODS.values() or made in _NOT_COUNTED:
-            return Recognised(self.name, f"the call of {source.constructor}")
-        if source.form in ("python", "notebook"):
-            return None
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only its parser has; a script needs a method in its name, too."""
         keys = frozenset(source.given)
-        program = source.program.name if source.program is not None else ""
-        head, _, command = program.partition(" ")
-        if head == "trl" and (command in METHODS or command == "ppo"):
-            return Recognised(self.name, f"the command {program}")
-        if program.startswith("trl.scripts.") or re.search(r"trl/(scripts|examples/scripts)/\w+\.py$", program):
-            return Recognised(self.name, f"the script {program}")
         marks = _MARKS & keys
         if not SETTING_NAMES & keys:
             return None
-        if source.form == "command":
-            script = method_in(program)
-            if script and (marks or "config" in keys) and keys & (MARKS | marks | {"config"}):
-                return Recognised(self.name, f"the script {program} and {key_list(marks or {'config'}, 'option')}")
-            return None
-        if marks and not {"stage", "finetuning_type"} & keys:
-            return Recognised(self.name, key_list(marks))
-        return None
+        if source.program is not None:
+            script, options = source.program.name, marks or {"config"} & keys
+            ours = method_in(script) and options and keys & (MARKS | marks | {"config"})
+            return f"the script {script} and {key_list(options, 'option')}" if ours else None
+        return key_list(marks) if marks and not {"stage", "finetuning_type"} & keys else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML of `--config`, in two words: TrlParser does not see `--config=F`."""
-        program = source.program
-        value = program.options.get("config") if program is not None else None
-        known = isinstance(value, str) and (not is_known(value) or value.endswith((".yaml", ".yml", ".json")))
+        value = super().config_file(source)
+        known = value is not None and (not is_known(value) or value.endswith((".yaml", ".yml", ".json")))
         return value if known else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:

@@ -1,0 +1,98 @@
+"""`hf`: the calls, files, commands and model cards of `TrainingArguments`, where no other trainer is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from optax_lr.sources.constructors import TRAINING_ARGUMENTS
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Recognised, concerns_curve, key_list
+from optax_lr.trainers.known import class_keys
+from optax_lr.trainers.settings import SETTING_NAMES
+from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
+from optax_lr.trainers.transformers import Transformers, in_section
+
+_SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
+
+
+class HuggingFace(Transformers):
+    """`transformers.Trainer` itself, and programs that use it."""
+
+    name: ClassVar[str] = "hf"
+    title: ClassVar[str] = "TrainingArguments"
+    calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join(TRAINING_ARGUMENTS)})"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""
+        if source.form == "card":
+            return Recognised(self.name, "the hyperparameters that the Trainer recorded")
+        found = super().recognise(source)
+        if found is not None or source.form in ("python", "notebook"):
+            return found
+        given = {str(key): value for key, value in source.given.items()}
+        by = _marks(given, FIELDS)
+        if by is not None:
+            return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
+        return None if SETTING_NAMES & given.keys() else self._section(source, given)
+
+    def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
+        """Training arguments in one section of a larger file."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        known = self.known({})
+        for name, section in values.items():
+            if not isinstance(section, Mapping):
+                continue
+            places: Mapping[tuple[str, ...], object] = {(name,): section, (name, "args"): section.get("args")}
+            for place, inner in places.items():
+                by = _marks(inner, known) if isinstance(inner, Mapping) else None
+                if by is not None and (name in _SECTIONS or _alone(inner)):
+                    found.append((place, by))
+                    break
+        if len(found) > 1:
+            where = " and ".join(".".join(place) for place, _ in found)
+            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one in a file")
+        if not found:
+            return None
+        place, _ = found[0]
+        others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
+        if others:
+            raise ConfigError(
+                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
+                "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
+            )
+        marks = MARKS & in_section(values, place).keys()
+        return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
+
+
+def section_of(values: Mapping[str, object]) -> tuple[str, ...]:
+    """The section with settings, where a caller says that they are TrainingArguments; () for the top level."""
+    if SETTING_NAMES & values.keys():
+        return ()
+    for name in _SECTIONS:
+        section = values.get(name)
+        if isinstance(section, Mapping) and SETTING_NAMES & section.keys():
+            return (name,)
+        inner = section.get("args") if isinstance(section, Mapping) else None
+        if isinstance(inner, Mapping) and SETTING_NAMES & inner.keys():
+            return name, "args"
+    return ()
+
+
+def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:
+    """The evidence that these are training arguments; None if there is none, or it is not certain."""
+    keys = {str(key) for key, value in values.items() if value is not None}
+    marks = MARKS & keys
+    if marks and SETTING_NAMES & keys:
+        return key_list(marks)
+    near_enough = all(key in known or misplaced(key) for key in keys)
+    if SETTING_NAMES & keys and near_enough and FIELDS & keys:
+        return "keys that several trainers share with transformers"
+    return None
+
+
+def _alone(values: object) -> bool:
+    """Whether these are arguments that only transformers and TRL have, and nothing else."""
+    keys = set(values) if isinstance(values, Mapping) else set()
+    return bool(MARKS & keys) and keys <= FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")
