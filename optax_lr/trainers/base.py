@@ -10,8 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Schedule
-from optax_lr.schedules.compositions import HoldAfter, Stages
+from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.keys import Default, Keys
@@ -199,16 +198,6 @@ class Trainer(abc.ABC):
 def like(max_steps: Real, number: int) -> Real:
     """`number` in the shape of `max_steps`."""
     return np.full(np.shape(max_steps), number)
-
-
-def warmed(rate: Real, warmup: int, curve: Schedule) -> Schedule:
-    """A line from 0 to the rate, and the curve behind it."""
-    return Stages([Constant(rate, warmup_steps=warmup), curve], boundaries=[warmup]) if warmup else curve
-
-
-def held(curve: Schedule, *, end: int, run: int) -> Schedule:
-    """A curve whose rate at its end is held, where a run is longer than it."""
-    return HoldAfter(curve, step=end) if run > end else curve
 
 
 def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:

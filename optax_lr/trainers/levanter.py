@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.schedules import Cosine, Linear, Polynomial, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys, warmed
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, place_of
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings
@@ -123,19 +124,12 @@ class Levanter(Trainer):
             raise ConfigError(
                 f"{settings.source}: warmup {warmup} and decay {decay} do not fit in {length} steps; lower one"
             )
-        if settings.lr_scheduler_type == "constant":
-            return Constant(rate, warmup_steps=warmup)
-        if decay < 1:
+        shape = settings.lr_scheduler_type
+        if shape != "constant" and decay < 1:
             raise ConfigError(
                 f"{settings.source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps"
             )
-        if not stable:
-            shape = Cosine if settings.lr_scheduler_type == "cosine" else Linear
-            return shape(rate, max_steps=length, warmup_steps=warmup, min_lr=low)
-        curve = WarmupStableDecay(
-            rate, decay_steps=decay, stable_steps=stable, min_lr=low, decay_type=settings.lr_scheduler_type
-        )
-        return warmed(rate, warmup, curve)
+        return decayed(shape, rate, end=length, warmup=warmup, low=low, decay=decay if stable else None)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """Cosine, linear and constant schedules, with a floor and a warmup."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, unknown_keys, warmed
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings
@@ -145,20 +146,15 @@ class MaxText(Trainer):
             raise ConfigError(
                 f"{settings.source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it"
             )
-        curve: Schedule
-        if settings.lr_scheduler_type == "cosine":
-            curve = Cosine(rate, max_steps=length - (not own["whole"]), warmup_steps=warmup, min_lr=low)
-        else:
-            decay = int(length * own["wsd_decay_steps_fraction"])
-            stable = length - warmup - decay
-            if decay < 2 or stable < 0:
+        end, decay = length - (not own["whole"]), None
+        if settings.lr_scheduler_type == "wsd":
+            decay = int(length * own["wsd_decay_steps_fraction"]) - 1
+            if decay < 1 or warmup + decay > end:
                 raise ConfigError(f"{settings.source}: warmup, stable phase and decay do not fit in {length} steps")
             if own["style"] not in ("linear", "cosine"):
                 raise ConfigError(f"{settings.source}: wsd_decay_style must be linear or cosine, not {own['style']!r}")
-            curve = WarmupStableDecay(
-                rate, decay_steps=decay - 1, stable_steps=stable, min_lr=low, decay_type=own["style"]
-            )
-            curve = warmed(rate, warmup, curve)
+        shape = "cosine" if decay is None else own["style"]
+        curve = decayed(shape, rate, end=end, warmup=warmup, low=low, decay=decay)
         return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve
 
     def write(self, schedule: Schedule) -> dict[str, object]:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, InverseSqrt, Linear, LinearRamp, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Reading, Recognised, Trainer, held, key_list, unknown_keys, warmed
+from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.curves import decayed, held
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings
@@ -134,32 +135,25 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     """The schedule with a warmup from 0, in a run of this length."""
     own, style = settings.own, settings.lr_scheduler_type
     end, low = own["decay"], own["min_lr"]
-    if style == "constant":
-        return Constant(rate, warmup_steps=warmup)
-    if style == "linear":
-        return Linear(rate, max_steps=end, warmup_steps=warmup, min_lr=low)
-    if style == "cosine":
-        return held(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), end=end, run=run)
+    if style in ("constant", "linear", "cosine"):
+        curve = decayed(style, rate, end=end, warmup=warmup, low=low)
+        return held(curve, end=end, run=run) if style == "cosine" else curve
     if style == "inverse-square-root":
         if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
             raise ConfigError(
                 f"{settings.source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
             )
-        curve: Schedule = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
+        curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
     if own["style"] not in _SHAPES:
         raise ConfigError(
             f"{settings.source}: --lr-wsd-decay-style must be one of {', '.join(_SHAPES)}, not {own['style']!r}"
         )
-    stable = end - own["tail"] - warmup
-    if stable < 0:
+    if own["tail"] + warmup > end:
         raise ConfigError(
             f"{settings.source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
         )
-    curve = WarmupStableDecay(
-        rate, decay_steps=own["tail"], stable_steps=stable, min_lr=low, decay_type=_SHAPES[own["style"]]
-    )
-    return warmed(rate, warmup, curve)
+    return decayed(_SHAPES[own["style"]], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
 
 
 def _options(section: object) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, Linear, LinearRamp, Polynomial, Schedule
-from optax_lr.schedules.compositions import HoldAfter, Stages
+from optax_lr.schedules import Constant, Linear, LinearRamp, Polynomial, Schedule
+from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
+from optax_lr.trainers.curves import decayed, held
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps", "transition_begin")
@@ -111,8 +112,7 @@ def _line(start: float, end: float, steps: int) -> Schedule:
 
 def _cosine(peak: float, end: int, low: float, *, warmup: int = 0, run: int) -> Schedule:
     """A cosine that stays at its end, where a run is longer than it."""
-    curve = Cosine(peak, max_steps=end, warmup_steps=warmup, min_lr=low)
-    return HoldAfter(curve, step=end) if run > end else curve
+    return held(decayed("cosine", peak, end=end, warmup=warmup, low=low), end=end, run=run)
 
 
 def _made(part: Mapping[str, Any], run: int) -> Schedule:

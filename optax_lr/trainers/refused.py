@@ -9,29 +9,18 @@ from typing import NamedTuple
 from optax_lr.sources.source import Source
 
 _WAY = "write its schedule with olr.get_scheduler, or in Python with the classes of olr"
-_Marks = Callable[[Mapping[str, object]], bool]
 
 
-def _inner(values: Mapping[str, object], *places: str) -> object:
-    """The value under nested keys; None where one is missing."""
-    found: object = values
-    for place in places:
-        found = found.get(place) if isinstance(found, Mapping) else None
-    return found
-
-
-def _none(_values: Mapping[str, object]) -> bool:
-    return False
-
-
-def _has(*names: str) -> _Marks:
-    """Whether all of these keys are there."""
-    return lambda values: all(name in values for name in names)
-
-
-def _any(*places: str) -> _Marks:
-    """Whether one of these dotted places is there."""
-    return lambda values: any(_inner(values, *place.split(".")) is not None for place in places)
+def _there(values: Mapping[str, object], place: str) -> bool:
+    """Whether a dotted place has a value; `train.*` is any key in or below a section."""
+    *sections, name = place.split(".")
+    if name == "*":
+        dotted = any(str(key).startswith(place[:-1]) for key in values)
+        return dotted or isinstance(values.get(sections[0]), Mapping)
+    inner: object = values
+    for section in sections:
+        inner = inner.get(section) if isinstance(inner, Mapping) else None
+    return isinstance(inner, Mapping) and inner.get(name) is not None
 
 
 def _weights_and_biases(values: Mapping[str, object]) -> bool:
@@ -41,52 +30,6 @@ def _weights_and_biases(values: Mapping[str, object]) -> bool:
     return bool(inner) and all(wrapped)
 
 
-def _verl(values: Mapping[str, object]) -> bool:
-    return "actor_rollout_ref" in values or any(str(key).startswith("actor_rollout_ref.") for key in values)
-
-
-def _openrlhf(values: Mapping[str, object]) -> bool:
-    return "actor_num_gpus_per_node" in values or any(str(key).startswith("ckpt.") for key in values)
-
-
-def _torchtitan(values: Mapping[str, object]) -> bool:
-    training = values.get("training")
-    if not isinstance(training, Mapping) or not isinstance(values.get("lr_scheduler"), Mapping):
-        return False
-    return bool({"steps", "local_batch_size", "seq_len", "global_batch_size"} & training.keys())
-
-
-def _kohya(values: Mapping[str, object]) -> bool:
-    keys = values.keys()
-    data = {"network_dim", "unet_lr", "max_train_steps", "train_data_dir", "dataset_config"} & keys
-    named = {"pretrained_model_name_or_path", "output_name"} <= keys
-    return (named and bool(data)) or {"network_dim", "unet_lr"} <= keys
-
-
-def _litgpt(values: Mapping[str, object]) -> bool:
-    return "checkpoint_dir" in values and isinstance(values.get("train"), Mapping)
-
-
-def _olmo(values: Mapping[str, object]) -> bool:
-    micro = "device_train_microbatch_size" in values and _inner(values, "scheduler", "t_max") is not None
-    return micro or _inner(values, "scheduler", "units") is not None
-
-
-def _lightning(values: Mapping[str, object]) -> bool:
-    if _any("model.class_path", "optimizer.class_path", "lr_scheduler.class_path", "data.class_path")(values):
-        return True
-    return "seed_everything" in values and isinstance(values.get("trainer"), Mapping)
-
-
-def _ultralytics(values: Mapping[str, object]) -> bool:
-    return "lr0" in values and ("lrf" in values or "task" in values)
-
-
-def _dotted(values: Mapping[str, object]) -> bool:
-    sections = ("training.", "lr_scheduler.", "optimizer.", "adam.", "train.batch")
-    return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
-
-
 def _megatron_swift(values: Mapping[str, object]) -> bool:
     """ms-swift's YAML for Megatron, whose lengths and rates have Megatron's names."""
     own = {"micro_batch_size", "global_batch_size", "lr", "lr_warmup_fraction", "min_lr"} & values.keys()
@@ -94,8 +37,9 @@ def _megatron_swift(values: Mapping[str, object]) -> bool:
     return len(own) > 1 and bool(swift) and "learning_rate" not in values
 
 
-def _timm(values: Mapping[str, object]) -> bool:
-    return "sched" in values and bool({"warmup_epochs", "epochs"} & values.keys())
+def _dotted(values: Mapping[str, object]) -> bool:
+    sections = ("training.", "lr_scheduler.", "optimizer.", "adam.", "train.batch")
+    return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
 
 
 class Refused(NamedTuple):
@@ -104,70 +48,96 @@ class Refused(NamedTuple):
     Fields:
         title: what the file is, for people.
         program: a pattern of the program's name; empty for none.
-        marks: whether the keys are this trainer's.
+        marks: the keys by which a file is this trainer's: groups of dotted places, one of which is there in full.
+        test: whether the keys are this trainer's, where `marks` cannot say it.
         way: what to do.
     """
 
     title: str
     program: str = ""
-    marks: _Marks = _none
+    marks: tuple[str, ...] = ()
+    test: Callable[[Mapping[str, object]], bool] = lambda values: False
     way: str = _WAY
+
+    def has(self, values: Mapping[str, object]) -> bool:
+        """Whether the keys are this trainer's."""
+        return self.test(values) or any(all(_there(values, place) for place in group.split()) for group in self.marks)
 
 
 _KOHYA = r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_)?train_(?:network|db|textual_inversion)\.py|(?:sdxl|flux|sd3)_train\w*\.py)"
+_KOHYA_KEYS = (
+    "network_dim unet_lr",
+    *(
+        f"pretrained_model_name_or_path output_name {key}"
+        for key in ("network_dim", "unet_lr", "max_train_steps", "train_data_dir", "dataset_config")
+    ),
+)
+_TORCHTITAN = tuple(
+    f"lr_scheduler.* training.{key}" for key in ("steps", "local_batch_size", "seq_len", "global_batch_size")
+)
+_LIGHTNING = (
+    *(f"{section}.class_path" for section in ("model", "optimizer", "lr_scheduler", "data")),
+    "seed_everything trainer.*",
+)
 _DIFFUSERS = r"(?:.*/)?train_(?:unconditional|lcm_distill|wuerstchen|cogvideox|kandinsky)\w*\.py"
 REFUSED: tuple[Refused, ...] = (
     Refused(
         "the config.yaml of a Weights & Biases run",
-        marks=_weights_and_biases,
+        test=_weights_and_biases,
         way="write the values below `value` as plain keys, and read that file",
     ),
     Refused(
         "the state of a run, with its log",
-        marks=_has("log_history"),
+        marks=("log_history",),
         way="audit reads it; lint and show need the config",
     ),
     Refused(
         "an accelerate config, which states only the number of processes",
-        marks=_has("compute_environment", "distributed_type"),
+        marks=("compute_environment distributed_type",),
         way="read the training config, or the command that names it",
     ),
-    Refused("a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", _verl),
+    Refused(
+        "a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", ("actor_rollout_ref.*",)
+    ),
     Refused(
         "a run of open-instruct other than finetune", r"(?:.*/)?open_instruct[/.](?!(?:finetune|dpo_tune_cache)\b)"
     ),
-    Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", _openrlhf),
-    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", _megatron_swift),
-    Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _torchtitan),
-    Refused("a config of kohya's sd-scripts", _KOHYA, _kohya),
+    Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", ("actor_num_gpus_per_node", "ckpt.*")),
+    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
+    Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
+    Refused("a config of kohya's sd-scripts", _KOHYA, _KOHYA_KEYS),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
-    Refused("a config of litgpt", r"litgpt .*|.*litgpt/.*\.py", _litgpt),
+    Refused("a config of litgpt", r"litgpt .*|.*litgpt/.*\.py", ("checkpoint_dir train.*",)),
     Refused(
         "a config of nanotron",
         r"(?:.*/)?run_train\.py|nanotron\.",
-        _any("optimizer.learning_rate_scheduler", "tokens.train_steps"),
+        ("optimizer.learning_rate_scheduler", "tokens.train_steps"),
     ),
-    Refused("a config of OLMo", r"olmo\.|.*OLMo/scripts/train\.py", _olmo),
     Refused(
-        "a config of llm-foundry or Composer", r"composer .*|.*composer/cli", _any("max_duration", "scheduler.t_warmup")
+        "a config of OLMo",
+        r"olmo\.|.*OLMo/scripts/train\.py",
+        ("device_train_microbatch_size scheduler.t_max", "scheduler.units"),
+    ),
+    Refused(
+        "a config of llm-foundry or Composer", r"composer .*|.*composer/cli", ("max_duration", "scheduler.t_warmup")
     ),
     Refused(
         "a config of NeMo",
         r"nemo .*|.*megatron_gpt_(?:pre)?\w*training\.py",
-        _any("model.optim.sched", "exp_manager"),
+        ("model.optim.sched", "exp_manager"),
     ),
-    Refused("a config of Ludwig", r"ludwig .*", _any("trainer.learning_rate_scheduler", "input_features")),
-    Refused("a config of Lightning's CLI", r"lightning .*", _lightning),
-    Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", _any("optimization.max_update")),
+    Refused("a config of Ludwig", r"ludwig .*", ("trainer.learning_rate_scheduler", "input_features")),
+    Refused("a config of Lightning's CLI", r"lightning .*", _LIGHTNING),
+    Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),
     Refused(
         "a config of ultralytics",
         r"yolo .*",
-        _ultralytics,
-        "its optimizer: auto replaces lr0; the rates are in results.csv, which audit reads",
+        ("lr0 lrf", "lr0 task"),
+        way="its optimizer: auto replaces lr0; the rates are in results.csv, which audit reads",
     ),
-    Refused("a config of mmengine", r"(?:.*/)?tools/train\.py|mim .*", _has("param_scheduler", "optim_wrapper")),
-    Refused("a config of timm's train.py", marks=_timm),
-    Refused("a command with dotted options, such as torchtitan's and OpenRLHF's", marks=_dotted),
+    Refused("a config of mmengine", r"(?:.*/)?tools/train\.py|mim .*", ("param_scheduler optim_wrapper",)),
+    Refused("a config of timm's train.py", marks=("sched warmup_epochs", "sched epochs")),
+    Refused("a command with dotted options, such as torchtitan's and OpenRLHF's", test=_dotted),
 )
 
 
@@ -183,6 +153,6 @@ def refusal(source: Source) -> str | None:
     if verl and program != "verl.trainer.main_ppo":
         return f"{source.name}: this is a run of verl, which is not read; {_WAY}"
     for entry in REFUSED:
-        if (entry.program and re.match(entry.program, program)) or entry.marks(source.values):
+        if (entry.program and re.match(entry.program, program)) or entry.has(source.values):
             return f"{source.name}: this is {entry.title}, which is not read; {entry.way}"
     return None

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, Schedule
+from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, unknown_keys
+from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.settings import ARGPARSE, Settings
 
@@ -137,10 +138,8 @@ class Verl(Trainer):
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A constant rate or a cosine, after a line from 0."""
-        rate = changes.get("learning_rate", settings.learning_rate)
-        if settings.lr_scheduler_type == "constant":
-            return Constant(rate, warmup_steps=warmup_steps)
-        return Cosine(rate, max_steps=max_steps, warmup_steps=warmup_steps, min_lr=rate * settings.own["low"])
+        rate, shape = changes.get("learning_rate", settings.learning_rate), settings.lr_scheduler_type
+        return decayed(shape, rate, end=max_steps, warmup=warmup_steps, low=rate * settings.own["low"])
 
 
 def _concerns_curve(key: str) -> bool:
