@@ -10,7 +10,7 @@ from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes
 from optax_lr.trainers import Data, Default, Settings, trainer_of
-from optax_lr.trainers.transformers import version_of
+from optax_lr.trainers.transformers import training_examples, version_of
 
 MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
 
@@ -99,6 +99,21 @@ def world_size_of(given: int | None, processes: Processes | None) -> tuple[int, 
     return processes.count, processes.origin, ()
 
 
+def _left_for_training(settings: Settings, examples: int) -> tuple[str, ...]:
+    """A note on what `max_samples` and the validation set leave of the examples; none if that is all."""
+    left = training_examples(settings, examples)
+    if left == examples:
+        return ()
+    capped = dataclasses.replace(settings, val_size=0)
+    names = [
+        *(["max_samples"] if training_examples(capped, examples) < examples else []),
+        *(["val_size"] if settings.val_size else []),
+    ]
+    key = trainer_of(settings.trainer).key
+    why = " and ".join(f"{key(name)} {getattr(settings, name):g}" for name in names)
+    return (f"{why}: {left:,} of {examples:,} examples are left for training",)
+
+
 def make_plan(
     settings: Settings,
     *,
@@ -137,6 +152,8 @@ def make_plan(
         and settings.num_datasets > 1
     ):
         notes += (f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap",)
+    if per_epoch is not None and settings.max_steps <= 0:
+        notes += _left_for_training(settings, num_examples or 0)
     schedule = trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup)
     if isinstance(schedule, Constant):  # the kind `constant` of transformers ignores a warmup
         warmup = int(schedule.warmup_steps)

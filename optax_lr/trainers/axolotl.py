@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Product
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.generations import generation_keys, generation_steps
-from optax_lr.trainers.keys import Default
+from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, finite_number, flag, whole_setting
+from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
 from optax_lr.trainers.transformers import Transformers, training_examples
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
@@ -47,6 +47,7 @@ _MARKS = words(
 _SURE = words("sequence_len sample_packing evals_per_epoch saves_per_epoch jagged_restart_steps val_set_size")
 _NOT_AXOLOTL = words("lr_scheduler_type num_train_epochs per_device_train_batch_size stage finetuning_type")
 _GENERATE = ("grpo", "ebft", "gdpo")
+_PACKED = "sample_packing: the number of examples is that of the packed rows for training, without val_set_size"
 
 
 class Axolotl(Transformers):
@@ -89,49 +90,43 @@ class Axolotl(Transformers):
     def read(self, source: Source, found: Recognised) -> Reading:
         """A config file."""
         name, values = source.name, source.values
-        given = _DEFAULTS | {key: value for key, value in values.items() if value is not None}
-        if "learning_rate" not in given:
+        keys = Keys(name, values, PYDANTIC, _DEFAULTS)
+        if "learning_rate" not in keys:
             raise ConfigError(f"{name}: axolotl needs learning_rate")
-        restarts = _restarts(name, given)
-        _refuse(name, values, given, restarts)
-        taken = {ours: given[theirs] for theirs, ours in RENAMED.items() if theirs in given}
-        taken |= {key: given[key] for key in _SAME if key in given}
+        restarts = _restarts(keys)
+        _refuse(keys, restarts)
+        taken = {ours: keys[theirs] for theirs, ours in RENAMED.items() if theirs in keys}
+        taken |= {key: keys[key] for key in _SAME if key in keys}
         if "warmup_steps" in taken:
-            taken["warmup_steps"] = whole_setting(f"{name}: warmup_steps", taken["warmup_steps"], PYDANTIC)
-        floors = {key: finite_number(f"{name}: {key}", given[key], PYDANTIC) for key in _FLOORS if given.get(key)}
-        scheduler_block, notes = block.scheduler_of(name, given.get("deepspeed"), source.folder)
-        if given.get("sample_packing") is True:
-            notes += (
-                "sample_packing: the number of examples is that of the packed rows, which axolotl logs before it starts",
-            )
-        settings = Settings.of(
-            name,
+            taken["warmup_steps"] = keys.whole("warmup_steps")
+        scheduler_block, notes = block.scheduler_of(name, keys.get("deepspeed"), source.folder)
+        own = _own(keys)
+        if own["packs"]:
+            # The validation set is taken before the packing, so that it is no part of the packed rows.
+            taken.pop("val_size", None)
+            notes += (_PACKED,)
+        quadratic = flag(f"{name}: lr_quadratic_warmup", keys.get("lr_quadratic_warmup", False))
+        settings = self.settings_of(
+            keys,
             taken,
-            PYDANTIC,
-            trainer=self.name,
-            key=self.key,
             scheduler_block=scheduler_block,
-            floors=floors,
-            quadratic_warmup=_quadratic(name, given) and not given.get("rl") and given["lr_scheduler"] == "cosine",
-            restarts=None if given.get("rl") else restarts,
+            floors={key: keys.number(key) for key in _FLOORS if keys.get(key)},
+            quadratic_warmup=quadratic and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
+            restarts=None if keys.get("rl") else restarts,
             warmup_given="warmup_steps" in taken or "warmup_ratio" in taken,
-            own=_own(name, given),
+            own=own,
         )
         if settings.max_steps == 0:
             notes += ("max_steps: 0 counts as not given",)
         if not settings.warmup_given:
             notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
-        absent = [
-            key
-            for key in ("lr_scheduler", "num_epochs", "micro_batch_size", "gradient_accumulation_steps")
-            if values.get(key) is None
-        ]
+        without: set[str] = set()
         if settings.max_steps > 0:
-            absent = absent[: absent.count("lr_scheduler")]
-        elif values.get("batch_size") is not None:
-            absent = [key for key in absent if key not in ("micro_batch_size", "gradient_accumulation_steps")]
-        defaults = tuple(Default(key, _DEFAULTS[key], self.whose) for key in absent)
-        unknown = tuple(key for key in values if key not in keys_of("axolotl") and values[key] is not None)
+            without = _DEFAULTS.keys() - {"lr_scheduler"}
+        elif "batch_size" in keys:
+            without = {"micro_batch_size", "gradient_accumulation_steps"}
+        defaults = keys.defaults(self.whose, without=without)
+        unknown = tuple(key for key in keys.given if key not in keys_of("axolotl"))
         return Reading(settings, _ignored(settings, values), notes, defaults, unknown)
 
     def _batch(self, settings: Settings, processes: int) -> int:
@@ -157,7 +152,17 @@ class Axolotl(Transformers):
                 processes=data.processes,
                 **generate,
             )
-        return math.ceil(examples / self._batch(settings, data.processes))
+        batch = self._batch(settings, data.processes)
+        return max(1, examples // batch) if settings.own["packs"] else math.ceil(examples / batch)
+
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+        """`max_steps`, else the count of the data, which needs the number of tokens if the efficiency of the packing is given."""
+        if settings.max_steps <= 0 and settings.own.get("efficiency"):
+            raise UnknownLengthError(
+                f"{settings.source}: with sample_packing_eff_est axolotl counts the steps by the number of tokens; give the "
+                "'Maximum number of steps' that it logs (max_steps=..., --max-steps)"
+            )
+        return super().total_steps(settings, per_epoch, data)
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """axolotl's own count.
@@ -169,9 +174,12 @@ class Axolotl(Transformers):
         return self._data_steps(settings, data)
 
     def _data_steps(self, settings: Settings, data: Data) -> int:
-        """Steps of the data, whatever `max_steps` says."""
-        examples = training_examples(settings, data.examples)
-        return math.ceil(examples * settings.num_train_epochs / self._batch(settings, data.processes))
+        """Steps of the data, whatever `max_steps` says; packed rows are counted in whole batches."""
+        examples, batch = training_examples(settings, data.examples), self._batch(settings, data.processes)
+        if not settings.own["packs"]:
+            return math.ceil(examples * settings.num_train_epochs / batch)
+        steps = int(max(1, examples // batch) * settings.num_train_epochs)
+        return max(1, steps - settings.dataloader_drop_last * math.ceil(settings.num_train_epochs))
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
@@ -181,7 +189,8 @@ class Axolotl(Transformers):
         if steps < 0:
             raise ConfigError(f"{settings.source}: warmup_steps must be at least 0, not {steps}")
         total = np.asarray(max_steps, np.float64)
-        total = total if data is None else np.minimum(total, self._data_steps(settings, data))
+        if data is not None and not settings.own.get("efficiency"):
+            total = np.minimum(total, self._data_steps(settings, data))
         if steps:
             warmup = like(max_steps, int(steps))
         elif settings.own.get("generate") is not None and (ratio is not None or not settings.warmup_given):
@@ -267,38 +276,31 @@ class Axolotl(Transformers):
         return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
 
 
-def _quadratic(source: str, given: Mapping[str, object]) -> bool:
-    return flag(f"{source}: lr_quadratic_warmup", given.get("lr_quadratic_warmup", False))
-
-
-def _restarts(source: str, given: Mapping[str, object]) -> tuple[int, int, int] | None:
+def _restarts(keys: Keys) -> tuple[int, int, int] | None:
     """How far apart the jagged restarts are, and how long they go up and down; 0 counts as not given."""
     found = []
     for name, default in _RESTARTS.items():
-        value = given.get(name, 0)
-        steps = int(value) if isinstance(value, bool) else whole_setting(f"{source}: {name}", value, PYDANTIC)
+        steps = int(keys[name]) if isinstance(keys.get(name), bool) else keys.whole(name)
         if steps < 0:
-            raise ConfigError(f"{source}: {name} must be at least 1, not {steps}")
+            raise ConfigError(f"{keys.source}: {name} must be at least 1, not {steps}")
         found.append(steps or default)
     every, up, down = found
     return (every, up, down) if every else None
 
 
-def _own(source: str, given: Mapping[str, object]) -> dict[str, object]:
-    """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, generations."""
-    own: dict[str, object] = {}
-    if given.get("batch_size"):
-        own["batch_size"] = whole_setting(f"{source}: batch_size", given["batch_size"], PYDANTIC)
-    own["parallel"] = math.prod(
-        whole_setting(f"{source}: {key}", given.get(key) or 1, PYDANTIC)
-        for key in ("context_parallel_size", "tensor_parallel_size")
-    )
-    if given.get("rl") in _GENERATE:
-        trl = given.get("trl") if isinstance(given.get("trl"), Mapping) else {}
-        assert isinstance(trl, Mapping)
-        if given["rl"] != "grpo" and not given.get("max_steps"):
-            raise ConfigError(f"{source}: the steps of rl: {given['rl']} are not counted; give max_steps")
-        own["generate"] = generation_keys(f"{source}: trl.", trl, PYDANTIC, 8)
+def _own(keys: Keys) -> dict[str, Any]:
+    """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
+    own: dict[str, Any] = {"packs": keys.get("sample_packing") is True and not keys.get("rl")}
+    if own["packs"] and keys.get("sample_packing_eff_est"):
+        own["efficiency"] = keys.number("sample_packing_eff_est")
+    if keys.get("batch_size"):
+        own["batch_size"] = keys.whole("batch_size")
+    own["parallel"] = math.prod(keys.whole(key, 1) or 1 for key in ("context_parallel_size", "tensor_parallel_size"))
+    if keys.get("rl") in _GENERATE:
+        if keys["rl"] != "grpo" and not keys.get("max_steps"):
+            raise ConfigError(f"{keys.source}: the steps of rl: {keys['rl']} are not counted; give max_steps")
+        trl = keys.get("trl")
+        own["generate"] = generation_keys(f"{keys.source}: trl.", trl if isinstance(trl, Mapping) else {}, PYDANTIC, 8)
     return own
 
 
@@ -323,19 +325,18 @@ def _written(schedule: Schedule) -> dict[str, object]:
     return made | {"micro_batch_size": 1, "gradient_accumulation_steps": 1}  # which axolotl asks for
 
 
-def _refuse(
-    source: str, values: Mapping[str, object], given: Mapping[str, object], restarts: tuple[int, int, int] | None
-) -> None:
+def _refuse(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
+    """Raise for what axolotl refuses."""
+    source, given = keys.source, keys.given
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
-    if sum(bool(values.get(key)) for key in batches) < 2:
+    if sum(bool(given.get(key)) for key in batches) < 2:
         raise ConfigError(f"{source}: axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
-    if values.get("batch_size") and values.get("gradient_accumulation_steps"):
-        raise ConfigError(f"{source}: axolotl refuses batch_size with gradient_accumulation_steps; keep one")
-    if "warmup_steps" in given and "warmup_ratio" in given:
-        raise ConfigError(f"{source}: axolotl refuses warmup_steps with warmup_ratio; keep one")
+    for one, other in (("batch_size", "gradient_accumulation_steps"), ("warmup_steps", "warmup_ratio")):
+        if {one, other} <= given.keys() and (one != "batch_size" or (given[one] and given[other])):
+            raise ConfigError(f"{source}: axolotl refuses {one} with {other}; keep one")
     if restarts is None and given.get("relora"):
         raise ConfigError(f"{source}: relora needs jagged_restart_steps, and axolotl refuses it without")
-    if restarts is not None and given["lr_scheduler"] == "one_cycle" and not given.get("rl"):
+    if restarts is not None and keys["lr_scheduler"] == "one_cycle" and not given.get("rl"):
         raise ConfigError(
             f"{source}: jagged_restart_steps asks one_cycle for a step past its end, and axolotl stops at the last update; "
             "take one of the two out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from optax_lr.schedules import Schedule
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
@@ -13,6 +14,7 @@ from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
 from optax_lr.trainers.transformers import Transformers, in_section
+from optax_lr.trainers.writing import training_arguments_of
 
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
 
@@ -64,6 +66,10 @@ class HuggingFace(Transformers):
             )
         marks = MARKS & in_section(values, place).keys()
         return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
+
+    def write(self, schedule: Schedule) -> dict[str, object]:
+        """The keys of `TrainingArguments`."""
+        return training_arguments_of(schedule)
 
 
 def section_of(values: Mapping[str, object]) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import YES, Transformers, training_examples
-from optax_lr.trainers.writing import plain
+from optax_lr.trainers.writing import plain, training_arguments_of
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
 _FORM: dict[str, Any] = {
@@ -173,14 +173,13 @@ class LlamaFactory(Transformers):
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys of transformers, with the stable phase that would otherwise be filled in."""
+        keys = training_arguments_of(schedule)
         if isinstance(schedule, WarmupStableDecay) and schedule.stable_steps is None:
             stable = schedule.end - schedule.warmup_steps - schedule.decay_steps
             if stable < 0:
                 raise ConfigError("warmup and decay are longer than the run, which LLaMA-Factory cannot express")
-            keys = super().write(schedule)
             keys["lr_scheduler_kwargs"] |= {"num_stable_steps": plain(stable)}
-            return keys
-        return super().write(schedule)
+        return keys
 
 
 class LlamaFactoryPPO(LlamaFactory):
@@ -268,6 +267,7 @@ class LlamaFactoryV1(Transformers):
 
     name: ClassVar[str] = "llamafactory-v1"
     title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
+    no_length: ClassVar[str] = Trainer.no_length
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "llamafactory"})
     omegaconf: ClassVar[bool] = True
     newest: ClassVar[str] = "5.8.0"

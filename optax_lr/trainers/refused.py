@@ -48,7 +48,7 @@ class Refused(NamedTuple):
     Fields:
         title: what the file is, for people.
         program: a pattern of the program's name; empty for none.
-        marks: the keys by which a file is this trainer's: groups of dotted places, one of which is there in full.
+        marks: the keys by which a file is this trainer's: groups of dotted places. All of one group must be given.
         test: whether the keys are this trainer's, where `marks` cannot say it.
         way: what to do.
     """

@@ -37,7 +37,6 @@ from optax_lr.trainers.training_arguments import (
     kwargs_of_text,
     refuse_foreign,
 )
-from optax_lr.trainers.writing import keys_of_run, named_schedule
 
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
 RATIO_GONE = (5, 15)  # the first version without warmup_ratio
@@ -297,10 +296,6 @@ class Transformers(Trainer):
         filled = self.filled_keywords(settings, max_steps, warmup_steps)
         keywords = {**filled, **self.keywords(settings), **changes}
         return get_scheduler(name, learning_rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
-
-    def write(self, schedule: Schedule) -> dict[str, Any]:
-        """The keys of `TrainingArguments`."""
-        return keys_of_run(schedule, *named_schedule(schedule))
 
     more_schedules: ClassVar[tuple[str, ...]] = ()
 

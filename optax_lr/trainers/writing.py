@@ -23,6 +23,11 @@ from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
 
 
+def training_arguments_of(schedule: Schedule) -> dict[str, Any]:
+    """The keys of `TrainingArguments` with which transformers runs a schedule."""
+    return keys_of_run(schedule, *named_schedule(schedule))
+
+
 def keys_of_run(schedule: Schedule, name: str, keywords: dict[str, object]) -> dict[str, object]:
     """The rate, the schedule's name and keywords, and the lengths where there are any."""
     made = {"learning_rate": plain(schedule.learning_rate), "lr_scheduler_type": name}  # type: ignore[attr-defined]

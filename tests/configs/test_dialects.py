@@ -116,6 +116,7 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
         (AXOLOTL + "jagged_restart_steps: 50\njagged_restart_warmup_steps: 2.5", "jagged_restart_warmup_steps must be a whole number"),
         (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: one_cycle", "axolotl stops at the last update; take one of the two out"),
         (AXOLOTL + "jagged_restart_steps: 50\nlr_scheduler: reduce_lr_on_plateau", "follows the evaluation's metric, not the step"),
+        (AXOLOTL + "sample_packing: true\nsample_packing_eff_est: 0.9", "axolotl counts the steps by the number of tokens"),
         (AXOLOTL + "relora: true", "relora needs jagged_restart_steps"),
         ("learning_rate: 1e-4\nlr_scheduler_type: cosine\njagged_restart_steps: 9", "jagged_restart_steps is axolotl's, and TrainingArguments refuses it"),
         (AXOLOTL + "lr_scheduler: log_sweep", "lr_scheduler: unknown scheduler 'log_sweep'"),

@@ -88,6 +88,13 @@ PLANS = {
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
     ),
+    "axolotl counts packed rows in whole batches, behind the validation set": (  # 936 by calculate_total_num_steps of axolotl 067b021c
+        "p.yml", "base_model: m\nsample_packing: true\nval_set_size: 0.1\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 3\n"
+        "learning_rate: 1.0e-5\nlr_scheduler: cosine\nwarmup_steps: 2\n", {"num_examples": 2502}, olr.Cosine(1e-5, 936, 2), "without val_set_size",
+    ),
+    "a part of the examples is for validation": (
+        "w.yaml", FACTORY.format("sft") + "val_size: 0.1\n", {"num_examples": 80}, olr.Cosine(1e-5, 18), "val_size 0.1: 72 of 80 examples are left",
+    ),
 }  # fmt: skip
 
 
