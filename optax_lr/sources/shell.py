@@ -7,9 +7,10 @@ followed. What the script does not say, such as `$(hostname)` or a variable of t
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,9 +27,15 @@ MOST_TURNS = 200  # of a loop over literals
 DEEPEST = 12  # of functions and `bash -c` inside each other
 LONGEST = 1.0  # seconds of CPU time
 _NAME = r"[A-Za-z_]\w*"
+_VARIABLE = ("simple_expansion", "expansion")
+_SUBSTITUTED = (*_VARIABLE, "command_substitution", "arithmetic_expansion")
+_REDIRECTIONS = ("file_redirect", "herestring_redirect", "heredoc_redirect")
+_ARGUMENTS = ("@", *map(str, range(1, 10)))
 _EXPANSION = re.compile(rf"(#?)({_NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
 # `${A//x}` and `${A//x/y}`, where x and y are plain text.
 _REPLACEMENT = re.compile(rf"({_NAME})//([\w.,:@=+ -]+)(?:/([\w.,:@=+ -]*))?")
+# `${A}`, `${A:-1}`, `$A` and `A` in an arithmetic expression.
+_IN_ARITHMETIC = re.compile(rf"\$\{{({_NAME})(?::?-(\d+))?\}}|\$({_NAME})|(?<![\w$])({_NAME})")
 _SBATCH = re.compile(r"(?m)^#SBATCH\s+(--?[\w-]+)(?:=|\s+)?(\S*)")
 _SLURM = {
     "--nodes": ("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
@@ -38,12 +45,15 @@ _SLURM = {
     "--ntasks-per-node": ("SLURM_NTASKS_PER_NODE",),
     "--gpus-per-node": ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE"),
 }
-# Options that may be settings of the curve or the number of processes.
+# Options that may change the curve or the number of processes, and beginnings of those that do not.
 _SETTING = re.compile(r"lr|learn|warm|sched|epoch|step|iter|batch|accum|world|nproc|process|decay|config|gpus|nodes")
 _NO_SETTING = re.compile(r"(?:eval|save|log|logging|wandb|profile|test)[_-]")
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = " \t\r\n\\"
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
+# Where the scanner of tree-sitter-bash 0.25 looks a character up in a table of 384 entries, and may end the process.
+_WIDE = re.compile(r"\{\d*(?:\.\.\d*)?(?=[^\x00-\xff])")
+_GUARD = "\x7f"  # is put between the brace and the character
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 
 
@@ -132,8 +142,11 @@ class _Shell:
     def run_text(self, text: str, depth: int) -> None:
         """Run a text as a script of its own."""
         plain = _COMMENT.sub(lambda found: " " * len(found[0]), text)
-        tree = self.parser.parse(plain.encode())
-        self.run(tree.root_node, depth)
+        self.run(self.parsed(plain), depth)
+
+    def parsed(self, text: str) -> tree_sitter.Node:
+        """The root of the syntax tree of a text."""
+        return self.parser.parse(_WIDE.sub(rf"\g<0>{_GUARD}", text).encode()).root_node
 
     def run_uncalled(self) -> None:
         """Run the functions that nothing called, with unknown arguments: a caller outside may."""
@@ -146,44 +159,45 @@ class _Shell:
         self.spent([])
         if depth > DEEPEST:
             raise ConfigError(f"{self.name}: commands are nested too deeply; write the training command out")
-        kind = node.type
-        if kind == "variable_assignment":
-            self.assign(node)
-        elif kind == "variable_assignments":
-            for child in node.named_children:
-                self.assign(child)
-        elif kind == "declaration_command":
-            self.declare(node)
-        elif kind == "unset_command":
-            for child in node.named_children[0:]:
-                self.variables.pop(_text(child), None)
-        elif kind == "command":
-            self.command(node, depth)
-        elif kind == "redirected_statement":
-            self.redirected(node, depth)
-        elif kind == "if_statement":
-            self.branches(self.branches_of_if(node), depth, otherwise=not _has(node, "else_clause"))
-        elif kind == "case_statement":
-            items = [list(item.named_children[1:]) for item in node.named_children if item.type == "case_item"]
-            self.branches(items, depth, otherwise=True)
-        elif kind == "for_statement":
-            self.loop(node, depth)
-        elif kind in ("while_statement", "c_style_for_statement"):
-            bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
-            self.branches([bodies], depth, otherwise=True)
-        elif kind == "function_definition":
-            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-            if name is not None and body is not None:
-                self.functions[_text(name)] = body
-        elif kind == "subshell":
-            before = {key: list(value) for key, value in self.variables.items()}
-            self.run_children(node, depth)
-            self.variables = before
-        elif kind == "ERROR":
-            self.check_error(node)
-            self.run_children(node, depth)
-        elif kind not in ("comment", "test_command", "negated_command_test"):
-            self.run_children(node, depth)
+        match node.type:
+            case "variable_assignment":
+                self.assign(node)
+            case "variable_assignments":
+                self.run_children(node, depth)
+            case "declaration_command":
+                self.declare(node)
+            case "unset_command":
+                for child in node.named_children:
+                    self.variables.pop(_text(child), None)
+            case "command":
+                self.command(node, depth)
+            case "redirected_statement":
+                self.redirected(node, depth)
+            case "if_statement":
+                exhaustive = any(child.type == "else_clause" for child in node.named_children)
+                self.branches(self.branches_of_if(node), depth, otherwise=not exhaustive)
+            case "case_statement":
+                items = [list(item.named_children[1:]) for item in node.named_children if item.type == "case_item"]
+                self.branches(items, depth, otherwise=True)
+            case "for_statement":
+                self.loop(node, depth)
+            case "while_statement" | "c_style_for_statement":
+                bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
+                self.branches([bodies], depth, otherwise=True)
+            case "function_definition":
+                name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+                if name is not None and body is not None:
+                    self.functions[_text(name)] = body
+            case "subshell":
+                before = dict(self.variables)
+                self.run_children(node, depth)
+                self.variables = before
+            case "comment" | "test_command":
+                pass
+            case kind:
+                if kind == "ERROR":
+                    self.check_error(node)
+                self.run_children(node, depth)
 
     def run_children(self, node: tree_sitter.Node, depth: int) -> None:
         """Each statement inside of another."""
@@ -214,36 +228,34 @@ class _Shell:
 
     def branches(self, branches: Iterable[list[tree_sitter.Node]], depth: int, *, otherwise: bool) -> None:
         """Run each branch from the same state; a variable that differs between them afterwards is not known."""
-        before = {key: list(value) for key, value in self.variables.items()}
-        ends: list[dict[str, list[str]]] = [before] if otherwise else []
+        before = dict(self.variables)
+        ends = [before] if otherwise else []
         for statements in branches:
-            self.variables = {key: list(value) for key, value in before.items()}
+            self.variables = dict(before)
             for statement in statements:
                 self.run(statement, depth)
             ends.append(self.variables)
-        self.variables = dict(before)
-        for key in {key for end in ends for key in end}:
-            values = [end.get(key) for end in ends]
-            if all(value == values[0] for value in values):
-                self.variables[key] = values[0] or []
-            elif (
-                otherwise
-                and all(map(is_known, before.get(key, [""])))
-                and key in before
-                and all(value == before[key] or _is_argument(value) for value in values)
-            ):
-                self.notes[f"${key} is {' '.join(before[key])} unless an argument of the script sets it"] = None
-            elif (added := _added(before.get(key), values)) is not None:
-                self.variables[key] = before[key]
-                shown = (
-                    ", ".join(dict.fromkeys(re.findall(r"(?:^|(?<=\s))--?[A-Za-z][\w-]*", added))) or added.strip()[:40]
-                )
-                if shown:
-                    self.notes[f"a branch of the script adds {shown} to ${key}, which is left out"] = None
-            elif (joined := _options_of_all(key, values, listed=key in self.arrays)) is not None:
-                self.variables[key] = joined
-            else:
-                self.variables[key] = [mark(f"${key}")]
+        keys = dict.fromkeys(key for end in ends for key in end)
+        self.variables = {key: self.joined(key, before.get(key), [end.get(key) for end in ends]) for key in keys}
+
+    def joined(self, key: str, before: list[str] | None, values: list[list[str] | None]) -> list[str]:
+        """The value of a variable after branches that leave it with `values`.
+
+        Options that branches add are left out with a note if they are no settings of the training; others get a mark.
+        """
+        if all(value == values[0] for value in values):
+            return values[0] or []
+        if before is not None and is_known(before) and all(value == before or _is_argument(value) for value in values):
+            self.notes[f"${key} is {' '.join(before)} unless an argument of the script sets it"] = None
+            return before
+        listed = key in self.arrays
+        old, *branches = (value or [] if listed else " ".join(value or []).split() for value in (before, *values))
+        if before is not None and None not in values and (added := _added(old, branches)) is not None:
+            if added:
+                self.notes[f"a branch of the script adds {', '.join(added)} to ${key}, which is left out"] = None
+            return before
+        words = _common_options(branches, mark(f"${key}"))
+        return words if listed else [" ".join(words)]
 
     def loop(self, node: tree_sitter.Node, depth: int) -> None:
         """A `for` loop: over literals each turn, else once with an unknown value."""
@@ -261,16 +273,12 @@ class _Shell:
         """`export A=1`, `declare -x A`, `local A=1`."""
         exported = node.children[0].type == "export"
         for child in node.named_children:
-            name: "tree_sitter.Node | None" = child
             if child.type == "variable_assignment":
                 self.assign(child)
-                name = child.child_by_field_name("name")
-            elif child.type not in ("variable_name", "word"):
-                continue
-            text = _text(name)
-            exported = exported or re.fullmatch(r"-\w*x\w*", text) is not None
+            name = _text(child.child_by_field_name("name") or child)
+            exported = exported or re.fullmatch(r"-\w*x\w*", name) is not None
             if exported:
-                self.exported.add(text)
+                self.exported.add(name)
 
     def assign(self, node: tree_sitter.Node) -> None:
         """`A=1`, `A+=1`, `A=(1 2)`; an element of an array makes the array unknown."""
@@ -308,11 +316,8 @@ class _Shell:
                 extra += places[1:]
             elif child.type == "heredoc_redirect":
                 document = self.document(child)
-                for part in child.named_children:
-                    if part.type == "file_redirect" and part.named_children:
-                        target = part.named_children[-1]
-                    elif part.type in ("pipeline", "command"):
-                        extra += []
+                redirects = [part for part in child.named_children if part.type == "file_redirect"]
+                target = redirects[-1].named_children[-1] if redirects else target
             elif child.type != "herestring_redirect" and body is None:
                 body = child
         if body is None:
@@ -350,9 +355,7 @@ class _Shell:
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
                 environment[_text(name)] = "" if value is None else self.text(value)
-            elif child.type == "command_name":
-                words += self.expand(child.named_children[0]) if child.named_children else [_text(child)]
-            elif child.type not in ("file_redirect", "herestring_redirect", "heredoc_redirect", "comment"):
+            elif child.type not in (*_REDIRECTIONS, "comment"):
                 if child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables:
                     notes["the script's own arguments ($@) are taken as none"] = None
                 words += self.expand(child)
@@ -366,15 +369,9 @@ class _Shell:
             self.call(words[0], words[1:], depth + 1)
         elif words[0] == "eval":
             self.run_text(_unmarked(" ".join(words[1:])), depth + 1)
-        elif (
-            (place := next((n for n, word in enumerate(words) if word in _SHELLS), None)) is not None
-            and (
-                option := next((n for n, word in enumerate(words) if n > place and re.fullmatch(r"-\w*c", word)), None)
-            )
-            and option + 1 < len(words)
-        ):
+        elif (text := _script_of_shell(words)) is not None:
             count = len(self.ran)
-            self.run_text(_unmarked(words[option + 1]), depth + 1)
+            self.run_text(_unmarked(text), depth + 1)
             self.ran[count:] = [
                 made._replace(line=line, environment=environment | made.environment) for made in self.ran[count:]
             ]
@@ -395,52 +392,39 @@ class _Shell:
 
     def call(self, function: str, arguments: list[str] | None, depth: int) -> None:
         """Run the body of a function with its arguments; None for unknown ones."""
-        kept = {key: self.variables.get(key) for key in ("@", *map(str, range(1, 10)))}
+        kept = {key: value for key, value in self.variables.items() if key in _ARGUMENTS}
         if arguments is not None:
             self.set_arguments(arguments)
         self.run(self.functions[function], depth)
-        for key, value in kept.items():
-            self.variables.pop(key, None)
-            if value is not None:
-                self.variables[key] = value
+        self.variables = {key: value for key, value in self.variables.items() if key not in _ARGUMENTS} | kept
 
     def set_arguments(self, words: list[str]) -> None:
         """Set `$1`, `$2`, ... and `$@`."""
-        self.variables["@"] = list(words)
-        for place in range(1, 10):
-            self.variables[str(place)] = words[place - 1 : place]
+        self.variables |= {name: words[place - 1 : place] for place, name in enumerate(_ARGUMENTS)} | {"@": words}
 
     # --- words ---
 
     def expand(self, node: tree_sitter.Node) -> list[str]:
         """The words that an argument becomes."""
-        kind = node.type
-        if kind in ("simple_expansion", "expansion"):
-            values = self.value(node)
-            return self.spent([part for value in values for part in value.split()])
-        if kind == "string":
-            inner = list(node.named_children)
-            whole = len(inner) == 1 and inner[0].type in ("expansion", "simple_expansion")
-            if whole and re.fullmatch(r'"\$(\{\w+\[@\]\}|@)"', _text(node)):
-                return self.spent(self.value(inner[0]))
-            return self.spent([self.text(node)])
-        if kind == "concatenation":
-            return self.spent(self.concatenated(node))
-        if kind == "brace_expression":
-            found = re.fullmatch(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}", _text(node))
-            if found and abs(int(found[2]) - int(found[1])) <= MOST_TURNS:
-                first, last = int(found[1]), int(found[2])
-                return self.spent([str(n) for n in range(first, last + 1)])
-        if kind == "command_substitution":
-            return self.spent(self.text(node).split())
+        match node.type:
+            case "command_name":
+                return self.expand(node.named_children[0]) if node.named_children else [_text(node)]
+            case "string" if re.fullmatch(r'"\$(\{\w+\[@\]\}|@)"', _text(node)):
+                return self.spent(self.value(node.named_children[0]))
+            case "concatenation" | "simple_expansion" | "expansion" | "command_substitution":
+                return self.spent(self.divided(node))
+            case "brace_expression":
+                found = re.fullmatch(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}", _text(node))
+                if found and abs(int(found[2]) - int(found[1])) <= MOST_TURNS:
+                    return self.spent([str(n) for n in range(int(found[1]), int(found[2]) + 1)])
         return self.spent([self.text(node)])
 
-    def concatenated(self, node: tree_sitter.Node) -> list[str]:
+    def divided(self, node: tree_sitter.Node) -> list[str]:
         """The words of joined parts: an unquoted variable with spaces in it divides them."""
         words = [""]
-        for child in node.children:
+        for child in node.children if node.type == "concatenation" else [node]:
             text = self.text(child)
-            if child.type in ("simple_expansion", "expansion") and re.search(r"\s", text):
+            if child.type in (*_VARIABLE, "command_substitution"):
                 first, *rest = re.split(r"\s+", text)
                 words[-1] += first
                 words += rest
@@ -450,30 +434,28 @@ class _Shell:
 
     def text(self, node: tree_sitter.Node) -> str:
         """The text that a node becomes, without division into words."""
-        kind, raw = node.type, _text(node)
-        if kind in ("simple_expansion", "expansion"):
-            return " ".join(self.value(node))
-        if kind in ("string", "translated_string"):
-            start = node.start_byte + (2 if kind == "translated_string" else 1)
-            return self.inside(
-                node.named_children[0] if kind == "translated_string" else node, start, node.end_byte - 1
-            )
-        if kind == "raw_string":
-            return str(raw[1:-1])
-        if kind == "ansi_c_string":
-            return re.sub(
-                r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), raw[2:-1], flags=re.DOTALL
-            )
-        if kind == "concatenation":
-            return "".join(self.text(child) for child in node.children)
-        if kind == "command_name":
-            return "".join(self.text(child) for child in node.named_children) or raw
-        if kind == "arithmetic_expansion":
-            return self.arithmetic(raw.lstrip(_BEFORE))
-        if kind == "command_substitution":
-            return self.substitution(node)
-        if kind == "process_substitution":
-            return mark(raw)
+        raw = _text(node)
+        match node.type:
+            case "simple_expansion" | "expansion":
+                return " ".join(self.value(node))
+            case "string":
+                return self.inside(node, node.start_byte + 1, node.end_byte - 1)
+            case "translated_string":
+                return self.text(node.named_children[0])
+            case "raw_string":
+                return raw[1:-1]
+            case "ansi_c_string":
+                return re.sub(
+                    r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), raw[2:-1], flags=re.DOTALL
+                )
+            case "concatenation":
+                return "".join(self.text(child) for child in node.children)
+            case "arithmetic_expansion":
+                return self.arithmetic(raw.lstrip(_BEFORE))
+            case "command_substitution":
+                return self.substitution(node)
+            case "process_substitution":
+                return mark(raw)
         return re.sub(r"\\(.)", lambda found: "" if found[1] == "\n" else found[1], raw, flags=re.DOTALL)
 
     def inside(self, node: tree_sitter.Node, start: int, end: int) -> str:
@@ -483,11 +465,11 @@ class _Shell:
         place = start
 
         def literal(until: int) -> str:
-            raw = source[place - base : until - base].decode(errors="replace")
+            raw = _decoded(source[place - base : until - base])
             return re.sub(r'\\([$`"\\\n])', lambda found: "" if found[1] == "\n" else found[1], raw)
 
         for child in node.named_children:
-            if child.type in ("simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"):
+            if child.type in _SUBSTITUTED:
                 raw = child.text or b""
                 blank = len(raw) - len(raw.lstrip(_BEFORE.encode()))
                 parts += [literal(child.start_byte + blank), self.text(child)]
@@ -499,34 +481,30 @@ class _Shell:
         """The values of `$A` or `${A...}`; a mark where the script does not say."""
         raw = _text(node).lstrip(_BEFORE)
         inner = raw[2:-1] if raw.startswith("${") else raw[1:]
-        found = _EXPANSION.fullmatch(inner)
         unknown = [mark(raw)]
-        if found is None:
-            replaced = _REPLACEMENT.fullmatch(inner)
-            known = None if replaced is None else self.variables.get(replaced[1])
-            if replaced is None or known is None or replaced[1] in self.arrays or not all(map(is_known, known)):
+        if replaced := _REPLACEMENT.fullmatch(inner):
+            name, old, new = replaced.groups(default="")
+            values = self.variables.get(name)
+            if values is None or name in self.arrays or not is_known(values):
                 return unknown
-            return self.spent([value.replace(replaced[2], replaced[3] or "") for value in known])
-        length, name, index, operator, default = found.groups()
-        values = self.variables.get(name)
+            return self.spent([value.replace(old, new) for value in values])
+        found = _EXPANSION.fullmatch(inner)
+        if found is None:
+            return unknown
+        length, name, index, operation, default = found.groups()
+        values = self.variables.get("@", []) if name in ("@", "*") else self.variables.get(name)
         if name == "#" and "@" in self.variables:
             return [str(len(self.variables["@"]))]
-        if name in ("@", "*"):
-            values = self.variables.get("@", [])
-        if length and name not in "#?":
-            return (
-                [str(len(values))]
-                if values is not None and all(map(is_known, values)) and index in ("@", "*")
-                else unknown
-            )
-        if operator in (":-", "-", ":=", "="):
-            if values is None or (operator[0] == ":" and values in ([], [""])):
-                return [self.default(default)]
-            operator = None
-        if operator in (":+", "+"):
+        if length:
+            counted = is_known(values) and index in ("@", "*")
+            return [str(len(values))] if values is not None and counted else unknown
+        if operation in (":+", "+"):
             return [self.default(default)] if values else []
-        if operator is not None or values is None:
-            return unknown if operator is None or values is None else values
+        empty = values is None or (operation in (":-", ":=") and values in ([], [""]))
+        if empty and operation in (":-", "-", ":=", "="):
+            return [self.default(default)]
+        if values is None:
+            return unknown
         if index is None:
             return values[:1] if name in self.arrays else values
         if index in ("@", "*"):
@@ -542,8 +520,7 @@ class _Shell:
             text = text[1:-1]
         if "$" not in text and "`" not in text:
             return text
-        tree = self.parser.parse(f'X="{text}"'.encode())
-        nodes = [tree.root_node]
+        nodes = [self.parsed(f'X="{text}"')]
         while nodes:
             node = nodes.pop()
             if node.type == "string":
@@ -555,133 +532,120 @@ class _Shell:
         """`$(expr 4 / 2)` and `$(echo x)` of literals; a mark for every other command."""
         raw = _text(node).lstrip(_BEFORE)
         inner = [child for child in node.named_children if child.type != "comment"]
-        if len(inner) == 1 and inner[0].type == "command":
-            words = [
-                word
-                for child in inner[0].named_children
-                for word in self.expand(
-                    child.named_children[0] if child.type == "command_name" and child.named_children else child
-                )
-            ]
-            if words[:1] == ["expr"]:
-                return self.arithmetic("".join(words[1:])) if all(map(is_known, words)) else mark(raw)
-            if words[:1] == ["echo"] and all(map(is_known, words)) and words[1:2] != ["-e"]:
+        if [child.type for child in inner] == ["command"]:
+            words = [word for child in inner[0].named_children for word in self.expand(child)]
+            if words[:1] == ["expr"] and is_known(words):
+                return self.arithmetic("".join(words[1:]))
+            if words[:1] == ["echo"] and is_known(words) and words[1:2] != ["-e"]:
                 return " ".join(words[1:])
         return mark(raw)
 
     def arithmetic(self, raw: str) -> str:
         """An integer expression, its variables replaced; a mark where that is not possible."""
-        text = re.sub(r"^\$?\(\(|\)\)$|^\$\[|\]$", "", raw)
-
-        text = re.sub(
-            rf"\$\{{({_NAME})(?::?-(\d+))?\}}|\$({_NAME})|(?<![\w$])({_NAME})",
-            lambda found: _number_of(self, found),
-            text,
-        )
+        text = _IN_ARITHMETIC.sub(self.number, re.sub(r"^\$?\(\(|\)\)$|^\$\[|\]$", "", raw))
         try:
             return str(_integer(ast.parse(text.strip(), mode="eval").body))
-        except (SyntaxError, ValueError, TypeError, ZeroDivisionError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, LookupError, TypeError, ZeroDivisionError, RecursionError, MemoryError):
             return mark(raw)
 
+    def number(self, found: re.Match[str]) -> str:
+        """The value of a variable inside of arithmetic, or its default."""
+        values = self.variables.get(found[1] or found[3] or found[4])
+        if values is None and found[2] is not None:
+            return found[2]
+        known = bool(values) and re.fullmatch(r"\s*-?\d{1,18}\s*", (values or [""])[0])
+        return f"({(values or [''])[0].strip()})" if known else "unknown"
 
-def _number_of(shell: _Shell, found: re.Match[str]) -> str:
-    """The value of a variable inside of arithmetic, or its default."""
-    values = shell.variables.get(found[1] or found[3] or found[4])
-    if values is None and found[2] is not None:
-        return found[2]
-    known = bool(values) and re.fullmatch(r"\s*-?\d{1,18}\s*", (values or [""])[0])
-    return f"({(values or [''])[0].strip()})" if known else "unknown"
+
+def _quotient(one: int, other: int) -> int:
+    """Division that rounds towards 0, as in the shell."""
+    return abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
+
+
+_OPERATIONS: Mapping[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: _quotient,
+    ast.Mod: lambda one, other: one - other * _quotient(one, other),
+    ast.Pow: lambda one, other: one**other if 0 <= other < 64 else 2**63,  # the latter is refused
+}
 
 
 def _integer(node: ast.AST) -> int:
-    """The value of an arithmetic expression by the shell's rules: division rounds towards 0."""
+    """The value of an arithmetic expression by the shell's rules."""
     match node:
-        case ast.Constant(value=int() as value) if not isinstance(value, bool) and abs(value) < 2**63:
-            return value
+        case ast.Constant(value=int() as value) if not isinstance(value, bool):
+            made = value
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_integer(operand)
+            made = -_integer(operand)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _integer(operand)
-        case ast.BinOp(left=left, op=operator, right=right):
-            one, other = _integer(left), _integer(right)
-            match operator:
-                case ast.Add():
-                    made = one + other
-                case ast.Sub():
-                    made = one - other
-                case ast.Mult():
-                    made = one * other
-                case ast.Div() | ast.FloorDiv():
-                    made = abs(one) // abs(other) * (1 if (one < 0) == (other < 0) else -1)
-                case ast.Mod():
-                    made = abs(one) % abs(other) * (1 if one >= 0 else -1)
-                case ast.Pow() if 0 <= other < 64:
-                    made = one**other
-                case _:
-                    raise ValueError
-            if abs(made) < 2**63:
-                return made
-    raise ValueError
+            made = _integer(operand)
+        case ast.BinOp(left=left, op=operation, right=right):
+            made = _OPERATIONS[type(operation)](_integer(left), _integer(right))
+        case _:
+            raise ValueError
+    if abs(made) >= 2**63:
+        raise ValueError
+    return made
 
 
-def _options_of_all(key: str, values: list[list[str] | None], *, listed: bool) -> list[str] | None:
-    """The options that a variable holds in any branch, with a mark for each value that differs; None where it holds others."""
-    words: list[str] = []
-    branches = [_by_option(value or [] if listed else " ".join(value or []).split()) for value in values]
-    for name in {name: None for options in branches for name in options}:
-        given = [options.get(name) for options in branches]
-        words += [
-            name,
-            *(given[0] if given[0] is not None and given.count(given[0]) == len(given) else [mark(f"${key}")]),
-        ]
-    if not words or "" in words:
-        return None
-    return words if listed else [" ".join(words)]
+def _added(old: list[str], branches: list[list[str]]) -> list[str] | None:
+    """The options that branches write around the words `old`; None if one does anything else, or adds a setting."""
+    added: list[str] = []
+    for words in branches:
+        place = next((n for n in range(len(words) + 1) if words[n : n + len(old)] == old), None)
+        if place is None:
+            return None
+        added += words[:place] + words[place + len(old) :]
+    options = [found[0] for word in added if (found := re.match(r"--?[A-Za-z][\w-]*", word))]
+    names = [option.lstrip("-") for option in options]
+    settings = any(_SETTING.search(name) and not _NO_SETTING.match(name) for name in names)
+    return None if settings or (any(added) and not options) else list(dict.fromkeys(options))
+
+
+def _common_options(branches: list[list[str]], unknown: str) -> list[str]:
+    """The options of any branch, with `unknown` for each value that differs; `unknown` alone if other words differ."""
+    options = [_by_option(words) for words in branches]
+    made: list[str] = []
+    for name in dict.fromkeys(name for given in options for name in given):
+        first, *others = (given.get(name) for given in options)
+        if first is not None and all(words == first for words in others):
+            made += first
+        elif name:
+            made += [name, unknown]
+        else:
+            return [unknown]
+    return made or [unknown]
 
 
 def _by_option(words: list[str]) -> dict[str, list[str]]:
-    """The words behind each option, those before the first one under an empty name."""
+    """The words of each option, itself first; those before the first option have an empty name."""
     made: dict[str, list[str]] = {}
     name = ""
     for word in words:
         if word.startswith("--"):
-            name, equals, value = word.partition("=")
-            made[name] = [value] if equals else []
+            name = word.partition("=")[0]
+            made[name] = [word]
         else:
             made.setdefault(name, []).append(word)
     return made
 
 
-def _added(before: list[str] | None, values: list[list[str] | None]) -> str | None:
-    """The text that branches add around a variable's value; None if one does anything else, or adds a setting of the training."""
-    if before is None:
-        return None
-    added = []
-    for value in values:
-        if value is None:
-            return None
-        if value[: len(before)] == before and "" not in before:
-            added += value[len(before) :]
-            continue
-        old, new = " ".join(before), " ".join(value)
-        start, found, end = new.partition(old) if old else (new, "-", "")
-        if not found or (old and ((start and not start[-1].isspace()) or (end and not end[0].isspace()))):
-            return None
-        added += [start, end]
-    text = " ".join(added)
-    options = re.findall(r"(?:^|\s)--?([A-Za-z][\w-]*)", text)
-    if not options and text.strip():
-        return None
-    return None if any(_SETTING.search(option) and not _NO_SETTING.match(option) for option in options) else text
+def _script_of_shell(words: list[str]) -> str | None:
+    """The script that a shell among these words runs: the one behind `bash -c`."""
+    place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
+    options = zip(words[place + 1 :], words[place + 2 :], strict=False)
+    return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
 
 
 def _text(node: tree_sitter.Node | None) -> str:
     """The text of a node as the script has it."""
-    return "" if node is None or node.text is None else node.text.decode(errors="replace")
+    return "" if node is None or node.text is None else _decoded(node.text)
 
 
-def _has(node: tree_sitter.Node, kind: str) -> bool:
-    return any(child.type == kind for child in node.named_children)
+def _decoded(raw: bytes) -> str:
+    return raw.decode(errors="replace").replace(_GUARD, "")
 
 
 def _is_argument(value: list[str] | None) -> bool:

@@ -54,6 +54,13 @@ def test_the_words_are_those_of_bash(tmp_path, script):
     assert [words for words in taken if words not in ([["f"]] if "||" in script else [])] == real
 
 
+@pytest.mark.parametrize("word", ["{\U000f0000", "{1..\U0001f600}", '"{学习率}"', "{12学"])
+def test_a_character_behind_a_brace_does_not_end_the_process(word):
+    for _ in range(20):  # tree-sitter-bash 0.25 reads memory that is not its own, which does not always fail
+        (made,) = commands_of("a.sh", f"run {word} b")
+        assert made.words == ("run", word.strip('"'), "b")
+
+
 def test_unknown_values_are_marked():
     script = 'run $(hostname) $1 "${X%%.*}" $RANDOM `date` <(ls) $((Y + 1))\nread Z\nrun $Z'
     words = [readable(word) for made in commands_of("a.sh", script) for word in made.words[1:]]
