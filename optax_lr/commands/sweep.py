@@ -76,7 +76,9 @@ def batch_of(
     processes, _, _ = world_size_of(world_size, config.processes)
     data = None if num_examples is None else Data(num_examples, processes)
     per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, trainer.newest)
-    length: Any = axes["max_steps"] if "max_steps" in axes else trainer.total_steps(settings, per_epoch, data)
+    length: Any = axes.get("max_steps")
+    if length is None:
+        length = trainer.total_steps(settings, per_epoch, data, trainer.newest)
 
     def schedule(changes: Mapping[str, object]) -> Schedule:
         changes = dict(changes)

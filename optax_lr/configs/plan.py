@@ -142,7 +142,7 @@ def make_plan(
     data = None if num_examples is None or settings.streaming else Data(num_examples, count)
     settings = trainer.counted(settings, data, count)
     per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, version)
-    length = trainer.total_steps(settings, per_epoch, data)
+    length = trainer.total_steps(settings, per_epoch, data, version)
     warmup = int(trainer.warmup_steps(settings, length, version, data))
     notes += trainer.notes(settings, length, version)
     if (

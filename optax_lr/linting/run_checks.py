@@ -53,7 +53,10 @@ ALL_AT_ZERO = Rule(
     "Every update has rate 0, so that nothing is trained, without any error message.",
 )
 NO_STEPS = Rule(
-    "LR136", "max_steps 0", "error", "0 does not mean the epochs, as -1 does: the trainer makes one update and stops."
+    "LR136",
+    "max_steps 0",
+    "error",
+    "0 does not mean the epochs, as -1 does: the trainer makes one update and stops. Before transformers 4.49 it meant them.",
 )
 UNKNOWN_LENGTH = Rule(
     "LR198",
@@ -143,7 +146,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
     plan = case.plan
     if plan is None:
         return
-    if case.settings is not None and case.settings.max_steps == 0 and case.trainer != "axolotl":
+    if plan.max_steps == 0:
         message = f"max_steps: 0 makes one update, at rate {case.rate(0):.3g}"
         yield case.finding(NO_STEPS, message, "max_steps", "write -1 for the epochs", {"max_steps": -1})
     elif case.rate(0) == 0 and plan.max_steps > 0:

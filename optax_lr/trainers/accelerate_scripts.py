@@ -48,13 +48,13 @@ class _Loop(Transformers):
         """Batches and groups are rounded up, in every version of transformers."""
         return super().steps_per_epoch(settings, data, self.newest)
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """`max_train_steps`, else whole epochs."""
         if settings.max_steps <= 0 and settings.own.get("no_length"):
             raise UnknownLengthError(
                 f"{settings.source}: {settings.own['no_length']}; give the length (max_steps=..., --max-steps)"
             )
-        return super().total_steps(settings, per_epoch, data)
+        return super().total_steps(settings, per_epoch, data, version)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The version of transformers has no part in it."""

@@ -157,7 +157,7 @@ class Trainer(abc.ABC):
         """Optimizer steps of one epoch; None if the trainer does not count epochs."""
         return None
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """Optimizer steps of the run: those that the file says, else whole epochs."""
         if settings.max_steps > 0:
             return settings.max_steps

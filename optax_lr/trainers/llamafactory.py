@@ -302,9 +302,9 @@ class LlamaFactoryV1(Transformers):
         """Not known: its batches follow tokens."""
         return None
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """`max_steps`."""
-        return super(Transformers, self).total_steps(settings, per_epoch, data)
+        return super(Transformers, self).total_steps(settings, per_epoch, data, version)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """Constant."""

@@ -38,6 +38,7 @@ from optax_lr.trainers.training_arguments import (
     refuse_foreign,
 )
 
+ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
 RATIO_GONE = (5, 15)  # the first version without warmup_ratio
 _MIN_LR = frozenset({"num_cycles", "min_lr", "min_lr_rate"})
@@ -182,9 +183,13 @@ class Transformers(Trainer):
             return max(1, batches // group)
         return max(1, -(-batches // group))
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
-        """Optimizer steps of the run: `max_steps` unless it is negative, else whole epochs, rounded up."""
-        if settings.max_steps > 0 or (settings.max_steps == 0 and self.zero_steps_count):
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
+        """Optimizer steps of the run: `max_steps` unless it is negative, else whole epochs, rounded up.
+
+        Before transformers 4.49 a `max_steps` of 0 means the epochs too.
+        """
+        zero_counts = self.zero_steps_count and version_of(version) >= ZERO_COUNTS
+        if settings.max_steps > 0 or (settings.max_steps == 0 and zero_counts):
             return settings.max_steps
         if settings.streaming:
             raise ConfigError(f"{settings.source}: streaming data has no length; give max_steps")
@@ -240,7 +245,8 @@ class Transformers(Trainer):
         notes = list(block.notes_of(settings))
         if max_steps == 0:
             notes.append(
-                "max_steps: 0 does not mean the epochs: the trainer makes one step, at schedule(0); -1 means them"
+                "max_steps: 0 does not mean the epochs from transformers 4.49 on: the trainer makes one step, at schedule(0). "
+                "-1 means them; for a run before that give --transformers-version 4.48.3"
             )
         at = version_of(version)
         if settings.older and settings.max_steps < 0 and settings.gradient_accumulation_steps > 1 and at >= ROUNDED_UP:

@@ -142,6 +142,15 @@ def test_warmup_by_version(values, version, warmup):
     assert olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version).warmup_steps == warmup
 
 
+@pytest.mark.parametrize(("version", "steps"), [("4.48.3", 250), ("4.49.0", 0), (None, 0)])
+def test_max_steps_of_0_by_version(version, steps):
+    # Trainer of 4.48.3: `if args.max_steps > 0`, else the epochs; set_initial_training_values of 4.49.0: `max_steps < 0`.
+    config = olr.read_config({"max_steps": 0, "num_train_epochs": 2, "per_device_train_batch_size": 8})
+    plan = config.plan(num_examples=1000, transformers_version=version)
+    assert plan.max_steps == steps
+    assert any("before that give --transformers-version 4.48.3" in note for note in plan.notes) == (steps == 0)
+
+
 def batches(size, group=1, **more):
     """The keys of a run: the batch size, the batches per step, and other keys."""
     return {"per_device_train_batch_size": size, "gradient_accumulation_steps": group, **more}
