@@ -155,14 +155,14 @@ class Axolotl(Transformers):
         batch = self._batch(settings, data.processes)
         return max(1, examples // batch) if settings.own["packs"] else math.ceil(examples / batch)
 
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None) -> int:
+    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """`max_steps`, else the count of the data, which needs the number of tokens if the efficiency of the packing is given."""
         if settings.max_steps <= 0 and settings.own.get("efficiency"):
             raise UnknownLengthError(
                 f"{settings.source}: with sample_packing_eff_est axolotl counts the steps by the number of tokens; give the "
                 "'Maximum number of steps' that it logs (max_steps=..., --max-steps)"
             )
-        return super().total_steps(settings, per_epoch, data)
+        return super().total_steps(settings, per_epoch, data, version)
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """axolotl's own count.
