@@ -12,7 +12,7 @@ function live(card) {
   if (!picture || !Object.hasOwn(KINDS, kind)) return;
   const tree = copyTree(KINDS[kind].example), last = Math.round(1.15 * RUN);
   const figure = drawing("svg", {viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${kind} at the settings below`});
-  const read = el("p", {class: "read"}), refused = el("p", {class: "bad"}), settings = el("div", {class: "settings"});
+  const read = el("p", {className: "read"}), refused = el("p", {className: "bad"}), settings = el("div", {className: "settings"});
   const across = step => LEFT + (RIGHT - LEFT) * step / last;
   let rate = null, most = 1, cursor = null;
 
@@ -49,7 +49,7 @@ function live(card) {
   controls();
   draw();
   const link = el("a", {href: `interactive/explore.html#${kind}`}, "Compare it with others");
-  picture.closest("p").replaceWith(el("div", {class: "live"}, el("div", {}, figure, read, refused, link), settings));
+  picture.closest("p").replaceWith(el("div", {className: "live"}, el("div", {}, figure, read, refused, link), settings));
 }
 
 // A card becomes interactive when it is near the visible part of the page.

@@ -23,5 +23,5 @@ def on_files(files: Any, *, config: Any) -> Any:
 def gallery_script() -> str:
     """The script that makes the cards of schedules.md interactive, with the functions of all schedules."""
     kinds = javascript_of(EXAMPLES)
-    scripts = [asset(name) for name in ("dom", "curves", "settings")] + [(HERE / "gallery.js").read_text()]
+    scripts = [asset(name) for name in ("dom.js", "curves.js", "settings.js")] + [(HERE / "gallery.js").read_text()]
     return "\n".join([f"const KINDS = {kinds};", *scripts])

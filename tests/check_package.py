@@ -39,7 +39,10 @@ def main() -> None:
         folder = Path(name)
         subprocess.run([sys.executable, "-m", "build", "--outdir", folder, ROOT], check=True, stdout=subprocess.DEVNULL)
         (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
-        assert {"optax_lr/py.typed", "optax_lr/plots/pages/audit.html"} <= set(zipfile.ZipFile(wheel).namelist())
+        data = {"optax_lr/py.typed"} | {
+            f"optax_lr/plots/pages/{name}" for name in ("audit.html", "chart.js", "style.css")
+        }
+        assert data <= set(zipfile.ZipFile(wheel).namelist())
         with tarfile.open(sdist) as archive:
             inside = {member.partition("/")[2] for member in archive.getnames()}
         assert {"CHANGELOG.md", "docs/index.md", "tests/cases.py", "mkdocs.yml"} <= inside

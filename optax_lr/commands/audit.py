@@ -14,9 +14,9 @@ from optax_lr.commands.terminal import one_by_one, print_findings, print_written
 from optax_lr.configs import ConfigError, read_config
 from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
 from optax_lr.linting.formats import as_objects
-from optax_lr.outputs import check_output, write_output
+from optax_lr.outputs import check_output
 from optax_lr.plots.audit import draw
-from optax_lr.plots.pages.audit import page
+from optax_lr.plots.pages.audit import audit_page
 from optax_lr.plots.terminal import drawn
 
 
@@ -53,7 +53,7 @@ def run(
     elif reports:
         print_findings("\n\n".join("\n".join(filter(None, [report.text, drawn(report)])) for report in reports))
     if reports and html is not None:
-        write_output(html, page(reports[0]).encode(errors="backslashreplace"), overwrite=force)
+        audit_page(reports[0]).save(html, overwrite=force)
     if reports and png is not None:
         save_figure(png, lambda: draw(reports[0]).figure, force=force)
     if reports:

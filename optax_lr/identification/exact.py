@@ -13,14 +13,15 @@ from optax_lr.schedules.evaluation import evaluate_in
 
 
 def exact_rates(schedule: Schedule, step: ArrayLike) -> np.ndarray:
-    """`schedule(step)` for one schedule, float64, of the shape of `step`; steps below 0 count as 0.
+    """`schedule(step)` in float64, `[*batch, *steps]`; steps below 0 count as 0.
 
     >>> exact_rates(Linear(2e-5, max_steps=1000), 500), Linear(2e-5, max_steps=1000)(500)
     (array(1.e-05), np.float32(1e-05))
     """
     steps = np.asarray(step, np.float64)
     with np.errstate(all="ignore"):
-        return np.broadcast_to(evaluate_in(schedule, steps, FLOAT64), steps.shape).astype(np.float64)
+        rates = evaluate_in(schedule, steps, FLOAT64)
+    return np.broadcast_to(rates, schedule.batch_shape + steps.shape).astype(np.float64)
 
 
 def brief(schedule: Schedule) -> str:

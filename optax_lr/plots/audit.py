@@ -3,135 +3,91 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.plots.scale import Scale
-from optax_lr.plots.shown import FEW, WORDS, Shown, shown_lines
-from optax_lr.plots.style import ROLES, style
+from optax_lr.plots.shown import WORDS, Panel, Shown, lost_words, shown_lines
+from optax_lr.plots.style import colour, pyplot, style
 from optax_lr.text import visible
 
 if TYPE_CHECKING:
     import matplotlib.axes
 
 LANE = 12  # points
+ROOM = 0.08  # the width of a code, as a share of the axis
+LOOKS: dict[str, dict[str, Any]] = {
+    "followed": {"linewidth": 4},
+    "planned": {"linewidth": 1.5, "linestyle": "--"},
+    "logged": {"linestyle": "", "marker": "o", "markersize": 2},
+    "loss": {"linewidth": 0.9},
+    "eval_loss": {"linewidth": 1.4},
+}
 
 
 def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
     """The rates into `ax`; or, without it, the rates and the losses into a figure of their own. Returns the upper axes."""
     what = shown_lines(report)
+    axes: list[matplotlib.axes.Axes]
     if ax is not None:
-        _rates(ax, what)
-        ax.set_xlabel("optimizer step")
-        return ax
-    from matplotlib import pyplot
-
-    rows = 2 if what.losses or set(what.lost) - {"learning_rate"} else 1
-    figure, panels = pyplot.subplots(
-        rows, figsize=(9, 3.2 * rows + 0.17 * len(what.lanes)), sharex=True, squeeze=False, layout="constrained"
-    )
-    upper: matplotlib.axes.Axes
-    upper, lower = panels[0, 0], panels[-1, 0]
-    _rates(upper, what)
-    if rows == 2:
-        _losses(lower, what)
-    lower.set_xlabel("optimizer step")
-    name = os.path.basename(report.log.source) or report.log.source
-    figure.suptitle(visible(name), fontsize=11, parse_math=False)
-    return upper
+        axes = [ax]
+    else:
+        rows = len(what.panels)
+        size = (9, 3.2 * rows + 0.17 * len(what.lanes))
+        figure, panels = pyplot().subplots(rows, figsize=size, sharex=True, squeeze=False, layout="constrained")
+        name = os.path.basename(report.log.source) or report.log.source
+        figure.suptitle(visible(name), fontsize=11, parse_math=False)
+        axes = panels[:, 0].tolist()
+    for place, panel in zip(axes, what.panels, strict=False):
+        _draw_panel(place, what, panel)
+    _draw_lanes(axes[0], what)
+    axes[-1].set_xlabel("optimizer step")
+    return axes[0]
 
 
-def _rates(ax: matplotlib.axes.Axes, what: Shown) -> None:
-    for number, line in enumerate(what.followed):
-        ax.plot(line.step, line.value, color=ROLES["followed"], linewidth=4, label=_label("followed", number == 0))
-    if what.planned is not None:
-        planned = what.planned
-        ax.plot(planned.step, planned.value, "--", color=ROLES["planned"], linewidth=1.5, label=_label("planned"))
-    size = 4 if len(what.logged.step) <= FEW else 2
-    ax.plot(what.logged.step, what.logged.value, "o", color=ROLES["logged"], markersize=size, label=_label("logged"))
-    ax.set_ylabel("learning rate")
-    _finish(ax, what, what.rates, ("learning_rate",))
-    _lanes(ax, what)
-
-
-def _losses(ax: matplotlib.axes.Axes, what: Shown) -> None:
-    for line in what.losses:
-        dots = "o-" if np.isfinite(line.value).sum() <= FEW else "-"
-        width = 0.9 if line.name == "loss" else 1.4
-        ax.plot(
-            line.step,
-            line.value,
-            dots,
-            color=ROLES[line.name],
-            linewidth=width,
-            markersize=3,
-            label=_label(line.name),
-        )
-    ax.set_ylabel("loss")
-    _finish(ax, what, what.values, ("loss", "eval_loss", "grad_norm"))
-    _spans(ax, what)
-
-
-def _label(name: str, first: bool = True) -> str:
-    """The text in the legend; only the first of several lines of one kind has one."""
-    return WORDS[name] if first else "_"
-
-
-def _finish(ax: matplotlib.axes.Axes, what: Shown, scale: Scale, names: tuple[str, ...]) -> None:
-    """Scale, ticks, grid, legend, and a tick on the step axis for each number that is none."""
-    if scale.is_log:
+def _draw_panel(ax: matplotlib.axes.Axes, what: Shown, panel: Panel) -> None:
+    """Lines, ticks at the bottom for each number that is none, and shades where errors and warnings are."""
+    for line in panel.lines:
+        dots = {"marker": "o", "markersize": 4 if line.name == "logged" else 3} if line.is_marked else {}
+        known = ax.get_legend_handles_labels()[1]
+        label = "_" if WORDS[line.name] in known else WORDS[line.name]  # one entry for several lines of a kind
+        ax.plot(line.step, line.value, color=colour(line.name), label=label, **(LOOKS[line.name] | dots))
+    if panel.scale.is_log:
         ax.set_yscale("log")
-    ax.set(xlim=(what.first, what.last), ylim=(scale.low, scale.high))
-    for place, name in enumerate(name for name in names if name in what.lost):
-        steps, label = what.lost[name], f"{WORDS[name]}: NaN or infinite"
-        colour = ROLES["note" if name == "grad_norm" else "error"]
-        height = np.full(len(steps), 0.02 + 0.04 * place)
+    ax.set(xlim=(what.first, what.last), ylim=(panel.scale.low, panel.scale.high), ylabel=panel.title)
+    for place, (name, steps) in enumerate(panel.lost.items()):
         ax.plot(
-            steps, height, "|", transform=ax.get_xaxis_transform(), color=colour, markersize=7, clip_on=False,
-            label=label,
+            steps, np.full(len(steps), 0.02 + 0.04 * place), "|", transform=ax.get_xaxis_transform(), markersize=7,
+            color=colour("note" if name == "grad_norm" else "error"), clip_on=False, label=lost_words(name),
         )  # fmt: skip
+    for _, found in (span for spans in what.lanes.values() for span in spans):
+        if found.severity != "note" and found.steps is not None:  # a note may be about the whole run
+            ax.axvspan(*found.steps, color=colour(found.severity), alpha=0.08, zorder=0)
     style(ax)
-    ax.set_yticks(*zip(*scale.ticks, strict=True))
+    ax.set_yticks(*zip(*panel.scale.ticks, strict=True))
     ax.minorticks_off()
     ax.xaxis.set_major_formatter("{x:,.0f}")
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=8, framealpha=0.8)
 
 
-def _spans(ax: matplotlib.axes.Axes, what: Shown) -> None:
-    """Light shades where the findings lie; a note, which may be of the whole run, has none."""
-    for spans in what.lanes.values():
-        for _, found in spans:
-            if found.severity != "note" and found.steps is not None:
-                ax.axvspan(*found.steps, color=ROLES[found.severity], alpha=0.08, zorder=0)
-
-
-def _lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
+def _draw_lanes(ax: matplotlib.axes.Axes, what: Shown) -> None:
     """Above the axes a bar for each finding, one code a line, and the code next to it."""
     from matplotlib.transforms import ScaledTranslation
 
-    _spans(ax, what)
-    width = what.last - what.first
-    for lane, (code, spans) in enumerate(reversed(list(what.lanes.items()))):
-        up = ScaledTranslation(0, (6 + LANE * lane) / 72, ax.figure.dpi_scale_trans)
-        free = -np.inf  # from where on the lane has room for a code
-        for _, found in spans:
-            begin, end = found.steps or (what.first, what.last)  # only those that say where are in a lane
+    for number, (code, spans) in enumerate(reversed([*what.lanes.items()])):
+        height = 6 + LANE * number
+        lane = ax.transAxes + ScaledTranslation(0, height / 72, ax.figure.dpi_scale_trans)
+        for (_, found), text in zip(spans, what.codes(code, ROOM), strict=True):
+            begin, end = what.share(found.steps)
             ax.plot(
-                [begin, max(end, begin + 0.003 * width)], [1, 1], color=ROLES[found.severity], linewidth=8, alpha=0.45,
-                clip_on=False, solid_capstyle="butt", transform=ax.get_xaxis_transform() + up,
+                [begin, max(end, begin + 0.003)], [1, 1], color=colour(found.severity), linewidth=8, alpha=0.45,
+                clip_on=False, solid_capstyle="butt", transform=lane,
             )  # fmt: skip
-            inside = end - begin > 0.08 * width
-            left = not inside and end > what.last - 0.08 * width
-            at = begin if inside or left else end
-            starts = at - 0.08 * width * left
-            if starts < free:
-                continue
-            free = starts + 0.08 * width
-            ax.annotate(
-                code, (at, 1), xytext=(-4 if left else 4, 6 + LANE * lane), xycoords=ax.get_xaxis_transform(),
-                textcoords="offset points", fontsize=8, ha="right" if left else "left", va="center_baseline",
-                annotation_clip=False,
-            )  # fmt: skip
+            if text is not None:
+                at, ends = text
+                ax.annotate(
+                    code, (at, 1), xytext=(-4 if ends else 4, height), xycoords="axes fraction", textcoords="offset points",
+                    fontsize=8, ha="right" if ends else "left", va="center_baseline", annotation_clip=False,
+                )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The scale of a panel: its ends, linear or logarithmic, and its ticks."""
+"""The axis of values: its ends, linear or logarithmic, and its ticks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+
+# A logarithmic axis shows at most this share of its highest value, has this factor of room at its ends, and has a number at 2
+# and 5 times the powers of ten up to this ratio of the ends.
+LOG = {"lowest": 1e-5, "room": 1.3, "few": 1000}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +32,9 @@ class Scale:
         """Round values within the ends, with their texts."""
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
+        locator: Locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
         if self.is_log:
-            few = self.high < 1000 * self.low
-            locator: Locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8)
-        else:
-            locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+            locator = LogLocator(subs=(1, 2, 5) if self.high < LOG["few"] * self.low else (1,), numticks=8)
         found = [tick for tick in locator.tick_values(self.low, self.high) if self.low <= tick <= self.high]
         return [(tick, brief_number(tick)) for tick in found]
 
@@ -51,26 +53,29 @@ def brief_number(value: float) -> str:
     return f"{float(digits):g}e{int(exponent)}"
 
 
-def rate_scale(rates: np.ndarray) -> Scale:
-    """From 0 to the highest rate; logarithmic where most rates are far below it."""
-    above = rates[np.isfinite(rates) & (rates > 0)]
-    if not len(above):
-        return Scale(0.0, 1.0)
-    top = float(above.max())
-    if np.quantile(above, 0.25) < top / 100:
-        return Scale(max(float(above.min()), 1e-5 * top) / 1.3, 1.3 * top, is_log=True)
-    return Scale(0.0, 1.06 * top)
+def is_wide(values: np.ndarray) -> bool:
+    """Whether values are drawn on a logarithmic axis: a quarter of them are below a twentieth of the highest.
+
+    Values of 0 and values that are not finite do not count; with a value below 0, the axis is linear.
+
+    >>> is_wide(np.geomspace(1e-6, 1e-3, 20)), is_wide(np.linspace(1e-3, 0, 20)), is_wide(np.array([2.0] * 20 + [500.0]))
+    (True, False, True)
+    """
+    counted = values[np.isfinite(values) & (values != 0)]
+    if not counted.size or counted.min() < 0:
+        return False
+    return bool(20 * np.quantile(counted, 0.25, method="lower") < counted.max())
 
 
-def value_scale(values: np.ndarray) -> Scale:
-    """Around the losses; logarithmic where the highest is far above the lowest of them."""
-    valid = values[np.isfinite(values)]
-    if not len(valid):
+def scale_of(values: np.ndarray, *, from_zero: bool = False) -> Scale:
+    """An axis for the finite values, logarithmic for wide ones; a linear one begins at 0 if that is near, or if it must."""
+    values = values[np.isfinite(values)]
+    if not values.any():
         return Scale(0.0, 1.0)
-    low, high = float(valid.min()), float(valid.max())
-    if low > 0 and high > 10 * np.quantile(valid, 0.05):
-        return Scale(low / 1.2, 1.2 * high, is_log=True)
-    if low == high == 0:
-        return Scale(0.0, 1.0)
-    around = 0.06 * (high - low) or 0.06 * abs(high)
-    return Scale(0.0 if 0 <= low < 0.4 * high or low == high > 0 else low - around, high + around)
+    low, high = float(values.min()), float(values.max())
+    if is_wide(values):
+        lowest = max(float(values[values > 0].min()), LOG["lowest"] * high)
+        return Scale(lowest / LOG["room"], high * LOG["room"], is_log=True)
+    around = 0.06 * (high - low or abs(high))
+    near = low < 0.4 * high or low == high
+    return Scale(0.0 if low >= 0 and (near or from_zero) else low - around, high + around)

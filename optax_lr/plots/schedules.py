@@ -11,6 +11,7 @@ from optax_lr.arguments import shown
 from optax_lr.arrays import Float, Int, Num, Shaped
 from optax_lr.batches import stack, table
 from optax_lr.batches.mixed import listed
+from optax_lr.plots.scale import LOG, is_wide
 from optax_lr.plots.style import colour, pyplot, style
 from optax_lr.schedules import Schedule
 from optax_lr.schedules.base import require_schedule
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 FEW, MANY = 8, 300  # up to FEW curves have labels; up to MANY are drawn individually
+Rates = Float[np.ndarray, "rows s"]
+Columns = Mapping[str, Shaped[np.ndarray, " rows"]]  # the settings of each row
 PEAKS = ("learning_rate", "max_lr")  # a share of the peak does not depend on them
 
 
@@ -45,17 +48,16 @@ def plot_schedules(
         _require_field(table(batch), color_by)
     if ax is not None and not hasattr(ax, "plot"):
         raise TypeError(f"plot(): ax must be axes of matplotlib, such as pyplot.subplots()[1], not {shown(ax)}")
-    rates = np.asarray(sweep(batch, chosen, past_end=past_end), np.float64).reshape(-1, chosen.size)
+    rates = _rates(batch, chosen, past_end)
     if ax is None:
         ax = pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
+    ax.set(xlabel="optimizer step", ylabel="learning rate" if len(rates) <= MANY else "share of the peak")
     if len(rates) <= FEW:
-        _few(ax, chosen, rates, names or _names(batch))
-    elif len(rates) <= MANY:
-        _many(ax, chosen, rates, table(batch), color_by)
+        for number, curve in enumerate(rates):
+            ax.plot(chosen, curve, color=colour(number), linewidth=1.8)
+        _name_at_the_end(ax, chosen, rates, names or _names(batch))
     else:
-        _very_many(ax, chosen, rates, table(batch), color_by)
-    ax.set_xlabel("optimizer step")
-    ax.set_ylabel("learning rate" if len(rates) <= MANY else "share of the peak")
+        _draw_many(ax, chosen, rates, table(batch), color_by)
     ax.margins(x=0.01)
     style(ax)
     return ax
@@ -101,7 +103,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
             plot_schedules(flat[rows], steps=chosen, past_end=past_end, ax=panel)
             panel.set_title(f"{kind}: {len(rows):,}")
             continue
-        shares = _shares(np.asarray(sweep(flat[rows], chosen, past_end=past_end), np.float64))
+        shares = _shares(_rates(flat[rows], chosen, past_end))
         own = {name: column[rows] for name, column in columns.items()}
         areas[kind] = own[field], _late(shares)
         varies = _widest(own, PEAKS) or field
@@ -115,7 +117,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     return figure
 
 
-def _compared(columns: Mapping[str, Shaped[np.ndarray, " rows"]], varies: str) -> tuple[np.ndarray, str]:
+def _compared(columns: Columns, varies: str) -> tuple[np.ndarray, str]:
     """Up to 9 rows with different values of `varies`, the other settings held; and these settings as text."""
     held = np.ones(len(columns[varies]), bool)
     words = []
@@ -149,14 +151,22 @@ def _late(shapes: np.ndarray) -> np.ndarray:
     return late
 
 
-def _shares(rates: Float[np.ndarray, "rows s"]) -> Float[np.ndarray, "rows s"]:
+def _rates(batch: Schedule, steps: np.ndarray, past_end: str) -> Rates:
+    return np.asarray(sweep(batch, steps, past_end=past_end), np.float64).reshape(-1, steps.size)
+
+
+def _peaks(rates: Rates) -> Float[np.ndarray, " rows"]:
+    peaks: np.ndarray = rates.max(axis=1, where=np.isfinite(rates), initial=0)
+    return peaks
+
+
+def _shares(rates: Rates) -> Rates:
     """Each curve as a share of its peak."""
-    peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
-    shares: np.ndarray = rates / np.where(peaks > 0, peaks, 1)[:, None]
-    return shares
+    peaks = _peaks(rates)
+    return rates / np.where(peaks > 0, peaks, 1)[:, None]
 
 
-def _shapes(rates: Float[np.ndarray, "rows s"]) -> tuple[Float[np.ndarray, "shapes s"], Int[np.ndarray, " shapes"]]:
+def _shapes(rates: Rates) -> tuple[Float[np.ndarray, "shapes s"], Int[np.ndarray, " shapes"]]:
     """Each curve as a share of its peak, curves that are then equal once, at most `MANY`; and the rows of these."""
     shares = _shares(rates)
     different = {curve.tobytes(): row for row, curve in reversed([*enumerate(shares.round(4).astype(np.float32))])}
@@ -201,17 +211,7 @@ def _names(batch: Schedule) -> list[str]:
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _few(
-    ax: matplotlib.axes.Axes, steps: Num[np.ndarray, " s"], rates: Float[np.ndarray, "rows s"], names: Sequence[str]
-) -> None:
-    for number, curve in enumerate(rates):
-        ax.plot(steps, curve, color=colour(number), linewidth=1.8)
-    _name_at_the_end(ax, steps, rates, names)
-
-
-def _name_at_the_end(
-    ax: matplotlib.axes.Axes, steps: Num[np.ndarray, " s"], rates: Float[np.ndarray, "rows s"], names: Sequence[str]
-) -> None:
+def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, names: Sequence[str]) -> None:
     """Write each label at the end of its curve; at the right edge, labels are moved apart if the ends are close."""
     bottom, top = ax.get_ylim()
     last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
@@ -229,59 +229,36 @@ def _name_at_the_end(
         )  # fmt: skip
 
 
-def _many(
-    ax: matplotlib.axes.Axes,
-    steps: Num[np.ndarray, " s"],
-    rates: Float[np.ndarray, "rows s"],
-    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
-    color_by: str | None,
+def _draw_many(
+    ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, columns: Columns, color_by: str | None
 ) -> None:
-    field = color_by or _widest(columns)
-    _coloured(ax, steps, rates, columns[field] if field else np.arange(len(rates)), field or "row")
-    _log_if_wide(ax, rates)
+    """Curves coloured by a field, on a logarithmic axis if their peaks are wide; very many as shares of their own peaks."""
+    rows, field = np.arange(len(rates)), color_by or _widest(columns, PEAKS if len(rates) > MANY else ())
+    if len(rates) > MANY:
+        rates, rows = _shapes(rates)
+        ax.set_title(f"{len(columns['kind']):,} schedules, {len(rows):,} shapes", fontsize=10)
+    elif is_wide(peaks := _peaks(rates)):
+        ax.set_yscale("log")
+        ax.set_ylim(peaks[peaks > 0].min() / 30, peaks.max() * LOG["room"])
+    _coloured(ax, steps, rates, columns[field][rows] if field else rows, field or "row")
 
 
-def _very_many(
-    ax: matplotlib.axes.Axes,
-    steps: Num[np.ndarray, " s"],
-    rates: Float[np.ndarray, "rows s"],
-    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
-    color_by: str | None,
-) -> None:
-    """Peaks may span decades, so the shapes are compared: each curve is drawn as a share of its own peak."""
-    shapes, rows = _shapes(rates)
-    field = color_by or _widest(columns, PEAKS)
-    _coloured(ax, steps, shapes, columns[field][rows] if field else rows, field or "row")
-    ax.set_title(f"{len(rates):,} schedules, {len(rows):,} shapes", fontsize=10)
-
-
-def _coloured(
-    ax: matplotlib.axes.Axes,
-    steps: Num[np.ndarray, " s"],
-    rates: Float[np.ndarray, "rows s"],
-    values: np.ndarray,
-    field: str,
-) -> None:
+def _coloured(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, values: np.ndarray, field: str) -> None:
     """Curves coloured by the value of a field, with a colour bar."""
     from matplotlib import cm, collections, colors
 
     values = np.asarray(values, np.float64)
     low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
-    norm = (
-        colors.LogNorm(low, high)
-        if low > 0 and high > 20 * low
-        else colors.Normalize(low, high if high > low else low + 1)
-    )
+    linear = colors.Normalize(low, high if high > low else low + 1)
+    norm = colors.LogNorm(low, high) if low > 0 and is_wide(values) else linear
     lines = [np.column_stack([steps, curve]) for curve in rates]
-    ax.add_collection(
-        collections.LineCollection(lines, colors=cm.viridis(norm(values)), linewidths=1.0, alpha=0.8), autolim=True
-    )
+    drawn = collections.LineCollection(lines, colors=cm.viridis(norm(values)), linewidths=1.0, alpha=0.8)
+    ax.add_collection(drawn, autolim=True)
     ax.autoscale_view()
-    mappable = cm.ScalarMappable(norm, "viridis")
-    ax.figure.colorbar(mappable, ax=ax, label=field.replace("_", " "))
+    ax.figure.colorbar(cm.ScalarMappable(norm, "viridis"), ax=ax, label=field.replace("_", " "))
 
 
-def _require_field(columns: Mapping[str, Shaped[np.ndarray, " rows"]], field: object) -> None:
+def _require_field(columns: Columns, field: object) -> None:
     known = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if field not in known:
         raise ValueError(
@@ -289,15 +266,7 @@ def _require_field(columns: Mapping[str, Shaped[np.ndarray, " rows"]], field: ob
         )
 
 
-def _log_if_wide(ax: matplotlib.axes.Axes, rates: Float[np.ndarray, "rows s"]) -> None:
-    """Use a logarithmic axis if the peaks span more than a decade; it ends a decade and a half below the lowest peak."""
-    peaks = rates.max(axis=1, where=np.isfinite(rates), initial=0)
-    if peaks.min() > 0 and peaks.max() > 20 * peaks.min():
-        ax.set_yscale("log")
-        ax.set_ylim(peaks.min() / 30, peaks.max() * 1.3)
-
-
-def _widest(columns: Mapping[str, Shaped[np.ndarray, " rows"]], but: Sequence[str] = ()) -> str | None:
+def _widest(columns: Columns, but: Sequence[str] = ()) -> str | None:
     """The field that has the most different values; None where none is left."""
     numbers = {name: column for name, column in columns.items() if column.dtype.kind != "U" and name not in but}
     return max(numbers, key=lambda name: len(np.unique(numbers[name])), default=None)

@@ -1,4 +1,4 @@
-"""What the drawings share: the colours, the look of axes, and matplotlib itself."""
+"""The look of all drawings: their colours, axes of matplotlib, and matplotlib itself."""
 
 from __future__ import annotations
 
@@ -7,26 +7,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import matplotlib.axes
 
-# The palette of Okabe and Ito, which people with colour blindness can distinguish; black is replaced by the colour of the text.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", None, "#8C6D1F")
+# Each colour on a light and on a dark background. The curves have the palette of Okabe and Ito, which people with colour
+# blindness can distinguish, with a darker yellow and two more.
+CURVES = (
+    ("#0072b2", "#5db4ee"),
+    ("#d55e00", "#ff8f4d"),
+    ("#009e73", "#35c796"),
+    ("#cc79a7", "#e08fc0"),
+    ("#b07d00", "#e0b13c"),
+    ("#56b4e9", "#a9c7ff"),
+    ("#8c6d1f", "#c9a86a"),
+    ("#808080", "#b0b0b0"),
+)
 # The lines of an audit, and its findings by severity.
 ROLES = {
-    "logged": "#0072B2",
-    "followed": "#F0A35E",
-    "planned": "#008260",
-    "loss": "#0072B2",
-    "eval_loss": "#C2410C",
-    "error": "#C62828",
-    "warning": "#9A6200",
-    "note": "#4B63B8",
+    "logged": ("#0072b2", "#62b8f0"),
+    "followed": ("#f0a35e", "#b0622a"),
+    "planned": ("#008260", "#3ecf9d"),
+    "loss": ("#0072b2", "#62b8f0"),
+    "eval_loss": ("#c2410c", "#ff9d66"),
+    "error": ("#c62828", "#ff7b72"),
+    "warning": ("#9a6200", "#e3b341"),
+    "note": ("#4b63b8", "#9db2ff"),
 }
 
 
-def colour(number: int) -> str:
-    """The colour of a curve, visible on light and dark backgrounds."""
-    from matplotlib import rcParams
-
-    return COLOURS[number % len(COLOURS)] or rcParams["text.color"]
+def colour(name: str | int) -> str:
+    """The colour of a role or of the curve with this number, visible on light and dark backgrounds."""
+    return (CURVES[name % len(CURVES)] if isinstance(name, int) else ROLES[name])[0]
 
 
 def style(ax: matplotlib.axes.Axes) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.auditing.audit import Audit
-from optax_lr.plots.shown import WORDS, Line, shown_lines
+from optax_lr.plots.shown import WORDS, shown_lines
 
 WIDEST, HEIGHT = 160, 17
 
@@ -53,13 +53,14 @@ def chart(curves: Sequence[Curve], first: int, last: int) -> str:
 def drawn(report: Audit) -> str:
     """The logged rates over the curve that was planned, or else over the one that was found; empty without a rate."""
     what = shown_lines(report)
-    if not len(what.logged.step):
+    *lines, logged = what.panels[0].lines
+    if not len(logged.step):
         return ""
-    lines: list[Line] = [what.planned] if what.planned else list(what.followed)
-    apart = np.unique(np.linspace(0, len(what.logged.step) - 1, width() // 2).round().astype(int))
-    logged = Curve(what.logged.step[apart], what.logged.value[apart], "o", points=True)
+    lines = [line for line in lines if line.name == "planned"] or lines
+    apart = np.unique(np.linspace(0, len(logged.step) - 1, width() // 2).round().astype(int))
+    curves = [
+        *(Curve(line.step, line.value) for line in lines),
+        Curve(logged.step[apart], logged.value[apart], "o", None, True),
+    ]
     names = f"{'─── ' + WORDS[lines[0].name] + ', ' if lines else ''}o {WORDS['logged']}"
-    return (
-        chart([*(Curve(line.step, line.value) for line in lines), logged], what.first, what.last)
-        + f"\n{names:^{width()}}".rstrip()
-    )
+    return chart(curves, what.first, what.last) + f"\n{names:^{width()}}".rstrip()

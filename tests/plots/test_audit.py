@@ -11,7 +11,8 @@ from matplotlib import image, pyplot
 
 import optax_lr as olr
 from optax_lr.cli import main
-from optax_lr.plots.pages.audit import page
+from optax_lr.plots.pages.audit import audit_page
+from optax_lr.plots.pages.figure import ROOM
 from optax_lr.plots.shown import shown_lines
 from optax_lr.plots.terminal import drawn
 from tests.browser import needs_browser, seen
@@ -39,6 +40,10 @@ def report():
     return olr.audit(a_log(), PLAN)
 
 
+def page(report):
+    return audit_page(report).html
+
+
 @pytest.fixture(autouse=True)
 def _close():
     yield
@@ -56,31 +61,26 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-TEXTS = """
-  const behind = element => {
-    const colour = element ? getComputedStyle(element).backgroundColor : "rgb(255, 255, 255)";
-    return colour === "rgba(0, 0, 0, 0)" ? behind(element.parentElement) : colour;
-  };
-  const texts = [...document.querySelectorAll("body *")].filter(element => element.getClientRects().length &&
-    [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
-  const colours = texts.map(element => [element.textContent.trim().slice(0, 40), behind(element),
-    getComputedStyle(element)[element instanceof SVGElement ? "fill" : "color"]]);
-"""
-
-
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_browser_shows_the_findings(report, tmp_path, dark):
     assert {found.code for found in report.findings} == {"LR202", "LR302"}
     told = seen(
         page(report), tmp_path,
-        TEXTS + """
+        """
+  const behind = element => {
+    const colour = element ? getComputedStyle(element).backgroundColor : "rgb(255, 255, 255)";
+    return colour === "rgba(0, 0, 0, 0)" ? behind(element.parentElement) : colour;
+  };
+  const texts = [...document.querySelectorAll("body *")].filter(element => element.getClientRects().length &&
+    [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
+  const colours = texts.map(element => [element.textContent.trim().slice(0, 40), behind(element), getComputedStyle(element).color]);
   const words = element => (element.innerText ?? element.textContent).replace(/\\s+/g, " ").trim();
   return {
     page: getComputedStyle(document.body).backgroundColor,
     colours,
     findings: [...document.querySelectorAll("#findings li")].map(words),
-    tags: [...document.querySelectorAll("svg g[data-finding] .code")].map(words),
+    tags: [...document.querySelectorAll(".lane b")].filter(code => code.getClientRects().length).map(words),
     lines: [...document.querySelectorAll("#figure path")].map(path => [path.getAttribute("class"), path.getTotalLength()]),
     table: words(document.querySelector(".schedules")),
     config: document.getElementById("config").innerText,
@@ -101,7 +101,7 @@ def test_the_browser_shows_the_findings(report, tmp_path, dark):
     assert all(found.rule.title in text for text, found in zip(told["targets"], report.findings, strict=True))
     assert told["tags"] == ["LR202", "LR302"]
     drawn_lines = dict(told["lines"])
-    assert min(drawn_lines[kind] for kind in ("planned", "followed", "loss", "eval_loss")) > 770  # of 856 across
+    assert min(drawn_lines[kind] for kind in ("planned", "followed", "loss", "eval_loss")) > 850  # of 1,000 across
     assert "Linear(learning_rate=0.0001, max_steps=1000)" in told["table"]
     assert told["config"] == "learning_rate: 0.0001\nlr_scheduler_type: linear\nmax_steps: 1000"
     assert not told["outside"]
@@ -113,28 +113,27 @@ def test_hovering_shows_the_values_of_the_nearest_row_and_a_finding_its_steps(re
         page(report), tmp_path,
         """
   const box = figure.getBoundingClientRect(), found = {tips: {}};
-  const hover = (x, y) => figure.dispatchEvent(new PointerEvent("pointermove", {clientX: x, clientY: y}));
   const values = () => Object.fromEntries([...tip.querySelectorAll("tr")].map(row => [...row.cells].map(cell => cell.innerText)));
-  const ends = [...figure.querySelectorAll(".frame")].at(0).getBoundingClientRect();  // the axes of the rates
   for (const step of [104, 500, 610, 1000]) {
-    hover(ends.left + ends.width * step / 1000, 200);
-    found.tips[step] = values();
-    found.tips[step].inside = tip.getBoundingClientRect().left >= box.left && tip.getBoundingClientRect().right <= box.right + 1;
+    figure.dispatchEvent(new PointerEvent("pointermove", {clientX: box.left + box.width * step / 1000, clientY: 200}));
+    const {left, right} = tip.getBoundingClientRect();
+    found.tips[step] = {...values(), inside: left >= box.left && right <= box.right + 1};
   }
-  found.visible = getComputedStyle(tip).visibility;
+  found.visible = [getComputedStyle(tip).visibility];
   figure.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"}));
   found.before = values().step;
   figure.dispatchEvent(new PointerEvent("pointerleave"));
-  found.hidden = getComputedStyle(tip).visibility;
-  const item = document.querySelector("#findings li:nth-child(2)"), span = figure.querySelectorAll("g[data-finding]")[1];
-  const rect = span.querySelector(".span"), strength = () => Number(getComputedStyle(rect).fillOpacity);
-  const place = rect.getBoundingClientRect();
-  found.span = [place.left, place.right].map(x => Math.round((x - ends.left) / ends.width * 1000));
+  found.visible.push(getComputedStyle(tip).visibility);
+  const item = document.querySelector("#findings li:nth-child(2)"), bar = document.querySelectorAll(".lane [data-finding]")[1];
+  const span = document.querySelectorAll(".span")[1], strength = () => Number(getComputedStyle(span).opacity);
+  const place = span.getBoundingClientRect();
+  found.span = [place.left, place.right].map(x => Math.round((x - box.left) / box.width * 1000));
   found.strengths = [strength()];
-  item.dispatchEvent(new PointerEvent("pointerenter")); found.strengths.push(strength());
-  item.dispatchEvent(new PointerEvent("pointerleave")); found.strengths.push(strength());
-  span.dispatchEvent(new MouseEvent("click")); span.dispatchEvent(new PointerEvent("pointerleave"));
-  found.strengths.push(strength());
+  for (const [element, event] of [[item, "pointerenter"], [item, "pointerleave"], [bar, "click"]]) {
+    element.dispatchEvent(new PointerEvent(event));
+    if (event === "click") element.dispatchEvent(new PointerEvent("pointerleave"));
+    found.strengths.push(strength());
+  }
   return found;""",
     )  # fmt: skip
     row = {"step": "100", "logged": "9e-05", "planned": f"{1e-4 * (1 + np.cos(0.1 * np.pi)) / 2:.8g}", "found": "9e-05"}
@@ -145,7 +144,7 @@ def test_hovering_shows_the_values_of_the_nearest_row_and_a_finding_its_steps(re
     assert told["tips"]["1000"]["step"] == "1,000"
     assert all(tip["inside"] for tip in told["tips"].values())
     assert told["before"] == "990"
-    assert (told["visible"], told["hidden"]) == ("visible", "hidden")
+    assert told["visible"] == ["visible", "hidden"]
     assert report.findings[1].code == "LR302"
     assert told["span"] == list(report.findings[1].steps)
     plain, on, off, pinned = told["strengths"]
@@ -184,9 +183,9 @@ def numbers(path):
 
 
 def test_points_are_drawn_at_their_values(report):
-    made = page(report).partition("</svg>")[0]
-    ticks = re.findall(r'<text x="76" y="([\d.]+)" text-anchor="end">([^<]+)</text>', made)
-    rates = [(float(y) - 4, float(text)) for y, text in ticks if "e-" in text]
+    made = page(report)
+    ticks = re.findall(r'class="value" style="top:([\d.]+)px">([^<]+)<', made)
+    rates = [(float(y), float(text)) for y, text in ticks if "e-" in text]
     (y0, v0), (y1, v1) = rates[0], rates[-1]
     for kind, curve in {"logged": RATE, "planned": 5e-5 * (1 + np.cos(np.pi * np.arange(0, 1001) / 1000))}.items():
         places = numbers(re.search(rf'<path class="{kind}" d="([^"]+)"', made)[1])
@@ -194,7 +193,9 @@ def test_points_are_drawn_at_their_values(report):
         values = v0 + (places[:, 1] - y0) * (v1 - v0) / (y1 - y0)
         np.testing.assert_allclose([values[0], values[-1]], [curve[0], curve[-1]], atol=1e-7)
         assert abs(values.mean() - curve.mean()) < 5e-7
-    marks = {name: len(re.findall("M", d)) for name, d in re.findall(r'<path class="lost (\w+)" d="([^"]+)"', made)}
+    marks = {
+        name: len(re.findall("M", d)) for name, d in re.findall(r'<path class="lost (\w+)" d="([^"]+)"><title>', made)
+    }
     assert marks == {"loss": 1, "grad_norm": 1}
     loss = re.search(r'<path class="loss" d="([^"]+)"', made)[1]
     assert loss.count("M") == 2  # the line breaks at the infinite row
@@ -235,7 +236,7 @@ def test_a_delayed_schedule_is_drawn_at_the_rows():
     rates = np.maximum(0, 1e-4 * (1 - (STEP - (STEP > 300) - 2 * (STEP > 700)) / 1000))
     report = olr.audit(log_of(np.full(100, 2.0), rates, max_steps=1000))
     assert report.identified.segments[0].lag
-    (line,) = shown_lines(report).followed
+    (line,) = [line for line in shown_lines(report).panels[0].lines if line.name == "followed"]
     np.testing.assert_allclose(line.value[np.isin(line.step, STEP)], rates, rtol=1e-9, atol=1e-19)
 
 
@@ -258,22 +259,9 @@ def test_plot_draws_an_audit_with_its_losses_or_into_given_axes(report):
         olr.plot(report, steps=10)
 
 
-def test_texts_of_the_picture_do_not_overlap(report):
-    axes = olr.plot(report)
-    axes.figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in (*axes.texts, axes.figure._suptitle, *axes.get_yticklabels())]
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
-
-
 def test_plot_draws_a_plan_with_its_warmup_and_its_end():
-    config = {
-        "learning_rate": 1e-4,
-        "lr_scheduler_type": "cosine",
-        "max_steps": 300,
-        "warmup_steps": 30,
-        "stage": "sft",
-    }
-    plan = olr.read_config(config).plan()
+    lengths = {"max_steps": 300, "warmup_steps": 30}
+    plan = olr.read_config({"stage": "sft", "learning_rate": 1e-4, "lr_scheduler_type": "cosine"} | lengths).plan()
     axes = olr.plot(plan)
     curve, *marks = axes.lines
     assert curve.get_xdata()[-1] == 300
@@ -282,43 +270,53 @@ def test_plot_draws_a_plan_with_its_warmup_and_its_end():
     assert {"end of the warmup: 30", "max_steps: 300"} <= {text.get_text() for text in axes.texts}
 
 
-def test_codes_of_short_spans_do_not_overlap():
-    """Thirty short runs in one log: every bar is drawn, and as many codes as fit."""
+@pytest.fixture(scope="module")
+def many_spans():
+    """Thirty short spans in one log: every bar is drawn, and as many codes as fit."""
     report = olr.audit(log_of([2.0] * 90, np.repeat(np.linspace(1e-4, 1e-3, 30), 3)))
-    finding = dataclasses.replace(report.findings[0], steps=None)
-    spans = [dataclasses.replace(finding, steps=(30 * k + 10, 30 * k + 30)) for k in range(30)]
-    report = dataclasses.replace(report, findings=tuple(spans))
-    made = page(report)
-    assert made.count('class="bar') == 30
-    lefts = [float(x) for x in re.findall(r'<text class="code" x="([\d.]+)" [^>]*"start">LR', made)]
-    assert len(lefts) > 10
-    assert min(np.diff(lefts)) >= 45
-    axes = olr.plot(report)
+    spans = [dataclasses.replace(report.findings[0], steps=(30 * k + 10, 30 * k + 30)) for k in range(30)]
+    return dataclasses.replace(report, findings=tuple(spans))
+
+
+def test_codes_of_short_spans_have_room(many_spans):
+    made = page(many_spans)
+    assert made.count('<i class="bar"') == 30
+    for screen, room in ROOM.items():
+        lefts = [float(x) for x in re.findall(rf'<b class="{screen}" style="left:([\d.]+)%', made)]
+        assert len(lefts) > 0.6 / room
+        assert min(np.diff(lefts)) >= 100 * room - 0.01
+
+
+@pytest.mark.parametrize("what", ["report", "many_spans", "schedules"])
+def test_texts_of_the_picture_do_not_overlap(what, request):
+    kinds = [olr.Linear, olr.Cosine, olr.CosineWithRestarts, olr.Rex]
+    axes = olr.plot([kind(1e-4, 100) for kind in kinds] if what == "schedules" else request.getfixturevalue(what))
     axes.figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in axes.texts]
+    titles = [axes.figure._suptitle] * (axes.figure._suptitle is not None)
+    boxes = [text.get_window_extent() for text in (*axes.texts, *axes.get_yticklabels(), *titles)]
     assert len(boxes) > 5
-    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 @pytest.mark.parametrize(
-    ("log", "panels"),
+    ("log", "panels", "is_log"),
     [
-        (log_of([2.0], [1e-4]), 2),
-        (log_of([None] * 20, np.linspace(1e-4, 0, 20)), 1),
-        (log_of([2.0] * 20), 2),
-        (log_of([np.nan] * 20, [0.0] * 20), 2),
-        (log_of([-3.0, 1e6, None, -5.0], [1e-4, None, 1e-9, 1e-4], step=[30, 10, 10, 5]), 2),
-        (log_of(np.geomspace(5, 1e-6, 50), np.geomspace(1e-3, 1e-9, 50)), 2),
+        (log_of([2.0], [1e-4]), 2, False),
+        (log_of([None] * 20, np.linspace(1e-4, 0, 20)), 1, False),
+        (log_of([2.0] * 20), 2, False),
+        (log_of([np.nan] * 20, [0.0] * 20), 2, False),
+        (log_of([-3.0, 1e6, None, -5.0], [1e-4, None, 1e-9, 1e-4], step=[30, 10, 10, 5]), 2, True),
+        (log_of(np.geomspace(5, 1e-6, 50), np.geomspace(1e-3, 1e-9, 50)), 2, True),
     ],
     ids=["one row", "no losses", "no rates", "nothing but NaN and 0", "back and forth", "decades"],
 )
-def test_unusual_logs_are_drawn(log, panels):
+def test_unusual_logs_are_drawn(log, panels, is_log):
     report = olr.audit(log)
     made = page(report)
-    assert made.count('class="title"') == panels == len(olr.plot(report).figure.axes)
+    assert made.count("<h3>") == panels == len(olr.plot(report).figure.axes)
     assert not re.search(r'd="[^"]*(nan|inf)', made)
     assert bool(drawn(report)) == bool(np.isfinite(log.learning_rate).any())
-    assert ("1e-7" in made) == (log.learning_rate[0] == 1e-3)  # a logarithmic axis where rates span decades
+    assert (">1e-7<" in made) == is_log
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +351,7 @@ def test_the_command_writes_the_page_and_the_picture(trained, tmp_path):
     assert "LR202 error" in done.stdout
     assert "0.001┤" in done.stdout
     assert "─── rate of the plan, o rate in the log" in done.stdout
-    script = "return [...document.querySelectorAll('#findings .code')].map(code => code.innerText)"
+    script = "return [...document.querySelectorAll('#findings .tone')].map(code => code.innerText)"
     assert "LR202" in seen((trained / "report.html").read_text(), tmp_path, script)
     picture = image.imread(trained / "report.png")
     assert min(picture.shape[:2]) > 700

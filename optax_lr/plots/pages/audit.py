@@ -1,4 +1,4 @@
-"""`page`: an audit as one page of HTML that needs nothing else, neither a file nor a network."""
+"""The report of an audit as a page: the curves with the findings on them, and the findings as text."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from optax_lr.auditing.audit import Audit
 from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
+from optax_lr.identification.identify import Segment
 from optax_lr.linting.edits import scalar
 from optax_lr.logs.writers import WRITERS
-from optax_lr.plots.pages.figure import LEFT, RIGHT, WIDTH, figure_of
+from optax_lr.plots.pages.figure import HEIGHT, WIDTH, lanes_of, legend_of, panels_of, steps_of
+from optax_lr.plots.pages.page import Page, filled
 from optax_lr.plots.shown import WORDS, Shown, shown_lines
-from optax_lr.plots.style import ROLES
 
 DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
 
 
-def page(report: Audit) -> str:
-    """The whole page: the curves with the findings on them, and the findings as text.
+def audit_page(report: Audit) -> Page:
+    """The whole page.
 
-    Whatever comes from a log or a config is escaped, and the page forbids itself to fetch anything. Its curves are an SVG and
-    a few lines of script: a library of charts would add a megabyte to every page.
+    Its curves are an SVG and a few lines of script: a library of charts would add a megabyte to every page.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("optax_lr.plots.pages", ""), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     what = shown_lines(report)
     names, rows = _table(report, what)
+    name = os.path.basename(report.log.source) or report.log.source
     counts = {severity: sum(found.severity == severity for found in report.findings) for severity in SEVERITIES}
-    return environment.get_template("audit.html").render(
+    return filled(
+        "audit.html",
+        f"Audit of {name}",
         log=report.log,
-        name=os.path.basename(report.log.source) or report.log.source,
+        name=name,
         first=int(report.log.step.min()),
         last=int(report.log.step.max()),
         counts={kind: count for kind, count in counts.items() if count},
@@ -48,17 +45,17 @@ def page(report: Audit) -> str:
         several=any(segment.count > 1 for segment in report.identified.segments),
         for_program="" if WRITERS[report.log.writer].is_trainer or not report.log.writer else "for transformers ",
         losses=bool(np.isfinite(report.log.loss).any()),
-        schedules=list(_schedules(report)),
+        schedules=[_row(segment) for segment in report.identified.segments[:MOST_SEGMENTS]],
         plan=None if report.plan is None else brief(report.plan),
         config=_config(report),
         drawn=len(what.rows),
-        figure=figure_of(what),
-        colours=ROLES,
+        lanes=list(lanes_of(what)),
+        panels=list(panels_of(what)),
+        steps=steps_of(what),
+        legend=legend_of(what),
         width=WIDTH,
-        left=LEFT,
-        right=RIGHT,
-        data={"first": what.first, "last": what.last, "left": LEFT, "right": RIGHT, "width": WIDTH}
-        | {"names": names, "rows": rows},
+        height=HEIGHT,
+        data={"first": what.first, "last": what.last, "names": names, "rows": rows},
     )
 
 
@@ -96,23 +93,18 @@ def _text(value: float, is_nan: bool, digits: int) -> str:
     return f"{value:.{digits}g}".replace("inf", "Infinity")
 
 
-def _schedules(report: Audit) -> list[dict[str, object]]:
-    """A row for each segment."""
-    found = []
-    for segment in report.identified.segments[:MOST_SEGMENTS]:
-        answer = segment.answers[0] if segment.answers else None
-        one = "one row, which determines none" if len(segment.step) == 1 else "none that is known"
-        found.append(
-            {
-                "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",
-                "schedule": one if answer is None else brief(answer.schedule) + segment.each,
-                "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
-                "count": segment.count,
-                "others": [brief(other.schedule) for other in segment.answers[1:]],
-                "text": segment.text,
-            }
-        )
-    return found
+def _row(segment: Segment) -> dict[str, object]:
+    """A segment in the table of schedules."""
+    answer, *others = segment.answers or (None,)
+    none = "one row, which determines none" if len(segment.step) == 1 else "none that is known"
+    return {
+        "steps": f"{segment.step[0]:,} to {segment.step[-1]:,}",
+        "schedule": none if answer is None else brief(answer.schedule) + segment.each,
+        "error": "" if answer is None else f"{answer.error:.0e}" if answer.error else "0",
+        "count": segment.count,
+        "others": [brief(other.schedule) for other in others],
+        "text": segment.text,
+    }
 
 
 def _config(report: Audit) -> str:

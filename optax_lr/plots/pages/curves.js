@@ -73,8 +73,9 @@ function shortest(number) {
     ? String(Number(number.toPrecision(5))) : number.toExponential(4).replace(/\.?0+e/, "e");
 }
 
-// Okabe and Ito's colours and two more, which people who see colours differently tell apart; lighter ones on dark ground.
-const ON_LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#56b4e9", "#8c6d1f", "#7f7f7f"];
-const ON_DARK = ["#5db4ee", "#ff8f4d", "#35c796", "#e08fc0", "#e0b13c", "#a9c7ff", "#c9a86a", "#b0b0b0"];
-const isDark = matchMedia("(prefers-color-scheme: dark)");
-const colourOf = number => (isDark.matches ? ON_DARK : ON_LIGHT)[number % ON_LIGHT.length];
+// About `many` steps up to the last; on a logarithmic axis as many more, close together where it is wide.
+function stepsUpTo(last, many, logX, corners = []) {
+  const places = Array.from({length: many + 1}, (_, place) => place / many);
+  const steps = [...corners, ...places.map(place => last * place), ...(logX ? places.map(place => last ** place) : [])];
+  return [...new Set(steps.map(Math.round))].filter(step => step >= 0 && step <= last).sort((a, b) => a - b);
+}

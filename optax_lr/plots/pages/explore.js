@@ -1,12 +1,12 @@
 // The page: a list of schedules, the settings of one of them, the chart, and copies.
-const MOST_CURVES = ON_LIGHT.length;
 let entries = ENTRIES.map((entry, place) => ({...entry, number: place}));
 let drawn = [], selected = 0, target = Object.keys(COPIES)[0], step = null;
-const chart = chartIn(byId("chart"), read);
+const chart = chartIn(byId("chart"), {read, redraw, lastStep: lastShown});
 
 function entryOf(kind) {
-  const free = ON_LIGHT.findIndex((_, number) => !entries.some(entry => entry.number === number));
-  return {name: null, tree: copyTree(KINDS[kind].example), number: free};
+  let number = 0;
+  while (entries.some(entry => entry.number === number)) number++;
+  return {name: null, tree: copyTree(KINDS[kind].example), number};
 }
 const nameOf = entry => entry.name ?? entry.tree.kind;
 function namesOf() {
@@ -22,19 +22,14 @@ function curves() {
     return {...entry, why, rate, colour: colourOf(entry.number)};
   });
 }
-const lastShown = () => Math.max(1, Math.min(2 ** 31 - 1, Math.round(Number(byId("last").value)) || 1));
+function lastShown() { return Math.max(1, Math.min(2 ** 31 - 1, Math.round(Number(byId("last").value)) || 1)); }
 const endOf = ({rate, max_steps, edited}) => edited && Number.isFinite(rate.end) ? rate.end : max_steps ?? rate.end;
 const warmupFor = ({edited, warmup_steps, tree}) => (edited ? undefined : warmup_steps) ?? warmupOf(tree);
 
 function pointsOf({rate, tree, ...entry}, last, logX) {
-  const many = 800, steps = new Set([0, last]);
-  for (let place = 0; place <= many; place++) {
-    steps.add(Math.round(last * place / many));
-    if (logX) steps.add(Math.round(last ** (place / many)));
-  }
-  for (const corner of [warmupFor({tree, ...entry}), endOf({rate, ...entry})])
-    if (corner >= 0 && corner <= last) for (const near of [-1, 0, 1]) steps.add(Math.max(0, Math.round(corner) + near));
-  return withExtremes([...steps].sort((a, b) => a - b).filter(at => at <= last).map(at => [at, rate(at)]), rate);
+  const corners = [warmupFor({tree, ...entry}), endOf({rate, ...entry})].filter(corner => corner >= 0);
+  const steps = stepsUpTo(last, 800, logX, corners.flatMap(corner => [corner - 1, corner, corner + 1]));
+  return withExtremes(steps.map(at => [at, rate(at)]), rate);
 }
 
 // Between two points up to 7 more steps are computed, and kept where the rate leaves the range of the two: no peak is cut.
@@ -51,24 +46,23 @@ function withExtremes(points, rate) {
 
 function marksOf(last, logX) {
   const one = drawn[selected], width = byId("chart").clientWidth;
-  const across = at => logX ? Math.log(Math.max(at, 1)) / Math.log(last) : at / last;
+  const across = at => width * (logX ? Math.log(Math.max(at, 1)) / Math.log(last) : at / last);
   return drawn.filter(entry => entry.rate).flatMap(entry => {
-    const end = endOf(entry), warmup = warmupFor(entry), mine = entry === one, marks = [];
+    const end = endOf(entry), warmup = warmupFor(entry), mine = entry === one, marks = [], hasRoom = width - across(end) > 110;
     const rule = (at, label, more) => marks.push({step: at, colour: entry.colour, label: mine ? label : "", align: "left", offset: 3, ...more});
-    if (warmup > 0) rule(warmup, end - warmup > 0 && (across(end) - across(warmup)) * width < 90 ? "" : "warmup ends", {dash: [2, 3], shade: false});
-    if (end >= 0) rule(end, (1 - across(end)) * width > 110 ? "end, and past it" : "end", {dash: [6, 3], shade: mine,
-      ...((1 - across(end)) * width <= 110 && {align: "right", offset: -3})});
+    if (warmup > 0) rule(warmup, end > warmup && across(end) - across(warmup) < (hasRoom ? 90 : 115) ? "" : "warmup ends", {dash: [2, 3], shade: false});
+    if (end >= 0) rule(end, hasRoom ? "end, and past it" : "end", {dash: [6, 3], shade: mine, ...(!hasRoom && {align: "right", offset: -3})});
     return marks;
   });
 }
 
 function redraw() {
-  const last = lastShown(), logX = byId("log-x").value === "log", logY = byId("log-y").value === "log";
-  drawn = curves().map(entry => ({...entry, points: entry.rate ? pointsOf(entry, last, logX) : []}));
+  const last = lastShown(), look = looks();
+  drawn = curves().map(entry => ({...entry, points: entry.rate ? pointsOf(entry, last, look.logX) : []}));
   chart.draw({
     curves: drawn.filter(entry => entry.rate).map(entry => ({curve: entry.number, colour: entry.colour,
       width: entry === drawn[selected] ? 2.6 : 1.8, opacity: 1, points: entry.points})),
-    marks: marksOf(last, logX), last, logX, logY,
+    marks: marksOf(last, look.logX), last, ...look,
   });
   byId("refused").textContent = drawn[selected]?.why ? `Not drawn: ${drawn[selected].why}.` : "";
   read(step ?? Math.round(last / 4));
@@ -77,23 +71,23 @@ function redraw() {
 
 function read(at) {
   if (!Number.isFinite(at)) return;
-  const last = lastShown(), names = namesOf();
-  step = Math.max(0, Math.min(last, at));
+  const names = namesOf();
+  step = Math.max(0, Math.min(lastShown(), at));
   const rates = drawn.map(entry => entry.rate ? entry.rate(step) : NaN);
-  chart.point(step, drawn.map((entry, place) => ({colour: entry.colour, rate: rates[place]})).filter(dot => Number.isFinite(dot.rate)));
+  chart.point(step, drawn.map((entry, place) => ({colour: entry.colour, rate: rates[place]})));
   byId("at").textContent = `at step ${step.toLocaleString("en")}`;
   byId("values").replaceChildren(...drawn.map((entry, place) => {
-    const most = entry.points.reduce((top, point) => point[1] > top ? point[1] : top, 0);
-    return el("tr", {}, el("td", {}, chip(entry), names[place], entry.tree.kind === "Sampled" ? " (sampled)" : ""),
-      el("td", {class: "number"}, Number.isFinite(rates[place]) ? shortest(rates[place]) : entry.rate ? "unknown" : "not drawn"),
-      el("td", {class: "number"}, most > 0 && Number.isFinite(rates[place]) ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
+    const most = entry.points.reduce((top, point) => point[1] > top ? point[1] : top, 0), isKnown = Number.isFinite(rates[place]);
+    return el("tr", {}, el("td", {}, chip(entry.number), names[place], entry.tree.kind === "Sampled" ? " (sampled)" : ""),
+      el("td", {className: "number"}, isKnown ? shortest(rates[place]) : entry.rate ? "unknown" : "not drawn"),
+      el("td", {className: "number"}, most > 0 && isKnown ? `${(100 * rates[place] / most).toFixed(1)}%` : ""));
   }));
 }
 
 function showList() {
   const names = namesOf();
   byId("curves").replaceChildren(...entries.map((entry, place) => el("li", {},
-    el("button", {type: "button", class: "pick", ariaPressed: String(place === selected), onclick: () => { selected = place; showAll(); }}, chip(entry), names[place]),
+    el("button", {type: "button", className: "pick", ariaPressed: String(place === selected), onclick: () => { selected = place; showAll(); }}, chip(entry.number), names[place]),
     el("button", {type: "button", ariaLabel: `remove ${names[place]}`, onclick: () => {
       entries.splice(place, 1);
       selected = Math.max(0, Math.min(selected, entries.length - 1));
@@ -104,15 +98,15 @@ function showList() {
 
 function showSettings() {
   const entry = entries[selected];
-  if (!entry) { byId("settings").replaceChildren(el("p", {class: "soft"}, "No schedule is shown.")); return; }
+  if (!entry) { byId("settings").replaceChildren(el("p", {className: "soft"}, "No schedule is shown.")); return; }
   const changed = () => { entry.edited = true; redraw(); };
-  const rebuilt = tree => { 
+  const rebuilt = tree => {
     if (tree.kind !== entry.tree.kind) entry.name = null;
     Object.assign(entry, {tree, edited: true});
     showAll();
   };
   byId("settings").replaceChildren(entry.tree.kind === "Sampled"
-    ? el("p", {class: "soft"}, `A function of Python: the curve is sampled at ${entry.tree.steps.length.toLocaleString("en")} steps up to ${entry.tree.steps.at(-1).toLocaleString("en")}, and has no settings here.`)
+    ? el("p", {className: "soft"}, `A function of Python: the curve is sampled at ${entry.tree.steps.length.toLocaleString("en")} steps up to ${entry.tree.steps.at(-1).toLocaleString("en")}, and has no settings here.`)
     : form(entry.tree, "", changed, rebuilt));
 }
 
@@ -127,12 +121,12 @@ function showConfig() {
   const {facts, findings, edited} = entries[selected] ?? {};
   const place = byId("config");
   if (!facts) { place.replaceChildren(); return; }
-  const list = findings.map(found => el("li", {class: found.severity}, el("span", {class: "tone"}, `${found.code} ${found.severity}`), ` ${found.title}`,
+  const list = findings.map(found => el("li", {className: found.severity}, el("span", {className: "tone"}, `${found.code} ${found.severity}`), ` ${found.title}`,
     el("p", {}, found.line ? `Line ${found.line}: ${found.message}` : found.message), found.remedy ? el("p", {}, el("strong", {}, "Remedy: "), found.remedy) : null));
   place.replaceChildren(...el("div", {}, el("h2", {}, `The plan of ${nameOf(entries[selected])}`),
     el("table", {}, el("tbody", {}, ...facts.map(([name, text]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {}, text))))),
-    el("h2", {}, "Findings"), edited ? el("p", {class: "soft"}, "These concern the file, not the settings as you have changed them.") : null,
-    findings.length ? el("ul", {class: "findings"}, ...list) : el("p", {class: "soft"}, "No problems found in the file.")).childNodes);
+    el("h2", {}, "Findings"), edited ? el("p", {className: "soft"}, "These concern the file, not the settings as you have changed them.") : null,
+    findings.length ? el("ul", {className: "findings"}, ...list) : el("p", {className: "soft"}, "No problems found in the file.")).childNodes);
 }
 
 function showAll() { showList(); showSettings(); redraw(); showConfig(); }
@@ -140,24 +134,21 @@ function showAll() { showList(); showSettings(); redraw(); showConfig(); }
 for (const name of Object.keys(COPIES))
   byId("targets").append(el("label", {}, el("input", {type: "radio", name: "target", value: name, checked: name === target,
     onchange: () => { target = name; showCopy(); }}), name));
-byId("do-copy").addEventListener("click", event => {
-  const done = () => { event.target.textContent = "copied"; setTimeout(() => { event.target.textContent = "copy"; }, 1500); };
-  getSelection().selectAllChildren(byId("copy"));
-  navigator.clipboard ? navigator.clipboard.writeText(byId("copy").textContent).then(done, () => document.execCommand("copy") && done()) : document.execCommand("copy") && done();
-});
 byId("save").addEventListener("click", async () => {
-  const link = el("a", {download: "learning_rates.svg", href: `data:image/svg+xml,${encodeURIComponent(await chart.picture())}`});
-  link.click();
+  el("a", {download: "learning_rates.svg", href: `data:image/svg+xml,${encodeURIComponent(await chart.picture())}`}).click();
 });
-byId("add").addEventListener("click", () => { entries.push(entryOf(entries.length % 2 ? "Linear" : "Cosine")); selected = entries.length - 1; showAll(); });
+byId("add").addEventListener("click", () => {
+  selected = entries.push(entryOf(entries.length % 2 ? "Linear" : "Cosine")) - 1;
+  showAll();
+});
 for (const id of ["log-x", "log-y", "last"]) byId(id).addEventListener("input", redraw);
-onArrows(lastShown, () => step, read);
-onChange(showAll);
 
 // Such as explore.html#Cosine; only the name of a kind is taken.
 function openHash() {
   const kind = location.hash.slice(1);
-  if (Object.hasOwn(KINDS, kind)) { entries = []; entries.push(entryOf(kind)); selected = 0; }
+  if (!Object.hasOwn(KINDS, kind)) return;
+  entries = [{name: null, tree: copyTree(KINDS[kind].example), number: 0}];
+  selected = 0;
 }
 openHash();
 addEventListener("hashchange", () => { openHash(); showAll(); });

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,21 +9,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import optax_lr
 from optax_lr.arguments import shown
 from optax_lr.configs import Plan, RunConfig, read_configs
 from optax_lr.findings import Finding
 from optax_lr.identification.exact import exact_rates
 from optax_lr.linting.lint import lint
 from optax_lr.plots.pages.examples import EXAMPLES
-from optax_lr.plots.pages.functions import as_json, javascript_of, with_inner
-from optax_lr.plots.pages.page import Page, filled, vega
+from optax_lr.plots.pages.functions import javascript_of, with_inner
+from optax_lr.plots.pages.page import Page, filled
+from optax_lr.plots.style import CURVES
 from optax_lr.schedules import Cosine, Function, Linear, Schedule, WarmupStableDecay
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.text import visible
 
-MOST_CURVES = 8  # colours that people can distinguish
 _SAMPLES = 2001
 _Drawable = AnySchedule | Plan
 
@@ -113,20 +111,14 @@ def entries_of(
 
 def page_of(entries: Sequence[Entry]) -> Page:
     """The page that opens with these curves. Errors: as for `explore`."""
-    if len(entries) > MOST_CURVES:
-        raise ValueError(f"explore() compares up to {MOST_CURVES} curves, not {len(entries)}; name fewer")
+    if len(entries) > len(CURVES):
+        raise ValueError(f"explore() compares up to {len(CURVES)} curves, not {len(entries)}; name fewer")
     names = [entry.name for entry in entries if entry.facts is not None and entry.name]
     title = f"{names[0]}: explore its learning rate" if len(names) == 1 else "Explore learning-rate schedules"
     known = [inner for entry in entries for inner in with_inner(entry.schedule) if not _has_function(inner)]
     last = math.ceil(1.15 * max([end for entry in entries if (end := _end(entry)) is not None], default=1000))
-    parts = {
-        "title": html.escape(visible(title)),
-        "version": optax_lr.__version__,
-        "vega": vega(),
-        "kinds": javascript_of([*EXAMPLES, *known]),
-        "entries": as_json([_plain(entry, last) for entry in entries]),
-    }
-    return Page(visible(title), filled("explore.html", parts))
+    shown_entries = [_plain(entry, last) for entry in entries]
+    return filled("explore.html", title, kinds=javascript_of([*EXAMPLES, *known]), entries=shown_entries)
 
 
 def _entry(name: str | None, item: object) -> Entry:

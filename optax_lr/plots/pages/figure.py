@@ -1,170 +1,93 @@
-"""The figure of the page as numbers: where every line, mark, span and text of its SVG lies."""
+"""The figure of an audit for its page: positions are shares of the axes, so that the browser can stretch them."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from optax_lr.findings import Finding
-from optax_lr.plots.scale import Scale
-from optax_lr.plots.shown import FEW, WORDS, Line, Shown
+from optax_lr.plots.shown import WORDS, Line, Panel, Shown, lost_words
 
-WIDTH, LEFT, RIGHT = 960, 84, 940
-LANE, PANEL, GAP, FOOT = 18, 200, 38, 48
-LABEL = 45  # the width of a code
+WIDTH, HEIGHT = 1000, 200  # the units of a panel: the page stretches the width, and shows the height in pixels
+ROOM = {"wide": 0.065, "narrow": 0.15}  # the width of a code on a screen, as a share of the axis
 
 
-@dataclasses.dataclass(frozen=True)
-class Span:
-    """A finding on the step axis: its position among all findings, its ends, and its code next to it, if there is room."""
-
-    place: int
-    code: str
-    finding: Finding
-    x: float
-    width: float
-    y: int
-    text_x: float
-    anchor: str
+def lanes_of(what: Shown) -> Iterator[list[dict[str, Any]]]:
+    """For each code its bars: the finding and its number, the bar in percent, and where the code is on each kind of screen."""
+    for lane, spans in what.lanes.items():
+        codes = zip(*(what.codes(lane, room) for room in ROOM.values()), strict=True)
+        bars = []
+        for (number, finding), places in zip(spans, codes, strict=True):
+            begin, end = (100 * what.share(finding.steps)).tolist()
+            code = dict(zip(ROOM, places, strict=True))
+            bars.append({"number": number, "finding": finding, "left": begin, "width": end - begin, "codes": code})
+        yield bars
 
 
-@dataclasses.dataclass(frozen=True)
-class Panel:
-    """One pair of axes: its ticks, its paths by their class, and rows of ticks for numbers that are none."""
-
-    title: str
-    top: int
-    ticks: list[tuple[float, str]]
-    paths: list[tuple[str, str]]
-    lost: list[tuple[str, str, str]]
-
-    @property
-    def bottom(self) -> int:
-        """The y of the step axis."""
-        return self.top + PANEL
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """Everything that the template draws."""
-
-    height: int
-    lanes: int
-    spans: list[Span]
-    panels: list[Panel]
-    ticks: list[tuple[float, str, str]]
-
-    @property
-    def legend(self) -> list[tuple[str, str]]:
-        """Each class of lines and marks with its description, once."""
-        kinds = [kind.removesuffix(" dots") for panel in self.panels for kind, path in panel.paths if path]
-        lines = [(kind, WORDS[kind]) for kind in kinds]
-        marks = [(f"lost {name}", words) for panel in self.panels for name, _, words in panel.lost]
-        return list(dict.fromkeys(lines)) + marks
+def panels_of(what: Shown) -> Iterator[dict[str, Any]]:
+    """For each pair of axes its title, its ticks with their heights, its paths by their classes, and its rows of lost numbers."""
+    for panel in what.panels:
+        places = [(line, _places(what, panel, line)) for line in panel.lines]
+        yield {
+            "title": panel.title,
+            "ticks": [(round(float(_down(panel, value)), 1), text) for value, text in panel.scale.ticks],
+            "paths": [path for line, found in places for path in _paths(line, found)],
+            "lost": [
+                (name, _lost(row, WIDTH * what.share(steps)), lost_words(name))
+                for row, (name, steps) in enumerate(panel.lost.items())
+            ],
+        }
 
 
-def figure_of(what: Shown) -> Figure:
-    """The positions of everything, in units in which the figure is 960 wide."""
+def steps_of(what: Shown) -> list[tuple[float, str]]:
+    """The ticks of the step axis, in percent."""
     from matplotlib.ticker import MaxNLocator
 
-    lanes = len(what.lanes) * LANE
-    top = lanes + 26
     steps = MaxNLocator(8, integer=True, steps=[1, 2, 2.5, 5, 10]).tick_values(what.first, what.last)
-    panels = [_rates(what, top)]
-    if what.losses or set(what.lost) - {"learning_rate"}:
-        panels.append(_losses(what, panels[-1].bottom + GAP))
-    return Figure(
-        height=panels[-1].bottom + FOOT,
-        lanes=lanes,
-        spans=_spans(what),
-        panels=panels,
-        ticks=[_tick(float(_x(what, step)), step) for step in steps if what.first <= step <= what.last],
-    )
+    return [(100 * float(what.share(step)), f"{step:,.0f}") for step in steps if what.first <= step <= what.last]
 
 
-def _x(what: Shown, step: np.ndarray | float) -> Any:
-    return LEFT + (RIGHT - LEFT) * (np.asarray(step, np.float64) - what.first) / (what.last - what.first)
+def legend_of(what: Shown) -> list[tuple[str, str]]:
+    """Each class of lines and marks with its description, once."""
+    lines = {line.name: WORDS[line.name] for panel in what.panels for line in panel.lines if len(line.value)}
+    marks = {f"lost {name}": lost_words(name) for panel in what.panels for name in panel.lost}
+    return list((lines | marks).items())
 
 
-def _tick(x: float, step: float) -> tuple[float, str, str]:
-    """A place on the step axis, its text, and how that lies to it: at the end of the axis before it."""
-    return x, f"{step:,.0f}", "end" if x > RIGHT - 25 and step >= 1000 else "middle"
+def _down(panel: Panel, values: Any) -> np.ndarray:
+    return np.asarray(HEIGHT * (1 - panel.scale.part(values)))
 
 
-def _spans(what: Shown) -> list[Span]:
-    found = []
-    for lane, spans in enumerate(what.lanes.values()):
-        free = 0.0  # from where on the lane has room for a code; one without room is covered by its neighbour
-        for place, finding in spans:
-            begin, end = (float(x) for x in _x(what, np.array(finding.steps)))
-            width = max(end - begin, 3.0)
-            begin = min(begin, RIGHT - width)
-            text_x, anchor = _code_position(begin, begin + width)
-            starts = text_x - (LABEL if anchor == "end" else 0)
-            code = finding.code if starts >= free else ""
-            free = starts + LABEL if code else free
-            found.append(Span(place, code, finding, begin, width, lane * LANE, text_x, anchor))
-    return found
+def _places(what: Shown, panel: Panel, line: Line) -> list[tuple[float, float]]:
+    return list(zip((WIDTH * what.share(line.step)).tolist(), _down(panel, line.value).tolist(), strict=True))
 
 
-def _code_position(begin: float, end: float) -> tuple[float, str]:
-    """The position of a code: in a wide span, otherwise after it, otherwise before it."""
-    if end - begin > LABEL + 10:
-        return begin + 5, "start"
-    return (end + 5, "start") if end + 5 + LABEL < RIGHT else (begin - 5, "end")
+def _paths(line: Line, places: list[tuple[float, float]]) -> Iterator[tuple[str, str]]:
+    """The line, and the dots on its values."""
+    if line.name != "logged":
+        yield line.name, _path(places)
+    if line.name == "logged" or line.is_marked:
+        yield line.name + " dots" * line.is_marked, _dots(places)
 
 
-def _rates(what: Shown, top: int) -> Panel:
-    lines = [*([what.planned] if what.planned else []), *what.followed]
-    paths = [(line.name, _path(what, line, what.rates, top)) for line in lines]
-    few = " dots" if len(what.logged.step) <= FEW else ""
-    paths.append((f"logged{few}", _dots(what, what.logged, what.rates, top)))
-    return Panel("learning rate", top, _ticks(what.rates, top), paths, _lost(what, top, ("learning_rate",)))
-
-
-def _losses(what: Shown, top: int) -> Panel:
-    paths = []
-    for line in what.losses:
-        paths.append((line.name, _path(what, line, what.values, top)))
-        if np.isfinite(line.value).sum() <= FEW:
-            paths.append((f"{line.name} dots", _dots(what, line, what.values, top)))
-    ticks = _ticks(what.values, top) if what.losses else []
-    return Panel("loss", top, ticks, paths, _lost(what, top, ("loss", "eval_loss", "grad_norm")))
-
-
-def _ticks(scale: Scale, top: int) -> list[tuple[float, str]]:
-    return [(round(float(_y(scale, np.array(value), top)), 1), text) for value, text in scale.ticks]
-
-
-def _y(scale: Scale, values: np.ndarray, top: int) -> Any:
-    return top + PANEL * (1 - scale.part(values))
-
-
-def _path(what: Shown, line: Line, scale: Scale, top: int) -> str:
+def _path(places: list[tuple[float, float]]) -> str:
     """A line through all values; a single value between breaks is a dot."""
-    places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
     parts: list[str] = []
-    for drawn, group in itertools.groupby(places, key=lambda place: place[0] == place[0] and place[1] == place[1]):
+    for drawn, group in itertools.groupby(places, key=lambda place: not np.isnan(place).any()):
         if drawn:
             points = [f"{x:.1f} {y:.1f}" for x, y in group]
-            parts.append("M" + "L".join(points) + ("h0" if len(points) == 1 else ""))
+            parts.append("M" + "L".join(points) + "h0" * (len(points) == 1))
     return "".join(parts)
 
 
-def _dots(what: Shown, line: Line, scale: Scale, top: int) -> str:
+def _dots(places: list[tuple[float, float]]) -> str:
     """Lines of length 0, which round ends turn into dots; points at the same pixel are drawn once."""
-    places = zip(_x(what, line.step).tolist(), _y(scale, line.value, top).tolist(), strict=True)
-    return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if x == x and y == y))  # noqa: PLR0124
+    return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if not np.isnan([x, y]).any()))
 
 
-def _lost(what: Shown, top: int, names: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """Ticks on the step axis, a row for each number, with its class and a word on it."""
-    rows = []
-    for place, name in enumerate(name for name in names if name in what.lost):
-        y = top + PANEL - 9 * place
-        xs = dict.fromkeys(f"{x:.0f}" for x in _x(what, what.lost[name]).tolist())
-        rows.append((name, "".join(f"M{x} {y}v-8" for x in xs), f"{WORDS[name]}: NaN or infinite"))
-    return rows
+def _lost(row: int, xs: np.ndarray) -> str:
+    """Ticks on the step axis, a row for each number."""
+    places = dict.fromkeys(f"{x:.0f}" for x in xs.tolist())
+    return "".join(f"M{x} {HEIGHT - 9 * row}v-8" for x in places)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import html
-import re
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+import optax_lr
 from optax_lr.outputs import check_output, write_output
+from optax_lr.plots.scale import LOG
+from optax_lr.plots.style import CURVES, ROLES
+from optax_lr.text import visible
 
 _SUFFIXES = (".html", ".htm")
 
@@ -34,7 +36,7 @@ class Page:
         """
         target = Path(path)
         check_output(target, overwrite=overwrite, suffixes=_SUFFIXES)
-        write_output(target, self.html.encode(), overwrite=overwrite)
+        write_output(target, self.html.encode(errors="backslashreplace"), overwrite=overwrite)
         return target
 
     def _repr_html_(self) -> str:
@@ -48,28 +50,37 @@ class Page:
         return f"<Page {self.title!r}, {len(self.html) / 1e3:,.0f} kB; save(path) writes it>"
 
 
-def filled(template: str, parts: Mapping[str, str]) -> str:
-    """A template of this folder with `{{name}}` replaced by a part, or by the script or style sheet of that name.
+def filled(template: str, title: str, **parts: object) -> Page:
+    """Fill a template of this folder with the parts; their text is escaped.
 
-    `{{head}}` is the beginning that all pages of this folder share.
-
-    Parts are put in as they are: text must be escaped before.
+    Raises:
+        ImportError: one line that says what to install.
     """
-
-    def part(match: re.Match[str]) -> str:
-        return parts[match[1]] if match[1] in parts else asset(match[1])
-
-    text = _read(template).replace("{{head}}", _read("head.html").rstrip())
-    return re.sub(r"\{\{(\w+)\}\}", part, text)
+    try:
+        import jinja2
+        from markupsafe import Markup
+    except ImportError:
+        raise ImportError('pages are made with jinja2: pip install "optax-lr[pages]"') from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("optax_lr.plots.pages", ""), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.policies["json.dumps_kwargs"] = {}  # keys keep their order
+    environment.globals |= {
+        "file": lambda name: Markup(asset(name)),  # noqa: S704 (files of this folder)
+        "vega": lambda: Markup(vega()),  # noqa: S704
+        "curves": CURVES,
+        "roles": ROLES,
+        "log_axis": LOG,
+        "version": optax_lr.__version__,
+    }
+    title = visible(title)
+    return Page(title, environment.get_template(template).render(title=title, **parts))
 
 
 def asset(name: str) -> str:
-    """A script of this folder, or `style`, the style sheet."""
-    return _read("style.css" if name == "style" else f"{name}.js").rstrip()
-
-
-def _read(name: str) -> str:
-    return files("optax_lr.plots.pages").joinpath(name).read_text(encoding="utf-8")
+    """A script or style sheet of this folder."""
+    return files("optax_lr.plots.pages").joinpath(name).read_text(encoding="utf-8").rstrip()
 
 
 @functools.cache

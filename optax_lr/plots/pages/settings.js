@@ -18,7 +18,7 @@ function asKind(kind, tree) {
 
 function form(tree, path, changed, rebuilt) {
   const summary = KINDS[tree.kind].summary;
-  return el("div", {}, el("p", {}, kindPicker(tree.kind, kind => rebuilt(asKind(kind, tree)))), el("p", {class: "soft"}, summary),
+  return el("div", {}, el("p", {}, kindPicker(tree.kind, kind => rebuilt(asKind(kind, tree)))), el("p", {className: "soft"}, summary),
     ...KINDS[tree.kind].fields.map(field => control(tree, field, path, changed, rebuilt)));
 }
 
@@ -27,15 +27,15 @@ function control(tree, field, path, changed, rebuilt) {
   const inner = (value, title, put) => el("fieldset", {}, el("legend", {}, title), form(value, `${path}${title} `, changed, made => { put(made); again(); }));
   if (type === "schedule") return inner(tree[name], name, made => { tree[name] = made; });
   if (type === "schedules") return el("div", {}, ...tree[name].map((value, place) => inner(value, `${name}[${place}]`, made => { tree[name][place] = made; })),
-    el("p", {class: "bar"}, el("button", {type: "button", onclick: () => { grow(tree, name); again(); }}, "add a part"),
+    el("p", {className: "bar"}, el("button", {type: "button", onclick: () => { grow(tree, name); again(); }}, "add a part"),
       el("button", {type: "button", disabled: tree[name].length < 2, onclick: () => { tree[name].pop(); tree.boundaries?.pop(); again(); }}, "remove the last part")));
   const title = `${path}${name}`;
   if (type === "choice") {
     const options = field.among.map(value => el("option", {value: JSON.stringify(value), selected: value === tree[name]}, String(value)));
-    return el("label", {class: "setting"}, el("span", {}, name), el("select", {class: "both", ariaLabel: title,
+    return el("label", {className: "setting"}, el("span", {}, name), el("select", {className: "both", ariaLabel: title,
       onchange: event => { tree[name] = JSON.parse(event.target.value); changed(); }}, ...options));
   }
-  if (type === "counts" || type === "numbers") return el("label", {class: "setting"}, el("span", {}, name), el("input", {type: "text", class: "both", ariaLabel: title,
+  if (type === "counts" || type === "numbers") return el("label", {className: "setting"}, el("span", {}, name), el("input", {type: "text", className: "both", ariaLabel: title,
     value: tree[name].join(", "), oninput: event => { tree[name] = event.target.value.split(",").filter(text => text.trim()).map(Number); changed(); }}));
   return numeric(tree, field, title, changed, again);
 }
@@ -48,13 +48,13 @@ function grow(tree, name) {
 // A slider and a number. Rates go by powers of ten, with 0 at the left end.
 function numeric(tree, field, title, changed, again) {
   const {name, type, optional} = field, start = tree[name];
-  const row = el("div", {class: "setting"});
-  if (optional) row.append(el("label", {class: "given"}, el("input", {type: "checkbox", checked: start !== null, ariaLabel: `give ${title}`, onchange: event => {
+  const row = el("div", {className: "setting"});
+  if (optional) row.append(el("label", {className: "given"}, el("input", {type: "checkbox", checked: start !== null, ariaLabel: `give ${title}`, onchange: event => {
     tree[name] = event.target.checked ? (type === "rate" ? (tree.learning_rate ?? 1e-4) / 10 : Math.max(field.least ?? 0, RUN / 10)) : null;
     again();
   }}), el("span", {}, name)));
   else row.append(el("span", {}, name));
-  if (start === null) { row.append(el("span", {class: "both soft"}, "not given")); return row; }
+  if (start === null) { row.append(el("span", {className: "both soft"}, "not given")); return row; }
   const whole = type === "count", floor = field.least ?? field.above ?? (type === "number" ? Math.min(0, 2 * start) : 0);
   const ceiling = field.most ?? field.below ?? (whole ? Math.max(2 * Math.abs(start), /cycl|mult|stair|ahead/i.test(name) ? 10 : RUN) : Math.max(2, 2 * start));
   const low = -8, high = Math.max(0, Math.ceil(Math.log10(start || 1)));

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-import optax_lr
 from optax_lr.batches import Mixed
-from optax_lr.plots.pages.functions import as_json, javascript_of
-from optax_lr.plots.pages.page import Page, filled, vega
+from optax_lr.identification.exact import exact_rates
+from optax_lr.plots.pages.functions import javascript_of
+from optax_lr.plots.pages.page import Page, filled
+from optax_lr.plots.scale import is_wide
 from optax_lr.schedules import Schedule
 from optax_lr.text import visible
 
@@ -38,23 +38,20 @@ def sweep_page(batch: Schedule, configs: Sequence[str], *, steps: int, past_end:
     rows = np.unique(np.linspace(0, total - 1, min(total, MOST_ROWS)).round().astype(np.int64))
     names = np.array([visible(name) for name in configs], dtype=object)[rows]
     members = list(_members(batch[rows], names))
+    peaks = exact_rates(batch[rows], np.linspace(0, steps - 1, 101).round()).max(axis=-1)
+    kinds = javascript_of(part[0] for part, _ in members)
     summary = f"{total:,} curves of {steps:,} optimizer steps."
     if len(rows) < total:
         summary += f" The page has {len(rows):,} of them, evenly spread over the rows."
     data = {
-        "groups": [{"tree": _by_row(part), "size": len(part), "configs": _shared(own)} for part, own in members],
+        "groups": [
+            {"tree": _collapsed(part.to_dict()), "size": len(part), "configs": _shared(own)} for part, own in members
+        ],
         "last": max(1, steps - 1),
-        "past_end": past_end,
+        "pastEnd": past_end,
+        "isWide": is_wide(peaks),
     }
-    parts = {
-        "title": "A sweep of learning-rate schedules",
-        "summary": html.escape(summary),
-        "version": optax_lr.__version__,
-        "vega": vega(),
-        "kinds": javascript_of(part[0] for part, _ in members),
-        "sweep_data": as_json(data),
-    }
-    return Page(parts["title"], filled("sweep.html", parts))
+    return filled("sweep.html", "A sweep of learning-rate schedules", summary=summary, kinds=kinds, sweep=data)
 
 
 def _members(batch: Schedule, names: np.ndarray) -> Any:
@@ -73,13 +70,8 @@ def _shared(names: np.ndarray) -> list[str]:
     return list(names[:1]) if len(set(names)) == 1 else list(names)
 
 
-def _by_row(batch: Schedule) -> dict[str, object]:
-    """`batch` as `to_dict` gives it, with settings that differ between rows as `{"rows": [...]}`."""
-    tree: dict[str, object] = _collapsed(batch.to_dict())
-    return tree
-
-
 def _collapsed(value: object) -> Any:
+    """What `to_dict` gave, with each setting that differs between rows as `{"rows": [...]}`."""
     if isinstance(value, Mapping):
         return {name: _collapsed(item) for name, item in value.items()}
     if not isinstance(value, list):
