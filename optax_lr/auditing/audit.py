@@ -14,9 +14,17 @@ import numpy as np
 from optax_lr.arguments import shown
 from optax_lr.arrays import Float64, Int64
 from optax_lr.auditing import rate_rules as rules
-from optax_lr.auditing.departures import departures, difference
+from optax_lr.auditing.departures import departures, differences
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import MOST_SEGMENTS, off_the_curve, resumed, six_digits, skipped, two_runs
+from optax_lr.auditing.rate_rules import (
+    MOST_SEGMENTS,
+    off_the_curve,
+    resumed,
+    several_rates,
+    six_digits,
+    skipped,
+    two_runs,
+)
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import FEW_ROWS, LATER_DECAY
@@ -132,14 +140,12 @@ def audit(
     forms = evidence_of(log.step, log.learning_rate)
     planned, on_plan, findings = None, None, list(_of_rates(log, identified))
     if planned_schedule is not None and len(forms[0]):
-        evidence = _on_plan(planned_schedule, forms) or _as_written(identified, forms)
-        first = difference(planned_schedule, evidence)
-        planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), first.row is None
+        evidence = _as_written(planned_schedule, identified, forms)
+        first = differences(planned_schedule, evidence)[0]
+        planned, on_plan = exact_rates(planned_schedule, log.step - first.offset), not len(first.off)
         departed = list(departures(planned_schedule, evidence, identified, others, log.max_steps))
         # What the plan settles, or says already, needs no second finding without it.
-        settled = {found.code for found in departed} | (
-            _SETTLED if on_plan else {rules.OPEN.code} if departed else set()
-        )
+        settled = _SETTLED if on_plan else {rules.OPEN.code, *(found.code for found in departed)} if departed else set()
         findings = departed + [found for found in findings if found.code not in settled]
     findings = [in_words_of(_program(plan, log), found) for found in findings]
     report = Audit(log, identified, (), planned_schedule, planned, on_plan)
@@ -186,13 +192,11 @@ def _restarts(log: Log) -> list[int]:
     return [int(row) for row in known[1:][again]]
 
 
-def _on_plan(plan: Schedule, forms: list[Evidence]) -> Evidence | None:
-    """The rates as they may have been written, if the plan then explains every row."""
-    return next((form for form in forms if difference(plan, form).row is None), None)
-
-
-def _as_written(identified: Identified, forms: list[Evidence]) -> Evidence:
-    """The rates as the schedule that was found explains them; else as their digits say."""
+def _as_written(plan: Schedule, identified: Identified, forms: list[Evidence]) -> Evidence:
+    """The rates as the plan explains them, or as the schedule that was found does; else as their digits say."""
+    for form in forms:
+        if not len(differences(plan, form)[0].off):
+            return form
     matching = [form for form in forms if form.precision == identified.precision]
     return matching[-1] if identified.explained and matching else forms[min(1, len(forms) - 1)]
 
@@ -229,25 +233,17 @@ def _planned(
 def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     """What the rates say by themselves."""
     if not identified.segments:
-        rows = counted(len(log), "row")
-        yield Finding(rules.NO_RATES, f"none of {rows} has a rate", WRITERS[log.writer].log_rates)
+        yield Finding(rules.NO_RATES, f"none of {counted(len(log), 'row')} has a rate", WRITERS[log.writer].log_rates)
         return
     segments = identified.segments
-    for run in range(max((segment.run for segment in segments), default=-1) + 1):
+    for run in range(segments[-1].run + 1):
         known = [segment for segment in segments if segment.run == run and segment.answers]
         if len(known) > 1:
             yield resumed(known)
-    again = [segment for place, segment in enumerate(segments) if place and segment.run != segments[place - 1].run]
-    if again:
-        yield two_runs(segments, again)
+    if segments[-1].run:
+        yield two_runs(segments)
     elif len(conflicts := _conflicts(log)):
-        yield Finding(
-            rules.CONFLICT,
-            f"{counted(len(conflicts), 'step')} {'have' if len(conflicts) > 1 else 'has'} more than one rate"
-            + (f", the first of them {conflicts[0]}" if len(conflicts) > 1 else f": {conflicts[0]}"),
-            "give each run a file of its own, or cut the log where the run was resumed",
-            steps=(int(conflicts[0]), int(conflicts[-1])),
-        )
+        yield several_rates(conflicts)
     for segment in segments:
         yield from _of_segment(segment)
 
@@ -263,16 +259,11 @@ def _conflicts(log: Log) -> Int64[np.ndarray, " m"]:
 def _of_segment(segment: Segment) -> Iterator[Finding]:
     span = (int(segment.step[0]), int(segment.step[-1]))
     if not segment.answers and not segment.text:
-        yield Finding(
-            rules.UNEXPLAINED,
-            f"the {len(segment.step)} rates of steps {span[0]} to {span[1]} are on no curve that is known",
-            "",
-            steps=span,
-        )
+        message = f"the {len(segment.step)} rates of steps {span[0]} to {span[1]} are on no curve that is known"
+        yield Finding(rules.UNEXPLAINED, message, "", steps=span)
         return
-    if len(segment.lag):
-        steps = np.array([step for step, _ in segment.lag])
-        lag = np.array([behind for _, behind in segment.lag])
+    if segment.lag:
+        steps, lag = np.array(segment.lag).T
         yield dataclasses.replace(skipped(steps, lag), steps=(int(steps[0]), span[1]))
     if len(segment.off):
         off = np.searchsorted(segment.step, segment.off)
@@ -280,12 +271,8 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
     # Of a level rate a warmup, if there is any, changes nothing that was seen.
     level = np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1 and segment.text != LATER_DECAY
     if segment.text and not level:
-        yield Finding(rules.OPEN, _with_count(segment), "", steps=span)
-
-
-def _with_count(segment: Segment) -> str:
-    many = len(segment.step) > 1 and segment.count > 1
-    return f"{segment.text} (at least {segment.count:,} settings explain the rows)" if many else segment.text
+        many = f" (at least {segment.count:,} settings explain the rows)" if segment.count > 1 else ""
+        yield Finding(rules.OPEN, f"{segment.text}{many if len(segment.step) > 1 else ''}", "", steps=span)
 
 
 def _of_the_rates(report: Audit) -> str:
@@ -296,12 +283,8 @@ def _of_the_rates(report: Audit) -> str:
     if report.on_plan:
         return "every logged rate is that of the plan"
     if report.on_plan is False:
-        why = [
-            found.rule.title
-            for found in report.findings
-            if "LR2" <= found.code < "LR3" and found.code != rules.CONFLICT.code
-        ]
-        return f"the rates are not those of the plan ({why[0]})" if why else "the rates are not those of the plan"
+        why = [found.rule.title for found in report.findings if found.code < "LR3" and found.rule != rules.CONFLICT]
+        return "the rates are not those of the plan" + (f" ({why[0]})" if why else "")
     if len(segments) == 1 and len(segments[0].step) == 1:
         return "one rate is logged, which determines no schedule"
     if len(segments) > 1:

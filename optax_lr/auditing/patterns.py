@@ -85,25 +85,23 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
         except (TypeError, ValueError):
             raise TypeError(f"patterns(): planned must be an array of rates, not {shown(planned)}") from None
         if planned.shape != (len(log),):
-            raise ValueError(
-                f"patterns(): planned must hold a rate for each of the {len(log)} rows of the log, not {planned.shape}"
-            )
+            wanted = f"a rate for each of the {len(log)} rows of the log"
+            raise ValueError(f"patterns(): planned must hold {wanted}, not {planned.shape}")
         planned = planned[np.argsort(log.step, kind="stable")]
     found = [*rate_jumps(rows, planned)]
     lifeless = [*dead(rows)]
-    if lifeless:
-        return _in_its_words(log, lifeless + found)
-    found += [*not_a_number(rows), *hidden(rows)]
-    curve = curve_of(rows)
-    if len(curve.loss) >= at.FEWEST and curve.loss.min() > 0 and np.median(curve.loss[:3]) >= at.LEAST_LOSS:
-        too_high = [*diverges(curve)] or [*oscillates(curve)]
-        found += too_high or [*slow_or_flat(curve, rows, log.max_steps), *overfits(curve, rows)]
-    return _in_its_words(log, found)
-
-
-def _in_its_words(log: Log, found: list[Finding]) -> tuple[Finding, ...]:
+    found += lifeless or [*not_a_number(rows), *hidden(rows), *_of_the_shape(rows, log.max_steps)]
     counts_epochs = EPOCHS_ARE_STEPS in log.notes
     return tuple(worst_first([in_words_of(log.writer, one, epochs_are_steps=counts_epochs) for one in found]))
+
+
+def _of_the_shape(rows: Rows, max_steps: int | None) -> list[Finding]:
+    """What the curve of the losses shows; nothing for one that goes below 0, or starts close to it."""
+    curve = curve_of(rows)
+    if len(curve.loss) < at.FEWEST or curve.loss.min() <= 0 or np.median(curve.loss[:3]) < at.LEAST_LOSS:
+        return []
+    too_high = [*diverges(curve)] or [*oscillates(curve)]
+    return too_high or [*slow_or_flat(curve, rows, max_steps), *overfits(curve, rows)]
 
 
 SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, whose default writes 0.0 for NaN
@@ -118,25 +116,18 @@ def dead(rows: Rows) -> Iterator[Finding]:
         return
     if rows.nan_loss.any() and not gradients.any():
         return  # NaN from the first row on says it all
-    what = "NaN" if rows.nan_loss.any() else "exactly 0.0"
-    gradient = (
-        "its gradient norm is NaN"
-        if gradients.sum() == 1
-        else f"every one of {gradients.sum()} gradient norms is NaN"
-        if gradients.any()
-        else "no gradient norm is logged"
-    )
+    what, gradient = "NaN" if rows.nan_loss.any() else "exactly 0.0", "no gradient norm is logged"
+    if gradients.any():
+        several = f"every one of {gradients.sum()} gradient norms"
+        gradient = f"{'its gradient norm' if gradients.sum() == 1 else several} is NaN"
     rates = rows.rate[np.isfinite(rows.rate)]
     frozen = f", and the rate stays at {four_digits(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
-    yield Finding(
-        at.DEAD,
-        f"the loss is {what} in all of {valid.sum()} rows, {gradient}{frozen}",
+    message = f"the loss is {what} in all of {valid.sum()} rows, {gradient}{frozen}"
+    remedy = (
         "set logging_nan_inf_filter to false to see the real losses, check the labels of a batch, and train in bf16 "
-        "or float32 if it was fp16",
-        key=SHOW_NAN.key,
-        edits=(SHOW_NAN,),
-        steps=span(rows.step[valid]),
+        "or float32 if it was fp16"
     )
+    yield Finding(at.DEAD, message, remedy, key=SHOW_NAN.key, edits=(SHOW_NAN,), steps=span(rows.step[valid]))
 
 
 def not_a_number(rows: Rows) -> Iterator[Finding]:
@@ -146,29 +137,22 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
         return
     first = int(np.flatnonzero(lost)[0])
     what = f"the loss is {four_digits(rows.loss[first])}"
-    later = np.isfinite(rows.loss[first:]).sum()
-    again = (
-        f"; {counted(int(later), 'later row')} {'are numbers' if later > 1 else 'is a number'} again" if later else ""
-    )
+    later, again = int(np.isfinite(rows.loss[first:]).sum()), ""
+    if later:
+        again = f"; {counted(later, 'later row')} {'are numbers' if later > 1 else 'is a number'} again"
     before = np.flatnonzero(np.isfinite(rows.loss[:first]))
     if not len(before):
-        yield Finding(
-            at.NOT_A_NUMBER,
-            f"{what} from the first row on (step {rows.step[first]}){again}",
-            "look for labels that are all masked, for fp16 and for bad rows in the data before the rate is changed",
-            steps=span(rows.step[lost]),
-        )
+        message = f"{what} from the first row on (step {rows.step[first]}){again}"
+        remedy = "look for labels that are all masked, for fp16 and for bad rows in the data before the rate is changed"
+        yield Finding(at.NOT_A_NUMBER, message, remedy, steps=span(rows.step[lost]))
         return
     last = before[-1]
     rates = rows.rate[: first + 1]
     known = rates[np.isfinite(rates)]
     its_rate = f", at a rate of {four_digits(known[-1])}" if len(known) else ""
-    yield lower(
-        at.NOT_A_NUMBER,
-        f"{what} at step {rows.step[first]}, after {four_digits(rows.loss[last])} at step {rows.step[last]}{its_rate}{again}",
-        highest(rates),
-        (int(rows.step[last]), int(rows.step[lost][-1])),
-    )
+    fell = f"after {four_digits(rows.loss[last])} at step {rows.step[last]}"
+    message = f"{what} at step {rows.step[first]}, {fell}{its_rate}{again}"
+    yield lower(at.NOT_A_NUMBER, message, highest(rates), (int(rows.step[last]), int(rows.step[lost][-1])))
 
 
 def hidden(rows: Rows) -> Iterator[Finding]:
@@ -187,16 +171,12 @@ def hidden(rows: Rows) -> Iterator[Finding]:
         return
     # Without an earlier loss, nothing shows that the rate is the cause.
     rate = highest(rows.rate[: first + 1]) if len(before) else None
-    tenth = () if rate is None else (Edit("learning_rate", rounded(rate / 10)),)
-    yield Finding(
-        at.HIDDEN,
-        f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}",
-        "set logging_nan_inf_filter to false to see NaN as NaN"
-        + "".join(f", and learning_rate to {four_digits(edit.value)}, a tenth" for edit in tenth),
-        key=SHOW_NAN.key,
-        edits=(SHOW_NAN, *tenth),
-        steps=span(rows.step[zero]),
-    )
+    message = f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}"
+    remedy, edits = "set logging_nan_inf_filter to false to see NaN as NaN", [SHOW_NAN]
+    if rate is not None:
+        edits.append(Edit("learning_rate", rounded(rate / 10)))
+        remedy += f", and learning_rate to {four_digits(edits[1].value)}, a tenth"
+    yield Finding(at.HIDDEN, message, remedy, key=SHOW_NAN.key, edits=tuple(edits), steps=span(rows.step[zero]))
 
 
 def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
@@ -226,13 +206,9 @@ def rate_jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
     place = int(np.flatnonzero(jump)[0])
     left, right = (f"{four_digits(rate[row])} at step {step[row]}" for row in (place, place + 1))
     number = f" ({jump.sum()} jumps in all)" if jump.sum() > 1 else ""
-    yield Finding(
-        at.JUMPS,
-        f"the rate goes from {left} to {right}{number}",
-        "right for restarts and stages; else look for a resumed run with another length or another schedule",
-        key="lr_scheduler_type",
-        steps=(int(step[place]), int(step[place + 1])),
-    )
+    message = f"the rate goes from {left} to {right}{number}"
+    remedy = "right for restarts and stages; else look for a resumed run with another length or another schedule"
+    yield Finding(at.JUMPS, message, remedy, key="lr_scheduler_type", steps=span(step[place : place + 2]))
 
 
 def diverges(curve: LossCurve) -> Iterator[Finding]:
@@ -291,13 +267,10 @@ def _rise(blocks: LossCurve, curve: LossCurve, start: int, end: int) -> _Rise | 
     first, last = int(step[place]), int(step[top + window - 1])
     final = np.median(loss[-window:])
     rate = highest(curve.rate[curve.step <= last])
-    finding = lower(
-        at.DIVERGES,
-        f"the loss rises from {four_digits(low)} (step {first}) to {four_digits(levels[top])} (step {last}){at_rates_up_to(rate)}"
-        + (f", and ends at {four_digits(final)}" if final < low + rise / 2 else ""),
-        rate,
-        _band(step, loss, (place, top + window), low, levels[top]),
-    )
+    rises = f"from {four_digits(low)} (step {first}) to {four_digits(levels[top])} (step {last})"
+    ends = f", and ends at {four_digits(final)}" if final < low + rise / 2 else ""
+    steps = _band(step, loss, (place, top + window), low, levels[top])
+    finding = lower(at.DIVERGES, f"the loss rises {rises}{at_rates_up_to(rate)}{ends}", rate, steps)
     down = np.flatnonzero(levels[top:] < low + rise / 2)
     as_high = blocks.rate[start + top + window - 1 : end] >= (rate or 0)
     harmless = bool((levels[top:][as_high] < low / (1 + at.RISE)).any())
@@ -329,13 +302,9 @@ def oscillates(curve: LossCurve) -> Iterator[Finding]:
         swings.append(noise(bends[threes], share=0.5) / math.sqrt(3))
     high, low = swings
     if high > at.SWING and high > at.SWINGS * low > 0:
-        yield lower(
-            at.OSCILLATES,
-            f"from row to row the loss swings by {high:.1%} while the rate is above {four_digits(above)}, and by {low:.1%} once it "
-            f"is below {four_digits(below)}",
-            peak,
-            span(curve.step[curve.rate > above]),
-        )
+        high_rate, low_rate = f"while the rate is above {four_digits(above)}", f"once it is below {four_digits(below)}"
+        message = f"from row to row the loss swings by {high:.1%} {high_rate}, and by {low:.1%} {low_rate}"
+        yield lower(at.OSCILLATES, message, peak, span(curve.step[curve.rate > above]))
 
 
 def slow_or_flat(curve: LossCurve, rows: Rows, max_steps: int | None) -> Iterator[Finding]:
@@ -370,17 +339,15 @@ def slow_or_flat(curve: LossCurve, rows: Rows, max_steps: int | None) -> Iterato
     by_heart = _evaluations_fall(rows, middle) < at.EVAL_SHARE * (half - end)
     slow = done >= 0.9 and proportional and at.CERTAIN * error < fall < at.SLOW_FALL * first
     if slow and not fell_at_once and not by_heart:
-        tenfold = None if peak is None else rounded(10 * peak)
-        yield Finding(
-            at.SLOW,
-            f"{numbers}, {late:.0%} of that in the second half of the summed rate: it was still on its first slope",
-            "set learning_rate ten times as high"
-            if tenfold is None
-            else f"set learning_rate to {four_digits(tenfold)}, ten times",
-            key="learning_rate",
-            edits=() if tenfold is None else (Edit("learning_rate", tenfold),),
-            steps=span(curve.step),
+        message = (
+            f"{numbers}, {late:.0%} of that in the second half of the summed rate: it was still on its first slope"
         )
+        edits: tuple[Edit, ...] = ()
+        remedy = "set learning_rate ten times as high"
+        if peak is not None:
+            edits = (Edit("learning_rate", rounded(10 * peak)),)
+            remedy = f"set learning_rate to {four_digits(edits[0].value)}, ten times"
+        yield Finding(at.SLOW, message, remedy, key="learning_rate", edits=edits, steps=span(curve.step))
 
 
 def _evaluations_fall(rows: Rows, since: float) -> float:
@@ -394,11 +361,9 @@ def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) ->
     """Rates that are too high and too low give the same loss here, unless it rises."""
     if rises:
         return lower(at.FLAT, numbers, peak, span(curve.step))
-    rates = (
-        "ten times as high and at a tenth"
-        if peak is None
-        else f"at {four_digits(rounded(10 * peak))} and {four_digits(rounded(peak / 10))}"
-    )
+    rates = "ten times as high and at a tenth"
+    if peak is not None:
+        rates = f"at {four_digits(rounded(10 * peak))} and {four_digits(rounded(peak / 10))}"
     remedy = (
         f"try learning_rate {rates} for some hundred steps; if the loss falls with neither, the rate is not the cause"
     )
@@ -413,23 +378,20 @@ def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
         return
     best = int(np.argmin(loss))
     rise = max(at.EVAL_RISE * loss[best], at.CERTAIN / 2 * noise(np.diff(loss)))
+    lowest, last = int(step[best]), int(step[-1])
     if best > len(loss) - 3 or loss[-2:].min() < loss[best] + rise:
         return
-    then, now = curve.loss[curve.step <= step[best]][-5:], curve.loss[-5:]
+    then, now = curve.loss[curve.step <= lowest][-5:], curve.loss[-5:]
     if not len(then) or np.median(now) > (1 - at.EVAL_RISE) * np.median(then):
         return
-    if improving(rows, int(step[best])):
+    if improving(rows, lowest):
         return  # a rising evaluation loss is harmless if the metric improves
-    yield Finding(
-        at.OVERFITS,
-        f"the evaluation loss rises from {four_digits(loss[best])} (step {step[best]}) to "
-        f"{four_digits(loss[-1])} (step {step[-1]}) while "
-        f"the training loss falls from {four_digits(np.median(then))} to {four_digits(np.median(now))}",
-        f"set max_steps to {step[best]}, where the evaluation loss was lowest",
-        key="max_steps",
-        edits=(Edit("max_steps", int(step[best])),),
-        steps=(int(step[best]), int(step[-1])),
+    message = (
+        f"the evaluation loss rises from {four_digits(loss[best])} (step {lowest}) to {four_digits(loss[-1])} (step {last}) "
+        f"while the training loss falls from {four_digits(np.median(then))} to {four_digits(np.median(now))}"
     )
+    remedy, edit = f"set max_steps to {lowest}, where the evaluation loss was lowest", Edit("max_steps", lowest)
+    yield Finding(at.OVERFITS, message, remedy, key="max_steps", edits=(edit,), steps=(lowest, last))
 
 
 _BETTER_BELOW = re.compile(r"(?:^|[_/])(?:wer|cer|ter|mae|mse|rmse|perplexity|ppl|error|err|fid|nll)(?:$|[_/(])")

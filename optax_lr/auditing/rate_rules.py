@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
+from optax_lr.arrays import Float64, Int64
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.identification.exact import brief
@@ -104,27 +106,27 @@ CONFLICT = Rule(
 )
 
 
-def skipped(step: np.ndarray, lag: np.ndarray) -> Finding:
+def skipped(step: Int64[np.ndarray, " n"], lag: Int64[np.ndarray, " n"]) -> Finding:
     """The schedule is `lag` steps behind at each row."""
     changes = np.flatnonzero(np.diff(lag, prepend=0))
     shown = ", ".join(f"{lag[row]} at step {step[row]}" for row in changes[:4]) + (", ..." if len(changes) > 4 else "")
-    return Finding(
-        SKIPPED,
-        f"the schedule is behind by {shown}",
-        "with fp16 that many updates were skipped; train in bf16, or raise max_steps by the last number",
-        steps=(int(step[changes[0]]), int(step[-1])),
-    )
+    remedy = "with fp16 that many updates were skipped; train in bf16, or raise max_steps by the last number"
+    span = (int(step[changes[0]]), int(step[-1]))
+    return Finding(SKIPPED, f"the schedule is behind by {shown}", remedy, steps=span)
 
 
-def off_the_curve(step: np.ndarray, rate: np.ndarray, curve: np.ndarray, off: np.ndarray) -> Finding:
+def off_the_curve(
+    step: Int64[np.ndarray, " n"],
+    rate: Float64[np.ndarray, " n"],
+    curve: Float64[np.ndarray, " n"],
+    off: Int64[np.ndarray, " m"],
+) -> Finding:
     """The rows `off` are not on the curve that all others are on."""
     first = off[0]
+    which = f"{len(off)} of {len(step)} rates {'are' if len(off) > 1 else 'is'} off the curve"
+    message = f"{which}; at step {step[first]} the log has {rate[first]:.10g} and the curve {curve[first]:.10g}"
     return Finding(
-        OFF,
-        f"{len(off)} of {len(step)} rates {'are' if len(off) > 1 else 'is'} off the curve; at step {step[first]} the log has "
-        f"{rate[first]:.10g} and the curve {curve[first]:.10g}",
-        "check the program that wrote these rows",
-        steps=(int(step[first]), int(step[off[-1]])),
+        OFF, message, "check the program that wrote these rows", steps=(int(step[first]), int(step[off[-1]]))
     )
 
 
@@ -138,29 +140,36 @@ def resumed(segments: Sequence[Segment]) -> Finding:
         + (f", one of at least {part.count:,} settings" if part.count > 1 else "")
         for part in segments[:MOST_SEGMENTS]
     ]
-    more = [f"{len(segments) - MOST_SEGMENTS} more"] if len(segments) > MOST_SEGMENTS else []
+    if len(segments) > MOST_SEGMENTS:
+        parts.append(f"{len(segments) - MOST_SEGMENTS} more")
     before, after = segments[0], segments[1]
     from_rate, to_rate = six_digits(before.learning_rate[-1]), six_digits(after.learning_rate[0])
-    jump = f"at step {after.step[0]} the rate goes from {from_rate} to {to_rate}"
-    return Finding(
-        RESUMED,
-        "; ".join([*parts, *more, jump]),
-        "to continue the first curve, resume with the settings of the first run",
-        steps=(int(before.step[-1]), int(after.step[0])),
-    )
+    parts.append(f"at step {after.step[0]} the rate goes from {from_rate} to {to_rate}")
+    remedy = "to continue the first curve, resume with the settings of the first run"
+    return Finding(RESUMED, "; ".join(parts), remedy, steps=(int(before.step[-1]), int(after.step[0])))
 
 
-def two_runs(segments: Sequence[Segment], again: Sequence[Segment]) -> Finding:
+_PARTED = "give each run a file of its own, or cut the log where the run was resumed"
+
+
+def two_runs(segments: Sequence[Segment]) -> Finding:
     """The steps go back, and from there on the rates are others."""
-    first = again[0]
-    before = segments[[part.run for part in segments].index(first.run) - 1]
-    runs = first.run + 1 if len(again) == 1 else max(part.run for part in segments) + 1
-    return Finding(
-        CONFLICT,
-        f"the log holds {runs} runs: after step {before.step[-1]} the steps go back to {first.step[0]}, with other rates",
-        "give each run a file of its own, or cut the log where the run was resumed",
-        steps=(int(first.step[0]), int(before.step[-1])),
+    runs = segments[-1].run + 1
+    before, first = next((one, other) for one, other in itertools.pairwise(segments) if one.run != other.run)
+    last, start = int(before.step[-1]), int(first.step[0])
+    message = f"the log holds {runs} runs: after step {last} the steps go back to {start}, with other rates"
+    return Finding(CONFLICT, message, _PARTED, steps=(start, last))
+
+
+def several_rates(steps: Int64[np.ndarray, " n"]) -> Finding:
+    """These steps have rows of different rates."""
+    first, last = int(steps[0]), int(steps[-1])
+    which = (
+        f"step has more than one rate: {first}"
+        if len(steps) == 1
+        else f"steps have more than one rate, the first of them {first}"
     )
+    return Finding(CONFLICT, f"{len(steps):,} {which}", _PARTED, steps=(first, last))
 
 
 def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
@@ -173,6 +182,6 @@ def edits(plan: Schedule, ran: Schedule) -> tuple[Edit, ...]:
     return tuple(Edit(name, after.get(name)) for name in names if before.get(name) != after.get(name))
 
 
-def six_digits(value: Any) -> str:
+def six_digits(value: SupportsFloat) -> str:
     """A number for a message."""
     return f"{float(value):.6g}"

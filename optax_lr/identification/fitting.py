@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optax_lr.arrays import Float64, Int64
 from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.numerics import FLOAT64
@@ -87,6 +88,11 @@ class Candidates:
         """The fitted rates, float64 [n, steps]."""
         level, above = self.columns(step)
         rates: np.ndarray = self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above)
+        return rates
+
+    def curve(self, step: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """The fitted rates of the first candidate."""
+        rates: np.ndarray = self[:1].curves(step)[0]
         return rates
 
     def level(self, step: np.ndarray) -> np.ndarray:

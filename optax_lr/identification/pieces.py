@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from optax_lr.arrays import Float64, Int64
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import LONGEST, Candidates, Family, explaining, fit, oddness, sampled, unexplained
 from optax_lr.identification.frame import Frame
@@ -95,9 +96,10 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
         for start in starts:
             for place in range(min(len(start), _MOST)):
                 search.budget.check()
-                if not _is_lag(*lag_of(start[[place]], some), some):
+                curve = start[[place]].curve
+                if not _is_lag(*lag_of(curve, some), some):
                     continue
-                lag, off = lag_of(start[[place]], evidence)
+                lag, off = lag_of(curve, evidence)
                 if not _is_lag(lag, off, evidence):
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
@@ -165,19 +167,14 @@ def _is_lag(lag: np.ndarray, off: np.ndarray, evidence: Evidence) -> bool:
     return bool(lag.any()) and scattered(off, evidence) and believable(lag, evidence)
 
 
-def lag_of(candidate: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest lags, never falling, with which the one candidate explains the rows; and the rows it leaves."""
-    lags = np.arange(LONGEST_LAG)
-    shifted = candidate[np.zeros(len(lags), int)]
-    shifted = dataclasses.replace(shifted, offset=shifted.offset + lags)
-    fits = np.ones((len(evidence), len(lags)), bool)
-    for lag, rows in enumerate(unexplained(shifted, evidence)):
-        fits[rows, lag] = False
-    return growing_lag(fits)
-
-
-def growing_lag(fits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest lags that never fall, given which lags fit each row, `[rows, lags]`; and the rows that none fits."""
+def lag_of(
+    rates: Callable[[Int64[np.ndarray, " n"]], Float64[np.ndarray, " n"]], evidence: Evidence
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+    """The smallest lags that never fall with which a curve, `rates(step)`, explains the rows; and the rows it leaves."""
+    late = (
+        rates(evidence.step - lag) for lag in range(LONGEST_LAG)
+    )  # one after the other: a long log takes no more memory
+    fits = np.stack([abs(rate - evidence.rate) <= evidence.tolerance for rate in late], axis=1)
     least, found, off = 0, np.empty(len(fits), int), []
     for row, possible in enumerate(fits):
         there = np.flatnonzero(possible[least:])

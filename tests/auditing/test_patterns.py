@@ -111,6 +111,12 @@ RESTORED = [
     *(1.16 + 2 * np.exp(-np.arange(160) / 40) + 0.05 * NOISE[:160]),
 ]
 UNTIL_LOST = [2.1, 1.9, 1.8, 1.75, 2.4, 2.2]
+# A network on digits, trained with AdamW at a rate of 10: such a training is chaotic, and its losses depend on the version of JAX.
+SWINGS = [3.09, 2.53, 2.24, 2.44, 2.75, 2.66, 2.74, 2.8, 3.57, 3.46, 3.45, 3.3, 3.56, 3.62, 4.47, 4.84, 4.18, 3.51, 3.26, 3.16, 3.32,
+          3.44, 3.34, 3.18, 3.02, 2.97, 2.76, 2.77, 2.92, 3.09, 3.31, 3.01, 3.18, 2.79, 2.88, 2.56, 2.75, 2.98, 2.81, 3.01, 3.01, 2.95,
+          2.81, 2.51, 2.79, 2.64, 2.67, 2.79, 2.69, 3.03, 2.77, 2.92, 2.69, 2.56, 2.58, 2.66, 2.79, 2.77, 2.74, 2.55, 2.64, 2.6, 2.5,
+          2.53, 2.55, 2.52, 2.44, 2.46, 2.42, 2.51, 2.45, 2.52, 2.41, 2.43, 2.47, 2.51, 2.45, 2.34, 2.42, 2.44, 2.35, 2.35, 2.33, 2.36,
+          2.35, 2.34, 2.33, 2.33, 2.32, 2.33, 2.33, 2.34, 2.31, 2.32, 2.32, 2.3, 2.31, 2.32, 2.3, 2.3]  # fmt: skip
 FORGETS = [[0.321, 0.3585, 0.3937, 0.4123, 0.42][row // 5] if row % 5 == 4 else None for row in range(25)]
 FORGOT = [0.3048, 0.1674, 0.0587, 0.0424, 0.0184, 0.0062, 0.0039, 0.0019, 0.0009, 0.0007, *[0.0003] * 10, *[0.0001] * 5]
 
@@ -131,6 +137,9 @@ SHOWN = [
     (log_of([*UNTIL_LOST, INF, *UNTIL_LOST], None),
      "LR302 error: the loss is inf at step 70, after 2.2 at step 60; 6 later rows are numbers again; set learning_rate to a tenth",
      (60, 70)),
+    (log_of(SWINGS, cosine(100, 10.0, warmup=100)),
+     "LR303 warning: from row to row the loss swings by 4.2% while the rate is above 6, and by 0.7% once it is below 2.5; set "
+     "learning_rate to 1, a tenth", (70, 490)),
     (log_of([NAN] * 5, 1e-3),
      "LR302 error: the loss is nan from the first row on (step 10); look for labels that are all masked, for fp16 and for bad "
      "rows in the data before the rate is changed", (10, 50)),
@@ -309,9 +318,8 @@ def momentum(schedule):
     return optax.sgd(schedule, momentum=0.9)
 
 
-# At 10.0 the losses are chaotic: which of two findings is reported depends on the last digits, and so on the version of JAX.
 RATES = {
-    optax.adamw: {1e-6: "LR309", 3e-5: "LR304", 1e-3: "", 1e-2: "", 0.1: "", 1.0: "LR301", 10.0: ("LR301", "LR303")},
+    optax.adamw: {1e-6: "LR309", 3e-5: "LR304", 1e-3: "", 1e-2: "", 0.1: "", 1.0: "LR301"},
     momentum: {1e-5: "LR309", 1e-4: "LR304", 3e-3: "", 0.03: "", 0.3: "", 10.0: "LR301"},
 }
 
@@ -322,9 +330,8 @@ def test_trainings_on_digits_at_low_and_high_rates(optimizer):
     schedules = olr.Cosine(np.array([*rates], np.float32), max_steps=1000, warmup_steps=100)
     logs = dict(zip(rates, digits_logs(optimizer, schedules), strict=True))
     for rate, expected in rates.items():
-        assert "".join(codes(logs[rate])) in (expected if isinstance(expected, tuple) else (expected,)), rate
-    for rate in (rate for rate, expected in rates.items() if not expected):
-        for rows in range(0, 100, 3):
+        assert "".join(codes(logs[rate])) == expected, rate
+        for rows in range(0, 0 if expected else 100, 3):
             assert codes(beginning(logs[rate], rows)) == [], (rate, rows)
 
 
