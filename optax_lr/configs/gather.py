@@ -28,6 +28,7 @@ from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer, concerns_curve
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
+from optax_lr.trainers.trl import apart
 
 _SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")
 _FORMS: Mapping[str, Form] = {".json": "json", ".toml": "toml"}
@@ -100,7 +101,9 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
             with contextlib.suppress(ConfigError):
                 return _commands(path, card.commands_of(text), folder)
             raise ConfigError(f"{error}, and no block of shell commands that trains") from None
-    return [wandb.recorded(one) for one in documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)]
+    documents = documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
+    parts = [part for one in documents for part in apart(wandb.recorded(one))]
+    return [part.called(name) for name, part in numbered(path, parts)]
 
 
 def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path) -> list[Source]:

@@ -87,13 +87,13 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     """
     if asked is not None:
         trainer = trainer_of(asked)
-        section = section_of(source.given) if trainer.name in ("hf", "trl") else ()
+        section = section_of(source) if trainer.name in ("hf", "trl") else ()
         return Recognised(trainer.name if trainer.name != "trl" else asked, f"--trainer {asked}", section)
     refused = refusal(source)
     if refused is not None:
         raise ConfigError(refused)
     claims = [found for trainer in TRAINERS.values() if (found := trainer.recognise(source)) is not None]
-    covered = {name for claim in claims for name in TRAINERS[claim.trainer].covers}
+    covered = {name for claim in claims for name in trainer_of(claim.trainer).covers}
     kept = [claim for claim in claims if claim.trainer not in covered]
     if len(kept) == 1:
         return kept[0]

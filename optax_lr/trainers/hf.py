@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from optax_lr.schedules import Schedule
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS
@@ -72,18 +72,30 @@ class HuggingFace(Transformers):
         return training_arguments_of(schedule)
 
 
-def section_of(values: Mapping[str, object]) -> tuple[str, ...]:
-    """The section with settings, where a caller says that they are TrainingArguments; () for the top level."""
+def section_of(source: Source) -> tuple[str, ...]:
+    """The section with settings, where a caller says that they are TrainingArguments; () for the top level.
+
+    Raises:
+        ConfigError: if more than one section has settings.
+    """
+    values = source.given
     if SETTING_NAMES & values.keys():
         return ()
-    for name in _SECTIONS:
-        section = values.get(name)
-        if isinstance(section, Mapping) and SETTING_NAMES & section.keys():
-            return (name,)
-        inner = section.get("args") if isinstance(section, Mapping) else None
-        if isinstance(inner, Mapping) and SETTING_NAMES & inner.keys():
-            return name, "args"
-    return ()
+    found = [place for place, inner in _sections(values) if SETTING_NAMES & inner.keys()]
+    known = [place for place in found if place[0] in _SECTIONS and place[1:] in ((), ("args",))]
+    found = known[:1] or found
+    if len(found) > 1:
+        where = " and ".join(".".join(place) for place in found[:4])
+        raise ConfigError(f"{source.name}: settings are under {where}; keep one in a file")
+    return found[0] if found else ()
+
+
+def _sections(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The sections of a file, and those in them, with their places."""
+    for name, section in values.items():
+        if isinstance(section, Mapping):
+            yield (str(name),), section
+            yield from (((str(name), str(key)), inner) for key, inner in section.items() if isinstance(inner, Mapping))
 
 
 def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:

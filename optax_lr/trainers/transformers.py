@@ -359,7 +359,8 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     if found.section and "lr_scheduler_type" in absent:
         raise ConfigError(
             f"{source.name}: lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
-            "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take transformers' with --trainer hf"
+            "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take that of transformers with "
+            f"--trainer {found.trainer}"
         )
     if not (found.section or reading.unknown):
         return reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import ClassVar
@@ -80,6 +81,14 @@ class Trl(Transformers):
         rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"
     )
     file_option: ClassVar[str] = "config"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise the arguments of a class in a section with its name, too."""
+        sections = class_sections(source.given) if source.program is None and not source.constructor else {}
+        if len(sections) != 1 or SETTING_NAMES & source.given.keys():
+            return super().recognise(source)
+        ((name, method),) = sections.items()
+        return Recognised(f"{self.name}-{method}", f"the arguments of {METHODS[method]} under {name}", (name,))
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only its parser has; a script needs a method in its name, too."""
@@ -219,6 +228,36 @@ class Trl(Transformers):
             processes=data.processes,
             **settings.own,
         )
+
+
+def class_sections(values: Mapping[str, object]) -> dict[str, str]:
+    """The sections that hold the arguments of one of TRL's classes and have its name, each with the method.
+
+    >>> class_sections({"dpo_config": {"learning_rate": 1e-6, "num_train_epochs": 1, "beta": 0.1}, "model": {"name": "m"}})
+    {'dpo_config': 'dpo'}
+    """
+    found = {}
+    for name, section in values.items():
+        method = re.sub(r"_?(?:training_?)?(?:config|args|arguments)$", "", str(name).lower())
+        if not isinstance(section, Mapping) or method not in METHODS:
+            continue
+        keys = {str(key) for key in section}
+        if MARKS & keys and SETTING_NAMES & keys and keys <= FIELDS | class_keys("trl", METHODS[method]):
+            found[str(name)] = method
+    return found
+
+
+def apart(source: Source) -> list[Source]:
+    """The source, or one for each section where several hold the arguments of TRL's classes, without the other sections."""
+    names = class_sections(source.given)
+    if len(names) < 2 or SETTING_NAMES & source.given.keys():
+        return [source]
+    return [
+        dataclasses.replace(
+            source, values={key: value for key, value in source.values.items() if key == name or key not in names}
+        )
+        for name in names
+    ]
 
 
 def method_in(program: str) -> str:

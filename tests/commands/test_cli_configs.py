@@ -62,6 +62,19 @@ def test_show(folder, here):
     assert (told["max_steps"], told["warmup_steps"], told["trainer"]) == (100, 20, "llamafactory")
 
 
+def test_show_lists_keys_that_the_trainer_does_not_know(folder, here):
+    (folder / "strange.yaml").write_text(
+        WARM.format("cosine") + "finetuning_type: lora\nkto_ftx: 0.1\ntrain_size: 50\n"
+    )
+    rows = [
+        line for line in here("show", "strange.yaml").stdout.splitlines() if line.startswith(("refused", "unknown"))
+    ]
+    assert [" ".join(row.split()) for row in rows] == [
+        "refused train_size: not known to LLaMA-Factory, which stops with an error",
+        "unknown kto_ftx: assumed to have no effect on the curve",  # which older versions have
+    ]
+
+
 def test_a_narrow_terminal(folder):
     for columns in (40, 200):
         for command in (["show", "cosine.yaml"], ["compare", "cosine.yaml", "linear.yaml"]):

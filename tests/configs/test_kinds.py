@@ -121,8 +121,8 @@ REFUSALS = {
     "kohya's scripts": ("k.sh", "accelerate launch train_network.py --network_dim 8 --unet_lr 1e-4 --max_train_steps 1600", "a config of kohya's sd-scripts"),
     "Lightning's CLI": ("g.yaml", "seed_everything: 1\ntrainer:\n  max_epochs: 3\nmodel:\n  class_path: a.B\n", "a config of Lightning's CLI"),
     "two sections of training arguments": (
-        "s.yaml", "".join(f"{name}:\n  output_dir: o\n  learning_rate: 1.0e-5\n  lr_scheduler_type: cosine\n  num_train_epochs: 2\n" for name in ("sft_config", "dpo_config")),
-        "under sft_config and dpo_config; keep one in a file",
+        "s.yaml", "".join(f"{name}:\n  output_dir: o\n  learning_rate: 1.0e-5\n  lr_scheduler_type: cosine\n  num_train_epochs: 2\n" for name in ("first", "second")),
+        "under first and second; keep one in a file",
     ),
     "a script with a function for the rate": (
         "r.py", "max_lr = 1e-3\nwarmup_steps = 5\ndef get_lr(it):\n    return max_lr * (it + 1) / warmup_steps\n",

@@ -20,6 +20,34 @@ GENERATIONS = [
 RECIPE = {"model_name_or_path": "m", "dataset_name": "d", "warmup_steps": 0.1, "learning_rate": 1e-6}
 
 
+SECTIONS = """
+model: {name: m}
+sft_config: {learning_rate: 2.0e-5, lr_scheduler_type: cosine, num_train_epochs: 2, per_device_train_batch_size: 4}
+dpo_config: {learning_rate: 1.0e-6, lr_scheduler_type: linear, num_train_epochs: 1, per_device_train_batch_size: 2, beta: 0.1}
+"""
+
+
+def test_sections_with_the_names_of_classes_are_configs_of_their_own(tmp_path):
+    path = tmp_path / "stages.yaml"
+    path.write_text(SECTIONS)
+    sft, dpo = olr.read_configs(path)
+    assert repr(sft.plan(num_examples=1000).schedule) == repr(olr.Cosine(2e-5, 500))
+    assert repr(dpo.plan(num_examples=1000).schedule) == repr(olr.Linear(1e-6, 500))
+    assert dpo.recognized_by == "the arguments of DPOConfig under dpo_config"
+
+
+def test_a_named_trainer_finds_its_section(tmp_path):
+    path = tmp_path / "dpo.yaml"
+    path.write_text("model: {name: m}\nstages:\n  dpo: {learning_rate: 5.0e-6, num_train_epochs: 1, beta: 0.1}\n")
+    for trainer, kind in (("trl-dpo", "DPOConfig"), ("hf", "TrainingArguments")):
+        config = olr.read_config(path, trainer=trainer)
+        assert repr(config.plan(num_examples=1000).schedule) == repr(olr.Linear(5e-6, 125))
+        assert kind in config.defaults[0].whose
+    path.write_text("first: {learning_rate: 1.0e-6}\nsecond: {learning_rate: 2.0e-6}\n")
+    with pytest.raises(olr.ConfigError, match="settings are under first and second; keep one in a file"):
+        olr.read_config(path, trainer="hf")
+
+
 @pytest.mark.parametrize("case", GENERATIONS)
 def test_updates_of_grpo(case):
     prompts, batch, group, processes, generations, iterations, more, epochs, updates, warmup = case
