@@ -1,9 +1,6 @@
 """The schedules, one file per family. Each class that is imported here is public, `optax_lr.Name`."""
 
-from optax_lr.schedules.annealing import (
-    CosineAnnealing as CosineAnnealing,
-    CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
-)
+from optax_lr.schedules.axolotl import JaggedRestarts as JaggedRestarts, Rex as Rex
 from optax_lr.schedules.base import Schedule as Schedule, from_dict as from_dict, schedule as schedule
 from optax_lr.schedules.compositions import (
     Every as Every,
@@ -17,6 +14,8 @@ from optax_lr.schedules.compositions import (
 from optax_lr.schedules.constant import Constant as Constant
 from optax_lr.schedules.cosine import (
     Cosine as Cosine,
+    CosineAnnealing as CosineAnnealing,
+    CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,
     CosineWarmupWithMinLR as CosineWarmupWithMinLR,
     CosineWithRestarts as CosineWithRestarts,
 )
@@ -26,28 +25,31 @@ from optax_lr.schedules.cyclic import (
     OneCycle as OneCycle,
     OneCycleMomentum as OneCycleMomentum,
 )
-from optax_lr.schedules.decays import InverseTime as InverseTime, PowerLaw as PowerLaw
+from optax_lr.schedules.decays import (
+    InverseSqrt as InverseSqrt,
+    InverseTime as InverseTime,
+    PowerLaw as PowerLaw,
+    Rsqrt as Rsqrt,
+)
 from optax_lr.schedules.deepspeed import (
+    DeepSpeedOneCycle as DeepSpeedOneCycle,
+    DeepSpeedRangeTest as DeepSpeedRangeTest,
     DeepSpeedWarmup as DeepSpeedWarmup,
     DeepSpeedWarmupCosine as DeepSpeedWarmupCosine,
     DeepSpeedWarmupDecay as DeepSpeedWarmupDecay,
 )
-from optax_lr.schedules.deepspeed_cycles import (
-    DeepSpeedOneCycle as DeepSpeedOneCycle,
-    DeepSpeedRangeTest as DeepSpeedRangeTest,
-)
 from optax_lr.schedules.function import Function as Function
-from optax_lr.schedules.inverse_sqrt import InverseSqrt as InverseSqrt, Rsqrt as Rsqrt
-from optax_lr.schedules.jagged import JaggedRestarts as JaggedRestarts
-from optax_lr.schedules.linear import Linear as Linear
-from optax_lr.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
-from optax_lr.schedules.polynomial import Polynomial as Polynomial
-from optax_lr.schedules.ramps import LinearRamp as LinearRamp, PolynomialDecay as PolynomialDecay
-from optax_lr.schedules.rex import Rex as Rex
+from optax_lr.schedules.polynomial import (
+    Linear as Linear,
+    LinearRamp as LinearRamp,
+    Polynomial as Polynomial,
+    PolynomialDecay as PolynomialDecay,
+)
 from optax_lr.schedules.stepwise import (
     ConstantFactor as ConstantFactor,
     Exponential as Exponential,
     MultiStep as MultiStep,
+    PiecewiseConstant as PiecewiseConstant,
     Step as Step,
 )
 from optax_lr.schedules.timm import TimmCosine as TimmCosine, TimmPoly as TimmPoly, TimmTanh as TimmTanh

@@ -123,8 +123,9 @@ class Schedule:
 
     @property
     def end(self) -> Real:
-        """The step at which the schedule ends, `max_steps`; None for one that has no end."""
-        return getattr(self, "max_steps", None)
+        """The step at which the schedule ends, `max_steps` or the end of `schedule` inside it; None for one without an end."""
+        inner = getattr(self, "schedule", None)
+        return inner.end if hasattr(inner, "end") else getattr(self, "max_steps", None)
 
     def __getitem__(self, index: Any) -> Self:
         """The schedule, or the smaller batch, at `index` of the batch axes. Any NumPy index is allowed."""
@@ -296,7 +297,7 @@ def _mapped(value: Real, low: Real, function: Callable[[Real, Real], Real]) -> R
         return None
     if isinstance(value, tuple):
         return tuple(_mapped(item, None if low is None else low[i], function) for i, item in enumerate(value))
-    return value._mapped(function) if _is_schedule(value) else function(value, low)
+    return value._mapped(function) if isinstance(value, Schedule) else function(value, low)
 
 
 def _require_python_number(schedule: Schedule, value: object) -> float:
@@ -307,10 +308,6 @@ def _require_python_number(schedule: Schedule, value: object) -> float:
         f"{type(schedule).__name__}: _value gives a {type(value).__name__} for Python numbers; compute with the "
         "functions of num, such as num.sqrt, or make an olr.Function"
     )
-
-
-def _is_schedule(value: object) -> bool:
-    return isinstance(value, Schedule)
 
 
 def _is_concrete_scalar(step: object) -> bool:
@@ -336,6 +333,7 @@ def require_schedule(caller: str, value: object) -> Schedule:
     frozen_default=True,
     eq_default=False,
     field_specifiers=(
+        dataclasses.field,
         fields.rate,
         fields.count,
         fields.number,
@@ -344,8 +342,6 @@ def require_schedule(caller: str, value: object) -> Schedule:
         fields.inner,
         fields.schedules,
         fields.choice,
-        fields.function,
-        fields.words,
     ),
 )
 def schedule(cls: type[_Kind]) -> type[_Kind]:
@@ -444,7 +440,8 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
                 from_children=unflatten,
             )
             break
-    KINDS[cls.__name__] = cls
+    if not cls.__name__.startswith("_"):  # the common fields of several classes
+        KINDS[cls.__name__] = cls
     flax.known(cls)
     return cls
 

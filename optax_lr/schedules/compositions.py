@@ -30,10 +30,6 @@ class Scaled(Schedule):
     schedule: Schedule = fields.inner()
     factor: Number = fields.number(least=0)
 
-    @property
-    def end(self) -> Real:
-        return self.schedule.end
-
     def _value(self, step: Real, num: System) -> Real:
         return self.factor * self.schedule._value(step, num)
 
@@ -222,10 +218,6 @@ class Warmup(Schedule):
     schedule: Schedule = fields.inner()
     warmup_steps: Number = fields.count()
     warmup_lr: Number = fields.rate(default=0.0)
-
-    @property
-    def end(self) -> Real:
-        return self.schedule.end
 
     def _value(self, step: Real, num: System) -> Real:
         target = self.schedule._value(self.warmup_steps, num)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -38,6 +39,7 @@ _Taken = TypeVar("_Taken")
 _Kept = TypeVar("_Kept")
 _Item = TypeVar("_Item")
 _Tree = TypeVar("_Tree")
+_Check = Callable[[str, object, Mapping[str, Any]], object]  # of the name, the value and the metadata of a field
 Setting = Num[ArrayLike, "*#batch"] | Sequence[ArrayLike]  # a number, an array or a list of numbers
 
 if TYPE_CHECKING:
@@ -59,18 +61,18 @@ else:
     Several = Sequence
 
 
-def _declared(check: Callable[..., object], default: object, **metadata: object) -> object:
-    return dataclasses.field(default=default, metadata={"check": check, **metadata})
+def _declared(kind: str, default: object = _REQUIRED, **metadata: object) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": kind, **metadata})
 
 
 def rate(default: object = _REQUIRED) -> Any:
     """A learning rate: finite, at least 0."""
-    return _declared(_check_rate, default)
+    return _declared("rate", default, least=0)
 
 
 def count(default: object = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
     """A number of steps, or of another `unit`: whole, from `least` to 2**31 - 1."""
-    return _declared(_check_count, default, least=least, unit=unit)
+    return _declared("count", default, least=least, unit=unit)
 
 
 def number(
@@ -82,32 +84,32 @@ def number(
     below: float | None = None,
 ) -> Any:
     """Any finite number within the given bounds."""
-    return _declared(_check_number, default, above=above, least=least, most=most, below=below, split=True)
+    return _declared("number", default, above=above, least=least, most=most, below=below, split=True)
 
 
 def counts(default: object = _REQUIRED) -> Any:
     """Several numbers of steps, in a tuple of leaves; a list of them is not an axis of a batch."""
-    return _declared(_check_counts, default, several=True)
+    return _declared("counts", default, several=True)
 
 
 def numbers(default: object = _REQUIRED, *, least: float | None = None) -> Any:
     """Several finite numbers, in a tuple of leaves."""
-    return _declared(_check_numbers, default, several=True, split=True, least=least)
+    return _declared("numbers", default, several=True, split=True, least=least)
 
 
 def inner() -> Any:
     """A schedule inside a schedule."""
-    return _declared(_check_inner, _REQUIRED)
+    return _declared("schedule")
 
 
 def schedules() -> Any:
     """Several schedules inside a schedule, in a tuple."""
-    return _declared(_check_schedules, _REQUIRED)
+    return _declared("schedules")
 
 
 def choice(default: object, *, among: tuple[object, ...]) -> Any:
     """One of a few words. It is static: another choice compiles again."""
-    return _declared(_check_choice, default, among=among, static=True)
+    return _declared("choice", default, among=among, static=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,16 +183,6 @@ def rejoined(high: Real, low: Real) -> tuple[Real, Real]:
     return FLOAT64.joined(high, low), None
 
 
-def function() -> Any:
-    """A function. It is static: another function compiles again."""
-    return _declared(_check_function, _REQUIRED, static=True)
-
-
-def words() -> Any:
-    """Names, in a tuple; static."""
-    return _declared(lambda _name, value, _bounds: value, _REQUIRED, static=True)
-
-
 def require_helpers(kind: type, taken: Iterable[str]) -> None:
     """Raise `TypeError` for a class with a field that no function of this module declares, or with a `taken` name."""
     leaves = {f"{f.name}_low" for f in dataclasses.fields(kind) if is_split(f)}
@@ -199,7 +191,7 @@ def require_helpers(kind: type, taken: Iterable[str]) -> None:
             raise TypeError(
                 f"{kind.__name__}: a field cannot be named {f.name!r}, which schedules use themselves; rename it"
             )
-        if "check" not in f.metadata and "static" not in f.metadata:
+        if not f.metadata:
             raise TypeError(
                 f"{kind.__name__}: {f.name} must be declared with a function of optax_lr.schedules.fields, "
                 f"such as {f.name}: Number = fields.number()"
@@ -213,8 +205,8 @@ def canonicalise(schedule: Any) -> None:
     lows = {name: value.low for name, value in values.items() if isinstance(value, Parts)}
     values |= {name: values[name].high for name in lows}
     for f in dataclasses.fields(schedule):
-        if "check" in f.metadata and not (values[f.name] is None and f.default is None):
-            values[f.name] = f.metadata["check"](f"{owner}: {f.name}", values[f.name], f.metadata)
+        if "kind" in f.metadata and not (values[f.name] is None and f.default is None):
+            values[f.name] = _CHECKS[f.metadata["kind"]](f"{owner}: {f.name}", values[f.name], f.metadata)
     data = {f.name: values[f.name] for f in dataclasses.fields(schedule) if not is_static(f)}
     try:
         shapes = {name: shape_of(value) for name, value in data.items()}
@@ -266,11 +258,8 @@ def concrete(value: object) -> Shaped[np.ndarray, "..."] | None:
 def field_text(value: object) -> str:
     """A field as `repr` prints it: text that evaluates to the value, shortened for large batches."""
     if isinstance(value, tuple):
-        return (
-            "("
-            + "".join(f"{field_text(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ")
-            + ")"
-        )
+        items = ", ".join(map(field_text, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
     if isinstance(value, (jax.core.Tracer, str)) or value is None or not hasattr(value, "dtype"):
         return repr(value)
     array = shortest(np.asarray(value))
@@ -314,9 +303,23 @@ def _scalar(array: Num[Array | np.ndarray, "*batch"]) -> Num[Array | np.ndarray 
     return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
 
 
-def _first_wrong(array: np.ndarray, wrong: np.ndarray | np.bool) -> str:
-    """The first wrong value, in the digits of its dtype."""
-    return str(array[wrong].ravel()[0] if array.ndim else array[()])
+def _require(name: str, must: str, array: np.ndarray, right: np.ndarray | np.bool, more: str = "") -> None:
+    """Raise `ValueError` with the first value of `array` that is not `right`."""
+    if not right.all():
+        raise ValueError(f"{name} must be {must}, not {_first(array, ~right)}{more}")
+
+
+def _first(array: np.ndarray, which: np.ndarray | np.bool) -> str:
+    """The first of the chosen values, in the digits of its dtype."""
+    return str(array[which].ravel()[0] if array.ndim else array[()])
+
+
+_BOUNDS = {
+    "above": ("above", operator.gt),
+    "least": ("at least", operator.ge),
+    "most": ("at most", operator.le),
+    "below": ("below", operator.lt),
+}
 
 
 def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
@@ -326,28 +329,17 @@ def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[Ar
     if isinstance(array, jax.core.Tracer):
         return array
     seen = np.asarray(array)
-    if (wrong := ~np.isfinite(seen)).any():
-        raise ValueError(f"{name} must be finite, not {_first_wrong(seen, wrong)}")
-    if floating == jnp.float32 and (wrong := abs(seen) > LARGEST_FLOAT32).any():
-        raise ValueError(f"{name} must be at most 3.4e+38, the largest float32, not {_first_wrong(seen, wrong)}")
-    above, least, most, below = (bounds.get(bound) for bound in ("above", "least", "most", "below"))
-    if above is not None and (wrong := seen <= above).any():
-        raise ValueError(f"{name} must be above {above}, not {_first_wrong(seen, wrong)}")
-    if least is not None and (wrong := seen < least).any():
-        raise ValueError(f"{name} must be at least {least}, not {_first_wrong(seen, wrong)}")
-    if most is not None and (wrong := seen > most).any():
-        raise ValueError(f"{name} must be at most {most}, not {_first_wrong(seen, wrong)}")
-    if below is not None and (wrong := seen >= below).any():
-        raise ValueError(f"{name} must be below {below}, not {_first_wrong(seen, wrong)}")
+    _require(name, "finite", seen, np.isfinite(seen))
+    if floating == jnp.float32:
+        _require(name, "at most 3.4e+38, the largest float32", seen, abs(seen) <= LARGEST_FLOAT32)
+    for bound, (words, holds) in _BOUNDS.items():
+        if bounds.get(bound) is not None:
+            _require(name, f"{words} {bounds[bound]}", seen, holds(seen, bounds[bound]))
     return _scalar(array)
 
 
-def _check_rate(name: str, value: object, _bounds: Mapping[str, object]) -> Num[ArrayLike, "..."]:
-    return _check_number(name, value, {"least": 0})
-
-
 def _check_count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
-    return whole_steps(name, value, unit=bounds["unit"], least=bounds["least"])
+    return whole_steps(name, value, unit=bounds.get("unit", "optimizer steps"), least=bounds.get("least", 0))
 
 
 def _check_items(name: str, value: object) -> list[object]:
@@ -357,12 +349,13 @@ def _check_items(name: str, value: object) -> list[object]:
     raise TypeError(f"{name} must be a list of numbers, not {shown(value)}{one}")
 
 
-def _check_counts(name: str, value: object, _bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
-    return tuple(whole_steps(f"{name}[{i}]", item) for i, item in enumerate(_check_items(name, value)))
+def _check_each(check: _Check) -> _Check:
+    """The check of a list whose items are checked by `check`."""
 
+    def checked(name: str, value: object, bounds: Mapping[str, Any]) -> tuple[object, ...]:
+        return tuple(check(f"{name}[{i}]", item, bounds) for i, item in enumerate(_check_items(name, value)))
 
-def _check_numbers(name: str, value: object, bounds: Mapping[str, object]) -> tuple[Num[ArrayLike, "..."], ...]:
-    return tuple(_check_number(f"{name}[{i}]", item, bounds) for i, item in enumerate(_check_items(name, value)))
+    return checked
 
 
 def whole_steps(
@@ -374,23 +367,16 @@ def whole_steps(
     array = _array(name, value)
     if isinstance(array, jax.core.Tracer):
         return array
-    seen = np.asarray(array)
-    if (wrong := ~np.isfinite(seen)).any():
-        raise ValueError(f"{name} must be finite, not {_first_wrong(seen, wrong)}")
-    if (wrong := seen != np.floor(seen)).any():
-        ratio = " (a Trainer takes the ceiling of a ratio of the run)" if unit == "optimizer steps" else ""
-        raise ValueError(
-            f"{name} must be a whole number{unit and f' of {unit}'}, not {_first_wrong(seen, wrong)}; round it first{ratio}"
-        )
-    if (wrong := seen < least).any():
-        raise ValueError(f"{name} must be at least {least}, not {_first_wrong(seen, wrong)}")
-    if (wrong := seen > LARGEST_STEP).any():
-        why = (
-            ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)"
-            if unit == "optimizer steps"
-            else ""
-        )
-        raise ValueError(f"{name} must be at most 2**31 - 1, not {_first_wrong(seen, wrong)}{why}")
+    seen, of_steps = np.asarray(array), unit == "optimizer steps"
+    _require(name, "finite", seen, np.isfinite(seen))
+    more = " (a Trainer takes the ceiling of a ratio of the run)" if of_steps else ""
+    whole = f"a whole number of {unit}" if unit else "a whole number"
+    _require(name, whole, seen, seen == np.floor(seen), f"; round it first{more}")
+    _require(name, f"at least {least}", seen, seen >= least)
+    more = (
+        ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)" if of_steps else ""
+    )
+    _require(name, "at most 2**31 - 1", seen, seen <= LARGEST_STEP, more)
     return _scalar(array.astype(jnp.int32))
 
 
@@ -404,13 +390,10 @@ def checked_step(owner: str, step: object) -> Num[Array | np.ndarray | np.number
     array = _array(f"{owner}: step", step)
     if not isinstance(array, np.ndarray):
         return array
-    if array.ndim == 0 and not np.isfinite(array):
-        raise ValueError(f"{owner}: step must be finite, not {array}")
+    if array.ndim == 0:
+        _require(f"{owner}: step", "finite", array, np.isfinite(array))
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and not x64_is_on():  # JAX would wrap it around
-        if (wrong := array > LARGEST_STEP).any():
-            raise ValueError(
-                f"{owner}: step must be at most 2**31 - 1, not {_first_wrong(array, wrong)}: JAX counts in int32"
-            )
+        _require(f"{owner}: step", "at most 2**31 - 1", array, array <= LARGEST_STEP, ": JAX counts in int32")
         array = np.maximum(array, 0)
     return array
 
@@ -424,13 +407,7 @@ def as_schedule(value: object) -> object:
     return KINDS["Function"](value) if callable(value) else value
 
 
-def _check_function(name: str, value: object, _bounds: Mapping[str, object]) -> object:
-    if isinstance(value, type) or not callable(value):
-        raise TypeError(f"{name} must be a function of the step, not {shown(value)}")
-    return value
-
-
-def _check_inner(name: str, value: object, _bounds: Mapping[str, object]) -> object:
+def _check_inner(name: str, value: object, _bounds: Mapping[str, Any]) -> object:
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
@@ -443,7 +420,7 @@ def _check_inner(name: str, value: object, _bounds: Mapping[str, object]) -> obj
     return value
 
 
-def _check_schedules(name: str, value: object, bounds: Mapping[str, object]) -> tuple[object, ...]:
+def _check_schedules(name: str, value: object, bounds: Mapping[str, Any]) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
     return tuple(_check_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
@@ -456,13 +433,25 @@ def _check_choice(name: str, value: object, bounds: Mapping[str, Any]) -> object
     return value
 
 
+_CHECKS: dict[str, _Check] = {
+    "rate": _check_number,
+    "count": _check_count,
+    "number": _check_number,
+    "counts": _check_each(_check_count),
+    "numbers": _check_each(_check_number),
+    "schedule": _check_inner,
+    "schedules": _check_schedules,
+    "choice": _check_choice,
+}
+
+
 def require_below(schedule: object, low: str, high: str, why: str) -> None:
     """Refuse a schedule in which field `low` is not below field `high`, if both are concrete."""
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
         raise ValueError(
-            f"{type(schedule).__name__}: {low} must be below {high}, not {_first_wrong(lows, wrong)} with {high} "
-            f"{_first_wrong(highs, wrong)}: {why}"
+            f"{type(schedule).__name__}: {low} must be below {high}, not {_first(lows, wrong)} with {high} "
+            f"{_first(highs, wrong)}: {why}"
         )
 
 

@@ -57,8 +57,8 @@ class Function(Schedule):
     np.float32(0.5)
     """
 
-    function: Callable[..., Any] = fields.function()
-    names: tuple[str, ...] = fields.words()
+    function: Callable[..., Any] = dataclasses.field(metadata={"static": True})
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
     values: Numbers = fields.numbers()
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings can be part of a batch
 
@@ -71,6 +71,8 @@ class Function(Schedule):
         self._set(function, settings, 1.0)
 
     def _set(self, function: object, settings: Mapping[str, object], scale: object) -> None:
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(f"Function: function must be a function of the step, not {shown(function)}")
         for name in settings:
             if name in _TAKEN or hasattr(type(self), name):
                 raise TypeError(

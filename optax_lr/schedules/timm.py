@@ -9,18 +9,19 @@ from optax_lr.schedules.cycles import FEW, Cycles
 from optax_lr.schedules.fields import Number
 
 
-class _Cycles(Schedule):
+@schedule
+class _Timm(Schedule):
     """The common part: the cycle of a step, and the warmup."""
 
-    learning_rate: Number
-    t_initial: Number
-    min_lr: Number
-    cycle_mul: Number
-    cycle_decay: Number
-    cycle_limit: Number
-    warmup_steps: Number
-    warmup_lr: Number
-    warmup_prefix: bool
+    learning_rate: Number = fields.rate()
+    t_initial: Number = fields.count(least=1)
+    min_lr: Number = fields.rate(default=0.0)
+    cycle_mul: Number = fields.number(default=1.0, above=0)
+    cycle_decay: Number = fields.number(default=1.0, least=0)
+    cycle_limit: Number = fields.count(default=1, unit="cycles")
+    warmup_steps: Number = fields.count(default=0)
+    warmup_lr: Number = fields.rate(default=0.0)
+    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
 
     def _shape(self, left: Real, num: System) -> Real:
         """The share of its height at which a cycle is, for the remaining share `left` of it."""
@@ -75,7 +76,7 @@ class _Cycles(Schedule):
 
 
 @schedule
-class TimmCosine(_Cycles):
+class TimmCosine(_Timm):
     """timm's cosine: cycles whose length and height change, with an exponent on the progress; `CosineLRScheduler`.
 
     ```
@@ -111,15 +112,6 @@ class TimmCosine(_Cycles):
     ['1', '0.5', '0.5', '0.25', '0']
     """
 
-    learning_rate: Number = fields.rate()
-    t_initial: Number = fields.count(least=1)
-    min_lr: Number = fields.rate(default=0.0)
-    cycle_mul: Number = fields.number(default=1.0, above=0)
-    cycle_decay: Number = fields.number(default=1.0, least=0)
-    cycle_limit: Number = fields.count(default=1, unit="cycles")
-    warmup_steps: Number = fields.count(default=0)
-    warmup_lr: Number = fields.rate(default=0.0)
-    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
     k_decay: Number = fields.number(default=1.0, above=0)
 
     def _shape(self, left: Real, num: System) -> Real:
@@ -127,7 +119,7 @@ class TimmCosine(_Cycles):
 
 
 @schedule
-class TimmTanh(_Cycles):
+class TimmTanh(_Timm):
     """timm's hyperbolic tangent; `TanhLRScheduler`.
 
     ```
@@ -154,21 +146,11 @@ class TimmTanh(_Cycles):
     ['1', '0.5', '0.01799', '0']
     """
 
-    learning_rate: Number = fields.rate()
-    t_initial: Number = fields.count(least=1)
     lb: Number = fields.number(default=-7.0)
     ub: Number = fields.number(default=3.0)
-    min_lr: Number = fields.rate(default=0.0)
-    cycle_mul: Number = fields.number(default=1.0, above=0)
-    cycle_decay: Number = fields.number(default=1.0, least=0)
-    cycle_limit: Number = fields.count(default=1, unit="cycles")
-    warmup_steps: Number = fields.count(default=0)
-    warmup_lr: Number = fields.rate(default=0.0)
-    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
 
     def _value(self, step: Real, num: System) -> Real:
-        first = (step < 1) & (self.warmup_steps < 1)
-        return num.where(first, self.learning_rate, super()._value(step, num))
+        return num.where(step + self.warmup_steps < 1, self.learning_rate, super()._value(step, num))
 
     def _warmup_target(self, num: System) -> Real:
         return self.learning_rate if self.warmup_prefix else self._of_cycles(self.warmup_steps, num)
@@ -179,7 +161,7 @@ class TimmTanh(_Cycles):
 
 
 @schedule
-class TimmPoly(_Cycles):
+class TimmPoly(_Timm):
     """timm's polynomial; `PolyLRScheduler`.
 
     ```
@@ -203,16 +185,7 @@ class TimmPoly(_Cycles):
     ['1', '0.25', '0']
     """
 
-    learning_rate: Number = fields.rate()
-    t_initial: Number = fields.count(least=1)
     power: Number = fields.number(default=0.5, least=0)
-    min_lr: Number = fields.rate(default=0.0)
-    cycle_mul: Number = fields.number(default=1.0, above=0)
-    cycle_decay: Number = fields.number(default=1.0, least=0)
-    cycle_limit: Number = fields.count(default=1, unit="cycles")
-    warmup_steps: Number = fields.count(default=0)
-    warmup_lr: Number = fields.rate(default=0.0)
-    warmup_prefix: bool = fields.choice(default=False, among=(False, True))
     k_decay: Number = fields.number(default=1.0, above=0)
 
     def _shape(self, left: Real, num: System) -> Real:

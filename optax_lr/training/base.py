@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -13,10 +14,10 @@ from jax.typing import ArrayLike, DTypeLike
 from optax_lr.arguments import shown, unquoted
 from optax_lr.arrays import Bool, Float, Int32, Num, PyTree
 from optax_lr.numerics import FLOAT64, Real, System
-from optax_lr.schedules.base import Schedule
+from optax_lr.schedules import fields
+from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import LARGEST_STEP, Number
-from optax_lr.training.exported import exported
-from optax_lr.training.state import owned
+from optax_lr.training.state import exported, owned
 
 
 @exported
@@ -49,6 +50,7 @@ class ControlState(NamedTuple):
     metric_state: MetricState
 
 
+@schedule
 class Control(Schedule):
     """A schedule that also follows a metric: the base of `reduce_on_plateau`, `hold_on_plateau` and `greedy`.
 
@@ -63,16 +65,13 @@ class Control(Schedule):
     The metric is the `value` of the update; an update without one changes nothing.
     """
 
-    schedule: Schedule
-    threshold: Number
-    accumulation_size: Number
-    start_step: Number
-    mode: str
-    threshold_mode: str
-
-    @property
-    def end(self) -> Real:
-        return self.schedule.end
+    schedule: Schedule = fields.inner()
+    _: dataclasses.KW_ONLY
+    threshold: Number = fields.number(default=1e-4)
+    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
+    start_step: Number = fields.count(default=0)
+    mode: str = fields.choice(default="min", among=("min", "max"))
+    threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
 
     def metric_state(self) -> MetricState:
         """The metric state before the first metric."""

@@ -19,9 +19,9 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.schedules.fields import as_schedule, whole_steps
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.wsd import DECAYS
-from optax_lr.training.base import Control, MetricState, as_position, no_position
+from optax_lr.training.base import Control, as_position, no_position
 from optax_lr.training.groups import is_scale
-from optax_lr.training.inject import as_value, begun, in_use, require_one_schedule, scheduled_value
+from optax_lr.training.inject import as_value, in_use, require_one_schedule, scheduled_value
 from optax_lr.training.state import (
     InjectSchedulesState,
     KeyPath,
@@ -65,6 +65,8 @@ def observe(state: _State, metric: Num[ArrayLike, ""]) -> _State:
     >>> print(f"{optax.tree.get(state, 'learning_rate'):.4g}")
     0.0005
     """
+    if metric is None:
+        raise TypeError("observe() needs a metric, a number such as the validation loss, not None")
     return unwrapped(_observe, state, metric)
 
 
@@ -212,40 +214,29 @@ def _observed(state: InjectSchedulesState, metric: object) -> InjectSchedulesSta
             continue
         if control.batch_shape or state.count.shape:
             raise ValueError(f"{type(control).__name__}: this state holds a population; use jax.vmap(olr.observe)")
-        metric_state = _at(state, functools.partial(_after_metric, control, part.metric_state, _given(metric)))
+        metric_state = _at(state, functools.partial(control.with_metric, part.metric_state, value=metric))
         state = _with_schedule(state, key, control, metric_state)
     return state
-
-
-def _after_metric(control: Control, state: MetricState, metric: object, step: Num[ArrayLike, ""]) -> MetricState:
-    return control.with_metric(state, step, metric)
-
-
-def _given(metric: object) -> object:
-    if metric is None:
-        raise TypeError("observe() needs a metric, a number such as the validation loss, not None")
-    return metric
 
 
 def _set_schedule(
     state: _State, schedule: object, schedules: Mapping[str, object], position: Num[jax.Array, ""] | None
 ) -> _State:
     found = _require_carriers("set_schedule", state)
-    groups: dict[str, dict[str, object]] = {group: dict(schedules) for group in found}
-    if isinstance(schedule, Mapping):
-        for group, one in schedule.items():
-            if group not in groups:
-                raise ValueError(unknown("set_schedule()", "group", group, groups))
-            groups[group][_main(found[group])] = one
-    elif schedule is not None:
-        if len(groups) > 1:
-            raise ValueError(
-                f"set_schedule(): the state has {len(groups)} groups, not one; give a dictionary, "
-                f"{{{', '.join(f'{group!r}: ...' for group in groups)}}}"
-            )
-        (group,) = groups
-        groups[group][_main(found[group])] = schedule
-    return map_carriers(lambda group, each: _with_schedules(each, groups[group], position), state)
+    if schedule is None or isinstance(schedule, Mapping):
+        by_group = schedule or {}
+    elif len(found) == 1:
+        by_group = dict.fromkeys(found, schedule)
+    else:
+        groups = ", ".join(f"{group!r}: ..." for group in found)
+        raise ValueError(f"set_schedule(): the state has {len(found)} groups, not one; give a dictionary, {{{groups}}}")
+    _require_groups("set_schedule()", by_group, found)
+
+    def changed(group: str, each: InjectSchedulesState) -> InjectSchedulesState:
+        main = {_main(each): by_group[group]} if group in by_group else {}
+        return _with_schedules(each, {**schedules, **main}, position)
+
+    return map_carriers(changed, state)
 
 
 def _main(state: InjectSchedulesState) -> str:
@@ -261,28 +252,22 @@ def _with_schedules(
     _require_one("set_schedule", state, "jax.vmap(olr.set_schedule)(states, batch_of_schedules)")
     if position is not None:
         whole = jnp.issubdtype(position.dtype, jnp.integer)
-        count = jnp.asarray(jnp.minimum(jnp.floor(position), 2**31 - 129), jnp.int32) if not whole else position
+        count = position if whole else jnp.minimum(jnp.floor(position), 2**31 - 129).astype(jnp.int32)
         here = no_position(count) if whole else position.astype(jnp.float32)
-        state = state._replace(
-            count=placed(owned(count, apart_from=position), state.count),
-            position=placed(owned(here, apart_from=position), state.position),
-        )
-    new: dict[str, tuple[Schedule, PyTree]] = {}
+        count, here = placed(owned((count, here), apart_from=position), state.count)
+        state = state._replace(count=count, position=here)
+    moved = state.schedules.items() if position is not None else ()
+    new = {key: (part.schedule, part.metric_state) for key, part in moved if part.schedule is not None}
     for name, given in schedules.items():
         if name not in state.hyperparams:
             raise ValueError(_no_argument("set_schedule", name, state))
         schedule = _as_schedule(f"set_schedule(): {name}", given)
+        metric_state = schedule.metric_state() if isinstance(schedule, Control) else None
         part = state.schedules.get(key_of(name))
-        fresh = begun(schedule, state.count, state.hyperparams[name].dtype)
-        assert fresh.schedule is not None
-        metric_state = fresh.metric_state
         if part is not None and type(part.schedule) is type(schedule):
             before: object = jax.tree.structure(part.metric_state)
             metric_state = part.metric_state if before == jax.tree.structure(metric_state) else metric_state
-        new[key_of(name)] = (placed(fresh.schedule, state.count), placed(metric_state, state.count))
-    for key, part in state.schedules.items():
-        if key not in new and position is not None and part.schedule is not None:
-            new[key] = (part.schedule, part.metric_state)
+        new[key_of(name)] = placed((owned(schedule, apart_from=schedule), metric_state), state.count)
     for key, (schedule, metric_state) in new.items():
         state = _with_schedule(state, key, schedule, metric_state, by_hand=False)
     return state
@@ -326,10 +311,8 @@ def _cooldown(state: _State, steps: object, shape: str | AnySchedule) -> _State:
         words = ", ".join(map(repr, DECAYS))
         raise ValueError(f"cooldown(): shape must be a schedule or one of {words}, not {shape!r}")
     found = _require_carriers("cooldown", state)
-    given = dict(steps) if isinstance(steps, Mapping) else dict.fromkeys(found, steps)
-    for group in given:
-        if group not in found:
-            raise ValueError(unknown("cooldown()", "group", group, found))
+    given = steps if isinstance(steps, Mapping) else dict.fromkeys(found, steps)
+    _require_groups("cooldown()", given, found)
     lengths = {group: whole_steps("cooldown(): steps", length) for group, length in given.items()}
 
     def cooled(group: str, each: InjectSchedulesState) -> InjectSchedulesState:
@@ -358,6 +341,12 @@ def _cooldown(state: _State, steps: object, shape: str | AnySchedule) -> _State:
 def _require_one(where: str, state: InjectSchedulesState, instead: str) -> None:
     if jnp.shape(state.count):
         raise ValueError(f"{where}(): this state holds a population; use {instead}")
+
+
+def _require_groups(where: str, given: Mapping[str, object], known: Mapping[str, object]) -> None:
+    for group in given:
+        if group not in known:
+            raise ValueError(unknown(where, "group", group, known))
 
 
 def _no_argument(where: str, name: str, state: InjectSchedulesState) -> str:

@@ -12,10 +12,10 @@ from jax.typing import ArrayLike
 
 from optax_lr.arguments import whole_number
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
-from optax_lr.training.exported import exported
+from optax_lr.training.state import exported
 
 
 @exported
@@ -102,7 +102,6 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     0.004
     """
 
-    schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
     factor: Number = fields.number(default=0.95, above=0, below=1)
     patience: Number = fields.count(default=10, unit="metrics")
@@ -114,9 +113,6 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     eps: Number = fields.number(default=1e-8, least=0)
     window_size: Number = fields.count(default=50, unit="metrics", least=1)
     reset_start: Number = fields.count(default=500, unit="falls of the rate")
-    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
-    start_step: Number = fields.count(default=0)
-    mode: str = fields.choice(default="min", among=("min", "max"))
     threshold_mode: str = fields.choice(default="abs", among=("rel", "abs"))
     smooth: bool = fields.choice(default=False, among=(True, False))
     longest_window: int | None = dataclasses.field(default=None, metadata={"static": True})

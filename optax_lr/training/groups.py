@@ -13,8 +13,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unknown
 from optax_lr.arrays import Float32, Num, PyTree
-from optax_lr.training.exported import exported
-from optax_lr.training.state import owned, placed, unwrapped
+from optax_lr.training.state import exported, owned, placed, unwrapped
 
 _State = TypeVar("_State")
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control
-from optax_lr.training.exported import exported
+from optax_lr.training.state import exported
 
 
 @exported
@@ -64,16 +64,10 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
     0.00025
     """
 
-    schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
     factor: Number = fields.number(default=0.5, least=0, most=1)
     patience: Number = fields.count(default=0, unit="metrics")
-    threshold: Number = fields.number(default=1e-4)
     min_lr: Number = fields.rate(default=0.0)
-    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
-    start_step: Number = fields.count(default=0)
-    mode: str = fields.choice(default="min", among=("min", "max"))
-    threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
 
     def _start(self) -> HoldJudged:
         return HoldJudged(self._worst(), jnp.zeros((), jnp.int32), jnp.zeros((), bool), jnp.zeros((), self._dtype))

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from optax_lr.schedules import fields
-from optax_lr.schedules.base import Schedule, schedule
+from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
-from optax_lr.training.exported import exported
+from optax_lr.training.state import exported
 
 
 @exported
@@ -69,18 +69,12 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
     0.0005
     """
 
-    schedule: Schedule = fields.inner()
     _: dataclasses.KW_ONLY
     factor: Number = fields.number(default=0.1, least=0, below=1)
     patience: Number = fields.count(default=10, unit="metrics")
-    threshold: Number = fields.number(default=1e-4)
     cooldown: Number = fields.count(default=0, unit="metrics")
     min_lr: Number = fields.rate(default=0.0)
     eps: Number = fields.number(default=1e-8, least=0)
-    accumulation_size: Number = fields.count(default=1, unit="metrics", least=1)
-    start_step: Number = fields.count(default=0)
-    mode: str = fields.choice(default="min", among=("min", "max"))
-    threshold_mode: str = fields.choice(default="rel", among=("rel", "abs"))
 
     def _start(self) -> PlateauJudged:
         zero = jnp.zeros((), jnp.int32)

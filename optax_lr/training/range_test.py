@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, whole_number
 from optax_lr.arrays import Float, Int, Num, PyTree
 from optax_lr.numerics import Real
-from optax_lr.training.exported import exported
+from optax_lr.training.state import exported
 
 if TYPE_CHECKING:
     import matplotlib.axes

@@ -7,15 +7,22 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeVar
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.arrays import Float, Int32, Num, PyTree
 from optax_lr.schedules.base import Schedule
-from optax_lr.training.exported import exported
 
+_Class = TypeVar("_Class", bound=type)
 _Tree = TypeVar("_Tree")
 KeyPath = tuple[Hashable, ...]  # of a node in a tree
+
+
+def exported(cls: _Class) -> _Class:
+    """Class decorator: register a NamedTuple with `jax.export`, under its name in this package."""
+    jax.export.register_namedtuple_serialization(cls, serialized_name=f"optax_lr.{cls.__name__}")
+    return cls
 
 
 @exported

@@ -10,19 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from optax_lr.interop.javascript import emit
-from optax_lr.schedules import Schedule, fields
+from optax_lr.schedules import Schedule
 
 _MOST_ITEMS = 8  # of a list, such as milestones
-_TYPES = {
-    fields._check_rate: "rate",
-    fields._check_count: "count",
-    fields._check_number: "number",
-    fields._check_counts: "counts",
-    fields._check_numbers: "numbers",
-    fields._check_inner: "schedule",
-    fields._check_schedules: "schedules",
-    fields._check_choice: "choice",
-}
 _BOUNDS = ("least", "above", "most", "below", "among")
 
 
@@ -66,7 +56,7 @@ def _field(field: dataclasses.Field[Any]) -> dict[str, Any]:
     bounds = {name: field.metadata[name] for name in _BOUNDS if field.metadata.get(name) is not None}
     if field.default is not dataclasses.MISSING:
         bounds["default"] = field.default
-    return {"name": field.name, "type": _TYPES[field.metadata["check"]], "optional": field.default is None, **bounds}
+    return {"name": field.name, "type": field.metadata["kind"], "optional": field.default is None, **bounds}
 
 
 def _functions(schedule: Schedule) -> str:
@@ -94,7 +84,7 @@ def _key(schedule: Schedule) -> str:
 def _variants(example: Schedule) -> Iterator[Schedule]:
     """A schedule of each structure that the kind of `example` can have; lists have up to `_MOST_ITEMS` items."""
     kind, parts = type(example), dataclasses.fields(example)
-    lists = [f.name for f in parts if f.metadata.get("several") or _TYPES[f.metadata["check"]] == "schedules"]
+    lists = [f.name for f in parts if f.metadata.get("several") or f.metadata["kind"] == "schedules"]
     lengths = {name: len(getattr(example, name)) for name in lists}
     choices: dict[str, list[object]] = {}
     for f in parts:
