@@ -124,7 +124,7 @@ class Schedule:
     @property
     def end(self) -> Real:
         """The step at which the schedule ends, `max_steps` or the end of `schedule` inside it; None for one without an end."""
-        inner = getattr(self, "schedule", None)
+        inner: Any = getattr(self, "schedule", None)
         return inner.end if hasattr(inner, "end") else getattr(self, "max_steps", None)
 
     def __getitem__(self, index: Any) -> Self:
