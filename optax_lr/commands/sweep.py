@@ -75,6 +75,7 @@ def batch_of(
         return config.plan(num_examples=num_examples, world_size=world_size).schedule.reshape(1)
     processes, _, _ = world_size_of(world_size, config.processes)
     data = None if num_examples is None else Data(num_examples, processes)
+    settings = trainer.counted(settings, data, processes)
     per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, trainer.newest)
     length: Any = axes.get("max_steps")
     if length is None:

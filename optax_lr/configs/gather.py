@@ -157,10 +157,14 @@ def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | Non
     if len(ran) > _MOST_COMMANDS:
         raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
     kept: list[Source] = []
+    cut: list[str] = []
     for made in ran:
         source = _command(path, made, folder)
+        cut += [why for _, why in source.ignored]
         inside = _of_script(source, files or {})
         kept += inside or ([source] if _trains(source) else [])
+    if not kept and cut:
+        raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
     if not kept:
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
     named = [source.called(name) for name, source in numbered(path, kept)]
@@ -362,7 +366,8 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
     """The file that a command names, with the command's own settings over it."""
     if not is_known(name):
         raise ConfigError(
-            f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is"
+            f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is; "
+            "read that file itself, or write the options into the command"
         )
     text, folder = source.files.get(name), source.folder
     if text is None:
@@ -434,8 +439,11 @@ def _settings_of_command(source: Source) -> str:
     program = source.program
     assert program is not None
     pairs = [word for word in program.positional[1:] if "=" in word]
+    pairs.sort(
+        key=lambda pair: not concerns_curve(pair.partition("=")[0]) and pair.partition("=")[0] not in SETTING_NAMES
+    )
     pairs += [f"--{key} {readable(value)}" for key, value in program.options.items() if key in SETTING_NAMES]
-    return f", and mind that {', '.join(pairs[:4])} replace its values" if pairs else ""
+    return f", and mind that {', '.join(pairs[:6])} replace its values" if pairs else ""
 
 
 def _with_launcher(source: Source) -> Source:

@@ -633,7 +633,12 @@ def _by_option(words: list[str]) -> dict[str, list[str]]:
 
 
 def _script_of_shell(words: list[str]) -> str | None:
-    """The script that a shell among these words runs: the one behind `bash -c`."""
+    """The script that these words run in a shell: the one behind `bash -c`, or that of `--command` on other machines."""
+    for word, following in zip(words[1:], [*words[2:], ""], strict=False):
+        option, equals, text = word.partition("=")
+        text = text if equals else following
+        if option.lower() == "--command" and " " in text:
+            return text
     place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
     options = zip(words[place + 1 :], words[place + 2 :], strict=False)
     return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)

@@ -5,6 +5,7 @@ A new trainer is one file with one class, and one line in `TRAINERS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from optax_lr.sources.errors import ConfigError
@@ -135,5 +136,19 @@ def _not_recognised(source: Source) -> str:
             f"{what} is under {inside[0]}{others}, where no known trainer reads it; move the keys of TrainingArguments "
             "to the top or under training"
         )
+    place = _command_inside(source.values)
+    if place is not None:
+        return f"a command with --learning_rate is the text of {place}; copy it to a shell script, and read that"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
     return f"no key of a training run is there, such as learning_rate; the keys are: {seen}"
+
+
+def _command_inside(values: object, place: str = "", depth: int = 6) -> str | None:
+    """Where a training command is a text in a file of another kind, such as the description of a job; None where none is."""
+    if isinstance(values, str):
+        return place if re.search(r"--learning[_-]rate\b", values) else None
+    pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    found = (
+        _command_inside(value, f"{place}.{key}" if place else str(key), depth - 1) for key, value in pairs if depth
+    )
+    return next((inside for inside in found if inside is not None), None)

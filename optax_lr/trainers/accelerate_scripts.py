@@ -7,6 +7,7 @@ of an update depends on the processes only through rounding.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, like, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like, unknown_keys
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
@@ -76,9 +77,16 @@ class Diffusers(_Loop):
         "per_device_train_batch_size": "--train_batch_size",
     }
     programs: ClassVar[str] = (
-        r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
+        r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
     )
     options: ClassVar[frozenset[str]] = keys_of("diffusers") | former_keys("diffusers")
+
+    def evidence(self, source: Source) -> str | None:
+        """Options that only these scripts have together, and no others."""
+        marks = {"lr_scheduler", "lr_warmup_steps", "train_batch_size", "max_train_steps", "resolution"}
+        keys = source.given.keys()
+        named = marks & keys
+        return key_list(named) if len(named) > 3 and keys <= self.options else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
@@ -88,9 +96,11 @@ class Diffusers(_Loop):
             raise ConfigError(
                 f"{name}: --learning_rate is not given, and the scripts differ in it; give --set learning_rate=VALUE"
             )
-        if values.get("scale_lr"):
+        scaled = str(values.get("scale_lr", False)).lower() == "true"
+        if scaled and "train_batch_size" not in values:
             raise ConfigError(
-                f"{name}: --scale_lr multiplies the rate by accumulation, batch and processes; take it out and give the product"
+                f"{name}: --scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
+                "--set train_batch_size=VALUE"
             )
         kind = values.get("lr_scheduler", "constant")
         keywords: dict[str, Any] = {}
@@ -111,9 +121,12 @@ class Diffusers(_Loop):
                 "per_device_train_batch_size": values.get("train_batch_size"),
                 "gradient_accumulation_steps": values.get("gradient_accumulation_steps"),
             },
-            own={"no_length": f"--max_train_steps is not given, nor --{min(length)}, in which the scripts differ"}
-            if length
-            else {},
+            own={
+                "scaled": scaled,
+                "no_length": f"--max_train_steps is not given, nor --{min(length)}, in which the scripts differ"
+                if length
+                else "",
+            },
         )
         standing = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1}
         if kind != "constant":
@@ -126,10 +139,30 @@ class Diffusers(_Loop):
         )
         notes: tuple[str, ...] = ()
         if settings.gradient_accumulation_steps > 1 and kind != "constant":
-            notes = (
+            notes += (
                 "the scripts of diffusers 0.7 to 0.18 stretch the schedule by the accumulation, and do not finish it",
             )
+        if scaled:
+            notes += ("--scale_lr multiplies the rate by accumulation, batch and processes",)
+        program = source.program.name if source.program is not None else ""
+        if not re.fullmatch(self.programs, program):
+            what = program or "the program that reads this file"
+            notes += (
+                f"{what} is read as one of diffusers' scripts, by its options, and may step its scheduler otherwise",
+            )
         return Reading(settings, ignored, notes, defaults)
+
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with the factor of `--scale_lr`."""
+        if not settings.own["scaled"]:
+            return settings
+        batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes
+        return dataclasses.replace(settings, own=dict(settings.own) | {"factor": batch})
+
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+        """The schedule of transformers' kinds, of the rate times the factor."""
+        rate = changes.pop("learning_rate", settings.learning_rate) * settings.own.get("factor", 1)
+        return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, learning_rate=rate, **changes)
 
 
 class OpenInstruct(_Loop):
@@ -152,8 +185,8 @@ class OpenInstruct(_Loop):
     def evidence(self, source: Source) -> str | None:
         """`checkpointing_steps` with keys of transformers."""
         named = {"lr_scheduler_type", "num_train_epochs"} & source.given.keys()
-        ours = named and "checkpointing_steps" in source.given and source.program is None
-        return "its key checkpointing_steps" if ours else None
+        ours = named and "checkpointing_steps" in source.given and "train_batch_size" not in source.given
+        return "its key checkpointing_steps" if ours and source.program is None else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the script."""

@@ -47,7 +47,10 @@ _MARKS = words(
 _SURE = words("sequence_len sample_packing evals_per_epoch saves_per_epoch jagged_restart_steps val_set_size")
 _NOT_AXOLOTL = words("lr_scheduler_type num_train_epochs per_device_train_batch_size stage finetuning_type")
 _GENERATE = ("grpo", "ebft", "gdpo")
-_PACKED = "sample_packing: the number of examples is that of the packed rows for training, without val_set_size"
+_PACKED = (
+    "sample_packing: the number of examples is that of the packed rows for training, without val_set_size; axolotl logs the steps "
+    "as 'Maximum number of steps'"
+)
 
 
 class Axolotl(Transformers):

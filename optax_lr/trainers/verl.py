@@ -109,6 +109,9 @@ class Verl(Trainer):
             "a step is one batch of rollouts: all of its updates have the same rate",
             "prompts that verl filters out as too long are no part of the number of examples",
         )
+        own_rates = sorted(key for key in given if key.startswith("critic.optim."))
+        if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
+            notes += (f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's",)
         critic = keys.get("trainer.critic_warmup", "0")
         if critic != "0":
             notes += (f"the actor and its schedule begin after trainer.critic_warmup {critic} steps",)

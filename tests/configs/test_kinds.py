@@ -92,6 +92,22 @@ PLANS = {
         "p.yml", "base_model: m\nsample_packing: true\nval_set_size: 0.1\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 3\n"
         "learning_rate: 1.0e-5\nlr_scheduler: cosine\nwarmup_steps: 2\n", {"num_examples": 2502}, olr.Cosine(1e-5, 936, 2), "without val_set_size",
     ),
+    "a script with the options of diffusers' scripts": (
+        "u.sh", "accelerate launch --num_processes 1 lora.py --resolution 256 --train_batch_size 4 --learning_rate 1e-5 --lr_scheduler cosine "
+        "--lr_warmup_steps 4 --max_train_steps 40", {}, olr.Cosine(1e-5, 40, 4), "lora.py is read as one of diffusers' scripts",
+    ),
+    "a rate that diffusers scales": (
+        "t.sh", "accelerate launch --num_processes 2 textual_inversion.py --train_batch_size 3 --gradient_accumulation_steps 4 --learning_rate 1e-3 "
+        "--scale_lr --lr_scheduler linear --lr_warmup_steps 0 --max_train_steps 40", {}, olr.Linear(1e-3 * 24, 40), "--scale_lr multiplies the rate",
+    ),
+    "a command for other machines": (
+        "h.sh", 'RATE=2e-5\npython multihost_runner.py --TPU_PREFIX=v6e --COMMAND="sudo docker run image bash -c \\"python3 -m MaxText.train '
+        'MaxText/configs/base.yml learning_rate=${RATE} steps=101 run_name=r\\""', {}, olr.Cosine(2e-5, 100, 10, min_lr=2e-5 * 0.1), "",
+    ),
+    "verl's critic has a rate of its own": (
+        "e.sh", "python3 -m verl.trainer.main_ppo data.train_batch_size=8 trainer.total_epochs=2 critic.optim.lr=1e-5", {"num_examples": 80},
+        olr.Constant(1e-6), "critic.optim.lr: the critic has a schedule of its own",
+    ),
     "a part of the examples is for validation": (
         "w.yaml", FACTORY.format("sft") + "val_size: 0.1\n", {"num_examples": 80}, olr.Cosine(1e-5, 18), "val_size 0.1: 72 of 80 examples are left",
     ),
@@ -148,6 +164,16 @@ REFUSALS = {
         "j.py", "from transformers import TrainingArguments\n_ = TrainingArguments('.')\n"
         "args = TrainingArguments('o', learning_rate=config['learning_rate'], max_steps=9, lr_scheduler_type='cosine')\n",
         r"learning_rate=config\['learning_rate'\]",
+    ),
+    "a comment that cuts all options of a schedule off": (
+        "n.sh", f"python run.py --output_dir o \\\n  # --bf16 \\\n  {RUN[14:]}", "a comment or a missing .* cuts it off, .* take the comment out",
+    ),
+    "a command in the description of a job": (
+        "x.yaml", "tasks:\n- command: [sh, -c]\n  arguments: ['accelerate launch train.py --learning_rate 1e-5 --max_steps 9']\n",
+        "a command with --learning_rate is the text of tasks.0.arguments.0; copy it to a shell script",
+    ),
+    "a file that is not here, with the settings of its command first": (
+        "q.sh", "llamafactory-cli train f.yaml " + " ".join(f"{key}=x" for key in "abcdefg") + " learning_rate=1e-5", "mind that learning_rate=1e-5, a=x",
     ),
     "a batch file of Windows": ("w.bat", "@echo off\npython train.py --learning_rate 1e-4\n", "a batch file of Windows is not read"),
 }  # fmt: skip
