@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
 
-_CALLS: Mapping[str, Any] = {"int": int, "float": float, "round": round, "max": max, "min": min, "abs": abs, "str": str}
-_MATH: Mapping[str, Any] = {"ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt}
-_TYPES: Mapping[str, Any] = {"int": int, "float": float, "str": str}
+_FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    "int": int,
+    "float": float,
+    "round": round,
+    "max": max,
+    "min": min,
+    "abs": abs,
+    "str": str,
+    "math.ceil": math.ceil,
+    "math.floor": math.floor,
+    "math.sqrt": math.sqrt,
+}
+_TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
 _ENUMS = ("SchedulerType", "IntervalStrategy")
 _OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
-_MOST_DIGITS = 10**30
+_LARGEST = 10**30
 _DEEPEST = 50
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
@@ -49,7 +60,7 @@ class Script:
     """
 
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
-        self.path, self.text = path, text
+        self.text = text
         self.given = options  # of the command that starts the script; None if that is not known
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
@@ -63,11 +74,12 @@ class Script:
         self.options: dict[str, list[Call]] = {}
         self.parsed: dict[str, str] = {}
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
-        self.examples: int | None = None  # the length of the training data, while `with_examples` evaluates
-        self.steps: tuple[str, int] | None = None  # an expression and its value, while `with_steps` evaluates
         self.notes: dict[str, None] = {}
         self.flags: list[_Flag] = []  # the options that the statements in hand are under
         self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
+        self._depth = 0  # of the expression that is evaluated
+        self._examples: int | None = None  # the length of the training data meanwhile
+        self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
         self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
         try:
             self._scope(self.tree, -1)
@@ -81,14 +93,14 @@ class Script:
 
     # --- what is where ---
 
-    def _scope(self, node: Any, parent: int) -> None:
+    def _scope(self, node: ast.Module | Function, parent: int) -> None:
         number = len(self.scopes)
         self.scopes.append({})
         self.parents.append(parent)
         self.functions.append(node if isinstance(node, Function) else None)
         if isinstance(node, Function):
-            for argument in _arguments(node):
-                self._bind(number, argument.arg, None)
+            for name in _argument_names(node):
+                self._bind(number, name, None)
         for statement in node.body if isinstance(node.body, list) else [node.body]:
             self._visit(statement, number)
 
@@ -235,152 +247,167 @@ class Script:
 
     # --- values ---
 
-    def value(self, node: ast.expr, scope: int, depth: int = 0) -> Any:
+    def value(
+        self, node: ast.expr, scope: int, examples: int | None = None, *, steps: tuple[str, int] | None = None
+    ) -> Any:
         """The value of an expression of literals.
 
         Assumptions other than literals, such as the default of an option, are added to `notes`.
 
+        Args:
+            node: the expression.
+            scope: where it is.
+            examples: the number of training examples; without it, `len` of the data is not known.
+            steps: an expression in it, as text, and the number to take for that.
+
         Raises:
             UnknownError: for any other expression.
         """
-        if depth > _DEEPEST:
+        self._depth, self._examples, self._steps = 0, examples, steps
+        return self._value(node, scope)
+
+    def _value(self, node: ast.expr, scope: int) -> Any:
+        self._depth += 1
+        if self._depth > _DEEPEST:
             raise UnknownError
-        if self.steps is not None and ast.unparse(node) == self.steps[0]:
-            return self.steps[1]
+        if self._steps is not None and ast.unparse(node) == self._steps[0]:
+            made: object = self._steps[1]
+        else:
+            made = self._evaluated(node, scope)
+        self._depth -= 1
+        return made
+
+    def _evaluated(self, node: ast.expr, scope: int) -> object:
         match node:
             case ast.Constant(value=value):
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self._number(operand, scope, depth)
+                return -self._number(operand, scope)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._number(operand, scope, depth)
+                return self._number(operand, scope)
             case ast.Name(id=name):
-                return self._name(name, scope, depth)
+                return self._name(name, scope)
             case ast.Dict(keys=keys, values=values):
-                made: dict[object, object] = {}
-                for key, inner in zip(keys, values, strict=True):
-                    value = self.value(inner, scope, depth + 1)
-                    made |= value if key is None else {self.value(key, scope, depth + 1): value}
-                return made
+                return self._dict(keys, values, scope)
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                return [self.value(element, scope, depth + 1) for element in elements]
-            case ast.BinOp(left=left, op=operator, right=right):
-                return _operation(operator, self._number(left, scope, depth), self._number(right, scope, depth))
+                return [self._value(element, scope) for element in elements]
+            case ast.BinOp(left=left, op=operation, right=right):
+                numbers = self._number(left, scope), self._number(right, scope)
+                try:
+                    return _OPERATIONS[type(operation)](*numbers)
+                except (KeyError, ZeroDivisionError, OverflowError):
+                    raise UnknownError from None
             case ast.Attribute(attr=name) if self.qualified(node).split(".")[-2:-1] in ([kind] for kind in _ENUMS):
                 return name.lower()
             case ast.Attribute(
                 value=ast.Name() | ast.Attribute(value=ast.Name(id="self"), attr="hparams") as owner, attr=name
             ):
-                return self._attribute(ast.unparse(owner), name, scope, depth)
+                return self._attribute(ast.unparse(owner), name, scope)
             case ast.Subscript(value=holder, slice=key):
                 try:
-                    return self.value(holder, scope, depth + 1)[self.value(key, scope, depth + 1)]
+                    return self._value(holder, scope)[self._value(key, scope)]
                 except (KeyError, IndexError, TypeError):
                     raise UnknownError from None
             case ast.Call():
-                return self._call(node, scope, depth)
+                return self._call(node, scope)
         raise UnknownError
 
-    def with_examples(self, node: ast.expr, scope: int, examples: int) -> Any:
-        """The value of an expression in which `len` is that of the training data, for that many examples.
+    def _dict(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr], scope: int) -> dict[object, object]:
+        """A dict; a value without a key is unpacked."""
+        made: dict[object, object] = {}
+        for key, inner in zip(keys, values, strict=True):
+            value = self._value(inner, scope)
+            made |= value if key is None else {self._value(key, scope): value}
+        return made
 
-        Raises:
-            UnknownError: for an expression that is none of literals and this length.
-        """
-        self.examples = examples
-        try:
-            return self.value(node, scope)
-        finally:
-            self.examples = None
-
-    def with_steps(self, node: ast.expr, scope: int, text: str, steps: int) -> Any:
-        """The value of an expression in which another, `text`, is a given number.
-
-        Raises:
-            UnknownError: for an expression that is none of literals and this number.
-        """
-        self.steps = (text, steps)
-        try:
-            return self.value(node, scope)
-        finally:
-            self.steps = None
-
-    def _length(self, node: ast.expr, scope: int, depth: int) -> int:
+    def _length(self, node: ast.expr, scope: int) -> int:
         """The length of the training data, or of a loader of it."""
         text = ast.unparse(node)
         changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
-        if self.examples is None or changed or _OTHER_DATA.search(text):
+        if self._examples is None or changed or _OTHER_DATA.search(text):
             raise UnknownError
         made = self.single(node, scope)
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
-            if any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords):
-                raise UnknownError
-            data = made.args[0] if made.args else _keyword(made, "dataset")
-            if data is None or _OTHER_DATA.search(ast.unparse(data)):
-                raise UnknownError
-            size = made.args[1] if len(made.args) > 1 else _keyword(made, "batch_size")
-            drops, scope = _keyword(made, "drop_last"), self.bound(text, scope)[1]
-            batch = 1 if size is None else self._number(size, scope, depth)
-            if batch < 1:
-                raise UnknownError
-            rounded = math.ceil if drops is None or not self.value(drops, scope, depth + 1) else math.floor
-            self.notes[f"{text} has all training examples, in batches of {batch}"] = None
-            return rounded(self.examples / batch)
+            return self._batches(text, made, self.bound(text, scope)[1])
         part = "train" not in text.lower() and "split" in self.text
         if "loader" in text.lower() or part:  # a loader from elsewhere, or data that is divided
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
-        return self.examples
+        return self._examples
 
-    def _number(self, node: ast.expr, scope: int, depth: int) -> Any:
-        value = self.value(node, scope, depth + 1)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _MOST_DIGITS:
+    def _batches(self, text: str, made: ast.Call, scope: int) -> int:
+        """The number of batches of a `DataLoader`."""
+        data = made.args[0] if made.args else _keyword(made, "dataset")
+        sampled = any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords)
+        if self._examples is None or sampled or data is None or _OTHER_DATA.search(ast.unparse(data)):
+            raise UnknownError
+        size = made.args[1] if len(made.args) > 1 else _keyword(made, "batch_size")
+        batch = 1 if size is None else self._number(size, scope)
+        if batch < 1:
+            raise UnknownError
+        drops = _keyword(made, "drop_last")
+        self.notes[f"{text} has all training examples, in batches of {batch}"] = None
+        batches = self._examples / batch
+        return math.floor(batches) if drops is not None and self._value(drops, scope) else math.ceil(batches)
+
+    def _number(self, node: ast.expr, scope: int) -> Any:
+        value = self._value(node, scope)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
             raise UnknownError
         return value
 
-    def _name(self, name: str, scope: int, depth: int) -> object:
+    def _name(self, name: str, scope: int) -> object:
         bound, here = self.bound(name, scope)
         if len(bound) != 1:
             raise UnknownError
-        if bound[0] is None:
-            return self._parameter(name, here, depth)
-        return self.value(bound[0], here, depth + 1)
-
-    def _parameter(self, name: str, scope: int, depth: int) -> object:
-        """The value of a function's parameter: what its one call in this file passes, else its default."""
-        function = self.functions[scope]
+        if bound[0] is not None:
+            return self._value(bound[0], here)
+        function = self.functions[here]
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             raise UnknownError
+        calls = [call for call in self.calls if call.name == function.name]
+        return self._argument(name, function, calls, self.parents[here])
+
+    def _argument(
+        self, name: str, function: ast.FunctionDef | ast.AsyncFunctionDef, calls: list[Call], scope: int, kind: str = ""
+    ) -> object:
+        """What the one call of a function passes for an argument, else the argument's default.
+
+        Args:
+            name: the argument.
+            function: the function, or the `__init__` of the class `kind`.
+            calls: every call of it in this file.
+            scope: where the function is.
+            kind: the class.
+        """
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         passed: list[tuple[ast.expr, int]] = []
-        calls = [call for call in self.calls if call.name == function.name]
         for call in calls:
-            if any(isinstance(argument, ast.Starred) for argument in call.node.args):
+            if any(isinstance(argument, ast.Starred) for argument in call.node.args) or _keyword(call.node, None):
                 raise UnknownError
-            if any(keyword.arg is None for keyword in call.node.keywords):
-                raise UnknownError
-            given = dict(zip(names, call.node.args, strict=False))
+            given = dict(zip(names[bool(kind) :], call.node.args, strict=False))
             given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
             if name in given:
                 passed.append((given[name], call.scope))
         if len(passed) == len(calls) == 1:
-            return self.value(*passed[0], depth + 1)
-        default = _default_of(function, name)
+            return self._value(*passed[0])
+        default = _defaults(function).get(name)
         if passed or default is None:
             raise UnknownError
-        value = self.value(default, self.parents[scope], depth + 1)
+        value = self._value(default, scope)
         if not calls:
-            self.notes[f"{name} is {value!r}, the default of {function.name}(); a caller may give another"] = None
+            whose = kind or function.name
+            self.notes[f"{name} is {value!r}, the default of {whose}(); a caller may give another"] = None
         return value
 
     # --- attributes ---
 
-    def _attribute(self, owner: str, name: str, scope: int, depth: int) -> object:
+    def _attribute(self, owner: str, name: str, scope: int) -> object:
         """A value of a class of this file, of an object of one, or of the options of the script."""
         if owner == "self":
-            return self._own_attribute(name, scope, depth)
+            return self._own_attribute(name)
         if owner == "self.hparams":
-            return self._start_argument(name, None, depth)
+            return self._start_argument(name, None)
         if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
             self.notes[
                 f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
@@ -389,186 +416,146 @@ class Script:
         if (owner, name) in self.attributes:
             raise UnknownError
         if owner in self.classes:
-            return self._in_body(owner, name, depth)
+            return self._in_body(owner, name)
         bound, here = self.bound(owner, scope)
-        made = bound[0] if len(bound) == 1 else None
         if len(bound) != 1:
             raise UnknownError
-        if isinstance(made, ast.Call):
-            kind = self.qualified(made.func)
-            if kind in self.classes or kind in _NAMESPACES:
-                return self._of_object(made, kind, name, here, depth)
+        made, kind = bound[0], self._annotation(owner, here)
+        own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
+        if isinstance(made, ast.Call) and (own in self.classes or own in _NAMESPACES):
+            return self._of_object(Call(made, own, here), name)
         if self.parsed.get(owner) == "dataclass":
-            return self._of_dataclass(owner, name, depth)
-        kind = self._annotation(owner, here)
+            return self._of_dataclass(owner, name)
         if kind in self.classes:
             calls = [call for call in self.calls if call.name == kind]
             if len(calls) == 1:
-                return self._of_object(calls[0].node, kind, name, calls[0].scope, depth)
-            raise UnknownError
-        if owner in self.parsed or (made is None and self.parsed and owner == "args"):
-            return self._of_option(owner, name, depth)
+                return self._of_object(calls[0], name)
+        elif owner in self.parsed or (made is None and self.parsed and owner == "args"):
+            return self._of_option(owner, name)
         raise UnknownError
 
-    def _own_attribute(self, name: str, scope: int, depth: int) -> object:
+    def _own_attribute(self, name: str) -> object:
         """`self.lr`, set once in this file and nowhere else."""
         assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
         if len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
             value = assigned[0][1][0]
             if isinstance(value, ast.Name):
-                return self._start_argument(value.id, value, depth)
+                return self._start_argument(value.id, value)
             if value is not None and not any(isinstance(part, ast.Name) for part in ast.walk(value)):
-                return self.value(value, 0, depth + 1)
+                return self._value(value, 0)
         raise UnknownError
 
-    def _start_argument(self, name: str, used: ast.Name | None, depth: int) -> Any:
-        """What the one class with this argument is made with in this file, else the default in the `__init__` that uses it."""
+    def _start_argument(self, name: str, used: ast.Name | None) -> object:
+        """The value of the argument `name` of the one class that has it; `used` must be in the class's `__init__`."""
         starts = [
-            (kind, part)
-            for kind, definitions in self.classes.items()
-            for definition in definitions
-            for part in definition.body
-            if isinstance(part, ast.FunctionDef)
-            and _is_start(part)
-            and name in [given.arg for given in _arguments(part)]
+            (kind, start) for kind in self.classes for start in self._starts(kind) if name in _argument_names(start)
         ]
         if len(starts) != 1 or (used is not None and used not in ast.walk(starts[0][1])):
             raise UnknownError
         kind, start = starts[0]
-        calls = [call for call in self.calls if call.name == kind]
-        if len(calls) > 1 or any(call.node.args or _keyword(call.node, None) for call in calls):
-            raise UnknownError
-        given = _keyword(calls[0].node, name) if calls else None
-        if given is not None:
-            return self.value(given, calls[0].scope, depth + 1)
-        default = _default_of(start, name)
-        if default is None:
-            raise UnknownError
-        value = self.value(default, 0, depth + 1)
-        if not calls:
-            self.notes[f"{name} is {value!r}, the default of {kind}(); a caller may give another"] = None
-        return value
+        return self._argument(name, start, [call for call in self.calls if call.name == kind], 0, kind)
+
+    def _starts(self, kind: str) -> list[ast.FunctionDef]:
+        """Each `__init__` of a class."""
+        parts = [part for definition in self.classes.get(kind, []) for part in definition.body]
+        return [part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
 
     def _annotation(self, name: str, scope: int) -> str:
         """The class that annotates a parameter; empty for none."""
         function = self.functions[scope]
-        if function is None:
-            return ""
-        found = next((argument.annotation for argument in _arguments(function) if argument.arg == name), None)
+        arguments = [] if function is None else _arguments(function)
+        found = next((argument.annotation for argument in arguments if argument.arg == name), None)
         return found.id if isinstance(found, ast.Name) else ""
 
-    def _of_object(self, made: ast.Call, kind: str, name: str, scope: int, depth: int) -> object:
-        """An attribute of an object that is made by keywords, else of its class."""
-        if made.args or any(keyword.arg is None for keyword in made.keywords):
-            raise UnknownError
-        kept = self.attributes.get(("self", name))
+    def _of_object(self, made: Call, name: str) -> object:
+        """An attribute of an object: an argument that its class keeps under the same name, else a field."""
+        kept, starts = self.attributes.get(("self", name)), self._starts(made.name)
         if kept is not None and not all(isinstance(value, ast.Name) and value.id == name for value in kept):
             raise UnknownError
-        given = _keyword(made, name)
-        if given is not None:
-            return self.value(given, scope, depth + 1)
-        if kept is not None:
-            starts = [part for definition in self.classes.get(kind, []) for part in definition.body if _is_start(part)]
-            default = _default_of(starts[0], name) if len(starts) == 1 else None  # type: ignore[arg-type]
-            if default is None:
-                raise UnknownError
-            return self.value(default, 0, depth + 1)
-        return self._in_body(kind, name, depth)
+        if kept is not None and len(starts) == 1:
+            return self._argument(name, starts[0], [made], 0, made.name)
+        given = _keyword(made.node, name)
+        if made.node.args or _keyword(made.node, None) or (given is None and kept is not None):
+            raise UnknownError
+        return self._in_body(made.name, name) if given is None else self._value(given, made.scope)
 
-    def _of_dataclass(self, owner: str, name: str, depth: int) -> object:
-        """A default of the one class of this file that has it, for what HfArgumentParser gives."""
-        holders = [kind for kind in self.classes if self._body_values(kind, name)]
+    def _of_dataclass(self, owner: str, name: str) -> object:
+        """A field of the one class of this file that has it, for what HfArgumentParser gives."""
+        holders = [kind for kind in self.classes if self._fields(kind, name)]
         if len(holders) != 1:
             raise UnknownError
-        if self.given is not None and name in self.given:
-            return _converted(self.given[name], self._type_in_body(holders[0], name))
-        value = self._in_body(holders[0], name, depth)
-        self._rests_on(owner, name, value, holders[0])
-        return value
+        _, annotation = self._fields(holders[0], name)[0]
+        return self._parsed_value(owner, name, annotation, holders[0], lambda: self._in_body(holders[0], name))
 
-    def _rests_on(self, owner: str, name: str, value: object, whose: str) -> None:
-        """Note a default of the script's own parser."""
-        beside = "" if self.given is not None else "; the command that starts the script may give another"
-        self.notes[f"{owner}.{name} is {value!r}, the default of {whose}{beside}"] = None
-
-    def _type_in_body(self, kind: str, name: str) -> ast.expr | None:
-        """The annotation of a field."""
-        found = [
-            statement.annotation
-            for definition in self.classes[kind]
-            for statement in definition.body
-            if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", "") == name
-        ]
-        return found[0] if found else None
-
-    def _of_option(self, owner: str, name: str, depth: int) -> object:
-        """The default of an option of argparse."""
+    def _of_option(self, owner: str, name: str) -> object:
+        """An option of argparse."""
         calls = self.options.get(name, [])
         if len(calls) != 1:
             raise UnknownError
         kind = _keyword(calls[0].node, "type")
+
+        def default() -> object:
+            given = _keyword(calls[0].node, "default")
+            value = None if given is None else _converted(self._value(given, calls[0].scope), kind)
+            if value is None:
+                raise UnknownError
+            return value
+
+        return self._parsed_value(owner, name, kind, f"--{name}", default)
+
+    def _parsed_value(
+        self, owner: str, name: str, kind: ast.expr | None, whose: str, default: Callable[[], object]
+    ) -> object:
+        """What the command gives for an option of the script's own parser, else its default, with a note."""
         if self.given is not None and name in self.given:
             return _converted(self.given[name], kind)
-        default = _keyword(calls[0].node, "default")
-        if default is None:
-            raise UnknownError
-        value = _converted(self.value(default, calls[0].scope, depth + 1), kind)
-        if value is None:
-            raise UnknownError
-        self._rests_on(owner, name, value, f"--{name}")
+        value = default()
+        beside = "" if self.given is not None else "; the command that starts the script may give another"
+        self.notes[f"{owner}.{name} is {value!r}, the default of {whose}{beside}"] = None
         return value
 
-    def _body_values(self, kind: str, name: str) -> list[ast.expr]:
-        return [
-            statement.value
-            for definition in self.classes.get(kind, [])
-            for statement in definition.body
-            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None
-            for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
-            if isinstance(target, ast.Name) and target.id == name
-        ]
+    def _fields(self, kind: str, name: str) -> list[tuple[ast.expr, ast.expr | None]]:
+        """The values of a name in the body of a class, each with its annotation."""
+        found: list[tuple[ast.expr, ast.expr | None]] = []
+        for statement in (part for definition in self.classes.get(kind, []) for part in definition.body):
+            match statement:
+                case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
+                    found.append((value, statement.annotation))
+                case ast.Assign(targets=targets, value=value):
+                    found += [(value, None) for part in targets if isinstance(part, ast.Name) and part.id == name]
+        return found
 
-    def _in_body(self, kind: str, name: str, depth: int) -> object:
+    def _in_body(self, kind: str, name: str) -> object:
         """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
-        values = self._body_values(kind, name)
-        if len(values) != 1:
+        fields = self._fields(kind, name)
+        if len(fields) != 1:
             raise UnknownError
-        return self.value(default_of(values[0]) or values[0], 0, depth + 1)
+        value = fields[0][0]
+        return self._value(default_of(value) or value, 0)
 
     # --- calls ---
 
-    def _call(self, node: ast.Call, scope: int, depth: int) -> object:
+    def _call(self, node: ast.Call, scope: int) -> object:
         """`dict(a=1)`, `int(0.1 * 100)`, `math.ceil(2.5)`, `max(1, 2)`, and the default of `os.environ.get`."""
         name = self.qualified(node.func)
         if name == "dict" and not node.args:
-            made: dict[object, object] = {}
-            for keyword in node.keywords:
-                value = self.value(keyword.value, scope, depth + 1)
-                made |= {keyword.arg: value} if keyword.arg is not None else value
-            return made
+            keys = [None if keyword.arg is None else ast.Constant(keyword.arg) for keyword in node.keywords]
+            return self._dict(keys, [keyword.value for keyword in node.keywords], scope)
         if name in ("os.environ.get", "os.getenv") and len(node.args) == 2:
             variable, default = node.args
-            value = self.value(default, scope, depth + 1)
+            value = self._value(default, scope)
             self.notes[f"{ast.unparse(variable)} of the environment may replace the default {value!r}"] = None
             return value
         if name == "len" and len(node.args) == 1:
-            return self._length(node.args[0], scope, depth)
-        function = None
-        if isinstance(node.func, ast.Name) and node.func.id not in self.imported:
-            function = _CALLS.get(node.func.id)
-        elif name.startswith("math."):
-            function = _MATH.get(name.partition(".")[2])
-        if function is None or node.keywords or not node.args:
+            return self._length(node.args[0], scope)
+        if name not in _FUNCTIONS or node.keywords or not node.args:
             raise UnknownError
-        arguments = [self.value(argument, scope, depth + 1) for argument in node.args]
-        if not all(
-            isinstance(argument, (int, float, str))
-            and (not isinstance(argument, (int, float)) or abs(argument) < _MOST_DIGITS)
-            for argument in arguments
-        ):
-            raise UnknownError
+        arguments = [self._value(argument, scope) for argument in node.args]
+        for argument in arguments:
+            if not isinstance(argument, str) and not (isinstance(argument, (int, float)) and abs(argument) < _LARGEST):
+                raise UnknownError
         try:
-            return function(*arguments)
+            return _FUNCTIONS[name](*arguments)
         except (ValueError, TypeError, OverflowError):
             raise UnknownError from None
 
@@ -617,10 +604,6 @@ def _option_of(test: ast.expr) -> _Flag | None:
     return None
 
 
-def _is_start(part: ast.stmt) -> bool:
-    return isinstance(part, ast.FunctionDef) and part.name == "__init__"
-
-
 def _parses(node: ast.AST) -> bool:
     """Whether a function reads the command line."""
     return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
@@ -635,35 +618,34 @@ def _arguments(function: Function) -> list[ast.arg]:
     return [argument for argument in every if argument is not None]
 
 
-def _default_of(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> ast.expr | None:
+def _argument_names(function: Function) -> list[str]:
+    return [argument.arg for argument in _arguments(function)]
+
+
+def _defaults(function: Function) -> dict[str, ast.expr | None]:
+    """The default of each argument that has one."""
     made = function.args
     by_place = [argument.arg for argument in (*made.posonlyargs, *made.args)]
     defaults: dict[str, ast.expr | None] = dict(zip(reversed(by_place), reversed(made.defaults), strict=False))
-    defaults |= dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
-    return defaults.get(name)
+    return defaults | dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
 
 
 def _keyword(call: ast.Call, name: str | None) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-def _operation(operator: ast.operator, left: Any, right: Any) -> Any:
-    try:
-        match operator:
-            case ast.Add():
-                return left + right
-            case ast.Sub():
-                return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Div():
-                return left / right
-            case ast.FloorDiv():
-                return left // right
-            case ast.Mod():
-                return left % right
-            case ast.Pow() if abs(right) <= 64 and abs(left) <= 10**6:
-                return left**right
-    except (ZeroDivisionError, OverflowError):
-        pass
-    raise UnknownError
+def _power(base: float, exponent: float) -> Any:
+    if abs(exponent) > 64 or abs(base) > 10**6:
+        raise OverflowError
+    return base**exponent
+
+
+_OPERATIONS: Mapping[type[ast.operator], Callable[[Any, Any], object]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+}

@@ -12,21 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from optax_lr.sources.constructors import (
-    ELSEWHERE,
-    FUNCTIONS,
-    HOMES,
-    MAPPINGS,
-    NANOGPT,
-    NOT_READ_WHOLE,
-    OWN_RATE,
-    PARTS,
-    RENAMED,
-    SCHEDULES,
-    SWIFT,
-    TRAINING_ARGUMENTS,
-    TRL,
-)
+from optax_lr.sources import constructors
+from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.documents import MOST_CONFIGS, numbered
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Script, UnknownError, default_of
@@ -83,6 +70,16 @@ class _Found:
     lines: dict[str, int] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
 
+    def without(self, name: str) -> None:
+        """Forget an argument."""
+        for part in (self.values, self.unknown, self.lengths):
+            part.pop(name, None)
+
+    def renamed(self, names: Mapping[str, str]) -> _Found:
+        """The same under other names."""
+        parts: tuple[dict[str, Any], ...] = (self.values, self.unknown, self.lines, self.lengths)
+        return _Found(*({names.get(name, name): value for name, value in part.items()} for part in parts))
+
 
 class Reader:
     """The configs in a script."""
@@ -98,7 +95,7 @@ class Reader:
         """The calls of known constructors, in the order of the file."""
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
-        if not found and not any(call.name.rpartition(".")[2] in NOT_READ_WHOLE for call in script.calls):
+        if not found and not any(call.name.rpartition(".")[2] in constructors.NOT_READ_WHOLE for call in script.calls):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in self._part_nodes(call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
         return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
@@ -107,7 +104,7 @@ class Reader:
         last = call.name.rpartition(".")[2]
         if last in self.script.classes or any(last == getattr(node, "name", "") for node in self.script.functions):
             return False  # a class or a function of the script itself
-        if call.name in MAPPINGS or (last in SWIFT and call.name.startswith("swift.")):
+        if call.name in MAPPINGS or (last in constructors.SWIFT and call.name.startswith("swift.")):
             return True
         return last in TRAINING_ARGUMENTS | TRL or last in FUNCTIONS
 
@@ -122,7 +119,7 @@ class Reader:
         else:
             found, notes = self._arguments(call)
         root = call.name.partition(".")[0]
-        if "." in call.name and root not in (*HOMES, "diffusers", "optax", "torch"):
+        if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
         return self._source(call.name, found, notes)
 
@@ -162,9 +159,10 @@ class Reader:
         self.script.notes.clear()
         found = _Found()
         for statement in own[0].body if own else []:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-                self._take(statement.target.id, default_of(statement.value) or statement.value, 0, found)
-        notes = [self._replaced()] if self._replaced() else []
+            match statement:
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._take(name, default_of(value) or value, 0, found)
+        notes = self._replaced()
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
         found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
@@ -182,7 +180,7 @@ class Reader:
         found = _Found()
         for name, node in names.items():
             self._take(name, node, 0, found)
-        return self._source(NANOGPT, found)
+        return self._source(constructors.NANOGPT, found)
 
     # --- arguments ---
 
@@ -196,7 +194,7 @@ class Reader:
                 self.script.notes = notes
         except UnknownError:
             text = start_of(ast.unparse((name in _LENGTHS and self.script.single(node, scope)) or node), 60)
-            of_examples = functools.partial(self.script.with_examples, node, scope)
+            of_examples = functools.partial(self.script.value, node, scope)
             if name in _LENGTHS and _is_number(of_examples):
                 found.lengths[name] = Length(text, of_examples)
             elif name in ("max_steps", "num_training_steps"):
@@ -242,22 +240,18 @@ class Reader:
                 self._unpack(node, call.scope, found)
             else:
                 self._take(name, node, call.scope, found)
-        notes = [self._replaced()] if self._replaced() else []
+        notes = self._replaced()
         for (owner, name), assigned in self.script.attributes.items():
-            if owner != "self" and not self._is_made_by(owner, call):
-                if name in found.values and name in _SETTINGS:
-                    notes.append(
-                        f"{owner}.{name} is set in this script; if it belongs to these arguments, give it with --set"
-                    )
-            elif self._is_made_by(owner, call):
-                found.values.pop(name, None)
-                found.unknown.pop(name, None)
-                found.lengths.pop(name, None)
+            if self._is_made_by(owner, call):
+                found.without(name)
                 value = assigned[0] if len(assigned) == 1 else None
                 if value is None:
                     found.unknown[name] = f"{owner}.{name}, which is set later"
                 else:
                     self._take(name, value, call.scope, found)
+            elif owner != "self" and name in found.values and name in _SETTINGS:
+                what = f"{owner}.{name} is set in this script"
+                notes.append(f"{what}; if it belongs to these arguments, give it with --set")
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes
@@ -276,25 +270,21 @@ class Reader:
             for argument in made.args
         )
 
-    def _replaced(self) -> str:
-        """A note where the script gives its Trainer a scheduler of its own; empty for none."""
+    def _replaced(self) -> list[str]:
+        """A note where the script gives its Trainer a scheduler of its own."""
+        found = ""
         for call in self.script.calls:
             if call.name.endswith(".hyperparameter_search"):
-                return (
-                    f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"
-                )
+                what = f"hyperparameter_search in line {call.node.lineno}"
+                return [f"{what} replaces some of these arguments in each trial"]
         for node in ast.walk(self.script.tree):
-            if isinstance(node, ast.FunctionDef) and node.name in (
-                "create_scheduler",
-                "create_optimizer_and_scheduler",
-            ):
-                return f"{node.name} in line {node.lineno} replaces the schedule of these arguments"
-            if isinstance(node, ast.keyword) and node.arg == "optimizers" and isinstance(node.value, ast.Tuple):
-                second = node.value.elts[-1]
-                if not (isinstance(second, ast.Constant) and second.value is None):
-                    shown = ast.unparse(second)[:40]
-                    return f"optimizers=(..., {shown}) in line {node.value.lineno} replaces the schedule of these arguments"
-        return ""
+            match node:
+                case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
+                    found = found or f"{name} in line {node.lineno}"
+                case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[*_, second])):
+                    if not (isinstance(second, ast.Constant) and second.value is None):
+                        found = found or f"optimizers=(..., {ast.unparse(second)[:40]}) in line {node.value.lineno}"
+        return [f"{found} replaces the schedule of these arguments"] if found else []
 
     def _function(self, call: Call, last: str) -> tuple[_Found, list[str]]:
         """A call of `get_scheduler` or one of its family."""
@@ -303,44 +293,38 @@ class Reader:
         diffusers = call.name.startswith("diffusers.")
         if diffusers:
             names = ("optimizer", "step_rules", "num_warmup_steps", "num_training_steps", "num_cycles", "power")
-        optimizer: ast.expr | None = None
         pairs = dict(self._pairs(call, (("name" if last == "get_scheduler" else "optimizer"), *names), given))
         for name, node in pairs.items():
-            if name == "optimizer":
-                optimizer = node
-            else:
+            if name != "optimizer":
                 self._take(name, node, call.scope, given)
         self._warmup_of_steps(pairs, call.scope, given)
-        self._rate(optimizer, call.scope, given)
-        keywords = dict(given.values.pop("scheduler_specific_kwargs", None) or {})
-        values: dict[str, Any] = {"lr_scheduler_type": kind} if kind else {}
-        for name, value in given.values.items():
-            if name in RENAMED or name == "learning_rate":
-                values[RENAMED.get(name, name)] = value
-            elif name != "last_epoch" and value is not None:
-                keywords[name] = value
+        self._rate(pairs.get("optimizer"), call.scope, given)
+        found = given.renamed(RENAMED)
+        found.without("last_epoch")
+        own = {*RENAMED.values(), "learning_rate"}
+        keywords = dict(found.values.pop("lr_scheduler_kwargs", None) or {})
+        keywords |= {name: value for name, value in found.values.items() if name not in own and value is not None}
+        found.values = {name: value for name, value in found.values.items() if name in own}
+        if kind:
+            found.values["lr_scheduler_type"] = kind
         if diffusers:  # it hands both to every schedule, and each is for one
-            used = {"cosine_with_restarts": "num_cycles", "polynomial": "power"}.get(
-                str(values.get("lr_scheduler_type"))
-            )
-            keywords = {name: value for name, value in keywords.items() if name in (used, "step_rules")}
+            used = {"cosine_with_restarts": "num_cycles", "polynomial": "power"}
+            taken = ("step_rules", used.get(str(found.values.get("lr_scheduler_type"))))
+            keywords = {name: value for name, value in keywords.items() if name in taken}
         if keywords:
-            values["lr_scheduler_kwargs"] = keywords
-        missing = {RENAMED.get(name, name): text for name, text in given.unknown.items() if name != "last_epoch"}
-        lines = {RENAMED.get(name, name): line for name, line in given.lines.items()}
-        lengths = {RENAMED.get(name, name): length for name, length in given.lengths.items()}
-        note = (
-            f"the schedule of {last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once "
-            "for each process"
-        )
-        return _Found(values, missing, lines, lengths), [note]
+            found.values["lr_scheduler_kwargs"] = keywords
+        note = f"the schedule of {last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once"
+        return found, [f"{note} for each process"]
 
     def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: int, found: _Found) -> None:
         """Read a warmup that the script computes from its length, where that is not known yet."""
         length, node = pairs.get("num_training_steps"), pairs.get("num_warmup_steps")
         if length is None or node is None or "num_training_steps" not in found.lengths:
             return
-        of_steps = functools.partial(self.script.with_steps, node, scope, ast.unparse(length))
+
+        def of_steps(steps: int) -> object:
+            return self.script.value(node, scope, steps=(ast.unparse(length), steps))
+
         if "num_warmup_steps" in found.unknown and _is_number(of_steps):
             found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
 
@@ -349,16 +333,14 @@ class Reader:
     def _schedule(self, call: Call) -> tuple[_Found, list[str]]:
         """A schedule of Optax or torch."""
         found = self._one(call)
-        notes = [f"{call.name} is read as the schedule of the learning rate"]
-        number = len(self.calls())
-        if number > 1:
-            notes.append(f"this script makes {number} schedules; which one runs when is not read")
-        return found, notes
+        several = f"this script makes {len(self.calls())} schedules; which one runs when is not read"
+        read_as = f"{call.name} is read as the schedule of the learning rate"
+        return found, [read_as, several] if len(self.calls()) > 1 else [read_as]
 
     def _one(self, call: Call) -> _Found:
         found = _Found()
         for name, node in self._pairs(call, SCHEDULES[call.name], found):
-            if name == "optimizer" and call.name not in OWN_RATE:
+            if name == "optimizer" and call.name not in constructors.OWN_RATE:
                 self._rate(node, call.scope, found)
             elif name == PARTS.get(call.name):
                 self._parts(call, name, found)
@@ -460,7 +442,7 @@ class Reader:
     def nothing(self) -> str:
         """Why the file holds no config."""
         for call in self.script.calls:
-            for module, way in ELSEWHERE.items():
+            for module, way in constructors.ELSEWHERE.items():
                 schedule = call.name.startswith((f"{module}.", f"tensorflow.{module}.")) and any(
                     word in call.name.lower() for word in ("schedule", "lr_scheduler", "decay", "onecycle")
                 )

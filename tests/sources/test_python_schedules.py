@@ -155,7 +155,7 @@ class Net(lightning.LightningModule):
         ("", olr.CosineAnnealing(1e-3, 50), "lr is 0.001, the default of Net(); a caller may give another"),
         ("Net(lr=3e-4)", olr.CosineAnnealing(3e-4, 50), ""),
         ("Net(epochs=20, lr=3e-4)", olr.CosineAnnealing(3e-4, 20), ""),
-        ("Net(3e-4)", None, ""),
+        ("Net(3e-4)", olr.CosineAnnealing(3e-4, 50), ""),
         ("Net(**options)", None, ""),
         ("Net(lr=1e-4)\nNet(lr=2e-4)", None, ""),
         ("class Late:\n    def setup(self, epochs):\n        self.epochs = epochs", None, ""),
