@@ -12,7 +12,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, places_of_settings
 from optax_lr.trainers.deepspeed import DeepSpeed
 from optax_lr.trainers.hf import HuggingFace, section_of
 from optax_lr.trainers.keys import Default
@@ -28,6 +28,7 @@ from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
+from optax_lr.trainers.transformers import in_section
 from optax_lr.trainers.trl import Trl
 from optax_lr.trainers.verl import Verl
 
@@ -89,7 +90,8 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     if asked is not None:
         trainer = trainer_of(asked)
         section = section_of(source) if trainer.name in ("hf", "trl") else ()
-        return Recognised(trainer.name if trainer.name != "trl" else asked, f"--trainer {asked}", section)
+        by = f"--trainer {asked}" + (f", with the keys under {'.'.join(section)}" if section else "")
+        return Recognised(trainer.name if trainer.name != "trl" else asked, by, section)
     refused = refusal(source)
     if refused is not None:
         raise ConfigError(refused)
@@ -119,7 +121,7 @@ def _not_recognised(source: Source) -> str:
         )
     from optax_lr.trainers.settings import SETTING_NAMES
 
-    inside = [str(key) for key, value in values.items() if isinstance(value, Mapping) and SETTING_NAMES & value.keys()]
+    inside = places_of_settings(values)
     shared = sorted(SETTING_NAMES & values.keys())
     if shared:
         others = ", ".join([str(key) for key in values if key not in SETTING_NAMES][:4])
@@ -128,13 +130,15 @@ def _not_recognised(source: Source) -> str:
             f"{', '.join(shared[:3])} {verb} of several trainers, and {others} of none that has them all; name the "
             "trainer with --trainer (hf, llamafactory, axolotl, ...)"
         )
+    if len(inside) > 1:
+        where = " and ".join(".".join(place) for place in inside[:3])
+        return f"settings are under {where}; write those of one run to a file of its own, and name its trainer with --trainer"
     if inside:
-        what = min(SETTING_NAMES & values[inside[0]].keys())
-        strange = [str(key) for key in values[inside[0]] if key not in SETTING_NAMES][:4]
-        others = f", with {', '.join(strange)}" if strange else ""
+        own = [key for key in in_section(values, inside[0]) if key not in SETTING_NAMES][:4]
+        strange = f", with {', '.join(own)}," if own else ""
         return (
-            f"{what} is under {inside[0]}{others}, where no known trainer reads it; move the keys of TrainingArguments "
-            "to the top or under training"
+            f"the settings under {'.'.join(inside[0])}{strange} are of no trainer for certain; if it is transformers' or TRL's, "
+            "name it with --trainer (hf, trl-sft, ...)"
         )
     place = _command_inside(source.values)
     if place is not None:

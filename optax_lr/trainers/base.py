@@ -13,6 +13,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
+from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import Settings
@@ -260,6 +261,28 @@ def group_rate(key: str) -> bool:
     return bool(_GROUP.match(word)) and not _FLOOR.search(word)
 
 
+def places_of_settings(values: Mapping[str, object], depth: int = 3) -> list[tuple[str, ...]]:
+    """The nested mappings with a rate, or with two more settings of training arguments.
+
+    >>> places_of_settings({"model": {"r": 8}, "training": {"orpo": {"learning_rate": 1e-5}}})
+    [('training', 'orpo')]
+    """
+    found: list[tuple[str, ...]] = []
+    for key, inner in values.items():
+        if isinstance(inner, Mapping) and depth:
+            settings = _SETTINGS & inner.keys()
+            if "learning_rate" in settings or len(settings) > 1:
+                found.append((str(key),))
+            found += [(str(key), *place) for place in places_of_settings(inner, depth - 1)]
+    return found
+
+
+_SETTINGS = words(
+    "learning_rate lr_scheduler_type warmup_steps warmup_ratio num_train_epochs max_steps per_device_train_batch_size "
+    "gradient_accumulation_steps"
+)
+
+
 def unknown_keys(
     source: str, values: Mapping[str, object], known: frozenset[str], whose: str, *, remedy: str = "", section: str = ""
 ) -> tuple[str, ...]:
@@ -272,6 +295,12 @@ def unknown_keys(
     above = f"{section}." if section else ""
     strange = [str(key) for key, value in values.items() if key not in known and value is not None]
     wrong = [f"{above}{key}" for key in strange if concerns_curve(key)]
+    hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
+    if hidden and not wrong:
+        where = " and ".join(above + ".".join(place) for place in hidden[:3])
+        raise ConfigError(
+            f"{source}: {whose} does not read the settings under {where}; write those that the trainer gets to a file of their own"
+        )
     if wrong:
         verb = "is not a key" if len(wrong) == 1 else "are not keys"
         way = (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 from optax_lr.schedules import Schedule
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Recognised, concerns_curve, key_list
+from optax_lr.trainers.base import Recognised, concerns_curve, key_list, places_of_settings
 from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
@@ -76,26 +76,15 @@ def section_of(source: Source) -> tuple[str, ...]:
     """The section with settings, where a caller says that they are TrainingArguments; () for the top level.
 
     Raises:
-        ConfigError: if more than one section has settings.
+        ConfigError: where several sections have settings.
     """
-    values = source.given
-    if SETTING_NAMES & values.keys():
+    if SETTING_NAMES & source.given.keys():
         return ()
-    found = [place for place, inner in _sections(values) if SETTING_NAMES & inner.keys()]
-    known = [place for place in found if place[0] in _SECTIONS and place[1:] in ((), ("args",))]
-    found = known[:1] or found
-    if len(found) > 1:
-        where = " and ".join(".".join(place) for place in found[:4])
+    places = places_of_settings(source.given)
+    if len(places) > 1:
+        where = " and ".join(".".join(place) for place in places[:3])
         raise ConfigError(f"{source.name}: settings are under {where}; keep one in a file")
-    return found[0] if found else ()
-
-
-def _sections(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """The sections of a file, and those in them, with their places."""
-    for name, section in values.items():
-        if isinstance(section, Mapping):
-            yield (str(name),), section
-            yield from (((str(name), str(key)), inner) for key, inner in section.items() if isinstance(inner, Mapping))
+    return places[0] if places else ()
 
 
 def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:

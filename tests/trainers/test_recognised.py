@@ -46,7 +46,7 @@ RECOGNISED = [
 ]  # fmt: skip
 
 REFUSED = [
-    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "learning_rate is under training, with scheduler, batch_size, epochs"),
+    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "the settings under training, with scheduler, batch_size, epochs, are"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
@@ -408,7 +408,17 @@ def test_a_section_of_any_name_with_training_arguments():
         ("sft_config",),
         repr(olr.Cosine(1e-5, 20, 5)),
     )
-    with pytest.raises(olr.ConfigError, match="learning_rate is under sft_config, with"):
+    with pytest.raises(olr.ConfigError, match="the settings under sft_config, with"):
         olr.read_config({"sft_config": section | {"rank": 8}})
     with pytest.raises(olr.ConfigError, match="training arguments are under sft_config and dpo_config; keep one"):
         olr.read_config({"sft_config": section, "dpo_config": section})
+
+
+def test_a_named_trainer_reads_the_section_with_settings():
+    nested = {"model": {"r": 8}, "training": {"orpo": {"learning_rate": 5e-4, "num_train_epochs": 1}}}
+    config = olr.read_config(nested, trainer="trl-orpo")
+    assert (config.section, config.settings.learning_rate) == (("training", "orpo"), 5e-4)
+    with pytest.raises(olr.ConfigError, match=r"settings are under training\.orpo and dpo; keep one"):
+        olr.read_config(nested | {"dpo": {"learning_rate": 1e-6}}, trainer="trl-orpo")
+    with pytest.raises(olr.ConfigError, match=r"does not read the settings under training\.orpo"):
+        olr.read_config(nested | {"max_steps": 10}, trainer="trl-orpo")
