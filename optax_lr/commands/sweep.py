@@ -73,13 +73,14 @@ def batch_of(
                 f"{source}: settings of {trainer.title} are not varied; sweep its plan's schedule in Python"
             )
         return config.plan(num_examples=num_examples, world_size=world_size).schedule.reshape(1)
+    version = config.version or trainer.newest
     processes, _, _ = world_size_of(world_size, config.processes)
     data = None if num_examples is None else Data(num_examples, processes)
     settings = trainer.counted(settings, data, processes)
-    per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, trainer.newest)
+    per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, version)
     length: Any = axes.get("max_steps")
     if length is None:
-        length = trainer.total_steps(settings, per_epoch, data, trainer.newest)
+        length = trainer.total_steps(settings, per_epoch, data, version)
 
     def schedule(changes: Mapping[str, object]) -> Schedule:
         changes = dict(changes)
@@ -88,7 +89,7 @@ def batch_of(
         )
         warmup = changes.pop("warmup_steps", None)
         if warmup is None:
-            warmup = trainer.warmup_steps(settings, max_steps, trainer.newest, data)
+            warmup = trainer.warmup_steps(settings, max_steps, version, data)
         return trainer.checked_schedule(settings, max_steps=max_steps, warmup_steps=warmup, **changes)
 
     taken = {name: values for name, values in axes.items() if _takes(schedule, name, values)}

@@ -170,6 +170,7 @@ def _read(source: Source, found: Recognised, values: Mapping[str, object] | None
         notes=notes,
         defaults=reading.defaults,
         processes=processes,
+        version=source.version,
         unknown=unknown,
         form=source.form,
     )

@@ -29,6 +29,7 @@ class RunConfig:
         notes: what the reader assumed; a line each.
         defaults: values that the file does not state, each with whose default it is.
         processes: the number of processes that the file starts; None where it says nothing.
+        version: the version of transformers that the file names, whose rules a plan applies; empty for none.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         form: the format of the file, such as `yaml` or `python`.
         open: lengths that a script computes from its data or that it does not state.
@@ -48,6 +49,7 @@ class RunConfig:
     notes: tuple[str, ...] = ()
     defaults: tuple[Default, ...] = ()
     processes: Processes | None = None
+    version: str = ""
     unknown: tuple[str, ...] = ()
     form: Form = "mapping"
     open: Mapping[str, Length] = dataclasses.field(default_factory=dict)
@@ -98,7 +100,7 @@ class RunConfig:
             world_size: processes that train together, each on its own part of a batch. By default the number that the
                 launcher in the file starts, else 1; `Plan.world_size_from` says which.
             transformers_version: whose rules apply to `warmup_ratio` with `warmup_steps`; by default the newest that
-                the trainer takes: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
+                the trainer takes, or the one that a model card names: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
                 transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
             max_steps: the length, in place of what the config says.
 
@@ -133,4 +135,5 @@ class RunConfig:
 
     def _plan(self, options: Mapping[str, Any]) -> Plan:
         config = self.resolved(options["num_examples"], options["max_steps"])
+        options = {**options, "transformers_version": options["transformers_version"] or self.version or None}
         return make_plan(config.settings, processes=self.processes, defaults=self.defaults, **options)

@@ -245,7 +245,7 @@ def _of_config(config: RunConfig, options: LintFacts) -> list[Finding]:
         config = config.resolved(options["num_examples"])
     plan, length, refusal = _plan_of(config, options)
     found = Recognised(config.trainer, config.recognized_by, config.section)
-    version, trained = options["transformers_version"], options["train_steps"]
+    version, trained = options["transformers_version"] or config.version or None, options["train_steps"]
     case = Case(config.settings, plan, config.values, config.lines, found, config, version, trained, length=length)
     case = dataclasses.replace(case, method=_method_of(case))
     findings = [finding for check in _OF_THE_RUN for finding in _guarded(check, case)]

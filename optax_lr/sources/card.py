@@ -61,7 +61,20 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
         epochs = values.pop("num_train_epochs")
         values["max_steps"] = steps
         notes += (f"the steps are those of the card's table of results, where epoch {epochs} is step {steps}",)
-    return Source(path, values, lines, "card", text, folder, notes=notes, processes=_processes(values, beside))
+    version = re.search(r"(?m)^- Transformers (\d+\.\d+(?:\.\d+)?)", text)
+    if version is not None:
+        notes += (f"the rules are those of transformers {version[1]}, which the card names",)
+    return Source(
+        path,
+        values,
+        lines,
+        "card",
+        text,
+        folder,
+        notes=notes,
+        processes=_processes(values, beside),
+        version="" if version is None else version[1],
+    )
 
 
 def _steps_of_epochs(text: str, epochs: object) -> str | None:

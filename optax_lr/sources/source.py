@@ -78,6 +78,7 @@ class Source:
         unknown: keys whose values the file does not state, each with the text in the file.
         lengths: numbers of steps that depend on the number of training examples.
         processes: the number of processes that the file starts; None where it says nothing.
+        version: the version of transformers that the file names; empty for none.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
         named: the file that a command names and whose settings are among `values`.
@@ -98,6 +99,7 @@ class Source:
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
+    version: str = ""
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     named: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 from optax_lr.sources.source import Source
@@ -34,7 +35,15 @@ def recorded(source: Source) -> Source:
     if not kept.get("warmup_ratio"):  # recorded by versions that have it, given or not
         kept.pop("warmup_ratio", None)
     notes = ["the arguments are those that a W&B run recorded; its number of processes is not among them"]
-    if version := values.get("transformers_version"):
-        notes.append(f"the run had transformers {version}; --transformers-version applies its rules")
+    version = re.match(r"\d+\.\d+(?:\.\d+)?", str(values.get("transformers_version", "")))
+    if version is not None:
+        notes.append(f"the rules are those of transformers {version[0]}, which the run had")
     lines = {key: source.lines[key] for key in kept if key in source.lines}
-    return dataclasses.replace(source, values=kept, lines=lines, form="card", notes=(*source.notes, *notes))
+    return dataclasses.replace(
+        source,
+        values=kept,
+        lines=lines,
+        form="card",
+        notes=(*source.notes, *notes),
+        version=version[0] if version else "",
+    )

@@ -30,6 +30,17 @@ def test_the_table_of_results_gives_the_steps(tmp_path):
         olr.read_config(path).plan()
 
 
+def test_the_version_in_the_card_decides(tmp_path):
+    path = tmp_path / "README.md"
+    text = CARD.format(last="2.9").replace("num_epochs: 3", "gradient_accumulation_steps: 4\n- num_epochs: 3")
+    for version, steps in (("", 48), ("\n- Transformers 4.38.2\n", 45), ("\n- Transformers 4.52.0.dev0\n", 48)):
+        path.write_text(text + version)  # before 4.52, an epoch of 63 batches has 63 // 4 steps
+        config = olr.read_config(path)
+        assert config.plan(num_examples=1003).max_steps == steps
+    assert config.plan(num_examples=1003, transformers_version="4.38").max_steps == 45
+    assert any("transformers 4.52.0, which the card names" in note for note in config.notes)
+
+
 def test_commands_in_a_readme(tmp_path):
     path = tmp_path / "README.md"
     fence = "```"

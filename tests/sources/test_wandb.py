@@ -20,7 +20,7 @@ def recorded(tmp_path, **arguments):
 def test_the_arguments_of_a_run(tmp_path):
     path = recorded(tmp_path, learning_rate=3e-5, lr_scheduler_type="cosine", warmup_steps=5, num_train_epochs=2)
     config = olr.read_config(path)
-    assert config.defaults == ()
+    assert (config.defaults, config.version) == ((), "4.43.2")
     assert repr(config.plan(num_examples=1000).schedule) == repr(olr.Cosine(3e-5, 250, 5))
     assert any("transformers 4.43.2" in note for note in config.notes)
 
