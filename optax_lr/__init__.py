@@ -29,8 +29,7 @@ if TYPE_CHECKING:  # `as` marks a name as exported, for type checkers
     from optax_lr.logs.read import read_log as read_log
     from optax_lr.monitor import *
     from optax_lr.plots.pages.explore import explore as explore
-    from optax_lr.plots.schedules import plot_kinds as plot_kinds
-    from optax_lr.plots.plot import plot as plot
+    from optax_lr.plots.plot import plot as plot, plot_kinds as plot_kinds
     from optax_lr.schedules import *
     from optax_lr.sweeps import *
     from optax_lr.training import *
@@ -57,8 +56,7 @@ _HOMES = {
     "plots.pages.explore": "explore",
     "findings": "Edit Finding Rule",
     "monitor": "Monitor",
-    "plots.schedules": "plot_kinds",
-    "plots.plot": "plot",
+    "plots.plot": "plot plot_kinds",
     "schedules": "from_dict schedule",
     "sweeps": "Summary shard sweep sweep_summary sweep_to",
 }

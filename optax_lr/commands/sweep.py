@@ -197,8 +197,7 @@ def _parquet(file: BinaryIO, columns: Mapping[str, np.ndarray], rates: np.ndarra
 
 
 def _picture(batch: Schedule, steps: int, past_end: str) -> Any:
-    from optax_lr.plots.plot import plot
-    from optax_lr.plots.schedules import MANY, plot_kinds
+    from optax_lr.plots.plot import MANY, plot, plot_kinds
 
     if len(batch) > MANY:
         return plot_kinds(batch, steps=steps, past_end=past_end)

@@ -99,11 +99,9 @@ class Shown:
             is_inside = end - begin > room
             ends = not is_inside and end + room > 1
             at = begin if is_inside or ends else end
-            if at - room * ends < free:
-                yield None
-                continue
-            free = at + room * (not ends)
-            yield at, ends
+            has_room = at - room * ends >= free
+            yield (at, ends) if has_room else None
+            free = at + room * (not ends) if has_room else free
 
 
 def shown_lines(report: Audit) -> Shown:
@@ -117,10 +115,8 @@ def shown_lines(report: Audit) -> Shown:
     logged = Line("logged", log.step[valid], log.learning_rate[valid])
     rates = (*_followed(report, steps), *_planned(report, steps), logged)
     losses = tuple(_losses(log, rows))
-    lost = _lost(log, rows)
-    wrong_rates = {name: lost.pop(name) for name in ("learning_rate",) if name in lost}
-    panels = [Panel("learning rate", rates, _scale(rates, from_zero=True), wrong_rates)]
-    if losses or lost:
+    panels = [Panel("learning rate", rates, _scale(rates, from_zero=True), _lost(log, rows, NUMBERS[:1]))]
+    if (lost := _lost(log, rows, NUMBERS[1:])) or losses:
         panels.append(Panel("loss", losses, _scale(losses), lost))
     lanes: dict[str, list[tuple[int, Finding]]] = {}
     for place, found in enumerate(report.findings):
@@ -194,9 +190,9 @@ def _losses(log: Log, rows: np.ndarray) -> Iterator[Line]:
             yield Line(name, step, np.insert(np.where(np.isfinite(values[valid]), values[valid], np.nan), back, np.nan))
 
 
-def _lost(log: Log, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _lost(log: Log, rows: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     found = {}
-    for name in NUMBERS:
+    for name in names:
         wrong = log.nan(name) | np.isinf(getattr(log, name))
         if wrong.any():
             found[name] = np.unique(log.step[rows[wrong[rows]]])

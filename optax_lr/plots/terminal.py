@@ -58,9 +58,9 @@ def drawn(report: Audit) -> str:
         return ""
     lines = [line for line in lines if line.name == "planned"] or lines
     apart = np.unique(np.linspace(0, len(logged.step) - 1, width() // 2).round().astype(int))
-    curves = [
-        *(Curve(line.step, line.value) for line in lines),
-        Curve(logged.step[apart], logged.value[apart], "o", None, True),
-    ]
+    dots = Curve(logged.step[apart], logged.value[apart], "o", points=True)
     names = f"{'─── ' + WORDS[lines[0].name] + ', ' if lines else ''}o {WORDS['logged']}"
-    return chart(curves, what.first, what.last) + f"\n{names:^{width()}}".rstrip()
+    return (
+        chart([*(Curve(line.step, line.value) for line in lines), dots], what.first, what.last)
+        + f"\n{names:^{width()}}".rstrip()
+    )

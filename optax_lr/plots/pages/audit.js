@@ -3,11 +3,7 @@ const {names, rows, first, last} = JSON.parse(byId("data").textContent);
 const figure = byId("figure"), tip = figure.querySelector(".tip"), cursor = figure.querySelector(".cursor");
 let shown = -1;
 
-function nearest(step) {
-  let low = 0, high = rows.length - 1;
-  while (high - low > 1) { const middle = (low + high) >> 1; if (rows[middle][0] <= step) low = middle; else high = middle; }
-  return step - rows[low][0] <= rows[high][0] - step ? low : high;
-}
+const nearest = step => rows.reduce((best, row, number) => Math.abs(row[0] - step) < Math.abs(rows[best][0] - step) ? number : best, 0);
 
 function show(number) {
   shown = Math.max(0, Math.min(rows.length - 1, number));

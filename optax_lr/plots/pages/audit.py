@@ -14,11 +14,9 @@ from optax_lr.identification.exact import brief
 from optax_lr.identification.identify import Segment
 from optax_lr.linting.edits import scalar
 from optax_lr.logs.writers import WRITERS
-from optax_lr.plots.pages.figure import HEIGHT, WIDTH, lanes_of, legend_of, panels_of, steps_of
+from optax_lr.plots.pages.figure import figure_of
 from optax_lr.plots.pages.page import Page, filled
 from optax_lr.plots.shown import WORDS, Shown, shown_lines
-
-DIGITS = {"logged": 8, "planned": 8, "found": 8, "training loss": 6, "evaluation loss": 6, "gradient norm": 6}
 
 
 def audit_page(report: Audit) -> Page:
@@ -33,13 +31,9 @@ def audit_page(report: Audit) -> Page:
     return filled(
         "audit.html",
         f"Audit of {name}",
-        log=report.log,
+        report=report,
         name=name,
-        first=int(report.log.step.min()),
-        last=int(report.log.step.max()),
         counts={kind: count for kind, count in counts.items() if count},
-        verdict=report.verdict,
-        findings=report.findings,
         rules=list({found.code: found.rule for found in report.findings}.values()),
         more=max(0, len(report.identified.segments) - MOST_SEGMENTS),
         several=any(segment.count > 1 for segment in report.identified.segments),
@@ -49,12 +43,7 @@ def audit_page(report: Audit) -> Page:
         plan=None if report.plan is None else brief(report.plan),
         config=_config(report),
         drawn=len(what.rows),
-        lanes=list(lanes_of(what)),
-        panels=list(panels_of(what)),
-        steps=steps_of(what),
-        legend=legend_of(what),
-        width=WIDTH,
-        height=HEIGHT,
+        **figure_of(what),
         data={"first": what.first, "last": what.last, "names": names, "rows": rows},
     )
 
@@ -62,21 +51,17 @@ def audit_page(report: Audit) -> Page:
 def _table(report: Audit, what: Shown) -> tuple[list[str], list[list[object]]]:
     """The names of the numbers that there are, and for each step the step and a text for each of them."""
     log, rows = report.log, what.rows
-    columns = {
-        "logged": (log.learning_rate, "learning_rate"),
-        "planned": (report.planned, ""),
-        "found": (report.followed, ""),
-        WORDS["loss"]: (log.loss, "loss"),
-        WORDS["eval_loss"]: (log.eval_loss, "eval_loss"),
-        WORDS["grad_norm"]: (log.grad_norm, "grad_norm"),
-    }
+    columns: list[tuple[str, np.ndarray | None, str, int]] = [
+        ("logged", log.learning_rate, "learning_rate", 8), ("planned", report.planned, "", 8), ("found", report.followed, "", 8),
+        *((WORDS[name], getattr(log, name), name, 6) for name in ("loss", "eval_loss", "grad_norm")),
+    ]  # fmt: skip
     texts: dict[str, list[str]] = {}
-    for name, (values, column) in columns.items():
+    for title, values, name, digits in columns:
         if values is not None:
-            pairs = zip(values[rows].tolist(), log.nan(column)[rows].tolist(), strict=True)
-            written = [_text(value, nan, DIGITS[name]) for value, nan in pairs]
+            pairs = zip(values[rows].tolist(), log.nan(name)[rows].tolist(), strict=True)
+            written = [_text(value, nan, digits) for value, nan in pairs]
             if any(written):
-                texts[name] = written
+                texts[title] = written
     by_step: dict[int, list[dict[str, None]]] = {}
     for row, step in enumerate(log.step[rows].tolist()):
         cells = by_step.setdefault(step, [{} for _ in texts])

@@ -8,20 +8,14 @@ function pythonOf(value) {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number") return shortNumber(value);
   if (value.kind === "Sampled") throw new Error("a function of Python is in it");
-  const given = KINDS[value.kind].fields.filter(field => JSON.stringify(value[field.name]) !== JSON.stringify(field.default));
-  return `olr.${value.kind}(${given.map(field => `${field.name}=${pythonOf(value[field.name])}`).join(", ")})`;
+  const given = KINDS[value.kind].fields.map(({name, default: usual}) => [name, value[name], JSON.stringify(usual)]);
+  return call(`olr.${value.kind}`, Object.fromEntries(given.filter(([, setting, usual]) => JSON.stringify(setting) !== usual)));
 }
+const keywords = settings => Object.entries(settings).map(([key, value]) => `${key}=${pythonOf(value)}`).join(", ");
+const call = (name, settings) => `${name}(${keywords(settings)})`;
 
 // A number that YAML reads as one: 1e-7 would be a text.
 const yamlOf = value => typeof value === "number" ? shortNumber(value).replace(/^(-?\d+)e/, "$1.0e") : String(value);
-
-function named(names, tree) {
-  return names.map(name => `${name}=${pythonOf(tree[name])}`).join(", ");
-}
-
-function asPython(tree) {
-  return {text: `import optax_lr as olr\n\nschedule = ${pythonOf(tree)}\n`};
-}
 
 const OF_TRANSFORMERS = {
   Constant: tree => [tree.warmup_steps ? "constant_with_warmup" : "constant", {}],
@@ -55,30 +49,24 @@ function asConfig(tree, trainer) {
   return {text: lines.join("\n") + "\n"};
 }
 
-// torch's own class, and its arguments beside the optimizer, whose rate is the base.
+// torch's own classes, whose arguments have the names of the fields; the rate is that of the optimizer.
 const OF_TORCH = {
-  ConstantFactor: ["ConstantLR", ["factor", "total_iters"]],
-  LinearRamp: ["LinearLR", ["start_factor", "end_factor", "total_iters"]],
-  Exponential: ["ExponentialLR", ["gamma"]],
-  Step: ["StepLR", ["step_size", "gamma"]],
-  MultiStep: ["MultiStepLR", ["milestones", "gamma"]],
-  PolynomialDecay: ["PolynomialLR", ["total_iters", "power"]],
-  CosineAnnealing: ["CosineAnnealingLR", ["T_max", "eta_min"]],
-  CosineAnnealingWarmRestarts: ["CosineAnnealingWarmRestarts", ["T_0", "T_mult", "eta_min"]],
-  Cyclic: ["CyclicLR", ["base_lr", "max_lr", "step_size_up", "step_size_down", "mode", "gamma"]],
-  OneCycle: ["OneCycleLR", ["max_lr", "total_steps", "pct_start", "anneal_strategy", "div_factor", "final_div_factor", "three_phase"]],
+  ConstantFactor: "ConstantLR", LinearRamp: "LinearLR", Exponential: "ExponentialLR", Step: "StepLR", MultiStep: "MultiStepLR",
+  PolynomialDecay: "PolynomialLR", CosineAnnealing: "CosineAnnealingLR", CosineAnnealingWarmRestarts: "CosineAnnealingWarmRestarts",
+  Cyclic: "CyclicLR", OneCycle: "OneCycleLR",
 };
 
 function asTorch(tree) {
-  const [name, settings] = OF_TORCH[tree.kind] ?? [], cycles = ["Cyclic", "OneCycle"].includes(tree.kind);
-  const rate = tree.learning_rate ?? tree.max_lr, own = name && tree.T_max !== 0 && tree.total_iters !== 0 && rate > 0;
-  const optimizer = `import torch\n${own ? "" : "import optax_lr as olr\n"}\noptimizer = torch.optim.AdamW(parameters, lr=${own ? pythonOf(rate) : "1.0"})\n`;
-  return own ? {text: `${optimizer}scheduler = torch.optim.lr_scheduler.${name}(optimizer, ${named(settings, tree)}${cycles ? ", cycle_momentum=False" : ""})\n`}
-    : {text: `${optimizer}# torch has no such scheduler: optax_lr runs this one as a LambdaLR\nscheduler = olr.to_torch(${pythonOf(tree)}, optimizer)\n`};
+  const {kind, learning_rate, ...settings} = tree, name = OF_TORCH[kind], rate = learning_rate ?? tree.max_lr;
+  if (!name || tree.T_max === 0 || tree.total_iters === 0 || !(rate > 0))
+    return {text: `import torch\nimport optax_lr as olr\n\noptimizer = torch.optim.AdamW(parameters, lr=1.0)\n`
+      + `# torch has no such scheduler: optax_lr runs this one as a LambdaLR\nscheduler = olr.to_torch(${pythonOf(tree)}, optimizer)\n`};
+  if ("max_lr" in settings) settings.cycle_momentum = false;
+  return {text: `import torch\n\noptimizer = torch.optim.AdamW(parameters, lr=${pythonOf(rate)})\n`
+    + `scheduler = torch.optim.lr_scheduler.${name}(optimizer, ${keywords(settings)})\n`};
 }
 
-const call = (name, settings) => `optax.${name}(${Object.entries(settings).map(([key, value]) => `${key}=${pythonOf(value)}`).join(", ")})`;
-const line = (init_value, end_value, transition_steps) => call("linear_schedule", {init_value, end_value, transition_steps});
+const line = (init_value, end_value, transition_steps) => call("optax.linear_schedule", {init_value, end_value, transition_steps});
 const joined = (schedules, boundaries) => schedules.length === 1 ? schedules[0]
   : `optax.join_schedules([${schedules.join(", ")}], boundaries=${pythonOf(boundaries)})`;
 
@@ -88,22 +76,22 @@ function warmed(tree, decays, boundaries, start = 0) {
 }
 
 const OF_OPTAX = {
-  Constant: tree => warmed(tree, [call("constant_schedule", {value: tree.learning_rate})], []),
+  Constant: tree => warmed(tree, [call("optax.constant_schedule", {value: tree.learning_rate})], []),
   Linear: tree => tree.max_steps > tree.warmup_steps && warmed(tree, [line(tree.learning_rate, tree.min_lr, tree.max_steps - tree.warmup_steps)], []),
   Cosine: ({learning_rate: peak, max_steps, warmup_steps, min_lr, num_cycles}) => num_cycles === 0.5 && max_steps > warmup_steps && peak > 0 && (warmup_steps
-    ? call("warmup_cosine_decay_schedule", {init_value: 0, peak_value: peak, warmup_steps, decay_steps: max_steps, end_value: min_lr})
-    : call("cosine_decay_schedule", {init_value: peak, decay_steps: max_steps, alpha: min_lr / peak})),
-  Polynomial: tree => tree.max_steps > tree.warmup_steps && tree.power > 0 && warmed(tree, [call("polynomial_schedule",
+    ? call("optax.warmup_cosine_decay_schedule", {init_value: 0, peak_value: peak, warmup_steps, decay_steps: max_steps, end_value: min_lr})
+    : call("optax.cosine_decay_schedule", {init_value: peak, decay_steps: max_steps, alpha: min_lr / peak})),
+  Polynomial: tree => tree.max_steps > tree.warmup_steps && tree.power > 0 && warmed(tree, [call("optax.polynomial_schedule",
     {init_value: tree.learning_rate, end_value: tree.min_lr, power: tree.power, transition_steps: tree.max_steps - tree.warmup_steps})], []),
   WarmupStableDecay: tree => {
     const {learning_rate: peak, decay_steps, warmup_steps, min_lr, warmup_type, decay_type, num_cycles} = tree;
     const stable = tree.stable_steps ?? tree.max_steps - warmup_steps - decay_steps;
     if (warmup_type !== "linear" || stable < 0 || !decay_steps || !peak || num_cycles !== 0.5 || !["linear", "cosine"].includes(decay_type)) return null;
-    const decay = decay_type === "linear" ? line(peak, min_lr, decay_steps) : call("cosine_decay_schedule", {init_value: peak, decay_steps, alpha: min_lr / peak});
-    return warmed(tree, stable ? [call("constant_schedule", {value: peak}), decay] : [decay], stable ? [stable] : [], min_lr);
+    const decay = decay_type === "linear" ? line(peak, min_lr, decay_steps) : call("optax.cosine_decay_schedule", {init_value: peak, decay_steps, alpha: min_lr / peak});
+    return warmed(tree, stable ? [call("optax.constant_schedule", {value: peak}), decay] : [decay], stable ? [stable] : [], min_lr);
   },
-  Exponential: ({learning_rate, gamma}) => gamma > 0 && call("exponential_decay", {init_value: learning_rate, transition_steps: 1, decay_rate: gamma}),
-  Step: ({learning_rate, step_size, gamma}) => gamma > 0 && call("exponential_decay", {init_value: learning_rate, transition_steps: step_size, decay_rate: gamma, staircase: true}),
+  Exponential: ({learning_rate, gamma}) => gamma > 0 && call("optax.exponential_decay", {init_value: learning_rate, transition_steps: 1, decay_rate: gamma}),
+  Step: ({learning_rate, step_size, gamma}) => gamma > 0 && call("optax.exponential_decay", {init_value: learning_rate, transition_steps: step_size, decay_rate: gamma, staircase: true}),
   Stages: ({schedules, boundaries}) => {
     const parts = schedules.map(optaxOf);
     return parts.every(Boolean) && joined(parts, boundaries);
@@ -120,7 +108,8 @@ function asOptax(tree) {
 }
 
 const COPIES = {
-  "optax_lr": asPython, "transformers": tree => asConfig(tree, "transformers"), "LLaMA-Factory": tree => asConfig(tree, "LLaMA-Factory"),
+  "optax_lr": tree => ({text: `import optax_lr as olr\n\nschedule = ${pythonOf(tree)}\n`}),
+  "transformers": tree => asConfig(tree, "transformers"), "LLaMA-Factory": tree => asConfig(tree, "LLaMA-Factory"),
   "PyTorch": asTorch, "Optax": asOptax,
 };
 

@@ -1,11 +1,6 @@
 // What is drawn of a schedule: its rates, its warmup and its end. A schedule is a tree, as schedule.to_dict() makes it.
-function structure(tree) {
-  return KINDS[tree.kind].fields.map(({name, type}) => {
-    const value = tree[name];
-    if (type === "choice") return JSON.stringify(value);
-    return value === null ? "-" : Array.isArray(value) ? String(value.length) : "+";
-  }).join("|");
-}
+const structure = tree => JSON.stringify(KINDS[tree.kind].fields.map(({name, type}) =>
+  Array.isArray(tree[name]) ? tree[name].length : type === "choice" || tree[name] === null ? tree[name] : true));
 
 // step => rate, with the step at which it ends, or NaN, as its `end`.
 function curveOf(tree) {
@@ -23,9 +18,8 @@ function curveOf(tree) {
 // A user's own function, by a line between the steps that Python computed; unknown past the last of them.
 function sampled({steps, rates, end}) {
   const rate = step => {
-    let after = 0;
-    for (let end = steps.length; after < end;) { const middle = (after + end) >> 1; if (steps[middle] < step) after = middle + 1; else end = middle; }
-    if (after === 0 || after === steps.length) return after === 0 ? rates[0] : NaN;
+    const after = steps.findIndex(at => at >= step);
+    if (after <= 0) return after ? NaN : rates[0];
     const share = (step - steps[after - 1]) / (steps[after] - steps[after - 1]);
     return rates[after - 1] + share * (rates[after] - rates[after - 1]);
   };
@@ -45,17 +39,17 @@ function refusal(tree) {
   for (const {name, type, optional, least, above, most, below} of KINDS[tree.kind]?.fields ?? []) {
     const value = tree[name];
     if (value === null) { if (!optional) return `${name} is not given`; continue; }
-    if (type === "schedule" || type === "schedules")
-      for (const inner of [value].flat()) { const why = refusal(inner); if (why) return `${inner.kind}: ${why}`; }
-    if (["choice", "schedule", "schedules"].includes(type)) continue;
-    for (const number of [value].flat()) {
-      if (!Number.isFinite(number)) return `${name} must be a number`;
-      if (["count", "counts"].includes(type) && !Number.isInteger(number)) return `${name} must be whole`;
+    for (const item of type === "choice" ? [] : [value].flat()) {
+      const isSchedule = type.startsWith("schedule"), why = isSchedule && refusal(item);
+      if (why) return `${item.kind}: ${why}`;
+      if (isSchedule) continue;
+      if (!Number.isFinite(item)) return `${name} must be a number`;
+      if (["count", "counts"].includes(type) && !Number.isInteger(item)) return `${name} must be whole`;
       const floor = least ?? (type === "number" || type === "numbers" ? -Infinity : 0);
-      if (number < floor) return `${name} must be at least ${floor}`;
-      if (above !== undefined && number <= above) return `${name} must be above ${above}`;
-      if (most !== undefined && number > most) return `${name} must be at most ${most}`;
-      if (below !== undefined && number >= below) return `${name} must be below ${below}`;
+      if (item < floor) return `${name} must be at least ${floor}`;
+      if (item <= above) return `${name} must be above ${above}`;
+      if (item > most) return `${name} must be at most ${most}`;
+      if (item >= below) return `${name} must be below ${below}`;
     }
   }
   const {kind, boundaries} = tree;

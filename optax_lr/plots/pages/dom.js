@@ -1,8 +1,8 @@
 // Elements, by their properties.
 const byId = id => document.getElementById(id);
-function el(tag, properties = {}, ...children) {
+function el(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.filter(child => child !== null));
+  made.append(...children);
   return made;
 }
 

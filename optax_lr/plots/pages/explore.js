@@ -119,14 +119,14 @@ function showCopy() {
 
 function showConfig() {
   const {facts, findings, edited} = entries[selected] ?? {};
-  const place = byId("config");
-  if (!facts) { place.replaceChildren(); return; }
-  const list = findings.map(found => el("li", {className: found.severity}, el("span", {className: "tone"}, `${found.code} ${found.severity}`), ` ${found.title}`,
-    el("p", {}, found.line ? `Line ${found.line}: ${found.message}` : found.message), found.remedy ? el("p", {}, el("strong", {}, "Remedy: "), found.remedy) : null));
-  place.replaceChildren(...el("div", {}, el("h2", {}, `The plan of ${nameOf(entries[selected])}`),
+  if (!facts) { byId("config").replaceChildren(); return; }
+  const list = findings.map(({severity, code, title, line, message, remedy}) => el("li", {className: severity},
+    el("span", {className: "tone"}, `${code} ${severity}`), ` ${title}`, el("p", {}, line ? `Line ${line}: ${message}` : message),
+    remedy ? el("p", {}, el("strong", {}, "Remedy: "), remedy) : ""));
+  byId("config").replaceChildren(el("h2", {}, `The plan of ${nameOf(entries[selected])}`),
     el("table", {}, el("tbody", {}, ...facts.map(([name, text]) => el("tr", {}, el("th", {scope: "row"}, name), el("td", {}, text))))),
-    el("h2", {}, "Findings"), edited ? el("p", {className: "soft"}, "These concern the file, not the settings as you have changed them.") : null,
-    findings.length ? el("ul", {className: "findings"}, ...list) : el("p", {className: "soft"}, "No problems found in the file.")).childNodes);
+    el("h2", {}, "Findings"), edited ? el("p", {className: "soft"}, "These concern the file, not the settings as you have changed them.") : "",
+    findings.length ? el("ul", {className: "findings"}, ...list) : el("p", {className: "soft"}, "No problems found in the file."));
 }
 
 function showAll() { showList(); showSettings(); redraw(); showConfig(); }

@@ -13,6 +13,7 @@ from optax_lr.arguments import shown
 from optax_lr.configs import Plan, RunConfig, read_configs
 from optax_lr.findings import Finding
 from optax_lr.identification.exact import exact_rates
+from optax_lr.linting.formats import as_objects
 from optax_lr.linting.lint import lint
 from optax_lr.plots.pages.examples import EXAMPLES
 from optax_lr.plots.pages.functions import javascript_of, with_inner
@@ -83,12 +84,8 @@ def explore(
     >>> page.title
     'Explore learning-rate schedules'
     """
-    options = {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "transformers_version": transformers_version,
-        "max_steps": max_steps,
-    }
+    options: dict[str, Any] = {"num_examples": num_examples, "world_size": world_size, "max_steps": max_steps}
+    options |= {"transformers_version": transformers_version}
     if isinstance(what, (str, os.PathLike)):
         return page_of(list(entries_of(what, options, {"trainer": trainer, "values": values})))
     if what is None:
@@ -143,16 +140,10 @@ def _plain(entry: Entry, last: int) -> dict[str, object]:
         plain |= {"max_steps": entry.max_steps, "warmup_steps": entry.warmup_steps}
     if entry.facts is not None:
         plain["facts"] = [[name, visible(text)] for name, text in entry.facts]
+        findings = as_objects([("", found) for found in entry.findings])
         plain["findings"] = [
-            {
-                "code": found.code,
-                "severity": found.severity,
-                "title": found.rule.title,
-                "message": visible(found.message),
-                "remedy": visible(found.remedy),
-                "line": found.line,
-            }
-            for found in entry.findings
+            {name: visible(value) if isinstance(value, str) else value for name, value in found.items()}
+            for found in findings
         ]
     return plain
 
@@ -162,9 +153,8 @@ def _has_function(schedule: Schedule) -> bool:
 
 
 def _end(entry: Entry) -> int | None:
-    if entry.max_steps is not None:
-        return entry.max_steps
-    return None if entry.schedule.end is None else int(entry.schedule.end)
+    end = entry.schedule.end if entry.max_steps is None else entry.max_steps
+    return None if end is None else int(end)
 
 
 def _tree(entry: Entry, last: int) -> dict[str, object]:

@@ -14,46 +14,42 @@ WIDTH, HEIGHT = 1000, 200  # the units of a panel: the page stretches the width,
 ROOM = {"wide": 0.065, "narrow": 0.15}  # the width of a code on a screen, as a share of the axis
 
 
-def lanes_of(what: Shown) -> Iterator[list[dict[str, Any]]]:
-    """For each code its bars: the finding and its number, the bar in percent, and where the code is on each kind of screen."""
-    for lane, spans in what.lanes.items():
-        codes = zip(*(what.codes(lane, room) for room in ROOM.values()), strict=True)
-        bars = []
-        for (number, finding), places in zip(spans, codes, strict=True):
-            begin, end = (100 * what.share(finding.steps)).tolist()
-            code = dict(zip(ROOM, places, strict=True))
-            bars.append({"number": number, "finding": finding, "left": begin, "width": end - begin, "codes": code})
-        yield bars
-
-
-def panels_of(what: Shown) -> Iterator[dict[str, Any]]:
-    """For each pair of axes its title, its ticks with their heights, its paths by their classes, and its rows of lost numbers."""
-    for panel in what.panels:
-        places = [(line, _places(what, panel, line)) for line in panel.lines]
-        yield {
-            "title": panel.title,
-            "ticks": [(round(float(_down(panel, value)), 1), text) for value, text in panel.scale.ticks],
-            "paths": [path for line, found in places for path in _paths(line, found)],
-            "lost": [
-                (name, _lost(row, WIDTH * what.share(steps)), lost_words(name))
-                for row, (name, steps) in enumerate(panel.lost.items())
-            ],
-        }
-
-
-def steps_of(what: Shown) -> list[tuple[float, str]]:
-    """The ticks of the step axis, in percent."""
+def figure_of(what: Shown) -> dict[str, Any]:
+    """The lanes of the findings, the panels, the ticks of the step axis in percent, and the legend."""
     from matplotlib.ticker import MaxNLocator
 
     steps = MaxNLocator(8, integer=True, steps=[1, 2, 2.5, 5, 10]).tick_values(what.first, what.last)
-    return [(100 * float(what.share(step)), f"{step:,.0f}") for step in steps if what.first <= step <= what.last]
-
-
-def legend_of(what: Shown) -> list[tuple[str, str]]:
-    """Each class of lines and marks with its description, once."""
     lines = {line.name: WORDS[line.name] for panel in what.panels for line in panel.lines if len(line.value)}
     marks = {f"lost {name}": lost_words(name) for panel in what.panels for name in panel.lost}
-    return list((lines | marks).items())
+    return {
+        "size": (WIDTH, HEIGHT),
+        "lanes": [list(_bars(what, lane)) for lane in what.lanes],
+        "panels": [_panel(what, panel) for panel in what.panels],
+        "steps": [(100 * float(what.share(step)), f"{step:,.0f}") for step in steps if what.first <= step <= what.last],
+        "legend": lines | marks,
+    }
+
+
+def _bars(what: Shown, lane: str) -> Iterator[dict[str, Any]]:
+    """A finding and its number, its bar in percent, and where its code is on each kind of screen."""
+    codes = zip(*(what.codes(lane, room) for room in ROOM.values()), strict=True)
+    for (number, finding), places in zip(what.lanes[lane], codes, strict=True):
+        begin, end = (100 * what.share(finding.steps)).tolist()
+        screens = dict(zip(ROOM, places, strict=True))
+        yield {"number": number, "finding": finding, "left": begin, "width": end - begin, "codes": screens}
+
+
+def _panel(what: Shown, panel: Panel) -> dict[str, Any]:
+    """The title, the ticks with their heights, the paths by their classes, and the rows of lost numbers."""
+    return {
+        "title": panel.title,
+        "ticks": [(round(float(_down(panel, value)), 1), text) for value, text in panel.scale.ticks],
+        "paths": [path for line in panel.lines for path in _paths(line, _places(what, panel, line))],
+        "lost": [
+            (name, _lost(row, WIDTH * what.share(steps)), lost_words(name))
+            for row, (name, steps) in enumerate(panel.lost.items())
+        ],
+    }
 
 
 def _down(panel: Panel, values: Any) -> np.ndarray:

@@ -67,40 +67,28 @@ def _functions(schedule: Schedule) -> str:
 
 
 def _key(schedule: Schedule) -> str:
-    """The structure of a schedule, as the page computes it from the settings."""
-    return "|".join(
-        json.dumps(value)
-        if "among" in f.metadata
-        else "-"
-        if value is None
-        else str(len(value))
-        if isinstance(value, tuple)
-        else "+"
-        for f in dataclasses.fields(schedule)
-        for value in [getattr(schedule, f.name)]
-    )
+    """The structure of a schedule, as the page computes it: words, None, the lengths of lists, and `true` for a number."""
+    parts = [(getattr(schedule, f.name), "among" in f.metadata) for f in dataclasses.fields(schedule)]
+    shape = [
+        len(value) if isinstance(value, tuple) else value if chosen or value is None else True
+        for value, chosen in parts
+    ]
+    return json.dumps(shape, separators=(",", ":"))
 
 
 def _variants(example: Schedule) -> Iterator[Schedule]:
     """A schedule of each structure that the kind of `example` can have; lists have up to `_MOST_ITEMS` items."""
     kind, parts = type(example), dataclasses.fields(example)
-    lists = [f.name for f in parts if f.metadata.get("several") or f.metadata["kind"] == "schedules"]
-    lengths = {name: len(getattr(example, name)) for name in lists}
-    choices: dict[str, list[object]] = {}
-    for f in parts:
-        if "among" in f.metadata:
-            choices[f.name] = list(f.metadata["among"])
-        elif f.default is None:
-            choices[f.name] = [None, max(f.metadata.get("least") or 0, 1)]
+    settings = {f.name: getattr(example, f.name) for f in parts}
+    lengths = {name: len(value) for name, value in settings.items() if isinstance(value, tuple)}
+    choices = {f.name: (None, max(f.metadata.get("least") or 0, 1)) for f in parts if f.default is None}
+    choices |= {f.name: f.metadata["among"] for f in parts if "among" in f.metadata}
     least = min(lengths.values(), default=0)
-    for more in range(1 - least, _MOST_ITEMS - least + 1) if lists else [0]:
-        items = {name: _items(getattr(example, name), length + more) for name, length in lengths.items()}
+    for more in range(1 - least, _MOST_ITEMS - least + 1) if lengths else [0]:
+        items = {name: _items(settings[name], length + more) for name, length in lengths.items()}
         for values in itertools.product(*choices.values()):
-            settings = (
-                {f.name: getattr(example, f.name) for f in parts} | items | dict(zip(choices, values, strict=True))
-            )
             try:
-                yield kind(**settings)
+                yield kind(**settings | items | dict(zip(choices, values, strict=True)))
             except ValueError:  # such as a schedule that has neither of two lengths
                 continue
 

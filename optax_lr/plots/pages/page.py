@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import html
 from importlib.resources import files
@@ -16,6 +17,7 @@ from optax_lr.text import visible
 _SUFFIXES = (".html", ".htm")
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class Page:
     """One page of HTML. A notebook shows it where it is the last value of a cell; `save` writes it.
 
@@ -24,8 +26,8 @@ class Page:
         html: the page itself. It holds its own scripts, and forbids itself to fetch anything.
     """
 
-    def __init__(self, title: str, html: str) -> None:
-        self.title, self.html = title, html
+    title: str
+    html: str
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the page to a file, completely or not at all, and return its path.
@@ -69,8 +71,8 @@ def filled(template: str, title: str, **parts: object) -> Page:
     environment.globals |= {
         "file": lambda name: Markup(asset(name)),  # noqa: S704 (files of this folder)
         "vega": lambda: Markup(vega()),  # noqa: S704
-        "curves": CURVES,
-        "roles": ROLES,
+        "colours": ROLES | {f"curve-{number}": pair for number, pair in enumerate(CURVES)},
+        "most_curves": len(CURVES),
         "log_axis": LOG,
         "version": optax_lr.__version__,
     }

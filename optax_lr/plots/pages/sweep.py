@@ -43,14 +43,12 @@ def sweep_page(batch: Schedule, configs: Sequence[str], *, steps: int, past_end:
     summary = f"{total:,} curves of {steps:,} optimizer steps."
     if len(rows) < total:
         summary += f" The page has {len(rows):,} of them, evenly spread over the rows."
-    data = {
-        "groups": [
-            {"tree": _collapsed(part.to_dict()), "size": len(part), "configs": _shared(own)} for part, own in members
-        ],
-        "last": max(1, steps - 1),
-        "pastEnd": past_end,
-        "isWide": is_wide(peaks),
-    }
+    groups = []
+    for part, own in members:
+        configs = list(dict.fromkeys(own))
+        configs = configs if len(configs) == 1 else list(own)
+        groups.append({"tree": _collapsed(part.to_dict()), "size": len(part), "configs": configs})
+    data = {"groups": groups, "last": max(1, steps - 1), "pastEnd": past_end, "isWide": is_wide(peaks)}
     return filled("sweep.html", "A sweep of learning-rate schedules", summary=summary, kinds=kinds, sweep=data)
 
 
@@ -64,10 +62,6 @@ def _members(batch: Schedule, names: np.ndarray) -> Any:
         own = np.flatnonzero(kind == number)
         if own.size:
             yield member[own], names[own]
-
-
-def _shared(names: np.ndarray) -> list[str]:
-    return list(names[:1]) if len(set(names)) == 1 else list(names)
 
 
 def _collapsed(value: object) -> Any:
