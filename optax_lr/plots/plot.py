@@ -65,6 +65,7 @@ def plot(
         The axes.
 
     Raises:
+        TypeError: If `what` has no curve, or `ax` is not axes of matplotlib.
         ValueError: If `color_by` is not a field, or an option does not apply to an audit.
         ImportError: Without `pip install "optax-lr[plot]"`.
 
