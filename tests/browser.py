@@ -16,7 +16,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the path")
 
 
-def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
+def seen(page: str, folder: Path, script: str, *, dark: bool = False, width: int = 1100) -> Any:
     """The result of `script`, the body of a function that runs in the loaded page, read from the DOM.
 
     The browser resolves no host name, so the page cannot use the network.
@@ -36,7 +36,7 @@ def seen(page: str, folder: Path, script: str, *, dark: bool = False) -> Any:
     done = subprocess.run(
         [
             BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--window-size=1100,1400", "--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}",
+            f"--window-size={width},1400", "--virtual-time-budget=8000", f"--user-data-dir={folder / 'profile'}",
             *(["--force-dark-mode"] if dark else []), "--dump-dom", path.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=True,

@@ -16,7 +16,7 @@ CURVES = (
     ("#cc79a7", "#e08fc0"),
     ("#b07d00", "#e0b13c"),
     ("#56b4e9", "#a9c7ff"),
-    ("#8c6d1f", "#c9a86a"),
+    ("#6a3d9a", "#c5a5f0"),
     ("#808080", "#b0b0b0"),
 )
 # The lines of an audit, and its findings by severity.

@@ -6,7 +6,6 @@ import pytest
 import optax_lr as olr
 from optax_lr.plots.pages.sweep import MOST_ROWS, sweep_page
 from tests.browser import needs_browser, seen
-from tests.safety import commands
 
 RATES = list(np.geomspace(1e-6, 1e-3, 12))
 
@@ -46,8 +45,7 @@ def test_curves_are_selected_by_their_settings(tmp_path):
     quantiles = [np.nanquantile(rates, share) for share in (0, 0.5, 1)]
     assert [float(text) for text in found["all"]["rates"][0][1:]] == pytest.approx(quantiles, rel=1e-4)
     assert found["all"]["log"] == "log"
-    assert found["all"]["areas"] == 4
-    assert len(found["all"]["lines"]) == 2
+    assert (found["all"]["areas"], len(found["all"]["lines"])) == (4, 2)
     # A column that a kind does not have keeps its rows.
     peaks = np.fmax(columns["learning_rate"], columns["schedule.learning_rate"])
     kept = (columns["max_steps"] != 60) & ~(columns["learning_rate"] < RATES[6] * 0.999)
@@ -68,15 +66,3 @@ def test_a_large_sweep_is_thinned_and_the_page_says_so():
     assert "30,000 curves of 200 optimizer steps. The page has 5,000 of them, evenly spread over the rows." in page
     assert f'"size": {MOST_ROWS}' in page
     assert len(page) < 1_300_000
-
-
-def test_on_the_command_line(tmp_path):
-    (tmp_path / "cosine.yaml").write_text("learning_rate: 1e-4\nlr_scheduler_type: cosine\nmax_steps: 100\n")
-    options = ("sweep", "cosine.yaml", "--warmup-steps", "0,10", "--html")
-    code, _, told = commands.run(*options, "page.html", folder=tmp_path)
-    assert code == 0
-    assert "wrote page.html" in told
-    assert "2 curves of 101 optimizer steps." in (tmp_path / "page.html").read_text()
-    code, _, told = commands.run(*options, "page.html", folder=tmp_path)
-    assert code == 2
-    assert "page.html exists; choose another name" in told
