@@ -14,6 +14,7 @@ from optax_lr.arguments import file_name
 from optax_lr.configs.private import UNUSABLE, Disguise
 from optax_lr.launchers import options_of, program_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
+from optax_lr.launchers.words import count_of
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
@@ -169,44 +170,41 @@ def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | Non
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
     named = [source.called(name) for name, source in numbered(path, kept)]
     return [
-        source if source.form != "command" else dataclasses.replace(source, lines=_lines(source.program, text))
+        source if source.form != "command" else dataclasses.replace(source, lines=_lines(source.command, text))
         for source in named
     ]
 
 
 def _of_script(source: Source, files: Mapping[str, str]) -> list[Source]:
     """The configs in the Python script that a command starts, with the command's options; empty where there are none."""
-    program = source.program
-    assert program is not None
+    program = source.command
     name = program.name.removeprefix("./")
     if not name.endswith(".py") or not is_known(name):
         return []
-    files = {**files, **source.files}
+    written = {**files, **source.files}
+    text, path = written.get(name) or written.get(program.name), None
     try:
-        text = files.get(name) or files.get(program.name)
-        path, _ = file_below(name, source.folder) if text is None else (None, False)
-        if text is None and path is None:
-            return []
-        text = text_of(str(path)) if text is None else text
+        if text is None:
+            path, _ = file_below(name, source.folder)
+            if path is None:
+                return []
+            text = text_of(str(path))
         reader = python.Reader(source.name, text, source.folder, program.options)
-        if not reader.calls():
-            parsed = _parsed(source, reader)
-            return parsed if path is None else [_disguised(one, name, source.notes) for one in parsed]
-        made = python.script_sources(source.name, text, source.folder, program.options)
+        if reader.calls():
+            shown = f"the settings are those in {name}, with the options of the command in line {program.line}"
+            notes = (*source.notes, shown)
+            made = [_started(one, source, notes) for one in reader.sources()]
+        else:
+            notes, made = source.notes, _parsed(source, reader)
     except ConfigError:
         return []
-    notes = (*source.notes, f"the settings are those in {name}, with the options of the command in line {program.line}")
-    started = [
-        dataclasses.replace(
-            one,
-            text="",
-            lines={},
-            notes=(*notes, *one.notes),
-            processes=source.processes if program.launcher else one.processes or source.processes,
-        )
-        for one in made
-    ]
-    return started if path is None else [_disguised(one, name, notes) for one in started]
+    return made if path is None else [_disguised(one, name, notes) for one in made]
+
+
+def _started(source: Source, by: Source, notes: tuple[str, ...]) -> Source:
+    """A config of a Python script that the command `by` starts."""
+    processes = by.processes if by.command.launcher else source.processes or by.processes
+    return dataclasses.replace(source, text="", lines={}, notes=(*notes, *source.notes), processes=processes)
 
 
 def _disguised(source: Source, name: str, notes: tuple[str, ...]) -> Source:
@@ -237,14 +235,12 @@ def _parsed(source: Source, reader: python.Reader) -> list[Source]:
     own = ", ".join(f"{key} {value}" for key, value in stated.items() if key in SETTING_NAMES)
     notes = (*source.notes, *(note for note in parsed.notes if "defaults of" not in note))
     notes += (f"the defaults of the script itself are {own}",) if own else ()
+    values = stated | dict(source.values)
+    unknown = {key: text for key, text in parsed.unknown.items() if key not in source.values}
+    lengths = {key: length for key, length in parsed.lengths.items() if key not in source.values}
     return [
         dataclasses.replace(
-            source,
-            values=stated | dict(source.values),
-            notes=notes,
-            constructor=parsed.constructor,
-            unknown={key: text for key, text in parsed.unknown.items() if key not in source.values},
-            lengths={key: length for key, length in parsed.lengths.items() if key not in source.values},
+            source, values=values, notes=notes, constructor=parsed.constructor, unknown=unknown, lengths=lengths
         )
     ]
 
@@ -252,27 +248,24 @@ def _parsed(source: Source, reader: python.Reader) -> list[Source]:
 def _command(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     """One command as a source; words that begin with options are those of a training program."""
     words = list(ran.words)
+    processes = None
     if words and words[0].startswith("-"):
         options, positional = options_of(words)
-        program, processes = Program("", tuple(positional), options, ran.line), None
+        program = Program("", tuple(positional), options, ran.line)
     else:
-        found = program_of(words, ran.environment, ran.line)
-        program, processes = found if found is not None else (Program(""), None)
-    notes = tuple(dict.fromkeys(ran.notes))
+        program, processes = program_of(words, ran.environment, ran.line) or (Program(""), None)
     program, unset = _without_unset(program)
+    notes = tuple(dict.fromkeys(ran.notes))
     notes += (f"{', '.join(unset)}: not set in the script, and taken as empty",) if unset else ()
-    cut: tuple[tuple[str, str], ...] = ()
-    if ran.cut:
-        shown = ", ".join(ran.cut[:4])
-        why = f"the command of line {ran.line} ends before {shown}: a comment or a missing \\ cuts it off, and these are not passed"
-        cut = ((shown, why),)
+    cut = ", ".join(ran.cut[:4])
+    why = f"the command of line {ran.line} ends before {cut}: a comment or a missing \\ cuts it off, and these are not passed"
     return Source(
         name,
         dict(program.options),
         {},
         "command",
         folder=folder,
-        ignored=cut,
+        ignored=((cut, why),) if cut else (),
         notes=notes,
         program=program,
         processes=processes,
@@ -292,10 +285,8 @@ def _without_unset(program: Program) -> tuple[Program, list[str]]:
     return program._replace(options=options), [str(readable(word)) for word in dict.fromkeys(unset)]
 
 
-def _lines(program: Program | None, text: str) -> dict[str, int]:
+def _lines(program: Program, text: str) -> dict[str, int]:
     """The line of each option: from the command on, else of a variable that was set before."""
-    if program is None:
-        return {}
     rows = list(enumerate(text.splitlines(), 1))
     lines: dict[str, int] = {}
     for number, line in rows[program.line - 1 :] + rows[: program.line - 1]:
@@ -306,8 +297,7 @@ def _lines(program: Program | None, text: str) -> dict[str, int]:
 
 def _trains(source: Source) -> bool:
     """Whether a command of a script is a training run, and no other program."""
-    program = source.program
-    assert program is not None
+    program = source.command
     head, _, work = program.name.partition(" ")
     if program.name in ("", *_TOOLS) or work in _OTHER_WORK.get(head, ()):
         return False
@@ -354,8 +344,7 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
 
 def _named_file(source: Source) -> str | None:
     """The YAML or JSON file that a command of an unknown program names as its config."""
-    program = source.program
-    assert program is not None
+    program = source.command
     named = [program.options.get(option) for option in _CONFIG_OPTIONS]
     named += [word for word in program.positional[:1] if is_known(word) or _LIKE_A_CONFIG.search(str(readable(word)))]
     words = [word for word in named if isinstance(word, str)]
@@ -374,10 +363,9 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         path, outside = file_below(name, folder)
         if path is None:
             where = "is outside of the folders of the script and of this program" if outside else "is not here"
-            line = source.program.line if source.program is not None else 1
             raise ConfigError(
-                f"{source.name}: the settings of the command in line {line} are in {name}, which {where}; read that file"
-                f"{_settings_of_command(source)}"
+                f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
+                f"file{_settings_of_command(source)}"
             )
         try:
             text, folder = text_of(str(path)), path.parent
@@ -406,19 +394,12 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
 
 def _with_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:
     """The values of a file that a command names, with the command's own settings over them."""
-    processes = source.processes
-    if source.program is not None and source.program.name.startswith("trl ") and "num_processes" in values:
-        count = values.pop("num_processes")
-        processes = Processes(count if isinstance(count, int) and count > 0 else None, f"num_processes in {name}")
-    environment = values.get("ENV") if isinstance(values.get("ENV"), Mapping) else {}
-    assert isinstance(environment, Mapping)
-    if (
-        "NPROC_PER_NODE" in environment
-        and source.program is not None
-        and "NPROC_PER_NODE" not in source.program.environment
-    ):
-        count = environment["NPROC_PER_NODE"]
-        processes = Processes(int(count) if str(count).isdigit() else None, f"NPROC_PER_NODE in {name}")
+    program, processes = source.command, source.processes
+    if program.name.startswith("trl ") and "num_processes" in values:
+        processes = Processes(count_of(values.pop("num_processes")), f"num_processes in {name}")
+    environment = values.get("ENV")
+    if isinstance(environment, Mapping) and "NPROC_PER_NODE" in environment.keys() - program.environment.keys():
+        processes = Processes(count_of(environment["NPROC_PER_NODE"]), f"NPROC_PER_NODE in {name}")
     if trainer is not None:
         merged = trainer.merged(values, source)
     else:
@@ -436,8 +417,7 @@ def _with_file(source: Source, name: str, values: dict[str, object], trainer: Tr
 
 def _settings_of_command(source: Source) -> str:
     """The settings in the command that a reader of the file must not forget."""
-    program = source.program
-    assert program is not None
+    program = source.command
     pairs = [word for word in program.positional[1:] if "=" in word]
     pairs.sort(
         key=lambda pair: not concerns_curve(pair.partition("=")[0]) and pair.partition("=")[0] not in SETTING_NAMES
@@ -485,49 +465,42 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
             place = place[part]
         place[name] = value
     unknown = {key: value for key, value in source.unknown.items() if key not in overrides}
-    unreadable = [key for key in unknown if key.startswith("*")]
-    if unreadable:
-        what = unreadable[0] if unreadable[0].startswith("**") else f"argument {unreadable[0][1:]}"
+    unreadable = next((key for key in unknown if key.startswith("*")), None)
+    if unreadable is not None:
+        what = unreadable if unreadable.startswith("**") else f"argument {unreadable[1:]}"
         raise ConfigError(
             f"{source.name}: {what} of the call is not a literal and may hold any setting; write the keys to a YAML file"
         )
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
-    steps = values.get("max_steps")
-    decided = _LENGTH if str(steps).isdigit() and int(str(steps)) > 0 else frozenset()
+    decided = frozenset() if count_of(values.get("max_steps")) is None else _LENGTH
+    words = [] if source.program is None else [word.partition("=") for word in source.program.positional]
+    stated = unknown | {
+        key: str(readable(value)) for key, _, value in words if not is_known(value) and key not in overrides
+    }
     whole_call = source.constructor.startswith(("optax.", "torch.optim."))  # every argument counts
     missing = {
         key: text
-        for key, text in unknown.items()
+        for key, text in stated.items()
         if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in decided | EMBEDDING_KEYS
     }
-    if source.program is not None:
-        for word in source.program.positional:
-            key, equals, value = word.partition("=")
-            if (
-                equals
-                and not is_known(value)
-                and (key in SETTING_NAMES or concerns_curve(key))
-                and key not in overrides
-            ):
-                missing[key] = str(readable(value))
     if missing:
-        if source.form in ("python", "notebook"):
-            what = ", ".join(f"{key}={text}" for key, text in missing.items())
-            way = " ".join(f"--set {key}=VALUE" for key in missing)
-            verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
-            raise ConfigError(f"{source.name}: {what} {verb}; give {its} with {way}")
-        line = source.program.line if source.program is not None else 1
-        what = ", ".join(f"--{key} {text}" for key, text in missing.items())
-        raise ConfigError(
-            f"{source.name}: the script does not say what {what} in the command of line {line} is; write the value out, or give "
-            f"it with --set {next(iter(missing))}=VALUE"
-        )
+        raise ConfigError(f"{source.name}: {_missing(source, missing)}")
     without = set(source.unknown) | {key for key in unknown if key in decided}  # what max_steps makes irrelevant
     kept = {key: value for key, value in values.items() if key not in without or key in overrides}
-    return dataclasses.replace(source, values={key: _readable(value) for key, value in kept.items()})
+    return dataclasses.replace(source, values={key: readable(value) for key, value in kept.items()})
 
 
-def _readable(value: object) -> object:
-    if isinstance(value, list):
-        return [_readable(item) for item in value]
-    return readable(value) if isinstance(value, str) and MARK.search(value) else value
+def _missing(source: Source, missing: Mapping[str, str]) -> str:
+    """Which settings have values that the source does not say, and what to do."""
+    if source.form in ("python", "notebook"):
+        what = ", ".join(f"{key}={text}" for key, text in missing.items())
+        way = " ".join(f"--set {key}=VALUE" for key in missing)
+        verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
+        return f"{what} {verb}; give {its} with {way}"
+    line = 1 if source.program is None else source.program.line
+    what = ", ".join(f"--{key} {text}" for key, text in missing.items())
+    key = next(iter(missing))
+    return (
+        f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with "
+        f"--set {key}=VALUE"
+    )

@@ -47,18 +47,7 @@ def script_sources(
     >>> found[0].values, dict(found[0].unknown), found[0].constructor
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
-    reader = Reader(path, text, folder, options)
-    calls = reader.calls()
-    if len(calls) > MOST_CONFIGS:
-        raise ConfigError(f"{path}: {len(calls):,} configs are too many for a file; at most {MOST_CONFIGS} are read")
-    made = [reader.source(call) for call in calls]
-    if not made and (parsed := reader.parsed()) is not None and _SETTINGS & parsed.values.keys():
-        made = [parsed]
-    if not made and (assigned := reader.assigned()) is not None:
-        made = [assigned]
-    if not made:
-        raise ConfigError(f"{path}: {reader.nothing()}")
-    return [dataclasses.replace(source, name=name) for name, source in numbered(path, made)]
+    return Reader(path, text, folder, options).sources()
 
 
 @dataclasses.dataclass
@@ -90,6 +79,22 @@ class Reader:
         self.path, self.text, self.folder = path, text, folder
         self.script = Script(path, text, options)
         self.processes = self._processes()
+
+    def sources(self) -> list[Source]:
+        """See `script_sources`."""
+        calls = self.calls()
+        if len(calls) > MOST_CONFIGS:
+            raise ConfigError(
+                f"{self.path}: {len(calls):,} configs are too many for a file; at most {MOST_CONFIGS} are read"
+            )
+        made = [self.source(call) for call in calls]
+        if not made and (parsed := self.parsed()) is not None and _SETTINGS & parsed.values.keys():
+            made = [parsed]
+        if not made and (assigned := self.assigned()) is not None:
+            made = [assigned]
+        if not made:
+            raise ConfigError(f"{self.path}: {self.nothing()}")
+        return [dataclasses.replace(source, name=name) for name, source in numbered(self.path, made)]
 
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""

@@ -111,6 +111,12 @@ class Source:
         return dataclasses.replace(self, name=name, copy=copy)
 
     @property
+    def command(self) -> Program:
+        """The program of a source that is a command."""
+        assert self.program is not None
+        return self.program
+
+    @property
     def given(self) -> dict[str, Any]:
         """The values without those that are null."""
         return {key: value for key, value in self.values.items() if value is not None}
