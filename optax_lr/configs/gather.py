@@ -122,8 +122,7 @@ def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path) -> l
         ran = _commands(path, script, folder, cells.files)
         ran = [dataclasses.replace(made, files={**written, **made.files}) for made in ran]
         found += [
-            dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.command_places))
-            for source in ran
+            dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.places)) for source in ran
         ]
     lines = [line for line in cells.commands.splitlines() if not line.startswith("cat >")]
     for name, body in cells.files.items():

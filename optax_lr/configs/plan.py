@@ -63,21 +63,8 @@ class LintFacts(RunSize):
     train_steps: int | None
 
 
-def check_options(
-    *,
-    num_examples: int | None = None,
-    world_size: int | None = None,
-    transformers_version: str | None = None,
-    max_steps: int | None = None,
-    train_steps: int | None = None,
-) -> None:
+def check_options(*, transformers_version: str | None = None, **counts: int | None) -> None:
     """Check the facts about a run that are given with its config. Raises `ConfigError`, and `TypeError` for other types."""
-    counts = {
-        "num_examples": num_examples,
-        "world_size": world_size,
-        "max_steps": max_steps,
-        "train_steps": train_steps,
-    }
     for name, value in counts.items():
         if value is not None:
             number = whole_number(name, value, least=1, error=ConfigError)

@@ -107,25 +107,21 @@ def _matches(message: str, pieces: list[str]) -> bool:
     return position <= end
 
 
-def attempted(make: Callable[[], _Made]) -> _Made | ConfigError:
-    """The result of `make`, or its error."""
-    try:
-        return make()
-    except ConfigError as error:
-        return error
+def both(real: Callable[[], _Made], copy: Callable[[], _Made], name: str, source: str) -> tuple[_Made, _Made | None]:
+    """What the file `name`, which `source` names, gives, and what its copy gives, or None if that is an error.
 
-
-def without_texts(error: ConfigError, other: object, name: str, source: str) -> ConfigError:
-    """An error about the file `name`, which `source` names, as the copy of the file gives it.
-
-    Args:
-        error: the error that the file gave.
-        other: what the copy gave: an error too, or a result.
-        name: the named file.
-        source: the config that names it.
+    Raises:
+        ConfigError: the error of the file in the words of the copy.
     """
-    found = matching(str(error), [str(other)] if isinstance(other, ConfigError) else [])
-    return type(error)(found or f"{source}: {name} {UNUSABLE}")
+    made, said = None, ""
+    try:
+        made = copy()
+    except ConfigError as error:
+        said = str(error)
+    try:
+        return real(), made
+    except ConfigError as error:
+        raise type(error)(matching(str(error), [said]) or f"{source}: {name} {UNUSABLE}") from None
 
 
 def shown(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import checked, recognised, sources_of
-from optax_lr.configs.private import attempted, shown, without_texts
+from optax_lr.configs.private import both, shown
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError
@@ -108,17 +108,13 @@ def read_configs(
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source whose trainer is known."""
-    if source.copy is None:
+    plain, copy = dataclasses.replace(source, copy=None), source.copy
+    if copy is None:
         return _read(source, found, values)
-    copy, plain = source.copy, dataclasses.replace(source, copy=None)
-    other = attempted(lambda: _read(copy, found, values))
-    try:
-        config = _read(plain, found, values)
-    except ConfigError as error:
-        raise without_texts(error, other, source.named, source.name) from None
-    if isinstance(other, RunConfig):
-        told = other
-    else:
+    config, told = both(
+        lambda: _read(plain, found, values), lambda: _read(copy, found, values), source.named, source.name
+    )
+    if told is None:
         unread = {key: length._replace(text="an expression") for key, length in config.open.items()}
         told = dataclasses.replace(config, notes=(), ignored=(), defaults=(), open=unread)
     return dataclasses.replace(

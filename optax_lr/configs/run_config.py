@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
-from optax_lr.configs.private import attempted, shown, without_texts
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.configs.private import both, shown
+from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.source import Form, Length, Processes
 from optax_lr.trainers import Default, Settings
 
@@ -125,12 +125,8 @@ class RunConfig:
         if self.copy is None:
             return self._plan(options)
         copy = self.copy
-        other = attempted(lambda: copy._plan(options))
-        try:
-            plan = self._plan(options)
-        except ConfigError as error:
-            raise without_texts(error, other, self.named, self.source) from None
-        notes = shown(self.named, plan.notes, other.notes if isinstance(other, Plan) else ())
+        plan, other = both(lambda: self._plan(options), lambda: copy._plan(options), self.named, self.source)
+        notes = shown(self.named, plan.notes, () if other is None else other.notes)
         return dataclasses.replace(plan, notes=notes)
 
     def _plan(self, options: Mapping[str, Any]) -> Plan:

@@ -31,16 +31,14 @@ class Notebook(NamedTuple):
 
     Fields:
         code: their Python; shell commands and magics are comments.
-        places: for each line of the code, the line in the file.
         commands: their shell commands, files that they write as here-documents.
-        command_places: for each line of the commands, the line in the file.
+        places: for each line of the code and of the commands, the line in the file.
         files: the text of each file that a cell writes, by path.
     """
 
     code: str
-    places: list[int]
     commands: str
-    command_places: list[int]
+    places: list[int]
     files: Mapping[str, str]
 
 
@@ -58,14 +56,12 @@ def cells_of(path: str, text: str) -> Notebook:
     raw = text.splitlines()
     left = _MOST_COMPARED
     code: list[str] = []
-    places: list[int] = []
     shell: list[str] = []
-    shell_places: list[int] = []
+    places: list[int] = []
     files: dict[str, str] = {}
     at = 0
     for cell, block in enumerate(blocks):
         rows = block.split("\n")
-        here = []
         for row in rows:
             written = json.dumps(row, ensure_ascii=False)[1:-1]
             for number in range(at, len(raw)) if written else ():
@@ -75,21 +71,18 @@ def cells_of(path: str, text: str) -> Notebook:
                 if written in raw[number]:
                     at = number
                     break
-            here.append(at + 1)
+            places.append(at + 1)
         commands, plain = _divided(rows)
-        written_file = _FILE_CELL.match(rows[0])
-        if written_file:
-            appends, name = bool(written_file[1]), written_file[2].strip("'\"")
+        if writes := _FILE_CELL.match(rows[0]):
+            appends, name = bool(writes[1]), writes[2].strip("'\"")
             files[name] = (files.get(name, "") if appends else "") + "\n".join(rows[1:]) + "\n"
             mark = f"END_OF_CELL_{cell}"
             commands = [f"cat {'>>' if appends else '>'} {name} <<'{mark}'", *rows[1:], mark]
-            shell_places += [*here, here[-1]]
-        else:
-            shell_places += here
+            plain.append("")
+            places.append(at + 1)
         shell += commands
         code += plain
-        places += here
-    return Notebook("\n".join(code) + "\n", places, "\n".join(shell) + "\n", shell_places, files)
+    return Notebook("\n".join(code) + "\n", "\n".join(shell) + "\n", places, files)
 
 
 def export_of(text: str) -> Notebook | None:
@@ -103,7 +96,7 @@ def export_of(text: str) -> Notebook | None:
         return None
     shell, plain = _divided(rows)
     places = list(range(1, len(rows) + 1))
-    return Notebook("\n".join(plain), places, "\n".join(shell), places, {})
+    return Notebook("\n".join(plain), "\n".join(shell), places, {})
 
 
 def _blocks(path: str, text: str) -> list[str]:
@@ -126,9 +119,13 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str]]:
     for row in rows:
         start = row.lstrip()
         indent = row[: len(row) - len(start)]
-        if continues or start.startswith("!"):
-            shell.append(row if continues else start.lstrip("!"))
-            plain.append(f"{indent if not continues else ''}{'' if continues else 'pass  '}# {start}")
+        if continues:
+            shell.append(row)
+            plain.append(f"# {start}")
+            continues = row.endswith("\\")
+        elif start.startswith("!"):
+            shell.append(start.lstrip("!"))
+            plain.append(f"{indent}pass  # {start}")
             continues = row.endswith("\\")
         elif start.startswith("%"):
             variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)

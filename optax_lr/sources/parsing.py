@@ -6,13 +6,10 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import require_plain, resolved
-
-if TYPE_CHECKING:
-    import yaml
 
 _Made = TypeVar("_Made")
 
@@ -48,22 +45,22 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
         ConfigError: for what cannot be parsed or would take long, for a tag that would construct an object, and for a key
             that JSON gives twice.
     """
-    twice: list[tuple[str, str]] = []
     looks_json = is_json or text.lstrip().startswith("{")
     values = _guarded(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
+    keys = _Keys(name, lines_before)
     try:
-        lines = _guarded(name, lambda: _lines(name, text, lines_before, twice), lines_before)
+        _guarded(name, lambda: keys.read(text), lines_before)
     except ConfigError:
         if values is None or _yaml_can_parse(text):
             raise
-        lines = {}  # JSON that is not YAML, because of tabs
+        keys = _Keys(name, 0)  # JSON that is not YAML, because of tabs
     if values is None:
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
         values = _guarded(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
     _require_numbers(name, values)
-    return Document(name, text, {str(key): value for key, value in values.items()}, lines, tuple(twice))
+    return Document(name, text, {str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
 
 
 def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, object]:
@@ -158,11 +155,9 @@ def _json(name: str, text: str, *, strict: bool) -> object:
         if len(made) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            lines: list[tuple[str, str]] = []  # for YAML they are known
-            _lines(name, text, 0, lines)
-            if lines:
-                raise ConfigError(lines[0][1])
-            raise ConfigError(f"{name}: {twice} is given twice; keep one")
+            keys = _Keys(name, 0)
+            keys.read(text)  # for YAML the lines are known
+            raise ConfigError(keys.twice[0][1] if keys.twice else f"{name}: {twice} is given twice; keep one")
         return made
 
     try:
@@ -194,67 +189,63 @@ def _require_numbers(name: str, values: object, key: str = "") -> None:
         )
 
 
-def _lines(name: str, text: str, lines_before: int, twice: list[tuple[str, str]]) -> dict[str, int]:
-    """The line of every key, dotted; and the refusal of what would take long to build."""
-    yaml = _yaml()
-    depth = aliases = values = 0
-    for event in yaml.parse(text, Loader=_loader()):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
-        values += isinstance(event, yaml.NodeEvent)
-        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_NUMBER and _may_be_number(event):
-            raise ConfigError(f"{name}: a number of {len(event.value):,} characters is too long; write a shorter one")
-        if depth > DEEPEST:
-            raise ConfigError(f"{name}: nested too deeply for a config")
-        if values > MOST_VALUES:
-            raise ConfigError(f"{name}: more than {MOST_VALUES:,} values are too many for a config")
-    if aliases > MOST_ALIASES:
-        raise ConfigError(f"{name}: {aliases} YAML aliases are more than a config needs; write the values out")
-    root = yaml.compose(text, Loader=_loader())
-    if _size(name, root, set(), {}) > MOST_VALUES:
-        raise ConfigError(f"{name}: YAML aliases expand to more than {MOST_VALUES:,} values; write the values out")
-    lines: dict[str, int] = {}
-    _walk(name, root, "", lines, lines_before, twice)
-    return lines
+class _Keys:
+    """The line of every key of a document, dotted, and the keys that are given twice."""
+
+    def __init__(self, name: str, lines_before: int) -> None:
+        self.name, self.lines_before = name, lines_before
+        self.lines: dict[str, int] = {}
+        self.twice: list[tuple[str, str]] = []
+        self.left = MOST_VALUES
+
+    def read(self, text: str) -> None:
+        """Read the keys of a text, and refuse what would take long to build."""
+        yaml = _yaml()
+        depth = aliases = values = 0
+        for event in yaml.parse(text, Loader=_loader()):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            aliases += isinstance(event, yaml.AliasEvent)
+            values += isinstance(event, yaml.NodeEvent)
+            if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_NUMBER and _may_be_number(event):
+                shown = f"a number of {len(event.value):,} characters"
+                raise ConfigError(f"{self.name}: {shown} is too long; write a shorter one")
+            if depth > DEEPEST:
+                raise ConfigError(f"{self.name}: nested too deeply for a config")
+            if values > MOST_VALUES:
+                raise ConfigError(f"{self.name}: more than {MOST_VALUES:,} values are too many for a config")
+        if aliases > MOST_ALIASES:
+            raise ConfigError(f"{self.name}: {aliases} YAML aliases are more than a config needs; write the values out")
+        self.visit(yaml.compose(text, Loader=_loader()), "", 0, self.lines)
+
+    def visit(self, node: Any, prefix: str, depth: int, lines: dict[str, int]) -> None:
+        """One value, each alias in it expanded; keys in a list have no line."""
+        yaml = _yaml()
+        self.left -= 1
+        if self.left < 0 or depth > DEEPEST:
+            raise ConfigError(
+                f"{self.name}: YAML aliases expand to more than {MOST_VALUES:,} values; write the values out"
+            )
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                self.visit(item, f"{prefix}[].", depth + 1, {})
+        if not isinstance(node, yaml.MappingNode):
+            return
+        here: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.visit(key, prefix, depth + 1, {})
+                continue
+            line = key.start_mark.line + 1 + self.lines_before
+            name = f"{prefix}{key.value}"
+            if key.value in here and key.value != "<<":
+                given = f"is given twice, in lines {here[key.value]} and {line}; keep one"
+                self.twice.append((name, f"{self.name}: {name} {given}"))
+            here[key.value] = line
+            lines.setdefault(name, line)
+            self.visit(value, f"{name}.", depth + 1, lines)
 
 
 def _may_be_number(event: Any) -> bool:
     """Whether YAML may take a scalar for a number: as a plain one, or by its tag."""
     tag = event.tag or ""
     return tag.endswith((":int", ":float")) or (event.implicit[0] and re.match(r"[-+.\d]", event.value) is not None)
-
-
-def _size(name: str, node: yaml.Node | None, above: set[int], known: dict[int, int]) -> int:
-    """The number of values in `node` after its aliases are expanded."""
-    if id(node) in above:
-        raise ConfigError(f"{name}: a YAML alias refers to a value that contains it; write the values out")
-    if node is None or isinstance(node.value, str):
-        return 1
-    if id(node) not in known:
-        above.add(id(node))
-        parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
-        known[id(node)] = 1 + sum(_size(name, part, above, known) for part in parts)
-        above.discard(id(node))
-    return known[id(node)]
-
-
-def _walk(
-    name: str, node: object, prefix: str, lines: dict[str, int], lines_before: int, twice: list[tuple[str, str]]
-) -> None:
-    yaml = _yaml()
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _walk(name, item, f"{prefix}[].", {}, lines_before, twice)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    here: dict[str, int] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        line = key.start_mark.line + 1 + lines_before
-        if key.value in here and key.value != "<<":
-            message = f"{name}: {prefix}{key.value} is given twice, in lines {here[key.value]} and {line}; keep one"
-            twice.append((f"{prefix}{key.value}", message))
-        here[key.value] = line
-        lines.setdefault(f"{prefix}{key.value}", line)
-        _walk(name, value, f"{prefix}{key.value}.", lines, lines_before, twice)
