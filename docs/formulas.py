@@ -26,6 +26,7 @@ SYMBOLS = {
     "cos_min_ratio": r"r_{\min}", "first_steps": "n_1", "second_steps": "n_2", "first_stairs": "k_1",
     "second_stairs": "k_2", "step_rate": r"\rho", "t_initial": "t_0", "cycle_mul": "m", "cycle_decay": r"\gamma",
     "cycle_limit": "L", "k_decay": r"\kappa", "lb": r"\ell", "ub": "u", "factors": "f", "pi": r"\pi",
+    "self.step": r"n_\mathrm{h}", "function": "f", "values": "v",  # self.step is the field, and step the variable
 }  # fmt: skip
 OPERATORS = {
     ast.Lt: "<", ast.LtE: r"\le", ast.Gt: ">", ast.GtE: r"\ge", ast.Eq: "=", ast.Add: "+", ast.Sub: "-", ast.Mod: r"\bmod",
@@ -120,8 +121,10 @@ def _latex(node: ast.expr) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for 
             return r"\text{none}"
         case ast.Constant(value=number):
             return f"{number:,g}".replace(",", "{,}")
-        case ast.Name(id=name):
+        case ast.Name(id=name) | ast.Starred(value=ast.Name(id=name)):
             return _name(name)
+        case ast.Attribute():
+            return _name(ast.unparse(node))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return rf"\text{{not }} {_latex(operand)}"
         case ast.UnaryOp(op=ast.USub(), operand=operand):

@@ -76,7 +76,8 @@ def field_table(kind: type[olr.Schedule]) -> list[str]:
     texts = field_texts(kind)
     rows = ["| field | symbol | default | meaning |", "|---|---|---|---|"]
     for field in dataclasses.fields(kind):
-        symbol = f"$`{SYMBOLS[field.name]}`$" if field.name in SYMBOLS else ""
+        latex = SYMBOLS.get(f"self.{field.name}", SYMBOLS.get(field.name))
+        symbol = f"$`{latex}`$" if latex else ""
         default = "" if field.default is dataclasses.MISSING else f"`{field.default!r}`"
         rows.append(f"| `{field.name}` | {symbol} | {default} | {texts[field.name]} |")
     return rows

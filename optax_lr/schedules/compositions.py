@@ -112,6 +112,10 @@ class Stages(Schedule):
 class HoldAfter(Schedule):
     """`schedule` up to `step`, and its rate at `step` from there on.
 
+    ```
+    schedule(min(step, self.step))
+    ```
+
     Fields:
         schedule: the schedule up to `step`.
         step: the optimizer step whose rate is held; often the schedule's `max_steps`, past which a cosine would rise.

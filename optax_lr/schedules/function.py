@@ -27,13 +27,18 @@ AnySchedule = Schedule | Num[ArrayLike, "*batch"] | Callable[..., object]  # the
 class Function(Schedule):
     """`function(step, **settings)`: any function of the step as a schedule, with its settings as leaves.
 
+    ```
+    scale * function(step, *values)
+    ```
+
     Args:
         function: it takes the step and the settings by name, all scalars, and returns the rate. It must be traceable:
             arithmetic, `jax.numpy`, `jax.lax`, or any schedule of Optax. It is static: another function compiles again.
         settings: numbers, or arrays `[*batch]`; each is a leaf and reads as an attribute, `schedule.peak`.
 
-    The function is computed in float64, and on a TPU in float32. It must be defined at every step from 0 on, and, as one of
-    several `Stages`, past its own end.
+    The `values` (`v` in the formula) are those of the settings, which are passed by name, and `scale` is 1 unless it is
+    replaced. The function is computed in float64, and on a TPU in float32. It must be defined at every step from 0 on, and, as
+    one of several `Stages`, past its own end.
 
     Fields: `function`; `names` and `values` of the settings; `scale`, which is 1 and lets a function without settings be
     part of a batch.

@@ -7,6 +7,7 @@ import inspect
 import math
 import re
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import formulas
 import gallery
 
-WITHOUT = (olr.HoldAfter, olr.Function)  # described in a sentence
-FORMULAS = {type(shown): shown for group in gallery.SHOWN.values() for shown in group if not isinstance(shown, WITHOUT)}
+FORMULAS = {type(shown): shown for group in gallery.SHOWN.values() for shown in group}
 # Settings that the gallery does not show: other branches of the formulas.
 MORE = [
     olr.CosineWarmupWithMinLR(1.0, 100, 10, num_cycles=1.5),
@@ -81,7 +81,7 @@ def used(expression):
 
 
 def rate(formula, settings, step):
-    names = Names(formula, settings | {"step": step})
+    names = Names(formula, settings | {"self": types.SimpleNamespace(**settings), "step": step})
     for condition, expression in formula.pieces:
         if condition is None or evaluated(condition, names):
             return evaluated(expression, names)
