@@ -37,9 +37,8 @@ def open_quantities(found: list[Candidates], rows: Evidence, max_steps: int | No
     if not count:
         return ""
     first = found[0]
-    if any(
-        "milestones" in candidates.family.words or candidates.family.kind is PiecewiseConstant for candidates in found
-    ):
+    families = [candidates.family for candidates in found]
+    if any("milestones" in family.words or family.kind is PiecewiseConstant for family in families):
         return DROPS
     if is_open_ended(found, rows, max_steps):
         return LATER_DECAY
@@ -78,30 +77,20 @@ def _of_the_warmup(first: Candidates, frame: Frame) -> str:
         return before if longest else "another offset gives the same rates"
     if frame.only_rises and (warmup > 0).all():
         slope = first.peak / warmup
-        value = f" = {_short(slope[0])}" if np.ptp(slope) <= 1e-6 * slope.max() else ""
+        value = f" = {slope[0]:.10g}" if np.ptp(slope) <= 1e-6 * slope.max() else ""
         return f"all rows are in the warmup, which shows learning_rate / warmup_steps{value} only"
     if first.family.kind is Linear and length is not None and np.ptp(warmup) and not frame.peak:
         slope = first.peak / np.maximum(length - warmup, 1)
         if np.ptp(slope) <= 1e-6 * slope.max():
-            return (
-                f"no row shows the warmup, so only learning_rate / (max_steps - warmup_steps) = "
-                f"{_short(slope[0])} is known; a row of the warmup would determine the rest"
-            )
+            known = f"only learning_rate / (max_steps - warmup_steps) = {slope[0]:.10g} is known"
+            return f"no row shows the warmup, so {known}; a row of the warmup would determine the rest"
     return ""
 
 
 def _of_several(found: list[Candidates], count: int) -> str:
-    if (
-        len(np.unique(np.concatenate([candidates.offset for candidates in found]))) > 1
-        and count <= 4
-        and len(found) == 1
-    ):
+    if len(found) == 1 and count <= 4 and np.ptp(found[0].offset):
         return "offset 1 with these settings and offset 0 with one step more are the same rates; max_steps would decide"
     varied = sorted({name for candidates in found for name, values in candidates.fields.items() if np.ptp(values)})
     kinds = list(dict.fromkeys(candidates.family.name for candidates in found))
     kind = [] if len(kinds) == 1 else [f"the kind ({', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''})"]
     return f"the rows leave open {', '.join([*kind, *varied])}" if kind or varied else "several settings fit"
-
-
-def _short(value: float) -> str:
-    return f"{value:.10g}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from decimal import Decimal
 
 import numpy as np
+
+from optax_lr.arrays import Bool, Float64, Int64
 
 EXACT = 1e-9  # of a rate that was written in full; a schedule that ran in float64 is far closer
 ROUNDING = 1e-15  # of the highest rate: cancellation where a float64 schedule comes near 0
@@ -16,6 +18,9 @@ _LOOKED_AT = 2000  # rates whose digits are counted
 _COARSE_DIGITS, _FEW_RATES = 3, 100
 _HALF = 0.5001  # of the last digit: what rounding may move a rate by
 _ENOUGH = 0.3  # of the rates have at most one digit less than the rounding left; by chance 0.99 have
+
+
+Rows = slice | list[int] | Int64[np.ndarray, " m"] | Bool[np.ndarray, " n"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +35,21 @@ class Evidence:
         row: int64 [n], which of the given rows each is.
     """
 
-    step: np.ndarray
-    rate: np.ndarray
-    tolerance: np.ndarray
+    step: Int64[np.ndarray, " n"]
+    rate: Float64[np.ndarray, " n"]
+    tolerance: Float64[np.ndarray, " n"]
     precision: str
-    row: np.ndarray
+    row: Int64[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.step)
 
-    def __getitem__(self, rows: Any) -> Evidence:
+    def __getitem__(self, rows: Rows) -> Evidence:
         return Evidence(self.step[rows], self.rate[rows], self.tolerance[rows], self.precision, self.row[rows])
+
+    def thinned(self, most: int) -> Evidence:
+        """At most so many of the rows, evenly spaced, the first and the last among them."""
+        return self[np.unique(np.linspace(0, len(self) - 1, most).astype(int))]
 
     @property
     def rounded(self) -> bool:
@@ -119,10 +128,8 @@ def roundings(rate: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 def _digits(value: float) -> tuple[int, int]:
     """Significant digits, and decimals, of the shortest text that is `value` again."""
-    mantissa, exponent = f"{value!r}e0".split("e")[:2] if "e" in repr(value) else (repr(value), "0")
-    whole, _, fraction = mantissa.partition(".")
-    fraction = fraction.rstrip("0")
-    return len((whole + fraction).strip("0") or "0"), max(0, len(fraction) - int(exponent))
+    number = Decimal(repr(value)).normalize().as_tuple()
+    return len(number.digits), max(0, -int(number.exponent))
 
 
 def snapped(values: np.ndarray, tolerance: np.ndarray, most: int = 5) -> np.ndarray:

@@ -41,34 +41,30 @@ _MOST_LEVELS = 16  # warmups before a level
 def common_kinds(frame: Frame) -> Iterator[Candidates]:
     """The kinds of most runs: no floor, no cycles."""
     starts = frame.starts()
-    yield from frame.with_length(Family(Linear), starts)
-    yield from frame.with_length(Family(Cosine), starts)
+    yield from frame.with_length(starts, Family(Linear), Family(Cosine))
     yield frame.candidates(Family(Constant), starts)
 
 
 def with_floor(frame: Frame) -> Iterator[Candidates]:
     """Cosines that end above 0, or come back."""
     starts = frame.starts()
-    yield from frame.with_length(Family(Cosine, floor="min_lr"), starts)
-    yield from frame.with_length(Family(CosineWarmupWithMinLR, floor="min_lr"), starts)
-    yield from frame.with_length(Family(Cosine), starts | {"num_cycles": 1.0})
+    yield from frame.with_length(starts, Family(Cosine, floor="min_lr"), Family(CosineWarmupWithMinLR, floor="min_lr"))
+    yield from frame.with_length(starts | {"num_cycles": 1.0}, Family(Cosine))
 
 
 def powers(frame: Frame) -> Iterator[Candidates]:
     """Powers of what is left of the run; and axolotl's Rex."""
-    starts, powered = frame.starts(), frame.crossed("power", _POWERS)
-    yield from frame.with_length(Family(Polynomial), powered)
-    yield from frame.with_length(Family(Polynomial, floor="min_lr"), powered)
+    powered = frame.crossed("power", _POWERS)
+    yield from frame.with_length(powered, Family(Polynomial), Family(Polynomial, floor="min_lr"))
     yield from _any_power(frame)
-    yield from frame.with_length(Family(Rex), starts)
-    yield from frame.with_length(Family(Rex, floor="min_lr"), starts)
+    yield from frame.with_length(frame.starts(), Family(Rex), Family(Rex, floor="min_lr"))
 
 
 def lines_to_floor(frame: Frame) -> Iterator[Candidates]:
     """A line to a floor: where the length is not known, each length has a floor of its own."""
     family = Family(Polynomial, floor="min_lr")
     if not frame.solve:
-        yield from frame.with_length(family, frame.starts() | {"power": 1.0})
+        yield from frame.with_length(frame.starts() | {"power": 1.0}, family)
         return
     step, rate, first, last = frame.evidence.step, frame.evidence.rate, frame.peak + 1, frame.fallen
     if last <= first or not rate[first] > rate[last] > 0:
@@ -97,12 +93,9 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
     left = frame.max_steps - (step[:, None] - starts["offset"])
     for floor in (0.0, 1e-7):
         power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
-        known = np.isfinite(power) & (power > 0.01) & (power < 100)
-        power = np.round(power[known], 3)
-        fields = {name: value[known] for name, value in starts.items()}
-        if known.any():
-            family = Family(Polynomial, floor="min_lr" if floor else None, free=1)
-            yield frame.candidates(family, fields | {"power": power, "max_steps": frame.max_steps})
+        power = np.where((power > 0.01) & (power < 100), np.round(power, 3), np.nan)
+        family = Family(Polynomial, floor="min_lr" if floor else None, free=1)
+        yield frame.candidates(family, starts | {"power": power, "max_steps": frame.max_steps})
 
 
 def restarts(frame: Frame) -> Iterator[Candidates]:
@@ -111,7 +104,7 @@ def restarts(frame: Frame) -> Iterator[Candidates]:
     if not jumps:
         return
     cycles = range(2, _MOST_CYCLES + 1) if not frame.solve else (jumps + 1, jumps + 2)
-    yield from frame.with_length(Family(CosineWithRestarts), frame.crossed("num_cycles", cycles))
+    yield from frame.with_length(frame.crossed("num_cycles", cycles), Family(CosineWithRestarts))
 
 
 def roots(frame: Frame) -> Iterator[Candidates]:
@@ -126,10 +119,9 @@ def roots(frame: Frame) -> Iterator[Candidates]:
         return
     zero = (step[last] * inverse[0] - step[first] * inverse[1]) / (inverse[1] - inverse[0])
     timescale = np.rint(zero + starts["offset"] + starts["warmup_steps"])
-    known = (timescale >= 1) & (timescale < 2**31)
-    if known.any():
-        fields = {name: value[known] for name, value in starts.items()}
-        yield frame.candidates(Family(InverseSqrt, free=1), fields | {"timescale": timescale[known]})
+    yield frame.candidates(
+        Family(InverseSqrt, free=1), starts | {"timescale": np.where(timescale >= 1, timescale, np.nan)}
+    )
 
 
 def stable(frame: Frame) -> Iterator[Candidates]:
@@ -149,11 +141,10 @@ def stable(frame: Frame) -> Iterator[Candidates]:
             for floor in (None, "min_lr"):
                 family = Family(WarmupStableDecay, {"decay_type": decay}, floor=floor)
                 if frame.solve:
-                    yield from frame.with_length(family, fields, "decay_steps")
-                elif frame.max_steps is not None and (frame.max_steps > begin).any():
-                    rows = frame.max_steps > begin
-                    kept = {**start, "stable_steps": fields["stable_steps"][rows]}
-                    yield from frame.with_length(family, kept, "decay_steps", known=frame.max_steps - begin[rows])
+                    yield from frame.with_length(fields, family, name="decay_steps")
+                elif frame.max_steps is not None:
+                    found = frame.candidates(family, {**fields, "decay_steps": frame.max_steps - begin})
+                    yield found[found.fields["decay_steps"] > 0]
 
 
 def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
@@ -174,7 +165,7 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
             return
 
 
-def held(frame: Frame) -> Iterator[Candidates]:
+def cosines_held(frame: Frame) -> Iterator[Candidates]:
     """A cosine to a floor at which it is held, as nanoGPT and Megatron run it; the last rows determine its end."""
     if frame.held is None:
         return
@@ -203,22 +194,16 @@ def _cosine_held_from_one(*, learning_rate: Real, max_steps: Real, warmup_steps:
 def timm(frame: Frame) -> Iterator[Candidates]:
     """timm's cosine, whose warmup is part of the first cycle; settings other than lengths and floor have their defaults."""
     starts = frame.starts()
-    yield from frame.with_length(Family(TimmCosine, floor="min_lr"), starts, "t_initial")
-    yield from frame.with_length(Family(TimmCosine), starts, "t_initial")
-    yield from frame.with_length(Family(TimmPoly, floor="min_lr"), frame.crossed("power", _POWERS), "t_initial")
-    yield from frame.with_length(Family(TimmPoly), frame.crossed("power", _POWERS), "t_initial")
-    yield from frame.with_length(Family(TimmTanh), starts, "t_initial")
-    yield from _timm_from_a_rate(frame)
-
-
-def _timm_from_a_rate(frame: Frame) -> Iterator[Candidates]:
-    """With a warmup that does not begin at 0, as timm's scripts have it by default."""
-    peak, evidence = frame.peak, frame.evidence
-    if not 2 <= peak < len(evidence) - 3:
-        return
-    after = dataclasses.replace(frame, evidence=evidence[peak:])
-    for candidates in after.with_length(Family(TimmCosine), frame.starts(), "t_initial"):
-        yield dataclasses.replace(candidates, family=Family(TimmCosine, floor="warmup_lr"))
+    cosine, powered = Family(TimmCosine), frame.crossed("power", _POWERS)
+    yield from frame.with_length(starts, Family(TimmCosine, floor="min_lr"), cosine, name="t_initial")
+    yield from frame.with_length(powered, Family(TimmPoly, floor="min_lr"), Family(TimmPoly), name="t_initial")
+    yield from frame.with_length(starts, Family(TimmTanh), name="t_initial")
+    if (
+        2 <= frame.peak < len(frame.evidence) - 3
+    ):  # a warmup that does not begin at 0, as timm's scripts have it by default
+        after = dataclasses.replace(frame, evidence=frame.evidence[frame.peak :])
+        for candidates in after.with_length(starts, cosine, name="t_initial"):
+            yield dataclasses.replace(candidates, family=Family(TimmCosine, floor="warmup_lr"))
 
 
 def deepspeed_kinds(frame: Frame) -> Iterator[Candidates]:
@@ -228,7 +213,7 @@ def deepspeed_kinds(frame: Frame) -> Iterator[Candidates]:
         words = {"warmup_type": shape}
         yield frame.candidates(Family(DeepSpeedWarmup, words), starts)
         yield frame.candidates(Family(DeepSpeedWarmup, words, floor="min_lr"), starts)
-        yield from frame.with_length(Family(DeepSpeedWarmupDecay, words), starts)
-        yield from frame.with_length(Family(DeepSpeedWarmupDecay, words, floor="min_lr"), starts)
+        decay = Family(DeepSpeedWarmupDecay, words)
+        yield from frame.with_length(starts, decay, decay._replace(floor="min_lr"))
         ratios = frame.crossed("cos_min_ratio", (1e-4, 0.0, 0.1, 0.01, 0.001), from_highest=True)
-        yield from frame.with_length(Family(DeepSpeedWarmupCosine, words), ratios)
+        yield from frame.with_length(ratios, Family(DeepSpeedWarmupCosine, words))

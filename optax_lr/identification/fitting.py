@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optax_lr.arrays import Float64, Int64
-from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
+from optax_lr.arrays import Float64, Int64, Num
+from optax_lr.identification.evidence import Evidence, Rows, digits_of_all, snapped
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.numerics import FLOAT64
 from optax_lr.schedules import CosineWithRestarts, Schedule
@@ -61,25 +61,19 @@ class Candidates:
     """
 
     family: Family
-    fields: dict[str, np.ndarray]
-    offset: np.ndarray
-    peak: Any = None
+    fields: dict[str, Num[np.ndarray, " n"]]
+    offset: Int64[np.ndarray, " n"]
+    peak: Any = None  # an array or None, which each use would have to ask
     floor: Any = None
     cost: float = 0.0
 
     def __len__(self) -> int:
         return len(self.offset)
 
-    def __getitem__(self, rows: Any) -> Candidates:
-        taken: dict[str, Any] = {
-            name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in _FITTED
-        }
-        return dataclasses.replace(
-            self, fields={name: value[rows] for name, value in self.fields.items()}, offset=self.offset[rows], **taken
-        )
-
-    def of_cost(self, cost: float) -> Candidates:
-        return dataclasses.replace(self, cost=cost)
+    def __getitem__(self, rows: Rows) -> Candidates:
+        fields = {name: value[rows] for name, value in self.fields.items()}
+        peak, floor = (None if fitted is None else fitted[rows] for fitted in (self.peak, self.floor))
+        return dataclasses.replace(self, fields=fields, offset=self.offset[rows], peak=peak, floor=floor)
 
     def unfitted(self) -> Candidates:
         return dataclasses.replace(self, peak=None, floor=None)
@@ -108,8 +102,7 @@ class Candidates:
         """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
         ones = np.ones(len(self))
         if not isinstance(self.family.kind, type) or not len(self):
-            lifted: Schedule = lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
-            return lifted
+            return lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
         # Only the first is checked, for all, and once for all calls: the checks take longer than the formula.
         key = (self.family.kind, repr(self.family.words), self.family.floor, floor, *self.fields)
         if key not in _checked:
@@ -131,7 +124,6 @@ class Candidates:
         return np.broadcast_to(self.lifted(floor)._value(position, FLOAT64), position.shape)
 
 
-_FITTED = ("peak", "floor")
 _MOST_CHECKED = 256
 _checked: dict[tuple[Any, ...], Schedule] = {}  # a schedule of each family whose settings were checked and lifted
 
@@ -148,13 +140,8 @@ def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
         kept = np.flatnonzero(low <= high)
         peak = _roundest(low[kept], high[kept], level[kept], evidence)
         fitted = dataclasses.replace(candidates[kept], peak=peak)
-        return fitted[_positive(fitted)]
+        return fitted[(peak >= 0) & (peak <= LARGEST_RATE)]
     return _with_floor(candidates, level, above, evidence)
-
-
-def _positive(fitted: Candidates) -> np.ndarray:
-    positive: np.ndarray = (fitted.peak >= 0) & (fitted.peak <= LARGEST_RATE)
-    return positive
 
 
 def _peaks(level: np.ndarray, rate: np.ndarray, tolerance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,21 +176,17 @@ _STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the e
 def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, evidence: Evidence) -> Candidates:
     rate, tolerance = evidence.rate, evidence.tolerance
     peak, floor, likely = _two_coefficients(level / tolerance, above / tolerance, rate / tolerance)
-    far = np.nan_to_num(
-        (abs(peak[:, None] * level + floor[:, None] * above - rate) / tolerance).max(axis=1), nan=np.inf
-    )
-    near = (far <= _NEAR) & (peak > 0)
+    off = np.nan_to_num(abs(peak[:, None] * level + floor[:, None] * above - rate) / tolerance, nan=np.inf)
+    close = (off.max(axis=1) <= _NEAR) & (peak > 0)
     if evidence.rounded:
         # If any peak and floor were within the tolerance of every row, the least sum of squares would be at most that.
-        squares = (((peak[:, None] * level + floor[:, None] * above - rate) / tolerance) ** 2).sum(axis=1)
-        near &= squares <= 1.01 * len(rate)
-    near = np.flatnonzero(near)
+        close &= (off**2).sum(axis=1) <= 1.01 * len(rate)
+    near = np.flatnonzero(close)
     if not len(near):
         return dataclasses.replace(candidates[near], peak=peak[near], floor=floor[near])
     candidates, level, above = candidates[near], level[near], above[near]
     peak, floor, likely = peak[near], floor[near], likely[near]
-    best_peak, best_floor, fewest = (np.full(len(near), np.nan) for _ in range(3))
-    fewest[:] = np.inf
+    best_peak, best_floor, fewest = (np.full(len(near), start) for start in (np.nan, np.nan, np.inf))
     for values, shares in _floors(peak, floor, likely):
         digits = digits_of_all(values)
         with np.errstate(all="ignore"):
@@ -225,7 +208,7 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
         best_peak[better], fewest[better] = found, cost[rounder]
         best_floor[better] = values[better] * found if shares else values[better]
     fitted = dataclasses.replace(candidates, peak=best_peak, floor=best_floor)
-    return fitted[np.isfinite(best_peak) & _positive(fitted)]
+    return fitted[(best_peak >= 0) & (best_peak <= LARGEST_RATE)]  # NaN is neither
 
 
 def _floors(peak: np.ndarray, floor: np.ndarray, likely: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
@@ -252,19 +235,18 @@ def _two_coefficients(
     return np.where(alone, x / a, peak), np.where(alone, 0, floor), np.where(alone, 0, likely)
 
 
-def errors(candidates: Candidates, evidence: Evidence) -> np.ndarray:
-    """Every row's error in units of its tolerance, [n, rows]."""
-    off = abs(candidates.curves(evidence.step) - evidence.rate) / evidence.tolerance
-    worst: np.ndarray = np.nan_to_num(off, nan=np.inf)
-    return worst
+def _errors(candidates: Candidates, evidence: Evidence) -> Iterator[tuple[int, np.ndarray]]:
+    """The errors of some rows in units of their tolerance, [n, rows], and the first row; so that long logs take no more memory."""
+    size = max(1, _BLOCK // max(len(candidates), 1))
+    for start in range(0, len(evidence), size):
+        rows = evidence[start : start + size]
+        yield start, np.nan_to_num(abs(candidates.curves(rows.step) - rows.rate) / rows.tolerance, nan=np.inf)
 
 
 def _worst(candidates: Candidates, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Each candidate's largest error, and its row; a block of rows at a time, so that long logs take no more memory."""
+    """Each candidate's largest error, and its row."""
     worst, place = np.zeros(len(candidates)), np.zeros(len(candidates), int)
-    size = max(1, _BLOCK // max(len(candidates), 1))
-    for start in range(0, len(evidence), size):
-        found = errors(candidates, evidence[start : start + size])
+    for start, found in _errors(candidates, evidence):
         rows = found.argmax(axis=1)
         largest = found[np.arange(len(rows)), rows]
         place = np.where(largest > worst, rows + start, place)
@@ -294,25 +276,18 @@ _BLOCK_OF_ROWS = 64
 
 def joined(parts: Sequence[Candidates]) -> Candidates:
     """Candidates of one family after each other."""
-    first = parts[0]
-    kept = [part for part in parts if len(part)] or [first]
-    return Candidates(
-        first.family,
-        {name: np.concatenate([part.fields[name] for part in kept]) for name in first.fields},
-        np.concatenate([part.offset for part in kept]),
-        np.concatenate([part.peak for part in kept]),
-        None if kept[0].floor is None else np.concatenate([part.floor for part in kept]),
-        first.cost,
-    )
+    kept = [part for part in parts if len(part)] or parts[:1]
+    fields = {name: np.concatenate([part.fields[name] for part in kept]) for name in kept[0].fields}
+    offset, peak = (np.concatenate([getattr(part, name) for part in kept]) for name in ("offset", "peak"))
+    floor = None if kept[0].floor is None else np.concatenate([part.floor for part in kept])
+    return dataclasses.replace(kept[0], fields=fields, offset=offset, peak=peak, floor=floor)
 
 
 def unexplained(candidates: Candidates, evidence: Evidence) -> list[np.ndarray]:
     """For each candidate the rows that it does not explain."""
-    size = max(1, _BLOCK // max(len(candidates), 1))
-    blocks = [errors(candidates, evidence[start : start + size]) > 1 for start in range(0, len(evidence), size)]
+    blocks = [(start, found > 1) for start, found in _errors(candidates, evidence)]
     return [
-        np.concatenate([np.flatnonzero(block[row]) + number * size for number, block in enumerate(blocks)])
-        for row in range(len(candidates))
+        np.concatenate([start + np.flatnonzero(off[row]) for start, off in blocks]) for row in range(len(candidates))
     ]
 
 
@@ -330,9 +305,9 @@ def sampled(evidence: Evidence) -> np.ndarray:
     return np.unique(np.concatenate([near, even]))
 
 
-def peak_cost(digits: Any) -> Any:
+def peak_cost(digits: int | Int64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
     """The cost of a peak with this number of digits: twice a floor's, and more for an unusual number of digits."""
-    return 2.0 * np.where(digits > MOST_DIGITS, 10, digits)
+    return np.asarray(2.0 * np.where(np.asarray(digits) > MOST_DIGITS, 10, digits))
 
 
 def floor_range(candidate: Candidates, evidence: Evidence) -> tuple[float, float]:
@@ -340,7 +315,7 @@ def floor_range(candidate: Candidates, evidence: Evidence) -> tuple[float, float
 
     The floors that do so are an interval, because each row bounds a sum of peak and floor from both sides.
     """
-    few = evidence[np.unique(np.linspace(0, len(evidence) - 1, _FLOOR_ROWS).astype(int))]
+    few = evidence.thinned(_FLOOR_ROWS)
     level, above = candidate.columns(few.step)
     if above is None:
         return 0.0, 0.0
@@ -357,7 +332,7 @@ def floor_range(candidate: Candidates, evidence: Evidence) -> tuple[float, float
 
 def floors_of_any_length(candidate: Candidates, evidence: Evidence) -> tuple[float, float]:
     """The least and the largest of some floors that explain the rows with a `max_steps` close to the candidate's, or its own."""
-    few = evidence[np.unique(np.linspace(0, len(evidence) - 1, _FLOOR_ROWS).astype(int))]
+    few = evidence.thinned(_FLOOR_ROWS)
     shares = np.geomspace(2**-10, 1, 12)
     lengths = np.unique(np.rint(candidate.fields["max_steps"][0] * np.concatenate([1 / (1 + shares), 1 + shares])))
     every = candidate[np.zeros(len(lengths), int)]

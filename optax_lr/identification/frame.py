@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from optax_lr.arrays import Int64
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import LONGEST, Candidates, Family, solved
 
+Fields = Mapping[str, np.ndarray | np.number | float]  # of candidates: an array, or one number for all
 _MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and the usual shares of the run
 _MOST_SOLVED = 256  # where each has to be solved for a length
 
@@ -100,19 +101,19 @@ class Frame:
         rise = (self.evidence.rate[peak] - self.evidence.rate[0]) / max(peak, 1)
         return bool(self.evidence.rounded and (count - 1 - peak) * rise <= 4 * self.evidence.tolerance[peak])
 
-    def starts(self, *, from_highest: bool = False) -> dict[str, np.ndarray]:
+    def starts(self, *, from_highest: bool = False) -> dict[str, Int64[np.ndarray, " n"]]:
         """Every warmup that can be, with every offset: `warmup_steps` and `offset`, each [n].
 
         `from_highest`: it ends at the highest row; the rate may stay where it is before it rises.
         """
         peak = int(np.argmax(self.evidence.rate)) if from_highest else self.peak
-        pairs = [(self._warmups(offset, peak), offset) for offset in self.offsets]
+        warmups = [self._warmups(offset, peak) for offset in self.offsets]
         return {
-            "warmup_steps": np.concatenate([warmups for warmups, _ in pairs]),
-            "offset": np.concatenate([np.full(len(warmups), offset) for warmups, offset in pairs]),
+            "warmup_steps": np.concatenate(warmups),
+            "offset": np.repeat(self.offsets, [len(every) for every in warmups]),
         }
 
-    def _warmups(self, offset: int, peak: int) -> np.ndarray:
+    def _warmups(self, offset: int, peak: int) -> Int64[np.ndarray, " n"]:
         """The warmup ends between the row before the peak and the row after it, or as far after as rounding may hide."""
         step, rate = self.evidence.step, self.evidence.rate[peak]
         low = int(step[peak - 1]) - offset if peak else 0
@@ -140,28 +141,24 @@ class Frame:
         made = {start: np.tile(column, len(values)) for start, column in starts.items()}
         return made | {name: np.repeat(np.asarray(values, float), count)}
 
-    def candidates(self, family: Family, fields: dict[str, Any]) -> Candidates:
-        """`fields` holds `offset` too; numbers among them count for all."""
-        fields = dict(fields)
-        offset = np.asarray(fields.pop("offset"))
-        shape = np.broadcast_shapes(offset.shape, *(np.shape(value) for value in fields.values()))
-        made = {name: np.broadcast_to(value, shape) for name, value in fields.items()}
-        usable = np.all([np.isfinite(value) & (abs(value) < LONGEST) for value in made.values()], axis=0)
-        usable = np.broadcast_to(usable, shape)
-        return Candidates(family, made, np.broadcast_to(offset, shape))[usable]
+    def candidates(self, family: Family, fields: Fields) -> Candidates:
+        """`fields` holds `offset` too; numbers among them count for all; settings that are not finite are left out."""
+        columns = dict(zip(fields, np.broadcast_arrays(*fields.values()), strict=True))
+        usable = np.all([np.isfinite(value) & (abs(value) < LONGEST) for value in columns.values()], axis=0)
+        offset = columns.pop("offset")
+        return Candidates(family, columns, offset)[usable]
 
-    def with_length(
-        self, family: Family, fields: dict[str, Any], name: str = "max_steps", known: np.ndarray | None = None
-    ) -> Iterator[Candidates]:
-        """The candidates with the length of the run, or with each that fits the first fall."""
-        if not self.solve:
-            if self.max_steps is not None:
-                yield self.candidates(family, {**fields, name: self.max_steps if known is None else known})
-            return
-        found = self.candidates(family, fields)
-        begun = found.offset + sum(found.fields.get(before, 0) for before in ("warmup_steps", "stable_steps"))
-        first = np.maximum(self.peak, np.searchsorted(self.evidence.step, begun))
-        rows = np.stack([first, (first + self.fallen) // 2, np.full_like(first, self.fallen)], axis=1)
-        room = rows[:, 2] - rows[:, 0] >= (1 if family.floor is None else 2)
-        if room.any():
-            yield solved(found[room], name, self.evidence, rows[room])
+    def with_length(self, fields: Fields, *families: Family, name: str = "max_steps") -> Iterator[Candidates]:
+        """The candidates of each family with the length of the run, or with each that fits the first fall."""
+        for family in families:
+            if not self.solve:
+                if self.max_steps is not None:
+                    yield self.candidates(family, {**fields, name: self.max_steps})
+                continue
+            found = self.candidates(family, fields)
+            begun = found.offset + sum(found.fields.get(before, 0) for before in ("warmup_steps", "stable_steps"))
+            first = np.maximum(self.peak, np.searchsorted(self.evidence.step, begun))
+            rows = np.stack([first, (first + self.fallen) // 2, np.full_like(first, self.fallen)], axis=1)
+            room = rows[:, 2] - rows[:, 0] >= (1 if family.floor is None else 2)
+            if room.any():
+                yield solved(found[room], name, self.evidence, rows[room])

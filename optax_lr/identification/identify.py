@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
-from optax_lr.arrays import Bool, Float64, Int64, Num
+from optax_lr.arrays import Bool, Float64, Int64
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.identification.ambiguity import (
     COARSE,
@@ -219,8 +219,7 @@ def _of_one_run(forms: list[Evidence], search: Search, run: int = 0) -> Identifi
     with contextlib.suppress(OutOfTimeError):
         found = next(filter(lambda attempt: attempt[1], _attempts(forms, search)), found)
     evidence, pieces = found
-    segments = (_segment(piece, evidence, search.max_steps, run, search.budget) for piece in pieces)
-    return Identified(tuple(segments), evidence.precision)
+    return Identified(tuple(_segment(piece, evidence, search, run) for piece in pieces), evidence.precision)
 
 
 def _attempts(forms: list[Evidence], search: Search) -> Iterator[tuple[Evidence, list[Piece]]]:
@@ -265,8 +264,8 @@ def _likely(forms: list[Evidence]) -> list[Evidence]:
 _MANY = 20  # different rates
 
 
-def _segment(piece: Piece, evidence: Evidence, max_steps: int | None, run: int, budget: Budget) -> Segment:
-    rows = evidence[piece.rows]
+def _segment(piece: Piece, evidence: Evidence, search: Search, run: int) -> Segment:
+    rows, max_steps, budget = evidence[piece.rows], search.max_steps, search.budget
     lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
     answers: list[Answer] = []
     curve = np.full(len(rows), np.nan)
@@ -328,16 +327,17 @@ def _schedule(candidates: Candidates) -> Schedule:
     return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
 
 
-def _numbers(name: str, values: ArrayLike) -> Num[np.ndarray, "..."]:
-    try:
-        array = np.asarray(values)
-        return array if array.dtype.kind in "iuf" else np.asarray(values, np.float64)  # which makes NaN of None
-    except (TypeError, ValueError):
-        raise TypeError(f"identify(): {name} must be an array of numbers, not {shown(values)}") from None
-
-
 def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-    steps, rates = _numbers("step", step), _numbers("learning_rate", learning_rate).astype(np.float64, copy=False)
+    arrays = []
+    for name, values in (("step", step), ("learning_rate", learning_rate)):
+        try:
+            array = np.asarray(values)
+            arrays.append(
+                array if array.dtype.kind in "iuf" else np.asarray(values, np.float64)
+            )  # of None it makes NaN
+        except (TypeError, ValueError):
+            raise TypeError(f"identify(): {name} must be an array of numbers, not {shown(values)}") from None
+    steps, rates = arrays[0], arrays[1].astype(np.float64, copy=False)
     if steps.ndim != 1 or steps.shape != rates.shape:
         raise ValueError(
             f"identify(): step and learning_rate must be of one length, not of shapes {steps.shape} and {rates.shape}"

@@ -16,7 +16,7 @@ import numpy as np
 from optax_lr.arrays import Float64, Int64
 from optax_lr.identification.evidence import Evidence
 from optax_lr.identification.fitting import LONGEST, Candidates, Family, explaining, fit, oddness, sampled, unexplained
-from optax_lr.identification.frame import Frame
+from optax_lr.identification.frame import Fields, Frame
 from optax_lr.identification.search import GROUPS, USUAL, Group, Search
 from optax_lr.identification.stairs import stairs
 from optax_lr.schedules import Constant, Cosine, CosineWarmupWithMinLR, Linear
@@ -31,13 +31,8 @@ _MOST_JUMPS = 8  # more are no resumed runs
 _ALONE = 5.0  # times the changes of the rate before and after a jump
 _LEAST = 1e-3  # of the highest rate: smaller jumps are ignored
 _FLOOR_SHARES = 16  # of the peak, between which a floor may be
-_USUAL_KINDS = (
-    Family(Linear),
-    Family(Cosine),
-    Family(Constant),
-    Family(Cosine, floor="min_lr"),
-    Family(CosineWarmupWithMinLR, floor="min_lr"),
-)
+_WITH_FLOOR = (Family(Cosine, floor="min_lr"), Family(CosineWarmupWithMinLR, floor="min_lr"))
+_USUAL_KINDS = (Family(Linear), Family(Cosine), Family(Constant), *_WITH_FLOOR)
 
 
 class Piece(NamedTuple):
@@ -84,7 +79,7 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
     """A schedule that skips steps, as fp16's scaler makes it do, is behind by a number that only grows."""
     if search.max_steps is None or len(evidence) < 5:
         return []
-    some = evidence[_thinned(evidence)]
+    some = evidence.thinned(_SOME)
     late = [may_lag(candidates, some[::4]) for candidates in _in_step(evidence, search.max_steps)]
     peak = Frame(evidence).peak
     windows = [slice(max(0, peak - 4), peak + 4), *_windows(evidence)]
@@ -104,21 +99,18 @@ def lagging(evidence: Evidence, search: Search) -> list[Piece]:
                     continue
                 on = np.setdiff1d(np.arange(len(evidence)), off)
                 behind = dataclasses.replace(evidence, step=evidence.step - lag)[on]
-                same = [
-                    explaining(other, behind, np.arange(len(behind))[:: max(1, len(behind) // 24)]) for other in starts
-                ]
+                fitted = np.arange(0, len(behind), max(1, len(behind) // 24))
+                same = [explaining(other, behind, fitted) for other in starts]
                 return [Piece(np.arange(len(evidence)), [other for other in same if len(other)], lag, off)]
     return []
 
 
 def _in_step(evidence: Evidence, max_steps: int) -> Iterator[Candidates]:
     """The usual kinds without a lag, with each warmup that some lag allows."""
-    warmups = np.unique(Frame(evidence, tuple(range(LONGEST_LAG // 2)), max_steps).starts()["warmup_steps"])
+    frame = Frame(evidence, tuple(range(LONGEST_LAG // 2)), max_steps)
+    starts: Fields = {"warmup_steps": np.unique(frame.starts()["warmup_steps"]), "offset": 0}
     for family in _USUAL_KINDS:
-        fields = {"warmup_steps": warmups, "max_steps": np.full_like(warmups, max_steps)}
-        if family.kind is Constant:
-            del fields["max_steps"]
-        yield Candidates(family, fields, np.zeros_like(warmups))
+        yield frame.candidates(family, starts if family.kind is Constant else {**starts, "max_steps": max_steps})
 
 
 def _fitted(candidates: Candidates, rows: Evidence) -> Candidates:
@@ -142,20 +134,17 @@ def may_lag(candidates: Candidates, rows: Evidence) -> Candidates:
     longest = min(LONGEST_LAG - 1, most_lag(rows))
     peak = candidates.fields["warmup_steps"][:, None]
     places = [rows.step, rows.step - longest, np.clip(peak, rows.step - longest, rows.step)]
-    columns = [candidates.columns(np.broadcast_to(place, (len(candidates), len(rows)))) for place in places]
     if candidates.peak is not None:
-        floors = 0.0 if candidates.floor is None else candidates.floor[:, None]
-        curves = [
-            candidates.peak[:, None] * level + floors * (0 if above is None else above) for level, above in columns
-        ]
+        curves = [candidates.curves(place) for place in places]
         low, high = np.minimum.reduce(curves), np.maximum.reduce(curves)
         off = (rows.rate < low - rows.tolerance) | (rows.rate > high + rows.tolerance)
         return candidates[off.sum(axis=1) <= _most_off(rows)]
+    columns = [(level, 0 if above is None else above) for level, above in map(candidates.columns, places)]
     shares = np.linspace(0, 1, 1 if candidates.family.floor is None else _FLOOR_SHARES + 1)
     fits = np.zeros(len(candidates), bool)
     for least, most in itertools.pairwise(np.append(shares, shares[-1])):
-        low = np.minimum.reduce([level + least * (0 if above is None else above) for level, above in columns])
-        high = np.maximum.reduce([level + most * (0 if above is None else above) for level, above in columns])
+        low = np.minimum.reduce([level + least * above for level, above in columns])
+        high = np.maximum.reduce([level + most * above for level, above in columns])
         below, beyond = (rows.rate - rows.tolerance) / high, (rows.rate + rows.tolerance) / low
         at = _most_off(rows)
         smallest = -np.partition(-np.nan_to_num(below, nan=-np.inf), at, axis=1)[:, at]
@@ -198,9 +187,9 @@ def most_lag(evidence: Evidence) -> int:
 
 def scattered(off: np.ndarray, evidence: Evidence) -> bool:
     """Few rows, no stretch of them, and at the ends of the log no two: those are another run's."""
-    few = len(off) <= _most_off(evidence) and _longest_run(off) < _STRETCH
-    rows = set(off.tolist())
-    return few and not {0, 1} <= rows and not {len(evidence) - 2, len(evidence) - 1} <= rows
+    stretches = np.split(off, np.flatnonzero(np.diff(off) > 1) + 1)
+    few = len(off) <= _most_off(evidence) and max(map(len, stretches)) < _STRETCH
+    return few and not any(np.isin(end, off).all() for end in ([0, 1], [len(evidence) - 2, len(evidence) - 1]))
 
 
 def _most_off(evidence: Evidence) -> int:
@@ -210,13 +199,13 @@ def _most_off(evidence: Evidence) -> int:
 def except_some_rows(evidence: Evidence, search: Search) -> list[Piece]:
     """One curve that leaves a few scattered rows."""
     best: Piece | None = None
-    thin = _thinned(evidence)
+    thin = evidence.thinned(_SOME)
     groups, solve = (USUAL, True) if search.max_steps is None else (GROUPS[:5], False)
     warmups = _warmups_around_the_peak(evidence)
     for window in _windows(evidence):
         for candidates in search.explain(evidence[window], groups=groups, solve=solve, warmups=warmups):
             chosen = candidates[np.argsort(oddness(candidates, search.max_steps), kind="stable")[:_MOST]]
-            few = [place for place, off in enumerate(unexplained(chosen, evidence[thin])) if len(off) <= len(thin) // 5]
+            few = [place for place, off in enumerate(unexplained(chosen, thin)) if len(off) <= len(thin) // 5]
             for place, off in zip(few, unexplained(chosen[few], evidence), strict=True):
                 if best is None or len(off) < len(best.off):
                     best = Piece(np.arange(len(evidence)), [chosen[[place]]], None, off)
@@ -235,12 +224,6 @@ def _warmups_around_the_peak(evidence: Evidence) -> tuple[int, int]:
     longest = frame.starts()["warmup_steps"].max()
     rows = np.clip([frame.peak - 3, frame.peak + 3], 0, len(evidence) - 1)
     return int(evidence.step[rows[0]]) * bool(rows[0]), max(int(longest), int(evidence.step[rows[1]]))
-
-
-def _longest_run(rows: np.ndarray) -> int:
-    """How many neighbours there are in `rows` at most."""
-    groups = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    return max(map(len, groups))
 
 
 def jump_rows(evidence: Evidence) -> np.ndarray:
@@ -291,7 +274,7 @@ def _without_false_jumps(made: list[Piece], evidence: Evidence, search: Search) 
     for piece in made[1:]:
         kinds, others = ({candidates.family.kind for candidates in one.found} for one in (kept[-1], piece))
         rows = np.concatenate([kept[-1].rows, piece.rows])
-        alike = not kinds.isdisjoint(others) or min(len(kept[-1].rows), len(piece.rows)) < _FEWEST
+        alike = kinds & others or min(len(kept[-1].rows), len(piece.rows)) < _FEWEST
         if alike and (found := search.explain(evidence[rows], groups=USUAL)):
             kept[-1] = Piece(rows, found)
         else:
@@ -308,10 +291,6 @@ def _without_neighbours(made: list[Piece]) -> list[Piece]:
         else:
             kept.append(piece)
     return kept
-
-
-def _thinned(evidence: Evidence) -> np.ndarray:
-    return np.unique(np.linspace(0, len(evidence) - 1, _SOME).astype(int))
 
 
 def _windows(evidence: Evidence) -> list[slice]:

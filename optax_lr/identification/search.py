@@ -29,7 +29,7 @@ COST: dict[Group, float] = {
     torch_families.cycles: 6,
     families.deepspeed_kinds: 6,
     families.timm: 6,
-    families.held: 6,
+    families.cosines_held: 6,
     warmed.from_a_rate: 12,
     warmed.falls_behind_a_warmup: 12,
     torch_families.levels: 12,
@@ -109,7 +109,7 @@ class Search:
         for frame, group in itertools.product(frames, groups):
             for candidates in group(frame):
                 self.budget.check()
-                fitted = _explaining(candidates.of_cost(COST[group]), frame)
+                fitted = _explaining(dataclasses.replace(candidates, cost=COST[group]), frame)
                 if len(fitted):
                     found.append(fitted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,10 +33,6 @@ _MOST_LENGTHS = 256  # of one cycle, for each share of it that rises
 _MOST_OFF_PEAK = 6  # rows after the highest one that show how a cycle falls
 
 
-def _offsets(frame: Frame) -> dict[str, np.ndarray]:
-    return {"offset": np.array(frame.offsets)}
-
-
 def between(frame: Frame, row: int, offset: int) -> np.ndarray:
     """The steps at which something may have happened between the row before and `row`."""
     before = int(frame.evidence.step[row - 1]) if row else 0
@@ -49,7 +46,7 @@ def falls(frame: Frame) -> Iterator[Candidates]:
         return
     yield from _drops(frame)
     for value in exponential_factors(frame.evidence):
-        yield frame.candidates(Family(Exponential, free=1), _offsets(frame) | {"gamma": value})
+        yield frame.candidates(Family(Exponential, free=1), {"offset": np.array(frame.offsets), "gamma": value})
     yield from _ramps(frame)
 
 
@@ -98,17 +95,15 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
     if gamma is None:
         return
     for offset in frame.offsets:
-        own = {"offset": np.array([offset])}
+        first = between(frame, int(drops[0]), offset)
         if len(drops) == 1 and gamma > 1:
-            lengths = between(frame, int(drops[0]), offset)
-            fields = own | {"total_iters": lengths, "factor": rate[0] / rate[-1]}
+            fields = {"offset": offset, "total_iters": first, "factor": rate[0] / rate[-1]}
             yield frame.candidates(Family(ConstantFactor, free=1), fields)
             continue
-        sizes = between(frame, int(drops[0]), offset)
-        yield frame.candidates(Family(Step, free=1), own | {"step_size": sizes, "gamma": gamma})
+        yield frame.candidates(Family(Step, free=1), {"offset": offset, "step_size": first, "gamma": gamma})
         milestones = [roundest(between(frame, int(row), offset)) for row in drops]
         family = Family(MultiStep, {"milestones": milestones}, free=1 + len(milestones))
-        yield frame.candidates(family, own | {"gamma": gamma})
+        yield frame.candidates(family, {"offset": np.array([offset]), "gamma": gamma})
 
 
 def levels(frame: Frame) -> Iterator[Candidates]:
@@ -144,15 +139,8 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
         if start > 0 and 1 <= length < LONGEST:
             top = max(rate[end], start)
             near = np.unique(np.floor(length) + np.arange(-1, 3)).astype(np.int64)
-            yield frame.candidates(
-                Family(LinearRamp, free=2),
-                {
-                    "total_iters": near[near >= 1],
-                    "start_factor": _neat(start / top),
-                    "end_factor": _neat(rate[end] / top),
-                    "offset": np.array(offset),
-                },
-            )
+            fields = {"start_factor": _neat(start / top), "end_factor": _neat(rate[end] / top), "offset": offset}
+            yield frame.candidates(Family(LinearRamp, free=2), fields | {"total_iters": near[near >= 1]})
 
 
 def _neat(share: float, slack: float = 0.0) -> float:
@@ -170,7 +158,7 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
         # Of a sparse log the first rise may be a restart already.
         first = np.concatenate([between(frame, int(row), offset) for row in {rises[0], behind[0]}])
         for growth in (1, 2, 3, 4):
-            fields = {"T_0": first, "T_mult": growth, "offset": np.array(offset)}
+            fields = {"T_0": first, "T_mult": growth, "offset": offset}
             yield frame.candidates(Family(CosineAnnealingWarmRestarts), fields)
             yield frame.candidates(Family(CosineAnnealingWarmRestarts, floor="eta_min"), fields)
     if frame.peak and not frame.only_rises:
@@ -185,7 +173,7 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
     foot = peak + int(rises[0]) if len(rises) else None
     for offset in frame.offsets:
         up = steps_between(max(int(step[peak - 1]) - offset, 1), int(step[peak + 1]) - offset, _MOST_SIDES)
-        own = {"step_size_up": up, "offset": np.array(offset)}
+        own: dict[str, np.ndarray | float] = {"step_size_up": up, "offset": offset}
         if foot is not None:
             last = int(step[min(foot + 1, len(step) - 1)])
             ends = steps_between(int(step[foot - 1]) - offset, last - offset, _MOST_SIDES)
@@ -196,29 +184,25 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
 
 
 def _one_cycle(frame: Frame) -> Iterator[Candidates]:
-    lengths: dict[float, np.ndarray] = {}
     step, rate, slack = frame.evidence.step, frame.evidence.rate, frame.evidence.tolerance
     top = np.flatnonzero(rate + slack >= (rate - slack).max())
+    pairs: list[tuple[float, int]] = []  # the share that rises, and the length
     for share in _SHARES:
         if not frame.solve and frame.max_steps is not None:
-            lengths[share] = np.array([frame.max_steps])
+            pairs.append((share, frame.max_steps))
         elif frame.solve and top[-1] < len(rate) - _MOST_OFF_PEAK:
             # The end of the rise, at `share * total_steps - 1`, lies between the rows around the highest ones.
             around = step[[max(top[0] - 1, 0), top[-1] + 1]] + [1 - max(frame.offsets), 1]
             first, last = np.ceil(around / share).astype(np.int64)
-            lengths[share] = steps_between(max(int(first), 1), int(last), _MOST_LENGTHS)
-    if not lengths:
+            pairs += [(share, length) for length in steps_between(max(int(first), 1), int(last), _MOST_LENGTHS)]
+    if not pairs:
         return
-    pairs = np.array([(share, length) for share, its in lengths.items() for length in its])
     grid = np.array(np.meshgrid(range(len(pairs)), _DIVISORS, _FINAL_DIVISORS, frame.offsets, indexing="ij"))
     pair, divisor, final, offset = grid.reshape(4, -1)
-    share, length = pairs[pair.astype(int)].T
+    share, length = np.array(pairs)[pair.astype(int)].T
     fields = {"pct_start": share, "div_factor": divisor, "final_div_factor": final, "offset": offset.astype(int)}
     fields["total_steps"] = length.astype(np.int64)
     few = frame.evidence[np.unique([0, frame.peak // 2, frame.peak, (frame.peak + len(frame.evidence)) // 2, -1])]
-    for anneal in ("cos", "linear"):
-        for phases in (False, True):
-            family = Family(
-                OneCycle, {"anneal_strategy": anneal, "three_phase": phases}, peak="max_lr", free=frame.solve
-            )
-            yield fit(frame.candidates(family, fields), few).unfitted()
+    for anneal, phases in itertools.product(("cos", "linear"), (False, True)):
+        words = {"anneal_strategy": anneal, "three_phase": phases}
+        yield fit(frame.candidates(Family(OneCycle, words, peak="max_lr", free=frame.solve), fields), few).unfitted()

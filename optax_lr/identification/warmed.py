@@ -21,25 +21,22 @@ _LEAST_FALL = 6  # rows of an exponential
 
 
 class _Line(NamedTuple):
-    """The line of the warmup: `rate + slope * (step - first)`, each rate within `margin`."""
+    """The line of the warmup: `start + slope * step`, each rate within `margin`."""
 
-    first: int
-    rate: float
+    start: float
     slope: float
     margin: float
 
-    def shares(self, warmup: np.ndarray, offset: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """At which share of the peak each of these warmups begins, from 0 on; and for which of them that can be."""
-        start = self.rate - self.slope * (self.first - offset)
+    def warmed(self, candidates: Candidates, family: Family) -> Iterator[Candidates]:
+        """The candidates with a warmup along the line, from each share of the peak that it allows."""
+        start, warmup = self.start + self.slope * candidates.offset, candidates.fields["warmup_steps"]
         peak = start + self.slope * warmup
         share, margin = start / peak, self.margin / peak
         neat = snapped(share, margin, most=3)
         for shares in (np.where(np.isnan(neat), share, neat), share, 1 / (warmup + 1)):
-            yield shares, (shares >= 0) & (shares < 1) & (abs(shares - share) <= margin)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return self.rate - self.slope * self.first <= self.margin
+            likely = (shares >= 0) & (shares < 1) & (abs(shares - share) <= margin)
+            fields = candidates[likely].fields | {"share": shares[likely]}
+            yield dataclasses.replace(candidates[likely], family=family, fields=fields)
 
 
 def _line_of(frame: Frame) -> _Line | None:
@@ -52,25 +49,18 @@ def _line_of(frame: Frame) -> _Line | None:
     off_the_line = abs(rate[0] + slope * (step - step[0]) - rate)
     if slope <= 0 or (off_the_line > 2 * slack).any():
         return None
-    return _Line(int(step[0]), float(rate[0]), float(slope), 4 * float(slack.max()))
-
-
-def _warmed(candidates: Candidates, line: _Line, family: Family) -> Iterator[Candidates]:
-    """The candidates with a warmup along the line, from each share of the peak that it allows."""
-    for shares, likely in line.shares(candidates.fields["warmup_steps"], candidates.offset):
-        fields = candidates[likely].fields | {"share": shares[likely]}
-        yield dataclasses.replace(candidates[likely], family=family, fields=fields)
+    return _Line(float(rate[0] - slope * step[0]), float(slope), 4 * float(slack.max()))
 
 
 def from_a_rate(frame: Frame) -> Iterator[Candidates]:
     """A warmup that begins above 0, as Optax's `init_value`, torch's `LinearLR` and GPT loops have it; then a cosine or a line."""
     line = _line_of(frame)
-    if line is None or line.begins_at_zero:
+    if line is None or line.start <= line.margin:
         return
     for kind, floor in ((_warmed_cosine, None), (_warmed_cosine, "min_lr"), (_warmed_line, None)):
         plain = Family(Linear if kind is _warmed_line else Cosine, floor=floor)
-        for candidates in frame.with_length(plain, frame.starts()):
-            yield from _warmed(candidates, line, Family(kind, floor=floor, free=1))
+        for candidates in frame.with_length(frame.starts(), plain):
+            yield from line.warmed(candidates, Family(kind, floor=floor, free=1))
             if kind is _warmed_cosine:
                 warmup = candidates.fields["warmup_steps"]
                 can_be = candidates[(warmup > 1) & (candidates.fields["max_steps"] > warmup)]
@@ -92,11 +82,11 @@ def falls_behind_a_warmup(frame: Frame) -> Iterator[Candidates]:
             its = {name: column[starts["offset"] == offset] for name, column in starts.items()}
             milestones = [roundest(between(frame, int(row), offset)) for row in drops]
             family = Family(_warmed_levels, {"milestones": milestones}, free=1 + len(milestones))
-            yield from _warmed(frame.candidates(plain, its | {"gamma": gamma}), line, family)
+            yield from line.warmed(frame.candidates(plain, its | {"gamma": gamma}), family)
         return
     after = frame.evidence[frame.peak + 1 :]
     for gamma in exponential_factors(after) if len(after) >= _LEAST_FALL else ():
-        yield from _warmed(frame.candidates(plain, starts | {"gamma": gamma}), line, Family(_warmed_fall, free=2))
+        yield from line.warmed(frame.candidates(plain, starts | {"gamma": gamma}), Family(_warmed_fall, free=2))
 
 
 def _warmed_cosine(
