@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
@@ -12,7 +13,7 @@ class OptaxCall(NamedTuple):
     """One of Optax's schedules: the function and its arguments."""
 
     function: str
-    arguments: dict[str, object]
+    arguments: Mapping[str, object]
 
     def __str__(self) -> str:
         return f"optax.{self.function}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
@@ -40,24 +41,12 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
     """Optax's schedules one after another, with the steps at which each but the first begins; None where it has none."""
     match schedule:
         case Constant(learning_rate=rate, warmup_steps=warmup):
-            peak = plain(rate)
+            return _warmed(plain(rate), int(warmup), [OptaxCall("constant_schedule", {"value": plain(rate)})], [])
+        case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=0.5):
             if not warmup:
-                return [OptaxCall("constant_schedule", {"value": peak})], []
-            return [
-                OptaxCall("linear_schedule", {"init_value": 0.0, "end_value": peak, "transition_steps": int(warmup)}),
-                OptaxCall("constant_schedule", {"value": peak}),
-            ], [int(warmup)]
-        case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
-            cycles == 0.5
-        ):
-            peak, floor = plain(rate), plain(low)
-            if warmup:
-                names = {"init_value": 0.0, "peak_value": peak, "warmup_steps": int(warmup), "decay_steps": int(end)}
-                return [OptaxCall("warmup_cosine_decay_schedule", names | {"end_value": floor})], []
-            share = floor / peak if peak else 0.0
-            return [
-                OptaxCall("cosine_decay_schedule", {"init_value": peak, "decay_steps": int(end), "alpha": share})
-            ], []
+                return [_cosine(plain(rate), plain(low), int(end))], []
+            names = {"init_value": 0.0, "peak_value": plain(rate), "warmup_steps": int(warmup), "decay_steps": int(end)}
+            return [OptaxCall("warmup_cosine_decay_schedule", names | {"end_value": plain(low)})], []
         case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
             return _warmed(plain(rate), int(warmup), [_line(plain(rate), plain(low), int(end) - int(warmup))], [])
         case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
@@ -65,17 +54,10 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             decay = OptaxCall("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
             return _warmed(plain(rate), int(warmup), [decay], [])
         case WarmupStableDecay(learning_rate=rate, min_lr=low, warmup_steps=warmup) if _plain_phases(schedule):
-            peak, floor, first = plain(rate), plain(low), int(warmup)
+            peak, floor, first, steps = plain(rate), plain(low), int(warmup), int(schedule.decay_steps)
             stable = schedule.stable_steps
-            length = int(schedule.max_steps) - first - int(schedule.decay_steps) if stable is None else int(stable)
-            decay = _line(peak, floor, int(schedule.decay_steps))
-            if schedule.decay_type == "cosine":
-                names = {
-                    "init_value": peak,
-                    "decay_steps": int(schedule.decay_steps),
-                    "alpha": floor / peak if peak else 0.0,
-                }
-                decay = OptaxCall("cosine_decay_schedule", names)
+            length = int(schedule.max_steps) - first - steps if stable is None else int(stable)
+            decay = _cosine(peak, floor, steps) if schedule.decay_type == "cosine" else _line(peak, floor, steps)
             held = OptaxCall("constant_schedule", {"value": peak})
             return _warmed(peak, first, [held, decay], [length], start=floor)
     return None
@@ -98,3 +80,8 @@ def _warmed(
 
 def _line(first: float, last: float, steps: int) -> OptaxCall:
     return OptaxCall("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
+
+
+def _cosine(peak: float, floor: float, steps: int) -> OptaxCall:
+    names = {"init_value": peak, "decay_steps": steps, "alpha": floor / peak if peak else 0.0}
+    return OptaxCall("cosine_decay_schedule", names)

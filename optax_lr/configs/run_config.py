@@ -100,8 +100,8 @@ class RunConfig:
             world_size: processes that train together, each on its own part of a batch. By default the number that the
                 launcher in the file starts, else 1; `Plan.world_size_from` says which.
             transformers_version: whose rules apply to `warmup_ratio` with `warmup_steps`; by default the newest that
-                the trainer takes, or the one that a model card names: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on, `warmup_ratio` is refused by
-                transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
+                the trainer takes, or the one that a model card names: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on,
+                `warmup_ratio` is refused by transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
             max_steps: the length, in place of what the config says.
 
         Raises:

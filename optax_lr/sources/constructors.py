@@ -26,30 +26,31 @@ NANOGPT = "nanoGPT"
 HOMES = ("transformers", "trl", "unsloth", "sentence_transformers", "swift", "axolotl", "llamafactory")
 
 # transformers' functions: the schedule's name, and the names of the arguments behind the optimizer.
-_LENGTHS = ("num_warmup_steps", "num_training_steps")
+_LENGTHS = "num_warmup_steps num_training_steps"
+_WSD = (
+    "num_warmup_steps num_decay_steps num_training_steps num_stable_steps warmup_type decay_type min_lr_ratio num_cycles "
+    "last_epoch"
+)
 FUNCTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "get_scheduler": ("", ("optimizer", *_LENGTHS, "scheduler_specific_kwargs")),
-    "get_linear_schedule_with_warmup": ("linear", (*_LENGTHS, "last_epoch")),
-    "get_cosine_schedule_with_warmup": ("cosine", (*_LENGTHS, "num_cycles", "last_epoch")),
-    "get_cosine_with_hard_restarts_schedule_with_warmup": (
-        "cosine_with_restarts",
-        (*_LENGTHS, "num_cycles", "last_epoch"),
-    ),
-    "get_polynomial_decay_schedule_with_warmup": ("polynomial", (*_LENGTHS, "lr_end", "power", "last_epoch")),
-    "get_constant_schedule": ("constant", ("last_epoch",)),
-    "get_constant_schedule_with_warmup": ("constant_with_warmup", ("num_warmup_steps", "last_epoch")),
-    "get_inverse_sqrt_schedule": ("inverse_sqrt", ("num_warmup_steps", "timescale", "last_epoch")),
-    "get_cosine_with_min_lr_schedule_with_warmup": (
-        "cosine_with_min_lr",
-        (*_LENGTHS, "num_cycles", "last_epoch", "min_lr", "min_lr_rate"),
-    ),
-    "get_wsd_schedule": (
-        "warmup_stable_decay",
-        (
-            *("num_warmup_steps", "num_decay_steps", "num_training_steps", "num_stable_steps"),
-            *("warmup_type", "decay_type", "min_lr_ratio", "num_cycles", "last_epoch"),
+    function: (kind, tuple(arguments.split()))
+    for function, (kind, arguments) in {
+        "get_scheduler": ("", f"optimizer {_LENGTHS} scheduler_specific_kwargs"),
+        "get_linear_schedule_with_warmup": ("linear", f"{_LENGTHS} last_epoch"),
+        "get_cosine_schedule_with_warmup": ("cosine", f"{_LENGTHS} num_cycles last_epoch"),
+        "get_cosine_with_hard_restarts_schedule_with_warmup": (
+            "cosine_with_restarts",
+            f"{_LENGTHS} num_cycles last_epoch",
         ),
-    ),
+        "get_polynomial_decay_schedule_with_warmup": ("polynomial", f"{_LENGTHS} lr_end power last_epoch"),
+        "get_constant_schedule": ("constant", "last_epoch"),
+        "get_constant_schedule_with_warmup": ("constant_with_warmup", "num_warmup_steps last_epoch"),
+        "get_inverse_sqrt_schedule": ("inverse_sqrt", "num_warmup_steps timescale last_epoch"),
+        "get_cosine_with_min_lr_schedule_with_warmup": (
+            "cosine_with_min_lr",
+            f"{_LENGTHS} num_cycles last_epoch min_lr min_lr_rate",
+        ),
+        "get_wsd_schedule": ("warmup_stable_decay", _WSD),
+    }.items()
 }
 # Our names of the arguments of transformers' functions.
 RENAMED = {
@@ -61,31 +62,33 @@ RENAMED = {
 
 _OPTAX = "optax."
 _TORCH = "torch.optim.lr_scheduler."
+_WARMUP_COSINE = "init_value peak_value warmup_steps decay_steps end_value exponent"
+_ONE_CYCLE = (
+    "optimizer max_lr total_steps epochs steps_per_epoch pct_start anneal_strategy cycle_momentum base_momentum max_momentum "
+    "div_factor final_div_factor three_phase last_epoch"
+)
 # Schedules of other packages, with the names of their arguments.
 SCHEDULES: Mapping[str, tuple[str, ...]] = {
-    f"{_OPTAX}constant_schedule": ("value",),
-    f"{_OPTAX}linear_schedule": ("init_value", "end_value", "transition_steps", "transition_begin"),
-    f"{_OPTAX}polynomial_schedule": ("init_value", "end_value", "power", "transition_steps", "transition_begin"),
-    f"{_OPTAX}cosine_decay_schedule": ("init_value", "decay_steps", "alpha", "exponent"),
-    f"{_OPTAX}warmup_cosine_decay_schedule": (
-        *("init_value", "peak_value", "warmup_steps", "decay_steps", "end_value", "exponent"),
-    ),
-    f"{_OPTAX}warmup_constant_schedule": ("init_value", "peak_value", "warmup_steps"),
-    f"{_OPTAX}join_schedules": ("schedules", "boundaries"),
-    f"{_TORCH}StepLR": ("optimizer", "step_size", "gamma", "last_epoch"),
-    f"{_TORCH}MultiStepLR": ("optimizer", "milestones", "gamma", "last_epoch"),
-    f"{_TORCH}ExponentialLR": ("optimizer", "gamma", "last_epoch"),
-    f"{_TORCH}CosineAnnealingLR": ("optimizer", "T_max", "eta_min", "last_epoch"),
-    f"{_TORCH}CosineAnnealingWarmRestarts": ("optimizer", "T_0", "T_mult", "eta_min", "last_epoch"),
-    f"{_TORCH}LinearLR": ("optimizer", "start_factor", "end_factor", "total_iters", "last_epoch"),
-    f"{_TORCH}ConstantLR": ("optimizer", "factor", "total_iters", "last_epoch"),
-    f"{_TORCH}PolynomialLR": ("optimizer", "total_iters", "power", "last_epoch"),
-    f"{_TORCH}OneCycleLR": (
-        *("optimizer", "max_lr", "total_steps", "epochs", "steps_per_epoch", "pct_start", "anneal_strategy"),
-        *("cycle_momentum", "base_momentum", "max_momentum", "div_factor", "final_div_factor", "three_phase"),
-        "last_epoch",
-    ),
-    f"{_TORCH}SequentialLR": ("optimizer", "schedulers", "milestones", "last_epoch"),
+    name: tuple(arguments.split())
+    for name, arguments in {
+        f"{_OPTAX}constant_schedule": "value",
+        f"{_OPTAX}linear_schedule": "init_value end_value transition_steps transition_begin",
+        f"{_OPTAX}polynomial_schedule": "init_value end_value power transition_steps transition_begin",
+        f"{_OPTAX}cosine_decay_schedule": "init_value decay_steps alpha exponent",
+        f"{_OPTAX}warmup_cosine_decay_schedule": _WARMUP_COSINE,
+        f"{_OPTAX}warmup_constant_schedule": "init_value peak_value warmup_steps",
+        f"{_OPTAX}join_schedules": "schedules boundaries",
+        f"{_TORCH}StepLR": "optimizer step_size gamma last_epoch",
+        f"{_TORCH}MultiStepLR": "optimizer milestones gamma last_epoch",
+        f"{_TORCH}ExponentialLR": "optimizer gamma last_epoch",
+        f"{_TORCH}CosineAnnealingLR": "optimizer T_max eta_min last_epoch",
+        f"{_TORCH}CosineAnnealingWarmRestarts": "optimizer T_0 T_mult eta_min last_epoch",
+        f"{_TORCH}LinearLR": "optimizer start_factor end_factor total_iters last_epoch",
+        f"{_TORCH}ConstantLR": "optimizer factor total_iters last_epoch",
+        f"{_TORCH}PolynomialLR": "optimizer total_iters power last_epoch",
+        f"{_TORCH}OneCycleLR": _ONE_CYCLE,
+        f"{_TORCH}SequentialLR": "optimizer schedulers milestones last_epoch",
+    }.items()
 }
 # The argument that holds the parts of a schedule that is made of several.
 PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}

@@ -13,12 +13,8 @@ from optax_lr.sources.parsing import DEEPEST, parse
 from optax_lr.sources.source import Form, Source
 
 MOST_CONFIGS = 100  # in a file
-# The tokens of TOML that matter for nesting; each consumes what it scans, so that the time is linear.
-_TOML = re.compile(
-    r'''(?P<text>"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?|\'{3}(?:[^']|'(?!''))*+(?:\'{3})?|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|[\w+-]++)|'''
-    r"(?P<blank>[ \t]++|#[^\n]*+)|(?P<dot>\.)|(?P<open>[\[{])|(?P<close>[\]}])|[^\w]",
-    re.DOTALL,
-)
+# A dotted name with more parts than a config has: the time of Python's parser grows with the square of their number.
+_DOTTED = re.compile(rf"""(?:(?:(?<![\w-])[\w-]++|'[^'\n]*+'|"[^"\n]*+")[ \t]*+\.[ \t]*+){{{DEEPEST}}}""")
 
 
 def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[Source]:
@@ -54,11 +50,13 @@ def numbered(path: str, parts: Sequence[object]) -> Iterator[tuple[str, Any]]:
 
 
 def _toml(path: str, text: str, folder: Path | None) -> Source:
-    if _deepest(text) > DEEPEST:
-        raise ConfigError(f"{path}: nested too deeply for a config")
     try:
+        if _DOTTED.search(text):
+            raise RecursionError
         values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply for a config") from None
+    except ValueError as error:
         raise ConfigError(f"{path}: not TOML: {str(error).splitlines()[0]}") from None
     lines: dict[str, int] = {}
     section = ""
@@ -69,20 +67,6 @@ def _toml(path: str, text: str, folder: Path | None) -> Source:
         elif key := re.match(r"\s*([\w.\-]+)\s*=", line):
             lines.setdefault(f"{section}{key[1]}", number)
     return Source(path, values, lines, "toml", text, folder)
-
-
-def _deepest(text: str) -> int:
-    """The deepest nesting of brackets or the longest dotted name in TOML: the time of Python's parser grows with its square."""
-    deepest = brackets = parts = 0
-    for token in _TOML.finditer(text):
-        kind = token.lastgroup
-        brackets = max(0, brackets + (kind == "open") - (kind == "close"))
-        if kind == "dot":
-            parts += 1
-        elif kind not in ("text", "blank"):
-            parts = 0
-        deepest = max(deepest, brackets, parts)
-    return deepest
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
