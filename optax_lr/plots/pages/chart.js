@@ -59,7 +59,7 @@ function specification(width, height, {logX, logY, titleY}) {
 
 // `read(step)` is called for the step under the pointer or chosen by a key, `redraw()` for another theme or width.
 function chartIn(place, {read, redraw, lastStep}) {
-  let embedded = null, view = null, built = "", waiting = null, busy = null, at = {step: null, dots: []}, wide = place.clientWidth;
+  let view = null, built = "", waiting = null, busy = null, at = {step: null, dots: []}, wide = place.clientWidth;
 
   place.addEventListener("keydown", event => {
     const by = {ArrowLeft: -1, ArrowRight: 1}[event.key], to = {Home: 0, End: lastStep()}[event.key];
@@ -74,13 +74,12 @@ function chartIn(place, {read, redraw, lastStep}) {
     requestAnimationFrame(redraw);
   }).observe(place);
 
-  async function build(look) {
+  function build(look) {
     const width = Math.max(240, place.clientWidth), height = Math.round(Math.min(460, Math.max(280, width * 0.5)));
     const made = specification(width, height, look), key = JSON.stringify(made);
     if (key === built) return;
-    embedded?.finalize();
-    embedded = await vegaEmbed(place, made, {mode: "vega", renderer: "svg", tooltip: false, actions: false});
-    view = embedded.view;
+    view?.finalize();
+    view = new vega.View(vega.parse(made), {renderer: "svg", container: place});
     built = key;
     view.addSignalListener("pointer", (_, step) => read(Math.round(step)));
   }
@@ -105,7 +104,7 @@ function chartIn(place, {read, redraw, lastStep}) {
       while (waiting) {
         const {model} = waiting;
         waiting = null;
-        if (model) { await build(model); feed(model); }
+        if (model) { build(model); feed(model); }
         view.signal("shown", at.step).data("dots", at.dots.map(dot => ({...dot, step: at.step})));
         await view.runAsync();
       }
