@@ -20,69 +20,30 @@ from optax_lr.schedules.fields import LARGEST_STEP
 from optax_lr.text import counted
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")
-# Each name as `plain` leaves it; of several in one entry the first counts.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "step": (
-        "train/global_step",
-        "global_step",
-        "trainer/global_step",
-        "current_steps",
-        "num_updates",
-        "step",
-        "_step",
-        "steps",
-        "iter",
-        "iteration",
-    ),
-    "epoch": ("epoch", "train/epoch", "trainer/epoch"),
-    "learning_rate": (
-        "learning_rate",
-        "train/learning_rate",
-        "lr",
-        "train/lr",
-        "learning rate",
-        "learning-rate",
-        "optim/learning_rate",
-        "learning/current_learning_rate",
-        "lr/pg0",
-        "x/lr",
-        "base_lr",
-    ),
-    "loss": (
-        "loss",
-        "train/loss",
-        "training_loss",
-        "training loss",
-        "train_loss",
-        "train/train_loss",
-        "train_loss_step",
-        "train/loss_step",
-        "loss_step",
-        "lm_loss",
-        "lm loss",
-        "lm-loss",
-        "loss/train",
-        "learning/loss",
-        "train_loss_epoch",
-        "train/loss_epoch",
-        "loss_epoch",
-    ),
-    "grad_norm": ("grad_norm", "train/grad_norm", "gradient_norm", "gnorm", "grad norm", "grad-norm"),
-    "eval_loss": (
-        "eval_loss",
-        "eval/loss",
-        "val_loss",
-        "validation_loss",
-        "validation loss",
-        "val/loss",
-        "validation/loss",
-        "valid_loss",
-        "valid/loss",
-        "valid loss",
-        "loss/val",
-        "loss/validation",
-        "test_loss",
-    ),
+# Each name as `plain_name` leaves it; of several in one entry the first counts.
+NAMES: Mapping[str, list[str]] = {
+    column: names.split(", ")
+    for column, names in {
+        "step": (
+            "train/global_step, global_step, trainer/global_step, current_steps, num_updates, step, _step, "
+            "steps, iter, iteration"
+        ),
+        "epoch": "epoch, train/epoch, trainer/epoch",
+        "learning_rate": (
+            "learning_rate, train/learning_rate, lr, train/lr, learning rate, learning-rate, "
+            "optim/learning_rate, learning/current_learning_rate, lr/pg0, x/lr, base_lr"
+        ),
+        "loss": (
+            "loss, train/loss, training_loss, training loss, train_loss, train/train_loss, train_loss_step, "
+            "train/loss_step, loss_step, lm_loss, lm loss, lm-loss, loss/train, learning/loss, "
+            "train_loss_epoch, train/loss_epoch, loss_epoch"
+        ),
+        "grad_norm": "grad_norm, train/grad_norm, gradient_norm, gnorm, grad norm, grad-norm",
+        "eval_loss": (
+            "eval_loss, eval/loss, val_loss, validation_loss, validation loss, val/loss, validation/loss, "
+            "valid_loss, valid/loss, valid loss, loss/val, loss/validation, test_loss"
+        ),
+    }.items()
 }
 _COLUMN = {name: (column, rank) for column, names in NAMES.items() for rank, name in enumerate(names)}
 # ultralytics writes the parts of a loss, with their weights: the loss is their sum.
@@ -100,6 +61,9 @@ _METRIC = re.compile(r"^(eval_|eval/|val_|val/|validation_|valid_|metrics/|test_
 # Numbers of an evaluation that say how fast it was, or repeat a step.
 _NO_METRIC = re.compile(r"runtime|per_second|time|memory|preparation|loss|steps?$|epoch|samples|tokens|ppl")
 _SHARE = "global_step/max_steps"  # ms-swift's `5/500`
+EPOCHS_ARE_STEPS = "the rows have no step: epochs are counted as steps"
+_EACH = 4096  # checks of the time until one reads the clock
+_MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 
 def plain_name(name: str) -> str:
@@ -107,27 +71,20 @@ def plain_name(name: str) -> str:
     return name.strip().strip('"').lower().rsplit(" - ", 1)[-1]
 
 
+@functools.lru_cache(maxsize=_MOST_NAMES)
 def column_of(name: str) -> tuple[str, int, int] | None:
     """The column of a name, the rank of the name, and its parameter group; None for an unknown name.
 
     >>> column_of("my-run - train/learning_rate"), column_of("lr-AdamW/pg2"), column_of("rewards/margins")
     (('learning_rate', 1, 0), ('learning_rate', 2, 1), None)
     """
-    text = plain_name(name)
-    group = 0
-    if text not in _COLUMN and (match := _GROUP.match(text)) and _is_rate(match["name"]):
-        text, group = match["name"], int(match["group"])
-        group -= "/pg" in name.lower()  # Lightning counts its groups from 1
-    if text not in _COLUMN and (match := _OPTIMIZER.match(text)):
-        text = match[1]
-    if text not in _COLUMN:
-        return None
-    return (*_COLUMN[text], max(group, 0))
-
-
-def _is_rate(text: str) -> bool:
-    text = _OPTIMIZER.sub(r"\1", text)
-    return text in _COLUMN and _COLUMN[text][0] == "learning_rate"
+    text, group = plain_name(name), 0
+    if text not in _COLUMN and (match := _GROUP.match(text)):
+        rate = _OPTIMIZER.sub(r"\1", match["name"])
+        if rate in NAMES["learning_rate"]:
+            text, group = rate, int(match["group"]) - ("/pg" in name.lower())  # Lightning counts its groups from 1
+    text = _OPTIMIZER.sub(r"\1", text) if text not in _COLUMN else text
+    return (*_COLUMN[text], max(group, 0)) if text in _COLUMN else None
 
 
 def is_metric(name: str) -> bool:
@@ -159,7 +116,7 @@ class Builder:
         self._columns = {name: array("d") for name in COLUMNS}
         self._is_nan = {name: array("b") for name in COLUMNS}
         self._metrics: dict[str, Any] = {}  # arrays, which Python 3.11 cannot subscript
-        self._known: dict[str, tuple[str, int, int] | None] = {}
+        self._names: set[str] = set()
         self._logging_steps, self._steps_per_epoch = logging_steps, steps_per_epoch
         self._max_steps: int | None = None
         self.groups: set[str] = set()  # with other rates than the first
@@ -184,10 +141,10 @@ class Builder:
         self.check_time()
         values: dict[str, tuple[int, float]] = {}
         groups: dict[str, float] = {}
+        if len(self._names) < _MOST_NAMES:
+            self._names.update(entry)
         for name, value in entry.items():
-            if name not in self._known and len(self._known) < _MOST_NAMES:
-                self._known[name] = column_of(name)
-            known = self._known[name] if name in self._known else column_of(name)
+            known = column_of(name)
             if known is None or (number := _number(value)) is None:
                 continue
             column, rank, group = known
@@ -195,7 +152,7 @@ class Builder:
                 groups[name] = number
             elif column not in values or rank < values[column][0]:
                 values[column] = (rank, number)
-        rate = values.get("learning_rate", (0, math.nan))[1]
+        _, rate = values.get("learning_rate", (0, math.nan))
         self.groups.update(name.strip() for name, number in groups.items() if number != rate)
         self._add_parts(entry, values)
         if _SHARE in entry:
@@ -204,8 +161,11 @@ class Builder:
             self._max_steps = _max_steps({"max_steps": length})
         if SUMMARY in entry:
             values.pop("loss", None)
-        if "mode" in entry and "iter" in entry and "step" not in entry:
-            self._within_its_epoch(values)
+        if "mode" in entry and "iter" in entry and "step" not in entry:  # mmcv 1 counts from 1 in each epoch
+            _, iteration = values.pop("step", (0, math.nan))
+            _, epoch = values.get("epoch", (0, math.nan))
+            if self._steps_per_epoch is not None and math.isfinite(epoch):
+                values["step"] = (0, (epoch - 1) * self._steps_per_epoch + iteration)
         if values.keys() in ({"step"}, {"epoch"}, set()):
             self.bare += bool(values)
             return False
@@ -216,9 +176,9 @@ class Builder:
         if len(self) >= MOST_ROWS:
             raise ConfigError(f"the log has more than {MOST_ROWS:,} rows, which is the limit; keep each tenth row")
         for name in COLUMNS:
-            value = values[name][1] if name in values else None
-            self._columns[name].append(math.nan if value is None else value)
-            self._is_nan[name].append(value is not None and math.isnan(value))
+            number = values[name][1] if name in values else math.nan
+            self._columns[name].append(number)
+            self._is_nan[name].append(name in values and math.isnan(number))
         self._add_metrics(entry)
         return True
 
@@ -233,13 +193,6 @@ class Builder:
                     self.parts[plain_name(name)] = None
         values.update({column: (0, total) for column, total in sums.items()})
 
-    def _within_its_epoch(self, values: dict[str, tuple[int, float]]) -> None:
-        """mmcv 1 counts iterations from 1 in each epoch."""
-        rank, iteration = values.pop("step", (0, math.nan))
-        epoch = values["epoch"][1] if "epoch" in values else math.nan
-        if self._steps_per_epoch is not None and math.isfinite(epoch):
-            values["step"] = (rank, (epoch - 1) * self._steps_per_epoch + iteration)
-
     def _add_metrics(self, entry: Mapping[str, object]) -> None:
         for name in entry:
             if name not in self._metrics and len(self._metrics) < MOST_METRICS and is_metric(name):
@@ -251,9 +204,8 @@ class Builder:
     def _steps(self, columns: Mapping[str, np.ndarray], notes: list[str]) -> np.ndarray:
         """The step of each row; what follows from epochs or the number of the row where none is logged."""
         step, epoch = columns["step"], columns["epoch"]
-        missing = np.isnan(step)
-        if not missing.all():  # rows without a step are left out
-            made: np.ndarray = np.where(missing, -1, step)
+        if not np.isnan(step).all():  # rows without a step are left out
+            made: np.ndarray = np.nan_to_num(step, nan=-1)
             return made
         train = np.isfinite(columns["learning_rate"]) | np.isfinite(columns["loss"]) | self._is_nan_of("loss")
         if self._logging_steps is not None:
@@ -304,7 +256,7 @@ class Builder:
             header=dict(header),
             is_nan={name: self._is_nan_of(name)[kept] for name in columns},
             notes=tuple(notes),
-            writer=self.writer or writer_of(format, self._known),
+            writer=self.writer or writer_of(format, self._names),
             metrics={name: np.array(values, np.float64)[kept] for name, values in self._metrics.items()},
         )
 
@@ -324,11 +276,6 @@ def _rows_of_its_run(train: np.ndarray, epoch: np.ndarray) -> np.ndarray:
             begun = round(epochs[0] * (len(epochs) - 1) / (epochs[-1] - epochs[0]))
             rows[start:] += max(begun - 1, 0)
     return rows
-
-
-EPOCHS_ARE_STEPS = "the rows have no step: epochs are counted as steps"
-_EACH = 4096  # checks of the time until one reads the clock
-_MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 
 def _number(value: Any) -> float | None:

@@ -137,10 +137,9 @@ def _of_path(path: str, builder: Builder) -> Log:
             return _of_text(file, path, head, builder)
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: this is neither text nor an event file of TensorBoard") from None
+    except ConfigError as error:
+        raise error if str(error).startswith(path) else ConfigError(f"{path}: {error}") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            known = str(error)
-            raise error if known.startswith(path) else ConfigError(f"{path}: {known}") from None
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
@@ -156,8 +155,7 @@ def _refuse_unread(path: str, found: os.stat_result) -> None:
 
 def _of_folder(folder: Path, builder: Builder) -> Log:
     """The folder's own log, or that of its latest checkpoint, or its event files."""
-    places = [folder, *sorted(folder.glob("checkpoint-*"), key=_number_of, reverse=True)]
-    for place in places:
+    for place in [folder, *sorted(folder.glob("checkpoint-*"), key=_number_of, reverse=True)]:
         for name in _IN_A_FOLDER:
             if (place / name).is_file():
                 return _of_path(str(place / name), builder)
@@ -174,22 +172,23 @@ def _number_of(folder: Path) -> int:
     return int(number) if number.isdecimal() else -1
 
 
+_ARCHIVE = "this is an archive, or a file of torch.save; unpack it, or give trainer_state.json of the run"
+_OTHERS = {  # files that are no logs, by their first bytes
+    b"version https://git-lfs": "this is a pointer of Git LFS, not the log itself: run git lfs pull",
+    b"<": "this is a web page or XML, not a log; was it downloaded from the page of the file?",
+    b"PK": _ARCHIVE,
+    b"\x1f\x8b": _ARCHIVE,
+    b":W&B": "this is W&B's own binary log; give files/output.log of that run, or export the run's history as CSV",
+}
+
+
 def _refuse_other_files(path: str, head: bytes) -> None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
         raise ConfigError(f"{path}: the file is empty")
-    if text.startswith(b"version https://git-lfs"):
-        raise ConfigError(f"{path}: this is a pointer of Git LFS, not the log itself: run git lfs pull")
-    if text[:1] == b"<":
-        raise ConfigError(f"{path}: this is a web page or XML, not a log; was it downloaded from the page of the file?")
-    if text[:2] in (b"PK", b"\x1f\x8b"):
-        raise ConfigError(
-            f"{path}: this is an archive, or a file of torch.save; unpack it, or give trainer_state.json of the run"
-        )
-    if text[:4] == b":W&B":
-        raise ConfigError(
-            f"{path}: this is W&B's own binary log; give files/output.log of that run, or export the run's history as CSV"
-        )
+    for start, why in _OTHERS.items():
+        if text.startswith(start):
+            raise ConfigError(f"{path}: {why}")
 
 
 def _of_text(file: IO[str], path: str, head: bytes, builder: Builder) -> Log:
