@@ -224,7 +224,8 @@ class Script:
             node = node.value
         if not isinstance(node, ast.Name):
             return ""
-        return ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
+        name = ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
+        return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
 
     def bound(self, name: str, scope: int) -> tuple[list[ast.expr | None], int]:
         """The value of a name in the nearest scope that binds it, and that scope."""
@@ -418,6 +419,8 @@ class Script:
         if owner in self.classes:
             return self._in_body(owner, name)
         bound, here = self.bound(owner, scope)
+        if len(bound) == 2 and bound[0] is None and owner in self.parsed:
+            bound = bound[1:]  # `def main(args=None)` with `args = parser.parse_args(args)`
         if len(bound) != 1:
             raise UnknownError
         made, kind = bound[0], self._annotation(owner, here)

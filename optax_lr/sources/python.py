@@ -449,7 +449,7 @@ class Reader:
         for call in self.script.calls:
             for module, way in constructors.ELSEWHERE.items():
                 schedule = call.name.startswith((f"{module}.", f"tensorflow.{module}.")) and any(
-                    word in call.name.lower() for word in ("schedule", "lr_scheduler", "decay", "onecycle")
+                    word in call.name.lower() for word in ("schedule", "lr_scheduler", "_decay", "onecycle")
                 )
                 if schedule:
                     return (
