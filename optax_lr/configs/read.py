@@ -166,6 +166,7 @@ def _read(source: Source, found: Recognised, values: Mapping[str, object] | None
         notes=notes,
         defaults=reading.defaults,
         processes=processes,
+        examples=source.examples,
         version=source.version,
         unknown=unknown,
         form=source.form,

@@ -29,6 +29,7 @@ class RunConfig:
         notes: what the reader assumed; a line each.
         defaults: values that the file does not state, each with whose default it is.
         processes: the number of processes that the file starts; None where it says nothing.
+        examples: the number of training examples that a script selects, which a plan takes if it is given none.
         version: the version of transformers that the file names, whose rules a plan applies; empty for none.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         form: the format of the file, such as `yaml` or `python`.
@@ -49,6 +50,7 @@ class RunConfig:
     notes: tuple[str, ...] = ()
     defaults: tuple[Default, ...] = ()
     processes: Processes | None = None
+    examples: int | None = None
     version: str = ""
     unknown: tuple[str, ...] = ()
     form: Form = "mapping"
@@ -95,7 +97,7 @@ class RunConfig:
         """The steps and the schedule of the run, by the trainer's own arithmetic.
 
         Args:
-            num_examples: training examples, before `max_samples` caps them and `val_size` takes its part; of packed data,
+            num_examples: training examples, by default those that a script selects, before `max_samples` caps them and `val_size` takes its part; of packed data,
                 the packed rows. Not needed where the file gives `max_steps`.
             world_size: processes that train together, each on its own part of a batch. By default the number that the
                 launcher in the file starts, else 1; `Plan.world_size_from` says which.
@@ -117,7 +119,7 @@ class RunConfig:
         ['num_train_epochs', 'per_device_train_batch_size', 'gradient_accumulation_steps']
         """
         options = {
-            "num_examples": num_examples,
+            "num_examples": self.examples if num_examples is None else num_examples,
             "world_size": world_size,
             "transformers_version": transformers_version,
             "max_steps": max_steps,

@@ -366,6 +366,9 @@ class Script:
         function = self.functions[here]
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             raise UnknownError
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
+                return self._declared("", name, Call(decorator, "", self.parents[here]))
         calls = [call for call in self.calls if call.name == function.name]
         return self._argument(name, function, calls, self.parents[here])
 
@@ -427,6 +430,8 @@ class Script:
         own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
         if isinstance(made, ast.Call) and (own in self.classes or own in _NAMESPACES):
             return self._of_object(Call(made, own, here), name)
+        if isinstance(made, ast.Call) and own.endswith(("Arguments", "Config")) and (given := _keyword(made, name)):
+            return self._value(given, here)
         if self.parsed.get(owner) == "dataclass":
             return self._of_dataclass(owner, name)
         if kind in self.classes:
@@ -488,18 +493,22 @@ class Script:
         if len(holders) != 1:
             raise UnknownError
         _, annotation = self._fields(holders[0], name)[0]
-        return self._parsed_value(owner, name, annotation, holders[0], lambda: self._in_body(holders[0], name))
+        return self._parsed_value(f"{owner}.", name, annotation, holders[0], lambda: self._in_body(holders[0], name))
 
     def _of_option(self, owner: str, name: str) -> object:
         """An option of argparse."""
         calls = self.options.get(name, [])
         if len(calls) != 1:
             raise UnknownError
-        kind = _keyword(calls[0].node, "type")
+        return self._declared(f"{owner}.", name, calls[0])
+
+    def _declared(self, owner: str, name: str, option: Call) -> object:
+        """The value of an option by the call that declares it."""
+        kind = _keyword(option.node, "type")
 
         def default() -> object:
-            given = _keyword(calls[0].node, "default")
-            value = None if given is None else _converted(self._value(given, calls[0].scope), kind)
+            given = _keyword(option.node, "default")
+            value = None if given is None else _converted(self._value(given, option.scope), kind)
             if value is None:
                 raise UnknownError
             return value
@@ -514,7 +523,7 @@ class Script:
             return _converted(self.given[name], kind)
         value = default()
         beside = "" if self.given is not None else "; the command that starts the script may give another"
-        self.notes[f"{owner}.{name} is {value!r}, the default of {whose}{beside}"] = None
+        self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
         return value
 
     def _fields(self, kind: str, name: str) -> list[tuple[ast.expr, ast.expr | None]]:
@@ -613,6 +622,15 @@ def _parses(node: ast.AST) -> bool:
         isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
         for part in ast.walk(node)
     )
+
+
+def _click_names(decorator: ast.Call, name: str) -> list[str]:
+    """The parameter of a function that `@click.option("--batch-size", ...)` fills; empty for another decorator."""
+    if name not in ("click.option", "click.argument"):
+        return []
+    words = [word.value for word in decorator.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    plain = [word for word in words if not word.startswith("-")]
+    return [word.lstrip("-").replace("-", "_").lower() for word in plain or sorted(words, key=len)[-1:]]
 
 
 def _arguments(function: Function) -> list[ast.arg]:

@@ -32,6 +32,7 @@ _LENGTHS = words(
 _NO_CURVE = re.compile(
     r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|max_.*length|temperature|beta|loss|push|hub|top_)"
 )
+_SAME_ROWS = words("shuffle with_format rename_column rename_columns remove_columns cast_column flatten_indices")
 _LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
 
 
@@ -94,6 +95,8 @@ class Reader:
             made = [assigned]
         if not made:
             raise ConfigError(f"{self.path}: {self.nothing()}")
+        if len(made) == 1:
+            made = [self._with_examples(made[0])]
         return [dataclasses.replace(source, name=name) for name, source in numbered(self.path, made)]
 
     def calls(self) -> list[Call]:
@@ -144,6 +147,29 @@ class Reader:
             lengths=found.lengths,
             processes=self.processes,
         )
+
+    def _with_examples(self, source: Source) -> Source:
+        """The source with the number of training examples, if the script selects them by a range."""
+        given = [
+            (word.value, call.scope)
+            for call in self.script.calls
+            if call.name.rpartition(".")[2].endswith("Trainer")
+            for word in call.node.keywords
+            if word.arg == "train_dataset"
+        ]
+        if len(given) != 1 or source.values.get("packing"):
+            return source
+        node, scope = self.script.single(*given[0]), given[0][1]
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ROWS:
+            node = self.script.single(node.func.value, scope)
+        match node:
+            case ast.Call(func=ast.Attribute(attr="select"), args=[ast.Call(func=ast.Name(id="range"), args=[last])]):
+                with contextlib.suppress(UnknownError):
+                    number = self.script.value(last, scope)
+                    if isinstance(number, int) and number > 0:
+                        note = f"{number:,} training examples are selected in line {node.lineno}"
+                        return dataclasses.replace(source, examples=number, notes=(*source.notes, note))
+        return source
 
     def parsed(self) -> Source | None:
         """The training arguments that HfArgumentParser fills, with what the script's own subclass has for their defaults."""
@@ -310,6 +336,10 @@ class Reader:
         keywords = dict(found.values.pop("lr_scheduler_kwargs", None) or {})
         keywords |= {name: value for name, value in found.values.items() if name not in own and value is not None}
         found.values = {name: value for name, value in found.values.items() if name in own}
+        found.unknown = {
+            name if name in own or name.startswith("*") else f"lr_scheduler_kwargs.{name}": text
+            for name, text in found.unknown.items()
+        }
         if kind:
             found.values["lr_scheduler_type"] = kind
         if diffusers:  # it hands both to every schedule, and each is for one
@@ -319,7 +349,12 @@ class Reader:
         if keywords:
             found.values["lr_scheduler_kwargs"] = keywords
         note = f"the schedule of {last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once"
-        return found, [f"{note} for each process"]
+        trainers = [known for known in self.script.calls if known.name.rpartition(".")[2].endswith("Trainer")]
+        others = [known.node for known in trainers if all(word.arg != "optimizers" for word in known.node.keywords)]
+        beside = (
+            f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own" if others else ""
+        )
+        return found, [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
 
     def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: int, found: _Found) -> None:
         """Read a warmup that the script computes from its length, where that is not known yet."""
@@ -448,8 +483,8 @@ class Reader:
         """Why the file holds no config."""
         for call in self.script.calls:
             for module, way in constructors.ELSEWHERE.items():
-                schedule = call.name.startswith((f"{module}.", f"tensorflow.{module}.")) and any(
-                    word in call.name.lower() for word in ("schedule", "lr_scheduler", "_decay", "onecycle")
+                schedule = call.name.startswith((f"{module}.", f"tensorflow.{module}.")) and re.search(
+                    r"schedule|onecycle|decay(?!ed)", call.name.lower()
                 )
                 if schedule:
                     return (

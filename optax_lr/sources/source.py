@@ -78,6 +78,7 @@ class Source:
         unknown: keys whose values the file does not state, each with the text in the file.
         lengths: numbers of steps that depend on the number of training examples.
         processes: the number of processes that the file starts; None where it says nothing.
+        examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
@@ -99,6 +100,7 @@ class Source:
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
+    examples: int | None = None
     version: str = ""
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)

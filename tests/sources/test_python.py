@@ -132,6 +132,45 @@ def test_ambiguous_values_are_not_used(tmp_path, text):
         read(tmp_path, HEAD + text)
 
 
+def test_options_of_click(tmp_path):
+    text = """
+import click
+from transformers import TrainingArguments
+@click.command()
+@click.option("--batch-size", type=click.INT, default=32)
+@click.option("-e", "--epoch", "rounds", default=30)
+def main(batch_size, rounds):
+    TrainingArguments("out", per_device_train_batch_size=batch_size, num_train_epochs=rounds)
+"""
+    (config,) = read(tmp_path, text)
+    assert (config.settings.per_device_train_batch_size, config.settings.num_train_epochs) == (32, 30)
+    assert (
+        "batch_size is 32, the default of --batch_size; the command that starts the script may give another"
+        in config.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "examples"),
+    [
+        ("d.map(f).select(range(100))", 100),
+        ("d.select(range(2 * N)).shuffle(seed=1)", 80),
+        ("d.select(range(N)).map(f, batched=True)", None),  # which may make other rows
+        ("d.select(kept)", None),
+    ],
+)
+def test_training_data_that_the_script_selects(tmp_path, data, examples):
+    text = f"N = 40\ntrain = {data}\nTrainer(model, train_dataset=train, args=TrainingArguments('o', num_train_epochs=2))\n"
+    (config,) = read(tmp_path, "from transformers import Trainer\n" + HEAD + text)
+    assert config.examples == examples
+    if examples:
+        assert config.plan().max_steps == 2 * -(-examples // 8)
+        assert config.plan(num_examples=80).max_steps == 20
+    else:
+        with pytest.raises(olr.ConfigError, match="number of training examples"):
+            config.plan()
+
+
 def test_a_setting_that_is_set_on_another_object_is_noted(tmp_path):
     text = f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\ntrainer.args.max_steps = 5\n"
     (config,) = read(tmp_path, text)

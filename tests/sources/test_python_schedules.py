@@ -109,6 +109,39 @@ def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     assert message in str(caught.value)
 
 
+def test_the_schedule_of_a_script_with_options(tmp_path):
+    text = """
+import argparse, optax
+def main(args=None):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float, default=4e-4)
+    args = parser.parse_args(args)
+    tx = optax.chain(optax.add_decayed_weights(0.1), optax.scale_by_learning_rate(
+        optax.schedules.warmup_cosine_decay_schedule(0.0, args.lr, 5, 80, args.lr * 0.1)))
+"""
+    config = read(tmp_path, text)
+    assert repr(config.plan().schedule) == repr(olr.Cosine(4e-4, 80, 5, min_lr=4e-4 * 0.1))
+    with pytest.raises(olr.ConfigError, match="no call of TrainingArguments"):
+        read(tmp_path, "import optax\noptax.add_decayed_weights(0.1)\n")
+
+
+def test_a_keyword_of_a_scheduler_can_be_given(tmp_path):
+    text = "from transformers import get_cosine_with_min_lr_schedule_with_warmup as f\nf(o, 5, 90, min_lr_rate=RATE)\n"
+    with pytest.raises(olr.ConfigError, match=r"--set lr_scheduler_kwargs\.min_lr_rate=VALUE"):
+        read(tmp_path, text, values={"learning_rate": 1e-4})
+    config = read(tmp_path, text, values={"learning_rate": 1e-4, "lr_scheduler_kwargs.min_lr_rate": 0.1})
+    assert config.plan().schedule(90) == pytest.approx(1e-5)
+
+
+def test_a_loop_next_to_a_trainer(tmp_path):
+    text = (
+        "from transformers import *\nt = TFTrainer(args=TFTrainingArguments('o'))\nget_scheduler('linear', o, 0, 90)\n"
+    )
+    text = text.replace("import *", "import TFTrainer, TFTrainingArguments, get_scheduler")
+    config = read(tmp_path, text, values={"learning_rate": 1e-4})
+    assert any("TFTrainer in line 2 has a schedule of its own" in note for note in config.notes)
+
+
 def test_values_can_be_given(tmp_path):
     config = read(
         tmp_path, "import optax\noptax.cosine_decay_schedule(lr, n)\n", values={"init_value": 1e-3, "decay_steps": 50}
