@@ -97,13 +97,14 @@ class RunConfig:
         """The steps and the schedule of the run, by the trainer's own arithmetic.
 
         Args:
-            num_examples: training examples, by default those that a script selects, before `max_samples` caps them and `val_size` takes its part; of packed data,
-                the packed rows. Not needed where the file gives `max_steps`.
+            num_examples: training examples, by default those that a script selects, before `max_samples` caps them and
+                `val_size` takes its part; of packed data, the packed rows. Not needed where the file gives `max_steps`.
             world_size: processes that train together, each on its own part of a batch. By default the number that the
                 launcher in the file starts, else 1; `Plan.world_size_from` says which.
-            transformers_version: whose rules apply to `warmup_ratio` with `warmup_steps`; by default the newest that
-                the trainer takes, or the one that a model card names: 5.8.0 for LLaMA-Factory, else 5.24.0. From 5.15 on,
-                `warmup_ratio` is refused by transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes` says so.
+            transformers_version: whose rules apply to `warmup_ratio` with `warmup_steps`; by default the one that a model
+                card names, else the newest that the trainer takes: 5.8.0 for LLaMA-Factory, 5.24.0 for the others. From 5.15
+                on, `warmup_ratio` is refused by transformers; it is still read here as 5.0 to 5.14 did, and `Plan.notes`
+                says so.
             max_steps: the length, in place of what the config says.
 
         Raises:
