@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import words
 from optax_lr.trainers.known import all_keys
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import KEYWORDS
@@ -22,32 +23,24 @@ UNUSABLE = "cannot be used; read that file itself to see why"
 _Made = TypeVar("_Made")
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PLACEHOLDER = re.compile(r"<text \d+>")
-# Words that trainers know as values. One that is missing here is replaced in messages, and nothing else changes.
-_WORDS = frozenset({
-    "true", "false", "yes", "no", "none", "null", "auto", "steps", "epoch", "best", "minimize", "maximize", "min", "max", "log",
-    "linear", "cosine", "sqrt", "sft", "dpo", "kto", "ppo", "grpo", "orpo", "rm", "pt", "lora", "qlora", "full", "freeze",
-    "rex", "one_cycle", "wsd",
-})  # fmt: skip
-# Keys of trainers whose keys are not stored as a list.
-_KEYS = frozenset({
-    "optimizer", "lr", "lr_scheduler", "scheduler", "params", "type", "training", "trainer", "train", "model",
-    "num_train_steps", "warmup", "decay", "min_lr_ratio", "lr_schedule", "min_lr", "num_cycles", "power", "_component_",
-    "num_warmup_steps", "epochs", "batch_size",
-})  # fmt: skip
-
+# Words that trainers know as values, and keys that are not stored as those of a trainer. One that is missing here is replaced in
+# messages, and nothing else changes.
+_WORDS = words(
+    "true false yes no none null auto best minimize maximize min max log sqrt kto ppo grpo orpo rm pt qlora full freeze rex "
+    "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs"
+)
 # Words of the notes about Python scripts, in which every other word is a text of the script.
-_ENGLISH = frozenset({
-    "a", "accelerate", "all", "and", "another", "are", "as", "batched", "batches", "by", "caller", "command", "data", "default",
-    "defaults", "each", "environment", "examples", "for", "from", "give", "has", "imported", "in", "is", "its", "itself",
-    "learning", "left", "makes", "may", "not", "number", "of", "once", "one", "others", "out", "own", "package", "prepared",
-    "process", "rate", "read", "replace", "runs", "schedule", "scheduler", "schedules", "script", "set", "settings", "several",
-    "starts", "steps", "taken", "that", "the", "this", "those", "training", "when", "which",
-})  # fmt: skip
+_ENGLISH = words(
+    "a accelerate all and another are as batched batches by caller command data default defaults each environment examples for "
+    "from give has imported in is its itself learning left makes may not number of once one others out own package prepared "
+    "process rate read replace runs schedule scheduler schedules script set settings several starts steps taken that the this "
+    "those training when which"
+)
 
 
 @functools.cache
 def _public() -> frozenset[str]:
-    return _WORDS.union(_KEYS, SETTING_NAMES, all_keys(), KEYWORDS, BY_METRIC)
+    return _WORDS.union(SETTING_NAMES, all_keys(), KEYWORDS, BY_METRIC)
 
 
 class Disguise:
@@ -77,8 +70,8 @@ class Disguise:
         >>> Disguise().note("args.lr is 0.0001, the default of --lr")
         '<text 1> is 0.0001, the default of <text 2>'
         """
-        words = re.split(r"([\s,;]+)", note)
-        return "".join(word if not re.search(r"[^\s,;]", word) or word in _ENGLISH else self.of(word) for word in words)
+        parts = re.split(r"([\s,;]+)", note)
+        return "".join(part if not re.search(r"[^\s,;]", part) or part in _ENGLISH else self.of(part) for part in parts)
 
     def text(self, text: str) -> str:
         """The placeholder of a text."""

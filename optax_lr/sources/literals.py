@@ -199,11 +199,13 @@ class Script:
             return
         words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
         given = _keyword(call.node, "dest")
-        long = [word for word in words if isinstance(word, str) and word.startswith("--")]
+        names = [
+            word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
+        ]
         if isinstance(given, ast.Constant):
-            self.options.setdefault(str(given.value), []).append(call)
-        elif long:
-            self.options.setdefault(long[0].lstrip("-").replace("-", "_"), []).append(call)
+            names = [str(given.value)]
+        for name in names[:1]:
+            self.options.setdefault(name, []).append(call)
 
     def _is_off(self, flag: _Flag) -> bool:
         """Whether an option without a value, such as `--scale_lr`, is not given, or one that is tested for None is."""

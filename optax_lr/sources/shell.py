@@ -83,7 +83,7 @@ def commands_of(name: str, text: str) -> list[Ran]:
         shell.run_text(text, 0)
         shell.run_uncalled()
     except RecursionError:
-        raise ConfigError(f"{name}: commands are nested too deeply; write the training command out") from None
+        raise shell.refusal("commands are nested too deeply") from None
     return [made for made in shell.ran if made.words]
 
 
@@ -109,7 +109,6 @@ class _Shell:
         self.files: dict[str, str] = {}
         self.ran: list[Ran] = []
         self.notes: dict[str, None] = {}
-        self.offset = 0
         self.words = self.bytes = 0
         self.until = time.thread_time() + LONGEST
         self.parser = _parser()
@@ -121,13 +120,14 @@ class _Shell:
         self.words += len(made)
         self.bytes += sum(map(len, made))
         if self.words > MOST_WORDS or self.bytes > MOST_BYTES:
-            raise ConfigError(
-                f"{self.name}: the script expands to more than {MOST_WORDS:,} words or {MOST_BYTES:,} characters; write "
-                "the training command out"
-            )
+            raise self.refusal(f"the script expands to more than {MOST_WORDS:,} words or {MOST_BYTES:,} characters")
         if time.thread_time() > self.until:
-            raise ConfigError(f"{self.name}: the script takes too long to read; write the training command out")
+            raise self.refusal("the script takes too long to read")
         return made
+
+    def refusal(self, why: str) -> ConfigError:
+        """The error for a script that is not followed further."""
+        return ConfigError(f"{self.name}: {why}; write the training command out")
 
     # --- statements ---
 
@@ -158,12 +158,10 @@ class _Shell:
         """One statement."""
         self.spent([])
         if depth > DEEPEST:
-            raise ConfigError(f"{self.name}: commands are nested too deeply; write the training command out")
+            raise self.refusal("commands are nested too deeply")
         match node.type:
             case "variable_assignment":
                 self.assign(node)
-            case "variable_assignments":
-                self.run_children(node, depth)
             case "declaration_command":
                 self.declare(node)
             case "unset_command":
@@ -291,20 +289,16 @@ class _Shell:
             return
         name = _text(target)
         adds = any(child.type == "+=" for child in node.children)
+        old = self.variables.get(name, []) if adds else []
         if value is not None and value.type == "array":
-            made = [word for child in value.named_children if child.type != "comment" for word in self.expand(child)]
             self.arrays.add(name)
-            self.variables[name] = self.spent((self.variables.get(name, []) if adds else []) + made)
-            return
-        text = "" if value is None else self.text(value)
-        if adds and name in self.arrays:
-            first, *rest = self.variables.get(name) or [""]
-            self.variables[name] = self.spent([first + text, *rest])
-        elif adds:
-            self.variables[name] = self.spent(["".join(self.variables.get(name, [])) + text])
+            made = [word for child in value.named_children if child.type != "comment" for word in self.expand(child)]
+            self.variables[name] = self.spent(old + made)
         else:
-            self.arrays.discard(name)
-            self.variables[name] = self.spent([text])
+            if not adds:
+                self.arrays.discard(name)
+            first, *rest = old or [""]
+            self.variables[name] = self.spent([first + ("" if value is None else self.text(value)), *rest])
 
     def redirected(self, node: tree_sitter.Node, depth: int) -> None:
         """A command with redirections; words behind a redirection still belong to it, and a here-document may be a file."""
@@ -336,12 +330,12 @@ class _Shell:
 
     def document(self, node: tree_sitter.Node) -> str:
         """The text of a here-document, its variables replaced unless its mark is quoted."""
-        start = next((_text(child) for child in node.named_children if child.type == "heredoc_start"), "")
-        body = next((child for child in node.named_children if child.type == "heredoc_body"), None)
+        parts = {child.type: child for child in node.named_children}
+        body = parts.get("heredoc_body")
         if body is None:
             return ""
-        if start[:1] in "'\"\\":
-            return str(_text(body))
+        if _text(parts.get("heredoc_start"))[:1] in ("'", '"', "\\"):
+            return _text(body)
         return self.inside(body, body.start_byte, body.end_byte)
 
     def command(
@@ -515,7 +509,7 @@ class _Shell:
         """The default in `${A:-default}`."""
         self.spent([text])
         if text.count("${") > DEEPEST:
-            raise ConfigError(f"{self.name}: defaults are nested too deeply; write the training command out")
+            raise self.refusal("defaults are nested too deeply")
         if text[:1] in "'\"" and text[-1:] == text[:1] and len(text) > 1:
             text = text[1:-1]
         if "$" not in text and "`" not in text:
