@@ -81,7 +81,7 @@ function chartIn(place, {read, redraw, lastStep}) {
     view?.finalize();
     view = new vega.View(vega.parse(made), {renderer: "svg", container: place});
     built = key;
-    view.addSignalListener("pointer", (_, step) => read(Math.round(step)));
+    view.addSignalListener("pointer", (_, step) => step !== null && read(Math.round(step)));
   }
 
   function feed({curves, bands = [], marks = [], last, logX, logY}) {

@@ -49,7 +49,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         tmp_path,
         CURVES
         + """
-        const before = lines(), values = text("values"), marks = text("chart");
+        const before = lines(), start = text("at"), values = text("values"), marks = text("chart");
         const box = document.querySelector("#chart svg .background").getBoundingClientRect();
         document.querySelector("#chart svg").dispatchEvent(new MouseEvent("mousemove", {clientX: box.left + box.width / 2, clientY: box.top + 9, bubbles: true}));
         await soon();
@@ -68,7 +68,7 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
         await input("kind of schedule", "WarmupStableDecay");
         await input("decay_type", '"1-sqrt"');
         await input("warmup_steps", "-1");
-        return {marks, under, samples, lows, before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
+        return {marks, start, under, samples, lows, before, after, logarithmic, values, copied, at, wsd: text("copy"), refused: text("refused"),
           ground: getComputedStyle(document.body).backgroundColor, wide: document.documentElement.scrollWidth - innerWidth};""",
         dark=dark,
     )
@@ -83,8 +83,9 @@ def test_curves_are_drawn_and_follow_a_slider(tmp_path, dark):
     assert found["samples"][2] is None  # NaN: past the last step that Python computed
     assert found["copied"].endswith("schedule = olr.Cosine(learning_rate=1e-6, max_steps=500, warmup_steps=50)\n")
     assert all(mark in found["marks"] for mark in ("warmup ends", "end, and past it"))
+    assert found["start"] == "at step 288"  # a quarter of the 1,150 steps
     step = int(found["under"][0].removeprefix("at step "))
-    assert abs(step - 575) <= 2  # the middle of the 1,150 steps shown, up to a pixel
+    assert abs(step - 575) <= 2  # the middle, up to a pixel
     assert float(found["under"][1]) == pytest.approx(1.5e-4 * (1 - step / 1000), rel=1e-4)
     assert found["at"] == "at step 2"
     assert "refused: warmup_steps must be at least 0" in found["wsd"]
