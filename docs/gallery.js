@@ -20,7 +20,7 @@ function live(card) {
     refused.textContent = refusal(tree) && `Not drawn: ${refusal(tree)}.`;
     try { rate = refused.textContent ? null : curveOf(tree); } catch (error) { rate = null; refused.textContent = `Not drawn: ${error.message}.`; }
     if (!rate) return;
-    const steps = [...new Set(Array.from({length: POINTS + 1}, (_, place) => Math.round(last * place / POINTS)))];
+    const steps = stepsUpTo(last, POINTS, false, [warmupOf(tree)]);
     const rates = steps.map(rate);
     most = Math.max(...rates) || 1;
     const up = value => BOTTOM - (BOTTOM - TOP) * value / most;
