@@ -1,5 +1,5 @@
 // Makes the cards of the schedules interactive: replaces the picture by a curve with its settings.
-const WIDE = 640, HIGH = 240, LEFT = 62, RIGHT = 628, TOP = 14, BOTTOM = 208, POINTS = 280;
+const WIDE = 640, HIGH = 240, LEFT = 72, RIGHT = 628, TOP = 14, BOTTOM = 208, POINTS = 280;
 const drawing = (tag, properties, ...children) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(properties)) made.setAttribute(name, value);
