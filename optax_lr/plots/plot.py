@@ -262,17 +262,19 @@ def _names(batch: Schedule) -> list[str]:
 def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, names: Sequence[str]) -> None:
     """Write each label at the end of its curve; at the right edge, labels are moved apart if the ends are close."""
     bottom, top = ax.get_ylim()
-    last = [int(np.flatnonzero(np.isfinite(curve))[-1]) for curve in rates]
-    ends = [curve[row] for curve, row in zip(rates, last, strict=True)]
-    early = [steps[row] < steps[0] + 0.95 * (steps[-1] - steps[0]) for row in last]
+    last = {
+        row: int(np.flatnonzero(np.isfinite(curve))[-1]) for row, curve in enumerate(rates) if np.isfinite(curve).any()
+    }
+    ends = {row: rates[row][column] for row, column in last.items()}
+    early = {row: steps[column] < steps[0] + 0.95 * (steps[-1] - steps[0]) for row, column in last.items()}
     positions: dict[int, float] = {}
-    for row in sorted((row for row in range(len(ends)) if not early[row]), key=lambda row: ends[row]):
+    for row in sorted((row for row in ends if not early[row]), key=lambda row: ends[row]):
         clear = max(positions.values(), default=-np.inf) + 0.055 * (top - bottom)
         positions[row] = max(ends[row], clear)
-    for row, name in enumerate(names):
+    for row in ends:
         place = (steps[last[row]], ends[row]) if early[row] else (steps[-1], positions[row])
         ax.annotate(
-            visible(name), place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
+            visible(names[row]), place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
             color=colour(row), annotation_clip=False, parse_math=False,
         )  # fmt: skip
 

@@ -50,6 +50,7 @@ def test_few_curves_have_names_and_their_rates():
     short, long = axes.texts
     assert (short.xy, long.xy[0]) == ((10_000, 0), 10**6)
     assert len(axes.lines[0].get_xdata()) == 1001
+    assert not olr.plot(olr.Linear(1e-4, 100), steps=[200, 300], past_end="nan").texts
 
 
 def test_many_curves_have_a_colour_bar_over_what_varies():

@@ -96,6 +96,10 @@ def vega() -> str:
         import vl_convert
     except ImportError:
         raise ImportError('the charts of a page need vl-convert-python: pip install "optax-lr[pages]"') from None
-    source = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"  # the name of a file in the package
-    script: str = vl_convert.javascript_bundle(f'import {{View, parse}} from "{source}"; window.vega = {{View, parse}};')
+    source = (
+        f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"  # the name of a file in the package
+    )
+    script: str = vl_convert.javascript_bundle(
+        f'import {{View, parse}} from "{source}"; window.vega = {{View, parse}};'
+    )
     return script.replace("</script", "<\\/script")
