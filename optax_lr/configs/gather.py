@@ -18,7 +18,7 @@ from optax_lr.launchers.words import count_of
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
-from optax_lr.sources.errors import ConfigError, UnreadableError
+from optax_lr.sources.errors import ConfigError, UnreadableError, UnstatedError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import MARK, is_known, readable
@@ -483,7 +483,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
         if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in decided | EMBEDDING_KEYS
     }
     if missing:
-        raise ConfigError(f"{source.name}: {_missing(source, missing)}")
+        raise UnstatedError(f"{source.name}: {_missing(source, missing)}")
     without = set(source.unknown) | {key for key in unknown if key in decided}  # what max_steps makes irrelevant
     kept = {key: value for key, value in values.items() if key not in without or key in overrides}
     return dataclasses.replace(source, values={key: readable(value) for key, value in kept.items()})

@@ -10,7 +10,7 @@ from optax_lr.configs.gather import checked, recognised, sources_of
 from optax_lr.configs.private import both, shown
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import Document, as_omegaconf
 from optax_lr.sources.source import Length, Source
@@ -181,7 +181,11 @@ def _with_lengths(
     def reread(made: Mapping[str, object]) -> RunConfig:
         return read_recognised(source, found, {**made, **values})
 
-    config = reread(dict.fromkeys(lengths, 1000))
+    try:
+        config = reread(dict.fromkeys(lengths, 1000))
+    except UnstatedError as error:
+        option = "--max-steps" if any(length.of_examples is None for length in lengths.values()) else "--num-examples"
+        raise ConfigError(f"{error}, and the length with {option}") from None
     settings = config.settings
     if "max_steps" in lengths:
         settings = dataclasses.replace(settings, max_steps=-1)

@@ -16,5 +16,9 @@ class UnreadableError(ConfigError):
     """A file that holds no text of a config: missing, binary or too large."""
 
 
+class UnstatedError(ConfigError):
+    """Settings whose values a script does not state. The message ends with the options that give them."""
+
+
 class UnknownLengthError(ConfigError):
     """The config is valid but does not determine the length of the run; `num_examples` or `max_steps` would."""

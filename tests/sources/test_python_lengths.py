@@ -220,3 +220,14 @@ def test_sweeps_and_the_linter_count_with_the_length(tmp_path):
     assert "LR131" in codes  # a warmup of 100 steps
     assert "LR131" not in {finding.code for finding in olr.lint(tmp_path / "train.py", num_examples=2030)}
     assert "LR198" in {finding.code for finding in olr.lint(tmp_path / "train.py")}
+
+
+@pytest.mark.parametrize(("steps", "option"), [("cfg['steps']", "--max-steps"), ("len(loader) * 3", "--num-examples")])
+def test_one_error_names_every_option(tmp_path, steps, option):
+    text = f"from transformers import TrainingArguments\nTrainingArguments('o', learning_rate=cfg['lr'], max_steps={steps})\n"
+    loader = "loader = torch.utils.data.DataLoader(train, batch_size=4)\n"
+    with pytest.raises(olr.ConfigError, match=f"--set learning_rate=VALUE, and the length with {option}$"):
+        read(tmp_path, "import torch\n" + loader + text)
+    config = read(tmp_path, "import torch\n" + loader + text, values={"learning_rate": 1e-4})
+    plan = config.plan(max_steps=75) if option == "--max-steps" else config.plan(num_examples=100)
+    assert repr(plan.schedule) == repr(olr.Linear(1e-4, 75))
