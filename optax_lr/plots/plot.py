@@ -262,19 +262,15 @@ def _names(batch: Schedule) -> list[str]:
 def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, names: Sequence[str]) -> None:
     """Write each label at the end of its curve; at the right edge, labels are moved apart if the ends are close."""
     bottom, top = ax.get_ylim()
-    last = {
-        row: int(np.flatnonzero(np.isfinite(curve))[-1]) for row, curve in enumerate(rates) if np.isfinite(curve).any()
-    }
-    ends = {row: rates[row][column] for row, column in last.items()}
-    early = {row: steps[column] < steps[0] + 0.95 * (steps[-1] - steps[0]) for row, column in last.items()}
-    positions: dict[int, float] = {}
-    for row in sorted((row for row in ends if not early[row]), key=lambda row: ends[row]):
-        clear = max(positions.values(), default=-np.inf) + 0.055 * (top - bottom)
-        positions[row] = max(ends[row], clear)
-    for row in ends:
-        place = (steps[last[row]], ends[row]) if early[row] else (steps[-1], positions[row])
+    ends = {row: np.flatnonzero(np.isfinite(curve))[-1:] for row, curve in enumerate(rates)}
+    found = [(float(rates[row][end]), row, float(steps[end])) for row, last in ends.items() for end in last]
+    free = -np.inf
+    for rate, row, step in sorted(found):
+        is_early = step < steps[0] + 0.95 * (steps[-1] - steps[0])
+        place = (step, rate) if is_early else (float(steps[-1]), max(rate, free))
+        free = free if is_early else place[1] + 0.055 * (top - bottom)
         ax.annotate(
-            visible(names[row]), place, xytext=(4, 7) if early[row] else (6, 0), textcoords="offset points", va="center",
+            visible(names[row]), place, xytext=(4, 7) if is_early else (6, 0), textcoords="offset points", va="center",
             color=colour(row), annotation_clip=False, parse_math=False,
         )  # fmt: skip
 
