@@ -16,16 +16,12 @@ def scripts(tmp_path, text):
     [
         ["--learning_rate", "2e-5", "--lr_scheduler_type", "cosine", "--warmup_steps", "0.1"],
         ["--learning-rate=2e-5", "--lr_scheduler_type=cosine_with_min_lr", "--lr_scheduler_kwargs", '{"min_lr": 1e-6}'],
-        [
-            "--lr_scheduler_type",
-            "cosine_with_min_lr",
-            '--lr_scheduler_kwargs={"min_lr_rate": "0.1", "num_cycles": "2"}',
-        ],
+        ["--lr_scheduler_type", "cosine_with_min_lr", '--lr_scheduler_kwargs={"min_lr_rate": "0.1", "num_cycles": "2"}'],
         ["--max_steps", "-1", "--num_train_epochs", "2.5", "--dataloader_drop_last", "--warmup_steps", "3"],
         ["--per_device_train_batch_size", "3", "--gradient_accumulation_steps", "4", "--dataloader_drop_last", "True"],
         ["--dataloader_drop_last", "no", "--max_steps", "70", "--learning_rate", "1e-3", "--learning_rate", "1e-4"],
     ],
-)
+)  # fmt: skip
 def test_a_command_line_is_parsed_like_transformers(tmp_path, words):
     import transformers
 
@@ -81,9 +77,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
         ("python eval.py --per_device_eval_batch_size 4", "no command of this script gives an option of a schedule"),
         ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml, which is not here; read that file"),
         ('echo "open\npython t.py --learning_rate 1', "the command in line 1 cannot be read as shell: a quote or bracket is not closed"),
-        ("python t.py --max_steps 1e3", "max_steps must be a whole number, not '1e3'"),
         ("python t.py --learning_rate 1 --lr_scheduler_kwargs num_cycles=2", "lr_scheduler_kwargs is not JSON: 'num_cycles=2'"),
-        ("python t.py --learning_rate 1 --num_cycles 2", "num_cycles is refused at the top level"),
         ("python t.py --learning_rate 1 2", "learning_rate must be a number, not ['1', '2']"),
     ],
 )  # fmt: skip
@@ -138,11 +132,8 @@ def test_abbreviated_options_are_read_as_by_argparse(tmp_path):
     (real,) = parser.parse_args_into_dataclasses([*words, "--output_dir", str(tmp_path)])
     config = olr.read_config(["train.py", *words])
     made = config.settings
-    assert (
-        (made.per_device_train_batch_size, made.max_steps)
-        == (real.per_device_train_batch_size, real.max_steps)
-        == (2, 7)
-    )
+    assert (real.per_device_train_batch_size, real.max_steps) == (2, 7)
+    assert (made.per_device_train_batch_size, made.max_steps) == (2, 7)
     assert "--max_step is read as --max_steps: argparse takes the beginning of an option" in config.notes
     with pytest.raises(olr.ConfigError, match="warmup is not a key of TrainingArguments; check the spelling"):
         olr.read_config([*words, "--warmup", "5"])
@@ -196,7 +187,8 @@ def test_a_launcher_in_an_unknown_variable(tmp_path):
         ("llamafactory-cli train --stage sft --do_train\n", "the command gives no settings; read the YAML"),
         ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
         ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),
-        ("python train.py run.yaml --learning_rate 1e-4 --num_train_epochs 1\n", "are in run.yaml, which is not here"),
+        ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not here; read that file, and mind that --learning_rate 1e-4 replace"),
+        ("trl sft --config ../../etc/x.yaml\n", "are in ../../etc/x.yaml, which is not here"),
         ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),
     ],
 )  # fmt: skip

@@ -15,12 +15,6 @@ def written(tmp_path, text, name="train.yaml"):
     return path
 
 
-def test_the_plan_of_a_recipe(tmp_path):
-    plan = olr.read_config(written(tmp_path, RECIPE)).plan()
-    assert repr(plan.schedule) == repr(olr.Cosine(1e-4, 200, 20))
-    assert (plan.max_steps, plan.warmup_steps, plan.steps_per_epoch, plan.epochs) == (200, 20, None, None)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -6,6 +6,7 @@ import optax_lr as olr
 from optax_lr.launchers import program_of
 
 RUN = "train.py --learning_rate 1e-4 --num_train_epochs 1"
+MODULE = f"pkg.{RUN.replace('.py', '')}"
 
 COMMANDS = [
     (f"torchrun {RUN}", 1),
@@ -18,16 +19,13 @@ COMMANDS = [
     (f"PET_NPROC_PER_NODE=6 torchrun {RUN}", 6),
     (f"PET_NPROC_PER_NODE=6 torchrun --nproc_per_node 2 {RUN}", 2),
     (f"python -m torch.distributed.launch --nproc_per_node=4 {RUN}", 4),
-    (f"python3 -m torch.distributed.run --nproc_per_node 3 -m pkg.{RUN.replace('.py', '')}", 3),
+    (f"python3 -m torch.distributed.run --nproc_per_node 3 -m {MODULE}", 3),
     (f"accelerate launch --num_processes 8 --num_machines 2 {RUN}", 8),
-    (f"accelerate launch --num-processes=4 --mixed_precision bf16 -m pkg.{RUN.replace('.py', '')}", 4),
-    (f"accelerate launch -m --num_processes 8 pkg.{RUN.replace('.py', '')}", 8),
-    (
-        f"accelerate launch --mixed_precision bf16 --module --multi_gpu --num_processes=6 pkg.{RUN.replace('.py', '')}",
-        6,
-    ),
-    (f"torchrun -m --standalone --nproc_per_node 2 pkg.{RUN.replace('.py', '')}", 2),
-    (f"deepspeed --module --num_gpus 4 pkg.{RUN.replace('.py', '')}", 4),
+    (f"accelerate launch --num-processes=4 --mixed_precision bf16 -m {MODULE}", 4),
+    (f"accelerate launch -m --num_processes 8 {MODULE}", 8),
+    (f"accelerate launch --mixed_precision bf16 --module --multi_gpu --num_processes=6 {MODULE}", 6),
+    (f"torchrun -m --standalone --nproc_per_node 2 {MODULE}", 2),
+    (f"deepspeed --module --num_gpus 4 {MODULE}", 4),
     (f"accelerate launch {RUN}", None),
     (f"accelerate launch --config_file zero3.yaml {RUN}", None),
     (f"CUDA_VISIBLE_DEVICES=0,1,2 accelerate launch {RUN}", 3),
@@ -71,57 +69,44 @@ def test_the_number_of_processes(command, count):
         assert dict(program.options) == {"learning_rate": "1e-4", "num_train_epochs": "1"}
 
 
-def written(tmp_path, text, **files):
-    for name, content in files.items():
-        (tmp_path / name.replace("__", ".")).write_text(content)
+def plan_of(tmp_path, text, named="", **options):
+    """The plan of a script, which may name the file `c.yaml`."""
+    (tmp_path / "c.yaml").write_text(named)
     path = tmp_path / "run.sh"
     path.write_text(text)
-    return olr.read_config(path)
+    return olr.read_config(path).plan(**options)
 
 
 def test_the_plan_uses_the_number_of_processes_of_the_launcher(tmp_path):
     command = f"torchrun --nproc_per_node 8 --nnodes 2 {RUN} --per_device_train_batch_size 4\n"
-    plan = written(tmp_path, command).plan(num_examples=6400)
-    assert (plan.max_steps, plan.world_size, plan.world_size_from) == (
-        100,
-        16,
-        "torchrun --nproc_per_node 8 --nnodes 2",
-    )
-    given = written(tmp_path, command).plan(num_examples=6400, world_size=1)
+    plan = plan_of(tmp_path, command, num_examples=6400)
+    origin = "torchrun --nproc_per_node 8 --nnodes 2"
+    assert (plan.max_steps, plan.world_size, plan.world_size_from) == (100, 16, origin)
+    given = plan_of(tmp_path, command, num_examples=6400, world_size=1)
     assert (given.max_steps, given.world_size_from) == (1600, "given")
-    unknown = written(tmp_path, f"accelerate launch {RUN}\n").plan(num_examples=80)
+    unknown = plan_of(tmp_path, f"accelerate launch {RUN}\n", num_examples=80)
     assert unknown.world_size == 1
     assert unknown.notes[-1].startswith("processes: 1 is assumed; accelerate launch without --num_processes")
     (stated,) = [found for found in olr.lint(tmp_path / "run.sh", num_examples=80) if found.code == "LR103"]
     assert "1 process (assumed; accelerate launch without --num_processes" in stated.message
 
 
-def test_the_files_of_launchers(tmp_path):
-    config = "distributed_type: MULTI_GPU\nnum_processes: 4\n"
-    plan = written(tmp_path, f"accelerate launch --config_file acc.yaml {RUN}\n", acc__yaml=config).plan(
-        num_examples=64
-    )
-    assert (plan.world_size, plan.world_size_from) == (4, "num_processes in acc.yaml")
-    single = "distributed_type: 'NO'\nnum_processes: 4\n"
-    assert (
-        written(tmp_path, f"accelerate launch --config_file acc.yaml {RUN}\n", acc__yaml=single)
-        .plan(num_examples=64)
-        .world_size
-        == 1
-    )
-    shipped = "trl sft --dataset_name d --learning_rate 1e-5 --accelerate_config zero2\n"
-    assert written(tmp_path, shipped).plan(num_examples=64).world_size == 8
-    inside = "dataset_name: d\nnum_processes: 2\nlearning_rate: 1.0e-5\n"
-    assert written(tmp_path, "trl sft --config c.yaml\n", c__yaml=inside).plan(num_examples=64).world_size == 2
-    swift = "model: m\ndataset: d\ntuner_type: lora\nENV: {NPROC_PER_NODE: 4}\n"
-    assert written(tmp_path, "swift sft c.yaml\n", c__yaml=swift).plan(num_examples=64).world_size == 4
-
-
-def test_job_sizes_of_slurm(tmp_path):
-    script = f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node 4\nsrun python {RUN}\n"
-    assert written(tmp_path, script).plan(num_examples=64).world_size == 8
-    nodes = f"#!/bin/bash\n#SBATCH -N 4\nsrun torchrun --nnodes $SLURM_NNODES --nproc_per_node 8 {RUN}\n"
-    assert written(tmp_path, nodes).plan(num_examples=640).world_size == 32
+@pytest.mark.parametrize(
+    ("script", "named", "count"),
+    [
+        (f"accelerate launch --config_file c.yaml {RUN}", "distributed_type: MULTI_GPU\nnum_processes: 4\n", 4),
+        (f"accelerate launch --config_file c.yaml {RUN}", "distributed_type: 'NO'\nnum_processes: 4\n", 1),
+        ("trl sft --dataset_name d --learning_rate 1e-5 --accelerate_config zero2", "", 8),
+        ("trl sft --config c.yaml", "dataset_name: d\nnum_processes: 2\nlearning_rate: 1.0e-5\n", 2),
+        ("swift sft c.yaml", "model: m\ndataset: d\ntuner_type: lora\nENV: {NPROC_PER_NODE: 4}\n", 4),
+        (f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node 4\nsrun python {RUN}", "", 8),
+        (f"#!/bin/bash\n#SBATCH -N 4\nsrun torchrun --nnodes $SLURM_NNODES --nproc_per_node 8 {RUN}", "", 32),
+    ],
+)
+def test_files_of_launchers_and_job_sizes_of_slurm(tmp_path, script, named, count):
+    plan = plan_of(tmp_path, script, named, num_examples=640)
+    assert plan.world_size == count
+    assert "c.yaml" not in script or plan.world_size_from.endswith("in c.yaml")
 
 
 def test_devices_of_a_model_card(tmp_path):

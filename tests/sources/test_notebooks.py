@@ -59,12 +59,27 @@ def test_a_notebook_that_colab_saved_as_a_script(tmp_path):
     assert (command.trainer, command.plan().max_steps, command.lines["max_steps"]) == ("hf", 50, 5)
 
 
-def test_lines_of_commands_are_those_of_the_file(tmp_path):
-    path = notebook(
-        tmp_path, "x = 1\n!python train.py --learning_rate 1e-4 \\\n  --max_steps 1000 \\\n  --warmup_steps 900"
-    )
+COMMAND = "!python train.py --learning_rate 1e-4 \\\n  --max_steps 1000 \\\n  --warmup_steps 900"
+CALL = "args = TrainingArguments(\n    learning_rate=LR,\n    max_steps=1000,\n    warmup_steps=900,\n)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "row"),
+    [
+        ([f"x = 1\n{COMMAND}"], "--warmup_steps 900"),
+        (["!pip install trl\n%load_ext x\nLR = 2e-5", "%%bash\nthis is no python", CALL], "warmup_steps=900"),
+    ],
+)
+def test_lines_are_those_of_the_file(tmp_path, cells, row):
+    path = notebook(tmp_path, *cells)
     (found,) = [found for found in olr.lint(path) if found.code == "LR132"]
-    assert "--warmup_steps 900" in path.read_text().splitlines()[found.line - 1]
+    assert row in path.read_text().splitlines()[found.line - 1]
+
+
+def test_json_without_cells_is_refused(tmp_path):
+    (tmp_path / "b.ipynb").write_text("{}")
+    with pytest.raises(olr.ConfigError, match="not a notebook of Jupyter"):
+        olr.read_config(tmp_path / "b.ipynb")
 
 
 def test_a_variable_without_a_literal_value_is_refused(tmp_path):

@@ -1,10 +1,10 @@
-"""Python scripts and notebooks: literal arguments of known constructors, never run."""
-
-import json
+"""Python scripts: literal arguments of known constructors, never run."""
 
 import pytest
 
 import optax_lr as olr
+from optax_lr.configs.gather import sources_of
+from optax_lr.linting.lint import apply_fixes
 
 HEAD = "from transformers import TrainingArguments\n"
 
@@ -233,30 +233,15 @@ def test_an_argument_that_the_class_does_not_have(tmp_path):
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (
-            "get_scheduler('cosine', optimizer=o, num_warmup_steps=10, num_training_steps=100)",
-            olr.Cosine(3e-4, 100, 10),
-        ),
-        (
-            "get_scheduler(name='linear', optimizer=o, num_warmup_steps=0, num_training_steps=3 * 50)",
-            olr.Linear(3e-4, 150),
-        ),
+        ("get_scheduler('cosine', optimizer=o, num_warmup_steps=10, num_training_steps=100)", olr.Cosine(3e-4, 100, 10)),
+        ("get_scheduler(name='linear', optimizer=o, num_warmup_steps=0, num_training_steps=3 * 50)", olr.Linear(3e-4, 150)),
         ("get_linear_schedule_with_warmup(o, 10, 100)", olr.Linear(3e-4, 100, 10)),
-        (
-            "get_cosine_with_hard_restarts_schedule_with_warmup(o, 10, 100, num_cycles=2)",
-            olr.CosineWithRestarts(3e-4, 100, 10, 2),
-        ),
-        (
-            "get_polynomial_decay_schedule_with_warmup(o, 10, 100, power=2.0)",
-            olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-7),
-        ),
+        ("get_cosine_with_hard_restarts_schedule_with_warmup(o, 10, 100, num_cycles=2)", olr.CosineWithRestarts(3e-4, 100, 10, 2)),
+        ("get_polynomial_decay_schedule_with_warmup(o, 10, 100, power=2.0)", olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-7)),
         ("get_constant_schedule_with_warmup(o, num_warmup_steps=10)", olr.Constant(3e-4, 10)),
-        (
-            "get_cosine_with_min_lr_schedule_with_warmup(o, 10, 100, min_lr_rate=0.1)",
-            olr.Cosine(3e-4, 100, 10, min_lr=3e-4 * 0.1),
-        ),
+        ("get_cosine_with_min_lr_schedule_with_warmup(o, 10, 100, min_lr_rate=0.1)", olr.Cosine(3e-4, 100, 10, min_lr=3e-4 * 0.1)),
     ],
-)
+)  # fmt: skip
 def test_get_scheduler_and_its_family(tmp_path, call, expected):
     text = f"import torch\nfrom transformers import *\no = torch.optim.AdamW(m.parameters(), lr=3e-4)\ns = {call}\n"
     (config,) = read(tmp_path, text)
@@ -268,10 +253,7 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
     ("text", "message"),
     [
         ("def f(:\n", "not Python: "),
-        (
-            "import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n",
-            "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python",
-        ),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
         ("from trl import TrlParser\nTrlParser((A,))\n", "takes its settings from the command line"),
         ("print(1)\n", "no call of TrainingArguments(...)"),
@@ -284,12 +266,9 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
             + "b = c\nc = b\nTrainingArguments(learning_rate=b)",
             "learning_rate=b is not a literal",
         ),
-        (
-            HEAD + "TrainingArguments(max_steps=10**10**10, learning_rate=9**64**64)",
-            "learning_rate=9 ** 64 ** 64 is not a literal",
-        ),
+        (HEAD + "TrainingArguments(max_steps=10**10**10, learning_rate=9**64**64)", "learning_rate=9 ** 64 ** 64 is not a literal"),
     ],
-)
+)  # fmt: skip
 def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         read(tmp_path, text)
@@ -307,32 +286,11 @@ def test_nothing_is_executed(tmp_path):
     assert not mark.exists()
 
 
-def test_a_notebook_with_its_lines(tmp_path):
-    cells = [
-        {"cell_type": "markdown", "metadata": {}, "source": ["TrainingArguments(learning_rate=1)"]},
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["!pip install trl\n", "%load_ext x\n", "LR = 2e-5"]},
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["%%bash\n", "this is no python"]},
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": "args = TrainingArguments(\n    learning_rate=LR,\n    max_steps=1000,\n    warmup_steps=900,\n)"},
-    ]  # fmt: skip
-    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
-    (config,) = read(tmp_path, text, "a.ipynb")
-    assert repr(config.plan().schedule) == repr(olr.Linear(2e-5, 1000, 900))
-    (found,) = [found for found in olr.lint(tmp_path / "a.ipynb") if found.code == "LR132"]
-    assert "warmup_steps=900" in text.splitlines()[found.line - 1]
-    with pytest.raises(olr.ConfigError, match="not a notebook of Jupyter"):
-        read(tmp_path, "{}", "b.ipynb")
-
-
 def test_fix_changes_only_the_literal(tmp_path):
-    from optax_lr.linting.lint import apply_fixes
-
     text = f"# mine\n{HEAD}args = TrainingArguments(\n    learning_rate=2e-5,  # é\n    warmup_steps=900,\n    max_steps=1000, num_train_epochs=3,\n)\n"
-    path = tmp_path / "train.py"
-    path.write_text(text)
+    (tmp_path / "train.py").write_text(text)
     options = {"num_examples": None, "world_size": None, "transformers_version": None, "train_steps": None}
-    from optax_lr.configs.gather import sources_of
-
-    fixed, done, by_hand = apply_fixes(sources_of(path)[0], options)
+    fixed, done, by_hand = apply_fixes(sources_of(tmp_path / "train.py")[0], options)
     assert fixed.text == text.replace("900", "100").replace(" num_train_epochs=3,", " ")
     assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
 
@@ -341,17 +299,11 @@ def test_fix_changes_only_the_literal(tmp_path):
     ("line", "note"),
     [
         ("Trainer(model, args, optimizers=(opt, sched))", "optimizers=(..., sched) in line 3 replaces the schedule"),
-        (
-            "class T(Trainer):\n    def create_scheduler(self, n, optimizer=None): ...",
-            "create_scheduler in line 4 replaces the schedule",
-        ),
+        ("class T(Trainer):\n    def create_scheduler(self, n, optimizer=None): ...", "create_scheduler in line 4 replaces the schedule"),
         ("Trainer(model, args, optimizers=(opt, None))", None),
-        (
-            "trainer.hyperparameter_search(n_trials=5)",
-            "hyperparameter_search in line 3 replaces some of these arguments",
-        ),
+        ("trainer.hyperparameter_search(n_trials=5)", "hyperparameter_search in line 3 replaces some of these arguments"),
     ],
-)
+)  # fmt: skip
 def test_a_scheduler_that_the_script_creates_is_noted(tmp_path, line, note):
     (config,) = read(tmp_path, f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n{line}\n")
     assert [text for text in config.notes if "replaces" in text] == ([] if note is None else [config.notes[0]])

@@ -37,13 +37,9 @@ def read(tmp_path, text, name="train.py", **options):
         ("batch_size=4", "math.ceil(len(train_dataloader) / 4) * epochs", GET.format("int(0.1 * steps)")),
         ("batch_size=1", "len(train_dataset) // 16 * epochs", GET.format("len(train_dataset) // 50")),
         ("batch_size=8", "len(train_dataloader) * epochs", "CosineAnnealingLR(optimizer, T_max=steps)"),
-        (
-            "batch_size=8",
-            "0",
-            "OneCycleLR(optimizer, max_lr=1e-3, steps_per_epoch=len(train_dataloader), epochs=epochs)",
-        ),
+        ("batch_size=8", "0", "OneCycleLR(optimizer, max_lr=1e-3, steps_per_epoch=len(train_dataloader), epochs=epochs)"),
     ],
-)
+)  # fmt: skip
 def test_the_length_of_the_data_is_given_by_num_examples(tmp_path, batch, steps, scheduler):
     text = LOOP.format(batch=batch, steps=steps, scheduler=scheduler)
     config = read(tmp_path, text)

@@ -77,32 +77,17 @@ def test_a_scheduler_of_torch(tmp_path, call):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "import optax\noptax.cosine_decay_schedule(1e-3, n)\n",
-            "decay_steps=n is not a literal; give its value with --set decay_steps=VALUE",
-        ),
+        ("import optax\noptax.cosine_decay_schedule(1e-3, n)\n", "decay_steps=n is not a literal; give its value with --set decay_steps=VALUE"),
         ("import optax\noptax.cosine_decay_schedule(lr, 100)\n", "init_value=lr is not a literal"),
         ("import optax\noptax.polynomial_schedule(0.0, 1e-3, 2, 100)\n", "to a higher rate is not read"),
         ("import optax\noptax.cosine_decay_schedule(1e-3, 100, exponent=2.0)\n", "exponent and transition_begin"),
-        (
-            "import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9), mine], [9])\n",
-            "schedules=a schedule that is not read",
-        ),
-        (
-            "import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n",
-            "schedules=a schedule that is not read",
-        ),
-        (
-            "from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n",
-            "needs total_steps, or epochs and steps_per_epoch",
-        ),
-        (
-            "from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n",
-            "learning_rate=the optimizer's lr is not a literal",
-        ),
+        ("import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9), mine], [9])\n", "schedules=a schedule that is not read"),
+        ("import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n", "schedules=a schedule that is not read"),
+        ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),
+        ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate=the optimizer's lr is not a literal"),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is made in Python"),
     ],
-)
+)  # fmt: skip
 def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         read(tmp_path, text)
