@@ -250,8 +250,12 @@ def test_too_few_examples_for_a_batch_are_refused():
     [
         ({"warmup_ratio": 0.1}, "5.24.0", 10, "5.24.0 refuses it; read as 5.0 to 5.14 read it: 10 steps"),
         ({"warmup_ratio": 0.1}, "5.14.1", 10, None),
+        ({"warmup_ratio": 0.07}, "4.57.6", 8, None),  # 100 * 0.07 is 7.000000000000001 in float64
+        ({"warmup_steps": 0, "warmup_ratio": 0.1}, "4.57.6", 10, None),
+        ({"warmup_steps": 0.25}, "5.8.0", 25, None),
         ({"warmup_steps": 5, "warmup_ratio": 0.1}, "4.57.6", 5, "is 5 steps in transformers 4.57.6 and 10 in 5.8.0"),
         ({"warmup_steps": 5, "warmup_ratio": 0.1}, "5.24.0", 10, "is 10 steps in transformers 5.24.0 and 5 in 4.57.0"),
+        ({"warmup_ratio": 1.0}, "4.57.6", 100, "is 100 steps in transformers 4.57.6 and 1 in 5.8.0"),
         ({"warmup_ratio": 1.0}, "5.8.0", 1, "is 1 steps in transformers 5.8.0 and 100 in 4.57.0"),
         ({"warmup_ratio": 1.5}, "5.8.0", 1, None),
     ],

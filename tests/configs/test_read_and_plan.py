@@ -119,23 +119,6 @@ def test_a_config_follows_the_trainer_where_the_class_differs():
     assert olr.read_config(polynomial).plan().schedule.min_lr == pytest.approx(1e-7)
 
 
-@pytest.mark.parametrize(
-    ("values", "version", "warmup"),
-    [
-        ({"warmup_ratio": 0.07}, "5.8.0", 8),  # 100 * 0.07 is 7.000000000000001 in float64
-        ({"warmup_ratio": 0.07}, "4.57.6", 8),
-        ({"warmup_steps": 20, "warmup_ratio": 0.1}, "4.57.6", 20),
-        ({"warmup_steps": 20, "warmup_ratio": 0.1}, "5.8.0", 10),
-        ({"warmup_steps": 0, "warmup_ratio": 0.1}, "4.57.6", 10),
-        ({"warmup_ratio": 1.0}, "4.57.6", 100),
-        ({"warmup_ratio": 1.0}, "5.8.0", 1),
-        ({"warmup_steps": 0.25}, "5.8.0", 25),
-    ],
-)
-def test_warmup_by_version(values, version, warmup):
-    assert olr.read_config({"max_steps": 100, **values}).plan(transformers_version=version).warmup_steps == warmup
-
-
 @pytest.mark.parametrize(("version", "steps"), [("4.48.3", 250), ("4.49.0", 0), (None, 0)])
 def test_max_steps_of_0_by_version(version, steps):
     # Trainer of 4.48.3: `if args.max_steps > 0`, else the epochs; set_initial_training_values of 4.49.0: `max_steps < 0`.
