@@ -127,15 +127,8 @@ def test_another_peak_than_planned():
 
 def test_a_warmup_read_by_another_version():
     # If both are given, transformers 4 uses the steps, and transformers 5 the ratio.
-    config = olr.read_config(
-        {
-            "learning_rate": 2e-5,
-            "lr_scheduler_type": "cosine",
-            "warmup_steps": 40,
-            "warmup_ratio": 0.1,
-            "max_steps": 1000,
-        }
-    )
+    warmup = {"warmup_steps": 40, "warmup_ratio": 0.1}
+    config = olr.read_config({"learning_rate": 2e-5, "lr_scheduler_type": "cosine", "max_steps": 1000, **warmup})
     finding = told(olr.audit({"step": STEP, "learning_rate": rates_of(cosine(40, 1000))}, config), "LR203")
     assert "the rates are those of this config as transformers 4.57.6 reads it" in finding.message
 
@@ -258,13 +251,8 @@ def test_a_config_without_a_length_uses_that_of_the_log():
 
 
 def test_rates_on_the_plan_do_not_hide_a_bad_loss():
-    log = {
-        "step": STEP,
-        "learning_rate": rates_of(cosine(100, 1000)),
-        "loss": np.linspace(2, 200, 100),
-        "max_steps": 1000,
-    }
-    report = olr.audit(log, PLAN)
+    log = {"step": STEP, "learning_rate": rates_of(cosine(100, 1000)), "max_steps": 1000}
+    report = olr.audit({**log, "loss": np.linspace(2, 200, 100)}, PLAN)
     assert codes(report) == ["LR301"]
     healthy = olr.audit({**log, "loss": 2 * np.exp(-STEP / 300) + 0.5}, PLAN)
     assert codes(healthy) == []
@@ -274,12 +262,9 @@ def test_rates_on_the_plan_do_not_hide_a_bad_loss():
 @pytest.fixture
 def files(tmp_path):
     trained(tmp_path / "run", max_steps=20, warmup_steps=4)
-    (tmp_path / "same.yaml").write_text(
-        "learning_rate: 2.0e-4\nlr_scheduler_type: linear\nwarmup_steps: 4\nmax_steps: 20\n"
-    )
-    (tmp_path / "other.yaml").write_text(
-        "learning_rate: 2.0e-4\nlr_scheduler_type: cosine\nwarmup_steps: 4\nmax_steps: 20\n"
-    )
+    for name, kind in (("same", "linear"), ("other", "cosine")):
+        text = f"learning_rate: 2.0e-4\nlr_scheduler_type: {kind}\nwarmup_steps: 4\nmax_steps: 20\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "README.md").write_text(
         "### Training hyperparameters\n\n- learning_rate: 0.0002\n- lr_scheduler_type: linear\n"
         "- lr_scheduler_warmup_steps: 4\n- training_steps: 20\n"
@@ -367,12 +352,8 @@ def test_public_logs_have_the_expected_schedules():
         if row["segments"]:
             assert len(segments) == len(row["segments"].split("|")), name
         elif row["base_lr"] and row["warmup"]:
-            peaks = [
-                (float(a.schedule.learning_rate), int(a.schedule.warmup_steps))
-                for a in segments[0].answers
-                if hasattr(a.schedule, "warmup_steps")
-            ]
-            near = [peak for peak, warmup in peaks if warmup == int(row["warmup"])]
+            warmed = [one.schedule for one in segments[0].answers if hasattr(one.schedule, "warmup_steps")]
+            near = [float(one.learning_rate) for one in warmed if one.warmup_steps == int(row["warmup"])]
             assert any(np.isclose(peak, float(row["base_lr"])) for peak in near), name
     for name, log in logs.items():
         told = np.flatnonzero(np.isfinite(log.learning_rate) & (log.learning_rate > 0))
@@ -382,43 +363,24 @@ def test_public_logs_have_the_expected_schedules():
             assert not olr.identify(log.step, changed, max_steps=log.max_steps).explained, name
 
 
-def table(*columns, rows=40):
-    """A CSV of a loss that diverges under a constant rate; the columns are names of the epoch, the rate and the loss."""
-    lines = [",".join(columns)]
-    lines += [f"{row},0.01,{2 if row < 10 else 2 * 1.2 ** (row - 10):.4f}" for row in range(1, rows + 1)]
-    return "\n".join(lines) + "\n"
+DIVERGING = {row: 2.0 if row < 10 else 2 * 1.2 ** (row - 10) for row in range(1, 41)}  # under a constant rate of 0.01
 
 
+def lines(line, head=""):
+    """A log of the diverging loss, with a line for each row."""
+    return head + "".join(line.format(row=row, loss=loss) + "\n" for row, loss in DIVERGING.items())
+
+
+STATE = {"log_history": [{"step": row, "learning_rate": 0.01, "loss": loss} for row, loss in DIVERGING.items()]}
+MEGATRON = " iteration {row}0/ 400 | learning rate: 1.0E-02 | lm loss: {loss:E} |"
 WRITTEN = {
-    "megatron": (
-        "".join(
-            f" iteration {10 * row}/ 400 | learning rate: 1.0E-02 | lm loss: {2 if row < 10 else 2 * 1.2 ** (row - 10):E} |\n"
-            for row in range(1, 41)
-        ),
-        "set --lr to 0.001, a tenth",
-    ),
-    "torchtune": (
-        "".join(
-            f"Step {row} | loss:{2 if row < 10 else 2 * 1.2 ** (row - 10)} lr:0.01 tokens_per_second_per_gpu:1\n"
-            for row in range(1, 41)
-        ),
-        "set optimizer.lr to 0.001, a tenth",
-    ),
-    "lightning": (table("step", "lr-AdamW", "train_loss_step"), "set the optimizer's lr to 0.001, a tenth"),
-    "keras": (table("epoch", "learning_rate", "loss"), "set the optimizer's learning_rate to 0.001, a tenth"),
-    "ultralytics": (table("epoch", "lr/pg0", "train/loss"), "set lr0 to 0.001, a tenth"),
-    "transformers": (
-        json.dumps(
-            {
-                "log_history": [
-                    {"step": row, "learning_rate": 0.01, "loss": 2 if row < 10 else 2 * 1.2 ** (row - 10)}
-                    for row in range(1, 41)
-                ]
-            }
-        ),
-        "set learning_rate to 0.001, a tenth",
-    ),
-}
+    "megatron": (lines(MEGATRON), "set --lr to 0.001, a tenth"),
+    "torchtune": (lines("Step {row} | loss:{loss} lr:0.01 tokens_per_second_per_gpu:1"), "set optimizer.lr to 0.001, a tenth"),
+    "lightning": (lines("{row},0.01,{loss}", "step,lr-AdamW,train_loss_step\n"), "set the optimizer's lr to 0.001, a tenth"),
+    "keras": (lines("{row},0.01,{loss}", "epoch,learning_rate,loss\n"), "set the optimizer's learning_rate to 0.001, a tenth"),
+    "ultralytics": (lines("{row},0.01,{loss}", "epoch,lr/pg0,train/loss\n"), "set lr0 to 0.001, a tenth"),
+    "transformers": (json.dumps(STATE), "set learning_rate to 0.001, a tenth"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("writer", WRITTEN)
@@ -439,9 +401,7 @@ def test_a_setting_of_transformers_is_not_suggested_for_other_programs():
     assert other.remedy.startswith("log each loss as it is to see the real losses")
     assert other.edits == ()
     assert other.key is None
-    shorter = dataclasses.replace(
-        rule, remedy="set max_steps to 12", key="max_steps", edits=(olr.Edit("max_steps", 12),)
-    )
+    shorter = dataclasses.replace(rule, remedy="set max_steps to 12", key="max_steps", edits=())
     assert in_words_of("timm", shorter, epochs_are_steps=True).remedy == "set --epochs to 12"
     assert in_words_of("timm", shorter).remedy == "set max_steps to 12"  # 12 steps are not 12 epochs
 

@@ -102,14 +102,8 @@ AT_ONCE = [1.637, 11.8069, 11.6046, 10.3829, 10.3735, 10.3735, 10.3735, 10.3735,
 LATE = [25445.9, 8560.4, 8621.7, 8448.3, 8202.6, 8323.8, 7784.6, 7541.4, 7135.1, 5424.2, 4348.3, 3768.0, 3517.7, 3386.6, 3026.1,
         2745.8, 2606.1, 2622.6, 2601.6, 2425.6, 2271.7, 2114.0, 2172.4, 2156.1, 2138.3, 2248.7, 2418.3, 2926.4, 3462.1, 4891.6,
         5723.1, 7678.4, 8333.4, 8629.3, 8595.1, 8165.6, 8491.6, 8514.4, 8581.1, 8545.8, 8545.9]  # fmt: skip
-RESTORED = [
-    0.3265,
-    0.3,
-    0.31,
-    0.33,
-    *(2.9 + 0.1 * NOISE[:40]),
-    *(1.16 + 2 * np.exp(-np.arange(160) / 40) + 0.05 * NOISE[:160]),
-]
+AFTER = 1.16 + 2 * np.exp(-np.arange(160) / 40) + 0.05 * NOISE[:160]
+RESTORED = [0.3265, 0.3, 0.31, 0.33, *(2.9 + 0.1 * NOISE[:40]), *AFTER]
 UNTIL_LOST = [2.1, 1.9, 1.8, 1.75, 2.4, 2.2]
 # A network on digits, trained with AdamW at a rate of 10: such a training is chaotic, and its losses depend on the version of JAX.
 SWINGS = [3.09, 2.53, 2.24, 2.44, 2.75, 2.66, 2.74, 2.8, 3.57, 3.46, 3.45, 3.3, 3.56, 3.62, 4.47, 4.84, 4.18, 3.51, 3.26, 3.16, 3.32,
@@ -197,9 +191,7 @@ def test_remedies_are_edits():
 
 def test_the_current_rate_is_reported():
     rates = [1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
-    found = next(
-        found for found in olr.patterns(log_of([2.0, 2.1, 1.9, 2.0, NAN, NAN], rates)) if found.code == "LR302"
-    )
+    (found,) = (found for found in olr.patterns(log_of([2.0, 2.1, 1.9, 2.0, NAN, NAN], rates)) if found.code == "LR302")
     assert "at a rate of 0.0001" in found.message
     assert [edit.value for edit in found.edits] == [1e-4]  # a tenth of the highest so far
 
@@ -481,10 +473,7 @@ def test_rates_and_losses_of_one_step_may_be_in_separate_rows():
     step = np.repeat(np.arange(10, 1010, 10), 2)
     loss = np.where(np.arange(200) % 2, 1 + step / 10, np.nan)
     rate = np.where(np.arange(200) % 2, np.nan, 5e-3)
-    log = log_of(
-        [None if np.isnan(value) else value for value in loss],
-        [None if np.isnan(value) else value for value in rate],
-        step=step,
-    )
+    loss, rate = ([None if np.isnan(value) else value for value in column] for column in (loss, rate))
+    log = log_of(loss, rate, step=step)
     (finding,) = [finding for finding in olr.patterns(log) if finding.code == "LR301"]
     assert finding.edits == (olr.Edit("learning_rate", 5e-4),)

@@ -40,9 +40,7 @@ def ordinary(rng):
         ("cosine_with_restarts", {"num_cycles": 3}, olr.CosineWithRestarts(peak, length, warmup, num_cycles=3)),
     ][rng.integers(6)]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
-    (factor,) = transformers.get_scheduler(
-        kind, optimizer, warmup, length, scheduler_specific_kwargs=options
-    ).lr_lambdas
+    (factor,) = transformers.get_scheduler(kind, optimizer, warmup, length, options).lr_lambdas
     every = max(1, min(int(rng.choice([1, 5, 10, 20, 50, 100])), length // 8), length // 600)
     end = length if rng.random() < 0.6 else int(length * rng.uniform(0.3, 1))
     step = np.arange(every, end + 1, every)
@@ -78,11 +76,8 @@ def test_a_wrong_plan_is_found_from_rounded_rates():
     step = np.arange(10, 1010, 10)
     for form, written in FORMS.items():
         rate = np.array([written(1e-4 * (1 - at / 1000)) for at in step])
-        for plan in (
-            olr.Linear(1e-4, 1010),
-            olr.Linear(1.02e-4, 1000),
-            olr.Linear(1e-4, 1000, int(rng.integers(20, 100))),
-        ):
+        for peak, length, warmup in ((1e-4, 1010, 0), (1.02e-4, 1000, 0), (1e-4, 1000, int(rng.integers(20, 100)))):
+            plan = olr.Linear(peak, length, warmup)
             report = olr.audit({"step": step, "learning_rate": rate}, plan)
             assert report.on_plan is False, (form, plan)
             assert any(found.severity == "error" for found in report.findings), (form, plan)

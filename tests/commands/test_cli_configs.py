@@ -22,6 +22,7 @@ def folder(tmp_path):
     (tmp_path / "cosine.yaml").write_text(WARM.format("cosine"))
     (tmp_path / "linear.yaml").write_text(WARM.format("linear"))
     (tmp_path / "bad.yaml").write_text(BAD)
+    (tmp_path / "epochs.yaml").write_text(WARM.format("linear").replace("max_steps: 100", "num_train_epochs: 2"))
     return tmp_path
 
 
@@ -217,6 +218,15 @@ def test_recommend(folder, here):
         (["lint", "cosine.yaml", "linear.yaml", "--num-examples", "-1"], "num_examples must be at least 1, not -1"),
         (["lint", "cosine.yaml", "--transformers-version", "new"], "transformers_version must be like 5.8.0, not 'new'"),
         (["audit", "log.csv", "--html", "report.txt"], "report.txt: the name must end in .html or .htm"),
+        (["sweep", "gone.yaml"], "gone.yaml: cannot be read: No such file or directory"),
+        (["sweep", "epochs.yaml"], "epochs.yaml: the length of the run is not known: give max_steps in the file"),
+        (["sweep", "cosine.yaml", "--learning-rate", "a"], "--learning-rate a: write values as 0,100,500 or a range"),
+        (["sweep", "cosine.yaml", "--learning-rate", "0:1:5:log"], "a log range must be above 0 at both ends"),
+        (["sweep", "cosine.yaml", "--warmup-steps", "1.5"], "warmup_steps must be a whole number of optimizer steps, not 1.5"),
+        (["sweep", "cosine.yaml", "--power", "2"], "--power: none of these schedules has it"),
+        (["sweep", "cosine.yaml", "--out", "x.csv"], "--out x.csv: end the name in .parquet (for pandas) or .zarr (for xarray)"),
+        (["sweep", "cosine.yaml", "--out", "nowhere/x.parquet"], "the folder nowhere does not exist"),
+        (["sweep", "cosine.yaml", "--past-end", "stop"], "--past-end must be one of reference, hold, nan, not stop"),
         (["sweep", "cosine.yaml", "--steps", "0"], "--steps must be at least 1, not 0"),
         (["sweep", "cosine.yaml", "--max-steps", "0,10"], "max_steps must be at least 1, not 0"),
         (["sweep", "cosine.yaml", "--min-lr", "0:1:100000000000"], "100,000,000,000 values are too many; give at most 10,000,000"),

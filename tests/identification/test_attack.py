@@ -68,11 +68,8 @@ def made(rng: np.random.Generator) -> Made:
     logged, after = rates[at], other
     if way in ("resumed", "first rows of another run"):
         cut = 3 if way != "resumed" else cut
-        first, rest, logged = (
-            slice(0, cut),
-            slice(cut, len(step)),
-            np.where(np.arange(len(step)) < cut, rates[at], other[at]),
-        )
+        first, rest = slice(0, cut), slice(cut, len(step))
+        logged = np.where(np.arange(len(step)) < cut, rates[at], other[at])
     elif way == "joined":
         first, rest = slice(0, cut), slice(cut, cut + len(step))
         step, logged = np.concatenate([step[:cut], step]), np.concatenate([rates[at[:cut]], other[at]])
@@ -88,9 +85,8 @@ def made(rng: np.random.Generator) -> Made:
     known = steps if way == "plain" and rng.random() < 0.5 else None
     both = ((first, rates), (rest, after))[: 1 + bool(rest.stop)]
     error = 1e-6 + 4 * float(abs(printed - logged).max() / logged.max())
-    return Made(
-        f"{way}; {what}; {steps} steps, every {every}, offset {offset}, {form}", step, printed, both, known, error
-    )
+    words = f"{way}; {what}; {steps} steps, every {every}, offset {offset}, {form}"
+    return Made(words, step, printed, both, known, error)
 
 
 def judged(log: Made) -> str:
@@ -103,17 +99,10 @@ def judged(log: Made) -> str:
         alone = segment.count == 1 and not segment.text
         true = [rates for rows, rates in log.parts if rows.start <= segment.row[0] and segment.row[-1] < rows.stop]
         steps = np.arange(segment.step[0], segment.step[-1] + 1)
-        far = min(
-            (
-                abs(segment.answers[0].rates(steps) - rates[steps - offset]).max() / rates.max()
-                for rates in true
-                for offset in (0, 1)
-            ),
-            default=math.inf,
-        )
-        words.add(
-            "right" if far < log.error else "wrong" if alone or (not true and len(found.segments) > 1) else "open"
-        )
+        answer = segment.answers[0].rates(steps)
+        far = [abs(answer - rates[steps - offset]).max() / rates.max() for rates in true for offset in (0, 1)]
+        confident = alone or (not true and len(found.segments) > 1)
+        words.add("right" if min(far, default=math.inf) < log.error else "wrong" if confident else "open")
     if len(found.segments) > len(log.parts):
         return "wrong"
     return next(word for word in ("wrong", "open", "right") if word in words)

@@ -91,13 +91,6 @@ def test_a_log_of_the_warmup_alone_gives_the_slope():
     )
 
 
-def test_one_row_identifies_no_schedule():
-    found = olr.identify([25], [2e-5], max_steps=25)
-    assert not found.explained
-    assert found.segments[0].text == "one row determines no schedule"
-    assert found.segments[0].answers == ()
-
-
 def test_the_offset_is_known_only_if_the_length_is():
     step = np.arange(50, 1000, 50)
     rates = 0.5 * 1e-4 * (1 + np.cos(np.pi * (step - 1) / 1000))  # offset 1, 1,000 steps
@@ -167,18 +160,20 @@ def test_rates_without_a_curve():
 
 
 @pytest.mark.parametrize(
-    ("step", "rate", "message"),
+    ("step", "rate", "seconds", "message"),
     [
-        ([1, 2], [1e-5], "must be of one length"),
-        ([1.5], [1e-5], "step must hold whole numbers from 0 on"),
-        ([-1], [1e-5], "step must hold whole numbers from 0 on"),
-        ([1], [-1e-5], "learning_rate must hold numbers from 0 on that float32 can hold"),
-        ([1], [np.inf], "learning_rate must hold numbers from 0 on that float32 can hold"),
+        ([1, 2], [1e-5], 1, "must be of one length"),
+        ([1.5], [1e-5], 1, "step must hold whole numbers from 0 on"),
+        ([-1], [1e-5], 1, "step must hold whole numbers from 0 on"),
+        ([1], [-1e-5], 1, "learning_rate must hold numbers from 0 on that float32 can hold"),
+        ([1], [np.inf], 1, "learning_rate must hold numbers from 0 on that float32 can hold"),
+        ([1], [1e-5], 0, "seconds must be above 0, not 0"),
+        ([1], [1e-5], float("nan"), "seconds must be above 0, not nan"),
     ],
 )
-def test_bad_arrays(step, rate, message):
-    with pytest.raises(ValueError, match=message):
-        olr.identify(step, rate)
+def test_bad_arguments(step, rate, seconds, message):
+    with pytest.raises(ValueError, match=rf"identify\(\): .*{message}"):
+        olr.identify(step, rate, seconds=seconds)
 
 
 @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])

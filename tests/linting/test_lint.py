@@ -245,8 +245,8 @@ def test_real_configs():
 def test_cycles_that_are_not_a_number_are_refused_in_one_line(kind, cycles):
     values = {
         "learning_rate": 1e-4,
-        "lr_scheduler_type": kind,
         "max_steps": 50,
+        "lr_scheduler_type": kind,
         "lr_scheduler_kwargs": {"num_cycles": cycles},
     }
     assert [finding.code for finding in olr.lint(values) if finding.code not in SAID] == ["LR110"]

@@ -61,9 +61,7 @@ def test_a_log_survives_conversion_to_entries(name, tmp_path):
 
 def test_rows_without_a_step_need_logging_steps(tmp_path):
     path = written(tmp_path, TRAINER_4)
-    with pytest.raises(
-        olr.ConfigError, match=r"rows have no step: give trainer_state\.json .* --logging-steps"
-    ) as caught:
+    with pytest.raises(olr.ConfigError, match=r"no step: give trainer_state\.json .* --logging-steps") as caught:
         olr.read_log(path)
     assert "\n" not in str(caught.value)
     log = olr.read_log(path, logging_steps=500)
@@ -117,9 +115,8 @@ def test_results_of_yolo(tmp_path):
 
 
 def test_mmcv_counts_iterations_in_each_epoch(tmp_path):
-    lines = [
-        {"mode": "train", "epoch": epoch, "iter": it, "lr": 0.01, "loss": 1.0} for epoch in (1, 2) for it in (50, 100)
-    ]
+    places = [(1, 50), (1, 100), (2, 50), (2, 100)]
+    lines = [{"mode": "train", "epoch": epoch, "iter": count, "lr": 0.01, "loss": 1.0} for epoch, count in places]
     path = written(tmp_path, "\n".join(map(json.dumps, lines)))
     with pytest.raises(olr.ConfigError, match="--steps-per-epoch"):
         olr.read_log(path)
@@ -177,31 +174,6 @@ def test_a_pipe_and_a_file_of_proc_are_not_opened(tmp_path):
             olr.read_log("/proc/cpuinfo")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (
-            '{\n"train_runtime": 5.0,\n"train_loss": 1.2\n}',
-            r"its keys are train_runtime, train_loss\); give trainer_state\.json",
-        ),
-        (":W&B\x01\x02", "W&B's own binary log; give files/output.log"),
-        ('{"cells": [{"outputs": 3}], "nbformat": 4}', "this notebook is damaged; give trainer_state.json"),
-        ('{\n"cells": [], "nbformat": 4}', "no usable rows"),
-    ],
-)
-def test_a_refusal_names_the_file_to_use(tmp_path, content, message):
-    with pytest.raises(olr.ConfigError, match=message):
-        olr.read_log(written(tmp_path, content))
-
-
 def test_names_of_evaluation_metrics():
-    names = (
-        "eval_wer",
-        "metrics/mAP50(B)",
-        "val_accuracy",
-        "eval/rewards/accuracies",
-        "eval_loss",
-        "eval_runtime",
-        "loss",
-    )
-    assert [is_metric(name) for name in names] == [True, True, True, True, False, False, False]
+    assert all(map(is_metric, ("eval_wer", "metrics/mAP50(B)", "val_accuracy", "eval/rewards/accuracies")))
+    assert not any(map(is_metric, ("eval_loss", "eval_runtime", "loss")))

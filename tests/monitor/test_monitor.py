@@ -23,6 +23,9 @@ from flax import nnx
 from hypothesis import given, strategies as st
 
 import optax_lr as olr
+from optax_lr.monitor import channel
+from optax_lr.monitor.sinks import Callback, named
+from optax_lr.monitor.warn_once import WarnOnce
 from tests.wrong_types import wrong_types
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=40, warmup_steps=5)
@@ -46,11 +49,7 @@ def warnings_of(caplog) -> list[str]:
 # What is in a row
 
 
-@given(
-    st.lists(st.one_of(st.none(), st.integers(0, 25)), max_size=12),
-    st.integers(1, 12),
-    st.integers(0, 30),
-)
+@given(st.lists(st.none() | st.integers(0, 25), max_size=12), st.integers(1, 12), st.integers(0, 30))
 def test_a_row_has_the_exact_mean_of_the_losses_since_the_last_row(sizes, every, start):
     """None means a single loss, and a number an array of that many losses. Sums of small integers are exact."""
     count = sum(1 if size is None else size for size in sizes)
@@ -62,20 +61,14 @@ def test_a_row_has_the_exact_mean_of_the_losses_since_the_last_row(sizes, every,
             part = losses[place] if size is None else losses[place : place + size]
             monitor(part, grad_norm=part * 2)
             place += 1 if size is None else size
-    ends = sorted(
-        {step for step in range(start + 1, start + count + 1) if step % every == 0}
-        | ({start + count} if count else set())
-    )
+    updates = range(start + 1, start + count + 1)
+    ends = [step for step in updates if step % every == 0 or step == updates[-1]]
     begins = [start, *ends][: len(ends)]
     assert [row["step"] for row in rows] == ends
     for row, begin, end in zip(rows, begins, ends, strict=True):
         part = losses[begin - start : end - start]
-        assert row == {
-            "step": end,
-            "loss": float(part.sum()) / len(part),
-            "learning_rate": end - 1,
-            "grad_norm": 2 * part[-1],
-        }
+        mean = float(part.sum()) / len(part)
+        assert row == {"step": end, "loss": mean, "learning_rate": end - 1, "grad_norm": 2 * part[-1]}
 
 
 def test_a_row_has_the_rate_of_its_update():
@@ -86,14 +79,11 @@ def test_a_row_has_the_rate_of_its_update():
         "injected": optax.inject_hyperparams(optax.sgd)(learning_rate=SCHEDULE),
     }
     moved = []
+    made = {"plain": (SCHEDULE, from_schedule), "ours": (None, ours), "injected": (None, injected)}
     with contextlib.ExitStack() as stack:
         monitors = {
             name: stack.enter_context(olr.Monitor(schedule=schedule, logging_steps=4, report_to=rows.append))
-            for name, schedule, rows in (
-                ("plain", SCHEDULE, from_schedule),
-                ("ours", None, ours),
-                ("injected", None, injected),
-            )
+            for name, (schedule, rows) in made.items()
         }
         for name, optimizer in optimizers.items():
             params, state = jnp.zeros(()), optimizer.init(jnp.zeros(()))
@@ -141,9 +131,8 @@ def test_rows_equal_those_of_a_trainer(tmp_path, compared):
     evaluated = {row["step"]: row["eval_loss"] for row in theirs if "eval_loss" in row}
 
     ours: list[dict] = []
-    with olr.Monitor(
-        schedule=olr.Cosine(0.1, max_steps=12, warmup_steps=4), logging_steps=3, report_to=ours.append
-    ) as monitor:
+    schedule = olr.Cosine(0.1, max_steps=12, warmup_steps=4)
+    with olr.Monitor(schedule=schedule, logging_steps=3, report_to=ours.append) as monitor:
         for step, loss in enumerate(losses, 1):
             monitor(loss)
             if step in evaluated:
@@ -152,14 +141,10 @@ def test_rows_equal_those_of_a_trainer(tmp_path, compared):
     for row, their in zip(ours, theirs, strict=True):
         if "loss" in row:
             assert row["learning_rate"] == pytest.approx(their["learning_rate"], rel=1e-6)
-            assert row["loss"] == pytest.approx(
-                float(their["loss"]), rel=1e-3, abs=1e-4
-            )  # a Trainer rounds to 4 digits
+            assert row["loss"] == pytest.approx(float(their["loss"]), rel=1e-3, abs=1e-4)  # it rounds to 4 digits
             compared("transformers", 2)
         else:
             assert row["eval_loss"] == their["eval_loss"]
-    from optax_lr.monitor.sinks import named
-
     logs = {"loss": 1.0, "learning_rate": 2.0, "eval_loss": 3.0, "grad_norm": 4.0, "epoch": 5.0}
     assert named({"step": 1, **logs}) == rewrite_logs(logs)
 
@@ -239,15 +224,10 @@ def test_a_flax_loop(tmp_path):
 
 
 def test_every_group_has_its_own_column(caplog):
-    groups = {
-        "head": olr.inject_schedules(optax.sgd)(SCHEDULE),
-        "body": olr.inject_schedules(optax.sgd)(SCHEDULE * 0.5),
-    }
-    params = {"x": jnp.ones(()), "y": jnp.ones(())}
-    labels = {"x": "head", "y": "body"}
-    factors = optax.chain(
-        olr.inject_schedules(optax.sgd)(SCHEDULE), olr.scale_by_group({"head": 1.0, "body": 0.5}, labels)
-    )
+    sgd = olr.inject_schedules(optax.sgd)
+    groups = {"head": sgd(SCHEDULE), "body": sgd(SCHEDULE * 0.5)}
+    params, labels = {"x": jnp.ones(()), "y": jnp.ones(())}, {"x": "head", "y": "body"}
+    factors = optax.chain(sgd(SCHEDULE), olr.scale_by_group({"head": 1.0, "body": 0.5}, labels))
     for optimizer in (optax.partition(groups, labels), factors):
         rows: list[dict] = []
         state = optimizer.init(params)
@@ -278,9 +258,7 @@ def test_updates_are_counted_under_multi_steps(from_state, caplog):
     schedule = olr.Linear(1e-3, max_steps=10)
     optimizer = optax.MultiSteps(olr.inject_schedules(optax.sgd)(schedule), 4)
     state, rows = optimizer.init(jnp.ones(2)), []
-    with olr.Monitor(
-        schedule=schedule, report_to=rows.append, logging_steps=1, accumulation_steps=4, step=0
-    ) as monitor:
+    with olr.Monitor(schedule=schedule, report_to=rows.append, logging_steps=1, accumulation_steps=4) as monitor:
         for call in range(40):
             _, state = optimizer.update(jnp.ones(2), state, jnp.ones(2))
             monitor(jnp.float32(40 - call), **({"state": state} if from_state else {}))
@@ -326,26 +304,20 @@ def test_wandb_in_offline_mode(tmp_path, monkeypatch):
     assert monitor.lost == {}
     (path,) = tmp_path.rglob("*.wandb")
     records: list[Record] = []
-    give_up = time.monotonic() + 30
-    while not any(record.HasField("exit") for record in records):  # a process of W&B's own writes the file
-        assert time.monotonic() < give_up
-        records = [Record.FromString(data) for data in wandb_records(path)]
+
+    def complete():  # a process of W&B's own writes the file
+        records[:] = [Record.FromString(data) for data in wandb_records(path)]
+        return any(record.HasField("exit") for record in records)
+
+    until(complete, seconds=30)
     found: dict[int, dict] = {}
     for record in records:
-        if record.HasField("history"):
-            items = {
-                item.nested_key[0] if item.nested_key else item.key: json.loads(item.value_json)
-                for item in record.history.item
-            }
-            found.setdefault(items["_step"], {}).update(items)
-    compared = 0
-    for row in lines(tmp_path):
-        for name, value in row.items():
-            if name != "step":
-                column = f"eval/{name[5:]}" if name.startswith("eval_") else f"train/{name}"
-                assert found[row["step"]][column] == pytest.approx(value, rel=1e-12)
-                compared += 1
-    assert compared == 9
+        items = {(*item.nested_key, item.key)[0]: json.loads(item.value_json) for item in record.history.item}
+        found.setdefault(items.get("_step", -1), {}).update(items)
+    expected = [(row["step"], name, value) for row in lines(tmp_path) for name, value in named(row).items()]
+    assert len(expected) == 9
+    for step, name, value in expected:
+        assert found[step][name] == pytest.approx(value, rel=1e-12)
 
 
 def test_scanned_epochs_and_single_steps_give_the_same_rows():
@@ -473,10 +445,6 @@ def test_a_callable_that_raises_or_hangs_does_not_stop_the_loop(tmp_path, caplog
 
 
 def test_rows_for_a_sink_that_hangs_are_dropped_and_counted(monkeypatch, caplog):
-    from optax_lr.monitor import channel
-    from optax_lr.monitor.sinks import Callback
-    from optax_lr.monitor.warn_once import WarnOnce
-
     monkeypatch.setattr(channel, "MOST_WAITING", 3)
     free, got = threading.Event(), []
     one = channel.Channel(Callback(lambda row: (free.wait(), got.append(row))), WarnOnce())
@@ -526,26 +494,15 @@ def test_files_that_cannot_grow_are_complete_and_continue_once_they_can(tmp_path
     assert all("File too large" in line and line.endswith("not logged") for line in warnings_of(caplog))
 
 
-def test_a_full_disk(tmp_path):
-    """A real disk of 16 KiB, if the test may mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("may not mount a file system")
+def test_rows_that_a_file_never_takes_are_counted(tmp_path):
     rows: list[dict] = []
-    try:
-        with olr.Monitor(disk, report_to=("jsonl", "tensorboard", rows.append), logging_steps=1) as monitor:
-            for part in np.arange(3000.0).reshape(30, 100):
-                monitor(part)
-                until(lambda last=part[-1]: rows and rows[-1]["loss"] == last)
-        written = lines(disk)
-        assert [row["loss"] for row in written] == list(range(len(written)))
-        assert 0 < len(written) == 3000 - monitor.lost["jsonl"] < 3000
-    finally:
-        subprocess.run(["umount", disk], check=True)
-    assert [row["loss"] for row in rows] == list(range(3000))
+    with largest_file(1000), olr.Monitor(tmp_path, report_to=("jsonl", rows.append), logging_steps=1) as monitor:
+        for part in np.arange(40.0).reshape(4, 10):
+            monitor(part)
+            until(lambda last=part[-1]: rows and rows[-1]["loss"] == last)
+    written = [row["loss"] for row in lines(tmp_path)]
+    assert written == list(range(len(written)))
+    assert 0 < len(written) == 40 - monitor.lost["jsonl"] < 40
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -578,18 +535,45 @@ def test_a_program_that_never_closes_it_and_one_that_resumes(tmp_path):
     assert [json.loads(line)["step"] for line in found] == [10, 20, 25, 30, 40, 45]
 
 
-def test_a_donated_array_is_reported_and_omitted(caplog):
+def donated():
+    rate = jnp.float32(0.5) + 1
+    jax.jit(lambda x: x + 1, donate_argnums=0)(rate)
+    assert rate.is_deleted()
+    return rate
+
+
+FAILURES = {
+    "a rate that was donated": (
+        {"logging_steps": 1},
+        [(2.0, {"learning_rate": donated}), (2.0, {"learning_rate": "high"}), (2.0, {"learning_rate": 0.5})],
+        [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 2.0}, {"step": 3, "loss": 2.0, "learning_rate": 0.5}],
+        "learning_rate: RuntimeError: Array has been deleted",
+    ),
+    "a schedule that raises": (
+        {"schedule": lambda step: 1 / (step - 9)},
+        [(np.ones(20), {})],
+        [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0, "learning_rate": 0.1}],
+        "schedule: ZeroDivisionError: division by zero; the run continues; further failures are not logged",
+    ),
+    "a loss that is not a number": (
+        {"logging_steps": 2},
+        [(loss, {}) for loss in (1.0, 2.0, "high", 4.0, 5.0)],
+        [{"step": 2, "loss": 1.5}, {"step": 4, "loss": 4.0}, {"step": 5, "loss": 5.0}],
+        "loss: ValueError",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_value_that_cannot_be_read_is_reported_once_and_omitted(name, caplog):
+    settings, calls, expected, warning = FAILURES[name]
     rows: list[dict] = []
-    with olr.Monitor(report_to=rows.append, logging_steps=1) as monitor:
-        rate, loss = jnp.float32(0.5) + 1, jnp.float32(2)
-        jax.jit(lambda x: x + 1, donate_argnums=0)(rate)
-        assert rate.is_deleted()
-        monitor(loss, learning_rate=rate)
-        monitor(loss, learning_rate="high")
-        monitor(loss, learning_rate=0.5)
-    assert rows == [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 2.0}, {"step": 3, "loss": 2.0, "learning_rate": 0.5}]
+    with olr.Monitor(report_to=rows.append, **settings) as monitor:
+        for loss, metrics in calls:
+            monitor(loss, **{key: value() if callable(value) else value for key, value in metrics.items()})
+    assert rows == expected
     (told,) = warnings_of(caplog)
-    assert told.startswith("monitor: learning_rate: RuntimeError: Array has been deleted")
+    assert told.startswith(f"monitor: {warning}")
 
 
 @wrong_types
@@ -638,23 +622,3 @@ def test_logging_is_by_the_standard_library(tmp_path, capsys):
         logging.getLogger("optax_lr").setLevel(logging.NOTSET)
     assert [finding.code for finding in monitor.findings] == ["LR302"]
     assert capsys.readouterr().out.count("nan") == 30
-
-
-def test_a_schedule_that_raises_loses_only_the_rate(caplog):
-    rows: list[dict] = []
-    with olr.Monitor(report_to=rows.append, schedule=lambda step: 1 / (step - 9)) as monitor:
-        monitor(np.ones(20))
-    assert rows == [{"step": 10, "loss": 1.0}, {"step": 20, "loss": 1.0, "learning_rate": 0.1}]
-    assert warnings_of(caplog) == [
-        "monitor: schedule: ZeroDivisionError: division by zero; the run continues; further failures are not logged"
-    ]
-
-
-def test_a_loss_that_is_not_a_number_loses_only_itself(caplog):
-    rows: list[dict] = []
-    with olr.Monitor(report_to=rows.append, logging_steps=2) as monitor:
-        for loss in (1.0, 2.0, "high", 4.0, 5.0):
-            monitor(loss)
-    assert rows == [{"step": 2, "loss": 1.5}, {"step": 4, "loss": 4.0}, {"step": 5, "loss": 5.0}]
-    (told,) = warnings_of(caplog)
-    assert told.startswith("monitor: loss: ValueError")

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 import optax_lr as olr
+from optax_lr.monitor.sinks import named
 
 SCHEDULE = olr.Cosine(1e-2, max_steps=40, warmup_steps=5)
 
@@ -38,14 +39,8 @@ def test_swanlab_in_offline_mode(tmp_path):
     reader.open(path)
     records = [Record.FromString(data) for data in reader]
     reader.close()
-    found = [
-        (record.scalar.key, record.scalar.step, record.scalar.value.number)
-        for record in records
-        if record.HasField("scalar")
-    ]
-    ours = [entry for entry in found if entry[0].startswith(("train/", "eval/"))]
+    scalars = [record.scalar for record in records if record.HasField("scalar")]
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    for name in ("loss", "learning_rate", "eval_loss"):
-        tag = f"eval/{name[5:]}" if name.startswith("eval") else f"train/{name}"
-        assert [value for key, _, value in ours if key == tag] == [row[name] for row in rows if name in row]
-        assert [step for key, step, _ in ours if key == tag] == [row["step"] for row in rows if name in row]
+    expected = sorted((name, row["step"], value) for row in rows for name, value in named(row).items())
+    found = sorted((scalar.key, scalar.step, scalar.value.number) for scalar in scalars)
+    assert [entry for entry in found if entry[0].startswith(("train/", "eval/"))] == expected
