@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import words
 
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "int": int,
@@ -29,6 +30,7 @@ _ENUMS = ("SchedulerType", "IntervalStrategy")
 _OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LARGEST = 10**30
 _DEEPEST = 50
+_CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -85,6 +87,8 @@ class Script:
             self._scope(self.tree, -1)
         except RecursionError:
             raise ConfigError(f"{path}: nested too deeply") from None
+        parts = [call.name.rpartition(".") for call in self.calls]
+        self.changed = {name for name, _, method in parts if method in _CHANGES}  # dicts and lists
         for call in self.calls:
             self._option(call)
         for flag, attribute, value in self.under_flags:
@@ -307,13 +311,26 @@ class Script:
             ):
                 return self._attribute(ast.unparse(owner), name, scope)
             case ast.Subscript(value=holder, slice=key):
-                try:
-                    return self._value(holder, scope)[self._value(key, scope)]
-                except (KeyError, IndexError, TypeError):
-                    raise UnknownError from None
+                return self._entry(holder, self._value(key, scope), scope)
             case ast.Call():
                 return self._call(node, scope)
         raise UnknownError
+
+    def _entry(self, holder: ast.expr, key: Any, scope: int) -> object:
+        """An entry of a list or a dict, of which the other values need not be known."""
+        made, here = holder, scope
+        if isinstance(holder, ast.Name):
+            bound, here = self.bound(holder.id, scope)
+            if len(bound) == 1 and isinstance(bound[0], ast.Dict) and holder.id not in self.changed:
+                made = bound[0]
+        if isinstance(made, ast.Dict) and all(isinstance(name, ast.Constant) for name in made.keys):
+            for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
+                if isinstance(name, ast.Constant) and name.value == key:
+                    return self._value(value, here)
+        try:
+            return self._value(holder, scope)[key]
+        except (KeyError, IndexError, TypeError):
+            raise UnknownError from None
 
     def _dict(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr], scope: int) -> dict[object, object]:
         """A dict; a value without a key is unpacked."""
@@ -361,7 +378,7 @@ class Script:
 
     def _name(self, name: str, scope: int) -> object:
         bound, here = self.bound(name, scope)
-        if len(bound) != 1:
+        if len(bound) != 1 or name in self.changed:
             raise UnknownError
         if bound[0] is not None:
             return self._value(bound[0], here)
@@ -371,7 +388,11 @@ class Script:
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
                 return self._declared("", name, Call(decorator, "", self.parents[here]))
-        calls = [call for call in self.calls if call.name == function.name]
+        named = [known for known in self.functions if getattr(known, "name", "") == function.name]
+        method = _argument_names(function)[:1] == ["self"] and len(named) == 1
+        calls = [
+            call for call in self.calls if (call.name.rpartition(".")[2] if method else call.name) == function.name
+        ]
         return self._argument(name, function, calls, self.parents[here])
 
     def _argument(
@@ -387,11 +408,12 @@ class Script:
             kind: the class.
         """
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+        names = names[names[:1] == ["self"] :]
         passed: list[tuple[ast.expr, int]] = []
         for call in calls:
             if any(isinstance(argument, ast.Starred) for argument in call.node.args) or _keyword(call.node, None):
                 raise UnknownError
-            given = dict(zip(names[bool(kind) :], call.node.args, strict=False))
+            given = dict(zip(names, call.node.args, strict=False))
             given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
             if name in given:
                 passed.append((given[name], call.scope))

@@ -100,6 +100,9 @@ DATACLASS = "from dataclasses import dataclass, field\n@dataclass\nclass C:\n   
         ("class T:\n    def __init__(self):\n        self.lr = 2e-5\n    def f(self):\n        " + CALL.replace("args", "self"), ""),
         ("import os\nLR = float(os.environ.get('LR', '2e-5'))\n" + CALL.replace("args.lr", "LR"), "'LR' of the environment may replace"),
         ("K = {'a': {'lr': 2e-5}}\n" + CALL.replace("args.lr", "K['a']['lr']"), ""),
+        ("K = {'net': Net, 'lr': 2e-5}\n" + CALL.replace("args.lr", "K['lr']"), ""),
+        ("class A:\n    def f(self, lr):\n        " + CALL.replace("args.lr", "lr") + "    def run(self):\n        self.f(lr=2e-5)\n", ""),
+        ("class A:\n    def f(self, n, lr):\n        " + CALL.replace("args.lr", "lr") + "a = A()\na.f(1, 2e-5)\n", ""),
         ("def f(lr=2e-5):\n    " + CALL.replace("args.lr", "lr"), "lr is 2e-05, the default of f()"),
         ("def f(lr=1.0):\n    " + CALL.replace("args.lr", "lr") + "f(lr=2e-5)\n", ""),
         ("def f(name, lr=2e-5):\n    " + CALL.replace("args.lr", "lr") + "f('a')\nf('b')\n", ""),
@@ -125,6 +128,10 @@ def test_defaults_that_the_script_itself_has(tmp_path, text, note):
         "def f(lr):\n    " + CALL.replace("args.lr", "lr") + "f(1e-5)\nf(2e-5)\n",
         "def f(lr=1.0):\n    " + CALL.replace("args.lr", "lr") + "f(*rates)\n",
         "K = {'lr': 2e-5}\nK['lr'] = 1\n" + CALL.replace("args.lr", "K['lr']"),
+        "K = {'lr': 2e-5}\nK.update(lr=1)\n" + CALL.replace("args.lr", "K['lr']"),
+        "class A:\n    def f(self, lr):\n        "
+        + CALL.replace("args.lr", "lr")
+        + "class B:\n    def f(self, lr): pass\na = A()\na.f(2e-5)\n",
     ],
 )
 def test_ambiguous_values_are_not_used(tmp_path, text):
