@@ -317,7 +317,7 @@ class Script:
         raise UnknownError
 
     def _entry(self, holder: ast.expr, key: Any, scope: int) -> object:
-        """An entry of a list or a dict, of which the other values need not be known."""
+        """An entry of a list or a dict; its other values need not be known."""
         made, here = holder, scope
         if isinstance(holder, ast.Name):
             bound, here = self.bound(holder.id, scope)
