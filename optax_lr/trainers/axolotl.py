@@ -15,10 +15,10 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, like
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Keys
-from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
 from optax_lr.trainers.transformers import Transformers, training_examples
@@ -123,6 +123,11 @@ class Axolotl(Transformers):
             notes += ("max_steps: 0 counts as not given",)
         if not settings.warmup_given:
             notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
+        once = [key for key in keys.given if key in former_keys("axolotl") and concerns_curve(key)]
+        if once:
+            notes += (
+                f"{', '.join(once)}: of older versions of axolotl, in which it changes the schedule; now it has no effect",
+            )
         without: set[str] = set()
         if settings.max_steps > 0:
             without = _DEFAULTS.keys() - {"lr_scheduler"}

@@ -56,6 +56,7 @@ class MaxText(Trainer):
 
     name: ClassVar[str] = "maxtext"
     title: ClassVar[str] = "MaxText"
+    history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
     programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}

@@ -37,6 +37,7 @@ class Megatron(Trainer):
 
     name: ClassVar[str] = "megatron"
     title: ClassVar[str] = "Megatron-LM"
+    history: ClassVar[Mapping[str, str]] = {"": "megatron"}
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",
         "max_steps": "train_iters",

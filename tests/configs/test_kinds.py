@@ -71,6 +71,10 @@ PLANS = {
         "u.sh", "accelerate launch --num_processes 1 lora.py --resolution 256 --train_batch_size 4 --learning_rate 1e-5 --lr_scheduler cosine "
         "--lr_warmup_steps 4 --max_train_steps 40", {}, olr.Cosine(1e-5, 40, 4), "lora.py is read as one of diffusers' scripts",
     ),
+    "a key of restarts in older versions of axolotl": (
+        "z.yml", "base_model: m\nsequence_len: 9\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nlearning_rate: 1.0e-5\nwarmup_steps: 2\n"
+        "max_steps: 30\nrelora_steps: 5\n", {}, olr.Cosine(1e-5, 30, 2), "relora_steps: of older versions of axolotl",
+    ),
     "a rate that diffusers scales": (
         "t.sh", "accelerate launch --num_processes 2 textual_inversion.py --train_batch_size 3 --gradient_accumulation_steps 4 --learning_rate 1e-3 "
         "--scale_lr --lr_scheduler linear --lr_warmup_steps 0 --max_train_steps 40", {}, olr.Linear(1e-3 * 24, 40), "--scale_lr multiplies the rate",
@@ -180,6 +184,15 @@ FINDINGS = {
         "l.yaml", "model: {type: gpt2}\ntrainer: {mp: p=f32, num_train_steps: 90}\noptimizer: {learning_rate: 0.001, wobble: 3}\n", "LR111",
         "optimizer.wobble is not a key of Levanter",
     ),
+    "an option that Megatron-LM has never had": (
+        "g.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --wobble 3", "LR111",
+        "wobble is not a key of Megatron-LM",
+    ),
+    "an option that Megatron-LM once had": (
+        "h.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --DDP-impl local", "LR104",
+        "of older versions of Megatron-LM",
+    ),
+    "a key that MaxText has never had": ("x.yml", "base_config: base.yml\nlearning_rate: 2.0e-5\nsteps: 101\nwobble: 3\n", "LR111", "wobble is not a key of MaxText"),
     "an abbreviation that fits two options": (
         "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "lr is not a key",
     ),

@@ -2,7 +2,9 @@
 
     pip download --no-deps -d WHEELS transformers==4.30.2 ... transformers==5.24.0 trl==0.8.6 ... trl==1.16.0
     git clone https://github.com/hiyouga/LLaMA-Factory SOURCES/LLaMA-Factory    (and the others of `SOURCES`)
-    python -m tests.reference.known_keys WHEELS SOURCES
+    python -m tests.reference.known_keys WHEELS SOURCES [NAME ...]
+
+With names, such as `megatron`, only their lists are collected again.
 
 The sources are parsed with `ast`, not imported: old releases cannot be installed next to new ones.
 """
@@ -33,7 +35,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "axolotl": (
         "axolotl-ai-cloud+axolotl",
-        r"src/axolotl/(utils/schemas/\w+|utils/schemas/internal/\w+|integrations/\w+/args)\.py",
+        r"src/axolotl/(utils/(schemas|config/models/input)/.*|utils/config/__init__|integrations/\w+/args)\.py",
     ),
     "swift": (
         "modelscope+ms-swift",
@@ -41,14 +43,19 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "megatron": (
         "NVIDIA+Megatron-LM",
-        r"megatron/(training/(arguments|config/\w+)|core/(transformer/transformer_config|model_parallel_config|optimizer/optimizer_config|distributed/\w*config))\.py",
+        r"(?:megatron/(?:post_training/|inference/|rl/)?)?arguments\.py|pretrain_\w+\.py|megatron/(training/(arguments|config/\w+|\w+_config)|core/(transformer/transformer_config"
+        r"|model_parallel_config|optimizer/optimizer_config|distributed/\w*config))\.py",
     ),
-    "maxtext": ("AI-Hypercomputer+maxtext", r"src/maxtext/configs/(types\.py|base\.yml|post_train/\w+\.yml)"),
+    "maxtext": (
+        "AI-Hypercomputer+maxtext",
+        r"(?i:(?:src/)?maxtext)/configs/(types\.py|base\.yml|post_train/[\w-]+\.yml)",
+    ),
     "levanter": ("stanford-crfm+levanter", r"(src/levanter/main|examples)/.*\.py", r"\w+Config"),
     "levanter_trainer": ("stanford-crfm+levanter", r"src/levanter/(trainer|config)\.py", "TrainerConfig"),
     "diffusers": (
         "huggingface+diffusers",
-        r"examples/(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py",
+        r"examples/(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py"
+        r"|examples/textual_inversion/textual_inversion(?:_sdxl)?\.py",
     ),
     "open_instruct": (
         "allenai+open-instruct",
@@ -172,16 +179,23 @@ def keys_at(run: Callable[..., str], commit: str, pattern: str, names: str, seen
         blob, name = line.split()[2], line.split("\t")[1]
         if re.fullmatch(pattern, name):
             if blob not in seen:
-                seen[blob] = keys_in(run("cat-file", "blob", blob), names, yml=name.endswith(".yml"))
+                seen[blob] = keys_in(
+                    run("cat-file", "blob", blob),
+                    names,
+                    yml=name.endswith(".yml"),
+                    negated=name.startswith("megatron/"),
+                )
             keys |= seen[blob]
     return keys
 
 
-def keys_in(text: str, names: str, *, yml: bool) -> set[str]:
-    """The keys in one file."""
+def keys_in(text: str, names: str, *, yml: bool, negated: bool) -> set[str]:
+    """The keys in one file; `negated` for a parser made of dataclasses that has --no-... for a flag that is true."""
     if yml:
         return set(re.findall(r"(?m)^(\w+):", text))
-    keys = {key.replace("-", "_") for key in re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)}
+    options = re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)
+    options += re.findall(r"--([\w-]+)", " ".join(re.findall(r'"arg_names": \[([^]]*)\]', text)))
+    keys = {key.replace("-", "_") for key in options}
     try:
         found = classes([text])
     except SyntaxError:  # as some old commits have them
@@ -193,19 +207,27 @@ def keys_in(text: str, names: str, *, yml: bool) -> set[str]:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 keys.add(node.target.id)
                 keys |= set(re.findall(r"\balias='(\w+)'", ast.unparse(node)))
+                if negated and default_of(node) is True:
+                    keys |= {f"no_{node.target.id}", f"disable_{node.target.id}"}
     return keys
 
 
-def main() -> None:
-    """Write the file."""
-    wheel_folder, source_folder = Path(sys.argv[1]), Path(sys.argv[2])
-    made: dict[str, Any] = {name: by_version(wheel_folder, name) for name in ("transformers", "trl")}
+def packages(folder: Path) -> dict[str, Any]:
+    """The classes of transformers, and those of TRL without the keys that they inherit from it."""
+    made: dict[str, Any] = {name: by_version(folder, name) for name in ("transformers", "trl")}
     inherited = {
         word.partition("<")[0] for word in made["transformers"]["classes"]["TrainingArguments"]["keys"].split()
     }
     for entry in made["trl"]["classes"].values():
         entry["keys"] = " ".join(word for word in entry["keys"].split() if word.partition("<")[0] not in inherited)
-    made |= {name: of_repository(source_folder, *where) for name, where in SOURCES.items()}
+    return made
+
+
+def main() -> None:
+    """Write the file."""
+    wheel_folder, source_folder, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    made: dict[str, Any] = json.loads(TARGET.read_text()) if names else packages(wheel_folder)
+    made |= {name: of_repository(source_folder, *SOURCES[name]) for name in names or SOURCES}
     TARGET.write_text(json.dumps(made, indent=1) + "\n")
 
 
