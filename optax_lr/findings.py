@@ -25,6 +25,17 @@ class Rule(NamedTuple):
     severity: Severity
     why: str = ""
 
+    @classmethod
+    def of(cls, head: str, why: str) -> Rule:
+        """A rule from its head, in the form in which findings are printed.
+
+        >>> Rule.of("LR101 error: learning rate too high", "The training diverges.").severity
+        'error'
+        """
+        name, title = head.split(": ", 1)
+        code, severity = name.split()
+        return cls(code, title, next(known for known in SEVERITIES if known == severity), why)
+
 
 def rules_of(*modules: ModuleType) -> dict[str, Rule]:
     """Every rule that these modules define, by its code."""

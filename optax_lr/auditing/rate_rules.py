@@ -15,92 +15,66 @@ from optax_lr.identification.exact import brief
 from optax_lr.identification.identify import Segment
 from optax_lr.schedules import Schedule
 
-OTHER_RATES = Rule(
-    "LR201",
-    "the logged rates are not the planned ones",
-    "error",
+OTHER_RATES = Rule.of(
+    "LR201 error: the logged rates are not the planned ones",
     "From the first step that is named on, the log shows other rates than the plan, and none of the reasons below explains "
     "them: most often the config belongs to another run.",
 )
-OTHER_SCHEDULER = Rule(
-    "LR202",
-    "another scheduler ran than planned",
-    "error",
+OTHER_SCHEDULER = Rule.of(
+    "LR202 error: another scheduler ran than planned",
     "The rates are those of another kind of schedule, exactly. A `scheduler` block in the DeepSpeed JSON silently replaces "
     "`lr_scheduler_type`; a resumed run takes the kind from its new arguments.",
 )
-OTHER_WARMUP = Rule(
-    "LR203",
-    "another warmup ran than planned",
-    "error",
+OTHER_WARMUP = Rule.of(
+    "LR203 error: another warmup ran than planned",
     "The rates are the plan's with another `warmup_steps`. Besides `warmup_ratio` and versions of transformers that read the "
     "two differently, a warmup counted in other units is the usual reason.",
 )
-OTHER_HORIZON = Rule(
-    "LR204",
-    "another length ran than planned",
-    "error",
+OTHER_HORIZON = Rule.of(
+    "LR204 error: another length ran than planned",
     "The rates are the plan's over another number of steps: counted in micro-batches, times the number of processes, or "
     "computed from another number of examples. The rate then ends too high, or is 0 too early.",
 )
-OTHER_PEAK = Rule(
-    "LR205",
-    "another learning rate ran than planned",
-    "error",
+OTHER_PEAK = Rule.of(
+    "LR205 error: another learning rate ran than planned",
     "The rates are the plan's times one factor. A resumed run keeps the base rate of its checkpoint and ignores the new one.",
 )
-SKIPPED = Rule(
-    "LR206",
-    "the scheduler skipped steps",
-    "warning",
+SKIPPED = Rule.of(
+    "LR206 warning: the scheduler skipped steps",
     "The curve is right and late by a number of steps that grows. With fp16, an update whose gradients overflow is skipped, "
     "and the scheduler is not stepped, while the step counts on; the rate then does not reach its end.",
 )
-FROZEN = Rule(
-    "LR207",
-    "the scheduler never moved",
-    "error",
+FROZEN = Rule.of(
+    "LR207 error: the scheduler never moved",
     "Every row shows the rate with which the plan begins. With fp16 that happens when every update is skipped, so that "
     "nothing is learned.",
 )
-RESUMED = Rule(
-    "LR208",
-    "the run was resumed with other settings",
-    "warning",
+RESUMED = Rule.of(
+    "LR208 warning: the run was resumed with other settings",
     "The rates follow one schedule up to a step and another from there on. A resumed Trainer keeps the base rate and the "
     "position of its checkpoint; length, warmup and kind come from the new arguments.",
 )
-OFF = Rule(
-    "LR209",
-    "single rates are off the curve",
-    "warning",
+OFF = Rule.of(
+    "LR209 warning: single rates are off the curve",
     "One schedule explains all rows but these. A row that was edited, or written by another run into the same file, looks so.",
 )
-UNEXPLAINED = Rule(
-    "LR210",
-    "no schedule explains the rates",
-    "warning",
+UNEXPLAINED = Rule.of(
+    "LR210 warning: no schedule explains the rates",
     "No kind of schedule that is known gives these rates with any settings that were tried. A custom schedule, one "
     "that follows a metric, or a log put together from several runs looks so.",
 )
-NO_RATES = Rule(
-    "LR211",
-    "no learning rate is logged",
-    "note",
+NO_RATES = Rule.of(
+    "LR211 note: no learning rate is logged",
     "No entry holds a rate, so the schedule is unknown. Trainers log it with the loss every `logging_steps`; "
     "a run shorter than that logs none.",
 )
-OPEN = Rule(
-    "LR212",
-    "the rates leave the schedule open",
-    "note",
+OPEN = Rule.of(
+    "LR212 note: the rates leave the schedule open",
     "Several settings give the same rates at the logged steps, or the search took too long and gave up. What is named is the "
     "schedule of round numbers, and no proof that it ran.",
 )
-CONFLICT = Rule(
-    "LR213",
-    "one step is logged with different rates",
-    "note",
+CONFLICT = Rule.of(
+    "LR213 note: one step is logged with different rates",
     "Two runs wrote the same file, or a resumed run repeated steps under other settings. Where the steps go back, a run of its "
     "own is taken to begin; where they do so often, the last row of each step counts.",
 )

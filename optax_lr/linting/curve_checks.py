@@ -11,72 +11,49 @@ from optax_lr.linting.edits import scalar
 from optax_lr.schedules import WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
 
-NO_RESTART = Rule(
-    "LR141",
-    "restarts without a restart",
-    "warning",
+NO_RESTART = Rule.of(
+    "LR141 warning: restarts without a restart",
     "`cosine_with_restarts` with `num_cycles` 1, its default, is the plain cosine to the last bit.",
 )
-WAVES = Rule(
-    "LR142",
-    "a cosine that does not end at its floor",
-    "warning",
+WAVES = Rule.of(
+    "LR142 warning: a cosine that does not end at its floor",
     "On `cosine`, `num_cycles` counts whole waves: 0.5 falls once, 1 falls and comes back to the peak. Restarts are "
     "`cosine_with_restarts`.",
 )
-HIGH_FLOOR = Rule(
-    "LR143",
-    "a floor near the peak",
-    "warning",
+HIGH_FLOOR = Rule.of(
+    "LR143 warning: a floor near the peak",
     "A floor of half the peak or more leaves a schedule that is nearly constant.",
 )
-WRONG_FLOOR = Rule(
-    "LR144",
-    "a floor above the peak",
-    "error",
+WRONG_FLOOR = Rule.of(
+    "LR144 error: a floor above the peak",
     "transformers takes it as it is: the rate rises to a floor above the peak. A floor below 0 is refused (LR110).",
 )
-ENDS_EARLY = Rule(
-    "LR145",
-    "a schedule that ends before the training",
-    "warning",
+ENDS_EARLY = Rule.of(
+    "LR145 warning: a schedule that ends before the training",
     "The rest of the run stays at the floor, often 0. LLaMA-Factory fills in a third of the run as the stable phase of "
     "`warmup_stable_decay`, whatever `num_decay_steps` says.",
 )
-ENDS_LATE = Rule(
-    "LR146",
-    "training that ends before the schedule",
-    "warning",
-    "The decay is cut off, and the last updates are large.",
+ENDS_LATE = Rule.of(
+    "LR146 warning: training that ends before the schedule", "The decay is cut off, and the last updates are large."
 )
-LOOKS_ABSOLUTE = Rule(
-    "LR140",
-    "a share of the peak that looks like a rate",
-    "warning",
+LOOKS_ABSOLUTE = Rule.of(
+    "LR140 warning: a share of the peak that looks like a rate",
     "`min_lr_rate` and `min_lr_ratio` are multiplied by the peak; `min_lr` is a rate.",
 )
-FLAT_POWER = Rule(
-    "LR149",
-    "a polynomial without a decay",
-    "warning",
+FLAT_POWER = Rule.of(
+    "LR149 warning: a polynomial without a decay",
     "With a power near 0 the rate stays at the peak and falls at the very end.",
 )
-NO_ROOM = Rule(
-    "LR147",
-    "phases longer than the run",
-    "error",
+NO_ROOM = Rule.of(
+    "LR147 error: phases longer than the run",
     "Warmup and decay do not fit: the decay begins partly done, and the rate jumps.",
 )
-RISES = Rule(
-    "LR148",
-    "a rate that rises after the end",
-    "error",
+RISES = Rule.of(
+    "LR148 error: a rate that rises after the end",
     "A cosine of transformers continues as a wave past `max_steps`: the rate rises to the peak again.",
 )
-JUMPS = Rule(
-    "LR150",
-    "a jump between two stages",
-    "warning",
+JUMPS = Rule.of(
+    "LR150 warning: a jump between two stages",
     "Each stage counts from its own step 0, and one that begins at another rate than the last one ended at makes a jump: a "
     "warmup to another peak, or a decay that is cut off.",
 )

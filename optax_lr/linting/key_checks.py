@@ -15,95 +15,65 @@ from optax_lr.trainers.known import last_version
 from optax_lr.trainers.training_arguments import foreign_keys, kwargs_of_text
 from optax_lr.trainers.transformers import KEYWORDS, RATIO_GONE, version_of
 
-NOT_RECOGNISED = Rule(
-    "LR101",
-    "no trainer is certain",
-    "error",
+NOT_RECOGNISED = Rule.of(
+    "LR101 error: no trainer is certain",
     "A plan is made only for a config whose trainer is certain, and whose keys that trainer has.",
 )
-CUT_OFF = Rule(
-    "LR102",
-    "options that are cut off from their command",
-    "error",
+CUT_OFF = Rule.of(
+    "LR102 error: options that are cut off from their command",
     "In a shell a comment takes the backslash at its end with it, and a space behind a backslash ends the command: the options "
     "below are run as a command of their own, and the training starts without them.",
 )
-NOT_STATED = Rule(
-    "LR103",
-    "what the plan rests on",
-    "note",
+NOT_STATED = Rule.of(
+    "LR103 note: what the plan rests on",
     "Values that the file does not state, each with whose default it is, and the number of processes with its origin.",
 )
-UNKNOWN_KEYS = Rule(
-    "LR104",
-    "keys that are not known",
-    "note",
+UNKNOWN_KEYS = Rule.of(
+    "LR104 note: keys that are not known",
     "They do not look like settings of the curve, and are taken for the program's own. Keys that do are refused.",
 )
-ASSUMED = Rule("LR105", "an assumption", "note", "The plan rests on something that the file does not say.")
-REFUSED = Rule(
-    "LR110",
-    "the config is refused",
-    "error",
+ASSUMED = Rule.of("LR105 note: an assumption", "The plan rests on something that the file does not say.")
+REFUSED = Rule.of(
+    "LR110 error: the config is refused",
     "The file cannot be parsed, or the trainer would stop at this value before the first step.",
 )
-FOREIGN = Rule(
-    "LR111",
-    "a key that the trainer does not know here",
-    "error",
+FOREIGN = Rule.of(
+    "LR111 error: a key that the trainer does not know here",
     "LLaMA-Factory and transformers take no key that they do not know: those of a schedule are under "
     "`lr_scheduler_kwargs`, not at the top level, and other trainers' names are refused.",
 )
-KEYWORD = Rule(
-    "LR112",
-    "a keyword that the schedule does not take",
-    "error",
+KEYWORD = Rule.of(
+    "LR112 error: a keyword that the schedule does not take",
     "Each schedule has its own keywords in `lr_scheduler_kwargs`; any other stops the trainer with a TypeError. torch's "
     "`eta_min` is `min_lr` of `cosine_with_min_lr`.",
 )
-IGNORED = Rule(
-    "LR113",
-    "a key that changes nothing",
-    "note",
-    "The trainer reads it and never uses it, because another one decides.",
+IGNORED = Rule.of(
+    "LR113 note: a key that changes nothing", "The trainer reads it and never uses it, because another one decides."
 )
-NO_WARMUP = Rule(
-    "LR114",
-    "a warmup that does not happen",
-    "warning",
+NO_WARMUP = Rule.of(
+    "LR114 warning: a warmup that does not happen",
     "`constant` has no warmup in transformers, whatever `warmup_steps` says; `constant_with_warmup` has.",
 )
-TWO_WARMUPS = Rule(
-    "LR115",
-    "two lengths of the warmup",
-    "warning",
+TWO_WARMUPS = Rule.of(
+    "LR115 warning: two lengths of the warmup",
     "With `warmup_steps` and `warmup_ratio` both given, transformers 4 takes the steps, and 5 the ratio.",
 )
-OLD_KEY = Rule(
-    "LR116",
-    "a key of an older version",
-    "warning",
+OLD_KEY = Rule.of(
+    "LR116 warning: a key of an older version",
     "`warmup_ratio` is gone from transformers 5.15 on (a `warmup_steps` below 1 is a ratio since 5.0), and "
     "`evaluation_strategy` from 4.57 on at the latest: the trainer stops with a TypeError.",
 )
-OVERRIDDEN = Rule(
-    "LR117",
-    "DeepSpeed's scheduler runs instead",
-    "warning",
+OVERRIDDEN = Rule.of(
+    "LR117 warning: DeepSpeed's scheduler runs instead",
     "A `scheduler` block in the DeepSpeed config replaces `lr_scheduler_type` without a word.",
 )
-AS_TEXT = Rule(
-    "LR118",
-    "a number that is text",
-    "note",
+AS_TEXT = Rule.of(
+    "LR118 note: a number that is text",
     "`1e-4` without a point is text in YAML 1.1; this trainer's parser converts it, and another tool that reads the file "
     "may compare text with numbers.",
 )
-BARE_NO = Rule(
-    "LR119",
-    "`no` without quotes",
-    "error",
-    "YAML reads a bare `no` as false, and transformers refuses false as a strategy.",
+BARE_NO = Rule.of(
+    "LR119 error: `no` without quotes", "YAML reads a bare `no` as false, and transformers refuses false as a strategy."
 )
 
 # What people write for a floor, as a rate and as a share of the peak; and for the rest.

@@ -27,8 +27,9 @@ from optax_lr.sources.errors import UnknownLengthError, UnreadableError
 from optax_lr.sources.source import Source
 from optax_lr.trainers import Recognised
 
-CHECK_FAILED = Rule(
-    "LR199", "a check that failed", "note", "An error inside the linter. The other checks were completed."
+CHECK_FAILED = Rule.of(
+    "LR199 note: a check that failed",
+    "An error inside the linter. The other checks were completed.",
 )
 # A new file of checks is one name here.
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)

@@ -8,48 +8,34 @@ from optax_lr.findings import Finding, Rule
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.linting.case import KWARGS, Case
 
-NO_EVALUATION = Rule(
-    "LR151",
-    "a plateau without an evaluation",
-    "error",
+NO_EVALUATION = Rule.of(
+    "LR151 error: a plateau without an evaluation",
     "`reduce_lr_on_plateau` and `greedy` move at each evaluation. Without `eval_strategy` transformers refuses them.",
 )
-PATIENCE = Rule(
-    "LR152",
-    "a patience longer than the run",
-    "warning",
+PATIENCE = Rule.of(
+    "LR152 warning: a patience longer than the run",
     "`patience` counts evaluations, not steps or epochs, and so does `early_stopping_steps`; its default is 10.",
 )
-WRONG_WAY = Rule(
-    "LR153",
-    "a metric that rises, watched as one that falls",
-    "warning",
+WRONG_WAY = Rule.of(
+    "LR153 warning: a metric that rises, watched as one that falls",
     "transformers does not hand `greater_is_better` to the plateau: without `mode: max` the rate falls while the metric improves.",
 )
-GREEDY_FLOOR = Rule(
-    "LR154",
-    "greedy above the rate",
-    "warning",
+GREEDY_FLOOR = Rule.of(
+    "LR154 warning: greedy above the rate",
     "The `min_lr` of `greedy` is 1e-3 by default, above the rates of fine-tuning: it can only raise the rate.",
 )
-BEST_MODEL = Rule(
-    "LR155",
-    "a best model that cannot be loaded",
-    "error",
+BEST_MODEL = Rule.of(
+    "LR155 error: a best model that cannot be loaded",
     "`load_best_model_at_end`, on which early stopping rests, needs checkpoints at evaluations: the same strategy, and "
     "`save_steps` a multiple of `eval_steps`. transformers refuses it otherwise.",
 )
-LAYERWISE = Rule(
-    "LR161",
-    "a schedule that layer-wise optimizers do not see",
-    "warning",
+LAYERWISE = Rule.of(
+    "LR161 warning: a schedule that layer-wise optimizers do not see",
     "With layer-wise GaLore or APOLLO each parameter has a schedule of its own; from transformers 5.1 on it is not made, so "
     "that the rate stays constant while the log shows the decay.",
 )
-PLATEAU_WARMUP = Rule(
-    "LR156",
-    "a warmup with a plateau",
-    "warning",
+PLATEAU_WARMUP = Rule.of(
+    "LR156 warning: a warmup with a plateau",
     "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
 )
 

@@ -10,58 +10,41 @@ from optax_lr.findings import Finding, Rule
 from optax_lr.linting import guide
 from optax_lr.linting.case import KWARGS, Case
 
-TOO_HIGH = Rule(
-    "LR121",
-    "a rate far too high",
-    "error",
+TOO_HIGH = Rule.of(
+    "LR121 error: a rate far too high",
     "At 1e-3 and above, fine-tuning with Adam is unstable from the start, and the loss may become NaN.",
 )
-OUT_OF_RANGE = Rule(
-    "LR122",
-    "a rate out of the method's range",
-    "warning",
+OUT_OF_RANGE = Rule.of(
+    "LR122 warning: a rate out of the method's range",
     "LoRA is recommended 1e-4, QLoRA 2e-4, full parameters 1e-5. More than 5 times that, or less than a 50th of it, is out "
     "of the range; optimizers with rates of their own (Muon, Adafactor, Lion, ...) are left out.",
 )
-TOO_COMPLEX = Rule(
-    "LR123",
-    "a complex schedule on a short run",
-    "warning",
+TOO_COMPLEX = Rule.of(
+    "LR123 warning: a complex schedule on a short run",
     "Restarts need room: in 100 steps or one epoch they jump while the model has not settled. A line serves such a run.",
 )
-WARMUP_TOO_LONG = Rule(
-    "LR131", "a warmup longer than the run", "error", "The rate never reaches its peak; the whole run is warmup."
+WARMUP_TOO_LONG = Rule.of(
+    "LR131 error: a warmup longer than the run", "The rate never reaches its peak; the whole run is warmup."
 )
-MOSTLY_WARMUP = Rule(
-    "LR132",
-    "a run that is mostly warmup",
-    "error",
+MOSTLY_WARMUP = Rule.of(
+    "LR132 error: a run that is mostly warmup",
     "With more than half of the steps in the warmup, little is left at the rate that was asked for. About 10 % is usual.",
 )
-LONG_WARMUP = Rule("LR133", "a long warmup", "warning", "More than 20 % of the steps are warmup. About 10 % is usual.")
-FIRST_AT_ZERO = Rule(
-    "LR134",
-    "a first update that changes nothing",
-    "note",
+LONG_WARMUP = Rule.of("LR133 warning: a long warmup", "More than 20 % of the steps are warmup. About 10 % is usual.")
+FIRST_AT_ZERO = Rule.of(
+    "LR134 note: a first update that changes nothing",
     "A linear warmup starts at 0, so that the first update has no effect. It matters in a short run: it is reported for "
     "runs of at most 100 steps.",
 )
-ALL_AT_ZERO = Rule(
-    "LR135",
-    "a run at rate 0",
-    "error",
-    "Every update has rate 0, so that nothing is trained, without any error message.",
+ALL_AT_ZERO = Rule.of(
+    "LR135 error: a run at rate 0", "Every update has rate 0, so that nothing is trained, without any error message."
 )
-NO_STEPS = Rule(
-    "LR136",
-    "max_steps 0",
-    "error",
+NO_STEPS = Rule.of(
+    "LR136 error: max_steps 0",
     "0 does not mean the epochs, as -1 does: the trainer makes one update and stops. Before transformers 4.49 it meant them.",
 )
-UNKNOWN_LENGTH = Rule(
-    "LR198",
-    "the length of the run is not known",
-    "note",
+UNKNOWN_LENGTH = Rule.of(
+    "LR198 note: the length of the run is not known",
     "Without it the checks of the warmup, of the phases and of the evaluations are left out.",
 )
 ABOVE, BELOW = 5, 50
