@@ -66,8 +66,7 @@ def test_many_curves_have_a_colour_bar_over_what_varies():
 def test_very_many_curves_are_shares_of_their_peaks():
     batch = olr.grid(olr.Linear, learning_rate=np.geomspace(1e-6, 1e-3, 200), warmup_steps=[0, 10], max_steps=100)
     axes = olr.plot(batch)
-    assert axes.get_title() == "400 schedules, 2 shapes"
-    assert axes.get_ylabel() == "share of the peak"
+    assert (axes.get_title(), axes.get_ylabel()) == ("400 schedules, 2 shapes", "share of the peak")
     for curve, warmup in zip(axes.collections[0].get_segments(), [0, 10], strict=True):
         np.testing.assert_allclose(curve[:, 1], olr.Linear(1.0, 100, warmup)(np.arange(101)), rtol=1e-6)
 
