@@ -42,6 +42,16 @@ class Formula:
     pieces: list[tuple[ast.expr | None, ast.expr]]
 
 
+def of(docstring: str) -> str | None:
+    """The formula in a schedule's docstring: a block, or the code with which the summary begins.
+
+    >>> of("`rate * gamma**step`.")
+    'rate * gamma**step'
+    """
+    found = re.search(r"```\n(.*?)```", docstring, re.DOTALL) or re.match(r"`([^`]*\bstep\b[^`]*)`", docstring)
+    return found and found[1]
+
+
 def read(text: str) -> Formula:
     """Parse the rows of a formula.
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
-from formulas import SYMBOLS, as_latex
+from formulas import SYMBOLS, as_latex, of as formula_of
 from jax.typing import ArrayLike
 
 import optax_lr as olr
@@ -91,9 +91,9 @@ def card(example: olr.Schedule) -> list[str]:
     prose = [part for part in parts if not part.startswith((">>>", "Fields:", "Args:", "Raises:"))]
     lines = [f"### {kind.__name__}", "", f'<div class="schedule" data-kind="{kind.__name__}" markdown>', ""]
     lines += [f"![{kind.__name__} over 1,000 steps]({picture(example)})", "", prose[0], ""]
-    if formula := re.search(r"```\n(.*?)```", text, re.DOTALL):
+    if formula := formula_of(text):
         name = r"\mu" if "Momentum" in kind.__name__ else r"\eta"
-        for row in as_latex(formula[1], name):
+        for row in as_latex(formula, name):
             lines += ["```math", row, "```", ""]
     if kind is not olr.Function:
         lines += [*field_table(kind), ""]

@@ -46,7 +46,7 @@ USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
     olr.JaggedRestarts: {"schedule": olr.Cosine(RATE, 40, 5), "restart_steps": 13, "restart_warmup_steps": 4, "restart_anneal_steps": 3, "min_scale": 0.125},
     olr.Linear: {"learning_rate": RATE, "max_steps": 40, "warmup_steps": 5},
     olr.LinearRamp: {"learning_rate": RATE, "start_factor": 0.125, "end_factor": 0.75, "total_iters": 20},
-    olr.Mixed: {"kind": 1, "schedules": [olr.Linear(RATE, 40, 5), olr.CosineWithRestarts(RATE, 40, 5, 2)]},
+    olr.Mixed: {"member": 1, "schedules": [olr.Linear(RATE, 40, 5), olr.CosineWithRestarts(RATE, 40, 5, 2)]},
     olr.MultiStep: {"learning_rate": RATE, "milestones": [7, 7, 30], "gamma": 0.5},
     olr.OneCycle: {"max_lr": RATE, "total_steps": 50, "pct_start": 0.375, "three_phase": True},
     olr.OneCycleMomentum: {"total_steps": 50, "pct_start": 0.375, "three_phase": True},
@@ -106,7 +106,7 @@ def random_schedule(draw, kind: type[olr.Schedule]) -> olr.Schedule:
             settings[f.name] = draw(st.sampled_from(bounds["among"]))
         elif f.name in _RANGES:
             settings[f.name] = draw(st.floats(*_RANGES[f.name], width=32, allow_subnormal=False))
-        elif isinstance(value, int) and f.name != "kind":
+        elif isinstance(value, int) and f.name != "member":
             settings[f.name] = draw(st.integers(bounds.get("least") or 0, 60))
         elif isinstance(value, float):
             settings[f.name] = value * draw(st.sampled_from([0.5, 1.0, 1.5]))

@@ -55,14 +55,10 @@ def grid(
         field = known.get(name, {})
         size = 0 if field.get("several") else np.ndim(value)
         if size and field.get("static"):
-            raise ValueError(
-                f"{where}: {name} is a word, not a number, and cannot be an axis; make one grid for each word and "
-                "concatenate() them"
-            )
+            raise ValueError(f"{where}: {name} is a word and cannot be an axis; concatenate() one grid for each word")
         if size > 1:
             raise ValueError(
-                f"{where}: {name} must be a number or a list of numbers, not an array of shape {np.shape(value)}; flatten "
-                f"it, or make the schedule directly: {kind.__name__}({name}=...)"
+                f"{where}: {name} must be a number or a list of numbers, not an array of shape {np.shape(value)}; flatten it"
             )
         if size and not len(value):
             raise ValueError(f"{where}: {name} is empty; give it at least one value")
@@ -93,7 +89,7 @@ def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
     rows = len(flat)
     if not isinstance(flat, Mixed):
         return {"kind": np.full(rows, type(flat).__name__), **_columns(flat, rows)}
-    kind = np.asarray(flat.kind)
+    kind = np.asarray(flat.member)
     names = np.array([type(member).__name__ for member in flat.schedules])
     result = {"kind": names[kind]}
     for number in np.unique(kind):

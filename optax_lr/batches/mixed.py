@@ -28,11 +28,11 @@ from optax_lr.schedules.leaves import aligned, flat, mapped
 class Mixed(Schedule):
     """A batch whose rows are of different kinds; made by `stack` and `concatenate`.
 
-    Row `i` follows `schedules[kind[i]][i]`. Each member of `schedules` has the shape of the whole batch, with copies of
+    Row `i` follows `schedules[member[i]][i]`. Each member of `schedules` has the shape of the whole batch, with copies of
     one of its own rows where the row is of another kind. So the mix is data, and another mix compiles nothing.
 
     Fields:
-        kind: int32 `[*batch]`, which member each row follows.
+        member: int32 `[*batch]`, which of the `schedules` each row follows.
         schedules: one batch `[*batch]` for each kind.
 
     >>> batch = stack([Linear(5e-5, max_steps=1000), Constant(1e-4)])
@@ -42,23 +42,21 @@ class Mixed(Schedule):
     Constant(learning_rate=0.0001, warmup_steps=0)
     """
 
-    kind: Number = fields.count(unit="")
+    member: Number = fields.count(unit="")
     schedules: Several[Schedule] = fields.schedules()
 
     def _check(self) -> None:
-        kind = fields.concrete(self.kind)
-        if kind is not None and (kind >= len(self.schedules)).any():
-            raise ValueError(
-                f"Mixed: kind must be below {len(self.schedules)}, the number of schedules, not {kind.max()}"
-            )
+        member, known = fields.concrete(self.member), len(self.schedules)
+        if member is not None and (member >= known).any():
+            raise ValueError(f"Mixed: member must be below {known}, the number of schedules, not {member.max()}")
 
     def _value(self, step: Real, num: System) -> Real:
-        return num.choose(self.kind, [functools.partial(member._value, step, num) for member in self.schedules])
+        return num.choose(self.member, [functools.partial(one._value, step, num) for one in self.schedules])
 
     def __getitem__(self, index: object) -> Any:
         rows = super().__getitem__(index)
-        kind = fields.concrete(rows.kind)
-        return rows.schedules[int(kind)] if kind is not None and kind.ndim == 0 else rows
+        member = fields.concrete(rows.member)
+        return rows.schedules[int(member)] if member is not None and member.ndim == 0 else rows
 
 
 def stack(schedules: Sequence[AnySchedule]) -> Schedule:
@@ -84,9 +82,7 @@ def stack(schedules: Sequence[AnySchedule]) -> Schedule:
     shapes = {s.batch_shape for s in schedules}
     if len(shapes) > 1:
         shown = " and ".join(map(str, sorted(shapes)))
-        raise ValueError(
-            f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches end to end"
-        )
+        raise ValueError(f"stack() takes schedules of one batch_shape, not {shown}; concatenate() joins batches")
     return concatenate([mapped(lambda leaf: leaf[None], s) for s in schedules])
 
 
@@ -113,16 +109,16 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
         if not batch.batch_shape:
             raise ValueError(f"concatenate() joins batches, and {batch!r} is one schedule; stack() takes those")
         if batch.batch_shape[1:] != batches[0].batch_shape[1:]:
+            shapes = f"{batches[0].batch_shape} and {batch.batch_shape}"
             raise ValueError(
-                f"concatenate() takes batches whose shapes differ only in the first axis, not {batches[0].batch_shape} and "
-                f"{batch.batch_shape}; batch.reshape(-1) gives one axis"
+                f"concatenate(): the shapes {shapes} differ after the first axis; reshape(-1) gives one axis"
             )
     batches = [batch for batch in batches if len(batch)] or batches[:1]
     rows = sum(len(batch) for batch in batches)
     groups: dict[jax.tree_util.PyTreeDef, _Group] = {}
     kinds, start = [], 0
     for batch in batches:
-        kind, members = (batch.kind, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
+        which, members = (batch.member, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
         numbers = []
         for member in members:
             leaves, structure = flat(fields.broadcast(member, batch.batch_shape))
@@ -130,7 +126,7 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
             group.source[start : start + len(batch)] = np.arange(len(batch)) + sum(len(part[0]) for part in group.parts)
             group.parts.append(leaves)
             numbers.append(group.number)
-        kinds.append(fields.broadcast(np.asarray(numbers, np.int32)[kind], batch.batch_shape))
+        kinds.append(fields.broadcast(np.asarray(numbers, np.int32)[which], batch.batch_shape))
         start += len(batch)
     trailing = batches[0].batch_shape[1:]
     require_memory(

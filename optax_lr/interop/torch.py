@@ -9,39 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import jax
 
+from optax_lr import schedules as kinds
 from optax_lr.arguments import shown, whole_number
 from optax_lr.interop.transformers import FIELDS
-from optax_lr.schedules import (
-    Constant,
-    ConstantFactor,
-    Cosine,
-    CosineAnnealing,
-    CosineAnnealingWarmRestarts,
-    CosineWarmupWithMinLR,
-    CosineWithRestarts,
-    Cyclic,
-    CyclicMomentum,
-    Every,
-    Exponential,
-    InverseSqrt,
-    Linear,
-    LinearRamp,
-    MultiStep,
-    OneCycle,
-    OneCycleMomentum,
-    Polynomial,
-    PolynomialDecay,
-    Schedule,
-    Step,
-    WarmupStableDecay,
-)
-from optax_lr.schedules.base import require_schedule
-from optax_lr.schedules.compositions import Product, Scaled, Stages
+from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 
 if TYPE_CHECKING:
     import torch
+
+_Pair = tuple[Schedule, Schedule | None]  # of the rate and the momentum
 
 
 @overload
@@ -51,14 +29,10 @@ def from_torch(
 @overload
 def from_torch(
     scheduler: object, *, group: int | None = None, steps_per_epoch: int = 1, momentum: Literal[True]
-) -> tuple[Schedule, Schedule | None]: ...
-@overload
-def from_torch(
-    scheduler: object, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None
-) -> Schedule | tuple[Schedule, Schedule | None]: ...
+) -> _Pair: ...
 def from_torch(
     scheduler: Any, *, group: int | None = None, steps_per_epoch: int = 1, momentum: bool | None = None
-) -> Schedule | tuple[Schedule, Schedule | None]:
+) -> Schedule | _Pair:
     """Convert a live scheduler to the schedule of its whole run, counted from the start.
 
     `from_torch(scheduler)(scheduler.last_epoch)` is the current rate of the optimizer, and the run continues from there: a
@@ -90,8 +64,8 @@ def from_torch(
     Step(learning_rate=0.1, step_size=30, gamma=0.1)
     """
     name = type(scheduler).__name__
-    if name in _BY_METRIC:
-        raise ValueError(f"from_torch(): {name} follows a metric, not the step: use olr.{_BY_METRIC[name]}")
+    if name in _REFUSED:
+        raise ValueError(f"from_torch(): this {name} {_REFUSED[name]}")
     if name not in _MAKERS:
         raise TypeError(f"from_torch() takes schedulers of torch.optim.lr_scheduler, not {shown(scheduler)}")
     groups = len(scheduler.optimizer.param_groups)
@@ -99,12 +73,13 @@ def from_torch(
         raise ValueError(
             f"from_torch(): the optimizer has {groups} parameter groups; choose one with group=0 to group={groups - 1}"
         )
-    if group is not None and not 0 <= whole_number("from_torch(): group", group) < groups:
+    if not 0 <= (number := whole_number("from_torch(): group", group or 0)) < groups:
         raise ValueError(f"from_torch(): group must be from 0 to {groups - 1}, not {group}")
     every = whole_number("from_torch(): steps_per_epoch", steps_per_epoch, least=1)
-    rate, second = _MAKERS[name](scheduler, group or 0), _momentum(scheduler, group or 0)
+    made = _MAKERS[name](scheduler, number)
+    rate, second = made if isinstance(made, tuple) else (made, None)
     if every > 1:
-        rate, second = Every(rate, every), None if second is None else Every(second, every)
+        rate, second = kinds.Every(rate, every), None if second is None else kinds.Every(second, every)
     inside = [child for child in getattr(scheduler, "_schedulers", ()) if getattr(child, "cycle_momentum", False)]
     if inside and momentum is not False:
         raise ValueError(
@@ -120,20 +95,6 @@ def from_torch(
             stacklevel=2,
         )
     return rate
-
-
-def _momentum(scheduler: Any, group: int) -> Schedule | None:
-    """The schedule of the momentum, if the scheduler sets it."""
-    if not getattr(scheduler, "cycle_momentum", False):
-        return None
-    settings = scheduler.optimizer.param_groups[group]
-    least, most = settings["base_momentum"], settings["max_momentum"]
-    if type(scheduler).__name__ == "OneCycleLR":
-        one = _from_one_cycle(scheduler, group)
-        shape = one.total_steps, one.pct_start, one.anneal_strategy, one.three_phase
-        return OneCycleMomentum(*shape, base_momentum=least, max_momentum=most)
-    wave = _cyclic(scheduler, group)
-    return CyclicMomentum(wave.step_size_up, wave.step_size_down, wave.mode, wave.gamma, least, most)
 
 
 def to_torch(
@@ -190,88 +151,87 @@ def _rate_at(schedule: Schedule, step: int) -> float:
         return float(schedule(step))
 
 
-def _maker(kind: type[Schedule], **attributes: str) -> Callable[[object, int], Schedule]:
-    """A converter to a class whose fields are attributes of the scheduler, under another name if one is given."""
-    names = {name: name for name in kind.__dataclass_fields__ if name != "learning_rate"} | attributes
+def _maker(kind: type[Schedule]) -> Callable[[Any, int], Schedule]:
+    """A converter to a class whose fields are attributes of the scheduler."""
+    names = [name for name in kind.__dataclass_fields__ if name != "learning_rate"]
 
     def make(scheduler: Any, group: int) -> Schedule:
-        settings = {field: getattr(scheduler, attribute) for field, attribute in names.items()}
+        settings = {name: getattr(scheduler, name) for name in names}
         return kind(learning_rate=scheduler.base_lrs[group], **settings)  # type: ignore[call-arg]
 
     return make
 
 
 def _multi_step(scheduler: Any, group: int) -> Schedule:
-    milestones = sorted(scheduler.milestones.elements())
-    return MultiStep(scheduler.base_lrs[group], milestones=milestones, gamma=scheduler.gamma)
+    return kinds.MultiStep(scheduler.base_lrs[group], sorted(scheduler.milestones.elements()), scheduler.gamma)
 
 
-def _cyclic(scheduler: Any, group: int) -> Cyclic:
+def _cyclic(scheduler: Any, group: int) -> _Pair:
     if scheduler._scale_fn_custom is not None:
         raise ValueError(
             "from_torch(): this CyclicLR has its own scale_fn, which cannot be converted; write it as a schedule"
         )
     up = round(scheduler.total_size * scheduler.step_ratio)
-    return Cyclic(
-        base_lr=scheduler.base_lrs[group],
-        max_lr=scheduler.max_lrs[group],
-        step_size_up=up,
-        step_size_down=scheduler.total_size - up,
-        mode=scheduler.mode,
-        gamma=scheduler.gamma,
-    )
+    cycle = up, scheduler.total_size - up, scheduler.mode, scheduler.gamma
+    rate = kinds.Cyclic(scheduler.base_lrs[group], scheduler.max_lrs[group], *cycle)
+    return rate, kinds.CyclicMomentum(*cycle, *_momenta(scheduler, group)) if scheduler.cycle_momentum else None
 
 
-def _from_one_cycle(scheduler: Any, group: int) -> OneCycle:
-    settings = scheduler.optimizer.param_groups[group]
-    return OneCycle(
-        max_lr=settings["max_lr"],
-        total_steps=scheduler.total_steps,
-        pct_start=(scheduler._schedule_phases[0]["end_step"] + 1) / scheduler.total_steps,
-        anneal_strategy=scheduler._anneal_func_type,
+def _one_cycle(scheduler: Any, group: int) -> _Pair:
+    settings, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
+    first = (phases[0]["end_step"] + 1) / scheduler.total_steps
+    shape = scheduler.total_steps, first, scheduler._anneal_func_type
+    rate = kinds.OneCycle(
+        settings["max_lr"],
+        *shape,
         div_factor=settings["max_lr"] / settings["initial_lr"],
         final_div_factor=settings["initial_lr"] / settings["min_lr"],
-        three_phase=len(scheduler._schedule_phases) == 3,
+        three_phase=len(phases) == 3,
     )
+    if not scheduler.cycle_momentum:
+        return rate, None
+    return rate, kinds.OneCycleMomentum(*shape, rate.three_phase, *_momenta(scheduler, group))
+
+
+def _momenta(scheduler: Any, group: int) -> tuple[float, float]:
+    settings = scheduler.optimizer.param_groups[group]
+    return settings["base_momentum"], settings["max_momentum"]
 
 
 def _sequential(scheduler: Any, group: int) -> Schedule:
     stages = [from_torch(child, group=group, momentum=False) for child in scheduler._schedulers]
-    return Stages(stages, boundaries=list(scheduler._milestones))
+    return kinds.Stages(stages, boundaries=list(scheduler._milestones))
 
 
 def _chained(scheduler: Any, group: int) -> Schedule:
-    base = scheduler._schedulers[0].base_lrs[group]
     factors = []
     for child in scheduler._schedulers:
-        multiplies = type(child).__name__ in _MULTIPLYING and not getattr(child, "eta_min", 0)
-        if not multiplies:
+        if type(child).__name__ not in _MULTIPLYING or getattr(child, "eta_min", 0) > 0:
             raise ValueError(
                 f"from_torch(): a {type(child).__name__} in a ChainedScheduler overwrites the effect of the others, so that the "
                 "chain is not a product; chain only schedulers that multiply"
             )
         factors.append(from_torch(child, group=group, momentum=False).replace(learning_rate=1.0))
-    return Scaled(Product(factors), base)
+    return kinds.Scaled(kinds.Product(factors), scheduler._schedulers[0].base_lrs[group])
 
 
 def _lambda(scheduler: Any, group: int) -> Schedule:
-    function, base = scheduler.lr_lambdas[group], scheduler.base_lrs[group]
-    if isinstance(function, functools.partial) and function.func is _rate_at:
-        schedule: Schedule = function.args[0]
-        return schedule if base == 1 else schedule * base
-    settings = dict(function.keywords) if isinstance(function, functools.partial) else {}
-    inner = function.func if settings or isinstance(function, functools.partial) else function
-    name = getattr(inner, "__name__", repr(inner))
-    if getattr(inner, "__module__", "") != "transformers.optimization" or name not in _LAMBDAS:
+    function: Any = scheduler.lr_lambdas[group]
+    base, settings = scheduler.base_lrs[group], {}
+    if isinstance(function, functools.partial):
+        if function.func is _rate_at:
+            schedule: Schedule = function.args[0]
+            return schedule if base == 1 else schedule * base
+        settings, function = function.keywords, function.func
+    name = getattr(function, "__name__", repr(function))
+    if getattr(function, "__module__", "") != "transformers.optimization" or name not in _LAMBDAS:
         raise ValueError(
             f"from_torch(): this LambdaLR calls the Python function {name}, which cannot be converted; write it as an "
             "olr.Function, or use a name in olr.SCHEDULERS"
         )
     fields = {}
     for key, value in settings.items():
-        if (
-            key == "lr_end"
-        ):  # the reference divides it by the optimizer's default rate, whatever the group's own rate is
+        if key == "lr_end":  # divided by the optimizer's default rate, whatever the group's own rate is
             fields["min_lr"] = value / settings["lr_init"] * base
         elif key != "lr_init":
             is_ratio = key.endswith(("_rate", "_ratio")) and value is not None
@@ -282,40 +242,38 @@ def _lambda(scheduler: Any, group: int) -> Schedule:
     return _LAMBDAS[name](learning_rate=base, **fields)
 
 
-def _multiplicative(scheduler: object, group: int) -> Schedule:
-    del group
-    raise ValueError(
-        f"from_torch(): this {type(scheduler).__name__} multiplies the rate by a Python function again and again, which "
-        "cannot be converted; if its factor is constant, it is an olr.Exponential, and otherwise write an olr.Function"
-    )
-
-
-_BY_METRIC = {"ReduceLROnPlateau": "reduce_on_plateau", "GreedyLR": "greedy"}
+_REFUSED = {
+    "ReduceLROnPlateau": "follows a metric, not the step: use olr.reduce_on_plateau",
+    "GreedyLR": "follows a metric, not the step: use olr.greedy",
+    "MultiplicativeLR": (
+        "multiplies the rate by a Python function again and again, which cannot be converted; if its factor is constant, it "
+        "is an olr.Exponential, and otherwise write an olr.Function"
+    ),
+}
 _MULTIPLYING = {"ConstantLR", "LinearLR", "ExponentialLR", "StepLR", "MultiStepLR", "PolynomialLR", "CosineAnnealingLR"}
 _LAMBDAS: dict[str, Callable[..., Schedule]] = {
-    "_get_constant_lambda": Constant,
-    "_get_constant_schedule_with_warmup_lr_lambda": Constant,
-    "_get_linear_schedule_with_warmup_lr_lambda": Linear,
-    "_get_cosine_schedule_with_warmup_lr_lambda": Cosine,
-    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": CosineWithRestarts,
-    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": Polynomial,
-    "_get_inverse_sqrt_schedule_lr_lambda": InverseSqrt,
-    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": CosineWarmupWithMinLR,
-    "_get_wsd_scheduler_lambda": WarmupStableDecay,
+    "_get_constant_lambda": kinds.Constant,
+    "_get_constant_schedule_with_warmup_lr_lambda": kinds.Constant,
+    "_get_linear_schedule_with_warmup_lr_lambda": kinds.Linear,
+    "_get_cosine_schedule_with_warmup_lr_lambda": kinds.Cosine,
+    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": kinds.CosineWithRestarts,
+    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": kinds.Polynomial,
+    "_get_inverse_sqrt_schedule_lr_lambda": kinds.InverseSqrt,
+    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": kinds.CosineWarmupWithMinLR,
+    "_get_wsd_scheduler_lambda": kinds.WarmupStableDecay,
 }
-_MAKERS: dict[str, Callable[[object, int], Schedule]] = {
-    "ConstantLR": _maker(ConstantFactor),
-    "LinearLR": _maker(LinearRamp),
-    "ExponentialLR": _maker(Exponential),
-    "StepLR": _maker(Step),
+_MAKERS: dict[str, Callable[[Any, int], Schedule | _Pair]] = {
+    "ConstantLR": _maker(kinds.ConstantFactor),
+    "LinearLR": _maker(kinds.LinearRamp),
+    "ExponentialLR": _maker(kinds.Exponential),
+    "StepLR": _maker(kinds.Step),
     "MultiStepLR": _multi_step,
-    "PolynomialLR": _maker(PolynomialDecay),
-    "CosineAnnealingLR": _maker(CosineAnnealing),
-    "CosineAnnealingWarmRestarts": _maker(CosineAnnealingWarmRestarts),
+    "PolynomialLR": _maker(kinds.PolynomialDecay),
+    "CosineAnnealingLR": _maker(kinds.CosineAnnealing),
+    "CosineAnnealingWarmRestarts": _maker(kinds.CosineAnnealingWarmRestarts),
     "CyclicLR": _cyclic,
-    "OneCycleLR": _from_one_cycle,
+    "OneCycleLR": _one_cycle,
     "SequentialLR": _sequential,
     "ChainedScheduler": _chained,
     "LambdaLR": _lambda,
-    "MultiplicativeLR": _multiplicative,
 }

@@ -8,34 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from optax_lr import schedules as kinds
 from optax_lr.arguments import shown, unknown, unquoted
-from optax_lr.schedules import (
-    Constant,
-    Cosine,
-    CosineWarmupWithMinLR,
-    CosineWithRestarts,
-    InverseSqrt,
-    Linear,
-    Polynomial,
-    Rsqrt,
-    Schedule,
-    WarmupStableDecay,
-)
+from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Setting
 
 SCHEDULERS: types.MappingProxyType[str, type[Schedule]] = types.MappingProxyType(
     {
-        "linear": Linear,
-        "cosine": Cosine,
-        "cosine_with_restarts": CosineWithRestarts,
-        "polynomial": Polynomial,
-        "constant": Constant,
-        "constant_with_warmup": Constant,
-        "inverse_sqrt": InverseSqrt,
-        "rsqrt": Rsqrt,
-        "cosine_with_min_lr": Cosine,
-        "cosine_warmup_with_min_lr": CosineWarmupWithMinLR,
-        "warmup_stable_decay": WarmupStableDecay,
+        "linear": kinds.Linear,
+        "cosine": kinds.Cosine,
+        "cosine_with_restarts": kinds.CosineWithRestarts,
+        "polynomial": kinds.Polynomial,
+        "constant": kinds.Constant,
+        "constant_with_warmup": kinds.Constant,
+        "inverse_sqrt": kinds.InverseSqrt,
+        "rsqrt": kinds.Rsqrt,
+        "cosine_with_min_lr": kinds.Cosine,
+        "cosine_warmup_with_min_lr": kinds.CosineWarmupWithMinLR,
+        "warmup_stable_decay": kinds.WarmupStableDecay,
     }
 )
 

@@ -70,16 +70,12 @@ class Schedule:
 
         def __init__(self, *_: object, **__: object) -> None:  # each class gets its own from `schedule`
             raise TypeError(
-                f"{type(self).__name__} is not a schedule class: use one, such as olr.Cosine, or decorate a class of your "
-                "own with optax_lr.schedules.schedule"
+                f"{type(self).__name__} is a base class: use one such as olr.Cosine, or decorate your own with olr.schedule"
             )
 
     def __post_init__(self) -> None:
         if not type(self).__dict__.get("_decorated"):
-            raise TypeError(
-                f"{type(self).__name__}: decorate the class with optax_lr.schedules.schedule instead of "
-                "dataclasses.dataclass, or make an olr.Function"
-            )
+            raise TypeError(f"{type(self).__name__}: decorate the class with olr.schedule, not dataclasses.dataclass")
         flax.register()
         fields.canonicalise(self)
         self._check()
@@ -90,11 +86,8 @@ class Schedule:
         >>> Linear(1e-4, max_steps=10).to_dict()
         {'kind': 'Linear', 'learning_rate': 0.0001, 'max_steps': 10, 'warmup_steps': 0, 'min_lr': 0.0}
         """
-        values = {
-            f.name: _to_plain(f"{type(self).__name__}: {f.name}", getattr(self, f.name))
-            for f in dataclasses.fields(self)
-        }
-        return {"kind": type(self).__name__} | {_KEYS.get(name, name): value for name, value in values.items()}
+        kind, names = type(self).__name__, [f.name for f in dataclasses.fields(self)]
+        return {"kind": kind} | {name: _to_plain(f"{kind}: {name}", getattr(self, name)) for name in names}
 
     def _check(self) -> None:
         """Refuse combinations of fields that are wrong. Only concrete values are checked; tracers pass."""
@@ -123,9 +116,13 @@ class Schedule:
 
     @property
     def end(self) -> Real:
-        """The step at which the schedule ends, `max_steps` or the end of `schedule` inside it; None for one without an end."""
+        """The step at which the schedule, or the one inside it, ends, such as `max_steps`; None for one without an end."""
         inner: Any = getattr(self, "schedule", None)
-        return inner.end if hasattr(inner, "end") else getattr(self, "max_steps", None)
+        if hasattr(inner, "end"):
+            return inner.end
+        return next(
+            (getattr(self, name) for name in ("max_steps", "total_steps", "T_max") if hasattr(self, name)), None
+        )
 
     def __getitem__(self, index: Any) -> Self:
         """The schedule, or the smaller batch, at `index` of the batch axes. Any NumPy index is allowed."""
@@ -180,9 +177,7 @@ class Schedule:
         try:
             return self * (1 / other)
         except (TypeError, ZeroDivisionError):
-            raise ValueError(
-                f"{type(self).__name__} can be divided by a number other than 0, not by {shown(other)}"
-            ) from None
+            raise ValueError(f"{type(self).__name__}: divide by a number other than 0, not {shown(other)}") from None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={fields.field_text(getattr(self, f.name))}" for f in dataclasses.fields(self))
@@ -242,9 +237,6 @@ class Schedule:
         return found
 
 
-_KEYS = {"kind": "member"}  # the key of a field that has the name of another key
-
-
 def from_dict(values: Mapping[str, object]) -> Schedule:
     """The schedule that `schedule.to_dict()` describes.
 
@@ -262,13 +254,8 @@ def from_dict(values: Mapping[str, object]) -> Schedule:
     """
     kind = values.get("kind") if isinstance(values, Mapping) else None
     if kind not in KINDS:
-        raise ValueError(
-            f"from_dict(): kind must be the name of a class of schedules, such as 'Cosine', not {shown(kind)}"
-        )
-    names = {key: name for name, key in _KEYS.items()}
-    made: Schedule = KINDS[kind](
-        **{names.get(key, key): _from_plain(value) for key, value in values.items() if key != "kind"}
-    )
+        raise ValueError(f"from_dict(): kind must name a class of schedules, such as 'Cosine', not {shown(kind)}")
+    made: Schedule = KINDS[kind](**{name: _from_plain(value) for name, value in values.items() if name != "kind"})
     return made
 
 
@@ -280,9 +267,8 @@ def _to_plain(name: str, value: object) -> object:
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, jax.core.Tracer) or callable(value):
-        raise TypeError(
-            f"{name} is {'traced' if isinstance(value, jax.core.Tracer) else 'a function'}, and no plain value"
-        )
+        what = "traced" if isinstance(value, jax.core.Tracer) else "a function"
+        raise TypeError(f"{name} is {what}, and no plain value")
     return np.asarray(value).tolist()
 
 
@@ -304,10 +290,8 @@ def _require_python_number(schedule: Schedule, value: object) -> float:
     """The value of a formula of Python numbers, checked to be a number."""
     if isinstance(value, (int, float)):
         return value
-    raise TypeError(
-        f"{type(schedule).__name__}: _value gives a {type(value).__name__} for Python numbers; compute with the "
-        "functions of num, such as num.sqrt, or make an olr.Function"
-    )
+    remedy = "compute with the functions of num, such as num.sqrt, or make an olr.Function"
+    raise TypeError(f"{type(schedule).__name__}: _value gives a {type(value).__name__} for Python numbers; {remedy}")
 
 
 def _is_concrete_scalar(step: object) -> bool:
@@ -366,9 +350,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     np.float32(0.5)
     """
     if not isinstance(cls, type):
-        raise TypeError(
-            f"schedule() decorates a class, not {shown(cls)}; olr.Function(f) makes a schedule of a function"
-        )
+        raise TypeError(f"schedule() decorates a class, not {shown(cls)}; olr.Function takes a function")
     for name, value in vars(cls).items():
         if isinstance(value, dataclasses.Field) and name not in inspect.get_annotations(cls):
             raise TypeError(f"{cls.__name__}: {name} has no type; write {name}: Number = fields...")
@@ -425,8 +407,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
             return json.dumps(choices).encode()
         except TypeError:
             raise TypeError(
-                f"{cls.__name__}: jax.export cannot save a function as an argument; let the exported function close over "
-                "the schedule, or write it as a class"
+                f"{cls.__name__}: jax.export cannot save a function as an argument; close over the schedule, or write a class"
             ) from None
 
     exported = f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}"

@@ -15,10 +15,6 @@ from optax_lr.schedules.fields import Number, Numbers, Several
 class Scaled(Schedule):
     """`factor * schedule(step)`, which is also written `schedule * 0.1`.
 
-    ```
-    factor * schedule(step)
-    ```
-
     Fields:
         schedule: the schedule that is scaled.
         factor: at least 0, such as the ratio of a parameter group.
@@ -89,10 +85,8 @@ class Stages(Schedule):
 
     def _check(self) -> None:
         if len(self.boundaries) != len(self.schedules) - 1:
-            raise ValueError(
-                f"Stages: {len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries, not "
-                f"{len(self.boundaries)}; one for each schedule after the first"
-            )
+            needed = f"{len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries"
+            raise ValueError(f"Stages: {needed}, not {len(self.boundaries)}; one for each schedule after the first")
         fields.require_rising("Stages", "boundaries", self.boundaries)
 
     @property
@@ -140,10 +134,6 @@ class HoldAfter(Schedule):
 class Every(Schedule):
     """`schedule(floor(step / steps))`: a schedule that counts epochs, or any other unit of several updates.
 
-    ```
-    schedule(floor(step / steps))
-    ```
-
     Fields:
         schedule: the schedule; its steps are units.
         steps: optimizer steps of one unit, at least 1, such as the steps of an epoch.
@@ -171,10 +161,6 @@ class Every(Schedule):
 @schedule
 class Shift(Schedule):
     """`schedule(max(0, step + by))`: a schedule that starts in its middle, or later.
-
-    ```
-    schedule(max(0, step + by))
-    ```
 
     Fields:
         schedule: the schedule.

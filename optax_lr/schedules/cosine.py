@@ -140,11 +140,7 @@ class CosineWarmupWithMinLR(Schedule):
 
 @schedule
 class CosineAnnealing(Schedule):
-    """`eta_min + (learning_rate - eta_min) * (1 + cos(pi step / T_max)) / 2`.
-
-    ```
-    eta_min + (learning_rate - eta_min) * (1 + cos(pi * step / T_max)) / 2
-    ```
+    """`eta_min + (learning_rate - eta_min) * (1 + cos(pi * step / T_max)) / 2`.
 
     Fields:
         learning_rate: the rate at the start, at least 0.
@@ -162,10 +158,6 @@ class CosineAnnealing(Schedule):
     learning_rate: Number = fields.rate()
     T_max: Number = fields.count()
     eta_min: Number = fields.rate(default=0.0)
-
-    @property
-    def end(self) -> Real:
-        return self.T_max
 
     def _value(self, step: Real, num: System) -> Real:
         wave = num.wave(step, num.real(0), num.at_least_one(self.T_max), num.real(0.5))

@@ -139,10 +139,6 @@ class OneCycle(Schedule):
     final_div_factor: Number = fields.number(default=1e4, above=0)
     three_phase: bool = fields.choice(default=False, among=(False, True))
 
-    @property
-    def end(self) -> Real:
-        return self.total_steps
-
     def _value(self, step: Real, num: System) -> Real:
         first = num.ratio(self.max_lr, self.div_factor)
         last = num.ratio(first, self.final_div_factor)
@@ -182,10 +178,6 @@ class OneCycleMomentum(Schedule):
     three_phase: bool = fields.choice(default=False, among=(False, True))
     base_momentum: Number = fields.rate(default=0.85)
     max_momentum: Number = fields.rate(default=0.95)
-
-    @property
-    def end(self) -> Real:
-        return self.total_steps
 
     def _value(self, step: Real, num: System) -> Real:
         most = self.max_momentum

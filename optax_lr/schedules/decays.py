@@ -48,10 +48,6 @@ class InverseSqrt(WithWarmup):
 class Rsqrt(Schedule):
     """`learning_rate / sqrt(max(step, warmup_steps))`: flat for `warmup_steps`, then falling; T5's "rsqrt".
 
-    ```
-    learning_rate / sqrt(max(step, warmup_steps))
-    ```
-
     Fields:
         learning_rate: the rate that step 1 would have; the plateau is `learning_rate / sqrt(warmup_steps)`.
         warmup_steps: optimizer steps on the plateau; 0 counts as 1, where the formula would divide by zero.

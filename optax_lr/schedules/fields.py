@@ -188,14 +188,10 @@ def require_helpers(kind: type, taken: Iterable[str]) -> None:
     leaves = {f"{f.name}_low" for f in dataclasses.fields(kind) if is_split(f)}
     for f in dataclasses.fields(kind):
         if f.name in leaves or f.name in taken:
-            raise TypeError(
-                f"{kind.__name__}: a field cannot be named {f.name!r}, which schedules use themselves; rename it"
-            )
+            raise TypeError(f"{kind.__name__}: a field cannot be named {f.name!r}, which schedules use; rename it")
         if not f.metadata:
-            raise TypeError(
-                f"{kind.__name__}: {f.name} must be declared with a function of optax_lr.schedules.fields, "
-                f"such as {f.name}: Number = fields.number()"
-            )
+            example = f"{f.name}: Number = fields.number()"
+            raise TypeError(f"{kind.__name__}: {f.name} must be declared with optax_lr.schedules.fields, as {example}")
 
 
 def canonicalise(schedule: Any) -> None:
@@ -215,7 +211,7 @@ def canonicalise(schedule: Any) -> None:
         leaves = tree_leaves_with_path(data)
         parts = [f"{keystr(at, simple=True, separator='.')} {np.shape(x)}" for at, x in leaves if np.shape(x)]
         raise ValueError(
-            f"{owner}: the fields do not broadcast against each other: {', '.join(parts)}; give them one shape, or use grid()"
+            f"{owner}: the fields do not broadcast: {', '.join(parts)}; give them one shape, or use grid()"
         ) from None
     rows = math.prod(shape)
     if rows > 1:
@@ -413,10 +409,8 @@ def _check_inner(name: str, value: object, _bounds: Mapping[str, Any]) -> object
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
         raise TypeError(f"{name} must be a schedule, a number or a function of the step, not {shown(value)}")
     if hasattr(value, "metric_state"):
-        raise TypeError(
-            f"{name} must be a function of the step, and {type(value).__name__} follows a metric too: put the other "
-            f"schedules inside it, {type(value).__name__}(schedule)"
-        )
+        kind = type(value).__name__
+        raise TypeError(f"{name}: {kind} follows a metric: put the other schedules inside it, {kind}(schedule)")
     return value
 
 
@@ -449,10 +443,8 @@ def require_below(schedule: object, low: str, high: str, why: str) -> None:
     """Refuse a schedule in which field `low` is not below field `high`, if both are concrete."""
     lows, highs = concrete(getattr(schedule, low)), concrete(getattr(schedule, high))
     if lows is not None and highs is not None and (wrong := lows >= highs).any():
-        raise ValueError(
-            f"{type(schedule).__name__}: {low} must be below {high}, not {_first(lows, wrong)} with {high} "
-            f"{_first(highs, wrong)}: {why}"
-        )
+        found = f"{_first(lows, wrong)} with {high} {_first(highs, wrong)}"
+        raise ValueError(f"{type(schedule).__name__}: {low} must be below {high}, not {found}: {why}")
 
 
 def require_rising(owner: str, name: str, values: Sequence[object]) -> None:

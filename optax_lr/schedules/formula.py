@@ -66,9 +66,8 @@ def of_a_user(formula: _Formula) -> _Formula:
             return rate  # refused by the caller: a function of jnp would compute in float32
         arrays = isinstance(rate, (np.ndarray, jax.Array)) and isinstance(step, (np.ndarray, np.generic, jax.Array))
         if arrays and np.ndim(rate) > np.ndim(step) + len(self.batch_shape):
-            raise TypeError(
-                f"{type(self).__name__}: _value must return one real number, not an array of shape {np.shape(rate)}"
-            )
+            wrong = f"an array of shape {np.shape(rate)}"
+            raise TypeError(f"{type(self).__name__}: _value must return one real number, not {wrong}")
         return num.maximum(num.real(rate), num.real(0))
 
     return value

@@ -25,7 +25,7 @@ AnySchedule = Schedule | Num[ArrayLike, "*batch"] | Callable[..., object]  # the
 
 @schedule
 class Function(Schedule):
-    """`function(step, **settings)`: any function of the step as a schedule, with its settings as leaves.
+    """Any function of the step, `function(step, **settings)`, as a schedule with its settings as leaves.
 
     ```
     scale * function(step, *values)
@@ -80,9 +80,7 @@ class Function(Schedule):
             raise TypeError(f"Function: function must be a function of the step, not {shown(function)}")
         for name in settings:
             if name in _TAKEN or hasattr(type(self), name):
-                raise TypeError(
-                    f"Function: a setting cannot be named {name!r}, which schedules use themselves; rename it"
-                )
+                raise TypeError(f"Function: a setting cannot be named {name!r}, which schedules use; rename it")
         names, values = tuple(settings), tuple(settings.values())
         self.__dict__.update(function=function, names=names, values=values, scale=scale)
         try:
@@ -96,17 +94,13 @@ class Function(Schedule):
         names = self.__dict__.get("names", ())
         if name in names:
             return self.values[names.index(name)]
-        raise AttributeError(
-            f"Function has no setting or attribute {name!r}; its settings: {', '.join(names) or 'none'}"
-        )
+        raise AttributeError(f"Function has no setting {name!r}; its settings: {', '.join(names) or 'none'}")
 
     def replace(self, **changes: object) -> Self:
         settings = dict(zip(self.names, self.values, strict=True))
         function, scale = changes.pop("function", self.function), changes.pop("scale", self.scale)
         if unknown := [name for name in changes if name not in settings]:
-            raise TypeError(
-                f"Function.replace(): {unknown[0]!r} is not a setting of this function; its settings: {', '.join(settings)}"
-            )
+            raise TypeError(f"Function.replace(): no setting {unknown[0]!r}; its settings: {', '.join(settings)}")
         new = object.__new__(type(self))
         new._set(function, settings | changes, scale)
         return new

@@ -81,10 +81,6 @@ class LinearRamp(Schedule):
 class PolynomialDecay(Schedule):
     """`learning_rate * (1 - min(step, total_iters) / total_iters)**power`: down to 0 over `total_iters` steps.
 
-    ```
-    learning_rate * (1 - min(step, total_iters) / total_iters)**power
-    ```
-
     Fields:
         learning_rate: the rate at the start, at least 0.
         total_iters: optimizer steps of the decay; with 0 the rate does not change, like torch's.

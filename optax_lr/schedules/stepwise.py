@@ -14,10 +14,6 @@ from optax_lr.schedules.fields import Number, Numbers
 class Step(Schedule):
     """`learning_rate * gamma**floor(step / step_size)`: a drop every `step_size` steps.
 
-    ```
-    learning_rate * gamma**floor(step / step_size)
-    ```
-
     Fields:
         learning_rate: the rate at the start, at least 0.
         step_size: optimizer steps between drops, at least 1.
@@ -41,11 +37,7 @@ class Step(Schedule):
 
 @schedule
 class MultiStep(Schedule):
-    """`learning_rate * gamma**(number of milestones that are not above step)`: a drop at each milestone.
-
-    ```
-    learning_rate * gamma**sum(m <= step for m in milestones)
-    ```
+    """`learning_rate * gamma**sum(m <= step for m in milestones)`: a drop at each milestone.
 
     Fields:
         learning_rate: the rate at the start, at least 0.
@@ -74,10 +66,6 @@ class MultiStep(Schedule):
 @schedule
 class Exponential(Schedule):
     """`learning_rate * gamma**step`.
-
-    ```
-    learning_rate * gamma**step
-    ```
 
     Fields:
         learning_rate: the rate at the start, at least 0.
@@ -172,17 +160,14 @@ class PiecewiseConstant(Schedule):
             pairs = sorted((int(step), float(factor)) for factor, step in (part.split(":") for part in parts))
             factors = [*dict(pairs).values(), float(last)]
         except (ValueError, AttributeError):
-            raise ValueError(
-                f"PiecewiseConstant.from_rules(): rules must look like '1:10,0.1:20,0.005', not {rules!r}"
-            ) from None
+            form = "'1:10,0.1:20,0.005'"
+            raise ValueError(f"PiecewiseConstant.from_rules(): rules must look like {form}, not {rules!r}") from None
         return cls(learning_rate, boundaries=list(dict(pairs)), factors=factors)
 
     def _check(self) -> None:
         if len(self.factors) != len(self.boundaries) + 1:
-            raise ValueError(
-                f"PiecewiseConstant: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} factors, not "
-                f"{len(self.factors)}"
-            )
+            needed = f"{len(self.boundaries)} boundaries need {len(self.boundaries) + 1} factors"
+            raise ValueError(f"PiecewiseConstant: {needed}, not {len(self.factors)}")
         fields.require_rising("PiecewiseConstant", "boundaries", self.boundaries)
 
     def _value(self, step: Real, num: System) -> Real:

@@ -40,6 +40,7 @@ from optax_lr.training.state import (
 
 _State = TypeVar("_State")
 _Result = TypeVar("_Result")
+_INJECTED = "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
 
 
 def observe(state: _State, metric: Num[ArrayLike, ""]) -> _State:
@@ -167,10 +168,7 @@ def rates(state: PyTree) -> dict[str, Num[ArrayLike, "..."]]:
     """
     found = rate_factors(pure(state))
     if not found:
-        raise ValueError(
-            "rates(): the state holds no learning rate; make the optimizer with "
-            "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
-        )
+        raise ValueError(f"rates(): the state holds no learning rate; make the optimizer with {_INJECTED}")
     return {group: math.prod(factors) for group, factors in found.items()}
 
 
@@ -181,9 +179,9 @@ def rate_factors(state: PyTree) -> dict[str, tuple[PyTree, ...]]:
     if len(found) == len(scales) == 1:
         return {group: (found[0][1], scale) for group, scale in scales[0].items()}
     if found and scales:
+        several = f"{len(found)} learning rates and {len(scales)} scale_by_group"
         raise ValueError(
-            f"the state has {len(found)} learning rates and {len(scales)} scale_by_group, and which of them belong together is "
-            "not known: read `hyperparams` and `scales` of its parts"
+            f"the state has {several}; which belong together is not known: read its hyperparams and scales"
         )
     return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
 
@@ -200,10 +198,8 @@ def _has_rate(node: object) -> bool:
 def _observe(state: _State, metric: object) -> _State:
     found = carriers(state).values()
     if not any(isinstance(part.schedule, Control) for each in found for part in each.schedules.values()):
-        raise TypeError(
-            "observe(): no control is in this state; make the optimizer with "
-            "olr.inject_schedules(optax.adamw)(learning_rate=olr.reduce_on_plateau(schedule))"
-        )
+        remedy = _INJECTED.replace("schedule)", "olr.reduce_on_plateau(schedule))")
+        raise TypeError(f"observe(): no control is in this state; make the optimizer with {remedy}")
     return map_carriers(lambda _, each: _observed(each, metric), state)
 
 
@@ -357,8 +353,5 @@ def _require_carriers(where: str, state: PyTree) -> dict[str, InjectSchedulesSta
     found = carriers(state)
     if not found:
         of_optax = ", whose arguments are those of optax.inject_hyperparams" if _rates_at(state) else ""
-        raise ValueError(
-            f"{where}(): the state has no schedule in it; make the optimizer with "
-            f"olr.inject_schedules(optax.adamw)(learning_rate=schedule){of_optax}"
-        )
+        raise ValueError(f"{where}(): the state has no schedule in it; make the optimizer with {_INJECTED}{of_optax}")
     return found

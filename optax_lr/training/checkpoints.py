@@ -48,9 +48,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: PyTree) -> None:
     if os.path.lexists(path):  # a dangling link exists too
         raise FileExistsError(f"{path} exists; a checkpoint goes to a new folder, such as one named by the step")
     if not jax.tree.leaves(state) or any(isinstance(leaf, str) for leaf in jax.tree.leaves(state)):
-        raise TypeError(
-            f"save_checkpoint(): state must be a pytree of arrays, such as an optimizer's, not {shown(state)}"
-        )
+        raise TypeError(f"save_checkpoint(): state must be a pytree of arrays, not {shown(state)}")
     ocp = _orbax()
     items = ocp.args.Composite(state=ocp.args.StandardSave(state), schedules=ocp.args.JsonSave(_kinds(state)))
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
@@ -80,9 +78,7 @@ def restore_checkpoint(path: str | os.PathLike[str], like: _State) -> _State:
         try:
             saved = checkpointer.restore(path, ocp.args.Composite(schedules=ocp.args.JsonRestore()))["schedules"]
         except (FileNotFoundError, KeyError, ValueError):
-            raise ValueError(
-                f"{path}: not a checkpoint of olr.save_checkpoint; Orbax itself may be able to read it"
-            ) from None
+            raise ValueError(f"{path}: not a checkpoint of olr.save_checkpoint; try Orbax itself") from None
         _require_kinds(path, saved, _kinds(like))
         target = jax.tree.map(ocp.tree.to_shape_dtype_struct, like)
         try:
@@ -90,8 +86,7 @@ def restore_checkpoint(path: str | os.PathLike[str], like: _State) -> _State:
         except (ValueError, KeyError, TypeError) as error:
             why = " ".join(str(error).split())[:300]
             raise ValueError(
-                f"{path}: the checkpoint has another structure than `like`: build the same optimizer for the same "
-                f"parameters; Orbax says: {why}"
+                f"{path}: not the structure of `like`: build the same optimizer for the same parameters; Orbax says: {why}"
             ) from error
     restored: _State = found["state"]
     return restored
@@ -117,20 +112,16 @@ def _kind_text(value: object) -> str:
 
 
 def _require_kinds(path: str, saved: dict[str, dict[str, str]], wanted: dict[str, dict[str, str]]) -> None:
+    none = {"kind": "none", "schedule": "no schedule"}
     for place in sorted(saved.keys() | wanted.keys()):
-        there, here = saved.get(place), wanted.get(place)
-        if there is None:
-            raise ValueError(
-                f"{path}: the checkpoint carries no schedule where `like` carries {here['schedule'] if here else 'one'}: "
-                "restore it into the optimizer that wrote it, and put its moments into a new state with "
-                "state._replace(inner_state=...)"
-            )
-        if here is None or there["kind"] != here["kind"]:
-            raise ValueError(
-                f"{path}: the checkpoint carries {there['schedule']} where `like` carries "
-                f"{here['schedule'] if here else 'none'}: restore into an optimizer of the checkpoint's kind, then "
-                "replace it with olr.set_schedule"
-            )
+        there, here = saved.get(place, none), wanted.get(place, none)
+        remedy = "restore into an optimizer of the checkpoint's kind, then replace it with olr.set_schedule"
+        if there is none:
+            new = "a new state with state._replace(inner_state=...)"
+            remedy = f"restore it into the optimizer that wrote it, and put its moments into {new}"
+        if there["kind"] != here["kind"]:
+            where = f"the checkpoint carries {there['schedule']} where `like` carries {here['schedule']}"
+            raise ValueError(f"{path}: {where}: {remedy}")
 
 
 def _orbax() -> ModuleType:

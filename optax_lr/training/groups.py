@@ -64,8 +64,7 @@ def scale_by_group(
             jax.tree.map(lambda label, group: None, labels, params)
         except (ValueError, TypeError):
             raise ValueError(
-                "scale_by_group(): param_labels must be a tree of names with the structure of the parameters, or of its upper "
-                f"part, not {shown(labels)}"
+                f"scale_by_group(): param_labels must be a tree of names with the structure of the parameters, not {shown(labels)}"
             ) from None
         return GroupScaleState(owned(factors, apart_from=factors))
 

@@ -109,9 +109,8 @@ def _classes() -> tuple[type, type]:
             if not isinstance(self.schedule, Control) or self.metric_state is None:
                 return
             if logs is None or self.metric not in logs:
-                raise ValueError(
-                    f"keras_callback(): the logs have no {self.metric!r}, only {', '.join(logs or {})}; give metric=..."
-                )
+                known = ", ".join(logs or {})
+                raise ValueError(f"keras_callback(): the logs have no {self.metric!r}, only {known}; give metric=...")
             step = int(self.model.optimizer.iterations)
             self.metric_state = self.schedule.with_metric(self.metric_state, step, logs[self.metric])
 

@@ -47,9 +47,7 @@ class RangeTest(NamedTuple):
         import matplotlib.pyplot as plt
 
         if self.losses.ndim > 1:
-            raise ValueError(
-                "RangeTest.plot(): this is a population; draw one of it, jax.tree.map(lambda x: x[i], result)"
-            )
+            raise ValueError("RangeTest.plot(): this is a population; draw one: jax.tree.map(lambda x: x[i], result)")
         ax = ax or plt.figure(figsize=(8, 4.5), layout="constrained").gca()
         used = slice(0, int(self.stop))
         ax.plot(self.rates[used], self.losses[used], color="0.75", label="loss")
@@ -155,8 +153,7 @@ def _check_result(carry: PyTree, result: object) -> None:
             path in before and before[path].weak_type
         ):  # JAX adapts weak types, those of Python's numbers
             raise TypeError(
-                f"range_test(): step must return a carry of the types it is given, but carry{path} is {old} before the "
-                f"update and {new} after it"
+                f"range_test(): step must keep the types of the carry, and carry{path} is {old} before and {new} after"
             )
 
 

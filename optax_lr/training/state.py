@@ -144,7 +144,7 @@ def unwrapped(function: Callable[..., _Tree], holder: _Tree, *arguments: object)
         nnx.update(variables, nnx.state(after))
     elif holder is variables:
         raise ValueError(
-            "another kind of schedule changes the structure of the state: pass the nnx.Optimizer, not its opt_state"
+            "another kind of schedule changes the state's structure: pass the nnx.Optimizer, not its opt_state"
         )
     else:
         setattr(holder, "opt_state", nnx.data(_with_carriers(variables, after)))  # noqa: B010 - of an nnx.Optimizer
@@ -181,10 +181,8 @@ def pure(state: PyTree) -> PyTree:
 def _require_merged(holder: object) -> None:
     """Refuse the state of `nnx.split`, which keeps arrays and no kinds."""
     if isinstance(holder, sys.modules["flax.nnx"].State) and not carriers(holder):
-        raise TypeError(
-            "an nnx.State of nnx.split does not know where the schedules are: pass the nnx.Optimizer that "
-            "nnx.merge(graphdef, state) gives"
-        )
+        remedy = "pass the nnx.Optimizer that nnx.merge(graphdef, state) gives"
+        raise TypeError(f"an nnx.State of nnx.split does not know where the schedules are: {remedy}")
 
 
 def _is_variable(node: object) -> bool:

@@ -110,7 +110,7 @@ def test_a_call_copies_no_settings(rows):
     batch = olr.Cosine(rates, 100)
     joined = olr.concatenate([batch, olr.Linear(rates, 100), batch])
     for made in (batch, joined, joined[1:], joined[::-1], joined[np.arange(rows)], olr.concatenate([batch, batch])):
-        for leaf in (made.learning_rate, made.max_steps) if hasattr(made, "max_steps") else (made.kind,):
+        for leaf in (made.learning_rate, made.max_steps) if hasattr(made, "max_steps") else (made.member,):
             with jax.enable_x64(True):
                 assert jax.device_put(leaf, cpu, may_alias=True).unsafe_buffer_pointer() == leaf.ctypes.data
             with pytest.raises(ValueError, match="read-only"):  # JAX may read it after the call has returned

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import inspect
 import math
-import re
 import sys
 import types
 from pathlib import Path
@@ -102,7 +101,7 @@ def settings(schedule):
     ids=lambda schedule: type(schedule).__name__,
 )
 def test_a_formula_gives_the_rates(schedule):
-    formula = formulas.read(re.search(r"```\n(.*?)```", inspect.getdoc(type(schedule)), re.DOTALL)[1])
+    formula = formulas.read(formulas.of(inspect.getdoc(type(schedule))))
     steps = range(0, 125, 7) if schedule in MORE else [*range(0, 400, 21), 499, 500, 633, 800, 1000, 1100]
     ours = [float(schedule(step)) for step in steps]
     found = [rate(formula, settings(schedule), step) for step in steps]
@@ -111,7 +110,7 @@ def test_a_formula_gives_the_rates(schedule):
 
 def test_the_symbols_of_a_formula_differ():
     for kind in FORMULAS:
-        formula = formulas.read(re.search(r"```\n(.*?)```", inspect.getdoc(kind), re.DOTALL)[1])
+        formula = formulas.read(formulas.of(inspect.getdoc(kind)))
         parts = [part for piece in formula.pieces for part in piece if part is not None]
         parts += [expression for _, expression in formula.definitions.values()]
         names = {name for part in parts for name in used(part)} - vars(math).keys()

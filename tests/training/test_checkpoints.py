@@ -84,7 +84,7 @@ def test_errors_name_the_remedy(tmp_path):
     # Rsqrt has the fields of Constant: Orbax alone would take one for the other.
     with pytest.raises(ValueError, match=r"carries Constant\(.*where `like` carries Rsqrt\(.*olr\.set_schedule"):
         olr.restore_checkpoint(tmp_path / "1", start(olr.Rsqrt(1e-2, warmup_steps=5))[1])
-    with pytest.raises(ValueError, match="where `like` carries none"):
+    with pytest.raises(ValueError, match="where `like` carries no schedule"):
         olr.restore_checkpoint(tmp_path / "1", optax.adamw(1e-2).init(PARAMS))
     with pytest.raises(ValueError, match="build the same optimizer for the same parameters; Orbax says"):
         olr.restore_checkpoint(

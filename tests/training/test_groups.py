@@ -154,7 +154,7 @@ def test_errors_name_the_remedy():
     ):
         olr.scale_by_group({"a": 1.0}, {"w": "a"}).init({"w": 1.0, "b": 1.0})
     twice = optax.chain(layerwise(), olr.scale_by_group({"all": 0.5}, "all")).init(PARAMS)
-    with pytest.raises(ValueError, match="1 learning rates and 2 scale_by_group, and which of them belong together"):
+    with pytest.raises(ValueError, match="1 learning rates and 2 scale_by_group; which belong together is not known"):
         olr.rates(twice)
     with pytest.raises(ValueError, match="no scale_by_group is in this state"):
         olr.set_scales(state, {"a": 1.0})

@@ -105,7 +105,7 @@ def test_errors_name_the_remedy():
     with pytest.raises(TypeError, match="step must return the new carry and the loss, not a"):
         olr.range_test(lambda carry, rate: carry, 0.0)
     half = {"w": jnp.ones(2, jnp.bfloat16)}
-    with pytest.raises(TypeError, match=r"carry\['w'\] is bfloat16\[2\] before the update and float32\[2\] after it"):
+    with pytest.raises(TypeError, match=r"carry\['w'\] is bfloat16\[2\] before and float32\[2\] after"):
         olr.range_test(lambda carry, rate: ({"w": carry["w"] * rate}, 1.0), half)
     with pytest.raises(ValueError, match=r"batches need a leading axis of steps=100, and one has the shape \(50, 2\)"):
         olr.range_test(lambda carry, rate, batch: (carry, 1.0), 0.0, jnp.ones((50, 2)))

@@ -57,7 +57,7 @@ def _members(batch: Schedule, names: np.ndarray) -> Any:
     if not isinstance(batch, Mixed):
         yield batch, names
         return
-    kind = np.asarray(batch.kind)
+    kind = np.asarray(batch.member)
     for number, member in enumerate(batch.schedules):
         own = np.flatnonzero(kind == number)
         if own.size:
