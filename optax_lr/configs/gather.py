@@ -491,15 +491,13 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
 
 def _missing(source: Source, missing: Mapping[str, str]) -> str:
     """Which settings have values that the source does not say, and what to do."""
+    way = " ".join(f"--set {key}=VALUE" for key in missing)
     if source.form in ("python", "notebook"):
         what = ", ".join(f"{key}={text}" for key, text in missing.items())
-        way = " ".join(f"--set {key}=VALUE" for key in missing)
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         return f"{what} {verb}; give {its} with {way}"
     line = 1 if source.program is None else source.program.line
     what = ", ".join(f"--{key} {text}" for key, text in missing.items())
-    key = next(iter(missing))
     return (
-        f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with "
-        f"--set {key}=VALUE"
+        f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"
     )
