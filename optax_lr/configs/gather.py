@@ -22,7 +22,7 @@ from optax_lr.sources.errors import ConfigError, UnreadableError, UnstatedError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, text_of
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import MARK, is_known, readable
-from optax_lr.sources.parsing import Document, as_omegaconf, unresolved
+from optax_lr.sources.parsing import as_omegaconf, unresolved
 from optax_lr.sources.source import Form, Processes, Program, Source
 from optax_lr.text import words
 from optax_lr.trainers import Recognised, recognise, trainer_of
@@ -377,7 +377,7 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         values: dict[str, object] = dict(document.values)
         require_plain(name, values)
         if trainer is not None and trainer.omegaconf:
-            values = as_omegaconf(Document(name, text, values, document.lines), SETTING_NAMES)
+            values = as_omegaconf(name, text, values, SETTING_NAMES)
     except ConfigError:
         if own:
             raise

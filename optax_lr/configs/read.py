@@ -12,7 +12,7 @@ from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
-from optax_lr.sources.parsing import Document, as_omegaconf
+from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Length, Source
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve
@@ -136,9 +136,8 @@ def _read(source: Source, found: Recognised, values: Mapping[str, object] | None
     _require_plain(source)
     repeated = _repeated(source, omegaconf=trainer.omegaconf)
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
-        document = Document(source.name, source.text, dict(source.values), source.lines)
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
-        source = dataclasses.replace(source, values=as_omegaconf(document, required))
+        source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, source.values, required))
     source = checked(source, values or {}, found.section)
     source = _completed(source, trainer.argparse_options())
     reading = trainer.read(source, found)

@@ -6,7 +6,6 @@ A new launcher is one file with one function, and one line in `LAUNCHERS`.
 from __future__ import annotations
 
 import os.path
-import re
 from collections.abc import Mapping, Sequence
 
 from optax_lr.launchers.accelerate import accelerate_launch
@@ -20,7 +19,6 @@ from optax_lr.sources.source import Processes, Program
 
 __all__ = ["LAUNCHERS", "options_of", "program_of"]
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
     Launcher(accelerate_launch, heads=("accelerate", "accelerate-launch"), modules=("accelerate.commands.launch",)),
@@ -38,15 +36,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     >>> program.name, program.options, processes
     ('train.py', {'max_steps': '10'}, Processes(count=16, origin='torchrun --nproc_per_node 8 --nnodes 2'))
     """
-    words, environment = list(words), dict(environment)
-    while words:
-        found = _ASSIGNMENT.fullmatch(words[0])
-        if found:
-            environment[found[1]] = found[2]
-        elif not (MARK.fullmatch(words[0]) and words[1:] and _ASSIGNMENT.fullmatch(words[1])):
-            break  # an unknown word before an assignment is one itself
-        words = words[1:]
-    words = without_prefixes(words, environment)
+    environment = dict(environment)
+    words = without_prefixes(list(words), environment)
     if "--" in words[1:-1] and (handed := _handed_on(words[words.index("--") + 1 :], environment)):
         words = handed
     if not words:

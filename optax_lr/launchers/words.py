@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from optax_lr.sources.marks import MARK
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
 
 # Commands that name a trainer themselves; the word behind each is its subcommand.
 WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig composer")
 _PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbuf", "numactl", "unbuffer", "setsid"})
-_RUNNERS = {"uv": "run", "poetry": "run", "pdm": "run", "pixi": "run", "pipenv": "run", "hatch": "run", "conda": "run"}
+_RUNNERS = frozenset({"uv", "poetry", "pdm", "pixi", "pipenv", "hatch", "conda"})  # by their subcommand `run`
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")
 _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
 # Options of accelerate, torchrun and deepspeed that take no value.
@@ -89,20 +91,21 @@ def _plain(value: object) -> object:
 
 
 def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]:
-    """The command after a prefix such as `nohup`, `env A=1` or `uv run --with x`."""
+    """The command after assignments and a prefix such as `nohup`, `env A=1` or `uv run --with x`."""
     while words:
         head = os.path.basename(words[0])
-        if head in _RUNNERS and len(words) > 1 and words[1] == _RUNNERS[head]:
-            words = words[2:]
-        elif head in _PREFIXES:
+        assigned = _ASSIGNMENT.fullmatch(words[0])
+        if assigned:
+            environment[assigned[1]] = assigned[2]
             words = words[1:]
+        elif MARK.fullmatch(words[0]) and words[1:] and _ASSIGNMENT.fullmatch(words[1]):
+            words = words[1:]  # an unknown word before an assignment is one itself
+        elif head in _PREFIXES or (head in _RUNNERS and words[1:2] == ["run"]):
+            words = words[1 if head in _PREFIXES else 2 :]
+            while words and words[0].startswith("-"):
+                words = words[2 if words[0] in _WITH_VALUE else 1 :]
         else:
             break
-        while words and (words[0].startswith("-") or "=" in words[0].partition("/")[0]):
-            found = re.fullmatch(r"([A-Za-z_]\w*)=(.*)", words[0], re.DOTALL)
-            if found:
-                environment[found[1]] = found[2]
-            words = words[2 if words[0] in _WITH_VALUE else 1 :]
     return words
 
 

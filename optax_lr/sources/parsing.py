@@ -21,21 +21,17 @@ LONGEST_NUMBER = 1_000  # characters; the time to convert one grows with their s
 
 
 class Document(NamedTuple):
-    """One document of a file.
+    """The keys of one document.
 
     Fields:
-        name: the file.
-        text: the document.
         values: every key, as PyYAML or json reads it.
         lines: the line of each key, from 1 in the whole file.
         twice: repeated keys of a YAML mapping, where PyYAML takes the last and OmegaConf refuses; each with a message.
     """
 
-    name: str
-    text: str
     values: dict[str, object]
     lines: Mapping[str, int]
-    twice: tuple[tuple[str, str], ...] = ()
+    twice: tuple[tuple[str, str], ...]
 
 
 def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0) -> Document:
@@ -60,29 +56,28 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
     _require_numbers(name, values)
-    return Document(name, text, {str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
+    return Document({str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
 
 
-def as_omegaconf(document: Document, resolve: frozenset[str]) -> dict[str, object]:
-    """The values as LLaMA-Factory reads them, by OmegaConf: `1e-4` is a number, `${learning_rate}` refers to another key.
+def as_omegaconf(name: str, text: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, object]:
+    """The values of `text` as LLaMA-Factory reads them, by OmegaConf: `1e-4` is a number, `${learning_rate}` another key.
 
-    Only the keys in `resolve` must resolve: paths and names often refer to variables of a shell.
+    Only the keys in `required` must resolve: paths and names often refer to variables of a shell.
     """
     import omegaconf
 
-    require_plain(document.name, document.values)
+    require_plain(name, values)
 
     def load() -> dict[str, object]:
-        loaded = omegaconf.OmegaConf.load(io.StringIO(document.text))
-        values = omegaconf.OmegaConf.to_container(loaded, resolve=False)
-        assert isinstance(values, dict)  # or `parse` had refused it
-        return {str(key): value for key, value in values.items()}
+        loaded = omegaconf.OmegaConf.load(io.StringIO(text))
+        made = omegaconf.OmegaConf.to_container(loaded, resolve=False)
+        assert isinstance(made, dict)  # or `parse` had refused it
+        return {str(key): value for key, value in made.items()}
 
     try:
-        values = _guarded(document.name, load)
+        return resolved(name, _guarded(name, load), required)
     except omegaconf.errors.OmegaConfBaseException as error:
-        raise ConfigError(f"{document.name}: {str(error).splitlines()[0]}") from None
-    return resolved(document.name, values, resolve)
+        raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
 
 
 def unresolved(source: Mapping[str, object]) -> dict[str, object]:
