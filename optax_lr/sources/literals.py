@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
@@ -33,11 +34,21 @@ _DEEPEST = 50
 _CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Named = ast.FunctionDef | ast.AsyncFunctionDef
+Function = Named | ast.Lambda
 
 
 class UnknownError(Exception):
     """An expression that is not a literal."""
+
+
+@dataclasses.dataclass(eq=False)
+class Scope:
+    """The names of a function or of the whole script, each with all that is bound to it: None for no expression."""
+
+    function: Function | None
+    parent: Scope | None
+    names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
 
 
 class Call(NamedTuple):
@@ -45,7 +56,7 @@ class Call(NamedTuple):
 
     node: ast.Call
     name: str
-    scope: int
+    scope: Scope
 
 
 class _Flag(NamedTuple):
@@ -67,9 +78,8 @@ class Script:
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
         self.modules: set[str] = set()
-        self.scopes: list[dict[str, list[ast.expr | None]]] = []
-        self.parents: list[int] = []
-        self.functions: list[Function | None] = []
+        self.top = Scope(None, None)
+        self.scopes = [self.top]
         self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
         self.classes: dict[str, list[ast.ClassDef]] = {}
         self.calls: list[Call] = []
@@ -84,7 +94,8 @@ class Script:
         self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
         self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
         try:
-            self._scope(self.tree, -1)
+            for statement in self.tree.body:
+                self._visit(statement, self.top)
         except RecursionError:
             raise ConfigError(f"{path}: nested too deeply") from None
         parts = [call.name.rpartition(".") for call in self.calls]
@@ -97,18 +108,13 @@ class Script:
 
     # --- what is where ---
 
-    def _scope(self, node: ast.Module | Function, parent: int) -> None:
-        number = len(self.scopes)
-        self.scopes.append({})
-        self.parents.append(parent)
-        self.functions.append(node if isinstance(node, Function) else None)
-        if isinstance(node, Function):
-            for name in _argument_names(node):
-                self._bind(number, name, None)
-        for statement in node.body if isinstance(node.body, list) else [node.body]:
-            self._visit(statement, number)
+    def _scope(self, function: Function, parent: Scope) -> None:
+        scope = Scope(function, parent, {argument.arg: [None] for argument in _arguments(function)})
+        self.scopes.append(scope)
+        for statement in function.body if isinstance(function.body, list) else [function.body]:
+            self._visit(statement, scope)
 
-    def _visit(self, node: ast.AST, scope: int) -> None:
+    def _visit(self, node: ast.AST, scope: Scope) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 for decorator in node.decorator_list:
@@ -152,10 +158,7 @@ class Script:
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
 
-    def _bind(self, scope: int, name: str, value: ast.expr | None) -> None:
-        self.scopes[scope].setdefault(name, []).append(value)
-
-    def _target(self, target: ast.expr, value: ast.expr | None, scope: int) -> None:
+    def _target(self, target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
         if isinstance(value, ast.Call) and re.search(r"(?i)accel\w*\.prepare$", ast.unparse(value.func)):
             for part in ast.walk(target):
                 if isinstance(part, ast.Name):
@@ -163,7 +166,7 @@ class Script:
             return
         match target:
             case ast.Name(id=name):
-                self._bind(scope, name, value)
+                scope.names.setdefault(name, []).append(value)
                 self._parsed([name], value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 values: list[ast.expr | None] = [None] * len(targets)
@@ -177,7 +180,7 @@ class Script:
             case ast.Attribute(value=owner, attr=name):
                 self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
             case ast.Subscript(value=ast.Name(id=name)):
-                self._bind(scope, name, None)  # a dict that is changed is not known
+                scope.names.setdefault(name, []).append(None)  # a dict that is changed is not known
 
     def _parsed(self, names: list[str], value: ast.expr | None) -> None:
         """Remember which names hold what a parser of the command line gives."""
@@ -233,29 +236,26 @@ class Script:
         name = ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
         return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
 
-    def bound(self, name: str, scope: int) -> tuple[list[ast.expr | None], int]:
+    def bound(self, name: str, scope: Scope) -> tuple[list[ast.expr | None], Scope]:
         """The value of a name in the nearest scope that binds it, and that scope."""
-        for here in self._up(scope):
-            if name in self.scopes[here]:
-                return self.scopes[here][name], here
+        here: Scope | None = scope
+        while here is not None:
+            if name in here.names:
+                return here.names[name], here
+            here = here.parent
         return [], scope
 
-    def single(self, node: ast.expr | None, scope: int) -> ast.expr | None:
+    def single(self, node: ast.expr | None, scope: Scope) -> ast.expr | None:
         """The expression itself, or the one that its name is bound to."""
         if not isinstance(node, ast.Name):
             return node
         bound, _ = self.bound(node.id, scope)
         return bound[0] if len(bound) == 1 else None
 
-    def _up(self, scope: int) -> Iterator[int]:
-        while scope >= 0:
-            yield scope
-            scope = self.parents[scope]
-
     # --- values ---
 
     def value(
-        self, node: ast.expr, scope: int, examples: int | None = None, *, steps: tuple[str, int] | None = None
+        self, node: ast.expr, scope: Scope, examples: int | None = None, *, steps: tuple[str, int] | None = None
     ) -> Any:
         """The value of an expression of literals.
 
@@ -273,7 +273,7 @@ class Script:
         self._depth, self._examples, self._steps = 0, examples, steps
         return self._value(node, scope)
 
-    def _value(self, node: ast.expr, scope: int) -> Any:
+    def _value(self, node: ast.expr, scope: Scope) -> Any:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise UnknownError
@@ -284,7 +284,7 @@ class Script:
         self._depth -= 1
         return made
 
-    def _evaluated(self, node: ast.expr, scope: int) -> object:
+    def _evaluated(self, node: ast.expr, scope: Scope) -> object:
         match node:
             case ast.Constant(value=value):
                 return value
@@ -316,7 +316,7 @@ class Script:
                 return self._call(node, scope)
         raise UnknownError
 
-    def _entry(self, holder: ast.expr, key: Any, scope: int) -> object:
+    def _entry(self, holder: ast.expr, key: Any, scope: Scope) -> object:
         """An entry of a list or a dict; its other values need not be known."""
         made, here = holder, scope
         if isinstance(holder, ast.Name):
@@ -332,7 +332,7 @@ class Script:
         except (KeyError, IndexError, TypeError):
             raise UnknownError from None
 
-    def _dict(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr], scope: int) -> dict[object, object]:
+    def _dict(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr], scope: Scope) -> dict[object, object]:
         """A dict; a value without a key is unpacked."""
         made: dict[object, object] = {}
         for key, inner in zip(keys, values, strict=True):
@@ -340,7 +340,7 @@ class Script:
             made |= value if key is None else {self._value(key, scope): value}
         return made
 
-    def _length(self, node: ast.expr, scope: int) -> int:
+    def _length(self, node: ast.expr, scope: Scope) -> int:
         """The length of the training data, or of a loader of it."""
         text = ast.unparse(node)
         changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
@@ -355,7 +355,7 @@ class Script:
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self._examples
 
-    def _batches(self, text: str, made: ast.Call, scope: int) -> int:
+    def _batches(self, text: str, made: ast.Call, scope: Scope) -> int:
         """The number of batches of a `DataLoader`."""
         data = made.args[0] if made.args else _keyword(made, "dataset")
         sampled = any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords)
@@ -370,34 +370,32 @@ class Script:
         batches = self._examples / batch
         return math.floor(batches) if drops is not None and self._value(drops, scope) else math.ceil(batches)
 
-    def _number(self, node: ast.expr, scope: int) -> Any:
+    def _number(self, node: ast.expr, scope: Scope) -> Any:
         value = self._value(node, scope)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
             raise UnknownError
         return value
 
-    def _name(self, name: str, scope: int) -> object:
+    def _name(self, name: str, scope: Scope) -> object:
         bound, here = self.bound(name, scope)
         if len(bound) != 1 or name in self.changed:
             raise UnknownError
         if bound[0] is not None:
             return self._value(bound[0], here)
-        function = self.functions[here]
-        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        function = here.function
+        if not isinstance(function, Named):
             raise UnknownError
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
-                return self._declared("", name, Call(decorator, "", self.parents[here]))
-        named = [known for known in self.functions if getattr(known, "name", "") == function.name]
+                return self._declared("", name, Call(decorator, "", here.parent or self.top))
+        named = [made for made in self.scopes if getattr(made.function, "name", "") == function.name]
         method = _argument_names(function)[:1] == ["self"] and len(named) == 1
         calls = [
             call for call in self.calls if (call.name.rpartition(".")[2] if method else call.name) == function.name
         ]
-        return self._argument(name, function, calls, self.parents[here])
+        return self._argument(name, function, calls, here.parent or self.top)
 
-    def _argument(
-        self, name: str, function: ast.FunctionDef | ast.AsyncFunctionDef, calls: list[Call], scope: int, kind: str = ""
-    ) -> object:
+    def _argument(self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "") -> object:
         """What the one call of a function passes for an argument, else the argument's default.
 
         Args:
@@ -409,7 +407,7 @@ class Script:
         """
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         names = names[names[:1] == ["self"] :]
-        passed: list[tuple[ast.expr, int]] = []
+        passed: list[tuple[ast.expr, Scope]] = []
         for call in calls:
             if any(isinstance(argument, ast.Starred) for argument in call.node.args) or _keyword(call.node, None):
                 raise UnknownError
@@ -430,7 +428,7 @@ class Script:
 
     # --- attributes ---
 
-    def _attribute(self, owner: str, name: str, scope: int) -> object:
+    def _attribute(self, owner: str, name: str, scope: Scope) -> object:
         """A value of a class of this file, of an object of one, or of the options of the script."""
         if owner == "self":
             return self._own_attribute(name)
@@ -474,7 +472,7 @@ class Script:
             if isinstance(value, ast.Name):
                 return self._start_argument(value.id, value)
             if value is not None and not any(isinstance(part, ast.Name) for part in ast.walk(value)):
-                return self._value(value, 0)
+                return self._value(value, self.top)
         raise UnknownError
 
     def _start_argument(self, name: str, used: ast.Name | None) -> object:
@@ -485,16 +483,16 @@ class Script:
         if len(starts) != 1 or (used is not None and used not in ast.walk(starts[0][1])):
             raise UnknownError
         kind, start = starts[0]
-        return self._argument(name, start, [call for call in self.calls if call.name == kind], 0, kind)
+        return self._argument(name, start, [call for call in self.calls if call.name == kind], self.top, kind)
 
     def _starts(self, kind: str) -> list[ast.FunctionDef]:
         """Each `__init__` of a class."""
         parts = [part for definition in self.classes.get(kind, []) for part in definition.body]
         return [part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
 
-    def _annotation(self, name: str, scope: int) -> str:
+    def _annotation(self, name: str, scope: Scope) -> str:
         """The class that annotates a parameter; empty for none."""
-        function = self.functions[scope]
+        function = scope.function
         arguments = [] if function is None else _arguments(function)
         found = next((argument.annotation for argument in arguments if argument.arg == name), None)
         return found.id if isinstance(found, ast.Name) else ""
@@ -505,7 +503,7 @@ class Script:
         if kept is not None and not all(isinstance(value, ast.Name) and value.id == name for value in kept):
             raise UnknownError
         if kept is not None and len(starts) == 1:
-            return self._argument(name, starts[0], [made], 0, made.name)
+            return self._argument(name, starts[0], [made], self.top, made.name)
         given = _keyword(made.node, name)
         if made.node.args or _keyword(made.node, None) or (given is None and kept is not None):
             raise UnknownError
@@ -567,11 +565,11 @@ class Script:
         if len(fields) != 1:
             raise UnknownError
         value = fields[0][0]
-        return self._value(default_of(value) or value, 0)
+        return self._value(default_of(value) or value, self.top)
 
     # --- calls ---
 
-    def _call(self, node: ast.Call, scope: int) -> object:
+    def _call(self, node: ast.Call, scope: Scope) -> object:
         """`dict(a=1)`, `int(0.1 * 100)`, `math.ceil(2.5)`, `max(1, 2)`, and the default of `os.environ.get`."""
         name = self.qualified(node.func)
         if name == "dict" and not node.args:
@@ -642,7 +640,7 @@ def _option_of(test: ast.expr) -> _Flag | None:
 
 def _parses(node: ast.AST) -> bool:
     """Whether a function reads the command line."""
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+    return isinstance(node, Named) and any(
         isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
         for part in ast.walk(node)
     )

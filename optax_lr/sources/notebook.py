@@ -175,7 +175,7 @@ def cell_commands(path: str, notebook: Notebook) -> str:
 
     def value(found: re.Match[str]) -> str:
         try:
-            return str(script.value(ast.Name(found[1]), 0))
+            return str(script.value(ast.Name(found[1]), script.top))
         except UnknownError:
             return f"${found[1]}"
 

@@ -16,7 +16,7 @@ from optax_lr.sources import constructors
 from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.documents import MOST_CONFIGS, numbered
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Call, Script, UnknownError, default_of
+from optax_lr.sources.literals import Call, Scope, Script, UnknownError, default_of
 from optax_lr.sources.source import Length, Processes, Source
 from optax_lr.text import start_of, words
 
@@ -110,7 +110,8 @@ class Reader:
 
     def _holds_config(self, call: Call) -> bool:
         last = call.name.rpartition(".")[2]
-        if last in self.script.classes or any(last == getattr(node, "name", "") for node in self.script.functions):
+        functions = [getattr(scope.function, "name", "") for scope in self.script.scopes]
+        if last in self.script.classes or last in functions:
             return False  # a class or a function of the script itself
         if call.name in MAPPINGS or (last in constructors.SWIFT and call.name.startswith("swift.")):
             return True
@@ -192,7 +193,7 @@ class Reader:
         for statement in own[0].body if own else []:
             match statement:
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._take(name, default_of(value) or value, 0, found)
+                    self._take(name, default_of(value) or value, self.script.top, found)
         notes = self._replaced()
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
@@ -201,7 +202,7 @@ class Reader:
 
     def assigned(self) -> Source | None:
         """A config of nanoGPT: a file of assignments; None for anything else."""
-        names = {name: bound[0] for name, bound in self.script.scopes[0].items() if len(bound) == 1 and bound[0]}
+        names = {name: bound[0] for name, bound in self.script.top.names.items() if len(bound) == 1 and bound[0]}
         plain = all(
             isinstance(part, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for part in self.script.tree.body
         )
@@ -210,12 +211,12 @@ class Reader:
         self.script.notes.clear()
         found = _Found()
         for name, node in names.items():
-            self._take(name, node, 0, found)
+            self._take(name, node, self.script.top, found)
         return self._source(constructors.NANOGPT, found)
 
     # --- arguments ---
 
-    def _take(self, name: str, node: ast.expr, scope: int, found: _Found) -> None:
+    def _take(self, name: str, node: ast.expr, scope: Scope, found: _Found) -> None:
         """The value of one argument, or its text where it is not a literal."""
         found.lines[name] = node.lineno
         notes = dict(self.script.notes)
@@ -247,7 +248,7 @@ class Reader:
                 pairs.append((keyword.arg, keyword.value))
         return pairs
 
-    def _unpack(self, node: ast.expr, scope: int, found: _Found) -> None:
+    def _unpack(self, node: ast.expr, scope: Scope, found: _Found) -> None:
         """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
         node = self.script.single(node, scope) or node
         if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
@@ -289,12 +290,12 @@ class Reader:
 
     def _is_made_by(self, owner: str, call: Call) -> bool:
         """Whether the value of a name is the result of a call, or of a function of it: `cfg = load_cfg(config)`."""
-        holders = {name for scope in self.script.scopes for name, bound in scope.items() if bound == [call.node]}
+        holders = {name for scope in self.script.scopes for name, bound in scope.names.items() if bound == [call.node]}
         if owner in holders:
             return True
         if call.name not in MAPPINGS:
             return False
-        bound = [value for scope in self.script.scopes for value in scope.get(owner, [])]
+        bound = [value for scope in self.script.scopes for value in scope.names.get(owner, [])]
         made = bound[0] if len(bound) == 1 else None
         return isinstance(made, ast.Call) and any(
             argument is call.node or (isinstance(argument, ast.Name) and argument.id in holders)
@@ -356,7 +357,7 @@ class Reader:
         )
         return found, [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
 
-    def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: int, found: _Found) -> None:
+    def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: Scope, found: _Found) -> None:
         """Read a warmup that the script computes from its length, where that is not known yet."""
         length, node = pairs.get("num_training_steps"), pairs.get("num_warmup_steps")
         if length is None or node is None or "num_training_steps" not in found.lengths:
@@ -414,7 +415,7 @@ class Reader:
             made.append({"constructor": inner.name, **part.values})
         found.values[name] = made
 
-    def _rate(self, node: ast.expr | None, scope: int, found: _Found) -> None:
+    def _rate(self, node: ast.expr | None, scope: Scope, found: _Found) -> None:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
         made, here = self.script.bound(node.id, scope) if isinstance(node, ast.Name) else ([node], scope)
         rates = [_rate_of(call) for call in made]
@@ -495,7 +496,7 @@ class Reader:
                 "this script takes its settings from the command line; read the command that starts it, such as in a shell "
                 "script, or its options as a list of words"
             )
-        names = {name for name, bound in self.script.scopes[0].items() if bound}
+        names = {name for name, bound in self.script.top.names.items() if bound}
         if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
             return (
                 "its rates come from a function of the script over max_lr, which is not run; make the same curve of "
