@@ -159,7 +159,7 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
 
 def _options(section: object) -> dict[str, Any]:
     """The options of a section whose keys are written with dashes, such as `--train-iters`; empty for any other."""
-    if not isinstance(section, Mapping) or not all(str(key).startswith("--") for key in section):
+    if not isinstance(section, Mapping) or not any(str(key).startswith("--") for key in section):
         return {}
     made = {str(key).removeprefix("--").replace("-", "_"): value for key, value in section.items()}
     return made if _MARKS & made.keys() else {}

@@ -7,12 +7,9 @@ import optax_lr as olr
 from optax_lr.trainers import TRAINERS
 from optax_lr.trainers.base import concerns_curve, group_rate
 from optax_lr.trainers.known import class_keys, keys_of
-from tests.trainers.cases import CASES, read
+from tests.trainers.cases import CASES
 
 HF = {"learning_rate": 1e-4, "num_train_epochs": 1, "per_device_train_batch_size": 4}
-
-# Their values are in tests/configs/test_dialects.py.
-LLAMAFACTORY_S_OTHER_FORMS = {"llamafactory-v1", "llamafactory-ppo"}
 
 RECOGNISED = [
     ({"learning_rate": 1e-4, "max_steps": 5}, "hf"),
@@ -84,24 +81,6 @@ REFUSED = [
     (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
     (["tune", "run", "lora_finetune_single_device", "--config", "llama3/8B_lora"], "is a recipe that torchtune ships; copy it with"),
 ]  # fmt: skip
-
-
-def test_every_trainer_has_a_case():
-    assert {name.split()[0] for name in CASES} == TRAINERS.keys() - LLAMAFACTORY_S_OTHER_FORMS
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_each_config_is_recognised_by_its_trainer(name, tmp_path):
-    assert read(name, tmp_path).trainer == name.split()[0]
-
-
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not isinstance(case.source, str)])
-def test_a_key_of_another_trainer_is_refused_or_listed(name, tmp_path):
-    try:
-        config = read(name, tmp_path, foreign="n_epochs")
-        assert "n_epochs" in {*config.unknown, *dict(config.ignored)}
-    except olr.ConfigError as error:
-        assert "n_epochs" in str(error)  # noqa: PT017
 
 
 LEVANTER = {
