@@ -28,16 +28,6 @@ def test_axes_have_the_order_of_the_keywords():
     assert olr.grid(olr.Linear, max_steps=10, learning_rate=1.0).batch_shape == ()
 
 
-def test_a_grid_has_the_rates_of_its_schedules():
-    batch = olr.grid(
-        olr.Polynomial, learning_rate=[1e-4, 2e-4], power=[0.5, 1, 2, 3, 2.7], max_steps=30, warmup_steps=[0, 7]
-    )
-    rates = np.asarray(olr.sweep(batch, 40))
-    assert rates.shape == (2, 5, 2, 40)
-    for index in np.ndindex(batch.batch_shape):
-        np.testing.assert_array_equal(rates[index], olr.sweep(batch[index], 40))
-
-
 def test_indexing_slicing_and_iteration():
     batch = olr.grid(olr.Linear, learning_rate=[1.0, 2.0, 3.0], max_steps=[10, 20])
     assert len(batch) == 3
@@ -93,14 +83,6 @@ def test_fields_are_broadcast_by_the_constructor():
     batch = olr.Linear([1.0, 2.0], max_steps=10)
     assert batch.max_steps.tolist() == [10, 10]
     assert jax.vmap(lambda s: s(5))(batch).tolist() == [0.5, 1.0]
-
-
-@pytest.mark.parametrize("count", [1, 2_000])
-def test_large_stacks_are_created_quickly(count):
-    schedules = [olr.Linear(1e-4 * (1 + i % 7), 10 + i) for i in range(count)]
-    batch = olr.stack(schedules)
-    assert batch.batch_shape == (count,)
-    assert batch.max_steps[-1] == 9 + count
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])

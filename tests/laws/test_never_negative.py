@@ -11,9 +11,14 @@ from tests.cases import CLASSES, random_schedule
 STEPS = np.array([0, 1, 2, 3, 7, 20, 59, 60, 61, 1000, 2**31 - 1])
 AWKWARD = [
     olr.CosineAnnealing(1e-30, T_max=1, eta_min=1.0),
+    olr.Linear(0, 10.0, np.float32(3)),
     olr.Cosine(0.0, 10, min_lr=1.0, num_cycles=2.7),
+    olr.CosineWithRestarts(1e-4, 0, num_cycles=0),
+    olr.Polynomial(1e-4, 10, power=-1, min_lr=1e-5),
+    olr.ConstantFactor(1.0, factor=0.0, total_iters=3),
     olr.CosineAnnealingWarmRestarts(1e-30, 3, 2, eta_min=1.0),
     olr.OneCycle(1.0, 10, anneal_strategy="linear"),
+    olr.OneCycle(1.0, 10, pct_start=0.1),
     olr.WarmupStableDecay(1.0, 7, 20, 3, decay_type="exponential", min_lr=0.3),
     olr.TimmCosine(1e-30, 3, min_lr=1.0, cycle_limit=3, warmup_steps=2, warmup_lr=2.0),
     olr.DeepSpeedWarmup(0.0, 9, min_lr=1.0),
@@ -25,6 +30,7 @@ AWKWARD = [
 def test_special_settings(schedule):
     traced = jax.jit(schedule)(STEPS)
     for rates in ([schedule(int(step)) for step in STEPS], schedule(STEPS), olr.sweep(schedule, STEPS), traced):
+        assert np.isfinite(rates).all()
         assert (np.asarray(rates) >= 0).all()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 import optax_lr as olr
 from optax_lr.schedules import Schedule
-from tests.cases import CLASSES, RATE, STEPS, assert_within_an_ulp, every_class, numeric, usual
+from tests.cases import CLASSES, STEPS, assert_within_an_ulp, every_class, numeric, usual
 
 
 def test_the_table_holds_every_public_schedule():
@@ -148,17 +148,6 @@ def test_gradients_for_a_tpu_have_no_float64(kind):
     }
     assert re.search(r"\bf64\b", modules["cpu"])
     assert not re.search(r"\bf64\b", modules["tpu"])
-
-
-@pytest.mark.parametrize("make", [optax.sgd, optax.adamw, optax.lion, optax.inject_hyperparams(optax.adamw)])
-def test_optimizers_accept_a_schedule(make):
-    schedule, params, grads = usual(olr.Cosine), {"w": jnp.ones(2)}, {"w": jnp.full(2, 0.25)}
-    ours, unit = make(schedule), make(1.0)
-    state, unit_state = ours.init(params), unit.init(params)
-    for step in range(3):
-        updates, state = ours.update(grads, state, params)
-        unit_updates, unit_state = unit.update(grads, unit_state, params)
-        np.testing.assert_allclose(updates["w"], RATE * step / 5 * unit_updates["w"], rtol=3e-7)  # in its warmup
 
 
 @settings(max_examples=3)

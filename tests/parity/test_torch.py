@@ -114,26 +114,6 @@ def test_warm_restarts_begin_on_the_step(t_0, t_mult):
         assert (np.asarray(olr.sweep(schedule, starts[1:] - 1)) < 0.5).all()
 
 
-@pytest.mark.parametrize("make", [
-    lambda: olr.LinearRamp(1.0, total_iters=0),
-    lambda: olr.ConstantFactor(1.0, factor=0.0, total_iters=3),
-    lambda: olr.ConstantFactor(1.0, total_iters=0),
-    lambda: olr.PolynomialDecay(1.0, total_iters=0),
-    lambda: olr.CosineAnnealing(1.0, T_max=0),
-    lambda: olr.OneCycle(1.0, total_steps=10, pct_start=0.1),
-    lambda: olr.OneCycle(1.0, total_steps=10, pct_start=1.0),
-    lambda: olr.OneCycle(1.0, total_steps=1),
-])  # fmt: skip
-def test_where_torch_divides_by_zero_rates_and_gradients_are_finite(make):
-    schedule = make()
-    steps = np.arange(25)
-    assert np.isfinite(np.array([schedule(int(step)) for step in steps])).all()
-    assert np.isfinite(schedule(steps)).all()
-    assert np.isfinite(olr.sweep(schedule, steps)).all()
-    gradient = jax.grad(lambda s: s(steps).sum(), allow_int=True)(schedule)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient) if leaf.dtype != jax.dtypes.float0)
-
-
 def test_lengths_of_zero_as_torch_has_them():
     for name, schedule in (
         ("LinearLR", olr.LinearRamp(RATE, total_iters=0)),

@@ -46,21 +46,26 @@ def trained(optimizer, updates=3, value=1.0):
 
 def test_linen_train_state_without_a_metric_and_with_msgpack():
     """`apply_gradients` cannot pass a metric: a control keeps its rate until `observe`."""
-    model, x = linen.Dense(1), jnp.ones((4, 3))
+    model, x, traces = linen.Dense(1), jnp.ones((4, 3)), []
     state = TrainState.create(
         apply_fn=model.apply, params=model.init(jax.random.key(0), x), tx=olr.inject_schedules(optax.adamw)(CONTROL)
     )
 
     @jax.jit
     def step(state):
+        traces.append(1)
         grads = jax.grad(lambda params: (model.apply(params, x) ** 2).mean())(state.params)
         return state.apply_gradients(grads=grads)
 
+    state = state.replace(step=jnp.zeros((), jnp.int32))
     fresh, state = state, olr.observe(olr.observe(step(step(state)), 1.0), 1.0)
     assert olr.rates(state)["learning_rate"] == pytest.approx(SCHEDULE(2) / 2)
     restored = flax.serialization.from_bytes(fresh, flax.serialization.to_bytes(state))
     assert_same(restored.opt_state, state.opt_state)
     assert_same(step(restored).opt_state, step(state).opt_state)
+    smaller = step(olr.set_schedule(state, CONTROL.replace(schedule=SCHEDULE.replace(learning_rate=1e-4))))
+    assert olr.rates(smaller)["learning_rate"] == pytest.approx(SCHEDULE(2) / 200)  # the control keeps its metrics
+    assert len(traces) == 1
 
 
 @pytest.mark.parametrize("name", THINGS)

@@ -194,15 +194,6 @@ def test_hold_follows_the_schedule_and_then_holds():
     np.testing.assert_array_equal(rates[70:], np.full(30, schedule(70) / 2))  # the fall at 80 comes too late
 
 
-def test_a_reduction_multiplies_the_schedule():
-    schedule = olr.Linear(PEAK, max_steps=100)
-    control = olr.reduce_on_plateau(schedule, factor=0.5, patience=0)
-    metric_state = control.observe(control.observe(control.metric_state(), 10, 1.0), 20, 2.0)
-    np.testing.assert_allclose(
-        control.rate(metric_state, jnp.arange(20, 100)), schedule(np.arange(20, 100)) / 2, rtol=3e-7
-    )
-
-
 @pytest.mark.parametrize("name", [*REFERENCES, "hold_on_plateau"])
 def test_a_population_equals_its_members(name):
     """Each member with its own settings and its own metrics, under vmap and one by one; every setting traced."""
