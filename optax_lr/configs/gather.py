@@ -498,6 +498,4 @@ def _missing(source: Source, missing: Mapping[str, str]) -> str:
         return f"{what} {verb}; give {its} with {way}"
     line = 1 if source.program is None else source.program.line
     what = ", ".join(f"--{key} {text}" for key, text in missing.items())
-    return (
-        f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"
-    )
+    return f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"
