@@ -62,7 +62,9 @@ def convert(plan: Plan, to: str) -> str:
             f"{to} cannot express this curve: its nearest differs at step {step}, {float(made.schedule(step)):.6g} in place of "
             f"{float(plan.schedule(step)):.6g}"
         )
-    return _yaml(keys)
+    import yaml
+
+    return str(yaml.safe_dump(keys, sort_keys=False))
 
 
 def _first_difference(one: Schedule, other: Schedule, length: int) -> int | None:
@@ -71,10 +73,3 @@ def _first_difference(one: Schedule, other: Schedule, length: int) -> int | None
     rates = [np.asarray(schedule(steps), np.float64) for schedule in (one, other)]
     apart = np.flatnonzero(np.abs(rates[0] - rates[1]) > _CLOSE * np.max(np.abs(rates[0])))
     return int(steps[apart[0]]) if apart.size else None
-
-
-def _yaml(keys: dict[str, object]) -> str:
-    import yaml
-
-    text: str = yaml.safe_dump(keys, sort_keys=False)
-    return text

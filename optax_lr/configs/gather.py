@@ -14,7 +14,6 @@ from optax_lr.arguments import file_name
 from optax_lr.configs.private import UNUSABLE, Disguise
 from optax_lr.launchers import options_of, program_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
-from optax_lr.launchers.words import count_of
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.documents import document_of, documents_of, numbered
@@ -23,7 +22,7 @@ from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, file_below, t
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import MARK, is_known, readable
 from optax_lr.sources.parsing import as_omegaconf, unresolved
-from optax_lr.sources.source import Form, Processes, Program, Source
+from optax_lr.sources.source import Form, Processes, Program, Source, count_of
 from optax_lr.text import words
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer, concerns_curve
@@ -100,7 +99,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
             return [card.source_of(path, text, folder)]
         except ConfigError as error:
             with contextlib.suppress(ConfigError):
-                return _commands(path, card.commands_of(text), folder)
+                return _commands(path, card.shell_blocks(text), folder)
             raise ConfigError(f"{error}, and no block of shell commands that trains") from None
     documents = documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
     parts = [part for one in documents for part in apart(wandb.recorded(one))]
@@ -169,7 +168,7 @@ def _commands(path: str, text: str, folder: Path, files: Mapping[str, str] | Non
         raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
     named = [source.called(name) for name, source in numbered(path, kept)]
     return [
-        source if source.form != "command" else dataclasses.replace(source, lines=_lines(source.command, text))
+        source if source.form != "command" else dataclasses.replace(source, lines=_option_lines(source.command, text))
         for source in named
     ]
 
@@ -284,7 +283,7 @@ def _without_unset(program: Program) -> tuple[Program, list[str]]:
     return program._replace(options=options), [str(readable(word)) for word in dict.fromkeys(unset)]
 
 
-def _lines(program: Program, text: str) -> dict[str, int]:
+def _option_lines(program: Program, text: str) -> dict[str, int]:
     """The line of each option: from the command on, else of a variable that was set before."""
     rows = list(enumerate(text.splitlines(), 1))
     lines: dict[str, int] = {}

@@ -44,11 +44,13 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             return _warmed(plain(rate), int(warmup), [OptaxCall("constant_schedule", {"value": plain(rate)})], [])
         case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=0.5):
             if not warmup:
-                return [_cosine(plain(rate), plain(low), int(end))], []
+                return [_cosine_call(plain(rate), plain(low), int(end))], []
             names = {"init_value": 0.0, "peak_value": plain(rate), "warmup_steps": int(warmup), "decay_steps": int(end)}
             return [OptaxCall("warmup_cosine_decay_schedule", names | {"end_value": plain(low)})], []
         case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
-            return _warmed(plain(rate), int(warmup), [_line(plain(rate), plain(low), int(end) - int(warmup))], [])
+            return _warmed(
+                plain(rate), int(warmup), [_linear_call(plain(rate), plain(low), int(end) - int(warmup))], []
+            )
         case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power):
             names = {"init_value": plain(rate), "end_value": plain(low), "power": plain(power)}
             decay = OptaxCall("polynomial_schedule", names | {"transition_steps": int(end) - int(warmup)})
@@ -57,7 +59,11 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             peak, floor, first, steps = plain(rate), plain(low), int(warmup), int(schedule.decay_steps)
             stable = schedule.stable_steps
             length = int(schedule.max_steps) - first - steps if stable is None else int(stable)
-            decay = _cosine(peak, floor, steps) if schedule.decay_type == "cosine" else _line(peak, floor, steps)
+            decay = (
+                _cosine_call(peak, floor, steps)
+                if schedule.decay_type == "cosine"
+                else _linear_call(peak, floor, steps)
+            )
             held = OptaxCall("constant_schedule", {"value": peak})
             return _warmed(peak, first, [held, decay], [length], start=floor)
     return None
@@ -75,13 +81,13 @@ def _warmed(
 ) -> tuple[list[OptaxCall], list[int]]:
     if not warmup:
         return calls, boundaries
-    return [_line(start, peak, warmup), *calls], [warmup, *(warmup + boundary for boundary in boundaries)]
+    return [_linear_call(start, peak, warmup), *calls], [warmup, *(warmup + boundary for boundary in boundaries)]
 
 
-def _line(first: float, last: float, steps: int) -> OptaxCall:
+def _linear_call(first: float, last: float, steps: int) -> OptaxCall:
     return OptaxCall("linear_schedule", {"init_value": first, "end_value": last, "transition_steps": steps})
 
 
-def _cosine(peak: float, floor: float, steps: int) -> OptaxCall:
+def _cosine_call(peak: float, floor: float, steps: int) -> OptaxCall:
     names = {"init_value": peak, "decay_steps": steps, "alpha": floor / peak if peak else 0.0}
     return OptaxCall("cosine_decay_schedule", names)

@@ -2,7 +2,7 @@
 
 An untrusted script may name any file below the working directory. Numbers, and the keys and words of trainers, make the plan,
 which is what the user asked for; every other text of the file is private. Messages are therefore made twice: from the file, and
-from a copy whose private texts are placeholders. Only messages of the copy are shown, where they match those of the file.
+from a copy whose private texts are placeholders. Only messages of the copy are shown_notes, where they match those of the file.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def both(real: Callable[[], _Made], copy: Callable[[], _Made], name: str, source
         raise type(error)(matching(str(error), [said]) or f"{source}: {name} {UNUSABLE}") from None
 
 
-def shown(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
+def shown_notes(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
     """Notes about the file `name`, as the copy of the file gives them; the rest are counted."""
     found = [matching(note, others) for note in notes]
     hidden = found.count(None)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import checked, recognised, sources_of
-from optax_lr.configs.private import both, shown
+from optax_lr.configs.private import both, shown_notes
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError, UnstatedError
@@ -110,16 +110,16 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, obje
     """The config of a source whose trainer is known."""
     plain, copy = dataclasses.replace(source, copy=None), source.copy
     if copy is None:
-        return _read(source, found, values)
+        return _read_source(source, found, values)
     config, told = both(
-        lambda: _read(plain, found, values), lambda: _read(copy, found, values), source.named, source.name
+        lambda: _read_source(plain, found, values), lambda: _read_source(copy, found, values), source.named, source.name
     )
     if told is None:
         unread = {key: length._replace(text="an expression") for key, length in config.open.items()}
         told = dataclasses.replace(config, notes=(), ignored=(), defaults=(), open=unread)
     return dataclasses.replace(
         config,
-        notes=shown(source.named, config.notes, told.notes),
+        notes=shown_notes(source.named, config.notes, told.notes),
         ignored=tuple(pair for pair in config.ignored if pair in told.ignored),
         defaults=tuple(default for default in config.defaults if default in told.defaults),
         open={key: length for key, length in told.open.items() if key in config.open},
@@ -128,7 +128,7 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, obje
     )
 
 
-def _read(source: Source, found: Recognised, values: Mapping[str, object] | None) -> RunConfig:
+def _read_source(source: Source, found: Recognised, values: Mapping[str, object] | None) -> RunConfig:
     lengths = {key: length for key, length in source.lengths.items() if key not in (values or {})}
     if lengths:
         return _with_lengths(source, found, values or {}, lengths)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from optax_lr.configs.plan import Plan, make_plan
-from optax_lr.configs.private import both, shown
+from optax_lr.configs.private import both, shown_notes
 from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.source import Form, Length, Processes
 from optax_lr.trainers import Default, Settings
@@ -129,7 +129,7 @@ class RunConfig:
             return self._plan(options)
         copy = self.copy
         plan, other = both(lambda: self._plan(options), lambda: copy._plan(options), self.named, self.source)
-        notes = shown(self.named, plan.notes, () if other is None else other.notes)
+        notes = shown_notes(self.named, plan.notes, () if other is None else other.notes)
         return dataclasses.replace(plan, notes=notes)
 
     def _plan(self, options: Mapping[str, Any]) -> Plan:

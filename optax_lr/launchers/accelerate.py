@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, count_of, divided, visible_devices
+from optax_lr.launchers.words import Inner, Launched, divided, visible_devices
 from optax_lr.sources.marks import readable
-from optax_lr.sources.source import Processes
+from optax_lr.sources.source import Processes, count_of
 
 _NAME = "accelerate launch"
 # The files that TRL ships, by their names.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, count_of, divided, product, visible_devices
+from optax_lr.launchers.words import Inner, Launched, divided, visible_devices
 from optax_lr.sources.marks import readable
-from optax_lr.sources.source import Processes
+from optax_lr.sources.source import Processes, count_of, product
 
 _NAME = "deepspeed"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import count_of, product, visible_devices
+from optax_lr.launchers.words import visible_devices
 from optax_lr.sources.marks import readable
-from optax_lr.sources.source import Processes
+from optax_lr.sources.source import Processes, count_of, product
 
 
 def own_processes(name: str, options: Mapping[str, object], environment: Mapping[str, str]) -> Processes:
@@ -24,7 +24,7 @@ def own_processes(name: str, options: Mapping[str, object], environment: Mapping
     if head == "tune":
         if not {"nproc_per_node", "nnodes"} & options.keys():
             return Processes(1, "tune run without --nproc_per_node")
-        each, nodes = (_first(options.get(key, 1)) for key in ("nproc_per_node", "nnodes"))
+        each, nodes = (_first_word(options.get(key, 1)) for key in ("nproc_per_node", "nnodes"))
         return Processes(product(count_of(each), count_of(nodes)), f"tune run --nproc_per_node {readable(each)}")
     visible = visible_devices(environment)
     if visible is None:
@@ -53,6 +53,6 @@ def _of_devices(head: str, environment: Mapping[str, str]) -> Processes:
     return Processes(visible, head if devices is None else f"{head} with CUDA_VISIBLE_DEVICES={devices}")
 
 
-def _first(value: object) -> object:
+def _first_word(value: object) -> object:
     """The first word of an option; the name of a recipe may follow it."""
     return value[0] if isinstance(value, list) and value else value

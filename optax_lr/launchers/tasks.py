@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, count_of, inner_command, without_prefixes
+from optax_lr.launchers.words import Inner, Launched, inner_command, without_prefixes
 from optax_lr.sources.marks import readable
-from optax_lr.sources.source import Processes
+from optax_lr.sources.source import Processes, count_of
 
 # torch's variables, without which transformers' Trainer trains once in each process.
 _ALONE = ", which train together if the script sets LOCAL_RANK and WORLD_SIZE"

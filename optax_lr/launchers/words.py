@@ -80,10 +80,10 @@ def options_of(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
             values[key].append(word)
         else:
             positional.append(word)
-    return {name: _plain(value) for name, value in values.items()}, positional
+    return {name: _value_of(value) for name, value in values.items()}, positional
 
 
-def _plain(value: object) -> object:
+def _value_of(value: object) -> object:
     """The word of an option that has one, "true" for a flag."""
     if not isinstance(value, list) or len(value) > 1:
         return value
@@ -167,22 +167,6 @@ def _module(words: list[str]) -> tuple[str, list[str]]:
     if words[0] in ("llamafactory.cli", "llamafactory.launcher") and len(words) > 1:
         return f"llamafactory-cli {words[1]}", words[2:]
     return words[0], words[1:]
-
-
-def count_of(value: object) -> int | None:
-    """A positive whole number; None for anything else."""
-    text = str(value)
-    return int(text) if re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None
-
-
-def product(*counts: int | None) -> int | None:
-    """The product; None where a factor is not known."""
-    made = 1
-    for count in counts:
-        if count is None:
-            return None
-        made *= count
-    return made
 
 
 def visible_devices(environment: Mapping[str, str]) -> int | None:

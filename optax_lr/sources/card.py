@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.source import Processes, Source
+from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.text import words
 
 # The names of a card, and those of TrainingArguments.
@@ -72,7 +72,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
         text,
         folder,
         notes=notes,
-        processes=_processes(values, beside),
+        processes=_devices(values, beside),
         version="" if version is None else version[1],
     )
 
@@ -87,10 +87,10 @@ def _steps_of_epochs(text: str, epochs: object) -> str | None:
     return row[2] if reached and row[2].isdigit() and int(row[2]) > 0 else None
 
 
-def commands_of(text: str) -> str:
+def shell_blocks(text: str) -> str:
     """The shell commands in the fenced blocks of a Markdown file; every other line is empty.
 
-    >>> commands_of("Run:\\n```bash\\n$ python train.py\\n```\\n")
+    >>> shell_blocks("Run:\\n```bash\\n$ python train.py\\n```\\n")
     '\\n\\npython train.py\\n\\n'
     """
     kept: list[str] = []
@@ -104,14 +104,13 @@ def commands_of(text: str) -> str:
     return "\n".join(kept)
 
 
-def _processes(values: dict[str, Any], beside: dict[str, str]) -> Processes:
+def _devices(values: Mapping[str, object], beside: Mapping[str, str]) -> Processes:
     """The number of devices: as listed, or from the total batch."""
-    if beside.get("num_devices", "").isdigit() and int(beside["num_devices"]) > 0:
-        return Processes(int(beside["num_devices"]), "num_devices of the card")
-    total = beside.get("total_train_batch_size", "")
-    each = [values.get("per_device_train_batch_size", "8"), values.get("gradient_accumulation_steps", "1")]
-    if total.isdigit() and all(str(part).isdigit() and int(part) > 0 for part in each):
-        share = int(each[0]) * int(each[1])
-        if int(total) % share == 0 and int(total) > 0:
-            return Processes(int(total) // share, "total_train_batch_size of the card")
+    devices, total = (count_of(beside.get(key)) for key in _BESIDE)
+    if devices is not None:
+        return Processes(devices, "num_devices of the card")
+    each = [values.get("per_device_train_batch_size", 8), values.get("gradient_accumulation_steps", 1)]
+    share = product(*map(count_of, each))
+    if total is not None and share is not None and total % share == 0:
+        return Processes(total // share, "total_train_batch_size of the card")
     return Processes(1, "the card lists no num_devices, as it does for one device")

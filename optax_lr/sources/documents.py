@@ -6,12 +6,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.parsing import DEEPEST, parse
 from optax_lr.sources.source import Form, Source
 
+_Part = TypeVar("_Part")
 MOST_CONFIGS = 100  # in a file
 # A dotted name with more parts than a config has: the time of Python's parser grows with the square of their number.
 _DOTTED = re.compile(rf"""(?:(?:(?<![\w-])[\w-]++|'[^'\n]*+'|"[^"\n]*+")[ \t]*+\.[ \t]*+){{{DEEPEST}}}""")
@@ -43,7 +44,7 @@ def document_of(name: str, text: str, *, form: Form, folder: Path | None, lines_
     return Source(name, document.values, document.lines, form, text, folder, twice=document.twice)
 
 
-def numbered(path: str, parts: Sequence[object]) -> Iterator[tuple[str, Any]]:
+def numbered(path: str, parts: Sequence[_Part]) -> Iterator[tuple[str, _Part]]:
     """Each part with its name: the path, and a number where there are several."""
     for place, part in enumerate(parts, 1):
         yield (path if len(parts) == 1 else f"{path}#{place}"), part

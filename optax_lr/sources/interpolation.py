@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.text import start_of
@@ -100,17 +99,14 @@ class _Lookup:
         alone = _REFERENCE.fullmatch(value)
         if alone and not alone[1]:
             return self._of(alone[2], place, depth)
-        made = _REFERENCE.sub(lambda found: self._inserted(found, place, depth), value)
+        made = _REFERENCE.sub(  # a backslash stands before a text that is no reference
+            lambda found: found[0] if found[1] else str(self._of(found[2], place, depth)), value
+        )
         if len(made) > LONGEST_TEXT:
             raise _UnresolvedError(f"expands to more than {LONGEST_TEXT:,} characters", costly=True)
         if "${" in made.replace("\\${", ""):
             raise _UnresolvedError("is not a reference to one key, such as ${learning_rate}")
         return made.replace("\\${", "${")
-
-    def _inserted(self, found: re.Match[str], place: tuple[object, ...], depth: int) -> str:
-        if found[1]:  # a backslash: the text itself
-            return found[0]
-        return str(self._of(found[2], place, depth))
 
     def _of(self, name: str, place: tuple[object, ...], depth: int) -> object:
         self._left -= 1
@@ -120,17 +116,23 @@ class _Lookup:
                 costly=True,
             )
         at = self._absolute(name.strip(), place)
-        node: Any = self._root
+        node: object = self._root
         for part in at:
             try:
-                node = node[int(part) if isinstance(node, list) else part]
-            except (KeyError, IndexError, TypeError, ValueError):
+                match node:
+                    case list():
+                        node = node[int(str(part))]
+                    case Mapping():
+                        node = node[part]
+                    case _:
+                        raise TypeError
+            except (LookupError, TypeError, ValueError):
                 raise _UnresolvedError(
                     f"refers to {start_of(name.strip(), _SHOWN)}, and there is no such key in this file"
                 ) from None
         return self.value(node, at, depth + 1)
 
-    def _absolute(self, name: str, place: tuple[object, ...]) -> tuple[Any, ...]:
+    def _absolute(self, name: str, place: tuple[object, ...]) -> tuple[object, ...]:
         """The keys from the top of the file. A leading dot means the mapping that contains the reference."""
         up = len(name) - len(name.lstrip("."))
         rest = name[up:]

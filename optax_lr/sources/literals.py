@@ -92,7 +92,7 @@ class Script:
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
         self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
-        self.readers = {node.name for node in ast.walk(self.tree) if _parses(node)}  # type: ignore[attr-defined]
+        self.readers = {node.name for node in ast.walk(self.tree) if _reads_command_line(node)}  # type: ignore[attr-defined]
         try:
             for statement in self.tree.body:
                 self._visit(statement, self.top)
@@ -316,7 +316,7 @@ class Script:
                 return self._call(node, scope)
         raise UnknownError
 
-    def _entry(self, holder: ast.expr, key: Any, scope: Scope) -> object:
+    def _entry(self, holder: ast.expr, key: object, scope: Scope) -> object:
         """An entry of a list or a dict; its other values need not be known."""
         made, here = holder, scope
         if isinstance(holder, ast.Name):
@@ -370,7 +370,7 @@ class Script:
         batches = self._examples / batch
         return math.floor(batches) if drops is not None and self._value(drops, scope) else math.ceil(batches)
 
-    def _number(self, node: ast.expr, scope: Scope) -> Any:
+    def _number(self, node: ast.expr, scope: Scope) -> int | float:
         value = self._value(node, scope)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
             raise UnknownError
@@ -530,7 +530,7 @@ class Script:
 
         def default() -> object:
             given = _keyword(option.node, "default")
-            value = None if given is None else _converted(self._value(given, option.scope), kind)
+            value = None if given is None else _as_option(self._value(given, option.scope), kind)
             if value is None:
                 raise UnknownError
             return value
@@ -542,7 +542,7 @@ class Script:
     ) -> object:
         """What the command gives for an option of the script's own parser, else its default, with a note."""
         if self.given is not None and name in self.given:
-            return _converted(self.given[name], kind)
+            return _as_option(self.given[name], kind)
         value = default()
         beside = "" if self.given is not None else "; the command that starts the script may give another"
         self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
@@ -565,7 +565,7 @@ class Script:
         if len(fields) != 1:
             raise UnknownError
         value = fields[0][0]
-        return self._value(default_of(value) or value, self.top)
+        return self._value(field_default(value) or value, self.top)
 
     # --- calls ---
 
@@ -594,7 +594,7 @@ class Script:
             raise UnknownError from None
 
 
-def default_of(value: ast.expr) -> ast.expr | None:
+def field_default(value: ast.expr) -> ast.expr | None:
     """The default in the `field(...)` of a dataclass or of pydantic; None where it is no such call, or has none."""
     if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("field", "Field"):
         return _keyword(value, "default") or (value.args[0] if value.args else None)
@@ -616,7 +616,7 @@ def parsed(path: str, text: str) -> ast.Module:
         raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
 
 
-def _converted(value: object, kind: ast.expr | None) -> object:
+def _as_option(value: object, kind: ast.expr | None) -> object:
     """The text of an option as its parser converts it."""
     if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
         return value
@@ -638,7 +638,7 @@ def _option_of(test: ast.expr) -> _Flag | None:
     return None
 
 
-def _parses(node: ast.AST) -> bool:
+def _reads_command_line(node: ast.AST) -> bool:
     """Whether a function reads the command line."""
     return isinstance(node, Named) and any(
         isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
@@ -677,13 +677,13 @@ def _keyword(call: ast.Call, name: str | None) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-def _power(base: float, exponent: float) -> Any:
+def _power(base: float, exponent: float) -> object:
     if abs(exponent) > 64 or abs(base) > 10**6:
         raise OverflowError
     return base**exponent
 
 
-_OPERATIONS: Mapping[type[ast.operator], Callable[[Any, Any], object]] = {
+_OPERATIONS: Mapping[type[ast.operator], Callable[[int | float, int | float], object]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,

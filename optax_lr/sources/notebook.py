@@ -6,7 +6,6 @@ import ast
 import dataclasses
 import json
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from optax_lr.sources import python
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, check_parts
-from optax_lr.sources.literals import Script, UnknownError
+from optax_lr.sources.literals import Script, UnknownError, parsed
 from optax_lr.sources.source import Source
 
 _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
@@ -90,7 +89,7 @@ def export_of(text: str) -> Notebook | None:
     ('pass  # !pip install trl\\nlr = 1e-4', None)
     """
     rows = text.split("\n")
-    if not any(row.lstrip().startswith(("!", "%")) for row in rows) or _parses(text):
+    if not any(row.lstrip().startswith(("!", "%")) for row in rows) or _is_python(text):
         return None
     shell, plain = _divided(rows)
     places = list(range(1, len(rows) + 1))
@@ -132,17 +131,15 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str]]:
         else:
             shell.append("")
             plain.append(row)
-    if not _parses("\n".join(plain)):
+    if not _is_python("\n".join(plain)):
         plain = [f"# {row}" for row in rows]
     return shell, plain
 
 
-def _parses(code: str) -> bool:
+def _is_python(code: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        parsed("", code)
+    except ConfigError:
         return False
     return True
 

@@ -42,17 +42,17 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
             that JSON gives twice.
     """
     looks_json = is_json or text.lstrip().startswith("{")
-    values = _guarded(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
+    values = _with_plain_errors(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
     keys = _Keys(name, lines_before)
     try:
-        _guarded(name, lambda: keys.read(text), lines_before)
+        _with_plain_errors(name, lambda: keys.read(text), lines_before)
     except ConfigError:
         if values is None or _yaml_can_parse(text):
             raise
         keys = _Keys(name, 0)  # JSON that is not YAML, because of tabs
     if values is None:
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
-        values = _guarded(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
+        values = _with_plain_errors(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
     _require_numbers(name, values)
@@ -75,7 +75,7 @@ def as_omegaconf(name: str, text: str, values: Mapping[str, object], required: f
         return {str(key): value for key, value in made.items()}
 
     try:
-        return resolved(name, _guarded(name, load), required)
+        return resolved(name, _with_plain_errors(name, load), required)
     except omegaconf.errors.OmegaConfBaseException as error:
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
 
@@ -127,7 +127,7 @@ def _values_loader() -> object:
     return loader
 
 
-def _guarded(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
+def _with_plain_errors(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
     """The result of `work`; every error of a parser becomes one line."""
     try:
         return work()

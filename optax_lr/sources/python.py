@@ -16,7 +16,7 @@ from optax_lr.sources import constructors
 from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.documents import MOST_CONFIGS, numbered
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Call, Scope, Script, UnknownError, default_of
+from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default
 from optax_lr.sources.source import Length, Processes, Source
 from optax_lr.text import start_of, words
 
@@ -193,7 +193,7 @@ class Reader:
         for statement in own[0].body if own else []:
             match statement:
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._take(name, default_of(value) or value, self.script.top, found)
+                    self._take(name, field_default(value) or value, self.script.top, found)
         notes = self._replaced()
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
@@ -227,7 +227,7 @@ class Reader:
         except UnknownError:
             text = start_of(ast.unparse((name in _LENGTHS and self.script.single(node, scope)) or node), 60)
             of_examples = functools.partial(self.script.value, node, scope)
-            if name in _LENGTHS and _is_number(of_examples):
+            if name in _LENGTHS and _gives_number(of_examples):
                 found.lengths[name] = Length(text, of_examples)
             elif name in ("max_steps", "num_training_steps"):
                 found.lengths[name] = Length(text, None)
@@ -366,7 +366,7 @@ class Reader:
         def of_steps(steps: int) -> object:
             return self.script.value(node, scope, steps=(ast.unparse(length), steps))
 
-        if "num_warmup_steps" in found.unknown and _is_number(of_steps):
+        if "num_warmup_steps" in found.unknown and _gives_number(of_steps):
             found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
 
     # --- schedules of other packages ---
@@ -516,7 +516,7 @@ def _rate_of(made: ast.expr | None) -> ast.expr | None:
     return made.args[1] if rate is None and len(made.args) > 1 else rate
 
 
-def _is_number(of_examples: Callable[[int], object]) -> bool:
+def _gives_number(of_examples: Callable[[int], object]) -> bool:
     """Whether an expression is a number for a number of examples."""
     try:
         return isinstance(of_examples(1000), (int, float))

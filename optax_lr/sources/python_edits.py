@@ -24,11 +24,11 @@ def rewritten_script(path: str, text: str, edits: Iterable[Edit]) -> str:
         calls = reader.calls()
         if len(calls) != 1:
             raise ConfigError(f"{path} holds {len(calls)} configs; --fix fixes a file of one")
-        text = _spliced(path, text, calls[0].node, edit)
+        text = _with_keyword(path, text, calls[0].node, edit)
     return text
 
 
-def _spliced(path: str, text: str, call: ast.Call, edit: Edit) -> str:
+def _with_keyword(path: str, text: str, call: ast.Call, edit: Edit) -> str:
     by_hand = ConfigError(f"{path}: {edit.key} cannot be changed in this call; make the change by hand")
     rows = text.encode().splitlines(keepends=True)
 

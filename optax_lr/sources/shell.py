@@ -166,7 +166,7 @@ class _Shell:
                 self.declare(node)
             case "unset_command":
                 for child in node.named_children:
-                    self.variables.pop(_text(child), None)
+                    self.variables.pop(_raw(child), None)
             case "command":
                 self.command(node, depth)
             case "redirected_statement":
@@ -185,7 +185,7 @@ class _Shell:
             case "function_definition":
                 name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
                 if name is not None and body is not None:
-                    self.functions[_text(name)] = body
+                    self.functions[_raw(name)] = body
             case "subshell":
                 before = dict(self.variables)
                 self.run_children(node, depth)
@@ -204,7 +204,7 @@ class _Shell:
 
     def check_error(self, node: tree_sitter.Node) -> None:
         """Refuse text that is not shell but contains options of a command."""
-        text = _text(node)
+        text = _raw(node)
         if re.search(r"(^|\s)--[a-z]", text):
             line = node.start_point[0] + 1
             quote = "a quote or bracket is not closed, or " if text.count('"') % 2 or text.count("'") % 2 else ""
@@ -257,7 +257,7 @@ class _Shell:
 
     def loop(self, node: tree_sitter.Node, depth: int) -> None:
         """A `for` loop: over literals each turn, else once with an unknown value."""
-        variable = _text(node.child_by_field_name("variable"))
+        variable = _raw(node.child_by_field_name("variable"))
         body = node.child_by_field_name("body")
         values = [word for child in node.children_by_field_name("value") for word in self.expand(child)]
         if not values or not all(is_known(value) for value in values) or len(values) > MOST_TURNS:
@@ -273,7 +273,7 @@ class _Shell:
         for child in node.named_children:
             if child.type == "variable_assignment":
                 self.assign(child)
-            name = _text(child.child_by_field_name("name") or child)
+            name = _raw(child.child_by_field_name("name") or child)
             exported = exported or re.fullmatch(r"-\w*x\w*", name) is not None
             if exported:
                 self.exported.add(name)
@@ -285,9 +285,9 @@ class _Shell:
             return
         if target.type == "subscript":
             inner = target.child_by_field_name("name")
-            self.variables[_text(inner)] = [mark(f"${{{_text(target)}}}")]
+            self.variables[_raw(inner)] = [mark(f"${{{_raw(target)}}}")]
             return
-        name = _text(target)
+        name = _raw(target)
         adds = any(child.type == "+=" for child in node.children)
         old = self.variables.get(name, []) if adds else []
         if value is not None and value.type == "array":
@@ -334,8 +334,8 @@ class _Shell:
         body = parts.get("heredoc_body")
         if body is None:
             return ""
-        if _text(parts.get("heredoc_start"))[:1] in ("'", '"', "\\"):
-            return _text(body)
+        if _raw(parts.get("heredoc_start"))[:1] in ("'", '"', "\\"):
+            return _raw(body)
         return self.inside(body, body.start_byte, body.end_byte)
 
     def command(
@@ -348,7 +348,7 @@ class _Shell:
         for child in [*node.named_children, *extra]:
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
-                environment[_text(name)] = "" if value is None else self.text(value)
+                environment[_raw(name)] = "" if value is None else self.text(value)
             elif child.type not in (*_REDIRECTIONS, "comment"):
                 if child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables:
                     notes["the script's own arguments ($@) are taken as none"] = None
@@ -402,13 +402,13 @@ class _Shell:
         """The words that an argument becomes."""
         match node.type:
             case "command_name":
-                return self.expand(node.named_children[0]) if node.named_children else [_text(node)]
-            case "string" if re.fullmatch(r'"\$(\{\w+\[@\]\}|@)"', _text(node)):
+                return self.expand(node.named_children[0]) if node.named_children else [_raw(node)]
+            case "string" if re.fullmatch(r'"\$(\{\w+\[@\]\}|@)"', _raw(node)):
                 return self.spent(self.value(node.named_children[0]))
             case "concatenation" | "simple_expansion" | "expansion" | "command_substitution":
                 return self.spent(self.divided(node))
             case "brace_expression":
-                found = re.fullmatch(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}", _text(node))
+                found = re.fullmatch(r"\{([0-9]{1,6})\.\.([0-9]{1,6})\}", _raw(node))
                 if found and abs(int(found[2]) - int(found[1])) <= MOST_TURNS:
                     return self.spent([str(n) for n in range(int(found[1]), int(found[2]) + 1)])
         return self.spent([self.text(node)])
@@ -428,7 +428,7 @@ class _Shell:
 
     def text(self, node: tree_sitter.Node) -> str:
         """The text that a node becomes, without division into words."""
-        raw = _text(node)
+        raw = _raw(node)
         match node.type:
             case "simple_expansion" | "expansion":
                 return " ".join(self.value(node))
@@ -473,7 +473,7 @@ class _Shell:
 
     def value(self, node: tree_sitter.Node) -> list[str]:
         """The values of `$A` or `${A...}`; a mark where the script does not say."""
-        raw = _text(node).lstrip(_BEFORE)
+        raw = _raw(node).lstrip(_BEFORE)
         inner = raw[2:-1] if raw.startswith("${") else raw[1:]
         unknown = [mark(raw)]
         if replaced := _REPLACEMENT.fullmatch(inner):
@@ -524,7 +524,7 @@ class _Shell:
 
     def substitution(self, node: tree_sitter.Node) -> str:
         """`$(expr 4 / 2)` and `$(echo x)` of literals; a mark for every other command."""
-        raw = _text(node).lstrip(_BEFORE)
+        raw = _raw(node).lstrip(_BEFORE)
         inner = [child for child in node.named_children if child.type != "comment"]
         if [child.type for child in inner] == ["command"]:
             words = [word for child in inner[0].named_children for word in self.expand(child)]
@@ -638,7 +638,7 @@ def _script_of_shell(words: list[str]) -> str | None:
     return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
 
 
-def _text(node: tree_sitter.Node | None) -> str:
+def _raw(node: tree_sitter.Node | None) -> str:
     """The text of a node as the script has it."""
     return "" if node is None or node.text is None else _decoded(node.text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,6 +24,22 @@ class Processes:
     origin: str
 
 
+def count_of(value: object) -> int | None:
+    """A positive whole number; None for anything else."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None
+
+
+def product(*counts: int | None) -> int | None:
+    """The product; None where a factor is not known."""
+    made = 1
+    for count in counts:
+        if count is None:
+            return None
+        made *= count
+    return made
+
+
 class Length(NamedTuple):
     """A number of steps that a script computes from the length of its data.
 
@@ -33,8 +50,8 @@ class Length(NamedTuple):
     """
 
     text: str
-    of_examples: Callable[[int], Any] | None
-    of_steps: Callable[[int], Any] | None = None
+    of_examples: Callable[[int], object] | None
+    of_steps: Callable[[int], object] | None = None
 
 
 class Program(NamedTuple):
