@@ -233,7 +233,7 @@ class Schedule:
         except KeyError:
             single = all(np.ndim(part) == 0 and not isinstance(part, jax.core.Tracer) for part in self._parts())
             found = evaluation.lift(self, HOST, trailing_axes=0) if single else None
-            object.__setattr__(self, "_lifted", found)
+            self.__dict__["_lifted"] = found
         return found
 
 
@@ -253,7 +253,7 @@ def from_dict(values: Mapping[str, object]) -> Schedule:
     Linear(learning_rate=0.0001, max_steps=10, warmup_steps=0, min_lr=0.0)
     """
     kind = values.get("kind") if isinstance(values, Mapping) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"from_dict(): kind must name a class of schedules, such as 'Cosine', not {shown(kind)}")
     made: Schedule = KINDS[kind](**{name: _from_plain(value) for name, value in values.items() if name != "kind"})
     return made

@@ -273,12 +273,12 @@ def shortest(array: Shaped[np.ndarray, "*batch"]) -> Shaped[np.ndarray, "*batch"
     return short if (short == array).all() else array
 
 
-def _array(name: str, value: object) -> Num[Array | np.ndarray, "..."]:
-    """`value` as a tracer, a `jax.Array` or a NumPy array of numbers."""
+def as_array(name: str, value: object, what: str = "a number or an array of numbers") -> Num[Array | np.ndarray, "..."]:
+    """`value` as a tracer, a `jax.Array` or a NumPy array of numbers; `what` is allowed."""
     if isinstance(value, jax.core.Tracer):
         return value
     if hasattr(value, "__jax_array__"):  # such as a variable of Flax
-        return _array(name, value.__jax_array__())
+        return as_array(name, value.__jax_array__(), what)
     try:
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except ValueError:  # lists of different lengths
@@ -290,7 +290,7 @@ def _array(name: str, value: object) -> Num[Array | np.ndarray, "..."]:
     if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
         array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{name} must be a number or an array of numbers, not {shown(value)}{unquoted(value)}")
+        raise TypeError(f"{name} must be {what}, not {shown(value)}{unquoted(value)}")
     return array
 
 
@@ -319,7 +319,7 @@ _BOUNDS = {
 
 
 def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
-    array = _array(name, value)
+    array = as_array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
     array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
     if isinstance(array, jax.core.Tracer):
@@ -360,7 +360,7 @@ def whole_steps(
     """`value` as int32, if every number in it is whole and from `least` to 2**31 - 1; `unit` is what it counts."""
     if type(value) is int and least <= value <= LARGEST_STEP:  # as in nearly every sweep, and far quicker than NumPy
         return np.int32(value)
-    array = _array(name, value)
+    array = as_array(name, value)
     if isinstance(array, jax.core.Tracer):
         return array
     seen, of_steps = np.asarray(array), unit == "optimizer steps"
@@ -383,7 +383,7 @@ def checked_step(owner: str, step: object) -> Num[Array | np.ndarray | np.number
         TypeError: If `step` is not a number.
         ValueError: If int32 cannot count it.
     """
-    array = _array(f"{owner}: step", step)
+    array = as_array(f"{owner}: step", step)
     if not isinstance(array, np.ndarray):
         return array
     if array.ndim == 0:

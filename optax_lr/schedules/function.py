@@ -106,9 +106,8 @@ class Function(Schedule):
         return new
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "__name__", repr(self.function))
         settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
-        return f"Function({', '.join([name, *settings])})"
+        return f"Function({', '.join([_name_of(self.function), *settings])})"
 
     def _number(self, step: ArrayLike, /, **settings: ArrayLike) -> ArrayLike:
         """The result of the function, checked to be one real number."""
@@ -117,15 +116,13 @@ class Function(Schedule):
         except (IndexError, TypeError) as error:
             if "indices" not in str(error) and "Indexer" not in str(error):
                 raise
-            name = getattr(self.function, "__name__", "the function")
             raise TypeError(
-                f"Function: {name} takes an index that it cannot use: the step and the settings are float64 numbers; index a "
-                "jnp array of the function itself with jnp.int32(step)"
+                f"Function: {_name_of(self.function)} takes an index that it cannot use: the step and the settings are float64 "
+                "numbers; index a jnp array of the function itself with jnp.int32(step)"
             ) from error
         is_number = isinstance(value, (int, float, np.generic, np.ndarray, jax.Array))
         if not is_number or np.shape(value) or jnp.iscomplexobj(value):
-            name = getattr(self.function, "__name__", "the function")
-            raise TypeError(f"Function: {name} must return one real number, not {shown(value)}")
+            raise TypeError(f"Function: {_name_of(self.function)} must return one real number, not {shown(value)}")
         return value
 
     def _value(self, step: Real, num: System) -> Real:
@@ -134,7 +131,7 @@ class Function(Schedule):
             value = num.call(self._number, step, settings)
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
             raise TypeError(
-                f"Function: {getattr(self.function, '__name__', 'the function')} cannot be traced ({type(error).__name__}); "
+                f"Function: {_name_of(self.function)} cannot be traced ({type(error).__name__}); "
                 "use jax.numpy instead of NumPy and math, and jnp.where instead of if"
             ) from None
         return num.maximum(self.scale * value, num.real(0))
@@ -143,13 +140,17 @@ class Function(Schedule):
 _TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"}  # Python itself refuses `function` twice
 
 
+def _name_of(function: Callable[..., object]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
 def _check_arguments(function: Callable[..., object], settings: Mapping[str, object]) -> None:
     """Refuse settings that the function does not take, and those it lacks."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a callable without one, such as some of those written in C
         return
-    name = getattr(function, "__name__", "the function")
+    name = _name_of(function)
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         for setting in settings.keys() - signature.parameters.keys():
             raise TypeError(unknown(f"Function({name}, ...)", "setting", setting, list(signature.parameters)[1:]))

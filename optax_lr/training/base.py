@@ -11,12 +11,11 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike, DTypeLike
 
-from optax_lr.arguments import shown, unquoted
 from optax_lr.arrays import Bool, Float, Int32, Num, PyTree
 from optax_lr.numerics import FLOAT64, Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
-from optax_lr.schedules.fields import LARGEST_STEP, Number
+from optax_lr.schedules.fields import LARGEST_STEP, Number, as_array
 from optax_lr.training.state import exported, owned
 
 
@@ -234,11 +233,7 @@ def as_metric(where: str, value: object, dtype: DTypeLike) -> Float[jax.Array, "
 
 
 def _one_number(where: str, what: str, value: object, instead: str) -> jax.Array | np.ndarray:
-    if not isinstance(value, jax.core.Tracer) and hasattr(value, "__jax_array__"):  # such as a variable of Flax
-        value = value.__jax_array__()
-    array = value if isinstance(value, jax.Array) else np.asarray(value)
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{where}: the {what} must be a number, not {shown(value)}{unquoted(value)}")
+    array = as_array(f"{where}: the {what}", value, "a number")
     if array.shape:
         raise ValueError(f"{where}: the {what} must be one number, not of shape {array.shape}; {instead}")
     return array

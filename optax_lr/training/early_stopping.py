@@ -59,16 +59,13 @@ class EarlyStopping:
         flax.register()
         fields.canonicalise(self)
         if self.best is None:
-            shape = fields.shape_of((self.patience, self.threshold))
-            worst = np.inf if self.mode == "min" else -np.inf
-            beginning = {
-                "best": jnp.full(shape, worst, jnp.result_type(self.threshold)),
-                "bad": jnp.zeros(shape, jnp.int32),
-                "seen": jnp.zeros(shape, bool),
-                "should_stop": jnp.zeros(shape, bool),
-            }
-            for name, value in beginning.items():
-                object.__setattr__(self, name, value)
+            shape, worst = fields.shape_of((self.patience, self.threshold)), np.inf if self.mode == "min" else -np.inf
+            self.__dict__.update(
+                best=jnp.full(shape, worst, jnp.result_type(self.threshold)),
+                bad=jnp.zeros(shape, jnp.int32),
+                seen=jnp.zeros(shape, bool),
+                should_stop=jnp.zeros(shape, bool),
+            )
 
     def observe(self, metric: Num[ArrayLike, ""]) -> EarlyStopping:
         """The state after one more metric, one number; may be traced."""

@@ -81,9 +81,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
         eps: changes up to this size are not made; at least 0.
         window_size: the number of metrics in the mean with `smooth`.
         reset_start: falls at the floor before a reset.
-        accumulation_size: the number of metrics whose mean counts as one metric; at least 1.
-        start_step: metrics before this step are ignored.
-        mode: `"min"` for a loss, `"max"` for an accuracy.
+        accumulation_size, start_step, mode: those of `reduce_on_plateau`.
         threshold_mode: `"rel"` to the best, or `"abs"`.
         smooth: whether the mean of the last `window_size` metrics is used instead of each metric.
         longest_window: the largest `window_size`, which sets the size of the state; required only if `window_size` is traced.

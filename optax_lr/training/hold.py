@@ -42,10 +42,7 @@ class hold_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's t
         patience: the number of metrics without improvement before the rate is held by the next one.
         threshold: the smallest improvement over the best; below 0, a tolerance.
         min_lr: absolute floor of the held rate, at least 0; it does not raise a rate that is below it.
-        accumulation_size: the number of metrics whose mean counts as one metric; at least 1.
-        start_step: metrics before this step are ignored.
-        mode: `"min"` for a loss, `"max"` for an accuracy.
-        threshold_mode: `"rel"` to the best, or `"abs"`.
+        accumulation_size, start_step, mode, threshold_mode: those of `reduce_on_plateau`.
 
     Every number may be an array (a population) or traced. A NaN is not better. The metric is given as for
     `reduce_on_plateau`.

@@ -112,17 +112,13 @@ def group_names(paths: list[KeyPath]) -> list[str]:
     """
     if len(paths) == 1:
         return ["learning_rate"]
-    labels = [_labels_on_path(path) for path in paths]
+    labels = [[str(part.key) for part in path if isinstance(part, jax.tree_util.DictKey)] for path in paths]
     while labels and all(labels) and len({parts[0] for parts in labels}) == 1:
         labels = [parts[1:] for parts in labels]
     names = ["/".join(parts) for parts in labels]
     if "" in names or len(set(names)) < len(names):
         names = [jax.tree_util.keystr(path, simple=True, separator="/") or "learning_rate" for path in paths]
     return names
-
-
-def _labels_on_path(path: KeyPath) -> list[str]:
-    return [str(part.key) for part in path if isinstance(part, jax.tree_util.DictKey)]
 
 
 def unwrapped(function: Callable[..., _Tree], holder: _Tree, *arguments: object) -> _Tree:
