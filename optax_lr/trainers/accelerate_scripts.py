@@ -16,14 +16,23 @@ from optax_lr.schedules import Constant, Linear, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
-from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like, unknown_keys
-from optax_lr.trainers.keys import Default
+from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
-from optax_lr.trainers.settings import ARGPARSE, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings
 from optax_lr.trainers.transformers import Transformers
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
+_DIFFUSERS = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1, "lr_warmup_steps": 500}
+_OPEN_INSTRUCT = {
+    "lr_scheduler_type": "linear",
+    "warmup_ratio": 0.03,
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 8,
+    "gradient_accumulation_steps": 1,
+}
+# Settings that open-instruct has not, or reads otherwise.
+_OTHERS = {"lr_scheduler_kwargs", "warmup_steps", "dataloader_drop_last", "max_samples", "streaming", "val_size"}
 
 
 class _Loop(Transformers):
@@ -33,13 +42,13 @@ class _Loop(Transformers):
     zero_steps_count: ClassVar[bool] = False
     options: ClassVar[frozenset[str]] = frozenset()
 
-    def _settings(self, source: str, taken: Mapping[str, object], **filled: Any) -> Settings:
+    def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
         kind = taken["lr_scheduler_type"]
         if kind not in _KINDS:
             raise ConfigError(
-                f"{source}: {self.key('lr_scheduler_type')} must be one of {', '.join(_KINDS)}, not {kind!r}"
+                f"{keys.source}: {self.key('lr_scheduler_type')} must be one of {', '.join(_KINDS)}, not {kind!r}"
             )
-        return Settings.of(source, taken, ARGPARSE, trainer=self.name, key=self.key, **filled)
+        return self.settings_of(keys, taken, **filled)
 
     def argparse_options(self) -> frozenset[str]:
         """The options of all the scripts; a beginning that fits two of any two scripts is not completed."""
@@ -90,55 +99,44 @@ class Diffusers(_Loop):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
-        name, values = source.name, source.given
-        unknown_keys(name, values, self.options, self.title)
-        if "learning_rate" not in values:
+        name = source.name
+        unknown_keys(name, source.given, self.options, self.title)
+        keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS)
+        if "learning_rate" not in keys:
             raise ConfigError(
                 f"{name}: --learning_rate is not given, and the scripts differ in it; give --set learning_rate=VALUE"
             )
-        scaled = str(values.get("scale_lr", False)).lower() == "true"
-        if scaled and "train_batch_size" not in values:
+        scaled = str(keys.get("scale_lr", False)).lower() == "true"
+        if scaled and "train_batch_size" not in keys:
             raise ConfigError(
                 f"{name}: --scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
                 "--set train_batch_size=VALUE"
             )
-        kind = values.get("lr_scheduler", "constant")
-        keywords: dict[str, Any] = {}
+        kind, warmup = keys["lr_scheduler"], keys.whole("lr_warmup_steps")
+        keywords: dict[str, object] = {}
         if kind == "cosine_with_restarts":
-            keywords["num_cycles"] = whole_setting(f"{name}: lr_num_cycles", values.get("lr_num_cycles", 1), ARGPARSE)
+            keywords["num_cycles"] = keys.whole("lr_num_cycles", 1)
         elif kind == "polynomial":
-            keywords["power"] = finite_number(f"{name}: lr_power", values.get("lr_power", 1.0), ARGPARSE)
-        length = {"num_train_epochs", "train_batch_size"} - values.keys()
-        settings = self._settings(
-            name,
-            {
-                "learning_rate": values["learning_rate"],
-                "lr_scheduler_type": kind,
-                "lr_scheduler_kwargs": keywords,
-                "warmup_steps": whole_setting(f"{name}: lr_warmup_steps", values.get("lr_warmup_steps", 500), ARGPARSE),
-                "max_steps": values.get("max_train_steps"),
-                "num_train_epochs": values.get("num_train_epochs"),
-                "per_device_train_batch_size": values.get("train_batch_size"),
-                "gradient_accumulation_steps": values.get("gradient_accumulation_steps"),
-            },
-            own={
-                "scaled": scaled,
-                "no_length": f"--max_train_steps is not given, nor --{min(length)}, in which the scripts differ"
-                if length
-                else "",
-            },
-        )
-        standing = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1}
-        if kind != "constant":
-            standing["lr_warmup_steps"] = 500
-        defaults = tuple(Default(f"--{key}", value, self.title) for key, value in standing.items() if key not in values)
-        ignored = (
-            (("lr_warmup_steps", "constant has no warmup"),)
-            if kind == "constant" and "lr_warmup_steps" in values
-            else ()
-        )
+            keywords["power"] = keys.number("lr_power", 1.0)
+        absent = sorted({"num_train_epochs", "train_batch_size"} - keys.given.keys())
+        why = f"--max_train_steps is not given, nor --{absent[0]}, in which the scripts differ" if absent else ""
+        taken = {
+            "learning_rate": keys["learning_rate"],
+            "lr_scheduler_type": kind,
+            "lr_scheduler_kwargs": keywords,
+            "warmup_steps": warmup,
+            "max_steps": keys.get("max_train_steps"),
+            "num_train_epochs": keys.get("num_train_epochs"),
+            "per_device_train_batch_size": keys.get("train_batch_size"),
+            "gradient_accumulation_steps": keys["gradient_accumulation_steps"],
+        }
+        settings = self._settings(keys, taken, own={"scaled": scaled, "no_length": why})
+        steady = kind == "constant"
+        defaults = keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
+        defaults = tuple(default._replace(key=f"--{default.key}") for default in defaults)
+        ignored = (("lr_warmup_steps", "constant has no warmup"),) if steady and "lr_warmup_steps" in keys.given else ()
         notes: tuple[str, ...] = ()
-        if settings.gradient_accumulation_steps > 1 and kind != "constant":
+        if settings.gradient_accumulation_steps > 1 and not steady:
             notes += (
                 "the scripts of diffusers 0.7 to 0.18 stretch the schedule by the accumulation, and do not finish it",
             )
@@ -174,13 +172,6 @@ class OpenInstruct(_Loop):
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b.*"
     options: ClassVar[frozenset[str]] = keys_of("open_instruct") | former_keys("open_instruct") | {"config"}
-    standing: ClassVar[Mapping[str, Any]] = {
-        "lr_scheduler_type": "linear",
-        "warmup_ratio": 0.03,
-        "num_train_epochs": 2,
-        "per_device_train_batch_size": 8,
-        "gradient_accumulation_steps": 1,
-    }
 
     def evidence(self, source: Source) -> str | None:
         """`checkpointing_steps` with keys of transformers."""
@@ -204,13 +195,11 @@ class OpenInstruct(_Loop):
         if "learning_rate" not in values:
             raise ConfigError(f"{name}: learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))
-        values["max_steps"] = values.get("max_train_steps")
-        absent = {key: value for key, value in self.standing.items() if values.get(key) is None}
-        settings = self._settings(name, {key: value for key, value in (values | absent).items() if key in _TAKEN})
-        if settings.max_steps > 0:
-            absent = {key: value for key, value in absent.items() if key in ("lr_scheduler_type", "warmup_ratio")}
-        defaults = tuple(Default(key, value, self.title) for key, value in absent.items())
-        packed = str(values.get("packing", False)).lower() == "true"
+        keys = Keys(name, values | {"max_steps": values.get("max_train_steps")}, ARGPARSE, _OPEN_INSTRUCT)
+        settings = self._settings(keys, {key: value for key, value in keys.items() if key in SETTING_NAMES - _OTHERS})
+        without = _OPEN_INSTRUCT.keys() - {"lr_scheduler_type", "warmup_ratio"} if settings.max_steps > 0 else ()
+        defaults = keys.defaults(self.title, without=without)
+        packed = str(keys.get("packing", False)).lower() == "true"
         notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
         return Reading(settings, (), notes, defaults)
 
@@ -251,9 +240,3 @@ class OpenInstruct(_Loop):
         ]
         end = max(whole, start) + 1
         return Stages(stages, boundaries=[start, end] if warmup else [end])
-
-
-_TAKEN = words(
-    "learning_rate lr_scheduler_type warmup_ratio max_steps num_train_epochs per_device_train_batch_size "
-    "gradient_accumulation_steps"
-)

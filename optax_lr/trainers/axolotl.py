@@ -20,7 +20,7 @@ from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag
-from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS
+from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS, why_ignored
 from optax_lr.trainers.transformers import Transformers, training_examples
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
 
@@ -373,17 +373,8 @@ def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[st
         why |= dict.fromkeys(_FLOORS, "the cosine with a quadratic warmup has no floor")
     if settings.restarts is not None:
         why.pop("cosine_min_lr_ratio", None)  # what is left at a restart
+    reasons = why_ignored(settings)
     if settings.scheduler_block is not None:
-        reason = f"DeepSpeed's scheduler block ({settings.scheduler_block['type']}) is used instead"
-        why |= dict.fromkeys(
-            ("lr_scheduler", "lr_scheduler_kwargs", "lr_quadratic_warmup", *_RESTARTS, *_FLOORS), reason
-        )
-        if settings.own_rates:
-            why |= dict.fromkeys(("learning_rate", "warmup_steps", "warmup_ratio"), reason)
-    if kind in ("constant", "constant_with_warmup"):
-        why["lr_scheduler_kwargs"] = f"{kind} takes none"
-    if kind == "constant":
-        why |= dict.fromkeys(("warmup_steps", "warmup_ratio"), "constant has no warmup; constant_with_warmup has")
-    if settings.max_steps > 0:
-        why["num_epochs"] = "max_steps is given and decides the length"
+        why |= dict.fromkeys(("lr_quadratic_warmup", *_RESTARTS, *_FLOORS), reasons["lr_scheduler_type"])
+    why |= {Axolotl.renamed.get(key, key): reason for key, reason in reasons.items()}
     return tuple((key, why[key]) for key in values if key in why and values[key] not in (None, {}, "", False))

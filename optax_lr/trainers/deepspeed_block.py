@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,48 +22,65 @@ from optax_lr.schedules import (
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
-from optax_lr.text import words
 from optax_lr.trainers.settings import Rules, Settings, finite_number, whole_setting
 
-_SHARED = {"warmup_num_steps", "warmup_type", "last_batch_iteration"}
-PARAMETERS = {
-    "WarmupLR": _SHARED | {"warmup_min_lr", "warmup_max_lr"},
-    "WarmupDecayLR": _SHARED | {"warmup_min_lr", "warmup_max_lr", "total_num_steps"},
-    "WarmupCosineLR": _SHARED | {"warmup_min_ratio", "cos_min_ratio", "total_num_steps"},
-    "OneCycle": {"last_batch_iteration", "cycle_min_lr", "cycle_max_lr", "decay_lr_rate", "decay_step_size"}
-    | {"cycle_first_step_size", "cycle_second_step_size", "cycle_first_stair_count", "cycle_second_stair_count"}
-    | {"cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"},
-    "LRRangeTest": {"last_batch_iteration", "lr_range_test_min_lr", "lr_range_test_step_size"}
-    | {"lr_range_test_step_rate", "lr_range_test_staircase"},
+_whole = functools.partial(whole_setting, rules=Rules(text=False, whole_floats=True))  # 10.0 counts as 10
+
+
+def _flag(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false, not {value!r}")
+    return value
+
+
+class _Parameter(NamedTuple):
+    """A parameter of one of DeepSpeed's schedulers.
+
+    Fields:
+        check: converts its value; None for one that has no effect on the rate.
+        least: the lowest value; 1 for a length that must be above 0.
+        field: the field of our schedule; empty where it is not handed on under a name of its own.
+    """
+
+    check: Callable[[str, object], object] | None = finite_number
+    least: int | None = None
+    field: str = ""
+
+
+_WARMUP = {
+    "warmup_num_steps": _Parameter(whole_setting, 1),
+    "warmup_type": _Parameter(lambda where, value: value),
+    "last_batch_iteration": _Parameter(None),
+}
+_RATES = {"warmup_min_lr": _Parameter(), "warmup_max_lr": _Parameter()}
+_TOTAL = {"total_num_steps": _Parameter(whole_setting)}
+PARAMETERS: Mapping[str, Mapping[str, _Parameter]] = {
+    "WarmupLR": _WARMUP | _RATES,
+    "WarmupDecayLR": _WARMUP | _RATES | _TOTAL,
+    "WarmupCosineLR": _WARMUP | _TOTAL | {"warmup_min_ratio": _Parameter(), "cos_min_ratio": _Parameter()},
+    "OneCycle": {
+        "cycle_min_lr": _Parameter(least=0, field="min_lr"),
+        "cycle_max_lr": _Parameter(least=0, field="max_lr"),
+        "cycle_first_step_size": _Parameter(_whole, 1, "first_steps"),
+        "cycle_second_step_size": _Parameter(_whole, 0, "second_steps"),
+        "cycle_first_stair_count": _Parameter(_whole, None, "first_stairs"),
+        "cycle_second_stair_count": _Parameter(_whole, None, "second_stairs"),
+        "decay_lr_rate": _Parameter(least=0, field="decay_rate"),
+        "decay_step_size": _Parameter(_whole, 0, "decay_steps"),
+    }
+    | dict.fromkeys(
+        ("last_batch_iteration", "cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"), _Parameter(None)
+    ),
+    "LRRangeTest": {
+        "last_batch_iteration": _Parameter(None),
+        "lr_range_test_min_lr": _Parameter(least=0, field="min_lr"),
+        "lr_range_test_step_size": _Parameter(whole_setting, 1, "step_size"),
+        "lr_range_test_step_rate": _Parameter(least=0, field="step_rate"),
+        "lr_range_test_staircase": _Parameter(_flag, field="staircase"),
+    },
 }
 # The only ones in whose place transformers writes a value for "auto".
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
-_WHOLE = {"warmup_num_steps", "total_num_steps", "lr_range_test_step_size"}
-_WHOLE_FLOATS = words(
-    "cycle_first_step_size cycle_second_step_size cycle_first_stair_count decay_step_size cycle_second_stair_count"
-)
-_NO_RATE = {"last_batch_iteration", "cycle_momentum", "cycle_min_mom", "cycle_max_mom", "decay_mom_rate"}
-_ABOVE_0 = {"warmup_num_steps", "cycle_first_step_size", "lr_range_test_step_size"}
-_AT_LEAST_0 = words(
-    "cycle_min_lr cycle_max_lr cycle_second_step_size decay_lr_rate decay_step_size lr_range_test_min_lr "
-    "lr_range_test_step_rate"
-)
-_CYCLE = {
-    "cycle_min_lr": "min_lr",
-    "cycle_max_lr": "max_lr",
-    "cycle_first_step_size": "first_steps",
-    "cycle_second_step_size": "second_steps",
-    "cycle_first_stair_count": "first_stairs",
-    "cycle_second_stair_count": "second_stairs",
-    "decay_lr_rate": "decay_rate",
-    "decay_step_size": "decay_steps",
-}
-_RANGE_TEST = {
-    "lr_range_test_min_lr": "min_lr",
-    "lr_range_test_step_size": "step_size",
-    "lr_range_test_step_rate": "step_rate",
-    "lr_range_test_staircase": "staircase",
-}
 
 
 def scheduler_of(
@@ -134,36 +152,18 @@ def checked_block(source: str, block: object) -> dict[str, Any] | None:
         where = f"{source}: scheduler.params.{name}"
         if name not in PARAMETERS[kind]:
             raise ConfigError(f"{where} is not a parameter of {kind}; it takes {', '.join(sorted(PARAMETERS[kind]))}")
-        if value is None or name in _NO_RATE:
+        parameter = PARAMETERS[kind][name]
+        if value is None or parameter.check is None:
             continue
         if value == "auto" and name not in _FILLED:
             raise ConfigError(f'{where} is "auto", and nothing fills it in; write its value')
-        checked[name] = _value(where, name, value)
+        checked[name] = value if value == "auto" else parameter.check(where, value)
+        if parameter.least is not None and value != "auto" and checked[name] < parameter.least:
+            raise ConfigError(f"{where} must be at least {parameter.least}, not {value}")
     missing = [name for name in ("cycle_min_lr", "cycle_max_lr") if kind == "OneCycle" and name not in checked]
     if missing:
         raise ConfigError(f"{source}: OneCycle needs scheduler.params.{missing[0]}")
     return {"type": kind, "params": checked}
-
-
-def _value(where: str, name: str, value: object) -> object:
-    """The value of one parameter, as the class takes it."""
-    if name == "warmup_type" or value == "auto":
-        return value
-    if name == "lr_range_test_staircase":
-        if not isinstance(value, bool):
-            raise ConfigError(f"{where} must be true or false, not {value!r}")
-        return value
-    if name in _WHOLE:
-        value = whole_setting(where, value)
-    elif name in _WHOLE_FLOATS:
-        value = whole_setting(where, value, Rules(text=False, whole_floats=True))
-    else:
-        value = finite_number(where, value)
-    if name in _ABOVE_0 and value <= 0:
-        raise ConfigError(f"{where} must be above 0; DeepSpeed refuses it otherwise")
-    if name in _AT_LEAST_0 and value < 0:
-        raise ConfigError(f"{where} must be at least 0, not {value}")
-    return value
 
 
 def schedule_of(settings: Settings, max_steps: Real, warmup: Real, changes: Mapping[str, Real]) -> Schedule:
@@ -171,11 +171,11 @@ def schedule_of(settings: Settings, max_steps: Real, warmup: Real, changes: Mapp
     assert settings.scheduler_block is not None
     kind, params = settings.scheduler_block["type"], dict(settings.scheduler_block["params"])
     if kind == "OneCycle":
-        cycle = {_CYCLE[name]: value for name, value in params.items()}
+        cycle = {PARAMETERS[kind][name].field: value for name, value in params.items()}
         stairs = {name: max(0, cycle[name]) for name in ("first_stairs", "second_stairs") if name in cycle}
         return DeepSpeedOneCycle(**cycle | stairs)
     if kind == "LRRangeTest":
-        return DeepSpeedRangeTest(**{_RANGE_TEST[name]: value for name, value in params.items()})
+        return DeepSpeedRangeTest(**{PARAMETERS[kind][name].field: value for name, value in params.items()})
     rate = changes.get("learning_rate", settings.learning_rate)
     trained = settings.trainer != "deepspeed"
     if trained:

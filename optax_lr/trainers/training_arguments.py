@@ -120,24 +120,28 @@ def _converted(value: object) -> object:
     return float(value) if value.replace(".", "", 1).isdigit() else value
 
 
-def ignored_by_trainer(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    """The given keys that have no effect, and why."""
-    given = {key for key in values if values[key] not in (None, {}, "")}
+def why_ignored(settings: Settings) -> dict[str, str]:
+    """The settings that have no effect in this run, by our names, each with the reason."""
     why: dict[str, str] = {}
     kind = settings.lr_scheduler_type
     if settings.scheduler_block is not None:
         reason = f"DeepSpeed's scheduler block ({settings.scheduler_block.get('type')}) is used instead"
-        why |= {"lr_scheduler_type": reason, "lr_scheduler_kwargs": reason}
-        if settings.own_rates:
-            why |= dict.fromkeys(("learning_rate", "warmup_steps", "warmup_ratio"), reason)
+        rates = ("learning_rate", "warmup_steps", "warmup_ratio") if settings.own_rates else ()
+        why |= dict.fromkeys(("lr_scheduler_type", "lr_scheduler_kwargs", *rates), reason)
     elif kind in ("constant", "constant_with_warmup"):
         why["lr_scheduler_kwargs"] = f"{kind} takes none"
         if kind == "constant":
-            reason = "constant has no warmup; constant_with_warmup has"
-            why |= {"warmup_steps": reason, "warmup_ratio": reason}
-    if settings.trainer == "llamafactory-ppo":
-        why.setdefault("lr_scheduler_kwargs", "the PPO trainer does not hand it to the scheduler")
+            why |= dict.fromkeys(("warmup_steps", "warmup_ratio"), "constant has no warmup; constant_with_warmup has")
     if settings.max_steps > 0:
         why["num_train_epochs"] = "max_steps is given and decides the length"
+    return why
+
+
+def ignored_by_trainer(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """The given keys that have no effect, and why."""
+    given = {key for key in values if values[key] not in (None, {}, "")}
+    why = why_ignored(settings)
+    if settings.trainer == "llamafactory-ppo":
+        why.setdefault("lr_scheduler_kwargs", "the PPO trainer does not hand it to the scheduler")
     zero = {name for name in ("warmup_steps", "warmup_ratio") if not getattr(settings, name)}
     return tuple((key, reason) for key, reason in why.items() if key in given - zero)
