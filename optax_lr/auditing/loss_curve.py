@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
+from optax_lr.arrays import Float64, Num
 from optax_lr.auditing import loss_rules as at
 from optax_lr.findings import Edit, Finding, Rule
 from optax_lr.logs.log import Log
 
 
-class Rows(NamedTuple):
-    """The columns of a log in the order of the steps, and where it holds a NaN."""
-
-    step: np.ndarray
-    rate: np.ndarray
-    loss: np.ndarray
-    grad_norm: np.ndarray
-    eval_loss: np.ndarray
-    nan_loss: np.ndarray
-    nan_gradient: np.ndarray
-    metrics: Mapping[str, np.ndarray] = {}
-
-
 class LossCurve(NamedTuple):
     """The rows whose loss is a number other than 0."""
 
-    step: np.ndarray
-    rate: np.ndarray
-    loss: np.ndarray
+    step: Num[np.ndarray, " n"]
+    rate: Float64[np.ndarray, " n"]
+    loss: Float64[np.ndarray, " n"]
 
 
-def sorted_rows(log: Log) -> Rows:
-    """A resumed run, or two that share a file, go back in their steps: rows of one step keep their order."""
-    order = np.argsort(log.step, kind="stable")
-    columns = [log.step, log.learning_rate, log.loss, log.grad_norm, log.eval_loss]
-    columns += [log.nan("loss"), log.nan("grad_norm")]
-    step, *numbers, nan_loss, nan_gradient = (np.asarray(column)[order] for column in columns)
-    rate, loss, grad_norm, eval_loss = map(_computable, numbers)
-    rate = _filled(step, np.where(np.isfinite(rate), rate, np.nan))
-    metrics = {name: values[order] for name, values in log.metrics.items()}
-    return Rows(step, rate, loss, grad_norm, eval_loss, nan_loss, nan_gradient, metrics)
+def sorted_rows(log: Log) -> Log:
+    """The rows in the order of their steps, with numbers that can be computed with; rows of one step keep their order."""
+    rows = log[np.argsort(log.step, kind="stable")]
+    rate = _computable(rows.learning_rate)
+    return dataclasses.replace(
+        rows,
+        learning_rate=_filled(rows.step, np.where(np.isfinite(rate), rate, np.nan)),
+        loss=_computable(rows.loss),
+        grad_norm=_computable(rows.grad_norm),
+        eval_loss=_computable(rows.eval_loss),
+    )
 
 
 def _filled(step: np.ndarray, rate: np.ndarray) -> np.ndarray:
@@ -54,22 +43,20 @@ def _filled(step: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return rate
     place = np.minimum(np.searchsorted(step[known], step), int(known.sum()) - 1)
     same = step[known][place] == step
-    filled: np.ndarray = np.where(known, rate, np.where(same, rate[known][place], np.nan))
-    return filled
+    return np.asarray(np.where(known, rate, np.where(same, rate[known][place], np.nan)))
 
 
 def _computable(values: np.ndarray) -> np.ndarray:
     """Numbers whose sums and ratios are numbers; far beyond what a float32 holds nothing is lost."""
-    size = np.abs(np.asarray(values, np.float64))
+    size = np.abs(values)
     size = np.where(size < 1 / at.LARGEST, 0, np.where(np.isfinite(size), np.minimum(size, at.LARGEST), size))
-    kept: np.ndarray = np.copysign(size, values)
-    return kept
+    return np.asarray(np.copysign(size, values))
 
 
-def curve_of(rows: Rows) -> LossCurve:
+def curve_of(rows: Log) -> LossCurve:
     """The rows that have a shape: NaN, infinity and 0 have none."""
     valid = np.isfinite(rows.loss) & (rows.loss != 0)
-    return LossCurve(rows.step[valid], rows.rate[valid], rows.loss[valid])
+    return LossCurve(rows.step[valid], rows.learning_rate[valid], rows.loss[valid])
 
 
 def in_blocks(curve: LossCurve) -> LossCurve:
@@ -85,20 +72,17 @@ def share_done(curve: LossCurve) -> np.ndarray:
     """The summed rate up to each row, as a share of all of it; the share of the steps where no rate is logged."""
     rates = np.nan_to_num(curve.rate)
     done = np.cumsum((rates if rates.any() else 1) * np.diff(curve.step, prepend=0))
-    share: np.ndarray = done / (done[-1] or 1)
-    return share
+    return np.asarray(done / (done[-1] or 1))
 
 
 def moving_median(values: np.ndarray, window: int) -> np.ndarray:
     """The median of every `window` neighbours, one fewer each time: [n - window + 1]."""
-    medians: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1)
-    return medians
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(values, window), axis=-1))
 
 
 def growth(loss: np.ndarray) -> np.ndarray:
     """The logarithm of each loss over the one before it."""
-    grown: np.ndarray = np.log(loss[1:] / loss[:-1])
-    return grown
+    return np.asarray(np.log(loss[1:] / loss[:-1]))
 
 
 def noise(changes: np.ndarray, share: float = 0.8) -> float:

@@ -18,7 +18,6 @@ from optax_lr.arguments import shown
 from optax_lr.auditing import loss_rules as at
 from optax_lr.auditing.loss_curve import (
     LossCurve,
-    Rows,
     at_rates_up_to,
     curve_of,
     four_digits,
@@ -90,37 +89,37 @@ def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ..
         planned = planned[np.argsort(log.step, kind="stable")]
     found = [*rate_jumps(rows, planned)]
     lifeless = [*dead(rows)]
-    found += lifeless or [*not_a_number(rows), *hidden(rows), *_of_the_shape(rows, log.max_steps)]
+    found += lifeless or [*not_a_number(rows), *hidden(rows), *_of_the_shape(rows)]
     counts_epochs = EPOCHS_ARE_STEPS in log.notes
     return tuple(worst_first([in_words_of(log.writer, one, epochs_are_steps=counts_epochs) for one in found]))
 
 
-def _of_the_shape(rows: Rows, max_steps: int | None) -> list[Finding]:
+def _of_the_shape(rows: Log) -> list[Finding]:
     """What the curve of the losses shows; nothing for one that goes below 0, or starts close to it."""
     curve = curve_of(rows)
     if len(curve.loss) < at.FEWEST or curve.loss.min() <= 0 or np.median(curve.loss[:3]) < at.LEAST_LOSS:
         return []
     too_high = [*diverges(curve)] or [*oscillates(curve)]
-    return too_high or [*slow_or_flat(curve, rows, max_steps), *overfits(curve, rows)]
+    return too_high or [*slow_or_flat(curve, rows), *overfits(curve, rows)]
 
 
 SHOW_NAN = Edit("logging_nan_inf_filter", False)  # of transformers' Trainer, whose default writes 0.0 for NaN
 
 
-def dead(rows: Rows) -> Iterator[Finding]:
+def dead(rows: Log) -> Iterator[Finding]:
     """No row has a loss, and no row a gradient."""
-    valid = rows.nan_loss | np.isfinite(rows.loss)
-    empty = rows.nan_loss | (rows.loss == 0)
-    gradients = rows.nan_gradient | np.isfinite(rows.grad_norm)
-    if valid.sum() < 3 or not empty[valid].all() or not rows.nan_gradient[gradients].all():
+    valid = rows.nan("loss") | np.isfinite(rows.loss)
+    empty = rows.nan("loss") | (rows.loss == 0)
+    gradients = rows.nan("grad_norm") | np.isfinite(rows.grad_norm)
+    if valid.sum() < 3 or not empty[valid].all() or not rows.nan("grad_norm")[gradients].all():
         return
-    if rows.nan_loss.any() and not gradients.any():
+    if rows.nan("loss").any() and not gradients.any():
         return  # NaN from the first row on says it all
-    what, gradient = "NaN" if rows.nan_loss.any() else "exactly 0.0", "no gradient norm is logged"
+    what, gradient = "NaN" if rows.nan("loss").any() else "exactly 0.0", "no gradient norm is logged"
     if gradients.any():
         several = f"every one of {gradients.sum()} gradient norms"
         gradient = f"{'its gradient norm' if gradients.sum() == 1 else several} is NaN"
-    rates = rows.rate[np.isfinite(rows.rate)]
+    rates = rows.learning_rate[np.isfinite(rows.learning_rate)]
     frozen = f", and the rate stays at {four_digits(rates[0])}" if len(rates) and np.ptp(rates) == 0 else ""
     message = f"the loss is {what} in all of {valid.sum()} rows, {gradient}{frozen}"
     remedy = (
@@ -130,9 +129,9 @@ def dead(rows: Rows) -> Iterator[Finding]:
     yield Finding(at.DEAD, message, remedy, key=SHOW_NAN.key, edits=(SHOW_NAN,), steps=span(rows.step[valid]))
 
 
-def not_a_number(rows: Rows) -> Iterator[Finding]:
+def not_a_number(rows: Log) -> Iterator[Finding]:
     """A loss of NaN or infinity: after which step, and at what rate."""
-    lost = rows.nan_loss | np.isinf(rows.loss)
+    lost = rows.nan("loss") | np.isinf(rows.loss)
     if not lost.any():
         return
     first = int(np.flatnonzero(lost)[0])
@@ -147,7 +146,7 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
         yield Finding(at.NOT_A_NUMBER, message, remedy, steps=span(rows.step[lost]))
         return
     last = before[-1]
-    rates = rows.rate[: first + 1]
+    rates = rows.learning_rate[: first + 1]
     known = rates[np.isfinite(rates)]
     its_rate = f", at a rate of {four_digits(known[-1])}" if len(known) else ""
     fell = f"after {four_digits(rows.loss[last])} at step {rows.step[last]}"
@@ -155,22 +154,22 @@ def not_a_number(rows: Rows) -> Iterator[Finding]:
     yield lower(at.NOT_A_NUMBER, message, highest(rates), (int(rows.step[last]), int(rows.step[lost][-1])))
 
 
-def hidden(rows: Rows) -> Iterator[Finding]:
+def hidden(rows: Log) -> Iterator[Finding]:
     """Most zeros are losses of a model that knows its data by heart, rounded to four digits."""
     zero = rows.loss == 0
     if not zero.any() or (rows.loss < 0).any():
         return
     first = int(np.flatnonzero(zero)[0])
     before = np.flatnonzero(np.isfinite(rows.loss[:first]))
-    if (zero & rows.nan_gradient).any():
-        zero &= rows.nan_gradient
+    if (zero & rows.nan("grad_norm")).any():
+        zero &= rows.nan("grad_norm")
         shown = f"with a gradient norm of NaN in {'it' if zero.sum() == 1 else 'each'}"
     elif _fell_through(rows, zero, before):
         shown = f"after {four_digits(rows.loss[before[-1]])} at step {rows.step[before[-1]]}"
     else:
         return
     # Without an earlier loss, nothing shows that the rate is the cause.
-    rate = highest(rows.rate[: first + 1]) if len(before) else None
+    rate = highest(rows.learning_rate[: first + 1]) if len(before) else None
     message = f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}"
     remedy, edits = "set logging_nan_inf_filter to false to see NaN as NaN", [SHOW_NAN]
     if rate is not None:
@@ -179,7 +178,7 @@ def hidden(rows: Rows) -> Iterator[Finding]:
     yield Finding(at.HIDDEN, message, remedy, key=SHOW_NAN.key, edits=tuple(edits), steps=span(rows.step[zero]))
 
 
-def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
+def _fell_through(rows: Log, zero: np.ndarray, before: np.ndarray) -> bool:
     """Without gradients: high losses, then 0.0 to the end, as weights that are NaN stay so."""
     valid = np.isfinite(rows.loss) & (np.arange(len(zero)) >= np.argmax(zero))
     known = np.isfinite(rows.grad_norm[zero]).any() or not len(before)
@@ -187,11 +186,11 @@ def _fell_through(rows: Rows, zero: np.ndarray, before: np.ndarray) -> bool:
     return bool(not known and fell and np.median(rows.loss[before[-5:]]) >= at.HIDDEN_BELOW)
 
 
-def rate_jumps(rows: Rows, planned: np.ndarray | None) -> Iterator[Finding]:
+def rate_jumps(rows: Log, planned: np.ndarray | None) -> Iterator[Finding]:
     """A rate that rises after it fell, or falls at once, other than `planned`."""
-    valid = np.isfinite(rows.rate)
+    valid = np.isfinite(rows.learning_rate)
     valid[:-1] &= (np.diff(rows.step) > 0) | ~valid[1:]  # of rows at one step, the last
-    step, rate = rows.step[valid], rows.rate[valid]
+    step, rate = rows.step[valid], rows.learning_rate[valid]
     if len(rate) < 4 or not rate.max() > 0:
         return
     change = np.diff(rate) / rate.max()
@@ -307,11 +306,11 @@ def oscillates(curve: LossCurve) -> Iterator[Finding]:
         yield lower(at.OSCILLATES, message, peak, span(curve.step[curve.rate > above]))
 
 
-def slow_or_flat(curve: LossCurve, rows: Rows, max_steps: int | None) -> Iterator[Finding]:
+def slow_or_flat(curve: LossCurve, rows: Log) -> Iterator[Finding]:
     """Only for logs from the beginning of a run; a slow run must be over, a flat one half over."""
     blocks = in_blocks(curve)
     begun = curve.step[0] <= 0.05 * curve.step[-1] + 1
-    done = curve.step[-1] / (max_steps or curve.step[-1] or 1)
+    done = curve.step[-1] / (rows.max_steps or curve.step[-1] or 1)
     if len(blocks.loss) < at.ENOUGH or not begun or done < 0.5:
         return
     window = max(5, len(blocks.loss) // 10)
@@ -350,7 +349,7 @@ def slow_or_flat(curve: LossCurve, rows: Rows, max_steps: int | None) -> Iterato
         yield Finding(at.SLOW, message, remedy, key="learning_rate", edits=edits, steps=span(curve.step))
 
 
-def _evaluations_fall(rows: Rows, since: float) -> float:
+def _evaluations_fall(rows: Log, since: float) -> float:
     """How far the evaluation loss falls from this step to the end; infinite where too few evaluations show it."""
     valid = np.isfinite(rows.eval_loss)
     before, after = rows.eval_loss[valid & (rows.step <= since)], rows.eval_loss[valid & (rows.step > since)]
@@ -370,7 +369,7 @@ def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) ->
     return Finding(at.FLAT, numbers, remedy, key="learning_rate", steps=span(curve.step))
 
 
-def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
+def overfits(curve: LossCurve, rows: Log) -> Iterator[Finding]:
     """The evaluation loss rises while the training loss falls."""
     valid = np.isfinite(rows.eval_loss)
     step, loss = rows.step[valid], rows.eval_loss[valid]
@@ -397,19 +396,16 @@ def overfits(curve: LossCurve, rows: Rows) -> Iterator[Finding]:
 _BETTER_BELOW = re.compile(r"(?:^|[_/])(?:wer|cer|ter|mae|mse|rmse|perplexity|ppl|error|err|fid|nll)(?:$|[_/(])")
 
 
-def improving(rows: Rows, since: int) -> bool:
+def improving(rows: Log, since: int) -> bool:
     """Whether another number of the evaluations, than its loss, is better at the end than at the step `since`.
 
     Of names that do not say which direction is better, any change by a hundredth counts.
     """
     for name, values in rows.metrics.items():
         known = np.isfinite(values)
-        step, value = rows.step[known], values[known]
-        before, after = value[step <= since], value[step > since]
-        if not len(before) or not len(after):
-            continue
-        best = float(after[-2:].mean())
-        gain = (before[-1] - best) if _BETTER_BELOW.search(name.lower()) else (best - before[-1])
-        if gain > 0.01 * abs(before[-1]):
-            return True
+        before, after = values[known & (rows.step <= since)], values[known & (rows.step > since)]
+        if len(before) and len(after):
+            gain = after[-2:].mean() - before[-1]
+            if (-gain if _BETTER_BELOW.search(name.lower()) else gain) > 0.01 * abs(before[-1]):
+                return True
     return False

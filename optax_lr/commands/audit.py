@@ -10,9 +10,9 @@ from typing import Any
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.curves import save_figure
 from optax_lr.commands.given import Given
-from optax_lr.commands.terminal import one_by_one, print_findings, print_written
+from optax_lr.commands.terminal import of_each, one_by_one, print_findings, print_written
 from optax_lr.configs import ConfigError, read_config
-from optax_lr.exit_codes import FINDINGS, FINE, report as report_failure
+from optax_lr.exit_codes import FINDINGS
 from optax_lr.linting.formats import as_objects
 from optax_lr.outputs import check_output
 from optax_lr.plots.audit import draw
@@ -39,13 +39,7 @@ def run(
             raise ConfigError(f"{option} {path}: this file is an input; choose another name")
         check_output(path, overwrite=force, suffixes=suffixes)
     plan = None if config is None else read_config(config[0], **config[1])
-    code = FINE
-    reports: list[Audit] = []
-    for path in one_by_one(logs, "identifying the schedule"):
-        try:
-            reports.append(audit(path, plan, **options))
-        except Exception as error:
-            code = max(code, report_failure(error, path))
+    reports, code = of_each(one_by_one(logs, "identifying the schedule"), lambda log: audit(log, plan, **options))
     if any(found.severity == "error" for report in reports for found in report.findings):
         code = max(code, FINDINGS)
     if as_json:

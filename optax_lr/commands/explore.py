@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from optax_lr.commands.given import Given
-from optax_lr.commands.terminal import print_written, waiting
+from optax_lr.commands.terminal import of_each, print_written, waiting
 from optax_lr.configs import ConfigError
 from optax_lr.configs.plan import Facts
-from optax_lr.exit_codes import FINE, report
 from optax_lr.outputs import check_output
-from optax_lr.plots.pages.explore import Entry, entries_of, explore, page_of
+from optax_lr.plots.pages.explore import entries_of, explore, page_of
 
 
 def run(files: Sequence[Path], *, options: Facts, reading: Given, html: Path, force: bool) -> int:
@@ -19,13 +18,8 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, html: Path, fo
     check_output(html, overwrite=force, suffixes=(".html", ".htm"))
     if html.resolve() in {file.resolve() for file in files}:
         raise ConfigError(f"--html {html}: this file is read; choose another name")
-    code = FINE
-    entries: list[Entry] = []
-    for file in files:
-        try:
-            entries += entries_of(file, options, reading)
-        except Exception as error:
-            code = max(code, report(error, file))
+    found, code = of_each(files, lambda file: entries_of(file, options, reading))
+    entries = [entry for entries in found for entry in entries]
     if files and not entries:
         return code
     with waiting("the page"):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import optax_lr
 from optax_lr.commands.given import Given
-from optax_lr.commands.terminal import print_findings
+from optax_lr.commands.terminal import of_each, print_findings
 from optax_lr.configs import ConfigError
 from optax_lr.configs.gather import sources_of
 from optax_lr.configs.plan import LintFacts, check_options
-from optax_lr.exit_codes import FINDINGS, FINE, report
-from optax_lr.findings import SEVERITIES, Finding
+from optax_lr.exit_codes import FINDINGS
+from optax_lr.findings import SEVERITIES
 from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
 from optax_lr.linting.lint import apply_fixes, lint
 from optax_lr.outputs import check_output, write_output
@@ -29,22 +29,16 @@ def run(files: Sequence[Path], *, options: LintFacts, reading: Given, form: str,
         raise ConfigError("--fix fixes one file at a time; name one")
     check_output(fix, overwrite=force)
     check_options(**options)
-    found: list[tuple[str, Finding]] = []
-    code, looked_at = FINE, 0
-    for file in files:
-        try:
-            found += [(str(file), finding) for finding in lint(file, **options, **reading)]
-            looked_at += 1
-        except Exception as error:
-            code = max(code, report(error, file))
+    checked, code = of_each(files, lambda file: (str(file), lint(file, **options, **reading)))
+    found = [(file, finding) for file, findings in checked for finding in findings]
     severities = [finding.severity for _, finding in found]
     if "error" in severities:
         code = max(code, FINDINGS)
     if written := _FORMS[form](found):
         (print_findings if form == "text" else print)(written)
-    if form == "text" and looked_at:
+    if form == "text" and checked:
         counts = [counted(number, one) for one in SEVERITIES if (number := severities.count(one))]
-        print(f"{counted(looked_at, 'file')}: {', '.join(counts) or 'no problems found'}", file=sys.stderr)
+        print(f"{counted(len(checked), 'file')}: {', '.join(counts) or 'no problems found'}", file=sys.stderr)
     if fix is not None and code <= FINDINGS:
         _write_fixed(files[0], fix, options, reading["trainer"], force=force)
     return code

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from optax_lr.commands.curves import save_picture, terminal_curves
 from optax_lr.commands.given import Given
+from optax_lr.commands.terminal import of_each
 from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
 from optax_lr.configs.plan import Facts
-from optax_lr.exit_codes import FINE, report
 from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import check_output
 from optax_lr.text import visible
@@ -26,12 +26,12 @@ from optax_lr.trainers import trainer_of
 def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | None, as_json: bool, force: bool) -> int:
     """See `optax-lr show --help`. Returns the exit code: 0, or that of the worst file."""
     check_output(png, overwrite=force, suffixes=(".png",))
-    code, planned = FINE, []
-    for file in files:
-        try:
-            planned += [(config, config.plan(**options)) for config in read_configs(file, **reading)]
-        except Exception as error:
-            code = max(code, report(error, file))
+
+    def planned_in(file: Path) -> list[tuple[RunConfig, Plan]]:
+        return [(config, config.plan(**options)) for config in read_configs(file, **reading)]
+
+    found, code = of_each(files, planned_in)
+    planned = [pair for pairs in found for pair in pairs]
     names = [] if png is None else unlike([config.source for config, _ in planned])
     if as_json and (planned or not code):
         print(json.dumps([plan_summary(config, plan) for config, plan in planned], indent=2))

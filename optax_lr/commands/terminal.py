@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from rich.progress import track
 from rich.status import Status
 from rich.text import Text
 
+from optax_lr.exit_codes import FINE, report
 from optax_lr.outputs import write_output
 from optax_lr.text import visible
 
@@ -25,6 +26,17 @@ def print_findings(text: str) -> None:
     for severity, style in _STYLES.items():
         shown.highlight_regex(rf"\bLR\d+ {severity}:", style)
     Console(highlight=False, soft_wrap=True).print(shown)
+
+
+def of_each(files: Iterable[Path], action: Callable[[Path], Item]) -> tuple[list[Item], int]:
+    """The results of an action on each file, and the worst exit code: a file that fails does not stop the others."""
+    results, code = [], FINE
+    for file in files:
+        try:
+            results.append(action(file))
+        except Exception as error:
+            code = max(code, report(error, file))
+    return results, code
 
 
 def print_or_write(text: str, out: Path | None, *, force: bool) -> None:

@@ -152,8 +152,7 @@ def snapped(values: np.ndarray, tolerance: np.ndarray, most: int = 5) -> np.ndar
 def _decimal(values: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """`values * 10**exponent`, exact to the last bit for small whole numbers: powers of ten up to 22 have no error."""
     power = 10.0 ** np.abs(exponent)
-    product: np.ndarray = np.where(exponent < 0, values / power, values * power)
-    return product
+    return np.asarray(np.where(exponent < 0, values / power, values * power))
 
 
 def digits_of_all(values: np.ndarray, most: int = 7) -> np.ndarray:

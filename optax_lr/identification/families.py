@@ -7,28 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from optax_lr import schedules as kinds
 from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
 from optax_lr.identification.frame import Frame, steps_between
 from optax_lr.numerics import Real
-from optax_lr.schedules import (
-    Constant,
-    Cosine,
-    CosineWarmupWithMinLR,
-    CosineWithRestarts,
-    DeepSpeedWarmup,
-    DeepSpeedWarmupCosine,
-    DeepSpeedWarmupDecay,
-    InverseSqrt,
-    Linear,
-    Polynomial,
-    Rex,
-    Rsqrt,
-    Schedule,
-    TimmCosine,
-    TimmPoly,
-    TimmTanh,
-    WarmupStableDecay,
-)
+from optax_lr.schedules import Schedule
 from optax_lr.schedules.compositions import HoldAfter, Warmup
 
 _POWERS = (2.0, 0.5, 3.0, 1.5, 4.0, 0.9, 5.0, 0.75, 0.8, 1.2)
@@ -41,28 +24,30 @@ _MOST_LEVELS = 16  # warmups before a level
 def common_kinds(frame: Frame) -> Iterator[Candidates]:
     """The kinds of most runs: no floor, no cycles."""
     starts = frame.starts()
-    yield from frame.with_length(starts, Family(Linear), Family(Cosine))
-    yield frame.candidates(Family(Constant), starts)
+    yield from frame.with_length(starts, Family(kinds.Linear), Family(kinds.Cosine))
+    yield frame.candidates(Family(kinds.Constant), starts)
 
 
 def with_floor(frame: Frame) -> Iterator[Candidates]:
     """Cosines that end above 0, or come back."""
     starts = frame.starts()
-    yield from frame.with_length(starts, Family(Cosine, floor="min_lr"), Family(CosineWarmupWithMinLR, floor="min_lr"))
-    yield from frame.with_length(starts | {"num_cycles": 1.0}, Family(Cosine))
+    yield from frame.with_length(
+        starts, Family(kinds.Cosine, floor="min_lr"), Family(kinds.CosineWarmupWithMinLR, floor="min_lr")
+    )
+    yield from frame.with_length(starts | {"num_cycles": 1.0}, Family(kinds.Cosine))
 
 
 def powers(frame: Frame) -> Iterator[Candidates]:
     """Powers of what is left of the run; and axolotl's Rex."""
     powered = frame.crossed("power", _POWERS)
-    yield from frame.with_length(powered, Family(Polynomial), Family(Polynomial, floor="min_lr"))
+    yield from frame.with_length(powered, Family(kinds.Polynomial), Family(kinds.Polynomial, floor="min_lr"))
     yield from _any_power(frame)
-    yield from frame.with_length(frame.starts(), Family(Rex), Family(Rex, floor="min_lr"))
+    yield from frame.with_length(frame.starts(), Family(kinds.Rex), Family(kinds.Rex, floor="min_lr"))
 
 
 def lines_to_floor(frame: Frame) -> Iterator[Candidates]:
     """A line to a floor: where the length is not known, each length has a floor of its own."""
-    family = Family(Polynomial, floor="min_lr")
+    family = Family(kinds.Polynomial, floor="min_lr")
     if not frame.solve:
         yield from frame.with_length(frame.starts() | {"power": 1.0}, family)
         return
@@ -94,7 +79,7 @@ def _any_power(frame: Frame) -> Iterator[Candidates]:
     for floor in (0.0, 1e-7):
         power = np.log((rate[1] - floor) / (rate[0] - floor)) / np.log(left[1] / left[0])
         power = np.where((power > 0.01) & (power < 100), np.round(power, 3), np.nan)
-        family = Family(Polynomial, floor="min_lr" if floor else None, free=1)
+        family = Family(kinds.Polynomial, floor="min_lr" if floor else None, free=1)
         yield frame.candidates(family, starts | {"power": power, "max_steps": frame.max_steps})
 
 
@@ -104,13 +89,13 @@ def restarts(frame: Frame) -> Iterator[Candidates]:
     if not jumps:
         return
     cycles = range(2, _MOST_CYCLES + 1) if not frame.solve else (jumps + 1, jumps + 2)
-    yield from frame.with_length(frame.crossed("num_cycles", cycles), Family(CosineWithRestarts))
+    yield from frame.with_length(frame.crossed("num_cycles", cycles), Family(kinds.CosineWithRestarts))
 
 
 def roots(frame: Frame) -> Iterator[Candidates]:
     """`1 / rate**2` grows along a line, whose zero is the timescale less the warmup."""
     starts, step, rate = frame.starts(), frame.evidence.step, frame.evidence.rate
-    yield frame.candidates(Family(Rsqrt), starts)
+    yield frame.candidates(Family(kinds.Rsqrt), starts)
     first, last = min(frame.peak + 1, frame.fallen), frame.fallen
     if last <= first:
         return
@@ -120,7 +105,7 @@ def roots(frame: Frame) -> Iterator[Candidates]:
     zero = (step[last] * inverse[0] - step[first] * inverse[1]) / (inverse[1] - inverse[0])
     timescale = np.rint(zero + starts["offset"] + starts["warmup_steps"])
     yield frame.candidates(
-        Family(InverseSqrt, free=1), starts | {"timescale": np.where(timescale >= 1, timescale, np.nan)}
+        Family(kinds.InverseSqrt, free=1), starts | {"timescale": np.where(timescale >= 1, timescale, np.nan)}
     )
 
 
@@ -139,7 +124,7 @@ def stable(frame: Frame) -> Iterator[Candidates]:
         fields = {**start, "stable_steps": begin - start["warmup_steps"]}
         for decay in ("linear", "cosine", "1-sqrt"):
             for floor in (None, "min_lr"):
-                family = Family(WarmupStableDecay, {"decay_type": decay}, floor=floor)
+                family = Family(kinds.WarmupStableDecay, {"decay_type": decay}, floor=floor)
                 if frame.solve:
                     yield from frame.with_length(fields, family, name="decay_steps")
                 elif frame.max_steps is not None:
@@ -155,7 +140,7 @@ def _risen(frame: Frame, last: int) -> Iterator[dict[str, np.ndarray]]:
         starts = {"warmup_steps": np.repeat(ends, len(frame.offsets)), "offset": np.tile(frame.offsets, 2)}
     before = frame.evidence[: last + 1]
     for floor in (None, "min_lr"):
-        family = Family(WarmupStableDecay, floor=floor)
+        family = Family(kinds.WarmupStableDecay, floor=floor)
         level = frame.candidates(family, starts | {"stable_steps": 2**30, "decay_steps": 1})
         fitted = fit(level, before[sampled(before)])
         fitted = fitted[np.argsort(oddness(fitted, frame.max_steps), kind="stable")[:_MOST_LEVELS]]
@@ -182,28 +167,30 @@ def cosines_held(frame: Frame) -> Iterator[Candidates]:
 
 
 def _cosine_held(*, max_steps: Real, **fields: Real) -> Schedule:
-    return HoldAfter(Cosine(max_steps=max_steps, **fields), step=max_steps)
+    return HoldAfter(kinds.Cosine(max_steps=max_steps, **fields), step=max_steps)
 
 
 def _cosine_held_from_one(*, learning_rate: Real, max_steps: Real, warmup_steps: Real, min_lr: Real) -> Schedule:
     """With nanoGPT's warmup, `(step + 1) / (warmup_steps + 1)`."""
-    decay = Cosine(learning_rate, max_steps, warmup_steps, min_lr=min_lr)
+    decay = kinds.Cosine(learning_rate, max_steps, warmup_steps, min_lr=min_lr)
     return HoldAfter(Warmup(decay, warmup_steps, learning_rate / (warmup_steps + 1)), step=max_steps)
 
 
 def timm(frame: Frame) -> Iterator[Candidates]:
     """timm's cosine, whose warmup is part of the first cycle; settings other than lengths and floor have their defaults."""
     starts = frame.starts()
-    cosine, powered = Family(TimmCosine), frame.crossed("power", _POWERS)
-    yield from frame.with_length(starts, Family(TimmCosine, floor="min_lr"), cosine, name="t_initial")
-    yield from frame.with_length(powered, Family(TimmPoly, floor="min_lr"), Family(TimmPoly), name="t_initial")
-    yield from frame.with_length(starts, Family(TimmTanh), name="t_initial")
+    cosine, powered = Family(kinds.TimmCosine), frame.crossed("power", _POWERS)
+    yield from frame.with_length(starts, Family(kinds.TimmCosine, floor="min_lr"), cosine, name="t_initial")
+    yield from frame.with_length(
+        powered, Family(kinds.TimmPoly, floor="min_lr"), Family(kinds.TimmPoly), name="t_initial"
+    )
+    yield from frame.with_length(starts, Family(kinds.TimmTanh), name="t_initial")
     if (
         2 <= frame.peak < len(frame.evidence) - 3
     ):  # a warmup that does not begin at 0, as timm's scripts have it by default
         after = dataclasses.replace(frame, evidence=frame.evidence[frame.peak :])
         for candidates in after.with_length(starts, cosine, name="t_initial"):
-            yield dataclasses.replace(candidates, family=Family(TimmCosine, floor="warmup_lr"))
+            yield dataclasses.replace(candidates, family=Family(kinds.TimmCosine, floor="warmup_lr"))
 
 
 def deepspeed_kinds(frame: Frame) -> Iterator[Candidates]:
@@ -211,9 +198,9 @@ def deepspeed_kinds(frame: Frame) -> Iterator[Candidates]:
     starts = frame.starts(from_highest=True)
     for shape in ("log", "linear"):
         words = {"warmup_type": shape}
-        yield frame.candidates(Family(DeepSpeedWarmup, words), starts)
-        yield frame.candidates(Family(DeepSpeedWarmup, words, floor="min_lr"), starts)
-        decay = Family(DeepSpeedWarmupDecay, words)
+        yield frame.candidates(Family(kinds.DeepSpeedWarmup, words), starts)
+        yield frame.candidates(Family(kinds.DeepSpeedWarmup, words, floor="min_lr"), starts)
+        decay = Family(kinds.DeepSpeedWarmupDecay, words)
         yield from frame.with_length(starts, decay, decay._replace(floor="min_lr"))
         ratios = frame.crossed("cos_min_ratio", (1e-4, 0.0, 0.1, 0.01, 0.001), from_highest=True)
-        yield from frame.with_length(ratios, Family(DeepSpeedWarmupCosine, words))
+        yield from frame.with_length(ratios, Family(kinds.DeepSpeedWarmupCosine, words))

@@ -81,13 +81,11 @@ class Candidates:
     def curves(self, step: np.ndarray) -> np.ndarray:
         """The fitted rates, float64 [n, steps]."""
         level, above = self.columns(step)
-        rates: np.ndarray = self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above)
-        return rates
+        return np.asarray(self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above))
 
     def curve(self, step: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """The fitted rates of the first candidate."""
-        rates: np.ndarray = self[:1].curves(step)[0]
-        return rates
+        return np.asarray(self[:1].curves(step)[0])
 
     def level(self, step: np.ndarray) -> np.ndarray:
         """The rates of a peak of 1 and a floor of 0 at `step`, [steps] or [n, steps]; float64 [n, steps]."""
@@ -116,8 +114,7 @@ class Candidates:
 
     def position(self, step: np.ndarray) -> np.ndarray:
         """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""
-        position: np.ndarray = np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64)
-        return position
+        return np.asarray(np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64))
 
     def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
         position = self.position(step)
@@ -353,17 +350,14 @@ def oddness(candidates: Candidates, max_steps: int | None) -> np.ndarray:
     with np.errstate(all="ignore"):
         leading = np.rint(candidates.peak / 10.0 ** np.floor(np.log10(candidates.peak)) * 1e6) // 1_000_000
     floor = 0 if candidates.floor is None else digits_of_all(candidates.floor, most=4)
-    odd: np.ndarray = peak_cost(peak) + floor + candidates.family.free
-    odd = odd + 0.5 * ~np.isin(leading, (1, 2, 5))
+    odd = peak_cost(peak) + floor + candidates.family.free + 0.5 * ~np.isin(leading, (1, 2, 5))
     shares = [int(np.ceil(share * max_steps)) for share in _SHARES] if max_steps else []
     for name, values in candidates.fields.items():
         is_warmup = name == "warmup_steps"
-        cost = np.minimum(digits_of_all(values), 6)
-        if is_warmup:
-            cost = np.where(np.isin(values, shares), 1, cost)
+        cost = np.where(is_warmup & np.isin(values, shares), 1, np.minimum(digits_of_all(values), 6))
         free = [0] if is_warmup or max_steps is None else [0, max_steps]
         odd = odd + np.where(np.isin(values, free), 0, cost)
-    return odd
+    return np.asarray(odd)
 
 
 LONGEST = 2**31 - 2
@@ -424,23 +418,22 @@ def _quotients(
         tried = copy.copy(schedule)  # without its checks, which a thousand calls need not repeat
         tried.__dict__[name] = length[:, None].astype(np.float64)
         level = np.broadcast_to(tried._value(position, FLOAT64), position.shape)
-        if no_floor:
-            ratio: np.ndarray = level[:, 2] / level[:, 0]
-        else:
-            ratio = (level[:, 0] - level[:, 1]) / (level[:, 1] - level[:, 2])
-        return ratio
+        upper, lower = (
+            (level[:, 2], level[:, 0]) if no_floor else (level[:, 0] - level[:, 1], level[:, 1] - level[:, 2])
+        )
+        return np.asarray(upper / lower)
 
     return quotient
 
 
-def _shortest(candidates: Candidates, name: str, last: np.ndarray) -> Any:
+def _shortest(candidates: Candidates, name: str, last: Int64[np.ndarray, " n"]) -> Num[np.ndarray, " n"]:
     """The shortest length with which the step `last` is in the first fall."""
     fields = candidates.fields
     if name == "decay_steps":  # which count from where the decay begins
-        return last - fields["warmup_steps"] - fields["stable_steps"]
+        return np.asarray(last - fields["warmup_steps"] - fields["stable_steps"])
     if candidates.family.kind is CosineWithRestarts:  # the first fall is the first cycle
         warmup = fields["warmup_steps"]
-        return warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64) + 1
+        return np.asarray(warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64) + 1)
     return last
 
 

@@ -12,16 +12,7 @@ from numpy.typing import ArrayLike
 from optax_lr.arguments import shown, whole_number
 from optax_lr.arrays import Bool, Float64, Int64
 from optax_lr.configs import ConfigError, write_config
-from optax_lr.identification.ambiguity import (
-    COARSE,
-    DROPS,
-    FEW_ROWS,
-    FLOOR,
-    LATER_DECAY,
-    MOST_FEW,
-    ONE_ROW,
-    open_quantities,
-)
+from optax_lr.identification import ambiguity
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
@@ -278,14 +269,14 @@ def _segment(piece: Piece, evidence: Evidence, search: Search, run: int) -> Segm
         answers.append(dataclasses.replace(answer, error=error))
     changes = np.flatnonzero(np.diff(lag, prepend=0))
     counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
-    text = open_quantities(piece.found, counted, max_steps) if len(rows) > 1 else ONE_ROW
-    if not answers and 1 < len(rows) <= MOST_FEW:
-        text = FEW_ROWS
+    text = ambiguity.open_quantities(piece.found, counted, max_steps) if len(rows) > 1 else ambiguity.ONE_ROW
+    if not answers and 1 < len(rows) <= ambiguity.MOST_FEW:
+        text = ambiguity.FEW_ROWS
     count = sum(map(len, piece.found)) * piece.at_least
     if count == 1 and not text and rows.is_coarse:
-        text = COARSE
+        text = ambiguity.COARSE
     # A kind that the library cannot search, or numbers that it did not try.
-    count += text in (LATER_DECAY, DROPS, COARSE) or FLOOR in text
+    count += text in (ambiguity.LATER_DECAY, ambiguity.DROPS, ambiguity.COARSE) or ambiguity.FLOOR in text
     if budget.spent and len(rows) > 1:
         count += bool(count)
         text = f"{text}; {budget.text}" if text else budget.text

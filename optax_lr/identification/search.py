@@ -142,11 +142,9 @@ def _different(found: list[Candidates], evidence: Evidence, max_steps: int | Non
     for candidates in found:
         curves = np.round(candidates.curves(_up_to_the_end(candidates, steps)) / top * 1e7).astype(np.int64)
         marks = [curve.tobytes() for curve in curves]
-        fresh = np.array([mark not in seen for mark in marks], bool)
+        kept.append(candidates[[place for place, mark in enumerate(marks) if mark not in seen]])
         seen.update(marks)
-        if fresh.any():
-            kept.append(candidates[fresh])
-    return kept
+    return [candidates for candidates in kept if len(candidates)]
 
 
 def _up_to_the_end(candidates: Candidates, steps: np.ndarray) -> np.ndarray:
@@ -158,8 +156,7 @@ def _up_to_the_end(candidates: Candidates, steps: np.ndarray) -> np.ndarray:
         end = next((fields[name] for name in ("max_steps", "t_initial", "total_steps") if name in fields), None)
     if end is None:
         return np.broadcast_to(steps, (len(candidates), len(steps)))
-    cut: np.ndarray = np.minimum(steps, (end + candidates.offset)[:, None])
-    return cut
+    return np.asarray(np.minimum(steps, (end + candidates.offset)[:, None]))
 
 
 def _sure(found: Candidates, frame: Frame) -> bool:

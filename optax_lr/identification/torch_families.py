@@ -7,20 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from optax_lr import schedules as kinds
 from optax_lr.identification.evidence import Evidence, digits_of, snapped
 from optax_lr.identification.fitting import LONGEST, Candidates, Family, fit
 from optax_lr.identification.frame import Frame, steps_between
-from optax_lr.schedules import (
-    ConstantFactor,
-    CosineAnnealingWarmRestarts,
-    Cyclic,
-    Exponential,
-    LinearRamp,
-    MultiStep,
-    OneCycle,
-    PiecewiseConstant,
-    Step,
-)
 
 _SHARES = (0.3, 0.1, 0.2, 0.25, 0.05, 0.4, 0.5, 0.15)
 _DIVISORS = (25.0, 10.0, 100.0)
@@ -46,7 +36,7 @@ def falls(frame: Frame) -> Iterator[Candidates]:
         return
     yield from _drops(frame)
     for value in exponential_factors(frame.evidence):
-        yield frame.candidates(Family(Exponential, free=1), {"offset": np.array(frame.offsets), "gamma": value})
+        yield frame.candidates(Family(kinds.Exponential, free=1), {"offset": np.array(frame.offsets), "gamma": value})
     yield from _ramps(frame)
 
 
@@ -61,8 +51,7 @@ def exponential_factors(rows: Evidence) -> list[float]:
 
     def room(slope: np.ndarray) -> np.ndarray:
         off = slope[:, None] * step
-        between: np.ndarray = (high - off).min(axis=1) - (low - off).max(axis=1)
-        return between
+        return np.asarray((high - off).min(axis=1) - (low - off).max(axis=1))
 
     slope, width = (low[-1] - low[0]) / step[-1], (high[-1] - low[-1] + high[0] - low[0]) / step[-1]
     for _ in range(_GRIDS):
@@ -98,11 +87,11 @@ def _drops(frame: Frame) -> Iterator[Candidates]:
         first = between(frame, int(drops[0]), offset)
         if len(drops) == 1 and gamma > 1:
             fields = {"offset": offset, "total_iters": first, "factor": rate[0] / rate[-1]}
-            yield frame.candidates(Family(ConstantFactor, free=1), fields)
+            yield frame.candidates(Family(kinds.ConstantFactor, free=1), fields)
             continue
-        yield frame.candidates(Family(Step, free=1), {"offset": offset, "step_size": first, "gamma": gamma})
+        yield frame.candidates(Family(kinds.Step, free=1), {"offset": offset, "step_size": first, "gamma": gamma})
         milestones = [roundest(between(frame, int(row), offset)) for row in drops]
-        family = Family(MultiStep, {"milestones": milestones}, free=1 + len(milestones))
+        family = Family(kinds.MultiStep, {"milestones": milestones}, free=1 + len(milestones))
         yield frame.candidates(family, {"offset": np.array([offset]), "gamma": gamma})
 
 
@@ -116,7 +105,7 @@ def levels(frame: Frame) -> Iterator[Candidates]:
     factors = [1.0, *(_neat(float(rate[row] / rate[0]), float(slack[row] + slack[0])) for row in starts)]
     for offset in frame.offsets:
         boundaries = [roundest(between(frame, int(row), offset)) for row in starts]
-        family = Family(PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(starts))
+        family = Family(kinds.PiecewiseConstant, {"boundaries": boundaries, "factors": factors}, free=2 * len(starts))
         yield frame.candidates(family, {"offset": np.array([offset])})
 
 
@@ -140,7 +129,7 @@ def _ramps(frame: Frame) -> Iterator[Candidates]:
             top = max(rate[end], start)
             near = np.unique(np.floor(length) + np.arange(-1, 3)).astype(np.int64)
             fields = {"start_factor": _neat(start / top), "end_factor": _neat(rate[end] / top), "offset": offset}
-            yield frame.candidates(Family(LinearRamp, free=2), fields | {"total_iters": near[near >= 1]})
+            yield frame.candidates(Family(kinds.LinearRamp, free=2), fields | {"total_iters": near[near >= 1]})
 
 
 def _neat(share: float, slack: float = 0.0) -> float:
@@ -159,8 +148,8 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
         first = np.concatenate([between(frame, int(row), offset) for row in {rises[0], behind[0]}])
         for growth in (1, 2, 3, 4):
             fields = {"T_0": first, "T_mult": growth, "offset": offset}
-            yield frame.candidates(Family(CosineAnnealingWarmRestarts), fields)
-            yield frame.candidates(Family(CosineAnnealingWarmRestarts, floor="eta_min"), fields)
+            yield frame.candidates(Family(kinds.CosineAnnealingWarmRestarts), fields)
+            yield frame.candidates(Family(kinds.CosineAnnealingWarmRestarts, floor="eta_min"), fields)
     if frame.peak and not frame.only_rises:
         yield from _triangles(frame)
         yield from _one_cycle(frame)
@@ -180,7 +169,7 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
             up, end = (grid.ravel() for grid in np.meshgrid(up, ends, indexing="ij"))
             own |= {"step_size_up": up[end > up], "step_size_down": (end - up)[end > up]}
         for mode in ("triangular", "triangular2"):
-            yield frame.candidates(Family(Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), own)
+            yield frame.candidates(Family(kinds.Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), own)
 
 
 def _one_cycle(frame: Frame) -> Iterator[Candidates]:
@@ -205,4 +194,6 @@ def _one_cycle(frame: Frame) -> Iterator[Candidates]:
     few = frame.evidence[np.unique([0, frame.peak // 2, frame.peak, (frame.peak + len(frame.evidence)) // 2, -1])]
     for anneal, phases in itertools.product(("cos", "linear"), (False, True)):
         words = {"anneal_strategy": anneal, "three_phase": phases}
-        yield fit(frame.candidates(Family(OneCycle, words, peak="max_lr", free=frame.solve), fields), few).unfitted()
+        yield fit(
+            frame.candidates(Family(kinds.OneCycle, words, peak="max_lr", free=frame.solve), fields), few
+        ).unfitted()

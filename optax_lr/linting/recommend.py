@@ -25,6 +25,11 @@ TABLES: Mapping[str, Mapping[str, guide.Row]] = {
 }
 EXAMPLES_AN_UPDATE = 32  # 4 a device, accumulated 8 times: the case in the guide that worked
 DEFAULT_EPOCHS = 3.0  # of transformers
+_AXOLOTL = {
+    "lr_scheduler_type": "lr_scheduler",
+    "num_train_epochs": "num_epochs",
+    "per_device_train_batch_size": "micro_batch_size",
+}
 _FIELDS = ("lr_scheduler_type", "learning_rate", "warmup_steps", "num_train_epochs", "per_device_train_batch_size")
 
 
@@ -48,35 +53,28 @@ class Recommendation:
 
     def config(self, trainer: str = "llamafactory") -> dict[str, object]:
         """The settings as keys of `llamafactory`, `hf` (transformers and TRL) or `axolotl`."""
-        made = dict(self.settings)
+        made, full, quantised = dict(self.settings), self.method == "full", self.method == "qlora"
         if trainer == "llamafactory":
             extra: dict[str, object] = {"stage": "sft"}
-            if self.method is not None:
-                extra["finetuning_type"] = "full" if self.method == "full" else "lora"
-            made = extra | ({"quantization_bit": 4} if self.method == "qlora" else {}) | made
-        elif trainer == "hf":
-            extra = {} if self.method is None else {"use_peft": self.method != "full"}
-            made = extra | ({"load_in_4bit": True} if self.method == "qlora" else {}) | made
+            extra |= {} if self.method is None else {"finetuning_type": "full" if full else "lora"}
+            return extra | ({"quantization_bit": 4} if quantised else {}) | made
+        four_bits = {"load_in_4bit": True} if quantised else {}
+        if trainer == "hf":
             made["warmup_steps"] = made.pop("warmup_ratio", made.get("warmup_steps"))
-        elif trainer == "axolotl":
-            names = {"lr_scheduler_type": "lr_scheduler", "num_train_epochs": "num_epochs"}
-            names["per_device_train_batch_size"] = "micro_batch_size"
-            # Without an adapter axolotl trains all parameters, for which the other tables' rates are too high.
-            extra = {} if self.method == "full" else {"adapter": self.method or "lora"}
-            extra |= {"load_in_4bit": True} if self.method == "qlora" else {}
-            made = extra | {names.get(key, key): value for key, value in made.items()}
+            return ({} if self.method is None else {"use_peft": not full}) | four_bits | made
+        if trainer == "axolotl":
             if made.get("warmup_steps") == 1:
                 made["warmup_steps"] = 0  # axolotl makes two of one, more than a tenth
-        else:
-            raise ConfigError(f"trainer must be one of llamafactory, hf, axolotl, not {trainer!r}")
-        return made
+            # Without an adapter axolotl trains all parameters, for which the other tables' rates are too high.
+            extra = {} if full else {"adapter": self.method or "lora"}
+            return extra | four_bits | {_AXOLOTL.get(key, key): value for key, value in made.items()}
+        raise ConfigError(f"trainer must be one of llamafactory, hf, axolotl, not {trainer!r}")
 
     def text(self, trainer: str = "llamafactory") -> str:
         """The config as YAML, the reasons as comments above it."""
-        comments = [f"# {line}" for line in (*self.why, *(f"or: {line}" for line in self.alternatives))]
-        return (
-            "\n".join([*comments, *(f"{key}: {scalar(value)}" for key, value in self.config(trainer).items())]) + "\n"
-        )
+        lines = [f"# {line}" for line in (*self.why, *(f"or: {line}" for line in self.alternatives))]
+        lines += [f"{key}: {scalar(value)}" for key, value in self.config(trainer).items()]
+        return "\n".join(lines) + "\n"
 
 
 def recommend(
@@ -228,9 +226,7 @@ def _alternatives(rows: list[tuple[str, guide.Row]], taken: str) -> list[str]:
         named[follow] = "next in the guide's ranking"
     lines = []
     for kind, where in named.items():
-        character = guide.CHARACTERS.get(kind.removesuffix("_with_warmup"))
-        if kind != taken and character is not None:
-            lines.append(
-                f"{kind} ({where}). For it: {character.strong}. Against: {character.weak}. Fits: {character.fits}"
-            )
+        if kind != taken:
+            strong, weak, fits = guide.CHARACTERS[kind.removesuffix("_with_warmup")]
+            lines.append(f"{kind} ({where}). For it: {strong}. Against: {weak}. Fits: {fits}")
     return lines

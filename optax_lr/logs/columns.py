@@ -205,8 +205,7 @@ class Builder:
         """The step of each row; what follows from epochs or the number of the row where none is logged."""
         step, epoch = columns["step"], columns["epoch"]
         if not np.isnan(step).all():  # rows without a step are left out
-            made: np.ndarray = np.nan_to_num(step, nan=-1)
-            return made
+            return np.asarray(np.nan_to_num(step, nan=-1))
         train = np.isfinite(columns["learning_rate"]) | np.isfinite(columns["loss"]) | self._is_nan_of("loss")
         if self._logging_steps is not None:
             notes.append(f"the rows have no step: each row of the training counts as {self._logging_steps} steps")

@@ -50,7 +50,7 @@ class Log:
         """bool [n], the rows in which the log holds NaN itself for a column."""
         return self.is_nan.get(name, np.zeros(len(self), bool))
 
-    def __getitem__(self, rows: slice) -> Log:
+    def __getitem__(self, rows: slice | Int64[np.ndarray, " m"]) -> Log:
         """These rows, with all else as it is."""
         columns = ("step", "learning_rate", "loss", "grad_norm", "eval_loss", "epoch")
         return dataclasses.replace(
