@@ -109,19 +109,16 @@ class Axolotl(Transformers):
             taken.pop("val_size", None)
             notes += (_PACKED,)
         quadratic = flag(f"{name}: lr_quadratic_warmup", keys.get("lr_quadratic_warmup", False))
-        settings = self.settings_of(
-            keys,
-            taken,
-            scheduler_block=scheduler_block,
-            floors={key: keys.number(key) for key in _FLOORS if keys.get(key)},
-            quadratic_warmup=quadratic and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
-            restarts=None if keys.get("rl") else restarts,
-            warmup_given="warmup_steps" in taken or "warmup_ratio" in taken,
-            own=own,
-        )
+        own |= {
+            "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
+            "quadratic": quadratic and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
+            "restarts": None if keys.get("rl") else restarts,
+            "warmup_given": "warmup_steps" in taken or "warmup_ratio" in taken,
+        }
+        settings = self.settings_of(keys, taken, scheduler_block=scheduler_block, own=own)
         if settings.max_steps == 0:
             notes += ("max_steps: 0 counts as not given",)
-        if not settings.warmup_given:
+        if not settings.own["warmup_given"]:
             notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
         once = [key for key in keys.given if key in former_keys("axolotl") and concerns_curve(key)]
         if once:
@@ -201,11 +198,11 @@ class Axolotl(Transformers):
             total = np.minimum(total, self._data_steps(settings, data))
         if steps:
             warmup = like(max_steps, int(steps))
-        elif settings.own.get("generate") is not None and (ratio is not None or not settings.warmup_given):
+        elif settings.own.get("generate") is not None and (ratio is not None or not settings.own["warmup_given"]):
             return np.ceil(np.asarray(max_steps, np.float64) * (0.03 if ratio is None else ratio)).astype(np.int64)
         elif ratio is not None:
             warmup = np.maximum((total * ratio).astype(np.int64), 0)
-        elif settings.warmup_given:
+        elif settings.own["warmup_given"]:
             warmup = like(max_steps, 0)
         else:
             warmup = np.minimum((0.03 * total).astype(np.int64), 100)
@@ -221,10 +218,11 @@ class Axolotl(Transformers):
         if settings.scheduler_block is not None:
             return block.schedule_of(settings, max_steps, warmup_steps, changes)
         made = self._without_restarts(settings, max_steps, warmup_steps, changes)
-        if settings.restarts is None:
+        if settings.own["restarts"] is None:
             return made
-        low, ahead = settings.floors.get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
-        return JaggedRestarts(made, *settings.restarts, min_scale=low, ahead=ahead)
+        low, ahead = settings.own["floors"].get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
+        every, up, down = settings.own["restarts"]
+        return JaggedRestarts(made, every, up, down, min_scale=low, ahead=ahead)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """Its names of transformers' keys; its floors, restarts and quadratic warmup."""
@@ -258,7 +256,7 @@ class Axolotl(Transformers):
     def _without_restarts(
         self, settings: Settings, max_steps: Real, warmup: Real, changes: dict[str, Real]
     ) -> Schedule:
-        name, floor = settings.lr_scheduler_type, settings.floors.get("cosine_min_lr_ratio")
+        name, floor = settings.lr_scheduler_type, settings.own["floors"].get("cosine_min_lr_ratio")
         rate = changes.get("learning_rate", settings.learning_rate)
         if name == "one_cycle":
             keywords = {key: value for key, value in settings.lr_scheduler_kwargs.items() if key not in _MOMENTUM}
@@ -267,12 +265,12 @@ class Axolotl(Transformers):
         if name == "rex":
             low = changes.get("min_lr", (floor or 0.0) * np.asarray(rate))
             return Rex(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
-        if settings.quadratic_warmup:
+        if settings.own["quadratic"]:
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup) * Constant(1.0, warmup_steps=warmup)
         if name != "cosine" or not floor:
             return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup, **changes)
         low = changes.get("min_lr", floor * np.asarray(rate))
-        part = settings.floors.get("cosine_constant_lr_ratio")
+        part = settings.own["floors"].get("cosine_constant_lr_ratio")
         if not part:
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
         end = (np.asarray(max_steps) * part).astype(np.int64)
@@ -363,15 +361,15 @@ def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[st
         why |= dict.fromkeys(_RESTARTS, "jagged_restart_steps is not given")
     if kind not in ("cosine", "rex"):
         why["cosine_min_lr_ratio"] = f"lr_scheduler is {kind}"
-    if kind != "cosine" or "cosine_min_lr_ratio" not in settings.floors:
+    if kind != "cosine" or "cosine_min_lr_ratio" not in settings.own["floors"]:
         why["cosine_constant_lr_ratio"] = "it counts with lr_scheduler: cosine and cosine_min_lr_ratio only"
     if kind == "rex" or (
-        kind == "cosine" and (settings.floors.get("cosine_min_lr_ratio") or settings.quadratic_warmup)
+        kind == "cosine" and (settings.own["floors"].get("cosine_min_lr_ratio") or settings.own["quadratic"])
     ):
         why["lr_scheduler_kwargs"] = "axolotl's own scheduler takes none"
-    if settings.quadratic_warmup:
+    if settings.own["quadratic"]:
         why |= dict.fromkeys(_FLOORS, "the cosine with a quadratic warmup has no floor")
-    if settings.restarts is not None:
+    if settings.own["restarts"] is not None:
         why.pop("cosine_min_lr_ratio", None)  # what is left at a restart
     reasons = why_ignored(settings)
     if settings.scheduler_block is not None:

@@ -39,7 +39,7 @@ class _Parameter(NamedTuple):
     Fields:
         check: converts its value; None for one that has no effect on the rate.
         least: the lowest value; 1 for a length that must be above 0.
-        field: the field of our schedule; empty where it is not handed on under a name of its own.
+        field: the field of our schedule; empty where the schedule takes it under no name of its own.
     """
 
     check: Callable[[str, object], object] | None = finite_number

@@ -101,10 +101,7 @@ class Levanter(Trainer):
         own = {"warmup": keys.number("optimizer.warmup"), "ratio": keys.number("optimizer.min_lr_ratio")}
         if "optimizer.decay" in keys:
             own["decay"] = keys.number("optimizer.decay")
-        taken = {
-            "learning_rate": keys["optimizer.learning_rate"],
-            "max_steps": keys.whole("trainer.num_train_steps"),
-        }
+        taken = {"learning_rate": keys["optimizer.learning_rate"], "max_steps": keys.whole("trainer.num_train_steps")}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         return Reading(settings, defaults=keys.defaults("Levanter"), unknown=strange)
 

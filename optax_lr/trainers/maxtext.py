@@ -40,10 +40,7 @@ _DEFAULTS: dict[str, object] = {
     "wsd_decay_style": "linear",
 }
 # Bases of the post-training modules, where they differ.
-_BASES: dict[str, dict[str, object]] = {
-    "sft": {"learning_rate": 2e-5},
-    "dpo": {"learning_rate": 5e-7, "steps": 10},
-}
+_BASES: dict[str, dict[str, object]] = {"sft": {"learning_rate": 2e-5}, "dpo": {"learning_rate": 5e-7, "steps": 10}}
 _SHARES = ("warmup_steps_fraction", "learning_rate_final_fraction", "wsd_decay_steps_fraction")
 _CURVE = ("learning_rate", "steps", "lr_schedule_type", "warmup_steps_fraction", "learning_rate_final_fraction")
 

@@ -87,9 +87,7 @@ REFUSED: tuple[Refused, ...] = (
         way="write the values below `value` as plain keys, and read that file",
     ),
     Refused(
-        "the state of a run, with its log",
-        marks=("log_history",),
-        way="audit reads it; lint and show need the config",
+        "the state of a run, with its log", marks=("log_history",), way="audit reads it; lint and show need the config"
     ),
     Refused(
         "an accelerate config, which states only the number of processes",
@@ -122,9 +120,7 @@ REFUSED: tuple[Refused, ...] = (
         "a config of llm-foundry or Composer", r"composer .*|.*composer/cli", ("max_duration", "scheduler.t_warmup")
     ),
     Refused(
-        "a config of NeMo",
-        r"nemo .*|.*megatron_gpt_(?:pre)?\w*training\.py",
-        ("model.optim.sched", "exp_manager"),
+        "a config of NeMo", r"nemo .*|.*megatron_gpt_(?:pre)?\w*training\.py", ("model.optim.sched", "exp_manager")
     ),
     Refused("a config of Ludwig", r"ludwig .*", ("trainer.learning_rate_scheduler", "input_features")),
     Refused("a config of Lightning's CLI", r"lightning .*", _LIGHTNING),

@@ -49,15 +49,9 @@ class Settings:
     method: str = ""  # TRL's and ms-swift's: the class of the arguments, such as GRPOConfig
     own: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what only this trainer has
     num_datasets: int = 1
-    warmup_given: bool = True  # or axolotl fills one in
     sequence_parallel_size: int = 1
     older: str = ""  # what shows that the run is of transformers before 4.52
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
-    floors: Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # axolotl's ratios, in addition to its scheduler
-    quadratic_warmup: bool = False  # axolotl's
-    restarts: tuple[int, int, int] | None = None  # axolotl's jagged ones: their distance, warmup and annealing
 
     @property
     def own_rates(self) -> bool:
@@ -96,10 +90,7 @@ class Settings:
         return cls(**checked, source=source, **filled)
 
 
-_FILLED = words(
-    "source trainer method own num_datasets warmup_given sequence_parallel_size older scheduler_block floors quadratic_warmup "
-    "restarts"
-)
+_FILLED = words("source trainer method own num_datasets sequence_parallel_size older scheduler_block")
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 _MOST_STEPS = 2**31 - 1  # what an int32 step counts to

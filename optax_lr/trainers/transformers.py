@@ -19,24 +19,11 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import (
-    Data,
-    Reading,
-    Recognised,
-    Trainer,
-    group_rate,
-    like,
-    unknown_keys,
-)
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, unknown_keys
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
-from optax_lr.trainers.training_arguments import (
-    FIELDS,
-    ignored_by_trainer,
-    kwargs_of_text,
-    refuse_foreign,
-)
+from optax_lr.trainers.training_arguments import FIELDS, ignored_by_trainer, kwargs_of_text, refuse_foreign
 
 ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
