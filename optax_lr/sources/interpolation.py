@@ -99,7 +99,7 @@ class _Lookup:
         alone = _REFERENCE.fullmatch(value)
         if alone and not alone[1]:
             return self._of(alone[2], place, depth)
-        made = _REFERENCE.sub(  # a backslash stands before a text that is no reference
+        made = _REFERENCE.sub(  # with a backslash, it is the text itself
             lambda found: found[0] if found[1] else str(self._of(found[2], place, depth)), value
         )
         if len(made) > LONGEST_TEXT:

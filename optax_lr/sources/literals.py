@@ -205,7 +205,7 @@ class Script:
         if call.node.func.attr != "add_argument":
             return
         words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
-        given = _keyword(call.node, "dest")
+        given = keyword_of(call.node, "dest")
         names = [
             word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
         ]
@@ -220,9 +220,9 @@ class Script:
         if len(made) != 1:
             return False
         if flag.is_none:
-            default = _keyword(made[0].node, "default")
+            default = keyword_of(made[0].node, "default")
             return flag.name in (self.given or ()) or (isinstance(default, ast.Constant) and default.value is not None)
-        action = _keyword(made[0].node, "action")
+        action = keyword_of(made[0].node, "action")
         return isinstance(action, ast.Constant) and action.value == "store_true" and flag.name not in (self.given or ())
 
     def qualified(self, node: ast.expr) -> str:
@@ -357,15 +357,15 @@ class Script:
 
     def _batches(self, text: str, made: ast.Call, scope: Scope) -> int:
         """The number of batches of a `DataLoader`."""
-        data = made.args[0] if made.args else _keyword(made, "dataset")
+        data = made.args[0] if made.args else keyword_of(made, "dataset")
         sampled = any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords)
         if self._examples is None or sampled or data is None or _OTHER_DATA.search(ast.unparse(data)):
             raise UnknownError
-        size = made.args[1] if len(made.args) > 1 else _keyword(made, "batch_size")
+        size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
         batch = 1 if size is None else self._number(size, scope)
         if batch < 1:
             raise UnknownError
-        drops = _keyword(made, "drop_last")
+        drops = keyword_of(made, "drop_last")
         self.notes[f"{text} has all training examples, in batches of {batch}"] = None
         batches = self._examples / batch
         return math.floor(batches) if drops is not None and self._value(drops, scope) else math.ceil(batches)
@@ -409,7 +409,7 @@ class Script:
         names = names[names[:1] == ["self"] :]
         passed: list[tuple[ast.expr, Scope]] = []
         for call in calls:
-            if any(isinstance(argument, ast.Starred) for argument in call.node.args) or _keyword(call.node, None):
+            if any(isinstance(argument, ast.Starred) for argument in call.node.args) or keyword_of(call.node, None):
                 raise UnknownError
             given = dict(zip(names, call.node.args, strict=False))
             given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
@@ -452,7 +452,7 @@ class Script:
         own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
         if isinstance(made, ast.Call) and (own in self.classes or own in _NAMESPACES):
             return self._of_object(Call(made, own, here), name)
-        if isinstance(made, ast.Call) and own.endswith(("Arguments", "Config")) and (given := _keyword(made, name)):
+        if isinstance(made, ast.Call) and own.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
             return self._value(given, here)
         if self.parsed.get(owner) == "dataclass":
             return self._of_dataclass(owner, name)
@@ -504,8 +504,8 @@ class Script:
             raise UnknownError
         if kept is not None and len(starts) == 1:
             return self._argument(name, starts[0], [made], self.top, made.name)
-        given = _keyword(made.node, name)
-        if made.node.args or _keyword(made.node, None) or (given is None and kept is not None):
+        given = keyword_of(made.node, name)
+        if made.node.args or keyword_of(made.node, None) or (given is None and kept is not None):
             raise UnknownError
         return self._in_body(made.name, name) if given is None else self._value(given, made.scope)
 
@@ -526,10 +526,10 @@ class Script:
 
     def _declared(self, owner: str, name: str, option: Call) -> object:
         """The value of an option by the call that declares it."""
-        kind = _keyword(option.node, "type")
+        kind = keyword_of(option.node, "type")
 
         def default() -> object:
-            given = _keyword(option.node, "default")
+            given = keyword_of(option.node, "default")
             value = None if given is None else _as_option(self._value(given, option.scope), kind)
             if value is None:
                 raise UnknownError
@@ -597,7 +597,7 @@ class Script:
 def field_default(value: ast.expr) -> ast.expr | None:
     """The default in the `field(...)` of a dataclass or of pydantic; None where it is no such call, or has none."""
     if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("field", "Field"):
-        return _keyword(value, "default") or (value.args[0] if value.args else None)
+        return keyword_of(value, "default") or (value.args[0] if value.args else None)
     return None
 
 
@@ -673,7 +673,8 @@ def _defaults(function: Function) -> dict[str, ast.expr | None]:
     return defaults | dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
 
 
-def _keyword(call: ast.Call, name: str | None) -> ast.expr | None:
+def keyword_of(call: ast.Call, name: str | None) -> ast.expr | None:
+    """What a call passes for a keyword; for None, what it unpacks."""
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 

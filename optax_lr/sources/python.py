@@ -16,8 +16,8 @@ from optax_lr.sources import constructors
 from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.documents import MOST_CONFIGS, numbered
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default
-from optax_lr.sources.source import Length, Processes, Source
+from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default, keyword_of
+from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.text import start_of, words
 
 _SETTINGS = words(
@@ -151,13 +151,8 @@ class Reader:
 
     def _with_examples(self, source: Source) -> Source:
         """The source with the number of training examples, if the script selects them by a range."""
-        given = [
-            (word.value, call.scope)
-            for call in self.script.calls
-            if call.name.rpartition(".")[2].endswith("Trainer")
-            for word in call.node.keywords
-            if word.arg == "train_dataset"
-        ]
+        calls = [call for call in self.script.calls if call.name.rpartition(".")[2].endswith("Trainer")]
+        given = [(data, call.scope) for call in calls if (data := keyword_of(call.node, "train_dataset")) is not None]
         if len(given) != 1 or source.values.get("packing"):
             return source
         node, scope = self.script.single(*given[0]), given[0][1]
@@ -431,15 +426,13 @@ class Reader:
         for call in self.script.calls:
             last = call.name.rpartition(".")[2]
             option = _LAUNCHES.get(last, "")
-            given = next((word.value for word in call.node.keywords if word.arg == option), None)
+            given = keyword_of(call.node, option)
             if given is None:
                 continue
-            try:
-                count = self.script.value(given, call.scope)
-            except UnknownError:
-                count = None
-            known = isinstance(count, int) and not isinstance(count, bool) and count > 0
-            return Processes(count if known else None, f"{last}({option}={ast.unparse(given)[:40]})")
+            count = None
+            with contextlib.suppress(UnknownError):
+                count = count_of(self.script.value(given, call.scope))
+            return Processes(count, f"{last}({option}={ast.unparse(given)[:40]})")
         return self._devices()
 
     def _devices(self) -> Processes | None:
@@ -484,13 +477,10 @@ class Reader:
         """Why the file holds no config."""
         for call in self.script.calls:
             for module, way in constructors.ELSEWHERE.items():
-                schedule = call.name.startswith((f"{module}.", f"tensorflow.{module}.")) and re.search(
-                    r"schedule|onecycle|decay(?!ed)", call.name.lower()
-                )
-                if schedule:
-                    return (
-                        f"{call.name} in line {call.node.lineno} is made in Python, and is not read as a config; {way}"
-                    )
+                of_module = call.name.startswith((f"{module}.", f"tensorflow.{module}."))
+                if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
+                    where = f"{call.name} in line {call.node.lineno}"
+                    return f"{where} is made in Python, and is not read as a config; {way}"
         if "HfArgumentParser" in self.text or "TrlParser" in self.text or "argparse" in self.script.modules:
             return (
                 "this script takes its settings from the command line; read the command that starts it, such as in a shell "
@@ -512,7 +502,7 @@ def _rate_of(made: ast.expr | None) -> ast.expr | None:
     """The rate that makes an optimizer; None where it is not a call with one."""
     if not isinstance(made, ast.Call):
         return None
-    rate = next((word.value for word in made.keywords if word.arg == "lr"), None)
+    rate = keyword_of(made, "lr")
     return made.args[1] if rate is None and len(made.args) > 1 else rate
 
 
