@@ -61,6 +61,13 @@ class Float64(System):
         sine = _of(angle).sin(angle)
         return sine * sine
 
+    def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
+        # The reference's own formula has a third of the operations of an exact remainder. Near a zero it loses 1e-16 of 1.
+        return 0.5 + 0.5 * self.cos(2 * math.pi * cycles * ((step - start) / length))
+
+    def cos(self, x: Real) -> Real:
+        return _of(x).cos(x)
+
     def log2(self, x: Real) -> Real:
         return _of(x).log2(self.where(x > 0, x, self.real(1)))
 
@@ -150,6 +157,9 @@ class Host(Float64):
 
     def sin_squared(self, a: Real, b: Real) -> Real:
         return math.sin(math.pi / 2 * a / b) ** 2
+
+    def cos(self, x: Real) -> Real:
+        return math.cos(x)
 
     def log2(self, x: Real) -> Real:
         return math.log2(x) if x > 0 else 0.0

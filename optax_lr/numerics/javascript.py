@@ -158,6 +158,10 @@ class JavaScript(System):
         sine = self.of(f"Math.sin({math.pi / 2!r} * {{0}} / {{1}})", a, b)
         return sine * sine
 
+    def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
+        angle = self.real(2 * math.pi) * cycles * ((step - start) / length)
+        return 0.5 + 0.5 * self.of("Math.cos({0})", angle)
+
     def log2(self, x: Real) -> Expression:
         return self.of("({0} > 0 ? Math.log2({0}) : 0)", x)
 

@@ -12,7 +12,7 @@ from optax_lr.numerics import polynomials
 from optax_lr.numerics.by_row import ByRow, is_by_row
 from optax_lr.numerics.polynomials import horner, in_fours
 from optax_lr.numerics.reals import Real
-from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT
+from optax_lr.numerics.system import LARGEST_EXPONENT, SMALLEST_EXPONENT, System
 
 _LOG_BASE = 2.0**11 - SMALLEST_EXPONENT  # from 2**11 to 2**12 the first 11 bits of a mantissa are the integer part
 _NOTHING = -400.0  # any rate times 2 to this power is 0 as a float32
@@ -69,12 +69,11 @@ class RoundedFloat64(ByRow):
     def wave(self, step: Real, start: Real, length: Real, cycles: Real) -> Real:
         # An ordinary cosine takes half a wave and needs no reduction, which saves a third of the time.
         half_wave = (cycles == 0.5) & (self.last_step - start <= 2 * length)
-        general = super().wave
         return self.shortcut(
             half_wave,
             step,
             lambda step: self.sin_squared((start + length) - step, length),
-            lambda step: general(step, start, length, cycles),
+            lambda step: System.wave(self, step, start, length, cycles),  # which needs the square of a sine alone
         )
 
     def power(self, x: Real, exponent: Real) -> Real:
