@@ -386,8 +386,9 @@ def _merged(source: Source, name: str, found: Recognised | None) -> Source:
         return _with_file(source, name, values, trainer)
     disguise = Disguise()
     twice = tuple(pair for pair in document.twice if disguise.of(pair[0].split(".")) == pair[0].split("."))
-    copy = _with_file(dataclasses.replace(source, twice=twice), name, disguise.of(values), trainer)
-    return dataclasses.replace(_with_file(source, name, values, trainer), named=name, copy=copy)
+    named = dataclasses.replace(source, named=name)
+    copy = _with_file(dataclasses.replace(named, twice=twice), name, disguise.of(values), trainer)
+    return dataclasses.replace(_with_file(named, name, values, trainer), copy=copy)
 
 
 def _with_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:

@@ -16,6 +16,7 @@ from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Length, Source
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve
+from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS
 
@@ -147,7 +148,8 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     unknown = reading.unknown
     if source.named and source.program is not None:
-        unknown = tuple(key for key in unknown if key in source.program.options)
+        own = {*source.program.options, *assignments(source.program.positional)}
+        unknown = tuple(key for key in unknown if key in own)
         if hidden := len(reading.unknown) - len(unknown):
             several = "keys, which are" if hidden > 1 else "key, which is"
             notes += (f"{source.named} has {hidden} {several} not known to {trainer.title}; read that file itself",)

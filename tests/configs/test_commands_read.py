@@ -196,3 +196,12 @@ def test_a_file_of_settings_is_never_ignored(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         scripts(tmp_path, text)
     assert message in str(caught.value)
+
+
+def test_an_unknown_override_of_a_named_file_is_reported(tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "stage: sft\nfinetuning_type: lora\nlearning_rate: 1.0e-5\nmax_steps: 9\nmine: 1\n"
+    )
+    (config,) = scripts(tmp_path, "llamafactory-cli train f.yaml wobble=3 learning_rate=3e-5")
+    assert config.unknown == ("wobble",)
+    assert any("f.yaml has 1 key, which is not known to LLaMA-Factory" in note for note in config.notes)
