@@ -88,10 +88,9 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
         export = notebook.export_of(text)
         if export is None:
             return python.script_sources(path, text, folder)
-        made = _of_cells(path, export, text, folder)
-        return [dataclasses.replace(one, form="python") if one.form == "notebook" else one for one in made]
+        return _of_cells(path, export, text, folder, "python")
     if suffix == ".ipynb":
-        return _of_cells(path, notebook.cells_of(path, text), text, folder)
+        return _of_cells(path, notebook.cells_of(path, text), text, folder, "notebook")
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":
@@ -106,23 +105,25 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     return [part.called(name) for name, part in numbered(path, parts)]
 
 
-def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path) -> list[Source]:
+def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path, form: Form) -> list[Source]:
     """The configs in the cells: in their Python, in their commands, and in the files that they write."""
     found: list[Source] = []
+    ran: list[Source] = []
     why: ConfigError | None = None
     try:
-        found += notebook.notebook_sources(path, cells, text, folder)
+        made = python.script_sources(path, cells.code, folder)
+        found = [dataclasses.replace(source, form=form, text=text) for source in made]
     except ConfigError as error:
         why = error
-    ran: list[Source] = []
     with contextlib.suppress(ConfigError):
         script = notebook.cell_commands(path, cells)
         written = python.Reader(path, cells.code).files()
-        ran = _commands(path, script, folder, cells.files)
-        ran = [dataclasses.replace(made, files={**written, **made.files}) for made in ran]
-        found += [
-            dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.places)) for source in ran
-        ]
+        commands = _commands(path, script, folder, cells.files)
+        ran = [dataclasses.replace(source, files={**written, **source.files}) for source in commands]
+    found = [
+        dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.places))
+        for source in (*found, *ran)
+    ]
     lines = [line for line in cells.commands.splitlines() if not line.startswith("cat >")]
     for name, body in cells.files.items():
         if ran and any(Path(name).name in line for line in lines):  # a command takes it

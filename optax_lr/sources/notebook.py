@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-from optax_lr.sources import python
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, check_parts
 from optax_lr.sources.literals import Script, UnknownError, parsed
-from optax_lr.sources.source import Source
 
 _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
@@ -142,19 +138,6 @@ def _is_python(code: str) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def notebook_sources(path: str, notebook: Notebook, text: str, folder: Path | None) -> list[Source]:
-    """A source for each call of a known constructor in the cells.
-
-    Raises:
-        ConfigError: for a notebook without such a call.
-    """
-    made = python.script_sources(path, notebook.code, folder)
-    return [
-        dataclasses.replace(source, form="notebook", text=text, lines=lines_in_file(source.lines, notebook.places))
-        for source in made
-    ]
 
 
 def lines_in_file(lines: Mapping[str, int], places: list[int]) -> dict[str, int]:
