@@ -68,9 +68,9 @@ class Swift(Transformers):
         """A command or its file."""
         values, name = {str(key): value for key, value in source.values.items()}, source.name
         values.pop("ENV", None)
-        old = sorted(_OLD & {key for key, value in values.items() if value is not None})
-        needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate")
-        if (old and any(values.get(key) is None for key in needed)) or (old and values.get("warmup_ratio") is None):
+        old = sorted(_OLD & source.given.keys())
+        needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
+        if old and any(values.get(key) is None for key in needed):
             raise ConfigError(
                 f"{name}: {old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
                 "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
