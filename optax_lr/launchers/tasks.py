@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, inner_command, without_prefixes
+from optax_lr.launchers.words import Inner, Launched, inner_command, options_of, without_prefixes
 from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes, count_of
 
@@ -30,15 +30,11 @@ def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Laun
     below = _below(words, environment, inner)
     if below.launcher:
         return below
-    options: dict[str, object] = {}
-    for word, value in zip(words[1:], [*words[2:], ""], strict=False):
-        if word in below.words[:1]:
-            break
-        name, equals, own = word.partition("=")
-        options[name] = own if equals else value
-    tasks = count_of(options.get("--ntasks", options.get("-n", environment.get("SLURM_NTASKS", ""))))
-    per_node = count_of(options.get("--ntasks-per-node", environment.get("SLURM_NTASKS_PER_NODE", "")))
-    nodes = count_of(options.get("--nodes", options.get("-N", environment.get("SLURM_NNODES", ""))))
+    end = next((place for place, word in enumerate(words) if word in below.words[:1]), len(words))
+    options, _ = options_of(words[1:end])
+    tasks = count_of(options.get("ntasks", options.get("n", environment.get("SLURM_NTASKS"))))
+    per_node = count_of(options.get("ntasks_per_node", environment.get("SLURM_NTASKS_PER_NODE")))
+    nodes = count_of(options.get("nodes", options.get("N", environment.get("SLURM_NNODES"))))
     if tasks is None and per_node is not None:
         tasks = per_node * (nodes or 1)
     tasks = tasks or nodes

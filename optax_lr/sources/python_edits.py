@@ -30,12 +30,12 @@ def rewritten_script(path: str, text: str, edits: Iterable[Edit]) -> str:
 
 def _with_keyword(path: str, text: str, call: ast.Call, edit: Edit) -> str:
     by_hand = ConfigError(f"{path}: {edit.key} cannot be changed in this call; make the change by hand")
-    rows = text.encode().splitlines(keepends=True)
+    raw = text.encode()
+    rows = raw.splitlines(keepends=True)
 
     def place(line: int, column: int) -> int:
         return sum(map(len, rows[: line - 1])) + column
 
-    raw = text.encode()
     keyword = next((word for word in call.keywords if word.arg == edit.key), None)
     if "." in edit.key:
         raise by_hand
