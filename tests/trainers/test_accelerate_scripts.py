@@ -8,6 +8,7 @@ import torch
 import transformers
 
 import optax_lr as olr
+from optax_lr.commands.sweep import batch_of
 from optax_lr.sources.errors import UnknownLengthError
 
 TEXT_TO_IMAGE = [
@@ -143,3 +144,12 @@ def test_open_instruct_as_its_script_steps_the_scheduler(kind, examples, process
 def test_open_instruct_settings_that_are_refused(more, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config(OPEN_INSTRUCT | {"lr_scheduler_type": "linear"} | more).plan(num_examples=1003, world_size=8)
+
+
+def test_a_sweep_scales_each_rate_as_the_script_does():
+    words = ["accelerate", "launch", "--num_processes", "2", "textual_inversion.py", "--train_batch_size", "3"]
+    words += ["--learning_rate", "1e-3", "--scale_lr", "--lr_scheduler", "linear", "--max_train_steps", "40"]
+    batch = batch_of(
+        olr.read_config(words), {"learning_rate": np.array([1e-3, 2e-3])}, num_examples=None, world_size=None
+    )
+    assert np.asarray(batch.learning_rate, np.float64) == pytest.approx([6e-3, 12e-3])
