@@ -16,15 +16,6 @@ from optax_lr.arrays import Float64, Int64
 from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, differences
 from optax_lr.auditing.patterns import patterns
-from optax_lr.auditing.rate_rules import (
-    MOST_SEGMENTS,
-    off_the_curve,
-    resumed,
-    several_rates,
-    six_digits,
-    skipped,
-    two_runs,
-)
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import FEW_ROWS, LATER_DECAY
@@ -239,11 +230,11 @@ def _of_rates(log: Log, identified: Identified) -> Iterator[Finding]:
     for run in range(segments[-1].run + 1):
         known = [segment for segment in segments if segment.run == run and segment.answers]
         if len(known) > 1:
-            yield resumed(known)
+            yield rules.resumed(known)
     if segments[-1].run:
-        yield two_runs(segments)
+        yield rules.two_runs(segments)
     elif len(conflicts := _conflicts(log)):
-        yield several_rates(conflicts)
+        yield rules.several_rates(conflicts)
     for segment in segments:
         yield from _of_segment(segment)
 
@@ -264,10 +255,10 @@ def _of_segment(segment: Segment) -> Iterator[Finding]:
         return
     if segment.lag:
         steps, lag = np.array(segment.lag).T
-        yield dataclasses.replace(skipped(steps, lag), steps=(int(steps[0]), span[1]))
+        yield dataclasses.replace(rules.skipped(steps, lag), steps=(int(steps[0]), span[1]))
     if len(segment.off):
         off = np.searchsorted(segment.step, segment.off)
-        yield off_the_curve(segment.step, segment.learning_rate, segment.curve, off)
+        yield rules.off_the_curve(segment.step, segment.learning_rate, segment.curve, off)
     # Of a level rate a warmup, if there is any, changes nothing that was seen.
     level = np.ptp(segment.learning_rate) == 0 and len(segment.step) > 1 and segment.text != LATER_DECAY
     if segment.text and not level:
@@ -316,7 +307,7 @@ def _named(schedule: Schedule) -> str:
     if isinstance(schedule, HoldAfter):
         return f"{_named(schedule.schedule)} that is held at its end"
     if isinstance(schedule, Warmup):
-        return f"{_named(schedule.schedule)} with a warmup from {six_digits(schedule.warmup_lr)}"
+        return f"{_named(schedule.schedule)} with a warmup from {rules.six_digits(schedule.warmup_lr)}"
     if isinstance(schedule, Shift):
         return _named(schedule.schedule)
     return type(schedule).__name__
@@ -345,7 +336,7 @@ def _heading(report: Audit) -> Iterator[str]:
 
 def _schedules(report: Audit) -> Iterator[str]:
     segments = report.identified.segments
-    for segment in segments[:MOST_SEGMENTS]:
+    for segment in segments[: rules.MOST_SEGMENTS]:
         where = f"steps {segment.step[0]} to {segment.step[-1]}"
         if not segment.answers:
             one = "one row, which determines none" if len(segment.step) == 1 else segment.text or "none that is known"
@@ -356,8 +347,8 @@ def _schedules(report: Audit) -> Iterator[str]:
         yield f"  schedule: {where}: {brief(answer.schedule)}{segment.each}, within {answer.error:.0e} of the highest rate{many}"
         for other in segment.answers[1:3]:
             yield f"       or: {brief(other.schedule)}"
-    if len(segments) > MOST_SEGMENTS:
-        yield f"  schedule: {counted(len(segments) - MOST_SEGMENTS, 'more part')}"
+    if len(segments) > rules.MOST_SEGMENTS:
+        yield f"  schedule: {counted(len(segments) - rules.MOST_SEGMENTS, 'more part')}"
     named = report.identified.answer
     if named and named.config and report.identified.explained:
         program = WRITERS[report.log.writer]

@@ -233,20 +233,9 @@ def recommend(
     """Recommend a schedule, a learning rate, a warmup and a length, as a config with reasons."""
     from optax_lr.commands.recommend import run
 
-    code = run(
-        method=method,
-        task=task,
-        situation=situation,
-        domain=domain,
-        hardware=hardware,
-        num_examples=num_examples,
-        num_train_epochs=num_train_epochs,
-        world_size=world_size,
-        trainer=trainer,
-        out=out,
-        as_json=json,
-        force=force,
-    )
+    asked: dict[str, str | float | None] = {"method": method, "task": task, "situation": situation, "domain": domain}
+    asked |= {"hardware": hardware, "num_examples": num_examples, "num_train_epochs": num_train_epochs}
+    code = run(trainer=trainer, out=out, as_json=json, force=force, world_size=world_size, **asked)
     raise typer.Exit(code)
 
 

@@ -26,6 +26,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.sweeps import sweep, sweep_to
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.sweeps.store import columns_next_to_rates
+from optax_lr.text import counted
 from optax_lr.trainers import Data, trainer_of
 
 _MOST_VALUES = 10_000_000
@@ -67,11 +68,9 @@ def batch_of(
     lengths = axes.get("max_steps", np.zeros(0))
     config = config.resolved(num_examples, int(lengths[0]) if lengths.size else None)
     settings, source, trainer = config.settings, config.source, trainer_of(config.settings.trainer)
+    if axes and not trainer.varies:
+        raise ConfigError(f"{source}: settings of {trainer.title} are not varied; sweep its plan's schedule in Python")
     if not trainer.varies:
-        if axes:
-            raise ConfigError(
-                f"{source}: settings of {trainer.title} are not varied; sweep its plan's schedule in Python"
-            )
         return config.plan(num_examples=num_examples, world_size=world_size).schedule.reshape(1)
     version = config.version or trainer.newest
     processes, _, _ = world_size_of(world_size, config.processes)
@@ -83,10 +82,8 @@ def batch_of(
         length = trainer.total_steps(settings, per_epoch, data, version)
 
     def schedule(changes: Mapping[str, object]) -> Schedule:
-        changes = dict(changes)
-        max_steps = _whole(
-            source, "max_steps", changes.pop("max_steps", length if np.ndim(length) == 0 else length[:1])
-        )
+        changes = {"max_steps": length if np.ndim(length) == 0 else length[:1], **changes}
+        max_steps = _whole(source, "max_steps", changes.pop("max_steps"))
         warmup = changes.pop("warmup_steps", None)
         if warmup is None:
             warmup = trainer.warmup_steps(settings, max_steps, version, data)
@@ -170,8 +167,9 @@ def run(
     seconds = time.perf_counter() - start
     kinds = sorted(set(columns["kind"].tolist()))
     if not as_json:
-        curves = f"{len(batch):,} curve{'s' * (len(batch) != 1)}"
-        print(f"{curves} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included")
+        print(
+            f"{counted(len(batch), 'curve')} ({', '.join(kinds)}) of {steps:,} steps in {seconds:.2f} s, compilation included"
+        )
     if png is not None:
         with waiting("the picture"):
             save_figure(png, lambda: _picture(batch, steps, past_end), force=force)

@@ -95,18 +95,16 @@ def _set(values: MutableMapping[str, object], key: str, value: object) -> None:
     """Sets or removes a dotted key; one that itself holds a dot goes before one nested."""
     head, _, tail = key.partition(".")
     if not tail or key in values or head == "train":
+        values[key] = value
         if value is None:
-            values.pop(key, None)
-        else:
-            values[key] = value
+            del values[key]
         return
-    inner: Any = values.get(head)
+    inner = values.get(head)
     as_text = isinstance(inner, str) and inner.lstrip().startswith("{")
-    if as_text:
-        try:
-            inner = json.loads(inner)
-        except ValueError:
-            return  # the reader says what is wrong with it
+    try:
+        inner = json.loads(inner) if isinstance(inner, str) and as_text else inner
+    except ValueError:
+        return  # the reader says what is wrong with it
     made = dict(inner) if isinstance(inner, MutableMapping) else {}
     _set(made, tail, value)
     if made:
@@ -146,9 +144,9 @@ def _changed(text: str, mapping: yaml.MappingNode, key: str, value: object, newl
     if found is not None:
         name, node = found
         if name.start_mark.line == _last_line(node) or not hasattr(node, "flow_style") or node.flow_style:
-            start, end = node.start_mark.index, node.end_mark.index
-            end -= len(text[start:end]) - len(
-                text[start:end].rstrip("\r\n")
+            start = node.start_mark.index
+            end = start + len(
+                text[start : node.end_mark.index].rstrip("\r\n")
             )  # a folded value ends behind its last line
             if start == end:  # the value is empty
                 start = end = text.index(":", name.end_mark.index) + 1

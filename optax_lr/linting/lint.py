@@ -140,11 +140,10 @@ def _shown(name: str, findings: Sequence[Finding], others: Sequence[Finding]) ->
     for finding in findings:
         alike = {other.text: other for other in others if other.rule == finding.rule}
         found = matching(finding.text, alike)
-        kept.append(
-            Finding(finding.rule, f"the message would quote {name}; check that file itself", "")
-            if found is None
-            else dataclasses.replace(alike[found], line=finding.line, edits=())
-        )
+        if found is None:
+            kept.append(Finding(finding.rule, f"the message would quote {name}; check that file itself", ""))
+        else:
+            kept.append(dataclasses.replace(alike[found], line=finding.line, edits=()))
     return kept
 
 
