@@ -283,15 +283,17 @@ def as_array(name: str, value: object, what: str = "a number or an array of numb
         array = value if isinstance(value, jax.Array) else np.asarray(value)
     except ValueError:  # lists of different lengths
         array = np.asarray(None)
-    if array.size == 0 and not hasattr(
-        value, "dtype"
-    ):  # an empty array makes an empty batch, an empty list is a mistake
-        raise ValueError(f"{name} is empty; give it at least one value")
     if array.dtype == object and isinstance(value, int):  # beyond what int64 holds
         array = np.asarray(float(value) if abs(value) < 2**1023 else math.inf)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         raise TypeError(f"{name} must be {what}, not {shown(value)}{unquoted(value)}")
     return array
+
+
+def _refuse_empty_list(name: str, value: object) -> None:
+    """An empty array makes an empty batch; an empty list is a mistake."""
+    if isinstance(value, (list, tuple)) and not value:
+        raise ValueError(f"{name} is empty; give it at least one value")
 
 
 def _scalar(array: Num[Array | np.ndarray, "*batch"]) -> Num[Array | np.ndarray | np.number, "*batch"]:
@@ -319,6 +321,7 @@ _BOUNDS = {
 
 
 def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+    _refuse_empty_list(name, value)
     array = as_array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
     array = array.astype(floating if isinstance(array, jax.Array) else np.float64)
@@ -335,6 +338,7 @@ def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[Ar
 
 
 def _check_count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+    _refuse_empty_list(name, value)
     return whole_steps(name, value, unit=bounds.get("unit", "optimizer steps"), least=bounds.get("least", 0))
 
 
@@ -365,13 +369,11 @@ def whole_steps(
         return array
     seen, of_steps = np.asarray(array), unit == "optimizer steps"
     _require(name, "finite", seen, np.isfinite(seen))
-    more = " (a Trainer takes the ceiling of a ratio of the run)" if of_steps else ""
+    more = " (a Trainer takes the ceiling of a ratio of the run)" * of_steps
     whole = f"a whole number of {unit}" if unit else "a whole number"
     _require(name, whole, seen, seen == np.floor(seen), f"; round it first{more}")
     _require(name, f"at least {least}", seen, seen >= least)
-    more = (
-        ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)" if of_steps else ""
-    )
+    more = ": count in a larger unit, such as millions of tokens, and pass update(..., position=...)" * of_steps
     _require(name, "at most 2**31 - 1", seen, seen <= LARGEST_STEP, more)
     return _scalar(array.astype(jnp.int32))
 
