@@ -204,7 +204,8 @@ def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:
     """
     for key, message in source.twice:
         word = key.rpartition(".")[2]
-        if omegaconf or word in SETTING_NAMES or "lr_scheduler_kwargs" in key or concerns_curve(word):
+        concerned = word in SETTING_NAMES or "lr_scheduler_kwargs" in key or concerns_curve(word)
+        if omegaconf or (concerned and "twice with one value" not in message):
             raise ConfigError(message)
     return tuple(
         f"{message.removeprefix(f'{source.name}: ').removesuffix('; keep one')}; the last counts"

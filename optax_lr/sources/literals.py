@@ -314,6 +314,9 @@ class Script:
                 return self._entry(holder, self._value(key, scope), scope)
             case ast.Call():
                 return self._call(node, scope)
+            case ast.IfExp(test=test, orelse=other) if (flag := _option_of(test)) is not None and self._is_off(flag):
+                self.notes[f"{ast.unparse(node)[:60]}: {ast.unparse(test)} is taken as not given"] = None
+                return self._value(other, scope)
         raise UnknownError
 
     def _entry(self, holder: ast.expr, key: object, scope: Scope) -> object:

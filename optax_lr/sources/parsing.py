@@ -225,7 +225,7 @@ class _Keys:
                 self.visit(item, f"{prefix}[].", depth + 1, {})
         if not isinstance(node, yaml.MappingNode):
             return
-        here: dict[str, int] = {}
+        here: dict[str, tuple[int, Any]] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self.visit(key, prefix, depth + 1, {})
@@ -233,9 +233,12 @@ class _Keys:
             line = key.start_mark.line + 1 + self.lines_before
             name = f"{prefix}{key.value}"
             if key.value in here and key.value != "<<":
-                given = f"is given twice, in lines {here[key.value]} and {line}; keep one"
+                before, other = here[key.value]
+                same = isinstance(value, yaml.ScalarNode) and value.value == getattr(other, "value", None)
+                how = " with one value" if same else ""
+                given = f"is given twice{how}, in lines {before} and {line}; keep one"
                 self.twice.append((name, f"{self.name}: {name} {given}"))
-            here[key.value] = line
+            here[key.value] = line, value
             lines.setdefault(name, line)
             self.visit(value, f"{name}.", depth + 1, lines)
 

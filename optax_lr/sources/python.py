@@ -447,6 +447,16 @@ class Reader:
         if len(set_to) != 1 or not isinstance(set_to[0], ast.Constant):
             return None
         devices = str(set_to[0].value)
+        for node in ast.walk(self.script.tree):  # where the Trainer uses one process
+            match node:
+                case (
+                    ast.keyword(
+                        arg="device_map",
+                        value=ast.Constant(value="auto" | "balanced" | "balanced_low_0" | "sequential"),
+                    )
+                    | ast.Assign(targets=[ast.Attribute(attr="is_parallelizable")], value=ast.Constant(value=True))
+                ):
+                    return Processes(1, f"line {node.value.lineno} divides the model among the devices")
         if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
             return None
         return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")

@@ -16,6 +16,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, places_of
 from optax_lr.trainers.deepspeed import DeepSpeed
 from optax_lr.trainers.hf import HuggingFace, section_of
 from optax_lr.trainers.keys import Default
+from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.maxtext import MaxText
@@ -115,9 +116,13 @@ def _not_recognised(source: Source) -> str:
     if source.program is not None:
         what = source.program.name or "the command"
         options = ", ".join(f"--{key}" for key in list(values)[:4])
+        name, title = "hf", "transformers' Trainer"
+        for other in ("megatron", "diffusers"):
+            if sum(key in keys_of(other) | former_keys(other) for key in values) > 0.8 * len(values):
+                name, title = other, TRAINERS[other].title
         return (
-            f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is "
-            "transformers' Trainer, name it with --trainer hf"
+            f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is {title}, "
+            f"name it with --trainer {name}"
         )
     from optax_lr.trainers.settings import SETTING_NAMES
 

@@ -296,7 +296,9 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
 
 def _own(keys: Keys) -> dict[str, Any]:
     """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
-    own: dict[str, Any] = {"packs": keys.get("sample_packing") is True and not keys.get("rl")}
+    if keys.get("sample_packing") and keys.get("rl"):
+        raise ConfigError(f"{keys.source}: axolotl refuses sample_packing with rl; set sample_packing: false")
+    own: dict[str, Any] = {"packs": keys.get("sample_packing") is True}
     if own["packs"] and keys.get("sample_packing_eff_est"):
         own["efficiency"] = keys.number("sample_packing_eff_est")
     if keys.get("batch_size"):

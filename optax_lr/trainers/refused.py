@@ -147,7 +147,7 @@ def refusal(source: Source) -> str | None:
         return None  # whose options are dotted too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in words)
     if verl and program != "verl.trainer.main_ppo":
-        return f"{source.name}: this is a run of verl, which is not read; {_WAY}"
+        return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.has(source.values):
             return f"{source.name}: this is {entry.title}, which is not read; {entry.way}"

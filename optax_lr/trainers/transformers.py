@@ -23,7 +23,13 @@ from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rat
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
-from optax_lr.trainers.training_arguments import FIELDS, ignored_by_trainer, kwargs_of_text, refuse_foreign
+from optax_lr.trainers.training_arguments import (
+    FIELDS,
+    SCHEDULE_KEYWORDS,
+    ignored_by_trainer,
+    kwargs_of_text,
+    refuse_foreign,
+)
 
 ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
@@ -102,6 +108,11 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
+        if source.form == "command" and (own := [key for key in values if key in SCHEDULE_KEYWORDS]):
+            raise ConfigError(
+                f"{name}: --{own[0]} is not an option of {self.title}, and the script that takes it may give it to its scheduler; "
+                f"--set {own[0]}=null leaves it out"
+            )
         refuse_foreign(name, values, self.title, place)
         strange = unknown_keys(name, values, self.known(values) | self.names, self.title)
         taken = {key: value for key, value in values.items() if key in self.names}

@@ -173,6 +173,12 @@ class Trl(Transformers):
                 "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
                 "or RLOO give --trainer trl-grpo"
             )
+        mixture = values.get("dataset_mixture")
+        if isinstance(mixture, Mapping) and mixture.get("test_split_size"):
+            notes.append(
+                f"dataset_mixture.test_split_size {mixture['test_split_size']} is taken from the data; the number of examples is "
+                "that of the rest"
+            )
         if method in _GENERATE and reading.settings.max_steps <= 0:
             notes.append(
                 "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "

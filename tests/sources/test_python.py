@@ -139,6 +139,30 @@ def test_ambiguous_values_are_not_used(tmp_path, text):
         read(tmp_path, HEAD + text)
 
 
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("", 2),
+        ("AutoModel.from_pretrained('m', device_map='auto')", 1),
+        ("model.is_parallelizable = True", 1),
+        ("AutoModel.from_pretrained('m', device_map={'': 0})", 2),
+    ],
+)
+def test_a_model_that_is_divided_among_devices_is_trained_by_one_process(tmp_path, line, count):
+    # Trainer sets n_gpu to 1 if the map of the model has several devices.
+    text = f"import os\nos.environ['CUDA_VISIBLE_DEVICES'] = '0,1'\n{HEAD}{line}\nTrainingArguments('o', max_steps=9)\n"
+    (config,) = read(tmp_path, text)
+    assert config.plan().world_size == count
+
+
+def test_a_conditional_of_an_option_that_is_not_given(tmp_path):
+    parser = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--test', action='store_true')\n"
+    text = parser + "args = p.parse_args()\n" + HEAD + "TrainingArguments('o', max_steps=5 if args.test else 80)\n"
+    (config,) = read(tmp_path, text)
+    assert config.plan().max_steps == 80
+    assert any("args.test is taken as not given" in note for note in config.notes)
+
+
 def test_options_of_click(tmp_path):
     text = """
 import click

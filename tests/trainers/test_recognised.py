@@ -64,7 +64,7 @@ REFUSED = [
     (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own"),
     (["deepspeed", "--module", "openrlhf.cli.train_sft", "--learning_rate", "5e-6"], "a run of OpenRLHF"),
     (["python", "-m", "verl.trainer.sft_trainer", "data.train_batch_size=8"], "a run of verl"),
-    (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "a run of verl"),
+    (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "runs verl; if its options are those of main_ppo, name it with --trainer verl"),
     (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
     ({"tuner_type": "lora", "model": "m", "dataset": "d", "lr": 1e-4, "micro_batch_size": 1, "num_train_epochs": 1}, "a run of Megatron-SWIFT"),
     (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6", "--actor_num_gpus_per_node", "8"], "a run of open-instruct"),
@@ -401,3 +401,48 @@ def test_a_named_trainer_reads_the_section_with_settings():
         olr.read_config(nested | {"dpo": {"learning_rate": 1e-6}}, trainer="trl-orpo")
     with pytest.raises(olr.ConfigError, match=r"does not read the settings under training\.orpo"):
         olr.read_config(nested | {"max_steps": 10}, trainer="trl-orpo")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            "python nlp.py --train-iters 9 --lr 1e-4 --lr-decay-style cosine --lr-warmup-fraction 0.1 --min-lr 1e-5 --own 1",
+            "--trainer megatron",
+        ),
+        (
+            "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --min_lr_ratio 0.1",
+            "--set min_lr_ratio=null leaves it out",
+        ),
+    ],
+)
+def test_the_way_out_of_a_program_with_options_of_its_own(command, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(command.split())
+
+
+def test_a_key_that_axolotl_reads_twice_with_one_value(tmp_path):
+    path = tmp_path / "a.yml"
+    text = "base_model: m\nsequence_len: 8\nmicro_batch_size: 2\ngradient_accumulation_steps: 1\nlearning_rate: 1e-4\nmax_steps: 9\nmicro_batch_size: "
+    path.write_text(text + "2\n")
+    config = olr.read_config(path)
+    assert config.plan().max_steps == 9
+    assert any("micro_batch_size is given twice with one value, in lines 3 and 7" in note for note in config.notes)
+    path.write_text(text + "4\n")
+    with pytest.raises(olr.ConfigError, match="micro_batch_size is given twice, in lines 3 and 7; keep one"):
+        olr.read_config(path)
+
+
+def test_what_axolotl_and_the_recipes_do_with_the_data():
+    keys = {
+        "base_model": "m",
+        "sequence_len": 8,
+        "micro_batch_size": 2,
+        "gradient_accumulation_steps": 1,
+        "learning_rate": 1e-4,
+        "max_steps": 9,
+    }
+    with pytest.raises(olr.ConfigError, match="axolotl refuses sample_packing with rl"):
+        olr.read_config(keys | {"rl": "dpo", "sample_packing": True})
+    recipe = {"dataset_mixture": {"test_split_size": 50}, "learning_rate": 1e-5, "beta": 0.1, "num_train_epochs": 1}
+    assert any("test_split_size 50 is taken from the data" in note for note in olr.read_config(recipe).notes)
