@@ -90,7 +90,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
             return python.script_sources(path, text, folder)
         return _of_cells(path, export, text, folder, "python")
     if suffix == ".ipynb":
-        return _of_cells(path, notebook.cells_of(path, text), text, folder, "notebook")
+        return notebook_configs(path, text, folder)
     if suffix in _SHELL or text.startswith("#!"):
         return _commands(path, text, folder)
     if suffix == ".md":
@@ -103,6 +103,11 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     documents = documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
     parts = [part for one in documents for part in apart(wandb.recorded(one))]
     return [part.called(name) for name, part in numbered(path, parts)]
+
+
+def notebook_configs(path: str, text: str, folder: Path) -> list[Source]:
+    """Every config in the text of a notebook."""
+    return _of_cells(path, notebook.cells_of(path, text), text, folder, "notebook")
 
 
 def _of_cells(path: str, cells: notebook.Notebook, text: str, folder: Path, form: Form) -> list[Source]:

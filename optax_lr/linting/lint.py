@@ -8,10 +8,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
-from optax_lr.configs.gather import checked, recognised, sources_of
+from optax_lr.configs.gather import checked, notebook_configs, recognised, sources_of
 from optax_lr.configs.plan import LintFacts, check_options
 from optax_lr.configs.private import matching
 from optax_lr.configs.read import read_recognised
@@ -21,7 +22,7 @@ from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten_document
 from optax_lr.schedules import Schedule
-from optax_lr.sources import python, python_edits
+from optax_lr.sources import notebook, python, python_edits
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import UnknownLengthError, UnreadableError
 from optax_lr.sources.source import Source
@@ -169,10 +170,12 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
     """Make every remedy that a file can hold. One remedy may bring another finding, so the result is checked again.
 
     Raises:
-        ConfigError: the file is of a form that is not changed: a notebook, a shell script, TOML, or a model card.
+        ConfigError: the file is of a form that is not changed: a shell script, TOML, or a model card.
     """
     if source.form not in _FIXABLE:
-        raise ConfigError(f"{source.name}: only YAML, JSON and Python files are fixed; change this one by hand")
+        raise ConfigError(
+            f"{source.name}: only YAML, JSON, Python files and notebooks are fixed; change this one by hand"
+        )
     done: list[Finding] = []
     by_hand: list[Finding] = []
     until = time.thread_time() + _MOST_SECONDS
@@ -200,7 +203,7 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
     return Fixed(source, done, by_hand)
 
 
-_FIXABLE = ("yaml", "json", "python")
+_FIXABLE = ("yaml", "json", "python", "notebook")
 
 
 def _rewritten(source: Source, edits: list[Edit]) -> Source:
@@ -208,6 +211,9 @@ def _rewritten(source: Source, edits: list[Edit]) -> Source:
     if source.form == "python":
         text = python_edits.rewritten_script(source.name, source.text, edits)
         return python.script_sources(source.name, text, source.folder)[0]
+    if source.form == "notebook":
+        text = notebook.rewritten_notebook(source.name, source.text, edits)
+        return notebook_configs(source.name, text, source.folder or Path())[0]
     text = rewritten_document(source.text, edits, is_json=source.form == "json")
     return document_of(source.name, text, form=source.form, folder=source.folder)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+from optax_lr.findings import Edit
+from optax_lr.sources import python_edits
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, check_parts
 from optax_lr.sources.literals import Script, UnknownError, parsed
@@ -158,3 +161,41 @@ def cell_commands(path: str, notebook: Notebook) -> str:
             return f"${found[1]}"
 
     return _VARIABLE.sub(value, notebook.commands)
+
+
+def rewritten_notebook(path: str, text: str, edits: Iterable[Edit]) -> str:
+    """The text of a notebook with keywords of its one config changed; every other byte stays.
+
+    Raises:
+        ConfigError: where the change is not one of whole rows of a cell.
+    """
+    before = cells_of(path, text)
+    wanted = python_edits.rewritten_script(path, before.code, edits)
+    old, new = before.code.split("\n"), wanted.split("\n")
+    by_hand = ConfigError(f"{path}: this cell cannot be changed in place; make the change by hand")
+    lines = text.splitlines(keepends=True)
+    for kind, first, last, start, stop in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        if kind == "insert" or (kind == "replace" and last - first != stop - start):
+            raise by_hand
+        for number in range(first, last):
+            place = before.places[number] - 1
+            row = json.dumps(old[number], ensure_ascii=False)[1:-1]
+            if lines[place].count(row) != 1:
+                raise by_hand
+            made = json.dumps(new[start + number - first], ensure_ascii=False)[1:-1] if kind == "replace" else None
+            lines[place] = "" if made is None else lines[place].replace(row, made)
+    changed = "".join(lines)
+    try:
+        same = _without_sources(json.loads(changed)) == _without_sources(json.loads(text))
+        if not same or cells_of(path, changed).code != wanted:
+            raise by_hand
+    except (ValueError, TypeError):
+        raise by_hand from None
+    return changed
+
+
+def _without_sources(notebook: Any) -> Any:
+    cells = [{key: value for key, value in cell.items() if key != "source"} for cell in notebook["cells"]]
+    return {**notebook, "cells": cells}

@@ -143,7 +143,7 @@ def test_lint_writes_a_fixed_copy(folder, here):
     (folder / "run.sh").write_text("python train.py --learning_rate 1e-3 --max_steps 600 --warmup_steps 500\n")
     script = here("lint", "run.sh", "--fix", "run2.sh")
     assert script.returncode == 2
-    assert "only YAML, JSON and Python files are fixed" in script.stderr
+    assert "only YAML, JSON, Python files and notebooks are fixed" in script.stderr
     assert not (folder / "run2.sh").exists()
 
 

@@ -1,4 +1,4 @@
-"""Notebooks: commands, and files that cells write."""
+"""Notebooks: commands, files that cells write, and changes in place."""
 
 import json
 
@@ -88,7 +88,20 @@ def test_a_variable_without_a_literal_value_is_refused(tmp_path):
         olr.read_config(path)
 
 
-def test_a_notebook_is_fixed_by_hand(tmp_path):
-    path = notebook(tmp_path, "TrainingArguments(learning_rate=2e-5, warmup_steps=900, max_steps=1000)\n")
-    with pytest.raises(olr.ConfigError, match="only YAML, JSON and Python files are fixed; change this one by hand"):
-        apply_fixes(sources_of(path)[0], OPTIONS)
+def test_fix_changes_only_lines_of_a_cell(tmp_path):
+    cell = "# é\nargs = TrainingArguments(\n    learning_rate=2e-5,\n    warmup_steps=900,\n    max_steps=1000,\n    num_train_epochs=3,\n)\n"
+    path = notebook(tmp_path, "!pip install x", cell, ensure_ascii=False)
+    (source,) = sources_of(path)
+    fixed, done, by_hand = apply_fixes(source, OPTIONS)
+    wanted = path.read_text().replace("warmup_steps=900", "warmup_steps=100")
+    wanted = "".join(line for line in wanted.splitlines(True) if "num_train_epochs" not in line)
+    assert fixed.text == wanted
+    assert ({found.code for found in done}, by_hand) == ({"LR113", "LR132"}, [])
+
+
+def test_fix_keeps_a_line_with_escaped_characters(tmp_path):
+    cell = "TrainingArguments(learning_rate=2e-5, run_name='é', warmup_steps=900, max_steps=1000)\n"
+    path = notebook(tmp_path, cell)  # the letter is written as \u00e9
+    (source,) = sources_of(path)
+    fixed, done, by_hand = apply_fixes(source, OPTIONS)
+    assert (fixed.text, done, [found.code for found in by_hand]) == (path.read_text(), [], ["LR132"])
