@@ -177,7 +177,7 @@ def _cyclic(scheduler: Any, group: int) -> _Pair:
     return rate, kinds.CyclicMomentum(*cycle, *_momenta(scheduler, group)) if scheduler.cycle_momentum else None
 
 
-def _one_cycle(scheduler: Any, group: int) -> _Pair:
+def _from_one_cycle(scheduler: Any, group: int) -> _Pair:
     settings, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
     first = (phases[0]["end_step"] + 1) / scheduler.total_steps
     shape = scheduler.total_steps, first, scheduler._anneal_func_type
@@ -272,7 +272,7 @@ _MAKERS: dict[str, Callable[[Any, int], Schedule | _Pair]] = {
     "CosineAnnealingLR": _maker(kinds.CosineAnnealing),
     "CosineAnnealingWarmRestarts": _maker(kinds.CosineAnnealingWarmRestarts),
     "CyclicLR": _cyclic,
-    "OneCycleLR": _one_cycle,
+    "OneCycleLR": _from_one_cycle,
     "SequentialLR": _sequential,
     "ChainedScheduler": _chained,
     "LambdaLR": _lambda,
