@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown
+from optax_lr.arrays import Num
 from optax_lr.auditing import loss_rules as at
 from optax_lr.auditing.loss_curve import (
     LossCurve,
@@ -39,7 +40,7 @@ from optax_lr.logs.writers import in_words_of
 from optax_lr.text import counted
 
 
-def patterns(log: Log, *, planned: ArrayLike | None = None) -> tuple[Finding, ...]:
+def patterns(log: Log, *, planned: Num[ArrayLike, " n"] | Sequence[float] | None = None) -> tuple[Finding, ...]:
     """Check the losses and rates of `log` for problems of the learning rate; a healthy run has no findings.
 
     Args:

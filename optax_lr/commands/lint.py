@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from optax_lr.configs.gather import sources_of
 from optax_lr.configs.plan import LintFacts, check_options
 from optax_lr.exit_codes import FINDINGS
 from optax_lr.findings import SEVERITIES
-from optax_lr.linting.formats import Found, as_github, as_json, as_sarif, as_text
+from optax_lr.linting.formats import Found, as_github, as_objects, as_sarif, as_text
 from optax_lr.linting.lint import apply_fixes, lint
 from optax_lr.outputs import check_output, write_output
 from optax_lr.text import counted, visible
@@ -64,7 +65,7 @@ def _write_fixed(file: Path, target: Path, options: LintFacts, trainer: str | No
 
 _FORMS: dict[str, Callable[[Found], str]] = {
     "text": as_text,
-    "json": as_json,
+    "json": lambda found: json.dumps(as_objects(found), indent=2),
     "github": as_github,
     "sarif": lambda found: as_sarif(found, optax_lr.__version__),
 }

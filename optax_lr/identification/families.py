@@ -31,9 +31,8 @@ def common_kinds(frame: Frame) -> Iterator[Candidates]:
 def with_floor(frame: Frame) -> Iterator[Candidates]:
     """Cosines that end above 0, or come back."""
     starts = frame.starts()
-    yield from frame.with_length(
-        starts, Family(kinds.Cosine, floor="min_lr"), Family(kinds.CosineWarmupWithMinLR, floor="min_lr")
-    )
+    families = (Family(kind, floor="min_lr") for kind in (kinds.Cosine, kinds.CosineWarmupWithMinLR))
+    yield from frame.with_length(starts, *families)
     yield from frame.with_length(starts | {"num_cycles": 1.0}, Family(kinds.Cosine))
 
 
@@ -104,9 +103,8 @@ def roots(frame: Frame) -> Iterator[Candidates]:
         return
     zero = (step[last] * inverse[0] - step[first] * inverse[1]) / (inverse[1] - inverse[0])
     timescale = np.rint(zero + starts["offset"] + starts["warmup_steps"])
-    yield frame.candidates(
-        Family(kinds.InverseSqrt, free=1), starts | {"timescale": np.where(timescale >= 1, timescale, np.nan)}
-    )
+    fields = starts | {"timescale": np.where(timescale >= 1, timescale, np.nan)}
+    yield frame.candidates(Family(kinds.InverseSqrt, free=1), fields)
 
 
 def stable(frame: Frame) -> Iterator[Candidates]:
@@ -181,9 +179,8 @@ def timm(frame: Frame) -> Iterator[Candidates]:
     starts = frame.starts()
     cosine, powered = Family(kinds.TimmCosine), frame.crossed("power", _POWERS)
     yield from frame.with_length(starts, Family(kinds.TimmCosine, floor="min_lr"), cosine, name="t_initial")
-    yield from frame.with_length(
-        powered, Family(kinds.TimmPoly, floor="min_lr"), Family(kinds.TimmPoly), name="t_initial"
-    )
+    poly = Family(kinds.TimmPoly)
+    yield from frame.with_length(powered, poly._replace(floor="min_lr"), poly, name="t_initial")
     yield from frame.with_length(starts, Family(kinds.TimmTanh), name="t_initial")
     if (
         2 <= frame.peak < len(frame.evidence) - 3

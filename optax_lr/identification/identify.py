@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, whole_number
-from optax_lr.arrays import Bool, Float64, Int64
+from optax_lr.arrays import Bool, Float64, Int64, Num
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.identification import ambiguity
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
@@ -128,7 +128,11 @@ class Identified:
 
 
 def identify(
-    step: ArrayLike, learning_rate: ArrayLike, *, max_steps: int | None = None, seconds: float = SECONDS
+    step: Num[ArrayLike, " n"] | Sequence[float],
+    learning_rate: Num[ArrayLike, " m"] | Sequence[float | None],
+    *,
+    max_steps: int | None = None,
+    seconds: float = SECONDS,
 ) -> Identified:
     """The schedules that give these rates, found from the rates alone.
 
@@ -318,7 +322,7 @@ def _schedule(candidates: Candidates) -> Schedule:
     return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
 
 
-def _checked(step: ArrayLike, learning_rate: ArrayLike) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+def _checked(step: object, learning_rate: object) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     arrays = []
     for name, values in (("step", step), ("learning_rate", learning_rate)):
         try:

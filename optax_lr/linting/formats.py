@@ -20,13 +20,8 @@ def as_text(found: Found) -> str:
     return "\n".join(f"{path}:{finding.line or 1}: {finding}" for path, finding in found)
 
 
-def as_json(found: Found) -> str:
-    """A list of objects, one a finding."""
-    return json.dumps(as_objects(found), indent=2)
-
-
 def as_objects(found: Found) -> list[dict[str, object]]:
-    """The findings in plain numbers and words."""
+    """The findings as plain numbers and words, for JSON."""
     return [
         {
             "file": path,

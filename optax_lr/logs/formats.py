@@ -87,13 +87,13 @@ def number_after(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w/]){name}{NUMBER}", re.IGNORECASE)
 
 
-def console(name: str, kinds: Mapping[str, Fields]) -> Format:
+def console(name: str, *kinds: Fields) -> Format:
     """A format of lines, each of one of `kinds`."""
 
     def recognises(head: str) -> bool:
         found = 0
         for line in _ESCAPE.sub("", head).splitlines():
-            found += len(line) < LARGEST_LINE and any(kind.entry(line) for kind in kinds.values())
+            found += len(line) < LARGEST_LINE and any(kind.entry(line) for kind in kinds)
             if found > 1:
                 return True
         return False
@@ -101,7 +101,7 @@ def console(name: str, kinds: Mapping[str, Fields]) -> Format:
     def read(file: IO[str], source: str, builder: Builder) -> Found:
         header: dict[str, object] = {}
         for line in console_lines(file, source, builder):
-            for kind in kinds.values():
+            for kind in kinds:
                 if entry := kind.entry(line):
                     if length := entry.pop("max_steps", None):
                         header["max_steps"] = length

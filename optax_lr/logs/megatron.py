@@ -6,17 +6,13 @@ from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "megatron",
-    {
-        "train": Fields(
-            re.compile(r"\biteration\s+(\d+)\s*/\s*(\d+)\s*\|"),
-            {
-                "learning_rate": number_after("learning rate"),
-                "loss": number_after("lm[ _-]loss"),
-                "grad_norm": number_after("grad norm"),
-            },
-        ),
-        "eval": Fields(
-            re.compile(r"validation loss at iteration (\d+)\b"), {"eval_loss": number_after("lm loss value")}
-        ),
-    },
+    Fields(
+        re.compile(r"\biteration\s+(\d+)\s*/\s*(\d+)\s*\|"),
+        {
+            "learning_rate": number_after("learning rate"),
+            "loss": number_after("lm[ _-]loss"),
+            "grad_norm": number_after("grad norm"),
+        },
+    ),
+    Fields(re.compile(r"validation loss at iteration (\d+)\b"), {"eval_loss": number_after("lm loss value")}),
 )

@@ -7,17 +7,9 @@ import re
 
 from optax_lr.logs.formats import Fields, console, number_after
 
-_NUMBERS = {
-    "learning_rate": number_after("lr"),
-    "loss": number_after("loss"),
-    "grad_norm": number_after("grad_norm"),
-}
+_NUMBERS = {"learning_rate": number_after("lr"), "loss": number_after("loss"), "grad_norm": number_after("grad_norm")}
 FORMAT = console(
     "mmengine",
-    {
-        "by iterations": Fields(re.compile(r"Iter(?:\(train\))?\s+\[\s*(\d+)\s*/\s*(\d+)\]"), _NUMBERS),
-        "by epochs": Fields(
-            re.compile(r"Epoch(?:\(train\))?\s*\[(?P<epoch>\d+)\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<of>\d+)\]"), _NUMBERS
-        ),
-    },
+    Fields(re.compile(r"Iter(?:\(train\))?\s+\[\s*(\d+)\s*/\s*(\d+)\]"), _NUMBERS),
+    Fields(re.compile(r"Epoch(?:\(train\))?\s*\[(?P<epoch>\d+)\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<of>\d+)\]"), _NUMBERS),
 )

@@ -6,10 +6,6 @@ from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "nanogpt",
-    {
-        "train": Fields(
-            re.compile(r"^\s*iter (\d+): "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}
-        ),
-        "eval": Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number_after("val loss")}),
-    },
+    Fields(re.compile(r"^\s*iter (\d+): "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}),
+    Fields(re.compile(r"^\s*step (\d+): train loss"), {"eval_loss": number_after("val loss")}),
 )

@@ -6,9 +6,5 @@ from optax_lr.logs.formats import Fields, console, number_after
 
 FORMAT = console(
     "torchtune",
-    {
-        "train": Fields(
-            re.compile(r"^\s*Step (\d+) \| "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}
-        )
-    },
+    Fields(re.compile(r"^\s*Step (\d+) \| "), {"loss": number_after("loss"), "learning_rate": number_after("lr")}),
 )

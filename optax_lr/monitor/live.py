@@ -47,9 +47,7 @@ class Live:
         self._checked = len(self._numbers)
         table = self._table()
         planned = table[:, 1] if np.isfinite(table[:, 1]).any() else None
-        found = [
-            finding for finding in patterns(self._log(table), planned=planned) if finding.code not in self._reported
-        ]
+        found = [one for one in patterns(self._log(table), planned=planned) if one.code not in self._reported]
         self._reported |= {finding.code for finding in found}
         end = time.perf_counter()
         self._next_check = end + (end - start) / SHARE

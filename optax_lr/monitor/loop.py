@@ -112,9 +112,7 @@ class Monitor:
         self._findings: list[Finding] = []
         self._rate, self._has_looked = RatesInState(), False
         self._channels = [Channel(sink, self._warn_once) for sink in sinks_of(report_to, folder)]
-        self._finding_channels = [
-            Channel(Callback(function), self._warn_once) for function in (_warn, on_finding) if function
-        ]
+        self._finding_channels = [Channel(Callback(one), self._warn_once) for one in (_warn, on_finding) if one]
         self._calls: collections.deque[tuple[int, object, dict[str, object]]] = collections.deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="optax_lr monitor", daemon=True)

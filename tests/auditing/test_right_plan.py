@@ -10,18 +10,7 @@ import transformers
 import optax_lr as olr
 from optax_lr.auditing.departures import differences
 from optax_lr.identification.evidence import evidence_of
-
-PEAKS = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 1e-3)
-FORMS = {
-    "in full": lambda rate: rate,
-    "%.4g": lambda rate: float(f"{rate:.4g}"),
-    "%.2e": lambda rate: float(f"{rate:.2e}"),
-    "%.5g": lambda rate: float(f"{rate:.5g}"),
-    "%.6g": lambda rate: float(f"{rate:.6g}"),
-    "%.7f": lambda rate: float(f"{rate:.7f}"),
-    "round(8)": lambda rate: round(rate, 8),
-    "float32": lambda rate: float(np.float32(rate)),
-}
+from tests.identification.test_attack import FORMS, PEAKS
 
 
 def ordinary(rng):
@@ -46,7 +35,7 @@ def ordinary(rng):
     step = np.arange(every, end + 1, every)
     offset = int(rng.integers(2))
     form = str(rng.choice(list(FORMS)))
-    rate = np.array([FORMS[form](peak * factor(int(at) - offset)) for at in step])
+    rate = FORMS[form](np.array([peak * factor(int(at) - offset) for at in step]))
     return plan, step, rate, (kind, length, warmup, peak, every, end, offset, form)
 
 
@@ -75,7 +64,7 @@ def test_a_wrong_plan_is_found_from_rounded_rates():
     rng = np.random.default_rng(2)
     step = np.arange(10, 1010, 10)
     for form, written in FORMS.items():
-        rate = np.array([written(1e-4 * (1 - at / 1000)) for at in step])
+        rate = written(1e-4 * (1 - step / 1000))
         for peak, length, warmup in ((1e-4, 1010, 0), (1.02e-4, 1000, 0), (1e-4, 1000, int(rng.integers(20, 100)))):
             plan = olr.Linear(peak, length, warmup)
             report = olr.audit({"step": step, "learning_rate": rate}, plan)
