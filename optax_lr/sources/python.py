@@ -350,7 +350,13 @@ class Reader:
         beside = (
             f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own" if others else ""
         )
-        return found, [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
+        notes = [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
+        rare = next((node.lineno for node in ast.walk(self.script.tree) if _steps_at_intervals(node)), None)
+        if rare is not None:
+            notes.append(
+                f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
+            )
+        return found, notes
 
     def _warmup_of_steps(self, pairs: Mapping[str, ast.expr], scope: Scope, found: _Found) -> None:
         """Read a warmup that the script computes from its length, where that is not known yet."""
@@ -491,6 +497,12 @@ class Reader:
                 if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
                     where = f"{call.name} in line {call.node.lineno}"
                     return f"{where} is made in Python, and is not read as a config; {way}"
+        for call in self.script.calls:
+            if call.name.endswith(("TrainingArguments", "TrainingConfig")) and call.name not in self.script.classes:
+                return (
+                    f"{call.name} in line {call.node.lineno} is not a class that is known; write its arguments to a YAML file with "
+                    "the keys of TrainingArguments"
+                )
         if "HfArgumentParser" in self.text or "TrlParser" in self.text or "argparse" in self.script.modules:
             return (
                 "this script takes its settings from the command line; read the command that starts it, such as in a shell "
@@ -506,6 +518,19 @@ class Reader:
             "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
             "of its training to a YAML file"
         )
+
+
+def _steps_at_intervals(node: ast.AST) -> bool:
+    """Whether `if i % n == 0:` contains `scheduler.step()`, but not all of a loop."""
+    return (
+        isinstance(node, ast.If)
+        and any(isinstance(part, ast.Mod) for part in ast.walk(node.test))
+        and any(
+            isinstance(part, ast.Call) and re.search(r"(?i)sched\w*\.step$", ast.unparse(part.func))
+            for statement in node.body
+            for part in ast.walk(statement)
+        )
+    )
 
 
 def _rate_of(made: ast.expr | None) -> ast.expr | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -109,6 +110,10 @@ class Verl(Trainer):
             "a step is one batch of rollouts: all of its updates have the same rate",
             "prompts that verl filters out as too long are no part of the number of examples",
         )
+        if not re.fullmatch(self.programs, source.program.name):
+            notes += (
+                f"{source.program.name or 'the program'} is not verl's main_ppo, and its config may have other defaults",
+            )
         own_rates = sorted(key for key in given if key.startswith("critic.optim."))
         if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
             notes += (f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's",)

@@ -127,6 +127,20 @@ def test_a_loop_next_to_a_trainer(tmp_path):
     assert any("TFTrainer in line 2 has a schedule of its own" in note for note in config.notes)
 
 
+def test_a_scheduler_that_is_stepped_at_intervals_is_noted(tmp_path):
+    loop = (
+        "for i, batch in enumerate(data):\n    if i % 8 == 0:\n        optimizer.step()\n        lr_scheduler.step()\n"
+    )
+    text = "from transformers import get_scheduler\nlr_scheduler = get_scheduler('linear', o, 0, 90)\n" + loop
+    config = read(tmp_path, text, values={"learning_rate": 1e-4})
+    assert any("line 4 steps the scheduler once in several batches" in note for note in config.notes)
+
+
+def test_a_class_of_arguments_that_is_not_known_is_named(tmp_path):
+    with pytest.raises(olr.ConfigError, match=r"sorsa\.SORSATrainingArguments in line 2 is not a class that is known"):
+        read(tmp_path, "from sorsa import SORSATrainingArguments\nSORSATrainingArguments(learning_rate=1e-4)\n")
+
+
 def test_values_can_be_given(tmp_path):
     config = read(
         tmp_path, "import optax\noptax.cosine_decay_schedule(lr, n)\n", values={"init_value": 1e-3, "decay_steps": 50}
