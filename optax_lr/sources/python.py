@@ -351,7 +351,8 @@ class Reader:
             f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own" if others else ""
         )
         notes = [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
-        rare = next((node.lineno for node in ast.walk(self.script.tree) if _steps_at_intervals(node)), None)
+        tests = [node for node in ast.walk(self.script.tree) if isinstance(node, ast.If)]
+        rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
         if rare is not None:
             notes.append(
                 f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
@@ -520,16 +521,12 @@ class Reader:
         )
 
 
-def _steps_at_intervals(node: ast.AST) -> bool:
-    """Whether `if i % n == 0:` contains `scheduler.step()`, but not all of a loop."""
-    return (
-        isinstance(node, ast.If)
-        and any(isinstance(part, ast.Mod) for part in ast.walk(node.test))
-        and any(
-            isinstance(part, ast.Call) and re.search(r"(?i)sched\w*\.step$", ast.unparse(part.func))
-            for statement in node.body
-            for part in ast.walk(statement)
-        )
+def _steps_at_intervals(node: ast.If) -> bool:
+    """Whether it is `if i % n == 0:` with `scheduler.step()`."""
+    return any(isinstance(part, ast.Mod) for part in ast.walk(node.test)) and any(
+        isinstance(part, ast.Call) and re.search(r"(?i)sched\w*\.step$", ast.unparse(part.func))
+        for statement in node.body
+        for part in ast.walk(statement)
     )
 
 
