@@ -35,6 +35,7 @@ CHECK_FAILED = Rule.of(
 # A new file of checks is one name here.
 _MODULES = (key_checks, run_checks, curve_checks, metric_checks)
 RULES: Mapping[str, Rule] = rules_of(*_MODULES) | {CHECK_FAILED.code: CHECK_FAILED}
+_FIXABLE = ("yaml", "json", "python", "notebook")
 _MOST_ROUNDS = 5
 _MOST_SECONDS = 5.0  # of CPU time for the changes of one file; each is checked by parsing the file
 _Check = Callable[[Case], Iterator[Finding]]
@@ -201,9 +202,6 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
         if not changed:
             break
     return Fixed(source, done, by_hand)
-
-
-_FIXABLE = ("yaml", "json", "python", "notebook")
 
 
 def _rewritten(source: Source, edits: list[Edit]) -> Source:
