@@ -207,8 +207,9 @@ def convert(
     from optax_lr.commands.convert import run
 
     options = _facts(num_examples, world_size, transformers_version, max_steps)
-    code = run(file, to=to, options=options, reading=given(trainer, set_), out=out, as_json=json, force=force)
-    raise typer.Exit(code)
+    raise typer.Exit(
+        run(file, to=to, options=options, reading=given(trainer, set_), out=out, as_json=json, force=force)
+    )
 
 
 @app.command(epilog="Example: optax-lr recommend --method qlora --num-examples 5000 --out train.yaml")
@@ -235,8 +236,7 @@ def recommend(
 
     asked: dict[str, str | float | None] = {"method": method, "task": task, "situation": situation, "domain": domain}
     asked |= {"hardware": hardware, "num_examples": num_examples, "num_train_epochs": num_train_epochs}
-    code = run(trainer=trainer, out=out, as_json=json, force=force, world_size=world_size, **asked)
-    raise typer.Exit(code)
+    raise typer.Exit(run(trainer=trainer, out=out, as_json=json, force=force, world_size=world_size, **asked))
 
 
 @app.command(epilog="Example: optax-lr audit output/trainer_state.json --config sft.yaml --html report.html")
