@@ -206,10 +206,8 @@ def convert(
     """Write the same curve, equal at every step, as a config of another trainer, or report what that trainer cannot express."""
     from optax_lr.commands.convert import run
 
-    options = _facts(num_examples, world_size, transformers_version, max_steps)
-    raise typer.Exit(
-        run(file, to=to, options=options, reading=given(trainer, set_), out=out, as_json=json, force=force)
-    )
+    options, reading = _facts(num_examples, world_size, transformers_version, max_steps), given(trainer, set_)
+    raise typer.Exit(run(file, to=to, options=options, reading=reading, out=out, as_json=json, force=force))
 
 
 @app.command(epilog="Example: optax-lr recommend --method qlora --num-examples 5000 --out train.yaml")
