@@ -279,6 +279,11 @@ class Reader:
             elif owner != "self" and name in found.values and name in _SETTINGS:
                 what = f"{owner}.{name} is set in this script"
                 notes.append(f"{what}; if it belongs to these arguments, give it with --set")
+        split = next((known.node for known in self.script.calls if known.name.endswith("train_test_split")), None)
+        if split is not None and "max_steps" not in found.values:
+            notes.append(
+                f"train_test_split in line {split.lineno}: the number of examples is that of the training part"
+            )
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes

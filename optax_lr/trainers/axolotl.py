@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -75,7 +76,7 @@ class Axolotl(Transformers):
         keys = frozenset(source.given)
         if (
             source.program is not None
-            or keys & _NOT_AXOLOTL
+            or (keys & _NOT_AXOLOTL and not keys >= {"base_model", "micro_batch_size", "datasets"})
             or not keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"})
         ):
             return None
@@ -209,9 +210,19 @@ class Axolotl(Transformers):
         # It takes a single step of warmup for none, and makes it two.
         return np.where(warmup == 1, 2, warmup)
 
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with whether the steps of the data are known."""
+        return dataclasses.replace(settings, own=dict(settings.own) | {"measured": data is not None})
+
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        """Its warmup has the same length for every version of transformers."""
-        return block.notes_of(settings)
+        """Its warmup has the same length for every version of transformers; a ratio may be of the steps of the data."""
+        made = block.notes_of(settings)
+        own = settings.own
+        if own["measured"] or own.get("generate") or settings.own_rates or settings.warmup_steps:
+            return made
+        if settings.warmup_ratio is None and own["warmup_given"]:
+            return made
+        return (*made, "the warmup is shorter if the data have fewer steps than max_steps; give --num-examples")
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""

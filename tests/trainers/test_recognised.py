@@ -446,3 +446,15 @@ def test_what_axolotl_and_the_recipes_do_with_the_data():
         olr.read_config(keys | {"rl": "dpo", "sample_packing": True})
     recipe = {"dataset_mixture": {"test_split_size": 50}, "learning_rate": 1e-5, "beta": 0.1, "num_train_epochs": 1}
     assert any("test_split_size 50 is taken from the data" in note for note in olr.read_config(recipe).notes)
+
+
+def test_a_config_of_axolotl_with_a_key_of_transformers():
+    # axolotl ignores the key, and takes a ratio of the steps of the data where max_steps are more.
+    keys = {"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 8, "datasets": [{"path": "d"}]}
+    keys |= {"learning_rate": 1e-5, "lr_scheduler_type": "linear", "max_steps": 10800, "warmup_ratio": 0.05}
+    config = olr.read_config(keys)
+    assert (config.trainer, config.unknown) == ("axolotl", ("lr_scheduler_type",))
+    plan = config.plan(num_examples=10_000)
+    assert repr(plan.schedule) == repr(olr.Cosine(1e-5, 10800, 62))
+    noted = [any("the warmup is shorter" in note for note in made.notes) for made in (plan, config.plan())]
+    assert noted == [False, True]
