@@ -68,6 +68,9 @@ class Ran(NamedTuple):
     files: Mapping[str, str] = MappingProxyType({})
 
 
+_PLACEHOLDER = re.compile(r"(?<!<)<(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?: [\w.-]+)+)>")
+
+
 def commands_of(name: str, text: str) -> list[Ran]:
     """Every simple command of a script, in its order.
 
@@ -77,6 +80,8 @@ def commands_of(name: str, text: str) -> list[Ran]:
     >>> commands_of("a.sh", "LR=2e-5\\ntorchrun train.py --learning_rate $LR \\\\\\n  --max_steps=10")[0].words
     ('torchrun', 'train.py', '--learning_rate', '2e-5', '--max_steps=10')
     """
+    # `<YOUR_PATH>`, which a user is to replace, would be read as redirections.
+    text = _PLACEHOLDER.sub(lambda found: re.sub(r"[<> ]", "_", found[0]), text)
     shell = _Shell(name)
     shell.slurm(text)
     try:

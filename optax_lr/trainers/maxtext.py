@@ -99,6 +99,8 @@ class MaxText(Trainer):
             raise ConfigError(
                 f"{name}: MaxText's {module} has a schedule of its own, which is not read; give olr.Cosine its numbers"
             )
+        # Until 2026 the module is MaxText.train, a cosine has `step / steps` and not `step / (steps - 1)`, and the floor this key.
+        old = "MaxText" in module or values.get(_OLD_FLOOR) is not None
         strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml")
         if values.get("learning_rate_final_fraction") is None:
             values["learning_rate_final_fraction"] = values.get(_OLD_FLOOR)
@@ -122,10 +124,14 @@ class MaxText(Trainer):
             keys,
             {"learning_rate": keys["learning_rate"], "max_steps": steps, "warmup_steps": warmup},
             lr_scheduler_type=style,
-            own={"length": length, "style": keys["wsd_decay_style"], "whole": kind == "distill", **shares},
+            own={"length": length, "style": keys["wsd_decay_style"], "whole": old or kind == "distill", **shares},
         )
         base = str(keys.get("base_config", "base.yml"))
-        notes = () if base.endswith("base.yml") else (f"base_config: {base} is taken as MaxText's own base.yml",)
+        notes: tuple[str, ...] = (
+            () if base.endswith("base.yml") else (f"base_config: {base} is taken as MaxText's own base.yml",)
+        )
+        if old and kind != "distill":
+            notes += (f"the floor is reached at step {length}, as by MaxText until 2025; since 2026 one step earlier",)
         without = _DEFAULTS.keys() - _CURVE
         return Reading(settings, (), notes, keys.defaults(f"MaxText's {kind or 'base'}.yml", without=without), strange)
 

@@ -81,7 +81,7 @@ PLANS = {
     ),
     "a command for other machines": (
         "h.sh", 'RATE=2e-5\npython multihost_runner.py --TPU_PREFIX=v6e --COMMAND="sudo docker run image bash -c \\"python3 -m MaxText.train '
-        'MaxText/configs/base.yml learning_rate=${RATE} steps=101 run_name=r\\""', {}, olr.Cosine(2e-5, 100, 10, min_lr=2e-5 * 0.1), "",
+        'MaxText/configs/base.yml learning_rate=${RATE} steps=101 run_name=r\\""', {}, olr.Cosine(2e-5, 101, 10, min_lr=2e-5 * 0.1), "as by MaxText until 2025",
     ),
     "verl's critic has a rate of its own": (
         "e.sh", "python3 -m verl.trainer.main_ppo data.train_batch_size=8 trainer.total_epochs=2 critic.optim.lr=1e-5", {"num_examples": 80},

@@ -164,3 +164,9 @@ def test_settings_of_a_branch_are_refused_and_never_dropped(tmp_path):
     config = olr.read_config(path, values={"max_steps": 7})
     assert repr(config.plan().schedule) == repr(olr.Linear(1e-4, 7))
     assert "$MORE: not set in the script, and taken as empty" in config.notes
+
+
+def test_a_placeholder_hides_no_command():
+    script = "cd <YOUR_PATH_TO_IT>\nDATA=<Specify path and file>\nrun --lr 1 --data $DATA\ncat <<END_OF_IT >a\nb\nEND_OF_IT\nrun 2\n"
+    ran = [made.words for made in commands_of("a.sh", script) if made.words[0] == "run"]
+    assert ran == [("run", "--lr", "1", "--data", "_Specify_path_and_file_"), ("run", "2")]
