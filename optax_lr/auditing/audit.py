@@ -68,7 +68,13 @@ class Audit:
     def text(self) -> str:
         """The verdict, then the answers to three questions: which schedule, where it left the plan, what the losses show."""
         return "\n".join(
-            [f"{self.log.source}: {self.verdict}", *_heading(self), *_schedules(self), *_plan(self), *_findings(self)]
+            [
+                f"{self.log.source}: {self.verdict}",
+                *_heading(self),
+                *_schedules(self),
+                *_plan_line(self),
+                *_findings(self),
+            ]
         )
 
     @property
@@ -126,7 +132,7 @@ def audit(
     not 200, 1/2 of the planned ones, as of a scheduler that is stepped 2 times an update
     """
     log = log if isinstance(log, Log) else read_log(log, logging_steps=logging_steps, steps_per_epoch=steps_per_epoch)
-    planned_schedule, others, max_steps = _planned(plan, log, num_examples, world_size)
+    planned_schedule, others, max_steps = _planned_run(plan, log, num_examples, world_size)
     identified = identify(log.step, log.learning_rate, max_steps=max_steps, seconds=seconds)
     forms = evidence_of(log.step, log.learning_rate)
     planned, on_plan, findings = None, None, list(_of_rates(log, identified))
@@ -173,10 +179,10 @@ def _starts(log: Log, identified: Identified) -> list[int]:
         end, first = int(before.max()), int(its.min())
         back = np.flatnonzero(np.diff(log.step[end : first + 1]) < 0)
         starts.append(end + 1 + int(back[0]) if len(back) else first)
-    return starts if len(starts) > 1 else [0, *_restarts(log)]
+    return starts if len(starts) > 1 else [0, *_run_starts(log)]
 
 
-def _restarts(log: Log) -> list[int]:
+def _run_starts(log: Log) -> list[int]:
     """The rows at which a new run begins, perhaps at the same rates: the epoch decreases, and the step is the first one again."""
     known = np.flatnonzero(np.isfinite(log.epoch))
     again = (np.diff(log.epoch[known]) < 0) & (log.step[known[1:]] <= log.step[0])
@@ -192,7 +198,7 @@ def _as_written(plan: Schedule, identified: Identified, forms: list[Evidence]) -
     return matching[-1] if identified.explained and matching else forms[min(1, len(forms) - 1)]
 
 
-def _planned(
+def _planned_run(
     plan: Schedule | Plan | RunConfig | None, log: Log, num_examples: int | None, world_size: int | None
 ) -> tuple[Schedule | None, dict[str, Schedule], int | None]:
     """The planned schedule, the plans of its config under other versions, and the length of the run."""
@@ -292,7 +298,7 @@ def _of_the_rates(report: Audit) -> str:
     if not segment.answers:
         stairs = f", and change every {segment.every} steps" if segment.every > 1 else ""
         return f"the rates follow no known schedule{stairs}"
-    name = _named(segment.answers[0].schedule)
+    name = _kind_in_words(segment.answers[0].schedule)
     each = f" that is stepped every {segment.every} steps" if segment.every > 1 else ""
     if not segment.explained:
         return f"the rates follow {name}{each}, except {len(segment.off)} of {len(segment.step)}"
@@ -302,14 +308,14 @@ def _of_the_rates(report: Audit) -> str:
     return f"the rates follow {name}{each}{late}{several}"
 
 
-def _named(schedule: Schedule) -> str:
+def _kind_in_words(schedule: Schedule) -> str:
     """The kind of a schedule as text."""
     if isinstance(schedule, HoldAfter):
-        return f"{_named(schedule.schedule)} that is held at its end"
+        return f"{_kind_in_words(schedule.schedule)} that is held at its end"
     if isinstance(schedule, Warmup):
-        return f"{_named(schedule.schedule)} with a warmup from {rules.six_digits(schedule.warmup_lr)}"
+        return f"{_kind_in_words(schedule.schedule)} with a warmup from {rules.six_digits(schedule.warmup_lr)}"
     if isinstance(schedule, Shift):
-        return _named(schedule.schedule)
+        return _kind_in_words(schedule.schedule)
     return type(schedule).__name__
 
 
@@ -357,7 +363,7 @@ def _schedules(report: Audit) -> Iterator[str]:
         yield f"  config{one}: " + ", ".join(f"{key}: {value}" for key, value in named.config.items())
 
 
-def _plan(report: Audit) -> Iterator[str]:
+def _plan_line(report: Audit) -> Iterator[str]:
     if report.plan is not None:
         yield f"  plan: {brief(report.plan)}" + ("; every logged rate is on it" if report.on_plan else "")
 

@@ -29,14 +29,14 @@ def sorted_rows(log: Log) -> Log:
     rate = _computable(rows.learning_rate)
     return dataclasses.replace(
         rows,
-        learning_rate=_filled(rows.step, np.where(np.isfinite(rate), rate, np.nan)),
+        learning_rate=_with_rates(rows.step, np.where(np.isfinite(rate), rate, np.nan)),
         loss=_computable(rows.loss),
         grad_norm=_computable(rows.grad_norm),
         eval_loss=_computable(rows.eval_loss),
     )
 
 
-def _filled(step: np.ndarray, rate: np.ndarray) -> np.ndarray:
+def _with_rates(step: np.ndarray, rate: np.ndarray) -> np.ndarray:
     """The rates, those of other rows of the same step among them: Lightning writes rates and losses in rows of their own."""
     known = np.isfinite(rate)
     if not known.any():

@@ -326,7 +326,7 @@ def slow_or_flat(curve: LossCurve, rows: Log) -> Iterator[Finding]:
         fell_at_once = first - start > at.FLAT_FALL * start + at.CERTAIN / 2 * noise(np.diff(curve.loss))
         too_noisy_to_tell = 2 * error > at.FLAT_FALL * start
         if rises or not (fell_at_once or too_noisy_to_tell):
-            yield _flat(curve, numbers, peak, rises=bool(rises))
+            yield _is_insensitive(curve, numbers, peak, rises=bool(rises))
         return
     share = share_done(blocks)
     quarter, half = (np.median(blocks.loss[np.argsort(abs(share - place))[:window]]) for place in (0.25, 0.5))
@@ -357,7 +357,7 @@ def _evaluations_fall(rows: Log, since: float) -> float:
     return float(before[-1] - after[-1]) if len(before) and len(after) else math.inf
 
 
-def _flat(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
+def _is_insensitive(curve: LossCurve, numbers: str, peak: float | None, *, rises: bool) -> Finding:
     """Rates that are too high and too low give the same loss here, unless it rises."""
     if rises:
         return lower(at.FLAT, numbers, peak, span(curve.step))

@@ -143,7 +143,7 @@ def show(
     """Show the plan of each config: its steps, schedule and curve."""
     from optax_lr.commands.show import run
 
-    options = _facts(num_examples, world_size, transformers_version, max_steps)
+    options = _plan_arguments(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files, options=options, reading=given(trainer, set_), png=png, as_json=json, force=force))
 
 
@@ -165,7 +165,7 @@ def explore(
     """Write a page on which schedules can be changed, compared and copied."""
     from optax_lr.commands.explore import run
 
-    options = _facts(num_examples, world_size, transformers_version, max_steps)
+    options = _plan_arguments(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files or [], options=options, reading=given(trainer, set_), html=html, force=force))
 
 
@@ -185,7 +185,7 @@ def compare(
     """Compare the curves of configs with that of the first. The exit code is 1 if they differ."""
     from optax_lr.commands.compare import run
 
-    options = _facts(num_examples, world_size, transformers_version, max_steps)
+    options = _plan_arguments(num_examples, world_size, transformers_version, max_steps)
     raise typer.Exit(run(files, options=options, reading=given(trainer, set_), png=png, as_json=json, force=force))
 
 
@@ -206,7 +206,7 @@ def convert(
     """Write the same curve, equal at every step, as a config of another trainer, or report what that trainer cannot express."""
     from optax_lr.commands.convert import run
 
-    options, reading = _facts(num_examples, world_size, transformers_version, max_steps), given(trainer, set_)
+    options, reading = _plan_arguments(num_examples, world_size, transformers_version, max_steps), given(trainer, set_)
     raise typer.Exit(run(file, to=to, options=options, reading=reading, out=out, as_json=json, force=force))
 
 
@@ -272,7 +272,7 @@ def audit(
     raise typer.Exit(run(logs, plan, options=options, html=html, png=png, as_json=json, force=force))
 
 
-def _facts(
+def _plan_arguments(
     num_examples: int | None, world_size: int | None, version: str | None, max_steps: int | None
 ) -> "optax_lr.configs.plan.Facts":
     """The arguments of `RunConfig.plan`."""

@@ -93,16 +93,16 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | No
     base = plans[names[0]]
     differences = {name: compare_plans(base, plan) for name, plan in list(plans.items())[1:]}
     if as_json:
-        others = {name: _object(found) for name, found in differences.items()}
+        others = {name: _as_json(found) for name, found in differences.items()}
         print(json.dumps({"base": names[0], "others": others}, indent=2))
     else:
-        _print(names[0], plans, differences)
+        _print_comparison(names[0], plans, differences)
     if png is not None:
         save_picture(png, plans, force=force)
     return FINE if all(found.same for found in differences.values()) else FINDINGS
 
 
-def _object(found: Comparison) -> dict[str, object]:
+def _as_json(found: Comparison) -> dict[str, object]:
     return {
         "same": found.same,
         "first_difference": found.first and found.first._asdict(),
@@ -112,7 +112,7 @@ def _object(found: Comparison) -> dict[str, object]:
     }
 
 
-def _print(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Comparison]) -> None:
+def _print_comparison(base: str, plans: Mapping[str, Plan], differences: Mapping[str, Comparison]) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("config", "schedule"):

@@ -37,7 +37,7 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | No
         print(json.dumps([plan_summary(config, plan) for config, plan in planned], indent=2))
     elif not as_json:
         for config, plan in planned:
-            _print(config, plan)
+            _print_plan(config, plan)
     if png is not None and planned:
         save_picture(png, dict(zip(names, (plan for _, plan in planned), strict=True)), force=force)
     return code
@@ -88,7 +88,7 @@ def unlike(names: Sequence[str]) -> list[str]:
     return short
 
 
-def _print(config: RunConfig, plan: Plan) -> None:
+def _print_plan(config: RunConfig, plan: Plan) -> None:
     summary = plan_summary(config, plan)
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)

@@ -166,7 +166,7 @@ def identify(
     >>> found.schedule, found.answer.offset, found.segments[0].count
     (Linear(learning_rate=2e-05, max_steps=1000, warmup_steps=100, min_lr=0.0), 0, 1)
     """
-    steps, rates = _checked(step, learning_rate)
+    steps, rates = _checked_rows(step, learning_rate)
     if max_steps is not None:
         max_steps = whole_number("identify(): max_steps", max_steps, least=0)
     if not seconds > 0:
@@ -322,7 +322,7 @@ def _schedule(candidates: Candidates) -> Schedule:
     return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
 
 
-def _checked(step: object, learning_rate: object) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+def _checked_rows(step: object, learning_rate: object) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     arrays = []
     for name, values in (("step", step), ("learning_rate", learning_rate)):
         try:

@@ -152,7 +152,7 @@ def cycles(frame: Frame) -> Iterator[Candidates]:
             yield frame.candidates(Family(kinds.CosineAnnealingWarmRestarts, floor="eta_min"), fields)
     if frame.peak and not frame.only_rises:
         yield from _triangles(frame)
-        yield from _one_cycle(frame)
+        yield from _one_cycles(frame)
 
 
 def _triangles(frame: Frame) -> Iterator[Candidates]:
@@ -172,7 +172,7 @@ def _triangles(frame: Frame) -> Iterator[Candidates]:
             yield frame.candidates(Family(kinds.Cyclic, {"mode": mode}, peak="max_lr", floor="base_lr"), own)
 
 
-def _one_cycle(frame: Frame) -> Iterator[Candidates]:
+def _one_cycles(frame: Frame) -> Iterator[Candidates]:
     step, rate, slack = frame.evidence.step, frame.evidence.rate, frame.evidence.tolerance
     top = np.flatnonzero(rate + slack >= (rate - slack).max())
     pairs: list[tuple[float, int]] = []  # the share that rises, and the length

@@ -50,7 +50,7 @@ def rewritten_document(text: str, edits: Iterable[Edit], *, is_json: bool) -> st
     if len(edits) > MOST_EDITS:
         raise ConfigError(f"{len(edits):,} changes are too many for a file; make them by hand")
     try:
-        made = _rewritten(text, edits, is_json=is_json or _is_json(text))
+        made = _verified(text, edits, is_json=is_json or _is_json(text))
     except (yaml.YAMLError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         made = None  # not in one of the forms that the functions below know
     if made is None:
@@ -58,7 +58,7 @@ def rewritten_document(text: str, edits: Iterable[Edit], *, is_json: bool) -> st
     return made
 
 
-def _rewritten(text: str, edits: list[Edit], *, is_json: bool) -> str | None:
+def _verified(text: str, edits: list[Edit], *, is_json: bool) -> str | None:
     """The text with the edits; None where it would hold anything else than the edited values."""
     if is_json:
         wanted = applied(json.loads(text), edits)

@@ -45,7 +45,7 @@ def _object(text: str, old: Mapping[str, Any], new: Mapping[str, Any], after: li
         made = _object(value, old[name], new[name], []) if both else json.dumps(new[name])
         text = text[: member.value_start] + made + text[member.value_end :]
     for name in [name for name in new if name not in old]:
-        text = _with(text, name, json.dumps(new[name]), after)
+        text = _inserted(text, name, json.dumps(new[name]), after)
     return text
 
 
@@ -75,7 +75,7 @@ def _without(text: str, name: str) -> str:
     return text[:start] + text[end:]
 
 
-def _with(text: str, name: str, value: str, after: list[str]) -> str:
+def _inserted(text: str, name: str, value: str, after: list[str]) -> str:
     members = _members(text)
     if not members:
         return f"{{{json.dumps(name)}: {value}{text[1:]}"

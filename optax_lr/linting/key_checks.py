@@ -282,7 +282,7 @@ def assumed(case: Case) -> Iterator[Finding]:
     config = case.config
     if config is None:
         return
-    parts = [f"{default.key} {_shown(default.value)} ({default.whose})" for default in config.defaults]
+    parts = [f"{default.key} {_value_text(default.value)} ({default.whose})" for default in config.defaults]
     if case.plan is None:
         count, origin, _ = world_size_of(None, config.processes)
     else:
@@ -296,7 +296,7 @@ def assumed(case: Case) -> Iterator[Finding]:
             yield Finding(ASSUMED, note, "")
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "of the trainer" if value is None else str(value)
 
 

@@ -186,7 +186,7 @@ def _extreme(choice: Callable[[Real, Real], Real], a: Real, b: Real) -> Real:
 
 
 @_extreme.defjvp
-def _differentiated(
+def _extreme_jvp(
     choice: Callable[[Real, Real], Real], primals: tuple[Real, Real], tangents: tuple[Real, Real]
 ) -> tuple[Real, Real]:
     found = _extreme(choice, *primals)

@@ -83,9 +83,9 @@ def plot(
         _mark(axes, what.warmup_steps, "end of the warmup")
         _mark(axes, what.max_steps, "max_steps")
         return axes
-    names, batch = _named(what)
+    names, batch = _labels_and_batch(what)
     one_of("plot", "past_end", past_end, PAST_END)
-    chosen, columns = _steps("plot", batch, steps), table(batch)
+    chosen, columns = _drawn_steps("plot", batch, steps), table(batch)
     fields = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if color_by is not None and color_by not in fields:
         raise ValueError(
@@ -100,7 +100,7 @@ def plot(
     if len(rates) <= FEW:
         for number, curve in enumerate(rates):
             ax.plot(chosen, curve, color=colour(number), linewidth=1.8)
-        _name_at_the_end(ax, chosen, rates, names or _names(batch))
+        _name_at_the_end(ax, chosen, rates, names or _curve_labels(batch))
     else:
         _draw_many(ax, chosen, rates, columns, color_by)
     ax.margins(x=0.01)
@@ -133,7 +133,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     one_of("plot_kinds", "past_end", past_end, PAST_END)
     columns = table(batch)
     kinds = columns["kind"]
-    flat, chosen = batch.reshape(-1), _steps("plot_kinds", batch, steps)
+    flat, chosen = batch.reshape(-1), _drawn_steps("plot_kinds", batch, steps)
     found = sorted(set(kinds))
     field = _widest(columns, PEAKS) if len(kinds) > MANY else None
     count = len(found) + (field is not None)
@@ -204,14 +204,14 @@ def _rates(batch: Schedule, steps: np.ndarray, past_end: str) -> Rates:
     return np.asarray(sweep(batch, steps, past_end=past_end), np.float64).reshape(-1, steps.size)
 
 
-def _peaks(rates: Rates) -> Float[np.ndarray, " rows"]:
+def _highest(rates: Rates) -> Float[np.ndarray, " rows"]:
     peaks: np.ndarray = rates.max(axis=1, where=np.isfinite(rates), initial=0)
     return peaks
 
 
 def _shares(rates: Rates) -> Rates:
     """Each curve as a share of its peak."""
-    peaks = _peaks(rates)
+    peaks = _highest(rates)
     return rates / np.where(peaks > 0, peaks, 1)[:, None]
 
 
@@ -224,7 +224,7 @@ def _shapes(rates: Rates) -> tuple[Float[np.ndarray, "shapes s"], Int[np.ndarray
     return shares[rows], rows
 
 
-def _named(schedules: object) -> tuple[list[str] | None, Schedule]:
+def _labels_and_batch(schedules: object) -> tuple[list[str] | None, Schedule]:
     if isinstance(schedules, Mapping):
         return list(schedules), stack(listed("plot", schedules.values()))
     if callable(schedules) or isinstance(schedules, (int, float)):
@@ -237,7 +237,7 @@ def _named(schedules: object) -> tuple[list[str] | None, Schedule]:
     return None, stack(listed("plot", schedules))
 
 
-def _steps(caller: str, batch: Schedule, steps: object) -> Num[np.ndarray, "..."]:
+def _drawn_steps(caller: str, batch: Schedule, steps: object) -> Num[np.ndarray, "..."]:
     if steps is None:
         ends = table(batch).get("max_steps")
         steps = 1001 if ends is None or not np.isfinite(ends).any() else int(np.nanmax(ends)) + 1
@@ -247,7 +247,7 @@ def _steps(caller: str, batch: Schedule, steps: object) -> Num[np.ndarray, "..."
     return np.asarray(chosen)
 
 
-def _names(batch: Schedule) -> list[str]:
+def _curve_labels(batch: Schedule) -> list[str]:
     """A label for each of a few curves: its kind, and the settings that differ."""
     columns = table(batch)
     kinds = columns.pop("kind")
@@ -283,7 +283,7 @@ def _draw_many(
     if len(rates) > MANY:
         rates, rows = _shapes(rates)
         ax.set_title(f"{len(columns['kind']):,} schedules, {len(rows):,} shapes", fontsize=10)
-    elif is_wide(peaks := _peaks(rates)):
+    elif is_wide(peaks := _highest(rates)):
         ax.set_yscale("log")
         ax.set_ylim(peaks[peaks > 0].min() / 30, peaks.max() * LOG["room"])
     _coloured(ax, steps, rates, columns[field][rows] if field else rows, field or "row")

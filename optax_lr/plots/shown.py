@@ -113,7 +113,7 @@ def shown_lines(report: Audit) -> Shown:
     valid = rows[np.isfinite(log.learning_rate[rows])]
     steps = np.union1d(np.linspace(first, last, POINTS).round().astype(np.int64), log.step[rows])
     logged = Line("logged", log.step[valid], log.learning_rate[valid])
-    rates = (*_followed(report, steps), *_planned(report, steps), logged)
+    rates = (*_followed(report, steps), *_plan_lines(report, steps), logged)
     losses = tuple(_losses(log, rows))
     panels = [Panel("learning rate", rates, _scale(rates, from_zero=True), _lost(log, rows, NUMBERS[:1]))]
     if (lost := _lost(log, rows, NUMBERS[1:])) or losses:
@@ -159,7 +159,7 @@ def _ends(log: Log) -> tuple[int, int]:
     return (0 if first <= 0.1 * last else first), last
 
 
-def _planned(report: Audit, steps: np.ndarray) -> Iterator[Line]:
+def _plan_lines(report: Audit, steps: np.ndarray) -> Iterator[Line]:
     if report.plan is not None:
         agrees = report.planned is None or np.array_equal(exact_rates(report.plan, report.log.step), report.planned)
         yield Line("planned", steps, exact_rates(report.plan, steps if agrees else steps - 1))

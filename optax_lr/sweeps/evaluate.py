@@ -154,7 +154,7 @@ def _rounded_in_trace(count: int, schedule: Schedule, steps: jax.Array | np.ndar
 
 
 @_rounded_in_trace.defjvp
-def _differentiated(
+def _rounded_jvp(
     count: int, primals: tuple[Schedule, jax.Array | np.ndarray | None], tangents: tuple[Schedule, object]
 ) -> tuple[jax.Array, jax.Array]:
     # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.

@@ -77,7 +77,7 @@ class Megatron(Trainer):
         if found.section:
             unknown_keys(name, values, frozenset({_SECTION}), "Megatron-LM's tests")
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
-        strange = _checked(name, values)
+        strange = _own_options(name, values)
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
         style = keys["lr_decay_style"]
         if style not in _STYLES:
@@ -87,7 +87,7 @@ class Megatron(Trainer):
             raise ConfigError(f"{name}: Megatron-LM needs --train-iters or --train-samples")
         given = _updates(keys, "lr_decay")
         decay = steps if given is None else given
-        warmup = _warmup(keys, decay)
+        warmup = _whole_warmup(keys, decay)
         if decay != int(decay):
             raise ConfigError(
                 f"{name}: a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
@@ -165,7 +165,7 @@ def _options(section: object) -> dict[str, Any]:
     return made if _MARKS & made.keys() else {}
 
 
-def _checked(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
+def _own_options(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
     """The options that are not Megatron's. Raises for those that change the schedule in a way that is not read."""
     if "deepspeed" in values or "deepspeed_config" in values:
         raise ConfigError(
@@ -204,7 +204,7 @@ def _updates(keys: Keys, what: str) -> float | None:
     return float(int(made)) if what == "train" else made
 
 
-def _warmup(keys: Keys, decay: float) -> int:
+def _whole_warmup(keys: Keys, decay: float) -> int:
     """The warmup in iterations, which must be whole: Megatron-LM does not round a fraction."""
     given = _updates(keys, "lr_warmup") or 0
     if "lr_warmup_fraction" in keys:

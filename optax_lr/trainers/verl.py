@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -137,6 +138,17 @@ class Verl(Trainer):
                 f"{settings.source}: {data.examples} examples make no batch of {settings.per_device_train_batch_size}"
             )
         return steps or None
+
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with the steps after which the epochs are over, if they are known."""
+        epochs = int(settings.num_train_epochs)
+        ends = 0 if data is None else epochs * (data.examples // settings.per_device_train_batch_size)
+        return dataclasses.replace(settings, own=dict(settings.own) | {"ends": ends})
+
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+        """A note where the epochs end before the schedule does."""
+        ends = settings.own["ends"]
+        return (f"the run ends with its epochs, after {ends} of these steps",) if 0 < ends < max_steps else ()
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""

@@ -25,6 +25,19 @@ def test_verls_defaults_lengths_and_processes():
     assert "begin after trainer.critic_warmup 5 steps" in config.notes[-1]
 
 
+def test_a_run_that_ends_with_its_epochs_is_noted():
+    config = olr.read_config([*VERL, "trainer.total_epochs=2", "trainer.total_training_steps=50"])
+    for prompts, noted in ((256 * 10, True), (256 * 30, False)):
+        plan = config.plan(num_examples=prompts)
+        assert plan.max_steps == 50
+        assert ("the run ends with its epochs, after 20 of these steps" in plan.notes) == noted
+
+
+def test_another_program_of_verl_is_noted():
+    config = olr.read_config(["python", "-m", "mine.main", *VERL[3:]], trainer="verl")
+    assert any("mine.main is not verl's main_ppo" in note for note in config.notes)
+
+
 def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(" ".join([*VERL, f"{ACTOR}lr=$1", "trainer.total_epochs=2"]))

@@ -91,8 +91,8 @@ def explore(
     if what is None:
         what = [Cosine(3e-4, 1000, 100), WarmupStableDecay(3e-4, 300, 1000, 100), Linear(3e-4, 1000, 100)]
     if isinstance(what, Mapping):
-        return page_of([_entry(name, item) for name, item in what.items()])
-    return page_of([_entry(None, item) for item in (what if isinstance(what, (list, tuple)) else [what])])
+        return page_of([_drawn_entry(name, item) for name, item in what.items()])
+    return page_of([_drawn_entry(None, item) for item in (what if isinstance(what, (list, tuple)) else [what])])
 
 
 def entries_of(
@@ -103,7 +103,7 @@ def entries_of(
     for config in read_configs(source, **reading):
         plan = config.plan(**options)
         name, findings = os.path.basename(config.source) or config.source, lint(config, **checked)
-        yield Entry(name, plan.schedule, plan.max_steps, plan.warmup_steps, tuple(_facts(config, plan)), findings)
+        yield Entry(name, plan.schedule, plan.max_steps, plan.warmup_steps, tuple(_plan_rows(config, plan)), findings)
 
 
 def page_of(entries: Sequence[Entry]) -> Page:
@@ -114,11 +114,11 @@ def page_of(entries: Sequence[Entry]) -> Page:
     title = f"{names[0]}: explore its learning rate" if len(names) == 1 else "Explore learning-rate schedules"
     known = [inner for entry in entries for inner in with_inner(entry.schedule) if not _has_function(inner)]
     last = math.ceil(1.15 * max([end for entry in entries if (end := _end(entry)) is not None], default=1000))
-    shown_entries = [_plain(entry, last) for entry in entries]
+    shown_entries = [_entry_data(entry, last) for entry in entries]
     return filled("explore.html", title, kinds=javascript_of([*EXAMPLES, *known]), entries=shown_entries)
 
 
-def _entry(name: str | None, item: object) -> Entry:
+def _drawn_entry(name: str | None, item: object) -> Entry:
     if isinstance(item, Plan):
         return Entry(name or "plan", item.schedule, item.max_steps, item.warmup_steps)
     schedule = as_schedule(item)
@@ -131,7 +131,7 @@ def _entry(name: str | None, item: object) -> Entry:
     return Entry(name, schedule)
 
 
-def _plain(entry: Entry, last: int) -> dict[str, object]:
+def _entry_data(entry: Entry, last: int) -> dict[str, object]:
     plain: dict[str, object] = {
         "name": None if entry.name is None else visible(str(entry.name)),
         "tree": _tree(entry, last),
@@ -167,7 +167,7 @@ def _tree(entry: Entry, last: int) -> dict[str, object]:
     return {"kind": "Sampled", "steps": steps.tolist(), "rates": rates.tolist(), "end": _end(entry)}
 
 
-def _facts(config: RunConfig, plan: Plan) -> Iterable[tuple[str, str]]:
+def _plan_rows(config: RunConfig, plan: Plan) -> Iterable[tuple[str, str]]:
     yield "config", f"{config.source} ({config.trainer}, by {config.recognized_by})"
     yield "schedule", repr(plan.schedule)
     yield "steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup"

@@ -46,7 +46,7 @@ def _panel(what: Shown, panel: Panel) -> dict[str, Any]:
         "ticks": [(round(float(_down(panel, value)), 1), text) for value, text in panel.scale.ticks],
         "paths": [path for line in panel.lines for path in _paths(line, _places(what, panel, line))],
         "lost": [
-            (name, _lost(row, WIDTH * what.share(steps)), lost_words(name))
+            (name, _lost_ticks(row, WIDTH * what.share(steps)), lost_words(name))
             for row, (name, steps) in enumerate(panel.lost.items())
         ],
     }
@@ -83,7 +83,7 @@ def _dots(places: list[tuple[float, float]]) -> str:
     return "".join(dict.fromkeys(f"M{x:.1f} {y:.1f}h0" for x, y in places if not np.isnan([x, y]).any()))
 
 
-def _lost(row: int, xs: np.ndarray) -> str:
+def _lost_ticks(row: int, xs: np.ndarray) -> str:
     """Ticks on the step axis, a row for each number."""
     places = dict.fromkeys(f"{x:.0f}" for x in xs.tolist())
     return "".join(f"M{x} {HEIGHT - 9 * row}v-8" for x in places)

@@ -37,7 +37,7 @@ def sweep_page(batch: Schedule, configs: Sequence[str], *, steps: int, past_end:
     total = len(batch)
     rows = np.unique(np.linspace(0, total - 1, min(total, MOST_ROWS)).round().astype(np.int64))
     names = np.array([visible(name) for name in configs], dtype=object)[rows]
-    members = list(_members(batch[rows], names))
+    members = list(_rows_of_kinds(batch[rows], names))
     peaks = exact_rates(batch[rows], np.linspace(0, steps - 1, 101).round()).max(axis=-1)
     kinds = javascript_of(part[0] for part, _ in members)
     summary = f"{total:,} curves of {steps:,} optimizer steps."
@@ -52,7 +52,7 @@ def sweep_page(batch: Schedule, configs: Sequence[str], *, steps: int, past_end:
     return filled("sweep.html", "A sweep of learning-rate schedules", summary=summary, kinds=kinds, sweep=data)
 
 
-def _members(batch: Schedule, names: np.ndarray) -> Any:
+def _rows_of_kinds(batch: Schedule, names: np.ndarray) -> Any:
     """The rows of each kind, and where these are from."""
     if not isinstance(batch, Mixed):
         yield batch, names
