@@ -282,7 +282,7 @@ def _without_unset(program: Program) -> tuple[Program, list[str]]:
     unset = [word for word in program.positional[1:] if MARK.fullmatch(word)]
     options: dict[str, Any] = dict(program.options)
     for key, value in options.items():
-        stated = [word for word in value if not MARK.fullmatch(word)] if isinstance(value, list) else []
+        stated = [word for word in value if not MARK.fullmatch(word)] or value[:1] if isinstance(value, list) else []
         if stated and len(stated) < len(value):
             unset += [word for word in value if word not in stated]
             options[key] = stated if stated[1:] else stated[0]

@@ -135,7 +135,8 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         return _with_lengths(source, found, values or {}, lengths)
     trainer = trainer_of(found.trainer)
     _require_plain(source)
-    repeated = _repeated(source, omegaconf=trainer.omegaconf)
+    twice = tuple(pair for pair in source.twice if pair[0] not in (values or {}))
+    repeated = _repeated(dataclasses.replace(source, twice=twice), omegaconf=trainer.omegaconf)
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
         source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, source.values, required))

@@ -42,6 +42,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         words = handed
     if not words:
         return None
+    if MARK.fullmatch(words[0]) and words[1:2] == ["-m"]:  # $PYTHON -m package.train
+        words = ["python", *words[1:]]
     if MARK.fullmatch(words[0]) and (inner := inner_command(words)):  # $LAUNCHER python train.py
         launched = _launched(inner, environment)
         unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not define it")

@@ -469,6 +469,10 @@ class Reader:
                     | ast.Assign(targets=[ast.Attribute(attr="is_parallelizable")], value=ast.Constant(value=True))
                 ):
                     return Processes(1, f"line {node.value.lineno} divides the model among the devices")
+                case ast.keyword(arg="deepspeed", value=value) if not (
+                    isinstance(value, ast.Constant) and not value.value
+                ):
+                    return None  # DeepSpeed has one device for each process
         if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
             return None
         return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")

@@ -147,7 +147,12 @@ class Trl(Transformers):
         if isinstance(values.get("script_args"), Mapping):
             values = dict(values["script_args"]) | values
         method, version = self.method(source, found)
-        generates = method in _GENERATE or (not method and _ONLY_GENERATE & source.given.keys())
+        # `max_completion_length` was a key of DPO's, too.
+        preference = any(
+            key in class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig") for key in source.given
+        )
+        marks = _ONLY_GENERATE - ({"max_completion_length"} if preference else set())
+        generates = method in _GENERATE or (not method and marks & source.given.keys())
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise ConfigError(f"{name}: the steps of TRL's {method} are counted in episodes; give max_steps")
         if generates and not method:

@@ -458,3 +458,30 @@ def test_a_config_of_axolotl_with_a_key_of_transformers():
     assert repr(plan.schedule) == repr(olr.Cosine(1e-5, 10800, 62))
     noted = [any("the warmup is shorter" in note for note in made.notes) for made in (plan, config.plan())]
     assert noted == [False, True]
+
+
+def test_a_recipe_of_dpo_with_a_key_that_grpo_has_too():
+    # DPOConfig had max_completion_length until TRL 0.26; max_length is none of GRPOConfig's.
+    recipe = {"learning_rate": 1e-6, "beta": 0.1, "max_completion_length": 512, "num_train_epochs": 1}
+    plans = [olr.read_config(recipe | more).plan(num_examples=800) for more in ({"max_length": 1024}, {})]
+    assert [plan.max_steps for plan in plans] == [100, 800]
+
+
+def test_words_and_interpreters_that_a_script_does_not_state(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(
+        'mapfile -t MORE < <(more)\n"$(py)" -m verl.trainer.main_ppo data.train_batch_size=8 trainer.total_epochs=1\n'
+    )
+    assert olr.read_config(path).plan(num_examples=80).max_steps == 10
+    path.write_text(
+        'mapfile -t MORE < <(more)\npython a.py --learning_rate 1e-4 --max_steps 9 --output_dir "$(out)" "${MORE[@]}"\n'
+    )
+    assert "${MORE[@]}: not set in the script, and taken as empty" in olr.read_config(path).notes
+
+
+def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("dataset_name: d\nlearning_rate: 1.0e-5\nmax_steps: 10\nmax_steps: 20\n")
+    with pytest.raises(olr.ConfigError, match="max_steps is given twice"):
+        olr.read_config(path)
+    assert olr.read_config(path, values={"max_steps": 20}).plan().max_steps == 20
