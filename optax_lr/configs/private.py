@@ -2,7 +2,7 @@
 
 An untrusted script may name any file below the working directory. Numbers, and the keys and words of trainers, make the plan,
 which is what the user asked for; every other text of the file is private. Messages are therefore made twice: from the file, and
-from a copy whose private texts are placeholders. Only messages of the copy are shown_notes, where they match those of the file.
+from a copy whose private texts are placeholders. Only messages of the copy are shown, where they match those of the file.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def get_scheduler(
 
 
 def _require_floor(where: str, name: str, settings: dict[str, Any]) -> None:
-    """Refuse a floor that the reference refuses, and drop the one of two that is None."""
+    """Refuse a floor that the reference refuses, and drop a floor whose value is None."""
     if name == "warmup_stable_decay" and "min_lr" in settings:
         raise TypeError(f"{where}: min_lr is refused, as by the reference; give min_lr_ratio, a share of learning_rate")
     if name in ("cosine_with_min_lr", "cosine_warmup_with_min_lr"):

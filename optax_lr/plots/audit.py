@@ -47,7 +47,7 @@ def draw(report: Audit, ax: matplotlib.axes.Axes | None = None) -> matplotlib.ax
 
 
 def _draw_panel(ax: matplotlib.axes.Axes, what: Shown, panel: Panel) -> None:
-    """Lines, ticks at the bottom for each number that is none, and shades where errors and warnings are."""
+    """Lines, a tick at the bottom for each value that is not a number, and shading where errors and warnings are."""
     for line in panel.lines:
         dots = {"marker": "o", "markersize": 4 if line.name == "logged" else 3} if line.is_marked else {}
         known = ax.get_legend_handles_labels()[1]

@@ -32,6 +32,7 @@ def recorded(source: Source) -> Source:
     if len(values) < len(inner) or not values.keys() >= _ALWAYS or "num_generations" in values:
         return source
     kept = {key: value for key, value in values.items() if key in _CURVE}
+    kept["lr_scheduler_type"] = str(kept["lr_scheduler_type"]).lower().removeprefix("schedulertype.")
     if not kept.get("warmup_ratio"):  # recorded by versions that have it, given or not
         kept.pop("warmup_ratio", None)
     notes = ["the arguments are those that a W&B run recorded; its number of processes is not among them"]

@@ -25,6 +25,12 @@ def test_the_arguments_of_a_run(tmp_path):
     assert any("transformers 4.43.2" in note for note in config.notes)
 
 
+def test_the_kind_as_the_text_of_an_enum(tmp_path):
+    path = recorded(tmp_path, max_steps=9)
+    path.write_text(path.read_text().replace("value: linear", "value: SchedulerType.COSINE"))
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(5e-5, 9))
+
+
 def test_a_run_of_another_program_is_refused(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("wandb_version: 1\nlearning_rate: {value: 1.0e-4}\nlr_scheduler_type: {value: cosine}\n")
