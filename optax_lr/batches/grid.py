@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import jax
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -13,7 +14,7 @@ from optax_lr.arguments import shown, unknown
 from optax_lr.arrays import Num, Shaped
 from optax_lr.batches.mixed import Mixed
 from optax_lr.schedules.base import Schedule, require_schedule
-from optax_lr.schedules.function import Function
+from optax_lr.schedules.function import Function, function_name
 
 _Kind = TypeVar("_Kind", bound=Schedule)
 
@@ -35,7 +36,7 @@ def grid(
         A batch of `kind` with one axis for each list.
 
     Raises:
-        TypeError: If `kind` has no such field.
+        TypeError: If `kind` has no such field, or is `Function` and `function` is not given.
         ValueError: If an axis is empty or has more than one dimension, or if the field is a word and not a number (`stack` or
             `concatenate` one grid for each word).
 
@@ -46,34 +47,40 @@ def grid(
     if not (isinstance(kind, type) and issubclass(kind, Schedule) and dataclasses.is_dataclass(kind)):
         raise TypeError(f"grid() takes a schedule class such as olr.Cosine, not {shown(kind)}")
     where = f"grid({kind.__name__}, ...)"
-    known: dict[str, Mapping[Any, Any]] = {f.name: f.metadata for f in dataclasses.fields(kind)}
-    values: dict[str, Any] = dict(axes)
-    lists = []
-    for name, value in values.items():
+    known = {f.name: f.metadata for f in dataclasses.fields(kind)}
+    if kind is Function and "function" not in axes:
+        raise TypeError(
+            f"{where}: function is missing; give a function of the step by name, function=f, and its settings"
+        )
+    lists: dict[str, jax.Array | np.ndarray] = {}
+    for name, value in axes.items():
         if name not in known and kind is not Function:  # which takes settings of any name
             raise TypeError(unknown(where, "field", name, known))
-        field = known.get(name, {})
-        size = 0 if field.get("several") else np.ndim(value)
-        if size and field.get("static"):
-            raise ValueError(f"{where}: {name} is a word and cannot be an axis; concatenate() one grid for each word")
-        if size > 1:
+        field: Mapping[str, object] = known.get(name, {})
+        if field.get("several"):
+            continue
+        array = value if isinstance(value, jax.Array) else np.asarray(value)
+        if array.ndim and field.get("static"):
+            what = "one function" if name == "function" else "a word"
+            raise ValueError(f"{where}: {name} is {what} and cannot be an axis; concatenate() one grid for each")
+        if array.ndim > 1:
             raise ValueError(
-                f"{where}: {name} must be a number or a list of numbers, not an array of shape {np.shape(value)}; flatten it"
+                f"{where}: {name} must be a number or a list of numbers, not an array of shape {array.shape}; flatten it"
             )
-        if size and not len(value):
+        if not array.size:
             raise ValueError(f"{where}: {name} is empty; give it at least one value")
-        lists += [name] * size
-    for later, name in enumerate(reversed(lists)):
-        array = values[name] if hasattr(values[name], "reshape") else np.asarray(values[name])
-        values[name] = array.reshape(-1, *[1] * later)
-    return kind(**values)
+        if array.ndim:
+            lists[name] = array
+    reshaped = {name: array.reshape(-1, *[1] * axis) for axis, (name, array) in enumerate(reversed(lists.items()))}
+    return kind(**{**axes, **reshaped})
 
 
 def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The settings of each schedule of `batch`, as columns `[n]` in row order: ready for `pandas.DataFrame(table(batch))`.
 
     The first column, `kind`, names the class; then a column for each field, with NaN (or "" for words) where a kind has
-    no such field or leaves it None. Fields of inner schedules are named with a dot.
+    no such field or leaves it None. Fields of inner schedules are named with a dot. A `Function` has its settings by their
+    names, and the name of its function.
 
     Args:
         batch: a batch of any shape and of any kinds, or one schedule.
@@ -100,29 +107,25 @@ def table(batch: Schedule) -> dict[str, Shaped[np.ndarray, " rows"]]:
     return {name: _narrow(column) for name, column in result.items()}
 
 
-def _columns(batch: Schedule, rows: int, prefix: str = "") -> dict[str, Shaped[np.ndarray, " {rows}"]]:
+def _columns(schedule: Schedule, rows: int, prefix: str = "") -> dict[str, Shaped[np.ndarray, " {rows}"]]:
     columns: dict[str, np.ndarray] = {}
-    for f in dataclasses.fields(batch):
-        value, name = getattr(batch, f.name), prefix + f.name
-        members = value if isinstance(value, tuple) else (value,)
-        inner = [
-            (name if members[0] is value else f"{name}.{i}", m)
-            for i, m in enumerate(members)
-            if isinstance(m, Schedule)
-        ]
-        if inner:
-            for inner_name, member in inner:
-                columns[inner_name] = np.full(rows, type(member).__name__)
-                columns |= _columns(member, rows, f"{inner_name}.")
-        elif isinstance(value, str):
-            columns[name] = np.full(rows, value)
-        elif isinstance(value, tuple):
-            columns |= {f"{name}.{i}": np.broadcast_to(np.asarray(item), (rows,)) for i, item in enumerate(value)}
-        elif value is not None:
-            # The shortest decimals of the float32, not those of the float64 of the same value: 5e-05 and not 4.999999873689376e-05.
-            array = np.broadcast_to(np.asarray(value), (rows,))
-            columns[name] = array.astype(str).astype(np.float64) if array.dtype == np.float32 else array
+    for name, value in schedule._settings().items():
+        columns |= _columns_of(prefix + name, value, rows)
     return columns
+
+
+def _columns_of(name: str, value: object, rows: int) -> dict[str, Shaped[np.ndarray, " {rows}"]]:
+    """The column of a setting; several for a list and for an inner schedule."""
+    if value is None:
+        return {}
+    if isinstance(value, tuple):
+        items = [_columns_of(f"{name}.{i}", item, rows) for i, item in enumerate(value)]
+        return {label: column for columns in items for label, column in columns.items()}
+    if isinstance(value, Schedule):
+        return {name: np.full(rows, type(value).__name__), **_columns(value, rows, f"{name}.")}
+    array = np.broadcast_to(np.asarray(function_name(value) if callable(value) else value), (rows,))
+    # The shortest decimals of the float32, not those of the float64 of the same value: 5e-05 and not 4.999999873689376e-05.
+    return {name: array.astype(str).astype(np.float64) if array.dtype == np.float32 else array}
 
 
 def _narrow(column: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:

@@ -254,9 +254,15 @@ def _curve_labels(batch: Schedule) -> list[str]:
     differing = [name for name, column in columns.items() if len(set(column.tolist())) > 1 and len(kinds) > 1]
     if len(set(kinds)) == len(kinds):
         return list(kinds)
-    shown = [", ".join(f"{name} {columns[name][row]:g}" for name in differing) for row in range(len(kinds))]
+    of_rows = [{name: _value_text(columns[name][row]) for name in differing} for row in range(len(kinds))]
+    shown = [", ".join(f"{name} {text}" for name, text in row.items() if text) for row in of_rows]
     one_kind = len(set(kinds)) == 1
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
+
+
+def _value_text(value: np.generic) -> str:
+    """A setting in a label; empty where the kind has no such setting."""
+    return str(value) if isinstance(value, np.str_) else "" if np.isnan(value) else f"{value:g}"
 
 
 def _name_at_the_end(ax: matplotlib.axes.Axes, steps: np.ndarray, rates: Rates, names: Sequence[str]) -> None:

@@ -86,8 +86,12 @@ class Schedule:
         >>> Linear(1e-4, max_steps=10).to_dict()
         {'kind': 'Linear', 'learning_rate': 0.0001, 'max_steps': 10, 'warmup_steps': 0, 'min_lr': 0.0}
         """
-        kind, names = type(self).__name__, [f.name for f in dataclasses.fields(self)]
-        return {"kind": kind} | {name: _to_plain(f"{kind}: {name}", getattr(self, name)) for name in names}
+        kind = type(self).__name__
+        return {"kind": kind} | {name: _to_plain(f"{kind}: {name}", value) for name, value in self._settings().items()}
+
+    def _settings(self) -> dict[str, object]:
+        """The settings by name, as texts and tables show them."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def _check(self) -> None:
         """Refuse combinations of fields that are wrong. Only concrete values are checked; tracers pass."""
@@ -180,7 +184,7 @@ class Schedule:
             raise ValueError(f"{type(self).__name__}: divide by a number other than 0, not {shown(other)}") from None
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{f.name}={fields.field_text(getattr(self, f.name))}" for f in dataclasses.fields(self))
+        shown = ", ".join(f"{name}={fields.field_text(value)}" for name, value in self._settings().items())
         return f"{type(self).__name__}({shown})"
 
     def __eq__(self, other: object) -> bool:
@@ -364,7 +368,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
     if not has_its_own:
         cls = with_named_fields(cls)
     if issubclass(cls, Schedule):
-        fields.require_helpers(cls, vars(Schedule))
+        fields.require_helpers(cls, {*vars(Schedule), "kind"})
         _require_formula(cls)
         cls._decorated = True
     parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass

@@ -77,7 +77,8 @@ class Function(Schedule):
 
     def _set(self, function: object, settings: Mapping[str, object], scale: object) -> None:
         if isinstance(function, type) or not callable(function):
-            raise TypeError(f"Function: function must be a function of the step, not {shown(function)}")
+            example = ", such as Function(f, peak=1e-3)" if function is None else ""
+            raise TypeError(f"Function: function must be a function of the step{example}, not {shown(function)}")
         for name in settings:
             if name in _TAKEN or hasattr(type(self), name):
                 raise TypeError(f"Function: a setting cannot be named {name!r}, which schedules use; rename it")
@@ -96,6 +97,9 @@ class Function(Schedule):
             return self.values[names.index(name)]
         raise AttributeError(f"Function has no setting {name!r}; its settings: {', '.join(names) or 'none'}")
 
+    def _settings(self) -> dict[str, object]:
+        return {"function": self.function, **dict(zip(self.names, self.values, strict=True)), "scale": self.scale}
+
     def replace(self, **changes: object) -> Self:
         settings = dict(zip(self.names, self.values, strict=True))
         function, scale = changes.pop("function", self.function), changes.pop("scale", self.scale)
@@ -107,7 +111,7 @@ class Function(Schedule):
 
     def __repr__(self) -> str:
         settings = (f"{key}={fields.field_text(value)}" for key, value in zip(self.names, self.values, strict=True))
-        return f"Function({', '.join([_name_of(self.function), *settings])})"
+        return f"Function({', '.join([function_name(self.function), *settings])})"
 
     def _number(self, step: ArrayLike, /, **settings: ArrayLike) -> ArrayLike:
         """The result of the function, checked to be one real number."""
@@ -117,12 +121,12 @@ class Function(Schedule):
             if "indices" not in str(error) and "Indexer" not in str(error):
                 raise
             raise TypeError(
-                f"Function: {_name_of(self.function)} takes an index that it cannot use: the step and the settings are float64 "
-                "numbers; index a jnp array of the function itself with jnp.int32(step)"
+                f"Function: {function_name(self.function)} takes an index that it cannot use: the step and the settings are "
+                "float64 numbers; index a jnp array of the function itself with jnp.int32(step)"
             ) from error
         is_number = isinstance(value, (int, float, np.generic, np.ndarray, jax.Array))
         if not is_number or np.shape(value) or jnp.iscomplexobj(value):
-            raise TypeError(f"Function: {_name_of(self.function)} must return one real number, not {shown(value)}")
+            raise TypeError(f"Function: {function_name(self.function)} must return one real number, not {shown(value)}")
         return value
 
     def _value(self, step: Real, num: System) -> Real:
@@ -131,16 +135,18 @@ class Function(Schedule):
             value = num.call(self._number, step, settings)
         except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
             raise TypeError(
-                f"Function: {_name_of(self.function)} cannot be traced ({type(error).__name__}); "
+                f"Function: {function_name(self.function)} cannot be traced ({type(error).__name__}); "
                 "use jax.numpy instead of NumPy and math, and jnp.where instead of if"
             ) from None
         return num.maximum(self.scale * value, num.real(0))
 
 
-_TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"}  # Python itself refuses `function` twice
+_TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"} | {
+    "kind"
+}  # Python itself refuses `function` twice
 
 
-def _name_of(function: Callable[..., object]) -> str:
+def function_name(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", repr(function))
 
 
@@ -150,7 +156,7 @@ def _check_arguments(function: Callable[..., object], settings: Mapping[str, obj
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a callable without one, such as some of those written in C
         return
-    name = _name_of(function)
+    name = function_name(function)
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         for setting in settings.keys() - signature.parameters.keys():
             raise TypeError(unknown(f"Function({name}, ...)", "setting", setting, list(signature.parameters)[1:]))

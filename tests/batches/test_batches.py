@@ -79,6 +79,22 @@ def test_table_has_the_settings_of_each_row():
     assert len(pandas.DataFrame(columns)) == 3
 
 
+def test_table_has_the_settings_of_a_function_by_name():
+    def falling(step, peak, period):
+        return peak * 0.5 ** (step / period)
+
+    batch = olr.grid(olr.Function, function=falling, peak=[1e-3, 2e-3], period=100)
+    columns = {name: column.tolist() for name, column in olr.table(batch).items()}
+    assert columns == {
+        "kind": ["Function"] * 2, "function": ["falling"] * 2, "peak": [1e-3, 2e-3], "period": [100] * 2, "scale": [1] * 2,
+    }  # fmt: skip
+    mixed = olr.table(olr.stack([batch[0], olr.Linear(1e-3, 10), 0.5 * batch[1]]))
+    assert mixed["function"].tolist() == ["falling", "", ""]
+    assert mixed["peak"][0] == 1e-3
+    assert np.isnan(mixed["peak"][1:]).all()
+    assert mixed["schedule.peak"][2] == 2e-3
+
+
 def test_fields_are_broadcast_by_the_constructor():
     batch = olr.Linear([1.0, 2.0], max_steps=10)
     assert batch.max_steps.tolist() == [10, 10]

@@ -171,6 +171,7 @@ def test_a_class_of_a_user_is_a_schedule_and_may_be_defined_again():
             "cannot be named 'scale', which schedules",
         ),
         (lambda: olr.Function(lambda step, end: end, end=2.0), TypeError, "cannot be named 'end', which schedules"),
+        (lambda: olr.Function(lambda step, kind: kind, kind=2.0), TypeError, "cannot be named 'kind', which schedules"),
         (lambda: jax.jit(olr.Function(lambda step: None))(3), TypeError, "must return one real number, not None"),
         (lambda: olr.Function(lambda step: jnp.ones(3))(3), TypeError, "<lambda> must return one real number, not a"),
         (lambda: OWN.speak, AttributeError, "Function has no setting 'speak'; its settings: peak, tau"),
