@@ -136,6 +136,16 @@ class Source:
         return self.program
 
     @property
+    def program_name(self) -> str:
+        """The name of the program; empty where the source is no command."""
+        return "" if self.program is None else self.program.name
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """The words of a command that are not options."""
+        return () if self.program is None else self.program.positional
+
+    @property
     def given(self) -> dict[str, Any]:
         """The values without those that are null."""
         return {key: value for key, value in self.values.items() if value is not None}

@@ -16,10 +16,11 @@ from optax_lr.schedules import Constant, Linear, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like, unknown_keys
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
 from optax_lr.trainers.transformers import Transformers
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
@@ -31,8 +32,8 @@ _OPEN_INSTRUCT = {
     "per_device_train_batch_size": 8,
     "gradient_accumulation_steps": 1,
 }
-# Settings that open-instruct has not, or reads otherwise.
-_OTHERS = {"lr_scheduler_kwargs", "warmup_steps", "dataloader_drop_last", "max_samples", "streaming", "val_size"}
+# Settings that these scripts do not have, or read otherwise.
+_OTHERS = words("lr_scheduler_kwargs warmup_steps dataloader_drop_last max_samples streaming val_size ppo_buffer_size")
 
 
 class _Loop(Transformers):
@@ -43,11 +44,8 @@ class _Loop(Transformers):
     options: ClassVar[frozenset[str]] = frozenset()
 
     def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
-        kind = taken["lr_scheduler_type"]
-        if kind not in _KINDS:
-            raise ConfigError(
-                f"{keys.source}: {self.key('lr_scheduler_type')} must be one of {', '.join(_KINDS)}, not {kind!r}"
-            )
+        kind = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
+        one_of(f"{keys.source}: {self.key('lr_scheduler_type')}", keys[kind], _KINDS)
         return self.settings_of(keys, taken, **filled)
 
     def argparse_options(self) -> frozenset[str]:
@@ -80,15 +78,20 @@ class Diffusers(_Loop):
     name: ClassVar[str] = "diffusers"
     title: ClassVar[str] = "diffusers' example scripts"
     renamed: ClassVar[Mapping[str, str]] = {
-        "lr_scheduler_type": "--lr_scheduler",
-        "warmup_steps": "--lr_warmup_steps",
-        "max_steps": "--max_train_steps",
-        "per_device_train_batch_size": "--train_batch_size",
+        "lr_scheduler_type": "lr_scheduler",
+        "warmup_steps": "lr_warmup_steps",
+        "max_steps": "max_train_steps",
+        "per_device_train_batch_size": "train_batch_size",
     }
+    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS | {"warmup_steps"}
     programs: ClassVar[str] = (
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
     )
     options: ClassVar[frozenset[str]] = keys_of("diffusers") | former_keys("diffusers")
+
+    def key(self, name: str) -> str:
+        """The option."""
+        return f"--{super().key(name)}"
 
     def evidence(self, source: Source) -> str | None:
         """Options that only these scripts have together, and no others."""
@@ -120,16 +123,7 @@ class Diffusers(_Loop):
             keywords["power"] = keys.number("lr_power", 1.0)
         absent = sorted({"num_train_epochs", "train_batch_size"} - keys.given.keys())
         why = f"--max_train_steps is not given, nor --{absent[0]}, in which the scripts differ" if absent else ""
-        taken = {
-            "learning_rate": keys["learning_rate"],
-            "lr_scheduler_type": kind,
-            "lr_scheduler_kwargs": keywords,
-            "warmup_steps": warmup,
-            "max_steps": keys.get("max_train_steps"),
-            "num_train_epochs": keys.get("num_train_epochs"),
-            "per_device_train_batch_size": keys.get("train_batch_size"),
-            "gradient_accumulation_steps": keys["gradient_accumulation_steps"],
-        }
+        taken = {"lr_scheduler_kwargs": keywords, "warmup_steps": warmup}
         settings = self._settings(keys, taken, own={"scaled": scaled, "no_length": why})
         steady = kind == "constant"
         defaults = keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
@@ -142,9 +136,8 @@ class Diffusers(_Loop):
             )
         if scaled:
             notes += ("--scale_lr multiplies the rate by accumulation, batch and processes",)
-        program = source.program.name if source.program is not None else ""
-        if not re.fullmatch(self.programs, program):
-            what = program or "the program that reads this file"
+        if not re.fullmatch(self.programs, source.program_name):
+            what = source.program_name or "the program that reads this file"
             notes += (
                 f"{what} is read as one of diffusers' scripts, by its options, and may step its scheduler otherwise",
             )
@@ -170,6 +163,7 @@ class OpenInstruct(_Loop):
     title: ClassVar[str] = "open-instruct"
     varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
+    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS
     programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b.*"
     options: ClassVar[frozenset[str]] = keys_of("open_instruct") | former_keys("open_instruct") | {"config"}
 
@@ -181,9 +175,7 @@ class OpenInstruct(_Loop):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the script."""
-        program = source.program
-        words_of = program.positional if program is not None else ()
-        return next((word for word in words_of if word.endswith((".yaml", ".yml"))), None)
+        return next((word for word in source.positional if word.endswith((".yaml", ".yml"))), None)
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """Its arguments, most with the names of transformers."""
@@ -195,8 +187,8 @@ class OpenInstruct(_Loop):
         if "learning_rate" not in values:
             raise ConfigError(f"{name}: learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))
-        keys = Keys(name, values | {"max_steps": values.get("max_train_steps")}, ARGPARSE, _OPEN_INSTRUCT)
-        settings = self._settings(keys, {key: value for key, value in keys.items() if key in SETTING_NAMES - _OTHERS})
+        keys = Keys(name, values, ARGPARSE, _OPEN_INSTRUCT)
+        settings = self._settings(keys, {})
         without = _OPEN_INSTRUCT.keys() - {"lr_scheduler_type", "warmup_ratio"} if settings.max_steps > 0 else ()
         defaults = keys.defaults(self.title, without=without)
         packed = str(keys.get("packing", False)).lower() == "true"

@@ -16,7 +16,7 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, like, part_of
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
@@ -25,16 +25,6 @@ from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS, why_ignored
 from optax_lr.trainers.transformers import Transformers, training_examples
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
 
-RENAMED = {
-    "lr_scheduler": "lr_scheduler_type",
-    "micro_batch_size": "per_device_train_batch_size",
-    "num_epochs": "num_train_epochs",
-    "val_set_size": "val_size",
-}
-_SAME = (
-    *("learning_rate", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "max_steps"),
-    *("gradient_accumulation_steps", "dataloader_drop_last", "streaming"),
-)
 _FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
 _RESTARTS = {"jagged_restart_steps": 0, "jagged_restart_warmup_steps": 10, "jagged_restart_anneal_steps": 1}
 _DEFAULTS = {"lr_scheduler": "cosine", "micro_batch_size": 1, "num_epochs": 1.0, "gradient_accumulation_steps": 1}
@@ -67,7 +57,13 @@ class Axolotl(Transformers):
     whose: ClassVar[str] = "axolotl"
     calls: ClassVar[str] = r"axolotl\..*"
     programs: ClassVar[str] = r"axolotl train|axolotl\.cli\.train.*"
-    renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in RENAMED.items()}
+    renamed: ClassVar[Mapping[str, str]] = {
+        "lr_scheduler_type": "lr_scheduler",
+        "per_device_train_batch_size": "micro_batch_size",
+        "num_train_epochs": "num_epochs",
+        "val_size": "val_set_size",
+    }
+    names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
     zero_steps_count: ClassVar[bool] = False
     more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
 
@@ -88,8 +84,7 @@ class Axolotl(Transformers):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind `axolotl train`."""
-        program = source.program
-        return program.positional[0] if program is not None and program.positional else None
+        return source.positional[0] if source.positional else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """A config file."""
@@ -99,22 +94,18 @@ class Axolotl(Transformers):
             raise ConfigError(f"{name}: axolotl needs learning_rate")
         restarts = _restarts(keys)
         _refuse(keys, restarts)
-        taken = {ours: keys[theirs] for theirs, ours in RENAMED.items() if theirs in keys}
-        taken |= {key: keys[key] for key in _SAME if key in keys}
-        if "warmup_steps" in taken:
-            taken["warmup_steps"] = keys.whole("warmup_steps")
+        taken: dict[str, object] = {"warmup_steps": keys.whole("warmup_steps")} if "warmup_steps" in keys else {}
         scheduler_block, notes = block.scheduler_of(name, keys.get("deepspeed"), source.folder)
         own = _own(keys)
         if own["packs"]:
-            # The validation set is taken before the packing, so that it is no part of the packed rows.
-            taken.pop("val_size", None)
+            taken["val_size"] = None  # it is taken before the packing, so that it is no part of the packed rows
             notes += (_PACKED,)
         quadratic = flag(f"{name}: lr_quadratic_warmup", keys.get("lr_quadratic_warmup", False))
         own |= {
             "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
             "quadratic": quadratic and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
             "restarts": None if keys.get("rl") else restarts,
-            "warmup_given": "warmup_steps" in taken or "warmup_ratio" in taken,
+            "warmup_given": "warmup_steps" in keys or "warmup_ratio" in keys,
         }
         settings = self.settings_of(keys, taken, scheduler_block=scheduler_block, own=own)
         if settings.max_steps == 0:
@@ -200,13 +191,13 @@ class Axolotl(Transformers):
         if steps:
             warmup = like(max_steps, int(steps))
         elif settings.own.get("generate") is not None and (ratio is not None or not settings.own["warmup_given"]):
-            return np.ceil(np.asarray(max_steps, np.float64) * (0.03 if ratio is None else ratio)).astype(np.int64)
+            return part_of(max_steps, 0.03 if ratio is None else ratio, up=True)
         elif ratio is not None:
-            warmup = np.maximum((total * ratio).astype(np.int64), 0)
+            warmup = np.maximum(part_of(total, ratio), 0)
         elif settings.own["warmup_given"]:
             warmup = like(max_steps, 0)
         else:
-            warmup = np.minimum((0.03 * total).astype(np.int64), 100)
+            warmup = np.minimum(part_of(total, 0.03), 100)
         # It takes a single step of warmup for none, and makes it two.
         return np.where(warmup == 1, 2, warmup)
 

@@ -16,7 +16,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
-from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.settings import MOST_STEPS, Settings
 
 
 class Recognised(NamedTuple):
@@ -84,6 +84,7 @@ class Trainer(abc.ABC):
         file_option: the option of its commands that names a file with settings.
         no_length: why the length of a run is not known, and what to give.
         covers: trainers whose keys this one's configs have too, so that their claims are ignored.
+        names: our names of the settings that it reads as they are.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
@@ -93,6 +94,7 @@ class Trainer(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     renamed: ClassVar[Mapping[str, str]] = {}
+    names: ClassVar[frozenset[str]] = frozenset()
     calls: ClassVar[str] = ""
     programs: ClassVar[str] = ""
     file_option: ClassVar[str] = ""
@@ -105,7 +107,7 @@ class Trainer(abc.ABC):
 
     def recognise(self, source: Source) -> Recognised | None:
         """Whether the config is this trainer's for certain, and by what: a call, a program, or its keys."""
-        made, program = source.constructor, source.program.name if source.program is not None else ""
+        made, program = source.constructor, source.program_name
         if self.calls and re.fullmatch(self.calls, made):
             return Recognised(self.name, f"the call of {made}")
         if source.form in ("python", "notebook", "card"):
@@ -147,8 +149,15 @@ class Trainer(abc.ABC):
         return dict(file) | dict(source.values)
 
     def settings_of(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
-        """The settings `taken` from the keys of a config, by our names; `filled` are those that no key says."""
-        return Settings.of(keys.source, taken, keys.rules, trainer=self.name, key=self.key, **filled)
+        """The settings of a config.
+
+        Args:
+            keys: its keys, from which those of `names` are read.
+            taken: other settings, by our names, and those in place of a key; None for no value.
+            filled: settings that no key says.
+        """
+        read = {name: keys.get(self.renamed.get(name, name)) for name in self.names}
+        return Settings.of(keys.source, read | dict(taken), keys.rules, trainer=self.name, key=self.key, **filled)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with values that depend on the data and the processes; most trainers have no such values."""
@@ -164,6 +173,11 @@ class Trainer(abc.ABC):
             return settings.max_steps
         if per_epoch is None:
             raise UnknownLengthError(f"{settings.source}: {self.no_length}")
+        epochs, key = settings.num_train_epochs, f"{settings.source}: {self.key('num_train_epochs')}"
+        if epochs <= 0:
+            raise ConfigError(f"{key} must be above 0, not {epochs}: no step would be trained")
+        if epochs * per_epoch > MOST_STEPS:
+            raise ConfigError(f"{key} {epochs:g} makes {epochs * per_epoch:.3g} steps, more than {MOST_STEPS}")
         return self.steps_of_epochs(settings, per_epoch, data)
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
@@ -199,6 +213,19 @@ class Trainer(abc.ABC):
 def like(max_steps: Real, number: int) -> Real:
     """`number` in the shape of `max_steps`."""
     return np.full(np.shape(max_steps), number)
+
+
+def part_of(max_steps: Real, ratio: float, *, up: bool = False) -> Real:
+    """The steps of a ratio, rounded down or up in float64, as trainers do."""
+    return (np.ceil if up else np.floor)(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)
+
+
+def too_few(settings: Settings, data: Data, least: int) -> ConfigError:
+    """The error for data that do not have `least` examples for each process."""
+    return ConfigError(
+        f"{settings.source}: {data.examples} examples on {data.processes} processes are fewer than {least} for each, and such a "
+        "rest is dropped; give their right numbers, or lower the batch"
+    )
 
 
 def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:

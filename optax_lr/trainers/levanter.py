@@ -46,6 +46,7 @@ class Levanter(Trainer):
         "trainer.": "levanter_trainer",
         "optimizer.": "levanter_optimizer",
     }
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.learning_rate",
         "lr_scheduler_type": "optimizer.lr_schedule",
@@ -101,8 +102,7 @@ class Levanter(Trainer):
         own = {"warmup": keys.number("optimizer.warmup"), "ratio": keys.number("optimizer.min_lr_ratio")}
         if "optimizer.decay" in keys:
             own["decay"] = keys.number("optimizer.decay")
-        taken = {"learning_rate": keys["optimizer.learning_rate"], "max_steps": keys.whole("trainer.num_train_steps")}
-        settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
+        settings = self.settings_of(keys, {}, lr_scheduler_type=style, own=own)
         return Reading(settings, defaults=keys.defaults("Levanter"), unknown=strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:

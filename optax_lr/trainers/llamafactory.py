@@ -80,16 +80,13 @@ class LlamaFactory(Transformers):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind `llamafactory-cli train`."""
-        program = source.program
-        if program is None or not program.positional:
-            return None
-        first = program.positional[0]
+        first = next(iter(source.positional), "")
         if not is_known(first):
             return first
         if not first.endswith((".yaml", ".yml", ".json")):
             return None
-        if program.options:
-            wrong = next(iter(program.options))
+        if source.command.options:
+            wrong = next(iter(source.command.options))
             raise ConfigError(
                 f"{source.name}: after a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
             )
@@ -97,11 +94,10 @@ class LlamaFactory(Transformers):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the overrides `key=value`, which OmegaConf reads."""
-        assert source.program is not None
         import yaml
 
         values = dict(file)
-        for word in source.program.positional[1:]:
+        for word in source.positional[1:]:
             key, equals, value = word.partition("=")
             if not equals:
                 raise ConfigError(f"{source.name}: {word} after the YAML is not key=value, which LLaMA-Factory needs")
@@ -259,7 +255,7 @@ class LlamaFactoryUI(LlamaFactory):
         return Reading(read.settings, ignored + stray, notes, read.defaults)
 
 
-class LlamaFactoryV1(Transformers):
+class LlamaFactoryV1(Trainer):
     """The version 1 trainer, which trains at a constant rate unless a scheduler plugin is named.
 
     Source: `llamafactory.v1`; it ships no such plugin.
@@ -267,7 +263,7 @@ class LlamaFactoryV1(Transformers):
 
     name: ClassVar[str] = "llamafactory-v1"
     title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
-    no_length: ClassVar[str] = Trainer.no_length
+    varies: ClassVar[bool] = True
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "llamafactory"})
     omegaconf: ClassVar[bool] = True
     newest: ClassVar[str] = "5.8.0"
@@ -297,14 +293,6 @@ class LlamaFactoryV1(Transformers):
         taken["per_device_train_batch_size"] = values.get("micro_batch_size")
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type="constant")
         return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
-
-    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
-        """Not known: its batches follow tokens."""
-        return None
-
-    def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
-        """`max_steps`."""
-        return super(Transformers, self).total_steps(settings, per_epoch, data, version)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """Constant."""

@@ -16,7 +16,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list,
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import PYDANTIC, Settings
+from optax_lr.trainers.settings import PYDANTIC, Settings, one_of
 from optax_lr.trainers.writing import plain
 
 _MARKS = words(
@@ -56,6 +56,7 @@ class MaxText(Trainer):
     history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
     programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
 
     def evidence(self, source: Source) -> str | None:
@@ -69,27 +70,22 @@ class MaxText(Trainer):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the module; the shipped `base.yml` holds the defaults and need not be here."""
-        program = source.program
-        first = program.positional[0] if program is not None and program.positional else ""
+        first = next(iter(source.positional), "")
         if not is_known(first) and "=" not in first and "base.yml" not in first:
             return first
         return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the words `key=value` of the command."""
-        return dict(file) | self._words(source)
-
-    def _words(self, source: Source) -> dict[str, object]:
-        assert source.program is not None
-        return assignments(source.program.positional)
+        return dict(file) | assignments(source.positional)
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings of the curve."""
         name = source.name
         values = {str(key): value for key, value in source.values.items()}
-        module = source.program.name if source.program is not None else ""
+        module = source.program_name
         if source.program is not None and self.config_file(source) is None:
-            values = self._words(source)
+            values = assignments(source.positional)
         kind = next(
             (word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module), ""
         )
@@ -113,8 +109,7 @@ class MaxText(Trainer):
         style = keys["lr_schedule_type"]
         if kind == "distill":  # which has one schedule, over all steps
             length, style = steps, "cosine"
-        if style not in ("cosine", "wsd"):
-            raise ConfigError(f"{name}: lr_schedule_type must be cosine or wsd, not {style!r}")
+        one_of(f"{name}: lr_schedule_type", style, ("cosine", "wsd"))
         shares = {key: keys.number(key) for key in _SHARES}
         for key, share in shares.items():
             if not 0 <= share <= 1:
@@ -122,7 +117,7 @@ class MaxText(Trainer):
         warmup = int(length * shares["warmup_steps_fraction"])
         settings = self.settings_of(
             keys,
-            {"learning_rate": keys["learning_rate"], "max_steps": steps, "warmup_steps": warmup},
+            {"max_steps": steps, "warmup_steps": warmup},
             lr_scheduler_type=style,
             own={"length": length, "style": keys["wsd_decay_style"], "whole": old or kind == "distill", **shares},
         )
@@ -155,8 +150,7 @@ class MaxText(Trainer):
             decay = int(length * own["wsd_decay_steps_fraction"]) - 1
             if decay < 1 or warmup + decay > end:
                 raise ConfigError(f"{settings.source}: warmup, stable phase and decay do not fit in {length} steps")
-            if own["style"] not in ("linear", "cosine"):
-                raise ConfigError(f"{settings.source}: wsd_decay_style must be linear or cosine, not {own['style']!r}")
+            one_of(f"{settings.source}: wsd_decay_style", own["style"], ("linear", "cosine"))
         shape = "cosine" if decay is None else own["style"]
         curve = decayed(shape, rate, end=end, warmup=warmup, low=low, decay=decay)
         return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve

@@ -16,7 +16,7 @@ from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list, unkno
 from optax_lr.trainers.curves import decayed, held
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, Settings
+from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
 
 _SCRIPTS = tuple(
     f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
@@ -38,6 +38,7 @@ class Megatron(Trainer):
     name: ClassVar[str] = "megatron"
     title: ClassVar[str] = "Megatron-LM"
     history: ClassVar[Mapping[str, str]] = {"": "megatron"}
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",
         "max_steps": "train_iters",
@@ -62,8 +63,7 @@ class Megatron(Trainer):
 
     def evidence(self, source: Source) -> str | None:
         """One of its scripts with options that only Megatron has."""
-        assert source.program is not None
-        keys, script = source.given.keys(), source.program.name
+        keys, script = source.given.keys(), source.program_name
         marks, length = _MARKS & keys, {"train_iters", "train_samples"} & keys
         if (script.endswith(_SCRIPTS) and marks) or (
             {"tensor_model_parallel_size", "lr_decay_style"} <= keys and length
@@ -79,9 +79,7 @@ class Megatron(Trainer):
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
         strange = _own_options(name, values)
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
-        style = keys["lr_decay_style"]
-        if style not in _STYLES:
-            raise ConfigError(f"{name}: --lr-decay-style must be one of {', '.join(_STYLES)}, not {style!r}")
+        style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
         steps = _updates(keys, "train")
         if steps is None:
             raise ConfigError(f"{name}: Megatron-LM needs --train-iters or --train-samples")
@@ -104,7 +102,7 @@ class Megatron(Trainer):
             if tail is None or tail != int(tail):
                 raise ConfigError(f"{name}: --lr-decay-style WSD needs --lr-wsd-decay-iters")
             own |= {"tail": int(tail), "style": keys.get("lr_wsd_decay_style", "exponential")}
-        taken = {"learning_rate": keys["lr"], "max_steps": int(steps), "warmup_steps": warmup}
+        taken = {"max_steps": int(steps), "warmup_steps": warmup}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
             if not 0 <= value <= settings.learning_rate:
@@ -146,15 +144,12 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
             )
         curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
-    if own["style"] not in _SHAPES:
-        raise ConfigError(
-            f"{settings.source}: --lr-wsd-decay-style must be one of {', '.join(_SHAPES)}, not {own['style']!r}"
-        )
+    shape = one_of(f"{settings.source}: --lr-wsd-decay-style", own["style"], _SHAPES)
     if own["tail"] + warmup > end:
         raise ConfigError(
             f"{settings.source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
         )
-    return decayed(_SHAPES[own["style"]], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
+    return decayed(_SHAPES[shape], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
 
 
 def _options(section: object) -> dict[str, Any]:

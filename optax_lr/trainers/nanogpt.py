@@ -32,6 +32,7 @@ class NanoGPT(Trainer):
 
     name: ClassVar[str] = "nanogpt"
     title: ClassVar[str] = "nanoGPT"
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
 
     def recognise(self, source: Source) -> Recognised | None:
@@ -49,9 +50,7 @@ class NanoGPT(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The names of its `train.py`."""
         name, given = source.name, source.given
-        files = [
-            word for word in (source.program.positional if source.program is not None else ()) if word.endswith(".py")
-        ]
+        files = [word for word in source.positional if word.endswith(".py")]
         if files:
             raise ConfigError(f"{name}: the settings are in {files[0]}, over which the options go; read that file")
         remedy = "the train.py may be of a fork with names of its own; write the schedule in Python"
@@ -63,7 +62,7 @@ class NanoGPT(Trainer):
             raise ConfigError(f"{name}: warmup_iters {warmup} must be below lr_decay_iters {end}")
         settings = self.settings_of(
             values,
-            {"learning_rate": values["learning_rate"], "max_steps": last + 1, "warmup_steps": warmup if decays else 0},
+            {"max_steps": last + 1, "warmup_steps": warmup if decays else 0},
             lr_scheduler_type="cosine" if decays else "constant",
             own={"end": end, "low": values.number("min_lr")},
         )

@@ -141,11 +141,10 @@ def refusal(source: Source) -> str | None:
     """The line about a trainer that is recognised and not read; None where none is."""
     if source.form in ("python", "notebook", "card"):
         return None
-    program = source.program.name if source.program is not None else ""
-    words = source.program.positional if source.program is not None else ()
+    program = source.program_name
     if re.match(r"levanter\.main\.|.*levanter/main/", program):
         return None  # whose options are dotted too
-    verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in words)
+    verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in source.positional)
     if verl and program != "verl.trainer.main_ppo":
         return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"
     for entry in REFUSED:

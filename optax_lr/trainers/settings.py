@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
@@ -83,9 +83,9 @@ class Settings:
         for name in _AT_LEAST_ONE & checked.keys():
             if checked[name] < 1:
                 raise ConfigError(f"{source}: {key(name)} must be at least 1, not {checked[name]}")
-        if checked.get("warmup_steps", 0) > _MOST_STEPS:
+        if checked.get("warmup_steps", 0) > MOST_STEPS:
             raise ConfigError(
-                f"{source}: {key('warmup_steps')} must be at most {_MOST_STEPS}, not {checked['warmup_steps']:.3g}"
+                f"{source}: {key('warmup_steps')} must be at most {MOST_STEPS}, not {checked['warmup_steps']:.3g}"
             )
         return cls(**checked, source=source, **filled)
 
@@ -93,7 +93,7 @@ class Settings:
 _FILLED = words("source trainer method own num_datasets sequence_parallel_size older scheduler_block")
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
-_MOST_STEPS = 2**31 - 1  # what an int32 step counts to
+MOST_STEPS = 2**31 - 1  # what an int32 step counts to
 _TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
 
 
@@ -131,9 +131,16 @@ def whole_setting(name: str, value: object, rules: Rules = STRICT) -> int:
         raise ConfigError(f"{name} must be a whole number, not {value}")
     if not isinstance(given, numbers.Integral) and not rules.whole_floats:
         raise ConfigError(f"{name} must be a whole number without a point, not {value}: write {int(given)}")
-    if abs(given) > _MOST_STEPS:
-        raise ConfigError(f"{name} must be at most {_MOST_STEPS}, not {given:.3g}")
+    if abs(given) > MOST_STEPS:
+        raise ConfigError(f"{name} must be at most {MOST_STEPS}, not {given:.3g}")
     return int(given)
+
+
+def one_of(name: str, value: object, choices: Collection[str]) -> str:
+    """`value` if it is one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {_short(value)}")
+    return value
 
 
 def _word(name: str, value: object, _rules: Rules) -> str:

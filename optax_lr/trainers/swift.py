@@ -10,7 +10,7 @@ from typing import ClassVar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, too_few
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
@@ -48,10 +48,9 @@ class Swift(Transformers):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML or JSON behind the subcommand, or that of `--config`."""
-        program = source.program
-        if program is None:
+        if source.program is None:
             return None
-        named_file = program.options.get("config", program.positional[0] if program.positional else None)
+        named_file = source.program.options.get("config", next(iter(source.positional), None))
         return named_file if isinstance(named_file, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -150,9 +149,7 @@ class Swift(Transformers):
         batch = settings.per_device_train_batch_size
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
-            raise ConfigError(
-                f"{settings.source}: {data.examples} examples make no batch of {batch} on each of {data.processes} processes"
-            )
+            raise too_few(settings, data, batch)
         return max(1, -(-batches // self.accumulation(settings, data.processes)))
 
     def _of_generations(self, settings: Settings, data: Data) -> int:

@@ -11,7 +11,7 @@ from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few, unknown_keys
 from optax_lr.trainers.keys import Default, Keys, place_of
 from optax_lr.trainers.settings import PYDANTIC, Settings
 
@@ -37,6 +37,7 @@ class Torchtune(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
+    names: ClassVar[frozenset[str]] = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.lr",
         "lr_scheduler_type": "lr_scheduler._component_",
@@ -62,9 +63,8 @@ class Torchtune(Trainer):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The recipe with the words `key=value` and without those of `~key`."""
-        assert source.program is not None
         values = copy.deepcopy(dict(file))
-        for word in [*source.program.positional, *_config_words(source)[1:]]:
+        for word in [*source.positional, *_config_words(source)[1:]]:
             key, equals, value = word.partition("=")
             section, name = place_of(values, key.removeprefix("~"))
             if word.startswith("~"):
@@ -93,7 +93,7 @@ class Torchtune(Trainer):
         unknown_keys(name, {**values, **options}, _KEYS, "torchtune's recipes", remedy=remedy)
         unknown_keys(name, optimizer, frozenset({"lr"}), "torchtune's optimizers", remedy=remedy, section="optimizer")
         scheduler = values.get("lr_scheduler")
-        own: dict[str, object] = {"limit": None}
+        own: dict[str, object] = {}
         kind, warmup = "constant", 0
         defaults = []
         if isinstance(scheduler, Mapping) and scheduler.get("_component_"):
@@ -111,20 +111,13 @@ class Torchtune(Trainer):
         else:
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
         keys = Keys(name, values, PYDANTIC)
-        if "max_steps_per_epoch" in keys:
-            own["limit"] = keys.whole("max_steps_per_epoch")
+        own["limit"] = keys.whole("max_steps_per_epoch")  # 0 for none
         for key in ("epochs", "batch_size"):
             if key not in keys:
                 raise ConfigError(f"{name}: {key} is not in the recipe, and torchtune has no default for it")
         if "gradient_accumulation_steps" not in keys:
             defaults.append(Default("gradient_accumulation_steps", 1, "this reader; torchtune's recipes state it"))
-        taken = {
-            "learning_rate": optimizer["lr"],
-            "warmup_steps": warmup,
-            "num_train_epochs": keys["epochs"],
-            "per_device_train_batch_size": keys["batch_size"],
-            "gradient_accumulation_steps": keys.get("gradient_accumulation_steps"),
-        }
+        taken = {"learning_rate": optimizer["lr"], "warmup_steps": warmup}
         settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
         dataset = values.get("dataset")
         packed = isinstance(dataset, Mapping) and dataset.get("packed") in (True, "True", "true")
@@ -136,12 +129,9 @@ class Torchtune(Trainer):
         batches = -(-data.examples // data.processes) // settings.per_device_train_batch_size
         steps = batches // settings.gradient_accumulation_steps
         limit = settings.own["limit"]
-        steps = steps if limit is None or limit == 0 else min(steps, int(limit))
         if steps == 0:
-            raise ConfigError(
-                f"{settings.source}: {data.examples} examples on {data.processes} processes make no update in an epoch"
-            )
-        return steps
+            raise too_few(settings, data, settings.per_device_train_batch_size * settings.gradient_accumulation_steps)
+        return min(steps, int(limit)) if limit else steps
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """transformers' cosine, or a constant rate."""

@@ -15,14 +15,23 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.constructors import EMBEDDING_KEYS
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, part_of, too_few, unknown_keys
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import (
+    ARGPARSE,
+    SETTING_NAMES,
+    STRICT,
+    Rules,
+    Settings,
+    finite_number,
+    one_of,
+    whole_setting,
+)
 from optax_lr.trainers.training_arguments import (
     FIELDS,
     SCHEDULE_KEYWORDS,
@@ -131,7 +140,7 @@ class Transformers(Trainer):
                 "trainer": self.name,
                 "sequence_parallel_size": _sequence_parallel_size(name, values.get("parallelism_config")),
                 "scheduler_block": scheduler_block,
-                "older": _older(values, "" if source.program is None else source.program.name),
+                "older": _older(values, source.program_name),
                 **filled,
             },
         )
@@ -140,7 +149,7 @@ class Transformers(Trainer):
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
-        notes += _of_the_data(values, "" if source.program is None else source.program.name)
+        notes += _of_the_data(values, source.program_name)
         strange = tuple(key for key in strange if key != "block_size")
         notes += tuple(
             f"{key}: the rate of other parameters; the plan is that of learning_rate"
@@ -170,10 +179,7 @@ class Transformers(Trainer):
         if settings.dataloader_drop_last:
             batches = examples // batch // data.processes
             if batches == 0:
-                raise ConfigError(
-                    f"{settings.source}: {examples} examples make no batch of {batch} on each of {data.processes} processes, and "
-                    f"dataloader_drop_last drops the rest; lower {self.key('per_device_train_batch_size')}"
-                )
+                raise too_few(settings, data._replace(examples=examples), batch)
         else:
             batches = -(-batches // data.processes)
         batches *= settings.sequence_parallel_size
@@ -186,23 +192,11 @@ class Transformers(Trainer):
 
         Before transformers 4.49 a `max_steps` of 0 means the epochs too.
         """
-        zero_counts = self.zero_steps_count and version_of(version) >= ZERO_COUNTS
-        if settings.max_steps > 0 or (settings.max_steps == 0 and zero_counts):
-            return settings.max_steps
-        if settings.streaming:
+        if settings.max_steps == 0 and self.zero_steps_count and version_of(version) >= ZERO_COUNTS:
+            return 0
+        if settings.max_steps <= 0 and settings.streaming:
             raise ConfigError(f"{settings.source}: streaming data has no length; give max_steps")
-        if per_epoch is None:
-            raise UnknownLengthError(f"{settings.source}: {self.no_length}")
-        epochs = settings.num_train_epochs
-        if epochs <= 0:
-            key = self.key("num_train_epochs")
-            raise ConfigError(f"{settings.source}: {key} must be above 0, not {epochs}: no step would be trained")
-        if epochs * per_epoch > 2**31 - 1:
-            raise ConfigError(
-                f"{settings.source}: {self.key('num_train_epochs')} {epochs:g} makes "
-                f"{epochs * per_epoch:.3g} steps, more than 2**31 - 1"
-            )
-        return self.steps_of_epochs(settings, per_epoch, data)
+        return super().total_steps(settings, per_epoch, data, version)
 
     zero_steps_count: ClassVar[bool] = True  # max_steps: 0 is a length, and not "not given"
 
@@ -234,9 +228,9 @@ class Transformers(Trainer):
                 raise ConfigError(
                     f"{settings.source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
                 )
-            return _steps_of_ratio(max_steps, ratio or 0) if steps == 0 else like(max_steps, int(steps))
+            return part_of(max_steps, ratio or 0, up=True) if steps == 0 else like(max_steps, int(steps))
         given = steps if ratio is None else ratio
-        return like(max_steps, int(given)) if given >= 1 else _steps_of_ratio(max_steps, given)
+        return like(max_steps, int(given)) if given >= 1 else part_of(max_steps, given, up=True)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The versions in which the warmup has another length, or the key is refused."""
@@ -330,9 +324,7 @@ class Transformers(Trainer):
             if key not in _WORDS and (isinstance(value, (str, bool)) or not np.isscalar(value)):
                 quotes = ": take the quotes away" if isinstance(value, str) else ""
                 raise ConfigError(f"{where} must be a number, not {value!r}{quotes}")
-            if key in _WORDS and value not in SHAPES:
-                raise ConfigError(f"{where} must be one of {', '.join(SHAPES)}, not {value!r}")
-            taken[key] = value
+            taken[key] = one_of(where, value, SHAPES) if key in _WORDS else value
         return taken
 
 
@@ -482,7 +474,3 @@ def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
 def _sequence_parallel_size(source: str, config: object) -> int:
     size = config.get("sp_size") if isinstance(config, Mapping) else None
     return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))
-
-
-def _steps_of_ratio(max_steps: Real, ratio: float) -> object:
-    return np.ceil(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)

@@ -133,7 +133,7 @@ class Trl(Transformers):
         made = source.constructor.rpartition(".")[2]
         if made:
             return made, version or None
-        program = source.program.name if source.program is not None else ""
+        program = source.program_name
         word = program.partition(" ")[2] if program.startswith("trl ") else method_in(program)
         if word == "ppo":
             return "PPOConfig", version or None
@@ -286,4 +286,4 @@ def method_in(program: str) -> str:
 
 
 def _named(source: Source, found: Recognised) -> bool:
-    return "-" in found.trainer or (source.program is not None and bool(method_in(source.program.name)))
+    return "-" in found.trainer or bool(method_in(source.program_name))

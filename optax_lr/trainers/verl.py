@@ -7,17 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of, unknown_keys
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
-from optax_lr.trainers.settings import ARGPARSE, Settings
+from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
 
 _OPTIMIZER = "actor_rollout_ref.actor.optim."
 _STEPS, _RATIO = f"{_OPTIMIZER}lr_warmup_steps", f"{_OPTIMIZER}lr_warmup_steps_ratio"
@@ -51,6 +49,7 @@ class Verl(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
     )
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps", "num_train_epochs"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": f"{_OPTIMIZER}lr",
         "max_steps": "trainer.total_training_steps",
@@ -61,9 +60,8 @@ class Verl(Trainer):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The words of the command; `+` and `++` in front of a key change nothing here."""
-        assert source.program is not None
-        name, options = source.name, source.program.options
-        given = assignments(source.program.positional) | dict(_flat(source.values))
+        name, options = source.name, source.command.options
+        given = assignments(source.positional) | dict(_flat(source.values))
         if str(options.get("config_name", "")) not in _FILES or "megatron" in str(
             given.get("actor_rollout_ref.actor.strategy")
         ):
@@ -83,8 +81,7 @@ class Verl(Trainer):
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
         keys = Keys(name, given, ARGPARSE, _TAKEN)
         kind = keys.get(f"{_OPTIMIZER}warmup_style", keys[f"{_OPTIMIZER}lr_scheduler_type"])
-        if kind not in ("constant", "cosine"):
-            raise ConfigError(f"{name}: {_OPTIMIZER}lr_scheduler_type must be constant or cosine, not {kind!r}")
+        one_of(f"{name}: {_OPTIMIZER}lr_scheduler_type", kind, ("constant", "cosine"))
         steps, ratio = keys.whole(_STEPS, -1), keys.number(_RATIO)
         if steps == 0 and ratio:
             raise ConfigError(
@@ -93,10 +90,7 @@ class Verl(Trainer):
         settings = self.settings_of(
             keys,
             {
-                "learning_rate": keys[f"{_OPTIMIZER}lr"],
                 "warmup_steps": max(0, steps),
-                "max_steps": keys.get("trainer.total_training_steps"),
-                "num_train_epochs": keys["trainer.total_epochs"],
                 "per_device_train_batch_size": keys.get("data.gen_batch_size", keys["data.train_batch_size"]),
             },
             lr_scheduler_type=kind,
@@ -111,9 +105,9 @@ class Verl(Trainer):
             "a step is one batch of rollouts: all of its updates have the same rate",
             "prompts that verl filters out as too long are no part of the number of examples",
         )
-        if not re.fullmatch(self.programs, source.program.name):
+        if not re.fullmatch(self.programs, source.program_name):
             notes += (
-                f"{source.program.name or 'the program'} is not verl's main_ppo, and its config may have other defaults",
+                f"{source.program_name or 'the program'} is not verl's main_ppo, and its config may have other defaults",
             )
         own_rates = sorted(key for key in given if key.startswith("critic.optim."))
         if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
@@ -153,7 +147,7 @@ class Verl(Trainer):
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""
         if settings.own["ratio"]:
-            return np.floor(np.asarray(max_steps, np.float64) * settings.own["ratio"]).astype(np.int64)
+            return part_of(max_steps, settings.own["ratio"])
         return super().warmup_steps(settings, max_steps, version, data)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:

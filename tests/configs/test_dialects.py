@@ -241,7 +241,7 @@ def test_steps_of_each_trainer(values, examples, world, steps):
 
 
 def test_too_few_examples_for_a_batch_are_refused():
-    with pytest.raises(olr.ConfigError, match="5 examples make no batch of 8"):
+    with pytest.raises(olr.ConfigError, match="5 examples on 1 processes are fewer than 8 for each"):
         olr.read_config({"learning_rate": 1.0, "dataloader_drop_last": True}).plan(num_examples=5)
 
 

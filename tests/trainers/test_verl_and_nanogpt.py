@@ -54,7 +54,7 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
         ([f"{ACTOR}num_cycles=2"], "num_cycles of verl is not read"),
         (["trainer.total_epoch=2"], "trainer.total_epoch of verl is not read"),
-        ([f"{ACTOR}warmup_style=linear"], "must be constant or cosine, not 'linear'"),
+        ([f"{ACTOR}warmup_style=linear"], "must be one of constant, cosine, not 'linear'"),
         ([f"{ACTOR}lr_warmup_steps=0", f"{ACTOR}lr_warmup_steps_ratio=0.1"], "are read in two ways"),
         (["data.train_batch_size=2048"], "1000 examples make no batch of 2048"),
     ],
