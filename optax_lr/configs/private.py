@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.sources.errors import ConfigError
@@ -44,16 +44,20 @@ def _public() -> frozenset[str]:
 
 
 class Disguise:
-    """Replaces the private texts of one file; equal texts get equal placeholders.
-
-    >>> Disguise().of({"learning_rate": "fast", "password": 5, "lr_scheduler_type": "cosine"})
-    {'learning_rate': '<text 1>', '<text 2>': 5, 'lr_scheduler_type': 'cosine'}
-    """
+    """Replaces the private texts of one file; equal texts get equal placeholders."""
 
     def __init__(self) -> None:
         self._placeholders: dict[str, str] = {}
 
-    def of(self, value: object) -> Any:
+    def mapping(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The keys and values of the file.
+
+        >>> Disguise().mapping({"learning_rate": "fast", "password": 5, "lr_scheduler_type": "cosine"})
+        {'learning_rate': '<text 1>', '<text 2>': 5, 'lr_scheduler_type': 'cosine'}
+        """
+        return {self.word(str(key)): self.of(item) for key, item in values.items()}
+
+    def of(self, value: object) -> object:
         """A value of the file, with the values and keys in it."""
         if isinstance(value, Mapping):
             return {self.of(key): self.of(item) for key, item in value.items()}
@@ -61,8 +65,11 @@ class Disguise:
             return [self.of(item) for item in value]
         if value is None or isinstance(value, (bool, int, float)):
             return value
-        text = str(value)
-        return text if text in _public() or _NUMBER.fullmatch(text) else self.text(text)
+        return self.word(str(value))
+
+    def word(self, word: str) -> str:
+        """A word of the file: itself where it is a number or a word of the trainers, else its placeholder."""
+        return word if word in _public() or _NUMBER.fullmatch(word) else self.text(word)
 
     def note(self, note: str) -> str:
         """A note about a Python script.
@@ -71,7 +78,9 @@ class Disguise:
         '<text 1> is 0.0001, the default of <text 2>'
         """
         parts = re.split(r"([\s,;]+)", note)
-        return "".join(part if not re.search(r"[^\s,;]", part) or part in _ENGLISH else self.of(part) for part in parts)
+        return "".join(
+            part if not re.search(r"[^\s,;]", part) or part in _ENGLISH else self.word(part) for part in parts
+        )
 
     def text(self, text: str) -> str:
         """The placeholder of a text."""

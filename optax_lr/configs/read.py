@@ -6,9 +6,11 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-from optax_lr.configs.gather import checked, recognised, sources_of
+from optax_lr.configs.gather import sources_of
+from optax_lr.configs.named_file import recognised
 from optax_lr.configs.private import both, shown_notes
 from optax_lr.configs.run_config import RunConfig
+from optax_lr.configs.stated import checked
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.interpolation import require_plain

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
-from optax_lr.configs.gather import checked, notebook_configs, recognised, sources_of
+from optax_lr.configs.cells import notebook_configs
+from optax_lr.configs.gather import sources_of
+from optax_lr.configs.named_file import recognised
 from optax_lr.configs.plan import LintFacts, check_options
 from optax_lr.configs.private import matching
 from optax_lr.configs.read import read_recognised
+from optax_lr.configs.stated import checked
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks

@@ -50,6 +50,11 @@ def numbered(path: str, parts: Sequence[_Part]) -> Iterator[tuple[str, _Part]]:
         yield (path if len(parts) == 1 else f"{path}#{place}"), part
 
 
+def renamed(path: str, sources: Sequence[Source]) -> list[Source]:
+    """The configs of a file, each with its name."""
+    return [source.called(name) for name, source in numbered(path, sources)]
+
+
 def _toml(path: str, text: str, folder: Path | None) -> Source:
     try:
         if _DOTTED.search(text):

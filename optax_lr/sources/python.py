@@ -14,7 +14,7 @@ from typing import Any
 
 from optax_lr.sources import constructors
 from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
-from optax_lr.sources.documents import MOST_CONFIGS, numbered
+from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default, keyword_of
 from optax_lr.sources.source import Length, Processes, Source, count_of
@@ -97,7 +97,7 @@ class Reader:
             raise ConfigError(f"{self.path}: {self.nothing()}")
         if len(made) == 1:
             made = [self._with_examples(made[0])]
-        return [dataclasses.replace(source, name=name) for name, source in numbered(self.path, made)]
+        return renamed(self.path, made)
 
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""

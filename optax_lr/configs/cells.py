@@ -1,0 +1,76 @@
+"""The configs in a notebook: in its Python, in its commands, and in the files that its cells write."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+from optax_lr.configs.commands import SHELL, training_commands
+from optax_lr.sources import notebook, python
+from optax_lr.sources.documents import documents_of, renamed
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Form, Source
+from optax_lr.trainers import recognise
+
+
+def notebook_configs(path: str, text: str, folder: Path) -> list[Source]:
+    """Every config in the text of a notebook."""
+    return cell_configs(path, notebook.cells_of(path, text), text, folder, "notebook")
+
+
+def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, form: Form) -> list[Source]:
+    """Every config in the cells of a file.
+
+    Args:
+        path: the file.
+        cells: its cells.
+        text: its text.
+        folder: where files that it names are looked for.
+        form: the form of its Python configs.
+
+    Raises:
+        ConfigError: for a file without a config.
+    """
+    found: list[Source] = []
+    ran: list[Source] = []
+    why = ConfigError(f"{path}: no config is in the cells of this notebook")
+    try:
+        made = python.script_sources(path, cells.code, folder)
+        found = [dataclasses.replace(source, form=form, text=text) for source in made]
+    except ConfigError as error:
+        why = error
+    with contextlib.suppress(ConfigError):
+        script = notebook.cell_commands(path, cells)
+        written = python.Reader(path, cells.code).files()
+        commands = training_commands(path, script, folder, cells.files)
+        ran = [dataclasses.replace(source, files={**written, **source.files}) for source in commands]
+    found = [
+        dataclasses.replace(source, lines=notebook.lines_in_file(source.lines, cells.places))
+        for source in (*found, *ran)
+    ]
+    lines = [line for line in cells.commands.splitlines() if not line.startswith("cat >")]
+    for name, body in cells.files.items():
+        if ran and any(Path(name).name in line for line in lines):  # a command takes it
+            continue
+        with contextlib.suppress(ConfigError):
+            found += _configs_of_written(name, body, folder)
+    if not found:
+        raise why
+    return renamed(path, found)
+
+
+def _configs_of_written(name: str, body: str, folder: Path) -> list[Source]:
+    """The configs in a file that a cell writes.
+
+    Raises:
+        ConfigError: where it is none.
+    """
+    if name.endswith(".py"):
+        return python.script_sources(name, body, folder)
+    if name.endswith((".yaml", ".yml", ".json")):
+        made = documents_of(name, body, "json" if name.endswith(".json") else "yaml", folder)
+        for source in made:
+            recognise(source)
+        return made
+    return training_commands(name, body, folder) if name.endswith(SHELL) else []

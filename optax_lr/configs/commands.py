@@ -1,0 +1,134 @@
+"""The training commands among the commands of a shell script, each as a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from optax_lr.configs.named_file import named_file
+from optax_lr.configs.started import configs_of_script
+from optax_lr.launchers import options_of, program_of
+from optax_lr.sources import shell
+from optax_lr.sources.documents import renamed
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.marks import MARK, readable
+from optax_lr.sources.source import Program, Source
+from optax_lr.text import words
+from optax_lr.trainers import trainer_of
+from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.refused import refusal
+from optax_lr.trainers.settings import SETTING_NAMES
+
+SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")  # the suffixes of shell scripts
+_MOST_COMMANDS = 500
+_TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
+# Subcommands of training programs that do not train.
+_OTHER_WORK: Mapping[str, frozenset[str]] = {
+    "llamafactory-cli": words("api chat env eval export help version webchat webui"),
+    "lmf": words("api chat env eval export help version webchat webui"),
+    "swift": words("app deploy eval export infer merge-lora rollout sample web-ui"),
+    "axolotl": words("evaluate fetch inference merge-lora merge-sharded-fsdp-weights preprocess quantize vllm-serve"),
+    "trl": words("chat env vllm-serve"),
+    "tune": words("cat cp download ls validate"),
+}
+_BY_COMMAND = (
+    *("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune"),
+    *("verl", "nanogpt", "diffusers", "open-instruct"),
+)
+_NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
+
+
+def training_commands(path: str, text: str, folder: Path, files: Mapping[str, str] | None = None) -> list[Source]:
+    """The training commands of a script; a command that starts a Python script with settings becomes those settings.
+
+    Args:
+        path: the script.
+        text: its text.
+        folder: where files that it names are looked for.
+        files: texts of files that were written before it, by path.
+
+    Raises:
+        ConfigError: for a script without a training command.
+    """
+    ran = [made for made in shell.commands_of(path, text) if len(made.words) > 1]
+    if len(ran) > _MOST_COMMANDS:
+        raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
+    kept: list[Source] = []
+    cut: list[str] = []
+    for made in ran:
+        source = command_source(path, made, folder)
+        cut += [why for _, why in source.ignored]
+        for config in configs_of_script(source, files or {}) or ([source] if _trains(source) else []):
+            lines = _option_lines(config.command, text) if config.form == "command" else {}
+            kept.append(dataclasses.replace(config, lines=lines))
+    if not kept and cut:
+        raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
+    if not kept:
+        raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
+    return renamed(path, kept)
+
+
+def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
+    """One command as a source; words that begin with options are those of a training program."""
+    processes = None
+    if ran.words and ran.words[0].startswith("-"):
+        options, positional = options_of(ran.words)
+        program = Program("", tuple(positional), options, ran.line)
+    else:
+        program, processes = program_of(ran.words, ran.environment, ran.line) or (Program(""), None)
+    program, unset = _without_unset(program)
+    notes = tuple(dict.fromkeys(ran.notes))
+    notes += (f"{', '.join(unset)}: not set in the script, and taken as empty",) if unset else ()
+    cut = ", ".join(ran.cut[:4])
+    why = f"the command of line {ran.line} ends before {cut}: a comment or a missing \\ cuts it off, and these are not passed"
+    return Source(
+        name,
+        dict(program.options),
+        {},
+        "command",
+        folder=folder,
+        ignored=((cut, why),) if cut else (),
+        notes=notes,
+        program=program,
+        processes=processes,
+        files=ran.files,
+    )
+
+
+def _without_unset(program: Program) -> tuple[Program, list[str]]:
+    """The program without words that the script does not say, such as `$MORE` in `--max_steps 5 $MORE`, and these words."""
+    unset = [word for word in program.positional[1:] if MARK.fullmatch(word)]
+    options = dict(program.options)
+    for key, value in options.items():
+        stated = [word for word in value if not MARK.fullmatch(word)] or value[:1] if isinstance(value, list) else []
+        if stated and len(stated) < len(value):
+            unset += [word for word in value if word not in stated]
+            options[key] = stated if stated[1:] else stated[0]
+    return program._replace(options=options), [str(readable(word)) for word in dict.fromkeys(unset)]
+
+
+def _option_lines(program: Program, text: str) -> dict[str, int]:
+    """The line of each option: from the command on, else of a variable that was set before."""
+    rows = list(enumerate(text.splitlines(), 1))
+    lines: dict[str, int] = {}
+    for number, line in rows[program.line - 1 :] + rows[: program.line - 1]:
+        for key in re.findall(r"--([\w.-]+)", "" if line.lstrip().startswith("#") else line):
+            lines.setdefault(key.replace("-", "_"), number)
+    return {key: lines[key] for key in program.options if key in lines}
+
+
+def _trains(source: Source) -> bool:
+    """Whether a command of a script is a training run, and no other program."""
+    program = source.command
+    head, _, work = program.name.partition(" ")
+    if program.name in ("", *_TOOLS) or work in _OTHER_WORK.get(head, ()):
+        return False
+    if refusal(source) is not None or any(trainer_of(name).recognise(source) is not None for name in _BY_COMMAND):
+        return True
+    if SETTING_NAMES & source.values.keys() - _NOT_ALONE:
+        return True
+    if program.launcher or program.name.endswith(".py"):
+        return any(map(concerns_curve, source.values)) or named_file(source) is not None
+    return False

@@ -1,0 +1,170 @@
+"""The files that a command names: the config of its trainer, and that of its launcher."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from optax_lr.configs.private import UNUSABLE, Disguise
+from optax_lr.launchers.accelerate import file_processes, shipped_processes
+from optax_lr.sources.documents import document_of
+from optax_lr.sources.errors import ConfigError, UnreadableError
+from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.interpolation import require_plain
+from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.parsing import as_omegaconf
+from optax_lr.sources.source import Processes, Program, Source, count_of
+from optax_lr.trainers import Recognised, recognise, trainer_of
+from optax_lr.trainers.base import Trainer, concerns_curve
+from optax_lr.trainers.refused import refusal
+from optax_lr.trainers.settings import SETTING_NAMES
+
+_CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
+_LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
+
+
+def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recognised]:
+    """The trainer of a config, and the config with the files that its command names.
+
+    Raises:
+        ConfigError: where no trainer or more than one is certain, and where a named file cannot be read.
+    """
+    source = _with_launcher(source)
+    if source.form != "command":
+        return source, recognise(source, asked)
+    try:
+        found = recognise(source, asked)
+    except ConfigError:
+        name = named_file(source)
+        if name is None or refusal(source) is not None:
+            raise
+        merged = _merged(source, name, None)
+        try:
+            return merged, recognise(merged, asked)
+        except ConfigError:
+            if not merged.named:
+                raise
+            raise ConfigError(
+                f"{source.name}: no trainer is recognised by the settings in {name}; name it with --trainer, or read that file"
+            ) from None
+    trainer = trainer_of(found.trainer)
+    name = trainer.config_file(source)
+    if name is None and (asked is not None or found.trainer == "hf"):
+        name = named_file(source)
+    return source if name is None else _merged(source, name, trainer), found
+
+
+def named_file(source: Source) -> str | None:
+    """The YAML or JSON file that a command of an unknown program names as its config."""
+    program = source.command
+    named = [program.options.get(option) for option in _CONFIG_OPTIONS]
+    named += [word for word in program.positional[:1] if is_known(word) or _LIKE_A_CONFIG.search(str(readable(word)))]
+    words = [word for word in named if isinstance(word, str)]
+    return next((word for word in words if not is_known(word) or word.endswith((".yaml", ".yml", ".json"))), None)
+
+
+def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
+    """The file that a command names, with the command's own settings over it."""
+    if not is_known(name):
+        raise ConfigError(
+            f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is; "
+            "read that file itself, or write the options into the command"
+        )
+    own = name in source.files  # the script itself writes it, so that nothing in it is private
+    text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
+    try:
+        document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
+        values: dict[str, object] = dict(document.values)
+        require_plain(name, values)
+        if trainer is not None and trainer.omegaconf:
+            values = as_omegaconf(name, text, values, SETTING_NAMES)
+    except ConfigError:
+        if own:
+            raise
+        raise ConfigError(f"{source.name}: {name} {UNUSABLE}") from None
+    source = dataclasses.replace(source, folder=folder, twice=document.twice)
+    if own:
+        return _over_file(source, name, values, trainer)
+    disguise = Disguise()
+    twice = tuple(pair for pair in document.twice if disguise.of(pair[0].split(".")) == pair[0].split("."))
+    source = dataclasses.replace(source, named=name)
+    copy = _over_file(dataclasses.replace(source, twice=twice), name, disguise.mapping(values), trainer)
+    return dataclasses.replace(_over_file(source, name, values, trainer), copy=copy)
+
+
+def _text_below(source: Source, name: str) -> tuple[str, Path]:
+    """The text of the file that a command names, and the folder of the file.
+
+    Raises:
+        ConfigError: where it cannot be read.
+    """
+    path, outside = file_below(name, source.folder)
+    if path is None:
+        where = "is outside of the folders of the script and of this program" if outside else "is not here"
+        raise ConfigError(
+            f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
+            f"file{_settings_of_command(source.command)}"
+        )
+    try:
+        return text_of(str(path)), path.parent
+    except UnreadableError as error:
+        raise ConfigError(f"{source.name}: {error}") from None
+
+
+def _settings_of_command(program: Program) -> str:
+    """The settings in the command that a reader of the file must not forget."""
+    assigned = [word for word in program.positional[1:] if "=" in word]
+    keys = {word: word.partition("=")[0] for word in assigned}
+    assigned.sort(key=lambda word: not concerns_curve(keys[word]) and keys[word] not in SETTING_NAMES)
+    options = [f"--{key} {readable(value)}" for key, value in program.options.items() if key in SETTING_NAMES]
+    shown = ", ".join([*assigned, *options][:6])
+    return f", and mind that {shown} replace its values" if shown else ""
+
+
+def _over_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:
+    """The values of a file that a command names, with the command's own settings over them."""
+    program, processes = source.command, source.processes
+    if program.name.startswith("trl ") and "num_processes" in values:
+        values = dict(values)
+        processes = Processes(count_of(values.pop("num_processes")), f"num_processes in {name}")
+    environment = values.get("ENV")
+    if isinstance(environment, Mapping) and "NPROC_PER_NODE" in environment.keys() - program.environment.keys():
+        processes = Processes(count_of(environment["NPROC_PER_NODE"]), f"NPROC_PER_NODE in {name}")
+    if trainer is not None:
+        merged = trainer.merged(values, source)
+    else:
+        options = {key: value for key, value in source.values.items() if key not in _CONFIG_OPTIONS or value != name}
+        merged = values | options
+    return dataclasses.replace(
+        source,
+        values=merged,
+        lines={key: line for key, line in source.lines.items() if key in merged},
+        form="yaml",
+        notes=(*source.notes, f"the settings are those of {name}, with the command's own over them"),
+        processes=processes,
+    )
+
+
+def _with_launcher(source: Source) -> Source:
+    """The source with the number of processes of the launcher's own config file, if its command names one."""
+    processes = None if source.program is None else _processes_of_file(source, source.program)
+    return source if processes is None else dataclasses.replace(source, processes=processes)
+
+
+def _processes_of_file(source: Source, program: Program) -> Processes | None:
+    """The processes by the launcher's config file; None where the command states them, and where no file does."""
+    option = program.options.get("accelerate_config")
+    if program.name.startswith("trl ") and (shipped := shipped_processes(option)) is not None:
+        return shipped
+    name = program.launcher_config or option
+    stated = source.processes is not None and source.processes.count is not None
+    if stated or not isinstance(name, str) or not is_known(name):
+        return None
+    path, _ = file_below(name, source.folder)
+    if path is not None:
+        with contextlib.suppress(ConfigError):
+            return file_processes(name, document_of(name, text_of(str(path)), form="yaml", folder=None).values)
+    return None

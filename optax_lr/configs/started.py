@@ -1,0 +1,98 @@
+"""The settings in a Python script that a command starts, with the options of the command."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from optax_lr.configs.private import Disguise
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.marks import is_known
+from optax_lr.sources.python import Reader
+from optax_lr.sources.source import Source
+from optax_lr.trainers.settings import SETTING_NAMES
+
+
+def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]:
+    """The configs in the Python script that a command starts; empty where there are none.
+
+    Args:
+        command: the command.
+        files: texts of files that were written before it, by path.
+    """
+    written = {**files, **command.files}
+    name = command.command.name.removeprefix("./")
+    if not name.endswith(".py") or not is_known(name):
+        return []
+    text = written.get(name, written.get(command.command.name))
+    private = text is None  # a file on the disk, which the commands did not write
+    try:
+        if text is None:
+            path, _ = file_below(name, command.folder)
+            if path is None:
+                return []
+            text = text_of(str(path))
+        reader = Reader(command.name, text, command.folder, command.command.options)
+        calls = bool(reader.calls())
+        found = reader.sources() if calls else _defaults(reader, command)
+    except ConfigError:
+        return []
+    complete = _as_called if calls else _as_parsed
+    if not private:
+        return [complete(config, command, name) for config in found]
+    return [
+        dataclasses.replace(
+            complete(config, command, name), named=name, copy=complete(_disguised(config), command, name)
+        )
+        for config in found
+    ]
+
+
+def _as_called(config: Source, command: Source, name: str) -> Source:
+    """The config in a call of the script `name`."""
+    shown = f"the settings are those in {name}, with the options of the command in line {command.command.line}"
+    processes = command.processes if command.command.launcher else config.processes or command.processes
+    notes = (*command.notes, shown, *config.notes)
+    return dataclasses.replace(config, text="", lines={}, notes=notes, processes=processes)
+
+
+def _defaults(reader: Reader, command: Source) -> list[Source]:
+    """The defaults of a script that parses its options into training arguments, without those that the command replaces."""
+    parsed = reader.parsed()
+    if parsed is None:
+        return []
+    return [
+        dataclasses.replace(
+            parsed,
+            values={key: value for key, value in parsed.values.items() if key not in command.values},
+            unknown={key: text for key, text in parsed.unknown.items() if key not in command.values},
+            lengths={key: length for key, length in parsed.lengths.items() if key not in command.values},
+            notes=tuple(note for note in parsed.notes if "defaults of" not in note),
+        )
+    ]
+
+
+def _as_parsed(defaults: Source, command: Source, _: str) -> Source:
+    """The command over the defaults of its script."""
+    own = ", ".join(f"{key} {value}" for key, value in defaults.values.items() if key in SETTING_NAMES)
+    return dataclasses.replace(
+        command,
+        values={**defaults.values, **command.values},
+        notes=(*command.notes, *defaults.notes, *([f"the defaults of the script itself are {own}"] if own else [])),
+        constructor=defaults.constructor,
+        unknown=defaults.unknown,
+        lengths=defaults.lengths,
+    )
+
+
+def _disguised(config: Source) -> Source:
+    """The config with placeholders for the private texts of its script."""
+    disguise = Disguise()
+    return dataclasses.replace(
+        config,
+        values=disguise.mapping(config.values),
+        notes=tuple(map(disguise.note, config.notes)),
+        unknown={disguise.word(key): disguise.text(text) for key, text in config.unknown.items()},
+        lengths={key: length._replace(text=disguise.text(length.text)) for key, length in config.lengths.items()},
+    )

@@ -1,0 +1,70 @@
+"""The values of a config with overrides, and a refusal where one that matters is not stated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from optax_lr.sources.constructors import EMBEDDING_KEYS
+from optax_lr.sources.errors import ConfigError, UnstatedError
+from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.source import Source, count_of
+from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.settings import SETTING_NAMES
+
+_LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
+
+
+def checked(source: Source, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
+    """The source with `overrides`, and without marks of what a script does not say.
+
+    Raises:
+        ConfigError: where a setting of the curve has a value that the file does not say.
+    """
+    values = dict(source.values)
+    for key, value in overrides.items():
+        values = _with_value(values, (*section, *key.split(".")), value)
+    unknown = {key: text for key, text in source.unknown.items() if key not in overrides}
+    for key in unknown:
+        if key.startswith("*"):
+            what = key if key.startswith("**") else f"argument {key[1:]}"
+            raise ConfigError(
+                f"{source.name}: {what} of the call is not a literal and may hold any setting; write the keys to a YAML file"
+            )
+    unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
+    assigned = [] if source.program is None else [word.partition("=") for word in source.program.positional]
+    stated = unknown | {
+        key: str(readable(value)) for key, _, value in assigned if not is_known(value) and key not in overrides
+    }
+    whole_call = source.constructor.startswith(("optax.", "torch.optim."))  # every argument counts
+    irrelevant = frozenset() if count_of(values.get("max_steps")) is None else _LENGTH
+    missing = {
+        key: text
+        for key, text in stated.items()
+        if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in irrelevant | EMBEDDING_KEYS
+    }
+    if missing:
+        raise UnstatedError(f"{source.name}: {_what_is_missing(source, missing)}")
+    dropped = {*source.unknown, *(irrelevant & unknown.keys())} - overrides.keys()
+    return dataclasses.replace(
+        source, values={key: readable(value) for key, value in values.items() if key not in dropped}
+    )
+
+
+def _with_value(values: Mapping[str, object], place: Sequence[str], value: object) -> dict[str, object]:
+    """A copy of nested mappings with a value at a place; what is in the way of it is replaced."""
+    key, *below = place
+    inner = values.get(key)
+    return {**values, key: _with_value(inner if isinstance(inner, Mapping) else {}, below, value) if below else value}
+
+
+def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
+    """Which settings have values that the source does not say, and what to do."""
+    way = " ".join(f"--set {key}=VALUE" for key in missing)
+    if source.form in ("python", "notebook"):
+        what = ", ".join(f"{key}={text}" for key, text in missing.items())
+        verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
+        return f"{what} {verb}; give {its} with {way}"
+    line = 1 if source.program is None else source.program.line
+    what = ", ".join(f"--{key} {text}" for key, text in missing.items())
+    return f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"
