@@ -17,6 +17,7 @@ from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, S
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default, keyword_of
+from optax_lr.sources.overrides import own_optimizer, rates_by_hand, replacements, set_later
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.text import start_of, words
 
@@ -98,6 +99,16 @@ class Reader:
         if len(made) == 1:
             made = [self._with_examples(made[0])]
         return renamed(self.path, made)
+
+    @functools.cached_property
+    def _configs(self) -> set[ast.expr]:
+        """The nodes of the calls that hold a config."""
+        return {call.node for call in self.script.calls if self._holds_config(call)}
+
+    @functools.cached_property
+    def _changes(self) -> list[str]:
+        """Notes on what changes the schedule beside the arguments."""
+        return replacements(self.script)
 
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""
@@ -189,7 +200,7 @@ class Reader:
             match statement:
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     self._take(name, field_default(value) or value, self.script.top, found)
-        notes = self._replaced()
+        notes = [*self._changes]
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
         found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
@@ -267,18 +278,25 @@ class Reader:
                 self._unpack(node, call.scope, found)
             else:
                 self._take(name, node, call.scope, found)
-        notes = self._replaced()
-        for (owner, name), assigned in self.script.attributes.items():
-            if self._is_made_by(owner, call):
+        notes = [*self._changes]
+        holders, seen = self._holders(call), set[str]()
+        for owner, name, value in set_later(self.script):
+            if owner in holders:
                 found.without(name)
-                value = assigned[0] if len(assigned) == 1 else None
-                if value is None:
-                    found.unknown[name] = f"{owner}.{name}, which is set later"
+                if value is None or name in seen:
+                    found.unknown[name] = f"{owner}.{name} (set later)"
                 else:
                     self._take(name, value, call.scope, found)
-            elif owner != "self" and name in found.values and name in _SETTINGS:
+                seen.add(name)
+            elif owner != "self" and name in _SETTINGS and (name in found.values or owner.endswith("args")):
                 what = f"{owner}.{name} is set in this script"
                 notes.append(f"{what}; if it belongs to these arguments, give it with --set")
+        if (made := own_optimizer(self.script)) is not None:
+            found.without("learning_rate")
+            self._rate(*made, found)
+            notes.append(
+                f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
+            )
         split = next((known.node for known in self.script.calls if known.name.endswith("train_test_split")), None)
         if split is not None and "max_steps" not in found.values:
             notes.append(
@@ -288,35 +306,29 @@ class Reader:
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes
 
-    def _is_made_by(self, owner: str, call: Call) -> bool:
-        """Whether the value of a name is the result of a call, or of a function of it: `cfg = load_cfg(config)`."""
-        holders = {name for scope in self.script.scopes for name, bound in scope.names.items() if bound == [call.node]}
-        if owner in holders:
-            return True
+    def _holders(self, call: Call) -> set[str]:
+        """The names of the result of a call, and of a function of a mapping: `cfg = load_cfg(config)`."""
+        bound: dict[str, list[ast.expr | None]] = {}
+        for scope in self.script.scopes:
+            for name, values in scope.names.items():
+                bound.setdefault(name, []).extend(values)
+        holders = {
+            name
+            for name, values in bound.items()
+            if [value for value in values if value in self._configs] == [call.node]
+        }
         if call.name not in MAPPINGS:
-            return False
-        bound = [value for scope in self.script.scopes for value in scope.names.get(owner, [])]
-        made = bound[0] if len(bound) == 1 else None
-        return isinstance(made, ast.Call) and any(
-            argument is call.node or (isinstance(argument, ast.Name) and argument.id in holders)
-            for argument in made.args
-        )
-
-    def _replaced(self) -> list[str]:
-        """A note where the script gives its Trainer a scheduler of its own."""
-        found = ""
-        for call in self.script.calls:
-            if call.name.endswith(".hyperparameter_search"):
-                what = f"hyperparameter_search in line {call.node.lineno}"
-                return [f"{what} replaces some of these arguments in each trial"]
-        for node in ast.walk(self.script.tree):
-            match node:
-                case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
-                    found = found or f"{name} in line {node.lineno}"
-                case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[*_, second])):
-                    if not (isinstance(second, ast.Constant) and second.value is None):
-                        found = found or f"optimizers=(..., {ast.unparse(second)[:40]}) in line {node.value.lineno}"
-        return [f"{found} replaces the schedule of these arguments"] if found else []
+            return holders
+        made = {name: values[0] for name, values in bound.items() if len(values) == 1}
+        return holders | {
+            name
+            for name, value in made.items()
+            if isinstance(value, ast.Call)
+            and any(
+                argument is call.node or (isinstance(argument, ast.Name) and argument.id in holders)
+                for argument in value.args
+            )
+        }
 
     def _function(self, call: Call, last: str) -> tuple[_Found, list[str]]:
         """A call of `get_scheduler` or one of its family."""
@@ -356,6 +368,7 @@ class Reader:
             f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own" if others else ""
         )
         notes = [f"{note} for each process", *([f"{beside}; this is not the plan of its run"] if beside else [])]
+        notes += rates_by_hand(self.script)
         tests = [node for node in ast.walk(self.script.tree) if isinstance(node, ast.If)]
         rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
         if rare is not None:
@@ -383,7 +396,7 @@ class Reader:
         found = self._one(call)
         several = f"this script makes {len(self.calls())} schedules; which one runs when is not read"
         read_as = f"{call.name} is read as the schedule of the learning rate"
-        return found, [read_as, several] if len(self.calls()) > 1 else [read_as]
+        return found, [read_as, *([several] if len(self.calls()) > 1 else []), *rates_by_hand(self.script)]
 
     def _one(self, call: Call) -> _Found:
         found = _Found()

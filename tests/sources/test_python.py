@@ -339,11 +339,40 @@ def test_fix_changes_only_the_literal(tmp_path):
     [
         ("Trainer(model, args, optimizers=(opt, sched))", "optimizers=(..., sched) in line 3 replaces the schedule"),
         ("class T(Trainer):\n    def create_scheduler(self, n, optimizer=None): ...", "create_scheduler in line 4 replaces the schedule"),
-        ("Trainer(model, args, optimizers=(opt, None))", None),
+        ("Trainer(model, args, optimizers=(None, None))", None),
+        ("trainer.lr_scheduler = constant(trainer)", "trainer.lr_scheduler, set in line 3, replaces the schedule"),
+        ("setattr(args, name, value)", "setattr in line 3 may replace any of these arguments"),
+        ("class T(Trainer):\n    def create_optimizer(self): ...", "create_optimizer in line 4 may give rates other than learning_rate"),
+        ("for g in opt.param_groups:\n    g['lr'] *= 0.5", 'g["lr"] in line 4 sets the rate by hand, which is not in this plan'),
+        ("opt.param_groups[0]['lr'] = 1e-3", 'opt.param_groups[0]["lr"] in line 3 sets the rate by hand'),
+        ("settings['lr'] = 1e-3", None),
         ("trainer.hyperparameter_search(n_trials=5)", "hyperparameter_search in line 3 replaces some of these arguments"),
     ],
 )  # fmt: skip
 def test_a_scheduler_that_the_script_creates_is_noted(tmp_path, line, note):
     (config,) = read(tmp_path, f"{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n{line}\n")
-    assert [text for text in config.notes if "replaces" in text] == ([] if note is None else [config.notes[0]])
+    assert len(config.notes) == (note is not None)
     assert note is None or config.notes[0].startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("lines", "rate"),
+    [
+        ("args.learning_rate = 2e-5", 2e-5),
+        ("setattr(args, 'learning_rate', 2e-5)", 2e-5),
+        ("args = args.set_training(2e-5, max_steps=9)", 2e-5),
+        ("args.set_optimizer(name='adamw_torch')", 5e-5),
+        ("opt = AdamW(model.parameters(), lr=2e-5)\nTrainer(model, args, optimizers=(opt, None))", 2e-5),
+        ("Trainer(model, args, optimizers=(make(), None))", None),
+        ("args = dataclasses.replace(args, learning_rate=2e-5)", None),
+        ("args.learning_rate = 2e-5\nargs.set_optimizer(learning_rate=3e-5)", None),
+    ],
+)
+def test_a_rate_that_is_set_after_the_arguments_is_read_or_asked_for(tmp_path, lines, rate):
+    text = f"import dataclasses\n{HEAD}args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n{lines}\n"
+    if rate is None:
+        with pytest.raises(olr.ConfigError, match=r"--set learning_rate=VALUE"):
+            read(tmp_path, text)
+    else:
+        (config,) = read(tmp_path, text)
+        assert float(config.plan().schedule.learning_rate) == rate

@@ -1,0 +1,109 @@
+"""Statements that change what a call of `TrainingArguments` says: values set later, own optimizers and schedulers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from optax_lr.sources.literals import Scope, Script, keyword_of
+
+# The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
+_SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
+    "set_training": {
+        "learning_rate": ("learning_rate", 5e-5),
+        "batch_size": ("per_device_train_batch_size", 8),
+        "weight_decay": ("weight_decay", 0),
+        "num_epochs": ("num_train_epochs", 3),
+        "max_steps": ("max_steps", -1),
+        "gradient_accumulation_steps": ("gradient_accumulation_steps", 1),
+    },
+    "set_optimizer": {"name": ("optim", "adamw_torch"), "learning_rate": ("learning_rate", 5e-5)},
+    "set_lr_scheduler": {
+        "name": ("lr_scheduler_type", "linear"),
+        "num_epochs": ("num_train_epochs", 3),
+        "max_steps": ("max_steps", -1),
+        "warmup_ratio": ("warmup_ratio", 0),
+        "warmup_steps": ("warmup_steps", 0),
+    },
+    "set_dataloader": {"train_batch_size": ("per_device_train_batch_size", 8)},
+}
+
+
+def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
+    """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
+
+    Source: `transformers.TrainingArguments.set_training` and the methods beside it; `dataclasses.replace`.
+    """
+    for (owner, name), values in script.attributes.items():
+        yield owner, name, values[0] if len(values) == 1 else None
+    for call in script.calls:
+        match call.node:
+            case ast.Call(func=ast.Name(id="setattr"), args=[holder, ast.Constant(value=str() as name), value]):
+                yield ast.unparse(holder), name, value
+            case ast.Call(args=[holder], keywords=changed) if call.name in ("dataclasses.replace", "copy.replace"):
+                yield from ((ast.unparse(holder), keyword.arg or "**", None) for keyword in changed)
+            case ast.Call(func=ast.Attribute(value=holder, attr=method)) if method in _SETTERS:
+                given = dict(zip(_SETTERS[method], call.node.args, strict=False))
+                given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
+                for parameter, (name, default) in _SETTERS[method].items():
+                    value = given.get(parameter) or ast.copy_location(ast.Constant(default), call.node)
+                    yield ast.unparse(holder), name, value
+
+
+def replacements(script: Script) -> list[str]:
+    """Notes on what replaces the schedule of training arguments, or changes the rates beside it."""
+    for call in script.calls:
+        if call.name.endswith(".hyperparameter_search"):
+            return [f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"]
+    notes = []
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
+                notes.append(f"{name} in line {node.lineno} replaces the schedule of these arguments")
+            case ast.FunctionDef(name="create_optimizer"):
+                notes.append(f"create_optimizer in line {node.lineno} may give rates other than learning_rate")
+            case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[_, second])) if not _is_none(second):
+                what = f"optimizers=(..., {ast.unparse(second)[:40]}) in line {node.value.lineno}"
+                notes.append(f"{what} replaces the schedule of these arguments")
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner), attr="lr_scheduler")]) if owner != "self":
+                notes.append(
+                    f"{owner}.lr_scheduler, set in line {node.lineno}, replaces the schedule of these arguments"
+                )
+            case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
+                notes.append(f"setattr in line {node.lineno} may replace any of these arguments")
+    return notes[:3] + rates_by_hand(script)
+
+
+def rates_by_hand(script: Script) -> list[str]:
+    """A note where the script sets the rate of an optimizer itself: `group["lr"] = 1e-4`."""
+    groups = {
+        part.id
+        for node in ast.walk(script.tree)
+        if isinstance(node, (ast.For, ast.comprehension)) and ".param_groups" in ast.unparse(node.iter)
+        for part in ast.walk(node.target)
+        if isinstance(part, ast.Name)
+    }
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store()):
+                text = ast.unparse(holder)
+                if text in groups or ".param_groups" in text:
+                    return [f'{text[:60]}["lr"] in line {node.lineno} sets the rate by hand, which is not in this plan']
+    return []
+
+
+def own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:
+    """The optimizer that a Trainer takes without a scheduler, and its scope; None without one.
+
+    Its rate is the peak, and `learning_rate` has no effect.
+    Source: `transformers.Trainer.create_optimizer`, which makes none beside a given one.
+    """
+    for call in script.calls:
+        match keyword_of(call.node, "optimizers"):
+            case ast.Tuple(elts=[first, second]) if _is_none(second) and not _is_none(first):
+                return first, call.scope
+    return None
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
