@@ -66,36 +66,17 @@ class ByRow(Float64):
         """One of `values`, by row. Only inside `by_row`."""
         return self._chosen(kind, values, [1 / len(values)] * len(values))
 
-    def shortcut(
+    def _one_of(
         self,
         holds: Truth,
         x: Real,
-        special: Callable[[Real], Result],
-        general: Callable[[Real], Result],
-        probability: float = 0.85,
+        one: Callable[[Real], Result],
+        other: Callable[[Real], Result],
+        probability: float,
+        both: Callable[[], Result],
     ) -> Result:
-        """`special(x)` in the rows where `holds`, `general(x)` in the others, if `holds` is by row and `x` is not."""
-        return self._parted(holds, x, special, general, probability) if self._parts(holds, x) else general(x)
-
-    def either(
-        self,
-        holds: Truth,
-        x: Real,
-        one: Callable[[Real], Sequence[Real]],
-        other: Callable[[Real], Sequence[Real]],
-        probability: float = 0.85,
-    ) -> tuple[Real, ...]:
-        """Like `shortcut`, for functions that give different values."""
-        if self._parts(holds, x):
-            return tuple(self._parted(holds, x, one, other, probability))
-        return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
-
-    def _parts(self, holds: Truth, x: Real) -> bool:
-        return self._takes_shortcuts and is_by_row(holds) and not is_by_row(x)
-
-    def _parted(
-        self, holds: Truth, x: Real, one: Callable[[Real], Result], other: Callable[[Real], Result], probability: float
-    ) -> Result:
+        if not self._takes_shortcuts or not is_by_row(holds) or is_by_row(x):
+            return both()
         values = [functools.partial(one, x), functools.partial(other, x)]
         return self._chosen(jnp.where(holds, 0, 1), values, [probability, 1 - probability])
 

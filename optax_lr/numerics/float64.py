@@ -112,27 +112,18 @@ class Float64(System):
             result = mapped(*operands)
             return self.real(result) if _of(*operands) is jnp else np.asarray(result, np.float64)
 
-    def shortcut(
+    def _one_of(
         self,
         holds: Truth,
         x: Real,
-        special: Callable[[Real], Result],
-        general: Callable[[Real], Result],
-        probability: float = 0.85,
+        one: Callable[[Real], Result],
+        other: Callable[[Real], Result],
+        probability: float,
+        both: Callable[[], Result],
     ) -> Result:
-        return special(x) if _is_known(holds) and holds else general(x)
-
-    def either(
-        self,
-        holds: Truth,
-        x: Real,
-        one: Callable[[Real], Sequence[Real]],
-        other: Callable[[Real], Sequence[Real]],
-        probability: float = 0.85,
-    ) -> tuple[Real, ...]:
         if _is_known(holds):
-            return tuple(one(x) if holds else other(x))
-        return super().either(holds, x, one, other, probability)
+            return one(x) if holds else other(x)
+        return both()
 
 
 class Host(Float64):

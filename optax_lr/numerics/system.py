@@ -96,20 +96,35 @@ class System(ABC):
         probability: float = 0.85,
     ) -> Result:
         """`general(x)`, or the cheaper `special(x)`, which is equal where `holds`; `probability` is that of `holds` in a row."""
-        del holds, special, probability
-        return general(x)
+        return self._one_of(holds, x, special, general, probability, lambda: general(x))
 
     def either(
         self,
         holds: Truth,
         x: Real,
-        one: Callable[[Real], Sequence[Real]],
-        other: Callable[[Real], Sequence[Real]],
+        one: Callable[[Real], tuple[Real, ...]],
+        other: Callable[[Real], tuple[Real, ...]],
         probability: float = 0.85,
     ) -> tuple[Real, ...]:
         """The reals `one(x)` where `holds`, and `other(x)` elsewhere; `probability` is that of `holds` in a row."""
-        del probability
-        return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
+
+        def selected() -> tuple[Real, ...]:
+            return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
+
+        return self._one_of(holds, x, one, other, probability, selected)
+
+    def _one_of(
+        self,
+        holds: Truth,
+        x: Real,
+        one: Callable[[Real], Result],
+        other: Callable[[Real], Result],
+        probability: float,
+        both: Callable[[], Result],
+    ) -> Result:
+        """`one(x)` or `other(x)` in a system that can evaluate only one of them; otherwise `both()`."""
+        del holds, x, one, other, probability
+        return both()
 
     def maximum(self, a: Real, b: Real) -> Real:
         return self.where(a < b, b, a)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import math
 import os
@@ -105,25 +106,20 @@ def sweep_to(
     chosen = np.arange(count, dtype=np.int32) if chosen is None else np.ravel(chosen)
     batch = schedule.reshape(math.prod(schedule.batch_shape))
     layout = BlockLayout(len(batch), chosen.size, whole_number("sweep_to(): block_bytes", block_bytes, least=1))
-    attributes = {
-        "writer": WRITER,
-        "sweep": _fingerprint(batch, chosen, past_end, layout),
-        "past_end": past_end,
-        "batch_shape": list(schedule.batch_shape),
-    }
+    store = _Store(path, batch, chosen, past_end, layout, zarr)
     first = jax.process_index() == 0
     with own_folder(path) if first else contextlib.nullcontext():
         if first:
-            _prepare(zarr, path, batch, chosen, layout, attributes, overwrite=overwrite)
+            store.prepare(schedule.batch_shape, overwrite=overwrite)
         _together("created")
-        group = _opened(zarr, path)
+        group = store.opened()
         rates = group["learning_rate"]
         mine = layout.blocks[jax.process_index() :: jax.process_count()]
-        missing = [block for block in mine if not _is_whole(rates, _chunk(path, block, layout), block)]
+        missing = [block for block in mine if not _is_whole(rates, store.chunk(block), block)]
         with _progress_bar(progress=progress, total=len(mine), done=len(mine) - len(missing)) as advance:
             for block, values in computed(ended(batch, past_end), chosen, layout, missing):
                 rates[block] = values
-                sync(_chunk(path, block, layout))
+                sync(store.chunk(block))
                 advance()
         _together("written")
         if first and not group.attrs["complete"]:
@@ -132,83 +128,124 @@ def sweep_to(
             sync_all(path, deep=False)
 
 
-def _prepare(
-    zarr: ModuleType,
-    path: str,
-    batch: Schedule,
-    steps: Int32[np.ndarray, " steps"],
-    layout: BlockLayout,
-    attributes: Mapping[str, object],
-    *,
-    overwrite: bool,
-) -> None:
-    """Lay out the store, or find it. An incomplete one gets new labels, because a kill may have left them incomplete."""
-    found = metadata(path)
-    if found is not None and found["sweep"] == attributes["sweep"]:
-        refuse_links(path)
-        if not found["complete"]:
-            _require_disk(zarr, path, batch, steps, layout, attributes)
-            remove_temporary(path)
-            _lay_out(zarr, path, batch, steps, layout, attributes)
-        return
-    if found is None and os.listdir(path):
-        raise FileExistsError(f"sweep_to(): {path} is not a sweep; remove it or choose another path")
-    if found is not None and not overwrite:
-        raise FileExistsError(
-            f"sweep_to(): {path} holds another sweep; remove it or choose another path, or pass overwrite=True (--force)"
-        )
-    _require_disk(zarr, path, batch, steps, layout, attributes)
-    remove_store(path)
-    try:
-        _lay_out(zarr, path, batch, steps, layout, attributes)
-    except BaseException:
-        remove_store(path)
-        raise
+@dataclasses.dataclass(frozen=True)
+class _Store:
+    """A store, and the sweep that it is for."""
 
+    path: str
+    batch: Schedule
+    steps: Int32[np.ndarray, " steps"]
+    past_end: str
+    layout: BlockLayout
+    zarr: ModuleType
 
-def _lay_out(
-    zarr: ModuleType,
-    path: str,
-    batch: Schedule,
-    steps: Int32[np.ndarray, " steps"],
-    layout: BlockLayout,
-    attributes: Mapping[str, object],
-) -> None:
-    # The group is written first, so that a store is recognised after a kill.
-    group = (
-        zarr.create_group(path, attributes={**attributes, "complete": False}, overwrite=False)
-        if not os.path.exists(os.path.join(path, "zarr.json"))
-        else _opened(zarr, path, rates=False)
-    )
-    if not os.path.exists(os.path.join(path, "learning_rate", "zarr.json")):
-        rates = group.create_array(
-            "learning_rate",
-            shape=(layout.rows, layout.steps),
-            chunks=(layout.block_rows, layout.block_steps),
-            dtype=_dtype(),
-            compressors=_codecs(zarr),
-            fill_value=np.nan,
-            dimension_names=("row", "step"),
-            config={"write_empty_chunks": True},  # an existing chunk is a computed block
-        )
-        rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
-    _write_label(group, "step", steps, "step", units="optimizer steps, from 0")
-    for name, column in columns_next_to_rates(batch).items():
-        if column.dtype.kind == "U":
-            words, codes = np.unique(column, return_inverse=True)
-            _write_label(
-                group,
-                name,
-                codes.astype(np.int32),
-                "row",
-                flag_values=list(range(len(words))),
-                flag_meanings=words.tolist(),
+    def prepare(self, batch_shape: tuple[int, ...], *, overwrite: bool) -> None:
+        """Lay out the store, or find it. An incomplete one gets new labels, because a kill may have left them incomplete."""
+        path, sweep = self.path, self._fingerprint()
+        attributes = {"writer": WRITER, "sweep": sweep, "past_end": self.past_end, "batch_shape": list(batch_shape)}
+        found = metadata(path)
+        if found is not None and found["sweep"] == sweep:
+            refuse_links(path)
+            if not found["complete"]:
+                self._require_disk()
+                remove_temporary(path)
+                self._lay_out(attributes)
+            return
+        if found is None and os.listdir(path):
+            raise FileExistsError(f"sweep_to(): {path} is not a sweep; remove it or choose another path")
+        if found is not None and not overwrite:
+            raise FileExistsError(
+                f"sweep_to(): {path} holds another sweep; remove it or choose another path, or pass overwrite=True (--force)"
             )
+        self._require_disk()
+        remove_store(path)
+        try:
+            self._lay_out(attributes)
+        except BaseException:
+            remove_store(path)
+            raise
+
+    def _lay_out(self, attributes: Mapping[str, object]) -> None:
+        path, layout = self.path, self.layout
+        # The group is written first, so that a store is recognised after a kill.
+        if os.path.exists(os.path.join(path, "zarr.json")):
+            group = self.opened(rates=False)
         else:
-            _write_label(group, name, column, "row")
+            group = self.zarr.create_group(path, attributes={**attributes, "complete": False}, overwrite=False)
+        if not os.path.exists(os.path.join(path, "learning_rate", "zarr.json")):
+            rates = group.create_array(
+                "learning_rate",
+                shape=(layout.rows, layout.steps),
+                chunks=(layout.block_rows, layout.block_steps),
+                dtype=_dtype(),
+                compressors=_codecs(self.zarr),
+                fill_value=np.nan,
+                dimension_names=("row", "step"),
+                config={"write_empty_chunks": True},  # an existing chunk is a computed block
+            )
+            rates.attrs["units"] = "learning rate of the update after `step` optimizer steps"
+        _write_label(group, "step", self.steps, "step", units="optimizer steps, from 0")
+        for name, column in columns_next_to_rates(self.batch).items():
+            if column.dtype.kind == "U":
+                words, codes = np.unique(column, return_inverse=True)
+                flags = {"flag_values": list(range(len(words))), "flag_meanings": words.tolist()}
+                _write_label(group, name, codes.astype(np.int32), "row", **flags)
+            else:
+                _write_label(group, name, column, "row")
+
+    def opened(self, *, rates: bool = True) -> Any:
+        """The group and its rates.
+
+        Raises:
+            OSError: In one line, if the metadata are damaged.
+        """
+        try:
+            group = self.zarr.open_group(self.path, mode="r+")
+            if rates:
+                group["learning_rate"].shape  # noqa: B018 - read, so that damage is found
+        except Exception as error:  # noqa: BLE001 - whatever Zarr raises
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise OSError(
+                f"sweep_to(): {self.path}: the metadata of this store are damaged ({why}); remove the store"
+            ) from None
+        return group
+
+    def chunk(self, block: tuple[slice, slice]) -> str:
+        """The path of a block of rates."""
+        row, column = block[0].start // self.layout.block_rows, block[1].start // self.layout.block_steps
+        return os.path.join(self.path, "learning_rate", "c", str(row), str(column))
+
+    def _require_disk(self) -> None:
+        """Refuse a sweep that the free disk cannot hold, before anything is written."""
+        path, rows, steps = self.path, self.layout.rows, self.layout.steps
+        needed, free = rows * steps * np.dtype(_dtype()).itemsize, shutil.disk_usage(path).free
+        if needed <= free:
+            return
+        # Rates may be far smaller when compressed; a sample gives the ratio.
+        some = np.unique(np.linspace(0, rows - 1, 16).astype(int))
+        part = np.asarray(sweep(self.batch[some], self.steps[: 2**16], past_end=self.past_end))
+        sample: dict[str, Sized] = {}
+        memory = self.zarr.storage.MemoryStore(sample)
+        self.zarr.create_array(memory, data=part, chunks=part.shape, compressors=_codecs(self.zarr))
+        share = min(1.0, max(len(chunk) for chunk in sample.values()) / part.nbytes)
+        needed = int(needed * share) - written_bytes(path)
+        if needed > free:
+            raise OSError(
+                f"sweep_to(): {rows:,} x {steps:,} rates need about {in_bytes(needed)} of disk, and {in_bytes(free)} are free "
+                f"at {path}; choose another disk, fewer schedules or fewer steps"
+            )
+
+    def _fingerprint(self) -> str:
+        """A digest of everything that determines the contents: only the same sweep may continue a store."""
+        leaves, structure = jax.tree.flatten(self.batch)
+        shape = self.layout.block_rows, self.layout.block_steps
+        digest = hashlib.sha256(repr((WRITER, str(structure), self.past_end, *shape)).encode())
+        for array in map(np.asarray, (*leaves, self.steps)):
+            digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+        return digest.hexdigest()
 
 
-def _codecs(zarr: ModuleType) -> list[Any]:
+def _codecs(zarr: ModuleType) -> list[object]:
     """lz4 is faster than a disk and compresses rates by 1.7; the checksum finds damage."""
     return [zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), zarr.codecs.Crc32cCodec()]
 
@@ -220,27 +257,6 @@ def _dtype() -> type[np.float32 | np.float64]:
 def _write_label(group: Any, name: str, values: Shaped[np.ndarray, " n"], dimension: str, **attributes: object) -> None:
     array = group.create_array(name, data=values, dimension_names=(dimension,), overwrite=True)
     array.attrs.update(attributes)
-
-
-def _opened(zarr: ModuleType, path: str, *, rates: bool = True) -> Any:
-    """The group and its rates.
-
-    Raises:
-        OSError: In one line, if the metadata are damaged.
-    """
-    try:
-        group = zarr.open_group(path, mode="r+")
-        if rates:
-            group["learning_rate"].shape  # noqa: B018 - read, so that damage is found
-    except Exception as error:  # noqa: BLE001 - whatever Zarr raises
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OSError(f"sweep_to(): {path}: the metadata of this store are damaged ({why}); remove the store") from None
-    return group
-
-
-def _chunk(path: str, block: tuple[slice, slice], layout: BlockLayout) -> str:
-    row, column = block[0].start // layout.block_rows, block[1].start // layout.block_steps
-    return os.path.join(path, "learning_rate", "c", str(row), str(column))
 
 
 def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
@@ -260,45 +276,6 @@ def _is_whole(rates: Any, chunk: str, block: tuple[slice, slice]) -> bool:
     except Exception:  # noqa: BLE001 - whatever Zarr and its codecs raise for bytes that are none of theirs
         return False
     return True
-
-
-def _require_disk(
-    zarr: ModuleType,
-    path: str,
-    batch: Schedule,
-    steps: Int32[np.ndarray, " steps"],
-    layout: BlockLayout,
-    attributes: Mapping[str, object],
-) -> None:
-    """Refuse a sweep that the free disk cannot hold, before anything is written."""
-    past_end = str(attributes["past_end"])
-    size = np.dtype(_dtype()).itemsize
-    needed, free = layout.rows * layout.steps * size, shutil.disk_usage(path).free
-    if needed <= free:
-        return
-    # Rates may be far smaller when compressed; a sample gives the ratio.
-    rows = np.unique(np.linspace(0, layout.rows - 1, 16).astype(int))
-    part = np.asarray(sweep(batch[rows], steps[: 2**16], past_end=past_end))
-    store: dict[str, Sized] = {}
-    zarr.create_array(zarr.storage.MemoryStore(store), data=part, chunks=part.shape, compressors=_codecs(zarr))
-    share = min(1.0, max(len(chunk) for chunk in store.values()) / part.nbytes)
-    needed = int(needed * share) - written_bytes(path)
-    if needed > free:
-        raise OSError(
-            f"sweep_to(): {layout.rows:,} x {layout.steps:,} rates need about {in_bytes(needed)} of disk, and "
-            f"{in_bytes(free)} are free at {path}; choose another disk, fewer schedules or fewer steps"
-        )
-
-
-def _fingerprint(batch: Schedule, steps: Int32[np.ndarray, " steps"], past_end: str, layout: BlockLayout) -> str:
-    """A digest of everything that determines the contents: only the same sweep may continue a store."""
-    leaves, structure = jax.tree.flatten(batch)
-    shape = layout.block_rows, layout.block_steps
-    digest = hashlib.sha256(repr((WRITER, str(structure), past_end, *shape)).encode())
-    for array in (*leaves, steps):
-        array = np.asarray(array)
-        digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def _together(moment: str) -> None:
