@@ -16,7 +16,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Program, Source
 from optax_lr.text import words
-from optax_lr.trainers import trainer_of
+from optax_lr.trainers import TRAINERS
 from optax_lr.trainers.base import concerns_curve
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -33,10 +33,8 @@ _OTHER_WORK: Mapping[str, frozenset[str]] = {
     "trl": words("chat env vllm-serve"),
     "tune": words("cat cp download ls validate"),
 }
-_BY_COMMAND = (
-    *("llamafactory", "axolotl", "swift", "trl", "maxtext", "levanter", "megatron", "torchtune"),
-    *("verl", "nanogpt", "diffusers", "open-instruct"),
-)
+# Those whose claim shows that a command trains; hf claims every command with one of its settings.
+_CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
 
@@ -125,7 +123,7 @@ def _trains(source: Source) -> bool:
     head, _, work = program.name.partition(" ")
     if program.name in ("", *_TOOLS) or work in _OTHER_WORK.get(head, ()):
         return False
-    if refusal(source) is not None or any(trainer_of(name).recognise(source) is not None for name in _BY_COMMAND):
+    if refusal(source) is not None or any(trainer.recognise(source) is not None for trainer in _CERTAIN):
         return True
     if SETTING_NAMES & source.values.keys() - _NOT_ALONE:
         return True

@@ -9,6 +9,7 @@ import numpy as np
 from optax_lr.findings import Finding, Rule
 from optax_lr.linting import guide
 from optax_lr.linting.case import KWARGS, Case
+from optax_lr.trainers import trainer_of
 
 TOO_HIGH = Rule.of(
     "LR121 error: a rate far too high",
@@ -49,15 +50,13 @@ UNKNOWN_LENGTH = Rule.of(
 )
 ABOVE, BELOW = 5, 50
 MOST, LONG = 0.5, 0.2
-# Trainers of pre-training have other rates.
-_FINE_TUNING = ("hf", "trl", "llamafactory", "llamafactory-ui", "llamafactory-v1", "axolotl", "swift", "torchtune")
 FEW_STEPS = 100
 
 
 def peak_rate(case: Case) -> Iterator[Finding]:
     """Check the peak learning rate for this method."""
     settings = case.settings
-    if settings is None or case.trainer not in _FINE_TUNING or settings.own_rates:
+    if settings is None or not trainer_of(case.trainer).fine_tunes or settings.own_rates:
         return
     peak, usual = settings.learning_rate, guide.METHODS[case.method].learning_rate if case.method else 5e-5
     too_high = peak >= guide.TOO_HIGH and not (case.method is None and case.trainer in ("hf", "trl"))

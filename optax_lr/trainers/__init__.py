@@ -96,8 +96,13 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     refused = refusal(source)
     if refused is not None:
         raise ConfigError(refused)
-    claims = [found for trainer in TRAINERS.values() if (found := trainer.recognise(source)) is not None]
-    covered = {name for claim in claims for name in trainer_of(claim.trainer).covers}
+    claims: list[Recognised] = []
+    covered: set[str] = set()
+    for trainer in TRAINERS.values():
+        found = None if trainer.name in covered else trainer.recognise(source)
+        if found is not None:
+            claims.append(found)
+            covered |= trainer_of(found.trainer).covers
     kept = [claim for claim in claims if claim.trainer not in covered]
     if len(kept) == 1:
         return kept[0]

@@ -77,6 +77,7 @@ class Diffusers(_Loop):
 
     name: ClassVar[str] = "diffusers"
     title: ClassVar[str] = "diffusers' example scripts"
+    fine_tunes: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {
         "lr_scheduler_type": "lr_scheduler",
         "warmup_steps": "lr_warmup_steps",

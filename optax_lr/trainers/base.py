@@ -87,6 +87,7 @@ class Trainer(abc.ABC):
         names: our names of the settings that it reads as they are.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
         newest: the version of transformers whose rules hold by default.
+        fine_tunes: whether it fine-tunes language models, so that lint compares the peak rate with the usual ones.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
         history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
     """
@@ -102,6 +103,7 @@ class Trainer(abc.ABC):
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     omegaconf: ClassVar[bool] = False
     newest: ClassVar[str] = "5.24.0"
+    fine_tunes: ClassVar[bool] = False
     varies: ClassVar[bool] = False
     history: ClassVar[Mapping[str, str]] = {}
 

@@ -32,6 +32,7 @@ class Torchtune(Trainer):
     name: ClassVar[str] = "torchtune"
     title: ClassVar[str] = "torchtune"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "deepspeed", "trl"})
+    fine_tunes: ClassVar[bool] = True
     varies: ClassVar[bool] = True
     programs: ClassVar[str] = "tune run"
     no_length: ClassVar[str] = (

@@ -72,6 +72,7 @@ class Transformers(Trainer):
     """What all trainers that are built on `transformers.Trainer` share: reading, steps, warmup and schedules."""
 
     covers: ClassVar[frozenset[str]] = frozenset()
+    fine_tunes: ClassVar[bool] = True
     varies: ClassVar[bool] = True
     whose: ClassVar[str] = f"transformers {newest('transformers')} TrainingArguments"
     names: ClassVar[frozenset[str]] = _NAMES
