@@ -47,9 +47,10 @@ class Keys(Mapping[str, Any]):
             given: its keys; null counts as not given.
             rules: what the trainer's parser takes for a number.
             fallbacks: the trainer's defaults.
-            section: the section of the keys with a dot behind it, for messages.
+            section: the section of the keys with a dot behind it, for messages and `defaults`.
         """
         self.source, self.rules, self.fallbacks = source, rules, dict(fallbacks or {})
+        self._section = section
         self._where = f"{source}: {section}"
         self.given = {str(key): value for key, value in given.items() if value is not None}
         self._values = self.fallbacks | self.given
@@ -74,7 +75,8 @@ class Keys(Mapping[str, Any]):
     def defaults(self, whose: str, *, without: Iterable[str] = ()) -> tuple[Default, ...]:
         """The trainer's defaults for keys that the file does not state, except those that decide nothing in this run."""
         left_out = {*self.given, *without}
-        return tuple(Default(key, value, whose) for key, value in self.fallbacks.items() if key not in left_out)
+        unstated = ((key, value) for key, value in self.fallbacks.items() if key not in left_out)
+        return tuple(Default(f"{self._section}{key}", value, whose) for key, value in unstated)
 
 
 def assignments(words: Iterable[str]) -> dict[str, Any]:
