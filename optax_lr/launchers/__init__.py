@@ -13,7 +13,7 @@ from optax_lr.launchers.deepspeed import deepspeed
 from optax_lr.launchers.programs import own_processes
 from optax_lr.launchers.tasks import mpirun, ray_job, srun
 from optax_lr.launchers.torchrun import torchrun
-from optax_lr.launchers.words import Launched, Launcher, inner_command, options_of, program_name, without_prefixes
+from optax_lr.launchers.words import Launched, Launcher, is_program, options_of, program_name, without_prefixes
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Processes, Program
 
@@ -23,10 +23,11 @@ LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
     Launcher(accelerate_launch, heads=("accelerate", "accelerate-launch"), modules=("accelerate.commands.launch",)),
     Launcher(deepspeed, heads=("deepspeed",), modules=("deepspeed.launcher.runner",)),
-    Launcher(mpirun, heads=("mpirun", "mpiexec", "orterun", "horovodrun")),
-    Launcher(srun, heads=("srun",)),
-    Launcher(ray_job, heads=("ray",)),
+    Launcher(mpirun, heads=("mpirun", "mpiexec", "orterun", "horovodrun"), starts_tasks=True),
+    Launcher(srun, heads=("srun",), starts_tasks=True),
+    Launcher(ray_job, heads=("ray",), starts_tasks=True),
 )
+_INSIDE = frozenset(head for launcher in LAUNCHERS if not launcher.starts_tasks for head in launcher.heads)
 
 
 def program_of(words: Sequence[str], environment: Mapping[str, str], line: int = 1) -> tuple[Program, Processes] | None:
@@ -44,10 +45,9 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         return None
     if MARK.fullmatch(words[0]) and words[1:2] == ["-m"]:  # $PYTHON -m package.train
         words = ["python", *words[1:]]
-    if MARK.fullmatch(words[0]) and (inner := inner_command(words)):  # $LAUNCHER python train.py
-        launched = _launched(inner, environment)
+    if MARK.fullmatch(words[0]) and (inside := _inside(words[1:], environment)).words:  # $LAUNCHER python train.py
         unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not define it")
-        launched = launched._replace(processes=launched.processes or unknown)
+        launched = inside._replace(processes=inside.processes or unknown)
     else:
         launched = _launched(words, environment)
     name, rest = program_name(launched.words)
@@ -72,7 +72,15 @@ def _launched(words: list[str], environment: Mapping[str, str]) -> Launched:
     module = words[place + 1] if place and not any(word.endswith(".py") for word in words[:place]) else ""
     for launcher in LAUNCHERS:
         if module in launcher.modules:
-            return launcher.read([f"python -m {module}", *words[place + 2 :]], environment, _launched)
+            return launcher.read([f"python -m {module}", *words[place + 2 :]], environment, _inside)
         if head in launcher.heads:
-            return launcher.read([head, *words[1:]], environment, _launched)
+            return launcher.read([head, *words[1:]], environment, _inside)
     return Launched("", words, None)
+
+
+def _inside(words: list[str], environment: Mapping[str, str]) -> Launched:
+    """The program, or a launcher of it, that is among the words of any command; no words where none is."""
+    for place, word in enumerate(words):
+        if is_program(word) or os.path.basename(word) in _INSIDE:
+            return _launched(words[place:], environment)
+    return Launched("", [], None)

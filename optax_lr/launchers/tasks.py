@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, inner_command, options_of, without_prefixes
+from optax_lr.launchers.words import Inner, Launched, options_of, without_prefixes
 from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes, count_of
 
@@ -21,13 +21,13 @@ def mpirun(words: list[str], environment: Mapping[str, str], inner: Inner) -> La
     origin = (
         f"{name} without a number" if found is None else f"{name} {words[found]} {readable(words[found + 1])}{_ALONE}"
     )
-    below = _below(words, environment, inner)
+    below = inner(words[1:], environment)
     return Launched(name, below.words, below.processes or Processes(count, origin), below.config)
 
 
 def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
     """The tasks of `srun`, its options or the `#SBATCH` lines; a launcher inside of it is started once on each node, and counts."""
-    below = _below(words, environment, inner)
+    below = inner(words[1:], environment)
     if below.launcher:
         return below
     end = next((place for place, word in enumerate(words) if word in below.words[:1]), len(words))
@@ -47,9 +47,5 @@ def ray_job(words: list[str], environment: Mapping[str, str], inner: Inner) -> L
     if "--" not in words:
         return Launched("", words, None)
     rest = without_prefixes(words[words.index("--") + 1 :], dict(environment))
-    return inner(rest, environment) if rest else Launched("", words, None)
-
-
-def _below(words: list[str], environment: Mapping[str, str], inner: Inner) -> Launched:
-    command = inner_command(words)
-    return inner(command, environment) if command else Launched("", [], None)
+    below = inner(rest, environment)
+    return below if below.words else Launched("", rest or words, None)

@@ -51,14 +51,17 @@ class Launcher(NamedTuple):
     """One launcher.
 
     Fields:
-        read: takes the words with the launcher's own name first, the environment, and the function for a launcher inside.
+        read: takes the words with the launcher's own name first, the environment, and the function that finds the program, or
+            a launcher inside this one, among the words of any command.
         heads: its commands.
         modules: the modules of `python -m` that it is.
+        starts_tasks: whether it starts tasks of any command, so that no other launcher starts it.
     """
 
     read: Callable[[list[str], Mapping[str, str], Inner], Launched]
     heads: tuple[str, ...]
     modules: tuple[str, ...] = ()
+    starts_tasks: bool = False
 
 
 def options_of(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
@@ -131,14 +134,10 @@ def _first_positional(words: list[str], place: int) -> int:
     return place
 
 
-def inner_command(words: list[str]) -> list[str]:
-    """The command that a launcher of tasks starts: from `python`, a script or another launcher on."""
-    for place, word in enumerate(words[1:], 1):
-        head = os.path.basename(word)
-        known = head in WITH_SUBCOMMAND or head in ("torchrun", "accelerate", "deepspeed")
-        if known or _PYTHON.fullmatch(head) or word.endswith(".py"):
-            return words[place:]
-    return []
+def is_program(word: str) -> bool:
+    """Whether a training program begins with this word: Python, a script, or a command that names a trainer."""
+    head = os.path.basename(word)
+    return head in WITH_SUBCOMMAND or _PYTHON.fullmatch(head) is not None or word.endswith(".py")
 
 
 def program_name(words: list[str]) -> tuple[str, list[str]]:

@@ -43,6 +43,7 @@ COMMANDS = [
     (f"srun --ntasks=6 python {RUN}", 6),
     (f"srun -N 2 --ntasks-per-node=4 python {RUN}", 8),
     (f"srun --jobid 7 torchrun --nproc_per_node 8 --nnodes 2 {RUN}", 16),
+    (f"srun -N 1 accelerate-launch --num_processes 4 {RUN}", 4),
     (f"nohup env A=1 uv run --with x python {RUN}", 1),
     (f"CUDA_VISIBLE_DEVICES=0,1 python {RUN}", 2),  # DataParallel
     ("NPROC_PER_NODE=4 swift sft --model m", 4),
