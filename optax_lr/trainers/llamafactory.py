@@ -263,6 +263,7 @@ class LlamaFactoryV1(Trainer):
 
     name: ClassVar[str] = "llamafactory-v1"
     title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
+    fine_tunes: ClassVar[bool] = True
     varies: ClassVar[bool] = True
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "llamafactory"})
     omegaconf: ClassVar[bool] = True
