@@ -80,7 +80,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
         values: dict[str, object] = dict(document.values)
         require_plain(name, values)
         if trainer is not None and trainer.omegaconf:
-            values = as_omegaconf(name, text, values, SETTING_NAMES)
+            values = as_omegaconf(name, text, SETTING_NAMES)
     except ConfigError:
         if own:
             raise

@@ -87,7 +87,7 @@ def read_configs(
     refused: list[ConfigError] = []
     for one in found:
         try:
-            _require_plain(one)
+            _require_plain(one, values or {})
             one, whose = recognised(one, trainer)
         except ConfigError as error:
             if one.form != "command":
@@ -136,12 +136,12 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if lengths:
         return _with_lengths(source, found, values or {}, lengths)
     trainer = trainer_of(found.trainer)
-    _require_plain(source)
+    _require_plain(source, values or {})
     twice = tuple(pair for pair in source.twice if pair[0] not in (values or {}))
     repeated = _repeated(dataclasses.replace(source, twice=twice), omegaconf=trainer.omegaconf)
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
-        required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES
-        source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, source.values, required))
+        required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES.difference(values or ())
+        source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, required))
     source = checked(source, values or {}, found.section)
     source = _completed(source, trainer.argparse_options())
     reading = trainer.read(source, found)
@@ -234,7 +234,7 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
     )
 
 
-def _require_plain(source: Source) -> None:
-    """Refuse what an interpolating reader would execute, whoever reads the file."""
+def _require_plain(source: Source, overrides: Mapping[str, object]) -> None:
+    """Refuse what an interpolating reader would execute, whoever reads the file, except in keys that `overrides` replaces."""
     if source.form in ("yaml", "json", "mapping", "toml"):
-        require_plain(source.name, source.values)
+        require_plain(source.name, {key: value for key, value in source.values.items() if key not in overrides})

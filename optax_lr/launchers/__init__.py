@@ -53,8 +53,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     name, rest = program_name(launched.words)
     options, positional = options_of(rest)
     processes = launched.processes or own_processes(name, options, environment)
-    program = Program(name, tuple(positional), options, line, launched.launcher, environment, launched.config)
-    return program, processes
+    launcher = (launched.launcher, environment, launched.config, launched.deepspeed)
+    return Program(name, tuple(positional), options, line, *launcher), processes
 
 
 def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:

@@ -25,6 +25,7 @@ def accelerate_launch(words: list[str], environment: Mapping[str, str], _inner: 
     options, rest = divided(words[2:] if words[0] == "accelerate" else words[1:])
     config = options.get("config_file", "")
     config = config if isinstance(config, str) else ""
+    deepspeed = str(readable(options.get("deepspeed_config_file", "")))
     if "num_processes" in options:
         given = options["num_processes"]
         processes = Processes(count_of(given), f"{_NAME} --num_processes {readable(given)}")
@@ -34,7 +35,7 @@ def accelerate_launch(words: list[str], environment: Mapping[str, str], _inner: 
         processes = Processes(visible, f"{_NAME} with CUDA_VISIBLE_DEVICES")
     else:
         processes = Processes(None, f"{_NAME} without --num_processes: one for each visible device")
-    return Launched(_NAME, rest, processes, config)
+    return Launched(_NAME, rest, processes, config, deepspeed)
 
 
 def shipped_processes(name: object) -> Processes | None:

@@ -36,12 +36,14 @@ class Launched(NamedTuple):
         words: the training program and its words.
         processes: how many it starts; None where the program itself decides.
         config: the file of its own settings that the command names.
+        deepspeed: the config of DeepSpeed that the command names.
     """
 
     launcher: str
     words: list[str]
     processes: Processes | None
     config: str = ""
+    deepspeed: str = ""
 
 
 Inner = Callable[[list[str], Mapping[str, str]], Launched]

@@ -16,13 +16,17 @@ MOST_REFERENCES = 100  # in a file, and to look up for one value
 DEEPEST_CHAIN = 10  # of references that lead to references
 LONGEST_TEXT = 1_000  # characters of a value with references, before and after they are replaced
 _SHOWN = 100  # characters of a value in a message
+# Keys of places and names, which decide no schedule: a resolver in them stays as it is written.
+_PLACE = re.compile(
+    r"(?!.*(?:lr|sched|optim|config|speed))(?:.*[._])?(?:dir|directory|path|files?|name|project|entity|token)"
+)
 _RESOLVER = re.compile(r"\$\{\s*[A-Za-z_][\w.]*\s*:")
 _REFERENCE = re.compile(r"(\\*)\$\{([^{}$]*)\}")
 _PART = re.compile(r"\.?([^.\[\]\s]+)|\[([^.\[\]\s]+)\]")
 
 
 def require_plain(source: str, values: Mapping[str, object]) -> None:
-    """Refuse resolvers anywhere in `values`, and more references than a config needs.
+    """Refuse resolvers in `values`, except in the keys of places and names, and more references than a config needs.
 
     Raises:
         ConfigError: with the text as it is in the file.
@@ -36,7 +40,7 @@ def require_plain(source: str, values: Mapping[str, object]) -> None:
             raise ConfigError(
                 f"{source}: {key}: {len(text):,} characters with references; at most {LONGEST_TEXT:,} are read"
             )
-        if _RESOLVER.search(text):
+        if _RESOLVER.search(text) and not _PLACE.fullmatch(key):
             raise ConfigError(
                 f"{source}: {key}: {start_of(text, _SHOWN)} calls a resolver, and only references to keys of the same file are "
                 "looked up; write the value"

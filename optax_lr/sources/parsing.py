@@ -59,14 +59,13 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
     return Document({str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
 
 
-def as_omegaconf(name: str, text: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, object]:
+def as_omegaconf(name: str, text: str, required: frozenset[str]) -> dict[str, object]:
     """The values of `text` as LLaMA-Factory reads them, by OmegaConf: `1e-4` is a number, `${learning_rate}` another key.
 
-    Only the keys in `required` must resolve: paths and names often refer to variables of a shell.
+    Only the keys in `required` must resolve: paths and names often refer to variables of a shell. `require_plain` has
+    passed the values.
     """
     import omegaconf
-
-    require_plain(name, values)
 
     def load() -> dict[str, object]:
         loaded = omegaconf.OmegaConf.load(io.StringIO(text))

@@ -120,6 +120,8 @@ class Reader:
         return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
     def _holds_config(self, call: Call) -> bool:
+        if call.name in self.script.classes:
+            return self._plain_parent(call.name) is not None
         last = call.name.rpartition(".")[2]
         functions = [getattr(scope.function, "name", "") for scope in self.script.scopes]
         if last in self.script.classes or last in functions:
@@ -128,16 +130,29 @@ class Reader:
             return True
         return last in TRAINING_ARGUMENTS | TRL or last in FUNCTIONS
 
+    def _plain_parent(self, name: str) -> str | None:
+        """The class of arguments to which a class of the script only adds fields and defaults; None for any other class."""
+        made = self.script.classes[name]
+        if len(made) != 1 or len(made[0].bases) != 1 or made[0].keywords:
+            return None
+        if not all(isinstance(part, (ast.AnnAssign, ast.Expr, ast.Pass)) for part in made[0].body):
+            return None
+        parent = self.script.qualified(made[0].bases[0])
+        known = parent.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and parent not in self.script.classes
+        return parent if known else None
+
     def source(self, call: Call) -> Source:
         """The config that a call holds."""
         self.script.notes.clear()
+        own = self.script.classes.get(call.name, [])
+        call = call._replace(name=self._plain_parent(call.name) or "") if own else call
         last = call.name.rpartition(".")[2]
         if call.name in SCHEDULES:
             found, notes = self._schedule(call)
         elif last in FUNCTIONS:
             found, notes = self._function(call, last)
         else:
-            found, notes = self._arguments(call)
+            found, notes = self._arguments(call, own)
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
@@ -195,16 +210,21 @@ class Reader:
     def _parsed_into(self, base: str, kind: str, own: list[ast.ClassDef]) -> Source:
         """The source of a subclass in the script; `own` is empty where the class itself is parsed."""
         self.script.notes.clear()
-        found = _Found()
-        for statement in own[0].body if own else []:
-            match statement:
-                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                    self._take(name, field_default(value) or value, self.script.top, found)
+        found = self._own_defaults(own)
         notes = [*self._changes]
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
         found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
         return self._source(base, found, notes)
+
+    def _own_defaults(self, own: list[ast.ClassDef]) -> _Found:
+        """The defaults of a class of the script."""
+        found = _Found()
+        for statement in own[0].body if own else []:
+            match statement:
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self._take(name, field_default(value) or value, self.script.top, found)
+        return found
 
     def assigned(self) -> Source | None:
         """A config of nanoGPT: a file of assignments; None for anything else."""
@@ -270,15 +290,23 @@ class Reader:
             found.values |= {str(key): value for key, value in unpacked.items()}
             found.lines |= {str(key): node.lineno for key in unpacked}
 
-    def _arguments(self, call: Call) -> tuple[_Found, list[str]]:
-        """A call of `TrainingArguments` or one of its subclasses, with what is set on the object later."""
-        found = _Found()
+    def _arguments(self, call: Call, own: list[ast.ClassDef]) -> tuple[_Found, list[str]]:
+        """A call of `TrainingArguments` or one of its subclasses, with what is set on the object later.
+
+        The script's `own` subclass may have other defaults.
+        """
+        found = self._own_defaults(own)
         for name, node in self._pairs(call, ("output_dir",), found):
             if name == "output_dir" and call.name in MAPPINGS and node in call.node.args:
                 self._unpack(node, call.scope, found)
             else:
+                found.without(name)
                 self._take(name, node, call.scope, found)
         notes = [*self._changes]
+        if own:
+            notes.append(
+                f"{own[0].name} is read as {call.name.rpartition('.')[2]} with the defaults in line {own[0].lineno}"
+            )
         holders, seen = self._holders(call), set[str]()
         for owner, name, value in set_later(self.script):
             if owner in holders:

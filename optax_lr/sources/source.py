@@ -65,6 +65,7 @@ class Program(NamedTuple):
         launcher: the launcher's name, such as `torchrun`; empty for none.
         environment: variables that are set for the command or exported before it.
         launcher_config: the file that `accelerate launch --config_file` names.
+        deepspeed: the file that `accelerate launch --deepspeed_config_file` names, which the Trainer takes without one of its own.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Program(NamedTuple):
     launcher: str = ""
     environment: Mapping[str, str] = {}
     launcher_config: str = ""
+    deepspeed: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

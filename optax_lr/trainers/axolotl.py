@@ -54,7 +54,6 @@ class Axolotl(Transformers):
     name: ClassVar[str] = "axolotl"
     title: ClassVar[str] = "axolotl"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
-    whose: ClassVar[str] = "axolotl"
     calls: ClassVar[str] = r"axolotl\..*"
     programs: ClassVar[str] = r"axolotl train|axolotl\.cli\.train.*"
     renamed: ClassVar[Mapping[str, str]] = {
@@ -95,7 +94,7 @@ class Axolotl(Transformers):
         restarts = _restarts(keys)
         _refuse(keys, restarts)
         taken: dict[str, object] = {"warmup_steps": keys.whole("warmup_steps")} if "warmup_steps" in keys else {}
-        scheduler_block, notes = block.scheduler_of(name, keys.get("deepspeed"), source.folder)
+        scheduler_block, notes = block.scheduler_of(source, keys.get("deepspeed"))
         own = _own(keys)
         if own["packs"]:
             taken["val_size"] = None  # it is taken before the packing, so that it is no part of the packed rows
@@ -122,7 +121,7 @@ class Axolotl(Transformers):
             without = _DEFAULTS.keys() - {"lr_scheduler"}
         elif "batch_size" in keys:
             without = {"micro_batch_size", "gradient_accumulation_steps"}
-        defaults = keys.defaults(self.whose, without=without)
+        defaults = keys.defaults(self.title, without=without)
         unknown = tuple(key for key in keys.given if key not in keys_of("axolotl"))
         return Reading(settings, _ignored(settings, values), notes, defaults, unknown)
 

@@ -252,9 +252,12 @@ def key_list(keys: Iterable[str], what: str = "key") -> str:
 
 
 _CURVE = re.compile(
-    r"(?:^|_)(?:lr|learning|epochs?|batch|batchsize|bs|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|"
-    r"optimizer|accum\w*|accumulation|decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma|world|nproc|num_gpus|"
-    r"devices|rollout|rollouts|generations)(?:_|$)|^train_samples$"
+    r"(?:^|_)(?:lr|learning|epochs?|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|optimizer|"
+    r"decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma)(?:_|$)|^train_samples$"
+)
+# What decides the number of updates in an epoch.
+_UPDATE = re.compile(
+    r"(?:^|_)(?:batch|batchsize|bs|accum\w*|accumulation|world|nproc|num_gpus|devices|rollouts?|generations)(?:_|$)"
 )
 _NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(
@@ -272,8 +275,12 @@ _FLOOR = re.compile(
 )
 
 
-def concerns_curve(key: str) -> bool:
+def concerns_curve(key: str, *, in_updates: bool = False) -> bool:
     """Whether a key that the trainer does not know looks like a setting of the curve, of the batch or of the length.
+
+    Args:
+        key: the key.
+        in_updates: whether the trainer counts a run in updates, so that neither batch nor processes decide its length.
 
     >>> [key for key in ("batch_size", "epochs", "eval_batch_size", "vision_lr", "system_prompt") if concerns_curve(key)]
     ['batch_size', 'epochs']
@@ -281,7 +288,8 @@ def concerns_curve(key: str) -> bool:
     word = key.lower().replace("-", "_").replace(".", "_")
     if group_rate(word):
         return False
-    return bool(_CURVE.search(_NO_SIZE.sub("", word))) and not _NOT_CURVE.search(word)
+    sized = not in_updates and _UPDATE.search(_NO_SIZE.sub("", word))
+    return bool(sized or _CURVE.search(_NO_SIZE.sub("", word))) and not _NOT_CURVE.search(word)
 
 
 def group_rate(key: str) -> bool:
@@ -313,7 +321,14 @@ _SETTINGS = words(
 
 
 def unknown_keys(
-    source: str, values: Mapping[str, object], known: frozenset[str], whose: str, *, remedy: str = "", section: str = ""
+    source: str,
+    values: Mapping[str, object],
+    known: frozenset[str],
+    whose: str,
+    *,
+    remedy: str = "",
+    section: str = "",
+    in_updates: bool = False,
 ) -> tuple[str, ...]:
     """The keys that a trainer does not have and that do not concern the curve; with the section in which they are.
 
@@ -323,7 +338,7 @@ def unknown_keys(
     """
     above = f"{section}." if section else ""
     strange = [str(key) for key, value in values.items() if key not in known and value is not None]
-    wrong = [f"{above}{key}" for key in strange if concerns_curve(key)]
+    wrong = [f"{above}{key}" for key in strange if concerns_curve(key, in_updates=in_updates)]
     hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
     if hidden and not wrong:
         where = " and ".join(above + ".".join(place) for place in hidden[:3])

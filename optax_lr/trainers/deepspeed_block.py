@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from optax_lr.schedules import (
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
+from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import Rules, Settings, finite_number, whole_setting
 
 _whole = functools.partial(whole_setting, rules=Rules(text=False, whole_floats=True))  # 10.0 counts as 10
@@ -83,15 +83,15 @@ PARAMETERS: Mapping[str, Mapping[str, _Parameter]] = {
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
 
 
-def scheduler_of(
-    source: str, deepspeed: object, folder: Path | None
-) -> tuple[Mapping[str, object] | None, tuple[str, ...]]:
-    """The scheduler block that a trainer's `deepspeed` key leads to, if any, and a remark where that is not known.
+def scheduler_of(whole: Source, deepspeed: object) -> tuple[Mapping[str, object] | None, tuple[str, ...]]:
+    """The scheduler block that a trainer's `deepspeed` key or its launcher leads to, and a remark where that is not known.
 
     A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
     these folders.
     """
-    if deepspeed is None or deepspeed == "":
+    source = whole.name
+    deepspeed = deepspeed or (None if whole.program is None else whole.program.deepspeed)
+    if not deepspeed:
         return None, ()
     if isinstance(deepspeed, str) and deepspeed.lstrip().startswith("{"):
         try:
@@ -104,7 +104,7 @@ def scheduler_of(
         raise ConfigError(f"{source}: deepspeed must be a file or a mapping, not {deepspeed!r}")
     if "\0" in deepspeed or len(deepspeed) > 4096:
         raise ConfigError(f"{source}: deepspeed is not the name of a file")
-    path, outside = file_below(deepspeed, folder)
+    path, outside = file_below(deepspeed, whole.folder)
     if path is not None:
         try:
             return checked_block(

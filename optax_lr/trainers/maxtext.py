@@ -97,7 +97,7 @@ class MaxText(Trainer):
             )
         # Until 2026 the module is MaxText.train, a cosine has `step / steps` and not `step / (steps - 1)`, and the floor this key.
         old = "MaxText" in module or values.get(_OLD_FLOOR) is not None
-        strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml")
+        strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml", in_updates=True)
         if values.get("learning_rate_final_fraction") is None:
             values["learning_rate_final_fraction"] = values.get(_OLD_FLOOR)
         keys = Keys(name, values, PYDANTIC, _DEFAULTS | _BASES.get(kind, {}))

@@ -172,6 +172,7 @@ def _own_options(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
         keys_of("megatron"),
         "Megatron-LM",
         remedy="the script may be of a fork with options of its own; take them out or write the schedule in Python",
+        in_updates=True,
     )
     for key in ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler"):
         if key in values:

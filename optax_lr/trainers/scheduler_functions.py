@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from optax_lr.sources.constructors import FUNCTIONS
+from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Data
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.settings import Settings
@@ -23,7 +24,7 @@ class SchedulerFunctions(Transformers):
         "the script does not give its scheduler the length of the run; give it (max_steps=..., --max-steps)"
     )
 
-    def defaults(self, values: Mapping[str, object]) -> tuple[Default, ...]:
+    def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:
         """Its arguments have none."""
         return ()
 

@@ -34,7 +34,6 @@ class Swift(Transformers):
     name: ClassVar[str] = "swift"
     title: ClassVar[str] = "ms-swift"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "llamafactory", "axolotl"})
-    whose: ClassVar[str] = "ms-swift"
     renamed: ClassVar[Mapping[str, str]] = {"val_size": "split_dataset_ratio"}
     calls: ClassVar[str] = r"swift\..*"
     programs: ClassVar[str] = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"

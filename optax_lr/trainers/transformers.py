@@ -22,6 +22,7 @@ from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, part_of, too_few, unknown_keys
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
+from optax_lr.trainers.programs import script_of
 from optax_lr.trainers.settings import (
     ARGPARSE,
     SETTING_NAMES,
@@ -74,7 +75,7 @@ class Transformers(Trainer):
     covers: ClassVar[frozenset[str]] = frozenset()
     fine_tunes: ClassVar[bool] = True
     varies: ClassVar[bool] = True
-    whose: ClassVar[str] = f"transformers {newest('transformers')} TrainingArguments"
+    whose: ClassVar[str] = ""  # whose the defaults are, if not those of a version of transformers
     names: ClassVar[frozenset[str]] = _NAMES
     no_length: ClassVar[str] = (
         "the length of the run is not known: give max_steps in the file, or the number of training examples "
@@ -130,8 +131,8 @@ class Transformers(Trainer):
             taken["per_device_train_batch_size"] = values["per_gpu_train_batch_size"]
         if isinstance(taken.get("lr_scheduler_kwargs"), str):
             taken["lr_scheduler_kwargs"] = kwargs_of_text(name, taken["lr_scheduler_kwargs"])
-        scheduler_block, notes = block.scheduler_of(name, values.get("deepspeed"), source.folder)
-        standing = self.defaults(values) if defaults is None else defaults
+        scheduler_block, notes = block.scheduler_of(source, values.get("deepspeed"))
+        standing = self.defaults(source, values) if defaults is None else defaults
         filled_in = {default.key: default.value for default in standing if default.key in self.names}
         settings = Settings.of(
             name,
@@ -159,10 +160,14 @@ class Transformers(Trainer):
         )
         return Reading(settings, ignored_by_trainer(settings, values), notes, _listed(standing, settings), strange)
 
-    def defaults(self, values: Mapping[str, object]) -> tuple[Default, ...]:
+    def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:
         """The curve's settings that the file does not state."""
-        absent = [key for key in CURVE_KEYS if values.get(key) is None]
-        return tuple(Default(key, DEFAULTS[key], self.whose) for key in absent)
+        whose = self.whose or f"transformers {source.version or newest('transformers')} TrainingArguments"
+        standing = {key: Default(key, value, whose) for key, value in DEFAULTS.items()}
+        script = script_of(source)
+        if script is not None:
+            standing |= {key: Default(key, value, script.whose) for key, value in script.defaults.items()}
+        return tuple(default for key, default in standing.items() if values.get(key) is None)
 
     # --- steps ---
 
@@ -338,8 +343,11 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
         ConfigError: for a section that leaves the kind of the schedule to that program.
     """
     absent = [default.key for default in reading.defaults]
-    if found.by.startswith("--trainer") or not absent:
+    if not absent:
         return reading
+    if (script := script_of(source)) is not None:
+        note = f"{source.program_name} is not here, and is read as that of {script.whose}; a changed copy may have other defaults"
+        return reading._replace(notes=(*reading.notes, note))
     if source.program is not None and _is_own(source.program.name) and not source.constructor:
         if not reading.unknown:
             return reading
@@ -347,7 +355,7 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
         return reading._replace(notes=(*reading.notes, note))
     if source.program is not None or source.form not in ("yaml", "json", "toml"):
         return reading
-    if found.section and "lr_scheduler_type" in absent:
+    if found.section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
         raise ConfigError(
             f"{source.name}: lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
             "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take that of transformers with "

@@ -75,7 +75,6 @@ class Trl(Transformers):
     name: ClassVar[str] = "trl"
     title: ClassVar[str] = "TRL"
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
-    whose: ClassVar[str] = "transformers TrainingArguments"
     calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join((*METHODS.values(), *_NOT_COUNTED))})"
     programs: ClassVar[str] = (
         rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"

@@ -130,6 +130,19 @@ def test_refused_in_one_line(values, message):
     assert message in str(caught.value)
 
 
+def test_a_file_of_the_launcher_counts_as_the_trainers(tmp_path):
+    (tmp_path / "ds.json").write_text(json.dumps(block("WarmupLR", **AUTO)))
+    options = "--output_dir o --save_total_limit 1 --learning_rate 3e-4 --warmup_steps 20 --max_steps 100"
+    command = f"accelerate launch --num_processes 2 --use_deepspeed --deepspeed_config_file {{}} train.py {options}"
+    for file, expected in (("ds.json", olr.DeepSpeedWarmup(3e-4, 20)), ("other.json", olr.Linear(3e-4, 100, 20))):
+        (tmp_path / "run.sh").write_text(command.format(file))
+        config = olr.read_config(tmp_path / "run.sh")
+        assert config.plan().schedule == expected
+        assert any("other.json is not here; a scheduler block in it" in note for note in config.notes) is (
+            file != "ds.json"
+        )
+
+
 def test_a_missing_file_is_reported():
     config = olr.read_config(TRAINER | {"deepspeed": "nowhere/ds.json"})
     assert config.notes == (

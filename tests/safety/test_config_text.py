@@ -38,7 +38,7 @@ def _secret(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-KEYS = ("learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "output_dir", "deepspeed", "nested")
+KEYS = ("learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "deepspeed", "nested")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,21 @@ def test_resolvers_are_refused_for_every_trainer_and_field(tmp_path, dialect, te
         assert text in str(caught.value)
         assert VALUE not in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_resolver_in_a_place_or_a_replaced_key_stays_text():
+    recipe = {"optimizer": {"_component_": "torch.optim.AdamW", "lr": 1e-4}, "epochs": 1, "batch_size": 2}
+    recipe |= {"output_dir": "${oc.env:SECRET}/x", "tokenizer": {"path": "${oc.env:SECRET}"}}
+    config = olr.read_config(recipe)
+    assert config.values["output_dir"] == "${oc.env:SECRET}/x"
+    assert VALUE not in repr(config) + repr(config.plan(num_examples=8))
+    for key in ("config_path", "lr_scheduler.path", "epochs"):
+        with pytest.raises(olr.ConfigError, match="calls a resolver"):
+            olr.read_config(recipe | {key: "${oc.env:SECRET}"})
+    with pytest.raises(olr.ConfigError, match="must be a number"):  # which the trainer would refuse, too
+        olr.read_config(recipe | {"optimizer": {"_component_": "a", "lr": "${output_dir}"}})
+    replaced = {**recipe, "epochs": "${oc.env:SECRET}"}
+    assert olr.read_config(replaced, values={"epochs": 2}).plan(num_examples=8).max_steps == 8
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])

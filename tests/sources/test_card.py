@@ -38,6 +38,7 @@ def test_the_version_in_the_card_decides(tmp_path):
         config = olr.read_config(path)
         assert config.plan(num_examples=1003).max_steps == steps
     assert config.plan(num_examples=1003, transformers_version="4.38").max_steps == 45
+    assert {default.whose for default in config.defaults} == {"transformers 4.52.0 TrainingArguments"}
     assert any("transformers 4.52.0, which the card names" in note for note in config.notes)
 
 

@@ -376,3 +376,15 @@ def test_a_rate_that_is_set_after_the_arguments_is_read_or_asked_for(tmp_path, l
     else:
         (config,) = read(tmp_path, text)
         assert float(config.plan().schedule.learning_rate) == rate
+
+
+OWN = "class Mine(TrainingArguments):\n    rank: int = 8\n    learning_rate: float = field(default=3e-4)\n    max_steps: int = 9\n"
+
+
+def test_a_class_that_only_adds_fields_and_defaults(tmp_path):
+    (config,) = read(tmp_path, f"{HEAD}@dataclass\n{OWN}args = Mine('o', max_steps=5)\n")
+    assert config.plan().schedule == olr.Linear(3e-4, 5)
+    assert config.notes[0] == "Mine is read as TrainingArguments with the defaults in line 3"
+    assert config.unknown == ("rank",)
+    with pytest.raises(olr.ConfigError, match="no call of TrainingArguments"):  # which may change any of them
+        read(tmp_path, f"{HEAD}{OWN}    def __post_init__(self):\n        self.max_steps = 7\nargs = Mine('o')\n")

@@ -42,6 +42,15 @@ def test_unsupported_configs_are_refused_in_one_line(values, message):
         olr.read_config(values).plan(num_examples=1000)
 
 
+def test_keys_of_a_fork_that_change_no_length_are_listed():
+    config = olr.read_config([*MEGATRON, "--num-gpus", "8", "--my-micro-batch", "2"])
+    assert config.unknown == ("num_gpus", "my_micro_batch")
+    config = olr.read_config(MAXTEXT | {"steps": 10, "tile_batch_seq": True})
+    assert config.unknown == ("tile_batch_seq",)
+    with pytest.raises(olr.ConfigError, match="my_decay_steps is not a key of MaxText"):
+        olr.read_config(MAXTEXT | {"steps": 10, "my_decay_steps": 5})
+
+
 def test_ms_swift_cuts_the_examples_for_each_process_first():
     words = [
         *SWIFT[:-2],
