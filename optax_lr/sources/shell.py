@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from optax_lr.sources.conditions import holds
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.marks import MARK, is_known, mark
+from optax_lr.sources.marks import MARK, is_known, mark, readable
 from optax_lr.sources.shell_branches import added_options, common_options, is_argument
 from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw
 
@@ -34,7 +35,13 @@ _SLURM = {
 }
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
-_SILENT = ("echo", "printf", "cd", "mkdir", "source", ".")
+_SILENT = ("echo", "printf", "cd", "mkdir")
+_TESTS = ("test", "[", "grep", "true", "false")
+_READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
+_WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
+_CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
+# Sourced files that set up the machine and no training.
+_SET_UP = re.compile(r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneapi|/(?:init|setup|vars)[\w-]*\.sh$")
 # `<YOUR_PATH>`, which a user is to replace, and which is no redirection.
 _PLACEHOLDER = re.compile(r"(?<!<)<(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?: [\w.-]+)+)>")
 
@@ -79,6 +86,7 @@ class _Shell(Words):
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}
+        self.changed: dict[str, str] = {}  # files that commands write, each with the command
         self.ran: list[Ran] = []
         self.depth = 0
 
@@ -128,8 +136,11 @@ class _Shell(Words):
             case "redirected_statement":
                 self.redirected(node)
             case "if_statement":
-                exhaustive = any(child.type == "else_clause" for child in node.named_children)
-                self.branches(_branches_of_if(node), otherwise=not exhaustive)
+                branches = list(self.branches_of_if(node))
+                exhaustive = any(test for test, _ in branches)
+                self.branches([statements for _, statements in branches], otherwise=not exhaustive)
+            case "list":
+                self.and_or(node)
             case "case_statement":
                 items = [item.named_children[1:] for item in node.named_children if item.type == "case_item"]
                 self.branches(items, otherwise=True)
@@ -168,6 +179,47 @@ class _Shell(Words):
                 f"{self.name}: the command in line {line} cannot be read as shell: {quote}its syntax is wrong; check "
                 "it with bash -n"
             )
+
+    def branches_of_if(self, node: tree_sitter.Node) -> Iterator[tuple[bool | None, Sequence[tree_sitter.Node]]]:
+        """The branches that may run, each with whether its test holds; the statements of a test come first in it."""
+        test = self.test(node, node.child_by_field_name("condition"))
+        here: "list[tree_sitter.Node]" = []
+        for child in node.named_children:
+            if child.type not in ("elif_clause", "else_clause"):
+                here.append(child)
+                continue
+            if test is not False:
+                yield test, here
+            if test:
+                return
+            here = list(child.named_children)
+            test = child.type == "else_clause" or self.test(child, here[0] if here else None)
+        if test is not False:
+            yield test, here
+
+    def test(self, node: tree_sitter.Node, condition: tree_sitter.Node | None) -> bool | None:
+        """Whether a condition in `node` holds, also where it gives a variable that is not set its default."""
+        empty = re.fullmatch(r'\[{1,2}\s+-z\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}', raw(condition))
+        if empty and empty[1] not in self.variables:
+            return re.search(rf"\b{empty[1]}=", raw(node)) is not None or None
+        return holds(condition, self.text)
+
+    def and_or(self, node: tree_sitter.Node) -> None:
+        """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`."""
+        success: bool | None = True  # of the parts so far
+        likely = True  # whether they probably succeed, where that is not known
+        for sign, part in _listed(node):
+            and_then = sign == "&&"
+            if success is None and not (likely and and_then):
+                self.branches([[part]], otherwise=True)
+                likely = False
+            elif success in (None, and_then):
+                self.run(part)
+                tested = part.type in ("test_command", "negated_command", "compound_statement") or (
+                    part.type == "command" and raw(part.named_children[0]) in _TESTS
+                )
+                success = self.test(node, part) if tested else True if part.type == "variable_assignment" else None
+                likely = not tested
 
     def branches(self, branches: Iterable[Sequence[tree_sitter.Node]], *, otherwise: bool) -> None:
         """Run each branch from the same state; a variable that differs between them afterwards is not known."""
@@ -258,6 +310,8 @@ class _Shell(Words):
                 body = child
         if body is None:
             return
+        if target is not None:
+            self.changed[self.text(target)] = f"line {node.start_point[0] + 1}"
         if body.type != "command":
             self.run(body)
             return
@@ -266,6 +320,7 @@ class _Shell(Words):
             path = self.text(target)
             if is_known(path):
                 self.files[path] = document
+                self.changed.pop(path, None)
         elif document is not None and words[:1] == ["read"] and "-d" in words and re.fullmatch(NAME, words[-1]):
             self.arrays.discard(words[-1])  # `read -r -d '' A <<EOF`: the whole document is the value
             self.variables[words[-1]] = self.spent([document.strip()])
@@ -319,11 +374,21 @@ class _Shell(Words):
             self.ran[-1] = self.ran[-1]._replace(cut=self.ran[-1].cut + options)
         elif words[:2] == ["set", "--"]:
             self.set_arguments(words[2:])
+        elif head in _WRITERS:
+            self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
+        elif head in _READERS:
+            names = [word for word in words[1:] if re.fullmatch(NAME, word)]
+            self.variables |= {name: [mark(f"${name}")] for name in (*names, "OPTARG")}
+        elif head in ("source", "."):
+            if len(words) > 1 and not _SET_UP.search(words[1]):
+                self.notes[f"{readable(words[1])}, sourced in line {line}, may set other values"] = None
         elif head not in _SILENT:
             if len(self.ran) >= MOST_COMMANDS:
                 raise ConfigError(
                     f"{self.name}: more than {MOST_COMMANDS:,} commands are too many; is it the right file?"
                 )
+            named = {word.rpartition("=")[2] for word in words if _CONFIG.search(word)} & self.changed.keys()
+            notes += [f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)]
             self.ran.append(Ran(tuple(words), environment, line, tuple(notes), files=self.files))
         return words
 
@@ -341,16 +406,13 @@ class _Shell(Words):
         self.variables |= {name: words[place - 1 : place] for place, name in enumerate(_ARGUMENTS)} | {"@": words}
 
 
-def _branches_of_if(node: tree_sitter.Node) -> Iterator[Sequence[tree_sitter.Node]]:
-    """The statements of each branch; those of the condition come first in the first one."""
-    here: "list[tree_sitter.Node]" = []
-    for child in node.named_children:
-        if child.type in ("elif_clause", "else_clause"):
-            yield here
-            here = list(child.named_children)
-        else:
-            here.append(child)
-    yield here
+def _listed(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
+    """The parts of `a && b || c`, each with the sign before it."""
+    signs: "list[tuple[str, tree_sitter.Node]]" = []
+    while node.type == "list":
+        signs.append((raw(node.children[1]), node.named_children[-1]))
+        node = node.named_children[0]
+    return [("&&", node), *reversed(signs)]
 
 
 def _script_of_shell(words: list[str]) -> str | None:
