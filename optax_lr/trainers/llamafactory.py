@@ -133,6 +133,8 @@ class LlamaFactory(Transformers):
             num_datasets=_number_of_datasets(values),
         )
         settings, notes = found.settings, [*found.notes]
+        if settings.num_datasets > 1 and values.get("mix_strategy") not in (None, "concat"):
+            notes.append(f"mix_strategy {values['mix_strategy']}: the number of examples must be that after the mixing")
         packs = _packs(values)
         if packs is not None:
             # Which the texts, and not the packed rows, are counted by: `llamafactory.data.loader`.

@@ -78,16 +78,13 @@ class Swift(Transformers):
             raise ConfigError(
                 f"{name}: the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
             )
-        if all(values.get(key) not in (None, "0", 0) for key in ("warmup_ratio", "warmup_steps")):
-            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio with warmup_steps; keep one")
-        if str(values.get("sequence_parallel_size") or 1) != "1" and not values.get("max_steps"):
-            raise ConfigError(
-                f"{name}: the steps with sequence_parallel_size in ms-swift are not counted; give max_steps"
-            )
+        for key in ("sequence_parallel_size", "deepspeed_autotp_size"):
+            if str(values.get(key) or 1) != "1" and not values.get("max_steps"):
+                raise ConfigError(f"{name}: the steps with {key} in ms-swift are not counted; give max_steps")
         if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
             del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)
-        if ratio is not None:
+        if values.get("val_dataset") is None:
             values["val_size"] = ratio
         tuners = {str(values[key]) for key in ("train_type", "tuner_type") if values.get(key) is not None}
         if len(tuners) > 1:
@@ -101,10 +98,14 @@ class Swift(Transformers):
             rules=rules,
             defaults=self._defaults(values, of_class=source.constructor.endswith("TrainingArguments")),
             own={
-                "accumulates": values.get("gradient_accumulation_steps") is None,
+                "accumulates": values.get("gradient_accumulation_steps") is None and not generates,
                 "generations": generation_keys(f"{name}: ", values, rules, 8) if generates else None,
             },
         )
+        if made.settings.warmup_ratio and made.settings.warmup_steps:
+            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio with warmup_steps; keep one")
+        if (made.settings.warmup_ratio or 0) >= 1:
+            raise ConfigError(f"{name}: warmup_ratio must be below 1 in ms-swift; a number of steps is warmup_steps")
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
         if values.get("max_epochs") is not None:
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
@@ -118,6 +119,8 @@ class Swift(Transformers):
                 "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; give 0.01 for it",
             )
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
+        if ratio is not None and values.get("val_dataset") is not None:
+            ignored += (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
         return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
 
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
@@ -136,7 +139,11 @@ class Swift(Transformers):
             "warmup_steps": (0, "ms-swift, from transformers TrainingArguments"),
             "num_train_epochs": (3.0, "ms-swift 3, from transformers TrainingArguments"),
             "per_device_train_batch_size": (1, "ms-swift"),
-            "gradient_accumulation_steps": (None, "ms-swift: 16 examples an update, divided by batch and processes"),
+            "gradient_accumulation_steps": (
+                (1, "ms-swift from 3.7 on, for grpo")
+                if values.get("rlhf_type") == "grpo"
+                else (None, "ms-swift: 16 examples an update, divided by batch and processes")
+            ),
         }
         return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
 

@@ -61,6 +61,7 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
+_BLOCKS = "texts are joined and cut into blocks; the number of examples is that of the blocks"
 _GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
@@ -450,32 +451,34 @@ def _older(values: Mapping[str, object], program: str) -> str:
     return ""
 
 
+# Notes on keys that change the batches or the number of examples: of those that are given, and of those that are true.
+_GIVEN = {
+    "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
+    "block_size": _BLOCKS,
+    "max_train_samples": "the number of examples must be that after the cut",
+}
+_TRUE = {
+    "packing": "the number of examples is that of the packed rows",
+    "auto_find_batch_size": "the steps are those of the batch as stated; one that does not fit is made smaller",
+    "split_batches": "the processes divide a batch among them; give 1 as their number",
+}
+
+
 def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
     """Notes on what changes the batches or the number of examples."""
-    notes = []
-    if values.get("per_gpu_train_batch_size") is not None:
-        notes.append(
-            "per_gpu_train_batch_size: transformers 4 took it in place of per_device_train_batch_size; 5 refuses it"
-        )
-    if values.get("packing") in YES:
-        notes.append("packing: the number of examples is that of the packed rows")
-    grouping = "block_size" if values.get("block_size") is not None else _GROUPS.search(program)
-    if grouping:
-        what = grouping if isinstance(grouping, str) else grouping[0]
-        notes.append(f"{what}: texts are joined and cut into blocks; the number of examples is that of the blocks")
-    if values.get("auto_find_batch_size") in YES:
-        notes.append(
-            "auto_find_batch_size: the steps are those of the batch as stated; one that does not fit is made smaller"
-        )
-    if values.get("max_train_samples") is not None:
-        notes.append(
-            f"max_train_samples {values['max_train_samples']}: the number of examples must be that after the cut"
-        )
-    parallel = values.get("parallelism_config")
+    parallel, loader = (
+        section if isinstance(section, Mapping) else {}
+        for section in (values.get("parallelism_config"), values.get("accelerator_config"))
+    )
+    given = {"split_batches": loader.get("split_batches")} | dict(values)
+    notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
+    notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
+    if (script := _GROUPS.search(program)) is not None and "block_size" not in given:
+        notes.append(f"{script[0]}: {_BLOCKS}")
     notes += [
         f"parallelism_config.{key}: give the number of data-parallel ranks as the number of processes"
         for key in ("tp_size", "cp_size")
-        if isinstance(parallel, Mapping) and parallel.get(key) not in (None, 1)
+        if parallel.get(key) not in (None, 1)
     ]
     return tuple(notes)
 

@@ -282,7 +282,11 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
     ("more", "note"),
     [
         ({"auto_find_batch_size": True}, "auto_find_batch_size: the steps are those of the batch as stated"),
-        ({"max_train_samples": 500}, "max_train_samples 500: the number of examples must be that after the cut"),
+        (
+            {"accelerator_config": {"split_batches": True}},
+            "split_batches: the processes divide a batch among them; give 1 as their number",
+        ),
+        ({"max_train_samples": 500}, "max_train_samples: the number of examples must be that after the cut"),
         ({"parallelism_config": {"tp_size": 2}}, "parallelism_config.tp_size: give the number of data-parallel ranks"),
         ({"per_gpu_train_batch_size": 2}, "per_gpu_train_batch_size: transformers 4 took it"),
         ({"vision_tower_lr": 1e-6}, "vision_tower_lr: the rate of other parameters"),

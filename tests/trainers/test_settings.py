@@ -42,6 +42,50 @@ def test_unsupported_configs_are_refused_in_one_line(values, message):
         olr.read_config(values).plan(num_examples=1000)
 
 
+def test_ms_swift_s_own_rules_of_grpo_warmup_and_validation():
+    words = [
+        "swift",
+        "rlhf",
+        "--rlhf_type",
+        "grpo",
+        "--model",
+        "m",
+        "--dataset",
+        "d",
+        "--per_device_train_batch_size",
+        "8",
+    ]
+    config = olr.read_config([*words, "--num_train_epochs", "1"])  # `_set_default` in its rlhf_args.py
+    assert {default.key: default.value for default in config.defaults}["gradient_accumulation_steps"] == 1
+    assert config.plan(num_examples=100).max_steps == 100
+    sft = [
+        "swift",
+        "sft",
+        "--model",
+        "m",
+        "--dataset",
+        "d",
+        "--per_device_train_batch_size",
+        "16",
+        "--num_train_epochs",
+        "1",
+    ]
+    config = olr.read_config(
+        [*sft, "--val_dataset", "v", "--split_dataset_ratio", "0.5"]
+    )  # `__post_init__` in its data_args.py
+    assert config.plan(num_examples=160).max_steps == 10
+    assert config.ignored == (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
+    assert olr.read_config([*sft, "--warmup_ratio", "0.0", "--warmup_steps", "3"]).settings.warmup_steps == 3
+    refused = [
+        (["--warmup_ratio", "0.1", "--warmup_steps", "3"], "refuses warmup_ratio with warmup_steps"),
+        (["--warmup_ratio", "1"], "warmup_ratio must be below 1"),
+        (["--deepspeed", "zero2", "--deepspeed_autotp_size", "2"], "the steps with deepspeed_autotp_size"),
+    ]
+    for more, message in refused:
+        with pytest.raises(olr.ConfigError, match=message):
+            olr.read_config([*sft, *more])
+
+
 def test_keys_of_a_fork_that_change_no_length_are_listed():
     config = olr.read_config([*MEGATRON, "--num-gpus", "8", "--my-micro-batch", "2"])
     assert config.unknown == ("num_gpus", "my_micro_batch")
