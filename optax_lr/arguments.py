@@ -7,7 +7,7 @@ import difflib
 import functools
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from optax_lr.text import counted, start_of, words
@@ -94,7 +94,7 @@ def file_name(name: str, value: Any, *, of: str = "a file or folder", instead: s
 
 def with_named_fields(cls: type[_Class]) -> type[_Class]:
     """A dataclass whose constructor lists its fields in the error for a misspelt or missing one."""
-    make: Any = cls.__init__
+    make: Callable[..., None] = cls.__init__
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     known = [f.name for f in fields]
     positional = [f.name for f in fields if not f.kw_only]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -46,7 +46,7 @@ class Edit(NamedTuple):
     """A change of a config: set `key` (nested keys dotted) to `value`; None removes the key."""
 
     key: str
-    value: Any
+    value: object
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from optax_lr.auditing import rate_rules as rules
 from optax_lr.auditing.departures import departures, differences
 from optax_lr.auditing.patterns import patterns
 from optax_lr.configs import ConfigError, Plan, RunConfig
+from optax_lr.configs.plan import Facts
 from optax_lr.findings import Finding, worst_first
 from optax_lr.identification.ambiguity import FEW_ROWS, LATER_DECAY
 from optax_lr.identification.budget import SECONDS
@@ -203,7 +203,7 @@ def _planned_run(
 ) -> tuple[Schedule | None, dict[str, Schedule], int | None]:
     """The planned schedule, the plans of its config under other versions, and the length of the run."""
     if isinstance(plan, RunConfig):
-        options: dict[str, Any] = {"num_examples": num_examples, "world_size": world_size}
+        options: Facts = {"num_examples": num_examples, "world_size": world_size}
         try:
             made = plan.plan(**options)
         except UnknownLengthError:
@@ -214,7 +214,8 @@ def _planned_run(
         others = {}
         for version in VERSIONS:
             with contextlib.suppress(ConfigError):  # what a version refuses did not run under it
-                others[f"transformers {version}"] = plan.plan(**options, transformers_version=version).schedule
+                options["transformers_version"] = version
+                others[f"transformers {version}"] = plan.plan(**options).schedule
         return made.schedule, others, log.max_steps or made.max_steps
     if isinstance(plan, Plan):
         return plan.schedule, {}, log.max_steps or plan.max_steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, SupportsFloat
+from typing import NamedTuple, SupportsFloat
 
 import numpy as np
 
@@ -197,7 +197,7 @@ def _other_length(case: _Case) -> Finding | None:
     for steps, first, words in tried:
         if steps < 1:
             continue
-        changes: dict[str, Any] = {name: steps} | ({"warmup_steps": first} if warmup else {})
+        changes: dict[str, object] = {name: steps, **({"warmup_steps": first} if warmup else {})}
         schedule = case.plan.replace(**changes)
         if case.explains(schedule):
             reason = f"the rates are the plan's with {name} {steps} and not {length}" + (f", {words}" if words else "")

@@ -174,8 +174,9 @@ def hidden(rows: Log) -> Iterator[Finding]:
     message = f"the loss is exactly 0.0 in {zero.sum()} of {np.isfinite(rows.loss).sum()} rows, {shown}"
     remedy, edits = "set logging_nan_inf_filter to false to see NaN as NaN", [SHOW_NAN]
     if rate is not None:
-        edits.append(Edit("learning_rate", rounded(rate / 10)))
-        remedy += f", and learning_rate to {four_digits(edits[1].value)}, a tenth"
+        tenth = rounded(rate / 10)
+        edits.append(Edit("learning_rate", tenth))
+        remedy += f", and learning_rate to {four_digits(tenth)}, a tenth"
     yield Finding(at.HIDDEN, message, remedy, key=SHOW_NAN.key, edits=tuple(edits), steps=span(rows.step[zero]))
 
 
@@ -345,8 +346,9 @@ def slow_or_flat(curve: LossCurve, rows: Log) -> Iterator[Finding]:
         edits: tuple[Edit, ...] = ()
         remedy = "set learning_rate ten times as high"
         if peak is not None:
-            edits = (Edit("learning_rate", rounded(10 * peak)),)
-            remedy = f"set learning_rate to {four_digits(edits[0].value)}, ten times"
+            higher = rounded(10 * peak)
+            edits = (Edit("learning_rate", higher),)
+            remedy = f"set learning_rate to {four_digits(higher)}, ten times"
         yield Finding(at.SLOW, message, remedy, key="learning_rate", edits=edits, steps=span(curve.step))
 
 

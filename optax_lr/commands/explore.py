@@ -18,7 +18,7 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, html: Path, fo
     check_output(html, overwrite=force, suffixes=(".html", ".htm"))
     if html.resolve() in {file.resolve() for file in files}:
         raise ConfigError(f"--html {html}: this file is read; choose another name")
-    found, code = of_each(files, lambda file: entries_of(file, options, reading))
+    found, code = of_each(files, lambda file: entries_of(file, options, **reading))
     entries = [entry for entries in found for entry in entries]
     if files and not entries:
         return code

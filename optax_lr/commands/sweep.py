@@ -107,7 +107,7 @@ def _has(batch: Schedule, name: str) -> bool:
     return any(column.rpartition(".")[2] == name for column in table(batch))
 
 
-def _whole(source: str, name: str, values: Any) -> Any:
+def _whole(source: str, name: str, values: Any) -> np.ndarray:
     if np.min(values) < 1:
         raise ConfigError(f"{source}: {name} must be at least 1, not {np.min(values):g}")
     if np.any(np.asarray(values) != np.floor(values)):

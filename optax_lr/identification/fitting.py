@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ class Family(NamedTuple):
     """
 
     kind: Callable[..., Schedule]
-    words: dict[str, Any] = {}  # noqa: RUF012
+    words: Mapping[str, object] = MappingProxyType({})
     peak: str = "learning_rate"
     floor: str | None = None
     free: int = 0
@@ -43,7 +44,7 @@ class Family(NamedTuple):
         """The kind's name; a description if it is not a class."""
         return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
 
-    def schedule(self, fields: dict[str, Any], peak: object, floor: object = None) -> Schedule:
+    def schedule(self, fields: Mapping[str, object], peak: object, floor: object = None) -> Schedule:
         linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
         return self.kind(**self.words, **fields, **linear)
 
@@ -122,7 +123,7 @@ class Candidates:
 
 
 _MOST_CHECKED = 256
-_checked: dict[tuple[Any, ...], Schedule] = {}  # a schedule of each family whose settings were checked and lifted
+_checked: dict[tuple[object, ...], Schedule] = {}  # a schedule of each family whose settings were checked and lifted
 
 
 def fit(candidates: Candidates, evidence: Evidence) -> Candidates:

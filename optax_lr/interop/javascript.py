@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
+from optax_lr.numerics import Real
 from optax_lr.numerics.javascript import Expression, JavaScript
 from optax_lr.schedules.base import Schedule, require_schedule
 
@@ -15,6 +16,9 @@ _TAKEN = re.compile(
     "export|extends|false|finally|for|function|if|implements|import|in|instanceof|interface|let|new|null|package|private|"
     "protected|public|return|static|super|switch|this|throw|true|try|typeof|undefined|var|void|while|with|yield"
 )
+
+
+_Kind = TypeVar("_Kind", bound=Schedule)
 
 
 class Emitted(NamedTuple):
@@ -84,14 +88,14 @@ class _Writer:
         self.num, self.inner_are_functions = num, inner_are_functions
         self.parameters: dict[str, float | None] = {}
 
-    def with_parameters(self, schedule: Any, prefix: str) -> Any:
+    def with_parameters(self, schedule: _Kind, prefix: str) -> _Kind:
         new = object.__new__(type(schedule))
         for f in dataclasses.fields(schedule):
             value = schedule.__dict__[f.name]
             new.__dict__[f.name] = value if f.metadata.get("static") else self._part(value, prefix + f.name)
         return new
 
-    def _part(self, value: Any, name: str) -> Any:
+    def _part(self, value: Real, name: str) -> Real:
         if value is None:
             return None
         if isinstance(value, tuple):

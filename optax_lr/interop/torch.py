@@ -151,33 +151,33 @@ def _rate_at(schedule: Schedule, step: int) -> float:
         return float(schedule(step))
 
 
-def _maker(kind: type[Schedule]) -> Callable[[Any, int], Schedule]:
+def _maker(kind: type[Schedule]) -> Callable[[torch.optim.lr_scheduler.LRScheduler, int], Schedule]:
     """A converter to a class whose fields are attributes of the scheduler."""
     names = [name for name in kind.__dataclass_fields__ if name != "learning_rate"]
 
-    def make(scheduler: Any, group: int) -> Schedule:
+    def make(scheduler: torch.optim.lr_scheduler.LRScheduler, group: int) -> Schedule:
         settings = {name: getattr(scheduler, name) for name in names}
-        return kind(learning_rate=scheduler.base_lrs[group], **settings)  # type: ignore[call-arg]
+        return kind(learning_rate=_base_rate(scheduler, group), **settings)  # type: ignore[call-arg]
 
     return make
 
 
-def _multi_step(scheduler: Any, group: int) -> Schedule:
-    return kinds.MultiStep(scheduler.base_lrs[group], sorted(scheduler.milestones.elements()), scheduler.gamma)
+def _multi_step(scheduler: torch.optim.lr_scheduler.MultiStepLR, group: int) -> Schedule:
+    return kinds.MultiStep(_base_rate(scheduler, group), sorted(scheduler.milestones.elements()), scheduler.gamma)
 
 
-def _cyclic(scheduler: Any, group: int) -> _Pair:
+def _cyclic(scheduler: torch.optim.lr_scheduler.CyclicLR, group: int) -> _Pair:
     if scheduler._scale_fn_custom is not None:
         raise ValueError(
             "from_torch(): this CyclicLR has its own scale_fn, which cannot be converted; write it as a schedule"
         )
     up = round(scheduler.total_size * scheduler.step_ratio)
     cycle = up, scheduler.total_size - up, scheduler.mode, scheduler.gamma
-    rate = kinds.Cyclic(scheduler.base_lrs[group], scheduler.max_lrs[group], *cycle)
+    rate = kinds.Cyclic(_base_rate(scheduler, group), scheduler.max_lrs[group], *cycle)
     return rate, kinds.CyclicMomentum(*cycle, *_momenta(scheduler, group)) if scheduler.cycle_momentum else None
 
 
-def _from_one_cycle(scheduler: Any, group: int) -> _Pair:
+def _from_one_cycle(scheduler: torch.optim.lr_scheduler.OneCycleLR, group: int) -> _Pair:
     settings, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
     first = (phases[0]["end_step"] + 1) / scheduler.total_steps
     shape = scheduler.total_steps, first, scheduler._anneal_func_type
@@ -193,17 +193,21 @@ def _from_one_cycle(scheduler: Any, group: int) -> _Pair:
     return rate, kinds.OneCycleMomentum(*shape, rate.three_phase, *_momenta(scheduler, group))
 
 
-def _momenta(scheduler: Any, group: int) -> tuple[float, float]:
+def _base_rate(scheduler: torch.optim.lr_scheduler.LRScheduler, group: int) -> float:
+    return float(scheduler.base_lrs[group])  # which may be a tensor
+
+
+def _momenta(scheduler: torch.optim.lr_scheduler.LRScheduler, group: int) -> tuple[float, float]:
     settings = scheduler.optimizer.param_groups[group]
     return settings["base_momentum"], settings["max_momentum"]
 
 
-def _sequential(scheduler: Any, group: int) -> Schedule:
+def _sequential(scheduler: torch.optim.lr_scheduler.SequentialLR, group: int) -> Schedule:
     stages = [from_torch(child, group=group, momentum=False) for child in scheduler._schedulers]
     return kinds.Stages(stages, boundaries=list(scheduler._milestones))
 
 
-def _chained(scheduler: Any, group: int) -> Schedule:
+def _chained(scheduler: torch.optim.lr_scheduler.ChainedScheduler, group: int) -> Schedule:
     factors = []
     for child in scheduler._schedulers:
         if type(child).__name__ not in _MULTIPLYING or getattr(child, "eta_min", 0) > 0:
@@ -212,12 +216,12 @@ def _chained(scheduler: Any, group: int) -> Schedule:
                 "chain is not a product; chain only schedulers that multiply"
             )
         factors.append(from_torch(child, group=group, momentum=False).replace(learning_rate=1.0))
-    return kinds.Scaled(kinds.Product(factors), scheduler._schedulers[0].base_lrs[group])
+    return kinds.Scaled(kinds.Product(factors), _base_rate(scheduler._schedulers[0], group))
 
 
-def _lambda(scheduler: Any, group: int) -> Schedule:
+def _lambda(scheduler: torch.optim.lr_scheduler.LambdaLR, group: int) -> Schedule:
     function: Any = scheduler.lr_lambdas[group]
-    base, settings = scheduler.base_lrs[group], {}
+    base, settings = _base_rate(scheduler, group), {}
     if isinstance(function, functools.partial):
         if function.func is _rate_at:
             schedule: Schedule = function.args[0]
@@ -262,7 +266,7 @@ _LAMBDAS: dict[str, Callable[..., Schedule]] = {
     "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": kinds.CosineWarmupWithMinLR,
     "_get_wsd_scheduler_lambda": kinds.WarmupStableDecay,
 }
-_MAKERS: dict[str, Callable[[Any, int], Schedule | _Pair]] = {
+_MAKERS: dict[str, Callable[..., Schedule | _Pair]] = {
     "ConstantLR": _maker(kinds.ConstantFactor),
     "LinearLR": _maker(kinds.LinearRamp),
     "ExponentialLR": _maker(kinds.Exponential),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from typing import Any
 
 import numpy as np
 
 from optax_lr import schedules as kinds
 from optax_lr.arguments import shown, unknown, unquoted
+from optax_lr.numerics import Real
 from optax_lr.schedules.base import Schedule
 from optax_lr.schedules.fields import Setting
 
@@ -93,10 +93,10 @@ def get_scheduler(
         raise ValueError(f"get_scheduler(): {name} follows a metric, not the step: use olr.{BY_METRIC[name]}")
     if name not in SCHEDULERS:
         raise ValueError(unknown("get_scheduler()", "scheduler", name, SCHEDULERS))
-    kind: Any = SCHEDULERS[name]
+    kind = SCHEDULERS[name]
     where, known = f"get_scheduler({name!r})", {f.name: f for f in dataclasses.fields(kind)}
     lengths = {"warmup_steps": warmup_steps, "max_steps": max_steps}
-    settings: dict[str, Any] = kwargs | {key: value for key, value in lengths.items() if value is not None}
+    settings: dict[str, object] = {**kwargs, **{key: value for key, value in lengths.items() if value is not None}}
     _require_floor(where, name, settings)
     for theirs in (*_LENGTHS, *_KEYWORDS.get(name, ())):
         value, ours = settings.pop(theirs, None), FIELDS[theirs]
@@ -116,11 +116,10 @@ def get_scheduler(
     for key in settings:
         if key not in known:
             raise TypeError(unknown(where, "keyword", key, known))
-    made: Schedule = kind(learning_rate=learning_rate, **settings)
-    return made
+    return kind(**{"learning_rate": learning_rate, **settings})
 
 
-def _require_floor(where: str, name: str, settings: dict[str, Any]) -> None:
+def _require_floor(where: str, name: str, settings: dict[str, object]) -> None:
     """Refuse a floor that the reference refuses, and drop a floor whose value is None."""
     if name == "warmup_stable_decay" and "min_lr" in settings:
         raise TypeError(f"{where}: min_lr is refused, as by the reference; give min_lr_ratio, a share of learning_rate")
@@ -134,9 +133,9 @@ def _require_floor(where: str, name: str, settings: dict[str, Any]) -> None:
             settings.pop("min_lr", None)
 
 
-def _ratio_times_rate(name: str, ratio: Any, learning_rate: Any) -> Any:
+def _ratio_times_rate(name: str, ratio: object, learning_rate: Setting) -> Real:
     """`ratio * learning_rate` for numbers, lists and tracers; lists become arrays."""
-    product: list[Any] = []
+    product: list[Real] = []
     for what, value in ((name, ratio), ("learning_rate", learning_rate)):
         if isinstance(value, str) or value is None:
             raise TypeError(f"{what} must be a number or an array of numbers, not {shown(value)}{unquoted(value)}")

@@ -6,8 +6,8 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import TYPE_CHECKING
 
 from optax_lr.findings import Edit
 from optax_lr.linting.json_edits import changed
@@ -21,7 +21,7 @@ MOST_EDITS = 50  # of one file at once
 _NEIGHBOURS = ("lr_scheduler_type", "lr_scheduler", "learning_rate", "train.lr_scheduler_type")
 
 
-def applied(values: Any, edits: Iterable[Edit]) -> dict[str, Any]:
+def applied(values: Mapping[str, object], edits: Iterable[Edit]) -> dict[str, object]:
     """A copy of `values` with the edits.
 
     >>> applied({"num_cycles": 2}, [Edit("lr_scheduler_kwargs.num_cycles", 2), Edit("num_cycles", None)])
@@ -178,7 +178,7 @@ def _last_line(node: yaml.Node) -> int:
     return _last_line(last[1] if isinstance(last, tuple) else last)
 
 
-def _numbers(values: object) -> Any:
+def _numbers(values: object) -> object:
     """Values compared as a trainer would: YAML 1.1 leaves `1e-4` a text."""
     if isinstance(values, dict):
         return {key: _numbers(value) for key, value in values.items()}

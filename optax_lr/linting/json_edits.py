@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -34,15 +34,15 @@ def changed(text: str, new: Mapping[str, object], *, after: Iterable[str]) -> st
     return text[:start] + _object(text[start:], json.loads(text), new, list(after))
 
 
-def _object(text: str, old: Mapping[str, Any], new: Mapping[str, Any], after: list[str]) -> str:
+def _object(text: str, old: Mapping[str, object], new: Mapping[str, object], after: list[str]) -> str:
     """`text`, which starts with an object, with the members of that object changed from `old` to `new`."""
     for name in old.keys() - new.keys():
         text = _without(text, name)
     for name in [name for name in old if name in new and not _same(old[name], new[name])]:
         member = next(member for member in _members(text) if member.name == name)
-        value = text[member.value_start : member.value_end]
-        both = isinstance(old[name], dict) and isinstance(new[name], dict)
-        made = _object(value, old[name], new[name], []) if both else json.dumps(new[name])
+        before, after_it, made = old[name], new[name], json.dumps(new[name])
+        if isinstance(before, dict) and isinstance(after_it, dict):
+            made = _object(text[member.value_start : member.value_end], before, after_it, [])
         text = text[: member.value_start] + made + text[member.value_end :]
     for name in [name for name in new if name not in old]:
         text = _inserted(text, name, json.dumps(new[name]), after)

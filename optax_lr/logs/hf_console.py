@@ -10,7 +10,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterable
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from optax_lr.logs.columns import Builder
 from optax_lr.logs.formats import Format, Found, console_lines
@@ -39,7 +39,7 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
 class _Printed(NamedTuple):
     """An entry, with the steps of the bars before it and after it; -1 where there is none."""
 
-    entry: dict[str, Any]
+    entry: dict[str, object]
     before: int
     after: int
 

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -107,8 +107,9 @@ def read_log(
     return _of_path(file_name("a log", source, instead=", a list of entries, or a mapping of columns"), builder)
 
 
-def _of_columns(columns: Mapping[str, Any], builder: Builder) -> Log:
-    known = {name: np.asarray(values) for name, values in columns.items() if column_of(name) and np.ndim(values) == 1}
+def _of_columns(columns: Mapping[str, object], builder: Builder) -> Log:
+    arrays = {name: np.asarray(values) for name, values in columns.items() if column_of(name)}
+    known = {name: values for name, values in arrays.items() if values.ndim == 1}
     if "step" not in tables.columns_of(known):
         raise ConfigError("<columns>: a column named step is needed, the optimizer steps done at each row")
     if len({len(values) for values in known.values()}) > 1:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from optax_lr.monitor.warn_once import WarnOnce
 
 Row = dict[str, float]
+_Result = TypeVar("_Result")
 
 
 class RowBuilder:
@@ -21,7 +22,7 @@ class RowBuilder:
     """
 
     def __init__(
-        self, schedule: Callable[[int], Any] | None, every: int, step: int, warn_once: WarnOnce, per_update: int = 1
+        self, schedule: Callable[[int], object] | None, every: int, step: int, warn_once: WarnOnce, per_update: int = 1
     ):
         self._schedule, self._every, self._per_update = schedule, every, per_update
         self._step, self._warn_once = step, warn_once
@@ -30,11 +31,11 @@ class RowBuilder:
 
     def take(self, step: int, loss: object, metrics: Mapping[str, object]) -> None:
         """Add one call that ends at `step`: its loss, a number, `[n]` or None, and its metrics, each a number or `[n]`."""
-        losses: Any = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
+        losses = None if loss is None else self._attempt("loss", lambda: np.asarray(loss))
         if loss is not None and losses is None:
             return
         single = losses is None or losses.ndim == 0
-        count = 1 if single else len(losses)
+        count = len(losses) if losses is not None and losses.ndim else 1
         before, start = step - count, 0
         for end in (1,) if single else self._ends(before, count):
             if losses is not None:
@@ -66,7 +67,7 @@ class RowBuilder:
         """The numbers of updates, up to `count` after `before`, at which a row ends; and `count`."""
         return sorted({*range(self._every - before % self._every, count, self._every), count} - {0})
 
-    def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, Any]:
+    def _given(self, metrics: Mapping[str, Any], end: int, count: int) -> dict[str, object]:
         """The metrics of update `end` of `count`; a single number belongs to the last update. Other values are not read."""
         given = {}
         for name, value in metrics.items():
@@ -80,7 +81,7 @@ class RowBuilder:
         if self._count:
             row["loss"] = self._total / self._count
         rate_at = self._schedule
-        planned = self._attempt("schedule", lambda: float(rate_at(max(step - 1, 0)))) if rate_at else None
+        planned = self._attempt("schedule", lambda: _as_float(rate_at(max(step - 1, 0)))) if rate_at else None
         if planned is not None:
             row["learning_rate"] = planned
         self._made.append((row | self._numbers(self._latest), planned))
@@ -90,7 +91,7 @@ class RowBuilder:
         read = {name: self._attempt(name, functools.partial(_as_float, value)) for name, value in values.items()}
         return {name: value for name, value in read.items() if value is not None}
 
-    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
+    def _attempt(self, what: str, action: Callable[[], _Result]) -> _Result | None:
         """The result of the action; None after a failure, which is reported."""
         try:
             return action()

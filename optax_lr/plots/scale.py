@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
+from jax.typing import ArrayLike
 
 # A logarithmic axis shows at most this share of its highest value, has this factor of room at its ends, and has a number at 2
 # and 5 times the powers of ten up to this ratio of the ends.
@@ -20,7 +20,7 @@ class Scale:
     high: float
     is_log: bool = False
 
-    def part(self, values: Any) -> Any:
+    def part(self, values: ArrayLike) -> np.ndarray | np.float64:
         """The positions of values, 0 at the lower end and 1 at the upper; values outside are clipped."""
         low, high, values = np.float64(self.low), np.float64(self.high), np.clip(values, self.low, self.high)
         if self.is_log:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class Shown:
     panels: tuple[Panel, ...]
     lanes: Mapping[str, list[tuple[int, Finding]]]
 
-    def share(self, steps: Any) -> np.ndarray:
+    def share(self, steps: object) -> np.ndarray:
         """Where steps are on the axis: 0 at its beginning, 1 at its end."""
         return np.asarray((np.asarray(steps, np.float64) - self.first) / (self.last - self.first))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -45,7 +46,7 @@ def style(ax: matplotlib.axes.Axes) -> None:
     ax.grid(alpha=0.25, linewidth=0.6)
 
 
-def pyplot() -> Any:
+def pyplot() -> ModuleType:
     """matplotlib's pyplot, or a one-line error with the command that installs it."""
     try:
         from matplotlib import pyplot

@@ -121,8 +121,8 @@ class Schedule:
     @property
     def end(self) -> Real:
         """The step at which the schedule, or the one inside it, ends, such as `max_steps`; None for one without an end."""
-        inner: Any = getattr(self, "schedule", None)
-        if hasattr(inner, "end"):
+        inner = getattr(self, "schedule", None)
+        if inner is not None and hasattr(inner, "end"):
             return inner.end
         return next(
             (getattr(self, name) for name in ("max_steps", "total_steps", "T_max") if hasattr(self, name)), None
@@ -378,7 +378,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         jax.tree_util.GetAttrKey(key) for name, split in data for key in ((name, f"{name}_low") if split else (name,))
     ]
 
-    def flatten(self: _Kind) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def flatten(self: _Kind) -> tuple[tuple[object, ...], tuple[object, ...]]:
         flax.register()
         values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
         children: list[object] = []
@@ -386,11 +386,13 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
             children += fields.parted(values[name], lows.get(name)) if split else (fields.leaf(values[name]),)
         return tuple(children), tuple(values[name] for name in static)
 
-    def flatten_with_keys(self: _Kind) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, Any], ...], tuple[Any, ...]]:
+    def flatten_with_keys(
+        self: _Kind,
+    ) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, object], ...], tuple[object, ...]]:
         children, choices = flatten(self)
         return tuple(zip(keys, children, strict=True)), choices
 
-    def unflatten(aux_data: Any, children: Iterable[object]) -> _Kind:
+    def unflatten(aux_data: Iterable[object], children: Iterable[object]) -> _Kind:
         # Without __init__: JAX puts tracers, gradients and placeholders into the leaves, which must not be checked.
         self, remaining, lows = object.__new__(cls), iter(children), {}
         for name, split in data:

@@ -25,7 +25,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import shown, unquoted
-from optax_lr.arrays import Num, Shaped
+from optax_lr.arrays import Num, PyTree, Shaped
 from optax_lr.memory import require_memory
 from optax_lr.numerics import FLOAT64, Real, x64_is_on
 from optax_lr.schedules.leaves import aligned, mapped
@@ -33,13 +33,15 @@ from optax_lr.schedules.leaves import aligned, mapped
 LARGEST_STEP = 2**31 - 1
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _REQUIRED = dataclasses.MISSING
-KINDS: dict[str, Any] = {}  # the schedule classes by name, filled by `schedule`
+KINDS: dict[str, type] = {}  # the schedule classes by name, filled by `schedule`
+Declared = Any  # what a helper returns: to a type checker, the field has the type of its annotation
+_Metadata = Mapping[str, Any]  # of a field: its kind, bounds, words and flags
 
 _Taken = TypeVar("_Taken")
 _Kept = TypeVar("_Kept")
 _Item = TypeVar("_Item")
 _Tree = TypeVar("_Tree")
-_Check = Callable[[str, object, Mapping[str, Any]], object]  # of the name, the value and the metadata of a field
+_Check = Callable[[str, object, _Metadata], object]  # of the name and the value of a field
 Setting = Num[ArrayLike, "*#batch"] | Sequence[ArrayLike]  # a number, an array or a list of numbers
 
 if TYPE_CHECKING:
@@ -61,16 +63,16 @@ else:
     Several = Sequence
 
 
-def _declared(kind: str, default: object = _REQUIRED, **metadata: object) -> Any:
+def _declared(kind: str, default: object = _REQUIRED, **metadata: object) -> Declared:
     return dataclasses.field(default=default, metadata={"kind": kind, **metadata})
 
 
-def rate(default: object = _REQUIRED) -> Any:
+def rate(default: object = _REQUIRED) -> Declared:
     """A learning rate: finite, at least 0."""
     return _declared("rate", default, least=0)
 
 
-def count(default: object = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Any:
+def count(default: object = _REQUIRED, *, least: int = 0, unit: str = "optimizer steps") -> Declared:
     """A number of steps, or of another `unit`: whole, from `least` to 2**31 - 1."""
     return _declared("count", default, least=least, unit=unit)
 
@@ -82,32 +84,32 @@ def number(
     least: float | None = None,
     most: float | None = None,
     below: float | None = None,
-) -> Any:
+) -> Declared:
     """Any finite number within the given bounds."""
     return _declared("number", default, above=above, least=least, most=most, below=below, split=True)
 
 
-def counts(default: object = _REQUIRED) -> Any:
+def counts(default: object = _REQUIRED) -> Declared:
     """Several numbers of steps, in a tuple of leaves; a list of them is not an axis of a batch."""
     return _declared("counts", default, several=True)
 
 
-def numbers(default: object = _REQUIRED, *, least: float | None = None) -> Any:
+def numbers(default: object = _REQUIRED, *, least: float | None = None) -> Declared:
     """Several finite numbers, in a tuple of leaves."""
     return _declared("numbers", default, several=True, split=True, least=least)
 
 
-def inner() -> Any:
+def inner() -> Declared:
     """A schedule inside a schedule."""
     return _declared("schedule")
 
 
-def schedules() -> Any:
+def schedules() -> Declared:
     """Several schedules inside a schedule, in a tuple."""
     return _declared("schedules")
 
 
-def choice(default: object, *, among: tuple[object, ...]) -> Any:
+def choice(default: object, *, among: tuple[object, ...]) -> Declared:
     """One of a few words. It is static: another choice compiles again."""
     return _declared("choice", default, among=among, static=True)
 
@@ -120,12 +122,12 @@ class Parts:
     low: Real
 
 
-def is_static(field: dataclasses.Field[Any]) -> bool:
+def is_static(field: dataclasses.Field[object]) -> bool:
     """Whether the field is part of the structure of the pytree instead of a leaf."""
     return bool(field.metadata.get("static"))
 
 
-def is_split(field: dataclasses.Field[Any]) -> bool:
+def is_split(field: dataclasses.Field[object]) -> bool:
     """Whether the field has two leaves, both float32."""
     return bool(field.metadata.get("split"))
 
@@ -194,7 +196,7 @@ def require_helpers(kind: type, taken: Iterable[str]) -> None:
             raise TypeError(f"{kind.__name__}: {f.name} must be declared with optax_lr.schedules.fields, as {example}")
 
 
-def canonicalise(schedule: Any) -> None:
+def canonicalise(schedule: PyTree) -> None:
     """Check the fields of a new schedule, and replace each by an array or scalar of the right dtype and the common shape."""
     owner = type(schedule).__name__
     values = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
@@ -320,7 +322,7 @@ _BOUNDS = {
 }
 
 
-def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+def _check_number(name: str, value: object, bounds: _Metadata) -> Num[ArrayLike, "..."]:
     _refuse_empty_list(name, value)
     array = as_array(name, value)
     floating = jnp.float64 if x64_is_on() else jnp.float32
@@ -337,7 +339,7 @@ def _check_number(name: str, value: object, bounds: Mapping[str, Any]) -> Num[Ar
     return _scalar(array)
 
 
-def _check_count(name: str, value: object, bounds: Mapping[str, Any]) -> Num[ArrayLike, "..."]:
+def _check_count(name: str, value: object, bounds: _Metadata) -> Num[ArrayLike, "..."]:
     _refuse_empty_list(name, value)
     return whole_steps(name, value, unit=bounds.get("unit", "optimizer steps"), least=bounds.get("least", 0))
 
@@ -352,7 +354,7 @@ def _check_items(name: str, value: object) -> list[object]:
 def _check_each(check: _Check) -> _Check:
     """The check of a list whose items are checked by `check`."""
 
-    def checked(name: str, value: object, bounds: Mapping[str, Any]) -> tuple[object, ...]:
+    def checked(name: str, value: object, bounds: _Metadata) -> tuple[object, ...]:
         return tuple(check(f"{name}[{i}]", item, bounds) for i, item in enumerate(_check_items(name, value)))
 
     return checked
@@ -405,7 +407,7 @@ def as_schedule(value: object) -> object:
     return KINDS["Function"](value) if callable(value) else value
 
 
-def _check_inner(name: str, value: object, _bounds: Mapping[str, Any]) -> object:
+def _check_inner(name: str, value: object, _bounds: _Metadata) -> object:
     value = as_schedule(value)
     # An array of JAX has a `_value` too, and a class of schedule is not yet a schedule.
     if isinstance(value, type) or not dataclasses.is_dataclass(value) or not hasattr(value, "_value"):
@@ -416,13 +418,13 @@ def _check_inner(name: str, value: object, _bounds: Mapping[str, Any]) -> object
     return value
 
 
-def _check_schedules(name: str, value: object, bounds: Mapping[str, Any]) -> tuple[object, ...]:
+def _check_schedules(name: str, value: object, bounds: _Metadata) -> tuple[object, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise TypeError(f"{name} must be a list of at least one schedule, not {shown(value)}")
     return tuple(_check_inner(f"{name}[{i}]", item, bounds) for i, item in enumerate(value))
 
 
-def _check_choice(name: str, value: object, bounds: Mapping[str, Any]) -> object:
+def _check_choice(name: str, value: object, bounds: _Metadata) -> object:
     if not isinstance(value, (str, bool, np.bool)) or value not in bounds["among"]:
         given = repr(value) if isinstance(value, str) else shown(value)
         raise ValueError(f"{name} must be one of {', '.join(map(repr, bounds['among']))}, not {given}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import jax
+
+from optax_lr.arrays import PyTree
 
 _waiting: list[type] = []
 
@@ -38,7 +39,7 @@ def _to_state(tree: object) -> dict[str, object]:
     return {name: flax.serialization.to_state_dict(child) for name, child in _children(tree)[0].items()}
 
 
-def _from_state(tree: object, state: dict[str, Any]) -> Any:
+def _from_state(tree: object, state: dict[str, PyTree]) -> object:
     import flax.serialization
 
     children, structure = _children(tree)

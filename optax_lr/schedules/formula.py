@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import jax
 import numpy as np
 
 from optax_lr.arguments import shown, unknown
+from optax_lr.arrays import PyTree
 from optax_lr.numerics import HOST, Real, System, Truth
 
-_Formula = Callable[[Any, Real, System], Real]
+_Formula = Callable[[PyTree, Real, System], Real]
 
 
 class Lenient:
@@ -21,7 +22,7 @@ class Lenient:
     def __init__(self, num: System) -> None:
         self._num = num
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_") or not hasattr(self._num, name):
             known = [name for name in dir(System) if not name.startswith("_")]
             message = unknown("_value(self, step, num)", "function of num", name, known)
@@ -56,7 +57,7 @@ def of_a_user(formula: _Formula) -> _Formula:
     """`formula` with a `Lenient` system; its rates are checked to be numbers, and raised to 0 if they are below."""
 
     @functools.wraps(formula)
-    def value(self: Any, step: Real, num: System) -> Real:
+    def value(self: PyTree, step: Real, num: System) -> Real:
         if isinstance(num, Lenient):  # the formula of a base class, or of an inner schedule
             return formula(self, step, num)
         rate = formula(self, step, cast(System, Lenient(num)))

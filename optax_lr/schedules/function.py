@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ class Function(Schedule):
     np.float32(0.5)
     """
 
-    function: Callable[..., Any] = dataclasses.field(metadata={"static": True})
+    function: Callable[..., ArrayLike] = dataclasses.field(metadata={"static": True})
     names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
     values: Numbers = fields.numbers()
     scale: Number = fields.number(default=1.0)  # a leaf, so that a function without settings can be part of a batch

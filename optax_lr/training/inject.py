@@ -6,7 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from optax_lr.schedules.base import Schedule
 from optax_lr.training.base import Control, no_position, step_of
 from optax_lr.training.state import InjectSchedulesState, ScheduleState, is_carrier, key_of, name_of, owned
 
-Scheduled = Schedule | Callable[..., Any]  # what an argument follows: a schedule, control or function of the step
+Scheduled = Schedule | Callable[..., ArrayLike]  # what an argument follows: a schedule, control or function of the step
 
 
 def inject_schedules(
@@ -93,17 +93,15 @@ def inject_schedules(
     @functools.wraps(inner_factory)
     def make(*arguments: object, **settings: object) -> optax.GradientTransformationExtraArgs:
         given = _bound(name, signature, arguments, settings)
-        scheduled: dict[str, Any] = {
-            one: value for one, value in given.items() if one not in static and _is_scheduled(value)
-        }
+        scheduled = {one: value for one, value in given.items() if one not in static and _is_scheduled(value)}
         numbers = {
             one: value
             for one, value in given.items()
             if one not in static | scheduled.keys() and (_is_float(value) or _is_whole_rate(one, value))
         }
         fixed = {one: value for one, value in given.items() if one not in scheduled.keys() | numbers.keys()}
-        for one, value in scheduled.items():
-            require_one_schedule(f"inject_schedules({name}): {one}", value)
+        for one, given_schedule in scheduled.items():
+            require_one_schedule(f"inject_schedules({name}): {one}", given_schedule)
         for one, value in given.items():
             if one in scheduled and isinstance(defaults.get(one), bool):
                 raise TypeError(
@@ -281,7 +279,7 @@ def _bound(
 
 
 def _optimizer_of(
-    factory: Callable[..., optax.GradientTransformation], signature: inspect.Signature, given: Mapping[str, Any]
+    factory: Callable[..., optax.GradientTransformation], signature: inspect.Signature, given: Mapping[str, PyTree]
 ) -> optax.GradientTransformation:
     positional: list[object] = []
     for one in signature.parameters.values():
@@ -298,7 +296,7 @@ def _optimizer_of(
     return factory(*positional, **by_name)
 
 
-def _is_scheduled(value: object) -> bool:
+def _is_scheduled(value: object) -> TypeGuard[Scheduled]:
     """Whether it is a schedule, or a callable that gives a number for a step, which a mask or a dtype does not."""
     if isinstance(value, (Schedule, optax.schedules.StatefulSchedule)):
         return True

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from optax_lr.arguments import shown
 from optax_lr.configs import Plan, RunConfig, read_configs
+from optax_lr.configs.plan import Facts
 from optax_lr.findings import Finding
 from optax_lr.identification.exact import exact_rates
 from optax_lr.linting.formats import as_objects
@@ -84,10 +85,10 @@ def explore(
     >>> page.title
     'Explore learning-rate schedules'
     """
-    options: dict[str, Any] = {"num_examples": num_examples, "world_size": world_size, "max_steps": max_steps}
+    options: Facts = {"num_examples": num_examples, "world_size": world_size, "max_steps": max_steps}
     options |= {"transformers_version": transformers_version}
     if isinstance(what, (str, os.PathLike)):
-        return page_of(list(entries_of(what, options, {"trainer": trainer, "values": values})))
+        return page_of(list(entries_of(what, options, trainer=trainer, values=values)))
     if what is None:
         what = [Cosine(3e-4, 1000, 100), WarmupStableDecay(3e-4, 300, 1000, 100), Linear(3e-4, 1000, 100)]
     if isinstance(what, Mapping):
@@ -96,13 +97,18 @@ def explore(
 
 
 def entries_of(
-    source: str | os.PathLike[str], options: Mapping[str, Any], reading: Mapping[str, Any]
+    source: str | os.PathLike[str], options: Facts, *, trainer: str | None, values: Mapping[str, object] | None
 ) -> Iterator[Entry]:
     """The plan of each config of a file, with its findings."""
-    checked = {name: value for name, value in options.items() if name != "max_steps"}
-    for config in read_configs(source, **reading):
+    for config in read_configs(source, trainer=trainer, values=values):
         plan = config.plan(**options)
-        name, findings = os.path.basename(config.source) or config.source, lint(config, **checked)
+        name = os.path.basename(config.source) or config.source
+        findings = lint(
+            config,
+            num_examples=options["num_examples"],
+            world_size=options["world_size"],
+            transformers_version=options.get("transformers_version"),
+        )
         yield Entry(name, plan.schedule, plan.max_steps, plan.warmup_steps, tuple(_plan_rows(config, plan)), findings)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from jax.typing import ArrayLike
 
 from optax_lr.plots.shown import WORDS, Line, Panel, Shown, lost_words
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 1000, 200  # the units of a panel: the page stretches the width,
 ROOM = {"wide": 0.065, "narrow": 0.15}  # the width of a code on a screen, as a share of the axis
 
 
-def figure_of(what: Shown) -> dict[str, Any]:
+def figure_of(what: Shown) -> dict[str, object]:
     """The lanes of the findings, the panels, the ticks of the step axis in percent, and the legend."""
     from matplotlib.ticker import MaxNLocator
 
@@ -30,7 +30,7 @@ def figure_of(what: Shown) -> dict[str, Any]:
     }
 
 
-def _bars(what: Shown, lane: str) -> Iterator[dict[str, Any]]:
+def _bars(what: Shown, lane: str) -> Iterator[dict[str, object]]:
     """A finding and its number, its bar in percent, and where its code is on each kind of screen."""
     codes = zip(*(what.codes(lane, room) for room in ROOM.values()), strict=True)
     for (number, finding), places in zip(what.lanes[lane], codes, strict=True):
@@ -39,7 +39,7 @@ def _bars(what: Shown, lane: str) -> Iterator[dict[str, Any]]:
         yield {"number": number, "finding": finding, "left": begin, "width": end - begin, "codes": screens}
 
 
-def _panel(what: Shown, panel: Panel) -> dict[str, Any]:
+def _panel(what: Shown, panel: Panel) -> dict[str, object]:
     """The title, the ticks with their heights, the paths by their classes, and the rows of lost numbers."""
     return {
         "title": panel.title,
@@ -52,7 +52,7 @@ def _panel(what: Shown, panel: Panel) -> dict[str, Any]:
     }
 
 
-def _down(panel: Panel, values: Any) -> np.ndarray:
+def _down(panel: Panel, values: ArrayLike) -> np.ndarray:
     return np.asarray(HEIGHT * (1 - panel.scale.part(values)))
 
 

@@ -7,7 +7,6 @@ import inspect
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from optax_lr.interop.javascript import emit
 from optax_lr.schedules import Schedule
@@ -52,7 +51,7 @@ def _kind(examples: Sequence[Schedule]) -> str:
     return f"{as_json(described)[:-1]}, functions: {{{entries}}}}}"
 
 
-def _field(field: dataclasses.Field[Any]) -> dict[str, Any]:
+def _field(field: dataclasses.Field[object]) -> dict[str, object]:
     bounds = {name: field.metadata[name] for name in _BOUNDS if field.metadata.get(name) is not None}
     if field.default is not dataclasses.MISSING:
         bounds["default"] = field.default

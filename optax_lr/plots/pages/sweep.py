@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -52,7 +51,7 @@ def sweep_page(batch: Schedule, configs: Sequence[str], *, steps: int, past_end:
     return filled("sweep.html", "A sweep of learning-rate schedules", summary=summary, kinds=kinds, sweep=data)
 
 
-def _rows_of_kinds(batch: Schedule, names: np.ndarray) -> Any:
+def _rows_of_kinds(batch: Schedule, names: np.ndarray) -> Iterator[tuple[Schedule, np.ndarray]]:
     """The rows of each kind, and where these are from."""
     if not isinstance(batch, Mixed):
         yield batch, names
@@ -64,7 +63,7 @@ def _rows_of_kinds(batch: Schedule, names: np.ndarray) -> Any:
             yield member[own], names[own]
 
 
-def _collapsed(value: object) -> Any:
+def _collapsed(value: object) -> object:
     """What `to_dict` gave, with each setting that differs between rows as `{"rows": [...]}`."""
     if isinstance(value, Mapping):
         return {name: _collapsed(item) for name, item in value.items()}
