@@ -19,6 +19,7 @@ class SchedulerFunctions(Transformers):
     name: ClassVar[str] = "get_scheduler"
     title: ClassVar[str] = "get_scheduler"
     calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join(FUNCTIONS)})"
+    fine_tunes: ClassVar[bool] = False  # a script may train anything
     zero_steps_count: ClassVar[bool] = False
     no_length: ClassVar[str] = (
         "the script does not give its scheduler the length of the run; give it (max_steps=..., --max-steps)"
