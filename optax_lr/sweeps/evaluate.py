@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import jax
@@ -26,6 +26,10 @@ from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
 Steps = Num[ArrayLike, "*steps"] | Sequence[int] | Sequence[Sequence[int]]  # a number of steps, or the steps
+# The number system of a sweep on each platform ("gpu", "tpu"); on every other one it is `RoundedFloat64`. None means pairs of
+# float32: a TPU has no float64. A new kernel is one line here.
+KERNELS: Mapping[str, type[ByRow] | None] = {"tpu": None}
+_IN_TRACES = {"gpu": ("cuda", "rocm")}  # the names of a platform in a trace, where they differ
 _Word = TypeVar("_Word")
 
 
@@ -82,15 +86,14 @@ def sweep(
 
 
 def system() -> type[ByRow] | None:
-    """The number system of a sweep; None means pairs of float32, if the platform has no float64."""
-    if jax.default_backend() == "tpu":
-        return None
-    return ByRow if x64_is_on() else RoundedFloat64
+    """The number system of a sweep on this platform; None means pairs of float32."""
+    kernel = KERNELS.get(jax.default_backend(), RoundedFloat64)
+    return ByRow if kernel is not None and x64_is_on() else kernel
 
 
 def in_float64() -> contextlib.AbstractContextManager[None]:
     """x64 for one compiled call, whatever the user's configuration, if the platform has float64."""
-    return contextlib.nullcontext() if jax.default_backend() == "tpu" else jax.enable_x64(True)
+    return contextlib.nullcontext() if system() is None else jax.enable_x64(True)
 
 
 def curves(
@@ -133,33 +136,47 @@ def _swept_in_trace(schedule: Schedule, steps: jax.Array | np.ndarray | None, co
     if jax.device_count() > 1 or jax.sharding.get_abstract_mesh().manual_axes:
         return _rates_by_call(count, schedule, steps)
     # The platform and not the backend decides, because a trace may be exported.
+    kernels = {name: kernel for platform, kernel in KERNELS.items() for name in _IN_TRACES.get(platform, (platform,))}
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,
         None if steps is None else jnp.maximum(steps, 0),
-        tpu=functools.partial(_rates_by_call, count),
-        default=functools.partial(_rounded_in_trace, count),
+        **{name: _in_trace(count, kernel) for name, kernel in kernels.items()},
+        default=_in_trace(count, RoundedFloat64),
     )
     return rates
+
+
+def _in_trace(
+    count: int, numbers: type[ByRow] | None
+) -> Callable[[Schedule, jax.Array | np.ndarray | None], jax.Array]:
+    if numbers is None:
+        return functools.partial(_rates_by_call, count)
+    return functools.partial(_rounded_in_trace, count, numbers)
 
 
 def _rates_by_call(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
     return schedule(jnp.arange(count) if steps is None else steps)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _rounded_in_trace(count: int, schedule: Schedule, steps: jax.Array | np.ndarray | None) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _rounded_in_trace(
+    count: int, numbers: type[ByRow], schedule: Schedule, steps: jax.Array | np.ndarray | None
+) -> jax.Array:
     with jax.enable_x64(True):
-        rates: jax.Array = _curves(schedule, steps, None, count, RoundedFloat64)
+        rates: jax.Array = _curves(schedule, steps, None, count, numbers)
         return rates
 
 
 @_rounded_in_trace.defjvp
 def _rounded_jvp(
-    count: int, primals: tuple[Schedule, jax.Array | np.ndarray | None], tangents: tuple[Schedule, object]
+    count: int,
+    numbers: type[ByRow],
+    primals: tuple[Schedule, jax.Array | np.ndarray | None],
+    tangents: tuple[Schedule, object],
 ) -> tuple[jax.Array, jax.Array]:
     # The polynomials approximate values, not derivatives, so the formula of the schedule is differentiated.
     slopes = jax.jvp(functools.partial(_rates_by_call, count), primals, tangents)[1]
-    return _rounded_in_trace(count, *primals), slopes
+    return _rounded_in_trace(count, numbers, *primals), slopes
 
 
 @functools.lru_cache(maxsize=8)
