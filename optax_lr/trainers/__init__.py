@@ -25,7 +25,7 @@ from optax_lr.trainers.nanogpt import NanoGPT
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
-from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.settings import SETTING_NAMES, Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
@@ -129,8 +129,6 @@ def _not_recognised(source: Source) -> str:
             f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is {title}, "
             f"name it with --trainer {name}"
         )
-    from optax_lr.trainers.settings import SETTING_NAMES
-
     inside = places_of_settings(values)
     shared = sorted(SETTING_NAMES & values.keys())
     if shared:

@@ -162,6 +162,7 @@ class OpenInstruct(_Loop):
 
     name: ClassVar[str] = "open-instruct"
     title: ClassVar[str] = "open-instruct"
+    file_first: ClassVar[bool] = True
     varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS
@@ -173,10 +174,6 @@ class OpenInstruct(_Loop):
         named = {"lr_scheduler_type", "num_train_epochs"} & source.given.keys()
         ours = named and "checkpointing_steps" in source.given and "train_batch_size" not in source.given
         return "its key checkpointing_steps" if ours and source.program is None else None
-
-    def config_file(self, source: Source) -> str | None:
-        """The YAML behind the script."""
-        return next((word for word in source.positional if word.endswith((".yaml", ".yml"))), None)
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """Its arguments, most with the names of transformers."""

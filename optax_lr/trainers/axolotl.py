@@ -63,6 +63,7 @@ class Axolotl(Transformers):
         "val_size": "val_set_size",
     }
     names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
+    file_first: ClassVar[bool] = True
     zero_steps_count: ClassVar[bool] = False
     more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
 
@@ -80,10 +81,6 @@ class Axolotl(Transformers):
         foreign = keys - keys_of("axolotl") - SETTING_NAMES
         ours = alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign)
         return key_list(marks) if ours else None
-
-    def config_file(self, source: Source) -> str | None:
-        """The YAML behind `axolotl train`."""
-        return source.positional[0] if source.positional else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """A config file."""
@@ -136,18 +133,8 @@ class Axolotl(Transformers):
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
         examples = training_examples(settings, data.examples)
-        generate = settings.own.get("generate")
-        if generate is not None and settings.max_steps > 0:
-            return None
-        if generate is not None:
-            return generation_steps(
-                settings.source,
-                examples,
-                batch=settings.per_device_train_batch_size,
-                group=settings.gradient_accumulation_steps,
-                processes=data.processes,
-                **generate,
-            )
+        if settings.own.get("generate") is not None:
+            return generation_steps(settings, data._replace(examples=examples), **settings.own["generate"])
         batch = self._batch(settings, data.processes)
         return max(1, examples // batch) if settings.own["packs"] else math.ceil(examples / batch)
 

@@ -12,6 +12,7 @@ import numpy as np
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
@@ -82,6 +83,7 @@ class Trainer(abc.ABC):
         calls: a pattern of the classes and functions whose calls hold its configs.
         programs: a pattern of its commands, modules and scripts.
         file_option: the option of its commands that names a file with settings.
+        file_first: whether the first word of its commands that is no option may be that file.
         no_length: why the length of a run is not known, and what to give.
         covers: trainers whose keys this one's configs have too, so that their claims are ignored.
         names: our names of the settings that it reads as they are.
@@ -99,6 +101,7 @@ class Trainer(abc.ABC):
     calls: ClassVar[str] = ""
     programs: ClassVar[str] = ""
     file_option: ClassVar[str] = ""
+    file_first: ClassVar[bool] = False
     no_length: ClassVar[str] = "the length of the run is not in this file; give max_steps (--max-steps)"
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     omegaconf: ClassVar[bool] = False
@@ -143,7 +146,9 @@ class Trainer(abc.ABC):
 
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
-        value = source.program.options.get(self.file_option) if source.program is not None else None
+        options = {} if source.program is None else source.program.options
+        first = [word for word in source.positional[:1] if self.file_first and (_is_file(word) or not is_known(word))]
+        value = options.get(self.file_option, next(iter(first), None))
         return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -210,6 +215,10 @@ class Trainer(abc.ABC):
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys with which this trainer runs `schedule`. Raises `ConfigError` where it has none."""
         raise ConfigError(f"{self.title}: writing its configs is not supported")
+
+
+def _is_file(word: str) -> bool:
+    return word.endswith((".yaml", ".yml", ".json"))
 
 
 def like(max_steps: Real, number: int) -> Real:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.settings import Rules, whole_setting
+from optax_lr.trainers.base import Data
+from optax_lr.trainers.settings import Rules, Settings, whole_setting
 
 _KEYS = {
     "num_generations": "generations",
@@ -24,38 +25,38 @@ def generation_keys(where: str, values: Mapping[str, object], rules: Rules, gene
 
 
 def generation_steps(
-    source: str,
-    prompts: int,
+    settings: Settings,
+    data: Data,
     *,
-    batch: int,
-    group: int,
-    processes: int,
     generations: int,
     iterations: int = 1,
     steps_per_generation: int | None = None,
     generation_batch_size: int | None = None,
-) -> int:
-    """Updates of one epoch of `prompts`.
+) -> int | None:
+    """Updates of one epoch; None where `max_steps` decides, since the number of prompts may be any then.
 
     Prompts are taken in whole chunks of `generation_batch_size / generations`; the rest is dropped. Each chunk gives
-    `iterations * steps_per_generation` batches on each process, and `group` of them make an update.
+    `iterations * steps_per_generation` batches on each process, and `gradient_accumulation_steps` of them make an update.
 
     Args:
-        source: the file, for messages.
-        prompts: prompts of the data set.
-        batch: completions on each process in a forward pass, `per_device_train_batch_size`.
-        group: `gradient_accumulation_steps`.
-        processes: processes that train together.
+        settings: the settings of the run.
+        data: the prompts, and the processes that share them.
         generations: completions of each prompt.
         iterations: updates over the same completions, `num_iterations`.
-        steps_per_generation: batches of each chunk on a process; by default `group`. Not with `generation_batch_size`.
+        steps_per_generation: batches of each chunk on a process; by default those of an update. Not with
+            `generation_batch_size`.
         generation_batch_size: completions of each chunk on all processes.
 
     Source: `trl.GRPOConfig.__post_init__`, `trl.trainer.utils.RepeatSampler.__len__`.
 
-    >>> generation_steps("grpo.yaml", 1000, batch=8, group=4, processes=2, generations=8)
+    >>> settings = Settings(per_device_train_batch_size=8, gradient_accumulation_steps=4)
+    >>> generation_steps(settings, Data(examples=1000, processes=2), generations=8)
     125
     """
+    if settings.max_steps > 0:
+        return None
+    source, prompts, processes = settings.source, data.examples, data.processes
+    batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     where = f"{source}: num_generations {generations}"
     if generations < 2:
         raise ConfigError(f"{where}: TRL needs at least 2, or no completion has another to be compared with")

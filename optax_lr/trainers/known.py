@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -29,10 +30,20 @@ def _data() -> dict[str, Any]:
     return data
 
 
+def _versions(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Each key of a list with the last looked-at version or commit that has it; empty where the newest has it."""
+    return {key: last for key, _, last in (word.partition("<") for word in entry.get("keys", "").split())}
+
+
+def _class(package: str, name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _data()[package]["classes"].get(name, {})
+    return found
+
+
 @functools.cache
 def keys_of(trainer: str) -> frozenset[str]:
     """All keys of a trainer that is stored as one list, such as `axolotl`, or of a section, such as `levanter_optimizer`."""
-    return frozenset(word for word in _data()[trainer]["keys"].split() if "<" not in word)
+    return frozenset(key for key, last in _versions(_data()[trainer]).items() if not last)
 
 
 @functools.cache
@@ -42,7 +53,7 @@ def former_keys(trainer: str) -> frozenset[str]:
     >>> "dpo_loss" in former_keys("llamafactory"), "dpo_loss" in keys_of("llamafactory")
     (True, False)
     """
-    return frozenset(word.partition("<")[0] for word in _data()[trainer]["keys"].split() if "<" in word)
+    return frozenset(_versions(_data()[trainer])) - keys_of(trainer)
 
 
 @functools.cache
@@ -52,18 +63,14 @@ def class_keys(package: str, name: str, *, now: bool = False) -> frozenset[str]:
     >>> "warmup_ratio" in class_keys("transformers", "TrainingArguments")
     True
     """
-    entry = _data()[package]["classes"].get(name)
-    words = [] if entry is None else entry["keys"].split()
-    return frozenset(word.partition("<")[0] for word in words if not (now and "<" in word))
+    return frozenset(key for key, last in _versions(_class(package, name)).items() if not (now and last))
 
 
 @functools.cache
 def all_keys() -> frozenset[str]:
     """Every key of every trainer that is stored, in any version."""
-    data = _data()
-    texts = [entry["keys"] for entry in data.values() if "keys" in entry]
-    texts += [one["keys"] for entry in data.values() for one in entry.get("classes", {}).values()]
-    return frozenset(word.partition("<")[0] for text in texts for word in text.split())
+    entries = [part for entry in _data().values() for part in (entry, *entry.get("classes", {}).values())]
+    return frozenset(key for entry in entries for key in _versions(entry))
 
 
 def last_version(package: str, name: str, key: str) -> str | None:
@@ -72,8 +79,7 @@ def last_version(package: str, name: str, key: str) -> str | None:
     >>> last_version("transformers", "TrainingArguments", "evaluation_strategy")
     '4.48.3'
     """
-    words = _data()[package]["classes"][name]["keys"].split()
-    return next((word.partition("<")[2] or None for word in words if word.partition("<")[0] == key), None)
+    return _versions(_class(package, name)).get(key) or None
 
 
 def last_version_of_class(package: str, name: str) -> str:
@@ -82,9 +88,8 @@ def last_version_of_class(package: str, name: str) -> str:
     >>> last_version_of_class("trl", "SFTConfig"), last_version_of_class("trl", "BCOConfig")
     ('1.16.0', '1.0.0')
     """
-    words = _data()[package]["classes"][name]["keys"].split()
-    gone = [word.partition("<")[2] for word in words]
-    return newest(package) if "" in gone or not gone else max(gone, key=version_number)
+    last = _versions(_class(package, name)).values()
+    return max(last, key=version_number) if last and all(last) else newest(package)
 
 
 def newest(package: str) -> str:
@@ -100,7 +105,7 @@ def default_of(package: str, name: str, key: str, version: str | None = None) ->
     >>> default_of("trl", "SFTConfig", "learning_rate", "0.11.4") is None
     True
     """
-    history = _data()[package]["classes"].get(name, {}).get("defaults", {}).get(key, [])
+    history = _class(package, name).get("defaults", {}).get(key, [])
     if version is not None:
         history = [entry for entry in history if version_number(entry[0]) <= version_number(version)]
     if not history or history[-1][1] is None:

@@ -60,6 +60,7 @@ class LlamaFactory(Transformers):
     programs: ClassVar[str] = r"lmf train|.*llamafactory.*"
     newest: ClassVar[str] = "5.8.0"  # the version that it pins
     names: ClassVar[frozenset[str]] = SETTING_NAMES
+    file_first: ClassVar[bool] = True
     omegaconf: ClassVar[bool] = True
     history: ClassVar[Mapping[str, str]] = {"": "llamafactory"}
 
@@ -79,13 +80,9 @@ class LlamaFactory(Transformers):
         return key_list(marks) if sure else None
 
     def config_file(self, source: Source) -> str | None:
-        """The YAML behind `llamafactory-cli train`."""
-        first = next(iter(source.positional), "")
-        if not is_known(first):
-            return first
-        if not first.endswith((".yaml", ".yml", ".json")):
-            return None
-        if source.command.options:
+        """The YAML behind `llamafactory-cli train`, behind which no option is taken."""
+        first = super().config_file(source)
+        if first is not None and is_known(first) and source.command.options:
             wrong = next(iter(source.command.options))
             raise ConfigError(
                 f"{source.name}: after a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
@@ -94,21 +91,14 @@ class LlamaFactory(Transformers):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the overrides `key=value`, which OmegaConf reads."""
-        import yaml
+        import omegaconf
 
-        values = dict(file)
-        for word in source.positional[1:]:
-            key, equals, value = word.partition("=")
-            if not equals:
-                raise ConfigError(f"{source.name}: {word} after the YAML is not key=value, which LLaMA-Factory needs")
-            try:
-                loaded = (
-                    float(value) if _is_number(value) and not value.lstrip("+-").isdigit() else yaml.safe_load(value)
-                )
-            except yaml.YAMLError:
-                loaded = value
-            values[key] = loaded
-        return values
+        words = source.positional[1:]
+        if other := [word for word in words if "=" not in word]:
+            raise ConfigError(f"{source.name}: {other[0]} after the YAML is not key=value, which LLaMA-Factory needs")
+        given = omegaconf.OmegaConf.to_container(omegaconf.OmegaConf.from_dotlist(list(words)), resolve=False)
+        assert isinstance(given, dict)
+        return dict(file) | {str(key): value for key, value in given.items()}
 
     def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Its own keys and those of TrainingArguments."""
@@ -317,11 +307,3 @@ def _number_of_datasets(values: Mapping[str, object]) -> int:
     if isinstance(named_sets, str):
         return max(1, len([name for name in named_sets.split(",") if name.strip()]))
     return max(1, len(named_sets)) if isinstance(named_sets, list) else 1
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -9,7 +9,6 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, unknown_keys
@@ -55,6 +54,7 @@ class MaxText(Trainer):
     title: ClassVar[str] = "MaxText"
     history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
     programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
+    file_first: ClassVar[bool] = True
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
@@ -70,10 +70,8 @@ class MaxText(Trainer):
 
     def config_file(self, source: Source) -> str | None:
         """The YAML behind the module; the shipped `base.yml` holds the defaults and need not be here."""
-        first = next(iter(source.positional), "")
-        if not is_known(first) and "=" not in first and "base.yml" not in first:
-            return first
-        return first if first.endswith((".yml", ".yaml")) and not first.endswith("base.yml") else None
+        first = super().config_file(source)
+        return None if first is None or "base.yml" in first or "=" in first else first
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the words `key=value` of the command."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ class Swift(Transformers):
     renamed: ClassVar[Mapping[str, str]] = {"val_size": "split_dataset_ratio"}
     calls: ClassVar[str] = r"swift\..*"
     programs: ClassVar[str] = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
+    file_option: ClassVar[str] = "config"
+    file_first: ClassVar[bool] = True
     history: ClassVar[Mapping[str, str]] = {"": "swift"}
 
     def evidence(self, source: Source) -> str | None:
@@ -44,13 +47,6 @@ class Swift(Transformers):
         marks = _MARKS & source.given.keys()
         data = {"model", "dataset", "model_id_or_path"} & source.given.keys()
         return key_list(marks) if marks and data and source.form != "command" else None
-
-    def config_file(self, source: Source) -> str | None:
-        """The YAML or JSON behind the subcommand, or that of `--config`."""
-        if source.program is None:
-            return None
-        named_file = source.program.options.get("config", next(iter(source.positional), None))
-        return named_file if isinstance(named_file, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The settings of the file and the command in order: options after the file replace its values."""
@@ -149,25 +145,18 @@ class Swift(Transformers):
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each process takes its part of the examples, rounded down; batches and groups are rounded up. GRPO has TRL's sampler."""
+        settings = dataclasses.replace(
+            settings, gradient_accumulation_steps=self.accumulation(settings, data.processes)
+        )
         if settings.own.get("generations") is not None:
-            return None if settings.max_steps > 0 else self._of_generations(settings, data)
+            prompts = data._replace(examples=training_examples(settings, data.examples))
+            return generation_steps(settings, prompts, **settings.own["generations"])
         examples = training_examples(settings, data.examples) // data.processes
         batch = settings.per_device_train_batch_size
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
             raise too_few(settings, data, batch)
-        return max(1, -(-batches // self.accumulation(settings, data.processes)))
-
-    def _of_generations(self, settings: Settings, data: Data) -> int:
-        """The updates of GRPO's sampler."""
-        return generation_steps(
-            settings.source,
-            training_examples(settings, data.examples),
-            batch=settings.per_device_train_batch_size,
-            group=self.accumulation(settings, data.processes),
-            processes=data.processes,
-            **settings.own["generations"],
-        )
+        return max(1, -(-batches // settings.gradient_accumulation_steps))
 
     def accumulation(self, settings: Settings, processes: int) -> int:
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""

@@ -79,9 +79,7 @@ def foreign_keys(values: Mapping[str, object], whose: str, place: str = "at the 
 
 def misplaced(key: str) -> bool:
     """Whether a key is one that people write in place of a field of `TrainingArguments`, or a slip of one."""
-    if key in OTHER_NAMES or key in SCHEDULE_KEYWORDS or key in _AXOLOTL_ONLY:
-        return True
-    return key not in _NO_SLIPS and bool(difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9))
+    return key in SETTING_NAMES - _NO_SLIPS or any(foreign_keys({key: key}, ""))
 
 
 def refuse_foreign(source: str, values: Mapping[str, object], whose: str, place: str = "at the top level") -> None:

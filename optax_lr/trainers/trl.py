@@ -226,18 +226,9 @@ class Trl(Transformers):
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """The steps of transformers, or those of the sampler that repeats prompts."""
-        if settings.method in _GENERATE and settings.max_steps > 0:
-            return None  # the prompts of an epoch do not decide, and their number may not divide
-        if settings.method not in _GENERATE:
-            return super().steps_per_epoch(settings, data, version)
-        return generation_steps(
-            settings.source,
-            data.examples,
-            batch=settings.per_device_train_batch_size,
-            group=settings.gradient_accumulation_steps,
-            processes=data.processes,
-            **settings.own,
-        )
+        if settings.method in _GENERATE:
+            return generation_steps(settings, data, **settings.own)
+        return super().steps_per_epoch(settings, data, version)
 
 
 def class_sections(values: Mapping[str, object]) -> dict[str, str]:

@@ -9,7 +9,9 @@ import warnings
 import pytest
 
 import optax_lr as olr
+from optax_lr.trainers.base import Data
 from optax_lr.trainers.generations import generation_steps
+from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.trl import METHODS
 
 SETTINGS = (
@@ -66,13 +68,6 @@ def test_updates_of_an_epoch_are_those_of_the_sampler(trl, seed):
     )
     loader = torch.utils.data.BatchSampler(sampler, batch * rounds, drop_last=False)
     batches = len(BatchSamplerShard(loader, processes, 0, split_batches=False))
-    assert generation_steps(
-        "a.yaml",
-        prompts,
-        batch=batch,
-        group=group,
-        processes=processes,
-        generations=generations,
-        iterations=iterations,
-        steps_per_generation=rounds,
-    ) == max(1, math.ceil(batches / group))
+    settings = Settings(per_device_train_batch_size=batch, gradient_accumulation_steps=group)
+    keys = {"generations": generations, "iterations": iterations, "steps_per_generation": rounds}
+    assert generation_steps(settings, Data(prompts, processes), **keys) == max(1, math.ceil(batches / group))
