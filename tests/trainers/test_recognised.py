@@ -480,7 +480,7 @@ def test_words_and_interpreters_that_a_script_does_not_state(tmp_path):
     path.write_text(
         'mapfile -t MORE < <(more)\npython a.py --learning_rate 1e-4 --max_steps 9 --output_dir "$(out)" "${MORE[@]}"\n'
     )
-    assert "${MORE[@]}: not set in the script, and taken as empty" in olr.read_config(path).notes
+    assert "$MORE: not set in the script, and taken as empty" in olr.read_config(path).notes
 
 
 def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
