@@ -127,9 +127,6 @@ def _settings_of_command(program: Program) -> str:
 def _over_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:
     """The values of a file that a command names, with the command's own settings over them."""
     program, processes = source.command, source.processes
-    if program.name.startswith("trl ") and "num_processes" in values:
-        values = dict(values)
-        processes = Processes(count_of(values.pop("num_processes")), f"num_processes in {name}")
     environment = values.get("ENV")
     if isinstance(environment, Mapping) and "NPROC_PER_NODE" in environment.keys() - program.environment.keys():
         processes = Processes(count_of(environment["NPROC_PER_NODE"]), f"NPROC_PER_NODE in {name}")

@@ -15,12 +15,14 @@ from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
-from optax_lr.sources.source import Length, Source
+from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
-from optax_lr.trainers.transformers import CURVE_KEYS
+from optax_lr.trainers.transformers import CURVE_KEYS, in_section
+
+_PROCESSES = "num_processes"
 
 
 def read_config(
@@ -144,7 +146,10 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, required))
     source = checked(source, values or {}, found.section)
     source = _completed(source, trainer.argparse_options())
+    source = _with_processes(source, found.section)
     reading = trainer.read(source, found)
+    if not trainer.history:  # those that refuse an unknown key refuse this one, too
+        reading = reading._replace(unknown=tuple(key for key in reading.unknown if key != _PROCESSES))
     prefix = "".join(f"{part}." for part in found.section)
     notes = source.notes + repeated + reading.notes
     if not found.certain:
@@ -232,6 +237,20 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
             *(f"--{key} is read as --{name}: argparse takes the beginning of an option" for key, name in whole.items()),
         ),
     )
+
+
+def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
+    """The source with the processes by the `num_processes` of a file, where no launcher of a command says how many it starts."""
+    count = {**source.values, **in_section(source.values, section)}.get(_PROCESSES)
+    if count is None or source.form not in ("yaml", "json", "toml", "mapping"):
+        return source
+    name = source.named or source.name
+    started = source.processes
+    if started is None or started.count is None or source.program_name.startswith("trl "):
+        stated = Processes(count_of(count), f"{_PROCESSES} in {name}")
+        return dataclasses.replace(source, processes=stated)
+    note = f"{_PROCESSES} {count} in {name} does not decide; the command does: {started.count} ({started.origin})"
+    return dataclasses.replace(source, notes=(*source.notes, note))
 
 
 def _require_plain(source: Source, overrides: Mapping[str, object]) -> None:

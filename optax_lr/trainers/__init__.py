@@ -19,6 +19,7 @@ from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
+from optax_lr.trainers.llamafactory_megatron import LlamaFactoryMegatron
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.nanogpt import NanoGPT
@@ -42,6 +43,7 @@ TRAINERS: Mapping[str, Trainer] = {
         LlamaFactoryV1(),
         LlamaFactory(),
         LlamaFactoryPPO(),
+        LlamaFactoryMegatron(),
         Axolotl(),
         DeepSpeed(),
         Swift(),

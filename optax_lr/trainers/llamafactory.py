@@ -18,6 +18,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, key_list
 from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.llamafactory_megatron import on_megatron
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import YES, Transformers, training_examples
@@ -45,7 +46,6 @@ _V1 = words(
     "model_class kernel_config dist_config peft_config quant_config train_dataset init_config sample_backend "
     "optim_config lr_scheduler_config"
 )
-_MEGATRON = frozenset({"tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"})
 _OLD = words("max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization")
 
 
@@ -136,18 +136,13 @@ class LlamaFactory(Transformers):
                 notes.append(
                     f"{' and '.join(cut)}: of the texts, before they are packed; give the packed rows for training"
                 )
-        megatron = sorted(_MEGATRON & {key for key, value in values.items() if value is not None})
-        if megatron:
-            notes.append(
-                f"{megatron[0]}: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge, whose schedules "
-                "are its own: cosine, linear and constant alone, a warmup ratio rounded down; this is what its Trainer runs"
-            )
         workers = values.get("ray_num_workers")
         processes = None
         if workers is not None:
             count = whole_setting(f"{source.name}: ray_num_workers", workers, rules)
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
-        return found._replace(settings=settings, notes=tuple(notes), processes=processes)
+        found = found._replace(settings=settings, notes=tuple(notes), processes=processes)
+        return on_megatron(source, values, rules, found)
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """The lengths of `warmup_stable_decay` that the config does not give.

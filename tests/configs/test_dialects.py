@@ -277,10 +277,55 @@ def test_rules_depend_on_the_version():
     assert config.plan(max_steps=7).max_steps == 7
 
 
-def test_a_run_of_megatron_bridge_is_noted():
-    keys = {"stage": "sft", "learning_rate": 5e-6, "lr_scheduler_type": "cosine", "max_steps": 1000, "warmup_steps": 10}
-    assert olr.read_config(keys).notes == ()
-    (note,) = olr.read_config({**keys, "tensor_model_parallel_size": 1}).notes
-    assert note.startswith(
-        "tensor_model_parallel_size: with USE_MEGATRON_BRIDGE=1 LLaMA-Factory hands the run to Megatron-Bridge"
+MEGATRON = {
+    "stage": "sft",
+    "finetuning_type": "full",
+    "learning_rate": 5e-6,
+    "lr_scheduler_type": "cosine",
+    "warmup_ratio": 0.05,
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 3,
+    "num_train_epochs": 1.5,
+    "tensor_model_parallel_size": 2,
+    "pipeline_model_parallel_size": 2,
+    "context_parallel_size": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "processes", "steps", "warmup"),
+    [  # of 1000 examples
+        ({}, 16, 125, 7),  # two data-parallel groups: 500 batches, 250 of each, 83 whole groups of 3
+        ({"expert_model_parallel_size": 2}, 16, 125, 7),  # the experts' processes have examples of their own
+        ({}, None, 249, 13),  # one group: 500 batches, 166 whole groups
+        ({"mixed_precision": "bf16_mixed"}, 8, 250, 12),  # Megatron-Bridge: 1000 / 6 * 1.5, and the ratio rounded down
+        ({"mixed_precision": "bf16_mixed", "expert_model_parallel_size": 2}, 16, 250, 12),
+        ({"mixed_precision": "bf16_mixed", "warmup_steps": 300}, 8, 250, 300),
+        ({"max_steps": 40}, None, 40, 2),
+    ],
+)
+def test_runs_of_llamafactory_on_megatron(more, processes, steps, warmup):
+    config = olr.read_config(MEGATRON | more)
+    plan = config.plan(num_examples=1000, world_size=processes)
+    assert (plan.max_steps, plan.warmup_steps, plan.schedule) == (steps, warmup, olr.Cosine(5e-6, steps, warmup))
+    assert plan.world_size == (processes or 8)
+    assert processes or plan.world_size_from.startswith("assumed: those of one group, tensor_model_parallel_size 2 x")
+    assert any("USE_MCA=1" in note for note in config.notes) is ("mixed_precision" not in more)
+
+
+def test_what_llamafactory_on_megatron_does_otherwise_is_read_or_refused(tmp_path):
+    plan = olr.read_config(MEGATRON | {"lr_scheduler_type": "constant", "sequence_packing": True}).plan(
+        num_examples=1000
     )
+    assert plan.schedule == olr.Constant(5e-6, 13)  # where transformers has no warmup
+    with pytest.raises(olr.ConfigError, match="= 8 processes share an example, and 12 is not a multiple of this"):
+        olr.read_config(MEGATRON).plan(num_examples=1000, world_size=12)
+    with pytest.raises(olr.ConfigError, match="inverse_sqrt has another meaning on Megatron"):
+        olr.read_config(MEGATRON | {"lr_scheduler_type": "inverse_sqrt"}).plan(num_examples=1000)
+    with pytest.raises(olr.ConfigError, match="on which LLaMA-Factory has no stage ppo"):
+        olr.read_config(MEGATRON | {"stage": "ppo"})
+    (tmp_path / "m.yaml").write_text(json.dumps(MEGATRON))
+    (tmp_path / "run.sh").write_text(
+        "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 USE_MEGATRON_BRIDGE=1 llamafactory-cli train m.yaml"
+    )
+    assert olr.read_config(tmp_path / "run.sh").plan(num_examples=1000).max_steps == 250

@@ -1,5 +1,7 @@
 """How many processes a command starts, and which part of it is the training program."""
 
+import json
+
 import pytest
 
 import optax_lr as olr
@@ -108,6 +110,42 @@ def test_files_of_launchers_and_job_sizes_of_slurm(tmp_path, script, named, coun
     plan = plan_of(tmp_path, script, named, num_examples=640)
     assert plan.world_size == count
     assert "c.yaml" not in script or plan.world_size_from.endswith("in c.yaml")
+
+
+GRPO = {"learning_rate": 1e-5, "num_generations": 8, "max_completion_length": 64, "per_device_train_batch_size": 2}
+SFT = {"learning_rate": 1e-5, "num_train_epochs": 1, "per_device_train_batch_size": 2}
+FACTORY = {"stage": "sft", "finetuning_type": "lora", "learning_rate": 1e-5, "per_device_train_batch_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [  # of an epoch of 560 examples; those of GRPO are whole chunks of 7 * 2 * 8 completions of 14 prompts
+        (GRPO | {"gradient_accumulation_steps": 8, "num_train_epochs": 1, "num_processes": 7}, 40),
+        (SFT | {"num_processes": 7}, 40),
+        ({"training": SFT | {"num_processes": 7, "lr_scheduler_type": "cosine"}}, 40),
+        ({"training": SFT | {"lr_scheduler_type": "cosine"}, "num_processes": 7}, 40),
+        (FACTORY | {"num_train_epochs": 1, "num_processes": 7}, 40),
+    ],
+)
+def test_num_processes_of_a_file(tmp_path, values, steps):
+    path = tmp_path / "run.yaml"
+    path.write_text(json.dumps(values))
+    plan = olr.read_config(path).plan(num_examples=560)
+    assert (plan.max_steps, plan.world_size, plan.world_size_from) == (steps, 7, f"num_processes in {path}")
+    assert "num_processes" not in olr.read_config(path).unknown or values.keys() >= FACTORY.keys()
+    given = olr.read_config(path).plan(num_examples=560, world_size=14)
+    assert (given.max_steps, given.world_size_from) == (steps // 2, "given")
+    assert olr.read_config(path, values={"num_processes": 14}).plan(num_examples=560).max_steps == steps // 2
+
+
+def test_a_launcher_decides_before_num_processes_of_a_file(tmp_path):
+    named = json.dumps(SFT | {"num_processes": 7})
+    plan = plan_of(tmp_path, "torchrun --nproc_per_node 2 train_sft.py --config c.yaml", named, num_examples=560)
+    assert plan.max_steps == 140
+    (note,) = [note for note in olr.read_config(tmp_path / "run.sh").notes if "num_processes" in note]
+    assert note == "num_processes 7 in c.yaml does not decide; the command does: 2 (torchrun --nproc_per_node 2)"
+    plan = plan_of(tmp_path, "accelerate launch train_sft.py --config c.yaml", named, num_examples=560)
+    assert (plan.max_steps, plan.world_size_from) == (40, "num_processes in c.yaml")
 
 
 def test_devices_of_a_model_card(tmp_path):

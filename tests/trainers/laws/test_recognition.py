@@ -6,7 +6,7 @@ from optax_lr.trainers import TRAINERS
 from tests.trainers.cases import CASES, read
 
 # Their values are in tests/configs/test_dialects.py.
-LLAMAFACTORY_S_OTHER_FORMS = {"llamafactory-v1", "llamafactory-ppo"}
+LLAMAFACTORY_S_OTHER_FORMS = {"llamafactory-v1", "llamafactory-ppo", "llamafactory-megatron"}
 
 
 def test_every_trainer_has_a_case():

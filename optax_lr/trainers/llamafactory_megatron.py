@@ -1,0 +1,127 @@
+"""LLaMA-Factory's runs on Megatron: by mcore_adapter (`USE_MCA=1`), or by Megatron-Bridge (`USE_MEGATRON_BRIDGE=1`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from optax_lr.numerics import Real
+from optax_lr.schedules import Constant, Schedule
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Processes, Source
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Reading, Recognised, part_of, too_few
+from optax_lr.trainers.settings import SETTING_NAMES, Rules, Settings, whole_setting
+from optax_lr.trainers.transformers import YES, Transformers, training_examples
+
+_PARALLEL = tuple(f"{kind}_parallel_size" for kind in ("tensor_model", "pipeline_model", "context", "expert_model"))
+# Keys of Megatron-Bridge's arguments that mcore_adapter does not have.
+_ONLY_BRIDGE = words(
+    "mixed_precision use_packed_sequences export_hf_on_finish megatron_pretrained_checkpoint extra_config masked_softmax_fusion"
+)
+
+
+class LlamaFactoryMegatron(Transformers):
+    """A run on Megatron, whose examples are divided among groups of processes.
+
+    Source: `mcore_adapter.trainer.trainer.McaTrainer._prepare_train_loop`, `mcore_adapter.trainer.utils.get_megatron_lr_scheduler`,
+    `llamafactory.train.megatron_bridge.config_builder`.
+    """
+
+    name: ClassVar[str] = "llamafactory-megatron"
+    title: ClassVar[str] = "LLaMA-Factory on Megatron"
+    newest: ClassVar[str] = "5.8.0"  # the version that LLaMA-Factory pins
+    names: ClassVar[frozenset[str]] = SETTING_NAMES
+    zero_steps_count: ClassVar[bool] = False
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Never: LLaMA-Factory's reader finds it by the keys of Megatron."""
+        return None
+
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
+        """Optimizer steps of one epoch: whole batches and whole groups alone with mcore_adapter, all with Megatron-Bridge."""
+        shared = math.prod(settings.own["sizes"].values())
+        if data.processes % shared:
+            raise ConfigError(
+                f"{settings.source}: {_product(settings.own['sizes'])} = {shared} processes share an example, and "
+                f"{data.processes} is not a multiple of this; give the number of all processes with --world-size"
+            )
+        data = Data(training_examples(settings, data.examples), data.processes // shared)
+        batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+        if settings.own["bridge"]:
+            return math.ceil(data.examples / (batch * group * data.processes))
+        batches = data.examples // batch // data.processes
+        if batches < group and settings.max_steps <= 0:
+            raise too_few(settings, data, batch * group)
+        return max(1, batches // group)
+
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with the epochs' examples by the examples of an update, which Megatron-Bridge rounds up once."""
+        if not settings.own["bridge"] or data is None:
+            return settings
+        batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        update = batch * (processes // math.prod(settings.own["sizes"].values()) or 1)
+        updates = training_examples(settings, data.examples) / update * settings.num_train_epochs
+        return dataclasses.replace(settings, own={**settings.own, "updates": max(1, math.ceil(updates))})
+
+    def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
+        """Optimizer steps of all epochs."""
+        updates: int | None = settings.own.get("updates")
+        return super().steps_of_epochs(settings, per_epoch, data) if updates is None else updates
+
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """As transformers counts them; Megatron-Bridge rounds a ratio down, and takes steps before it."""
+        if settings.own["bridge"] and not settings.warmup_steps:
+            return part_of(max_steps, settings.warmup_ratio or 0.0)
+        return super().warmup_steps(settings, max_steps, "4.57.6" if settings.own["bridge"] else version, data)
+
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+        """Those of Megatron's schedules that have the same form in transformers, and `constant` with a warmup."""
+        kind, keywords = settings.lr_scheduler_type, settings.lr_scheduler_kwargs
+        floor = kind == "cosine_with_min_lr" and set(keywords) == {"min_lr"} and not settings.own["bridge"]
+        if not floor and (kind not in ("constant", "constant_with_warmup", "linear", "cosine") or keywords):
+            raise ConfigError(
+                f"{settings.source}: lr_scheduler_type {kind}{' with lr_scheduler_kwargs' if keywords else ''} has another meaning "
+                "on Megatron, and is not read; write the schedule with the classes of olr"
+            )
+        if kind == "constant":
+            return Constant(changes.get("learning_rate", settings.learning_rate), warmup_steps)
+        return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, **changes)
+
+
+def on_megatron(source: Source, values: Mapping[str, Any], rules: Rules, reading: Reading) -> Reading:
+    """The reading of a file with sizes of Megatron's groups, without which it is that of LLaMA-Factory's Trainer."""
+    given = {key: values[key] for key in _PARALLEL if values.get(key) is not None}
+    if not given:
+        return reading
+    name = source.name
+    if (stage := values.get("stage", "sft")) not in ("pt", "sft", "dpo"):
+        raise ConfigError(f"{name}: {next(iter(given))} is for Megatron, on which LLaMA-Factory has no stage {stage}")
+    sizes = {key: max(1, whole_setting(f"{name}: {key}", value, rules)) for key, value in given.items()}
+    environment = {} if source.program is None else source.program.environment
+    bridge = bool(_ONLY_BRIDGE & values.keys()) or environment.get("USE_MEGATRON_BRIDGE") in (*YES, "1")
+    backend = "Megatron-Bridge" if bridge else "mcore_adapter"
+    notes = [*reading.notes]
+    if not bridge:
+        sizes.pop("expert_model_parallel_size", None)  # whose processes have examples of their own
+        notes.append(
+            f"{next(iter(given))}: read as a run with USE_MCA=1, by mcore_adapter; Megatron-Bridge counts the last, smaller "
+            "batches of an epoch, too"
+        )
+    if reading.unknown:
+        notes.append(f"{', '.join(reading.unknown[:8])}: taken for keys of {backend} that do not change the curve")
+    processes = reading.processes
+    if processes is None and (source.processes is None or source.processes.count is None):
+        shared = math.prod(sizes.values())
+        processes = Processes(shared, f"assumed: those of one group, {_product(sizes)}")
+    settings = dataclasses.replace(
+        reading.settings, trainer=LlamaFactoryMegatron.name, older="", own={"sizes": sizes, "bridge": bridge}
+    )
+    return reading._replace(settings=settings, notes=tuple(notes), unknown=(), processes=processes)
+
+
+def _product(sizes: Mapping[str, int]) -> str:
+    """The sizes as text."""
+    return " x ".join(f"{key} {size}" for key, size in sizes.items()) or "one process in a group"
