@@ -43,6 +43,18 @@ def _public() -> frozenset[str]:
     return _WORDS.union(SETTING_NAMES, all_keys(), KEYWORDS, BY_METRIC)
 
 
+@functools.cache
+def _parts() -> frozenset[str]:
+    """The words of which the keys of trainers are made: `batch`, `epochs`."""
+    return frozenset(part for key in all_keys() for part in re.split(r"[._-]", key)) | {"args", "cfg"}
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word of a note is the name of a setting: `--num_epochs`, `args.batch_size`."""
+    name = word.removeprefix("--").removesuffix("()")
+    return all(part.isalpha() and part in _parts() for part in re.split(r"[._-]", name))
+
+
 class Disguise:
     """Replaces the private texts of one file; equal texts get equal placeholders."""
 
@@ -74,12 +86,13 @@ class Disguise:
     def note(self, note: str) -> str:
         """A note about a Python script.
 
-        >>> Disguise().note("args.lr is 0.0001, the default of --lr")
-        '<text 1> is 0.0001, the default of <text 2>'
+        >>> Disguise().note("args.batch_size is 8, the default of hunter2()")
+        'args.batch_size is 8, the default of <text 1>'
         """
         parts = re.split(r"([\s,;]+)", note)
         return "".join(
-            part if not re.search(r"[^\s,;]", part) or part in _ENGLISH else self.word(part) for part in parts
+            part if not re.search(r"[^\s,;]", part) or part in _ENGLISH or _is_name(part) else self.word(part)
+            for part in parts
         )
 
     def text(self, text: str) -> str:

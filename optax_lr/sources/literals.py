@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import math
 import operator
@@ -32,6 +33,7 @@ _OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LARGEST = 10**30
 _DEEPEST = 50
 _CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
+_STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef
@@ -74,7 +76,7 @@ class Script:
 
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         self.text = text
-        self.given = options  # of the command that starts the script; None if that is not known
+        self.given: Mapping[str, object] | None = options  # of the command that starts the script; None if not known
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
         self.modules: set[str] = set()
@@ -102,6 +104,7 @@ class Script:
         self.changed = {name for name, _, method in parts if method in _CHANGES}  # dicts and lists
         for call in self.calls:
             self._option(call)
+        self.given = None if options is None else self._in_full(options)
         for flag, attribute, value in self.under_flags:
             if not self._is_off(flag):
                 self.attributes.setdefault(attribute, []).append(value)
@@ -213,6 +216,15 @@ class Script:
             names = [str(given.value)]
         for name in names[:1]:
             self.options.setdefault(name, []).append(call)
+
+    def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
+        """Options with their full names: argparse takes each beginning that only one option has."""
+        made = dict(options)
+        for name in options.keys() - self.options.keys():
+            full = [option for option in self.options if option.startswith(name)]
+            if len(full) == 1:
+                made[full[0]] = made.pop(name)
+        return made
 
     def _is_off(self, flag: _Flag) -> bool:
         """Whether an option without a value, such as `--scale_lr`, is not given, or one that is tested for None is."""
@@ -421,12 +433,36 @@ class Script:
         if len(passed) == len(calls) == 1:
             return self._value(*passed[0])
         default = _defaults(function).get(name)
+        if not calls and self._is_command(function):
+            return self._option_of_function(name, function, default)
         if passed or default is None:
             raise UnknownError
         value = self._value(default, scope)
         if not calls:
             whose = kind or function.name
             self.notes[f"{name} is {value!r}, the default of {whose}(); a caller may give another"] = None
+        return value
+
+    def _is_command(self, function: Named) -> bool:
+        """Whether the arguments of a function are the options of the script: `fire.Fire(train)`."""
+        return any(
+            call.name in _STARTERS and call.node.args and ast.unparse(call.node.args[0]) == function.name
+            for call in self.calls
+        )
+
+    def _option_of_function(self, name: str, function: Named, default: ast.expr | None) -> object:
+        """What the command gives for an argument of the function that it calls, else the argument's default."""
+        kind = next((argument.annotation for argument in _arguments(function) if argument.arg == name), None)
+
+        def stated() -> object:
+            if default is None:
+                raise UnknownError
+            return self._value(default, self.top)
+
+        value = self._parsed_value("", name, kind, f"{function.name}()", stated)
+        if isinstance(value, str) and kind is None:  # fire reads it as Python
+            with contextlib.suppress(ValueError, SyntaxError):
+                return ast.literal_eval(value)
         return value
 
     # --- attributes ---

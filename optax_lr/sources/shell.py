@@ -359,11 +359,9 @@ class _Shell(Words):
         if head in self.functions and self.depth < DEEPEST:
             self.called.add(head)
             self.call(head, words[1:])
-        elif head == "eval":
-            self.run_text(_unmarked(" ".join(words[1:])))
-        elif (text := _script_of_shell(words)) is not None:
+        elif (text := " ".join(words[1:]) if head == "eval" else _script_of_shell(words)) is not None:
             count = len(self.ran)
-            self.run_text(_unmarked(text))
+            self.run_text(MARK.sub(self.kept, text))
             self.ran[count:] = [
                 made._replace(line=line, environment=environment | made.environment) for made in self.ran[count:]
             ]
@@ -391,6 +389,12 @@ class _Shell(Words):
             notes += [f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)]
             self.ran.append(Ran(tuple(words), environment, line, tuple(notes), files=self.files))
         return words
+
+    def kept(self, found: re.Match[str]) -> str:
+        """A variable that holds a mark, for a text that is parsed again."""
+        name = f"_MARK_{len(self.variables)}"
+        self.variables[name] = [found[0]]
+        return f"${{{name}}}"
 
     def call(self, function: str, arguments: list[str] | None) -> None:
         """Run the body of a function with its arguments; None for unknown ones."""
@@ -425,8 +429,3 @@ def _script_of_shell(words: list[str]) -> str | None:
     place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
     options = zip(words[place + 1 :], words[place + 2 :], strict=False)
     return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
-
-
-def _unmarked(text: str) -> str:
-    """A text to be parsed again: its marks become variables of the same names."""
-    return MARK.sub(lambda found: found[1] if re.fullmatch(r"\$\w+|\$\{[^}]*\}", found[1]) else "$UNKNOWN", text)

@@ -158,7 +158,7 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
     assert repr(first.plan(num_examples=1000).schedule) == repr(olr.Linear(1e-4, 64))
     assert first.notes == (
         "the settings are those in train.py, with the options of the command in line 1",
-        "<text 2> is 0.0001, the default of <text 3>",
+        "args.lr is 0.0001, the default of --lr",
     )
     assert repr(second.plan(num_examples=1000).schedule) == repr(olr.Linear(3e-5, 375))
     assert (first.processes.count, second.processes.count) == (4, 1)
