@@ -91,8 +91,13 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[Mapping[str, object]
     """
     source = whole.name
     deepspeed = deepspeed or (None if whole.program is None else whole.program.deepspeed)
+    if not deepspeed and "deepspeed" in whole.unknown:
+        note = f"deepspeed={whole.unknown['deepspeed']} is not read; a scheduler block in it would replace lr_scheduler_type"
+        return None, (note,)
     if not deepspeed:
         return None, ()
+    if isinstance(deepspeed, str):
+        deepspeed = whole.files.get(deepspeed, deepspeed)
     if isinstance(deepspeed, str) and deepspeed.lstrip().startswith("{"):
         try:
             deepspeed = json.loads(deepspeed)

@@ -66,6 +66,8 @@ _GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that tra
 YES = (True, "true", "True")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig GRPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
+# Settings whose defaults a program of its own often replaces.
+_MAIN = words("learning_rate lr_scheduler_type num_train_epochs max_steps per_device_train_batch_size")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -350,7 +352,8 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
         note = f"{source.program_name} is not here, and is read as that of {script.whose}; a changed copy may have other defaults"
         return reading._replace(notes=(*reading.notes, note))
     if source.program is not None and _is_own(source.program.name) and not source.constructor:
-        if not reading.unknown:
+        plain = not _MAIN.intersection(absent) or _GROUPS.search(source.program.name)
+        if plain and not reading.unknown:
             return reading
         note = f"{source.program.name} is not here, and may have other defaults for {', '.join(absent)}"
         return reading._replace(notes=(*reading.notes, note))

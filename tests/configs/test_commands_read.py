@@ -164,6 +164,36 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
     assert (first.processes.count, second.processes.count) == (4, 1)
 
 
+@pytest.mark.parametrize(
+    ("start", "command", "rate", "epochs"),
+    [
+        ("from fire import Fire\n{}Fire(train)", "--learning_rate 3e-5 --epochs=2", 3e-5, 2),
+        ("import fire\n{}fire.Fire(train)", "--epochs 5", 1e-6, 5),
+        ("import typer\n{}typer.run(train)", "--learning-rate 3e-5", 3e-5, 1),
+    ],
+)
+def test_options_of_a_function_are_those_of_the_command(tmp_path, start, command, rate, epochs):
+    function = (
+        "from transformers import TrainingArguments\ndef train(learning_rate: float = 1e-6, epochs=1):\n"
+        "    TrainingArguments('o', learning_rate=learning_rate, num_train_epochs=epochs)\n"
+    )
+    (tmp_path / "train.py").write_text(start.format(function))
+    (config,) = scripts(tmp_path, f"python train.py {command}\n")
+    plan = config.plan(num_examples=80)
+    assert (float(plan.schedule.learning_rate), plan.max_steps) == (rate, 10 * epochs)
+
+
+def test_the_beginning_of_an_option_stands_for_it(tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--lr', type=float, default=1e-4)\np.add_argument('--lr_end', type=float, default=0)\n"
+        "p.add_argument('--num_epochs', type=int, default=3)\nargs = p.parse_args()\n"
+        "TrainingArguments('o', learning_rate=args.lr, num_train_epochs=args.num_epochs)\n"
+    )
+    (config,) = scripts(tmp_path, "python train.py --lr 2e-4 --num_epoch 5\n")
+    assert repr(config.plan(num_examples=80).schedule) == repr(olr.Linear(2e-4, 50))
+
+
 def test_an_unsupported_command_is_noted_next_to_a_supported_one(tmp_path):
     text = "torchrun train.py --learning_rate 1e-4 --num_train_epochs 1\npython other.py --learning_rate 1 --mine 3\n"
     (config,) = scripts(tmp_path, text)

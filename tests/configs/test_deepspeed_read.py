@@ -148,3 +148,35 @@ def test_a_missing_file_is_reported():
     assert config.notes == (
         "deepspeed: nowhere/ds.json is not here; a scheduler block in it would replace lr_scheduler_type",
     )
+
+
+def test_a_block_that_a_script_writes_itself_is_read(tmp_path):
+    block = json.dumps(
+        {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": "auto", "warmup_num_steps": "auto"}}}
+    )
+    path = tmp_path / "run.sh"
+    command = "deepspeed train.py --deepspeed ds.json --learning_rate 1e-4 --warmup_steps 5 --num_train_epochs 1"
+    path.write_text(f"cat > ds.json << 'EOF'\n{block}\nEOF\n{command}\n")
+    (config,) = olr.read_configs(path)
+    assert repr(config.plan(num_examples=80).schedule) == repr(olr.DeepSpeedWarmup(1e-4, 5))
+
+
+def test_a_file_that_is_not_a_literal_is_noted(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text("from transformers import TrainingArguments\nTrainingArguments('o', deepspeed=f'{HOME}/ds.json')\n")
+    (config,) = olr.read_configs(path)
+    assert config.notes == (
+        "deepspeed=f'{HOME}/ds.json' is not read; a scheduler block in it would replace lr_scheduler_type",
+    )
+
+
+def test_a_program_that_is_not_here_may_have_other_main_defaults(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(
+        "python grpo.py --num_generations 4 --per_device_train_batch_size 4\npython run_clm.py --learning_rate 1e-4 --num_train_epochs 1\n"
+    )
+    own, example = olr.read_configs(path)
+    assert any(
+        note.startswith("grpo.py is not here, and may have other defaults for learning_rate") for note in own.notes
+    )
+    assert not any("may have other defaults" in note for note in example.notes)

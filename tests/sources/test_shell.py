@@ -40,6 +40,7 @@ SCRIPTS = [
     "set -- p q\nrun $1 $2",
     'A=1\nB=2\nC="run \\\n  $A \\\n  ${B}x \\\n  $((A + B)) $(echo 5)"\neval $C',
     "run a `#--b` \\\n  c `# d e`",
+    'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
 
 
@@ -94,6 +95,7 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ("A=1\n[ -f x ] && A=1 || A=16\nrun $A", ["$A"], None),
         ("A=1\n[[ $A == 1* ]] && A=16\nrun $A", ["$A"], None),
         ("A=1\nread -p 'rate?' A\nrun $A", ["$A"], None),
+        ('A="run --x=\\"a\\""\nif x; then A="$A --batch=4"; fi\neval "$A"', ["--x=a", "--batch", "$A"], None),
         ("A=1\nsource a.sh\nrun $A", ["1"], "a.sh, sourced in line 2, may set other values"),
         ("A=1\n. venv/bin/activate\nrun $A", ["1"], None),
         ("sed -i s/1/2/ a.yaml\nrun a.yaml", ["a.yaml"], "sed in line 1 may change a.yaml before the command reads it"),
