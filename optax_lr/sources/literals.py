@@ -54,11 +54,12 @@ class Scope:
 
 
 class Call(NamedTuple):
-    """A call in a script, with the full name of what is called."""
+    """A call in a script, with the full name of what is called, and the tests that it is under, with what they must be."""
 
     node: ast.Call
     name: str
     scope: Scope
+    tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()
 
 
 class _Flag(NamedTuple):
@@ -90,6 +91,7 @@ class Script:
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
         self.notes: dict[str, None] = {}
         self.flags: list[_Flag] = []  # the options that the statements in hand are under
+        self.tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()  # and the tests
         self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
@@ -127,13 +129,17 @@ class Script:
             case ast.Lambda():
                 self._scope(node, scope)
                 return
-            case ast.If(test=test, body=body, orelse=others) if (flag := _option_of(test)) is not None:
-                self.flags.append(flag)
+            case ast.If(test=test, body=body, orelse=others):
+                self._visit(test, scope)
+                flags, tests = self.flags, self.tests
+                self.flags = [*flags, flag] if (flag := _option_of(test)) is not None else flags
+                self.tests = (*tests, (test, True, scope))
                 for statement in body:
                     self._visit(statement, scope)
-                self.flags.pop()
+                self.flags, self.tests = flags, (*tests, (test, False, scope))
                 for statement in others:
                     self._visit(statement, scope)
+                self.tests = tests
                 return
             case ast.ClassDef(name=name):
                 self.classes.setdefault(name, []).append(node)
@@ -157,7 +163,7 @@ class Script:
             case ast.withitem(optional_vars=target) if target is not None:
                 self._target(target, None, scope)
             case ast.Call(func=function):
-                self.calls.append(Call(node, self.qualified(function), scope))
+                self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
 
@@ -488,6 +494,8 @@ class Script:
         if len(bound) != 1:
             raise UnknownError
         made, kind = bound[0], self._annotation(owner, here)
+        if made is None and (passed := self._class_of_argument(owner, here)):
+            return self._attribute(passed, name, here)
         own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
         if isinstance(made, ast.Call) and (own in self.classes or own in _NAMESPACES):
             return self._of_object(Call(made, own, here), name)
@@ -502,6 +510,17 @@ class Script:
         elif owner in self.parsed or (made is None and self.parsed and owner == "args"):
             return self._of_option(owner, name)
         raise UnknownError
+
+    def _class_of_argument(self, name: str, scope: Scope) -> str:
+        """The class of this file that the one call of a function passes as an argument: `f(CFG)`; empty for none."""
+        function = scope.function
+        if not isinstance(function, Named) or name not in _argument_names(function):
+            return ""
+        calls = [call.node for call in self.calls if call.name == function.name]
+        place = _argument_names(function).index(name)
+        given = [keyword_of(call, name) or (call.args[place] if place < len(call.args) else None) for call in calls]
+        names = {node.id if isinstance(node, ast.Name) else "" for node in given}
+        return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
 
     def _own_attribute(self, name: str) -> object:
         """`self.lr`, set once in this file and nowhere else."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from optax_lr.sources import constructors
 from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, SCHEDULES, TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.decided import is_left_out
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default, keyword_of
@@ -117,6 +118,7 @@ class Reader:
         if not found and not any(call.name.rpartition(".")[2] in constructors.NOT_READ_WHOLE for call in script.calls):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in self._part_nodes(call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
+        found = [call for call in found if not is_left_out(script, call)] or found
         return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
     def _holds_config(self, call: Call) -> bool:

@@ -388,3 +388,32 @@ def test_a_class_that_only_adds_fields_and_defaults(tmp_path):
     assert config.unknown == ("rank",)
     with pytest.raises(olr.ConfigError, match="no call of TrainingArguments"):  # which may change any of them
         read(tmp_path, f"{HEAD}{OWN}    def __post_init__(self):\n        self.max_steps = 7\nargs = Mine('o')\n")
+
+
+@pytest.mark.parametrize(
+    ("test", "steps"),
+    [
+        ("KIND == 'a'", [1]),
+        ("KIND != 'a'", [2]),
+        ("not KIND in ('b', 'c') and True", [1]),
+        ("settings.small", [2]),
+        ("cfg.kind == 'b'", [2]),
+        ("args.kind == 'a'", [1, 2]),  # the default of an option is an assumption
+        ("unknown()", [1, 2]),
+    ],
+)
+def test_calls_in_branches_that_do_not_run_are_left_out(tmp_path, test, steps):
+    text = (
+        f"import argparse\n{HEAD}KIND = 'a'\nparser = argparse.ArgumentParser()\nparser.add_argument('--kind', default='a')\n"
+        "args = parser.parse_args()\nclass settings:\n    small = False\nclass CFG:\n    kind = 'b'\n"
+        f"def make(cfg):\n    if {test}:\n        TrainingArguments('o', max_steps=1)\n    else:\n"
+        "        TrainingArguments('o', max_steps=2)\nmake(CFG)\n"
+    )
+    assert [config.plan().max_steps for config in read(tmp_path, text)] == steps
+
+
+def test_a_branch_is_kept_if_a_setting_of_its_test_changes(tmp_path):
+    text = f"{HEAD}class CFG:\n    small = False\nif test():\n    CFG.small = True\nif CFG.small:\n    TrainingArguments('o', max_steps=1)\n"
+    assert [config.plan().max_steps for config in read(tmp_path, text)] == [1]
+    text = text.replace("    CFG.small = True\n", "    pass\n") + "TrainingArguments('o', max_steps=2)\n"
+    assert [config.plan().max_steps for config in read(tmp_path, text)] == [2]
