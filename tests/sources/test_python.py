@@ -397,7 +397,7 @@ def test_a_class_that_only_adds_fields_and_defaults(tmp_path):
         ("KIND != 'a'", [2]),
         ("not KIND in ('b', 'c') and True", [1]),
         ("settings.small", [2]),
-        ("cfg.kind == 'b'", [2]),
+        ("cfg.kind == 'a'", [2]),
         ("args.kind == 'a'", [1, 2]),  # the default of an option is an assumption
         ("unknown()", [1, 2]),
     ],
