@@ -45,7 +45,7 @@ def _public() -> frozenset[str]:
 
 @functools.cache
 def _parts() -> frozenset[str]:
-    """The words of which the keys of trainers are made: `batch`, `epochs`."""
+    """The words in the keys of trainers, such as `batch` and `epochs`."""
     return frozenset(part for key in all_keys() for part in re.split(r"[._-]", key)) | {"args", "cfg"}
 
 

@@ -32,7 +32,7 @@ _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
 def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
     """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
 
-    Source: `transformers.TrainingArguments.set_training` and the methods beside it; `dataclasses.replace`.
+    Source: `transformers.TrainingArguments.set_training` and its other `set_` methods; `dataclasses.replace`.
     """
     for (owner, name), values in script.attributes.items():
         yield owner, name, values[0] if len(values) == 1 else None
@@ -51,7 +51,7 @@ def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
 
 
 def replacements(script: Script) -> list[str]:
-    """Notes on what replaces the schedule of training arguments, or changes the rates beside it."""
+    """Notes on what replaces the schedule of training arguments, or changes the rates in another place."""
     for call in script.calls:
         if call.name.endswith(".hyperparameter_search"):
             return [f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"]
@@ -96,7 +96,7 @@ def own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:
     """The optimizer that a Trainer takes without a scheduler, and its scope; None without one.
 
     Its rate is the peak, and `learning_rate` has no effect.
-    Source: `transformers.Trainer.create_optimizer`, which makes none beside a given one.
+    Source: `transformers.Trainer.create_optimizer`, which creates none if one is given.
     """
     for call in script.calls:
         match keyword_of(call.node, "optimizers"):

@@ -108,7 +108,7 @@ class Reader:
 
     @functools.cached_property
     def _changes(self) -> list[str]:
-        """Notes on what changes the schedule beside the arguments."""
+        """Notes on what changes the schedule outside of the arguments."""
         return replacements(self.script)
 
     def calls(self) -> list[Call]:

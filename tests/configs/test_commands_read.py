@@ -183,7 +183,7 @@ def test_options_of_a_function_are_those_of_the_command(tmp_path, start, command
     assert (float(plan.schedule.learning_rate), plan.max_steps) == (rate, 10 * epochs)
 
 
-def test_the_beginning_of_an_option_stands_for_it(tmp_path):
+def test_the_beginning_of_an_option_is_completed(tmp_path):
     (tmp_path / "train.py").write_text(
         "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"
         "p.add_argument('--lr', type=float, default=1e-4)\np.add_argument('--lr_end', type=float, default=0)\n"
