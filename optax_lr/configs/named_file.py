@@ -68,13 +68,14 @@ def named_file(source: Source) -> str | None:
 
 def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     """The file that a command names, with the command's own settings over it."""
-    if not is_known(name):
+    own = name in source.files  # the script itself writes it, so that nothing in it is private
+    if not own and not is_known(name):
         raise ConfigError(
             f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is; "
             "read that file itself, or write the options into the command"
         )
-    own = name in source.files  # the script itself writes it, so that nothing in it is private
     text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
+    name = str(readable(name))
     try:
         document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
         values: dict[str, object] = dict(document.values)
@@ -133,7 +134,9 @@ def _over_file(source: Source, name: str, values: dict[str, object], trainer: Tr
     if trainer is not None:
         merged = trainer.merged(values, source)
     else:
-        options = {key: value for key, value in source.values.items() if key not in _CONFIG_OPTIONS or value != name}
+        options = {
+            key: value for key, value in source.values.items() if key not in _CONFIG_OPTIONS or readable(value) != name
+        }
         merged = values | options
     return dataclasses.replace(
         source,

@@ -1,7 +1,7 @@
 """Commands in a shell script, read from its syntax tree and never run.
 
-Variables with literal values, arrays, arithmetic of literals, functions, loops over literals, `bash -c` and here-documents are
-followed. Each branch of an `if` or `case` is followed from the same variables.
+Variables with literal values, arrays, arithmetic of literals, functions, loops over literals, `bash -c`, here-documents and files
+that `echo` and `cat` write are followed. Each branch of an `if` or `case` is followed from the same state.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from optax_lr.sources.conditions import holds
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import LARGEST_FILE
 from optax_lr.sources.marks import MARK, is_known, mark, readable
-from optax_lr.sources.shell_branches import added_options, common_options, is_argument
-from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw
+from optax_lr.sources.shell_branches import added_options, common_lines, common_options, is_argument
+from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw, unescaped
 
 if TYPE_CHECKING:
     import tree_sitter
@@ -35,7 +36,7 @@ _SLURM = {
 }
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
-_SILENT = ("echo", "printf", "cd", "mkdir")
+_NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
 _WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
@@ -55,6 +56,14 @@ class Ran(NamedTuple):
     notes: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     files: Mapping[str, str] = MappingProxyType({})
+
+
+class _State(NamedTuple):
+    """What the statements so far leave: variables, the texts of files, and output, None for what is not known."""
+
+    variables: dict[str, list[str]]
+    files: dict[str, str]
+    output: list[str | None]
 
 
 def commands_of(name: str, text: str) -> list[Ran]:
@@ -85,10 +94,11 @@ class _Shell(Words):
         self.exported: dict[str, None] = {}
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
-        self.files: dict[str, str] = {}
-        self.changed: dict[str, str] = {}  # files that commands write, each with the command
+        self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
+        self.changed: dict[str, str] = {}  # other files that commands write, each with the command
+        self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
-        self.depth = 0
+        self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
     def slurm(self, text: str) -> None:
         """Take the job's sizes from the `#SBATCH` lines."""
@@ -153,6 +163,9 @@ class _Shell(Words):
                 name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
                 if name is not None and body is not None:
                     self.functions[raw(name)] = body
+            case "pipeline":
+                self.run_all(node.named_children)
+                self.output.append(None)
             case "subshell":
                 before = dict(self.variables)
                 self.run_all(node.named_children)
@@ -222,25 +235,34 @@ class _Shell(Words):
                 likely = not tested
 
     def branches(self, branches: Iterable[Sequence[tree_sitter.Node]], *, otherwise: bool) -> None:
-        """Run each branch from the same state; a variable that differs between them afterwards is not known."""
-        before = dict(self.variables)
-        ends = [before] if otherwise else []
+        """Run each branch from the same state; what differs between them afterwards is not known."""
+        start = _State(self.variables, self.files, [])
+        output, ends = self.output, [start] if otherwise else []
         for statements in branches:
-            self.variables = dict(before)
+            self.variables, self.files, self.output = dict(start.variables), start.files, []
             self.run_all(statements)
-            ends.append(self.variables)
-        keys = dict.fromkeys(key for end in ends for key in end)
-        self.variables = {key: self.joined(key, before.get(key), [end.get(key) for end in ends]) for key in keys}
+            ends.append(_State(self.variables, self.files, self.output))
+        self.variables = {}
+        for key in dict.fromkeys(key for end in ends for key in end.variables):
+            value = self.joined(key, start.variables.get(key), [end.variables.get(key) for end in ends])
+            if value is not None:
+                self.variables[key] = value
+        files = [(path, text) for end in ends for path, text in end.files.items()]
+        self.files = {path: text for path, text in files if all(end.files.get(path, text) == text for end in ends)}
+        self.output = output + common_lines([end.output for end in ends])
 
-    def joined(self, key: str, before: list[str] | None, values: list[list[str] | None]) -> list[str]:
-        """The value of a variable after branches that leave it with `values`.
+    def joined(self, key: str, before: list[str] | None, values: list[list[str] | None]) -> list[str] | None:
+        """The value of a variable after branches that leave it with `values`; None where it is not set.
 
         Options that branches add are left out with a note if they are no settings of the training; others get a mark.
         """
         if all(value == values[0] for value in values):
-            return values[0] or []
-        if before is not None and is_known(before) and all(value == before or is_argument(value) for value in values):
-            self.notes[f"${key} is {' '.join(before)} unless an argument of the script sets it"] = None
+            return values[0]
+        if is_known(before) and before in values and all(value == before or is_argument(value) for value in values):
+            if before is None:
+                self.arguments.add(key)
+            else:
+                self.notes[f"${key} is {' '.join(before)} unless an argument of the script sets it"] = None
             return before
         listed = key in self.arrays
         old, *branches = (value or [] if listed else " ".join(value or []).split() for value in (before, *values))
@@ -295,35 +317,46 @@ class _Shell(Words):
             self.variables[name] = self.spent([first + ("" if value is None else self.text(value)), *rest])
 
     def redirected(self, node: tree_sitter.Node) -> None:
-        """A command with redirections; words behind a redirection still belong to it, and a here-document may be a file."""
-        body, extra, target, document = None, [], None, None
+        """A statement with redirections; words behind a redirection still belong to its command."""
+        body, document, target, appends = None, None, None, False
+        extra: "list[tree_sitter.Node]" = []
         for child in node.named_children:
-            if child.type == "file_redirect":
-                places = [part for part in child.named_children if part.type != "file_descriptor"]
-                target = places[0] if places else target
-                extra += places[1:]
-            elif child.type == "heredoc_redirect":
+            if child.type not in _REDIRECTIONS:
+                body = body or child
+                continue
+            if child.type == "heredoc_redirect":
                 document = self.document(child)
-                redirects = [part for part in child.named_children if part.type == "file_redirect"]
-                target = redirects[-1].named_children[-1] if redirects else target
-            elif child.type != "herestring_redirect" and body is None:
-                body = child
-        if body is None:
-            return
-        if target is not None:
-            self.changed[self.text(target)] = f"line {node.start_point[0] + 1}"
-        if body.type != "command":
+            for redirect in (child, *child.named_children):
+                if redirect.type == "file_redirect":
+                    places = [part for part in redirect.named_children if part.type != "file_descriptor"]
+                    extra += places[1:]
+                    operator = next(part.type for part in redirect.children if part.type != "file_descriptor")
+                    if places and ">" in operator and raw(redirect.child_by_field_name("descriptor")) in ("", "1"):
+                        target, appends = places[0], ">>" in operator
+        outer, self.output = self.output, []
+        if body is not None and body.type != "command":
             self.run(body)
-            return
-        words = self.command(body, extra, document)
-        if document is not None and target is not None and words[:1] == ["cat"]:
+        elif body is not None:
+            words = self.command(body, extra, document)
+            if document is not None and words[:1] == ["read"] and "-d" in words and re.fullmatch(NAME, words[-1]):
+                self.arrays.discard(words[-1])  # `read -r -d '' A <<EOF`: the whole document is the value
+                self.variables[words[-1]] = self.spent([document.strip()])
+        written, self.output = self.output, outer
+        if target is None:
+            self.output += written
+        else:
             path = self.text(target)
-            if is_known(path):
-                self.files[path] = document
-                self.changed.pop(path, None)
-        elif document is not None and words[:1] == ["read"] and "-d" in words and re.fullmatch(NAME, words[-1]):
-            self.arrays.discard(words[-1])  # `read -r -d '' A <<EOF`: the whole document is the value
-            self.variables[words[-1]] = self.spent([document.strip()])
+            self.write(path, [self.files.get(path) if appends else "", *written], f"line {node.start_point[0] + 1}")
+
+    def write(self, path: str, parts: list[str | None], place: str) -> None:
+        """Keep the text of a file that the script writes, or forget it where a part is not known."""
+        self.files = {name: text for name, text in self.files.items() if name != path}
+        text = "".join(part for part in parts if part is not None)
+        if None in parts or len(text) > LARGEST_FILE:
+            self.changed[path] = place
+        else:
+            self.files[path] = text
+            self.changed.pop(path, None)
 
     def document(self, node: tree_sitter.Node) -> str:
         """The text of a here-document, its variables replaced unless its mark is quoted."""
@@ -341,14 +374,13 @@ class _Shell(Words):
         """One simple command: recorded, or run where it is a function, `eval` or `bash -c`."""
         environment = {key: " ".join(self.variables[key]) for key in self.exported if key in self.variables}
         words: list[str] = []
-        notes = list(self.notes)
+        own_arguments = False
         for child in [*node.named_children, *extra]:
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
                 environment[raw(name)] = "" if value is None else self.text(value)
             elif child.type not in (*_REDIRECTIONS, "comment"):
-                if child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables:
-                    notes.append("the script's own arguments ($@) are taken as none")
+                own_arguments |= child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables
                 words += self.expand(child)
         line = node.start_point[0] + 1
         if node.has_error and any(word.startswith("--") for word in words):
@@ -372,23 +404,30 @@ class _Shell(Words):
             self.ran[-1] = self.ran[-1]._replace(cut=self.ran[-1].cut + options)
         elif words[:2] == ["set", "--"]:
             self.set_arguments(words[2:])
-        elif head in _WRITERS:
-            self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
         elif head in _READERS:
             names = [word for word in words[1:] if re.fullmatch(NAME, word)]
             self.variables |= {name: [mark(f"${name}")] for name in (*names, "OPTARG")}
         elif head in ("source", "."):
             if len(words) > 1 and not _SET_UP.search(words[1]):
                 self.notes[f"{readable(words[1])}, sourced in line {line}, may set other values"] = None
-        elif head not in _SILENT:
-            if len(self.ran) >= MOST_COMMANDS:
-                raise ConfigError(
-                    f"{self.name}: more than {MOST_COMMANDS:,} commands are too many; is it the right file?"
-                )
-            named = {word.rpartition("=")[2] for word in words if _CONFIG.search(word)} & self.changed.keys()
-            notes += [f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)]
-            self.ran.append(Ran(tuple(words), environment, line, tuple(notes), files=self.files))
+        else:
+            self.output.append(_output(words, document))
+            if head in _WRITERS:
+                self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
+            elif head not in _NO_PROGRAM:
+                named = {word.rpartition("=")[2] for word in words if _CONFIG.search(word)} & self.changed.keys()
+                notes = [
+                    f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)
+                ]
+                notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
+                self.record(Ran(tuple(words), environment, line, (*self.notes, *notes), files=self.files))
         return words
+
+    def record(self, made: Ran) -> None:
+        """Keep a command."""
+        if len(self.ran) >= MOST_COMMANDS:
+            raise ConfigError(f"{self.name}: more than {MOST_COMMANDS:,} commands are too many; is it the right file?")
+        self.ran.append(made)
 
     def kept(self, found: re.Match[str]) -> str:
         """A variable that holds a mark, for a text that is parsed again."""
@@ -417,6 +456,23 @@ def _listed(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
         signs.append((raw(node.children[1]), node.named_children[-1]))
         node = node.named_children[0]
     return [("&&", node), *reversed(signs)]
+
+
+def _output(words: list[str], document: str | None) -> str | None:
+    """What a command of the shell writes; None where it is not known, and for every other program."""
+    match words:
+        case ["cd" | "mkdir" | "set" | ":" | "test" | "[" | "true", *_]:
+            return ""
+        case ["cat"]:
+            return document
+        case ["echo", *rest]:
+            place = next((n for n, word in enumerate(rest) if not re.fullmatch(r"-[neE]+", word)), len(rest))
+            options, text = "".join(rest[:place]), " ".join(rest[place:])
+            text = unescaped(text, ".", {"n": "\n", "t": "\t"}) if "e" in options else text
+            return text if "n" in options else f"{text}\n"
+        case ["printf", text] if "%" not in text:
+            return unescaped(text, ".", {"n": "\n", "t": "\t"})
+    return None
 
 
 def _script_of_shell(words: list[str]) -> str | None:

@@ -1,10 +1,10 @@
-"""The value of a variable of a shell script after branches that leave it with different values."""
+"""What is known after branches of a shell script that leave a variable, or the output, with different values."""
 
 from __future__ import annotations
 
 import re
 
-from optax_lr.sources.marks import MARK
+from optax_lr.sources.marks import MARK, mark
 
 # Options that may change the curve or the number of processes, and beginnings of those that do not.
 _SETTING = re.compile(r"lr|learn|warm|sched|epoch|step|iter|batch|accum|world|nproc|process|decay|config|gpus|nodes")
@@ -12,9 +12,9 @@ _NO_SETTING = re.compile(r"(?:eval|save|log|logging|wandb|profile|test)[_-]")
 
 
 def is_argument(value: list[str] | None) -> bool:
-    """Whether a value is an argument of the script: `$1`, `${2}`."""
+    """Whether a value is an argument of the script, or a part of one: `$1`, `${2}`, `${1#*=}`."""
     alone = MARK.sub(r"\1", value[0]) if value is not None and len(value) == 1 else ""
-    return re.fullmatch(r"\$\{?[1-9](?::?-[^}]*)?\}?", alone) is not None
+    return re.fullmatch(r"\$\{?[1-9](?:(?::?-|##?)[^}]*)?\}?", alone) is not None
 
 
 def added_options(old: list[str], branches: list[list[str]]) -> list[str] | None:
@@ -56,3 +56,18 @@ def _by_option(words: list[str]) -> dict[str, list[str]]:
             made[name] = []
         made.setdefault(name, []).append(word)
     return made
+
+
+def common_lines(branches: list[list[str | None]]) -> list[str | None]:
+    """The output after branches: of lines `key: value` that not all of them write, only the keys are known.
+
+    Args:
+        branches: the output of each branch; None for output that is not known.
+    """
+    if all(output == branches[0] for output in branches):
+        return branches[0]
+    lines = [line for output in branches for text in output for line in (text or "?").splitlines()]
+    keys = [found[0] for line in lines if (found := re.match(r"\s*[\w.-]+:(?=\s|$)", line))]
+    if len(keys) < len(lines):
+        return [None]
+    return [f"{key} {mark('(differs between branches)')}\n" for key in dict.fromkeys(keys)]

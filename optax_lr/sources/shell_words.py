@@ -45,6 +45,7 @@ class Words:
         self.name = name
         self.variables: dict[str, list[str]] = {}
         self.arrays: set[str] = set()
+        self.arguments: set[str] = set()  # variables that only an argument of the script sets
         self.notes: dict[str, None] = {}
         self._words = self._bytes = 0
         self._until = time.thread_time() + LONGEST
@@ -106,7 +107,7 @@ class Words:
             case "raw_string":
                 return text[1:-1]
             case "ansi_c_string":
-                return _unescaped(text[2:-1], ".", {"n": "\n", "t": "\t"})
+                return unescaped(text[2:-1], ".", {"n": "\n", "t": "\t"})
             case "concatenation":
                 return "".join(map(self.text, node.children))
             case "arithmetic_expansion":
@@ -115,7 +116,7 @@ class Words:
                 return self._substitution(node)
             case "process_substitution":
                 return mark(text)
-        return _unescaped(text, ".")
+        return unescaped(text, ".")
 
     def inside(self, node: tree_sitter.Node, quotes: int = 0) -> str:
         """The text of a quoted node, which has this number of quotes at each end, with its expansions replaced."""
@@ -126,9 +127,9 @@ class Words:
             if child.type in _SUBSTITUTED:
                 blank = len(child.text or b"") - len((child.text or b"").lstrip(_BEFORE))
                 before = source[place : child.start_byte - node.start_byte + blank]
-                parts += [_unescaped(_decoded(before), _QUOTED), self.text(child)]
+                parts += [unescaped(_decoded(before), _QUOTED), self.text(child)]
                 place = child.end_byte - node.start_byte
-        parts.append(_unescaped(_decoded(source[place : len(source) - quotes]), _QUOTED))
+        parts.append(unescaped(_decoded(source[place : len(source) - quotes]), _QUOTED))
         return self.spent(["".join(parts)])[0]
 
     def _value(self, text: str) -> list[str]:
@@ -151,6 +152,8 @@ class Words:
         if length:
             counted = is_known(values) and index in ("@", "*")
             return [str(len(values))] if values is not None and counted else unknown
+        if operation and values is None and name in self.arguments:
+            self.notes[f"${name} is not set unless an argument of the script sets it"] = None
         if operation in (":+", "+"):
             return [self._default(default)] if values else []
         empty = values is None or (operation in (":-", ":=") and values in ([], [""]))
@@ -229,7 +232,7 @@ def _decoded(text: bytes) -> str:
 _QUOTED = r'[$`"\\\n]'  # the characters that a backslash escapes inside of double quotes
 
 
-def _unescaped(text: str, escaped: str, other: Mapping[str, str] = {"\n": ""}) -> str:
+def unescaped(text: str, escaped: str, other: Mapping[str, str] = {"\n": ""}) -> str:
     """A text without the backslashes before `escaped` characters; `other` are those that become something else."""
     return re.sub(rf"\\({escaped})", lambda found: other.get(found[1], found[1]), text, flags=re.DOTALL)
 

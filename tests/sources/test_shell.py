@@ -116,6 +116,13 @@ def test_a_default_that_an_argument_of_the_script_replaces_is_noted():
     assert config.notes == ("$LR is 1e-4 unless an argument of the script sets it",)
 
 
+def test_a_default_for_a_variable_that_only_an_argument_sets_is_noted():
+    script = 'while (( $# )); do case "$1" in --lr) lr="$2"; shift 2;; esac; done\nlr=${lr:-1e-4}\npython t.py --lr $lr --seed $seed'
+    made = commands_of("a.sh", script)[-1]
+    assert [readable(word) for word in made.words[2:]] == ["--lr", "1e-4", "--seed", "$seed"]
+    assert made.notes == ("$lr is not set unless an argument of the script sets it",)
+
+
 NAMED = {
     "sft.yaml": "model_name_or_path: m\ndataset_name: d\nlearning_rate: 1.0e-5\nlr_scheduler_type: cosine\nwarmup_steps: 0.1\nnum_train_epochs: 1\nper_device_train_batch_size: 4\n",
     "lf.yaml": "stage: sft\nfinetuning_type: full\nlearning_rate: 1.0e-4\nnum_train_epochs: 1\n",
@@ -123,6 +130,7 @@ NAMED = {
     "tt.yaml": "optimizer: {_component_: a, lr: 1.0e-4}\nepochs: 1\nbatch_size: 1\ngradient_accumulation_steps: 2\n",
 }
 WRITTEN = "cat > made.yaml <<EOF\nstage: sft\ntemplate: t\nlearning_rate: ${LR:-2.0e-5}\nmax_steps: 9\nEOF\n"
+BLOCK = '{\n  echo "stage: sft"\n  [ -n "$A" ] && echo "logging_steps: 5"\n  echo -e "learning_rate: 2.0e-5\\ntemplate: t"\n} > "$F" 2>/dev/null\n'
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,8 @@ WRITTEN = "cat > made.yaml <<EOF\nstage: sft\ntemplate: t\nlearning_rate: ${LR:-
         ("accelerate launch --num_processes 1 run_sft.py --config sft.yaml --learning_rate 3e-5", olr.Cosine(3e-5, 20, 2), 20),
         ("llamafactory-cli train lf.yaml learning_rate=1e-5 num_train_epochs=5.0 lr_scheduler_type=cosine", olr.Cosine(1e-5, 50), 50),
         (f"{WRITTEN}llamafactory-cli train made.yaml", olr.Linear(2e-5, 9), 9),
+        (f"{WRITTEN.replace('> made.yaml <<EOF', '<<EOF > made.yaml')}llamafactory-cli train made.yaml", olr.Linear(2e-5, 9), 9),
+        (f"F=$HOME/made.yaml\n{BLOCK}echo 'max_steps: 9' >> $F\nllamafactory-cli train $F", olr.Linear(2e-5, 9), 9),
         ("axolotl train ax.yaml --learning-rate 2e-4", olr.Cosine(2e-4, 50), 50),
         ("tune run full_finetune_single_device --config tt.yaml optimizer.lr=3e-4 ~gradient_accumulation_steps", olr.Constant(3e-4), 80),
     ],
@@ -141,6 +151,28 @@ def test_a_yaml_that_a_command_names(tmp_path, script, expected, steps):
     (tmp_path / "run.sh").write_text(script)
     plan = olr.read_config(tmp_path / "run.sh").plan(num_examples=80)
     assert (repr(plan.schedule), plan.max_steps) == (repr(expected), steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ("if [ -f x ]; then echo 'max_steps: 5' >> made.yaml; fi", "is not here"),
+        ("if [ -f x ]; then echo 'warmup_steps: 5'; fi > made.yaml", "does not say what --warmup_steps (differs between branches)"),
+        ("python make.py >> made.yaml", "is not here"),
+        ("sort in.yaml | cat > made.yaml", "is not here"),
+    ],
+)  # fmt: skip
+def test_a_written_file_whose_text_is_not_known_is_not_used(tmp_path, changes, said):
+    (tmp_path / "run.sh").write_text(f"{WRITTEN}{changes}\nllamafactory-cli train made.yaml")
+    with pytest.raises(olr.ConfigError) as refused:
+        olr.read_config(tmp_path / "run.sh")
+    assert said in str(refused.value)
+
+
+def test_each_command_reads_the_file_as_it_was_written_before(tmp_path):
+    again = f"{WRITTEN}llamafactory-cli train made.yaml\n{WRITTEN.replace('max_steps: 9', 'max_steps: 7')}"
+    (tmp_path / "run.sh").write_text(f"{again}llamafactory-cli train made.yaml")
+    assert [config.plan().max_steps for config in olr.read_configs(tmp_path / "run.sh")] == [9, 7]
 
 
 BOMBS = {
