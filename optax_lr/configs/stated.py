@@ -10,9 +10,7 @@ from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.base import concerns_curve
-from optax_lr.trainers.settings import SETTING_NAMES
-
-_LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
+from optax_lr.trainers.settings import LENGTH, SETTING_NAMES
 
 
 def checked(source: Source, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
@@ -37,7 +35,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
         key: str(readable(value)) for key, _, value in assigned if not is_known(value) and key not in overrides
     }
     whole_call = source.constructor.startswith(("optax.", "torch.optim."))  # every argument counts
-    irrelevant = frozenset() if count_of(values.get("max_steps")) is None else _LENGTH
+    irrelevant = frozenset() if count_of(values.get("max_steps")) is None else LENGTH
     missing = {
         key: text
         for key, text in stated.items()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from optax_lr.sources.errors import ConfigError
+
 Form = Literal["mapping", "yaml", "json", "toml", "command", "card", "python", "notebook"]
 
 
@@ -136,6 +138,10 @@ class Source:
         """The program of a source that is a command."""
         assert self.program is not None
         return self.program
+
+    def error(self, text: str) -> ConfigError:
+        """An error about the file."""
+        return ConfigError(f"{self.name}: {text}")
 
     @property
     def program_name(self) -> str:

@@ -111,10 +111,8 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     if kept:
         what = "; ".join(f"{trainer_of(claim.trainer).title} by {claim.by}" for claim in kept)
         names = " or ".join(claim.trainer for claim in kept)
-        raise ConfigError(
-            f"{source.name}: this may be a config of more than one trainer: {what}. Name it with --trainer {names}"
-        )
-    raise ConfigError(f"{source.name}: {_not_recognised(source)}")
+        raise source.error(f"this may be a config of more than one trainer: {what}. Name it with --trainer {names}")
+    raise source.error(f"{_not_recognised(source)}")
 
 
 def _not_recognised(source: Source) -> str:
@@ -162,7 +160,6 @@ def _command_inside(values: object, place: str = "", depth: int = 6) -> str | No
     if isinstance(values, str):
         return place if re.search(r"--learning[_-]rate\b", values) else None
     pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
-    found = (
-        _command_inside(value, f"{place}.{key}" if place else str(key), depth - 1) for key, value in pairs if depth
-    )
+    above = f"{place}." if place else ""
+    found = (_command_inside(value, f"{above}{key}", depth - 1) for key, value in pairs if depth)
     return next((inside for inside in found if inside is not None), None)

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Linear, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
@@ -104,16 +104,14 @@ class Diffusers(_Loop):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
         name = source.name
-        unknown_keys(name, source.given, self.options, self.title)
+        strange = self.unknown(source, source.given, self.options)
         keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS)
         if "learning_rate" not in keys:
-            raise ConfigError(
-                f"{name}: --learning_rate is not given, and the scripts differ in it; give --set learning_rate=VALUE"
-            )
+            raise source.error("--learning_rate is not given, and scripts differ in it; give --set learning_rate=VALUE")
         scaled = str(keys.get("scale_lr", False)).lower() == "true"
         if scaled and "train_batch_size" not in keys:
-            raise ConfigError(
-                f"{name}: --scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
+            raise source.error(
+                "--scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
                 "--set train_batch_size=VALUE"
             )
         kind, warmup = keys["lr_scheduler"], keys.whole("lr_warmup_steps")
@@ -132,17 +130,15 @@ class Diffusers(_Loop):
         ignored = (("lr_warmup_steps", "constant has no warmup"),) if steady and "lr_warmup_steps" in keys.given else ()
         notes: tuple[str, ...] = ()
         if settings.gradient_accumulation_steps > 1 and not steady:
-            notes += (
-                "the scripts of diffusers 0.7 to 0.18 stretch the schedule by the accumulation, and do not finish it",
-            )
+            notes += ("diffusers 0.7 to 0.18 stretches the schedule by the accumulation, and does not finish it",)
         if scaled:
             notes += ("--scale_lr multiplies the rate by accumulation, batch and processes",)
         if not re.fullmatch(self.programs, source.program_name):
-            what = source.program_name or "the program that reads this file"
+            what = source.program_name or "the program"
             notes += (
-                f"{what} is read as one of diffusers' scripts, by its options, and may step its scheduler otherwise",
+                f"{what} is read as one of diffusers' scripts, by its options; it may step its scheduler otherwise",
             )
-        return Reading(settings, ignored, notes, defaults)
+        return Reading(settings, ignored, notes, defaults, strange)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the factor of `--scale_lr`."""
@@ -178,20 +174,19 @@ class OpenInstruct(_Loop):
     def read(self, source: Source, found: Recognised) -> Reading:
         """Its arguments, most with the names of transformers."""
         name, values = source.name, dict(source.given)
-        unknown_keys(name, values, self.options, self.title)
+        strange = self.unknown(source, values, self.options)
         for key in ("final_lr_ratio", "sequence_parallel_size"):
             if str(values.get(key, 1)) not in ("1", "None"):
-                raise ConfigError(f"{name}: {key} of open-instruct is not read; write the schedule in Python")
+                raise source.error(f"{key} of open-instruct is not read; write the schedule in Python")
         if "learning_rate" not in values:
-            raise ConfigError(f"{name}: learning_rate is not given; give it with --set learning_rate=VALUE")
+            raise source.error("learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))
         keys = Keys(name, values, ARGPARSE, _OPEN_INSTRUCT)
         settings = self._settings(keys, {})
-        without = _OPEN_INSTRUCT.keys() - {"lr_scheduler_type", "warmup_ratio"} if settings.max_steps > 0 else ()
-        defaults = keys.defaults(self.title, without=without)
+        defaults = keys.defaults(self.title, without=self.without_effect(settings))
         packed = str(keys.get("packing", False)).lower() == "true"
         notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
-        return Reading(settings, (), notes, defaults)
+        return Reading(settings, (), notes, defaults, strange)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the steps of the scheduler, which has one for each process in an update."""
@@ -212,8 +207,8 @@ class OpenInstruct(_Loop):
         if settings.lr_scheduler_type == "constant" or not (steps % each or warmup % each):
             return super().schedule(settings, max_steps=steps // each, warmup_steps=warmup // each, **changes)
         if settings.lr_scheduler_type != "linear":
-            raise ConfigError(
-                f"{settings.source}: open-instruct steps the scheduler {each} times an update, and its {steps} steps or the "
+            raise settings.error(
+                f"open-instruct steps the scheduler {each} times an update, and its {steps} steps or the "
                 f"{warmup} of its warmup are not a multiple of this; only its linear schedule is read in this case"
             )
         rate = changes.get("learning_rate", settings.learning_rate)

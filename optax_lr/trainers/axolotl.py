@@ -87,7 +87,7 @@ class Axolotl(Transformers):
         name, values = source.name, source.values
         keys = Keys(name, values, PYDANTIC, _DEFAULTS)
         if "learning_rate" not in keys:
-            raise ConfigError(f"{name}: axolotl needs learning_rate")
+            raise source.error("axolotl needs learning_rate")
         restarts = _restarts(keys)
         _refuse(keys, restarts)
         taken: dict[str, object] = {"warmup_steps": keys.whole("warmup_steps")} if "warmup_steps" in keys else {}
@@ -113,11 +113,9 @@ class Axolotl(Transformers):
             notes += (
                 f"{', '.join(once)}: of older versions of axolotl, in which it changes the schedule; now it has no effect",
             )
-        without: set[str] = set()
-        if settings.max_steps > 0:
-            without = _DEFAULTS.keys() - {"lr_scheduler"}
-        elif "batch_size" in keys:
-            without = {"micro_batch_size", "gradient_accumulation_steps"}
+        without = self.without_effect(settings)
+        if "batch_size" in keys:
+            without |= {"micro_batch_size", "gradient_accumulation_steps"}
         defaults = keys.defaults(self.title, without=without)
         unknown = tuple(key for key in keys.given if key not in keys_of("axolotl"))
         return Reading(settings, _ignored(settings, values), notes, defaults, unknown)
@@ -125,10 +123,8 @@ class Axolotl(Transformers):
     def _batch(self, settings: Settings, processes: int) -> int:
         """Examples of one update over all processes."""
         parallel: int = settings.own.get("parallel", 1)
-        batch = settings.own.get("batch_size") or (
-            settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        )
-        return int(batch) * max(1, processes // parallel)
+        group = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        return int(settings.own.get("batch_size") or group) * max(1, processes // parallel)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
@@ -170,7 +166,7 @@ class Axolotl(Transformers):
             return like(max_steps, 0)
         steps, ratio = settings.warmup_steps, settings.warmup_ratio
         if steps < 0:
-            raise ConfigError(f"{settings.source}: warmup_steps must be at least 0, not {steps}")
+            raise settings.error(f"warmup_steps must be at least 0, not {steps}")
         total = np.asarray(max_steps, np.float64)
         if data is not None and not settings.own.get("efficiency"):
             total = np.minimum(total, self._data_steps(settings, data))
@@ -223,9 +219,7 @@ class Axolotl(Transformers):
             case Product(schedules=(Cosine() as inner, Constant())):
                 keys = self.write(inner) | {"lr_quadratic_warmup": True}
             case Product():
-                raise ConfigError(
-                    "axolotl has no keys for a product of schedules, except a cosine with a quadratic warmup"
-                )
+                raise ConfigError("axolotl has no keys for a product, except a cosine with a quadratic warmup")
             case _:
                 return _written(schedule)
         made = self._schedule_of(keys)
@@ -263,8 +257,8 @@ class Axolotl(Transformers):
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
         end = (np.asarray(max_steps) * part).astype(np.int64)
         if np.any(np.asarray(warmup) > end):
-            raise ConfigError(
-                f"{settings.source}: cosine_constant_lr_ratio {part} "
+            raise settings.error(
+                f"cosine_constant_lr_ratio {part} "
                 "ends the decay before the warmup does; raise it, or shorten the warmup"
             )
         return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
@@ -276,7 +270,7 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
     for name, default in _RESTARTS.items():
         steps = int(keys[name]) if isinstance(keys.get(name), bool) else keys.whole(name)
         if steps < 0:
-            raise ConfigError(f"{keys.source}: {name} must be at least 1, not {steps}")
+            raise keys.error(f"{name} must be at least 1, not {steps}")
         found.append(steps or default)
     every, up, down = found
     return (every, up, down) if every else None
@@ -285,7 +279,7 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
 def _own(keys: Keys) -> dict[str, Any]:
     """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
     if keys.get("sample_packing") and keys.get("rl"):
-        raise ConfigError(f"{keys.source}: axolotl refuses sample_packing with rl; set sample_packing: false")
+        raise keys.error("axolotl refuses sample_packing with rl; set sample_packing: false")
     own: dict[str, Any] = {"packs": keys.get("sample_packing") is True}
     if own["packs"] and keys.get("sample_packing_eff_est"):
         own["efficiency"] = keys.number("sample_packing_eff_est")
@@ -294,7 +288,7 @@ def _own(keys: Keys) -> dict[str, Any]:
     own["parallel"] = math.prod(keys.whole(key, 1) or 1 for key in ("context_parallel_size", "tensor_parallel_size"))
     if keys.get("rl") in _GENERATE:
         if keys["rl"] != "grpo" and not keys.get("max_steps"):
-            raise ConfigError(f"{keys.source}: the steps of rl: {keys['rl']} are not counted; give max_steps")
+            raise keys.error(f"the steps of rl: {keys['rl']} are not counted; give max_steps")
         trl = keys.get("trl")
         own["generate"] = generation_keys(f"{keys.source}: trl.", trl if isinstance(trl, Mapping) else {}, PYDANTIC, 8)
     return own
@@ -353,9 +347,8 @@ def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[st
         why["cosine_min_lr_ratio"] = f"lr_scheduler is {kind}"
     if kind != "cosine" or "cosine_min_lr_ratio" not in settings.own["floors"]:
         why["cosine_constant_lr_ratio"] = "it counts with lr_scheduler: cosine and cosine_min_lr_ratio only"
-    if kind == "rex" or (
-        kind == "cosine" and (settings.own["floors"].get("cosine_min_lr_ratio") or settings.own["quadratic"])
-    ):
+    own_cosine = settings.own["floors"].get("cosine_min_lr_ratio") or settings.own["quadratic"]
+    if kind == "rex" or (kind == "cosine" and own_cosine):
         why["lr_scheduler_kwargs"] = "axolotl's own scheduler takes none"
     if settings.own["quadratic"]:
         why |= dict.fromkeys(_FLOORS, "the cosine with a quadratic warmup has no floor")

@@ -17,7 +17,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
-from optax_lr.trainers.settings import MOST_STEPS, Settings
+from optax_lr.trainers.settings import LENGTH, MOST_STEPS, Settings
 
 
 class Recognised(NamedTuple):
@@ -92,6 +92,8 @@ class Trainer(abc.ABC):
         fine_tunes: whether it fine-tunes language models, so that lint compares the peak rate with the usual ones.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
         history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
+        in_updates: whether a run is counted in updates, so that neither batch nor processes decide its length.
+        remedy: what to do about a key that it does not have.
     """
 
     name: ClassVar[str]
@@ -109,6 +111,10 @@ class Trainer(abc.ABC):
     fine_tunes: ClassVar[bool] = False
     varies: ClassVar[bool] = False
     history: ClassVar[Mapping[str, str]] = {}
+    in_updates: ClassVar[bool] = False
+    remedy: ClassVar[str] = (
+        "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"
+    )
 
     def recognise(self, source: Source) -> Recognised | None:
         """Whether the config is this trainer's for certain, and by what: a call, a program, or its keys."""
@@ -143,6 +149,31 @@ class Trainer(abc.ABC):
         """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""
         once = {f"{section}{key}" for section, name in self.history.items() for key in former_keys(name)}
         return tuple(key for key in unknown if self.history and key not in once)
+
+    def unknown(
+        self, source: Source, values: Mapping[str, object], known: frozenset[str], *, section: str = ""
+    ) -> tuple[str, ...]:
+        """The keys that the trainer does not have and that do not concern the curve; with the section in which they are.
+
+        Raises:
+            ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
+                another program.
+        """
+        above = f"{section}." if section else ""
+        strange = [str(key) for key, value in values.items() if key not in known and value is not None]
+        wrong = [f"{above}{key}" for key in strange if concerns_curve(key, in_updates=self.in_updates)]
+        hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
+        if hidden and not wrong:
+            where = " and ".join(above + ".".join(place) for place in hidden[:3])
+            raise source.error(f"{self.title} does not read the settings under {where}; write its own to another file")
+        if wrong:
+            verb = "is not a key" if len(wrong) == 1 else "are not keys"
+            raise source.error(f"{', '.join(wrong[:4])} {verb} of {self.title}; {self.remedy}")
+        return tuple(f"{above}{key}" for key in strange)
+
+    def without_effect(self, settings: Settings) -> set[str]:
+        """The keys that decide nothing where the number of steps is given."""
+        return {self.renamed.get(name, name) for name in LENGTH} if settings.max_steps > 0 else set()
 
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
@@ -206,7 +237,7 @@ class Trainer(abc.ABC):
         except (TypeError, ValueError, OverflowError) as error:
             if isinstance(error, ConfigError):
                 raise
-            raise ConfigError(f"{settings.source}: {str(error).splitlines()[0]}") from None
+            raise settings.error(f"{str(error).splitlines()[0]}") from None
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The differences of other versions of the trainer, one line each."""
@@ -233,8 +264,8 @@ def part_of(max_steps: Real, ratio: float, *, up: bool = False) -> Real:
 
 def too_few(settings: Settings, data: Data, least: int) -> ConfigError:
     """The error for data that do not have `least` examples for each process."""
-    return ConfigError(
-        f"{settings.source}: {data.examples} examples on {data.processes} processes are fewer than {least} for each, and such a "
+    return settings.error(
+        f"{data.examples} examples on {data.processes} processes are fewer than {least} for each, and such a "
         "rest is dropped; give their right numbers, or lower the batch"
     )
 
@@ -327,38 +358,3 @@ _SETTINGS = words(
     "learning_rate lr_scheduler_type warmup_steps warmup_ratio num_train_epochs max_steps per_device_train_batch_size "
     "gradient_accumulation_steps"
 )
-
-
-def unknown_keys(
-    source: str,
-    values: Mapping[str, object],
-    known: frozenset[str],
-    whose: str,
-    *,
-    remedy: str = "",
-    section: str = "",
-    in_updates: bool = False,
-) -> tuple[str, ...]:
-    """The keys that a trainer does not have and that do not concern the curve; with the section in which they are.
-
-    Raises:
-        ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
-            another program.
-    """
-    above = f"{section}." if section else ""
-    strange = [str(key) for key, value in values.items() if key not in known and value is not None]
-    wrong = [f"{above}{key}" for key in strange if concerns_curve(key, in_updates=in_updates)]
-    hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
-    if hidden and not wrong:
-        where = " and ".join(above + ".".join(place) for place in hidden[:3])
-        raise ConfigError(
-            f"{source}: {whose} does not read the settings under {where}; write those that the trainer gets to a file of their own"
-        )
-    if wrong:
-        verb = "is not a key" if len(wrong) == 1 else "are not keys"
-        way = (
-            remedy
-            or "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"
-        )
-        raise ConfigError(f"{source}: {', '.join(wrong[:4])} {verb} of {whose}; {way}")
-    return tuple(f"{above}{key}" for key in strange)

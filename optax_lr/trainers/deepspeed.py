@@ -11,7 +11,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 
 _MARKS = frozenset({"zero_optimization", "train_micro_batch_size_per_gpu", "train_batch_size", "gradient_clipping"})
@@ -45,11 +45,11 @@ class DeepSpeed(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The scheduler block with the rate of the optimizer."""
         name, values = source.name, source.values
-        unknown_keys(name, values, _KEYS, "DeepSpeed")
+        self.unknown(source, values, _KEYS)
         checked = block.checked_block(name, values.get("scheduler"))
         if checked is None:
-            raise ConfigError(
-                f"{name}: this DeepSpeed config has no scheduler block, so that the trainer's own schedule holds; "
+            raise source.error(
+                "this DeepSpeed config has no scheduler block, so that the trainer's own schedule holds; "
                 "read the trainer's config"
             )
         auto = [key for key, value in checked["params"].items() if value == "auto"]
@@ -66,7 +66,7 @@ class DeepSpeed(Trainer):
         if rate is None or rate == "auto":
             rate = checked["params"].get("warmup_max_lr")
         if rate is None and checked["type"] != "WarmupDecayLR":
-            raise ConfigError(f"{name}: the optimizer's rate is not here; read the config whose deepspeed key names it")
+            raise source.error("the optimizer's rate is not here; read the config whose deepspeed key names it")
         taken = {
             "learning_rate": rate if rate is not None else 1e-3,
             "max_steps": checked["params"].get("total_num_steps"),

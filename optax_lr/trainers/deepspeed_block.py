@@ -112,9 +112,8 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[Mapping[str, object]
     path, outside = file_below(deepspeed, whole.folder)
     if path is not None:
         try:
-            return checked_block(
-                str(path), parse(str(path), text_of(str(path)), is_json=True).values.get("scheduler")
-            ), ()
+            values = parse(str(path), text_of(str(path)), is_json=True).values
+            return checked_block(str(path), values.get("scheduler")), ()
         except ConfigError:
             # Whatever the file is, a config that names it must not bring its content into a message.
             raise ConfigError(
@@ -148,7 +147,7 @@ def checked_block(source: str, block: object) -> dict[str, Any] | None:
     kind, params = block["type"], block.get("params") or {}
     if kind not in PARAMETERS:
         raise ConfigError(
-            f"{source}: DeepSpeed's scheduler {kind} cannot be read; those that can are {', '.join(PARAMETERS)}"
+            f"{source}: DeepSpeed's scheduler {kind} is not read; those that are: {', '.join(PARAMETERS)}"
         )
     if not isinstance(params, Mapping):
         raise ConfigError(f"{source}: params of DeepSpeed's scheduler must hold keys with values")
@@ -189,8 +188,8 @@ def schedule_of(settings: Settings, max_steps: Real, warmup: Real, changes: Mapp
         for name, value in ours.items():
             fixed = name in params and params[name] != "auto"
             if fixed and not changes and np.ndim(max_steps) == np.ndim(value) == 0 and params[name] != value:
-                raise ConfigError(
-                    f"{settings.source}: DeepSpeed's scheduler.params.{name} {params[name]} differs from the trainer's {value}, "
+                raise settings.error(
+                    f"DeepSpeed's scheduler.params.{name} {params[name]} differs from the trainer's {value}, "
                     'which transformers refuses; write "auto"'
                 )
             if name in params:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from optax_lr.schedules import Schedule
 from optax_lr.sources.constructors import TRAINING_ARGUMENTS
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Recognised, concerns_curve, key_list, places_of_settings
 from optax_lr.trainers.known import class_keys
@@ -54,14 +53,14 @@ class HuggingFace(Transformers):
                     break
         if len(found) > 1:
             where = " and ".join(".".join(place) for place, _ in found)
-            raise ConfigError(f"{source.name}: training arguments are under {where}; keep one in a file")
+            raise source.error(f"training arguments are under {where}; keep one in a file")
         if not found:
             return None
         place, _ = found[0]
         others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
         if others:
-            raise ConfigError(
-                f"{source.name}: {', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
+            raise source.error(
+                f"{', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
                 "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
             )
         marks = MARKS & in_section(values, place).keys()
@@ -83,7 +82,7 @@ def section_of(source: Source) -> tuple[str, ...]:
     places = places_of_settings(source.given)
     if len(places) > 1:
         where = " and ".join(".".join(place) for place in places[:3])
-        raise ConfigError(f"{source.name}: settings are under {where}; keep one in a file")
+        raise source.error(f"settings are under {where}; keep one in a file")
     return places[0] if places else ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers.settings import Rules, finite_number, whole_setting
 
 
@@ -63,6 +64,10 @@ class Keys(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def error(self, text: str) -> ConfigError:
+        """An error about the file."""
+        return ConfigError(f"{self.source}: {text}")
 
     def whole(self, key: str, default: int = 0) -> int:
         """The value of a key as a whole number."""

@@ -11,7 +11,7 @@ from optax_lr.schedules import Cosine, Linear, Polynomial, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, place_of
 from optax_lr.trainers.known import keys_of
@@ -27,7 +27,6 @@ _DEFAULTS: dict[str, object] = {
 }
 _MARKS = words("num_train_steps mp per_device_parallelism train_batch_size fsdp_axis tensor_parallel_axes")
 _NOT_READ = words("rewarmup cooldown cycles cycle_length haps lr decay_steps schedule_list switch_step")
-_OLDER = "a version of Levanter with that key, or a fork, is not read; take it out, or write the schedule in Python"
 
 
 class Levanter(Trainer):
@@ -40,6 +39,9 @@ class Levanter(Trainer):
     title: ClassVar[str] = "Levanter"
     programs: ClassVar[str] = r"levanter\.main\..*|.*levanter/main/.*"
     file_option: ClassVar[str] = "config_path"
+    remedy: ClassVar[str] = (
+        "a version with that key, or a fork, is not read; take it out, or write the schedule in Python"
+    )
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
     history: ClassVar[Mapping[str, str]] = {
         "": "levanter",
@@ -81,24 +83,21 @@ class Levanter(Trainer):
             values = self.merged({}, source)
         for key in ("optimizer", "trainer"):
             if not isinstance(values.get(key) or {}, Mapping):
-                raise ConfigError(f"{name}: {key} is in another file, {values[key]}; write its keys here")
+                raise source.error(f"{key} is in another file, {values[key]}; write its keys here")
         optimizer, trainer = dict(values.get("optimizer") or {}), dict(values.get("trainer") or {})
-        strange = unknown_keys(name, values, keys_of("levanter") | {"config_path"}, "Levanter", remedy=_OLDER)
+        strange = self.unknown(source, values, keys_of("levanter") | {"config_path"})
         for section, inner in (("trainer", trainer), ("optimizer", optimizer)):
-            known = keys_of(f"levanter_{section}") | {"type"}
-            strange += unknown_keys(name, inner, known, "Levanter", remedy=_OLDER, section=section)
+            strange += self.unknown(source, inner, keys_of(f"levanter_{section}") | {"type"}, section=section)
         for key in sorted(_NOT_READ & optimizer.keys()):
             if optimizer[key] not in (None, 0, 0.0):
-                raise ConfigError(f"{name}: optimizer.{key} is not read: only one cycle of Levanter's schedules is")
+                raise source.error(f"optimizer.{key} is not read: only one cycle of Levanter's schedules is")
         given = {f"optimizer.{key}": value for key, value in optimizer.items()}
         keys = Keys(name, given | {f"trainer.{key}": value for key, value in trainer.items()}, PYDANTIC, _DEFAULTS)
         style = keys["optimizer.lr_schedule"]
         if isinstance(style, Mapping) and set(style) <= {"type", "exponent"} and style.get("exponent", 1.0) == 1.0:
             style = style.get("type")
         if style not in ("cosine", "linear", "constant"):
-            raise ConfigError(
-                f"{name}: optimizer.lr_schedule {style!r} is not read; those that are: cosine, linear, constant"
-            )
+            raise source.error(f"optimizer.lr_schedule {style!r} is not read; those that are: cosine, linear, constant")
         own = {"warmup": keys.number("optimizer.warmup"), "ratio": keys.number("optimizer.min_lr_ratio")}
         if "optimizer.decay" in keys:
             own["decay"] = keys.number("optimizer.decay")
@@ -118,32 +117,24 @@ class Levanter(Trainer):
             decay = _steps(settings.source, "decay", settings.own["decay"], length)
         stable = length - warmup - decay
         if stable < 0 or warmup >= length:
-            raise ConfigError(
-                f"{settings.source}: warmup {warmup} and decay {decay} do not fit in {length} steps; lower one"
-            )
+            raise settings.error(f"warmup {warmup} and decay {decay} do not fit in {length} steps; lower one")
         shape = settings.lr_scheduler_type
         if shape != "constant" and decay < 1:
-            raise ConfigError(
-                f"{settings.source}: optimizer.decay is 0 steps, and Levanter requires positive decay_steps"
-            )
+            raise settings.error("optimizer.decay is 0 steps, and Levanter requires positive decay_steps")
         return decayed(shape, rate, end=length, warmup=warmup, low=low, decay=decay if stable else None)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """Cosine, linear and constant schedules, with a floor and a warmup."""
         match schedule:
-            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
-                cycles == 0.5
-            ):
+            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=0.5):
                 style = "cosine"
             case Linear(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low):
                 style = "linear"
-            case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=power) if (
-                power == 1
-            ):
+            case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=1):
                 style = "linear"
             case _:
                 raise ConfigError(
-                    f"Levanter cannot express {type(schedule).__name__}; it has cosine and linear decays to a share of the peak"
+                    f"Levanter cannot express {type(schedule).__name__}; it has cosine and linear decays to a share"
                 )
         if not rate > 0:
             raise ConfigError("Levanter's floor is a share of learning_rate, which must be above 0")

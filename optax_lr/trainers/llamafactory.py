@@ -70,9 +70,8 @@ class LlamaFactory(Transformers):
         marks = _MARKS & keys
         if source.program is not None:
             script = source.program.name
-            ours = {"stage", "finetuning_type"} <= keys or (
-                script.endswith(("train_bash.py", "src/train.py")) and marks
-            )
+            known = script.endswith(("train_bash.py", "src/train.py"))
+            ours = {"stage", "finetuning_type"} <= keys or (known and marks)
             return f"the script {script} and {key_list(marks, 'option')}" if ours else None
         if not keys & (SETTING_NAMES | MARKS) or any(str(key).startswith("train.") for key in keys):
             return None
@@ -84,9 +83,7 @@ class LlamaFactory(Transformers):
         first = super().config_file(source)
         if first is not None and is_known(first) and source.command.options:
             wrong = next(iter(source.command.options))
-            raise ConfigError(
-                f"{source.name}: after a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=..."
-            )
+            raise source.error(f"after a YAML, LLaMA-Factory takes key=value and not --{wrong}; write {wrong}=...")
         return first
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -95,7 +92,7 @@ class LlamaFactory(Transformers):
 
         words = source.positional[1:]
         if other := [word for word in words if "=" not in word]:
-            raise ConfigError(f"{source.name}: {other[0]} after the YAML is not key=value, which LLaMA-Factory needs")
+            raise source.error(f"{other[0]} after the YAML is not key=value, which LLaMA-Factory needs")
         given = omegaconf.OmegaConf.to_container(omegaconf.OmegaConf.from_dotlist(list(words)), resolve=False)
         assert isinstance(given, dict)
         return dict(file) | {str(key): value for key, value in given.items()}
@@ -107,14 +104,14 @@ class LlamaFactory(Transformers):
     def read(self, source: Source, found: Recognised) -> Reading:
         """A training file."""
         if source.form == "command" and not SETTING_NAMES & source.given.keys():
-            raise ConfigError(f"{source.name}: the command gives no settings; read the YAML that it trains by")
+            raise source.error("the command gives no settings; read the YAML that it trains by")
         from_command = source.form == "command" and not self.config_file(source)
         return self.read_values(source, source.values, rules=ARGPARSE if from_command else STRICT)
 
     def read_values(self, source: Source, values: Mapping[str, object], *, rules: Rules) -> Reading:
         """The settings among `values`."""
         if values.get("eval_dataset") is not None and values.get("val_size") not in (None, 0, 0.0, "0"):
-            raise ConfigError(f"{source.name}: val_size with eval_dataset is refused by LLaMA-Factory; keep one")
+            raise source.error("val_size with eval_dataset is refused by LLaMA-Factory; keep one")
         found = self.reading(
             source,
             values,
@@ -133,9 +130,7 @@ class LlamaFactory(Transformers):
             if packs != "packing":
                 notes.append(f"{packs} packs the texts; the number of examples is that of the packed rows")
             if cut:
-                notes.append(
-                    f"{' and '.join(cut)}: of the texts, before they are packed; give the packed rows for training"
-                )
+                notes.append(f"{' and '.join(cut)}: of the texts, before they are packed; give the packed rows")
         workers = values.get("ray_num_workers")
         processes = None
         if workers is not None:
@@ -185,8 +180,8 @@ class LlamaFactoryPPO(LlamaFactory):
         """Optimizer steps of all epochs, which must be a whole number."""
         steps = settings.num_train_epochs * per_epoch
         if steps != int(steps):
-            raise ConfigError(
-                f"{settings.source}: {settings.num_train_epochs} epochs of {per_epoch} steps are not a whole number for PPO; "
+            raise settings.error(
+                f"{settings.num_train_epochs} epochs of {per_epoch} steps are not a whole number for PPO; "
                 "give max_steps"
             )
         return int(steps)
@@ -227,7 +222,7 @@ class LlamaFactoryUI(LlamaFactory):
             if not isinstance(arguments, dict):
                 raise TypeError
         except (ValueError, TypeError, RecursionError):
-            raise ConfigError(f"{source.name}: train.extra_args must be a JSON mapping, not {extra!r}") from None
+            raise source.error(f"train.extra_args must be a JSON mapping, not {extra!r}") from None
         made = {key: form[key] for key in SETTING_NAMES & form.keys()}
         made["per_device_train_batch_size"] = form["batch_size"]
         if form["training_stage"] == "PPO":
@@ -261,21 +256,20 @@ class LlamaFactoryV1(Trainer):
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
         length = keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"})
-        return (
-            key_list(_V1 & keys) if _V1 & keys and length and not keys & others and source.form != "command" else None
-        )
+        ours = _V1 & keys and length and not keys & others and source.form != "command"
+        return key_list(_V1 & keys) if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The rate and the length."""
         values, name = source.values, source.name
         if values.get("lr_scheduler_config") is not None:
-            raise ConfigError(
-                f"{name}: lr_scheduler_config names a plugin, and LLaMA-Factory's v1 trainer has none of them; "
+            raise source.error(
+                "lr_scheduler_config names a plugin, and LLaMA-Factory's v1 trainer has none of them; "
                 "without it the rate is constant"
             )
         for key in ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"):
             if values.get(key) is not None:
-                raise ConfigError(f"{name}: {key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
+                raise source.error(f"{key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
         names = ("learning_rate", "max_steps", "num_train_epochs")
         taken = {key: values[key] for key in names if key in values}
         taken["per_device_train_batch_size"] = values.get("micro_batch_size")

@@ -11,7 +11,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import keys_of
@@ -54,6 +54,7 @@ class MaxText(Trainer):
     title: ClassVar[str] = "MaxText"
     history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
     programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
+    in_updates: ClassVar[bool] = True
     file_first: ClassVar[bool] = True
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -84,24 +85,23 @@ class MaxText(Trainer):
         module = source.program_name
         if source.program is not None and self.config_file(source) is None:
             values = assignments(source.positional)
-        kind = next(
-            (word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module), ""
-        )
+        kinds = [word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module]
+        kind = next(iter(kinds), "")
         if {"teacher_overrides", "student_overrides"} & values.keys():
             kind = "distill"
         if kind == "rl":
-            raise ConfigError(
-                f"{name}: MaxText's {module} has a schedule of its own, which is not read; give olr.Cosine its numbers"
+            raise source.error(
+                f"MaxText's {module} has its own schedule, which is not read; give olr.Cosine its numbers"
             )
         # Until 2026 the module is MaxText.train, a cosine has `step / steps` and not `step / (steps - 1)`, and the floor this key.
         old = "MaxText" in module or values.get(_OLD_FLOOR) is not None
-        strange = unknown_keys(name, values, keys_of("maxtext") | {_OLD_FLOOR}, "MaxText's base.yml", in_updates=True)
+        strange = self.unknown(source, values, keys_of("maxtext") | {_OLD_FLOOR})
         if values.get("learning_rate_final_fraction") is None:
             values["learning_rate_final_fraction"] = values.get(_OLD_FLOOR)
         keys = Keys(name, values, PYDANTIC, _DEFAULTS | _BASES.get(kind, {}))
         steps, length = keys.whole("steps"), keys.whole("learning_rate_schedule_steps")
         if steps == -1 == length:
-            raise ConfigError(f"{name}: steps and learning_rate_schedule_steps are both -1; give one of them")
+            raise source.error("steps and learning_rate_schedule_steps are both -1; give one of them")
         length = steps if length == -1 else length
         steps = length if steps == -1 else steps
         style = keys["lr_schedule_type"]
@@ -111,7 +111,7 @@ class MaxText(Trainer):
         shares = {key: keys.number(key) for key in _SHARES}
         for key, share in shares.items():
             if not 0 <= share <= 1:
-                raise ConfigError(f"{name}: {key} must lie in [0, 1], not {share:g}")
+                raise source.error(f"{key} must lie in [0, 1], not {share:g}")
         warmup = int(length * shares["warmup_steps_fraction"])
         settings = self.settings_of(
             keys,
@@ -120,9 +120,9 @@ class MaxText(Trainer):
             own={"length": length, "style": keys["wsd_decay_style"], "whole": old or kind == "distill", **shares},
         )
         base = str(keys.get("base_config", "base.yml"))
-        notes: tuple[str, ...] = (
-            () if base.endswith("base.yml") else (f"base_config: {base} is taken as MaxText's own base.yml",)
-        )
+        notes: tuple[str, ...] = ()
+        if not base.endswith("base.yml"):
+            notes += (f"base_config: {base} is taken as MaxText's own base.yml",)
         if old and kind != "distill":
             notes += (f"the floor is reached at step {length}, as by MaxText until 2025; since 2026 one step earlier",)
         without = _DEFAULTS.keys() - _CURVE
@@ -140,14 +140,12 @@ class MaxText(Trainer):
         length = own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
         low = own["learning_rate_final_fraction"] * rate
         if length - warmup < 2:
-            raise ConfigError(
-                f"{settings.source}: warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it"
-            )
+            raise settings.error(f"warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it")
         end, decay = length - (not own["whole"]), None
         if settings.lr_scheduler_type == "wsd":
             decay = int(length * own["wsd_decay_steps_fraction"]) - 1
             if decay < 1 or warmup + decay > end:
-                raise ConfigError(f"{settings.source}: warmup, stable phase and decay do not fit in {length} steps")
+                raise settings.error(f"warmup, stable phase and decay do not fit in {length} steps")
             one_of(f"{settings.source}: wsd_decay_style", own["style"], ("linear", "cosine"))
         shape = "cosine" if decay is None else own["style"]
         curve = decayed(shape, rate, end=end, warmup=warmup, low=low, decay=decay)
@@ -156,22 +154,17 @@ class MaxText(Trainer):
     def write(self, schedule: Schedule) -> dict[str, object]:
         """A cosine with or without a floor, to the step."""
         match schedule:
-            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=cycles) if (
-                cycles == 0.5 and rate > 0
-            ):
+            case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=0.5) if rate > 0:
                 length = int(end) + 1
-                share = _fraction(int(warmup), length)
                 return {
                     "learning_rate": plain(rate),
                     "steps": int(end),
                     "learning_rate_schedule_steps": length,
-                    "warmup_steps_fraction": share,
+                    "warmup_steps_fraction": _fraction(int(warmup), length),
                     "learning_rate_final_fraction": plain(low) / plain(rate),
                     "lr_schedule_type": "cosine",
                 }
-        raise ConfigError(
-            f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share of the peak, and wsd"
-        )
+        raise ConfigError(f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share, and wsd")
 
 
 def _fraction(steps: int, length: int) -> float:

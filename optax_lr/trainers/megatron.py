@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,15 +13,13 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list, unknown_keys
+from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed, held
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
 
-_SCRIPTS = tuple(
-    f"pretrain_{kind}.py" for kind in ("gpt", "bert", "t5", "mamba", "hybrid", "vlm", "ict", "vision_classify")
-)
+_SCRIPTS = re.compile(r"pretrain_(?:gpt|bert|t5|mamba|hybrid|vlm|ict|vision_classify)\.py$")
 _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
 _SECTION = "MODEL_ARGS"  # in the YAML files of its own tests
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
@@ -38,6 +37,10 @@ class Megatron(Trainer):
     name: ClassVar[str] = "megatron"
     title: ClassVar[str] = "Megatron-LM"
     history: ClassVar[Mapping[str, str]] = {"": "megatron"}
+    in_updates: ClassVar[bool] = True
+    remedy: ClassVar[str] = (
+        "the script may be of a fork with options of its own; take them out or write the schedule in Python"
+    )
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",
@@ -65,9 +68,8 @@ class Megatron(Trainer):
         """One of its scripts with options that only Megatron has."""
         keys, script = source.given.keys(), source.program_name
         marks, length = _MARKS & keys, {"train_iters", "train_samples"} & keys
-        if (script.endswith(_SCRIPTS) and marks) or (
-            {"tensor_model_parallel_size", "lr_decay_style"} <= keys and length
-        ):
+        sure = {"tensor_model_parallel_size", "lr_decay_style"} <= keys and length
+        if (_SCRIPTS.search(script) and marks) or sure:
             return f"the script {script} and {key_list(marks, 'option')}"
         return None
 
@@ -75,40 +77,39 @@ class Megatron(Trainer):
         """The options of the schedule."""
         name, values = source.name, source.given
         if found.section:
-            unknown_keys(name, values, frozenset({_SECTION}), "Megatron-LM's tests")
+            self.unknown(source, values, frozenset({_SECTION}))
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
-        strange = _own_options(name, values)
+        _refuse(name, values)
+        strange = self.unknown(source, values, keys_of("megatron"))
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
         style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
         steps = _updates(keys, "train")
         if steps is None:
-            raise ConfigError(f"{name}: Megatron-LM needs --train-iters or --train-samples")
+            raise source.error("Megatron-LM needs --train-iters or --train-samples")
         given = _updates(keys, "lr_decay")
         decay = steps if given is None else given
         warmup = _whole_warmup(keys, decay)
         if decay != int(decay):
-            raise ConfigError(
-                f"{name}: a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
+            raise source.error(
+                f"a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
                 f"iterations is not read: write a multiple of the global batch, such as that of {round(decay)} iterations"
             )
         if warmup >= decay:
-            raise ConfigError(
-                f"{name}: Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
+            raise source.error(
+                f"Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
             )
         low, first = keys.number("min_lr"), keys.number("lr_warmup_init")
         own: dict[str, object] = {"decay": int(decay), "min_lr": low, "first": first}
         if style == "WSD":
             tail = _updates(keys, "lr_wsd_decay")
             if tail is None or tail != int(tail):
-                raise ConfigError(f"{name}: --lr-decay-style WSD needs --lr-wsd-decay-iters")
+                raise source.error("--lr-decay-style WSD needs --lr-wsd-decay-iters")
             own |= {"tail": int(tail), "style": keys.get("lr_wsd_decay_style", "exponential")}
         taken = {"max_steps": int(steps), "warmup_steps": warmup}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
             if not 0 <= value <= settings.learning_rate:
-                raise ConfigError(
-                    f"{name}: Megatron-LM refuses {option} {value:g} outside of 0 to --lr {settings.learning_rate:g}"
-                )
+                raise source.error(f"Megatron-LM refuses {option} {value:g} outside of 0 to {settings.learning_rate:g}")
         defaults = keys.defaults("Megatron-LM")
         if not any(key.startswith("lr_warmup_") for key in keys):
             defaults += (Default("lr_warmup_iters", 0, "Megatron-LM"),)
@@ -124,7 +125,7 @@ class Megatron(Trainer):
         if not warmup or not first:
             return _decay(settings, rate, warmup, int(max_steps))
         if settings.lr_scheduler_type == "inverse-square-root":
-            raise ConfigError(f"{settings.source}: --lr-warmup-init above 0 with inverse-square-root is not supported")
+            raise settings.error("--lr-warmup-init above 0 with inverse-square-root is not supported")
         ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
         after = dataclasses.replace(settings, own={**settings.own, "decay": settings.own["decay"] - warmup})
         return Stages([ramp, _decay(after, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
@@ -139,16 +140,12 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
         return held(curve, end=end, run=run) if style == "cosine" else curve
     if style == "inverse-square-root":
         if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
-            raise ConfigError(
-                f"{settings.source}: inverse-square-root without a warmup, or with --min-lr above its end, is not read"
-            )
+            raise settings.error("inverse-square-root without a warmup, or with --min-lr above its end, is not read")
         curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
     shape = one_of(f"{settings.source}: --lr-wsd-decay-style", own["style"], _SHAPES)
     if own["tail"] + warmup > end:
-        raise ConfigError(
-            f"{settings.source}: --lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}"
-        )
+        raise settings.error(f"--lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}")
     return decayed(_SHAPES[shape], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
 
 
@@ -160,20 +157,10 @@ def _options(section: object) -> dict[str, Any]:
     return made if _MARKS & made.keys() else {}
 
 
-def _own_options(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
-    """The options that are not Megatron's. Raises for those that change the schedule in a way that is not read."""
+def _refuse(source: str, values: Mapping[str, object]) -> None:
+    """Raise for options that change the schedule in a way that is not read."""
     if "deepspeed" in values or "deepspeed_config" in values:
-        raise ConfigError(
-            f"{source}: Megatron-DeepSpeed is not read; without DeepSpeed's options the schedule is Megatron's"
-        )
-    strange = unknown_keys(
-        source,
-        values,
-        keys_of("megatron"),
-        "Megatron-LM",
-        remedy="the script may be of a fork with options of its own; take them out or write the schedule in Python",
-        in_updates=True,
-    )
+        raise ConfigError(f"{source}: Megatron-DeepSpeed is not read; without its options the schedule is Megatron's")
     for key in ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler"):
         if key in values:
             raise ConfigError(f"{source}: --{key.replace('_', '-')} changes the schedule as it goes, and is not read")
@@ -183,7 +170,6 @@ def _own_options(source: str, values: Mapping[str, object]) -> tuple[str, ...]:
     iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:
         raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} with {iterations[0]}; keep one form")
-    return strange
 
 
 def _updates(keys: Keys, what: str) -> float | None:
@@ -193,8 +179,8 @@ def _updates(keys: Keys, what: str) -> float | None:
     if f"{what}_samples" not in keys:
         return None
     if "global_batch_size" not in keys:
-        raise ConfigError(
-            f"{keys.source}: {what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
+        raise keys.error(
+            f"{what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
         )
     made = keys.whole(f"{what}_samples") / keys.whole("global_batch_size")
     return float(int(made)) if what == "train" else made
@@ -205,14 +191,12 @@ def _whole_warmup(keys: Keys, decay: float) -> int:
     given = _updates(keys, "lr_warmup") or 0
     if "lr_warmup_fraction" in keys:
         if given:
-            raise ConfigError(
-                f"{keys.source}: Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one"
-            )
+            raise keys.error("Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
         given = keys.number("lr_warmup_fraction") * decay
     nearest = round(given)
     if abs(given - nearest) > 1e-9 * max(1, nearest):
-        raise ConfigError(
-            f"{keys.source}: a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve "
+        raise keys.error(
+            f"a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve "
             f"between iterations is not read: write --lr-warmup-iters {nearest} for the nearest one that is"
         )
     return nearest

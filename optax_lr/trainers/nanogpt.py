@@ -9,9 +9,8 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.constructors import NANOGPT
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Reading, Recognised, Trainer, unknown_keys
+from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import ARGPARSE, Settings
 
@@ -32,6 +31,7 @@ class NanoGPT(Trainer):
 
     name: ClassVar[str] = "nanogpt"
     title: ClassVar[str] = "nanoGPT"
+    remedy: ClassVar[str] = "the train.py may be of a fork with names of its own; write the schedule in Python"
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
 
@@ -52,14 +52,13 @@ class NanoGPT(Trainer):
         name, given = source.name, source.given
         files = [word for word in source.positional if word.endswith(".py")]
         if files:
-            raise ConfigError(f"{name}: the settings are in {files[0]}, over which the options go; read that file")
-        remedy = "the train.py may be of a fork with names of its own; write the schedule in Python"
-        unknown_keys(name, {**given, **source.unknown}, _KEYS, "nanoGPT's train.py", remedy=remedy)
+            raise source.error(f"the settings are in {files[0]}, over which the options go; read that file")
+        self.unknown(source, {**given, **source.unknown}, _KEYS)
         values = Keys(name, given, ARGPARSE, _STANDING)
         last, warmup, end = map(values.whole, ("max_iters", "warmup_iters", "lr_decay_iters"))
         decays = str(values["decay_lr"]).lower() == "true"
         if decays and warmup >= end:
-            raise ConfigError(f"{name}: warmup_iters {warmup} must be below lr_decay_iters {end}")
+            raise source.error(f"warmup_iters {warmup} must be below lr_decay_iters {end}")
         settings = self.settings_of(
             values,
             {"max_steps": last + 1, "warmup_steps": warmup if decays else 0},

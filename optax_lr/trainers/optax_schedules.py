@@ -76,9 +76,7 @@ def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict
         values["init_value"] = values.pop("value")
     full: dict[str, Any] = dict(_DEFAULTS) | values | {"kind": constructor.rpartition(".")[2]}
     if full["exponent"] != 1 or full["transition_begin"] != 0:
-        raise ConfigError(
-            f"{source}: exponent and transition_begin of {constructor} are not read; olr.plot draws the schedule"
-        )
+        raise ConfigError(f"{source}: exponent and transition_begin of {constructor} are not read; olr.plot draws it")
     if _peak(full) <= 0 and "init_value" not in full:
         raise ConfigError(f"{source}: {constructor} lacks its rate")
     if not full["kind"].endswith("constant_schedule") and _length(full) is None:

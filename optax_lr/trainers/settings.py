@@ -53,6 +53,10 @@ class Settings:
     older: str = ""  # what shows that the run is of transformers before 4.52
     scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
 
+    def error(self, text: str) -> ConfigError:
+        """An error about the file."""
+        return ConfigError(f"{self.source}: {text}")
+
     @property
     def own_rates(self) -> bool:
         """Whether DeepSpeed's scheduler takes neither rate nor warmup of the trainer's: its `OneCycle`, `LRRangeTest`."""
@@ -90,6 +94,7 @@ class Settings:
         return cls(**checked, source=source, **filled)
 
 
+LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 _FILLED = words("source trainer method own num_datasets sequence_parallel_size older scheduler_block")
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}

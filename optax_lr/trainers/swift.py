@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, too_few
@@ -65,18 +64,18 @@ class Swift(Transformers):
         old = sorted(_OLD & source.given.keys())
         needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
         if old and any(values.get(key) is None for key in needed):
-            raise ConfigError(
-                f"{name}: {old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
+            raise source.error(
+                f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
                 "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
             )
         generates = values.get("rlhf_type") == "grpo"
         if values.get("rlhf_type") in ("ppo", "gkd") and not values.get("max_steps"):
-            raise ConfigError(
-                f"{name}: the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
+            raise source.error(
+                f"the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
             )
         for key in ("sequence_parallel_size", "deepspeed_autotp_size"):
             if str(values.get(key) or 1) != "1" and not values.get("max_steps"):
-                raise ConfigError(f"{name}: the steps with {key} in ms-swift are not counted; give max_steps")
+                raise source.error(f"the steps with {key} in ms-swift are not counted; give max_steps")
         if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
             del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)
@@ -84,9 +83,7 @@ class Swift(Transformers):
             values["val_size"] = ratio
         tuners = {str(values[key]) for key in ("train_type", "tuner_type") if values.get(key) is not None}
         if len(tuners) > 1:
-            raise ConfigError(
-                f"{name}: train_type and tuner_type differ; keep tuner_type, or train_type for ms-swift 3"
-            )
+            raise source.error("train_type and tuner_type differ; keep tuner_type, or train_type for ms-swift 3")
         rules = ARGPARSE if source.form in ("command", "yaml") else STRICT
         made = self.reading(
             source,
@@ -99,9 +96,9 @@ class Swift(Transformers):
             },
         )
         if made.settings.warmup_ratio and made.settings.warmup_steps:
-            raise ConfigError(f"{name}: ms-swift refuses warmup_ratio with warmup_steps; keep one")
+            raise source.error("ms-swift refuses warmup_ratio with warmup_steps; keep one")
         if (made.settings.warmup_ratio or 0) >= 1:
-            raise ConfigError(f"{name}: warmup_ratio must be below 1 in ms-swift; a number of steps is warmup_steps")
+            raise source.error("warmup_ratio must be below 1 in ms-swift; a number of steps is warmup_steps")
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
         if values.get("max_epochs") is not None:
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
@@ -145,9 +142,8 @@ class Swift(Transformers):
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each process takes its part of the examples, rounded down; batches and groups are rounded up. GRPO has TRL's sampler."""
-        settings = dataclasses.replace(
-            settings, gradient_accumulation_steps=self.accumulation(settings, data.processes)
-        )
+        group = self.accumulation(settings, data.processes)
+        settings = dataclasses.replace(settings, gradient_accumulation_steps=group)
         if settings.own.get("generations") is not None:
             prompts = data._replace(examples=training_examples(settings, data.examples))
             return generation_steps(settings, prompts, **settings.own["generations"])

@@ -65,7 +65,7 @@ class TorchSchedules(Trainer):
             for _, part in parts:
                 own = part.pop("learning_rate", rate)
                 if own != rate:
-                    raise ConfigError(f"{name}: the schedulers of SequentialLR are of different optimizers")
+                    raise source.error("the schedulers of SequentialLR are of different optimizers")
             starts = [whole_setting(f"{name}: milestones", step, STRICT) for step in values["milestones"]]
             last = next((parts[-1][1][key] for key in _LENGTHS if key in parts[-1][1]), None)
             length = None if last is None else last + sum(starts[-1:])

@@ -8,10 +8,9 @@ from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
 from optax_lr.trainers.keys import Default, Keys, place_of
 from optax_lr.trainers.settings import PYDANTIC, Settings
 
@@ -38,6 +37,7 @@ class Torchtune(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
+    remedy: ClassVar[str] = "the recipe may be one of your own; take it out, or write the schedule in Python"
     names: ClassVar[frozenset[str]] = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.lr",
@@ -57,8 +57,8 @@ class Torchtune(Trainer):
         """The YAML of `--config`; a shipped one is named without a suffix."""
         value = next(iter(_config_words(source)), None)
         if isinstance(value, str) and not value.endswith((".yaml", ".yml")):
-            raise ConfigError(
-                f"{source.name}: {value} is a recipe that torchtune ships; copy it with `tune cp {value} F.yaml` and read that file"
+            raise source.error(
+                f"{value} is a recipe that torchtune ships; copy it with `tune cp {value} F.yaml`, and read that"
             )
         return value if isinstance(value, str) else None
 
@@ -78,21 +78,18 @@ class Torchtune(Trainer):
         """The recipe's optimizer, scheduler and length."""
         name, values = source.name, source.values
         if source.program is not None and self.config_file(source) is None:
-            raise ConfigError(f"{name}: tune run without --config cannot be read")
+            raise source.error("tune run without --config cannot be read")
         optimizer = values.get("optimizer")
         if not isinstance(optimizer, Mapping) or optimizer.get("lr") is None:
-            raise ConfigError(f"{name}: optimizer.lr is not in the recipe")
+            raise source.error("optimizer.lr is not in the recipe")
         if (
             any(values.get(key) for key in ("ppo_epochs", "num_generations", "group_size", "grpo_samples"))
             or "forward_batch_size" in values
         ):
-            raise ConfigError(
-                f"{name}: torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers"
-            )
+            raise source.error("torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers")
         options = {} if source.program is None else source.program.options
-        remedy = "the recipe may be one of your own; take it out, or write the schedule in Python"
-        unknown_keys(name, {**values, **options}, _KEYS, "torchtune's recipes", remedy=remedy)
-        unknown_keys(name, optimizer, frozenset({"lr"}), "torchtune's optimizers", remedy=remedy, section="optimizer")
+        self.unknown(source, {**values, **options}, _KEYS)
+        self.unknown(source, optimizer, frozenset({"lr"}), section="optimizer")
         scheduler = values.get("lr_scheduler")
         own: dict[str, object] = {}
         kind, warmup = "constant", 0
@@ -100,13 +97,11 @@ class Torchtune(Trainer):
         if isinstance(scheduler, Mapping) and scheduler.get("_component_"):
             kind = str(scheduler["_component_"])
             if not kind.endswith(_COSINE):
-                raise ConfigError(f"{name}: lr_scheduler {kind} is not read; torchtune's own is {_COSINE}")
+                raise source.error(f"lr_scheduler {kind} is not read; torchtune's own is {_COSINE}")
             kind = "cosine"
             for key in scheduler:
                 if key not in _ARGUMENTS:
-                    raise ConfigError(
-                        f"{name}: lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out"
-                    )
+                    raise source.error(f"lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out")
             arguments = Keys(name, scheduler, PYDANTIC, section="lr_scheduler.")
             warmup, own["cycles"] = arguments.whole("num_warmup_steps"), arguments.number("num_cycles", 0.5)
         else:
@@ -115,7 +110,7 @@ class Torchtune(Trainer):
         own["limit"] = keys.whole("max_steps_per_epoch")  # 0 for none
         for key in ("epochs", "batch_size"):
             if key not in keys:
-                raise ConfigError(f"{name}: {key} is not in the recipe, and torchtune has no default for it")
+                raise source.error(f"{key} is not in the recipe, and torchtune has no default for it")
         if "gradient_accumulation_steps" not in keys:
             defaults.append(Default("gradient_accumulation_steps", 1, "this reader; torchtune's recipes state it"))
         taken = {"learning_rate": optimizer["lr"], "warmup_steps": warmup}

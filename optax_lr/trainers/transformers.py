@@ -19,12 +19,13 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, part_of, too_few, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, part_of, too_few
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.programs import script_of
 from optax_lr.trainers.settings import (
     ARGPARSE,
+    LENGTH,
     SETTING_NAMES,
     STRICT,
     Rules,
@@ -123,12 +124,12 @@ class Transformers(Trainer):
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
         if source.form == "command" and (own := [key for key in values if key in SCHEDULE_KEYWORDS]):
-            raise ConfigError(
-                f"{name}: --{own[0]} is not an option of {self.title}, and the script that takes it may give it to its scheduler; "
+            raise source.error(
+                f"--{own[0]} is not an option of {self.title}, and the script that takes it may give it to its scheduler; "
                 f"--set {own[0]}=null leaves it out"
             )
         refuse_foreign(name, values, self.title, place)
-        strange = unknown_keys(name, values, self.known(values) | self.names, self.title)
+        strange = self.unknown(source, values, self.known(values) | self.names)
         taken = {key: value for key, value in values.items() if key in self.names}
         if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
             taken["per_device_train_batch_size"] = values["per_gpu_train_batch_size"]
@@ -204,7 +205,7 @@ class Transformers(Trainer):
         if settings.max_steps == 0 and self.zero_steps_count and version_of(version) >= ZERO_COUNTS:
             return 0
         if settings.max_steps <= 0 and settings.streaming:
-            raise ConfigError(f"{settings.source}: streaming data has no length; give max_steps")
+            raise settings.error("streaming data has no length; give max_steps")
         return super().total_steps(settings, per_epoch, data, version)
 
     zero_steps_count: ClassVar[bool] = True  # max_steps: 0 is a length, and not "not given"
@@ -227,15 +228,13 @@ class Transformers(Trainer):
         steps, ratio = settings.warmup_steps, settings.warmup_ratio
         at = version_of(version)
         if steps < 0:
-            raise ConfigError(f"{settings.source}: warmup_steps must be at least 0, not {steps}")
+            raise settings.error(f"warmup_steps must be at least 0, not {steps}")
         if ratio is not None and (ratio < 0 or (ratio > 1 and not (5, 0) <= at < RATIO_GONE)):
-            raise ConfigError(
-                f"{settings.source}: warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps"
-            )
+            raise settings.error(f"warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps")
         if at < (5, 0):
             if steps != int(steps):
-                raise ConfigError(
-                    f"{settings.source}: warmup_steps must be whole before transformers 5, not {steps}; a share is warmup_ratio"
+                raise settings.error(
+                    f"warmup_steps must be whole before transformers 5, not {steps}; write warmup_ratio"
                 )
             return part_of(max_steps, ratio or 0, up=True) if steps == 0 else like(max_steps, int(steps))
         given = steps if ratio is None else ratio
@@ -287,8 +286,8 @@ class Transformers(Trainer):
         name = settings.lr_scheduler_type
         learning_rate = changes.pop("learning_rate", settings.learning_rate)
         if name in BY_METRIC:
-            raise ConfigError(
-                f"{settings.source}: lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
+            raise settings.error(
+                f"lr_scheduler_type {name} follows the evaluation's metric, not the step: it has no curve; "
                 f"olr.{BY_METRIC[name]} is its optimizer transformation"
             )
         if name not in KEYWORDS:
@@ -318,9 +317,7 @@ class Transformers(Trainer):
             where = f"{settings.source}: lr_scheduler_kwargs.{key}"
             if key not in KEYWORDS[name]:
                 if not KEYWORDS[name]:
-                    raise ConfigError(
-                        f"{settings.source}: lr_scheduler_kwargs: {name} takes none, not even {key}; take it out"
-                    )
+                    raise settings.error(f"lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
                 raise ConfigError(
                     unknown(f"{settings.source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name])
                 )
@@ -360,8 +357,8 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     if source.program is not None or source.form not in ("yaml", "json", "toml"):
         return reading
     if found.section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
-        raise ConfigError(
-            f"{source.name}: lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
+        raise source.error(
+            f"lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
             "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take that of transformers with "
             f"--trainer {found.trainer}"
         )
@@ -424,17 +421,13 @@ def training_examples(settings: Settings, num_examples: int) -> int:
         return examples
     taken = int(held) if held >= 1 else math.ceil(examples * held)
     if held < 0 or taken >= examples:
-        raise ConfigError(
-            f"{settings.source}: a validation set of {held} leaves none of {examples} examples for training"
-        )
+        raise settings.error(f"a validation set of {held} leaves none of {examples} examples for training")
     return examples - taken
 
 
 def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default, ...]:
     """The defaults that decide something in this run."""
-    without = {"num_train_epochs"} if settings.max_steps > 0 else set()
-    if settings.max_steps > 0:
-        without |= {"per_device_train_batch_size", "gradient_accumulation_steps", "num_generations"}
+    without = {*LENGTH, "num_generations"} if settings.max_steps > 0 else set()
     if settings.warmup_ratio is not None:
         without.add("warmup_steps")
     if settings.scheduler_block is not None:

@@ -147,19 +147,17 @@ class Trl(Transformers):
             values = dict(values["script_args"]) | values
         method, version = self.method(source, found)
         # `max_completion_length` was a key of DPO's, too.
-        preference = any(
-            key in class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig") for key in source.given
-        )
+        preference = (class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig")) & source.given.keys()
         marks = _ONLY_GENERATE - ({"max_completion_length"} if preference else set())
         generates = method in _GENERATE or (not method and marks & source.given.keys())
         if method in _NOT_COUNTED and not values.get("max_steps"):
-            raise ConfigError(f"{name}: the steps of TRL's {method} are counted in episodes; give max_steps")
+            raise source.error(f"the steps of TRL's {method} are counted in episodes; give max_steps")
         if generates and not method:
             method = "GRPOConfig"
         rules = ARGPARSE if source.form in ("yaml", "command") else STRICT
         if not method and values.get("learning_rate") is None:
-            raise ConfigError(
-                f"{name}: learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
+            raise source.error(
+                "learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
                 "1e-06, reward 0.0001); name the method with --trainer trl-sft, trl-dpo, ..., or write learning_rate"
             )
         reading = self.reading(
@@ -208,9 +206,8 @@ class Trl(Transformers):
             if own is not None:
                 before = DEFAULTS.get(key) if own.before is None else own.before
                 earlier = f"; {before:g} up to {own.until}" if own.until and isinstance(before, float) else ""
-                made.append(
-                    Default(key, own.value, f"TRL {version or last_version_of_class('trl', method)} {method}{earlier}")
-                )
+                of_class = version or last_version_of_class("trl", method)
+                made.append(Default(key, own.value, f"TRL {of_class} {method}{earlier}"))
             elif key in DEFAULTS:
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
         return tuple(made)

@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of, unknown_keys
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
@@ -49,6 +48,7 @@ class Verl(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
     )
+    remedy: ClassVar[str] = "it takes key=value alone; take it out"
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps", "num_train_epochs"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": f"{_OPTIMIZER}lr",
@@ -65,28 +65,26 @@ class Verl(Trainer):
         if str(options.get("config_name", "")) not in _FILES or "megatron" in str(
             given.get("actor_rollout_ref.actor.strategy")
         ):
-            raise ConfigError(
-                f"{name}: the defaults of this run are in another config of verl than ppo_trainer, which is not read; write the "
+            raise source.error(
+                "the defaults of this run are in another config of verl than ppo_trainer, which is not read; write the "
                 "schedule with olr.get_scheduler"
             )
         for key, value in given.items():
             if key in _TAKEN or key in _MORE:
                 if not is_known(value):
-                    raise ConfigError(
-                        f"{name}: the script does not say what {key}={readable(value)} is; give --set {key}=VALUE"
+                    raise source.error(
+                        f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
                     )
             elif _concerns_curve(key):
-                raise ConfigError(f"{name}: {key} of verl is not read; write the schedule with olr.get_scheduler")
-        unknown_keys(name, options, frozenset(), "verl, which takes key=value", remedy="take it out")
+                raise source.error(f"{key} of verl is not read; write the schedule with olr.get_scheduler")
+        self.unknown(source, options, frozenset())
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
         keys = Keys(name, given, ARGPARSE, _TAKEN)
         kind = keys.get(f"{_OPTIMIZER}warmup_style", keys[f"{_OPTIMIZER}lr_scheduler_type"])
         one_of(f"{name}: {_OPTIMIZER}lr_scheduler_type", kind, ("constant", "cosine"))
         steps, ratio = keys.whole(_STEPS, -1), keys.number(_RATIO)
         if steps == 0 and ratio:
-            raise ConfigError(
-                f"{name}: lr_warmup_steps 0 and lr_warmup_steps_ratio {ratio:g} are read in two ways; keep one"
-            )
+            raise source.error(f"lr_warmup_steps 0 and lr_warmup_steps_ratio {ratio:g} are read in two ways; keep one")
         settings = self.settings_of(
             keys,
             {
@@ -106,9 +104,7 @@ class Verl(Trainer):
             "prompts that verl filters out as too long are no part of the number of examples",
         )
         if not re.fullmatch(self.programs, source.program_name):
-            notes += (
-                f"{source.program_name or 'the program'} is not verl's main_ppo, and its config may have other defaults",
-            )
+            notes += (f"{source.program_name or 'this'} is not verl's main_ppo, and may have other defaults",)
         own_rates = sorted(key for key in given if key.startswith("critic.optim."))
         if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
             notes += (f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's",)
@@ -128,9 +124,7 @@ class Verl(Trainer):
         """Whole batches; the rest is dropped."""
         steps = data.examples // settings.per_device_train_batch_size
         if steps == 0 and settings.max_steps <= 0:
-            raise ConfigError(
-                f"{settings.source}: {data.examples} examples make no batch of {settings.per_device_train_batch_size}"
-            )
+            raise settings.error(f"{data.examples} examples make no batch of {settings.per_device_train_batch_size}")
         return steps or None
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:

@@ -89,9 +89,7 @@ def _phases(schedule: WarmupStableDecay) -> dict[str, object]:
 def share_of(rate: Real, peak: Real) -> float:
     """The shortest ratio that gives `rate` again when the trainer multiplies it by the peak."""
     if not peak:
-        raise ConfigError(
-            "min_lr cannot be written with a learning_rate of 0: the key for it is a share of learning_rate"
-        )
+        raise ConfigError("min_lr cannot be written with a learning_rate of 0: its key is a share of learning_rate")
     kind, base = np.asarray(rate).dtype.type, plain(peak)
     exact: float = float(rate) / base
     for digits in range(1, 18):

@@ -102,7 +102,7 @@ def test_a_deepspeed_config_alone(tmp_path):
     [
         (block("WarmupLR", warmup_max_lr=3e-5), "the length of the run is not in this file; give max_steps"),
         (block("WarmupLR", **AUTO), '"auto" for warmup_min_lr, warmup_max_lr, warmup_num_steps means a setting of the trainer'),
-        (block("StepLR", step_size=3), "DeepSpeed's scheduler StepLR cannot be read"),
+        (block("StepLR", step_size=3), "DeepSpeed's scheduler StepLR is not read"),
         (block("OneCycle", cycle_min_lr=1e-5), "OneCycle needs scheduler.params.cycle_max_lr"),
         (block("OneCycle", **CYCLE, cycle_first_step_size=0), "scheduler.params.cycle_first_step_size must be at least 1"),
         (block("OneCycle", **CYCLE, cycle_first_step_size=9.5), "cycle_first_step_size must be a whole number, not 9.5"),

@@ -81,7 +81,7 @@ def test_schedules_with_wrappers_that_axolotl_has(schedule):
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (olr.Linear(1.0, 60) * olr.Step(1.0, 9), "axolotl has no keys for a product of schedules"),
+        (olr.Linear(1.0, 60) * olr.Step(1.0, 9), "axolotl has no keys for a product"),
         (olr.Cosine(1.0, 60, 10) * olr.Constant(1.0, 9), "axolotl has no keys for Product"),
         (olr.JaggedRestarts(olr.Cosine(1.0, 60, 10), 20, min_scale=0.125), "the nearest that it has is"),
         (olr.JaggedRestarts(olr.Linear(1.0, 60, 10), 20, ahead=0), "axolotl has no keys for JaggedRestarts"),
