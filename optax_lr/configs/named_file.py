@@ -22,7 +22,17 @@ from optax_lr.trainers.base import Trainer, concerns_curve
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
-_CONFIG_OPTIONS = ("config", "config_file", "config_path", "cfg", "yaml", "config_yaml", "train_config")
+_CONFIG_OPTIONS = (
+    "config",
+    "config_file",
+    "config_path",
+    "cfg",
+    "yaml",
+    "config_yaml",
+    "train_config",
+    "train_args_file",
+)
+_OF_DEEPSPEED = re.compile(r"(?i)(?:^|[/_-])(?:ds|deepspeed|zero\d?)[\w.-]*\.json$")  # usual names of its files
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 
 
@@ -62,7 +72,7 @@ def named_file(source: Source) -> str | None:
     program = source.command
     named = [program.options.get(option) for option in _CONFIG_OPTIONS]
     named += [word for word in program.positional[:1] if is_known(word) or _LIKE_A_CONFIG.search(str(readable(word)))]
-    words = [word for word in named if isinstance(word, str)]
+    words = [word for word in named if isinstance(word, str) and not _OF_DEEPSPEED.search(word)]
     return next((word for word in words if not is_known(word) or word.endswith((".yaml", ".yml", ".json"))), None)
 
 

@@ -30,6 +30,9 @@ LAUNCHERS: tuple[Launcher, ...] = (
 _INSIDE = frozenset(head for launcher in LAUNCHERS if not launcher.starts_tasks for head in launcher.heads)
 
 
+_CONTAINERS = ("apptainer", "singularity", "docker", "podman")
+
+
 def program_of(words: Sequence[str], environment: Mapping[str, str], line: int = 1) -> tuple[Program, Processes] | None:
     """The program of a command and its processes; None where the words start no program.
 
@@ -41,6 +44,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     words = without_prefixes(list(words), environment)
     if "--" in words[1:-1] and (handed := _handed_on(words[words.index("--") + 1 :], environment)):
         words = handed
+    if words and os.path.basename(words[0]) in _CONTAINERS and words[1:2] in (["run"], ["exec"]):
+        words = _contained(words[2:], environment)
     if not words:
         return None
     if MARK.fullmatch(words[0]) and words[1:2] == ["-m"]:  # $PYTHON -m package.train
@@ -63,6 +68,16 @@ def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:
     head = os.path.basename(words[0]) if words else ""
     known = head.startswith("python") or any(head in launcher.heads for launcher in LAUNCHERS)
     return words if known else []
+
+
+def _contained(words: list[str], environment: dict[str, str]) -> list[str]:
+    """The command that runs in a container, with the variables that are set for it; empty where it is no training."""
+    heads = [head for launcher in LAUNCHERS for head in launcher.heads]
+    for option, value in zip(words, [*words[1:], ""], strict=True):
+        if option in ("-e", "--env") and "=" in value:
+            name, _, text = value.partition("=")
+            environment[name] = text
+    return next((words[n:] for n, word in enumerate(words) if is_program(word) or word in heads), [])
 
 
 def _launched(words: list[str], environment: Mapping[str, str]) -> Launched:
