@@ -153,7 +153,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
         late, total = (np.nansum(part, axis=1) for part in (shares[:, chosen.size // 2 :], shares))
         areas[kind] = own[field], late / np.where(total > 0, total, 1)
         varies = _widest(own, PEAKS) or field
-        few, held = _compared(own, varies)
+        few, held = _compared_rows(own, varies)
         _coloured(panel, chosen, shares[few], own[varies][few], varies)
         panel.set(xlabel="optimizer step", ylabel="share of the peak", ylim=(-0.02, 1.05))
         panel.set_title(f"{kind}: {len(rows):,}" + f"\n{held}" * bool(held), fontsize=10)
@@ -173,7 +173,7 @@ def _mark(ax: matplotlib.axes.Axes, step: int, name: str) -> None:
         )  # fmt: skip
 
 
-def _compared(columns: Columns, varies: str) -> tuple[np.ndarray, str]:
+def _compared_rows(columns: Columns, varies: str) -> tuple[np.ndarray, str]:
     """Up to 9 rows with different values of `varies`, the other settings held; and these settings as text."""
     held = np.ones(len(columns[varies]), bool)
     words = []
@@ -254,13 +254,13 @@ def _curve_labels(batch: Schedule) -> list[str]:
     differing = [name for name, column in columns.items() if len(set(column.tolist())) > 1 and len(kinds) > 1]
     if len(set(kinds)) == len(kinds):
         return list(kinds)
-    of_rows = [{name: _value_text(columns[name][row]) for name in differing} for row in range(len(kinds))]
+    of_rows = [{name: _label_text(columns[name][row]) for name in differing} for row in range(len(kinds))]
     shown = [", ".join(f"{name} {text}" for name, text in row.items() if text) for row in of_rows]
     one_kind = len(set(kinds)) == 1
     return [settings if one_kind else f"{kind} {settings}" for kind, settings in zip(kinds, shown, strict=True)]
 
 
-def _value_text(value: np.generic) -> str:
+def _label_text(value: np.generic) -> str:
     """A setting in a label; empty where the kind has no such setting."""
     return str(value) if isinstance(value, np.str_) else "" if np.isnan(value) else f"{value:g}"
 

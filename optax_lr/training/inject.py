@@ -92,25 +92,26 @@ def inject_schedules(
 
     @functools.wraps(inner_factory)
     def make(*arguments: object, **settings: object) -> optax.GradientTransformationExtraArgs:
-        given = _bound(name, signature, arguments, settings)
-        scheduled = {one: value for one, value in given.items() if one not in static and _is_scheduled(value)}
-        numbers = {
-            one: value
-            for one, value in given.items()
-            if one not in static | scheduled.keys() and (_is_float(value) or _is_whole_rate(one, value))
-        }
-        fixed = {one: value for one, value in given.items() if one not in scheduled.keys() | numbers.keys()}
-        for one, given_schedule in scheduled.items():
-            require_one_schedule(f"inject_schedules({name}): {one}", given_schedule)
-        for one, value in given.items():
-            if one in scheduled and isinstance(defaults.get(one), bool):
+        scheduled: dict[str, Scheduled] = {}
+        numbers: dict[str, ArrayLike] = {}
+        fixed: dict[str, object] = {}
+        for one, value in _bound(name, signature, arguments, settings).items():
+            where, default = f"inject_schedules({name}): {one}", defaults.get(one)
+            if one in static:
+                fixed[one] = value
+            elif _is_scheduled(value):
+                require_one_schedule(where, value)
+                if isinstance(default, bool):
+                    raise TypeError(f"{where} is a flag and cannot follow a schedule; give True or False")
+                scheduled[one] = value
+            elif _is_number(value, one):
+                numbers[one] = value
+            elif _may_be_fixed(one, value, default):
+                fixed[one] = value
+            else:
                 raise TypeError(
-                    f"inject_schedules({name}): {one} is a flag and cannot follow a schedule; give True or False"
-                )
-            if one in fixed.keys() - static and not _may_be_fixed(one, value, defaults.get(one)):
-                raise TypeError(
-                    f"inject_schedules({name}): {one} must be a schedule, a function from the step to a number, or a "
-                    f"number, not {shown(value)}{_untraceable(value)}"
+                    f"{where} must be a schedule, a function from the step to a number, or a number, not {shown(value)}"
+                    f"{_untraceable(value)}"
                 )
 
         if inner_factory is optax.rprop and "learning_rate" in scheduled:
@@ -281,18 +282,12 @@ def _bound(
 def _optimizer_of(
     factory: Callable[..., optax.GradientTransformation], signature: inspect.Signature, given: Mapping[str, PyTree]
 ) -> optax.GradientTransformation:
-    positional: list[object] = []
+    positional, by_name = [], dict(given)
     for one in signature.parameters.values():
         if one.kind is one.POSITIONAL_ONLY:
-            positional.append(given[one.name])
+            positional.append(by_name.pop(one.name))
         elif one.kind is one.VAR_POSITIONAL:
-            positional += given[one.name]
-    by_name = {
-        name: value
-        for name, value in given.items()
-        if name not in signature.parameters
-        or signature.parameters[name].kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
-    }
+            positional += by_name.pop(one.name)
     return factory(*positional, **by_name)
 
 
@@ -309,7 +304,12 @@ def _is_scheduled(value: object) -> TypeGuard[Scheduled]:
     return getattr(made, "shape", None) == () and jnp.issubdtype(made.dtype, jnp.number)
 
 
-def _is_whole_rate(name: str, value: object) -> bool:
+def _is_number(value: object, name: str) -> TypeGuard[ArrayLike]:
+    """Whether the argument becomes a leaf: a floating-point number or array, or a whole learning rate."""
+    if isinstance(value, float):
+        return True
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)) and jnp.issubdtype(value.dtype, jnp.floating):
+        return True
     return name == "learning_rate" and isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -336,12 +336,6 @@ def _may_be_fixed(name: str, value: object, default: object) -> bool:
     return (
         not isinstance(default, float) or value is None or isinstance(value, (int, np.integer, np.ndarray, jax.Array))
     )
-
-
-def _is_float(value: object) -> bool:
-    if isinstance(value, (jax.Array, np.ndarray, np.generic)):
-        return jnp.issubdtype(value.dtype, jnp.floating)
-    return isinstance(value, float)
 
 
 def _wide(dtype: DTypeLike | None) -> np.dtype:
