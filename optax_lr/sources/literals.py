@@ -51,6 +51,7 @@ class Scope:
     function: Function | None
     parent: Scope | None
     names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
+    outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
 
 
 class Call(NamedTuple):
@@ -141,6 +142,8 @@ class Script:
                     self._visit(statement, scope)
                 self.tests = tests
                 return
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                scope.outer.update(names)
             case ast.ClassDef(name=name):
                 self.classes.setdefault(name, []).append(node)
             case ast.Import(names=names):
@@ -174,6 +177,8 @@ class Script:
                     self.prepared.setdefault(part.id, part.lineno)
             return
         match target:
+            case ast.Name(id=name) if name in scope.outer and scope.parent is not None:
+                self._target(target, value, scope.parent)
             case ast.Name(id=name):
                 scope.names.setdefault(name, []).append(value)
                 self._parsed([name], value)
@@ -269,6 +274,14 @@ class Script:
             return node
         bound, _ = self.bound(node.id, scope)
         return bound[0] if len(bound) == 1 else None
+
+    def returned(self, call: ast.Call) -> tuple[ast.expr, Scope] | None:
+        """The one expression that a function of this file returns, and its scope; None for another call."""
+        scopes = [made for made in self.scopes if getattr(made.function, "name", None) == ast.unparse(call.func)]
+        if len(scopes) != 1 or scopes[0].function is None:
+            return None
+        values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
+        return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
 
     # --- values ---
 

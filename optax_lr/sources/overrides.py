@@ -71,6 +71,11 @@ def replacements(script: Script) -> list[str]:
                 )
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
                 notes.append(f"setattr in line {node.lineno} may replace any of these arguments")
+            case (
+                ast.Subscript(value=ast.Call(func=ast.Name(id="vars")), ctx=ast.Store())
+                | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="__dict__"), attr="update"))
+            ):
+                notes.append(f"line {node.lineno} may replace any of these arguments")
     return notes[:3] + rates_by_hand(script)
 
 

@@ -278,7 +278,10 @@ class Reader:
 
     def _unpack(self, node: ast.expr, scope: Scope, found: _Found) -> None:
         """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
-        node = self.script.single(node, scope) or node
+        changed = isinstance(node, ast.Name) and node.id in self.script.changed
+        node = node if changed else self.script.single(node, scope) or node
+        if isinstance(node, ast.Call) and (returned := self.script.returned(node)) is not None:
+            node, scope = returned
         if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
             for key, value in zip(node.keys, node.values, strict=True):
                 self._take(str(key.value), value, scope, found)  # type: ignore[union-attr]
@@ -286,7 +289,7 @@ class Reader:
         try:
             unpacked = self.script.value(node, scope)
         except UnknownError:
-            found.unknown[f"**{ast.unparse(node)[:40]}"] = "a dict that is not a literal"
+            found.unknown[f"**{start_of(ast.unparse(node), 60)}"] = "a dict that is not a literal"
             return
         if isinstance(unpacked, dict):
             found.values |= {str(key): value for key, value in unpacked.items()}

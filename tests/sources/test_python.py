@@ -346,6 +346,8 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("for g in opt.param_groups:\n    g['lr'] *= 0.5", 'g["lr"] in line 4 sets the rate by hand, which is not in this plan'),
         ("opt.param_groups[0]['lr'] = 1e-3", 'opt.param_groups[0]["lr"] in line 3 sets the rate by hand'),
         ("settings['lr'] = 1e-3", None),
+        ("vars(args)['max_steps'] = 5", "line 3 may replace any of these arguments"),
+        ("args.__dict__.update(max_steps=5)", "line 3 may replace any of these arguments"),
         ("trainer.hyperparameter_search(n_trials=5)", "hyperparameter_search in line 3 replaces some of these arguments"),
     ],
 )  # fmt: skip
@@ -417,3 +419,28 @@ def test_a_branch_is_kept_if_a_setting_of_its_test_changes(tmp_path):
     assert [config.plan().max_steps for config in read(tmp_path, text)] == [1]
     text = text.replace("    CFG.small = True\n", "    pass\n") + "TrainingArguments('o', max_steps=2)\n"
     assert [config.plan().max_steps for config in read(tmp_path, text)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "unpacked", "rate"),
+    [
+        ("def build(out, *, lr=3e-5):\n    return {'output_dir': out, 'learning_rate': lr}", "build('o')", 3e-5),
+        ("def build(lr):\n    return dict(learning_rate=lr)", "build(4e-5)", 4e-5),
+        ("RATE = 1e-4\ndef change():\n    global RATE\n    RATE = 3e-5", "{'learning_rate': RATE}", None),
+        ("given = {'learning_rate': 1e-4}\ngiven.update(learning_rate=3e-5)", "given", None),
+        ("given = {'learning_rate': 1e-4}\ngiven['learning_rate'] = 3e-5", "given", None),
+        (
+            "def build():\n    if test():\n        return {'learning_rate': 1e-4}\n    return {'learning_rate': 1e-5}",
+            "build()",
+            None,
+        ),
+    ],
+)
+def test_arguments_that_a_function_returns_are_read_and_changed_ones_refused(tmp_path, lines, unpacked, rate):
+    text = f"{HEAD}{lines}\nTrainingArguments(max_steps=9, **{unpacked})\n"
+    if rate is None:
+        with pytest.raises(olr.ConfigError, match="is not a literal"):
+            read(tmp_path, text)
+    else:
+        (config,) = read(tmp_path, text)
+        assert float(config.plan().schedule.learning_rate) == rate
