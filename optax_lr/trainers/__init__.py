@@ -123,7 +123,7 @@ def _not_recognised(source: Source) -> str:
         options = ", ".join(f"--{key}" for key in list(values)[:4])
         name, title = "hf", "transformers' Trainer"
         for other in ("megatron", "diffusers"):
-            if sum(key in keys_of(other) | former_keys(other) for key in values) > 0.8 * len(values):
+            if sum(key in keys_of(other).union(former_keys(other)) for key in values) > 0.8 * len(values):
                 name, title = other, TRAINERS[other].title
         return (
             f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is {title}, "

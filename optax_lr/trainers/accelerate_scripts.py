@@ -88,7 +88,7 @@ class Diffusers(_Loop):
     programs: ClassVar[str] = (
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
     )
-    options: ClassVar[frozenset[str]] = keys_of("diffusers") | former_keys("diffusers")
+    options: ClassVar[frozenset[str]] = keys_of("diffusers").union(former_keys("diffusers"))
 
     def key(self, name: str) -> str:
         """The option."""
@@ -163,7 +163,7 @@ class OpenInstruct(_Loop):
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS
     programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b.*"
-    options: ClassVar[frozenset[str]] = keys_of("open_instruct") | former_keys("open_instruct") | {"config"}
+    options: ClassVar[frozenset[str]] = keys_of("open_instruct").union(former_keys("open_instruct"), ("config",))
 
     def evidence(self, source: Source) -> str | None:
         """`checkpointing_steps` with keys of transformers."""

@@ -47,13 +47,16 @@ def keys_of(trainer: str) -> frozenset[str]:
 
 
 @functools.cache
-def former_keys(trainer: str) -> frozenset[str]:
-    """The keys that a trainer once had and that its newest looked-at commit does not.
+def former_keys(trainer: str) -> Mapping[str, str]:
+    """The keys that a trainer once had and that its newest looked-at commit does not, each with its last date.
 
     >>> "dpo_loss" in former_keys("llamafactory"), "dpo_loss" in keys_of("llamafactory")
     (True, False)
+    >>> former_keys("maxtext")["enable_profiler"]
+    '2024-05-24'
     """
-    return frozenset(_versions(_data()[trainer])) - keys_of(trainer)
+    words = (word.partition("<") for word in _data()[trainer]["keys"].split())
+    return {key: last for key, gone, last in words if gone}
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
-from optax_lr.trainers.known import keys_of
+from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings, one_of
 from optax_lr.trainers.writing import plain
 
@@ -28,6 +28,8 @@ _SURE = words(
     "wsd_decay_steps_fraction dcn_data_parallelism ici_tensor_parallelism"
 )
 _OLD_FLOOR = "cosine_learning_rate_final_fraction"
+_OLD_DPO = ("dpo_beta", "dpo_label_smoothing")  # since 2026-05 under `dpo`
+_END_OF_OLD = "2026-01-13"  # the last day of the cosine over `step / steps`; since then `step / (steps - 1)`
 _DEFAULTS: dict[str, object] = {
     "learning_rate": 3e-5,
     "lr_schedule_type": "cosine",
@@ -93,8 +95,7 @@ class MaxText(Trainer):
             raise source.error(
                 f"MaxText's {module} has its own schedule, which is not read; give olr.Cosine its numbers"
             )
-        # Until 2026 the module is MaxText.train, a cosine has `step / steps` and not `step / (steps - 1)`, and the floor this key.
-        old = "MaxText" in module or values.get(_OLD_FLOOR) is not None
+        old = "MaxText" in module or any(_is_old(key) for key, value in values.items() if value is not None)
         strange = self.unknown(source, values, keys_of("maxtext") | {_OLD_FLOOR})
         if values.get("learning_rate_final_fraction") is None:
             values["learning_rate_final_fraction"] = values.get(_OLD_FLOOR)
@@ -126,7 +127,11 @@ class MaxText(Trainer):
         if old and kind != "distill":
             notes += (f"the floor is reached at step {length}, as by MaxText until 2025; since 2026 one step earlier",)
         without = _DEFAULTS.keys() - _CURVE
-        return Reading(settings, (), notes, keys.defaults(f"MaxText's {kind or 'base'}.yml", without=without), strange)
+        defaults = keys.defaults(f"MaxText's {kind or 'base'}.yml", without=without)
+        if old:
+            floor = "learning_rate_final_fraction"
+            defaults = tuple(one._replace(key=_OLD_FLOOR) if one.key == floor else one for one in defaults)
+        return Reading(settings, (), notes, defaults, strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The fraction of the schedule's length, rounded down."""
@@ -165,6 +170,11 @@ class MaxText(Trainer):
                     "lr_schedule_type": "cosine",
                 }
         raise ConfigError(f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share, and wsd")
+
+
+def _is_old(key: str) -> bool:
+    """Whether a key shows a version with the old cosine."""
+    return key == _OLD_FLOOR or key in _OLD_DPO or former_keys("maxtext").get(key, _END_OF_OLD) < _END_OF_OLD
 
 
 def _fraction(steps: int, length: int) -> float:

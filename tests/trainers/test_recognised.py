@@ -345,6 +345,29 @@ def test_maxtext_distils_along_a_cosine_to_the_last_step():
     assert repr(config.plan().schedule) == repr(olr.Cosine(1e-4, 100, 10, min_lr=1e-5))
 
 
+@pytest.mark.parametrize(
+    ("key", "old"),
+    [
+        ("dpo_beta", True),  # at the top level until 2026-05
+        ("dpo", False),
+        ("cosine_learning_rate_final_fraction", True),
+        ("ar_key_axis_order", True),  # until 2024-06
+        ("expert_shard_attention_option", False),  # until 2026-04
+        ("wsd_decay_style", False),
+    ],
+)
+def test_keys_of_maxtext_show_which_cosine_it_has(key, old):
+    value = {"dpo": {"dpo_beta": 0.1}, "wsd_decay_style": "linear", "cosine_learning_rate_final_fraction": 0.1}.get(
+        key, 1
+    )
+    config = olr.read_config({"base_config": "base.yml", "steps": 100, "learning_rate": 1e-4, key: value})
+    assert repr(config.plan().schedule) == repr(olr.Cosine(1e-4, 100 - (not old), 10, min_lr=1e-5))
+    assert any("as by MaxText until 2025" in note for note in config.notes) is old
+    floors = {"learning_rate_final_fraction", "cosine_learning_rate_final_fraction"}
+    expected = {"cosine_learning_rate_final_fraction"} if old else {"learning_rate_final_fraction"}
+    assert floors & {default.key for default in config.defaults} == expected - {key}
+
+
 def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(
