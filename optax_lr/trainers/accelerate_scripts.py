@@ -32,6 +32,7 @@ _OPEN_INSTRUCT = {
     "per_device_train_batch_size": 8,
     "gradient_accumulation_steps": 1,
 }
+_BEFORE_2024_08 = {"warmup_ratio": 0, "num_train_epochs": 3}  # the defaults of open-instruct's scripts
 # Settings that these scripts do not have, or read otherwise.
 _OTHERS = words("lr_scheduler_kwargs warmup_steps dataloader_drop_last max_samples streaming val_size ppo_buffer_size")
 
@@ -154,7 +155,7 @@ class Diffusers(_Loop):
 
 
 class OpenInstruct(_Loop):
-    """open-instruct's `finetune.py` and `dpo_tune_cache.py`. Source: `_create_scheduler` in `open_instruct.finetune`."""
+    """open-instruct's `finetune.py`, `dpo_tune.py` and `dpo_tune_cache.py`. Source: `_create_scheduler` in `open_instruct.finetune`."""
 
     name: ClassVar[str] = "open-instruct"
     title: ClassVar[str] = "open-instruct"
@@ -162,7 +163,7 @@ class OpenInstruct(_Loop):
     varies: ClassVar[bool] = False
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
     names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS
-    programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune_cache)\b.*"
+    programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune(?:_cache)?)\b.*"
     options: ClassVar[frozenset[str]] = keys_of("open_instruct").union(former_keys("open_instruct"), ("config",))
 
     def evidence(self, source: Source) -> str | None:
@@ -183,7 +184,12 @@ class OpenInstruct(_Loop):
         values.setdefault("num_train_epochs", values.get("num_epochs"))
         keys = Keys(name, values, ARGPARSE, _OPEN_INSTRUCT)
         settings = self._settings(keys, {})
-        defaults = keys.defaults(self.title, without=self.without_effect(settings))
+        defaults = tuple(
+            default._replace(whose=f"{default.whose}; {_BEFORE_2024_08[default.key]} until mid-2024")
+            if default.key in _BEFORE_2024_08
+            else default
+            for default in keys.defaults(self.title, without=self.without_effect(settings))
+        )
         packed = str(keys.get("packing", False)).lower() == "true"
         notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
         return Reading(settings, (), notes, defaults, strange)

@@ -98,7 +98,8 @@ REFUSED: tuple[Refused, ...] = (
         "a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", ("actor_rollout_ref.*",)
     ),
     Refused(
-        "a run of open-instruct other than finetune", r"(?:.*/)?open_instruct[/.](?!(?:finetune|dpo_tune_cache)\b)"
+        "a run of open-instruct other than finetune and dpo_tune",
+        r"(?:.*/)?open_instruct[/.](?!(?:finetune(?:_trainer)?|dpo_tune(?:_cache)?)\b)",
     ),
     Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", ("actor_num_gpus_per_node", "ckpt.*")),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),

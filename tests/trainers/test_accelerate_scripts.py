@@ -153,3 +153,21 @@ def test_a_sweep_scales_each_rate_as_the_script_does():
         olr.read_config(words), {"learning_rate": np.array([1e-3, 2e-3])}, num_examples=None, world_size=None
     )
     assert np.asarray(batch.learning_rate, np.float64) == pytest.approx([6e-3, 12e-3])
+
+
+@pytest.mark.parametrize(
+    ("script", "trainer", "steps"),
+    [
+        ("dpo_tune.py", "open-instruct", 2 * 125),
+        ("dpo_tune_cache.py", "open-instruct", 2 * 125),
+        ("finetune_trainer.py", "hf", 3 * 125),  # which hands its arguments to transformers' Trainer
+    ],
+)
+def test_scripts_of_open_instruct(script, trainer, steps):
+    config = olr.read_config(
+        ["python", f"open_instruct/{script}", "--learning_rate", "2e-5", "--lr_scheduler_type", "linear"]
+    )
+    assert config.trainer == trainer
+    assert config.plan(num_examples=1000).max_steps == steps
+    whose = {default.key: default.whose for default in config.defaults}
+    assert trainer == "hf" or whose["num_train_epochs"] == "open-instruct; 3 until mid-2024"
