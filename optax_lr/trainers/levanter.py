@@ -25,6 +25,11 @@ _DEFAULTS: dict[str, object] = {
     "optimizer.lr_schedule": "cosine",
     "trainer.num_train_steps": 400_000,
 }
+# Optimizers with a second rate, which follows the same schedule: the key, its default, and what it is.
+_SECOND = {
+    "muon": ("adam_lr", 6e-4, "the rate of other parameters"),
+    "scion": ("scion_to_signum_lr", 0.25, "the factor of the rate for other parameters"),
+}
 _MARKS = words("num_train_steps mp per_device_parallelism train_batch_size fsdp_axis tensor_parallel_axes")
 _NOT_READ = words("rewarmup cooldown cycles cycle_length haps lr decay_steps schedule_list switch_step")
 
@@ -102,7 +107,13 @@ class Levanter(Trainer):
         if "optimizer.decay" in keys:
             own["decay"] = keys.number("optimizer.decay")
         settings = self.settings_of(keys, {}, lr_scheduler_type=style, own=own)
-        return Reading(settings, defaults=keys.defaults("Levanter"), unknown=strange)
+        notes: tuple[str, ...] = ()
+        if (second := _SECOND.get(str(optimizer.get("type")))) is not None:
+            key, default, what = second
+            value = keys.number(f"optimizer.{key}", default)
+            stated = "" if f"optimizer.{key}" in keys else ", Levanter's default"
+            notes = (f"optimizer.{key} {value:g}{stated}: {what}; the plan is that of optimizer.learning_rate",)
+        return Reading(settings, notes=notes, defaults=keys.defaults("Levanter"), unknown=strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """A share of the run up to 1, a number of steps above."""

@@ -368,6 +368,21 @@ def test_keys_of_maxtext_show_which_cosine_it_has(key, old):
     assert floors & {default.key for default in config.defaults} == expected - {key}
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "start"),
+    [
+        ({"type": "muon"}, "optimizer.adam_lr 0.0006, Levanter's default: the rate of other parameters"),
+        ({"type": "muon", "adam_lr": 3e-4}, "optimizer.adam_lr 0.0003: the rate of other parameters"),
+        ({"type": "scion"}, "optimizer.scion_to_signum_lr 0.25, Levanter's default: the factor of the rate"),
+        ({"type": "adam"}, None),
+    ],
+)
+def test_the_second_rate_of_an_optimizer_of_levanter(optimizer, start):
+    keys = {"optimizer": optimizer | {"learning_rate": 0.01}, "trainer": {"mp": "p=f32", "num_train_steps": 100}}
+    notes = olr.read_config(keys).notes
+    assert [note.startswith(start) for note in notes] == [True] if start else not notes
+
+
 def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(
