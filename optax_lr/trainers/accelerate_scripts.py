@@ -155,7 +155,10 @@ class Diffusers(_Loop):
 
 
 class OpenInstruct(_Loop):
-    """open-instruct's `finetune.py`, `dpo_tune.py` and `dpo_tune_cache.py`. Source: `_create_scheduler` in `open_instruct.finetune`."""
+    """open-instruct's `finetune.py`, `dpo_tune.py` and `dpo_tune_cache.py`.
+
+    Source: `_create_scheduler` in `open_instruct.finetune`.
+    """
 
     name: ClassVar[str] = "open-instruct"
     title: ClassVar[str] = "open-instruct"

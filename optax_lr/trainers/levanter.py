@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, object] = {
     "optimizer.lr_schedule": "cosine",
     "trainer.num_train_steps": 400_000,
 }
-# Optimizers with a second rate, which follows the same schedule: the key, its default, and what it is.
+# Optimizers with a second rate, which follows the same schedule: the key, its default, and its meaning.
 _SECOND = {
     "muon": ("adam_lr", 6e-4, "the rate of other parameters"),
     "scion": ("scion_to_signum_lr", 0.25, "the factor of the rate for other parameters"),

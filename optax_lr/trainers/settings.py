@@ -137,8 +137,18 @@ def whole_setting(name: str, value: object, rules: Rules = STRICT) -> int:
     if not isinstance(given, numbers.Integral) and not rules.whole_floats:
         raise ConfigError(f"{name} must be a whole number without a point, not {value}: write {int(given)}")
     if abs(given) > MOST_STEPS:
-        raise ConfigError(f"{name} must be at most {MOST_STEPS}, not {given:.3g}")
+        option = name.rpartition(": ")[2].removeprefix("--").replace("-", "_")
+        raise ConfigError(
+            f"{name} must be at most {MOST_STEPS}, not {given:.3g}; --set {option}=VALUE gives another value"
+        )
     return int(given)
+
+
+def _cap(name: str, value: object, rules: Rules) -> int:
+    """`value` as a number of examples that caps those of the data; a larger one than a run has steps caps none."""
+    given = finite_number(name, value, rules)
+    as_written = not isinstance(value, str) or value.isdigit()
+    return int(given) if given > MOST_STEPS and as_written else whole_setting(name, value, rules)
 
 
 def one_of(name: str, value: object, choices: Collection[str]) -> str:
@@ -183,7 +193,7 @@ _CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
     "float": finite_number,
     "float | None": finite_number,
     "int": whole_setting,
-    "int | None": whole_setting,
+    "int | None": _cap,  # max_samples
     "str": _word,
     "bool": _flag,
     "Mapping[str, object]": _mapping,

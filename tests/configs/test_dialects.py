@@ -133,7 +133,8 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
         ("learning_rate: 1e-4\nmax_steps: 10.0", "max_steps must be a whole number without a point, not 10.0: write 10"),
         ("learning_rate: 1e-4\ngradient_accumulation_steps: 0", "gradient_accumulation_steps must be at least 1, not 0"),
         ("learning_rate: 1e-4\nnum_train_epochs: 0", "num_train_epochs must be above 0, not 0: no step would be trained"),
-        ("learning_rate: 1e-4\nmax_steps: 1000000000000000000000000", "max_steps must be at most 2147483647"),
+        ("learning_rate: 1e-4\nmax_steps: 1000000000000000000000000", "not 1e+24; --set max_steps=VALUE gives another value"),
+        ("stage: sft\nlearning_rate: 1e-4\nmax_samples: 1e5\ntemplate: t", "max_samples must be a whole number without a point"),
         ("learning_rate: 1e-4\nwarmup_steps: 1e300", "warmup_steps must be at most 2147483647"),
         ("learning_rate: -1e-4", "learning_rate must be at least 0"),
         ("learning_rate: 1e-4\nval_size: 5000", "a validation set of 5000 leaves none of 1000 examples"),
@@ -148,6 +149,13 @@ def test_refused_in_one_line(tmp_path, text, message):
         read(tmp_path, text).plan(num_examples=1000)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("most", ["1e11", "100000000000", "2147483647", "9999999999999999999999"])
+def test_a_cap_above_any_number_of_steps_caps_no_example(tmp_path, most):
+    config = read(tmp_path, f"stage: sft\ntemplate: t\nlearning_rate: 1e-4\nnum_train_epochs: 1\nmax_samples: {most}\n")
+    plan = config.plan(num_examples=1000)
+    assert (plan.max_steps, plan.notes) == (125, ())
 
 
 def test_the_config_form_of_the_web_ui(tmp_path):
