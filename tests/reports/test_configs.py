@@ -295,7 +295,7 @@ def test_too_few_examples_for_a_batch(tmp_path):
     values = {"per_device_train_batch_size": 8, "dataloader_drop_last": True, "num_train_epochs": 1}
     with pytest.raises(ValueError, match="max_steps must be set to a positive value"):
         trained(tmp_path, 5, values)
-    with pytest.raises(olr.ConfigError, match="5 examples make no batch of 8"):
+    with pytest.raises(olr.ConfigError, match="5 examples on 1 processes are fewer than 8 for each"):
         olr.read_config(HF | values).plan(num_examples=5)
 
 
