@@ -17,11 +17,11 @@ from optax_lr.arguments import shown
 from optax_lr.arrays import Int32, Shaped
 from optax_lr.memory import require_memory
 from optax_lr.numerics import Real, System
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks, fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Several, as_schedule
 from optax_lr.schedules.function import AnySchedule
-from optax_lr.schedules.leaves import aligned, flat, mapped
+from optax_lr.schedules.leaves import aligned, broadcast, flat, mapped
 
 
 @schedule
@@ -46,7 +46,7 @@ class Mixed(Schedule):
     schedules: Several[Schedule] = fields.schedules()
 
     def _check(self) -> None:
-        member, known = fields.concrete(self.member), len(self.schedules)
+        member, known = checks.concrete(self.member), len(self.schedules)
         if member is not None and (member >= known).any():
             raise ValueError(f"Mixed: member must be below {known}, the number of schedules, not {member.max()}")
 
@@ -55,7 +55,7 @@ class Mixed(Schedule):
 
     def __getitem__(self, index: object) -> Any:
         rows = super().__getitem__(index)
-        member = fields.concrete(rows.member)
+        member = checks.concrete(rows.member)
         return rows.schedules[int(member)] if member is not None and member.ndim == 0 else rows
 
 
@@ -121,12 +121,12 @@ def concatenate(batches: Sequence[Schedule]) -> Schedule:
         which, members = (batch.member, batch.schedules) if isinstance(batch, Mixed) else (np.int32(0), (batch,))
         numbers = []
         for member in members:
-            leaves, structure = flat(fields.broadcast(member, batch.batch_shape))
+            leaves, structure = flat(broadcast(member, batch.batch_shape))
             group = groups.setdefault(structure, _Group(len(groups), [], np.zeros(rows, np.int32)))
             group.source[start : start + len(batch)] = np.arange(len(batch)) + sum(len(part[0]) for part in group.parts)
             group.parts.append(leaves)
             numbers.append(group.number)
-        kinds.append(fields.broadcast(np.asarray(numbers, np.int32)[which], batch.batch_shape))
+        kinds.append(broadcast(np.asarray(numbers, np.int32)[which], batch.batch_shape))
         start += len(batch)
     trailing = batches[0].batch_shape[1:]
     require_memory(

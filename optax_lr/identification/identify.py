@@ -22,7 +22,7 @@ from optax_lr.identification.pieces import Piece, are_clear, by_epochs, except_s
 from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL, Search
 from optax_lr.logs.columns import LARGEST_RATE
 from optax_lr.schedules import Schedule
-from optax_lr.schedules.fields import LARGEST_STEP
+from optax_lr.schedules.checks import LARGEST_STEP
 
 MOST_ANSWERS = 10
 MOST_RUNS = 8  # of one file; steps that go back more often are rows in no order

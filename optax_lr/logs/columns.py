@@ -16,7 +16,7 @@ import numpy as np
 from optax_lr.configs import ConfigError
 from optax_lr.logs.log import Log
 from optax_lr.logs.writers import writer_of
-from optax_lr.schedules.fields import LARGEST_STEP
+from optax_lr.schedules.checks import LARGEST_STEP
 from optax_lr.text import counted
 
 COLUMNS = ("step", "epoch", "learning_rate", "loss", "grad_norm", "eval_loss")

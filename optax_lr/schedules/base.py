@@ -24,10 +24,9 @@ from jax.typing import ArrayLike
 from optax_lr.arguments import shown, with_named_fields
 from optax_lr.arrays import Float, Num
 from optax_lr.numerics import HOST, Real, System, x64_is_on
-from optax_lr.schedules import evaluation, fields, flax
+from optax_lr.schedules import checks, evaluation, fields, flax, leaves
 from optax_lr.schedules.fields import KINDS, Number
 from optax_lr.schedules.formula import of_a_user
-from optax_lr.schedules.leaves import aligned, mapped
 
 _Kind = TypeVar("_Kind")
 
@@ -110,13 +109,13 @@ class Schedule:
             if lifted is not None and math.isfinite(number):
                 value = HOST.result(_require_python_number(self, lifted._value(max(number, 0.0), HOST)))
                 return np.float64(value) if x64_is_on() else np.float32(value)
-        rates: Array = evaluation.evaluate(self, fields.checked_step(type(self).__name__, step))
+        rates: Array = evaluation.evaluate(self, checks.checked_step(type(self).__name__, step))
         return rates
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The shape of the leaves: `()` for one schedule."""
-        return fields.shape_of(self)
+        return leaves.shape_of(self)
 
     @property
     def end(self) -> Real:
@@ -139,7 +138,7 @@ class Schedule:
                 raise IndexError(
                     f"{type(self).__name__}[{index!r}]: no index of a batch of shape {self.batch_shape}: {error}"
                 ) from None
-        return aligned(mapped(lambda leaf: leaf[index], self))
+        return leaves.aligned(leaves.mapped(lambda leaf: leaf[index], self))
 
     def __len__(self) -> int:
         if not self.batch_shape:
@@ -155,7 +154,7 @@ class Schedule:
     def reshape(self, *shape: int) -> Self:
         """The same schedules in a batch of another shape; `reshape(-1)` gives one axis."""
         try:
-            reshaped = mapped(lambda leaf: leaf.reshape(shape), self)
+            reshaped = leaves.mapped(lambda leaf: leaf.reshape(shape), self)
         except (TypeError, ValueError):
             asked = ", ".join(map(repr, shape))
             raise ValueError(
@@ -167,7 +166,7 @@ class Schedule:
     def replace(self, **changes: object) -> Self:
         """A copy with some fields changed, checked like a new schedule: `schedule.replace(learning_rate=1e-4)`."""
         lows = {name: low for name, low in self._lows.items() if name not in changes}
-        kept = {name: fields.Parts(getattr(self, name), low) for name, low in lows.items()}
+        kept = {name: leaves.Parts(getattr(self, name), low) for name, low in lows.items()}
         return dataclasses.replace(self, **kept, **changes)
 
     def __mul__(self, other: Schedule | Num[ArrayLike, "*#batch"] | Callable[..., ArrayLike]) -> Schedule:
@@ -383,7 +382,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
         children: list[object] = []
         for name, split in data:
-            children += fields.parted(values[name], lows.get(name)) if split else (fields.leaf(values[name]),)
+            children += leaves.parted(values[name], lows.get(name)) if split else (leaves.leaf(values[name]),)
         return tuple(children), tuple(values[name] for name in static)
 
     def flatten_with_keys(
@@ -397,7 +396,7 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         self, remaining, lows = object.__new__(cls), iter(children), {}
         for name, split in data:
             value = next(remaining)
-            value, low = fields.rejoined(value, next(remaining)) if split else (fields.setting(value), None)
+            value, low = leaves.rejoined(value, next(remaining)) if split else (leaves.setting(value), None)
             if low is not None:
                 lows[name] = low
             self.__dict__[name] = value

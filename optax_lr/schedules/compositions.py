@@ -6,7 +6,7 @@ import functools
 import operator
 
 from optax_lr.numerics import Real, System
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks, fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Numbers, Several
 
@@ -87,7 +87,7 @@ class Stages(Schedule):
         if len(self.boundaries) != len(self.schedules) - 1:
             needed = f"{len(self.schedules)} schedules need {len(self.schedules) - 1} boundaries"
             raise ValueError(f"Stages: {needed}, not {len(self.boundaries)}; one for each schedule after the first")
-        fields.require_rising("Stages", "boundaries", self.boundaries)
+        checks.require_rising("Stages", "boundaries", self.boundaries)
 
     @property
     def end(self) -> Real:
@@ -172,7 +172,7 @@ class Shift(Schedule):
     """
 
     schedule: Schedule = fields.inner()
-    by: Number = fields.count(least=-fields.LARGEST_STEP)
+    by: Number = fields.count(least=-checks.LARGEST_STEP)
 
     @property
     def end(self) -> Real:

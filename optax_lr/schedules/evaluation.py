@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.arrays import Float, Num
 from optax_lr.numerics import FLOAT64, PAIR, Real, System, x64_is_on
-from optax_lr.schedules.fields import Parts
+from optax_lr.schedules.leaves import Parts
 
 _ARGUMENT = "argument"  # replaces a setting that is an argument of a trace
 

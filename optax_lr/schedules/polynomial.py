@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optax_lr.numerics import Real, System
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks, fields
 from optax_lr.schedules.base import Schedule, WithWarmup, schedule
 from optax_lr.schedules.fields import Number
 
@@ -143,7 +143,7 @@ class Polynomial(WithWarmup):
     min_lr: Number = fields.rate(default=0.0)
 
     def _check(self) -> None:
-        fields.require_below(self, "min_lr", "learning_rate", "the rate must fall to it")
+        checks.require_below(self, "min_lr", "learning_rate", "the rate must fall to it")
 
     def _after_warmup(self, step: Real, num: System) -> Real:
         length = num.at_least_one(self.max_steps - self.warmup_steps)

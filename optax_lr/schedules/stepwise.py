@@ -5,7 +5,7 @@ from __future__ import annotations
 from jax.typing import ArrayLike
 
 from optax_lr.numerics import Real, System
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks, fields
 from optax_lr.schedules.base import Schedule, schedule
 from optax_lr.schedules.fields import Number, Numbers
 
@@ -168,7 +168,7 @@ class PiecewiseConstant(Schedule):
         if len(self.factors) != len(self.boundaries) + 1:
             needed = f"{len(self.boundaries)} boundaries need {len(self.boundaries) + 1} factors"
             raise ValueError(f"PiecewiseConstant: {needed}, not {len(self.factors)}")
-        fields.require_rising("PiecewiseConstant", "boundaries", self.boundaries)
+        checks.require_rising("PiecewiseConstant", "boundaries", self.boundaries)
 
     def _value(self, step: Real, num: System) -> Real:
         factor = self.factors[0]

@@ -17,11 +17,12 @@ from jax.typing import ArrayLike
 from optax_lr.arrays import Float, Num
 from optax_lr.memory import free_memory as free_host_memory, in_bytes
 from optax_lr.numerics import PAIR, ByRow, Real, RoundedFloat64, x64_is_on
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.evaluation import lift
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
+from optax_lr.schedules.leaves import shape_of
 from optax_lr.sweeps.past_end import PAST_END, ended
 from optax_lr.sweeps.sharding import spread_over
 
@@ -75,7 +76,7 @@ def sweep(
     leaves = jax.tree.leaves(schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
         return _swept_in_trace(schedule, chosen, count)
-    shape = fields.shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
+    shape = shape_of(leaves) + ((count,) if chosen is None else np.shape(chosen))
     _check_room(shape, 8 if x64_is_on() else 4, out)
     numbers = system()
     with in_float64():
@@ -213,7 +214,7 @@ def checked_steps(caller: str, steps: object) -> tuple[Num[jax.Array | np.ndarra
     """The steps as int32 and 0, or None and their number if they are `0, 1, ..., n - 1`."""
     if isinstance(steps, jax.core.Tracer):
         return steps, 0
-    checked = fields.whole_steps(f"{caller}(): steps", steps)
+    checked = checks.whole_steps(f"{caller}(): steps", steps)
     if isinstance(checked, (jax.Array, np.ndarray)) and checked.ndim:
         if not checked.size:
             raise ValueError(f"{caller}(): steps is empty; give it at least one step")

@@ -15,7 +15,8 @@ from optax_lr.arrays import Bool, Float, Int32, Num, PyTree
 from optax_lr.numerics import FLOAT64, Real, System
 from optax_lr.schedules import fields
 from optax_lr.schedules.base import Schedule, schedule
-from optax_lr.schedules.fields import LARGEST_STEP, Number, as_array
+from optax_lr.schedules.checks import LARGEST_STEP, as_array
+from optax_lr.schedules.fields import Number
 from optax_lr.training.state import exported, owned
 
 

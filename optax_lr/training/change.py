@@ -15,8 +15,9 @@ from optax_lr.arguments import shown, unknown
 from optax_lr.arrays import Num, PyTree
 from optax_lr.schedules import Constant, WarmupStableDecay
 from optax_lr.schedules.base import Schedule
+from optax_lr.schedules.checks import whole_steps
 from optax_lr.schedules.compositions import Stages
-from optax_lr.schedules.fields import as_schedule, whole_steps
+from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.wsd import DECAYS
 from optax_lr.training.base import Control, as_position, no_position

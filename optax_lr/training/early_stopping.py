@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from optax_lr.arrays import Bool, Float, Num
 from optax_lr.numerics import FLOAT64
-from optax_lr.schedules import fields, flax
+from optax_lr.schedules import fields, flax, leaves
 from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import as_metric
@@ -59,7 +59,7 @@ class EarlyStopping:
         flax.register()
         fields.canonicalise(self)
         if self.best is None:
-            shape, worst = fields.shape_of((self.patience, self.threshold)), np.inf if self.mode == "min" else -np.inf
+            shape, worst = leaves.shape_of((self.patience, self.threshold)), np.inf if self.mode == "min" else -np.inf
             self.__dict__.update(
                 best=jnp.full(shape, worst, jnp.result_type(self.threshold)),
                 bad=jnp.zeros(shape, jnp.int32),

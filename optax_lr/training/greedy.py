@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from optax_lr.arguments import whole_number
-from optax_lr.schedules import fields
+from optax_lr.schedules import checks, fields
 from optax_lr.schedules.base import schedule
 from optax_lr.schedules.fields import Number
 from optax_lr.training.base import Control, Level
@@ -116,7 +116,7 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
     longest_window: int | None = dataclasses.field(default=None, metadata={"static": True})
 
     def _check(self) -> None:
-        window = fields.concrete(self.window_size)
+        window = checks.concrete(self.window_size)
         longest = None if window is None else int(window.max())
         if self.longest_window is None:
             if longest is None and self.smooth:
