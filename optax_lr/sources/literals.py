@@ -103,9 +103,11 @@ class Script:
                 self._visit(statement, self.top)
         except RecursionError:
             raise ConfigError(f"{path}: nested too deeply") from None
-        parts = [call.name.rpartition(".") for call in self.calls]
-        self.changed = {name for name, _, method in parts if method in _CHANGES}  # dicts and lists
+        self.changes: dict[str, list[Call]] = {}  # by the name of the dict or list
         for call in self.calls:
+            name, _, method = call.name.rpartition(".")
+            if method in _CHANGES:
+                self.changes.setdefault(name, []).append(call)
             self._option(call)
         self.given = None if options is None else self._in_full(options)
         for flag, attribute, value in self.under_flags:
@@ -355,7 +357,7 @@ class Script:
         made, here = holder, scope
         if isinstance(holder, ast.Name):
             bound, here = self.bound(holder.id, scope)
-            if len(bound) == 1 and isinstance(bound[0], ast.Dict) and holder.id not in self.changed:
+            if len(bound) == 1 and isinstance(bound[0], ast.Dict) and holder.id not in self.changes:
                 made = bound[0]
         if isinstance(made, ast.Dict) and all(isinstance(name, ast.Constant) for name in made.keys):
             for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
@@ -412,7 +414,7 @@ class Script:
 
     def _name(self, name: str, scope: Scope) -> object:
         bound, here = self.bound(name, scope)
-        if len(bound) != 1 or name in self.changed:
+        if len(bound) != 1 or name in self.changes:
             raise UnknownError
         if bound[0] is not None:
             return self._value(bound[0], here)

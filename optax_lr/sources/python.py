@@ -278,10 +278,9 @@ class Reader:
 
     def _unpack(self, node: ast.expr, scope: Scope, found: _Found) -> None:
         """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
-        changed = isinstance(node, ast.Name) and node.id in self.script.changed
-        node = node if changed else self.script.single(node, scope) or node
+        node = self._unchanged(node, scope)
         if isinstance(node, ast.Call) and (returned := self.script.returned(node)) is not None:
-            node, scope = returned
+            node, scope = self._unchanged(*returned), returned[1]
         if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
             for key, value in zip(node.keys, node.values, strict=True):
                 self._take(str(key.value), value, scope, found)  # type: ignore[union-attr]
@@ -294,6 +293,25 @@ class Reader:
         if isinstance(unpacked, dict):
             found.values |= {str(key): value for key, value in unpacked.items()}
             found.lines |= {str(key): node.lineno for key in unpacked}
+
+    def _unchanged(self, node: ast.expr, scope: Scope) -> ast.expr:
+        """What a name is bound to, where the script does not change that; else the expression itself."""
+        if isinstance(node, ast.Name) and self._is_changed(node.id):
+            return node
+        return self.script.single(node, scope) or node
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether the script changes a dict, other than by what a caller of a function may give, which is noted."""
+        for call in self.script.changes.get(name, ()):
+            match call.node:
+                case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if (
+                    self.script.bound(given, call.scope)[0] == [None]
+                ):
+                    what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
+                    self.script.notes[f"{what} is taken as without effect; a caller may give arguments"] = None
+                case _:
+                    return True
+        return False
 
     def _arguments(self, call: Call, own: list[ast.ClassDef]) -> tuple[_Found, list[str]]:
         """A call of `TrainingArguments` or one of its subclasses, with what is set on the object later.

@@ -428,6 +428,11 @@ def test_a_branch_is_kept_if_a_setting_of_its_test_changes(tmp_path):
         ("def build(lr):\n    return dict(learning_rate=lr)", "build(4e-5)", 4e-5),
         ("RATE = 1e-4\ndef change():\n    global RATE\n    RATE = 3e-5", "{'learning_rate': RATE}", None),
         ("given = {'learning_rate': 1e-4}\ngiven.update(learning_rate=3e-5)", "given", None),
+        (
+            "def build(more):\n    given = {'learning_rate': 1e-4}\n    given.update(more)\n    return given",
+            "build({})",
+            1e-4,
+        ),
         ("given = {'learning_rate': 1e-4}\ngiven['learning_rate'] = 3e-5", "given", None),
         (
             "def build():\n    if test():\n        return {'learning_rate': 1e-4}\n    return {'learning_rate': 1e-5}",
