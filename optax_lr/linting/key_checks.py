@@ -201,8 +201,8 @@ def deepspeed_block(case: Case) -> Iterator[Finding]:
         return
     asked = case.get("lr_scheduler_type")
     named = f"lr_scheduler_type {asked}" if asked else "the trainer's linear decay"
-    flat = {"WarmupLR": "; it never falls", "LRRangeTest": "; it only rises"}.get(block["type"], "")
-    message = f"DeepSpeed's {block['type']} runs instead of {named}{flat}"
+    flat = {"WarmupLR": "; it never falls", "LRRangeTest": "; it only rises"}.get(block.type, "")
+    message = f"DeepSpeed's {block.type} runs instead of {named}{flat}"
     yield case.finding(OVERRIDDEN, message, "deepspeed", "take the scheduler block out of the DeepSpeed config")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -276,11 +276,11 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
     return (every, up, down) if every else None
 
 
-def _own(keys: Keys) -> dict[str, Any]:
+def _own(keys: Keys) -> dict[str, object]:
     """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
     if keys.get("sample_packing") and keys.get("rl"):
         raise keys.error("axolotl refuses sample_packing with rl; set sample_packing: false")
-    own: dict[str, Any] = {"packs": keys.get("sample_packing") is True}
+    own: dict[str, object] = {"packs": keys.get("sample_packing") is True}
     if own["packs"] and keys.get("sample_packing_eff_est"):
         own["efficiency"] = keys.number("sample_packing_eff_est")
     if keys.get("batch_size"):

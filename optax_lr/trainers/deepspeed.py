@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
@@ -52,24 +52,25 @@ class DeepSpeed(Trainer):
                 "this DeepSpeed config has no scheduler block, so that the trainer's own schedule holds; "
                 "read the trainer's config"
             )
-        auto = [key for key, value in checked["params"].items() if value == "auto"]
+        auto = [key for key, value in checked.params.items() if value == "auto"]
         if auto:
             raise ConfigError(
                 f'{name}: "auto" for {", ".join(auto)} means a setting of the trainer; read the config whose '
                 "deepspeed key names this file"
             )
-        if checked["type"] in ("OneCycle", "LRRangeTest"):  # the optimizer's rate is overwritten
-            rate = checked["params"].get("cycle_max_lr", checked["params"].get("lr_range_test_min_lr", 1e-3))
+        if checked.type in ("OneCycle", "LRRangeTest"):  # the optimizer's rate is overwritten
+            rate = checked.params.get("cycle_max_lr", checked.params.get("lr_range_test_min_lr", 1e-3))
             return Reading(Settings.of(name, {"learning_rate": rate}, trainer=self.name, scheduler_block=checked))
-        optimizer: Any = values.get("optimizer")
-        rate = optimizer["params"].get("lr") if block.has_params(optimizer) else None
+        optimizer = values.get("optimizer")
+        params = optimizer.get("params") if isinstance(optimizer, Mapping) else None
+        rate = params.get("lr") if isinstance(params, Mapping) else None
         if rate is None or rate == "auto":
-            rate = checked["params"].get("warmup_max_lr")
-        if rate is None and checked["type"] != "WarmupDecayLR":
+            rate = checked.params.get("warmup_max_lr")
+        if rate is None and checked.type != "WarmupDecayLR":
             raise source.error("the optimizer's rate is not here; read the config whose deepspeed key names it")
         taken = {
             "learning_rate": rate if rate is not None else 1e-3,
-            "max_steps": checked["params"].get("total_num_steps"),
+            "max_steps": checked.params.get("total_num_steps"),
         }
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
@@ -77,7 +78,7 @@ class DeepSpeed(Trainer):
         """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
             return like(max_steps, 0)
-        return like(max_steps, settings.scheduler_block["params"].get("warmup_num_steps", 1000))
+        return like(max_steps, settings.scheduler_block.params.get("warmup_num_steps", 1000))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The differences of other versions of DeepSpeed."""

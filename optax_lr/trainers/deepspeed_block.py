@@ -22,7 +22,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
 from optax_lr.sources.source import Source
-from optax_lr.trainers.settings import Rules, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import Rules, SchedulerBlock, Settings, finite_number, whole_setting
 
 _whole = functools.partial(whole_setting, rules=Rules(text=False, whole_floats=True))  # 10.0 counts as 10
 
@@ -83,7 +83,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Parameter]] = {
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
 
 
-def scheduler_of(whole: Source, deepspeed: object) -> tuple[Mapping[str, object] | None, tuple[str, ...]]:
+def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | None, tuple[str, ...]]:
     """The scheduler block that a trainer's `deepspeed` key or its launcher leads to, and a remark where that is not known.
 
     A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
@@ -125,7 +125,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[Mapping[str, object]
 
 def notes_of(settings: Settings) -> tuple[str, ...]:
     """The differences of other versions of DeepSpeed for the block."""
-    params = settings.scheduler_block["params"] if settings.scheduler_block is not None else {}
+    params = settings.scheduler_block.params if settings.scheduler_block is not None else {}
     return tuple(
         f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
         for name, value in params.items()
@@ -133,12 +133,7 @@ def notes_of(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def has_params(block: object) -> bool:
-    """Whether a block of a DeepSpeed config holds parameters."""
-    return isinstance(block, Mapping) and isinstance(block.get("params"), Mapping)
-
-
-def checked_block(source: str, block: object) -> dict[str, Any] | None:
+def checked_block(source: str, block: object) -> SchedulerBlock | None:
     """The block if it is one that this library has, its numbers checked."""
     if block is None:
         return None
@@ -167,13 +162,13 @@ def checked_block(source: str, block: object) -> dict[str, Any] | None:
     missing = [name for name in ("cycle_min_lr", "cycle_max_lr") if kind == "OneCycle" and name not in checked]
     if missing:
         raise ConfigError(f"{source}: OneCycle needs scheduler.params.{missing[0]}")
-    return {"type": kind, "params": checked}
+    return SchedulerBlock(kind, checked)
 
 
 def schedule_of(settings: Settings, max_steps: Real, warmup: Real, changes: Mapping[str, Real]) -> Schedule:
     """The schedule that DeepSpeed runs in place of the trainer's."""
     assert settings.scheduler_block is not None
-    kind, params = settings.scheduler_block["type"], dict(settings.scheduler_block["params"])
+    kind, params = settings.scheduler_block.type, dict(settings.scheduler_block.params)
     if kind == "OneCycle":
         cycle = {PARAMETERS[kind][name].field: value for name, value in params.items()}
         stairs = {name: max(0, cycle[name]) for name in ("first_stairs", "second_stairs") if name in cycle}

@@ -40,23 +40,20 @@ class HuggingFace(Transformers):
 
     def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
         """Training arguments in one section of a larger file."""
-        found: list[tuple[tuple[str, ...], str]] = []
         known = self.known({})
-        for name, section in values.items():
-            if not isinstance(section, Mapping):
-                continue
-            places: Mapping[tuple[str, ...], object] = {(name,): section, (name, "args"): section.get("args")}
-            for place, inner in places.items():
-                by = _marks(inner, known) if isinstance(inner, Mapping) else None
-                if by is not None and (name in _SECTIONS or _alone(inner)):
-                    found.append((place, by))
-                    break
+        found = [
+            place
+            for name, section in values.items()
+            if isinstance(section, Mapping)
+            for place, inner in (((name,), section), ((name, "args"), section.get("args")))
+            if isinstance(inner, Mapping) and _marks(inner, known) and (name in _SECTIONS or _alone(inner))
+        ]
         if len(found) > 1:
-            where = " and ".join(".".join(place) for place, _ in found)
+            where = " and ".join(".".join(place) for place in found)
             raise source.error(f"training arguments are under {where}; keep one in a file")
         if not found:
             return None
-        place, _ = found[0]
+        place = found[0]
         others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
         if others:
             raise source.error(

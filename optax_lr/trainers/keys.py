@@ -84,7 +84,7 @@ class Keys(Mapping[str, Any]):
         return tuple(Default(f"{self._section}{key}", value, whose) for key, value in unstated)
 
 
-def assignments(words: Iterable[str]) -> dict[str, Any]:
+def assignments(words: Iterable[str]) -> dict[str, str]:
     """The words `key=value` of a command; Hydra's `+` in front of a key only says that the key is new.
 
     >>> assignments(["+trainer.epochs=3", "run"])

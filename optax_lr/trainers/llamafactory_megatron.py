@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
@@ -91,7 +91,7 @@ class LlamaFactoryMegatron(Transformers):
         return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, **changes)
 
 
-def on_megatron(source: Source, values: Mapping[str, Any], rules: Rules, reading: Reading) -> Reading:
+def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, reading: Reading) -> Reading:
     """The reading of a file with sizes of Megatron's groups, without which it is that of LLaMA-Factory's Trainer."""
     given = {key: values[key] for key in _PARALLEL if values.get(key) is not None}
     if not given:

@@ -83,10 +83,9 @@ class MaxText(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings of the curve."""
         name = source.name
-        values = {str(key): value for key, value in source.values.items()}
-        module = source.program_name
-        if source.program is not None and self.config_file(source) is None:
-            values = assignments(source.positional)
+        alone = source.program is not None and self.config_file(source) is None
+        given = assignments(source.positional) if alone else source.values
+        values, module = {str(key): value for key, value in given.items()}, source.program_name
         kinds = [word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module]
         kind = next(iter(kinds), "")
         if {"teacher_overrides", "student_overrides"} & values.keys():

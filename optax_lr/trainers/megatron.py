@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
@@ -149,7 +149,7 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     return decayed(_SHAPES[shape], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
 
 
-def _options(section: object) -> dict[str, Any]:
+def _options(section: object) -> dict[str, object]:
     """The options of a section whose keys are written with dashes, such as `--train-iters`; empty for any other."""
     if not isinstance(section, Mapping) or not any(str(key).startswith("--") for key in section):
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
@@ -14,7 +14,7 @@ from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import ARGPARSE, Settings
 
-_STANDING: Mapping[str, Any] = {
+_STANDING: Mapping[str, object] = {
     "learning_rate": 6e-4,
     "max_iters": 600_000,
     "warmup_iters": 2000,

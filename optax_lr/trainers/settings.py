@@ -25,6 +25,13 @@ ARGPARSE = Rules(text=True, whole_floats=False)  # values are read as a command 
 PYDANTIC = Rules(text=True, whole_floats=True)
 
 
+class SchedulerBlock(NamedTuple):
+    """DeepSpeed's scheduler block: its kind, such as `WarmupLR`, and its checked parameters."""
+
+    type: str
+    params: Mapping[str, Any]  # numbers, words, and "auto"
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The settings that determine a schedule. The defaults are those of `transformers.TrainingArguments`."""
@@ -51,7 +58,7 @@ class Settings:
     num_datasets: int = 1
     sequence_parallel_size: int = 1
     older: str = ""  # what shows that the run is of transformers before 4.52
-    scheduler_block: Mapping[str, Any] | None = None  # DeepSpeed's
+    scheduler_block: SchedulerBlock | None = None  # DeepSpeed's
 
     def error(self, text: str) -> ConfigError:
         """An error about the file."""
@@ -60,7 +67,7 @@ class Settings:
     @property
     def own_rates(self) -> bool:
         """Whether DeepSpeed's scheduler takes neither rate nor warmup of the trainer's: its `OneCycle`, `LRRangeTest`."""
-        return self.scheduler_block is not None and not self.scheduler_block["type"].startswith("Warmup")
+        return self.scheduler_block is not None and not self.scheduler_block.type.startswith("Warmup")
 
     @classmethod
     def of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
@@ -24,7 +24,7 @@ from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.settings import STRICT, Settings, whole_setting
 
-_CLASSES: Mapping[str, Any] = {
+_CLASSES: Mapping[str, Callable[..., Schedule]] = {
     "StepLR": Step,
     "MultiStepLR": MultiStep,
     "ExponentialLR": Exponential,
@@ -83,8 +83,7 @@ class TorchSchedules(Trainer):
         if kind == "SequentialLR":
             made = [_CLASSES[part](rate, **values) for part, values in own["parts"]]
             return Stages(made, boundaries=own["milestones"])
-        made_alone: Schedule = _CLASSES[kind](rate, **own)
-        return made_alone
+        return _CLASSES[kind](rate, **own)
 
 
 def _one_cycle(source: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.text import words
@@ -99,7 +99,7 @@ def kwargs_of_text(source: str, text: str) -> dict[str, object]:
     if not text.startswith("{"):
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON: {text!r}; write it as '{{\"min_lr\": 1e-6}}'")
     try:
-        return cast("dict[str, Any]", _converted(json.loads(text)))
+        return cast("dict[str, object]", _converted(json.loads(text)))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{source}: lr_scheduler_kwargs is not JSON ({error.msg}): {text!r}") from None
     except (RecursionError, ValueError):
@@ -123,7 +123,7 @@ def why_ignored(settings: Settings) -> dict[str, str]:
     why: dict[str, str] = {}
     kind = settings.lr_scheduler_type
     if settings.scheduler_block is not None:
-        reason = f"DeepSpeed's scheduler block ({settings.scheduler_block.get('type')}) is used instead"
+        reason = f"DeepSpeed's scheduler block ({settings.scheduler_block.type}) is used instead"
         rates = ("learning_rate", "warmup_steps", "warmup_ratio") if settings.own_rates else ()
         why |= dict.fromkeys(("lr_scheduler_type", "lr_scheduler_kwargs", *rates), reason)
     elif kind in ("constant", "constant_with_warmup"):

@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import BY_METRIC, get_scheduler
 from optax_lr.numerics import Real
@@ -315,22 +313,18 @@ class Transformers(Trainer):
         taken: dict[str, object] = {}
         for key, value in settings.lr_scheduler_kwargs.items():
             where = f"{settings.source}: lr_scheduler_kwargs.{key}"
+            if not KEYWORDS[name]:
+                raise settings.error(f"lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
             if key not in KEYWORDS[name]:
-                if not KEYWORDS[name]:
-                    raise settings.error(f"lr_scheduler_kwargs: {name} takes none, not even {key}; take it out")
-                raise ConfigError(
-                    unknown(f"{settings.source}: lr_scheduler_kwargs of {name}", "keyword", str(key), KEYWORDS[name])
-                )
-            if value is None and key not in _MAY_BE_NULL:
+                of_kind = f"{settings.source}: lr_scheduler_kwargs of {name}"
+                raise ConfigError(unknown(of_kind, "keyword", str(key), KEYWORDS[name]))
+            if key in _WORDS:
+                taken[key] = one_of(where, value, SHAPES)
+            elif value is not None:
+                text = key == "num_cycles" and name in ("cosine", "cosine_with_restarts")  # which convert it
+                taken[key] = finite_number(where, value, ARGPARSE if text else STRICT)
+            elif key not in _MAY_BE_NULL:
                 raise ConfigError(f"{where} must not be null; take it out for its default")
-            if value is None:
-                continue
-            if isinstance(value, str) and key == "num_cycles" and name in ("cosine", "cosine_with_restarts"):
-                value = finite_number(where, value, ARGPARSE)
-            if key not in _WORDS and (isinstance(value, (str, bool)) or not np.isscalar(value)):
-                quotes = ": take the quotes away" if isinstance(value, str) else ""
-                raise ConfigError(f"{where} must be a number, not {value!r}{quotes}")
-            taken[key] = one_of(where, value, SHAPES) if key in _WORDS else value
         return taken
 
 

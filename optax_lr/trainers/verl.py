@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
@@ -18,7 +18,7 @@ from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
 
 _OPTIMIZER = "actor_rollout_ref.actor.optim."
 _STEPS, _RATIO = f"{_OPTIMIZER}lr_warmup_steps", f"{_OPTIMIZER}lr_warmup_steps_ratio"
-_TAKEN: Mapping[str, Any] = {
+_TAKEN: Mapping[str, object] = {
     f"{_OPTIMIZER}lr": 1e-6,
     f"{_OPTIMIZER}lr_scheduler_type": "constant",
     _RATIO: 0.0,
@@ -159,7 +159,7 @@ def _concerns_curve(key: str) -> bool:
     return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
 
 
-def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
     """Values that a caller gives, by their dotted keys."""
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -228,8 +228,8 @@ def test_a_file_that_a_config_names_must_be_in_a_known_folder(tmp_path, monkeypa
         (folder / "a.yaml").write_text(f"learning_rate: 1.0e-4\nmax_steps: 9\ndeepspeed: {json.dumps(str(name))}\n")
         return olr.read_config(folder / "a.yaml")
 
-    assert config("ds/ds.json").settings.scheduler_block["type"] == "WarmupLR"
-    assert config(folder / "ds" / "ds.json").settings.scheduler_block["type"] == "WarmupLR"
+    assert config("ds/ds.json").settings.scheduler_block.type == "WarmupLR"
+    assert config(folder / "ds" / "ds.json").settings.scheduler_block.type == "WarmupLR"
     for name in (
         outside / "ds.json",
         "../outside/ds.json",
