@@ -225,8 +225,9 @@ class LlamaFactoryUI(LlamaFactory):
             raise source.error(f"train.extra_args must be a JSON mapping, not {extra!r}") from None
         made = {key: form[key] for key in SETTING_NAMES & form.keys()}
         made["per_device_train_batch_size"] = form["batch_size"]
+        made["packing"] = form.get("packing") or form.get("neat_packing")
         if form["training_stage"] == "PPO":
-            made["stage"] = "ppo"
+            made |= {"stage": "ppo", "val_size": None}
         if form.get("dataset"):
             made["dataset"] = form["dataset"]
         read = self.read_values(source, made | arguments, rules=ARGPARSE)

@@ -158,6 +158,13 @@ def test_a_cap_above_any_number_of_steps_caps_no_example(tmp_path, most):
     assert (plan.max_steps, plan.notes) == (125, ())
 
 
+def test_the_web_ui_keeps_no_validation_set_for_ppo_or_of_packed_rows():
+    form = {"train.learning_rate": "5e-5", "train.num_train_epochs": "1", "train.val_size": 0.5}
+    assert olr.read_config(form).plan(num_examples=1600).max_steps == 50
+    for more in ({"train.training_stage": "PPO"}, {"train.packing": True}, {"train.neat_packing": True}):
+        assert olr.read_config(form | more).plan(num_examples=1600).max_steps == 100
+
+
 def test_the_config_form_of_the_web_ui(tmp_path):
     text = (
         "top.model_name: m\ntrain.learning_rate: 1e-4\ntrain.num_train_epochs: '2.0'\ntrain.max_samples: '500'\n"
