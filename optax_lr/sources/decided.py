@@ -6,7 +6,8 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
-from optax_lr.sources.literals import Call, Scope, Script, UnknownError
+from optax_lr.sources.literals import Script, UnknownError
+from optax_lr.sources.scopes import Call, Scope
 
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[object, object], object]] = {
     ast.Eq: operator.eq,

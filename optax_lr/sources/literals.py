@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dataclasses
 import math
 import operator
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from optax_lr.sources.errors import ConfigError
-from optax_lr.text import words
+from optax_lr.sources.scopes import (
+    Call,
+    Named,
+    Names,
+    Scope,
+    argument_names,
+    arguments_of,
+    defaults_of,
+    keyword_of,
+    option_tested,
+)
 
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "int": int,
@@ -32,260 +39,23 @@ _ENUMS = ("SchedulerType", "IntervalStrategy")
 _OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LARGEST = 10**30
 _DEEPEST = 50
-_CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 _STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
-
-Named = ast.FunctionDef | ast.AsyncFunctionDef
-Function = Named | ast.Lambda
 
 
 class UnknownError(Exception):
     """An expression that is not a literal."""
 
 
-@dataclasses.dataclass(eq=False)
-class Scope:
-    """The names of a function or of the whole script, each with all that is bound to it: None for no expression."""
-
-    function: Function | None
-    parent: Scope | None
-    names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
-    outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
-
-
-class Call(NamedTuple):
-    """A call in a script, with the full name of what is called, and the tests that it is under, with what they must be."""
-
-    node: ast.Call
-    name: str
-    scope: Scope
-    tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()
-
-
-class _Flag(NamedTuple):
-    """A test of an option: that it is given, or `is_none`, that it has no value."""
-
-    name: str
-    is_none: bool
-
-
-class Script:
-    """The syntax tree of a script: its imports, its calls, and what is bound to each name in each scope.
-
-    `options` are those of the command that starts the script.
-    """
+class Script(Names):
+    """A script whose expressions have values, if they are made of literals."""
 
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
-        self.text = text
-        self.given: Mapping[str, object] | None = options  # of the command that starts the script; None if not known
-        self.tree = parsed(path, text)
-        self.imported: dict[str, str] = {}
-        self.modules: set[str] = set()
-        self.top = Scope(None, None)
-        self.scopes = [self.top]
-        self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
-        self.classes: dict[str, list[ast.ClassDef]] = {}
-        self.calls: list[Call] = []
-        self.options: dict[str, list[Call]] = {}
-        self.parsed: dict[str, str] = {}
-        self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
+        super().__init__(path, text, options)
         self.notes: dict[str, None] = {}
-        self.flags: list[_Flag] = []  # the options that the statements in hand are under
-        self.tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()  # and the tests
-        self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
         self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
-        self.readers = {node.name for node in ast.walk(self.tree) if _reads_command_line(node)}  # type: ignore[attr-defined]
-        try:
-            for statement in self.tree.body:
-                self._visit(statement, self.top)
-        except RecursionError:
-            raise ConfigError(f"{path}: nested too deeply") from None
-        self.changes: dict[str, list[Call]] = {}  # by the name of the dict or list
-        for call in self.calls:
-            name, _, method = call.name.rpartition(".")
-            if method in _CHANGES:
-                self.changes.setdefault(name, []).append(call)
-            self._option(call)
-        self.given = None if options is None else self._in_full(options)
-        for flag, attribute, value in self.under_flags:
-            if not self._is_off(flag):
-                self.attributes.setdefault(attribute, []).append(value)
-
-    # --- what is where ---
-
-    def _scope(self, function: Function, parent: Scope) -> None:
-        scope = Scope(function, parent, {argument.arg: [None] for argument in _arguments(function)})
-        self.scopes.append(scope)
-        for statement in function.body if isinstance(function.body, list) else [function.body]:
-            self._visit(statement, scope)
-
-    def _visit(self, node: ast.AST, scope: Scope) -> None:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for decorator in node.decorator_list:
-                    self._visit(decorator, scope)
-                self._scope(node, scope)
-                return
-            case ast.Lambda():
-                self._scope(node, scope)
-                return
-            case ast.If(test=test, body=body, orelse=others):
-                self._visit(test, scope)
-                flags, tests = self.flags, self.tests
-                self.flags = [*flags, flag] if (flag := _option_of(test)) is not None else flags
-                self.tests = (*tests, (test, True, scope))
-                for statement in body:
-                    self._visit(statement, scope)
-                self.flags, self.tests = flags, (*tests, (test, False, scope))
-                for statement in others:
-                    self._visit(statement, scope)
-                self.tests = tests
-                return
-            case ast.Global(names=names) | ast.Nonlocal(names=names):
-                scope.outer.update(names)
-            case ast.ClassDef(name=name):
-                self.classes.setdefault(name, []).append(node)
-            case ast.Import(names=names):
-                for alias in names:
-                    self.modules.add(alias.name)
-                    first = alias.name.partition(".")[0]
-                    self.imported[alias.asname or first] = alias.name if alias.asname else first
-            case ast.ImportFrom(module=module, names=names, level=level):
-                place = "." * level + (module or "")
-                self.modules.add(place)
-                for alias in names:
-                    self.imported[alias.asname or alias.name] = f"{place}.{alias.name}"
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    self._target(target, value, scope)
-            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
-                self._target(target, value, scope)
-            case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
-                self._target(node.target, None, scope)
-            case ast.withitem(optional_vars=target) if target is not None:
-                self._target(target, None, scope)
-            case ast.Call(func=function):
-                self.calls.append(Call(node, self.qualified(function), scope, self.tests))
-        for child in ast.iter_child_nodes(node):
-            self._visit(child, scope)
-
-    def _target(self, target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
-        if isinstance(value, ast.Call) and re.search(r"(?i)accel\w*\.prepare$", ast.unparse(value.func)):
-            for part in ast.walk(target):
-                if isinstance(part, ast.Name):
-                    self.prepared.setdefault(part.id, part.lineno)
-            return
-        match target:
-            case ast.Name(id=name) if name in scope.outer and scope.parent is not None:
-                self._target(target, value, scope.parent)
-            case ast.Name(id=name):
-                scope.names.setdefault(name, []).append(value)
-                self._parsed([name], value)
-            case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                values: list[ast.expr | None] = [None] * len(targets)
-                if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets):
-                    values = list(value.elts)
-                for part, inner in zip(targets, values, strict=True):
-                    self._target(part, inner, scope)
-                self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
-            case ast.Attribute(value=owner, attr=name) if self.flags:
-                self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value))
-            case ast.Attribute(value=owner, attr=name):
-                self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
-            case ast.Subscript(value=ast.Name(id=name)):
-                scope.names.setdefault(name, []).append(None)  # a dict that is changed is not known
-
-    def _parsed(self, names: list[str], value: ast.expr | None) -> None:
-        """Remember which names hold what a parser of the command line gives."""
-        if isinstance(value, ast.Subscript) and len(names) == 1:
-            value = value.value
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in self.readers:
-            self.parsed[names[0]] = ""
-        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-            method = value.func.attr
-            if method in ("parse_args", "parse_known_args"):
-                self.parsed[names[0]] = ""
-            elif method.startswith("parse_args_into_dataclasses"):
-                self.parsed |= dict.fromkeys(names, "dataclass")
-
-    def _option(self, call: Call) -> None:
-        """Remember an option of argparse by the name under which its value is found."""
-        if not isinstance(call.node.func, ast.Attribute):
-            return
-        if call.node.func.attr == "set_defaults":
-            for keyword in call.node.keywords:
-                self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
-        if call.node.func.attr != "add_argument":
-            return
-        words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
-        given = keyword_of(call.node, "dest")
-        names = [
-            word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
-        ]
-        if isinstance(given, ast.Constant):
-            names = [str(given.value)]
-        for name in names[:1]:
-            self.options.setdefault(name, []).append(call)
-
-    def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
-        """Options with their full names: argparse takes each beginning that only one option has."""
-        made = dict(options)
-        for name in options.keys() - self.options.keys():
-            full = [option for option in self.options if option.startswith(name)]
-            if len(full) == 1:
-                made[full[0]] = made.pop(name)
-        return made
-
-    def _is_off(self, flag: _Flag) -> bool:
-        """Whether an option without a value, such as `--scale_lr`, is not given, or one that is tested for None is."""
-        made = self.options.get(flag.name, [])
-        if len(made) != 1:
-            return False
-        if flag.is_none:
-            default = keyword_of(made[0].node, "default")
-            return flag.name in (self.given or ()) or (isinstance(default, ast.Constant) and default.value is not None)
-        action = keyword_of(made[0].node, "action")
-        return isinstance(action, ast.Constant) and action.value == "store_true" and flag.name not in (self.given or ())
-
-    def qualified(self, node: ast.expr) -> str:
-        """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        name = ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
-        return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
-
-    def bound(self, name: str, scope: Scope) -> tuple[list[ast.expr | None], Scope]:
-        """The value of a name in the nearest scope that binds it, and that scope."""
-        here: Scope | None = scope
-        while here is not None:
-            if name in here.names:
-                return here.names[name], here
-            here = here.parent
-        return [], scope
-
-    def single(self, node: ast.expr | None, scope: Scope) -> ast.expr | None:
-        """The expression itself, or the one that its name is bound to."""
-        if not isinstance(node, ast.Name):
-            return node
-        bound, _ = self.bound(node.id, scope)
-        return bound[0] if len(bound) == 1 else None
-
-    def returned(self, call: ast.Call) -> tuple[ast.expr, Scope] | None:
-        """The one expression that a function of this file returns, and its scope; None for another call."""
-        scopes = [made for made in self.scopes if getattr(made.function, "name", None) == ast.unparse(call.func)]
-        if len(scopes) != 1 or scopes[0].function is None:
-            return None
-        values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
-        return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
-
-    # --- values ---
 
     def value(
         self, node: ast.expr, scope: Scope, examples: int | None = None, *, steps: tuple[str, int] | None = None
@@ -347,7 +117,7 @@ class Script:
                 return self._entry(holder, self._value(key, scope), scope)
             case ast.Call():
                 return self._call(node, scope)
-            case ast.IfExp(test=test, orelse=other) if (flag := _option_of(test)) is not None and self._is_off(flag):
+            case ast.IfExp(test=test, orelse=other) if (flag := option_tested(test)) is not None and self.is_off(flag):
                 self.notes[f"{ast.unparse(node)[:60]}: {ast.unparse(test)} is taken as not given"] = None
                 return self._value(other, scope)
         raise UnknownError
@@ -425,10 +195,8 @@ class Script:
             if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
                 return self._declared("", name, Call(decorator, "", here.parent or self.top))
         named = [made for made in self.scopes if getattr(made.function, "name", "") == function.name]
-        method = _argument_names(function)[:1] == ["self"] and len(named) == 1
-        calls = [
-            call for call in self.calls if (call.name.rpartition(".")[2] if method else call.name) == function.name
-        ]
+        method = argument_names(function)[:1] == ["self"] and len(named) == 1
+        calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
         return self._argument(name, function, calls, here.parent or self.top)
 
     def _argument(self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "") -> object:
@@ -443,17 +211,12 @@ class Script:
         """
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         names = names[names[:1] == ["self"] :]
-        passed: list[tuple[ast.expr, Scope]] = []
-        for call in calls:
-            if any(isinstance(argument, ast.Starred) for argument in call.node.args) or keyword_of(call.node, None):
-                raise UnknownError
-            given = dict(zip(names, call.node.args, strict=False))
-            given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
-            if name in given:
-                passed.append((given[name], call.scope))
+        if any(call.unpacks for call in calls):
+            raise UnknownError
+        passed = [(given[name], call.scope) for call in calls if name in (given := call.given(names))]
         if len(passed) == len(calls) == 1:
             return self._value(*passed[0])
-        default = _defaults(function).get(name)
+        default = defaults_of(function).get(name)
         if not calls and self._is_command(function):
             return self._option_of_function(name, function, default)
         if passed or default is None:
@@ -473,7 +236,7 @@ class Script:
 
     def _option_of_function(self, name: str, function: Named, default: ast.expr | None) -> object:
         """What the command gives for an argument of the function that it calls, else the argument's default."""
-        kind = next((argument.annotation for argument in _arguments(function) if argument.arg == name), None)
+        kind = next((argument.annotation for argument in arguments_of(function) if argument.arg == name), None)
 
         def stated() -> object:
             if default is None:
@@ -529,10 +292,10 @@ class Script:
     def _class_of_argument(self, name: str, scope: Scope) -> str:
         """The class of this file that the one call of a function passes as an argument: `f(CFG)`; empty for none."""
         function = scope.function
-        if not isinstance(function, Named) or name not in _argument_names(function):
+        if not isinstance(function, Named) or name not in argument_names(function):
             return ""
         calls = [call.node for call in self.calls if call.name == function.name]
-        place = _argument_names(function).index(name)
+        place = argument_names(function).index(name)
         given = [keyword_of(call, name) or (call.args[place] if place < len(call.args) else None) for call in calls]
         names = {node.id if isinstance(node, ast.Name) else "" for node in given}
         return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
@@ -551,7 +314,7 @@ class Script:
     def _start_argument(self, name: str, used: ast.Name | None) -> object:
         """The value of the argument `name` of the one class that has it; `used` must be in the class's `__init__`."""
         starts = [
-            (kind, start) for kind in self.classes for start in self._starts(kind) if name in _argument_names(start)
+            (kind, start) for kind in self.classes for start in self._starts(kind) if name in argument_names(start)
         ]
         if len(starts) != 1 or (used is not None and used not in ast.walk(starts[0][1])):
             raise UnknownError
@@ -566,7 +329,7 @@ class Script:
     def _annotation(self, name: str, scope: Scope) -> str:
         """The class that annotates a parameter; empty for none."""
         function = scope.function
-        arguments = [] if function is None else _arguments(function)
+        arguments = [] if function is None else arguments_of(function)
         found = next((argument.annotation for argument in arguments if argument.arg == name), None)
         return found.id if isinstance(found, ast.Name) else ""
 
@@ -674,21 +437,6 @@ def field_default(value: ast.expr) -> ast.expr | None:
     return None
 
 
-def parsed(path: str, text: str) -> ast.Module:
-    """The syntax tree of a script.
-
-    Raises:
-        ConfigError: for what is not Python.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
-
-
 def _as_option(value: object, kind: ast.expr | None) -> object:
     """The text of an option as its parser converts it."""
     if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
@@ -699,26 +447,6 @@ def _as_option(value: object, kind: ast.expr | None) -> object:
         raise UnknownError from None
 
 
-def _option_of(test: ast.expr) -> _Flag | None:
-    """The option that `if args.x:` and `if args.x is None:` test; None for another test."""
-    match test:
-        case ast.Attribute(value=ast.Name(), attr=name):
-            return _Flag(name, is_none=False)
-        case ast.Compare(
-            left=ast.Attribute(value=ast.Name(), attr=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]
-        ):
-            return _Flag(name, is_none=True)
-    return None
-
-
-def _reads_command_line(node: ast.AST) -> bool:
-    """Whether a function reads the command line."""
-    return isinstance(node, Named) and any(
-        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
-        for part in ast.walk(node)
-    )
-
-
 def _click_names(decorator: ast.Call, name: str) -> list[str]:
     """The parameter of a function that `@click.option("--batch-size", ...)` fills; empty for another decorator."""
     if name not in ("click.option", "click.argument"):
@@ -726,29 +454,6 @@ def _click_names(decorator: ast.Call, name: str) -> list[str]:
     words = [word.value for word in decorator.args if isinstance(word, ast.Constant) and isinstance(word.value, str)]
     plain = [word for word in words if not word.startswith("-")]
     return [word.lstrip("-").replace("-", "_").lower() for word in plain or sorted(words, key=len)[-1:]]
-
-
-def _arguments(function: Function) -> list[ast.arg]:
-    made = function.args
-    every = [*made.posonlyargs, *made.args, *made.kwonlyargs, made.vararg, made.kwarg]
-    return [argument for argument in every if argument is not None]
-
-
-def _argument_names(function: Function) -> list[str]:
-    return [argument.arg for argument in _arguments(function)]
-
-
-def _defaults(function: Function) -> dict[str, ast.expr | None]:
-    """The default of each argument that has one."""
-    made = function.args
-    by_place = [argument.arg for argument in (*made.posonlyargs, *made.args)]
-    defaults: dict[str, ast.expr | None] = dict(zip(reversed(by_place), reversed(made.defaults), strict=False))
-    return defaults | dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
-
-
-def keyword_of(call: ast.Call, name: str | None) -> ast.expr | None:
-    """What a call passes for a keyword; for None, what it unpacks."""
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
 def _power(base: float, exponent: float) -> object:

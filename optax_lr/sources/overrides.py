@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from optax_lr.sources.literals import Scope, Script, keyword_of
+from optax_lr.sources.literals import Script
+from optax_lr.sources.scopes import Scope, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {

@@ -17,8 +17,9 @@ from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, RENAMED, S
 from optax_lr.sources.decided import is_left_out
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Call, Scope, Script, UnknownError, field_default, keyword_of
+from optax_lr.sources.literals import Script, UnknownError, field_default
 from optax_lr.sources.overrides import own_optimizer, rates_by_hand, replacements, set_later
+from optax_lr.sources.scopes import Call, Scope, keyword_of
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.text import start_of, words
 
@@ -115,7 +116,7 @@ class Reader:
         """The calls of known constructors, in the order of the file."""
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
-        if not found and not any(call.name.rpartition(".")[2] in constructors.NOT_READ_WHOLE for call in script.calls):
+        if not found and not any(call.last in constructors.NOT_READ_WHOLE for call in script.calls):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in self._part_nodes(call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
         found = [call for call in found if not is_left_out(script, call)] or found
@@ -124,7 +125,7 @@ class Reader:
     def _holds_config(self, call: Call) -> bool:
         if call.name in self.script.classes:
             return self._plain_parent(call.name) is not None
-        last = call.name.rpartition(".")[2]
+        last = call.last
         functions = [getattr(scope.function, "name", "") for scope in self.script.scopes]
         if last in self.script.classes or last in functions:
             return False  # a class or a function of the script itself
@@ -148,7 +149,7 @@ class Reader:
         self.script.notes.clear()
         own = self.script.classes.get(call.name, [])
         call = call._replace(name=self._plain_parent(call.name) or "") if own else call
-        last = call.name.rpartition(".")[2]
+        last = call.last
         if call.name in SCHEDULES:
             found, notes = self._schedule(call)
         elif last in FUNCTIONS:
@@ -179,7 +180,7 @@ class Reader:
 
     def _with_examples(self, source: Source) -> Source:
         """The source with the number of training examples, if the script selects them by a range."""
-        calls = [call for call in self.script.calls if call.name.rpartition(".")[2].endswith("Trainer")]
+        calls = [call for call in self.script.calls if call.last.endswith("Trainer")]
         given = [(data, call.scope) for call in calls if (data := keyword_of(call.node, "train_dataset")) is not None]
         if len(given) != 1 or source.values.get("packing"):
             return source
@@ -198,7 +199,7 @@ class Reader:
     def parsed(self) -> Source | None:
         """The training arguments that HfArgumentParser fills, with what the script's own subclass has for their defaults."""
         for call in self.script.calls:
-            if call.name.rpartition(".")[2] not in ("HfArgumentParser", "TrlParser") or not call.node.args:
+            if call.last not in ("HfArgumentParser", "TrlParser") or not call.node.args:
                 continue
             given = self.script.single(call.node.args[0], call.scope)
             for element in given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]:
@@ -413,7 +414,7 @@ class Reader:
         if keywords:
             found.values["lr_scheduler_kwargs"] = keywords
         note = f"the schedule of {last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once"
-        trainers = [known for known in self.script.calls if known.name.rpartition(".")[2].endswith("Trainer")]
+        trainers = [known for known in self.script.calls if known.last.endswith("Trainer")]
         others = [known.node for known in trainers if all(word.arg != "optimizers" for word in known.node.keywords)]
         beside = (
             f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own" if others else ""
@@ -462,10 +463,7 @@ class Reader:
 
     def _part_nodes(self, call: Call) -> list[ast.expr | None]:
         """The calls that make the parts of a schedule; None for a part that is not a call."""
-        names = SCHEDULES[call.name]
-        given = dict(zip(names, call.node.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg is not None}
-        listed = self.script.single(given.get(PARTS[call.name]), call.scope)
+        listed = self.script.single(call.given(SCHEDULES[call.name]).get(PARTS[call.name]), call.scope)
         if not isinstance(listed, (ast.List, ast.Tuple)):
             return [None]
         return [self.script.single(element, call.scope) for element in listed.elts]
@@ -500,7 +498,7 @@ class Reader:
     def _processes(self) -> Processes | None:
         """The number of processes that Ray's `ScalingConfig` or accelerate's `notebook_launcher` starts."""
         for call in self.script.calls:
-            last = call.name.rpartition(".")[2]
+            last = call.last
             option = _LAUNCHES.get(last, "")
             given = keyword_of(call.node, option)
             if given is None:

@@ -1,0 +1,329 @@
+"""What is where in a Python script: its imports, its calls, its options, and what is bound to each name in each scope."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.text import words
+
+_CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
+
+Named = ast.FunctionDef | ast.AsyncFunctionDef
+Function = Named | ast.Lambda
+
+
+@dataclasses.dataclass(eq=False)
+class Scope:
+    """The names of a function or of the whole script, each with all that is bound to it: None for no expression."""
+
+    function: Function | None
+    parent: Scope | None
+    names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
+    outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
+
+
+class Call(NamedTuple):
+    """A call in a script, with the full name of what is called, and the tests that it is under, with what they must be."""
+
+    node: ast.Call
+    name: str
+    scope: Scope
+    tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()
+
+    @property
+    def last(self) -> str:
+        """The name of what is called, without its module or its object."""
+        return self.name.rpartition(".")[2]
+
+    def given(self, names: Iterable[str]) -> dict[str, ast.expr]:
+        """What is passed for each argument; `names` are those of the arguments by place."""
+        by_place = dict(zip(names, self.node.args, strict=False))
+        return by_place | {keyword.arg: keyword.value for keyword in self.node.keywords if keyword.arg is not None}
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether it unpacks arguments, which may be any."""
+        starred = any(isinstance(argument, ast.Starred) for argument in self.node.args)
+        return starred or any(keyword.arg is None for keyword in self.node.keywords)
+
+
+class _Flag(NamedTuple):
+    """A test of an option: that it is given, or `is_none`, that it has no value."""
+
+    name: str
+    is_none: bool
+
+
+class Names:
+    """The syntax tree of a script: its imports, its calls, and what is bound to each name in each scope.
+
+    `options` are those of the command that starts the script.
+    """
+
+    def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
+        self.text = text
+        self.given: Mapping[str, object] | None = options  # of the command that starts the script; None if not known
+        self.tree = parsed(path, text)
+        self.imported: dict[str, str] = {}
+        self.modules: set[str] = set()
+        self.top = Scope(None, None)
+        self.scopes = [self.top]
+        self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
+        self.classes: dict[str, list[ast.ClassDef]] = {}
+        self.calls: list[Call] = []
+        self.options: dict[str, list[Call]] = {}
+        self.parsed: dict[str, str] = {}
+        self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
+        self.flags: list[_Flag] = []  # the options that the statements in hand are under
+        self.tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()  # and the tests
+        self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
+        self.readers = {
+            node.name for node in ast.walk(self.tree) if isinstance(node, Named) and _reads_command_line(node)
+        }
+        try:
+            for statement in self.tree.body:
+                self._visit(statement, self.top)
+        except RecursionError:
+            raise ConfigError(f"{path}: nested too deeply") from None
+        self.changes: dict[str, list[Call]] = {}  # by the name of the dict or list
+        for call in self.calls:
+            if call.last in _CHANGES:
+                self.changes.setdefault(call.name.rpartition(".")[0], []).append(call)
+            self._option(call)
+        self.given = None if options is None else self._in_full(options)
+        for flag, attribute, value in self.under_flags:
+            if not self.is_off(flag):
+                self.attributes.setdefault(attribute, []).append(value)
+
+    def _scope(self, function: Function, parent: Scope) -> None:
+        scope = Scope(function, parent, {argument.arg: [None] for argument in arguments_of(function)})
+        self.scopes.append(scope)
+        for statement in function.body if isinstance(function.body, list) else [function.body]:
+            self._visit(statement, scope)
+
+    def _visit(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                for decorator in node.decorator_list:
+                    self._visit(decorator, scope)
+                self._scope(node, scope)
+                return
+            case ast.Lambda():
+                self._scope(node, scope)
+                return
+            case ast.If(test=test, body=body, orelse=others):
+                self._visit(test, scope)
+                flags, tests = self.flags, self.tests
+                self.flags = [*flags, flag] if (flag := option_tested(test)) is not None else flags
+                self.tests = (*tests, (test, True, scope))
+                for statement in body:
+                    self._visit(statement, scope)
+                self.flags, self.tests = flags, (*tests, (test, False, scope))
+                for statement in others:
+                    self._visit(statement, scope)
+                self.tests = tests
+                return
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                scope.outer.update(names)
+            case ast.ClassDef(name=name):
+                self.classes.setdefault(name, []).append(node)
+            case ast.Import(names=names):
+                for alias in names:
+                    self.modules.add(alias.name)
+                    first = alias.name.partition(".")[0]
+                    self.imported[alias.asname or first] = alias.name if alias.asname else first
+            case ast.ImportFrom(module=module, names=names, level=level):
+                place = "." * level + (module or "")
+                self.modules.add(place)
+                for alias in names:
+                    self.imported[alias.asname or alias.name] = f"{place}.{alias.name}"
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._target(target, value, scope)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+                self._target(target, value, scope)
+            case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
+                self._target(node.target, None, scope)
+            case ast.withitem(optional_vars=target) if target is not None:
+                self._target(target, None, scope)
+            case ast.Call(func=function):
+                self.calls.append(Call(node, self.qualified(function), scope, self.tests))
+        for child in ast.iter_child_nodes(node):
+            self._visit(child, scope)
+
+    def _target(self, target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
+        if isinstance(value, ast.Call) and re.search(r"(?i)accel\w*\.prepare$", ast.unparse(value.func)):
+            for part in ast.walk(target):
+                if isinstance(part, ast.Name):
+                    self.prepared.setdefault(part.id, part.lineno)
+            return
+        match target:
+            case ast.Name(id=name) if name in scope.outer and scope.parent is not None:
+                self._target(target, value, scope.parent)
+            case ast.Name(id=name):
+                scope.names.setdefault(name, []).append(value)
+                self._parsed([name], value)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                values: list[ast.expr | None] = [None] * len(targets)
+                if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets):
+                    values = list(value.elts)
+                for part, inner in zip(targets, values, strict=True):
+                    self._target(part, inner, scope)
+                self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
+            case ast.Attribute(value=owner, attr=name) if self.flags:
+                self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value))
+            case ast.Attribute(value=owner, attr=name):
+                self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
+            case ast.Subscript(value=ast.Name(id=name)):
+                scope.names.setdefault(name, []).append(None)  # a dict that is changed is not known
+
+    def _parsed(self, names: list[str], value: ast.expr | None) -> None:
+        """Remember which names hold what a parser of the command line gives."""
+        if isinstance(value, ast.Subscript) and len(names) == 1:
+            value = value.value
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in self.readers:
+            self.parsed[names[0]] = ""
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            method = value.func.attr
+            if method in ("parse_args", "parse_known_args"):
+                self.parsed[names[0]] = ""
+            elif method.startswith("parse_args_into_dataclasses"):
+                self.parsed |= dict.fromkeys(names, "dataclass")
+
+    def _option(self, call: Call) -> None:
+        """Remember an option of argparse by the name under which its value is found."""
+        if not isinstance(call.node.func, ast.Attribute):
+            return
+        if call.node.func.attr == "set_defaults":
+            for keyword in call.node.keywords:
+                self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
+        if call.node.func.attr != "add_argument":
+            return
+        words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
+        given = keyword_of(call.node, "dest")
+        names = [
+            word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
+        ]
+        if isinstance(given, ast.Constant):
+            names = [str(given.value)]
+        for name in names[:1]:
+            self.options.setdefault(name, []).append(call)
+
+    def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
+        """Options with their full names: argparse takes each beginning that only one option has."""
+        made = dict(options)
+        for name in options.keys() - self.options.keys():
+            full = [option for option in self.options if option.startswith(name)]
+            if len(full) == 1:
+                made[full[0]] = made.pop(name)
+        return made
+
+    def is_off(self, flag: _Flag) -> bool:
+        """Whether an option without a value, such as `--scale_lr`, is not given, or one that is tested for None is."""
+        made = self.options.get(flag.name, [])
+        if len(made) != 1:
+            return False
+        if flag.is_none:
+            default = keyword_of(made[0].node, "default")
+            return flag.name in (self.given or ()) or (isinstance(default, ast.Constant) and default.value is not None)
+        action = keyword_of(made[0].node, "action")
+        return isinstance(action, ast.Constant) and action.value == "store_true" and flag.name not in (self.given or ())
+
+    def qualified(self, node: ast.expr) -> str:
+        """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        name = ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
+        return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
+
+    def bound(self, name: str, scope: Scope) -> tuple[list[ast.expr | None], Scope]:
+        """The value of a name in the nearest scope that binds it, and that scope."""
+        here: Scope | None = scope
+        while here is not None:
+            if name in here.names:
+                return here.names[name], here
+            here = here.parent
+        return [], scope
+
+    def single(self, node: ast.expr | None, scope: Scope) -> ast.expr | None:
+        """The expression itself, or the one that its name is bound to."""
+        if not isinstance(node, ast.Name):
+            return node
+        bound, _ = self.bound(node.id, scope)
+        return bound[0] if len(bound) == 1 else None
+
+    def returned(self, call: ast.Call) -> tuple[ast.expr, Scope] | None:
+        """The one expression that a function of this file returns, and its scope; None for another call."""
+        scopes = [made for made in self.scopes if getattr(made.function, "name", None) == ast.unparse(call.func)]
+        if len(scopes) != 1 or scopes[0].function is None:
+            return None
+        values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
+        return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
+
+
+def parsed(path: str, text: str) -> ast.Module:
+    """The syntax tree of a script.
+
+    Raises:
+        ConfigError: for what is not Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
+
+
+def option_tested(test: ast.expr) -> _Flag | None:
+    """The option that `if args.x:` and `if args.x is None:` test; None for another test."""
+    match test:
+        case ast.Attribute(value=ast.Name(), attr=name):
+            return _Flag(name, is_none=False)
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(), attr=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]
+        ):
+            return _Flag(name, is_none=True)
+    return None
+
+
+def _reads_command_line(function: Named) -> bool:
+    """Whether a function reads the command line."""
+    return any(
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
+        for part in ast.walk(function)
+    )
+
+
+def arguments_of(function: Function) -> list[ast.arg]:
+    made = function.args
+    every = [*made.posonlyargs, *made.args, *made.kwonlyargs, made.vararg, made.kwarg]
+    return [argument for argument in every if argument is not None]
+
+
+def argument_names(function: Function) -> list[str]:
+    return [argument.arg for argument in arguments_of(function)]
+
+
+def defaults_of(function: Function) -> dict[str, ast.expr | None]:
+    """The default of each argument that has one."""
+    made = function.args
+    by_place = [argument.arg for argument in (*made.posonlyargs, *made.args)]
+    defaults: dict[str, ast.expr | None] = dict(zip(reversed(by_place), reversed(made.defaults), strict=False))
+    return defaults | dict(zip([argument.arg for argument in made.kwonlyargs], made.kw_defaults, strict=True))
+
+
+def keyword_of(call: ast.Call, name: str | None) -> ast.expr | None:
+    """What a call passes for a keyword; for None, what it unpacks."""
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
