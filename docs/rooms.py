@@ -158,7 +158,7 @@ def page() -> str:
         "optax and numpy. Functions that use another library (OmegaConf, matplotlib, typer, ...) import it when they are",
         "called; the [extras](index.md#install) install these libraries.",
         "",
-        "`CONTRIBUTING.md` has recipes for a new schedule, trainer, log format, lint rule and sweep kernel.",
+        "`CONTRIBUTING.md` has recipes for a new schedule, trainer, launcher, log format, lint rule and sweep kernel.",
     ]
     return "\n".join(lines) + "\n"
 
