@@ -6,52 +6,53 @@ from optax_lr.findings import Rule
 
 DIVERGES = Rule.of(
     "LR301 error: learning rate too high: the loss diverges",
-    "The loss rises by half of its lowest level and more, and stays up for a tenth of the rows, far beyond its noise. It may "
-    "fall again as the rate does: what the model knew before is lost. A loss that comes far below its lowest level while the rate "
-    "is as high as in the rise, as after the first steps of a pretraining, does not diverge. The remedy is a tenth of the highest "
-    "rate so far. Data that become harder on the way look the same.",
+    "The loss rises by at least half of its lowest level, far beyond its noise, and stays high for a tenth of the rows. "
+    "If it falls again when the rate falls, what the model had learned before is lost. A rise is not reported if the loss "
+    "later falls far below its lowest level at equally high rates, as after the first steps of a pre-training. The remedy "
+    "is a tenth of the highest rate so far. Data that become harder during the run have the same effect.",
 )
 NOT_A_NUMBER = Rule.of(
     "LR302 error: the loss is not a number",
-    "The loss is NaN or infinite. After losses that are numbers, the rate in use is the first suspect; from the first row on, "
-    "the data and the number format are.",
+    "The loss is NaN or infinite. If earlier losses are numbers, the likely cause is the rate; if the first row is NaN "
+    "already, it is the data or the number format.",
 )
 OSCILLATES = Rule.of(
     "LR303 warning: learning rate too high: the loss oscillates",
-    "The loss swings from row to row while the rate is high, and a third of that when it is low: noise of the data would stay. "
-    "Under a constant rate the two kinds of noise cannot be distinguished, and nothing is reported.",
+    "From row to row the loss changes at least three times as much at high rates as at low rates; noise of the data would "
+    "not change. At a constant rate the two kinds of noise cannot be distinguished, and nothing is reported.",
 )
 SLOW = Rule.of(
     "LR304 warning: learning rate too low: the loss falls slowly",
-    "The loss falls in proportion to the summed rate until the end, and so does the evaluation loss, if it is logged: the run was "
-    "still on its first slope. A run whose rate suffices falls fast, then slowly; if only the training loss falls, the data "
-    "are learned by heart.",
+    "Until the end the loss falls in proportion to the summed rate, and so does the evaluation loss if it is logged: the "
+    "run is still in its first phase. At a sufficient rate the loss falls fast and then slowly. If only the training loss "
+    "falls, the model memorises the data.",
 )
 JUMPS = Rule.of(
     "LR305 note: the learning rate jumps",
-    "From one row to the next the rate rises after it had fallen, or falls at once. Restarts and stages do so on purpose; a "
-    "resumed run with another length does so by mistake.",
+    "From one row to the next the rate rises after a fall, or drops suddenly. Restarts and stages do this on purpose; in "
+    "a run that was resumed with another length it is a mistake.",
 )
 DEAD = Rule.of(
     "LR306 error: dead run: nothing is learned",
-    "Every loss is NaN or exactly 0.0, and no gradient norm is a number. In fp16 the scaler then skips every update, and the "
-    "rate stays where it began; in other formats the weights are NaN from the first update on.",
+    "Every loss is NaN or exactly 0.0, and no gradient norm is a number. In fp16 the scaler then skips every update, and "
+    "the rate stays at its first value; in other formats the weights are NaN from the first update on.",
 )
 HIDDEN = Rule.of(
     "LR307 error: a loss of exactly 0.0 hides NaN",
-    "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); if every loss since the "
-    "last row was NaN, 0.0 is what remains. A gradient norm of NaN in the same row shows it; if no gradient norm is logged, "
-    "losses of 0.5 and more do that are 0.0 from one row on. Any other 0.0 may be a rounded loss.",
+    "transformers' Trainer leaves NaN out of the logged mean by default (`logging_nan_inf_filter`); if every loss since "
+    "the last row was NaN, it logs 0.0. A gradient norm of NaN in the same row proves this. If no gradient norm is "
+    "logged, the evidence is a loss of at least 0.5 that is followed by 0.0 in all later rows. Any other 0.0 may be a "
+    "rounded loss.",
 )
 OVERFITS = Rule.of(
     "LR308 warning: overfitting: the evaluation loss rises",
-    "The evaluation loss has passed its lowest value by a tenth while the training loss still falls: longer training makes the "
+    "The evaluation loss is a tenth above its lowest value while the training loss still falls: longer training makes the "
     "model worse on data that it has not seen.",
 )
 FLAT = Rule.of(
     "LR309 warning: the loss does not fall",
-    "The loss ends within 2.5% of its start, or above. Rates that are too low and too high give the same loss here, so try both; "
-    "if the loss rises, the rate is too high.",
+    "The last loss is within 2.5% of the first, or higher. Rates that are too low and too high give the same loss here, "
+    "so try both; if the loss rises, the rate is too high.",
 )
 WHOLE_RUN = (SLOW, FLAT)  # only for runs whose end is near, which is assumed for a log without `max_steps`
 

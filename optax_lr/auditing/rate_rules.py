@@ -17,51 +17,54 @@ from optax_lr.schedules import Schedule
 
 OTHER_RATES = Rule.of(
     "LR201 error: the logged rates are not the planned ones",
-    "From the first step that is named on, the log shows other rates than the plan, and none of the reasons below explains "
-    "them: most often the config belongs to another run.",
+    "From the named step on, the log shows other rates than the plan, and none of the reasons below explains them. Most "
+    "often the config belongs to another run.",
 )
 OTHER_SCHEDULER = Rule.of(
     "LR202 error: another scheduler ran than planned",
-    "The rates are those of another kind of schedule, exactly. A `scheduler` block in the DeepSpeed JSON silently replaces "
+    "The rates are exactly those of another kind of schedule. A `scheduler` block in the DeepSpeed JSON silently replaces "
     "`lr_scheduler_type`; a resumed run takes the kind from its new arguments.",
 )
 OTHER_WARMUP = Rule.of(
     "LR203 error: another warmup ran than planned",
-    "The rates are the plan's with another `warmup_steps`. Besides `warmup_ratio` and versions of transformers that read the "
-    "two differently, a warmup counted in other units is the usual reason.",
+    "The rates are the plan's with another `warmup_steps`. The usual reasons are `warmup_ratio`, versions of transformers "
+    "that read the two differently, and a warmup counted in another unit.",
 )
 OTHER_HORIZON = Rule.of(
     "LR204 error: another length ran than planned",
-    "The rates are the plan's over another number of steps: counted in micro-batches, times the number of processes, or "
-    "computed from another number of examples. The rate then ends too high, or is 0 too early.",
+    "The rates are the plan's over another number of steps: it was counted in micro-batches, multiplied by the number of "
+    "processes, or computed from another number of examples. The last rate is then too high, or the rate reaches 0 too "
+    "early.",
 )
 OTHER_PEAK = Rule.of(
     "LR205 error: another learning rate ran than planned",
-    "The rates are the plan's times one factor. A resumed run keeps the base rate of its checkpoint and ignores the new one.",
+    "The rates are the plan's multiplied by one factor. A resumed run keeps the base rate of its checkpoint and ignores "
+    "the new one.",
 )
 SKIPPED = Rule.of(
     "LR206 warning: the scheduler skipped steps",
-    "The curve is right and late by a number of steps that grows. With fp16, an update whose gradients overflow is skipped, "
-    "and the scheduler is not stepped, while the step counts on; the rate then does not reach its end.",
+    "The curve is the plan's with a delay that grows. With fp16, an update whose gradients overflow is skipped and the "
+    "scheduler is not stepped, but the step is counted, so the rate does not reach its end.",
 )
 FROZEN = Rule.of(
     "LR207 error: the scheduler never moved",
-    "Every row shows the rate with which the plan begins. With fp16 that happens when every update is skipped, so that "
-    "nothing is learned.",
+    "Every row shows the plan's first rate. With fp16 this happens if every update is skipped, so that nothing is "
+    "learned.",
 )
 RESUMED = Rule.of(
     "LR208 warning: the run was resumed with other settings",
-    "The rates follow one schedule up to a step and another from there on. A resumed Trainer keeps the base rate and the "
+    "Up to a step the rates follow one schedule, and after it another. A resumed Trainer keeps the base rate and the "
     "position of its checkpoint; length, warmup and kind come from the new arguments.",
 )
 OFF = Rule.of(
     "LR209 warning: single rates are off the curve",
-    "One schedule explains all rows but these. A row that was edited, or written by another run into the same file, looks so.",
+    "One schedule explains all rows except these. Typical causes are a row that was edited, and a row that another run "
+    "wrote into the same file.",
 )
 UNEXPLAINED = Rule.of(
     "LR210 warning: no schedule explains the rates",
-    "No kind of schedule that is known gives these rates with any settings that were tried. A custom schedule, one "
-    "that follows a metric, or a log put together from several runs looks so.",
+    "No known kind of schedule gives these rates with any of the settings that were tried. Typical causes are a custom "
+    "schedule, a schedule that follows a metric, and a log that was combined from several runs.",
 )
 NO_RATES = Rule.of(
     "LR211 note: no learning rate is logged",
@@ -70,13 +73,13 @@ NO_RATES = Rule.of(
 )
 OPEN = Rule.of(
     "LR212 note: the rates leave the schedule open",
-    "Several settings give the same rates at the logged steps, or the search took too long and gave up. What is named is the "
-    "schedule of round numbers, and no proof that it ran.",
+    "Several settings give the same rates at the logged steps, or the search reached its time limit. The named schedule "
+    "is the one with round numbers; this does not prove that it ran.",
 )
 CONFLICT = Rule.of(
     "LR213 note: one step is logged with different rates",
-    "Two runs wrote the same file, or a resumed run repeated steps under other settings. Where the steps go back, a run of its "
-    "own is taken to begin; where they do so often, the last row of each step counts.",
+    "Two runs wrote the same file, or a resumed run repeated steps with other settings. Where the steps decrease, a new "
+    "run is assumed to begin; if they decrease often, only the last row of each step is used.",
 )
 
 

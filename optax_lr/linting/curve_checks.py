@@ -13,28 +13,29 @@ from optax_lr.schedules.compositions import Stages
 
 NO_RESTART = Rule.of(
     "LR141 warning: restarts without a restart",
-    "`cosine_with_restarts` with `num_cycles` 1, its default, is the plain cosine to the last bit.",
+    "`cosine_with_restarts` with `num_cycles` 1, its default, equals the plain cosine exactly.",
 )
 WAVES = Rule.of(
     "LR142 warning: a cosine that does not end at its floor",
-    "On `cosine`, `num_cycles` counts whole waves: 0.5 falls once, 1 falls and comes back to the peak. Restarts are "
-    "`cosine_with_restarts`.",
+    "In `cosine`, `num_cycles` counts whole waves: with 0.5 the rate falls once, with 1 it falls and returns to the peak. "
+    "Restarts are `cosine_with_restarts`.",
 )
 HIGH_FLOOR = Rule.of(
     "LR143 warning: a floor near the peak",
-    "A floor of half the peak or more leaves a schedule that is nearly constant.",
+    "With a floor of half of the peak or more, the rate is nearly constant.",
 )
 WRONG_FLOOR = Rule.of(
     "LR144 error: a floor above the peak",
-    "transformers takes it as it is: the rate rises to a floor above the peak. A floor below 0 is refused (LR110).",
+    "transformers accepts it: the rate rises to a floor above the peak. A floor below 0 is refused (LR110).",
 )
 ENDS_EARLY = Rule.of(
     "LR145 warning: a schedule that ends before the training",
-    "The rest of the run stays at the floor, often 0. LLaMA-Factory fills in a third of the run as the stable phase of "
-    "`warmup_stable_decay`, whatever `num_decay_steps` says.",
+    "The rest of the run stays at the floor, often 0. LLaMA-Factory sets the stable phase of `warmup_stable_decay` to a "
+    "third of the run, independently of `num_decay_steps`.",
 )
 ENDS_LATE = Rule.of(
-    "LR146 warning: training that ends before the schedule", "The decay is cut off, and the last updates are large."
+    "LR146 warning: training that ends before the schedule",
+    "The decay is cut off, and the rate of the last updates is high.",
 )
 LOOKS_ABSOLUTE = Rule.of(
     "LR140 warning: a share of the peak that looks like a rate",
@@ -42,11 +43,11 @@ LOOKS_ABSOLUTE = Rule.of(
 )
 FLAT_POWER = Rule.of(
     "LR149 warning: a polynomial without a decay",
-    "With a power near 0 the rate stays at the peak and falls at the very end.",
+    "With a power near 0 the rate stays near the peak and falls only at the end.",
 )
 NO_ROOM = Rule.of(
     "LR147 error: phases longer than the run",
-    "Warmup and decay do not fit: the decay begins partly done, and the rate jumps.",
+    "The warmup and the decay are longer than the run: the decay begins in its middle, and the rate jumps.",
 )
 RISES = Rule.of(
     "LR148 error: a rate that rises after the end",
@@ -54,8 +55,8 @@ RISES = Rule.of(
 )
 JUMPS = Rule.of(
     "LR150 warning: a jump between two stages",
-    "Each stage counts from its own step 0, and one that begins at another rate than the last one ended at makes a jump: a "
-    "warmup to another peak, or a decay that is cut off.",
+    "Each stage counts from its own step 0. If a stage begins at another rate than that at which the previous stage ends, "
+    "the rate jumps: for example a warmup to another peak, or a decay that is cut off.",
 )
 JUMP = 0.15  # of the highest rate at a boundary
 LOOKS_LIKE_A_RATE = 1e-3  # a share of the peak this small is a floor of nothing

@@ -21,51 +21,53 @@ NOT_RECOGNISED = Rule.of(
 )
 CUT_OFF = Rule.of(
     "LR102 error: options that are cut off from their command",
-    "In a shell a comment takes the backslash at its end with it, and a space behind a backslash ends the command: the options "
-    "below are run as a command of their own, and the training starts without them.",
+    "In a shell, a comment ends only with its line, the backslash included, and a backslash followed by a space continues "
+    "no line. The shell runs the options below as a command of their own, and the training starts without them.",
 )
 NOT_STATED = Rule.of(
     "LR103 note: what the plan rests on",
-    "Values that the file does not state, each with whose default it is, and the number of processes with its origin.",
+    "Values that the file does not state, each with the owner of the default, and the number of processes with its "
+    "origin.",
 )
 UNKNOWN_KEYS = Rule.of(
     "LR104 note: keys that are not known",
-    "They do not look like settings of the curve, and are taken for the program's own. Keys that do are refused.",
+    "They do not look like settings of the curve, so they are assumed to belong to the program. Unknown keys that do look "
+    "like such settings are refused.",
 )
-ASSUMED = Rule.of("LR105 note: an assumption", "The plan rests on something that the file does not say.")
+ASSUMED = Rule.of("LR105 note: an assumption", "The plan depends on something that the file does not state.")
 REFUSED = Rule.of(
     "LR110 error: the config is refused",
     "The file cannot be parsed, or the trainer would stop at this value before the first step.",
 )
 FOREIGN = Rule.of(
     "LR111 error: a key that the trainer does not know here",
-    "LLaMA-Factory and transformers take no key that they do not know: those of a schedule are under "
+    "LLaMA-Factory and transformers accept no key that they do not know: the settings of a schedule are under "
     "`lr_scheduler_kwargs`, not at the top level, and other trainers' names are refused.",
 )
 KEYWORD = Rule.of(
     "LR112 error: a keyword that the schedule does not take",
-    "Each schedule has its own keywords in `lr_scheduler_kwargs`; any other stops the trainer with a TypeError. torch's "
-    "`eta_min` is `min_lr` of `cosine_with_min_lr`.",
+    "Each schedule has its own keywords in `lr_scheduler_kwargs`; any other keyword stops the trainer with a TypeError. "
+    "torch's `eta_min` is `min_lr` of `cosine_with_min_lr`.",
 )
 IGNORED = Rule.of(
-    "LR113 note: a key that changes nothing", "The trainer reads it and never uses it, because another one decides."
+    "LR113 note: a key that changes nothing", "The trainer reads it and never uses it, because another key decides."
 )
 NO_WARMUP = Rule.of(
     "LR114 warning: a warmup that does not happen",
-    "`constant` has no warmup in transformers, whatever `warmup_steps` says; `constant_with_warmup` has.",
+    "In transformers `constant` has no warmup, even if `warmup_steps` is given; `constant_with_warmup` has one.",
 )
 TWO_WARMUPS = Rule.of(
     "LR115 warning: two lengths of the warmup",
-    "With `warmup_steps` and `warmup_ratio` both given, transformers 4 takes the steps, and 5 the ratio.",
+    "If both `warmup_steps` and `warmup_ratio` are given, transformers 4 uses the steps, and transformers 5 the ratio.",
 )
 OLD_KEY = Rule.of(
     "LR116 warning: a key of an older version",
-    "`warmup_ratio` is gone from transformers 5.15 on (a `warmup_steps` below 1 is a ratio since 5.0), and "
-    "`evaluation_strategy` from 4.57 on at the latest: the trainer stops with a TypeError.",
+    "transformers 5.15 removed `warmup_ratio` (since 5.0 a `warmup_steps` below 1 is a ratio), and 4.57 or an earlier "
+    "version removed `evaluation_strategy`: the trainer stops with a TypeError.",
 )
 OVERRIDDEN = Rule.of(
     "LR117 warning: DeepSpeed's scheduler runs instead",
-    "A `scheduler` block in the DeepSpeed config replaces `lr_scheduler_type` without a word.",
+    "A `scheduler` block in the DeepSpeed config replaces `lr_scheduler_type` without a message.",
 )
 AS_TEXT = Rule.of(
     "LR118 note: a number that is text",

@@ -10,33 +10,35 @@ from optax_lr.linting.case import KWARGS, Case
 
 NO_EVALUATION = Rule.of(
     "LR151 error: a plateau without an evaluation",
-    "`reduce_lr_on_plateau` and `greedy` move at each evaluation. Without `eval_strategy` transformers refuses them.",
+    "`reduce_lr_on_plateau` and `greedy` change the rate at each evaluation. Without `eval_strategy` transformers refuses "
+    "them.",
 )
 PATIENCE = Rule.of(
     "LR152 warning: a patience longer than the run",
-    "`patience` counts evaluations, not steps or epochs, and so does `early_stopping_steps`; its default is 10.",
+    "`patience` and `early_stopping_steps` count evaluations, not steps or epochs; the default of `patience` is 10.",
 )
 WRONG_WAY = Rule.of(
     "LR153 warning: a metric that rises, watched as one that falls",
-    "transformers does not hand `greater_is_better` to the plateau: without `mode: max` the rate falls while the metric improves.",
+    "transformers does not pass `greater_is_better` to the plateau: without `mode: max` the rate falls while the metric "
+    "improves.",
 )
 GREEDY_FLOOR = Rule.of(
     "LR154 warning: greedy above the rate",
-    "The `min_lr` of `greedy` is 1e-3 by default, above the rates of fine-tuning: it can only raise the rate.",
+    "The default `min_lr` of `greedy` is 1e-3, above the rates of fine-tuning, so `greedy` can only raise the rate.",
 )
 BEST_MODEL = Rule.of(
     "LR155 error: a best model that cannot be loaded",
-    "`load_best_model_at_end`, on which early stopping rests, needs checkpoints at evaluations: the same strategy, and "
-    "`save_steps` a multiple of `eval_steps`. transformers refuses it otherwise.",
+    "`load_best_model_at_end`, which early stopping needs, requires a checkpoint at each evaluation: the same strategy, "
+    "and a `save_steps` that is a multiple of `eval_steps`. transformers refuses anything else.",
 )
 LAYERWISE = Rule.of(
     "LR161 warning: a schedule that layer-wise optimizers do not see",
-    "With layer-wise GaLore or APOLLO each parameter has a schedule of its own; from transformers 5.1 on it is not made, so "
-    "that the rate stays constant while the log shows the decay.",
+    "With layer-wise GaLore or APOLLO each parameter has its own schedule. Since transformers 5.1 these schedules are not "
+    "created: the rate stays constant, while the log shows the decay.",
 )
 PLATEAU_WARMUP = Rule.of(
     "LR156 warning: a warmup with a plateau",
-    "`reduce_lr_on_plateau` starts at the full rate, whatever `warmup_steps` says.",
+    "`reduce_lr_on_plateau` starts at the full rate, even if `warmup_steps` is given.",
 )
 
 _OFF = (None, False, "no")

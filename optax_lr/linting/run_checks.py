@@ -17,36 +17,39 @@ TOO_HIGH = Rule.of(
 )
 OUT_OF_RANGE = Rule.of(
     "LR122 warning: a rate out of the method's range",
-    "LoRA is recommended 1e-4, QLoRA 2e-4, full parameters 1e-5. More than 5 times that, or less than a 50th of it, is out "
-    "of the range; optimizers with rates of their own (Muon, Adafactor, Lion, ...) are left out.",
+    "The usual peaks are 1e-4 for LoRA, 2e-4 for QLoRA and 1e-5 for full parameters. A rate of more than 5 times that, or "
+    "of less than a 50th of it, is out of the range. Optimizers with rates of their own (Muon, Adafactor, Lion, ...) are "
+    "not checked.",
 )
 TOO_COMPLEX = Rule.of(
     "LR123 warning: a complex schedule on a short run",
-    "Restarts need room: in 100 steps or one epoch they jump while the model has not settled. A line serves such a run.",
+    "Restarts need a long run: in 100 steps or one epoch the rate jumps before the model has settled. A line suits such a "
+    "run.",
 )
 WARMUP_TOO_LONG = Rule.of(
     "LR131 error: a warmup longer than the run", "The rate never reaches its peak; the whole run is warmup."
 )
 MOSTLY_WARMUP = Rule.of(
     "LR132 error: a run that is mostly warmup",
-    "With more than half of the steps in the warmup, little is left at the rate that was asked for. About 10 % is usual.",
+    "If more than half of the steps are warmup, few steps are left at the intended rate. About 10 % is usual.",
 )
 LONG_WARMUP = Rule.of("LR133 warning: a long warmup", "More than 20 % of the steps are warmup. About 10 % is usual.")
 FIRST_AT_ZERO = Rule.of(
     "LR134 note: a first update that changes nothing",
-    "A linear warmup starts at 0, so that the first update has no effect. It matters in a short run: it is reported for "
-    "runs of at most 100 steps.",
+    "A linear warmup starts at 0, so that the first update has no effect. This matters only in a short run, so it is "
+    "reported for runs of at most 100 steps.",
 )
 ALL_AT_ZERO = Rule.of(
-    "LR135 error: a run at rate 0", "Every update has rate 0, so that nothing is trained, without any error message."
+    "LR135 error: a run at rate 0", "Every update has rate 0: nothing is trained, and no error is raised."
 )
 NO_STEPS = Rule.of(
     "LR136 error: max_steps 0",
-    "0 does not mean the epochs, as -1 does: the trainer makes one update and stops. Before transformers 4.49 it meant them.",
+    "Unlike -1, 0 does not select the number of epochs: the trainer makes one update and stops. Before transformers 4.49 "
+    "it did.",
 )
 UNKNOWN_LENGTH = Rule.of(
     "LR198 note: the length of the run is not known",
-    "Without it the checks of the warmup, of the phases and of the evaluations are left out.",
+    "Without the length, the warmup, the phases and the evaluations are not checked.",
 )
 ABOVE, BELOW = 5, 50
 MOST, LONG = 0.5, 0.2
