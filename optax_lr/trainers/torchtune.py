@@ -33,6 +33,7 @@ class Torchtune(Trainer):
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "deepspeed", "trl"})
     fine_tunes: ClassVar[bool] = True
     varies: ClassVar[bool] = True
+    omegaconf: ClassVar[bool] = True
     programs: ClassVar[str] = "tune run"
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"

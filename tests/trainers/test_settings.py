@@ -42,6 +42,15 @@ def test_unsupported_configs_are_refused_in_one_line(values, message):
         olr.read_config(values).plan(num_examples=1000)
 
 
+def test_a_recipe_of_torchtune_is_read_as_omegaconf_reads_it(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "peak: 3e-4\nepochs: 1\nbatch_size: 2\ngradient_accumulation_steps: 1\nmax_steps_per_epoch: 9\n"
+        "optimizer:\n  _component_: torch.optim.AdamW\n  lr: ${peak}\n"
+    )
+    assert olr.read_config(path).plan(num_examples=100).schedule == olr.Constant(3e-4)
+
+
 def test_ms_swift_s_own_rules_of_grpo_warmup_and_validation():
     words = [
         "swift",
