@@ -6,8 +6,9 @@ import dataclasses
 
 import numpy as np
 
+from optax_lr.identification.candidates import Candidates, Family
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import Candidates, Family, floor_range, floors_of_any_length
+from optax_lr.identification.fitting import floor_range, floors_of_any_length
 from optax_lr.identification.frame import Frame
 from optax_lr.schedules import Constant, Cosine, Linear, PiecewiseConstant
 from optax_lr.text import counted

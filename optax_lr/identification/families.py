@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from optax_lr import schedules as kinds
-from optax_lr.identification.fitting import Candidates, Family, fit, oddness, sampled
+from optax_lr.identification.candidates import Candidates, Family
+from optax_lr.identification.fitting import fit, oddness, sampled
 from optax_lr.identification.frame import Frame, steps_between
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule

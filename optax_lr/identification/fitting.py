@@ -2,128 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 
-from optax_lr.arrays import Float64, Int64, Num
-from optax_lr.identification.evidence import Evidence, Rows, digits_of_all, snapped
+from optax_lr.arrays import Float64, Int64
+from optax_lr.identification.candidates import Candidates, joined
+from optax_lr.identification.evidence import Evidence, digits_of_all, snapped
 from optax_lr.logs.columns import LARGEST_RATE
-from optax_lr.numerics import FLOAT64
-from optax_lr.schedules import CosineWithRestarts, Schedule
-from optax_lr.schedules.evaluation import lift
 
 MOST_DIGITS = 5  # of a rate that a person writes
 _SHARES = (0.01, 0.02, 0.03, 0.05, 0.06, 0.1, 0.15, 0.2)  # of a run, that people give as warmup_ratio
 _BLOCK = 2**21  # rates that are computed at a time
 SAMPLED = 24  # rows on which all candidates are tried; those that pass meet the rest
-
-
-class Family(NamedTuple):
-    """A kind of schedule whose rate is linear in its peak and in its floor: the rest are the fields to search.
-
-    Fields:
-        kind: the class, or a function that makes such schedules.
-        words: its choices, which no array can hold.
-        peak, floor: the linear fields; `floor` is None where there is none, or where it is taken as 0.
-        free: how many of the searched fields were fitted to the rows and may be any number.
-    """
-
-    kind: Callable[..., Schedule]
-    words: Mapping[str, object] = MappingProxyType({})
-    peak: str = "learning_rate"
-    floor: str | None = None
-    free: int = 0
-
-    @property
-    def name(self) -> str:
-        """The kind's name; a description if it is not a class."""
-        return self.kind.__name__ if isinstance(self.kind, type) else self.kind.__name__.strip("_").replace("_", " ")
-
-    def schedule(self, fields: Mapping[str, object], peak: object, floor: object = None) -> Schedule:
-        linear = {self.peak: peak} if self.floor is None else {self.peak: peak, self.floor: floor}
-        return self.kind(**self.words, **fields, **linear)
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidates:
-    """Settings of one family that may explain the rates.
-
-    Fields:
-        family: the family that the settings belong to.
-        fields: each searched field, [n].
-        offset: int64 [n]; the row at step k shows the rate `schedule(k - offset)`.
-        peak, floor: float64 [n], once they are fitted.
-        cost: what it takes to believe in the family, in digits of a setting.
-    """
-
-    family: Family
-    fields: dict[str, Num[np.ndarray, " n"]]
-    offset: Int64[np.ndarray, " n"]
-    peak: Any = None  # an array or None, which each use would have to ask
-    floor: Any = None
-    cost: float = 0.0
-
-    def __len__(self) -> int:
-        return len(self.offset)
-
-    def __getitem__(self, rows: Rows) -> Candidates:
-        fields = {name: value[rows] for name, value in self.fields.items()}
-        peak, floor = (None if fitted is None else fitted[rows] for fitted in (self.peak, self.floor))
-        return dataclasses.replace(self, fields=fields, offset=self.offset[rows], peak=peak, floor=floor)
-
-    def unfitted(self) -> Candidates:
-        return dataclasses.replace(self, peak=None, floor=None)
-
-    def curves(self, step: np.ndarray) -> np.ndarray:
-        """The fitted rates, float64 [n, steps]."""
-        level, above = self.columns(step)
-        return np.asarray(self.peak[:, None] * level + (0 if above is None else self.floor[:, None] * above))
-
-    def curve(self, step: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """The fitted rates of the first candidate."""
-        return np.asarray(self[:1].curves(step)[0])
-
-    def level(self, step: np.ndarray) -> np.ndarray:
-        """The rates of a peak of 1 and a floor of 0 at `step`, [steps] or [n, steps]; float64 [n, steps]."""
-        return self._evaluated(step, 0.0)
-
-    def columns(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """The coefficients of the peak and of the floor, each [n, steps]."""
-        level = self.level(step)
-        return level, None if self.family.floor is None else 2 * (self._evaluated(step, 0.5) - level)
-
-    def lifted(self, floor: float = 0.0) -> Schedule:
-        """The schedules with float64 leaves [n, 1], a peak of 1 and that floor."""
-        ones = np.ones(len(self))
-        if not isinstance(self.family.kind, type) or not len(self):
-            return lift(self.family.schedule(self.fields, ones, floor * ones), FLOAT64, trailing_axes=1)
-        # Only the first is checked, for all, and once for all calls: the checks take longer than the formula.
-        key = (self.family.kind, repr(self.family.words), self.family.floor, floor, *self.fields)
-        if key not in _checked:
-            if len(_checked) >= _MOST_CHECKED:
-                _checked.clear()
-            first = {name: value[0] for name, value in self.fields.items()}
-            _checked[key] = lift(self.family.schedule(first, 1.0, floor), FLOAT64, trailing_axes=1)
-        lifted = copy.copy(_checked[key])
-        lifted.__dict__.update({name: value[:, None].astype(np.float64) for name, value in self.fields.items()})
-        return lifted
-
-    def position(self, step: np.ndarray) -> np.ndarray:
-        """The step of the schedule that each candidate has at `step`, [steps] or [n, steps]."""
-        return np.asarray(np.maximum(np.atleast_2d(step) - self.offset[:, None], 0).astype(np.float64))
-
-    def _evaluated(self, step: np.ndarray, floor: float) -> np.ndarray:
-        position = self.position(step)
-        return np.broadcast_to(self.lifted(floor)._value(position, FLOAT64), position.shape)
-
-
-_MOST_CHECKED = 256
-_checked: dict[tuple[object, ...], Schedule] = {}  # a schedule of each family whose settings were checked and lifted
+_ROUNDS = 5  # in which candidates are fitted again with the worst rows
+_BLOCK_OF_ROWS = 64  # the most rows that a round adds
+_LEAST_FLOOR = 1e-5  # of the peak
+_NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
+_FLOORS, _FLOOR_ROWS = 201, 200  # that are tried to see how well a floor is known
+_HALVINGS = 30
+_STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
 
 
 def fit(candidates: Candidates, evidence: Evidence) -> Candidates:
@@ -164,13 +63,6 @@ def _roundest(low: np.ndarray, high: np.ndarray, level: np.ndarray, evidence: Ev
     return np.where(np.isnan(near), best, near)
 
 
-_LEAST_FLOOR = 1e-5  # of the peak
-_NEAR = 30.0  # tolerances: how far least squares may be from a row that some other peak and floor explain
-_FLOORS, _FLOOR_ROWS = 201, 200  # that are tried to see how well a floor is known
-_HALVINGS = 30
-_STEPS = (0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0)  # standard errors, around the estimated floor
-
-
 def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, evidence: Evidence) -> Candidates:
     rate, tolerance = evidence.rate, evidence.tolerance
     peak, floor, likely = _two_coefficients(level / tolerance, above / tolerance, rate / tolerance)
@@ -180,8 +72,6 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
         # If any peak and floor were within the tolerance of every row, the least sum of squares would be at most that.
         close &= (off**2).sum(axis=1) <= 1.01 * len(rate)
     near = np.flatnonzero(close)
-    if not len(near):
-        return dataclasses.replace(candidates[near], peak=peak[near], floor=floor[near])
     candidates, level, above = candidates[near], level[near], above[near]
     peak, floor, likely = peak[near], floor[near], likely[near]
     best_peak, best_floor, fewest = (np.full(len(near), start) for start in (np.nan, np.nan, np.inf))
@@ -225,7 +115,7 @@ def _two_coefficients(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Least squares of `peak * level + floor * above` against `rate`, for each candidate; and the floor's standard error."""
     a, b, c = (level * level).sum(1), (level * above).sum(1), (above * above).sum(1)
-    x, y = level @ rate if rate.ndim == 1 else (level * rate).sum(1), (above * rate).sum(1)
+    x, y = level @ rate, above @ rate
     determinant = a * c - b * b
     peak, floor = (c * x - b * y) / determinant, (a * y - b * x) / determinant
     alone = ~(determinant > 1e-12 * a * c)  # the floor is nowhere to be seen
@@ -266,19 +156,6 @@ def explaining(candidates: Candidates, evidence: Evidence, rows: np.ndarray) -> 
         rows = np.union1d(rows, place[(worst > 1) & (worst < _NEAR)][:_BLOCK_OF_ROWS])
         candidates = fit(candidates, evidence[rows])
     return joined(found) if found else candidates
-
-
-_ROUNDS = 5
-_BLOCK_OF_ROWS = 64
-
-
-def joined(parts: Sequence[Candidates]) -> Candidates:
-    """Candidates of one family after each other."""
-    kept = [part for part in parts if len(part)] or parts[:1]
-    fields = {name: np.concatenate([part.fields[name] for part in kept]) for name in kept[0].fields}
-    offset, peak = (np.concatenate([getattr(part, name) for part in kept]) for name in ("offset", "peak"))
-    floor = None if kept[0].floor is None else np.concatenate([part.floor for part in kept])
-    return dataclasses.replace(kept[0], fields=fields, offset=offset, peak=peak, floor=floor)
 
 
 def unexplained(candidates: Candidates, evidence: Evidence) -> list[np.ndarray]:
@@ -359,95 +236,3 @@ def oddness(candidates: Candidates, max_steps: int | None) -> np.ndarray:
         free = [0] if is_warmup or max_steps is None else [0, max_steps]
         odd = odd + np.where(np.isin(values, free), 0, cost)
     return np.asarray(odd)
-
-
-LONGEST = 2**31 - 2
-_USUAL_LENGTH = 16  # times the shortest that is possible
-_MOST_LENGTHS = 6000  # of one family; more only where rates are rounded
-
-
-def solved(candidates: Candidates, name: str, evidence: Evidence, rows: np.ndarray) -> Candidates:
-    """The candidates with each `name` that brings the curve through the `rows`, [n, 3], one triple for each candidate.
-
-    Without a floor, two rows determine a length by their quotient; with a floor, three rows do by the quotient of
-    their differences; both grow or fall with the length, so that it is found by bisection, for all candidates at once.
-    """
-    step, rate, slack = evidence.step[rows], evidence.rate[rows], evidence.tolerance[rows]
-    if candidates.family.floor is None:
-        target = rate[:, 2] / rate[:, 0]
-        margin = abs(target) * (slack[:, 2] / rate[:, 2] + slack[:, 0] / rate[:, 0])
-    else:
-        upper, lower = rate[:, 0] - rate[:, 1], rate[:, 1] - rate[:, 2]
-        target = upper / lower
-        margin = abs(target) * ((slack[:, 0] + slack[:, 1]) / upper + (slack[:, 1] + slack[:, 2]) / lower)
-
-    usable = np.isfinite(target) & np.isfinite(margin) & (target > 0)
-    candidates, step, target, margin = candidates[usable], step[usable], target[usable], margin[usable]
-    shortest = np.maximum(_shortest(candidates, name, step[:, 2] - candidates.offset), 1)
-    if not len(candidates):
-        return _spread(candidates, name, shortest, shortest)
-    quotient = _quotients(candidates, name, step, shortest)
-    low, high = shortest, np.full(len(shortest), LONGEST)
-    first, last = quotient(low), quotient(high)
-    sign = np.where(np.nan_to_num(last) >= np.nan_to_num(first), 1.0, -1.0)
-    within = np.nan_to_num(sign * last, nan=-np.inf) >= sign * target - margin
-    if not within.any():
-        return _spread(candidates[within], name, low[within], high[within])
-    candidates, step, low, high = candidates[within], step[within], low[within], high[within]
-    # The least length and the largest, in one search.
-    quotient = _quotients(candidates[np.tile(np.arange(len(low)), 2)], name, np.tile(step, (2, 1)), np.tile(low, 2))
-    sign, low, high = np.tile(sign[within], 2), np.tile(low, 2), np.tile(high, 2)
-    bound = sign * np.tile(target[within], 2) + np.concatenate([-margin[within], margin[within]])
-    middle = np.minimum(_USUAL_LENGTH * low, high)  # most lengths are a few times the logged steps
-    while (low < high).any():
-        reached = np.nan_to_num(sign * quotient(middle), nan=-np.inf) >= bound
-        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
-        middle = low + (high - low) // 2
-    least, most = np.split(low, 2)
-    return _spread(candidates, name, least - 1, np.minimum(most, LONGEST))
-
-
-def _quotients(
-    candidates: Candidates, name: str, step: np.ndarray, length: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The quotient of `solved` by the length, for each candidate."""
-    schedule = dataclasses.replace(candidates, fields={**candidates.fields, name: length}).lifted()
-    position = candidates.position(step)
-    no_floor = candidates.family.floor is None
-
-    def quotient(length: np.ndarray) -> np.ndarray:
-        tried = copy.copy(schedule)  # without its checks, which a thousand calls need not repeat
-        tried.__dict__[name] = length[:, None].astype(np.float64)
-        level = np.broadcast_to(tried._value(position, FLOAT64), position.shape)
-        upper, lower = (
-            (level[:, 2], level[:, 0]) if no_floor else (level[:, 0] - level[:, 1], level[:, 1] - level[:, 2])
-        )
-        return np.asarray(upper / lower)
-
-    return quotient
-
-
-def _shortest(candidates: Candidates, name: str, last: Int64[np.ndarray, " n"]) -> Num[np.ndarray, " n"]:
-    """The shortest length with which the step `last` is in the first fall."""
-    fields = candidates.fields
-    if name == "decay_steps":  # which count from where the decay begins
-        return np.asarray(last - fields["warmup_steps"] - fields["stable_steps"])
-    if candidates.family.kind is CosineWithRestarts:  # the first fall is the first cycle
-        warmup = fields["warmup_steps"]
-        return np.asarray(warmup + np.ceil(fields["num_cycles"] * (last - warmup)).astype(np.int64) + 1)
-    return last
-
-
-def _spread(candidates: Candidates, name: str, least: np.ndarray, most: np.ndarray) -> Candidates:
-    """A candidate for each length; of too many, for the round ones."""
-    room = max(8, _MOST_LENGTHS // max(len(candidates), 1))
-    count = np.where(least < LONGEST - 2, most - least + 1, 0)
-    with np.errstate(all="ignore"):
-        unit = np.where(count > room, 10.0 ** np.ceil(np.log10(np.maximum(count, 1) / room)), 1).astype(np.int64)
-    first = -(-least // unit) * unit
-    count = np.where(count > 0, np.maximum((most - first) // unit + 1, 0), 0)
-    rows = np.repeat(np.arange(len(candidates)), count)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    length = np.maximum(first[rows] + place * unit[rows], 1)
-    taken = candidates[rows]
-    return dataclasses.replace(taken, fields={**taken.fields, name: length})

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from optax_lr.arrays import Int64
+from optax_lr.identification.candidates import Candidates, Family
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import LONGEST, Candidates, Family, solved
+from optax_lr.identification.lengths import LONGEST, solved
 
 Fields = Mapping[str, np.ndarray | np.number | float]  # of candidates: an array, or one number for all
 _MOST_WARMUPS = 2048  # tried one by one; of more, the first, the round ones and the usual shares of the run

@@ -14,9 +14,10 @@ from optax_lr.arrays import Bool, Float64, Int64, Num
 from optax_lr.configs import ConfigError, write_config
 from optax_lr.identification import ambiguity
 from optax_lr.identification.budget import SECONDS, STAGES, Budget, OutOfTimeError
+from optax_lr.identification.candidates import Candidates
 from optax_lr.identification.evidence import EXACT, Evidence, evidence_of
 from optax_lr.identification.exact import exact_rates
-from optax_lr.identification.fitting import Candidates, oddness
+from optax_lr.identification.fitting import oddness
 from optax_lr.identification.frame import Frame
 from optax_lr.identification.pieces import Piece, are_clear, by_epochs, except_some_rows, lagging, segments, whole_log
 from optax_lr.identification.search import GROUPS, LEVELS, OF_ROUND_NUMBERS, USUAL, Search

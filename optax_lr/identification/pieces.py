@@ -14,9 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from optax_lr.arrays import Float64, Int64
+from optax_lr.identification.candidates import Candidates, Family
 from optax_lr.identification.evidence import Evidence
-from optax_lr.identification.fitting import LONGEST, Candidates, Family, explaining, fit, oddness, sampled, unexplained
+from optax_lr.identification.fitting import explaining, fit, oddness, sampled, unexplained
 from optax_lr.identification.frame import Fields, Frame
+from optax_lr.identification.lengths import LONGEST
 from optax_lr.identification.search import GROUPS, USUAL, Group, Search
 from optax_lr.identification.stairs import stairs
 from optax_lr.schedules import Constant, Cosine, CosineWarmupWithMinLR, Linear

@@ -10,9 +10,11 @@ import numpy as np
 
 from optax_lr.identification import families, torch_families, warmed
 from optax_lr.identification.budget import Budget, OutOfTimeError
+from optax_lr.identification.candidates import Candidates
 from optax_lr.identification.evidence import Evidence, digits_of
-from optax_lr.identification.fitting import LONGEST, MOST_DIGITS, Candidates, explaining, fit, oddness, sampled
+from optax_lr.identification.fitting import MOST_DIGITS, explaining, fit, oddness, sampled
 from optax_lr.identification.frame import Frame
+from optax_lr.identification.lengths import LONGEST
 from optax_lr.schedules import Constant, Linear
 
 Group = Callable[[Frame], Iterator[Candidates]]

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from optax_lr import schedules as kinds
+from optax_lr.identification.candidates import Candidates, Family
 from optax_lr.identification.evidence import Evidence, digits_of, snapped
-from optax_lr.identification.fitting import LONGEST, Candidates, Family, fit
+from optax_lr.identification.fitting import fit
 from optax_lr.identification.frame import Frame, steps_between
+from optax_lr.identification.lengths import LONGEST
 
 _SHARES = (0.3, 0.1, 0.2, 0.25, 0.05, 0.4, 0.5, 0.15)
 _DIVISORS = (25.0, 10.0, 100.0)

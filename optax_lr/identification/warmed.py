@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optax_lr.identification.candidates import Candidates, Family
 from optax_lr.identification.evidence import snapped
-from optax_lr.identification.fitting import Candidates, Family
 from optax_lr.identification.frame import Frame
 from optax_lr.identification.torch_families import between, equal_factor, exponential_factors, roundest
 from optax_lr.numerics import Real
