@@ -37,6 +37,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
 _TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
 _ENUMS = ("SchedulerType", "IntervalStrategy")
 _OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
+_LOADER = re.compile(r"(?i)loader|(?:^|_)dl$|iterator|batches")
 _LARGEST = 10**30
 _DEEPEST = 50
 _STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
@@ -156,7 +157,7 @@ class Script(Names):
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
             return self._batches(text, made, self.bound(text, scope)[1])
         part = "train" not in text.lower() and "split" in self.text
-        if "loader" in text.lower() or part:  # a loader from elsewhere, or data that is divided
+        if _LOADER.search(text) or part:  # a loader from elsewhere, or data that is divided
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self._examples

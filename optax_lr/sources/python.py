@@ -492,6 +492,22 @@ class Reader:
             found.unknown["learning_rate"] = "the optimizer's lr"
         else:
             self._take("learning_rate", rates[0], here, found)  # type: ignore[arg-type]
+            for call in made:
+                self._note_groups(call, here)
+
+    def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
+        """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
+        given = made.args[0] if isinstance(made, ast.Call) and made.args else None
+        nodes = self.script.bound(given.id, scope)[0] if isinstance(given, ast.Name) else [given]
+        called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        functions = [kept.function for kept in self.script.scopes if getattr(kept.function, "name", None) in called]
+        for part in (part for node in (*nodes, *functions) if node is not None for part in ast.walk(node)):
+            if isinstance(part, ast.Dict) and any(
+                isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys
+            ):
+                note = f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of lr"
+                self.script.notes[note] = None
+                return
 
     # --- the rest of the script ---
 

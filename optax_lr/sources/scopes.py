@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from optax_lr.sources.constructors import SCHEDULES
 from optax_lr.sources.errors import ConfigError
 from optax_lr.text import words
 
@@ -72,6 +73,7 @@ class Names:
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
         self.modules: set[str] = set()
+        self.starred: list[str] = []  # modules of which every name is imported
         self.top = Scope(None, None)
         self.scopes = [self.top]
         self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
@@ -117,17 +119,8 @@ class Names:
             case ast.Lambda():
                 self._scope(node, scope)
                 return
-            case ast.If(test=test, body=body, orelse=others):
-                self._visit(test, scope)
-                flags, tests = self.flags, self.tests
-                self.flags = [*flags, flag] if (flag := option_tested(test)) is not None else flags
-                self.tests = (*tests, (test, True, scope))
-                for statement in body:
-                    self._visit(statement, scope)
-                self.flags, self.tests = flags, (*tests, (test, False, scope))
-                for statement in others:
-                    self._visit(statement, scope)
-                self.tests = tests
+            case ast.If():
+                self._branches(node, scope)
                 return
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 scope.outer.update(names)
@@ -141,8 +134,8 @@ class Names:
             case ast.ImportFrom(module=module, names=names, level=level):
                 place = "." * level + (module or "")
                 self.modules.add(place)
-                for alias in names:
-                    self.imported[alias.asname or alias.name] = f"{place}.{alias.name}"
+                self.imported |= {alias.asname or alias.name: f"{place}.{alias.name}" for alias in names}
+                self.starred += [place for alias in names if alias.name == "*"]
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._target(target, value, scope)
@@ -156,6 +149,19 @@ class Names:
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
+
+    def _branches(self, node: ast.If, scope: Scope) -> None:
+        self._visit(node.test, scope)
+        flags, tests = self.flags, self.tests
+        if (flag := option_tested(node.test)) is not None:
+            self.flags = [*flags, flag]
+        self.tests = (*tests, (node.test, True, scope))
+        for statement in node.body:
+            self._visit(statement, scope)
+        self.flags, self.tests = flags, (*tests, (node.test, False, scope))
+        for statement in node.orelse:
+            self._visit(statement, scope)
+        self.tests = tests
 
     def _target(self, target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
         if isinstance(value, ast.Call) and re.search(r"(?i)accel\w*\.prepare$", ast.unparse(value.func)):
@@ -243,7 +249,9 @@ class Names:
             node = node.value
         if not isinstance(node, ast.Name):
             return ""
-        name = ".".join([self.imported.get(node.id, node.id), *reversed(parts)])
+        starred = (f"{module}.{node.id}" for module in self.starred)
+        first = self.imported.get(node.id) or next((name for name in starred if name in SCHEDULES), node.id)
+        name = ".".join([first, *reversed(parts)])
         return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
 
     def bound(self, name: str, scope: Scope) -> tuple[list[ast.expr | None], Scope]:

@@ -64,6 +64,7 @@ def test_the_length_of_the_data_is_given_by_num_examples(tmp_path, batch, steps,
     [
         "len(val_dataloader)",  # other data
         "len(train_loader)",  # a loader that is made elsewhere
+        "3 * len(train_dl)",
         "len(dataset.train_test_split(0.1)) + len(dataset)",  # only a part is trained on
         "len(DataLoader(val_dataset, batch_size=8))",
         "args.max_train_steps * accelerator.num_processes",

@@ -204,3 +204,24 @@ def test_the_arguments_of_a_module_of_lightning(tmp_path, made, expected, note):
         config = olr.read_config(path)
         assert repr(config.plan().schedule) == repr(expected)
         assert not note or note in config.notes
+
+
+@pytest.mark.parametrize(
+    ("groups", "noted"),
+    [
+        ("[{'params': a, 'lr': 1e-5}, {'params': b}]", True),
+        ("[{'params': a, 'weight_decay': 0.1}, {'params': b}]", False),
+        ("grouped", True),
+        ("made(model)", True),
+        ("model.parameters()", False),
+    ],
+)
+def test_groups_with_rates_of_their_own_are_noted(tmp_path, groups, noted):
+    text = (
+        "from torch.optim import *\nfrom torch.optim.lr_scheduler import *\n"
+        "def made(model):\n    return [{'params': p, 'lr': 1e-5} for p in model.parameters()]\n"
+        f"grouped = [{{'params': a, 'lr': 1e-5}}]\nopt = AdamW({groups}, lr=1e-4)\nCosineAnnealingLR(opt, T_max=9)\n"
+    )
+    config = read(tmp_path, text)
+    assert repr(config.plan().schedule) == repr(olr.CosineAnnealing(1e-4, 9))
+    assert any("a group of parameters has a rate of its own in line" in note for note in config.notes) is noted
