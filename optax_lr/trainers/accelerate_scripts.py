@@ -109,7 +109,7 @@ class Diffusers(_Loop):
         keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS)
         if "learning_rate" not in keys:
             raise source.error("--learning_rate is not given, and scripts differ in it; give --set learning_rate=VALUE")
-        scaled = str(keys.get("scale_lr", False)).lower() == "true"
+        scaled = keys.flag("scale_lr")
         if scaled and "train_batch_size" not in keys:
             raise source.error(
                 "--scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
@@ -193,8 +193,7 @@ class OpenInstruct(_Loop):
             else default
             for default in keys.defaults(self.title, without=self.without_effect(settings))
         )
-        packed = str(keys.get("packing", False)).lower() == "true"
-        notes = ("packing: the number of examples is that of the packed rows",) if packed else ()
+        notes = ("packing: the number of examples is that of the packed rows",) if keys.flag("packing") else ()
         return Reading(settings, (), notes, defaults, strange)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:

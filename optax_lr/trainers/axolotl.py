@@ -20,7 +20,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, ke
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
-from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings, flag
+from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS, why_ignored
 from optax_lr.trainers.transformers import Transformers, training_examples
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
@@ -96,10 +96,9 @@ class Axolotl(Transformers):
         if own["packs"]:
             taken["val_size"] = None  # it is taken before the packing, so that it is no part of the packed rows
             notes += (_PACKED,)
-        quadratic = flag(f"{name}: lr_quadratic_warmup", keys.get("lr_quadratic_warmup", False))
         own |= {
             "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
-            "quadratic": quadratic and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
+            "quadratic": keys.flag("lr_quadratic_warmup") and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
             "restarts": None if keys.get("rl") else restarts,
             "warmup_given": "warmup_steps" in keys or "warmup_ratio" in keys,
         }

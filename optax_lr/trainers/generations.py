@@ -16,12 +16,10 @@ _KEYS = {
 }
 
 
-def generation_keys(where: str, values: Mapping[str, object], rules: Rules, generations: int) -> dict[str, int]:
+def generation_keys(where: str, values: Mapping[str, object], rules: Rules, generations: object) -> dict[str, int]:
     """The arguments of `generation_steps` among the keys of a config; `generations` is their default number."""
-    given = {key: values[key] for key in _KEYS if values.get(key) is not None}
-    return {"generations": generations} | {
-        _KEYS[key]: whole_setting(f"{where}{key}", value, rules) for key, value in given.items()
-    }
+    given = {"num_generations": generations} | {key: values[key] for key in _KEYS if values.get(key) is not None}
+    return {_KEYS[key]: whole_setting(f"{where}{key}", value, rules) for key, value in given.items()}
 
 
 def generation_steps(

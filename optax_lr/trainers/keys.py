@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.trainers.settings import Rules, finite_number, whole_setting
+from optax_lr.trainers.settings import PYDANTIC, Rules, finite_number, true_or_false, whole_setting
 
 
 class Default(NamedTuple):
@@ -76,6 +76,11 @@ class Keys(Mapping[str, Any]):
     def number(self, key: str, default: float = 0.0) -> float:
         """The value of a key as a finite number."""
         return finite_number(f"{self._where}{key}", self.get(key, default), self.rules)
+
+    def flag(self, key: str) -> bool:
+        """The value of a key as true or false; false where it is not given."""
+        value = self.get(key, False)
+        return bool(value) if value in (0, 1) else true_or_false(f"{self._where}{key}", value, PYDANTIC)
 
     def defaults(self, whose: str, *, without: Iterable[str] = ()) -> tuple[Default, ...]:
         """The trainer's defaults for keys that the file does not state, except those that decide nothing in this run."""

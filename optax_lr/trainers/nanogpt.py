@@ -56,7 +56,7 @@ class NanoGPT(Trainer):
         self.unknown(source, {**given, **source.unknown}, _KEYS)
         values = Keys(name, given, ARGPARSE, _STANDING)
         last, warmup, end = map(values.whole, ("max_iters", "warmup_iters", "lr_decay_iters"))
-        decays = str(values["decay_lr"]).lower() == "true"
+        decays = values.flag("decay_lr")
         if decays and warmup >= end:
             raise source.error(f"warmup_iters {warmup} must be below lr_decay_iters {end}")
         settings = self.settings_of(

@@ -173,17 +173,13 @@ def _word(name: str, value: object, _rules: Rules) -> str:
     return value
 
 
-def _flag(name: str, value: object, rules: Rules) -> bool:
+def true_or_false(name: str, value: object, rules: Rules) -> bool:
+    """`value` as true or false."""
     if isinstance(value, str) and rules.text and value.lower() in _TRUE | _FALSE:
         return value.lower() in _TRUE
     if not isinstance(value, bool):
         raise ConfigError(f"{name} must be true or false, not {_short(value)}")
     return value
-
-
-def flag(name: str, value: object) -> bool:
-    """`value` as true or false, as pydantic reads it."""
-    return bool(value) if value in (0, 1) else _flag(name, value, PYDANTIC)
 
 
 def _mapping(name: str, value: object, _rules: Rules) -> Mapping[str, object]:
@@ -202,6 +198,6 @@ _CHECKS: dict[str, Callable[[str, Any, Rules], Any]] = {
     "int": whole_setting,
     "int | None": _cap,  # max_samples
     "str": _word,
-    "bool": _flag,
+    "bool": true_or_false,
     "Mapping[str, object]": _mapping,
 }

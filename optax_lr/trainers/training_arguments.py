@@ -29,12 +29,13 @@ OTHER_NAMES = {
 }
 _AXOLOTL_ONLY = {
     "cosine_min_lr_ratio": "lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr_rate: ...}",
-    "cosine_constant_lr_ratio": "nothing in transformers",
-    "lr_quadratic_warmup": "nothing in transformers",
-    "jagged_restart_steps": "nothing in transformers",
-    "jagged_restart_warmup_steps": "nothing in transformers",
-    "jagged_restart_anneal_steps": "nothing in transformers",
-}
+} | dict.fromkeys(
+    words(
+        "cosine_constant_lr_ratio lr_quadratic_warmup jagged_restart_steps jagged_restart_warmup_steps "
+        "jagged_restart_anneal_steps"
+    ),
+    "nothing in transformers",
+)
 # Near enough to a setting's name to be taken for a slip, and keys of their own.
 _NO_SLIPS = frozenset({"per_device_eval_batch_size", "max_samples"})
 # Keys that no trainer but those built on TrainingArguments has.

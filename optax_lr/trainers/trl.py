@@ -15,7 +15,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, ke
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program
 
@@ -160,14 +160,16 @@ class Trl(Transformers):
                 "learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
                 "1e-06, reward 0.0001); name the method with --trainer trl-sft, trl-dpo, ..., or write learning_rate"
             )
+        standing = self.class_defaults(values, method, version, unsloth="unsloth" in source.modules)
+        number = next((default.value for default in standing if default.key == "num_generations"), 8)
         reading = self.reading(
             source,
             values,
             rules=rules,
             place=found.place,
-            defaults=self.class_defaults(values, method, version, unsloth="unsloth" in source.modules),
+            defaults=standing,
             method=method,
-            own=self._own(name, values, method, rules),
+            own=generation_keys(f"{name}: ", values, rules, number) if method in _GENERATE else {},
         )
         notes = [*reading.notes]
         if not method and reading.settings.max_steps <= 0:
@@ -211,15 +213,6 @@ class Trl(Transformers):
             elif key in DEFAULTS:
                 made.append(Default(key, DEFAULTS[key], f"{method or 'TRL'}, from transformers TrainingArguments"))
         return tuple(made)
-
-    def _own(self, source: str, values: Mapping[str, object], method: str, rules: Rules) -> dict[str, int]:
-        """The keys of generations."""
-        if method not in _GENERATE:
-            return {}
-        standard = default_of("trl", method, "num_generations")
-        number = standard.value if standard is not None else 8
-        assert isinstance(number, int)
-        return generation_keys(f"{source}: ", values, rules, number)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """The steps of transformers, or those of the sampler that repeats prompts."""
