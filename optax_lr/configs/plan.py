@@ -141,6 +141,8 @@ def make_plan(
         notes += (f"max_samples caps each of {settings.num_datasets} data sets; give their examples after the cap",)
     if per_epoch is not None and settings.max_steps <= 0:
         notes += _left_for_training(settings, num_examples or 0)
+    if settings.learning_rate == 0 and not settings.own_rates:
+        notes += (f"{trainer.key('learning_rate')} is 0: every update has rate 0, and nothing is trained",)
     schedule = trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup)
     if isinstance(schedule, Constant):  # the kind `constant` of transformers ignores a warmup
         warmup = int(schedule.warmup_steps)

@@ -144,7 +144,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES.difference(values or ())
         source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, required))
-    source = checked(source, values or {}, found.section)
+    source = checked(source, trainer, values or {}, found.section)
     source = _completed(source, trainer.argparse_options())
     source = _with_processes(source, found.section)
     reading = trainer.read(source, found)

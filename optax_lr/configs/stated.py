@@ -9,11 +9,11 @@ from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source, count_of
-from optax_lr.trainers.base import concerns_curve
-from optax_lr.trainers.settings import LENGTH, SETTING_NAMES
+from optax_lr.trainers.base import Trainer
+from optax_lr.trainers.settings import LENGTH
 
 
-def checked(source: Source, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
+def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
     """The source with `overrides`, and without marks of what a script does not say.
 
     Raises:
@@ -39,7 +39,7 @@ def checked(source: Source, overrides: Mapping[str, object], section: tuple[str,
     missing = {
         key: text
         for key, text in stated.items()
-        if (whole_call or key in SETTING_NAMES or concerns_curve(key)) and key not in irrelevant | EMBEDDING_KEYS
+        if (whole_call or trainer.decides(key, values)) and key not in irrelevant | EMBEDDING_KEYS
     }
     if missing:
         raise UnstatedError(f"{source.name}: {_what_is_missing(source, missing)}")

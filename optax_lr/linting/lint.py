@@ -29,7 +29,7 @@ from optax_lr.sources import notebook, python, python_edits
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import UnknownLengthError, UnreadableError
 from optax_lr.sources.source import Source
-from optax_lr.trainers import Recognised
+from optax_lr.trainers import Recognised, trainer_of
 
 CHECK_FAILED = Rule.of(
     "LR199 note: a check that failed",
@@ -126,7 +126,7 @@ def _of_source(
 ) -> list[Finding]:
     """The findings in a config whose trainer is known."""
     try:
-        source = checked(source, values or {}, found.section)
+        source = checked(source, trainer_of(found.trainer), values or {}, found.section)
     except ConfigError as error:
         return [_refused(error, source.name, source.lines, key_checks.NOT_RECOGNISED)]
     case = Case(None, None, with_numbers(source.values), source.lines, found)

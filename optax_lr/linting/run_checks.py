@@ -67,6 +67,8 @@ def peak_rate(case: Case) -> Iterator[Finding]:
         what = "is negative"
     elif _own_rates(case) or not (too_high or (case.method and not usual / BELOW <= peak <= usual * ABOVE)):
         return
+    elif peak == 0 and case.plan is not None:
+        return  # which is a run at rate 0
     elif peak == 0:
         what = "trains nothing"
     else:
@@ -138,7 +140,7 @@ def at_zero(case: Case) -> Iterator[Finding]:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
         if not any(case.rate(step) for step in np.linspace(0, plan.max_steps - 1, 200, dtype=int).tolist()):
             message = f"all of the {plan.max_steps} updates have rate 0"
-            if plan.warmup_steps:
+            if plan.warmup_steps and (case.settings is None or case.settings.learning_rate):
                 yield case.finding(ALL_AT_ZERO, message, key, changes={key: 0})
             else:
                 yield case.finding(ALL_AT_ZERO, message, "learning_rate", "set learning_rate above 0")

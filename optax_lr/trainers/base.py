@@ -17,7 +17,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
-from optax_lr.trainers.settings import LENGTH, MOST_STEPS, Settings
+from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Settings
 
 
 class Recognised(NamedTuple):
@@ -144,6 +144,10 @@ class Trainer(abc.ABC):
     def key(self, name: str) -> str:
         """The trainer's key for one of our names of settings, as its users write it."""
         return self.renamed.get(name, name)
+
+    def decides(self, key: str, values: Mapping[str, object]) -> bool:
+        """Whether the value of a key among `values` may change the curve or the length, so that it must be stated."""
+        return key in SETTING_NAMES or concerns_curve(key, in_updates=self.in_updates)
 
     def refused(self, unknown: Iterable[str]) -> tuple[str, ...]:
         """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""

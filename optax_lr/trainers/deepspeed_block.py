@@ -96,6 +96,12 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
         return None, (note,)
     if not deepspeed:
         return None, ()
+    if deepspeed == "true" and whole.form == "command":
+        note = (
+            f"--deepspeed without a file is not that of TrainingArguments: {whole.program_name or 'the program'} has its own, and "
+            "a scheduler block in its DeepSpeed config would replace lr_scheduler_type"
+        )
+        return None, (note,)
     if isinstance(deepspeed, str):
         deepspeed = whole.files.get(deepspeed, deepspeed)
     if isinstance(deepspeed, str) and deepspeed.lstrip().startswith("{"):

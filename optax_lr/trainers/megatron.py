@@ -28,6 +28,14 @@ _SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine",
 _DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 
 
+_SAMPLES = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
+_CHANGE_AS_THEY_GO = ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler")
+_DECIDE = words(
+    "lr min_lr lr_decay_style lr_warmup_init lr_warmup_fraction lr_wsd_decay_style train_iters lr_decay_iters lr_warmup_iters "
+    "lr_wsd_decay_iters"
+).union(_SAMPLES, _CHANGE_AS_THEY_GO)
+
+
 class Megatron(Trainer):
     """Megatron-LM. With a fixed global batch, samples are iterations times that batch.
 
@@ -56,6 +64,12 @@ class Megatron(Trainer):
     def argparse_options(self) -> frozenset[str]:
         """Its options."""
         return keys_of("megatron")
+
+    def decides(self, key: str, values: Mapping[str, object]) -> bool:
+        """Of its own options, those that are read."""
+        if key == "global_batch_size":
+            return any(other in values for other in _SAMPLES)
+        return key in _DECIDE if key in keys_of("megatron") else super().decides(key, values)
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise its options; in a file, those under `MODEL_ARGS` in a test of it."""
@@ -159,9 +173,7 @@ def _options(section: object) -> dict[str, object]:
 
 def _refuse(source: str, values: Mapping[str, object]) -> None:
     """Raise for options that change the schedule in a way that is not read."""
-    if "deepspeed" in values or "deepspeed_config" in values:
-        raise ConfigError(f"{source}: Megatron-DeepSpeed is not read; without its options the schedule is Megatron's")
-    for key in ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler"):
+    for key in _CHANGE_AS_THEY_GO:
         if key in values:
             raise ConfigError(f"{source}: --{key.replace('_', '-')} changes the schedule as it goes, and is not read")
     if "lr" not in values:

@@ -37,6 +37,30 @@ def _megatron_swift(values: Mapping[str, object]) -> bool:
     return len(own) > 1 and bool(swift) and "learning_rate" not in values
 
 
+def _megatron_deepspeed(values: Mapping[str, object]) -> bool:
+    """Megatron's options of the length with those of DeepSpeed."""
+    lengths = {"train_iters", "train_samples", "lr_decay_iters", "lr_decay_samples"} & values.keys()
+    return bool(lengths and {"deepspeed", "deepspeed_config"} & values.keys())
+
+
+def _kohya(values: Mapping[str, object]) -> bool:
+    """The keys of kohya's scripts, whose files may have sections of any name, as its parser takes no notice of them."""
+    keys = {key for key, value in values.items() if value is not None}
+    for section in values.values():
+        keys |= {str(key) for key in section} if isinstance(section, Mapping) else set()
+    own = {
+        "network_dim",
+        "network_module",
+        "unet_lr",
+        "text_encoder_lr",
+        "max_train_steps",
+        "train_data_dir",
+        "dataset_config",
+    }
+    networks = {"network_dim", "network_module"} & keys and {"unet_lr", "text_encoder_lr"} & keys
+    return bool(networks or ({"pretrained_model_name_or_path", "output_name"} <= keys and own & keys))
+
+
 def _dotted(values: Mapping[str, object]) -> bool:
     sections = ("training.", "lr_scheduler.", "optimizer.", "adam.", "train.batch")
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
@@ -65,13 +89,6 @@ class Refused(NamedTuple):
 
 
 _KOHYA = r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_)?train_(?:network|db|textual_inversion)\.py|(?:sdxl|flux|sd3)_train\w*\.py)"
-_KOHYA_KEYS = (
-    "network_dim unet_lr",
-    *(
-        f"pretrained_model_name_or_path output_name {key}"
-        for key in ("network_dim", "unet_lr", "max_train_steps", "train_data_dir", "dataset_config")
-    ),
-)
 _TORCHTITAN = tuple(
     f"lr_scheduler.* training.{key}" for key in ("steps", "local_batch_size", "seq_len", "global_batch_size")
 )
@@ -104,7 +121,20 @@ REFUSED: tuple[Refused, ...] = (
     Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", ("actor_num_gpus_per_node", "ckpt.*")),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
-    Refused("a config of kohya's sd-scripts", _KOHYA, _KOHYA_KEYS),
+    Refused("a config of kohya's sd-scripts", _KOHYA, test=_kohya),
+    Refused(
+        "a config of MLX-LM",
+        r"mlx_lm(?:\.lora)?$|mlx_lm_lora\b",
+        tuple(f"iters {key}" for key in ("adapter_path", "steps_per_report", "steps_per_eval", "grad_checkpoint")),
+    ),
+    Refused(
+        "a run of DeepSpeed-Chat",
+        r"(?i:.*deepspeed.?chat.*)\.py|(?:.*/)?step[123]_\w+_finetuning/main\.py",
+        ("zero_stage num_warmup_steps data_split",),
+    ),
+    Refused(
+        "a run of Megatron-DeepSpeed", test=_megatron_deepspeed, way="without DeepSpeed the schedule is Megatron-LM's"
+    ),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
     Refused("a config of litgpt", r"litgpt .*|.*litgpt/.*\.py", ("checkpoint_dir train.*",)),
     Refused(

@@ -34,6 +34,7 @@ from optax_lr.trainers.settings import (
 )
 from optax_lr.trainers.training_arguments import (
     FIELDS,
+    OTHER_NAMES,
     SCHEDULE_KEYWORDS,
     ignored_by_trainer,
     kwargs_of_text,
@@ -60,6 +61,7 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
+_OF_SCHEDULERS = OTHER_NAMES.keys() | SCHEDULE_KEYWORDS
 _BLOCKS = "texts are joined and cut into blocks; the number of examples is that of the blocks"
 _GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
@@ -121,7 +123,9 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
-        if source.form == "command" and (own := [key for key in values if key in SCHEDULE_KEYWORDS]):
+        if source.form == "command" and (
+            own := [key for key in values if key in _OF_SCHEDULERS and values[key] is not None]
+        ):
             raise source.error(
                 f"--{own[0]} is not an option of {self.title}, and the script that takes it may give it to its scheduler; "
                 f"--set {own[0]}=null leaves it out"
@@ -444,7 +448,7 @@ def _older(values: Mapping[str, object], program: str) -> str:
 # Notes on keys that change the batches or the number of examples: of those that are given, and of those that are true.
 _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
-    "block_size": _BLOCKS,
+    "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
     "max_train_samples": "the number of examples must be that after the cut",
 }
 _TRUE = {
@@ -463,8 +467,8 @@ def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
     given = {"split_batches": loader.get("split_batches")} | dict(values)
     notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
     notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
-    if (script := _GROUPS.search(program)) is not None and "block_size" not in given:
-        notes.append(f"{script[0]}: {_BLOCKS}")
+    if (script := _GROUPS.search(program)) is not None:
+        notes = [note for note in notes if not note.startswith("block_size")] + [f"{script[0]}: {_BLOCKS}"]
     notes += [
         f"parallelism_config.{key}: give the number of data-parallel ranks as the number of processes"
         for key in ("tp_size", "cp_size")

@@ -10,7 +10,7 @@ from typing import ClassVar
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.marks import is_known, readable
-from optax_lr.sources.source import Processes, Source
+from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
@@ -27,12 +27,12 @@ _TAKEN: Mapping[str, object] = {
 }
 _MORE = (
     *(f"{_OPTIMIZER}{name}" for name in ("warmup_style", "lr_warmup_steps", "min_lr_ratio")),
-    *("data.gen_batch_size", "trainer.total_training_steps", "trainer.nnodes", "trainer.n_gpus_per_node"),
+    *("data.gen_batch_size", "trainer.total_training_steps"),
 )
 # Settings of the actor's optimizer that are not its rate.
 _OTHERS = ("weight_decay", "betas", "clip_grad", "optimizer", "optimizer_impl", "total_training_steps")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
-_NOT_LENGTHS = ("trainer.balance_batch",)
+_NOT_LENGTHS = ("trainer.balance_batch", "trainer.nnodes", "trainer.n_gpus_per_node")
 _FILES = ("", "ppo_trainer", "ppo_trainer.yaml")
 
 
@@ -111,13 +111,17 @@ class Verl(Trainer):
         critic = keys.get("trainer.critic_warmup", "0")
         if critic != "0":
             notes += (f"the actor and its schedule begin after trainer.critic_warmup {critic} steps",)
-        counts = [str(keys.get(key, value)) for key, value in (("trainer.nnodes", 1), ("trainer.n_gpus_per_node", 8))]
-        number = int(counts[0]) * int(counts[1]) if all(map(str.isdigit, counts)) else None
+        nodes, each = (
+            str(readable(keys.get(f"trainer.{key}", n))) for key, n in (("nnodes", 1), ("n_gpus_per_node", 8))
+        )
+        stated = f"trainer.nnodes {nodes} and n_gpus_per_node {each}"
+        number = product(count_of(nodes), count_of(each))
+        processes = Processes(number or 1, stated if number else f"assumed; the steps do not depend on {stated}")
         return Reading(
             settings,
             notes=notes,
             defaults=keys.defaults("verl's ppo_trainer.yaml", without=without),
-            processes=Processes(number, f"trainer.nnodes {counts[0]} and n_gpus_per_node {counts[1]}"),
+            processes=processes,
         )
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:

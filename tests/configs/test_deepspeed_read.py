@@ -180,3 +180,22 @@ def test_a_program_that_is_not_here_may_have_other_main_defaults(tmp_path):
         note.startswith("grpo.py is not here, and may have other defaults for learning_rate") for note in own.notes
     )
     assert not any("may have other defaults" in note for note in example.notes)
+
+
+def test_a_flag_of_deepspeed_is_not_a_file():
+    words = [
+        "deepspeed",
+        "train.py",
+        "--learning_rate",
+        "1e-5",
+        "--lr_scheduler_type",
+        "cosine",
+        "--max_steps",
+        "9",
+        "--deepspeed",
+    ]
+    notes = olr.read_config(words).notes
+    assert any(
+        note.startswith("--deepspeed without a file is not that of TrainingArguments: train.py") for note in notes
+    )
+    assert not any("true is not here" in note for note in notes)

@@ -62,6 +62,7 @@ MISTAKES = [
     ("LR133", LORA | RUN | {"warmup_steps": None, "warmup_ratio": 0.3}, {}, "warmup is 30% of 600 steps"),
     ("LR134", LORA | RUN | {"max_steps": 30, "warmup_steps": 3}, {}, "update 1 of 30 has rate 0: 3.3% of the data changes nothing"),
     ("LR135", LORA | RUN | {"max_steps": 1, "warmup_steps": None, "warmup_ratio": 0.1}, {}, "all of the 1 updates have rate 0"),
+    ("LR135", LORA | RUN | {"max_steps": 30, "learning_rate": 0.0, "warmup_steps": 3}, {}, "have rate 0; set learning_rate above 0"),
     ("LR136", LORA | RUN | {"max_steps": 0, "warmup_steps": None}, {}, "max_steps: 0 makes one update, at rate 0"),
     ("LR141", LORA | RUN | {"lr_scheduler_type": "cosine_with_restarts"}, {}, "never restarts: it is the plain cosine"),
     ("LR142", LORA | RUN | {"lr_scheduler_kwargs": {"num_cycles": 3}}, {}, "ends at 100% of the way from the floor to the peak"),

@@ -1,5 +1,7 @@
 """The trainer of a config is certain, or the config is refused in one line with a remedy."""
 
+import re
+
 import pytest
 import yaml
 
@@ -51,6 +53,12 @@ REFUSED = [
     ({"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "num_processes": 1}, "an accelerate config"),
     ({"optimizer": {"lr": 3e-4}, "lr_scheduler": {"warmup_steps": 2}, "training": {"steps": 10}}, "a config of torchtitan"),
     ({"network_dim": 8, "unet_lr": 1e-4, "max_train_steps": 10}, "a config of kohya's sd-scripts"),
+    ({"Network": {"network_module": "lycoris.kohya"}, "Optimizer": {"unet_lr": 1e-4}, "Deprecated": {"learning_rate": 5e-4}}, "a config of kohya's sd-scripts"),
+    ({"model": "m", "train": True, "learning_rate": 1e-5, "iters": 600, "adapter_path": "a", "max_seq_length": 64}, "a config of MLX-LM"),
+    (["mlx_lm.lora", "--train", "--learning-rate", "1e-5"], "a config of MLX-LM"),
+    (["deepspeed", "main.py", "--learning_rate", "1e-5", "--num_warmup_steps", "0", "--data_split", "2,4,4", "--zero_stage", "2", "--deepspeed"], "a run of DeepSpeed-Chat"),
+    (["deepspeed", "training/step1_supervised_finetuning/main.py", "--learning_rate", "1e-5"], "a run of DeepSpeed-Chat"),
+    (["deepspeed", "pretrain_gpt.py", "--lr", "1e-5", "--train-iters", "9", "--global-batch-size", "\ue000$B\ue001", "--deepspeed"], "a run of Megatron-DeepSpeed"),
     ({"lr0": 0.01, "lrf": 0.01, "epochs": 3}, "a config of ultralytics"),
     ({"max_duration": "1ep", "scheduler": {"name": "cosine_with_warmup", "t_warmup": "10ba"}}, "a config of llm-foundry"),
     ({"scheduler": {"units": "tokens", "t_max": 5}, "max_duration": 5}, "a config of OLMo"),
@@ -292,7 +300,7 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
         ({"vision_tower_lr": 1e-6}, "vision_tower_lr: the rate of other parameters"),
         (
             {"block_size": 512},
-            "block_size: texts are joined and cut into blocks; the number of examples is that of the blocks",
+            "block_size: texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that",
         ),
         ({"packing": True, "dataset_name": "d"}, "packing: the number of examples is that of the packed rows"),
     ],
@@ -306,7 +314,7 @@ def test_blocks_of_texts_are_the_examples_of_run_clm():
     assert any(note.startswith("run_clm.py: texts are joined") for note in olr.read_config(words).notes)
     config = olr.read_config([*words, "--block_size", "512"])
     assert config.unknown == ()
-    assert any(note.startswith("block_size: texts are joined") for note in config.notes)
+    assert [note.partition(": texts ")[0] for note in config.notes if ": texts " in note] == ["run_clm.py"]
 
 
 @pytest.mark.parametrize(
@@ -383,6 +391,22 @@ def test_the_second_rate_of_an_optimizer_of_levanter(optimizer, start):
     assert [note.startswith(start) for note in notes] == [True] if start else not notes
 
 
+def test_only_the_options_of_megatron_that_decide_must_be_stated(tmp_path):
+    path = tmp_path / "run.sh"
+    command = "torchrun pretrain_gpt.py --tensor-model-parallel-size 2 --lr 1e-4 --lr-decay-style cosine --global-batch-size $B"
+    path.write_text(f"{command} --train-iters 100 --use-distributed-optimizer $D --optimizer-offload-fraction $F")
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(1e-4, 100))
+    for option, asked in ((" --train-samples 6400", "global_batch_size"), (" --train-iters 9 --min-lr $M", "min_lr")):
+        path.write_text(command + option)
+        with pytest.raises(olr.ConfigError, match=f"--set {asked}=VALUE"):
+            olr.read_config(path)
+
+
+def test_a_rate_of_0_is_noted():
+    plan = olr.read_config(HF | {"learning_rate": 0.0, "max_steps": 9}).plan()
+    assert plan.notes == ("learning_rate is 0: every update has rate 0, and nothing is trained",)
+
+
 def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(
@@ -456,11 +480,17 @@ def test_a_named_trainer_reads_the_section_with_settings():
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --min_lr_ratio 0.1",
             "--set min_lr_ratio=null leaves it out",
         ),
+        (
+            "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --num_warmup_steps 5",
+            "--set num_warmup_steps=null leaves it out",
+        ),
     ],
 )
 def test_the_way_out_of_a_program_with_options_of_its_own(command, message):
-    with pytest.raises(olr.ConfigError, match=message):
+    with pytest.raises(olr.ConfigError, match=message) as caught:
         olr.read_config(command.split())
+    for key in re.findall(r"--set (\w+)=null", str(caught.value)):
+        assert olr.read_config(command.split(), values={key: None}).settings.learning_rate == 1e-4
 
 
 def test_a_key_that_axolotl_reads_twice_with_one_value(tmp_path):
