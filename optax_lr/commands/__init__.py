@@ -47,6 +47,24 @@ _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 _VALUES = "as 0,100,500 or first:last:number[:log]; by default the file's"
 
 
+def _show_version(asked: bool) -> bool:
+    if asked:
+        import optax_lr as olr
+
+        print(f"optax-lr {olr.__version__}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and exit")
+    ] = False,
+) -> None:
+    """The options of `optax-lr` itself."""
+
+
 @app.command(
     epilog="Example: optax-lr sweep sft.yaml --learning-rate 1e-6:1e-3:50:log --warmup-steps 0,100,500 --png sweep.png"
 )

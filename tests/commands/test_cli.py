@@ -112,6 +112,10 @@ def test_help_imports_nothing_heavy():
     assert printed_by(program) == ""
 
 
+def test_version(tmp_path):
+    assert run("--version", folder=tmp_path).stdout == f"optax-lr {olr.__version__}\n"
+
+
 def test_without_the_extra_the_error_names_the_package_to_install():
     program = "import sys; sys.modules['typer'] = None\nfrom optax_lr.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, check=False)
