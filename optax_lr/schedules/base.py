@@ -5,13 +5,10 @@ Schedules can be multiplied by each other and by numbers.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import inspect
-import itertools
-import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 import jax
@@ -27,6 +24,7 @@ from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import checks, evaluation, fields, flax, leaves
 from optax_lr.schedules.fields import KINDS, Number
 from optax_lr.schedules.formula import of_a_user
+from optax_lr.schedules.pytree import register
 
 _Kind = TypeVar("_Kind")
 
@@ -219,7 +217,7 @@ class Schedule:
         new, lows = object.__new__(type(self)), self._lows
         for f in dataclasses.fields(self):
             value = self.__dict__[f.name]
-            new.__dict__[f.name] = value if fields.is_static(f) else _mapped(value, lows.get(f.name), function)
+            new.__dict__[f.name] = value if fields.is_static(f) else _mapped_value(value, lows.get(f.name), function)
         return new
 
     def _parts(self) -> list[Real]:
@@ -281,11 +279,11 @@ def _from_plain(value: object) -> object:
     return [_from_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _mapped(value: Real, low: Real, function: Callable[[Real, Real], Real]) -> Real:
+def _mapped_value(value: Real, low: Real, function: Callable[[Real, Real], Real]) -> Real:
     if value is None:
         return None
     if isinstance(value, tuple):
-        return tuple(_mapped(item, None if low is None else low[i], function) for i, item in enumerate(value))
+        return tuple(_mapped_value(item, None if low is None else low[i], function) for i, item in enumerate(value))
     return value._mapped(function) if isinstance(value, Schedule) else function(value, low)
 
 
@@ -370,65 +368,9 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         fields.require_helpers(cls, {*vars(Schedule), "kind"})
         _require_formula(cls)
         cls._decorated = True
-    parts = dataclasses.fields(cls)  # type: ignore[arg-type]  # the line above is not seen to make a dataclass
-    static = tuple(f.name for f in parts if fields.is_static(f))
-    data = tuple((f.name, fields.is_split(f)) for f in parts if not fields.is_static(f))
-    keys = [
-        jax.tree_util.GetAttrKey(key) for name, split in data for key in ((name, f"{name}_low") if split else (name,))
-    ]
-
-    def flatten(self: _Kind) -> tuple[tuple[object, ...], tuple[object, ...]]:
-        flax.register()
-        values, lows = self.__dict__, self.__dict__.get("_low_parts", {})
-        children: list[object] = []
-        for name, split in data:
-            children += leaves.parted(values[name], lows.get(name)) if split else (leaves.leaf(values[name]),)
-        return tuple(children), tuple(values[name] for name in static)
-
-    def flatten_with_keys(
-        self: _Kind,
-    ) -> tuple[tuple[tuple[jax.tree_util.GetAttrKey, object], ...], tuple[object, ...]]:
-        children, choices = flatten(self)
-        return tuple(zip(keys, children, strict=True)), choices
-
-    def unflatten(aux_data: Iterable[object], children: Iterable[object]) -> _Kind:
-        # Without __init__: JAX puts tracers, gradients and placeholders into the leaves, which must not be checked.
-        self, remaining, lows = object.__new__(cls), iter(children), {}
-        for name, split in data:
-            value = next(remaining)
-            value, low = leaves.rejoined(value, next(remaining)) if split else (leaves.setting(value), None)
-            if low is not None:
-                lows[name] = low
-            self.__dict__[name] = value
-        if lows:
-            self.__dict__["_low_parts"] = lows
-        self.__dict__.update(zip(static, aux_data, strict=True))
-        return self
-
-    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-
-    def save(choices: object) -> bytes:
-        try:
-            return json.dumps(choices).encode()
-        except TypeError:
-            raise TypeError(
-                f"{cls.__name__}: jax.export cannot save a function as an argument; close over the schedule, or write a class"
-            ) from None
-
-    exported = f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}"
-    for number in itertools.count(1):
-        with contextlib.suppress(ValueError):  # JAX lets no name go, and a notebook may define a class again
-            jax.export.register_pytree_node_serialization(
-                cls,
-                serialized_name=exported if number == 1 else f"{exported}.{number}",
-                serialize_auxdata=save,
-                deserialize_auxdata=lambda text: tuple(json.loads(text)),
-                from_children=unflatten,
-            )
-            break
+    register(cls, exported=f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}")
     if not cls.__name__.startswith("_"):  # the common fields of several classes
         KINDS[cls.__name__] = cls
-    flax.known(cls)
     return cls
 
 
