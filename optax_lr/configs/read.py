@@ -17,7 +17,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import Recognised, trainer_of
-from optax_lr.trainers.base import abbreviated, concerns_curve
+from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS, in_section
@@ -151,7 +151,8 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if not trainer.history:  # those that refuse an unknown key refuse this one, too
         reading = reading._replace(unknown=tuple(key for key in reading.unknown if key != _PROCESSES))
     prefix = "".join(f"{part}." for part in found.section)
-    notes = source.notes + repeated + reading.notes
+    values_read = in_section(source.values, found.section)
+    notes = source.notes + repeated + reading.notes + other_rates(values_read, reading.unknown)
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     unknown = reading.unknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -314,6 +314,11 @@ _NOT_CURVE = re.compile(
 _GROUP = re.compile(
     r".+_(?:lr|learning_rate|lr_ratio|lr_scale|lr_mult)$|^(?:lr|learning_rate)_(?:scale|mult\w*|ratio)_.+|^lr_(?:head|backbone|encoder|projector)$"
 )
+# Keys of trainers for the rates of some of the parameters.
+_OTHER_RATES = words(
+    "loraplus_lr_ratio lora_lr_ratio lorap_lr_ratio lr_groups embedding_lr embedding_lr_scale embedding_learning_rate vit_lr "
+    "aligner_lr decoupled_lr learning_rate_mapping head_lr_mult text_encoder_lr"
+)
 _FLOOR = re.compile(
     r"(?:^|_)(?:min|end|final|max|init|initial|base|peak|start|warmup|target|actor|policy)_(?:lr|learning_rate)$"
 )
@@ -340,6 +345,16 @@ def group_rate(key: str) -> bool:
     """Whether a key looks like the rate of one parameter group, such as `vision_lr`."""
     word = key.lower().replace("-", "_")
     return bool(_GROUP.match(word)) and not _FLOOR.search(word)
+
+
+def other_rates(values: Mapping[str, object], unknown: Container[str]) -> tuple[str, ...]:
+    """Notes on the rates of other parameters, which are not in the plan.
+
+    >>> other_rates({"learning_rate": 1e-4, "loraplus_lr_ratio": 16}, ())
+    ('loraplus_lr_ratio: the rate of other parameters; the plan is that of learning_rate',)
+    """
+    found = [key for key in values if values[key] and (key in _OTHER_RATES or (key in unknown and group_rate(key)))]
+    return tuple(f"{key}: the rate of other parameters; the plan is that of learning_rate" for key in found)
 
 
 def places_of_settings(values: Mapping[str, object], depth: int = 3) -> list[tuple[str, ...]]:

@@ -17,7 +17,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, group_rate, like, part_of, too_few
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like, part_of, too_few
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
 from optax_lr.trainers.programs import script_of
@@ -159,11 +159,6 @@ class Transformers(Trainer):
         )
         notes += _of_the_data(values, source.program_name)
         strange = tuple(key for key in strange if key != "block_size")
-        notes += tuple(
-            f"{key}: the rate of other parameters; the plan is that of learning_rate"
-            for key in strange
-            if group_rate(key)
-        )
         return Reading(settings, ignored_by_trainer(settings, values), notes, _listed(standing, settings), strange)
 
     def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:

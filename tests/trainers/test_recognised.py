@@ -298,6 +298,7 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
         ({"parallelism_config": {"tp_size": 2}}, "parallelism_config.tp_size: give the number of data-parallel ranks"),
         ({"per_gpu_train_batch_size": 2}, "per_gpu_train_batch_size: transformers 4 took it"),
         ({"vision_tower_lr": 1e-6}, "vision_tower_lr: the rate of other parameters"),
+        ({"loraplus_lr_ratio": 16}, "loraplus_lr_ratio: the rate of other parameters"),
         (
             {"block_size": 512},
             "block_size: texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that",
