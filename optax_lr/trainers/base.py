@@ -19,6 +19,8 @@ from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Settings
 
+_FILES = (".yaml", ".yml", ".json")
+
 
 class Recognised(NamedTuple):
     """Which trainer a config is for.
@@ -182,8 +184,8 @@ class Trainer(abc.ABC):
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
         options = {} if source.program is None else source.program.options
-        first = [word for word in source.positional[:1] if self.file_first and (_is_file(word) or not is_known(word))]
-        value = options.get(self.file_option, next(iter(first), None))
+        first = [word for word in source.positional[:1] if word.endswith(_FILES) or not is_known(word)]
+        value = options.get(self.file_option, first[0] if first and self.file_first else None)
         return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -250,10 +252,6 @@ class Trainer(abc.ABC):
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys with which this trainer runs `schedule`. Raises `ConfigError` where it has none."""
         raise ConfigError(f"{self.title}: writing its configs is not supported")
-
-
-def _is_file(word: str) -> bool:
-    return word.endswith((".yaml", ".yml", ".json"))
 
 
 def like(max_steps: Real, number: int) -> Real:

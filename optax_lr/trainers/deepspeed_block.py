@@ -22,15 +22,18 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.parsing import parse
 from optax_lr.sources.source import Source
-from optax_lr.trainers.settings import Rules, SchedulerBlock, Settings, finite_number, whole_setting
+from optax_lr.trainers.settings import (
+    STRICT,
+    Rules,
+    SchedulerBlock,
+    Settings,
+    finite_number,
+    true_or_false,
+    whole_setting,
+)
 
 _whole = functools.partial(whole_setting, rules=Rules(text=False, whole_floats=True))  # 10.0 counts as 10
-
-
-def _boolean(where: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{where} must be true or false, not {value!r}")
-    return value
+_flag = functools.partial(true_or_false, rules=STRICT)
 
 
 class _Parameter(NamedTuple):
@@ -76,7 +79,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Parameter]] = {
         "lr_range_test_min_lr": _Parameter(least=0, field="min_lr"),
         "lr_range_test_step_size": _Parameter(whole_setting, 1, "step_size"),
         "lr_range_test_step_rate": _Parameter(least=0, field="step_rate"),
-        "lr_range_test_staircase": _Parameter(_boolean, field="staircase"),
+        "lr_range_test_staircase": _Parameter(_flag, field="staircase"),
     },
 }
 # The only ones in whose place transformers writes a value for "auto".

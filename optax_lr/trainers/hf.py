@@ -41,12 +41,15 @@ class HuggingFace(Transformers):
     def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
         """Training arguments in one section of a larger file."""
         known = self.known({})
+        only = FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")
         found = [
             place
             for name, section in values.items()
             if isinstance(section, Mapping)
             for place, inner in (((name,), section), ((name, "args"), section.get("args")))
-            if isinstance(inner, Mapping) and _marks(inner, known) and (name in _SECTIONS or _alone(inner))
+            if isinstance(inner, Mapping)
+            and _marks(inner, known)
+            and (name in _SECTIONS or (MARKS & inner.keys() and inner.keys() <= only))
         ]
         if len(found) > 1:
             where = " and ".join(".".join(place) for place in found)
@@ -93,9 +96,3 @@ def _marks(values: Mapping[str, object], known: frozenset[str]) -> str | None:
     if SETTING_NAMES & keys and near_enough and FIELDS & keys:
         return "keys that several trainers share with transformers"
     return None
-
-
-def _alone(values: object) -> bool:
-    """Whether these are arguments that only transformers and TRL have, and nothing else."""
-    keys = set(values) if isinstance(values, Mapping) else set()
-    return bool(MARKS & keys) and keys <= FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")

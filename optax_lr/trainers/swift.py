@@ -22,7 +22,6 @@ _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
 _WORLD = "global_world_size"  # in the args.json that it saves with a run
-_EXAMPLES_AN_UPDATE = 16
 
 
 class Swift(Transformers):
@@ -158,7 +157,7 @@ class Swift(Transformers):
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""
         if not settings.own.get("accumulates"):
             return settings.gradient_accumulation_steps
-        return max(1, math.ceil(_EXAMPLES_AN_UPDATE / settings.per_device_train_batch_size / processes))
+        return max(1, math.ceil(16 / settings.per_device_train_batch_size / processes))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """It keeps `warmup_ratio` for every version of transformers."""

@@ -140,13 +140,15 @@ class Transformers(Trainer):
         scheduler_block, notes = block.scheduler_of(source, values.get("deepspeed"))
         standing = self.defaults(source, values) if defaults is None else defaults
         filled_in = {default.key: default.value for default in standing if default.key in self.names}
+        parallel = values.get("parallelism_config")
+        shared = parallel.get("sp_size") if isinstance(parallel, Mapping) else None
         settings = Settings.of(
             name,
             filled_in | {key: value for key, value in taken.items() if value is not None},
             rules,
             **{
                 "trainer": self.name,
-                "sequence_parallel_size": _sequence_parallel_size(name, values.get("parallelism_config")),
+                "sequence_parallel_size": max(1, whole_setting(f"{name}: parallelism_config.sp_size", shared or 1)),
                 "scheduler_block": scheduler_block,
                 "older": _older(values, source.program_name),
                 **filled,
@@ -335,31 +337,23 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     Raises:
         ConfigError: for a section that leaves the kind of the schedule to that program.
     """
-    absent = [default.key for default in reading.defaults]
-    if not absent:
-        return reading
+    absent, section = [default.key for default in reading.defaults], ".".join(found.section)
+    others, note = f"other defaults for {', '.join(absent)}", ""
     if (script := script_of(source)) is not None:
         note = f"{source.program_name} is not here, and is read as that of {script.whose}; a changed copy may have other defaults"
-        return reading._replace(notes=(*reading.notes, note))
-    if source.program is not None and _is_own(source.program.name) and not source.constructor:
-        plain = not _MAIN.intersection(absent) or _GROUPS.search(source.program.name)
-        if plain and not reading.unknown:
-            return reading
-        note = f"{source.program.name} is not here, and may have other defaults for {', '.join(absent)}"
-        return reading._replace(notes=(*reading.notes, note))
-    if source.program is not None or source.form not in ("yaml", "json", "toml"):
-        return reading
-    if found.section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
-        raise source.error(
-            f"lr_scheduler_type is not under {'.'.join(found.section)}, and the program that reads this file may "
-            "have a default of its own; give it with --set lr_scheduler_type=VALUE, or take that of transformers with "
-            f"--trainer {found.trainer}"
-        )
-    if not (found.section or reading.unknown):
-        return reading
-    why = f"the section {'.'.join(found.section)}" if found.section else ", ".join(reading.unknown[:3])
-    note = f"{why} shows that another program reads this file, which may have other defaults for {', '.join(absent)}"
-    return reading._replace(notes=(*reading.notes, note))
+    elif source.program is not None:
+        differs = _MAIN.intersection(absent) and not _GROUPS.search(source.program_name)
+        if _is_own(source.program_name) and not source.constructor and (differs or reading.unknown):
+            note = f"{source.program_name} is not here, and may have {others}"
+    elif source.form in ("yaml", "json", "toml"):
+        if section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
+            raise source.error(
+                f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
+                f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
+            )
+        why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
+        note = f"{why} shows that another program reads this file, which may have {others}" if why else ""
+    return reading._replace(notes=(*reading.notes, note)) if note and absent else reading
 
 
 def _is_own(program: str) -> bool:
@@ -470,8 +464,3 @@ def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
         if parallel.get(key) not in (None, 1)
     ]
     return tuple(notes)
-
-
-def _sequence_parallel_size(source: str, config: object) -> int:
-    size = config.get("sp_size") if isinstance(config, Mapping) else None
-    return 1 if size is None else max(1, whole_setting(f"{source}: parallelism_config.sp_size", size))

@@ -188,7 +188,8 @@ class Trl(Transformers):
                 "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
                 "fewer steps by the factor num_generations"
             )
-        if method in _GENERATE and not source.constructor and not _named(source, found):
+        named = "-" in found.trainer or method_in(source.program_name)
+        if method in _GENERATE and not source.constructor and not named:
             notes.append("read as GRPO, by its keys; RLOO counts in the same way")
         return of_own_program(source, found, reading._replace(notes=tuple(notes)))
 
@@ -263,7 +264,3 @@ def method_in(program: str) -> str:
         if any(words[start : start + len(parts)] == parts for start in range(len(words))):
             return method
     return ""
-
-
-def _named(source: Source, found: Recognised) -> bool:
-    return "-" in found.trainer or bool(method_in(source.program_name))
