@@ -113,10 +113,9 @@ def _print_plan(config: RunConfig, plan: Plan) -> None:
     for note in summary["notes"]:
         row("note", note)
     trainer = trainer_of(config.trainer)
-    refused = trainer.refused(config.unknown)
-    others = [key for key in config.unknown if key not in refused]
-    if refused:
-        row("refused", f"{', '.join(refused[:8])}: not known to {trainer.title}, which stops with an error")
+    others = [key for key in config.unknown if key not in config.refused]
+    if config.refused:
+        row("refused", f"{', '.join(config.refused[:8])}: not known to {trainer.title}, which stops with an error")
     if others:
         row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:

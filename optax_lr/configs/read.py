@@ -179,6 +179,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         examples=source.examples,
         version=source.version,
         unknown=unknown,
+        refused=(*reading.refused, *trainer.refused(unknown)),
         form=source.form,
     )
 

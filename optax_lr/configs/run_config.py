@@ -32,6 +32,7 @@ class RunConfig:
         examples: the number of training examples that a script selects, which a plan takes if it is given none.
         version: the version of transformers that the file names, whose rules a plan applies; empty for none.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
+        refused: those of `unknown` that stop the trainer with an error.
         form: the format of the file, such as `yaml` or `python`.
         open: lengths that a script computes from its data or that it does not state.
         reread: the config with values for `open`; None where nothing is open.
@@ -53,6 +54,7 @@ class RunConfig:
     examples: int | None = None
     version: str = ""
     unknown: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     form: Form = "mapping"
     open: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     reread: Callable[[Mapping[str, object]], RunConfig] | None = None

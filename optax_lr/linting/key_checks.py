@@ -264,7 +264,7 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
     if config is None or not config.unknown:
         return
     trainer = trainer_of(config.trainer)
-    refused = trainer.refused(config.unknown)
+    refused = config.refused
     others = tuple(key for key in config.unknown if key not in refused)
     kind = f"older versions of {trainer.title} alone" if trainer.history else f"{trainer.title} that is known"
     for rule, keys in ((FOREIGN, refused), (UNKNOWN_KEYS, others)):

@@ -159,7 +159,9 @@ class Reader:
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
-        return self._source(call.name, found, notes)
+        source = self._source(call.name, found, notes)
+        keywords = () if own else tuple(word.arg for word in call.node.keywords if word.arg is not None)
+        return dataclasses.replace(source, keywords=keywords)
 
     def _source(self, constructor: str, found: _Found, notes: Iterable[str] = ()) -> Source:
         """What was found, with what the reader noted on the way."""

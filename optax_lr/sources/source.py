@@ -95,6 +95,7 @@ class Source:
         notes: what the reader assumed; a line each.
         program: the command that starts the run, for shell scripts.
         constructor: the class or function that takes the keys, in Python: `transformers.TrainingArguments`.
+        keywords: the keywords of a call of `constructor` itself.
         modules: the modules that a Python file imports.
         unknown: keys whose values the file does not state, each with the text in the file.
         lengths: numbers of steps that depend on the number of training examples.
@@ -117,6 +118,7 @@ class Source:
     notes: tuple[str, ...] = ()
     program: Program | None = None
     constructor: str = ""
+    keywords: tuple[str, ...] = ()
     modules: frozenset[str] = frozenset()
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)

@@ -53,6 +53,7 @@ class Reading(NamedTuple):
         defaults: values that the file does not state.
         unknown: keys that the trainer does not have and that do not look like settings of the curve.
         processes: the number of processes, if the config itself states it.
+        refused: those of the unknown keys that stop the trainer with an error.
     """
 
     settings: Settings
@@ -61,6 +62,7 @@ class Reading(NamedTuple):
     defaults: tuple[Default, ...] = ()
     unknown: tuple[str, ...] = ()
     processes: Processes | None = None
+    refused: tuple[str, ...] = ()
 
 
 class Data(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from optax_lr.sources.errors import ConfigError
@@ -117,6 +117,19 @@ def _converted(value: object) -> object:
     if value.isdigit():
         return int(value)
     return float(value) if value.replace(".", "", 1).isdigit() else value
+
+
+def no_arguments(constructor: str, keywords: Iterable[str]) -> tuple[str, ...]:
+    """The keywords that a class of transformers or TRL has in no known version, so that its call raises a `TypeError`.
+
+    >>> no_arguments("transformers.TrainingArguments", ["learning_rate", "log_to"])
+    ('log_to',)
+    """
+    package, _, name = constructor.partition(".")
+    name = name.rpartition(".")[2]
+    known = class_keys(package, name) if package in ("transformers", "trl") else frozenset()
+    known |= class_keys("transformers", "TrainingArguments") if known else frozenset()
+    return tuple(key for key in keywords if known and key not in known)
 
 
 def why_ignored(settings: Settings) -> dict[str, str]:

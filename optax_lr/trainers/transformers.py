@@ -38,6 +38,7 @@ from optax_lr.trainers.training_arguments import (
     SCHEDULE_KEYWORDS,
     ignored_by_trainer,
     kwargs_of_text,
+    no_arguments,
     refuse_foreign,
 )
 
@@ -161,7 +162,10 @@ class Transformers(Trainer):
         )
         notes += _of_the_data(values, source.program_name)
         strange = tuple(key for key in strange if key != "block_size")
-        return Reading(settings, ignored_by_trainer(settings, values), notes, _listed(standing, settings), strange)
+        wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()
+        strange += tuple(key for key in wrong if key not in strange)
+        ignored = ignored_by_trainer(settings, values)
+        return Reading(settings, ignored, notes, _listed(standing, settings), strange, refused=wrong)
 
     def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:
         """The curve's settings that the file does not state."""

@@ -449,3 +449,34 @@ def test_arguments_that_a_function_returns_are_read_and_changed_ones_refused(tmp
     else:
         (config,) = read(tmp_path, text)
         assert float(config.plan().schedule.learning_rate) == rate
+
+
+@pytest.mark.parametrize(
+    ("script", "refused"),
+    [
+        (
+            "from transformers import TrainingArguments\nTrainingArguments('o', log_to='wandb', max_steps=9)",
+            ("log_to",),
+        ),
+        (
+            "from transformers import TrainingArguments\nTrainingArguments('o', max_seq_length=8, max_steps=9)",
+            ("max_seq_length",),
+        ),
+        ("from trl import SFTConfig\nSFTConfig('o', max_seq_length=8, evaluation_strategy='no', max_steps=9)", ()),
+        ("from trl import SFTConfig\nSFTConfig('o', max_prompt_length=8, max_steps=9)", ("max_prompt_length",)),
+        ("import unsloth\nfrom trl import SFTConfig\nSFTConfig('o', unsloth_num_chunks=8, max_steps=9)", ()),
+        ("from transformers import TrainingArguments\na = TrainingArguments('o', max_steps=9)\na.log_to = 'wandb'", ()),
+        (
+            "from transformers import TrainingArguments\nclass Mine(TrainingArguments):\n    log_to: str = 'no'\n"
+            "Mine('o', log_to='wandb', max_steps=9)",
+            (),
+        ),
+    ],
+)
+def test_keywords_that_no_version_of_a_class_takes(tmp_path, script, refused):
+    path = tmp_path / "train.py"
+    path.write_text(script)
+    config = olr.read_config(path)
+    assert config.refused == refused
+    found = [finding.message for finding in olr.lint(path) if finding.code == "LR111"]
+    assert [message.partition(" ")[0] for message in found] == [*refused]
