@@ -52,6 +52,11 @@ def require_plain(source: str, values: Mapping[str, object]) -> None:
         )
 
 
+def has_resolver(value: object) -> bool:
+    """Whether a text in `value` calls a resolver."""
+    return any(_RESOLVER.search(text) for _, text in _texts(value))
+
+
 def resolved(source: str, values: Mapping[str, object], required: frozenset[str]) -> dict[str, object]:
     """`values` with their references replaced, by OmegaConf's rules.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.interpolation import require_plain, resolved
+from optax_lr.sources.interpolation import has_resolver, require_plain, resolved
 
 _Made = TypeVar("_Made")
 
@@ -87,7 +87,7 @@ def unresolved(source: Mapping[str, object]) -> dict[str, object]:
         source = omegaconf.OmegaConf.to_container(source, resolve=False)  # type: ignore[assignment]
         plain = {str(key): value for key, value in source.items()}
         require_plain("<mapping>", plain)
-        return resolved("<mapping>", plain, frozenset(plain))
+        return resolved("<mapping>", plain, frozenset(key for key in plain if not has_resolver(plain[key])))
     try:
         plain = {str(key): _without_arrays(value) for key, value in source.items()}
         _require_numbers("<mapping>", plain)

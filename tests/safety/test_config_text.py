@@ -70,6 +70,7 @@ def test_a_resolver_in_a_place_or_a_replaced_key_stays_text():
     recipe |= {"output_dir": "${oc.env:SECRET}/x", "tokenizer": {"path": "${oc.env:SECRET}"}}
     config = olr.read_config(recipe)
     assert config.values["output_dir"] == "${oc.env:SECRET}/x"
+    assert olr.read_config(omegaconf.OmegaConf.create(recipe)).values["tokenizer"] == {"path": "${oc.env:SECRET}"}
     assert VALUE not in repr(config) + repr(config.plan(num_examples=8))
     for key in ("config_path", "lr_scheduler.path", "epochs"):
         with pytest.raises(olr.ConfigError, match="calls a resolver"):
