@@ -57,10 +57,16 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     notes: tuple[str, ...] = ()
     if kind in _WITH_KEYWORDS:
         notes = (f"a card does not list lr_scheduler_kwargs, so that the curve of {kind} is that of its defaults",)
-    if "max_steps" not in values and (steps := _steps_of_epochs(text, values.get("num_train_epochs"))):
-        epochs = values.pop("num_train_epochs")
-        values["max_steps"] = steps
-        notes += (f"the steps are those of the card's table of results, where epoch {epochs} is step {steps}",)
+    if "max_steps" not in values and "num_train_epochs" in values and (last := _last_result(text)) is not None:
+        epochs, (epoch, steps) = values["num_train_epochs"], last
+        if re.fullmatch(r"\d+\.0", epoch) and epoch.removesuffix(".0") == str(epochs).removesuffix(".0"):
+            del values["num_train_epochs"]
+            values["max_steps"] = steps
+            notes += (f"the steps are those of the card's table of results, where epoch {epochs} is step {steps}",)
+        elif float(epoch) > 0:
+            notes += (
+                f"step {steps} is epoch {epoch} in the card's table: about {int(steps) / float(epoch):.0f} steps an epoch",
+            )
     version = re.search(r"(?m)^- Transformers (\d+\.\d+(?:\.\d+)?)", text)
     if version is not None:
         notes += (f"the rules are those of transformers {version[1]}, which the card names",)
@@ -77,14 +83,14 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     )
 
 
-def _steps_of_epochs(text: str, epochs: object) -> str | None:
-    """The step at which the table of results reaches the last epoch; None where it does not."""
+def _last_result(text: str) -> tuple[str, str] | None:
+    """The epoch and the step of the last row in the table of results; None without one."""
     table = re.search(r"(?m)^\| *Training Loss *\| *Epoch *\| *Step *\|.*\n\|[-:| ]+\n((?:\|.*\n?)+)", text)
-    if table is None or epochs is None:
+    if table is None:
         return None
     row = [cell.strip() for cell in table[1].strip().splitlines()[-1].strip("|").split("|")]
-    reached = re.fullmatch(r"\d+\.0", row[1]) and row[1].removesuffix(".0") == str(epochs).removesuffix(".0")
-    return row[2] if reached and row[2].isdigit() and int(row[2]) > 0 else None
+    known = re.fullmatch(r"\d+\.\d+", row[1]) and re.fullmatch(r"[1-9]\d{0,9}", row[2])
+    return (row[1], row[2]) if known else None
 
 
 def shell_blocks(text: str) -> str:

@@ -28,6 +28,7 @@ def test_the_table_of_results_gives_the_steps(tmp_path):
     path.write_text(CARD.format(last="2.9"))  # the run stopped early
     with pytest.raises(olr.ConfigError, match="number of training examples"):
         olr.read_config(path).plan()
+    assert olr.read_config(path).notes == ("step 1236 is epoch 2.9 in the card's table: about 426 steps an epoch",)
 
 
 def test_the_version_in_the_card_decides(tmp_path):
