@@ -178,6 +178,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         processes=processes,
         examples=source.examples,
         version=source.version,
+        alone=source.alone,
         unknown=unknown,
         refused=(*reading.refused, *trainer.refused(unknown)),
         form=source.form,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from optax_lr.configs.plan import Plan, make_plan
+from optax_lr.configs.plan import Facts, Plan, make_plan
 from optax_lr.configs.private import both, shown_notes
-from optax_lr.sources.errors import UnknownLengthError
+from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Form, Length, Processes
 from optax_lr.trainers import Default, Settings
 
@@ -31,6 +30,7 @@ class RunConfig:
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects, which a plan takes if it is given none.
         version: the version of transformers that the file names, whose rules a plan applies; empty for none.
+        alone: keys whose values are those of one process, each with the place where a script changes it in several.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         refused: those of `unknown` that stop the trainer with an error.
         form: the format of the file, such as `yaml` or `python`.
@@ -53,6 +53,7 @@ class RunConfig:
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""
+    alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     form: Form = "mapping"
@@ -121,20 +122,35 @@ class RunConfig:
         >>> [default.key for default in plan.defaults]
         ['num_train_epochs', 'per_device_train_batch_size', 'gradient_accumulation_steps']
         """
-        options = {
+        facts: Facts = {
             "num_examples": self.examples if num_examples is None else num_examples,
             "world_size": world_size,
             "transformers_version": transformers_version,
             "max_steps": max_steps,
         }
         if self.copy is None:
-            return self._plan(options)
+            return self._plan(facts)
         copy = self.copy
-        plan, other = both(lambda: self._plan(options), lambda: copy._plan(options), self.named, self.source)
+        plan, other = both(lambda: self._plan(facts), lambda: copy._plan(facts), self.named, self.source)
         notes = shown_notes(self.named, plan.notes, () if other is None else other.notes)
         return dataclasses.replace(plan, notes=notes)
 
-    def _plan(self, options: Mapping[str, Any]) -> Plan:
-        config = self.resolved(options["num_examples"], options["max_steps"])
-        options = {**options, "transformers_version": options["transformers_version"] or self.version or None}
-        return make_plan(config.settings, processes=self.processes, defaults=self.defaults, **options)
+    def _plan(self, facts: Facts) -> Plan:
+        config = self.resolved(facts["num_examples"], facts["max_steps"])
+        version = facts["transformers_version"] or self.version or None
+        plan = make_plan(
+            config.settings,
+            num_examples=facts["num_examples"],
+            world_size=facts["world_size"],
+            transformers_version=version,
+            max_steps=facts["max_steps"],
+            processes=self.processes,
+            defaults=self.defaults,
+        )
+        for key, place in config.alone.items():
+            if plan.world_size > 1:
+                raise ConfigError(
+                    f"{self.source}: {key} changes in {place}, for {plan.world_size} processes; give the value that it has "
+                    f"then with --set {key}=VALUE"
+                )
+        return plan

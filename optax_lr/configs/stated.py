@@ -44,8 +44,9 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     if missing:
         raise UnstatedError(f"{source.name}: {_what_is_missing(source, missing)}")
     dropped = {*source.unknown, *(irrelevant & unknown.keys())} - overrides.keys()
+    alone = {key: place for key, place in source.alone.items() if key not in overrides}
     return dataclasses.replace(
-        source, values={key: readable(value) for key, value in values.items() if key not in dropped}
+        source, alone=alone, values={key: readable(value) for key, value in values.items() if key not in dropped}
     )
 
 

@@ -14,6 +14,7 @@ from optax_lr.sources.scopes import (
     Call,
     Named,
     Names,
+    Place,
     Scope,
     argument_names,
     arguments_of,
@@ -54,6 +55,7 @@ class Script(Names):
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         super().__init__(path, text, options)
         self.notes: dict[str, None] = {}
+        self.alone = ""  # where a value differs if several processes run the script
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
         self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
@@ -74,7 +76,7 @@ class Script(Names):
         Raises:
             UnknownError: for any other expression.
         """
-        self._depth, self._examples, self._steps = 0, examples, steps
+        self._depth, self._examples, self._steps, self.alone = 0, examples, steps, ""
         return self._value(node, scope)
 
     def _value(self, node: ast.expr, scope: Scope) -> Any:
@@ -96,8 +98,8 @@ class Script(Names):
                 return -self._number(operand, scope)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self._number(operand, scope)
-            case ast.Name(id=name):
-                return self._name(name, scope)
+            case ast.Name():
+                return self._name(node, scope)
             case ast.Dict(keys=keys, values=values):
                 return self._dict(keys, values, scope)
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
@@ -183,14 +185,17 @@ class Script(Names):
             raise UnknownError
         return value
 
-    def _name(self, name: str, scope: Scope) -> object:
-        bound, here = self.bound(name, scope)
+    def _name(self, node: ast.Name, scope: Scope) -> object:
+        bound, here = self.reaching(node, scope)
+        name = node.id
+        if len(bound) > 1:
+            bound = [(value, place) for value, place in bound if not self._is_for_several(place)]
         if len(bound) != 1 or name in self.changes:
             raise UnknownError
-        if bound[0] is not None:
-            return self._value(bound[0], here)
+        if bound[0][0] is not None:
+            return self._value(bound[0][0], here)
         function = here.function
-        if not isinstance(function, Named):
+        if not isinstance(function, Named) or here.names[name] != [None]:
             raise UnknownError
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
@@ -199,6 +204,19 @@ class Script(Names):
         method = argument_names(function)[:1] == ["self"] and len(named) == 1
         calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
         return self._argument(name, function, calls, here.parent or self.top)
+
+    def _is_for_several(self, place: Place) -> bool:
+        """Whether a statement runs only in several processes, under `if world_size != 1`; then it is noted."""
+        for test, wanted, scope in place.tests:
+            match self.single(test, scope):
+                case ast.Compare(left=left, ops=[ast.NotEq() | ast.Gt()], comparators=[ast.Constant(value=1)]) if (
+                    wanted
+                ):
+                    if "WORLD_SIZE" in ast.unparse(self.single(left, scope) or left):
+                        self.alone = f"line {place.line}, under if {ast.unparse(test)[:60]}"
+                        self.notes[f"{self.alone}, is left out: it runs only in several processes"] = None
+                        return True
+        return False
 
     def _argument(self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "") -> object:
         """What the one call of a function passes for an argument, else the argument's default.

@@ -62,15 +62,16 @@ class _Found:
     unknown: dict[str, str] = dataclasses.field(default_factory=dict)
     lines: dict[str, int] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
+    alone: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def without(self, name: str) -> None:
         """Forget an argument."""
-        for part in (self.values, self.unknown, self.lengths):
+        for part in (self.values, self.unknown, self.lengths, self.alone):
             part.pop(name, None)
 
     def renamed(self, names: Mapping[str, str]) -> _Found:
         """The same under other names."""
-        parts: tuple[dict[str, Any], ...] = (self.values, self.unknown, self.lines, self.lengths)
+        parts: tuple[dict[str, Any], ...] = (self.values, self.unknown, self.lines, self.lengths, self.alone)
         return _Found(*({names.get(name, name): value for name, value in part.items()} for part in parts))
 
 
@@ -177,6 +178,7 @@ class Reader:
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
             lengths=found.lengths,
+            alone=found.alone,
             processes=self.processes,
         )
 
@@ -253,6 +255,8 @@ class Reader:
         notes = dict(self.script.notes)
         try:
             found.values[name] = self.script.value(node, scope)
+            if self.script.alone:
+                found.alone[name] = self.script.alone
             if _NO_CURVE.search(name):  # whose value may be any
                 self.script.notes = notes
         except UnknownError:
@@ -488,7 +492,10 @@ class Reader:
 
     def _rate(self, node: ast.expr | None, scope: Scope, found: _Found) -> None:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
-        made, here = self.script.bound(node.id, scope) if isinstance(node, ast.Name) else ([node], scope)
+        made, here = [node], scope
+        if isinstance(node, ast.Name):
+            bound, here = self.script.reaching(node, scope)
+            made = [value for value, _ in bound]
         rates = [_rate_of(call) for call in made]
         if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
             found.unknown["learning_rate"] = "the optimizer's lr"

@@ -19,6 +19,13 @@ Named = ast.FunctionDef | ast.AsyncFunctionDef
 Function = Named | ast.Lambda
 
 
+class Place(NamedTuple):
+    """The line of a statement, and the tests that it is under, with what they must be."""
+
+    line: int
+    tests: tuple[tuple[ast.expr, bool, Scope], ...]
+
+
 @dataclasses.dataclass(eq=False)
 class Scope:
     """The names of a function or of the whole script, each with all that is bound to it: None for no expression."""
@@ -26,7 +33,13 @@ class Scope:
     function: Function | None
     parent: Scope | None
     names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
+    places: dict[str, list[Place]] = dataclasses.field(default_factory=dict)  # of what is bound, in the same order
     outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
+
+    def bind(self, name: str, value: ast.expr | None, place: Place) -> None:
+        """Bind a name to an expression, or to None for anything else."""
+        self.names.setdefault(name, []).append(value)
+        self.places.setdefault(name, []).append(place)
 
 
 class Call(NamedTuple):
@@ -104,7 +117,9 @@ class Names:
                 self.attributes.setdefault(attribute, []).append(value)
 
     def _scope(self, function: Function, parent: Scope) -> None:
-        scope = Scope(function, parent, {argument.arg: [None] for argument in arguments_of(function)})
+        scope = Scope(function, parent)
+        for argument in arguments_of(function):
+            scope.bind(argument.arg, None, Place(function.lineno, ()))
         self.scopes.append(scope)
         for statement in function.body if isinstance(function.body, list) else [function.body]:
             self._visit(statement, scope)
@@ -173,7 +188,7 @@ class Names:
             case ast.Name(id=name) if name in scope.outer and scope.parent is not None:
                 self._target(target, value, scope.parent)
             case ast.Name(id=name):
-                scope.names.setdefault(name, []).append(value)
+                scope.bind(name, value, Place(target.lineno, self.tests))
                 self._parsed([name], value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 values: list[ast.expr | None] = [None] * len(targets)
@@ -187,7 +202,7 @@ class Names:
             case ast.Attribute(value=owner, attr=name):
                 self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
             case ast.Subscript(value=ast.Name(id=name)):
-                scope.names.setdefault(name, []).append(None)  # a dict that is changed is not known
+                scope.bind(name, None, Place(target.lineno, self.tests))  # a dict that is changed is not known
 
     def _parsed(self, names: list[str], value: ast.expr | None) -> None:
         """Remember which names hold what a parser of the command line gives."""
@@ -263,12 +278,34 @@ class Names:
             here = here.parent
         return [], scope
 
+    def reaching(self, use: ast.Name, scope: Scope) -> tuple[list[tuple[ast.expr | None, Place]], Scope]:
+        """What a name may have where it is used, with the places, and the scope that binds it.
+
+        In straight code an assignment replaces those before it, and those behind the use do not count.
+        """
+        values, here = self.bound(use.id, scope)
+        bound = list(zip(values, here.places.get(use.id, ()), strict=True))
+        line = getattr(use, "lineno", 0)
+        body = self.tree.body if here.function is None else here.function.body
+        if here is not scope or not isinstance(body, list) or any(use.id in other.outer for other in self.scopes):
+            return bound, here
+        certain = [
+            statement.lineno
+            for statement in body
+            if isinstance(statement, ast.Assign) and (statement.end_lineno or line) < line
+            if any(isinstance(target, ast.Name) and target.id == use.id for target in statement.targets)
+        ]
+        loops = (part for statement in body for part in ast.walk(statement) if isinstance(part, (ast.For, ast.While)))
+        if not certain or any(loop.lineno <= line <= (loop.end_lineno or line) for loop in loops):
+            return bound, here
+        return [(value, place) for value, place in bound if certain[-1] <= place.line < line], here
+
     def single(self, node: ast.expr | None, scope: Scope) -> ast.expr | None:
         """The expression itself, or the one that its name is bound to."""
         if not isinstance(node, ast.Name):
             return node
-        bound, _ = self.bound(node.id, scope)
-        return bound[0] if len(bound) == 1 else None
+        bound, _ = self.reaching(node, scope)
+        return bound[0][0] if len(bound) == 1 else None
 
     def returned(self, call: ast.Call) -> tuple[ast.expr, Scope] | None:
         """The one expression that a function of this file returns, and its scope; None for another call."""

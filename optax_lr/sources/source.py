@@ -99,6 +99,7 @@ class Source:
         modules: the modules that a Python file imports.
         unknown: keys whose values the file does not state, each with the text in the file.
         lengths: numbers of steps that depend on the number of training examples.
+        alone: keys whose values are those of one process, each with the place where a script changes it in several.
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
@@ -122,6 +123,7 @@ class Source:
     modules: frozenset[str] = frozenset()
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
+    alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""

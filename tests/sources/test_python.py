@@ -64,14 +64,14 @@ def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
     [
         ("learning_rate=args.lr", "learning_rate=args.lr is not a literal"),
         ("num_train_epochs=get()", "num_train_epochs=get() is not a literal"),
-        ("learning_rate=lr", "learning_rate=lr is not a literal"),  # bound twice
+        ("learning_rate=lr", "learning_rate=lr is not a literal"),  # differs between branches
         ("warmup_steps=int(os.environ['W'])", "warmup_steps=int(os.environ['W']) is not a literal"),
         ("**config", r"\*\*config of the call is not a literal"),
         ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is not a literal"),
     ],
 )
 def test_other_expressions_are_listed_and_can_be_given(tmp_path, argument, shown):
-    text = f"{HEAD}import os\nlr = 1e-4\nlr = 1e-5\nTrainingArguments(lr_scheduler_type='cosine', logging_steps=x, {argument})\n"
+    text = f"{HEAD}import os\nlr = 1e-4\nif big: lr = 1e-5\nTrainingArguments(lr_scheduler_type='cosine', logging_steps=x, {argument})\n"
     with pytest.raises(olr.ConfigError, match=shown.replace("(", r"\(").replace(")", r"\)").replace("[", r"\[")):
         read(tmp_path, text)
     if "**" not in argument:
