@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import optax
 
-from optax_lr.training.change import rate_factors
+from optax_lr.training.rates import rate_factors
 from optax_lr.training.state import pure
 
 

@@ -1,9 +1,8 @@
-"""Read and change the schedules in an optimizer's state during training."""
+"""Change the schedules in an optimizer's state during training."""
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -21,27 +20,22 @@ from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.schedules.wsd import DECAYS
 from optax_lr.training.base import Control, as_position, no_position
-from optax_lr.training.groups import is_scale
 from optax_lr.training.inject import as_value, in_use, require_one_schedule, scheduled_value
+from optax_lr.training.rates import INJECTED, rates_at
 from optax_lr.training.state import (
     InjectSchedulesState,
-    KeyPath,
     ScheduleState,
     carriers,
-    group_names,
     key_of,
     map_carriers,
     name_of,
-    nested,
     owned,
     placed,
-    pure,
     unwrapped,
 )
 
 _State = TypeVar("_State")
 _Result = TypeVar("_Result")
-_INJECTED = "olr.inject_schedules(optax.adamw)(learning_rate=schedule)"
 
 
 def observe(state: _State, metric: Num[ArrayLike, ""]) -> _State:
@@ -148,58 +142,10 @@ def cooldown(
     return unwrapped(lambda inner: _cooldown(inner, steps, shape), state)
 
 
-def rates(state: PyTree) -> dict[str, Num[ArrayLike, "..."]]:
-    """The learning rate in use of each group of parameters, by name.
-
-    Args:
-        state: state of optimizers made by `inject_schedules` or `optax.inject_hyperparams`, or anything that holds it.
-
-    Returns:
-        `{name: rate}`. The name of a group is its label in `optax.partition` (or its path, if labels are ambiguous);
-        a state with one rate gives `{"learning_rate": rate}`, or with `scale_by_group` the rate of each of
-        its groups.
-
-    Raises:
-        ValueError: If the state holds no learning rate, or it is not known which rates and scales belong together.
-
-    >>> groups = {"head": inject_schedules(optax.sgd)(Constant(0.5)), "body": inject_schedules(optax.sgd)(Constant(0.25))}
-    >>> optimizer = optax.partition(groups, {"a": "head", "b": "body"})
-    >>> {group: float(rate) for group, rate in rates(optimizer.init({"a": jnp.zeros(3), "b": jnp.zeros(3)})).items()}
-    {'body': 0.25, 'head': 0.5}
-    """
-    found = rate_factors(pure(state))
-    if not found:
-        raise ValueError(f"rates(): the state holds no learning rate; make the optimizer with {_INJECTED}")
-    return {group: math.prod(factors) for group, factors in found.items()}
-
-
-def rate_factors(state: PyTree) -> dict[str, tuple[PyTree, ...]]:
-    """The leaves of the state whose product is the learning rate of each group."""
-    found = _rates_at(state)
-    scales = [node.scales for node in jax.tree.leaves(state, is_leaf=is_scale) if is_scale(node)]
-    if len(found) == len(scales) == 1:
-        return {group: (found[0][1], scale) for group, scale in scales[0].items()}
-    if found and scales:
-        several = f"{len(found)} learning rates and {len(scales)} scale_by_group"
-        raise ValueError(
-            f"the state has {several}; which belong together is not known: read its hyperparams and scales"
-        )
-    return dict(zip(group_names([path for path, _ in found]), [(rate,) for _, rate in found], strict=True))
-
-
-def _rates_at(state: PyTree) -> list[tuple[KeyPath, PyTree]]:
-    return [(path, node.hyperparams["learning_rate"]) for path, node in nested(state, _has_rate)]
-
-
-def _has_rate(node: object) -> bool:
-    hyperparams = getattr(node, "hyperparams", None)
-    return isinstance(hyperparams, dict) and "learning_rate" in hyperparams
-
-
 def _observe(state: _State, metric: object) -> _State:
     found = carriers(state).values()
     if not any(isinstance(part.schedule, Control) for each in found for part in each.schedules.values()):
-        remedy = _INJECTED.replace("schedule)", "olr.reduce_on_plateau(schedule))")
+        remedy = INJECTED.replace("schedule)", "olr.reduce_on_plateau(schedule))")
         raise TypeError(f"observe(): no control is in this state; make the optimizer with {remedy}")
     return map_carriers(lambda _, each: _observed(each, metric), state)
 
@@ -353,6 +299,6 @@ def _no_argument(where: str, name: str, state: InjectSchedulesState) -> str:
 def _require_carriers(where: str, state: PyTree) -> dict[str, InjectSchedulesState]:
     found = carriers(state)
     if not found:
-        of_optax = ", whose arguments are those of optax.inject_hyperparams" if _rates_at(state) else ""
-        raise ValueError(f"{where}(): the state has no schedule in it; make the optimizer with {_INJECTED}{of_optax}")
+        of_optax = ", whose arguments are those of optax.inject_hyperparams" if rates_at(state) else ""
+        raise ValueError(f"{where}(): the state has no schedule in it; make the optimizer with {INJECTED}{of_optax}")
     return found
