@@ -86,7 +86,7 @@ class Names:
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
         self.modules: set[str] = set()
-        self.starred: list[str] = []  # modules of which every name is imported
+        self.starred: list[str] = []  # modules imported by `*`
         self.top = Scope(None, None)
         self.scopes = [self.top]
         self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
