@@ -24,15 +24,6 @@ from optax_lr.trainers.settings import SETTING_NAMES
 SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")  # the suffixes of shell scripts
 _MOST_COMMANDS = 500
 _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
-# Subcommands of training programs that do not train.
-_OTHER_WORK: Mapping[str, frozenset[str]] = {
-    "llamafactory-cli": words("api chat env eval export help version webchat webui"),
-    "lmf": words("api chat env eval export help version webchat webui"),
-    "swift": words("app deploy eval export infer merge-lora rollout sample web-ui"),
-    "axolotl": words("evaluate fetch inference merge-lora merge-sharded-fsdp-weights preprocess quantize vllm-serve"),
-    "trl": words("chat env vllm-serve"),
-    "tune": words("cat cp download ls validate"),
-}
 # Those whose claim shows that a command trains; hf claims every command with one of its settings.
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
@@ -121,7 +112,7 @@ def _trains(source: Source) -> bool:
     """Whether a command of a script is a training run, and no other program."""
     program = source.command
     head, _, work = program.name.partition(" ")
-    if program.name in ("", *_TOOLS) or work in _OTHER_WORK.get(head, ()):
+    if program.name in ("", *_TOOLS) or any(work in trainer.not_training.get(head, ()) for trainer in _CERTAIN):
         return False
     if refusal(source) is not None or any(trainer.recognise(source) is not None for trainer in _CERTAIN):
         return True

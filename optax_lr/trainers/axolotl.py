@@ -56,6 +56,11 @@ class Axolotl(Transformers):
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
     calls: ClassVar[str] = r"axolotl\..*"
     programs: ClassVar[str] = r"axolotl train|axolotl\.cli\.train.*"
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+        "axolotl": words(
+            "evaluate fetch inference merge-lora merge-sharded-fsdp-weights preprocess quantize vllm-serve"
+        )
+    }
     renamed: ClassVar[Mapping[str, str]] = {
         "lr_scheduler_type": "lr_scheduler",
         "per_device_train_batch_size": "micro_batch_size",

@@ -86,6 +86,7 @@ class Trainer(abc.ABC):
         renamed: our names of settings, each with the trainer's key where it differs.
         calls: a pattern of the classes and functions whose calls hold its configs.
         programs: a pattern of its commands, modules and scripts.
+        not_training: for each of its commands, the subcommands that do not train.
         file_option: the option of its commands that names a file with settings.
         file_first: whether the first word of its commands that is no option may be that file.
         no_length: why the length of a run is not known, and what to give.
@@ -106,6 +107,7 @@ class Trainer(abc.ABC):
     names: ClassVar[frozenset[str]] = frozenset()
     calls: ClassVar[str] = ""
     programs: ClassVar[str] = ""
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {}
     file_option: ClassVar[str] = ""
     file_first: ClassVar[bool] = False
     no_length: ClassVar[str] = "the length of the run is not in this file; give max_steps (--max-steps)"

@@ -58,6 +58,9 @@ class LlamaFactory(Transformers):
     whose: ClassVar[str] = "LLaMA-Factory, from transformers TrainingArguments"
     calls: ClassVar[str] = r"llamafactory\..*"
     programs: ClassVar[str] = r"lmf train|.*llamafactory.*"
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = dict.fromkeys(
+        ("llamafactory-cli", "lmf"), words("api chat env eval export help version webchat webui")
+    )
     newest: ClassVar[str] = "5.8.0"  # the version that it pins
     names: ClassVar[frozenset[str]] = SETTING_NAMES
     file_first: ClassVar[bool] = True

@@ -36,6 +36,9 @@ class Swift(Transformers):
     renamed: ClassVar[Mapping[str, str]] = {"val_size": "split_dataset_ratio"}
     calls: ClassVar[str] = r"swift\..*"
     programs: ClassVar[str] = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+        "swift": words("app deploy eval export infer merge-lora rollout sample web-ui")
+    }
     file_option: ClassVar[str] = "config"
     file_first: ClassVar[bool] = True
     history: ClassVar[Mapping[str, str]] = {"": "swift"}

@@ -35,6 +35,7 @@ class Torchtune(Trainer):
     varies: ClassVar[bool] = True
     omegaconf: ClassVar[bool] = True
     programs: ClassVar[str] = "tune run"
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {"tune": words("cat cp download ls validate")}
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )

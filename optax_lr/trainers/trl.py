@@ -79,6 +79,7 @@ class Trl(Transformers):
     programs: ClassVar[str] = (
         rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"
     )
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {"trl": words("chat env vllm-serve")}
     file_option: ClassVar[str] = "config"
 
     def recognise(self, source: Source) -> Recognised | None:
