@@ -17,7 +17,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import Recognised, trainer_of
-from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates
+from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates, places_of_settings
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS, in_section
@@ -153,6 +153,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     prefix = "".join(f"{part}." for part in found.section)
     values_read = in_section(source.values, found.section)
     notes = source.notes + repeated + reading.notes + other_rates(values_read, reading.unknown)
+    notes += _other_sections(source, found.section)
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     unknown = reading.unknown
@@ -240,6 +241,16 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
             *(f"--{key} is read as --{name}: argparse takes the beginning of an option" for key, name in whole.items()),
         ),
     )
+
+
+def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on the settings next to the section that is read; none where all are in it."""
+    places = places_of_settings(source.given) if section else []
+    others = [".".join(place) for place in places if place[: len(section)] != section]
+    if not others:
+        return ()
+    shown = ", ".join(others[:4])
+    return (f"the settings under {shown} are not in this plan, which is that of {'.'.join(section)}",)
 
 
 def _with_processes(source: Source, section: tuple[str, ...]) -> Source:

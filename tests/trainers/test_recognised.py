@@ -408,6 +408,29 @@ def test_a_rate_of_0_is_noted():
     assert plan.notes == ("learning_rate is 0: every update has rate 0, and nothing is trained",)
 
 
+def test_settings_next_to_the_section_that_is_read_are_noted(tmp_path):
+    arguments = {
+        "learning_rate": 1e-5,
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 2,
+        "lr_scheduler_type": "cosine",
+    }
+    lora = {"r": 8, "learning_rate": 3e-4, "num_train_epochs": 3}
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump({"model": {"name": "m"}, "dpo": arguments, "lora": lora, "sft": arguments}))
+    notes = {
+        config.section: [note for note in config.notes if "not in this plan" in note]
+        for config in olr.read_configs(path)
+    }
+    assert notes == {
+        (name,): [f"the settings under lora are not in this plan, which is that of {name}"] for name in ("sft", "dpo")
+    }
+    path.write_text(yaml.safe_dump({"training": arguments, "lora": lora}))
+    assert "the settings under lora are not in this plan, which is that of training" in olr.read_config(path).notes
+    path.write_text(yaml.safe_dump({"training": arguments, "lora": {"r": 8}}))
+    assert not any("not in this plan" in note for note in olr.read_config(path).notes)
+
+
 def test_facts_that_max_steps_makes_irrelevant_may_be_unknown(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(
