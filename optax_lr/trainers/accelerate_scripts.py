@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Linear, Schedule
@@ -20,7 +20,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Filled, Settings, one_of
 from optax_lr.trainers.transformers import Transformers
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
@@ -44,7 +44,7 @@ class _Loop(Transformers):
     zero_steps_count: ClassVar[bool] = False
     options: ClassVar[frozenset[str]] = frozenset()
 
-    def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
+    def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Unpack[Filled]) -> Settings:
         kind = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
         one_of(f"{keys.source}: {self.key('lr_scheduler_type')}", keys[kind], _KINDS)
         return self.settings_of(keys, taken, **filled)

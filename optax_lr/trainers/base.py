@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import re
 from collections.abc import Container, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
-from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Settings
+from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Filled, Settings
 
 _FILES = (".yaml", ".yml", ".json")
 
@@ -196,7 +196,7 @@ class Trainer(abc.ABC):
         """The settings of the file that a command names, with those of the command."""
         return dict(file) | dict(source.values)
 
-    def settings_of(self, keys: Keys, taken: Mapping[str, object], **filled: Any) -> Settings:
+    def settings_of(self, keys: Keys, taken: Mapping[str, object], **filled: Unpack[Filled]) -> Settings:
         """The settings of a config.
 
         Args:
@@ -205,7 +205,8 @@ class Trainer(abc.ABC):
             filled: settings that no key says.
         """
         read = {name: keys.get(self.renamed.get(name, name)) for name in self.names}
-        return Settings.of(keys.source, read | dict(taken), keys.rules, trainer=self.name, key=self.key, **filled)
+        whole: Filled = {"trainer": self.name, **filled}
+        return Settings.of(keys.source, read | dict(taken), keys.rules, key=self.key, **whole)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with values that depend on the data and the processes; most trainers have no such values."""

@@ -7,10 +7,10 @@ import enum
 import math
 import numbers
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.text import start_of, words
+from optax_lr.text import start_of
 
 
 class Rules(NamedTuple):
@@ -30,6 +30,19 @@ class SchedulerBlock(NamedTuple):
 
     type: str
     params: Mapping[str, Any]  # numbers, words, and "auto"
+
+
+class Filled(TypedDict, total=False):
+    """Settings that no key of a config says: the trainer's reader fills them in."""
+
+    trainer: str
+    lr_scheduler_type: str
+    method: str
+    own: Mapping[str, Any]
+    num_datasets: int
+    sequence_parallel_size: int
+    older: str
+    scheduler_block: SchedulerBlock | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +90,7 @@ class Settings:
         rules: Rules = STRICT,
         *,
         key: Callable[[str], str] = str,
-        **filled: Any,
+        **filled: Unpack[Filled],
     ) -> Settings:
         """The settings among `values`, the keys of a config; null counts as not given.
 
@@ -102,7 +115,7 @@ class Settings:
 
 
 LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
-_FILLED = words("source trainer method own num_datasets sequence_parallel_size older scheduler_block")
+_FILLED = {"source", *Filled.__annotations__} - {"lr_scheduler_type"}
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 MOST_STEPS = 2**31 - 1  # what an int32 step counts to

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import BY_METRIC, get_scheduler
@@ -26,6 +26,7 @@ from optax_lr.trainers.settings import (
     LENGTH,
     SETTING_NAMES,
     STRICT,
+    Filled,
     Rules,
     Settings,
     finite_number,
@@ -120,7 +121,7 @@ class Transformers(Trainer):
         rules: Rules,
         place: str = "at the top level",
         defaults: tuple[Default, ...] | None = None,
-        **filled: Any,
+        **filled: Unpack[Filled],
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
@@ -143,18 +144,15 @@ class Transformers(Trainer):
         filled_in = {default.key: default.value for default in standing if default.key in self.names}
         parallel = values.get("parallelism_config")
         shared = parallel.get("sp_size") if isinstance(parallel, Mapping) else None
-        settings = Settings.of(
-            name,
-            filled_in | {key: value for key, value in taken.items() if value is not None},
-            rules,
-            **{
-                "trainer": self.name,
-                "sequence_parallel_size": max(1, whole_setting(f"{name}: parallelism_config.sp_size", shared or 1)),
-                "scheduler_block": scheduler_block,
-                "older": _older(values, source.program_name),
-                **filled,
-            },
-        )
+        whole: Filled = {
+            "trainer": self.name,
+            "sequence_parallel_size": max(1, whole_setting(f"{name}: parallelism_config.sp_size", shared or 1)),
+            "scheduler_block": scheduler_block,
+            "older": _older(values, source.program_name),
+            **filled,
+        }
+        given = {key: value for key, value in taken.items() if value is not None}
+        settings = Settings.of(name, filled_in | given, rules, **whole)
         notes += tuple(
             f"{key}: the text {taken[key]!r} is taken as a number, as the trainer's parser takes it"
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
