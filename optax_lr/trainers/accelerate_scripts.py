@@ -6,7 +6,6 @@ of an update depends on the processes only through rounding.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Unpack
@@ -146,7 +145,7 @@ class Diffusers(_Loop):
         if not settings.own["scaled"]:
             return settings
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes
-        return dataclasses.replace(settings, own=dict(settings.own) | {"factor": batch})
+        return settings.also(factor=batch)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule of transformers' kinds, of the rate times the factor."""
@@ -203,7 +202,7 @@ class OpenInstruct(_Loop):
             batches = -(-data.examples // settings.per_device_train_batch_size)
             steps = int(settings.num_train_epochs) * -(-batches // settings.gradient_accumulation_steps)
         warmup = int(steps * float(settings.warmup_ratio or 0))
-        return dataclasses.replace(settings, own={"steps": steps, "warmup": warmup, "each": processes})
+        return settings.also(steps=steps, warmup=warmup, each=processes)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The updates before the peak."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import ClassVar
@@ -189,7 +188,7 @@ class Axolotl(Transformers):
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with whether the steps of the data are known."""
-        return dataclasses.replace(settings, own=dict(settings.own) | {"measured": data is not None})
+        return settings.also(measured=data is not None)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """Its warmup has the same length for every version of transformers; a ratio may be of the steps of the data."""

@@ -64,7 +64,7 @@ class LlamaFactoryMegatron(Transformers):
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
         update = batch * (processes // math.prod(settings.own["sizes"].values()) or 1)
         updates = training_examples(settings, data.examples) / update * settings.num_train_epochs
-        return dataclasses.replace(settings, own={**settings.own, "updates": max(1, math.ceil(updates))})
+        return settings.also(updates=max(1, math.ceil(updates)))
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """Optimizer steps of all epochs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import ClassVar
@@ -141,7 +140,7 @@ class Megatron(Trainer):
         if settings.lr_scheduler_type == "inverse-square-root":
             raise settings.error("--lr-warmup-init above 0 with inverse-square-root is not supported")
         ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
-        after = dataclasses.replace(settings, own={**settings.own, "decay": settings.own["decay"] - warmup})
+        after = settings.also(decay=settings.own["decay"] - warmup)
         return Stages([ramp, _decay(after, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
 
 

@@ -73,6 +73,10 @@ class Settings:
     older: str = ""  # what shows that the run is of transformers before 4.52
     scheduler_block: SchedulerBlock | None = None  # DeepSpeed's
 
+    def also(self, **own: object) -> Settings:
+        """The settings with more that only this trainer has."""
+        return dataclasses.replace(self, own={**self.own, **own})
+
     def error(self, text: str) -> ConfigError:
         """An error about the file."""
         return ConfigError(f"{self.source}: {text}")

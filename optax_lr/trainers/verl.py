@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -135,7 +134,7 @@ class Verl(Trainer):
         """The settings with the steps after which the epochs are over, if they are known."""
         epochs = int(settings.num_train_epochs)
         ends = 0 if data is None else epochs * (data.examples // settings.per_device_train_batch_size)
-        return dataclasses.replace(settings, own=dict(settings.own) | {"ends": ends})
+        return settings.also(ends=ends)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """A note where the epochs end before the schedule does."""
