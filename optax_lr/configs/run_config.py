@@ -19,23 +19,23 @@ class RunConfig:
     Fields:
         source: the path, `<mapping>` or `<command line>`.
         values: every key of the file, as parsed.
-        settings: what decides the schedule, checked, with the trainer's defaults for what is not given.
-        trainer: whose config it is, such as `hf` (transformers), `trl`, `llamafactory` or `axolotl`.
+        settings: the checked settings of the schedule, with the trainer's defaults for those that are not given.
+        trainer: the trainer of the config, such as `hf` (transformers), `trl`, `llamafactory` or `axolotl`.
         recognized_by: the evidence for the trainer.
-        section: the keys above the trainer's own, such as `("training",)`; `()` where they are at the top.
+        section: the keys above the trainer's own, such as `("training",)`; `()` if they are at the top level.
         ignored: keys without effect, each with the reason.
         lines: the line of each key in the file, from 1, nested keys dotted; empty for a mapping.
         notes: what the reader assumed; a line each.
-        defaults: values that the file does not state, each with whose default it is.
-        processes: the number of processes that the file starts; None where it says nothing.
+        defaults: values that the file does not state, each with the owner of the default.
+        processes: the number of processes that the file starts; None if it does not state it.
         examples: the number of training examples that a script selects, which a plan takes if it is given none.
         version: the version of transformers that the file names, whose rules a plan applies; empty for none.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
-        refused: those of `unknown` that stop the trainer with an error.
+        refused: the keys in `unknown` that stop the trainer with an error.
         form: the format of the file, such as `yaml` or `python`.
         open: lengths that a script computes from its data or that it does not state.
-        reread: the config with values for `open`; None where nothing is open.
+        reread: the config with values for `open`; None if nothing is open.
         named: the other file that the config or command names and whose settings these are.
         copy: the same config with placeholders for the private texts of that file, from which messages are made.
     """
