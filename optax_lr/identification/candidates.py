@@ -73,6 +73,11 @@ class Candidates:
         peak, floor = (None if fitted is None else fitted[rows] for fitted in (self.peak, self.floor))
         return dataclasses.replace(self, fields=fields, offset=self.offset[rows], peak=peak, floor=floor)
 
+    def first(self) -> Schedule:
+        """The first candidate, fitted, as a schedule."""
+        fields = {name: values[0].item() for name, values in self.fields.items()}
+        return self.family.schedule(fields, float(self.peak[0]), None if self.floor is None else float(self.floor[0]))
+
     def unfitted(self) -> Candidates:
         return dataclasses.replace(self, peak=None, floor=None)
 

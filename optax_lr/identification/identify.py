@@ -261,34 +261,21 @@ _MANY = 20  # different rates
 
 
 def _segment(piece: Piece, evidence: Evidence, search: Search, run: int) -> Segment:
-    rows, max_steps, budget = evidence[piece.rows], search.max_steps, search.budget
+    rows = evidence[piece.rows]
     lag = np.zeros(len(rows), int) if piece.lag is None else piece.lag
-    answers: list[Answer] = []
-    curve = np.full(len(rows), np.nan)
     on = np.setdiff1d(np.arange(len(rows)), piece.off)
-    for candidates in _ranked(piece.found, rows, max_steps):
-        answer = Answer(_schedule(candidates), int(candidates.offset[0]), 0.0, piece.every)
-        rates = answer.rates(rows.step - lag)
-        curve = curve if answers else rates
-        error = float((abs(rates - rows.rate)[on] / rows.rate.max()).max()) if rows.rate.max() > 0 else 0.0
+    highest = rows.rate.max() or 1.0  # errors of rates of 0 are 0
+    answers: list[Answer] = []
+    for candidates in _ranked(piece.found, rows, search.max_steps):
+        answer = Answer(candidates.first(), int(candidates.offset[0]), 0.0, piece.every)
+        error = float((abs(answer.rates(rows.step - lag) - rows.rate)[on] / highest).max())
         answers.append(dataclasses.replace(answer, error=error))
     changes = np.flatnonzero(np.diff(lag, prepend=0))
-    counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
-    text = ambiguity.open_quantities(piece.found, counted, max_steps) if len(rows) > 1 else ambiguity.ONE_ROW
-    if not answers and 1 < len(rows) <= ambiguity.MOST_FEW:
-        text = ambiguity.FEW_ROWS
-    count = sum(map(len, piece.found)) * piece.at_least
-    if count == 1 and not text and rows.is_coarse:
-        text = ambiguity.COARSE
-    # A kind that the library cannot search, or numbers that it did not try.
-    count += text in (ambiguity.LATER_DECAY, ambiguity.DROPS, ambiguity.COARSE) or ambiguity.FLOOR in text
-    if budget.spent and len(rows) > 1:
-        count += bool(count)
-        text = f"{text}; {budget.text}" if text else budget.text
+    count, text = _left_open(piece, rows, search)
     return Segment(
         step=rows.step,
         learning_rate=rows.rate,
-        curve=curve,
+        curve=answers[0].rates(rows.step - lag) if answers else np.full(len(rows), np.nan),
         answers=tuple(answers),
         count=count,
         text=text,
@@ -298,6 +285,23 @@ def _segment(piece: Piece, evidence: Evidence, search: Search, run: int) -> Segm
         run=run,
         row=rows.row,
     )
+
+
+def _left_open(piece: Piece, rows: Evidence, search: Search) -> tuple[int, str]:
+    """How many settings explain the rows, and a line on what the rows leave open."""
+    counted = rows if piece.every == 1 else dataclasses.replace(rows, step=(rows.step + 1) // piece.every)
+    text = ambiguity.open_quantities(piece.found, counted, search.max_steps) if len(rows) > 1 else ambiguity.ONE_ROW
+    count = sum(map(len, piece.found)) * piece.at_least
+    if not count and 1 < len(rows) <= ambiguity.MOST_FEW:
+        text = ambiguity.FEW_ROWS
+    if count == 1 and not text and rows.is_coarse:
+        text = ambiguity.COARSE
+    # A kind that the library cannot search, or numbers that it did not try.
+    count += text in (ambiguity.LATER_DECAY, ambiguity.DROPS, ambiguity.COARSE) or ambiguity.FLOOR in text
+    if search.budget.spent and len(rows) > 1:
+        count += bool(count)
+        text = f"{text}; {search.budget.text}" if text else search.budget.text
+    return count, text
 
 
 def _ranked(found: list[Candidates], rows: Evidence, max_steps: int | None) -> list[Candidates]:
@@ -316,21 +320,12 @@ def _ranked(found: list[Candidates], rows: Evidence, max_steps: int | None) -> l
     return [found[place][[row]] for _, place, row in sorted(settings)[:MOST_ANSWERS]]
 
 
-def _schedule(candidates: Candidates) -> Schedule:
-    """The one setting as a schedule."""
-    fields = {name: values[0].item() for name, values in candidates.fields.items()}
-    floor = None if candidates.floor is None else float(candidates.floor[0])
-    return candidates.family.schedule(fields, float(candidates.peak[0]), floor)
-
-
 def _checked_rows(step: object, learning_rate: object) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
     arrays = []
     for name, values in (("step", step), ("learning_rate", learning_rate)):
         try:
             array = np.asarray(values)
-            arrays.append(
-                array if array.dtype.kind in "iuf" else np.asarray(values, np.float64)
-            )  # of None it makes NaN
+            arrays.append(array if array.dtype.kind in "iuf" else array.astype(np.float64))  # None becomes NaN
         except (TypeError, ValueError):
             raise TypeError(f"identify(): {name} must be an array of numbers, not {shown(values)}") from None
     steps, rates = arrays[0], arrays[1].astype(np.float64, copy=False)
