@@ -10,6 +10,8 @@ from optax_lr.configs.commands import SHELL, training_commands
 from optax_lr.sources import notebook, python
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.literals import Script
+from optax_lr.sources.run_facts import written_files
 from optax_lr.sources.source import Form, Source
 from optax_lr.trainers import recognise
 
@@ -42,7 +44,7 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         why = error
     with contextlib.suppress(ConfigError):
         script = notebook.cell_commands(path, cells)
-        written = python.Reader(path, cells.code).files()
+        written = written_files(Script(path, cells.code))
         commands = training_commands(path, script, folder, cells.files)
         ran = [dataclasses.replace(source, files={**written, **source.files}) for source in commands]
     found = [

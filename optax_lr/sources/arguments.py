@@ -1,0 +1,176 @@
+"""The arguments of a call in a Python script: those that are literals, and the text of the others."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from optax_lr.sources.literals import Script, UnknownError
+from optax_lr.sources.scopes import Call, Scope, keyword_of
+from optax_lr.sources.source import Length
+from optax_lr.text import start_of, words
+
+_Part = TypeVar("_Part")
+# Settings whose expression may contain the length of the training data.
+_LENGTHS = words(
+    "max_steps warmup_steps num_training_steps num_warmup_steps T_max total_steps total_iters steps_per_epoch decay_steps "
+    "transition_steps step_size"
+)
+_NO_CURVE = re.compile(
+    r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|max_.*length|temperature|beta|loss|push|hub|top_)"
+)
+
+
+class Arguments:
+    """The arguments of a call.
+
+    Attributes:
+        values: those that are literals.
+        unknown: the text of each of the others.
+        lines: the line of each.
+        lengths: numbers of steps that depend on the length of the data.
+        alone: those whose values are those of one process, each with the place that changes it in several.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.values: dict[str, object] = {}
+        self.unknown: dict[str, str] = {}
+        self.lines: dict[str, int] = {}
+        self.lengths: dict[str, Length] = {}
+        self.alone: dict[str, str] = {}
+
+    def without(self, name: str) -> None:
+        """Forget an argument."""
+        for part in (self.values, self.unknown, self.lengths, self.alone):
+            part.pop(name, None)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Give arguments other names."""
+        self.values = _renamed(self.values, names)
+        self.unknown = _renamed(self.unknown, names)
+        self.lines = _renamed(self.lines, names)
+        self.lengths = _renamed(self.lengths, names)
+        self.alone = _renamed(self.alone, names)
+
+    def take(self, name: str, node: ast.expr, scope: Scope) -> None:
+        """The value of one argument, or its text where it is not a literal."""
+        self.lines[name] = node.lineno
+        notes = dict(self.script.notes)
+        try:
+            self.values[name] = self.script.value(node, scope)
+            if self.script.alone:
+                self.alone[name] = self.script.alone
+            if _NO_CURVE.search(name):  # whose value may be any
+                self.script.notes = notes
+        except UnknownError:
+            text = start_of(ast.unparse((name in _LENGTHS and self.script.single(node, scope)) or node), 60)
+            of_examples = functools.partial(self.script.value, node, scope)
+            if name in _LENGTHS and gives_number(of_examples):
+                self.lengths[name] = Length(text, of_examples)
+            elif name in ("max_steps", "num_training_steps"):
+                self.lengths[name] = Length(text, None)
+            else:
+                self.unknown[name] = text
+
+    def pairs(self, call: Call, names: tuple[str, ...]) -> list[tuple[str, ast.expr]]:
+        """The arguments with their names; what has none is unknown."""
+        pairs = list(zip(names, call.node.args, strict=False))
+        for place, node in enumerate(call.node.args[len(names) :], len(names) + 1):
+            self.unknown[f"*{place}"] = ast.unparse(node)[:60]
+        if any(isinstance(node, ast.Starred) for node in call.node.args):
+            self.unknown["*args"] = "unpacked arguments"
+        for keyword in call.node.keywords:
+            if keyword.arg is None:
+                self.unpack(keyword.value, call.scope)
+            else:
+                pairs.append((keyword.arg, keyword.value))
+        return pairs
+
+    def unpack(self, node: ast.expr, scope: Scope) -> None:
+        """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
+        node = self._unchanged(node, scope)
+        if isinstance(node, ast.Call) and (returned := self.script.returned(node)) is not None:
+            node, scope = self._unchanged(*returned), returned[1]
+        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+            for key, value in zip(node.keys, node.values, strict=True):
+                self.take(str(key.value), value, scope)  # type: ignore[union-attr]
+            return
+        try:
+            unpacked = self.script.value(node, scope)
+        except UnknownError:
+            self.unknown[f"**{start_of(ast.unparse(node), 60)}"] = "a dict that is not a literal"
+            return
+        if isinstance(unpacked, dict):
+            self.values |= {str(key): value for key, value in unpacked.items()}
+            self.lines |= {str(key): node.lineno for key in unpacked}
+
+    def _unchanged(self, node: ast.expr, scope: Scope) -> ast.expr:
+        """What a name is bound to, where the script does not change that; else the expression itself."""
+        if isinstance(node, ast.Name) and self._is_changed(node.id):
+            return node
+        return self.script.single(node, scope) or node
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether the script changes a dict, other than by what a caller of a function may give, which is noted."""
+        for call in self.script.changes.get(name, ()):
+            match call.node:
+                case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if (
+                    self.script.bound(given, call.scope)[0] == [None]
+                ):
+                    what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
+                    self.script.notes[f"{what} is taken as without effect; a caller may give arguments"] = None
+                case _:
+                    return True
+        return False
+
+    def take_rate(self, node: ast.expr | None, scope: Scope) -> None:
+        """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
+        made, here = [node], scope
+        if isinstance(node, ast.Name):
+            bound, here = self.script.reaching(node, scope)
+            made = [value for value, _ in bound]
+        rates = [_rate_of(call) for call in made]
+        if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
+            self.unknown["learning_rate"] = "the optimizer's lr"
+        else:
+            self.take("learning_rate", rates[0], here)  # type: ignore[arg-type]
+            for call in made:
+                self._note_groups(call, here)
+
+    def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
+        """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
+        given = made.args[0] if isinstance(made, ast.Call) and made.args else None
+        nodes = self.script.bound(given.id, scope)[0] if isinstance(given, ast.Name) else [given]
+        called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        functions = [kept.function for kept in self.script.scopes if getattr(kept.function, "name", None) in called]
+        for part in (part for node in (*nodes, *functions) if node is not None for part in ast.walk(node)):
+            if isinstance(part, ast.Dict) and any(
+                isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys
+            ):
+                note = f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of lr"
+                self.script.notes[note] = None
+                return
+
+
+def _renamed(part: Mapping[str, _Part], names: Mapping[str, str]) -> dict[str, _Part]:
+    return {names.get(name, name): value for name, value in part.items()}
+
+
+def _rate_of(made: ast.expr | None) -> ast.expr | None:
+    """The rate that makes an optimizer; None where it is not a call with one."""
+    if not isinstance(made, ast.Call):
+        return None
+    rate = keyword_of(made, "lr")
+    return made.args[1] if rate is None and len(made.args) > 1 else rate
+
+
+def gives_number(of_examples: Callable[[int], object]) -> bool:
+    """Whether an expression is a number for a number of examples."""
+    try:
+        return isinstance(of_examples(1000), (int, float))
+    except UnknownError:
+        return False

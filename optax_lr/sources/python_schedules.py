@@ -1,0 +1,131 @@
+"""The schedule that a call in a Python script makes: a function of transformers or diffusers, or a class of torch or Optax."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+from optax_lr.sources import constructors
+from optax_lr.sources.arguments import Arguments, gives_number
+from optax_lr.sources.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
+from optax_lr.sources.literals import Script
+from optax_lr.sources.overrides import rates_by_hand
+from optax_lr.sources.scopes import Call, Scope
+from optax_lr.sources.source import Length
+
+
+def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[str]]:
+    """The arguments of a call of `get_scheduler` or one of its family, and notes."""
+    kind, names = FUNCTIONS[call.last]
+    found = Arguments(script)
+    diffusers = call.name.startswith("diffusers.")
+    if diffusers:
+        names = ("optimizer", "step_rules", "num_warmup_steps", "num_training_steps", "num_cycles", "power")
+    pairs = dict(found.pairs(call, ("name" if call.last == "get_scheduler" else "optimizer", *names)))
+    for name, node in pairs.items():
+        if name != "optimizer":
+            found.take(name, node, call.scope)
+    _take_warmup_of_steps(found, pairs, call.scope)
+    found.take_rate(pairs.get("optimizer"), call.scope)
+    found.rename(RENAMED)
+    found.without("last_epoch")
+    own = {*RENAMED.values(), "learning_rate"}
+    given = found.values.pop("lr_scheduler_kwargs", None)
+    keywords: dict[object, object] = dict(given) if isinstance(given, dict) else {}
+    keywords |= {name: value for name, value in found.values.items() if name not in own and value is not None}
+    found.values = {name: value for name, value in found.values.items() if name in own}
+    found.unknown = {
+        name if name in own or name.startswith("*") else f"lr_scheduler_kwargs.{name}": text
+        for name, text in found.unknown.items()
+    }
+    if kind:
+        found.values["lr_scheduler_type"] = kind
+    if diffusers:  # it hands both to every schedule, and each is for one
+        used = {"cosine_with_restarts": "num_cycles", "polynomial": "power"}
+        taken = ("step_rules", used.get(str(found.values.get("lr_scheduler_type"))))
+        keywords = {name: value for name, value in keywords.items() if name in taken}
+    if keywords:
+        found.values["lr_scheduler_kwargs"] = keywords
+    note = f"the schedule of {call.last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once"
+    trainers = [known for known in script.calls if known.last.endswith("Trainer")]
+    others = [known.node for known in trainers if all(word.arg != "optimizers" for word in known.node.keywords)]
+    notes = [f"{note} for each process"]
+    if others:
+        what = f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own"
+        notes.append(f"{what}; this is not the plan of its run")
+    notes += rates_by_hand(script)
+    tests = [node for node in ast.walk(script.tree) if isinstance(node, ast.If)]
+    rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
+    if rare is not None:
+        notes.append(
+            f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
+        )
+    return found, notes
+
+
+def _take_warmup_of_steps(found: Arguments, pairs: Mapping[str, ast.expr], scope: Scope) -> None:
+    """Read a warmup that the script computes from its length, where that is not known yet."""
+    length, node = pairs.get("num_training_steps"), pairs.get("num_warmup_steps")
+    if length is None or node is None or "num_training_steps" not in found.lengths:
+        return
+
+    def of_steps(steps: int) -> object:
+        return found.script.value(node, scope, steps=(ast.unparse(length), steps))
+
+    if "num_warmup_steps" in found.unknown and gives_number(of_steps):
+        found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
+
+
+def arguments_of_class(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
+    """The arguments of one of the `number` schedules of Optax or torch in a script, and notes."""
+    notes = [f"{call.name} is read as the schedule of the learning rate"]
+    if number > 1:
+        notes.append(f"this script makes {number} schedules; which one runs when is not read")
+    return _one(script, call), notes + rates_by_hand(script)
+
+
+def _one(script: Script, call: Call) -> Arguments:
+    found = Arguments(script)
+    for name, node in found.pairs(call, SCHEDULES[call.name]):
+        if name == "optimizer" and call.name not in constructors.OWN_RATE:
+            found.take_rate(node, call.scope)
+        elif name == PARTS.get(call.name):
+            _take_parts(found, name, call)
+        elif name != "optimizer":
+            found.take(name, node, call.scope)
+    return found
+
+
+def part_nodes(script: Script, call: Call) -> list[ast.expr | None]:
+    """The calls that make the parts of a schedule; None for a part that is not a call."""
+    listed = script.single(call.given(SCHEDULES[call.name]).get(PARTS[call.name]), call.scope)
+    if not isinstance(listed, (ast.List, ast.Tuple)):
+        return [None]
+    return [script.single(element, call.scope) for element in listed.elts]
+
+
+def _take_parts(found: Arguments, name: str, call: Call) -> None:
+    """The parts of a schedule, each with the name of its constructor."""
+    made = []
+    for node in part_nodes(found.script, call):
+        inner = next((known for known in found.script.calls if known.node is node), None)
+        if inner is None or inner.name not in SCHEDULES or inner.name in PARTS:
+            found.unknown[name] = "a schedule that is not read"
+            return
+        part = _one(found.script, inner)
+        part.unknown |= {key: length.text for key, length in part.lengths.items()}
+        if part.unknown:
+            found.unknown |= {f"{name}.{key}": text for key, text in part.unknown.items()}
+            return
+        made.append({"constructor": inner.name, **part.values})
+    found.values[name] = made
+
+
+def _steps_at_intervals(node: ast.If) -> bool:
+    """Whether it is `if i % n == 0:` with `scheduler.step()`."""
+    return any(isinstance(part, ast.Mod) for part in ast.walk(node.test)) and any(
+        isinstance(part, ast.Call) and re.search(r"(?i)sched\w*\.step$", ast.unparse(part.func))
+        for statement in node.body
+        for part in ast.walk(statement)
+    )

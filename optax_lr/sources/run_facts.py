@@ -1,0 +1,101 @@
+"""What a Python script says about its run next to its config: processes, training examples, and files that it writes."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import re
+
+from optax_lr.sources.literals import Script, UnknownError
+from optax_lr.sources.scopes import keyword_of
+from optax_lr.sources.source import Processes, count_of
+from optax_lr.text import words
+
+_SAME_ROWS = words("shuffle with_format rename_column rename_columns remove_columns cast_column flatten_indices")
+_LAUNCHES = {"ScalingConfig": "num_workers", "notebook_launcher": "num_processes"}
+
+
+def processes_of(script: Script) -> Processes | None:
+    """The number of processes that Ray's `ScalingConfig` or accelerate's `notebook_launcher` starts."""
+    for call in script.calls:
+        last = call.last
+        option = _LAUNCHES.get(last, "")
+        given = keyword_of(call.node, option)
+        if given is None:
+            continue
+        count = None
+        with contextlib.suppress(UnknownError):
+            count = count_of(script.value(given, call.scope))
+        return Processes(count, f"{last}({option}={ast.unparse(given)[:40]})")
+    return _devices(script)
+
+
+def _devices(script: Script) -> Processes | None:
+    """The devices to which the script restricts itself, on which transformers uses DataParallel."""
+    set_to = [
+        node.value
+        for node in ast.walk(script.tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+        if script.qualified(node.targets[0].value) == "os.environ"
+        if isinstance(node.targets[0].slice, ast.Constant) and node.targets[0].slice.value == "CUDA_VISIBLE_DEVICES"
+    ]
+    if len(set_to) != 1 or not isinstance(set_to[0], ast.Constant):
+        return None
+    devices = str(set_to[0].value)
+    for node in ast.walk(script.tree):  # where the Trainer uses one process
+        match node:
+            case (
+                ast.keyword(
+                    arg="device_map",
+                    value=ast.Constant(value="auto" | "balanced" | "balanced_low_0" | "sequential"),
+                )
+                | ast.Assign(targets=[ast.Attribute(attr="is_parallelizable")], value=ast.Constant(value=True))
+            ):
+                return Processes(1, f"line {node.value.lineno} divides the model among the devices")
+            case ast.keyword(arg="deepspeed", value=value) if not (isinstance(value, ast.Constant) and not value.value):
+                return None  # DeepSpeed has one device for each process
+    if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
+        return None
+    return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")
+
+
+def examples_of(script: Script) -> tuple[int, str] | None:
+    """The number of training examples that the script selects by a range, and a note; None without one."""
+    calls = [call for call in script.calls if call.last.endswith("Trainer")]
+    given = [(data, call.scope) for call in calls if (data := keyword_of(call.node, "train_dataset")) is not None]
+    if len(given) != 1:
+        return None
+    node, scope = script.single(*given[0]), given[0][1]
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ROWS:
+        node = script.single(node.func.value, scope)
+    match node:
+        case ast.Call(func=ast.Attribute(attr="select"), args=[ast.Call(func=ast.Name(id="range"), args=[last])]):
+            with contextlib.suppress(UnknownError):
+                number = script.value(last, scope)
+                if isinstance(number, int) and number > 0:
+                    return number, f"{number:,} training examples are selected in line {node.lineno}"
+    return None
+
+
+def written_files(script: Script) -> dict[str, str]:
+    """Dicts of literals that the script writes as JSON or YAML, as JSON by the name of their file."""
+    made: dict[str, str] = {}
+    opened = {
+        item.optional_vars.id: item.context_expr
+        for node in ast.walk(script.tree)
+        if isinstance(node, ast.With)
+        for item in node.items
+        if isinstance(item.optional_vars, ast.Name)
+    }
+    for call in script.calls:
+        if call.name not in ("json.dump", "yaml.dump", "yaml.safe_dump") or len(call.node.args) < 2:
+            continue
+        value, place = call.node.args[:2]
+        target = opened.get(place.id) if isinstance(place, ast.Name) else place
+        if not (isinstance(target, ast.Call) and target.args and script.qualified(target.func) == "open"):
+            continue
+        with contextlib.suppress(UnknownError, TypeError, ValueError):
+            name, text = script.value(target.args[0], call.scope), script.value(value, call.scope)
+            made[str(name)] = json.dumps(text)
+    return made
