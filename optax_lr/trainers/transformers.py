@@ -63,7 +63,6 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
-_OF_SCHEDULERS = OTHER_NAMES.keys() | SCHEDULE_KEYWORDS
 _BLOCKS = "texts are joined and cut into blocks; the number of examples is that of the blocks"
 _GROUPS = re.compile(r"\brun_[cp]lm\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
@@ -125,13 +124,16 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
-        if source.form == "command" and (
-            own := [key for key in values if key in _OF_SCHEDULERS and values[key] is not None]
-        ):
-            raise source.error(
-                f"--{own[0]} is not an option of {self.title}, and the script that takes it may give it to its scheduler; "
-                f"--set {own[0]}=null leaves it out"
-            )
+        for key in values if source.form == "command" else ():
+            if values[key] is not None and (key in OTHER_NAMES or key in SCHEDULE_KEYWORDS):
+                right = OTHER_NAMES.get(key)
+                meant = (
+                    "give it to its scheduler" if right is None else f"mean {right}, which --set {right}=VALUE gives"
+                )
+                raise source.error(
+                    f"--{key} is not an option of {self.title}, and the script that takes it may {meant}; "
+                    f"--set {key}=null leaves it out"
+                )
         refuse_foreign(name, values, self.title, place)
         strange = self.unknown(source, values, self.known(values) | self.names)
         taken = {key: value for key, value in values.items() if key in self.names}

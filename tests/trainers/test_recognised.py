@@ -506,7 +506,7 @@ def test_a_named_trainer_reads_the_section_with_settings():
         ),
         (
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --num_warmup_steps 5",
-            "--set num_warmup_steps=null leaves it out",
+            "may mean warmup_steps, which --set warmup_steps=VALUE gives; --set num_warmup_steps=null leaves it out",
         ),
     ],
 )
