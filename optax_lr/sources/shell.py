@@ -7,6 +7,7 @@ that `echo` and `cat` write are followed. Each branch of an `if` or `case` is fo
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -95,6 +96,7 @@ class _Shell(Words):
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
+        self.outer: dict[str, list[str] | None] = {}  # what the local variables of a function are outside of it
         self.changed: dict[str, str] = {}  # other files that commands write, each with the command
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
@@ -152,8 +154,7 @@ class _Shell(Words):
             case "list":
                 self.and_or(node)
             case "case_statement":
-                items = [item.named_children[1:] for item in node.named_children if item.type == "case_item"]
-                self.branches(items, otherwise=True)
+                self.case(node)
             case "for_statement":
                 self.loop(node)
             case "while_statement" | "c_style_for_statement":
@@ -176,6 +177,22 @@ class _Shell(Words):
                 if kind == "ERROR":
                     self.check_error(node)
                 self.run_all(node.named_children)
+
+    def case(self, node: tree_sitter.Node) -> None:
+        """A `case` statement: the branch of a known word, else each branch."""
+        word = node.child_by_field_name("value")
+        value = "" if word is None else self.text(word)
+        patterns: list[str] = []
+        bodies: "list[list[tree_sitter.Node]]" = []
+        for item in (child for child in node.named_children if child.type == "case_item"):
+            end = next((child for child in item.children if child.type == ")"), item)
+            patterns.append((item.text or b"")[: end.start_byte - item.start_byte].decode(errors="replace"))
+            bodies.append([child for child in item.named_children if child.start_byte > end.start_byte])
+        if is_known(value) and not re.search(r"[$`\\(]", "".join(patterns)):
+            found = zip(patterns, bodies, strict=True)
+            self.run_all(next((body for pattern, body in found if _matches(value, pattern)), ()))
+        else:
+            self.branches(bodies, otherwise=True)
 
     def run_all(self, nodes: Iterable[tree_sitter.Node]) -> None:
         """Statements one after the other."""
@@ -288,9 +305,11 @@ class _Shell(Words):
         """`export A=1`, `declare -x A`, `local A=1`."""
         exported = node.children[0].type == "export"
         for child in node.named_children:
+            name = raw(child.child_by_field_name("name") or child)
+            if node.children[0].type == "local":
+                self.outer.setdefault(name, self.variables.get(name))
             if child.type == "variable_assignment":
                 self.assign(child)
-            name = raw(child.child_by_field_name("name") or child)
             exported = exported or re.fullmatch(r"-\w*x\w*", name) is not None
             if exported:
                 self.exported[name] = None
@@ -404,6 +423,8 @@ class _Shell(Words):
             self.ran[-1] = self.ran[-1]._replace(cut=self.ran[-1].cut + options)
         elif words[:2] == ["set", "--"]:
             self.set_arguments(words[2:])
+        elif head == "shift" and "@" in self.variables:
+            self.set_arguments(self.variables["@"][int(words[1]) if words[1:] and words[1].isdigit() else 1 :])
         elif head in _READERS:
             names = [word for word in words[1:] if re.fullmatch(NAME, word)]
             self.variables |= {name: [mark(f"${name}")] for name in (*names, "OPTARG")}
@@ -440,8 +461,14 @@ class _Shell(Words):
         kept = {key: value for key, value in self.variables.items() if key in _ARGUMENTS}
         if arguments is not None:
             self.set_arguments(arguments)
+        outer, self.outer = self.outer, {}
         with self.deeper():
             self.run(self.functions[function])
+        for name, value in self.outer.items():
+            self.variables.pop(name, None)
+            if value is not None:
+                self.variables[name] = value
+        self.outer = outer
         self.variables = {key: value for key, value in self.variables.items() if key not in _ARGUMENTS} | kept
 
     def set_arguments(self, words: list[str]) -> None:
@@ -473,6 +500,12 @@ def _output(words: list[str], document: str | None) -> str | None:
         case ["printf", text] if "%" not in text:
             return unescaped(text, ".", {"n": "\n", "t": "\t"})
     return None
+
+
+def _matches(value: str, patterns: str) -> bool:
+    """Whether a word matches one of the patterns of a branch: `a|"b c"|*.yaml`."""
+    plain = re.sub(r"[\s'\"]", "", patterns).removeprefix("(")
+    return any(fnmatch.fnmatchcase(re.sub(r"\s", "", value), pattern) for pattern in plain.split("|"))
 
 
 def _script_of_shell(words: list[str]) -> str | None:

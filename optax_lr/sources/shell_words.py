@@ -24,6 +24,10 @@ MOST_TURNS = 200  # of a loop over literals
 DEEPEST = 12  # of functions and `bash -c` inside each other
 LONGEST = 1.0  # seconds of CPU time
 NAME = r"[A-Za-z_]\w*"
+# The number of entries between commas: `tr ',' '\n' | wc -l`, `awk -F, '{print NF}'`.
+_COUNTS = re.compile(
+    r"""tr ['"]?,['"]? ['"](?:\\n| )['"] (?:wc -[lw]|grep -c .)|awk -F *['"]?,['"]? '\{ *print NF *\}'"""
+)
 _DIVIDED = ("simple_expansion", "expansion", "command_substitution")
 _SUBSTITUTED = (*_DIVIDED, "arithmetic_expansion")
 _EXPANSION = re.compile(rf"(#?)({NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
@@ -158,7 +162,10 @@ class Words:
             return [self._default(default)] if values else []
         empty = values is None or (operation in (":-", ":=") and values in ([], [""]))
         if empty and operation in (":-", "-", ":=", "="):
-            return [self._default(default)]
+            values = [self._default(default)]
+            if operation.endswith("="):
+                self.variables[name] = values
+            return values
         if values is None:
             return unknown
         if index is None:
@@ -185,7 +192,7 @@ class Words:
         return mark(text)
 
     def _substitution(self, node: tree_sitter.Node) -> str:
-        """`$(expr 4 / 2)` and `$(echo x)` of literals; a mark for every other command."""
+        """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command."""
         inner = [child for child in node.named_children if child.type != "comment"]
         if [child.type for child in inner] == ["command"]:
             words = [word for child in inner[0].named_children for word in self.expand(child)]
@@ -193,6 +200,16 @@ class Words:
                 return self._arithmetic("".join(words[1:]))
             if words[:1] == ["echo"] and is_known(words) and words[1:2] != ["-e"]:
                 return " ".join(words[1:])
+        if [child.type for child in inner] == ["pipeline"]:
+            first, *others = inner[0].named_children
+            words = [word for child in first.named_children for word in self.expand(child)]
+            if (
+                words[:1] == ["echo"]
+                and len(words) == 2
+                and is_known(words)
+                and _COUNTS.fullmatch(" ".join(map(raw, others)))
+            ):
+                return str(len(words[1].split(",")))
         return mark(raw(node))
 
     def _arithmetic(self, text: str) -> str:
