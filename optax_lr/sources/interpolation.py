@@ -18,7 +18,7 @@ LONGEST_TEXT = 1_000  # characters of a value with references, before and after 
 _SHOWN = 100  # characters of a value in a message
 # Keys of places and names, which decide no schedule: a resolver in them stays as it is written.
 _PLACE = re.compile(
-    r"(?!.*(?:lr|sched|optim|config|speed))(?:.*[._])?(?:dir|directory|path|files?|name|project|entity|token)"
+    r"(?!.*(?:lr|sched|optim|config|speed))(?:.*[._])?(?:dir|directory|path|files?|name|project|entity|token|id|key|url|host|group)"
 )
 _RESOLVER = re.compile(r"\$\{\s*[A-Za-z_][\w.]*\s*:")
 _REFERENCE = re.compile(r"(\\*)\$\{([^{}$]*)\}")

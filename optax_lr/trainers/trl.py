@@ -126,18 +126,12 @@ class Trl(Transformers):
         """The class of the arguments, and TRL's version where `--trainer trl-sft==0.11.4` names them; empty if unknown."""
         asked, _, version = found.trainer.partition("==")
         word = asked.partition("-")[2].replace("-", "_")
-        if word:
-            if word not in METHODS:
-                raise ConfigError(f"--trainer {found.trainer}: TRL has {', '.join(METHODS)}")
-            return METHODS[word], version or None
-        made = source.constructor.rpartition(".")[2]
-        if made:
-            return made, version or None
-        program = source.program_name
-        word = program.partition(" ")[2] if program.startswith("trl ") else method_in(program)
-        if word == "ppo":
-            return "PPOConfig", version or None
-        return METHODS.get(word, ""), version or None
+        if word and word not in METHODS:
+            raise ConfigError(f"--trainer {found.trainer}: TRL has {', '.join(METHODS)}")
+        program, made = source.program_name, source.constructor.rpartition(".")[2]
+        started = program.partition(" ")[2] if program.startswith("trl ") else method_in(program)
+        method = METHODS.get(word) or made or {**METHODS, "ppo": "PPOConfig"}.get(started, "")
+        return method, version or None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings of one of TRL's trainers."""
