@@ -55,8 +55,8 @@ class Finding:
 
     Fields:
         rule: its code, title and severity.
-        message: what happens, in numbers.
-        remedy: what to change; empty if the message says it.
+        message: the problem, with its numbers.
+        remedy: what to change; empty if the message contains it.
         key: the config key concerned, nested keys dotted; None if the finding is not about one key.
         line: the line of that key in the file, from 1; None if unknown.
         edits: the remedy as changes of the config; empty if a person must choose.

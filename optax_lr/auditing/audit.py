@@ -41,9 +41,9 @@ class Audit:
         log: the log.
         identified: the schedules that its rates follow.
         findings: of the rates (`LR2..`) and of the losses (`LR3..`), worst first.
-        plan: the schedule that was planned; None where none was given.
-        planned: float64 [rows of the log], the planned rate of each row; None likewise.
-        on_plan: whether every logged rate is the planned one; None likewise, and where no rate is logged.
+        plan: the planned schedule; None if no plan was given.
+        planned: float64 [rows of the log], the planned rate of each row; None if no plan was given.
+        on_plan: whether every logged rate is the planned one; None if no plan was given or no rate is logged.
     """
 
     log: Log
@@ -102,22 +102,22 @@ def audit(
 ) -> Audit:
     """Identify the schedule of a log's rates, compare it with the plan, and check the losses.
 
-    The plan is compared with every row in float64, with both offsets. Where the rates leave it, the likeliest reason is the
-    first of these that explains every row: the scheduler never moved, a few rows are off, it skipped steps, another peak,
-    a resumed run, the config as another version of transformers reads it, another length, another schedule. Rates on their
-    plan do not prove that the training went well; the findings `LR3..` are about the losses.
+    The plan is compared with every row in float64, with both offsets. If the rates differ, the reported reason is the first
+    of these that explains every row: the scheduler never moved, a few rows deviate, the scheduler skipped steps, another
+    peak, a resumed run, the config as another version of transformers reads it, another length, another schedule. Rates
+    that follow the plan do not prove that the training went well; the findings `LR3..` concern the losses.
 
     Args:
         log: a `Log`, or an argument of `read_log`.
-        plan: a schedule, a plan, or a config; without a length of its own it has the log's.
+        plan: a schedule, a plan, or a config; if it states no length, that of the log is used.
         num_examples: training examples, for the plan of a config.
         world_size: processes that train together, for the plan of a config.
         logging_steps: optimizer steps between two rows, for a log whose rows have no step.
         steps_per_epoch: optimizer steps of an epoch, for a log whose rows have an epoch and no step.
-        seconds: the CPU time that the search for a schedule may take, as `identify` takes it.
+        seconds: the CPU time that the search for a schedule may take, as in `identify`.
 
     Returns:
-        The report, whose `text` is what the command line prints.
+        The report; the command line prints its `text`.
 
     Raises:
         ConfigError: If `log` is not a log, or a config has no plan.

@@ -28,7 +28,7 @@ def patterns(log: Log, *, planned: Num[ArrayLike, " n"] | Sequence[float] | None
 
     Args:
         log: the rows of one run.
-        planned: the planned rate of each row; a jump that was planned is then none. NaN where nothing was planned.
+        planned: the planned rate of each row, or NaN; a planned jump is not reported.
 
     Returns:
         The findings, the worst first.
@@ -37,21 +37,21 @@ def patterns(log: Log, *, planned: Num[ArrayLike, " n"] | Sequence[float] | None
         TypeError: If `log` is not a log, or `planned` is not an array of numbers.
         ValueError: If `planned` has another length than the log.
 
-    One finding a code, and for LR301 one for each rise, worst first; `steps` are the optimizer steps that show it, and `edits`
-    hold the remedy for the config:
+    There is one finding for each code, and for LR301 one for each rise. `steps` are the optimizer steps that show the
+    problem, and `edits` contain the remedy for the config:
 
-        LR301  the loss rises by half and stays up, beyond its noise
-        LR302  the loss is NaN or infinite: after which step, at what rate
-        LR303  the loss swings 3 times as much while the rate is high as once it is low
-        LR304  the loss falls in proportion to the summed rate to the end: it was still on its first slope
-        LR305  the rate jumps, up after it fell, or down between rows that hold it
+        LR301  the loss rises by half, beyond its noise, and stays high
+        LR302  the loss is NaN or infinite
+        LR303  the loss changes 3 times as much from row to row at high rates as at low rates
+        LR304  the loss falls in proportion to the summed rate until the end
+        LR305  the rate jumps: it rises after a fall, or drops between rows of nearly equal rates
         LR306  every loss is NaN or exactly 0.0, and no gradient is a number
         LR307  the loss is exactly 0.0 where transformers' logging_nan_inf_filter hides NaN
         LR308  the evaluation loss rises while the training loss falls
         LR309  the loss stays at its start, within 2.5%
 
-    A loss that goes below 0, or starts below 0.01, is a policy's, and its shape is not checked. LR304 and LR309 are for
-    runs that begin at the beginning and are half through at least, by `max_steps` where the log has it.
+    A loss that falls below 0 or starts below 0.01 is taken for that of a policy, and its shape is not checked. LR304 needs a
+    finished run and LR309 half of a run, by `max_steps` if the log has it; the log must contain the beginning of the run.
 
     >>> step = np.arange(10, 310, 10)
     >>> nan = np.full(30, np.nan)

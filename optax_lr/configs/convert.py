@@ -20,17 +20,17 @@ _LENGTH = {"maxtext": "steps", "levanter": "trainer"}
 def convert(plan: Plan, to: str) -> str:
     """A plan as the YAML of another trainer, or as Python for Optax.
 
-    What is written is read again, and its rates are compared with those of the plan.
+    The result is read again, and its rates are compared with those of the plan.
 
     Args:
-        plan: what `RunConfig.plan` gives.
+        plan: the result of `RunConfig.plan`.
         to: `hf` (transformers and TRL), `llamafactory`, `axolotl`, `maxtext`, `levanter` or `optax`.
 
     Returns:
-        The keys of the curve and of the length as YAML, or lines of Python that make the schedule.
+        The keys of the curve and of the length as YAML, or lines of Python that create the schedule.
 
     Raises:
-        ConfigError: for a curve or a length that the other trainer cannot express, which it names.
+        ConfigError: for a curve or a length that the other trainer cannot express.
 
     >>> config = read_config({"learning_rate": 3e-4, "lr_scheduler_type": "cosine", "max_steps": 1000, "warmup_steps": 100})
     >>> print(convert(config.plan(), "levanter"), end="")

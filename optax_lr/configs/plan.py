@@ -24,11 +24,11 @@ class Plan:
         max_steps: optimizer steps of the run.
         warmup_steps: how many of them are warmup.
         steps_per_epoch: optimizer steps of one epoch; None if the number of examples is not known.
-        epochs: the number of epochs, whose last one may be incomplete; None likewise.
-        notes: where another version of the trainer would do otherwise, or a number rests on a guess; a line each.
+        epochs: the number of epochs; the last one may be incomplete. None if the number of examples is not known.
+        notes: differences of other versions of the trainer, and numbers that depend on an assumption; a line each.
         world_size: processes that train together.
-        world_size_from: where that number comes from.
-        defaults: values that the file does not state, each with whose default it is.
+        world_size_from: the origin of that number.
+        defaults: values that the file does not state, each with the owner of the default.
     """
 
     schedule: Schedule

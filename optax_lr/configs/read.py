@@ -47,9 +47,9 @@ def read_config(
         The config, whose `plan` has the schedule.
 
     Raises:
-        ConfigError: one line, for a file that cannot be read or parsed, for one of no trainer that is read or of more than
-            one, for keys that its trainer does not have, for a setting that the trainer would refuse, and for a file of
-            several configs (`read_configs`).
+        ConfigError: one line, for a file that cannot be read or parsed; if no supported trainer, or more than one, is
+            recognised; for keys that the trainer does not have; for a setting that the trainer would refuse; and for a
+            file with several configs (use `read_configs`).
 
     >>> read_config({"learning_rate": 5e-5, "lr_scheduler_type": "linear", "max_steps": 100}).plan().schedule
     Linear(learning_rate=5e-05, max_steps=100, warmup_steps=0, min_lr=0.0)
@@ -68,7 +68,7 @@ def read_configs(
     trainer: str | None = None,
     values: Mapping[str, object] | None = None,
 ) -> list[RunConfig]:
-    """Every config in `source`: as `read_config`; a YAML file may hold several, divided by `---`, a script several commands.
+    """Every config in `source`, as `read_config` reads one: a YAML file may have several documents, a script several commands.
 
     Args:
         source: as for `read_config`.

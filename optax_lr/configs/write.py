@@ -18,10 +18,10 @@ def write_config(schedule: Schedule, *, trainer: str = "llamafactory") -> dict[s
         trainer: `llamafactory`, `hf` (`transformers.TrainingArguments`, and TRL), `axolotl`, `maxtext` or `levanter`.
 
     Returns:
-        Plain numbers and words; `max_steps` is among them where the schedule has one.
+        Plain numbers and words, including `max_steps` if the schedule has an end.
 
     Raises:
-        ConfigError: for a schedule that no setting of the trainer gives, which is named, and for a batch.
+        ConfigError: for a schedule that the trainer cannot express, and for a batch.
 
     Source: the functions that `transformers.get_scheduler` calls, and their keywords.
 

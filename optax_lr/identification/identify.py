@@ -35,9 +35,9 @@ class Answer:
 
     Fields:
         schedule: the schedule.
-        offset: the row at step k shows `schedule(k - offset)`: 0 is the rate of the next update, as transformers before
-            4.50 logs it, 1 that of the last one.
-        error: the largest distance of a row from the curve, as a share of the highest rate; in float64.
+        offset: the row at step k shows `schedule(k - offset)`: with 0 the rate of the next update, as transformers before
+            4.50 logs it, with 1 that of the last update.
+        error: the largest distance of a row from the curve, divided by the highest rate.
         every: the number of optimizer steps in one step of the schedule.
     """
 
@@ -65,16 +65,16 @@ class Segment:
 
     Fields:
         step: int64 [n], the steps of the rows.
-        learning_rate: float64 [n], what the log shows.
-        curve: float64 [n], what the first answer gives; NaN where there is none.
-        answers: settings that explain the rows, likeliest first: those of round numbers; at most 10 of them.
+        learning_rate: float64 [n], the logged rates.
+        curve: float64 [n], the rates of the first answer; NaN if there is no answer.
+        answers: at most 10 settings that explain the rows, those with round numbers first.
         count: how many settings explain the rows equally well.
-        text: a line on what the rows leave open where several settings explain them, or that the search gave up; else empty.
-        lag: `(step, steps behind)` at each row where the schedule falls further behind; empty where it never does.
+        text: a line on what the rows leave open, if several settings explain them or the search stopped; otherwise empty.
+        lag: `(step, skipped steps)` at each row where the number of skipped steps grows; empty if there are none.
         off: int64 [m], the steps whose rate is not on the curve.
         every: the number of optimizer steps between changes of the rate, such as an epoch; the answers count these changes.
-        run: which run of the file the rows are of, from 0; another begins where the steps go back.
-        row: int64 [n], which of the given rows these are.
+        run: the number of the run in the file, from 0; a new run begins where the steps decrease.
+        row: int64 [n], the indices of these rows among the given ones.
     """
 
     step: Int64[np.ndarray, " n"]
@@ -105,8 +105,8 @@ class Identified:
     """The result of `identify`: the schedules that explain the rates of a log.
 
     Fields:
-        segments: one, or as many as a run has that was resumed with other settings; those without an answer too.
-        precision: what the rates were written as: `float64`, `float32`, `6 digits`, `7 decimals`.
+        segments: one, or several for a run that was resumed with other settings; also those without an answer.
+        precision: how the rates were written: `float64`, `float32`, `6 digits`, `7 decimals`.
     """
 
     segments: tuple[Segment, ...]
@@ -137,20 +137,20 @@ def identify(
 ) -> Identified:
     """The schedules that give these rates, found from the rates alone.
 
-    Every kind of schedule of the library is tried with both offsets, with every warmup that the rows allow, and where
-    `max_steps` does not fit with every length: in float64, a row counting as explained within 1e-9 of its rate, or within the
-    rounding that its digits show. Where no curve explains all rows, one is looked for that falls behind, as a scheduler does
-    whose steps fp16 skips, then one that leaves a few rows, then one segment after another, as resumed runs have them.
+    Every kind of schedule is tried in float64 with both offsets, with every warmup that the rows allow, and with every length
+    if `max_steps` does not fit. A row is explained if the curve is within 1e-9 of its rate, or within the rounding that the
+    digits show. If no curve explains all rows, these are tried in turn: a curve with a growing delay, as if fp16 skips
+    updates; a curve that a few rows do not follow; several segments, as in a resumed run.
 
-    Of settings that explain the rows equally well those of round numbers come first, and `Segment.count` and
-    `Segment.text` say what the rows leave open. It does not state whether the training went well.
+    Of the settings that explain the rows equally well, those with round numbers come first; `Segment.count` and
+    `Segment.text` describe what the rows leave open. The rates do not show whether the training went well.
 
     Args:
-        step: whole numbers [n], the optimizer steps done when each rate was logged; in any order, repeated or not.
-        learning_rate: numbers [n], at least 0; NaN where a row has none. Rounded rates, and float32, are recognised.
-        max_steps: the length of the run, where it is known; it decides between settings that give the same rates.
-        seconds: the CPU time that the search may take. Then it gives up, and `Segment.text` says so. Most logs take less
-            than one second.
+        step: whole numbers [n], the optimizer steps completed when each rate was logged, in any order; they may repeat.
+        learning_rate: numbers [n], at least 0; NaN if a row has no rate. Rounded rates, and float32, are recognised.
+        max_steps: the length of the run, if it is known; it decides between settings that give the same rates.
+        seconds: the CPU time that the search may take. Then the search stops, and `Segment.text` reports it. Most logs
+            take less than one second.
 
     Returns:
         The segments of the log, each with the settings that explain it.
@@ -159,8 +159,7 @@ def identify(
         ValueError: arrays of different lengths; steps below 0, above 2**31 - 1 or not whole; rates below 0 or too large for
             float32; `seconds` that are not above 0.
 
-    Source: the schedules of transformers, torch, DeepSpeed and axolotl as this library has them; their rates in logs of
-    real runs.
+    Source: the schedules of transformers, torch, DeepSpeed and axolotl in this library; their rates in logs of real runs.
 
     >>> step = np.arange(10, 510, 10)
     >>> found = identify(step, 2e-5 * np.minimum(step / 100, (1000 - step) / 900), max_steps=1000)

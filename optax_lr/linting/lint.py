@@ -59,25 +59,24 @@ def lint(
     """Check a config or a schedule. The findings are sorted: errors, warnings, notes.
 
     Args:
-        source: what `read_config` takes, a config that it gave, or a schedule. All configs of a file are
-            checked.
-        num_examples: training examples. If the length of the run is unknown, the checks that need it are left out, and a note
-            (LR198) reports it. A file's `max_samples` gives a length too.
+        source: an argument or a result of `read_config`, or a schedule. All configs of a file are checked.
+        num_examples: training examples. If the length of the run is unknown, the checks that need it are omitted, and a note
+            (LR198) reports this. The `max_samples` of a file also determines a length.
         world_size: processes that train together; by default those of the file's launcher, or 1.
         transformers_version: version of transformers whose rules apply; by default the newest that the trainer supports.
-        train_steps: optimizer steps that are really trained, if they are not `max_steps`: a schedule that is shorter
-            or longer is then found.
+        train_steps: optimizer steps of the training, if they are not `max_steps`; a schedule that is shorter or longer
+            is reported.
         trainer: the trainer's name, if it cannot be recognised.
         values: values of keys that replace those of the file.
 
-    What a trainer would refuse is a finding (LR110 to LR112), not an exception, and the rest is checked as if it were
-    fixed.
+    A setting that a trainer would refuse is a finding (LR110 to LR112), not an exception; the rest is checked as if it
+    were corrected.
 
     Returns:
         The findings, the worst first; none if there are no problems.
 
     Raises:
-        ConfigError: where there is no text of a config: a missing, binary or overlong file.
+        ConfigError: for a file that is missing, binary or too long.
 
     >>> settings = {"learning_rate": 1e-3, "lr_scheduler_type": "cosine", "max_steps": 600, "warmup_steps": 500}
     >>> for finding in lint(settings | {"stage": "sft", "finetuning_type": "lora"}):

@@ -39,10 +39,10 @@ class Recommendation:
 
     Fields:
         settings: the keys of `transformers.TrainingArguments`, with their values.
-        why: where each comes from; a line each.
-        alternatives: what else the tables name, and what speaks for it; a line each.
+        why: the reason for each; a line each.
+        alternatives: other settings of the tables, with their advantages; a line each.
         method: `lora`, `qlora`, `full` or None.
-        plan: the steps and the schedule; None where the number of examples is not known.
+        plan: the steps and the schedule; None if the number of examples is not known.
     """
 
     settings: Mapping[str, object]
@@ -101,7 +101,7 @@ def recommend(
         domain: `dialogue`, `analysis` or `extraction`.
         hardware: `a100`, `h100`, `rtx4090`, `v100`, `rtx3080` or `rtx4060`.
         num_examples: training examples; of packed data, the packed rows.
-        num_train_epochs: passes over the data, if that is settled.
+        num_train_epochs: passes over the data; by default those that the tables recommend.
         world_size: processes that train together.
 
     Returns:

@@ -15,17 +15,17 @@ class Log:
     """The log of a run, in the order in which it was written.
 
     Fields:
-        source: where it came from: a path, or `<entries>`, `<columns>` or `<monitor>` if it is not a file.
-        format: what it was recognised as, such as `trainer_state` or `trainer_log`.
-        step: int64 [n], the optimizer steps done when the entry was written.
-        learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN where the entry has none, or where the log holds
-            NaN itself (`is_nan` marks the latter).
-        max_steps: the length of the run, where the log says it; None otherwise.
-        header: what else the log says of its run, as it is written there.
-        is_nan: for each of the columns, bool [n]: the log holds a NaN, as a diverged run writes it.
+        source: its origin: a path, or `<entries>`, `<columns>` or `<monitor>` if it is not a file.
+        format: the format that was recognised, such as `trainer_state` or `trainer_log`.
+        step: int64 [n], the optimizer steps completed when the entry was written.
+        learning_rate, loss, grad_norm, eval_loss, epoch: float64 [n]; NaN if the entry has no number, or if the
+            logged number is NaN (`is_nan` marks the latter).
+        max_steps: the length of the run, if the log states it; otherwise None.
+        header: other facts about the run, as the log states them.
+        is_nan: for each of the columns, bool [n]: whether the logged number is NaN, as in a diverged run.
         notes: what the reader ignored or assumed; a line each.
-        writer: the program that wrote it, as `optax_lr.logs.writers` names them; empty where it is not known.
-        metrics: other numbers of an evaluation by their names, such as `eval_wer`, float64 [n]; NaN where a row has none.
+        writer: the program that wrote it, by its name in `optax_lr.logs.writers`; empty if it is not known.
+        metrics: other numbers of an evaluation by their names, such as `eval_wer`, float64 [n]; NaN if a row has no number.
     """
 
     source: str

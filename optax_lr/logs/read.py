@@ -66,9 +66,9 @@ def read_log(
       and lines with a step and a loss or a rate; a Jupyter notebook;
     - a list of entries, `trainer.state.log_history`; or a mapping of columns, `{"step": ..., "learning_rate": ...}`.
 
-    Rows are kept as they were written: evaluations among them, steps that repeat or go back, NaN and Infinity. A row whose
-    step is negative, not whole or too large is left out. A truncated file is read as far as it goes. Files are read a piece
-    at a time and never changed. `Log.notes` says what was ignored or assumed. A file may have 1 GiB, 2,000,000 rows, and
+    Rows are kept as they were written, including evaluations, steps that repeat or decrease, NaN and infinity. A row whose
+    step is negative, fractional or too large is dropped. A truncated file is read up to its end. Files are read one entry at
+    a time and never changed. `Log.notes` lists what was ignored or assumed. A file may have 1 GiB, 2,000,000 rows, and
     4,194,304 characters in a line.
 
     Args:
@@ -80,7 +80,7 @@ def read_log(
         The rows, as columns.
 
     Raises:
-        ConfigError: one line, for a file that is missing, empty, too large, no log, or something else by its content.
+        ConfigError: one line, for a file that is missing, empty, too large, or not a log.
 
     Source: `transformers.TrainerState`; LLaMA-Factory's `LogCallback`; TensorBoard's scalars as
     `transformers.integrations.TensorBoardCallback` writes them.

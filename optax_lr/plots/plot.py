@@ -57,9 +57,9 @@ def plot(
     peaks, curves of one shape once, so that peaks of several decades can be compared; `plot_kinds` gives each kind a panel. At
     most 1,000 points a curve are computed. A plan is its curve, with lines at the end of the warmup and of the run.
 
-    An audit is the logged rates over the planned curve and over the one that was found, with the findings as spans; below it,
-    in axes of their own (`axes.figure.axes[1]`), the losses are drawn, if there are any and `ax` is not given. Its steps are
-    those of the log; `steps`, `past_end` and `color_by` do not go with it.
+    An audit is drawn as the logged rates over the planned and the identified curve, with the findings as spans. The losses are
+    drawn below it, in separate axes (`axes.figure.axes[1]`), if there are any and `ax` is not given. The steps are those of the
+    log; `steps`, `past_end` and `color_by` cannot be given.
 
     Returns:
         The axes.

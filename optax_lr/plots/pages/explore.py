@@ -65,7 +65,7 @@ def explore(
 
     Args:
         what: a config's file, a schedule, a plan, or several schedules or plans, in a list or by name; up to 8. By default
-            three of the usual schedules. A user's own function is drawn through 2,001 of its values, which the page says.
+            three of the usual schedules. A user's own function is drawn through 2,001 of its values, and the page says so.
         num_examples: training examples, for a file.
         world_size: processes that train together, for a file.
         transformers_version: version of transformers whose rules apply, for a file.
@@ -77,7 +77,7 @@ def explore(
         The page: `page.html` is its text.
 
     Raises:
-        ConfigError: for a file that cannot be read, or whose plan cannot be known.
+        ConfigError: for a file that cannot be read, or that has no plan.
         TypeError, ValueError: for anything that is not a schedule, a batch, or more than 8 curves.
         ImportError: without `optax-lr[pages]`.
 
