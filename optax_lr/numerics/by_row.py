@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from optax_lr.numerics.float64 import Float64
-from optax_lr.numerics.reals import Real, Result, Truth
+from optax_lr.numerics.reals import Branch, Real, Result, Truth
 from optax_lr.numerics.system import System
 
 _FUSED = 8  # the most operands of a concatenation that XLA fuses, and of conditions on which LLVM unswitches a loop
@@ -70,8 +70,8 @@ class ByRow(Float64):
         self,
         holds: Truth,
         x: Real,
-        one: Callable[[Real], Result],
-        other: Callable[[Real], Result],
+        one: Branch[Result],
+        other: Branch[Result],
         probability: float,
         both: Callable[[], Result],
     ) -> Result:

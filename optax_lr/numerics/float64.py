@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from optax_lr.numerics.reals import Real, Result, Truth
+from optax_lr.numerics.reals import Branch, Real, Result, Truth
 from optax_lr.numerics.system import LARGEST_EXPONENT, System
 
 _LN2 = math.log(2)
@@ -116,8 +116,8 @@ class Float64(System):
         self,
         holds: Truth,
         x: Real,
-        one: Callable[[Real], Result],
-        other: Callable[[Real], Result],
+        one: Branch[Result],
+        other: Branch[Result],
         probability: float,
         both: Callable[[], Result],
     ) -> Result:

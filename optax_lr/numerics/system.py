@@ -22,7 +22,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from optax_lr.numerics.reals import Real, Result, Truth
+from optax_lr.numerics.reals import Branch, Real, Reals, Result, Truth
 
 LARGEST_EXPONENT = 127.0  # powers saturate at 2**127, so that no rate in range becomes infinite
 SMALLEST_EXPONENT = -1000.0
@@ -88,27 +88,17 @@ class System(ABC):
         """`function(step, **settings)` of a user, which computes with Python numbers or JAX arrays."""
 
     def shortcut(
-        self,
-        holds: Truth,
-        x: Real,
-        special: Callable[[Real], Result],
-        general: Callable[[Real], Result],
-        probability: float = 0.85,
+        self, holds: Truth, x: Real, special: Branch[Result], general: Branch[Result], probability: float = 0.85
     ) -> Result:
         """`general(x)`, or the cheaper `special(x)`, which is equal where `holds`; `probability` is that of `holds` in a row."""
         return self._one_of(holds, x, special, general, probability, lambda: general(x))
 
     def either(
-        self,
-        holds: Truth,
-        x: Real,
-        one: Callable[[Real], tuple[Real, ...]],
-        other: Callable[[Real], tuple[Real, ...]],
-        probability: float = 0.85,
-    ) -> tuple[Real, ...]:
+        self, holds: Truth, x: Real, one: Branch[Reals], other: Branch[Reals], probability: float = 0.85
+    ) -> Reals:
         """The reals `one(x)` where `holds`, and `other(x)` elsewhere; `probability` is that of `holds` in a row."""
 
-        def selected() -> tuple[Real, ...]:
+        def selected() -> Reals:
             return tuple([self.where(holds, a, b) for a, b in zip(one(x), other(x), strict=True)])
 
         return self._one_of(holds, x, one, other, probability, selected)
@@ -117,8 +107,8 @@ class System(ABC):
         self,
         holds: Truth,
         x: Real,
-        one: Callable[[Real], Result],
-        other: Callable[[Real], Result],
+        one: Branch[Result],
+        other: Branch[Result],
         probability: float,
         both: Callable[[], Result],
     ) -> Result:

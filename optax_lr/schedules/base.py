@@ -24,7 +24,7 @@ from optax_lr.numerics import HOST, Real, System, x64_is_on
 from optax_lr.schedules import checks, evaluation, fields, flax, leaves
 from optax_lr.schedules.fields import KINDS, Number
 from optax_lr.schedules.formula import of_a_user
-from optax_lr.schedules.pytree import register
+from optax_lr.schedules.pytree import register_pytree
 
 _Kind = TypeVar("_Kind")
 
@@ -368,7 +368,9 @@ def schedule(cls: type[_Kind]) -> type[_Kind]:
         fields.require_helpers(cls, {*vars(Schedule), "kind"})
         _require_formula(cls)
         cls._decorated = True
-    register(cls, exported=f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}")
+    register_pytree(
+        cls, exported=f"optax_lr.{cls.__name__}" if _is_ours(cls) else f"{cls.__module__}.{cls.__qualname__}"
+    )
     if not cls.__name__.startswith("_"):  # the common fields of several classes
         KINDS[cls.__name__] = cls
     return cls

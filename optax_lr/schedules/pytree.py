@@ -17,7 +17,7 @@ from optax_lr.schedules import fields, flax, leaves
 _Class = TypeVar("_Class")
 
 
-def register(cls: type[_Class], exported: str) -> None:
+def register_pytree(cls: type[_Class], exported: str) -> None:
     """Register a dataclass as a pytree: its numbers are leaves, its choices are static.
 
     Args:

@@ -141,13 +141,13 @@ def _swept_in_trace(schedule: Schedule, steps: jax.Array | np.ndarray | None, co
     rates: jax.Array = jax.lax.platform_dependent(
         schedule,
         None if steps is None else jnp.maximum(steps, 0),
-        **{name: _in_trace(count, kernel) for name, kernel in kernels.items()},
-        default=_in_trace(count, RoundedFloat64),
+        **{name: _kernel_in_trace(count, kernel) for name, kernel in kernels.items()},
+        default=_kernel_in_trace(count, RoundedFloat64),
     )
     return rates
 
 
-def _in_trace(
+def _kernel_in_trace(
     count: int, numbers: type[ByRow] | None
 ) -> Callable[[Schedule, jax.Array | np.ndarray | None], jax.Array]:
     if numbers is None:
