@@ -36,6 +36,11 @@ _MARKS = words(
 )
 _SURE = words("sequence_len sample_packing evals_per_epoch saves_per_epoch jagged_restart_steps val_set_size")
 _NOT_AXOLOTL = words("lr_scheduler_type num_train_epochs per_device_train_batch_size stage finetuning_type")
+# Keys that its data model refuses together: `axolotl.utils.schemas.validation`.
+_APART = (
+    *(("batch_size", "gradient_accumulation_steps"), ("warmup_steps", "warmup_ratio"), ("sample_packing", "rl")),
+    *(("val_set_size", key) for key in ("test_datasets", "pretraining_dataset", "streaming")),
+)
 _GENERATE = ("grpo", "ebft", "gdpo")
 _PACKED = (
     "sample_packing: the number of examples is that of the packed rows for training, without val_set_size; axolotl logs the steps "
@@ -94,7 +99,9 @@ class Axolotl(Transformers):
             raise source.error("axolotl needs learning_rate")
         restarts = _restarts(keys)
         _refuse(keys, restarts)
-        taken: dict[str, object] = {"warmup_steps": keys.whole("warmup_steps")} if "warmup_steps" in keys else {}
+        taken: dict[str, object] = {"streaming": True} if keys.get("pretraining_dataset") else {}
+        if "warmup_steps" in keys:  # also one of 0
+            taken |= {"warmup_steps": keys.whole("warmup_steps"), "warmup_ratio": None}
         scheduler_block, notes = block.scheduler_of(source, keys.get("deepspeed"))
         own = _own(keys)
         if own["packs"]:
@@ -188,7 +195,7 @@ class Axolotl(Transformers):
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with whether the steps of the data are known."""
-        return settings.also(measured=data is not None)
+        return settings.also(measured=data is not None or settings.streaming)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """Its warmup has the same length for every version of transformers; a ratio may be of the steps of the data."""
@@ -281,8 +288,6 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
 
 def _own(keys: Keys) -> dict[str, object]:
     """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
-    if keys.get("sample_packing") and keys.get("rl"):
-        raise keys.error("axolotl refuses sample_packing with rl; set sample_packing: false")
     own: dict[str, object] = {"packs": keys.get("sample_packing") is True}
     if own["packs"] and keys.get("sample_packing_eff_est"):
         own["efficiency"] = keys.number("sample_packing_eff_est")
@@ -324,9 +329,11 @@ def _refuse(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
     if sum(bool(given.get(key)) for key in batches) < 2:
         raise ConfigError(f"{source}: axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
-    for one, other in (("batch_size", "gradient_accumulation_steps"), ("warmup_steps", "warmup_ratio")):
-        if {one, other} <= given.keys() and (one != "batch_size" or (given[one] and given[other])):
+    for one, other in _APART:
+        if given.get(one) and given.get(other):
             raise ConfigError(f"{source}: axolotl refuses {one} with {other}; keep one")
+    if given.get("rl") == "simpo" and given.get("warmup_ratio"):
+        raise ConfigError(f"{source}: axolotl refuses warmup_ratio with rl: simpo; write warmup_steps")
     if restarts is None and given.get("relora"):
         raise ConfigError(f"{source}: relora needs jagged_restart_steps, and axolotl refuses it without")
     if restarts is not None and keys["lr_scheduler"] == "one_cycle" and not given.get("rl"):

@@ -111,6 +111,9 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
     [
         ("micro_batch_size: 2\nnum_epochs: 1\nlr_scheduler: linear", "axolotl needs learning_rate"),
         (AXOLOTL + "warmup_steps: 5\nwarmup_ratio: 0.1", "axolotl refuses warmup_steps with warmup_ratio; keep one"),
+        (AXOLOTL + "rl: simpo\nwarmup_ratio: 0.1", "axolotl refuses warmup_ratio with rl: simpo; write warmup_steps"),
+        (AXOLOTL + "val_set_size: 0.1\ntest_datasets: [{path: a}]", "axolotl refuses val_set_size with test_datasets"),
+        (AXOLOTL + "pretraining_dataset: [{path: a}]", "streaming data has no length; give max_steps"),
         (AXOLOTL + "lr_quadratic_warmup: fast", "lr_quadratic_warmup must be true or false, not 'fast'"),
         (AXOLOTL + "jagged_restart_steps: -5", "jagged_restart_steps must be at least 1, not -5"),
         (AXOLOTL + "jagged_restart_steps: 50\njagged_restart_warmup_steps: 2.5", "jagged_restart_warmup_steps must be a whole number"),
@@ -156,6 +159,11 @@ def test_a_cap_above_any_number_of_steps_caps_no_example(tmp_path, most):
     config = read(tmp_path, f"stage: sft\ntemplate: t\nlearning_rate: 1e-4\nnum_train_epochs: 1\nmax_samples: {most}\n")
     plan = config.plan(num_examples=1000)
     assert (plan.max_steps, plan.notes) == (125, ())
+
+
+def test_axolotl_takes_a_warmup_of_0_steps_before_a_ratio(tmp_path):
+    config = read(tmp_path, AXOLOTL + "warmup_steps: 0\nwarmup_ratio: 0.1\n")  # `_configure_warmup_and_logging`
+    assert config.plan(num_examples=1000).warmup_steps == 0
 
 
 def test_the_web_ui_keeps_no_validation_set_for_ppo_or_of_packed_rows():
