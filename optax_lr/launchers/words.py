@@ -5,10 +5,10 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.sources.marks import MARK
-from optax_lr.sources.source import Processes
+from optax_lr.sources.source import Option, Processes
 from optax_lr.text import words
 
 # Commands that name a trainer themselves; the word behind each is its subcommand.
@@ -66,33 +66,24 @@ class Launcher(NamedTuple):
     starts_tasks: bool = False
 
 
-def options_of(words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+def options_of(words: Sequence[str]) -> tuple[dict[str, Option], list[str]]:
     """Options `--key value`, `--key=value`, `--flag` and `-k value`, and the other words before the first option.
 
     >>> options_of(["sft.yaml", "lr=1", "--learning-rate", "2e-5", "--bf16", "--max_steps=-1"])
     ({'learning_rate': '2e-5', 'bf16': 'true', 'max_steps': '-1'}, ['sft.yaml', 'lr=1'])
     """
-    values: dict[str, Any] = {}
+    given: dict[str, list[str]] = {}
     positional: list[str] = []
-    key = None
+    here = positional
     for word in words:
-        found = re.fullmatch(r"--?([A-Za-z][\w.-]*)(?:(=)(.*))?", word, re.DOTALL)
+        found = re.fullmatch(r"--?([A-Za-z][\w.-]*)(?:=(.*))?", word, re.DOTALL)
         if found and (word.startswith("--") or len(found[1]) <= 4):
-            key = found[1].replace("-", "_")
-            values[key] = found[3] if found[2] else []
-            key = None if found[2] else key
-        elif key is not None:
-            values[key].append(word)
+            values = [] if found[2] is None else [found[2]]
+            given[found[1].replace("-", "_")] = values
+            here = values if found[2] is None else positional
         else:
-            positional.append(word)
-    return {name: _value_of(value) for name, value in values.items()}, positional
-
-
-def _value_of(value: object) -> object:
-    """The word of an option that has one, "true" for a flag."""
-    if not isinstance(value, list) or len(value) > 1:
-        return value
-    return value[0] if value else "true"
+            here.append(word)
+    return {name: words if words[1:] else words[0] if words else "true" for name, words in given.items()}, positional
 
 
 def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]:
@@ -114,7 +105,7 @@ def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]
     return words
 
 
-def divided(words: list[str]) -> tuple[dict[str, object], list[str]]:
+def divided(words: list[str]) -> tuple[dict[str, Option], list[str]]:
     """A launcher's own options, and the words from the training program on.
 
     `-m` says that the program is a module, and takes no value: more options of the launcher may follow it.

@@ -7,8 +7,7 @@ import contextlib
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from optax_lr.sources.scopes import (
     Call,
@@ -62,7 +61,7 @@ class Script(Names):
 
     def value(
         self, node: ast.expr, scope: Scope, examples: int | None = None, *, steps: tuple[str, int] | None = None
-    ) -> Any:
+    ) -> object:
         """The value of an expression of literals.
 
         Assumptions other than literals, such as the default of an option, are added to `notes`.
@@ -79,7 +78,7 @@ class Script(Names):
         self._depth, self._examples, self._steps, self.alone = 0, examples, steps, ""
         return self._value(node, scope)
 
-    def _value(self, node: ast.expr, scope: Scope) -> Any:
+    def _value(self, node: ast.expr, scope: Scope) -> object:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise UnknownError
@@ -136,17 +135,26 @@ class Script(Names):
             for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
                 if isinstance(name, ast.Constant) and name.value == key:
                     return self._value(value, here)
-        try:
-            return self._value(holder, scope)[key]
-        except (KeyError, IndexError, TypeError):
-            raise UnknownError from None
+        whole = self._value(holder, scope)
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            if isinstance(whole, dict):
+                return whole[key]
+            if isinstance(whole, (list, str)) and isinstance(key, int):
+                return whole[key]
+        raise UnknownError
 
     def _dict(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr], scope: Scope) -> dict[object, object]:
         """A dict; a value without a key is unpacked."""
         made: dict[object, object] = {}
         for key, inner in zip(keys, values, strict=True):
             value = self._value(inner, scope)
-            made |= value if key is None else {self._value(key, scope): value}
+            name = None if key is None else self._value(key, scope)
+            if key is None and isinstance(value, dict):
+                made |= value
+            elif key is not None and isinstance(name, Hashable):
+                made[name] = value
+            else:
+                raise UnknownError
         return made
 
     def _length(self, node: ast.expr, scope: Scope) -> int:

@@ -7,7 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.findings import Edit
 from optax_lr.sources import python_edits
@@ -197,6 +197,6 @@ def rewritten_notebook(path: str, text: str, edits: Iterable[Edit]) -> str:
     return changed
 
 
-def _without_sources(notebook: Any) -> Any:
+def _without_sources(notebook: dict[str, list[dict[str, object]]]) -> dict[str, list[dict[str, object]]]:
     cells = [{key: value for key, value in cell.items() if key != "source"} for cell in notebook["cells"]]
     return {**notebook, "cells": cells}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.interpolation import has_resolver, require_plain, resolved
+
+if TYPE_CHECKING:
+    import yaml
 
 _Made = TypeVar("_Made")
 
@@ -105,13 +110,13 @@ def _without_arrays(value: object) -> object:
     return value.tolist() if hasattr(value, "dtype") and hasattr(value, "tolist") else value
 
 
-def _yaml() -> Any:
+def _yaml() -> ModuleType:
     try:
         import omegaconf  # noqa: F401  it brings PyYAML, and both are needed
-        import yaml
+
+        return importlib.import_module("yaml")
     except ImportError:
         raise ImportError('reading config files needs OmegaConf: pip install "optax-lr[config]"') from None
-    return yaml
 
 
 def _loader() -> object:
@@ -211,9 +216,10 @@ class _Keys:
             raise ConfigError(f"{self.name}: {aliases} YAML aliases are more than a config needs; write the values out")
         self.visit(yaml.compose(text, Loader=_loader()), "", 0, self.lines)
 
-    def visit(self, node: Any, prefix: str, depth: int, lines: dict[str, int]) -> None:
+    def visit(self, node: yaml.Node, prefix: str, depth: int, lines: dict[str, int]) -> None:
         """One value, each alias in it expanded; keys in a list have no line."""
-        yaml = _yaml()
+        import yaml
+
         self.left -= 1
         if self.left < 0 or depth > DEEPEST:
             raise ConfigError(
@@ -224,7 +230,7 @@ class _Keys:
                 self.visit(item, f"{prefix}[].", depth + 1, {})
         if not isinstance(node, yaml.MappingNode):
             return
-        here: dict[str, tuple[int, Any]] = {}
+        here: dict[str, tuple[int, yaml.Node]] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self.visit(key, prefix, depth + 1, {})
@@ -242,7 +248,7 @@ class _Keys:
             self.visit(value, f"{name}.", depth + 1, lines)
 
 
-def _may_be_number(event: Any) -> bool:
+def _may_be_number(event: yaml.ScalarEvent) -> bool:
     """Whether YAML may take a scalar for a number: as a plain one, or by its tag."""
-    tag = event.tag or ""
+    tag = str(event.tag or "")
     return tag.endswith((":int", ":float")) or (event.implicit[0] and re.match(r"[-+.\d]", event.value) is not None)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
 
+Option = str | list[str]  # what a command gives for an option; "true" for a flag
 Form = Literal["mapping", "yaml", "json", "toml", "command", "card", "python", "notebook"]
 
 
@@ -72,7 +73,7 @@ class Program(NamedTuple):
 
     name: str
     positional: tuple[str, ...] = ()
-    options: Mapping[str, Any] = {}
+    options: Mapping[str, Option] = {}
     line: int = 1
     launcher: str = ""
     environment: Mapping[str, str] = {}

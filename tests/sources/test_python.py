@@ -68,6 +68,8 @@ def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
         ("warmup_steps=int(os.environ['W'])", "warmup_steps=int(os.environ['W']) is not a literal"),
         ("**config", r"\*\*config of the call is not a literal"),
         ("learning_rate=1e-4 if big else 1e-5", "learning_rate=0.0001 if big else 1e-05 is not a literal"),
+        ("warmup_steps={[1]: 2}", "warmup_steps={[1]: 2} is not a literal"),
+        ("learning_rate={**5}", r"learning_rate={\*\*5} is not a literal"),
     ],
 )
 def test_other_expressions_are_listed_and_can_be_given(tmp_path, argument, shown):
