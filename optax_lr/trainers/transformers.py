@@ -443,6 +443,7 @@ _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
     "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
     "max_train_samples": "the number of examples must be that after the cut",
+    "gradient_accumulation_kwargs": "num_steps in it would replace gradient_accumulation_steps",
 }
 _TRUE = {
     "packing": "the number of examples is that of the packed rows",
@@ -457,7 +458,7 @@ def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
         section if isinstance(section, Mapping) else {}
         for section in (values.get("parallelism_config"), values.get("accelerator_config"))
     )
-    given = {"split_batches": loader.get("split_batches")} | dict(values)
+    given = {key: loader.get(key) for key in ("split_batches", "gradient_accumulation_kwargs")} | dict(values)
     notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
     notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
     if (script := _GROUPS.search(program)) is not None:

@@ -291,6 +291,10 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
     [
         ({"auto_find_batch_size": True}, "auto_find_batch_size: the steps are those of the batch as stated"),
         (
+            {"accelerator_config": {"gradient_accumulation_kwargs": {"num_steps": 4}}},
+            "gradient_accumulation_kwargs: num_steps in it would replace",
+        ),
+        (
             {"accelerator_config": {"split_batches": True}},
             "split_batches: the processes divide a batch among them; give 1 as their number",
         ),
