@@ -101,7 +101,10 @@ def _print_plan(config: RunConfig, plan: Plan) -> None:
     row("config", f"{summary['config']} ({summary['trainer']}, by {summary['recognized_by']})")
     row("schedule", summary["schedule"])
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
-    row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
+    if plan.warmup_steps > plan.max_steps:
+        row("steps", f"{plan.max_steps:,}, all of them in the warmup of {plan.warmup_steps:,}")
+    else:
+        row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
     rates = f"{summary['first_rate']:.4g} at the first update, {summary['highest_rate']:.4g} at the highest"

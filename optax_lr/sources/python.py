@@ -16,13 +16,14 @@ from optax_lr.sources.decided import is_left_out
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.literals import Script, field_default
-from optax_lr.sources.overrides import own_optimizer, replacements, set_later
+from optax_lr.sources.overrides import own_optimizer, rates_by_hand, replacements, set_later
 from optax_lr.sources.python_schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.run_facts import examples_of, processes_of
-from optax_lr.sources.scopes import Call
+from optax_lr.sources.scopes import Call, keyword_of
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
+_BY_HAND = "make the same curve of olr.LinearRamp and olr.Cosine with olr.Stages, and compare a few steps"
 _SETTINGS = words(
     "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
@@ -242,6 +243,11 @@ class Reader:
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )
+        packs = next(
+            (known.node for known in self.script.calls if known.last.endswith("Trainer") and _packs(known)), None
+        )
+        if packs is not None and not found.values.get("packing"):
+            notes.append(f"packing in line {packs.lineno}: the number of examples is that of the packed rows")
         split = next((known.node for known in self.script.calls if known.name.endswith("train_test_split")), None)
         if split is not None and "max_steps" not in found.values:
             notes.append(
@@ -289,6 +295,8 @@ class Reader:
                     f"{call.name} in line {call.node.lineno} is not a class that is known; write its arguments to a YAML file with "
                     "the keys of TrainingArguments"
                 )
+        if by_hand := rates_by_hand(self.script):
+            return f"{by_hand[0].removesuffix(', which is not in this plan')}, by code that is not run; {_BY_HAND}"
         if "HfArgumentParser" in self.text or "TrlParser" in self.text or "argparse" in self.script.modules:
             return (
                 "this script takes its settings from the command line; read the command that starts it, such as in a shell "
@@ -296,11 +304,14 @@ class Reader:
             )
         names = {name for name, bound in self.script.top.names.items() if bound}
         if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
-            return (
-                "its rates come from a function of the script over max_lr, which is not run; make the same curve of "
-                "olr.LinearRamp and olr.Cosine with olr.Stages, and compare a few steps"
-            )
+            return f"its rates come from a function of the script over max_lr, which is not run; {_BY_HAND}"
         return (
             "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
             "of its training to a YAML file"
         )
+
+
+def _packs(call: Call) -> bool:
+    """Whether a trainer packs its texts by an argument of its own, as TRL's did before its configs had it."""
+    given = keyword_of(call.node, "packing")
+    return isinstance(given, ast.Constant) and given.value is True

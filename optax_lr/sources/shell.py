@@ -76,6 +76,7 @@ def commands_of(name: str, text: str) -> list[Ran]:
     >>> commands_of("a.sh", "LR=2e-5\\ntorchrun train.py --learning_rate $LR \\\\\\n  --max_steps=10")[0].words
     ('torchrun', 'train.py', '--learning_rate', '2e-5', '--max_steps=10')
     """
+    text = re.sub(r"\\\s*\Z", "\n", text)  # a last line that is continued by nothing
     text = _PLACEHOLDER.sub(lambda found: re.sub(r"[<> ]", "_", found[0]), text)
     shell = _Shell(name)
     shell.slurm(text)

@@ -304,7 +304,8 @@ _CURVE = re.compile(
 )
 # What decides the number of updates in an epoch.
 _UPDATE = re.compile(
-    r"(?:^|_)(?:batch|batchsize|bs|accum\w*|accumulation|world|nproc|num_gpus|devices|rollouts?|generations)(?:_|$)"
+    r"(?:^|_)(?:batch|batchsize|bs|accum\w*|accumulation|world|nproc|num_gpus|devices|generations|"
+    r"(?:num|n)_rollouts?|rollouts_per_\w+|rollout_n)(?:_|$)"
 )
 _NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(

@@ -72,7 +72,7 @@ def generation_steps(
     if chunk % generations:
         raise ConfigError(
             f"{where} does not divide the {chunk} completions of a generation ({batch} x {rounds} x {processes} processes), "
-            "which TRL refuses; change one of them, or give the number of processes"
+            "which TRL refuses; change one of them, or give the number of processes (--world-size)"
         )
     chunks = prompts // (chunk // generations)
     if chunks == 0:

@@ -112,7 +112,9 @@ REFUSED: tuple[Refused, ...] = (
         way="read the training config, or the command that names it",
     ),
     Refused(
-        "a run of verl other than main_ppo", r"verl\.(?!trainer\.main_ppo$)|recipe\.\w+\.main", ("actor_rollout_ref.*",)
+        "a run of verl other than main_ppo",
+        r"verl\.(?!trainer\.main_ppo$)|(?:.*/)?verl/trainer/(?!main_ppo\b)\w+\.py$|recipe\.\w+\.main",
+        ("actor_rollout_ref.*",),
     ),
     Refused(
         "a run of open-instruct other than finetune and dpo_tune",

@@ -348,6 +348,8 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("for g in opt.param_groups:\n    g['lr'] *= 0.5", 'g["lr"] in line 4 sets the rate by hand, which is not in this plan'),
         ("opt.param_groups[0]['lr'] = 1e-3", 'opt.param_groups[0]["lr"] in line 3 sets the rate by hand'),
         ("settings['lr'] = 1e-3", None),
+        ("SFTTrainer(model, args, packing=True)", "packing in line 3: the number of examples is that of the packed rows"),
+        ("SFTTrainer(model, args, packing=False)", None),
         ("vars(args)['max_steps'] = 5", "line 3 may replace any of these arguments"),
         ("args.__dict__.update(max_steps=5)", "line 3 may replace any of these arguments"),
         ("trainer.hyperparameter_search(n_trials=5)", "hyperparameter_search in line 3 replaces some of these arguments"),
@@ -482,3 +484,11 @@ def test_keywords_that_no_version_of_a_class_takes(tmp_path, script, refused):
     assert config.refused == refused
     found = [finding.message for finding in olr.lint(path) if finding.code == "LR111"]
     assert [message.partition(" ")[0] for message in found] == [*refused]
+
+
+def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):
+    text = "import argparse\nfor group in optimizer.param_groups:\n    group['lr'] = get_lr(step)\n"
+    with pytest.raises(
+        olr.ConfigError, match=r'group\["lr"\] in line 3 sets the rate by hand, by code that is not run; make'
+    ):
+        read(tmp_path, text)

@@ -44,6 +44,7 @@ SCRIPTS = [
     "A=1\nA+=2\nrun $A",
     "set -- p q\nrun $1 $2",
     'A=1\nB=2\nC="run \\\n  $A \\\n  ${B}x \\\n  $((A + B)) $(echo 5)"\neval $C',
+    "run a --b 2>&1 & \\\n   ",
     "run a `#--b` \\\n  c `# d e`",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
