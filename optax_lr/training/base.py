@@ -105,7 +105,9 @@ class Control(Schedule):
         raise NotImplementedError
 
     def _rate(self, judged: PyTree, step: ArrayLike) -> jax.Array:
-        raise NotImplementedError
+        """The rate after the last change, which is the `level` of the judged part."""
+        rate: jax.Array = judged.level.at(self.schedule(step))
+        return rate
 
     # An optax.StatefulSchedule
 

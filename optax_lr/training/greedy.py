@@ -134,9 +134,6 @@ class greedy(Control):  # noqa: N801 - used as a function, as Optax's transforma
         level = Level.unchanged(self._dtype)
         return GreedyJudged(self._worst(), zero, zero, zero, zero, jnp.asarray(self.reset_start), level, window)
 
-    def _rate(self, judged: GreedyJudged, step: ArrayLike) -> jax.Array:
-        return judged.level.at(self.schedule(step))
-
     def _judge(self, judged: GreedyJudged, step: ArrayLike, metric: ArrayLike) -> GreedyJudged:
         window = judged.window
         if window is not None:

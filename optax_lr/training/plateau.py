@@ -80,9 +80,6 @@ class reduce_on_plateau(Control):  # noqa: N801 - used as a function, as Optax's
         zero = jnp.zeros((), jnp.int32)
         return PlateauJudged(self._worst(), zero, zero, Level.unchanged(self._dtype))
 
-    def _rate(self, judged: PlateauJudged, step: ArrayLike) -> jax.Array:
-        return judged.level.at(self.schedule(step))
-
     def _judge(self, judged: PlateauJudged, step: ArrayLike, metric: ArrayLike) -> PlateauJudged:
         better = self._better(metric, judged.best)
         bad = jnp.where(better | (judged.cooldown > 0), 0, judged.bad + 1)
