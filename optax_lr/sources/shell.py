@@ -18,23 +18,15 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE
 from optax_lr.sources.marks import MARK, is_known, mark, readable
 from optax_lr.sources.shell_branches import added_options, common_lines, common_options, is_argument
-from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw, unescaped
+from optax_lr.sources.shell_output import REDIRECTIONS, output_of, redirected
+from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw
+from optax_lr.sources.slurm import job_sizes
 
 if TYPE_CHECKING:
     import tree_sitter
 
 MOST_COMMANDS = 5_000
-_REDIRECTIONS = ("file_redirect", "herestring_redirect", "heredoc_redirect")
 _ARGUMENTS = ("@", *map(str, range(1, 10)))
-_SBATCH = re.compile(r"(?m)^#SBATCH\s+(--?[\w-]+)(?:=|\s+)?(\S*)")
-_SLURM = {
-    "--nodes": ("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
-    "-N": ("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
-    "--ntasks": ("SLURM_NTASKS",),
-    "-n": ("SLURM_NTASKS",),
-    "--ntasks-per-node": ("SLURM_NTASKS_PER_NODE",),
-    "--gpus-per-node": ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE"),
-}
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
@@ -79,7 +71,9 @@ def commands_of(name: str, text: str) -> list[Ran]:
     text = re.sub(r"\\\s*\Z", "\n", text)  # a last line that is continued by nothing
     text = _PLACEHOLDER.sub(lambda found: re.sub(r"[<> ]", "_", found[0]), text)
     shell = _Shell(name)
-    shell.slurm(text)
+    for variable, value in job_sizes(text).items():
+        shell.variables[variable] = [value]
+        shell.exported[variable] = None
     try:
         shell.run_text(text)
         shell.run_uncalled()
@@ -102,14 +96,6 @@ class _Shell(Words):
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
-
-    def slurm(self, text: str) -> None:
-        """Take the job's sizes from the `#SBATCH` lines."""
-        for option, value in _SBATCH.findall(text):
-            for variable in _SLURM.get(option, ()):
-                if value.isdigit():
-                    self.variables[variable] = [value]
-                    self.exported[variable] = None
 
     @contextlib.contextmanager
     def deeper(self) -> Iterator[None]:
@@ -337,22 +323,9 @@ class _Shell(Words):
             self.variables[name] = self.spent([first + ("" if value is None else self.text(value)), *rest])
 
     def redirected(self, node: tree_sitter.Node) -> None:
-        """A statement with redirections; words behind a redirection still belong to its command."""
-        body, document, target, appends = None, None, None, False
-        extra: "list[tree_sitter.Node]" = []
-        for child in node.named_children:
-            if child.type not in _REDIRECTIONS:
-                body = body or child
-                continue
-            if child.type == "heredoc_redirect":
-                document = self.document(child)
-            for redirect in (child, *child.named_children):
-                if redirect.type == "file_redirect":
-                    places = [part for part in redirect.named_children if part.type != "file_descriptor"]
-                    extra += places[1:]
-                    operator = next(part.type for part in redirect.children if part.type != "file_descriptor")
-                    if places and ">" in operator and raw(redirect.child_by_field_name("descriptor")) in ("", "1"):
-                        target, appends = places[0], ">>" in operator
+        """A statement with redirections."""
+        body, extra, heredoc, target, appends = redirected(node)
+        document = None if heredoc is None else self.document(heredoc)
         outer, self.output = self.output, []
         if body is not None and body.type != "command":
             self.run(body)
@@ -399,7 +372,7 @@ class _Shell(Words):
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
                 environment[raw(name)] = "" if value is None else self.text(value)
-            elif child.type not in (*_REDIRECTIONS, "comment"):
+            elif child.type not in (*REDIRECTIONS, "comment"):
                 own_arguments |= child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables
                 words += self.expand(child)
         line = node.start_point[0] + 1
@@ -433,7 +406,7 @@ class _Shell(Words):
             if len(words) > 1 and not _SET_UP.search(words[1]):
                 self.notes[f"{readable(words[1])}, sourced in line {line}, may set other values"] = None
         else:
-            self.output.append(_output(words, document))
+            self.output.append(output_of(words, document))
             if head in _WRITERS:
                 self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
             elif head not in _NO_PROGRAM:
@@ -484,23 +457,6 @@ def _listed(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
         signs.append((raw(node.children[1]), node.named_children[-1]))
         node = node.named_children[0]
     return [("&&", node), *reversed(signs)]
-
-
-def _output(words: list[str], document: str | None) -> str | None:
-    """What a command of the shell writes; None where it is not known, and for every other program."""
-    match words:
-        case ["cd" | "mkdir" | "set" | ":" | "test" | "[" | "true", *_]:
-            return ""
-        case ["cat"]:
-            return document
-        case ["echo", *rest]:
-            place = next((n for n, word in enumerate(rest) if not re.fullmatch(r"-[neE]+", word)), len(rest))
-            options, text = "".join(rest[:place]), " ".join(rest[place:])
-            text = unescaped(text, ".", {"n": "\n", "t": "\t"}) if "e" in options else text
-            return text if "n" in options else f"{text}\n"
-        case ["printf", text] if "%" not in text:
-            return unescaped(text, ".", {"n": "\n", "t": "\t"})
-    return None
 
 
 def _matches(value: str, patterns: str) -> bool:
