@@ -10,7 +10,7 @@ from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes
 from optax_lr.trainers import Data, Default, Settings, trainer_of
-from optax_lr.trainers.transformers import training_examples, version_of
+from optax_lr.trainers.transformers import version_of
 
 MOST = 10**12  # examples or processes: a larger number is a mistake, and no float holds one of 400 digits
 
@@ -88,16 +88,16 @@ def world_size_of(given: int | None, processes: Processes | None) -> tuple[int, 
 
 def _left_for_training(settings: Settings, examples: int) -> tuple[str, ...]:
     """A note on what `max_samples` and the validation set leave of the examples; none if that is all."""
-    left = training_examples(settings, examples)
+    trainer = trainer_of(settings.trainer)
+    left = trainer.training_examples(settings, examples)
     if left == examples:
         return ()
     capped = dataclasses.replace(settings, val_size=0)
     names = [
-        *(["max_samples"] if training_examples(capped, examples) < examples else []),
+        *(["max_samples"] if trainer.training_examples(capped, examples) < examples else []),
         *(["val_size"] if settings.val_size else []),
     ]
-    key = trainer_of(settings.trainer).key
-    why = " and ".join(f"{key(name)} {getattr(settings, name):g}" for name in names)
+    why = " and ".join(f"{trainer.key(name)} {getattr(settings, name):g}" for name in names)
     return (f"{why}: {left:,} of {examples:,} examples are left for training",)
 
 

@@ -21,7 +21,7 @@ from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import PYDANTIC, SETTING_NAMES, Settings
 from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS, why_ignored
-from optax_lr.trainers.transformers import Transformers, training_examples
+from optax_lr.trainers.transformers import Transformers
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
 
 _FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
@@ -138,7 +138,7 @@ class Axolotl(Transformers):
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
-        examples = training_examples(settings, data.examples)
+        examples = self.training_examples(settings, data.examples)
         if settings.own.get("generate") is not None:
             return generation_steps(settings, data._replace(examples=examples), **settings.own["generate"])
         batch = self._batch(settings, data.processes)
@@ -164,7 +164,7 @@ class Axolotl(Transformers):
 
     def _data_steps(self, settings: Settings, data: Data) -> int:
         """Steps of the data, whatever `max_steps` says; packed rows are counted in whole batches."""
-        examples, batch = training_examples(settings, data.examples), self._batch(settings, data.processes)
+        examples, batch = self.training_examples(settings, data.examples), self._batch(settings, data.processes)
         if not settings.own["packs"]:
             return math.ceil(examples * settings.num_train_epochs / batch)
         steps = int(max(1, examples // batch) * settings.num_train_epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 import re
 from collections.abc import Container, Iterable, Mapping
 from typing import ClassVar, NamedTuple, Unpack
@@ -211,6 +212,25 @@ class Trainer(abc.ABC):
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with values that depend on the data and the processes; most trainers have no such values."""
         return settings
+
+    def training_examples(self, settings: Settings, examples: int) -> int:
+        """The number of training examples: `max_samples` caps each data set, and the validation set is subtracted.
+
+        Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
+        """
+        if settings.max_samples is not None:
+            examples = min(examples, settings.max_samples * settings.num_datasets)
+        held = settings.val_size
+        if not held:
+            return examples
+        taken = int(held) if held >= 1 else self.validation_examples(examples, held)
+        if held < 0 or taken >= examples:
+            raise settings.error(f"a validation set of {held} leaves none of {examples} examples for training")
+        return examples - taken
+
+    def validation_examples(self, examples: int, share: float) -> int:
+        """The examples that a share below 1 takes for validation."""
+        return math.ceil(examples * share)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; None if the trainer does not count epochs."""

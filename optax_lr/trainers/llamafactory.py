@@ -21,7 +21,7 @@ from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.llamafactory_megatron import on_megatron
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import YES, Transformers, training_examples
+from optax_lr.trainers.transformers import YES, Transformers
 from optax_lr.trainers.writing import plain, training_arguments_of
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
@@ -176,7 +176,7 @@ class LlamaFactoryPPO(LlamaFactory):
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch of prompts."""
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        examples = training_examples(settings, data.examples)
+        examples = self.training_examples(settings, data.examples)
         return math.ceil(examples / (batch * settings.ppo_buffer_size * data.processes))
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:

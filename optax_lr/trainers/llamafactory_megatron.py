@@ -14,7 +14,7 @@ from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, part_of, too_few
 from optax_lr.trainers.settings import SETTING_NAMES, Rules, Settings, whole_setting
-from optax_lr.trainers.transformers import YES, Transformers, training_examples
+from optax_lr.trainers.transformers import YES, Transformers
 
 _PARALLEL = tuple(f"{kind}_parallel_size" for kind in ("tensor_model", "pipeline_model", "context", "expert_model"))
 # Keys of Megatron-Bridge's arguments that mcore_adapter does not have.
@@ -48,7 +48,7 @@ class LlamaFactoryMegatron(Transformers):
                 f"{settings.source}: {_product(settings.own['sizes'])} = {shared} processes share an example, and "
                 f"{data.processes} is not a multiple of this; give the number of all processes with --world-size"
             )
-        data = Data(training_examples(settings, data.examples), data.processes // shared)
+        data = Data(self.training_examples(settings, data.examples), data.processes // shared)
         batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
         if settings.own["bridge"]:
             return math.ceil(data.examples / (batch * group * data.processes))
@@ -63,7 +63,7 @@ class LlamaFactoryMegatron(Transformers):
             return settings
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
         update = batch * (processes // math.prod(settings.own["sizes"].values()) or 1)
-        updates = training_examples(settings, data.examples) / update * settings.num_train_epochs
+        updates = self.training_examples(settings, data.examples) / update * settings.num_train_epochs
         return settings.also(updates=max(1, math.ceil(updates)))
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:

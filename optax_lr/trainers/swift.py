@@ -16,7 +16,7 @@ from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
-from optax_lr.trainers.transformers import Transformers, training_examples
+from optax_lr.trainers.transformers import Transformers
 
 _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
@@ -147,14 +147,18 @@ class Swift(Transformers):
         group = self.accumulation(settings, data.processes)
         settings = dataclasses.replace(settings, gradient_accumulation_steps=group)
         if settings.own.get("generations") is not None:
-            prompts = data._replace(examples=training_examples(settings, data.examples))
+            prompts = data._replace(examples=self.training_examples(settings, data.examples))
             return generation_steps(settings, prompts, **settings.own["generations"])
-        examples = training_examples(settings, data.examples) // data.processes
+        examples = self.training_examples(settings, data.examples) // data.processes
         batch = settings.per_device_train_batch_size
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
             raise too_few(settings, data, batch)
         return max(1, -(-batches // settings.gradient_accumulation_steps))
+
+    def validation_examples(self, examples: int, share: float) -> int:
+        """Rounded down, but at least one. Source: `post_process` in `swift.dataset.dataset_meta`."""
+        return max(1, int(examples * share))
 
     def accumulation(self, settings: Settings, processes: int) -> int:
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""

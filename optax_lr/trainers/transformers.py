@@ -186,7 +186,7 @@ class Transformers(Trainer):
 
         Source: `transformers.Trainer.set_initial_training_values`, `accelerate.data_loader.BatchSamplerShard`.
         """
-        examples = training_examples(settings, data.examples)
+        examples = self.training_examples(settings, data.examples)
         batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
         batches = -(-examples // batch)
         if settings.dataloader_drop_last:
@@ -397,23 +397,6 @@ def version_of(text: str) -> tuple[int, int]:
         return int(major), int(minor)
     except (ValueError, AttributeError):
         raise ConfigError(f"transformers_version must be like 5.8.0, not {text!r}") from None
-
-
-def training_examples(settings: Settings, num_examples: int) -> int:
-    """The number of training examples: `max_samples` caps each data set, and `val_size` is subtracted.
-
-    Source: `llamafactory.data.data_utils.split_dataset`, `datasets.Dataset.train_test_split`.
-    """
-    examples = num_examples
-    if settings.max_samples is not None:
-        examples = min(examples, settings.max_samples * settings.num_datasets)
-    held = settings.val_size
-    if not held:
-        return examples
-    taken = int(held) if held >= 1 else math.ceil(examples * held)
-    if held < 0 or taken >= examples:
-        raise settings.error(f"a validation set of {held} leaves none of {examples} examples for training")
-    return examples - taken
 
 
 def _listed(defaults: tuple[Default, ...], settings: Settings) -> tuple[Default, ...]:

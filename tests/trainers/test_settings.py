@@ -83,6 +83,10 @@ def test_ms_swift_s_own_rules_of_grpo_warmup_and_validation():
         [*sft, "--val_dataset", "v", "--split_dataset_ratio", "0.5"]
     )  # `__post_init__` in its data_args.py
     assert config.plan(num_examples=160).max_steps == 10
+    split = olr.read_config([*sft, "--split_dataset_ratio", "0.01", "--gradient_accumulation_steps", "1"])
+    assert (
+        split.plan(num_examples=1633).max_steps == 102
+    )  # 16 examples are for validation, by `post_process` in its dataset_meta.py
     assert config.ignored == (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
     assert olr.read_config([*sft, "--warmup_ratio", "0.0", "--warmup_steps", "3"]).settings.warmup_steps == 3
     refused = [
