@@ -8,6 +8,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from optax_lr.sources.scopes import (
     Call,
@@ -15,13 +16,14 @@ from optax_lr.sources.scopes import (
     Names,
     Place,
     Scope,
+    annotation_of,
     argument_names,
-    arguments_of,
     defaults_of,
     keyword_of,
     option_tested,
 )
 
+_Found = TypeVar("_Found")
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "int": int,
     "float": float,
@@ -263,7 +265,7 @@ class Script(Names):
 
     def _option_of_function(self, name: str, function: Named, default: ast.expr | None) -> object:
         """What the command gives for an argument of the function that it calls, else the argument's default."""
-        kind = next((argument.annotation for argument in arguments_of(function) if argument.arg == name), None)
+        kind = annotation_of(function, name)
 
         def stated() -> object:
             if default is None:
@@ -298,7 +300,7 @@ class Script(Names):
             bound = bound[1:]  # `def main(args=None)` with `args = parser.parse_args(args)`
         if len(bound) != 1:
             raise UnknownError
-        made, kind = bound[0], self._annotation(owner, here)
+        made, annotation = bound[0], annotation_of(here.function, owner)
         if made is None and (passed := self._class_of_argument(owner, here)):
             return self._attribute(passed, name, here)
         own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
@@ -308,12 +310,10 @@ class Script(Names):
             return self._value(given, here)
         if self.parsed.get(owner) == "dataclass":
             return self._of_dataclass(owner, name)
-        if kind in self.classes:
-            calls = [call for call in self.calls if call.name == kind]
-            if len(calls) == 1:
-                return self._of_object(calls[0], name)
-        elif owner in self.parsed or (made is None and self.parsed and owner == "args"):
-            return self._of_option(owner, name)
+        if isinstance(annotation, ast.Name) and annotation.id in self.classes:
+            return self._of_object(_only([call for call in self.calls if call.name == annotation.id]), name)
+        if owner in self.parsed or (made is None and self.parsed and owner == "args"):
+            return self._declared(f"{owner}.", name, _only(self.options.get(name, [])))
         raise UnknownError
 
     def _class_of_argument(self, name: str, scope: Scope) -> str:
@@ -321,9 +321,8 @@ class Script(Names):
         function = scope.function
         if not isinstance(function, Named) or name not in argument_names(function):
             return ""
-        calls = [call.node for call in self.calls if call.name == function.name]
-        place = argument_names(function).index(name)
-        given = [keyword_of(call, name) or (call.args[place] if place < len(call.args) else None) for call in calls]
+        order = argument_names(function)
+        given = [call.given(order).get(name) for call in self.calls if call.name == function.name]
         names = {node.id if isinstance(node, ast.Name) else "" for node in given}
         return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
 
@@ -343,22 +342,18 @@ class Script(Names):
         starts = [
             (kind, start) for kind in self.classes for start in self._starts(kind) if name in argument_names(start)
         ]
-        if len(starts) != 1 or (used is not None and used not in ast.walk(starts[0][1])):
+        kind, start = _only(starts)
+        if used is not None and used not in ast.walk(start):
             raise UnknownError
-        kind, start = starts[0]
         return self._argument(name, start, [call for call in self.calls if call.name == kind], self.top, kind)
 
     def _starts(self, kind: str) -> list[ast.FunctionDef]:
         """Each `__init__` of a class."""
-        parts = [part for definition in self.classes.get(kind, []) for part in definition.body]
-        return [part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+        return [part for part in self._body(kind) if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
 
-    def _annotation(self, name: str, scope: Scope) -> str:
-        """The class that annotates a parameter; empty for none."""
-        function = scope.function
-        arguments = [] if function is None else arguments_of(function)
-        found = next((argument.annotation for argument in arguments if argument.arg == name), None)
-        return found.id if isinstance(found, ast.Name) else ""
+    def _body(self, kind: str) -> list[ast.stmt]:
+        """The statements of a class."""
+        return [part for definition in self.classes.get(kind, []) for part in definition.body]
 
     def _of_object(self, made: Call, name: str) -> object:
         """An attribute of an object: an argument that its class keeps under the same name, else a field."""
@@ -374,18 +369,9 @@ class Script(Names):
 
     def _of_dataclass(self, owner: str, name: str) -> object:
         """A field of the one class of this file that has it, for what HfArgumentParser gives."""
-        holders = [kind for kind in self.classes if self._fields(kind, name)]
-        if len(holders) != 1:
-            raise UnknownError
-        _, annotation = self._fields(holders[0], name)[0]
-        return self._parsed_value(f"{owner}.", name, annotation, holders[0], lambda: self._in_body(holders[0], name))
-
-    def _of_option(self, owner: str, name: str) -> object:
-        """An option of argparse."""
-        calls = self.options.get(name, [])
-        if len(calls) != 1:
-            raise UnknownError
-        return self._declared(f"{owner}.", name, calls[0])
+        kind = _only([kind for kind in self.classes if self._fields(kind, name)])
+        _, annotation = self._fields(kind, name)[0]
+        return self._parsed_value(f"{owner}.", name, annotation, kind, lambda: self._in_body(kind, name))
 
     def _declared(self, owner: str, name: str, option: Call) -> object:
         """The value of an option by the call that declares it."""
@@ -414,7 +400,7 @@ class Script(Names):
     def _fields(self, kind: str, name: str) -> list[tuple[ast.expr, ast.expr | None]]:
         """The values of a name in the body of a class, each with its annotation."""
         found: list[tuple[ast.expr, ast.expr | None]] = []
-        for statement in (part for definition in self.classes.get(kind, []) for part in definition.body):
+        for statement in self._body(kind):
             match statement:
                 case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
                     found.append((value, statement.annotation))
@@ -424,10 +410,7 @@ class Script(Names):
 
     def _in_body(self, kind: str, name: str) -> object:
         """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
-        fields = self._fields(kind, name)
-        if len(fields) != 1:
-            raise UnknownError
-        value = fields[0][0]
+        value, _ = _only(self._fields(kind, name))
         return self._value(field_default(value) or value, self.top)
 
     # --- calls ---
@@ -455,6 +438,13 @@ class Script(Names):
             return _FUNCTIONS[name](*arguments)
         except (ValueError, TypeError, OverflowError):
             raise UnknownError from None
+
+
+def _only(found: Sequence[_Found]) -> _Found:
+    """The one element. Raises `UnknownError` for none, and for several."""
+    if len(found) != 1:
+        raise UnknownError
+    return found[0]
 
 
 def field_default(value: ast.expr) -> ast.expr | None:

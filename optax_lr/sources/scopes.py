@@ -361,6 +361,12 @@ def argument_names(function: Function) -> list[str]:
     return [argument.arg for argument in arguments_of(function)]
 
 
+def annotation_of(function: Function | None, name: str) -> ast.expr | None:
+    """The annotation of an argument of a function; None for none."""
+    arguments = [] if function is None else arguments_of(function)
+    return next((argument.annotation for argument in arguments if argument.arg == name), None)
+
+
 def defaults_of(function: Function) -> dict[str, ast.expr | None]:
     """The default of each argument that has one."""
     made = function.args
