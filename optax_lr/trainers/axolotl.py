@@ -114,6 +114,8 @@ class Axolotl(Transformers):
             "warmup_given": "warmup_steps" in keys or "warmup_ratio" in keys,
         }
         settings = self.settings_of(keys, taken, scheduler_block=scheduler_block, own=own)
+        if keys.get("dataset_shard_num"):
+            notes += ("dataset_shard_num: the number of examples must be that of the shard",)
         if settings.max_steps == 0:
             notes += ("max_steps: 0 counts as not given",)
         if not settings.own["warmup_given"]:

@@ -426,6 +426,7 @@ _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
     "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
     "max_train_samples": "the number of examples must be that after the cut",
+    "interleave_prob": "the number of examples must be that after the mixing",
     "gradient_accumulation_kwargs": "num_steps in it would replace gradient_accumulation_steps",
 }
 _TRUE = {

@@ -161,6 +161,11 @@ def test_a_cap_above_any_number_of_steps_caps_no_example(tmp_path, most):
     assert (plan.max_steps, plan.notes) == (125, ())
 
 
+def test_axolotl_notes_that_a_shard_is_a_part_of_the_data(tmp_path):
+    notes = read(tmp_path, AXOLOTL + "dataset_shard_num: 4\ndataset_shard_idx: 0\n").notes
+    assert "dataset_shard_num: the number of examples must be that of the shard" in notes
+
+
 def test_axolotl_takes_a_warmup_of_0_steps_before_a_ratio(tmp_path):
     config = read(tmp_path, AXOLOTL + "warmup_steps: 0\nwarmup_ratio: 0.1\n")  # `_configure_warmup_and_logging`
     assert config.plan(num_examples=1000).warmup_steps == 0

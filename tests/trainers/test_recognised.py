@@ -298,6 +298,10 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
             {"accelerator_config": {"split_batches": True}},
             "split_batches: the processes divide a batch among them; give 1 as their number",
         ),
+        (
+            {"interleave_prob": [0.5, 0.5], "tuner_type": "lora", "dataset": "a"},
+            "interleave_prob: the number of examples must be that after the mixing",
+        ),
         ({"max_train_samples": 500}, "max_train_samples: the number of examples must be that after the cut"),
         ({"parallelism_config": {"tp_size": 2}}, "parallelism_config.tp_size: give the number of data-parallel ranks"),
         ({"per_gpu_train_batch_size": 2}, "per_gpu_train_batch_size: transformers 4 took it"),
