@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from optax_lr.configs.named_file import named_file
@@ -26,6 +26,8 @@ _MOST_COMMANDS = 500
 _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
 # Those whose claim shows that a command trains; hf claims every command with one of its settings.
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
+# Those whose scripts compute in code what their options say.
+_LOOPS = tuple(trainer for trainer in TRAINERS.values() if trainer.name in ("diffusers", "open-instruct"))
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
 
@@ -49,7 +51,9 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
     for made in ran:
         source = command_source(path, made, folder)
         cut += [why for _, why in source.ignored]
-        for config in configs_of_script(source, files or {}) or ([source] if _trains(source) else []):
+        by_options = any(trainer.recognise(source) is not None for trainer in _LOOPS)
+        found = [] if by_options else configs_of_script(source, files or {})
+        for config in found or ([source] if _trains(source) else []):
             lines = _option_lines(config.command, text) if config.form == "command" else {}
             kept.append(dataclasses.replace(config, lines=lines))
     if not kept and cut:
@@ -70,6 +74,9 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     program, unset = _without_unset(program)
     notes = tuple(dict.fromkeys(ran.notes))
     notes += (f"{', '.join(unset)}: not set in the script, and taken as empty",) if unset else ()
+    notes += tuple(
+        f"--{key} is given more than once; the last counts" for key in SETTING_NAMES if _repeated(ran.words, key)
+    )
     cut = ", ".join(ran.cut[:4])
     why = f"the command of line {ran.line} ends before {cut}: a comment or a missing \\ cuts it off, and these are not passed"
     return Source(
@@ -84,6 +91,11 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
         processes=processes,
         files=ran.files,
     )
+
+
+def _repeated(words: Sequence[str], key: str) -> bool:
+    """Whether an option is given more than once."""
+    return sum(word.partition("=")[0].replace("-", "_") == f"__{key}" for word in words) > 1
 
 
 def _without_unset(program: Program) -> tuple[Program, list[str]]:

@@ -33,8 +33,8 @@ _WORDS = words(
 _ENGLISH = words(
     "a accelerate all and another are as batched batches by caller command data default defaults each environment examples for "
     "from give has imported in is its itself learning left makes may not number of once one others out own package prepared "
-    "process rate read replace runs schedule scheduler schedules script set settings several starts steps taken that the this "
-    "those training when which"
+    "process rate read replace runs schedule scheduler schedules script set settings several starts stepped steps taken that the "
+    "this those training when which"
 )
 
 
@@ -51,7 +51,7 @@ def _parts() -> frozenset[str]:
 
 def _is_name(word: str) -> bool:
     """Whether a word of a note is the name of a setting: `--num_epochs`, `args.batch_size`."""
-    name = word.removeprefix("--").removesuffix("()")
+    name = word.rstrip(":'\"").lstrip("'\"").removeprefix("--").removesuffix("()")
     return all(part.isalpha() and part in _parts() for part in re.split(r"[._-]", name))
 
 
@@ -94,6 +94,15 @@ class Disguise:
             part if not re.search(r"[^\s,;]", part) or part in _ENGLISH or _is_name(part) else self.word(part)
             for part in parts
         )
+
+    def expression(self, text: str) -> str:
+        """The placeholder of an expression; the expression itself where it is made of names of settings and numbers.
+
+        >>> Disguise().expression("args.max_train_steps * 4"), Disguise().expression("hunter2")
+        ('args.max_train_steps * 4', '<text 1>')
+        """
+        named = all(_is_name(part) or _NUMBER.fullmatch(part) for part in re.findall(r"[\w.]+", text))
+        return text if named and not re.search(r"[^\w.\s()+*/-]", text) else self.text(text)
 
     def text(self, text: str) -> str:
         """The placeholder of a text."""

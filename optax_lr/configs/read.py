@@ -156,7 +156,9 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     notes += _other_sections(source, found.section)
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
-    unknown = reading.unknown
+    unknown = tuple(
+        key for key in reading.unknown if not any(note.startswith(f"{key}: the rate of other") for note in notes)
+    )
     if source.named and source.program is not None:
         own = {*source.program.options, *assignments(source.program.positional)}
         unknown = tuple(key for key in unknown if key in own)

@@ -94,6 +94,6 @@ def _disguised(config: Source) -> Source:
         values=disguise.mapping(config.values),
         notes=tuple(map(disguise.note, config.notes)),
         alone={disguise.word(key): disguise.text(place) for key, place in config.alone.items()},
-        unknown={disguise.word(key): disguise.text(text) for key, text in config.unknown.items()},
-        lengths={key: length._replace(text=disguise.text(length.text)) for key, length in config.lengths.items()},
+        unknown={disguise.word(key): disguise.expression(text) for key, text in config.unknown.items()},
+        lengths={key: length._replace(text=disguise.expression(length.text)) for key, length in config.lengths.items()},
     )

@@ -248,7 +248,7 @@ class Reader:
         )
         if packs is not None and not found.values.get("packing"):
             notes.append(f"packing in line {packs.lineno}: the number of examples is that of the packed rows")
-        split = next((known.node for known in self.script.calls if known.name.endswith("train_test_split")), None)
+        split = next((known.node for known in self.script.calls if _splits(known)), None)
         if split is not None and "max_steps" not in found.values:
             notes.append(
                 f"train_test_split in line {split.lineno}: the number of examples is that of the training part"
@@ -315,3 +315,8 @@ def _packs(call: Call) -> bool:
     """Whether a trainer packs its texts by an argument of its own, as TRL's did before its configs had it."""
     given = keyword_of(call.node, "packing")
     return isinstance(given, ast.Constant) and given.value is True
+
+
+def _splits(call: Call) -> bool:
+    """Whether a call divides the data: `train_test_split(data)`, `load_dataset("d")["train"].train_test_split()`."""
+    return call.last == "train_test_split" or getattr(call.node.func, "attr", "") == "train_test_split"

@@ -11,7 +11,7 @@ from optax_lr.sources.arguments import Arguments, gives_number
 from optax_lr.sources.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
 from optax_lr.sources.literals import Script
 from optax_lr.sources.overrides import rates_by_hand
-from optax_lr.sources.scopes import Call, Scope
+from optax_lr.sources.scopes import Call, Scope, keyword_of
 from optax_lr.sources.source import Length
 
 
@@ -54,6 +54,11 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
     if others:
         what = f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own"
         notes.append(f"{what}; this is not the plan of its run")
+    given_to = next((known.node for known in trainers if keyword_of(known.node, "optimizers") is not None), None)
+    if given_to is not None:
+        notes.append(
+            f"the Trainer in line {given_to.lineno} ends at the steps of its own arguments, before or after this schedule"
+        )
     notes += rates_by_hand(script)
     tests = [node for node in ast.walk(script.tree) if isinstance(node, ast.If)]
     rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)

@@ -107,6 +107,10 @@ class Axolotl(Transformers):
         if own["packs"]:
             taken["val_size"] = None  # it is taken before the packing, so that it is no part of the packed rows
             notes += (_PACKED,)
+        if keys.get("max_packed_sequence_len"):
+            notes += (
+                "max_packed_sequence_len: older versions of axolotl pack by it; the number of examples is that of the rows",
+            )
         own |= {
             "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
             "quadratic": keys.flag("lr_quadratic_warmup") and not keys.get("rl") and keys["lr_scheduler"] == "cosine",

@@ -128,7 +128,10 @@ class Megatron(Trainer):
             defaults += (Default("lr_warmup_iters", 0, "Megatron-LM"),)
         if given is None:
             defaults += (Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"),)
-        notes = ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
+        notes: tuple[str, ...] = ()
+        notes += ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
+        if "use_checkpoint_opt_param_scheduler" in keys:
+            notes += ("use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",)
         return Reading(settings, (), notes, defaults, strange)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:

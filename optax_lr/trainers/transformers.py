@@ -348,7 +348,7 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     elif source.program is not None:
         differs = _MAIN.intersection(absent) and not _GROUPS.search(source.program_name)
         if _is_own(source.program_name) and not source.constructor and (differs or reading.unknown):
-            note = f"{source.program_name} is not here, and may have {others}"
+            note = f"{source.program_name} is not read, and may have {others}"
     elif source.form in ("yaml", "json", "toml"):
         if section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
             raise source.error(

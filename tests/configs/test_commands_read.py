@@ -183,6 +183,25 @@ def test_options_of_a_function_are_those_of_the_command(tmp_path, start, command
     assert (float(plan.schedule.learning_rate), plan.max_steps) == (rate, 10 * epochs)
 
 
+def test_an_option_that_is_given_twice_is_noted(tmp_path):
+    (config,) = scripts(tmp_path, "python run_clm.py --learning_rate 3e-5 --max_steps 5 --learning_rate=1e-4\n")
+    assert float(config.plan().schedule.learning_rate) == 1e-4
+    assert "--learning_rate is given more than once; the last counts" in config.notes
+
+
+def test_options_of_diffusers_count_although_its_script_computes_with_them(tmp_path):
+    (tmp_path / "train_dreambooth.py").write_text(
+        "from diffusers.optimization import get_scheduler\nargs = parse_args()\n"
+        "get_scheduler(args.lr_scheduler, optimizer=o, num_training_steps=args.max_train_steps * accelerator.num_processes)\n"
+    )
+    (config,) = scripts(
+        tmp_path,
+        "accelerate launch train_dreambooth.py --learning_rate 2e-6 --lr_scheduler constant --max_train_steps 800 "
+        "--instance_prompt p --instance_data_dir d\n",
+    )
+    assert (config.trainer, config.plan().max_steps) == ("diffusers", 800)
+
+
 def test_the_beginning_of_an_option_is_completed(tmp_path):
     (tmp_path / "train.py").write_text(
         "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"

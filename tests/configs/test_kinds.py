@@ -58,7 +58,7 @@ PLANS = {
     ),
     "a module of the user's may have other defaults": (
         "m.sh", "torchrun --nproc_per_node 1 -m train --learning_rate 1e-5 --max_steps 40 --per_device_train_batch_size 1 --train_file a",
-        {}, olr.Linear(1e-5, 40), "train is not here, and may have other defaults for lr_scheduler_type",
+        {}, olr.Linear(1e-5, 40), "train is not read, and may have other defaults for lr_scheduler_type",
     ),
     "qlora.py has defaults of its own": (  # class TrainingArguments in artidoro/qlora at 7f4e95a
         "l.sh", "python qlora.py --dataset oasst1 --source_max_len 16 --double_quant --lr_scheduler_type cosine",
@@ -220,7 +220,7 @@ def test_findings(tmp_path, kind):
 def test_the_note_on_a_programs_own_defaults_stays_where_the_trainer_is_named():
     words = ["python", "mine.py", "--learning_rate", "1e-5", "--max_steps", "40", "--train_file", "a"]
     config = olr.read_config(words, trainer="hf")
-    assert config.notes == ("mine.py is not here, and may have other defaults for lr_scheduler_type, warmup_steps",)
+    assert config.notes == ("mine.py is not read, and may have other defaults for lr_scheduler_type, warmup_steps",)
 
 
 def test_ms_swift_takes_a_ratio_of_the_warmup_in_every_version(tmp_path):

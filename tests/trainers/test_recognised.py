@@ -589,3 +589,28 @@ def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
     with pytest.raises(olr.ConfigError, match="max_steps is given twice"):
         olr.read_config(path)
     assert olr.read_config(path, values={"max_steps": 20}).plan().max_steps == 20
+
+
+@pytest.mark.parametrize(
+    ("config", "note"),
+    [
+        (
+            {
+                "base_model": "m",
+                "micro_batch_size": 1,
+                "gradient_accumulation_steps": 1,
+                "learning_rate": 1e-4,
+                "max_steps": 9,
+            }
+            | {"max_packed_sequence_len": 2048},
+            "max_packed_sequence_len: older versions of axolotl pack by it",
+        ),
+        (
+            "pretrain_gpt.py --lr 1e-4 --train-iters 9 --lr-decay-style cosine --global-batch-size 8 --micro-batch-size 1 "
+            "--num-layers 2 --use-checkpoint-opt_param-scheduler".split(),
+            "use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",
+        ),
+    ],
+)
+def test_keys_that_change_the_meaning_of_the_others_are_noted(config, note):
+    assert any(text.startswith(note) for text in olr.read_config(config).notes)
