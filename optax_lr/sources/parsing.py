@@ -216,7 +216,7 @@ class _Keys:
             raise ConfigError(f"{self.name}: {aliases} YAML aliases are more than a config needs; write the values out")
         self.visit(yaml.compose(text, Loader=_loader()), "", 0, self.lines)
 
-    def visit(self, node: yaml.Node, prefix: str, depth: int, lines: dict[str, int]) -> None:
+    def visit(self, node: yaml.Node | None, prefix: str, depth: int, lines: dict[str, int]) -> None:
         """One value, each alias in it expanded; keys in a list have no line."""
         import yaml
 
