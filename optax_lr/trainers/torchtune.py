@@ -17,6 +17,7 @@ from optax_lr.trainers.settings import PYDANTIC, Settings
 _COSINE = "get_cosine_schedule_with_warmup"
 # Arguments of the scheduler; the recipe gives the last two itself, whatever the config says.
 _ARGUMENTS = words("_component_ num_warmup_steps num_cycles num_training_steps last_epoch")
+_REINFORCED = ("ppo_epochs", "num_generations", "group_size", "grpo_samples", "forward_batch_size")
 _KEYS = words(
     "batch_size optimizer epochs gradient_accumulation_steps max_steps_per_epoch lr_scheduler optimizer_in_bwd"
 )
@@ -84,10 +85,7 @@ class Torchtune(Trainer):
         optimizer = values.get("optimizer")
         if not isinstance(optimizer, Mapping) or optimizer.get("lr") is None:
             raise source.error("optimizer.lr is not in the recipe")
-        if (
-            any(values.get(key) for key in ("ppo_epochs", "num_generations", "group_size", "grpo_samples"))
-            or "forward_batch_size" in values
-        ):
+        if any(values.get(key) for key in _REINFORCED):
             raise source.error("torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers")
         options = {} if source.program is None else source.program.options
         self.unknown(source, {**values, **options}, _KEYS)

@@ -61,9 +61,8 @@ class Verl(Trainer):
         """The words of the command; `+` and `++` in front of a key change nothing here."""
         name, options = source.name, source.command.options
         given = assignments(source.positional) | dict(_flat(source.values))
-        if str(options.get("config_name", "")) not in _FILES or "megatron" in str(
-            given.get("actor_rollout_ref.actor.strategy")
-        ):
+        strategy = str(given.get("actor_rollout_ref.actor.strategy"))
+        if str(options.get("config_name", "")) not in _FILES or "megatron" in strategy:
             raise source.error(
                 "the defaults of this run are in another config of verl than ppo_trainer, which is not read; write the "
                 "schedule with olr.get_scheduler"
