@@ -44,7 +44,7 @@ def holds(node: tree_sitter.Node | None, text: Callable[[tree_sitter.Node], str]
                 return _negated(holds(operand, text))
             value = text(operand) if sign in (b"-z", b"-n") else None
             return None if value is None or not is_known(value) else (value == "") == (sign == b"-z")
-        case "binary_expression" if len(node.children) == 3:
+        case "binary_expression" | "list" if len(node.children) == 3:
             return _compared(node, text)
     return None
 

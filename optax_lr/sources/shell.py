@@ -235,7 +235,8 @@ class _Shell(Words):
                 tested = part.type in ("test_command", "negated_command", "compound_statement") or (
                     part.type == "command" and raw(part.named_children[0]) in _TESTS
                 )
-                success = self.test(node, part) if tested else True if part.type == "variable_assignment" else None
+                sure = part.type in ("variable_assignment", "declaration_command")
+                success = self.test(node, part) if tested else True if sure else None
                 likely = not tested
 
     def branches(self, branches: Iterable[Sequence[tree_sitter.Node]], *, otherwise: bool) -> None:
