@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import dataclasses
 import re
 import warnings
@@ -13,6 +14,7 @@ from optax_lr.sources.constructors import SCHEDULES
 from optax_lr.sources.errors import ConfigError
 from optax_lr.text import words
 
+_MOST_BOUND = 100  # that a name may have where it is used
 _CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,11 +37,28 @@ class Scope:
     names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
     places: dict[str, list[Place]] = dataclasses.field(default_factory=dict)  # of what is bound, in the same order
     outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
+    # By name, the last and the first line of each assignment outside of branches and loops.
+    certain: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
+    loops: list[tuple[int, int]] = dataclasses.field(
+        default_factory=list
+    )  # the first and last lines of outermost loops
+    _orders: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
 
     def bind(self, name: str, value: ast.expr | None, place: Place) -> None:
         """Bind a name to an expression, or to None for anything else."""
         self.names.setdefault(name, []).append(value)
         self.places.setdefault(name, []).append(place)
+
+    def order(self, name: str) -> list[tuple[int, int]]:
+        """What is bound to a name in the order of lines: each line, and the place in `names`."""
+        if name not in self._orders:
+            self._orders[name] = sorted((place.line, number) for number, place in enumerate(self.places[name]))
+        return self._orders[name]
+
+    def in_loop(self, line: int) -> bool:
+        """Whether a line is in a loop of this scope."""
+        number = bisect.bisect_left(self.loops, (line + 1,))
+        return number > 0 and line <= self.loops[number - 1][1]
 
 
 class Call(NamedTuple):
@@ -88,6 +107,8 @@ class Names:
         self.modules: set[str] = set()
         self.starred: list[str] = []  # modules imported by `*`
         self.top = Scope(None, None)
+        self.direct = set(self.tree.body)  # statements of a script or a function that are in no other statement
+        self.shared: set[str] = set()  # names that a function changes outside of itself
         self.scopes = [self.top]
         self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
         self.classes: dict[str, list[ast.ClassDef]] = {}
@@ -121,10 +142,14 @@ class Names:
         for argument in arguments_of(function):
             scope.bind(argument.arg, None, Place(function.lineno, ()))
         self.scopes.append(scope)
+        if isinstance(function.body, list):
+            self.direct.update(function.body)
         for statement in function.body if isinstance(function.body, list) else [function.body]:
             self._visit(statement, scope)
 
     def _visit(self, node: ast.AST, scope: Scope) -> None:
+        if isinstance(node, (ast.For, ast.While, ast.AsyncFor)) and not scope.in_loop(node.lineno):
+            scope.loops.append((node.lineno, node.end_lineno or node.lineno))
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 for decorator in node.decorator_list:
@@ -139,6 +164,7 @@ class Names:
                 return
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 scope.outer.update(names)
+                self.shared.update(names)
             case ast.ClassDef(name=name):
                 self.classes.setdefault(name, []).append(node)
             case ast.Import(names=names):
@@ -154,6 +180,9 @@ class Names:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._target(target, value, scope)
+                    if node in self.direct and isinstance(target, ast.Name):
+                        lines = (node.end_lineno or node.lineno, node.lineno)
+                        scope.certain.setdefault(target.id, []).append(lines)
             case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
                 self._target(target, value, scope)
             case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
@@ -284,21 +313,18 @@ class Names:
         In straight code an assignment replaces those before it, and those behind the use do not count.
         """
         values, here = self.bound(use.id, scope)
-        bound = list(zip(values, here.places.get(use.id, ()), strict=True))
+        places = here.places.get(use.id, [])
         line = getattr(use, "lineno", 0)
-        body = self.tree.body if here.function is None else here.function.body
-        if here is not scope or not isinstance(body, list) or any(use.id in other.outer for other in self.scopes):
-            return bound, here
-        certain = [
-            statement.lineno
-            for statement in body
-            if isinstance(statement, ast.Assign) and (statement.end_lineno or line) < line
-            if any(isinstance(target, ast.Name) and target.id == use.id for target in statement.targets)
-        ]
-        loops = (part for statement in body for part in ast.walk(statement) if isinstance(part, (ast.For, ast.While)))
-        if not certain or any(loop.lineno <= line <= (loop.end_lineno or line) for loop in loops):
-            return bound, here
-        return [(value, place) for value, place in bound if certain[-1] <= place.line < line], here
+        certain = here.certain.get(use.id, [])
+        before = bisect.bisect_left(certain, (line,))
+        if len(values) > 1 and before and here is scope and use.id not in self.shared and not here.in_loop(line):
+            order = here.order(use.id)
+            start = bisect.bisect_left(order, (certain[before - 1][1],))
+            chosen = [place for _, place in order[start : bisect.bisect_left(order, (line,))]]
+            return [(values[place], places[place]) for place in chosen], here
+        if len(values) > _MOST_BOUND:
+            return [(None, place) for place in places[:2]], here
+        return list(zip(values, places, strict=True)), here
 
     def single(self, node: ast.expr | None, scope: Scope) -> ast.expr | None:
         """The expression itself, or the one that its name is bound to."""

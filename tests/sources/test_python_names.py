@@ -1,5 +1,7 @@
 """Python scripts: which of several assignments a name has where it is used."""
 
+import time
+
 import pytest
 
 import optax_lr as olr
@@ -67,3 +69,11 @@ def test_the_processes_of_a_command_refuse_a_value_of_one(tmp_path):
     (tmp_path / "run.sh").write_text("torchrun --nproc_per_node 4 train.py")
     with pytest.raises(olr.ConfigError, match=r"gradient_accumulation_steps changes in .* for 4 processes"):
         olr.read_config(tmp_path / "run.sh").plan(num_examples=640)
+
+
+def test_many_assignments_and_uses_are_read_in_time(tmp_path):
+    uses = "a,\n" * 20_000
+    (tmp_path / "train.py").write_text(HEAD + "a = 1\n" * 10_000 + f"TrainingArguments(x=[{uses}])")
+    start = time.process_time()
+    assert olr.read_config(tmp_path / "train.py").unknown == ("x",)
+    assert time.process_time() - start < 5
