@@ -161,6 +161,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     )
     if source.named and source.program is not None:
         own = {*source.program.options, *assignments(source.program.positional)}
+        own |= {key.partition(".")[0] for key in own}
         unknown = tuple(key for key in unknown if key in own)
         if hidden := len(reading.unknown) - len(unknown):
             several = "keys, which are" if hidden > 1 else "key, which is"

@@ -15,7 +15,7 @@ from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
-from optax_lr.text import words
+from optax_lr.text import start_of, words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, key_list
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.llamafactory_megatron import on_megatron
@@ -91,14 +91,10 @@ class LlamaFactory(Transformers):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the overrides `key=value`, which OmegaConf reads."""
-        import omegaconf
-
         words = source.positional[1:]
         if other := [word for word in words if "=" not in word]:
             raise source.error(f"{other[0]} after the YAML is not key=value, which LLaMA-Factory needs")
-        given = omegaconf.OmegaConf.to_container(omegaconf.OmegaConf.from_dotlist(list(words)), resolve=False)
-        assert isinstance(given, dict)
-        return dict(file) | {str(key): value for key, value in given.items()}
+        return _over(file, _overrides(source, words))
 
     def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Its own keys and those of TrainingArguments."""
@@ -300,3 +296,28 @@ def _number_of_datasets(values: Mapping[str, object]) -> int:
     if isinstance(named_sets, str):
         return max(1, len([name for name in named_sets.split(",") if name.strip()]))
     return max(1, len(named_sets)) if isinstance(named_sets, list) else 1
+
+
+def _overrides(source: Source, words: tuple[str, ...]) -> dict[str, object]:
+    """Words `key=value` as OmegaConf reads them; aliases are refused, since they may expand to any size."""
+    import omegaconf
+    import yaml
+
+    try:
+        events = [event for word in words for event in yaml.parse(word.partition("=")[2], Loader=yaml.SafeLoader)]
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
+            raise yaml.YAMLError
+        given = omegaconf.OmegaConf.to_container(omegaconf.OmegaConf.from_dotlist(list(words)), resolve=False)
+    except (yaml.YAMLError, omegaconf.errors.OmegaConfBaseException, RecursionError):
+        shown = start_of(" ".join(words), 100)
+        raise source.error(f"OmegaConf does not read {shown} after the YAML; check its quotes") from None
+    return {str(key): value for key, value in given.items()} if isinstance(given, dict) else {}
+
+
+def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    """The values of `below`, with those of `above` over them, section by section."""
+    made = dict(below)
+    for key, value in above.items():
+        inner = made.get(str(key))
+        made[str(key)] = _over(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return made

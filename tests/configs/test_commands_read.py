@@ -254,3 +254,17 @@ def test_an_unknown_override_of_a_named_file_is_reported(tmp_path):
     (config,) = scripts(tmp_path, "llamafactory-cli train f.yaml wobble=3 learning_rate=3e-5")
     assert config.unknown == ("wobble",)
     assert any("f.yaml has 1 key, which is not known to LLaMA-Factory" in note for note in config.notes)
+
+
+def test_words_behind_a_yaml_of_llamafactory_are_read_by_omegaconf(tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "stage: sft\nlearning_rate: 1.0e-5\nmax_steps: 9\nlr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs:\n  num_cycles: 1.5\n"
+    )
+    (config,) = scripts(
+        tmp_path, "llamafactory-cli train f.yaml lr_scheduler_kwargs.min_lr=1e-6 learning_rate=2e-5 mine.a=1"
+    )
+    assert config.settings.lr_scheduler_kwargs == {"num_cycles": 1.5, "min_lr": 1e-6}
+    assert (config.settings.learning_rate, config.unknown) == (2e-5, ("mine",))
+    for word in ("x={[", "x='!!python/name:os'", "'x=[&a [1], *a]'", f"'x={'[' * 3000}'"):
+        with pytest.raises(olr.ConfigError, match="OmegaConf does not read x="):
+            scripts(tmp_path, f"llamafactory-cli train f.yaml {word}")
