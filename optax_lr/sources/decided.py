@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 
 from optax_lr.sources.literals import Script, UnknownError
-from optax_lr.sources.scopes import Call, Scope
+from optax_lr.sources.scopes import Call, Scope, Tests
 
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[object, object], object]] = {
     ast.Eq: operator.eq,
@@ -26,7 +26,13 @@ def is_left_out(script: Script, call: Call) -> bool:
     >>> [is_left_out(script, call) for call in script.calls]
     [False, True]
     """
-    return any(_holds(script, test, scope) is (not wanted) for test, wanted, scope in call.tests)
+    return outcome(script, call.tests) is False
+
+
+def outcome(script: Script, tests: Tests) -> bool | None:
+    """Whether what is under these tests runs; None where literals do not say."""
+    met = [None if (known := _holds(script, test, scope)) is None else known is wanted for test, wanted, scope in tests]
+    return False if False in met else None if None in met else True
 
 
 def _holds(script: Script, test: ast.expr, scope: Scope) -> bool | None:

@@ -329,7 +329,8 @@ class Script(Names):
     def _own_attribute(self, name: str) -> object:
         """`self.lr`, set once in this file and nowhere else."""
         assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
-        if len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
+        certain = not any(place.tests for place in self.places.get(("self", name), ()))
+        if certain and len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
             value = assigned[0][1][0]
             if isinstance(value, ast.Name):
                 return self._start_argument(value.id, value)

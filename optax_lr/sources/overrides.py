@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from optax_lr.sources.decided import outcome
 from optax_lr.sources.literals import Script
 from optax_lr.sources.scopes import Scope, keyword_of
 
@@ -36,7 +37,10 @@ def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
     Source: `transformers.TrainingArguments.set_training` and its other `set_` methods; `dataclasses.replace`.
     """
     for (owner, name), values in script.attributes.items():
-        yield owner, name, values[0] if len(values) == 1 else None
+        runs = [outcome(script, place.tests) for place in script.places[owner, name]]
+        kept = [(value, run) for value, run in zip(values, runs, strict=True) if run is not False]
+        if kept:
+            yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
     for call in script.calls:
         match call.node:
             case ast.Call(func=ast.Name(id="setattr"), args=[holder, ast.Constant(value=str() as name), value]):

@@ -21,11 +21,15 @@ Named = ast.FunctionDef | ast.AsyncFunctionDef
 Function = Named | ast.Lambda
 
 
+# Tests, what they must be, and where they are.
+Tests = tuple[tuple[ast.expr, bool, "Scope"], ...]
+
+
 class Place(NamedTuple):
     """The line of a statement, and the tests that it is under, with what they must be."""
 
     line: int
-    tests: tuple[tuple[ast.expr, bool, Scope], ...]
+    tests: Tests
 
 
 @dataclasses.dataclass(eq=False)
@@ -67,7 +71,7 @@ class Call(NamedTuple):
     node: ast.Call
     name: str
     scope: Scope
-    tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()
+    tests: Tests = ()
 
     @property
     def last(self) -> str:
@@ -111,14 +115,15 @@ class Names:
         self.shared: set[str] = set()  # names that a function changes outside of itself
         self.scopes = [self.top]
         self.attributes: dict[tuple[str, str], list[ast.expr | None]] = {}
+        self.places: dict[tuple[str, str], list[Place]] = {}  # of each value of an attribute
         self.classes: dict[str, list[ast.ClassDef]] = {}
         self.calls: list[Call] = []
         self.options: dict[str, list[Call]] = {}
         self.parsed: dict[str, str] = {}
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
         self.flags: list[_Flag] = []  # the options that the statements in hand are under
-        self.tests: tuple[tuple[ast.expr, bool, Scope], ...] = ()  # and the tests
-        self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None]] = []
+        self.tests: Tests = ()  # and the tests
+        self.under_flags: list[tuple[_Flag, tuple[str, str], ast.expr | None, Place]] = []
         self.readers = {
             node.name for node in ast.walk(self.tree) if isinstance(node, Named) and _reads_command_line(node)
         }
@@ -133,9 +138,9 @@ class Names:
                 self.changes.setdefault(call.name.rpartition(".")[0], []).append(call)
             self._option(call)
         self.given = None if options is None else self._in_full(options)
-        for flag, attribute, value in self.under_flags:
+        for flag, attribute, value, place in self.under_flags:
             if not self.is_off(flag):
-                self.attributes.setdefault(attribute, []).append(value)
+                self._assign(attribute, value, place)
 
     def _scope(self, function: Function, parent: Scope) -> None:
         scope = Scope(function, parent)
@@ -227,11 +232,16 @@ class Names:
                     self._target(part, inner, scope)
                 self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
             case ast.Attribute(value=owner, attr=name) if self.flags:
-                self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value))
+                place = Place(target.lineno, self.tests[:-1])  # of the option, `is_off` knows
+                self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value, place))
             case ast.Attribute(value=owner, attr=name):
-                self.attributes.setdefault((ast.unparse(owner), name), []).append(value)
+                self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests))
             case ast.Subscript(value=ast.Name(id=name)):
                 scope.bind(name, None, Place(target.lineno, self.tests))  # a dict that is changed is not known
+
+    def _assign(self, attribute: tuple[str, str], value: ast.expr | None, place: Place) -> None:
+        self.attributes.setdefault(attribute, []).append(value)
+        self.places.setdefault(attribute, []).append(place)
 
     def _parsed(self, names: list[str], value: ast.expr | None) -> None:
         """Remember which names hold what a parser of the command line gives."""
