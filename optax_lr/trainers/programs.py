@@ -13,7 +13,7 @@ class Script(NamedTuple):
     """One script.
 
     Fields:
-        whose: the repository.
+        whose: its repository and name.
         options: options that only this script has; a command with one starts it.
         defaults: the settings in which its arguments differ from those of transformers.
     """
@@ -25,7 +25,7 @@ class Script(NamedTuple):
 
 SCRIPTS = {
     "qlora.py": Script(  # class TrainingArguments at its 7f4e95a
-        "artidoro/qlora",
+        "artidoro/qlora's qlora.py",
         words(
             "source_max_len target_max_len double_quant quant_type full_finetune max_memory_MB mmlu_split do_mmlu_eval"
         ),

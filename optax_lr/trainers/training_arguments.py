@@ -145,7 +145,7 @@ def why_ignored(settings: Settings) -> dict[str, str]:
         if kind == "constant":
             why |= dict.fromkeys(("warmup_steps", "warmup_ratio"), "constant has no warmup; constant_with_warmup has")
     if settings.max_steps > 0:
-        why["num_train_epochs"] = "max_steps is given and decides the length"
+        why["num_train_epochs"] = "max_steps decides the length"
     return why
 
 

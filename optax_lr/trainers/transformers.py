@@ -344,7 +344,10 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     absent, section = [default.key for default in reading.defaults], ".".join(found.section)
     others, note = f"other defaults for {', '.join(absent)}", ""
     if (script := script_of(source)) is not None:
-        note = f"{source.program_name} is not here, and is read as that of {script.whose}; a changed copy may have other defaults"
+        note = (
+            f"{source.program_name} is not here, and is read as {script.whose}; a changed copy may have other defaults"
+        )
+        reading = reading._replace(unknown=tuple(key for key in reading.unknown if key not in script.options))
     elif source.program is not None:
         differs = _MAIN.intersection(absent) and not _GROUPS.search(source.program_name)
         if _is_own(source.program_name) and not source.constructor and (differs or reading.unknown):

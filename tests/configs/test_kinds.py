@@ -62,7 +62,7 @@ PLANS = {
     ),
     "qlora.py has defaults of its own": (  # class TrainingArguments in artidoro/qlora at 7f4e95a
         "l.sh", "python qlora.py --dataset oasst1 --source_max_len 16 --double_quant --lr_scheduler_type cosine",
-        {}, olr.Cosine(2e-4, 10_000, 300), "qlora.py is not here, and is read as that of artidoro/qlora",
+        {}, olr.Cosine(2e-4, 10_000, 300), "qlora.py is not here, and is read as artidoro/qlora's qlora.py",
     ),
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",

@@ -36,7 +36,7 @@ MISTAKES = [
      {}, "write num_decay_steps: 540"),
     ("LR112", LORA | RUN | {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"min_lr": 1e-6}}, {}, "write lr_end: 1.0e-06"),
     ("LR112", LORA | RUN | {"lr_scheduler_type": "linear", "lr_scheduler_kwargs": {"num_cycles": 3}}, {}, "it takes none"),
-    ("LR113", LORA | RUN | {"num_train_epochs": 3}, {}, "max_steps is given and decides the length"),
+    ("LR113", LORA | RUN | {"num_train_epochs": 3}, {}, "max_steps decides the length"),
     ("LR114", LORA | RUN | {"lr_scheduler_type": "constant"}, {}, "warmup_steps 60 changes nothing: constant starts at the full rate"),
     ("LR115", LORA | RUN | {"warmup_steps": 5, "warmup_ratio": 0.1}, {}, "of 600 steps, 5 in transformers 4 and 60 in 5"),
     ("LR116", HF | RUN | {"warmup_steps": None, "warmup_ratio": 0.1}, {}, "write warmup_steps: 0.1, which below 1 is a ratio"),
