@@ -291,7 +291,7 @@ class Script(Names):
                 f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
             ] = None
             return 1
-        if (owner, name) in self.attributes:
+        if {(owner, name), (owner, "*")} & self.attributes.keys():
             raise UnknownError
         if owner in self.classes:
             return self._in_body(owner, name)

@@ -39,12 +39,10 @@ def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
     for (owner, name), values in script.attributes.items():
         runs = [outcome(script, place.tests) for place in script.places[owner, name]]
         kept = [(value, run) for value, run in zip(values, runs, strict=True) if run is not False]
-        if kept:
+        if kept and name != "*":
             yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
     for call in script.calls:
         match call.node:
-            case ast.Call(func=ast.Name(id="setattr"), args=[holder, ast.Constant(value=str() as name), value]):
-                yield ast.unparse(holder), name, value
             case ast.Call(args=[holder], keywords=changed) if call.name in ("dataclasses.replace", "copy.replace"):
                 yield from ((ast.unparse(holder), keyword.arg or "**", None) for keyword in changed)
             case ast.Call(func=ast.Attribute(value=holder, attr=method)) if method in _SETTERS:

@@ -194,6 +194,9 @@ class Names:
                 self._target(node.target, None, scope)
             case ast.withitem(optional_vars=target) if target is not None:
                 self._target(target, None, scope)
+            case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
+                known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
+                self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests))
             case ast.Call(func=function):
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):

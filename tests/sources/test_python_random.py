@@ -1,0 +1,92 @@
+"""Random Python scripts: what is read without a note is what the script has when it runs."""
+
+import contextlib
+import random
+
+from hypothesis import given, settings, strategies as st
+
+import optax_lr as olr
+
+HEAD = """
+import dataclasses
+from types import SimpleNamespace
+from transformers import TrainingArguments
+LR, EPOCHS, SMALL, MODE, PARTS = 1e-4, 3, False, "a", [1, 2]
+class CFG:
+    lr = 1e-4
+    epochs = 2
+@dataclasses.dataclass
+class Options:
+    lr: float = 1e-4
+    epochs: int = 2
+given = {"lr": 1e-4, "epochs": 4}
+space, options = SimpleNamespace(lr=1e-4, epochs=2), Options()
+"""
+
+
+class Writer:
+    """Writes a script that makes arguments from constants, which it changes in several ways."""
+
+    def __init__(self, random: random.Random) -> None:
+        self.random = random
+
+    def rate(self):
+        return self.random.choice(["2e-5", "3e-4", "5e-6"])
+
+    def value(self, kind):
+        constant = self.rate() if kind == "lr" else self.random.choice("57")
+        name = "LR" if kind == "lr" else "EPOCHS"
+        values = [constant, name, f"CFG.{kind}", f'given["{kind}"]', f"space.{kind}", f"options.{kind}", f"{name} * 2"]
+        return self.random.choice(
+            [*values, f'given.get("{kind}", 5)', f"({constant} if SMALL else {name})", f"max({name}, 1)"]
+        )
+
+    def change(self):
+        rate = self.rate()
+        return self.random.choice([
+            f"LR = {self.value('lr')}", f"CFG.lr = {rate}", f'given["lr"] = {rate}', f"given.update(lr={rate})", "EPOCHS += 1",
+            f"space.lr = {rate}", f"setattr(space, 'lr', {rate})", f"for LR in [{rate}, 1e-5]:\n    pass", "CFG.epochs += 1",
+            f"if SMALL:\n    LR = {rate}", "if MODE == 'a':\n    EPOCHS = 5\nelse:\n    EPOCHS = 7", f"(LR := {rate})",
+            f"def change():\n    global LR\n    LR = {rate}\nchange()", f"LR, EPOCHS = {rate}, 5", "SMALL = not SMALL",
+            f"try:\n    LR = {rate}\nexcept OSError:\n    LR = 1e-5", "given |= {'epochs': 7}", "while EPOCHS > 2:\n    EPOCHS -= 1",
+        ])  # fmt: skip
+
+    def arguments(self):
+        keywords = f"learning_rate={self.value('lr')}, num_train_epochs={self.value('epochs')}"
+        return self.random.choice([
+            f"args = TrainingArguments('o', {keywords})",
+            f"keywords = dict({keywords})\nargs = TrainingArguments('o', **keywords)",
+            f"keywords = dict({keywords})\nkeywords['learning_rate'] = {self.rate()}\nargs = TrainingArguments('o', **keywords)",
+            f"def make(lr, epochs=5):\n    return TrainingArguments('o', learning_rate=lr, num_train_epochs=epochs)\nargs = make({self.value('lr')})",
+            f"def make():\n    LR = {self.rate()}\n    return TrainingArguments('o', learning_rate=LR)\nargs = make()",
+            f"if MODE == '{self.random.choice('ab')}':\n    args = TrainingArguments('o', {keywords})\nelse:\n    args = TrainingArguments('o')",
+        ])  # fmt: skip
+
+    def later(self):
+        rate = self.rate()
+        return self.random.choice([
+            "", f"args.learning_rate = {rate}", "setattr(args, 'num_train_epochs', 7)", f"if SMALL:\n    args.learning_rate = {rate}",
+            "args.num_train_epochs += 1", f"for key, value in [('learning_rate', {rate})]:\n    setattr(args, key, value)",
+            f"def change(args):\n    args.learning_rate = {rate}\nchange(args)", f"args.set_optimizer(learning_rate={rate})",
+        ])  # fmt: skip
+
+    def script(self):
+        changes = [self.change() for _ in range(self.random.randint(0, 2))]
+        return "\n".join([HEAD, *changes, self.arguments(), self.later()])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_script_that_is_read_without_a_note_has_these_values(tmp_path_factory, random):
+    script = Writer(random).script()
+    run: dict[str, object] = {"__name__": "script"}
+    exec(compile(script, "script.py", "exec"), run)
+    path = tmp_path_factory.mktemp("python") / "script.py"
+    path.write_text(script)
+    configs = []
+    with contextlib.suppress(olr.ConfigError):
+        configs = olr.read_configs(path)
+    if configs and not any(config.notes for config in configs):
+        (config,) = configs
+        real = (run["args"].learning_rate, run["args"].num_train_epochs)
+        assert (config.settings.learning_rate, config.settings.num_train_epochs) == real, script
