@@ -204,10 +204,13 @@ class Names:
 
     def _branches(self, node: ast.If, scope: Scope) -> None:
         self._visit(node.test, scope)
+        as_script = _is_main_guard(node.test)
+        if as_script and node in self.direct:
+            self.direct.update(node.body)
         flags, tests = self.flags, self.tests
         if (flag := option_tested(node.test)) is not None:
             self.flags = [*flags, flag]
-        self.tests = (*tests, (node.test, True, scope))
+        self.tests = tests if as_script else (*tests, (node.test, True, scope))
         for statement in node.body:
             self._visit(statement, scope)
         self.flags, self.tests = flags, (*tests, (node.test, False, scope))
@@ -380,6 +383,14 @@ def option_tested(test: ast.expr) -> _Flag | None:
         ):
             return _Flag(name, is_none=True)
     return None
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    """Whether a test is `__name__ == "__main__"`, which holds where a script is run."""
+    match test:
+        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
+            return True
+    return False
 
 
 def _reads_command_line(function: Named) -> bool:

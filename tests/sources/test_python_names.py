@@ -21,6 +21,8 @@ def rates(tmp_path, text):
         (f"lr = 1e-4\n{CALL}lr = 2e-4\n{CALL}", [1e-4, 2e-4]),
         (f"lr = base = 1e-4\nlr = base * 2\nbase = 5\n{CALL}", [2e-4]),
         (f"if a:\n    lr = 1e-4\nelse:\n    lr = 5e-4\nlr = 2e-4\n{CALL}", [2e-4]),
+        (f"lr = 1e-4\nif __name__ == '__main__':\n    lr = 2e-4\n    {CALL}", [2e-4]),
+        ("if __name__ == '__main__':\n    a = TrainingArguments(max_steps=9)\n    a.learning_rate = 2e-4\n", [2e-4]),
         (f"def main(lr=1e-4):\n    lr = 2e-4\n    {CALL}", [2e-4]),
         ("o = AdamW(w)\no.step()\no = AdamW(w, lr=5e-5)\nget_scheduler('linear', o, 0, 10)\n", [5e-5]),
     ],
