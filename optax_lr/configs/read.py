@@ -233,6 +233,11 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
     if source.form != "command":
         return source
     whole = abbreviated(source.given, options)
+    for key, name in whole.items():
+        if name in source.given:
+            raise source.error(
+                f"--{key} and --{name} are the same option to argparse, of which the last counts; keep one"
+            )
     if not whole:
         return source
     return dataclasses.replace(

@@ -298,16 +298,15 @@ def too_few(settings: Settings, data: Data, least: int) -> ConfigError:
 
 
 def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:
-    """The options of the curve that are given by their beginning, each with its name; none that `given` has too.
+    """The options of the curve that are given by their beginning, each with its name.
 
     >>> abbreviated(["max_step", "warmup"], frozenset({"max_steps", "warmup_steps", "warmup_ratio"}))
     {'max_step': 'max_steps'}
     """
-    keys = set(given)
     made = {}
-    for key in sorted(keys - options):
+    for key in sorted(set(given) - options):
         whole = [option for option in options if option.startswith(key)]
-        if len(whole) == 1 and whole[0] not in keys and concerns_curve(whole[0]):
+        if len(whole) == 1 and (whole[0] in SETTING_NAMES or concerns_curve(whole[0])):
             made[key] = whole[0]
     return made
 

@@ -189,6 +189,11 @@ def test_an_option_that_is_given_twice_is_noted(tmp_path):
     assert "--learning_rate is given more than once; the last counts" in config.notes
 
 
+def test_an_option_and_its_beginning_are_refused_together():
+    with pytest.raises(olr.ConfigError, match="--num_train_ep and --num_train_epochs are the same option to argparse"):
+        olr.read_config(["run_clm.py", "--learning_rate", "1e-4", "--num_train_epochs", "3", "--num_train_ep", "5"])
+
+
 def test_options_of_diffusers_count_although_its_script_computes_with_them(tmp_path):
     (tmp_path / "train_dreambooth.py").write_text(
         "from diffusers.optimization import get_scheduler\nargs = parse_args()\n"
