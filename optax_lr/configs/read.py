@@ -236,7 +236,7 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
     for key, name in whole.items():
         if name in source.given:
             raise source.error(
-                f"--{key} and --{name} are the same option to argparse, of which the last counts; keep one"
+                f"--{key} and --{name} are the same option to argparse, which takes the last one; keep one"
             )
     if not whole:
         return source
