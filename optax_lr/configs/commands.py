@@ -28,6 +28,10 @@ _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep 
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 # Those whose scripts compute in code what their options say.
 _LOOPS = tuple(trainer for trainer in TRAINERS.values() if trainer.name in ("diffusers", "open-instruct"))
+_EXAMPLE = re.compile(  # transformers' examples
+    r"(?:^|/)run_(?:glue|xnli|swag|qa|seq2seq_qa|squad|ner|[cmp]lm|fim|summarization|translation|classification|"
+    r"(?:audio|image)_classification|speech_recognition_\w+|semantic_segmentation|mim)\.py$"
+)
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
 
@@ -126,6 +130,10 @@ def _trains(source: Source) -> bool:
     head, _, work = program.name.partition(" ")
     if program.name in ("", *_TOOLS) or any(work in trainer.not_training.get(head, ()) for trainer in _CERTAIN):
         return False
+    if "do_train" not in program.options and (
+        "do_predict" in program.options or ("do_eval" in program.options and _EXAMPLE.search(program.name))
+    ):
+        return False  # transformers' examples train with --do_train alone
     if refusal(source) is not None or any(trainer.recognise(source) is not None for trainer in _CERTAIN):
         return True
     if SETTING_NAMES & source.values.keys() - _NOT_ALONE:

@@ -42,7 +42,7 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
     Raises:
         ConfigError: where no trainer or more than one is certain, and where a named file cannot be read.
     """
-    source = _with_launcher(source)
+    source = with_launcher(source)
     if source.form != "command":
         return source, recognise(source, asked)
     try:
@@ -158,7 +158,7 @@ def _over_file(source: Source, name: str, values: dict[str, object], trainer: Tr
     )
 
 
-def _with_launcher(source: Source) -> Source:
+def with_launcher(source: Source) -> Source:
     """The source with the number of processes of the launcher's own config file, if its command names one."""
     processes = None if source.program is None else _processes_of_file(source, source.program)
     return source if processes is None else dataclasses.replace(source, processes=processes)

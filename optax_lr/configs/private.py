@@ -31,10 +31,14 @@ _WORDS = words(
 )
 # Words of the notes about Python scripts, in which every other word is a text of the script.
 _ENGLISH = words(
-    "a accelerate all and another are as batched batches by caller command data default defaults each environment examples for "
-    "from give has imported in is its itself learning left makes may not number of once one others out own package prepared "
-    "process rate read replace runs schedule scheduler schedules script set settings several starts stepped steps taken that the "
-    "this those training when which"
+    "a accelerate after all among an and another any are argument arguments as at batched batches be before belongs branch by "
+    "call caller calls change changed command curve data default defaults devices divides does each effect ends environment "
+    "epoch examples fixes for from give gives group had hand has have if imported in is it its itself keep known last later "
+    "learning least left line lines made make makes may model more name needs no none not number of once one only optimizer "
+    "optimizers or other others out over own package packed packing parameters part place plan prepared process processes rate "
+    "rates read replace replaced replaces results rows rules run runs same schedule scheduler schedules script selected set sets "
+    "settings several smaller so some split starts step stepped steps such table taken test than that the there these this those "
+    "to training trains trial under unit up value values was what when which with without"
 )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from optax_lr.configs.named_file import with_launcher
 from optax_lr.configs.private import Disguise
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.python import Reader
+from optax_lr.sources.run_facts import divided_model
 from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -36,6 +38,9 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         reader = Reader(command.name, text, command.folder, command.command.options)
         calls = bool(reader.calls())
         found = reader.sources() if calls else _defaults(reader, command)
+        command = with_launcher(command)
+        if not command.command.launcher and (one := divided_model(reader.script)) is not None:
+            command = dataclasses.replace(command, processes=one)
     except ConfigError:
         return []
     complete = _as_called if calls else _as_parsed

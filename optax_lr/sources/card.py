@@ -21,8 +21,10 @@ _KEYS = {
     "train_batch_size": "per_device_train_batch_size",
     "gradient_accumulation_steps": "gradient_accumulation_steps",
 }
+# The list of Sentence Transformers has the names of TrainingArguments, in backticks.
+_SAME = {f"`{key}`": key for key in (*_KEYS.values(), "lr_scheduler_kwargs", "dataloader_drop_last")}
 _BESIDE = ("num_devices", "total_train_batch_size")
-_ITEM = re.compile(r"^[-*]\s+(\w+):\s*(.+?)\s*$")
+_ITEM = re.compile(r"^[-*]\s+(\w+|`\w+`):\s*(.+?)\s*$")
 # Schedules whose curve hangs on lr_scheduler_kwargs, which a card does not list.
 _WITH_KEYWORDS = words(
     "cosine_with_restarts polynomial cosine_with_min_lr cosine_warmup_with_min_lr warmup_stable_decay inverse_sqrt "
@@ -44,9 +46,10 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     beside: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         match = _ITEM.match(line)
-        if match and match[1] in _KEYS and _KEYS[match[1]] not in values:
-            values[_KEYS[match[1]]] = match[2]
-            lines[_KEYS[match[1]]] = number
+        key = "" if match is None else (_KEYS | _SAME).get(match[1], "")
+        if match and key and key not in values and match[2] not in ("None", "{}"):
+            values[key] = match[2]
+            lines[key] = number
         elif match and match[1] in _BESIDE:
             beside.setdefault(match[1], match[2])
     if not {"learning_rate", "lr_scheduler_type"} & values.keys():
@@ -67,7 +70,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
             notes += (
                 f"step {steps} is epoch {epoch} in the card's table: about {int(steps) / float(epoch):.0f} steps an epoch",
             )
-    version = re.search(r"(?m)^- Transformers (\d+\.\d+(?:\.\d+)?)", text)
+    version = re.search(r"(?m)^- Transformers:? (\d+\.\d+(?:\.\d+)?)", text)
     if version is not None:
         notes += (f"the rules are those of transformers {version[1]}, which the card names",)
     return Source(
@@ -78,7 +81,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
         text,
         folder,
         notes=notes,
-        processes=_devices(values, beside),
+        processes=_devices(values, beside, all_of_them="- `learning_rate`: " in text),
         version="" if version is None else version[1],
     )
 
@@ -110,7 +113,7 @@ def shell_blocks(text: str) -> str:
     return "\n".join(kept)
 
 
-def _devices(values: Mapping[str, object], beside: Mapping[str, str]) -> Processes:
+def _devices(values: Mapping[str, object], beside: Mapping[str, str], *, all_of_them: bool) -> Processes:
     """The number of devices: as listed, or from the total batch."""
     devices, total = (count_of(beside.get(key)) for key in _BESIDE)
     if devices is not None:
@@ -119,4 +122,6 @@ def _devices(values: Mapping[str, object], beside: Mapping[str, str]) -> Process
     share = product(*map(count_of, each))
     if total is not None and share is not None and total % share == 0:
         return Processes(total // share, "total_train_batch_size of the card")
+    if all_of_them:
+        return Processes(None, "a card of Sentence Transformers lists no devices")
     return Processes(1, "the card lists no num_devices, as it does for one device")

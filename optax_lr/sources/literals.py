@@ -457,12 +457,24 @@ def field_default(value: ast.expr) -> ast.expr | None:
 
 def _as_option(value: object, kind: ast.expr | None) -> object:
     """The text of an option as its parser converts it."""
-    if not isinstance(value, str) or not isinstance(kind, ast.Name) or kind.id not in _TYPES:
+    if not isinstance(value, str) or (name := _type_name(kind)) not in _TYPES:
         return value
     try:
-        return _TYPES[kind.id](value)
+        return _TYPES[name](value)
     except ValueError:
         raise UnknownError from None
+
+
+def _type_name(kind: ast.expr | None) -> str:
+    """The type of an option: `int`, also for `Optional[int]`, `int | None` and `"int"`; empty for others."""
+    match kind:
+        case ast.Name(id=name) | ast.Constant(value=str() as name):
+            return name
+        case ast.Subscript(value=ast.Name(id="Optional") | ast.Attribute(attr="Optional"), slice=inner):
+            return _type_name(inner)
+        case ast.BinOp(left=inner, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _type_name(inner)
+    return ""
 
 
 def _click_names(decorator: ast.Call, name: str) -> list[str]:

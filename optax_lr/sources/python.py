@@ -250,9 +250,8 @@ class Reader:
             notes.append(f"packing in line {packs.lineno}: the number of examples is that of the packed rows")
         split = next((known.node for known in self.script.calls if _splits(known)), None)
         if split is not None and "max_steps" not in found.values:
-            notes.append(
-                f"train_test_split in line {split.lineno}: the number of examples is that of the training part"
-            )
+            how = ast.unparse(split.func).rpartition(".")[2]
+            notes.append(f"{how} in line {split.lineno}: the number of examples is that of the training part")
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes
@@ -319,4 +318,4 @@ def _packs(call: Call) -> bool:
 
 def _splits(call: Call) -> bool:
     """Whether a call divides the data: `train_test_split(data)`, `load_dataset("d")["train"].train_test_split()`."""
-    return call.last == "train_test_split" or getattr(call.node.func, "attr", "") == "train_test_split"
+    return {call.last, getattr(call.node.func, "attr", "")} & {"train_test_split", "random_split"} != set()

@@ -43,7 +43,20 @@ def _devices(script: Script) -> Processes | None:
     if len(set_to) != 1 or not isinstance(set_to[0], ast.Constant):
         return None
     devices = str(set_to[0].value)
-    for node in ast.walk(script.tree):  # where the Trainer uses one process
+    if (one := divided_model(script)) is not None:
+        return one
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.keyword(arg="deepspeed", value=value) if not (isinstance(value, ast.Constant) and not value.value):
+                return None  # DeepSpeed has one device for each process
+    if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
+        return None
+    return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")
+
+
+def divided_model(script: Script) -> Processes | None:
+    """One process, where the script divides the model among the devices, so that the Trainer uses no DataParallel."""
+    for node in ast.walk(script.tree):
         match node:
             case (
                 ast.keyword(
@@ -53,11 +66,7 @@ def _devices(script: Script) -> Processes | None:
                 | ast.Assign(targets=[ast.Attribute(attr="is_parallelizable")], value=ast.Constant(value=True))
             ):
                 return Processes(1, f"line {node.value.lineno} divides the model among the devices")
-            case ast.keyword(arg="deepspeed", value=value) if not (isinstance(value, ast.Constant) and not value.value):
-                return None  # DeepSpeed has one device for each process
-    if not re.fullmatch(r"\d+(\s*,\s*\d+)*", devices):
-        return None
-    return Processes(len(devices.split(",")), f"CUDA_VISIBLE_DEVICES={devices} in the script")
+    return None
 
 
 def examples_of(script: Script) -> tuple[int, str] | None:

@@ -172,7 +172,12 @@ class Trainer(abc.ABC):
         """
         above = f"{section}." if section else ""
         strange = [str(key) for key, value in values.items() if key not in known and value is not None]
-        wrong = [f"{above}{key}" for key in strange if concerns_curve(key, in_updates=self.in_updates)]
+        harmless = {"optimizer"} if isinstance(values.get("optimizer"), str) else set()  # its name
+        wrong = [
+            f"{above}{key}"
+            for key in strange
+            if key not in harmless and concerns_curve(key, in_updates=self.in_updates)
+        ]
         hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
         if hidden and not wrong:
             where = " and ".join(above + ".".join(place) for place in hidden[:3])

@@ -150,7 +150,7 @@ class Transformers(Trainer):
             "trainer": self.name,
             "sequence_parallel_size": max(1, whole_setting(f"{name}: parallelism_config.sp_size", shared or 1)),
             "scheduler_block": scheduler_block,
-            "older": _older(values, source.program_name),
+            "older": _older({**dict.fromkeys(source.unknown, ""), **values}, source.program_name),
             **filled,
         }
         given = {key: value for key, value in taken.items() if value is not None}
@@ -235,7 +235,7 @@ class Transformers(Trainer):
         if ratio is not None and (ratio < 0 or (ratio > 1 and not (5, 0) <= at < RATIO_GONE)):
             raise settings.error(f"warmup_ratio must lie in [0, 1], not {ratio}; a number of steps is warmup_steps")
         if at < (5, 0):
-            if steps != int(steps):
+            if steps != int(steps) and settings.lr_scheduler_type != "constant":
                 raise settings.error(
                     f"warmup_steps must be whole before transformers 5, not {steps}; write warmup_ratio"
                 )
@@ -429,6 +429,7 @@ _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
     "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
     "max_train_samples": "the number of examples must be that after the cut",
+    "train_sample_size": "the number of examples must be that after the cut",
     "interleave_prob": "the number of examples must be that after the mixing",
     "gradient_accumulation_kwargs": "num_steps in it would replace gradient_accumulation_steps",
 }

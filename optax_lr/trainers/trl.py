@@ -11,7 +11,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, places_of_settings
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
@@ -83,9 +83,13 @@ class Trl(Transformers):
     file_option: ClassVar[str] = "config"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the arguments of a class in a section with its name, too."""
-        sections = class_sections(source.given) if source.program is None and not source.constructor else {}
-        if len(sections) != 1 or SETTING_NAMES & source.given.keys():
+        """Recognise the arguments of a class in a section with its name, and keys that only TRL has in any section."""
+        alone = source.program is None and not source.constructor and not SETTING_NAMES & source.given.keys()
+        sections = class_sections(source.given) if alone else {}
+        places = places_of_settings(source.given) if alone else []
+        if len(sections) != 1 and len(places) == 1 and (marks := _MARKS & in_section(source.given, places[0]).keys()):
+            return Recognised(self.name, f"{key_list(marks)} under {'.'.join(places[0])}", places[0])
+        if len(sections) != 1:
             return super().recognise(source)
         ((name, method),) = sections.items()
         return Recognised(f"{self.name}-{method}", f"the arguments of {METHODS[method]} under {name}", (name,))
@@ -141,10 +145,11 @@ class Trl(Transformers):
         if isinstance(values.get("script_args"), Mapping):
             values = dict(values["script_args"]) | values
         method, version = self.method(source, found)
+        given = {key for key, value in values.items() if value is not None}
         # `max_completion_length` was a key of DPO's, too.
-        preference = (class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig")) & source.given.keys()
+        preference = (class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig")) & given
         marks = _ONLY_GENERATE - ({"max_completion_length"} if preference else set())
-        generates = method in _GENERATE or (not method and marks & source.given.keys())
+        generates = method in _GENERATE or (not method and marks & given)
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(f"the steps of TRL's {method} are counted in episodes; give max_steps")
         if generates and not method:
@@ -171,6 +176,11 @@ class Trl(Transformers):
             notes.append(
                 "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
                 "or RLOO give --trainer trl-grpo"
+            )
+        if "dataset_mixer" in given and not given & {"packing", "beta", "loss_type", "max_prompt_length"}:
+            notes.append(
+                "dataset_mixer: alignment-handbook's run_sft.py, until its 19f0345 of 2025-07, packs the texts; then the number of "
+                "examples is that of the packed rows"
             )
         mixture = values.get("dataset_mixture")
         if isinstance(mixture, Mapping) and mixture.get("test_split_size"):

@@ -183,6 +183,42 @@ def test_options_of_a_function_are_those_of_the_command(tmp_path, start, command
     assert (float(plan.schedule.learning_rate), plan.max_steps) == (rate, 10 * epochs)
 
 
+@pytest.mark.parametrize("kind", ["Optional[int]", "typing.Optional[int]", "int | None", "'int'", "int"])
+def test_a_field_that_may_be_none_has_the_number_of_the_command(tmp_path, kind):
+    (tmp_path / "train.py").write_text(
+        "import typing\nfrom dataclasses import dataclass\nfrom typing import Optional\n"
+        "from transformers import HfArgumentParser, TrainingArguments\n"
+        f"@dataclass\nclass Options:\n    steps: {kind} = None\n"
+        "options = HfArgumentParser(Options).parse_args_into_dataclasses()[0]\n"
+        "TrainingArguments('o', learning_rate=1e-4, max_steps=options.steps)\n"
+    )
+    (config,) = scripts(tmp_path, "python train.py --steps 200\n")
+    assert config.plan().max_steps == 200
+
+
+def test_the_launchers_file_and_a_divided_model_decide_for_a_script_too(tmp_path):
+    text = "from transformers import TrainingArguments\nTrainingArguments('o', num_train_epochs=1)\n"
+    (tmp_path / "train.py").write_text(text)
+    (tmp_path / "divided.py").write_text("model.is_parallelizable = True\n" + text)
+    (tmp_path / "two.yaml").write_text("num_processes: 2\n")
+    first, second, third = scripts(
+        tmp_path,
+        "accelerate launch --config_file two.yaml train.py --seed 1\nCUDA_VISIBLE_DEVICES=0,1,2,3 python divided.py --seed 1\n"
+        "CUDA_VISIBLE_DEVICES=0,1,2,3 python train.py --seed 1\n",
+    )
+    assert [config.plan(num_examples=64).max_steps for config in (first, second, third)] == [4, 8, 2]
+
+
+def test_commands_of_examples_that_do_not_train_are_left_out(tmp_path):
+    (config,) = scripts(
+        tmp_path,
+        "python run_swag.py --do_train --num_train_epochs 1 --learning_rate 1e-5\n"
+        "python run_swag.py --do_predict --per_device_train_batch_size 8 --output_dir o\n"
+        "python run_glue.py --do_eval --num_train_epochs 3 --learning_rate 2e-5\n",
+    )
+    assert float(config.plan(num_examples=64).schedule.learning_rate) == 1e-5
+
+
 def test_an_option_that_is_given_twice_is_noted(tmp_path):
     (config,) = scripts(tmp_path, "python run_clm.py --learning_rate 3e-5 --max_steps 5 --learning_rate=1e-4\n")
     assert float(config.plan().schedule.learning_rate) == 1e-4

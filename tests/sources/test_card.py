@@ -31,6 +31,25 @@ def test_the_table_of_results_gives_the_steps(tmp_path):
     assert olr.read_config(path).notes == ("step 1236 is epoch 2.9 in the card's table: about 426 steps an epoch",)
 
 
+def test_the_list_of_sentence_transformers(tmp_path):
+    path = tmp_path / "README.md"
+    lines = {"per_device_train_batch_size": 16, "learning_rate": 5e-5, "num_train_epochs": 3, "max_steps": -1}
+    lines |= {"lr_scheduler_type": "linear", "lr_scheduler_kwargs": "{}", "warmup_ratio": 0.1, "warmup_steps": 0}
+    path.write_text("".join(f"- `{key}`: {value}\n" for key, value in lines.items()) + "- Transformers: 4.47.1\n")
+    config = olr.read_config(path)
+    assert repr(config.plan(num_examples=800).schedule) == repr(olr.Linear(5e-5, 150, 15))
+    assert (config.processes.count, config.version) == (None, "4.47.1")
+
+
+def test_a_warmup_of_a_constant_rate_is_ignored_in_every_version(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(
+        "- learning_rate: 2e-4\n- lr_scheduler_type: constant\n- lr_scheduler_warmup_steps: 0.03\n- training_steps: 50\n"
+        "- Transformers 4.38.2\n"
+    )
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Constant(2e-4))
+
+
 def test_the_version_in_the_card_decides(tmp_path):
     path = tmp_path / "README.md"
     text = CARD.format(last="2.9").replace("num_epochs: 3", "gradient_accumulation_steps: 4\n- num_epochs: 3")

@@ -169,6 +169,12 @@ def test_a_conditional_of_an_option_that_is_not_given(tmp_path):
 def test_data_that_the_script_divides(tmp_path):
     split = 'parts = load_dataset("d")["train"].train_test_split(test_size=0.1)\n'
     for argument, noted in (("num_train_epochs=1", True), ("max_steps=9", False)):
+        (config,) = read(
+            tmp_path, f"{HEAD}parts = torch.utils.data.random_split(d, [9, 1])\nTrainingArguments('o', {argument})\n"
+        )
+        assert (
+            any("line 2: the number of examples is that of the training part" in note for note in config.notes) == noted
+        )
         (config,) = read(tmp_path, f"{HEAD}{split}TrainingArguments('o', {argument})\n")
         assert any("train_test_split in line 2" in note for note in config.notes) == noted
 

@@ -311,6 +311,7 @@ def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
             {"block_size": 512},
             "block_size: texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that",
         ),
+        ({"dataset_mixer": {"d": 1.0}, "dataset_splits": ["train"]}, "dataset_mixer: alignment-handbook's run_sft.py"),
         ({"packing": True, "dataset_name": "d"}, "packing: the number of examples is that of the packed rows"),
     ],
 )
@@ -628,3 +629,26 @@ def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
 )
 def test_keys_that_change_the_meaning_of_the_others_are_noted(config, note):
     assert any(text.startswith(note) for text in olr.read_config(config).notes)
+
+
+def test_a_section_with_keys_of_grpo_is_of_trl():
+    training = HF | {"num_generations": 8, "max_completion_length": 64, "per_device_train_batch_size": 8}
+    config = olr.read_config({"model_name": "m", "training": training, "seed": 1})
+    assert (config.trainer, config.section) == ("trl", ("training",))
+    assert config.plan(num_examples=80).max_steps == olr.read_config(training).plan(num_examples=80).max_steps
+
+
+def test_a_condition_of_an_old_key_shows_an_old_version(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(
+        "from transformers import TrainingArguments\nTrainingArguments('o', num_train_epochs=1, gradient_accumulation_steps=4,\n"
+        "    evaluation_strategy='steps' if size > 0 else 'no')\n"
+    )
+    assert any(
+        "evaluation_strategy is of older versions" in note for note in olr.read_config(path).plan(num_examples=90).notes
+    )
+
+
+def test_the_name_of_an_optimizer_has_no_effect():
+    config = olr.read_config(HF | {"optimizer": "adamw"})
+    assert config.unknown == ("optimizer",)
