@@ -10,8 +10,8 @@ from optax_lr.configs.commands import SHELL, training_commands
 from optax_lr.sources import notebook, python
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Script
-from optax_lr.sources.run_facts import written_files
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.run_facts import written_files
 from optax_lr.sources.source import Form, Source
 from optax_lr.trainers import recognise
 

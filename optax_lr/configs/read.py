@@ -11,10 +11,10 @@ from optax_lr.configs.named_file import recognised
 from optax_lr.configs.private import both, shown_notes
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.configs.stated import checked
-from optax_lr.sources.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
+from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import Recognised, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates, places_of_settings

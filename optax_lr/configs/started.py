@@ -11,7 +11,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.python import Reader
-from optax_lr.sources.run_facts import divided_model
+from optax_lr.sources.python.run_facts import divided_model
 from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import SETTING_NAMES
 

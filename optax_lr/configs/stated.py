@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.errors import ConfigError, UnstatedError
 from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.settings import LENGTH

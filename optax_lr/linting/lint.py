@@ -25,9 +25,10 @@ from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
 from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten_document
 from optax_lr.schedules import Schedule
-from optax_lr.sources import notebook, python, python_edits
+from optax_lr.sources import notebook, python
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import UnknownLengthError, UnreadableError
+from optax_lr.sources.python.edits import rewritten_script
 from optax_lr.sources.source import Source
 from optax_lr.trainers import Recognised, trainer_of
 
@@ -209,7 +210,7 @@ def apply_fixes(source: Source, options: LintFacts, trainer: str | None = None) 
 def _rewritten(source: Source, edits: list[Edit]) -> Source:
     """The source with its text changed."""
     if source.form == "python":
-        text = python_edits.rewritten_script(source.name, source.text, edits)
+        text = rewritten_script(source.name, source.text, edits)
         return python.script_sources(source.name, text, source.folder)[0]
     if source.form == "notebook":
         text = notebook.rewritten_notebook(source.name, source.text, edits)

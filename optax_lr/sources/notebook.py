@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from optax_lr.findings import Edit
-from optax_lr.sources import python_edits
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, check_parts
-from optax_lr.sources.literals import Script, UnknownError
-from optax_lr.sources.scopes import parsed
+from optax_lr.sources.python.edits import rewritten_script
+from optax_lr.sources.python.literals import Script, UnknownError
+from optax_lr.sources.python.scopes import parsed
 
 _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
@@ -171,7 +171,7 @@ def rewritten_notebook(path: str, text: str, edits: Iterable[Edit]) -> str:
         ConfigError: where the change is not one of whole rows of a cell.
     """
     before = cells_of(path, text)
-    wanted = python_edits.rewritten_script(path, before.code, edits)
+    wanted = rewritten_script(path, before.code, edits)
     old, new = before.code.split("\n"), wanted.split("\n")
     by_hand = ConfigError(f"{path}: this cell cannot be changed in place; make the change by hand")
     lines = text.splitlines(keepends=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from optax_lr.schedules import Schedule
-from optax_lr.sources.constructors import TRAINING_ARGUMENTS
+from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Recognised, concerns_curve, key_list, places_of_settings
 from optax_lr.trainers.known import class_keys

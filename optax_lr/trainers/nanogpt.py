@@ -8,7 +8,7 @@ from typing import ClassVar
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
-from optax_lr.sources.constructors import NANOGPT
+from optax_lr.sources.python.constructors import NANOGPT
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.keys import Keys

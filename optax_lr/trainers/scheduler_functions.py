@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from optax_lr.sources.constructors import FUNCTIONS
+from optax_lr.sources.python.constructors import FUNCTIONS
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Data
 from optax_lr.trainers.keys import Default

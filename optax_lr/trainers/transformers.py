@@ -12,8 +12,8 @@ from optax_lr.interop.transformers import BY_METRIC, get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
-from optax_lr.sources.constructors import EMBEDDING_KEYS
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block

@@ -7,7 +7,8 @@ from optax_lr import exit_codes, memory
 from optax_lr.configs import commands, plan
 from optax_lr.linting import edits
 from optax_lr.logs import json_logs
-from optax_lr.sources import documents, files, interpolation, parsing, shell_words
+from optax_lr.sources import documents, files, interpolation, parsing
+from optax_lr.sources.shell import words as shell_words
 from optax_lr.sweeps import folder
 
 LINT = importlib.import_module("optax_lr.linting.lint")  # the package exports a function of this name

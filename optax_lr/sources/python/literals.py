@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from optax_lr.sources.scopes import (
+from optax_lr.sources.python.scopes import (
     Call,
     Named,
     Names,

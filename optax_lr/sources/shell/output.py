@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from optax_lr.sources.shell_words import raw, unescaped
+from optax_lr.sources.shell.words import raw, unescaped
 
 if TYPE_CHECKING:
     import tree_sitter

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from optax_lr.sources.conditions import holds
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE
 from optax_lr.sources.marks import MARK, is_known, mark, readable
-from optax_lr.sources.shell_branches import added_options, common_lines, common_options, is_argument
-from optax_lr.sources.shell_output import REDIRECTIONS, output_of, redirected
-from optax_lr.sources.shell_words import DEEPEST, MOST_TURNS, NAME, Words, raw
-from optax_lr.sources.slurm import job_sizes
+from optax_lr.sources.shell.branches import added_options, common_lines, common_options, is_argument
+from optax_lr.sources.shell.conditions import holds
+from optax_lr.sources.shell.output import REDIRECTIONS, output_of, redirected
+from optax_lr.sources.shell.slurm import job_sizes
+from optax_lr.sources.shell.words import DEEPEST, MOST_TURNS, NAME, Words, raw
 
 if TYPE_CHECKING:
     import tree_sitter

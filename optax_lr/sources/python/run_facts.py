@@ -7,8 +7,8 @@ import contextlib
 import json
 import re
 
-from optax_lr.sources.literals import Script, UnknownError
-from optax_lr.sources.scopes import keyword_of
+from optax_lr.sources.python.literals import Script, UnknownError
+from optax_lr.sources.python.scopes import keyword_of
 from optax_lr.sources.source import Processes, count_of
 from optax_lr.text import words
 

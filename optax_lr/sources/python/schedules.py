@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Mapping
 
-from optax_lr.sources import constructors
-from optax_lr.sources.arguments import Arguments, gives_number
-from optax_lr.sources.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
-from optax_lr.sources.literals import Script
-from optax_lr.sources.overrides import rates_by_hand
-from optax_lr.sources.scopes import Call, Scope, keyword_of
+from optax_lr.sources.python import constructors
+from optax_lr.sources.python.arguments import Arguments, gives_number
+from optax_lr.sources.python.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.overrides import rates_by_hand
+from optax_lr.sources.python.scopes import Call, Scope, keyword_of
 from optax_lr.sources.source import Length
 
 

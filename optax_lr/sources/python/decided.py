@@ -6,8 +6,8 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
-from optax_lr.sources.literals import Script, UnknownError
-from optax_lr.sources.scopes import Call, Scope, Tests
+from optax_lr.sources.python.literals import Script, UnknownError
+from optax_lr.sources.python.scopes import Call, Scope, Tests
 
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[object, object], object]] = {
     ast.Eq: operator.eq,

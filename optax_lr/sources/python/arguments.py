@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from optax_lr.sources.literals import Script, UnknownError
-from optax_lr.sources.scopes import Call, Scope, keyword_of
+from optax_lr.sources.python.literals import Script, UnknownError
+from optax_lr.sources.python.scopes import Call, Scope, keyword_of
 from optax_lr.sources.source import Length
 from optax_lr.text import start_of, words
 

@@ -9,17 +9,17 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from optax_lr.sources import constructors
-from optax_lr.sources.arguments import Arguments
-from optax_lr.sources.constructors import FUNCTIONS, MAPPINGS, PARTS, SCHEDULES, TRAINING_ARGUMENTS, TRL
-from optax_lr.sources.decided import is_left_out
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.literals import Script, field_default
-from optax_lr.sources.overrides import own_optimizer, rates_by_hand, replacements, set_later
-from optax_lr.sources.python_schedules import arguments_of_class, arguments_of_function, part_nodes
-from optax_lr.sources.run_facts import examples_of, processes_of
-from optax_lr.sources.scopes import Call, keyword_of
+from optax_lr.sources.python import constructors
+from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.constructors import FUNCTIONS, MAPPINGS, PARTS, SCHEDULES, TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.python.decided import is_left_out
+from optax_lr.sources.python.literals import Script, field_default
+from optax_lr.sources.python.overrides import own_optimizer, rates_by_hand, replacements, set_later
+from optax_lr.sources.python.run_facts import examples_of, processes_of
+from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
+from optax_lr.sources.python.scopes import Call, keyword_of
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 

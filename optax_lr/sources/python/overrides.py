@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from optax_lr.sources.decided import outcome
-from optax_lr.sources.literals import Script
-from optax_lr.sources.scopes import Scope, keyword_of
+from optax_lr.sources.python.decided import outcome
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Scope, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from optax_lr.sources.constructors import SCHEDULES
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.python.constructors import SCHEDULES
 from optax_lr.text import words
 
 _MOST_BOUND = 100  # that a name may have where it is used

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from optax_lr.findings import Edit
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.python import Reader
+from optax_lr.sources.python.reader import Reader
 
 
 def rewritten_script(path: str, text: str, edits: Iterable[Edit]) -> str:
