@@ -44,9 +44,18 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     if missing:
         raise UnstatedError(f"{source.name}: {_what_is_missing(source, missing)}")
     dropped = {*source.unknown, *(irrelevant & unknown.keys())} - overrides.keys()
+    left_open = sorted(irrelevant & stated.keys())
+    notes = source.notes
+    if left_open:
+        notes += (
+            f"{', '.join(left_open)}: not known, and without effect on the curve; the epochs are those of the defaults",
+        )
     alone = {key: place for key, place in source.alone.items() if key not in overrides}
     return dataclasses.replace(
-        source, alone=alone, values={key: readable(value) for key, value in values.items() if key not in dropped}
+        source,
+        alone=alone,
+        notes=notes,
+        values={key: readable(value) for key, value in values.items() if key not in dropped},
     )
 
 

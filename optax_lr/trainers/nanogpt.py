@@ -10,6 +10,7 @@ from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.python.constructors import NANOGPT
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import ARGPARSE, Settings
@@ -24,6 +25,14 @@ _STANDING: Mapping[str, object] = {
 }
 # The other names of `train.py` that look like settings of the curve.
 _KEYS = frozenset({*_STANDING, "gradient_accumulation_steps", "batch_size"})
+
+
+# Its names that have no effect on the curve.
+_NAMES = words(
+    "out_dir eval_interval log_interval eval_iters eval_only always_save_checkpoint init_from wandb_log wandb_project "
+    "wandb_run_name dataset block_size n_layer n_head n_embd dropout bias weight_decay beta1 beta2 grad_clip backend device "
+    "dtype compile"
+)
 
 
 class NanoGPT(Trainer):
@@ -53,7 +62,7 @@ class NanoGPT(Trainer):
         files = [word for word in source.positional if word.endswith(".py")]
         if files:
             raise source.error(f"the settings are in {files[0]}, over which the options go; read that file")
-        self.unknown(source, {**given, **source.unknown}, _KEYS)
+        unknown = self.unknown(source, {**given, **source.unknown}, _KEYS | _NAMES)
         values = Keys(name, given, ARGPARSE, _STANDING)
         last, warmup, end = map(values.whole, ("max_iters", "warmup_iters", "lr_decay_iters"))
         decays = values.flag("decay_lr")
@@ -66,8 +75,16 @@ class NanoGPT(Trainer):
             own={"end": end, "low": values.number("min_lr")},
         )
         without = () if decays else _STANDING.keys() - {"learning_rate", "max_iters"}
-        notes = ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
-        return Reading(settings, notes=notes, defaults=values.defaults("train.py", without=without))
+        notes: tuple[str, ...] = (
+            ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
+        )
+        defaults = values.defaults("nanoGPT's train.py", without=without)
+        if unknown and defaults:
+            absent = ", ".join(default.key for default in defaults)
+            notes += (
+                f"{', '.join(unknown[:3])} show that the train.py is of a fork, which may have other defaults for {absent}",
+            )
+        return Reading(settings, notes=notes, defaults=defaults, unknown=unknown)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""

@@ -104,8 +104,10 @@ class Swift(Transformers):
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
         if values.get("max_epochs") is not None:
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
-        if "#" in str(values.get("dataset", "")):
-            notes += ("dataset: name#500 takes 500 examples; the number of examples must be that after the cut",)
+        if cut := re.findall(r"#\d+", str(values.get("dataset", ""))):
+            notes += (
+                f"dataset: {', '.join(cut[:3])} takes so many examples; the number of examples must be that after the cut",
+            )
         if values.get("train_type") is not None:
             notes += ("train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused",)
         splits = ratio is None and values.get("val_dataset") is None and not made.settings.streaming

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -21,6 +22,9 @@ _REINFORCED = ("ppo_epochs", "num_generations", "group_size", "grpo_samples", "f
 _KEYS = words(
     "batch_size optimizer epochs gradient_accumulation_steps max_steps_per_epoch lr_scheduler optimizer_in_bwd"
 )
+
+
+_PARALLEL = ("tensor_parallel_dim", "context_parallel_dim")
 
 
 class Torchtune(Trainer):
@@ -108,6 +112,8 @@ class Torchtune(Trainer):
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
         keys = Keys(name, values, PYDANTIC)
         own["limit"] = keys.whole("max_steps_per_epoch")  # 0 for none
+        group = math.prod(keys.whole(key, 1) for key in _PARALLEL)
+        own["group"] = group
         for key in ("epochs", "batch_size"):
             if key not in keys:
                 raise source.error(f"{key} is not in the recipe, and torchtune has no default for it")
@@ -117,12 +123,20 @@ class Torchtune(Trainer):
         settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
         dataset = values.get("dataset")
         packed = isinstance(dataset, Mapping) and dataset.get("packed") in (True, "True", "true")
-        notes = ("dataset.packed: the number of examples is that of the packs",) if packed else ()
+        notes: tuple[str, ...] = ()
+        if packed:
+            notes += ("dataset.packed: the number of examples is that of the packs",)
+        if group > 1:
+            notes += (f"groups of {group} processes have the same examples, by {' and '.join(_PARALLEL)}",)
         return Reading(settings, (), notes, tuple(defaults))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each rank's batches without the last short one, in groups that are rounded down."""
-        batches = -(-data.examples // data.processes) // settings.per_device_train_batch_size
+        group: int = settings.own["group"]
+        if data.processes > 1 and data.processes % group:
+            raise settings.error(f"{data.processes} processes cannot be divided into the recipe's groups of {group}")
+        shares = max(1, data.processes // group)
+        batches: int = -(-data.examples // shares) // settings.per_device_train_batch_size
         steps = batches // settings.gradient_accumulation_steps
         limit = settings.own["limit"]
         if steps == 0:

@@ -652,3 +652,42 @@ def test_a_condition_of_an_old_key_shows_an_old_version(tmp_path):
 def test_the_name_of_an_optimizer_has_no_effect():
     config = olr.read_config(HF | {"optimizer": "adamw"})
     assert config.unknown == ("optimizer",)
+
+
+def test_processes_of_a_group_in_torchtune_have_the_same_examples():
+    recipe = {
+        "optimizer": {"_component_": "torch.optim.AdamW", "lr": 2e-5},
+        "epochs": 1,
+        "batch_size": 4,
+        "tensor_parallel_dim": 8,
+    }
+    recipe |= {"model": {"_component_": "torchtune.models.llama3.llama3_8b"}, "gradient_accumulation_steps": 1}
+    config = olr.read_config(recipe)
+    assert [config.plan(num_examples=10_000, world_size=count).max_steps for count in (8, 16)] == [2500, 1250]
+    with pytest.raises(olr.ConfigError, match="12 processes cannot be divided into the recipe's groups of 8"):
+        config.plan(num_examples=10_000, world_size=12)
+
+
+def test_names_that_nanogpt_does_not_have_show_a_fork(tmp_path):
+    path = tmp_path / "train_own.py"
+    path.write_text(
+        "out_dir = 'o'\nlearning_rate = 1e-3\nmax_iters = 100\nlr_decay_iters = 100\nwarmup_iters = 5\nn_layer = 2\n"
+    )
+    assert not any("fork" in note for note in olr.read_config(path).notes)
+    path.write_text(path.read_text() + "operator = '+'\n")
+    config = olr.read_config(path)
+    assert config.unknown == ("operator",)
+    assert any(note.endswith("of a fork, which may have other defaults for min_lr, decay_lr") for note in config.notes)
+
+
+def test_an_accumulation_that_is_not_known_is_noted_where_the_steps_are_given(tmp_path):
+    path = tmp_path / "run.sh"
+    path.write_text(
+        "python run_clm.py --learning_rate 1e-4 --max_steps 9 --gradient_accumulation_steps $((64 / NODES))\n"
+    )
+    config = olr.read_config(path)
+    assert config.plan().max_steps == 9
+    assert any(
+        note.startswith("gradient_accumulation_steps: not known, and without effect on the curve")
+        for note in config.notes
+    )

@@ -80,7 +80,7 @@ def test_a_file_of_assignments_is_a_nanogpt_config(tmp_path):
     assert [float(plan.schedule(step)) for step in (0, 100, 5000)] == pytest.approx([1e-3 / 101, 1e-3, 1e-4])
     path.write_text(NANOGPT.replace("learning_rate = 1e-3\n", "lr_decay_iters = 5000\n"))
     default = olr.read_config(path).plan().defaults[0]
-    assert tuple(default) == ("learning_rate", 6e-4, "train.py")
+    assert tuple(default) == ("learning_rate", 6e-4, "nanoGPT's train.py")
     path.write_text(NANOGPT + "decay_lr = False\n")
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.Constant(1e-3))
 
