@@ -22,6 +22,7 @@ from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS, in_section
 
+_OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
 
 
@@ -254,11 +255,24 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
 def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]:
     """A note on the settings next to the section that is read; none where all are in it."""
     places = places_of_settings(source.given) if section else []
-    others = [".".join(place) for place in places if place[: len(section)] != section]
+    others = [".".join(place) for place in places if place[: len(section)] != section] + _listed_settings(source.given)
     if not others:
         return ()
     shown = ", ".join(others[:4])
-    return (f"the settings under {shown} are not in this plan, which is that of {'.'.join(section)}",)
+    whose = ".".join(section) or "the keys beside them"
+    return (f"the settings under {shown} are not in this plan, which is that of {whose}",)
+
+
+def _listed_settings(values: Mapping[str, object], above: tuple[str, ...] = (), depth: int = 3) -> list[str]:
+    """The keys of lists whose entries have settings of a run, such as `curriculum.phases`."""
+    found = []
+    for key, inner in values.items():
+        place = (*above, str(key))
+        if isinstance(inner, list) and any(isinstance(entry, Mapping) and _OF_A_RUN & entry.keys() for entry in inner):
+            found.append(".".join(place))
+        elif isinstance(inner, Mapping) and depth:
+            found += _listed_settings(inner, place, depth - 1)
+    return found
 
 
 def _with_processes(source: Source, section: tuple[str, ...]) -> Source:

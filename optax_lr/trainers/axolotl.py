@@ -302,7 +302,7 @@ def _own(keys: Keys) -> dict[str, object]:
     own["parallel"] = math.prod(keys.whole(key, 1) or 1 for key in ("context_parallel_size", "tensor_parallel_size"))
     if keys.get("rl") in _GENERATE:
         if keys["rl"] != "grpo" and not keys.get("max_steps"):
-            raise keys.error(f"the steps of rl: {keys['rl']} are not counted; give max_steps")
+            raise keys.error(f"the steps of rl: {keys['rl']} are not counted; give them with --set max_steps=VALUE")
         trl = keys.get("trl")
         own["generate"] = generation_keys(f"{keys.source}: trl.", trl if isinstance(trl, Mapping) else {}, PYDANTIC, 8)
     return own

@@ -29,6 +29,7 @@ _DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 
 _SAMPLES = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
 _CHANGE_AS_THEY_GO = ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler")
+_ENDS = ("exit_interval", "exit_duration_in_mins", "exit_signal_handler")
 _DECIDE = words(
     "lr min_lr lr_decay_style lr_warmup_init lr_warmup_fraction lr_wsd_decay_style train_iters lr_decay_iters lr_warmup_iters "
     "lr_wsd_decay_iters"
@@ -130,6 +131,7 @@ class Megatron(Trainer):
             defaults += (Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"),)
         notes: tuple[str, ...] = ()
         notes += ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
+        notes += tuple(f"{key}: the run may end before its last iteration" for key in _ENDS if key in keys)
         if "use_checkpoint_opt_param_scheduler" in keys:
             notes += ("use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",)
         return Reading(settings, (), notes, defaults, strange)

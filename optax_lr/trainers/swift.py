@@ -73,11 +73,13 @@ class Swift(Transformers):
         generates = values.get("rlhf_type") == "grpo"
         if values.get("rlhf_type") in ("ppo", "gkd") and not values.get("max_steps"):
             raise source.error(
-                f"the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give max_steps"
+                f"the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give them with --set max_steps=VALUE"
             )
         for key in ("sequence_parallel_size", "deepspeed_autotp_size"):
             if str(values.get(key) or 1) != "1" and not values.get("max_steps"):
-                raise source.error(f"the steps with {key} in ms-swift are not counted; give max_steps")
+                raise source.error(
+                    f"the steps with {key} in ms-swift are not counted; give them with --set max_steps=VALUE"
+                )
         if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
             del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)

@@ -20,7 +20,8 @@ _COSINE = "get_cosine_schedule_with_warmup"
 _ARGUMENTS = words("_component_ num_warmup_steps num_cycles num_training_steps last_epoch")
 _REINFORCED = ("ppo_epochs", "num_generations", "group_size", "grpo_samples", "forward_batch_size")
 _KEYS = words(
-    "batch_size optimizer epochs gradient_accumulation_steps max_steps_per_epoch lr_scheduler optimizer_in_bwd"
+    "batch_size optimizer epochs gradient_accumulation_steps max_steps_per_epoch lr_scheduler optimizer_in_bwd "
+    "fake_quant_after_n_steps"
 )
 
 

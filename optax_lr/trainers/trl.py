@@ -151,7 +151,9 @@ class Trl(Transformers):
         marks = _ONLY_GENERATE - ({"max_completion_length"} if preference else set())
         generates = method in _GENERATE or (not method and marks & given)
         if method in _NOT_COUNTED and not values.get("max_steps"):
-            raise source.error(f"the steps of TRL's {method} are counted in episodes; give max_steps")
+            raise source.error(
+                f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"
+            )
         if generates and not method:
             method = "GRPOConfig"
         rules = ARGPARSE if source.form in ("yaml", "command") else STRICT

@@ -356,6 +356,12 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("settings['lr'] = 1e-3", None),
         ("SFTTrainer(model, args, packing=True)", "packing in line 3: the number of examples is that of the packed rows"),
         ("SFTTrainer(model, args, packing=False)", None),
+        ("from own.trainer import SliceTrainer\nSliceTrainer(args)", "SliceTrainer in line 4 is not read; it may make another schedule"),
+        (
+            "import torch\nclass PPOTrainer:\n    def __init__(self):\n        self.o = torch.optim.Adam(p, lr=1e-3)\nPPOTrainer()",
+            "the optimizer in line 6 has a rate of its own, and no Trainer takes these arguments",
+        ),
+        ("import torch\ntorch.optim.Adam(p, lr=1e-3)", "the optimizer in line 4 has a rate of its own, and no Trainer takes these arguments"),
         ("vars(args)['max_steps'] = 5", "line 3 may replace any of these arguments"),
         ("args.__dict__.update(max_steps=5)", "line 3 may replace any of these arguments"),
         ("trainer.hyperparameter_search(n_trials=5)", "hyperparameter_search in line 3 replaces some of these arguments"),
@@ -498,3 +504,39 @@ def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):
         olr.ConfigError, match=r'group\["lr"\] in line 3 sets the rate by hand, by code that is not run; make'
     ):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        (
+            "train = train.select(range(min(9, len(train))))",
+            "the selection in line 2: the number of examples is that after it",
+        ),
+        (
+            "d = load_dataset('d', split='train[:9]')",
+            "the selection in line 2: the number of examples is that after it",
+        ),
+        ("eval_data = eval_data.select(range(9))", None),
+        ("def group_texts(rows): ...", "group_texts in line 2: the number of examples is that of the blocks"),
+        (
+            "d = ConstantLengthDataset(t, d)",
+            "ConstantLengthDataset in line 2: the number of examples is that of the packed rows",
+        ),
+    ],
+)
+def test_what_the_script_does_with_its_data_is_noted(tmp_path, lines, note):
+    for argument, counts in (("num_train_epochs=1", True), ("max_steps=9", False)):
+        (config,) = read(tmp_path, f"{HEAD}{lines}\nTrainingArguments('o', {argument})\n")
+        assert config.notes == ((note,) if note is not None and counts else ())
+
+
+def test_rows_that_a_map_keeps_are_counted(tmp_path):
+    text = f"{HEAD}d = load_dataset('d').select(range(2000))\nd = d.map(f, remove_columns=c)\nTrainer(train_dataset=d, args=TrainingArguments('o'))\n"
+    assert read(tmp_path, "from transformers import Trainer\n" + text)[0].examples == 2000
+    assert (
+        read(tmp_path, "from transformers import Trainer\n" + text.replace("remove_columns=c", "batched=True"))[
+            0
+        ].examples
+        is None
+    )

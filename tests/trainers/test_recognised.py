@@ -625,6 +625,30 @@ def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
             ],
             "use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",
         ),
+        (
+            [
+                "pretrain_gpt.py",
+                "--lr",
+                "1e-4",
+                "--train-iters",
+                "90",
+                "--lr-decay-style",
+                "cosine",
+                "--global-batch-size",
+                "8",
+                "--micro-batch-size",
+                "1",
+                "--num-layers",
+                "2",
+                "--exit-interval",
+                "20",
+            ],
+            "exit_interval: the run may end before its last iteration",
+        ),
+        (
+            {"training": HF, "curriculum": {"phases": [{"max_steps": 350}, {"max_steps": 300}]}},
+            "the settings under curriculum.phases are not in this plan, which is that of training",
+        ),
     ],
 )
 def test_keys_that_change_the_meaning_of_the_others_are_noted(config, note):

@@ -162,5 +162,5 @@ def test_a_rate_that_is_not_given_needs_the_method():
     assert note.startswith("the file does not say which of TRL's trainers runs")
     with pytest.raises(olr.ConfigError, match="TRL has sft, dpo"):
         olr.read_config({"dataset_name": "d"}, trainer="trl-xyz")
-    with pytest.raises(olr.ConfigError, match="are counted in episodes; give max_steps"):
+    with pytest.raises(olr.ConfigError, match="are counted in episodes; give them with --set max_steps=VALUE"):
         olr.read_config(["trl", "ppo", "--dataset_name", "d", "--learning_rate", "1e-5"])

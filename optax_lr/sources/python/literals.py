@@ -38,7 +38,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
 }
 _TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
 _ENUMS = ("SchedulerType", "IntervalStrategy")
-_OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
+OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LOADER = re.compile(r"(?i)loader|(?:^|_)dl$|iterator|batches")
 _LARGEST = 10**30
 _DEEPEST = 50
@@ -163,7 +163,7 @@ class Script(Names):
         """The length of the training data, or of a loader of it."""
         text = ast.unparse(node)
         changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
-        if self._examples is None or changed or _OTHER_DATA.search(text):
+        if self._examples is None or changed or OTHER_DATA.search(text):
             raise UnknownError
         made = self.single(node, scope)
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
@@ -178,7 +178,7 @@ class Script(Names):
         """The number of batches of a `DataLoader`."""
         data = made.args[0] if made.args else keyword_of(made, "dataset")
         sampled = any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords)
-        if self._examples is None or sampled or data is None or _OTHER_DATA.search(ast.unparse(data)):
+        if self._examples is None or sampled or data is None or OTHER_DATA.search(ast.unparse(data)):
             raise UnknownError
         size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
         batch = 1 if size is None else self._number(size, scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.scopes import Scope, keyword_of
@@ -79,7 +80,36 @@ def replacements(script: Script) -> list[str]:
                 | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="__dict__"), attr="update"))
             ):
                 notes.append(f"line {node.lineno} may replace any of these arguments")
-    return notes[:3] + rates_by_hand(script)
+    return notes[:3] + _other_trainers(script) + rates_by_hand(script)
+
+
+def _other_trainers(script: Script) -> list[str]:
+    """Notes on a trainer that is not known, and on a script without one that makes its own optimizer."""
+    bases = {name: [base for kind in kinds for base in kind.bases] for name, kinds in script.classes.items()}
+    no_trainers = {
+        name for name, above in bases.items() if not any(ast.unparse(base).endswith("Trainer") for base in above)
+    }
+    trainers = [call for call in script.calls if call.last.endswith("Trainer") and call.last not in no_trainers]
+    unknown = [
+        call
+        for call in trainers
+        if "." in call.name
+        and call.name.partition(".")[0] not in (*HOMES, "peft", "accelerate")
+        and "self" not in call.name
+    ]
+    if unknown:
+        return [
+            f"{unknown[0].last} in line {unknown[0].node.lineno} is not read; it may make another schedule or optimizer"
+        ]
+    own = [
+        call
+        for call in script.calls
+        if call.name.startswith("torch.optim.") and keyword_of(call.node, "lr") is not None
+    ]
+    if own and not trainers:
+        what = f"the optimizer in line {own[0].node.lineno} has a rate of its own"
+        return [f"{what}, and no Trainer takes these arguments in this script"]
+    return []
 
 
 def rates_by_hand(script: Script) -> list[str]:

@@ -17,9 +17,9 @@ from optax_lr.sources.python.constructors import FUNCTIONS, MAPPINGS, PARTS, SCH
 from optax_lr.sources.python.decided import is_left_out
 from optax_lr.sources.python.literals import Script, field_default
 from optax_lr.sources.python.overrides import own_optimizer, rates_by_hand, replacements, set_later
-from optax_lr.sources.python.run_facts import examples_of, processes_of
+from optax_lr.sources.python.run_facts import data_notes, examples_of, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
-from optax_lr.sources.python.scopes import Call, keyword_of
+from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
@@ -243,15 +243,9 @@ class Reader:
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )
-        packs = next(
-            (known.node for known in self.script.calls if known.last.endswith("Trainer") and _packs(known)), None
+        notes += data_notes(
+            self.script, packs=bool(found.values.get("packing")), counts="max_steps" not in found.values
         )
-        if packs is not None and not found.values.get("packing"):
-            notes.append(f"packing in line {packs.lineno}: the number of examples is that of the packed rows")
-        split = next((known.node for known in self.script.calls if _splits(known)), None)
-        if split is not None and "max_steps" not in found.values:
-            how = ast.unparse(split.func).rpartition(".")[2]
-            notes.append(f"{how} in line {split.lineno}: the number of examples is that of the training part")
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes
@@ -308,14 +302,3 @@ class Reader:
             "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
             "of its training to a YAML file"
         )
-
-
-def _packs(call: Call) -> bool:
-    """Whether a trainer packs its texts by an argument of its own, as TRL's did before its configs had it."""
-    given = keyword_of(call.node, "packing")
-    return isinstance(given, ast.Constant) and given.value is True
-
-
-def _splits(call: Call) -> bool:
-    """Whether a call divides the data: `train_test_split(data)`, `load_dataset("d")["train"].train_test_split()`."""
-    return {call.last, getattr(call.node.func, "attr", "")} & {"train_test_split", "random_split"} != set()

@@ -7,8 +7,8 @@ import contextlib
 import json
 import re
 
-from optax_lr.sources.python.literals import Script, UnknownError
-from optax_lr.sources.python.scopes import keyword_of
+from optax_lr.sources.python.literals import OTHER_DATA, Script, UnknownError
+from optax_lr.sources.python.scopes import Call, keyword_of
 from optax_lr.sources.source import Processes, count_of
 from optax_lr.text import words
 
@@ -76,7 +76,7 @@ def examples_of(script: Script) -> tuple[int, str] | None:
     if len(given) != 1:
         return None
     node, scope = script.single(*given[0]), given[0][1]
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_ROWS:
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _keeps_rows(node, node.func.attr):
         node = script.single(node.func.value, scope)
     match node:
         case ast.Call(func=ast.Attribute(attr="select"), args=[ast.Call(func=ast.Name(id="range"), args=[last])]):
@@ -85,6 +85,49 @@ def examples_of(script: Script) -> tuple[int, str] | None:
                 if isinstance(number, int) and number > 0:
                     return number, f"{number:,} training examples are selected in line {node.lineno}"
     return None
+
+
+def _selects(call: Call) -> bool:
+    """Whether a call takes some rows of a data set: `train.select(range(9))`, `load_dataset("d", split="train[:9]")`."""
+    match call.node:
+        case ast.Call(func=ast.Attribute(value=data, attr="select"), args=[ast.Call(func=ast.Name(id="range")), *_]):
+            return OTHER_DATA.search(ast.unparse(data)) is None
+    split = keyword_of(call.node, "split")
+    return isinstance(split, ast.Constant) and re.match(r"train\[", str(split.value)) is not None
+
+
+def _keeps_rows(call: ast.Call, method: str) -> bool:
+    """Whether a method of a data set keeps the number of rows, as `map` does without `batched`."""
+    return method in _SAME_ROWS or (method == "map" and keyword_of(call, "batched") is None)
+
+
+def data_notes(script: Script, *, packs: bool, counts: bool) -> list[str]:
+    """Notes on what the script does with its data.
+
+    Args:
+        script: the script.
+        packs: whether its arguments say that texts are packed.
+        counts: whether the length of the run is that of the data.
+    """
+    selected = examples_of(script) is not None
+    notes: dict[str, tuple[int, str]] = {}  # the first line of each kind, and what it changes
+    for call in script.calls:
+        line = call.node.lineno
+        packing = keyword_of(call.node, "packing") if call.last.endswith("Trainer") else None
+        if isinstance(packing, ast.Constant) and packing.value is True and not packs:
+            notes.setdefault("packing", (line, "that of the packed rows"))
+        for how in (
+            {call.last, getattr(call.node.func, "attr", "")} & {"train_test_split", "random_split"} if counts else ()
+        ):
+            notes.setdefault(how, (line, "that of the training part"))
+        if counts and not selected and _selects(call):
+            notes.setdefault("the selection", (line, "that after it"))
+        if call.last == "ConstantLengthDataset" and counts:
+            notes.setdefault(call.last, (line, "that of the packed rows"))
+    for scope in script.scopes:
+        if isinstance(scope.function, ast.FunctionDef) and scope.function.name == "group_texts" and counts:
+            notes.setdefault("group_texts", (scope.function.lineno, "that of the blocks"))
+    return [f"{how} in line {line}: the number of examples is {what}" for how, (line, what) in notes.items()]
 
 
 def written_files(script: Script) -> dict[str, str]:
