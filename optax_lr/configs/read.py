@@ -259,7 +259,7 @@ def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]
     if not others:
         return ()
     shown = ", ".join(others[:4])
-    whose = ".".join(section) or "the keys beside them"
+    whose = ".".join(section) or "the keys next to them"
     return (f"the settings under {shown} are not in this plan, which is that of {whose}",)
 
 
