@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -29,6 +30,7 @@ MOST_COMMANDS = 5_000
 _ARGUMENTS = ("@", *map(str, range(1, 10)))
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
+_MARKED = "_MARK_"  # begins the names of variables that hold marks
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
@@ -88,6 +90,8 @@ class _Shell(Words):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.exported: dict[str, None] = {}
+        self.exports_all = False  # by `set -a`
+        self.marked = itertools.count()  # numbers for variables that hold marks
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
@@ -113,6 +117,15 @@ class _Shell(Words):
         with self.deeper():
             self.run(self.parsed(_COMMENT.sub(lambda found: " " * len(found[0]), text)))
 
+    def run_shell(self, text: str, environment: Mapping[str, str]) -> None:
+        """Run a text in a shell of its own, which has only these variables and leaves none."""
+        outside = self.variables, self.arrays, self.exported, self.exports_all
+        marks = {name: value for name, value in self.variables.items() if name.startswith(_MARKED)}
+        self.variables = {name: [value] for name, value in environment.items()} | marks
+        self.arrays, self.exported, self.exports_all = set(), dict.fromkeys(environment), False
+        self.run_text(text)
+        self.variables, self.arrays, self.exported, self.exports_all = outside
+
     def run_uncalled(self) -> None:
         """Run the functions that nothing called, with unknown arguments: a caller outside may."""
         for function in list(self.functions):
@@ -130,6 +143,7 @@ class _Shell(Words):
             case "unset_command":
                 for child in node.named_children:
                     self.variables.pop(raw(child), None)
+                    self.exported.pop(raw(child), None)
             case "command":
                 self.command(node)
             case "redirected_statement":
@@ -311,6 +325,8 @@ class _Shell(Words):
             self.variables[raw(target.child_by_field_name("name"))] = [mark(f"${{{raw(target)}}}")]
             return
         name = raw(target)
+        if self.exports_all:
+            self.exported[name] = None
         adds = any(child.type == "+=" for child in node.children)
         old = self.variables.get(name, []) if adds else []
         if value is not None and value.type == "array":
@@ -387,12 +403,18 @@ class _Shell(Words):
             self.call(head, words[1:])
         elif (text := " ".join(words[1:]) if head == "eval" else _script_of_shell(words)) is not None:
             count = len(self.ran)
-            self.run_text(MARK.sub(self.kept, text))
+            text = MARK.sub(self.kept, text)
+            if head == "eval":
+                self.run_text(text)
+            else:
+                self.run_shell(text, environment | _set_before_shell(words))
             self.ran[count:] = [
                 made._replace(line=line, environment=environment | made.environment) for made in self.ran[count:]
             ]
         elif head in _SHELLS and document is not None and self.depth < DEEPEST:
-            self.run_text(document)
+            self.run_shell(document, environment)
+        elif head == "set" and words[1:2] in (["-a"], ["+a"]):
+            self.exports_all = words[1] == "-a"
         elif head.startswith("--") and self.ran:
             options = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
             self.ran[-1] = self.ran[-1]._replace(cut=self.ran[-1].cut + options)
@@ -427,7 +449,7 @@ class _Shell(Words):
 
     def kept(self, found: re.Match[str]) -> str:
         """A variable that holds a mark, for a text that is parsed again."""
-        name = f"_MARK_{len(self.variables)}"
+        name = f"{_MARKED}{next(self.marked)}"
         self.variables[name] = [found[0]]
         return f"${{{name}}}"
 
@@ -476,3 +498,9 @@ def _script_of_shell(words: list[str]) -> str | None:
     place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
     options = zip(words[place + 1 :], words[place + 2 :], strict=False)
     return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
+
+
+def _set_before_shell(words: list[str]) -> dict[str, str]:
+    """The variables among the words before a shell, as in `env A=1 bash -c ...`."""
+    before = words[: next((n for n, word in enumerate(words) if word in _SHELLS), 0)]
+    return {found[1]: found[2] for word in before if (found := re.fullmatch(rf"({NAME})=(.*)", word, re.DOTALL))}
