@@ -78,7 +78,8 @@ def commands_of(name: str, text: str) -> list[Ran]:
         shell.exported[variable] = None
     try:
         shell.run_text(text)
-        shell.run_uncalled()
+        if not shell.ended:
+            shell.run_uncalled()
     except RecursionError:
         raise shell.refusal("commands are nested too deeply") from None
     return [made for made in shell.ran if made.words]
@@ -90,6 +91,7 @@ class _Shell(Words):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.exported: dict[str, None] = {}
+        self.readonly: frozenset[str] = frozenset()
         self.exports_all = False  # by `set -a`
         self.marked = itertools.count()  # numbers for variables that hold marks
         self.functions: "dict[str, tree_sitter.Node]" = {}
@@ -99,6 +101,7 @@ class _Shell(Words):
         self.changed: dict[str, str] = {}  # other files that commands write, each with the command
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
+        self.ended = False  # by an `exit` that certainly runs
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
     @contextlib.contextmanager
@@ -119,18 +122,33 @@ class _Shell(Words):
 
     def run_shell(self, text: str, environment: Mapping[str, str]) -> None:
         """Run a text in a shell of its own, which has only these variables and leaves none."""
-        outside = self.variables, self.arrays, self.exported, self.exports_all
+        outside = self.variables, self.arrays, self.exported, self.exports_all, self.readonly
         marks = {name: value for name, value in self.variables.items() if name.startswith(_MARKED)}
         self.variables = {name: [value] for name, value in environment.items()} | marks
-        self.arrays, self.exported, self.exports_all = set(), dict.fromkeys(environment), False
+        self.arrays, self.exported = set(), dict.fromkeys(environment)
+        self.exports_all, self.readonly = False, frozenset()
         self.run_text(text)
-        self.variables, self.arrays, self.exported, self.exports_all = outside
+        self.variables, self.arrays, self.exported, self.exports_all, self.readonly = outside
 
     def run_uncalled(self) -> None:
         """Run the functions that nothing called, with unknown arguments: a caller outside may."""
+        ran: list[tuple[str, int, int]] = []
         for function in list(self.functions):
             if function not in self.called:
+                start = len(self.ran)
                 self.call(function, None)
+                ran.append((function, start, len(self.ran)))
+        for function, start, end in ran:  # one function may call another that is defined above it
+            how = (
+                "called only by functions that nothing calls"
+                if function in self.called
+                else "not called in this script"
+            )
+            self.note(f"{function}() is {how}", start, end)
+
+    def note(self, text: str, start: int, end: int | None = None) -> None:
+        """Add a note to the commands that ran since `start`."""
+        self.ran[start:end] = [made._replace(notes=(*made.notes, text)) for made in self.ran[start:end]]
 
     def run(self, node: tree_sitter.Node) -> None:
         """One statement."""
@@ -160,7 +178,9 @@ class _Shell(Words):
                 self.loop(node)
             case "while_statement" | "c_style_for_statement":
                 bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
+                count = len(self.ran)
                 self.branches([bodies], otherwise=True)
+                self.note(f"the loop in line {node.start_point[0] + 1} is followed once", count)
             case "function_definition":
                 name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
                 if name is not None and body is not None:
@@ -169,9 +189,9 @@ class _Shell(Words):
                 self.run_all(node.named_children)
                 self.output.append(None)
             case "subshell":
-                before = dict(self.variables)
+                before = dict(self.variables), self.readonly
                 self.run_all(node.named_children)
-                self.variables = before
+                self.variables, self.readonly = before
             case "comment" | "test_command":
                 pass
             case kind:
@@ -198,6 +218,8 @@ class _Shell(Words):
     def run_all(self, nodes: Iterable[tree_sitter.Node]) -> None:
         """Statements one after the other."""
         for node in nodes:
+            if self.ended:
+                return
             self.run(node)
 
     def check_error(self, node: tree_sitter.Node) -> None:
@@ -298,13 +320,18 @@ class _Shell(Words):
         values = [word for child in node.children_by_field_name("value") for word in self.expand(child)]
         if not values or not is_known(values) or len(values) > MOST_TURNS:
             values = [mark(f"${variable}")]
+        count = len(self.ran)
+        bodies = node.children_by_field_name("body")
         for value in values:
             self.variables[variable] = [value]
             with self.deeper():
-                self.run_all(node.children_by_field_name("body"))
+                self.run_all(bodies)
+        if any(map(_leaves, bodies)):
+            self.note(f"the loop in line {node.start_point[0] + 1} may end earlier or leave turns out", count)
 
     def declare(self, node: tree_sitter.Node) -> None:
-        """`export A=1`, `declare -x A`, `local A=1`."""
+        """`export A=1`, `declare -x A`, `local A=1`, `readonly A=1`."""
+        readonly = node.children[0].type == "readonly"
         exported = node.children[0].type == "export"
         for child in node.named_children:
             name = raw(child.child_by_field_name("name") or child)
@@ -315,6 +342,8 @@ class _Shell(Words):
             exported = exported or re.fullmatch(r"-\w*x\w*", name) is not None
             if exported:
                 self.exported[name] = None
+            if readonly:
+                self.readonly |= {name}
 
     def assign(self, node: tree_sitter.Node) -> None:
         """`A=1`, `A+=1`, `A=(1 2)`; an element of an array makes the array unknown."""
@@ -325,6 +354,8 @@ class _Shell(Words):
             self.variables[raw(target.child_by_field_name("name"))] = [mark(f"${{{raw(target)}}}")]
             return
         name = raw(target)
+        if name in self.readonly:
+            return
         if self.exports_all:
             self.exported[name] = None
         adds = any(child.type == "+=" for child in node.children)
@@ -413,6 +444,24 @@ class _Shell(Words):
             ]
         elif head in _SHELLS and document is not None and self.depth < DEEPEST:
             self.run_shell(document, environment)
+        elif not self.builtin(node, words):
+            self.output.append(output_of(words, document))
+            if head in _WRITERS:
+                self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
+            elif head not in _NO_PROGRAM:
+                named = {word.rpartition("=")[2] for word in words if _CONFIG.search(word)} & self.changed.keys()
+                notes = [
+                    f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)
+                ]
+                notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
+                self.record(Ran(tuple(words), environment, line, (*self.notes, *notes), files=self.files))
+        return words
+
+    def builtin(self, node: tree_sitter.Node, words: list[str]) -> bool:
+        """Follow a command of the shell that changes what is known; False for every other command."""
+        head = words[0]
+        if head == "exit" and self.depth == 0 and _is_straight(node):
+            self.ended = True
         elif head == "set" and words[1:2] in (["-a"], ["+a"]):
             self.exports_all = words[1] == "-a"
         elif head.startswith("--") and self.ran:
@@ -427,19 +476,11 @@ class _Shell(Words):
             self.variables |= {name: [mark(f"${name}")] for name in (*names, "OPTARG")}
         elif head in ("source", "."):
             if len(words) > 1 and not _SET_UP.search(words[1]):
+                line = node.start_point[0] + 1
                 self.notes[f"{readable(words[1])}, sourced in line {line}, may set other values"] = None
         else:
-            self.output.append(output_of(words, document))
-            if head in _WRITERS:
-                self.changed |= dict.fromkeys(words[1:], f"{head} in line {line}")
-            elif head not in _NO_PROGRAM:
-                named = {word.rpartition("=")[2] for word in words if _CONFIG.search(word)} & self.changed.keys()
-                notes = [
-                    f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)
-                ]
-                notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
-                self.record(Ran(tuple(words), environment, line, (*self.notes, *notes), files=self.files))
-        return words
+            return False
+        return True
 
     def record(self, made: Ran) -> None:
         """Keep a command."""
@@ -504,3 +545,21 @@ def _set_before_shell(words: list[str]) -> dict[str, str]:
     """The variables among the words before a shell, as in `env A=1 bash -c ...`."""
     before = words[: next((n for n, word in enumerate(words) if word in _SHELLS), 0)]
     return {found[1]: found[2] for word in before if (found := re.fullmatch(rf"({NAME})=(.*)", word, re.DOTALL))}
+
+
+def _is_straight(node: tree_sitter.Node) -> bool:
+    """Whether a command is a statement of the script itself, in no branch, and not in the background."""
+    in_script = node.parent is not None and node.parent.type == "program"
+    return in_script and (node.next_sibling is None or node.next_sibling.type != "&")
+
+
+def _leaves(node: tree_sitter.Node) -> bool:
+    """Whether the body of a loop has a `break` or `continue` of that loop."""
+    nodes = [node]
+    while nodes:
+        node = nodes.pop()
+        if node.type == "command" and re.fullmatch(r"(?:break|continue)(?:\s.*)?", raw(node)):
+            return True
+        if node.type not in ("for_statement", "while_statement", "c_style_for_statement", "function_definition"):
+            nodes += node.named_children
+    return False
