@@ -336,7 +336,7 @@ _NOT_CURVE = re.compile(
     r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|checkpointing|"
     r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
     r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
-    r"profile|profiler|profiling|start_step|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
+    r"profile|profiler|profiling|start_step|load|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
     r"interval|id|type_vocab|device_map|which|visible|overlap|layers)(?:_|$)|^decay_mult$|_every$|^every_"
 )
 _GROUP = re.compile(

@@ -219,6 +219,36 @@ def test_commands_of_examples_that_do_not_train_are_left_out(tmp_path):
     assert float(config.plan(num_examples=64).schedule.learning_rate) == 1e-5
 
 
+@pytest.mark.parametrize(
+    ("declared", "options", "rate"),
+    [
+        ("p.add_argument('--rate', dest='lr', type=float, default=5e-5)", "--rate 1e-4", 1e-4),
+        ("p.add_argument('--lr', '--learning-rate', type=float, default=5e-5)", "--learning_rate 1e-4", 1e-4),
+        ("p.add_argument('--rate', dest='lr', type=float, default=5e-5)", "", 5e-5),
+    ],
+)
+def test_an_option_gives_the_value_under_its_name(tmp_path, declared, options, rate):
+    (tmp_path / "train.py").write_text(
+        f"import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n{declared}\n"
+        "args = p.parse_args()\nTrainingArguments('o', learning_rate=args.lr, max_steps=5)\n"
+    )
+    (config,) = scripts(tmp_path, f"python train.py --x 1 {options}\n")
+    assert float(config.plan().schedule.learning_rate) == rate
+
+
+def test_options_that_the_script_states_itself(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--lr', type=float, default=5e-5)\nargs = p.parse_args(['--lr', '2e-4'])\n"
+        "TrainingArguments('o', learning_rate=args.lr, max_steps=5)\n"
+    )
+    config = olr.read_config(path)
+    assert (float(config.plan().schedule.learning_rate), config.notes) == (2e-4, ())
+    path.write_text(path.read_text().replace("['--lr', '2e-4']", "[]"))
+    assert float(olr.read_config(path).plan().schedule.learning_rate) == 5e-5
+
+
 def test_an_option_that_is_given_twice_is_noted(tmp_path):
     (config,) = scripts(tmp_path, "python run_clm.py --learning_rate 3e-5 --max_steps 5 --learning_rate=1e-4\n")
     assert float(config.plan().schedule.learning_rate) == 1e-4

@@ -182,7 +182,7 @@ class Script(Names):
             raise UnknownError
         size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
         batch = 1 if size is None else self._number(size, scope)
-        if batch < 1:
+        if batch < 1 or re.search(r"\b(?:random_split|train_test_split|Subset)\(", self.text):
             raise UnknownError
         drops = keyword_of(made, "drop_last")
         self.notes[f"{text} has all training examples, in batches of {batch}"] = None
@@ -424,6 +424,8 @@ class Script(Names):
             return self._dict(keys, [keyword.value for keyword in node.keywords], scope)
         if name in ("os.environ.get", "os.getenv") and len(node.args) == 2:
             variable, default = node.args
+            if f"os.environ[{ast.unparse(variable)}] =" in self.text.replace('"', "'"):
+                raise UnknownError
             value = self._value(default, scope)
             self.notes[f"{ast.unparse(variable)} of the environment may replace the default {value!r}"] = None
             return value

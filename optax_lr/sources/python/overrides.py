@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Scope, keyword_of
+from optax_lr.sources.python.scopes import Call, Place, Scope, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
@@ -32,14 +32,21 @@ _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
 }
 
 
-def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
+def set_later(script: Script, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
     """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
+
+    What is set after the run, or in a function that nothing calls, is left out; `made` is the call that makes the arguments.
 
     Source: `transformers.TrainingArguments.set_training` and its other `set_` methods; `dataclasses.replace`.
     """
     for (owner, name), values in script.attributes.items():
         runs = [outcome(script, place.tests) for place in script.places[owner, name]]
-        kept = [(value, run) for value, run in zip(values, runs, strict=True) if run is not False]
+        places = script.places[owner, name]
+        kept = [
+            (value, run)
+            for value, run, place in zip(values, runs, places, strict=True)
+            if run is not False and _before_the_run(script, made, place)
+        ]
         if kept and name != "*":
             yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
     for call in script.calls:
@@ -54,16 +61,44 @@ def set_later(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
                     yield ast.unparse(holder), name, value
 
 
+def _runs(script: Script, call: Call) -> bool:
+    """Whether a call is `trainer.train()`."""
+    holder = (
+        call.node.func.value if isinstance(call.node.func, ast.Attribute) and call.node.func.attr == "train" else None
+    )
+    made = script.single(holder, call.scope)
+    return isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Trainer")
+
+
+def _before_the_run(script: Script, made: Call, place: Place) -> bool:
+    """Whether a statement may run between the call that makes the arguments and the training."""
+    scope = place.scope
+    name = getattr(scope.function, "name", "") if scope is not None else ""
+    if name and scope is not made.scope and not any(call.last == name for call in script.calls):
+        return False
+    return not any(
+        call.node.lineno < place.line for call in script.calls if call.scope is scope and _runs(script, call)
+    )
+
+
 def replacements(script: Script) -> list[str]:
     """Notes on what replaces the schedule of training arguments, or changes the rates in another place."""
     for call in script.calls:
-        if call.name.endswith(".hyperparameter_search"):
+        if getattr(call.node.func, "attr", "") == "hyperparameter_search":
             return [f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"]
     notes = []
     for node in ast.walk(script.tree):
         match node:
             case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
                 notes.append(f"{name} in line {node.lineno} replaces the schedule of these arguments")
+            case ast.FunctionDef(name="get_train_dataloader"):
+                notes.append(f"get_train_dataloader in line {node.lineno} may have other batches")
+            case ast.keyword(arg="optimizer_cls_and_kwargs", value=value):
+                notes.append(f"optimizer_cls_and_kwargs in line {value.lineno} may give another rate")
+            case ast.Attribute(attr="should_training_stop", ctx=ast.Store()):
+                notes.append(f"should_training_stop in line {node.lineno} may end the run early")
+            case ast.Call(func=ast.Name(id="EarlyStoppingCallback")):
+                notes.append(f"EarlyStoppingCallback in line {node.lineno} may end the run early")
             case ast.FunctionDef(name="create_optimizer"):
                 notes.append(f"create_optimizer in line {node.lineno} may give rates other than learning_rate")
             case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[_, second])) if not _is_none(second):
@@ -97,6 +132,9 @@ def _other_trainers(script: Script) -> list[str]:
         and call.name.partition(".")[0] not in (*HOMES, "peft", "accelerate")
         and "self" not in call.name
     ]
+    runs = [call.node.lineno for call in script.calls if not call.tests and _runs(script, call)]
+    if runs[1:]:
+        return [f"train() is called in lines {runs[0]} and {runs[1]}; this is the plan of the first run"]
     if unknown:
         return [
             f"{unknown[0].last} in line {unknown[0].node.lineno} is not read; it may make another schedule or optimizer"

@@ -226,7 +226,7 @@ class Reader:
                 f"{own[0].name} is read as {call.name.rpartition('.')[2]} with the defaults in line {own[0].lineno}"
             )
         holders, seen = self._holders(call), set[str]()
-        for owner, name, value in set_later(self.script):
+        for owner, name, value in set_later(self.script, call):
             if owner in holders:
                 found.without(name)
                 if value is None or name in seen:

@@ -122,6 +122,9 @@ def data_notes(script: Script, *, packs: bool, counts: bool) -> list[str]:
             notes.setdefault(how, (line, "that of the training part"))
         if counts and not selected and _selects(call):
             notes.setdefault("the selection", (line, "that after it"))
+        taken = {call.last, getattr(call.node.func, "attr", "")} & {"Subset", "shard", "filter"}
+        for how in taken if counts and not OTHER_DATA.search(ast.unparse(call.node)) else ():
+            notes.setdefault(how, (line, "that after it"))
         if call.last == "ConstantLengthDataset" and counts:
             notes.setdefault(call.last, (line, "that of the packed rows"))
     for scope in script.scopes:

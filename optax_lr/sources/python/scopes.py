@@ -26,10 +26,11 @@ Tests = tuple[tuple[ast.expr, bool, "Scope"], ...]
 
 
 class Place(NamedTuple):
-    """The line of a statement, and the tests that it is under, with what they must be."""
+    """The line of a statement, the tests that it is under, with what they must be, and its scope."""
 
     line: int
     tests: Tests
+    scope: Scope | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -119,6 +120,7 @@ class Names:
         self.classes: dict[str, list[ast.ClassDef]] = {}
         self.calls: list[Call] = []
         self.options: dict[str, list[Call]] = {}
+        self.strings: dict[str, str] = {}  # the name of the value of each option
         self.parsed: dict[str, str] = {}
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
         self.flags: list[_Flag] = []  # the options that the statements in hand are under
@@ -137,6 +139,7 @@ class Names:
             if call.last in _CHANGES:
                 self.changes.setdefault(call.name.rpartition(".")[0], []).append(call)
             self._option(call)
+            options = options if (stated := _stated_options(call)) is None else stated
         self.given = None if options is None else self._in_full(options)
         for flag, attribute, value, place in self.under_flags:
             if not self.is_off(flag):
@@ -196,7 +199,7 @@ class Names:
                 self._target(target, None, scope)
             case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
                 known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
-                self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests))
+                self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests, scope))
             case ast.Call(func=function):
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
@@ -238,10 +241,10 @@ class Names:
                     self._target(part, inner, scope)
                 self._parsed([part.id if isinstance(part, ast.Name) else "" for part in targets], value)
             case ast.Attribute(value=owner, attr=name) if self.flags:
-                place = Place(target.lineno, self.tests[:-1])  # of the option, `is_off` knows
+                place = Place(target.lineno, self.tests[:-1], scope)  # of the option, `is_off` knows
                 self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value, place))
             case ast.Attribute(value=owner, attr=name):
-                self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests))
+                self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests, scope))
             case ast.Subscript(value=ast.Name(id=name)):
                 scope.bind(name, None, Place(target.lineno, self.tests))  # a dict that is changed is not known
 
@@ -276,18 +279,22 @@ class Names:
         names = [
             word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
         ]
-        if isinstance(given, ast.Constant):
-            names = [str(given.value)]
-        for name in names[:1]:
-            self.options.setdefault(name, []).append(call)
+        kept = str(given.value) if isinstance(given, ast.Constant) else "".join(names[:1])
+        if kept:
+            self.options.setdefault(kept, []).append(call)
+        self.strings |= dict.fromkeys(names, kept)
 
     def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
-        """Options with their full names: argparse takes each beginning that only one option has."""
+        """Options by the names of their values: argparse takes each beginning that only one option has."""
         made = dict(options)
-        for name in options.keys() - self.options.keys():
-            full = [option for option in self.options if option.startswith(name)]
+        for name in options:
+            full = (
+                {self.strings[name]}
+                if name in self.strings
+                else {kept for string, kept in self.strings.items() if string.startswith(name)}
+            )
             if len(full) == 1:
-                made[full[0]] = made.pop(name)
+                made[full.pop()] = made.pop(name)
         return made
 
     def is_off(self, flag: _Flag) -> bool:
@@ -356,6 +363,20 @@ class Names:
             return None
         values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
         return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
+
+
+def _stated_options(call: Call) -> dict[str, object] | None:
+    """The options in `parse_args(["--lr", "1e-4"])`; None for any other call."""
+    given = call.node.args[0] if call.node.args else keyword_of(call.node, "args")
+    if not call.last.startswith("parse_") or not isinstance(given, ast.List):
+        return None
+    words = [part.value for part in given.elts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    made: dict[str, object] = {}
+    for word, following in zip(words, [*words[1:], "--"], strict=False):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--"):
+            made[name.replace("-", "_")] = value if equals else "true" if following.startswith("--") else following
+    return made if len(words) == len(given.elts) else None
 
 
 def parsed(path: str, text: str) -> ast.Module:
