@@ -166,6 +166,8 @@ def with_launcher(source: Source) -> Source:
 
 def _processes_of_file(source: Source, program: Program) -> Processes | None:
     """The processes by the launcher's config file; None where the command states them, and where no file does."""
+    if program.name.startswith("trl ") and "num_processes" in program.options:
+        return None
     option = program.options.get("accelerate_config")
     if program.name.startswith("trl ") and (shipped := shipped_processes(option)) is not None:
         return shipped

@@ -280,6 +280,8 @@ def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
     count = {**source.values, **in_section(source.values, section)}.get(_PROCESSES)
     if count is None or source.form not in ("yaml", "json", "toml", "mapping"):
         return source
+    if source.program_name.startswith("trl ") and _PROCESSES in source.command.options:
+        return source  # the command's own number
     name = source.named or source.name
     started = source.processes
     if started is None or started.count is None or source.program_name.startswith("trl "):

@@ -13,7 +13,15 @@ from optax_lr.launchers.deepspeed import deepspeed
 from optax_lr.launchers.programs import own_processes
 from optax_lr.launchers.tasks import mpirun, ray_job, srun
 from optax_lr.launchers.torchrun import torchrun
-from optax_lr.launchers.words import Launched, Launcher, is_program, options_of, program_name, without_prefixes
+from optax_lr.launchers.words import (
+    Launched,
+    Launcher,
+    first_positional,
+    is_program,
+    options_of,
+    program_name,
+    without_prefixes,
+)
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Processes, Program
 
@@ -56,8 +64,10 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     else:
         launched = _launched(words, environment)
     name, rest = program_name(launched.words)
-    options, positional = options_of(rest)
-    processes = launched.processes or own_processes(name, options, environment)
+    place = first_positional(rest, 0) if name == "tune run" else 0  # torchrun's options come before the recipe
+    options, positional = options_of(rest[place:])
+    starting = options_of(rest[:place])[0] if name == "tune run" else options
+    processes = launched.processes or own_processes(name, starting, environment)
     launcher = (launched.launcher, environment, launched.config, launched.deepspeed)
     return Program(name, tuple(positional), options, line, *launcher), processes
 

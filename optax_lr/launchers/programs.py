@@ -24,8 +24,10 @@ def own_processes(name: str, options: Mapping[str, object], environment: Mapping
     if head == "tune":
         if not {"nproc_per_node", "nnodes"} & options.keys():
             return Processes(1, "tune run without --nproc_per_node")
-        each, nodes = (_first_word(options.get(key, 1)) for key in ("nproc_per_node", "nnodes"))
-        return Processes(product(count_of(each), count_of(nodes)), f"tune run --nproc_per_node {readable(each)}")
+        each = options.get("nproc_per_node", 1)
+        least, _, most = str(options.get("nnodes", 1)).partition(":")
+        nodes = None if most not in ("", least) else count_of(least)
+        return Processes(product(count_of(each), nodes), f"tune run --nproc_per_node {readable(each)}")
     visible = visible_devices(environment)
     if visible is None:
         return Processes(1, "the command has no launcher; one visible device is assumed")
@@ -51,8 +53,3 @@ def _of_devices(head: str, environment: Mapping[str, str]) -> Processes:
         return Processes(None, f"{head}: one for each visible device")
     devices = environment.get("CUDA_VISIBLE_DEVICES")
     return Processes(visible, head if devices is None else f"{head} with CUDA_VISIBLE_DEVICES={devices}")
-
-
-def _first_word(value: object) -> object:
-    """The first word of an option; the name of a recipe may follow it."""
-    return value[0] if isinstance(value, list) and value else value

@@ -14,6 +14,13 @@ from optax_lr.text import words
 # Commands that name a trainer themselves; the word behind each is its subcommand.
 WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig composer")
 _PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbuf", "numactl", "unbuffer", "setsid"})
+# Prefixes by GNU coreutils and util-linux: their options with a value, and the number of words before the command.
+_WITH_OPERANDS: Mapping[str, tuple[tuple[str, ...], int]] = {
+    "timeout": (("-k", "--kill-after", "-s", "--signal"), 1),
+    "nice": (("-n", "--adjustment"), 0),
+    "ionice": (("-c", "--class", "-n", "--classdata"), 0),
+    "taskset": ((), 1),
+}
 _RUNNERS = frozenset({"uv", "poetry", "pdm", "pixi", "pipenv", "hatch", "conda"})  # by their subcommand `run`
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")
@@ -100,6 +107,12 @@ def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]
             words = words[1 if head in _PREFIXES else 2 :]
             while words and words[0].startswith("-"):
                 words = words[2 if words[0] in _WITH_VALUE else 1 :]
+        elif head in _WITH_OPERANDS:
+            valued, operands = _WITH_OPERANDS[head]
+            words = words[1:]
+            while words and words[0].startswith("-"):
+                words = words[2 if words[0] in valued else 1 :]
+            words = words[operands:]
         else:
             break
     return words
@@ -112,14 +125,14 @@ def divided(words: list[str]) -> tuple[dict[str, Option], list[str]]:
     """
     for place, word in enumerate(words):
         if word in ("-m", "--module") and place + 1 < len(words):
-            start = _first_positional(words, place + 1)
+            start = first_positional(words, place + 1)
             return options_of([*words[:place], *words[place + 1 : start]])[0], ["-m", *words[start:]]
         if word.endswith(".py") or os.path.basename(word) in WITH_SUBCOMMAND:
             return options_of(words[:place])[0], words[place:]
     return options_of(words)[0], []
 
 
-def _first_positional(words: list[str], place: int) -> int:
+def first_positional(words: list[str], place: int) -> int:
     """The place of the first word from `place` on that is neither an option of a launcher nor the value of one."""
     while place < len(words) and words[place].startswith("-"):
         name, equals, _ = words[place].lstrip("-").partition("=")

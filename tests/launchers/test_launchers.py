@@ -60,6 +60,11 @@ COMMANDS = [
     ("trl sft --num_processes 4 --dataset_name d", 4),
     ("trl sft --dataset_name d", None),
     ("tune run --nproc_per_node 4 lora_finetune_distributed --config a.yaml", 4),
+    ("tune run --nnodes 2 --nproc-per-node=4 --standalone lora_finetune_distributed --config a.yaml", 8),
+    ("tune run --nnodes 1:3 --nproc_per_node 4 lora_finetune_distributed --config a.yaml", None),
+    (f"timeout -k 5 3600 nice -n 5 env A=1 torchrun --nproc_per_node 2 {RUN}", 2),
+    (f"timeout --signal=INT --foreground 1h nice -10 torchrun --nproc_per_node 2 {RUN}", 2),
+    (f"ionice -c 3 -n 7 nice taskset -c 0,1 torchrun --nproc_per_node 2 {RUN}", 2),
     ("tune run lora_finetune_single_device --config a.yaml", 1),
     (f"ray job submit --working-dir . -- python {RUN}", 1),
 ]
@@ -73,6 +78,8 @@ def test_the_number_of_processes(command, count):
     assert program.name in ("train.py", "pkg.train", "swift sft", "llamafactory-cli train", "trl sft", "tune run")
     if RUN in command or "pkg." in command:
         assert dict(program.options) == {"learning_rate": "1e-4", "num_train_epochs": "1"}
+    if program.name == "tune run":
+        assert (program.positional[0].split("_")[0], dict(program.options)) == ("lora", {"config": "a.yaml"})
 
 
 def plan_of(tmp_path, text, named="", **options):
@@ -104,6 +111,7 @@ def test_the_plan_uses_the_number_of_processes_of_the_launcher(tmp_path):
         (f"accelerate launch --config_file c.yaml {RUN}", "distributed_type: 'NO'\nnum_processes: 4\n", 1),
         ("trl sft --dataset_name d --learning_rate 1e-5 --accelerate_config zero2", "", 8),
         ("trl sft --config c.yaml", "dataset_name: d\nnum_processes: 2\nlearning_rate: 1.0e-5\n", 2),
+        ("trl sft --accelerate_config multi_gpu --num_processes 4 --learning_rate 1e-5 --dataset_name d", "", 4),
         ("swift sft c.yaml", "model: m\ndataset: d\ntuner_type: lora\nENV: {NPROC_PER_NODE: 4}\n", 4),
         (f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node 4\nsrun python {RUN}", "", 8),
         (f"#!/bin/bash\n#SBATCH -N 4\nsrun torchrun --nnodes $SLURM_NNODES --nproc_per_node 8 {RUN}", "", 32),
@@ -149,6 +157,21 @@ def test_a_launcher_decides_before_num_processes_of_a_file(tmp_path):
     assert note == "num_processes 7 in c.yaml does not decide; the command does: 2 (torchrun --nproc_per_node 2)"
     plan = plan_of(tmp_path, "accelerate launch train_sft.py --config c.yaml", named, num_examples=560)
     assert (plan.max_steps, plan.world_size_from) == (40, "num_processes in c.yaml")
+
+
+@pytest.mark.parametrize("more", ["", "num_processes: 2\n"])
+def test_num_processes_of_a_command_of_trl_decides(tmp_path, more):
+    command = "trl sft --config c.yaml --accelerate_config multi_gpu --num_processes 4"
+    plan = plan_of(tmp_path, command, f"dataset_name: d\nlearning_rate: 1.0e-5\n{more}", num_examples=640)
+    assert (plan.world_size, plan.world_size_from) == (4, "trl --num_processes 4")
+
+
+def test_options_of_tune_run_are_no_keys_of_the_recipe(tmp_path):
+    recipe = "optimizer: {_component_: torch.optim.AdamW, lr: 1.0e-4}\nepochs: 1\nbatch_size: 2\n"
+    command = "tune run --nproc_per_node 4 full_finetune_distributed --config c.yaml optimizer.lr=2e-4"
+    plan = plan_of(tmp_path, command, recipe, num_examples=640)
+    assert (plan.world_size, plan.max_steps, plan.schedule.learning_rate) == (4, 80, 2e-4)
+    assert not olr.read_config(tmp_path / "run.sh").unknown
 
 
 def test_devices_of_a_model_card(tmp_path):
