@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from optax_lr.schedules import Constant, Cosine, Linear, Polynomial, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, Cosine, Function, Linear, Polynomial, Schedule, WarmupStableDecay, fields
+from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers.writing import plain
 
 
@@ -26,10 +27,13 @@ def optax_code(schedule: Schedule) -> str:
     import optax
     <BLANKLINE>
     schedule = optax.constant_schedule(value=0.0003)
+
+    Raises:
+        ConfigError: for a schedule with a function or a class that is not of this library.
     """
     stages = parts(schedule)
     if stages is None:
-        return f"import optax_lr as olr  # Optax has no counterpart\n\nschedule = olr.{schedule!r}\n"
+        return f"import optax_lr as olr  # Optax has no counterpart\n\nschedule = {_own_call(schedule)}\n"
     calls, boundaries = stages
     if len(calls) == 1:
         return f"import optax\n\nschedule = {calls[0]}\n"
@@ -42,6 +46,8 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
     match schedule:
         case Constant(learning_rate=rate, warmup_steps=warmup):
             return _warmed(plain(rate), int(warmup), [OptaxCall("constant_schedule", {"value": plain(rate)})], [])
+        case Cosine() | Linear() | Polynomial() if schedule.max_steps <= schedule.warmup_steps:
+            return None  # Optax refuses a decay of no steps, or never reaches its end
         case Cosine(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, num_cycles=0.5):
             if not warmup:
                 return [_cosine_call(plain(rate), plain(low), int(end))], []
@@ -67,6 +73,19 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             held = OptaxCall("constant_schedule", {"value": peak})
             return _warmed(peak, first, [held, decay], [length], start=floor)
     return None
+
+
+def _own_call(value: object) -> str:
+    """A schedule of this library, or a setting of one, as Python with `olr.` before each class."""
+    if isinstance(value, Schedule):
+        if isinstance(value, Function) or not type(value).__module__.startswith("optax_lr."):
+            raise ConfigError(f"--to optax cannot write {value!r}, whose code is not of this library; copy it by hand")
+        settings = ", ".join(f"{name}={_own_call(setting)}" for name, setting in value._settings().items())
+        return f"olr.{type(value).__name__}({settings})"
+    if isinstance(value, tuple):
+        items = ", ".join(map(_own_call, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    return fields.field_text(value)
 
 
 def _plain_phases(schedule: WarmupStableDecay) -> bool:

@@ -180,6 +180,22 @@ def with_numbers(values: object) -> Any:
     return values
 
 
+def number_of(text: str) -> tuple[float, str]:
+    """The number that a text in a config says, and how to write it so that YAML 1.1 reads it as a number.
+
+    >>> number_of("0.1")
+    (0.1, 'take the quotes away')
+    >>> number_of("1e-6")
+    (1e-06, 'write 1.0e-06, without quotes')
+    """
+    import yaml
+
+    number, plain = float(text), yaml.safe_load(text)
+    if isinstance(plain, (int, float)) and plain == number:
+        return plain, "take the quotes away"
+    return number, f"write {scalar(number)}, without quotes"
+
+
 def line_named(error: ConfigError, source: str, lines: Mapping[str, int]) -> tuple[str | None, int | None]:
     """The key that an error's first word names, and its line."""
     words = str(error).removeprefix(f"{source}: ").split()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from optax_lr.findings import Finding, Rule
 from optax_lr.linting.case import KWARGS, Case
 from optax_lr.linting.edits import scalar
@@ -135,7 +137,8 @@ def ends(case: Case) -> Iterator[Finding]:
             remedy = f"set num_decay_steps: {room} or less"
             yield case.finding(NO_ROOM, message, key, remedy, {f"{KWARGS}.num_decay_steps": room})
             return
-    last, peak = case.rate(trained - 1), max(case.rate(plan.warmup_steps), 1e-300)
+    looked_at = {plan.warmup_steps, *np.linspace(0, trained - 1, 200, dtype=int).tolist()}
+    last, peak = case.rate(trained - 1), max(map(case.rate, looked_at))  # some warmups are longer than the trainer's
     if trained > end + 1:  # the floor at the last update is what many trainers mean
         after = max(case.rate(step) for step in (end + (trained - end) // 2, trained - 1, min(2 * end, trained - 1)))
         if after > case.rate(end) + 1e-3 * peak:

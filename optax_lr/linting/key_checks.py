@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from optax_lr.configs.plan import world_size_of
 from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.case import FAMILY, KWARGS, Case
+from optax_lr.linting.case import FAMILY, KWARGS, Case, number_of
 from optax_lr.linting.edits import scalar
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers import trainer_of
@@ -71,8 +71,8 @@ OVERRIDDEN = Rule.of(
 )
 AS_TEXT = Rule.of(
     "LR118 note: a number that is text",
-    "`1e-4` without a point is text in YAML 1.1; this trainer's parser converts it, and another tool that reads the file "
-    "may compare text with numbers.",
+    "`1e-4` without a point is text in YAML 1.1, and so is any number in quotes; this trainer's parser converts it, and "
+    "another tool that reads the file may compare text with numbers.",
 )
 BARE_NO = Rule.of(
     "LR119 error: `no` without quotes", "YAML reads a bare `no` as false, and transformers refuses false as a strategy."
@@ -244,8 +244,9 @@ def numbers_as_text(case: Case) -> Iterator[Finding]:
         found = re.match(r"(\w+): the text '(.+)' is taken as a number", note)
         if found:
             key, text = found.groups()
-            message = f"{key}: {text} is text in YAML 1.1"
-            yield case.finding(AS_TEXT, message, key, "write it with a point", {key: float(text)})
+            number, remedy = number_of(text)
+            why = "in quotes" if "quotes away" in remedy else "in YAML 1.1"
+            yield case.finding(AS_TEXT, f"{key}: {text} is text {why}", key, remedy, {key: number})
 
 
 def _installed() -> tuple[int, int]:

@@ -67,12 +67,13 @@ def peak_rate(case: Case) -> Iterator[Finding]:
         what = "is negative"
     elif _own_rates(case) or not (too_high or (case.method and not usual / BELOW <= peak <= usual * ABOVE)):
         return
-    elif peak == 0 and case.plan is not None:
+    elif case.plan is not None and not np.float32(peak):
         return  # which is a run at rate 0
     elif peak == 0:
         what = "trains nothing"
     else:
-        ratio = f"a {usual / peak:.0f}th of" if peak < usual else f"{peak / usual:{'.0f' if too_high else '.3g'}} times"
+        below = f"a {usual / peak:.0f}th of" if usual < 1e6 * peak else "less than a millionth of"
+        ratio = below if peak < usual else f"{peak / usual:{'.0f' if too_high and peak < 1e6 * usual else '.3g'}} times"
         what = f"is {ratio} the {usual:g} that is usual for {_METHODS.get(case.method or '', 'fine-tuning')}"
     rule = TOO_HIGH if too_high or peak < 0 else OUT_OF_RANGE
     yield case.finding(rule, f"learning_rate {peak:g} {what}", "learning_rate", changes={"learning_rate": usual})
@@ -125,7 +126,10 @@ def warmup(case: Case) -> Iterator[Finding]:
         held = "the peak is held for" if case.kind == "constant_with_warmup" else "the decay has"
         left = f"{held} {plan.max_steps - plan.warmup_steps}"
         message = f"warmup is {share:.0%} of {plan.max_steps} steps; {left}"
-    yield case.finding(rule, message, key, f"set {case.key(key)}: {ten}, about 10 %", {key: ten})
+    if plan.warmup_steps == 1:  # a share of 10 % is rounded up to it
+        yield case.finding(rule, message, key, changes={key: 0})
+    else:
+        yield case.finding(rule, message, key, f"set {case.key(key)}: {ten}, about 10 %", {key: ten})
 
 
 def at_zero(case: Case) -> Iterator[Finding]:
@@ -140,7 +144,11 @@ def at_zero(case: Case) -> Iterator[Finding]:
         key = "warmup_steps" if case.get("warmup_steps") else "warmup_ratio"
         if not any(case.rate(step) for step in np.linspace(0, plan.max_steps - 1, 200, dtype=int).tolist()):
             message = f"all of the {plan.max_steps} updates have rate 0"
-            if plan.warmup_steps and (case.settings is None or case.settings.learning_rate):
+            peak = case.settings.learning_rate if case.settings is not None else None
+            if peak and not np.float32(peak):
+                message = f"{message}: learning_rate {peak:g} is 0 in float32"
+                yield case.finding(ALL_AT_ZERO, message, "learning_rate", "set a higher one")
+            elif plan.warmup_steps and peak != 0:
                 yield case.finding(ALL_AT_ZERO, message, key, changes={key: 0})
             else:
                 yield case.finding(ALL_AT_ZERO, message, "learning_rate", "set learning_rate above 0")

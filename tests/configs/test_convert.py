@@ -75,6 +75,57 @@ def test_schedules_that_optax_does_not_have_use_this_library():
     assert repr(names["schedule"]) == repr(schedule)
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        olr.Cosine(2e-5, 50, 50),
+        olr.Cosine(2e-5, 50, 80),
+        olr.Linear(2e-5, 50, 50, min_lr=1e-6),
+        olr.Polynomial(2e-5, 50, 50),
+        olr.HoldAfter(olr.Cosine(1e-4, 40, 5), 20),
+        olr.Stages([olr.Constant(6e-4, 10), olr.HoldAfter(olr.Cosine(6e-4, 40), 20)], boundaries=[10]),
+        olr.Stages(
+            [olr.LinearRamp(1e-3, start_factor=0.1, total_iters=10), olr.CosineAnnealing(1e-3, T_max=90)],
+            boundaries=[10],
+        ),
+        olr.Product((olr.Linear(1e-3, 50), olr.Warmup(olr.Constant(1.0), 7))),
+        olr.Product((olr.Linear(1e-3, 50),)),
+        olr.MultiStep(1e-3, [10, 20]) * 0.3,
+        olr.Shift(olr.PiecewiseConstant(1e-3, [5, 9], [1.0, 0.5, 0.1]), 3),
+        olr.Every(olr.Rex(1e-3, 20), 2),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_the_written_python_runs_and_has_the_same_rates(schedule):
+    names = {}
+    exec(olr.convert(olr.Plan(schedule, 100, 0, None, None), "optax"), names)
+    assert [float(names["schedule"](step)) for step in range(100)] == [float(schedule(step)) for step in range(100)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"optimizer": {"type": "adam", "learning_rate": 6e-4, "warmup": 0.05, "decay": 0.2, "min_lr_ratio": 0.1, "lr_schedule": "cosine"},
+         "trainer": {"num_train_steps": 200}},
+        {"adapter": "lora", "learning_rate": 1e-4, "lr_scheduler": "cosine", "cosine_constant_lr_ratio": 0.5, "cosine_min_lr_ratio": 0.1,
+         "max_steps": 100, "warmup_steps": 5, "micro_batch_size": 1, "gradient_accumulation_steps": 1},
+        {"base_config": "base.yml", "steps": 100, "learning_rate": 3e-4},
+        COSINE | {"max_steps": 30, "warmup_steps": 30},
+    ],
+)  # fmt: skip
+def test_the_python_of_a_config_runs_and_has_the_same_rates(values):
+    plan, names = olr.read_config(values).plan(), {}
+    exec(olr.convert(plan, "optax"), names)
+    made = [float(names["schedule"](step)) for step in range(plan.max_steps)]
+    assert made == pytest.approx([float(plan.schedule(step)) for step in range(plan.max_steps)], rel=3e-6, abs=1e-10)
+
+
+def test_a_function_of_python_is_not_written():
+    schedule = olr.Shift(olr.Function(lambda step: 1e-3 / (1 + step)), 3)
+    with pytest.raises(olr.ConfigError, match="--to optax cannot write Function"):
+        olr.convert(olr.Plan(schedule, 100, 0, None, None), "optax")
+
+
 def test_a_run_longer_than_its_schedule_is_refused():
     maxtext = olr.read_config({"base_config": "base.yml", "steps": 1000, "learning_rate": 3e-4}).plan()
     with pytest.raises(olr.ConfigError, match="its schedule ends at step 999, and the run has 1000 updates"):

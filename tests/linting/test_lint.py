@@ -85,9 +85,37 @@ def test_lines_and_nested_sections(tmp_path):
     found = {finding.code: finding for finding in olr.lint(path)}
     assert (found["LR111"].key, found["LR111"].line) == ("training.num_cycles", 5)
     assert (found["LR118"].line, found["LR118"].message) == (3, "learning_rate: 1e-3 is text in YAML 1.1")
+    assert found["LR118"].remedy == "write 0.001, without quotes"
     assert found["LR111"].message == "num_cycles is refused under training"
     fixed, _, _ = apply_fixes(sources_of(path)[0], OPTIONS)
     assert "  learning_rate: 0.0001\n" in fixed.text
+
+
+@pytest.mark.parametrize(("steps", "share"), [(5, "67%"), (250, None)])
+def test_a_share_is_of_the_highest_rate(steps, share):
+    """DeepSpeed has a warmup of 2 steps where the trainer has none: update 1 has rate 0, and update 3 the peak."""
+    automatic = dict.fromkeys(["warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"], "auto")
+    block = {"scheduler": {"type": "WarmupDecayLR", "params": automatic}}
+    found = olr.lint(LORA | {"learning_rate": 1e-4, "max_steps": steps, "warmup_steps": 0, "deepspeed": block})
+    late = [finding.message for finding in found if finding.code == "LR146"]
+    assert [message.rpartition(", ")[2] for message in late] == ([f"{share} of the peak"] if share else [])
+
+
+def test_a_number_that_is_text_is_written_as_one(tmp_path):
+    path = tmp_path / "args.yaml"
+    path.write_text('output_dir: x\nlearning_rate: 1.0e-4\nwarmup_steps: "0.1"\nmax_steps: 600\n')
+    texts = {str(finding) for finding in olr.lint(path)}
+    assert {text for text in texts if "LR118" in text} == {
+        "LR118 note: warmup_steps: 0.1 is text in quotes; take the quotes away",
+    }
+    fixed, _, _ = apply_fixes(sources_of(path)[0], OPTIONS)
+    assert fixed.text.endswith("warmup_steps: 0.1\nmax_steps: 600\n")
+    path.write_text(
+        "output_dir: x\nlearning_rate: 1.0e-4\nmax_steps: 600\nlr_scheduler_type: cosine_with_min_lr\n"
+        "lr_scheduler_kwargs:\n  min_lr: 1e-6\n"
+    )
+    refused = next(finding for finding in olr.lint(path) if finding.code == "LR110")
+    assert refused.message.endswith("must be a number, not the text '1e-6': write 1.0e-06, without quotes")
 
 
 def test_a_file_that_cannot_be_parsed_is_a_finding_with_its_line(tmp_path):
