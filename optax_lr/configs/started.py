@@ -35,7 +35,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
             if path is None:
                 return []
             text = text_of(str(path))
-        reader = Reader(command.name, text, command.folder, command.command.options)
+        reader = Reader(command.name, text, command.folder, command.command.options, command.command.environment)
         calls = bool(reader.calls())
         found = reader.sources() if calls else _defaults(reader, command)
         command = with_launcher(command)

@@ -236,6 +236,16 @@ def test_an_option_gives_the_value_under_its_name(tmp_path, declared, options, r
     assert float(config.plan().schedule.learning_rate) == rate
 
 
+@pytest.mark.parametrize("command", ["LR=3e-4 python env.py --x 1", "export LR=3e-4\npython env.py --x 1"])
+def test_variables_of_the_command_are_those_of_its_script(tmp_path, command):
+    (tmp_path / "env.py").write_text(
+        "import os\nfrom transformers import TrainingArguments\n"
+        "TrainingArguments('o', learning_rate=float(os.environ.get('LR', '5e-5')), max_steps=5)\n"
+    )
+    (config,) = scripts(tmp_path, command + "\n")
+    assert float(config.plan().schedule.learning_rate) == 3e-4
+
+
 def test_options_that_the_script_states_itself(tmp_path):
     path = tmp_path / "train.py"
     path.write_text(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
+from optax_lr.sources.marks import is_known
 from optax_lr.sources.python.scopes import (
     Call,
     Named,
@@ -56,6 +57,7 @@ class Script(Names):
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         super().__init__(path, text, options)
         self.notes: dict[str, None] = {}
+        self.environment: Mapping[str, str] = {}  # of the command that starts the script
         self.alone = ""  # where a value differs if several processes run the script
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
@@ -127,7 +129,9 @@ class Script(Names):
         raise UnknownError
 
     def _entry(self, holder: ast.expr, key: object, scope: Scope) -> object:
-        """An entry of a list or a dict; its other values need not be known."""
+        """An entry of a list, of a dict, whose other values need not be known, or of the environment."""
+        if isinstance(key, str) and key in self.environment and self.qualified(holder) == "os.environ":
+            return self._of_environment(key)
         made, here = holder, scope
         if isinstance(holder, ast.Name):
             bound, here = self.bound(holder.id, scope)
@@ -416,6 +420,12 @@ class Script(Names):
 
     # --- calls ---
 
+    def _of_environment(self, name: str) -> str:
+        """A variable that the command sets, or that is exported before it."""
+        if not is_known(self.environment[name]):
+            raise UnknownError
+        return self.environment[name]
+
     def _call(self, node: ast.Call, scope: Scope) -> object:
         """`dict(a=1)`, `int(0.1 * 100)`, `math.ceil(2.5)`, `max(1, 2)`, and the default of `os.environ.get`."""
         name = self.qualified(node.func)
@@ -426,6 +436,8 @@ class Script(Names):
             variable, default = node.args
             if f"os.environ[{ast.unparse(variable)}] =" in self.text.replace('"', "'"):
                 raise UnknownError
+            if isinstance(variable, ast.Constant) and variable.value in self.environment:
+                return self._of_environment(str(variable.value))
             value = self._value(default, scope)
             self.notes[f"{ast.unparse(variable)} of the environment may replace the default {value!r}"] = None
             return value

@@ -49,10 +49,16 @@ class Reader:
     """The configs in a script."""
 
     def __init__(
-        self, path: str, text: str, folder: Path | None = None, options: Mapping[str, object] | None = None
+        self,
+        path: str,
+        text: str,
+        folder: Path | None = None,
+        options: Mapping[str, object] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.path, self.text, self.folder = path, text, folder
         self.script = Script(path, text, options)
+        self.script.environment = environment or {}
         self.processes = processes_of(self.script)
 
     def sources(self) -> list[Source]:
