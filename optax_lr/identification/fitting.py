@@ -72,6 +72,8 @@ def _with_floor(candidates: Candidates, level: np.ndarray, above: np.ndarray, ev
         # If any peak and floor were within the tolerance of every row, the least sum of squares would be at most that.
         close &= (off**2).sum(axis=1) <= 1.01 * len(rate)
     near = np.flatnonzero(close)
+    if not len(near):  # as for most families, a third of the time of a log
+        return dataclasses.replace(candidates[near], peak=peak[near], floor=floor[near])
     candidates, level, above = candidates[near], level[near], above[near]
     peak, floor, likely = peak[near], floor[near], likely[near]
     best_peak, best_floor, fewest = (np.full(len(near), start) for start in (np.nan, np.nan, np.inf))
