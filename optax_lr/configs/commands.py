@@ -79,7 +79,7 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     notes = tuple(dict.fromkeys(ran.notes))
     notes += (f"{', '.join(unset)}: not set in the script, and taken as empty",) if unset else ()
     notes += tuple(
-        f"--{key} is given more than once; the last counts" for key in SETTING_NAMES if _repeated(ran.words, key)
+        f"--{key} is given more than once; the last counts" for key in SETTING_NAMES if _given_twice(ran.words, key)
     )
     cut = ", ".join(ran.cut[:4])
     why = f"the command of line {ran.line} ends before {cut}: a comment or a missing \\ cuts it off, and these are not passed"
@@ -97,7 +97,7 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     )
 
 
-def _repeated(words: Sequence[str], key: str) -> bool:
+def _given_twice(words: Sequence[str], key: str) -> bool:
     """Whether an option is given more than once."""
     return sum(word.partition("=")[0].replace("-", "_") == f"__{key}" for word in words) > 1
 

@@ -48,7 +48,7 @@ def _public() -> frozenset[str]:
 
 
 @functools.cache
-def _parts() -> frozenset[str]:
+def _key_parts() -> frozenset[str]:
     """The words in the keys of trainers, such as `batch` and `epochs`."""
     return frozenset(part for key in all_keys() for part in re.split(r"[._-]", key)) | {"args", "cfg"}
 
@@ -56,7 +56,7 @@ def _parts() -> frozenset[str]:
 def _is_name(word: str) -> bool:
     """Whether a word of a note is the name of a setting: `--num_epochs`, `args.batch_size`."""
     name = word.rstrip(":'\"").lstrip("'\"").removeprefix("--").removesuffix("()")
-    return all(part.isalpha() and part in _parts() for part in re.split(r"[._-]", name))
+    return all(part.isalpha() and part in _key_parts() for part in re.split(r"[._-]", name))
 
 
 class Disguise:

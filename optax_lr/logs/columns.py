@@ -94,7 +94,7 @@ def is_metric(name: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def part_of(name: str) -> str | None:
+def loss_column(name: str) -> str | None:
     """The column to which a number of this name belongs, such as `loss` for `train/box_loss`, or None."""
     match = _PART.match(plain_name(name))
     return None if match is None else "loss" if match[1] == "train" else "eval_loss"
@@ -186,7 +186,7 @@ class Builder:
         """Add the losses whose parts alone are in the entry."""
         sums: dict[str, float] = {}
         for name, value in entry.items():
-            column = part_of(name)
+            column = loss_column(name)
             if column is not None and column not in values and (number := _number(value)) is not None:
                 sums[column] = sums.get(column, 0.0) + number
                 if column == "loss":

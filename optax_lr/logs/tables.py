@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from optax_lr.configs import ConfigError
-from optax_lr.logs.columns import Builder, column_of, is_metric, part_of
+from optax_lr.logs.columns import Builder, column_of, is_metric, loss_column
 from optax_lr.logs.formats import Format, Found, lines
 
 
@@ -39,7 +39,7 @@ def _read(file: IO[str], source: str, builder: Builder) -> Found:
     for place, name in enumerate(names):
         found = column_of(name)
         if found is None:
-            if is_metric(name) or part_of(name):
+            if is_metric(name) or loss_column(name):
                 chosen[place] = name
         elif found in taken and found[0] != "step" and not found[2]:
             others.append(name)

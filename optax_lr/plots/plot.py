@@ -21,7 +21,7 @@ from optax_lr.schedules.base import require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps import sweep
-from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of
+from optax_lr.sweeps.evaluate import Steps, checked_steps, word_of
 from optax_lr.sweeps.past_end import PAST_END
 from optax_lr.text import visible
 
@@ -84,7 +84,7 @@ def plot(
         _mark(axes, what.max_steps, "max_steps")
         return axes
     names, batch = _labels_and_batch(what)
-    one_of("plot", "past_end", past_end, PAST_END)
+    word_of("plot", "past_end", past_end, PAST_END)
     chosen, columns = _drawn_steps("plot", batch, steps), table(batch)
     fields = [name for name, column in columns.items() if column.dtype.kind != "U"]
     if color_by is not None and color_by not in fields:
@@ -130,7 +130,7 @@ def plot_kinds(batch: Schedule, *, steps: Steps | None = None, past_end: str = "
     ['Cosine: 1', 'Linear: 1']
     """
     require_schedule("plot_kinds", batch)
-    one_of("plot_kinds", "past_end", past_end, PAST_END)
+    word_of("plot_kinds", "past_end", past_end, PAST_END)
     columns = table(batch)
     kinds = columns["kind"]
     flat, chosen = batch.reshape(-1), _drawn_steps("plot_kinds", batch, steps)

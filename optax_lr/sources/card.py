@@ -81,7 +81,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
         text,
         folder,
         notes=notes,
-        processes=_devices(values, beside, all_of_them="- `learning_rate`: " in text),
+        processes=_processes_of_card(values, beside, all_of_them="- `learning_rate`: " in text),
         version="" if version is None else version[1],
     )
 
@@ -113,7 +113,7 @@ def shell_blocks(text: str) -> str:
     return "\n".join(kept)
 
 
-def _devices(values: Mapping[str, object], beside: Mapping[str, str], *, all_of_them: bool) -> Processes:
+def _processes_of_card(values: Mapping[str, object], beside: Mapping[str, str], *, all_of_them: bool) -> Processes:
     """The number of devices: as listed, or from the total batch."""
     devices, total = (count_of(beside.get(key)) for key in _BESIDE)
     if devices is not None:

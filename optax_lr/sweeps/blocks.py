@@ -16,7 +16,7 @@ from optax_lr.numerics import ByRow, x64_is_on
 from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
-from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, one_of, sweep, system
+from optax_lr.sweeps.evaluate import Steps, checked_steps, curves, in_float64, sweep, system, word_of
 from optax_lr.sweeps.past_end import PAST_END, ended
 
 BLOCK_BYTES = 16 * 2**20  # of rates in a block that is written
@@ -108,7 +108,7 @@ def sweep_summary(schedule: AnySchedule, steps: Steps, *, past_end: str = "refer
     (array([2.5, 5. ]), array([1., 2.]))
     """
     schedule = require_schedule("sweep_summary", as_schedule(schedule))
-    schedule = ended(schedule, one_of("sweep_summary", "past_end", past_end, PAST_END))
+    schedule = ended(schedule, word_of("sweep_summary", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep_summary", steps)
     chosen = None if chosen is None else np.ravel(chosen)
     total = count if chosen is None else chosen.size

@@ -71,7 +71,7 @@ def sweep(
     Array([0.0002, 0.0001], dtype=float32)
     """
     schedule = require_schedule("sweep", as_schedule(schedule))
-    schedule = ended(schedule, one_of("sweep", "past_end", past_end, PAST_END))
+    schedule = ended(schedule, word_of("sweep", "past_end", past_end, PAST_END))
     chosen, count = checked_steps("sweep", steps)
     leaves = jax.tree.leaves(schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in (*leaves, chosen)):
@@ -203,7 +203,7 @@ def _sharded_curves(sharding: NamedSharding) -> Callable[..., jax.Array]:
     return spread
 
 
-def one_of(caller: str, name: str, value: _Word, words: tuple[str, ...]) -> _Word:
+def word_of(caller: str, name: str, value: _Word, words: tuple[str, ...]) -> _Word:
     """Return `value` if it is one of `words`; otherwise raise `ValueError`."""
     if value not in words:
         raise ValueError(f"{caller}(): {name} must be one of {', '.join(map(repr, words))}, not {value!r}")

@@ -27,7 +27,7 @@ from optax_lr.schedules.base import Schedule, require_schedule
 from optax_lr.schedules.fields import as_schedule
 from optax_lr.schedules.function import AnySchedule
 from optax_lr.sweeps.blocks import BLOCK_BYTES, BlockLayout, computed
-from optax_lr.sweeps.evaluate import Steps, checked_steps, one_of, sweep
+from optax_lr.sweeps.evaluate import Steps, checked_steps, sweep, word_of
 from optax_lr.sweeps.folder import (
     WRITER,
     metadata,
@@ -97,7 +97,7 @@ def sweep_to(
     zarr = _zarr()
     path = file_name("sweep_to(): path", path)
     schedule = require_schedule("sweep_to", as_schedule(schedule))
-    one_of("sweep_to", "past_end", past_end, PAST_END)
+    word_of("sweep_to", "past_end", past_end, PAST_END)
     chosen, count = checked_steps("sweep_to", steps)
     if chosen is None:
         require_memory(

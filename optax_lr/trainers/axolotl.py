@@ -98,7 +98,7 @@ class Axolotl(Transformers):
         if "learning_rate" not in keys:
             raise source.error("axolotl needs learning_rate")
         restarts = _restarts(keys)
-        _refuse(keys, restarts)
+        _refuse_keys(keys, restarts)
         taken: dict[str, object] = {"streaming": True} if keys.get("pretraining_dataset") else {}
         if "warmup_steps" in keys:  # also one of 0
             taken |= {"warmup_steps": keys.whole("warmup_steps"), "warmup_ratio": None}
@@ -329,7 +329,7 @@ def _written(schedule: Schedule) -> dict[str, object]:
     return made | {"micro_batch_size": 1, "gradient_accumulation_steps": 1}  # which axolotl asks for
 
 
-def _refuse(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
+def _refuse_keys(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
     """Raise for what axolotl refuses."""
     source, given = keys.source, keys.given
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")

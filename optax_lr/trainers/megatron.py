@@ -93,7 +93,7 @@ class Megatron(Trainer):
         if found.section:
             self.unknown(source, values, frozenset({_SECTION}))
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
-        _refuse(name, values)
+        _refuse_options(name, values)
         strange = self.unknown(source, values, keys_of("megatron"))
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
         style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
@@ -175,7 +175,7 @@ def _options(section: object) -> dict[str, object]:
     return made if _MARKS & made.keys() else {}
 
 
-def _refuse(source: str, values: Mapping[str, object]) -> None:
+def _refuse_options(source: str, values: Mapping[str, object]) -> None:
     """Raise for options that change the schedule in a way that is not read."""
     for key in _CHANGE_AS_THEY_GO:
         if key in values:

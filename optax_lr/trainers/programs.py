@@ -9,7 +9,7 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 
 
-class Script(NamedTuple):
+class KnownScript(NamedTuple):
     """One script.
 
     Fields:
@@ -24,7 +24,7 @@ class Script(NamedTuple):
 
 
 SCRIPTS = {
-    "qlora.py": Script(  # class TrainingArguments at its 7f4e95a
+    "qlora.py": KnownScript(  # class TrainingArguments at its 7f4e95a
         "artidoro/qlora's qlora.py",
         words(
             "source_max_len target_max_len double_quant quant_type full_finetune max_memory_MB mmlu_split do_mmlu_eval"
@@ -41,7 +41,7 @@ SCRIPTS = {
 }
 
 
-def script_of(source: Source) -> Script | None:
+def script_of(source: Source) -> KnownScript | None:
     """The script that a command starts, if it is one of these and its own file is not here."""
     script = SCRIPTS.get(source.program_name.rpartition("/")[2])
     return script if script is not None and not source.constructor and script.options & source.given.keys() else None

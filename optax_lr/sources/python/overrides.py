@@ -61,7 +61,7 @@ def set_later(script: Script, made: Call) -> Iterator[tuple[str, str, ast.expr |
                     yield ast.unparse(holder), name, value
 
 
-def _runs(script: Script, call: Call) -> bool:
+def _is_run(script: Script, call: Call) -> bool:
     """Whether a call is `trainer.train()`."""
     holder = (
         call.node.func.value if isinstance(call.node.func, ast.Attribute) and call.node.func.attr == "train" else None
@@ -77,7 +77,7 @@ def _before_the_run(script: Script, made: Call, place: Place) -> bool:
     if name and scope is not made.scope and not any(call.last == name for call in script.calls):
         return False
     return not any(
-        call.node.lineno < place.line for call in script.calls if call.scope is scope and _runs(script, call)
+        call.node.lineno < place.line for call in script.calls if call.scope is scope and _is_run(script, call)
     )
 
 
@@ -132,7 +132,7 @@ def _other_trainers(script: Script) -> list[str]:
         and call.name.partition(".")[0] not in (*HOMES, "peft", "accelerate")
         and "self" not in call.name
     ]
-    runs = [call.node.lineno for call in script.calls if not call.tests and _runs(script, call)]
+    runs = [call.node.lineno for call in script.calls if not call.tests and _is_run(script, call)]
     if runs[1:]:
         return [f"train() is called in lines {runs[0]} and {runs[1]}; this is the plan of the first run"]
     if unknown:

@@ -211,7 +211,7 @@ class _Shell(Words):
             bodies.append([child for child in item.named_children if child.start_byte > end.start_byte])
         if is_known(value) and not re.search(r"[$`\\(]", "".join(patterns)):
             found = zip(patterns, bodies, strict=True)
-            self.run_all(next((body for pattern, body in found if _matches(value, pattern)), ()))
+            self.run_all(next((body for pattern, body in found if _is_case(value, pattern)), ()))
         else:
             self.branches(bodies, otherwise=True)
 
@@ -261,7 +261,7 @@ class _Shell(Words):
         """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`."""
         success: bool | None = True  # of the parts so far
         likely = True  # whether they probably succeed, where that is not known
-        for sign, part in _listed(node):
+        for sign, part in _and_or_parts(node):
             and_then = sign == "&&"
             if success is None and not (likely and and_then):
                 self.branches([[part]], otherwise=True)
@@ -514,7 +514,7 @@ class _Shell(Words):
         self.variables |= {name: words[place - 1 : place] for place, name in enumerate(_ARGUMENTS)} | {"@": words}
 
 
-def _listed(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
+def _and_or_parts(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
     """The parts of `a && b || c`, each with the sign before it."""
     signs: "list[tuple[str, tree_sitter.Node]]" = []
     while node.type == "list":
@@ -523,7 +523,7 @@ def _listed(node: tree_sitter.Node) -> list[tuple[str, tree_sitter.Node]]:
     return [("&&", node), *reversed(signs)]
 
 
-def _matches(value: str, patterns: str) -> bool:
+def _is_case(value: str, patterns: str) -> bool:
     """Whether a word matches one of the patterns of a branch: `a|"b c"|*.yaml`."""
     plain = re.sub(r"[\s'\"]", "", patterns).removeprefix("(")
     return any(fnmatch.fnmatchcase(re.sub(r"\s", "", value), pattern) for pattern in plain.split("|"))
