@@ -66,7 +66,7 @@ def _configs_of_written(name: str, body: str, folder: Path) -> list[Source]:
     """The configs in a file that a cell writes.
 
     Raises:
-        ConfigError: where it is none.
+        ConfigError: if the file holds no config.
     """
     if name.endswith(".py"):
         return python.script_sources(name, body, folder)

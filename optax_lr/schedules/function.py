@@ -141,12 +141,12 @@ class Function(Schedule):
         return num.maximum(self.scale * value, num.real(0))
 
 
-_TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"} | {
-    "kind"
-}  # Python itself refuses `function` twice
+# Names that no setting may have; Python itself refuses `function` twice.
+_TAKEN = {field.name for field in dataclasses.fields(Function)} - {"function"} | {"kind"}
 
 
 def function_name(function: Callable[..., object]) -> str:
+    """The name of a function; for an object without one, its `repr`."""
     return getattr(function, "__name__", repr(function))
 
 

@@ -1,5 +1,7 @@
 """Python scripts: literal arguments of known constructors, never run."""
 
+import time
+
 import pytest
 
 import optax_lr as olr
@@ -359,6 +361,7 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("Trainer(model, args, optimizer_cls_and_kwargs=(SGD, {'lr': 0.5}))", "optimizer_cls_and_kwargs in line 3 may give another rate"),
         ("class T(Trainer):\n    def get_train_dataloader(self): ...", "get_train_dataloader in line 4 may have other batches"),
         ("Trainer(model, args, callbacks=[EarlyStoppingCallback(3)])", "EarlyStoppingCallback in line 3 may end the run early"),
+        ("for d in (1, 2):\n    t = Trainer(args=args)\n    t.train()", "train() in line 5 is in a loop; this is the plan of the first run"),
         ("t = Trainer(args=args)\nt.train()\nt.train()", "train() is called in lines 4 and 5; this is the plan of the first run"),
         ("from own.trainer import SliceTrainer\nSliceTrainer(args)", "SliceTrainer in line 4 is not read; it may make another schedule"),
         (
@@ -386,6 +389,8 @@ def test_a_scheduler_that_the_script_creates_is_noted(tmp_path, line, note):
         ("args.set_optimizer(name='adamw_torch')", 5e-5),
         ("t = Trainer(args=args)\nt.train()\nargs.learning_rate = 2e-5", 1e-4),
         ("def debug():\n    args.learning_rate = 1.0", 1e-4),
+        ("def main(_):\n    args.learning_rate = 2e-5\napp.run(main)", 2e-5),
+        ("@app.command()\ndef main():\n    args.learning_rate = 2e-5", 2e-5),
         ("def change():\n    args.learning_rate = 2e-5\nchange()", 2e-5),
         ("opt = AdamW(model.parameters(), lr=2e-5)\nTrainer(model, args, optimizers=(opt, None))", 2e-5),
         ("Trainer(model, args, optimizers=(make(), None))", None),
@@ -503,6 +508,27 @@ def test_keywords_that_no_version_of_a_class_takes(tmp_path, script, refused):
     assert config.refused == refused
     found = [finding.message for finding in olr.lint(path) if finding.code == "LR111"]
     assert [message.partition(" ")[0] for message in found] == [*refused]
+
+
+def test_no_note_hides_another(tmp_path):
+    changes = "setattr(args, name, 1)\n" * 4 + "t = Trainer(args=args)\nt.train()\nt.train()\nSliceTrainer(args)\n"
+    text = f"from own import SliceTrainer\n{HEAD}args = TrainingArguments('o')\n{changes}Trainer(optimizers=(o, s))\n"
+    (config,) = read(tmp_path, text)
+    for part in (
+        "setattr in line 4",
+        "replaces the schedule",
+        "train() is called in lines 9 and 10",
+        "SliceTrainer in line 11",
+    ):
+        assert sum(part in note for note in config.notes) == 1
+
+
+def test_many_assignments_and_runs_are_read_in_time(tmp_path):
+    lines = "".join(f"a{number}.x = 1\nt.train()\nd.select(range(3))\n" for number in range(2000))
+    text = "".join(f"b{number} = TrainingArguments('o', max_steps=5)\n" for number in range(50))
+    start = time.thread_time()
+    assert len(read(tmp_path, f"{HEAD}t = make()\n{text}{lines}")) == 50
+    assert time.thread_time() - start < 5  # 20 s if each assignment is compared with each call
 
 
 def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):

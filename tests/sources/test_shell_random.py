@@ -37,7 +37,7 @@ class Writer:
         ]
         return self.random.choice(words)
 
-    def test(self):
+    def condition(self):
         name, word = self.name(), self.random.choice(["1", "x", "7b"])
         tests = [
             f'[ "${name}" = {word} ]',
@@ -59,9 +59,9 @@ class Writer:
         if depth < 3:
             kinds += [
                 lambda: (
-                    f"if {self.test()}; then {self.block(depth)}; elif {self.test()}; then {self.block(depth)}; else {self.block(depth)}; fi"
+                    f"if {self.condition()}; then {self.block(depth)}; elif {self.condition()}; then {self.block(depth)}; else {self.block(depth)}; fi"
                 ),
-                lambda: f"{self.test()} && {self.assignment()} || {self.assignment()}",
+                lambda: f"{self.condition()} && {self.assignment()} || {self.assignment()}",
                 lambda: (
                     f"case ${self.name()} in 1) {self.block(depth)};; x|7b) {self.block(depth)};; *z*) {self.block(depth)};; *) :;; esac"
                 ),

@@ -592,61 +592,31 @@ def test_a_key_that_is_given_twice_can_be_given_by_the_user(tmp_path):
     assert olr.read_config(path, values={"max_steps": 20}).plan().max_steps == 20
 
 
+PRETRAIN = [
+    *("pretrain_gpt.py", "--lr", "1e-4", "--train-iters", "90", "--lr-decay-style", "cosine", "--num-layers", "2"),
+    *("--global-batch-size", "8", "--micro-batch-size", "1"),
+]
+PACKED = {
+    "base_model": "m",
+    "micro_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "learning_rate": 1e-4,
+    "max_steps": 9,
+}
+PHASES = {"phases": [{"max_steps": 350}, {"max_steps": 300}]}
+
+
 @pytest.mark.parametrize(
     ("config", "note"),
     [
+        (PACKED | {"max_packed_sequence_len": 2048}, "max_packed_sequence_len: older versions of axolotl pack by it"),
         (
-            {
-                "base_model": "m",
-                "micro_batch_size": 1,
-                "gradient_accumulation_steps": 1,
-                "learning_rate": 1e-4,
-                "max_steps": 9,
-            }
-            | {"max_packed_sequence_len": 2048},
-            "max_packed_sequence_len: older versions of axolotl pack by it",
-        ),
-        (
-            [
-                "pretrain_gpt.py",
-                "--lr",
-                "1e-4",
-                "--train-iters",
-                "9",
-                "--lr-decay-style",
-                "cosine",
-                "--global-batch-size",
-                "8",
-                "--micro-batch-size",
-                "1",
-                "--num-layers",
-                "2",
-                "--use-checkpoint-opt_param-scheduler",
-            ],
+            [*PRETRAIN, "--use-checkpoint-opt_param-scheduler"],
             "use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",
         ),
+        ([*PRETRAIN, "--exit-interval", "20"], "exit_interval: the run may end before its last iteration"),
         (
-            [
-                "pretrain_gpt.py",
-                "--lr",
-                "1e-4",
-                "--train-iters",
-                "90",
-                "--lr-decay-style",
-                "cosine",
-                "--global-batch-size",
-                "8",
-                "--micro-batch-size",
-                "1",
-                "--num-layers",
-                "2",
-                "--exit-interval",
-                "20",
-            ],
-            "exit_interval: the run may end before its last iteration",
-        ),
-        (
-            {"training": HF, "curriculum": {"phases": [{"max_steps": 350}, {"max_steps": 300}]}},
+            {"training": HF, "curriculum": PHASES},
             "the settings under curriculum.phases are not in this plan, which is that of training",
         ),
     ],

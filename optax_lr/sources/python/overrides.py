@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Call, Place, Scope, keyword_of
+from optax_lr.sources.python.scopes import Call, Named, Place, Scope, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
@@ -32,30 +32,74 @@ _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
 }
 
 
-def set_later(script: Script, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
-    """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
+class Overrides:
+    """What a script changes outside of the calls that make arguments; found once for all of its configs.
 
-    What is set after the run, or in a function that nothing calls, is left out; `made` is the call that makes the arguments.
+    Fields:
+        notes: what replaces the schedule of the arguments, or changes the rates in another place.
+        optimizer: the optimizer that a Trainer takes without a scheduler, and its scope; None without one.
+    """
+
+    def __init__(self, script: Script) -> None:
+        runs = [call for call in script.calls if _is_run(script, call)]
+        parts = list(ast.walk(script.tree))
+        self._used = {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+        self._used |= {part.attr for part in parts if isinstance(part, ast.Attribute)}
+        self._first_run = {call.scope: call.node.lineno for call in reversed(runs)}
+        self._assigned = _assigned(script)
+        self._by_call = list(_set_by_calls(script))
+        self.optimizer = _own_optimizer(script)
+        self.notes = [*_replacements(script), *_trainers(script, runs), *rates_by_hand(script)]
+
+    def set_later(self, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
+        """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
+
+        What is set after the run, or in a function that nothing uses, is left out; `made` is the call that makes the arguments.
+        """
+        for (owner, name), values in self._assigned.items():
+            kept = [(value, certain) for value, certain, place in values if self._before_the_run(made, place)]
+            if kept:
+                yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
+        yield from self._by_call
+
+    def _before_the_run(self, made: Call, place: Place) -> bool:
+        """Whether a statement may run between the call that makes the arguments and the training."""
+        scope = place.scope
+        if scope is None:
+            return True
+        function = scope.function
+        if (
+            isinstance(function, Named)
+            and scope is not made.scope
+            and function.name not in self._used
+            and not function.decorator_list
+        ):
+            return False
+        return place.line <= self._first_run.get(scope, place.line)
+
+
+def _assigned(script: Script) -> dict[tuple[str, str], list[tuple[ast.expr | None, bool, Place]]]:
+    """The values of each attribute that a script sets, without those in branches that do not run, and whether each is certain."""
+    found: dict[tuple[str, str], list[tuple[ast.expr | None, bool, Place]]] = {}
+    for (owner, name), values in script.attributes.items():
+        for value, place in zip(values, script.places[owner, name], strict=True):
+            runs = outcome(script, place.tests)
+            if runs is not False and name != "*":
+                found.setdefault((owner, name), []).append((value, runs is True, place))
+    return found
+
+
+def _set_by_calls(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
+    """What calls set on an object.
 
     Source: `transformers.TrainingArguments.set_training` and its other `set_` methods; `dataclasses.replace`.
     """
-    for (owner, name), values in script.attributes.items():
-        runs = [outcome(script, place.tests) for place in script.places[owner, name]]
-        places = script.places[owner, name]
-        kept = [
-            (value, run)
-            for value, run, place in zip(values, runs, places, strict=True)
-            if run is not False and _before_the_run(script, made, place)
-        ]
-        if kept and name != "*":
-            yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
     for call in script.calls:
         match call.node:
             case ast.Call(args=[holder], keywords=changed) if call.name in ("dataclasses.replace", "copy.replace"):
                 yield from ((ast.unparse(holder), keyword.arg or "**", None) for keyword in changed)
             case ast.Call(func=ast.Attribute(value=holder, attr=method)) if method in _SETTERS:
-                given = dict(zip(_SETTERS[method], call.node.args, strict=False))
-                given |= {keyword.arg: keyword.value for keyword in call.node.keywords if keyword.arg}
+                given = call.given(_SETTERS[method])
                 for parameter, (name, default) in _SETTERS[method].items():
                     value = given.get(parameter) or ast.copy_location(ast.Constant(default), call.node)
                     yield ast.unparse(holder), name, value
@@ -63,91 +107,86 @@ def set_later(script: Script, made: Call) -> Iterator[tuple[str, str, ast.expr |
 
 def _is_run(script: Script, call: Call) -> bool:
     """Whether a call is `trainer.train()`."""
-    holder = (
-        call.node.func.value if isinstance(call.node.func, ast.Attribute) and call.node.func.attr == "train" else None
-    )
-    made = script.single(holder, call.scope)
+    function = call.node.func
+    if not (isinstance(function, ast.Attribute) and function.attr == "train"):
+        return False
+    made = script.single(function.value, call.scope)
     return isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Trainer")
 
 
-def _before_the_run(script: Script, made: Call, place: Place) -> bool:
-    """Whether a statement may run between the call that makes the arguments and the training."""
-    scope = place.scope
-    name = getattr(scope.function, "name", "") if scope is not None else ""
-    if name and scope is not made.scope and not any(call.last == name for call in script.calls):
-        return False
-    return not any(
-        call.node.lineno < place.line for call in script.calls if call.scope is scope and _is_run(script, call)
-    )
-
-
-def replacements(script: Script) -> list[str]:
-    """Notes on what replaces the schedule of training arguments, or changes the rates in another place."""
-    for call in script.calls:
-        if getattr(call.node.func, "attr", "") == "hyperparameter_search":
-            return [f"hyperparameter_search in line {call.node.lineno} replaces some of these arguments in each trial"]
-    notes = []
+def _replacements(script: Script) -> list[str]:
+    """Notes on what replaces arguments, their optimizer or their schedule, or may end the run: the first of each kind."""
+    found: dict[str, str] = {}  # by kind
+    schedule = "replaces the schedule of these arguments"
     for node in ast.walk(script.tree):
         match node:
+            case ast.Call(func=ast.Attribute(attr="hyperparameter_search")):
+                found.setdefault(
+                    "search",
+                    f"hyperparameter_search in line {node.lineno} replaces some of these arguments in each trial",
+                )
             case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
-                notes.append(f"{name} in line {node.lineno} replaces the schedule of these arguments")
-            case ast.FunctionDef(name="get_train_dataloader"):
-                notes.append(f"get_train_dataloader in line {node.lineno} may have other batches")
-            case ast.keyword(arg="optimizer_cls_and_kwargs", value=value):
-                notes.append(f"optimizer_cls_and_kwargs in line {value.lineno} may give another rate")
-            case ast.Attribute(attr="should_training_stop", ctx=ast.Store()):
-                notes.append(f"should_training_stop in line {node.lineno} may end the run early")
-            case ast.Call(func=ast.Name(id="EarlyStoppingCallback")):
-                notes.append(f"EarlyStoppingCallback in line {node.lineno} may end the run early")
-            case ast.FunctionDef(name="create_optimizer"):
-                notes.append(f"create_optimizer in line {node.lineno} may give rates other than learning_rate")
+                found.setdefault("scheduler", f"{name} in line {node.lineno} {schedule}")
             case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[_, second])) if not _is_none(second):
                 what = f"optimizers=(..., {ast.unparse(second)[:40]}) in line {node.value.lineno}"
-                notes.append(f"{what} replaces the schedule of these arguments")
+                found.setdefault("optimizers", f"{what} {schedule}")
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner), attr="lr_scheduler")]) if owner != "self":
-                notes.append(
-                    f"{owner}.lr_scheduler, set in line {node.lineno}, replaces the schedule of these arguments"
+                found.setdefault("lr_scheduler", f"{owner}.lr_scheduler, set in line {node.lineno}, {schedule}")
+            case ast.FunctionDef(name="create_optimizer"):
+                found.setdefault(
+                    "optimizer", f"create_optimizer in line {node.lineno} may give rates other than learning_rate"
                 )
+            case ast.keyword(arg="optimizer_cls_and_kwargs", value=value):
+                found.setdefault("class", f"optimizer_cls_and_kwargs in line {value.lineno} may give another rate")
+            case ast.FunctionDef(name="get_train_dataloader"):
+                found.setdefault("loader", f"get_train_dataloader in line {node.lineno} may have other batches")
+            case ast.Attribute(attr="should_training_stop", ctx=ast.Store()):
+                found.setdefault("stop", f"should_training_stop in line {node.lineno} may end the run early")
+            case ast.Call(func=ast.Name(id="EarlyStoppingCallback")):
+                found.setdefault("stopping", f"EarlyStoppingCallback in line {node.lineno} may end the run early")
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
-                notes.append(f"setattr in line {node.lineno} may replace any of these arguments")
+                found.setdefault("setattr", f"setattr in line {node.lineno} may replace any of these arguments")
             case (
                 ast.Subscript(value=ast.Call(func=ast.Name(id="vars")), ctx=ast.Store())
                 | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="__dict__"), attr="update"))
             ):
-                notes.append(f"line {node.lineno} may replace any of these arguments")
-    return notes[:3] + _other_trainers(script) + rates_by_hand(script)
+                found.setdefault("dict", f"line {node.lineno} may replace any of these arguments")
+    return list(found.values())
 
 
-def _other_trainers(script: Script) -> list[str]:
-    """Notes on a trainer that is not known, and on a script without one that makes its own optimizer."""
-    bases = {name: [base for kind in kinds for base in kind.bases] for name, kinds in script.classes.items()}
-    no_trainers = {
-        name for name, above in bases.items() if not any(ast.unparse(base).endswith("Trainer") for base in above)
-    }
-    trainers = [call for call in script.calls if call.last.endswith("Trainer") and call.last not in no_trainers]
-    unknown = [
-        call
-        for call in trainers
-        if "." in call.name
-        and call.name.partition(".")[0] not in (*HOMES, "peft", "accelerate")
-        and "self" not in call.name
-    ]
-    runs = [call.node.lineno for call in script.calls if not call.tests and _is_run(script, call)]
-    if runs[1:]:
-        return [f"train() is called in lines {runs[0]} and {runs[1]}; this is the plan of the first run"]
-    if unknown:
-        return [
-            f"{unknown[0].last} in line {unknown[0].node.lineno} is not read; it may make another schedule or optimizer"
-        ]
-    own = [
-        call
-        for call in script.calls
-        if call.name.startswith("torch.optim.") and keyword_of(call.node, "lr") is not None
-    ]
-    if own and not trainers:
-        what = f"the optimizer in line {own[0].node.lineno} has a rate of its own"
-        return [f"{what}, and no Trainer takes these arguments in this script"]
-    return []
+def _trainers(script: Script, runs: list[Call]) -> list[str]:
+    """Notes on several runs, on a trainer that is not known, and on a script without one that makes its own optimizer."""
+    notes = []
+    lines = [call.node.lineno for call in runs if not call.tests]
+    loop = next((call for call in runs if call.scope.in_loop(call.node.lineno)), None)
+    if lines[1:]:
+        notes.append(f"train() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
+    elif loop is not None:
+        notes.append(f"train() in line {loop.node.lineno} is in a loop; this is the plan of the first run")
+    made = [call for call in script.calls if call.last.endswith("Trainer") and not _is_other_class(script, call.last)]
+    homes = (*HOMES, "peft", "accelerate", "self")
+    unknown = next((call for call in made if "." in call.name and call.name.partition(".")[0] not in homes), None)
+    if unknown is not None:
+        what = f"{unknown.last} in line {unknown.node.lineno} is not read"
+        notes.append(f"{what}; it may make another schedule or optimizer")
+    own = next(
+        (
+            call
+            for call in script.calls
+            if call.name.startswith("torch.optim.") and keyword_of(call.node, "lr") is not None
+        ),
+        None,
+    )
+    if own is not None and not made:
+        what = f"the optimizer in line {own.node.lineno} has a rate of its own"
+        notes.append(f"{what}, and no Trainer takes these arguments in this script")
+    return notes
+
+
+def _is_other_class(script: Script, name: str) -> bool:
+    """Whether a name is that of a class of the script that is based on no Trainer."""
+    bases = [ast.unparse(base) for kind in script.classes.get(name, ()) for base in kind.bases]
+    return name in script.classes and not any(base.endswith("Trainer") for base in bases)
 
 
 def rates_by_hand(script: Script) -> list[str]:
@@ -168,7 +207,7 @@ def rates_by_hand(script: Script) -> list[str]:
     return []
 
 
-def own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:
+def _own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:
     """The optimizer that a Trainer takes without a scheduler, and its scope; None without one.
 
     Its rate is the peak, and `learning_rate` has no effect.

@@ -16,14 +16,14 @@ from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import FUNCTIONS, MAPPINGS, PARTS, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.python.decided import is_left_out
 from optax_lr.sources.python.literals import Script, field_default
-from optax_lr.sources.python.overrides import own_optimizer, rates_by_hand, replacements, set_later
+from optax_lr.sources.python.overrides import Overrides, rates_by_hand
 from optax_lr.sources.python.run_facts import data_notes, examples_of, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
-_BY_HAND = "make the same curve of olr.LinearRamp and olr.Cosine with olr.Stages, and compare a few steps"
+_BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"
 _SETTINGS = words(
     "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
@@ -85,9 +85,14 @@ class Reader:
         return {call.node for call in self.script.calls if self._holds_config(call)}
 
     @functools.cached_property
-    def _changes(self) -> list[str]:
-        """Notes on what changes the schedule outside of the arguments."""
-        return replacements(self.script)
+    def _overrides(self) -> Overrides:
+        """What changes the schedule outside of the arguments."""
+        return Overrides(self.script)
+
+    @functools.cached_property
+    def _data(self) -> list[tuple[str, str]]:
+        """Notes on the data, with their kinds."""
+        return data_notes(self.script)
 
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""
@@ -183,7 +188,7 @@ class Reader:
         """The source of a subclass in the script; `own` is empty where the class itself is parsed."""
         self.script.notes.clear()
         found = self._own_defaults(own)
-        notes = [*self._changes]
+        notes = [*self._overrides.notes]
         if found.values:
             notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
         found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
@@ -226,13 +231,13 @@ class Reader:
             else:
                 found.without(name)
                 found.take(name, node, call.scope)
-        notes = [*self._changes]
+        notes = [*self._overrides.notes]
         if own:
             notes.append(
                 f"{own[0].name} is read as {call.name.rpartition('.')[2]} with the defaults in line {own[0].lineno}"
             )
         holders, seen = self._holders(call), set[str]()
-        for owner, name, value in set_later(self.script, call):
+        for owner, name, value in self._overrides.set_later(call):
             if owner in holders:
                 found.without(name)
                 if value is None or name in seen:
@@ -243,15 +248,16 @@ class Reader:
             elif owner != "self" and name in _SETTINGS and (name in found.values or owner.endswith("args")):
                 what = f"{owner}.{name} is set in this script"
                 notes.append(f"{what}; if it belongs to these arguments, give it with --set")
-        if (made := own_optimizer(self.script)) is not None:
+        if (made := self._overrides.optimizer) is not None:
             found.without("learning_rate")
             found.take_rate(*made)
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )
-        notes += data_notes(
-            self.script, packs=bool(found.values.get("packing")), counts="max_steps" not in found.values
-        )
+        noted = "packing" if found.values.get("packing") is None else ""
+        for kind, note in self._data:
+            if kind == noted or (kind != "packing" and "max_steps" not in found.values):
+                notes.append(note)
         if call.name.startswith("sentence_transformers."):
             notes.append("the steps are those of one data set; several are batched each for itself")
         return found, notes

@@ -101,36 +101,33 @@ def _keeps_rows(call: ast.Call, method: str) -> bool:
     return method in _SAME_ROWS or (method == "map" and keyword_of(call, "batched") is None)
 
 
-def data_notes(script: Script, *, packs: bool, counts: bool) -> list[str]:
-    """Notes on what the script does with its data.
+# Functions and methods that change the number of training examples, and what is counted then.
+_OF_DATA = {
+    **dict.fromkeys(("train_test_split", "random_split"), "that of the training part"),
+    **dict.fromkeys(("Subset", "shard", "filter"), "that after it"),
+    "ConstantLengthDataset": "that of the packed rows",
+}
 
-    Args:
-        script: the script.
-        packs: whether its arguments say that texts are packed.
-        counts: whether the length of the run is that of the data.
-    """
+
+def data_notes(script: Script) -> list[tuple[str, str]]:
+    """Notes on what the script does with its data, the first of each kind with that: "packing", "filter"."""
     selected = examples_of(script) is not None
-    notes: dict[str, tuple[int, str]] = {}  # the first line of each kind, and what it changes
+    notes: dict[str, tuple[int, str]] = {}  # the line, and what is counted
     for call in script.calls:
-        line = call.node.lineno
+        line, how = call.node.lineno, getattr(call.node.func, "attr", call.last)
         packing = keyword_of(call.node, "packing") if call.last.endswith("Trainer") else None
-        if isinstance(packing, ast.Constant) and packing.value is True and not packs:
+        if isinstance(packing, ast.Constant) and packing.value is True:
             notes.setdefault("packing", (line, "that of the packed rows"))
-        for how in (
-            {call.last, getattr(call.node.func, "attr", "")} & {"train_test_split", "random_split"} if counts else ()
+        if how in _OF_DATA and (
+            how not in ("Subset", "shard", "filter") or not OTHER_DATA.search(ast.unparse(call.node))
         ):
-            notes.setdefault(how, (line, "that of the training part"))
-        if counts and not selected and _selects(call):
+            notes.setdefault(how, (line, _OF_DATA[how]))
+        if not selected and _selects(call):
             notes.setdefault("the selection", (line, "that after it"))
-        taken = {call.last, getattr(call.node.func, "attr", "")} & {"Subset", "shard", "filter"}
-        for how in taken if counts and not OTHER_DATA.search(ast.unparse(call.node)) else ():
-            notes.setdefault(how, (line, "that after it"))
-        if call.last == "ConstantLengthDataset" and counts:
-            notes.setdefault(call.last, (line, "that of the packed rows"))
     for scope in script.scopes:
-        if isinstance(scope.function, ast.FunctionDef) and scope.function.name == "group_texts" and counts:
+        if isinstance(scope.function, ast.FunctionDef) and scope.function.name == "group_texts":
             notes.setdefault("group_texts", (scope.function.lineno, "that of the blocks"))
-    return [f"{how} in line {line}: the number of examples is {what}" for how, (line, what) in notes.items()]
+    return [(how, f"{how} in line {line}: the number of examples is {what}") for how, (line, what) in notes.items()]
 
 
 def written_files(script: Script) -> dict[str, str]:

@@ -139,8 +139,8 @@ class Names:
             if call.last in _CHANGES:
                 self.changes.setdefault(call.name.rpartition(".")[0], []).append(call)
             self._option(call)
-            options = options if (stated := _stated_options(call)) is None else stated
-        self.given = None if options is None else self._in_full(options)
+        stated = next((made for call in self.calls if (made := _stated_options(call)) is not None), options)
+        self.given = None if stated is None else self._in_full(stated)
         for flag, attribute, value, place in self.under_flags:
             if not self.is_off(flag):
                 self._assign(attribute, value, place)
@@ -423,12 +423,14 @@ def _reads_command_line(function: Named) -> bool:
 
 
 def arguments_of(function: Function) -> list[ast.arg]:
+    """Every argument of a function, `*args` and `**kwargs` last."""
     made = function.args
     every = [*made.posonlyargs, *made.args, *made.kwonlyargs, made.vararg, made.kwarg]
     return [argument for argument in every if argument is not None]
 
 
 def argument_names(function: Function) -> list[str]:
+    """The names of the arguments of a function."""
     return [argument.arg for argument in arguments_of(function)]
 
 
