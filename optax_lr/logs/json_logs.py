@@ -34,17 +34,19 @@ def read_state(file: IO[str], source: str, builder: Builder) -> Found:
     before, text = text[: match.start()], text[match.end() :]
     rest = _entries(file, text, source, builder)
     if rest is None:
-        return _header(before + '"log_history": null}'), ["the file breaks off; what is whole of it is read"]
+        return _header(before + '"log_history": null}') or {}, ["the file breaks off; its complete entries are read"]
     while more := file.read(CHUNK):
         rest += more
         if len(rest) > LARGEST_HEAD:
             break
     header = _header(f'{before}"log_history": null{rest}')
-    return header or _header(before + '"log_history": null}'), [] if header else ["the file breaks off after its log"]
+    if header is None:
+        return _header(before + '"log_history": null}') or {}, ["the file breaks off after its log"]
+    return header, []
 
 
-def _header(text: str) -> dict[str, object]:
-    """The plain values of an object whose text may end early, behind a comma."""
+def _header(text: str) -> dict[str, object] | None:
+    """The plain values of an object whose text may end early, behind a comma; None for any other text."""
     for attempt in (text, re.sub(r",\s*}$", "}", text)):
         try:
             value = json.loads(attempt)
@@ -52,14 +54,14 @@ def _header(text: str) -> dict[str, object]:
             continue
         if isinstance(value, dict):
             return {key: item for key, item in value.items() if isinstance(item, (str, int, float, bool))}
-    return {}
+    return None
 
 
 def read_list(file: IO[str], source: str, builder: Builder) -> Found:
     """A JSON list of entries, such as a Trainer's `log_history` by itself."""
     text = file.read(CHUNK)
     rest = _entries(file, text[text.index("[") + 1 :], source, builder)
-    return {}, ["the file breaks off; what is whole of it is read"] if rest is None else []
+    return {}, ["the file breaks off; its complete entries are read"] if rest is None else []
 
 
 def _entries(file: IO[str], text: str, source: str, builder: Builder) -> str | None:

@@ -262,3 +262,20 @@ def test_a_large_file_is_read_in_pieces(tmp_path, form):
     tracemalloc.stop()
     assert len(log) == 60_000
     assert peak < 20e6 < path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("end", "note"),
+    [
+        ("]}", ()),
+        ('], "max_steps": 9}', ()),
+        ("]", ("the file breaks off after its log",)),
+        ("", ("the file breaks off; its complete entries are read",)),
+    ],
+)
+def test_a_state_that_breaks_off_is_noted(tmp_path, end, note):
+    rows = ", ".join(f'{{"step": {step}, "learning_rate": 1e-4, "loss": 1.0}}' for step in (1, 2, 3))
+    path = tmp_path / "trainer_state.json"
+    path.write_text(f'{{"log_history": [{rows}{end}')
+    log = olr.read_log(path)
+    assert (len(log), tuple(log.notes)) == (3, note)
