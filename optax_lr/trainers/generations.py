@@ -30,6 +30,7 @@ def generation_steps(
     iterations: int = 1,
     steps_per_generation: int | None = None,
     generation_batch_size: int | None = None,
+    unsloth: bool = False,
 ) -> int | None:
     """Updates of one epoch; None where `max_steps` decides, since the number of prompts may be any then.
 
@@ -44,8 +45,9 @@ def generation_steps(
         steps_per_generation: batches of each chunk on a process; by default those of an update. Not with
             `generation_batch_size`.
         generation_batch_size: completions of each chunk on all processes.
+        unsloth: whether `generations` takes the place of a batch that does not fit them, as unsloth's class does.
 
-    Source: `trl.GRPOConfig.__post_init__`, `trl.trainer.utils.RepeatSampler.__len__`.
+    Source: `trl.GRPOConfig.__post_init__`, `trl.trainer.utils.RepeatSampler.__len__`; `unsloth/models/rl.py`.
 
     >>> settings = Settings(per_device_train_batch_size=8, gradient_accumulation_steps=4)
     >>> generation_steps(settings, Data(examples=1000, processes=2), generations=8)
@@ -56,6 +58,9 @@ def generation_steps(
     source, prompts, processes = settings.source, data.examples, data.processes
     batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     where = f"{source}: num_generations {generations}"
+    own = steps_per_generation is None and generation_batch_size is None
+    if unsloth and own and (group * processes * batch) % generations:
+        batch = generations
     if generations < 2:
         raise ConfigError(f"{where}: TRL needs at least 2, or no completion has another to be compared with")
     if steps_per_generation is not None and generation_batch_size is not None:

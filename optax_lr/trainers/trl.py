@@ -162,8 +162,11 @@ class Trl(Transformers):
                 "learning_rate is not given, and TRL's classes have different defaults (SFT 2e-05, DPO and GRPO "
                 "1e-06, reward 0.0001); name the method with --trainer trl-sft, trl-dpo, ..., or write learning_rate"
             )
-        standing = self.class_defaults(values, method, version, unsloth="unsloth" in source.modules)
+        unsloth = "unsloth" in source.modules
+        standing = self.class_defaults(values, method, version, unsloth=unsloth)
         number = next((default.value for default in standing if default.key == "num_generations"), 8)
+        completions = generation_keys(f"{name}: ", values, rules, number) if method in _GENERATE else {}
+        completions |= {"unsloth": True} if unsloth and completions else {}
         reading = self.reading(
             source,
             values,
@@ -171,7 +174,7 @@ class Trl(Transformers):
             place=found.place,
             defaults=standing,
             method=method,
-            own=generation_keys(f"{name}: ", values, rules, number) if method in _GENERATE else {},
+            own=completions,
         )
         notes = [*reading.notes]
         if not method and reading.settings.max_steps <= 0:
@@ -195,6 +198,12 @@ class Trl(Transformers):
                 "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
                 "fewer steps by the factor num_generations"
             )
+            batch, each = reading.settings.per_device_train_batch_size, completions["generations"]
+            if unsloth and batch % each:
+                notes.append(
+                    f"unsloth makes the batch {each}, the number of generations, where {batch} x gradient_accumulation_steps x "
+                    f"processes is not a multiple of it; until its 5b0f196 of 2025-11 it did so for every batch such as {batch}"
+                )
         named = "-" in found.trainer or method_in(source.program_name)
         if method in _GENERATE and not source.constructor and not named:
             notes.append("read as GRPO, by its keys; RLOO counts in the same way")

@@ -49,6 +49,18 @@ def test_defaults_lines_and_several_configs_of_trl(tmp_path):
     assert (second.source, second.settings.learning_rate) == (f"{tmp_path / 'train.py'}#2", 3e-6)
 
 
+def test_unsloth_makes_a_batch_of_the_generations(tmp_path):
+    """Its class of the arguments does so where TRL refuses the batch: 1 x 2 completions are no multiple of 4."""
+    text = "import unsloth\nfrom trl import GRPOConfig\n"
+    text += "GRPOConfig(per_device_train_batch_size=1, gradient_accumulation_steps=2, num_generations=4, num_train_epochs=1)\n"
+    (config,) = read(tmp_path, text)
+    assert config.plan(num_examples=100).max_steps == 50  # 4 x 2 completions are 2 prompts
+    assert config.plan(num_examples=100, world_size=2).max_steps == 100  # 1 x 2 x 2 are one prompt, and fit
+    assert any("unsloth makes the batch 4" in note for note in config.notes)
+    with pytest.raises(olr.ConfigError, match="does not divide the 2 completions"):
+        read(tmp_path, text.replace("unsloth", "torch"))[0].plan(num_examples=100)
+
+
 def test_unsloth_changes_the_defaults_of_trls_classes(tmp_path):
     text = "from unsloth import FastLanguageModel\nfrom trl import SFTConfig\nSFTConfig(num_train_epochs=1)\n"
     (config,) = read(tmp_path, text)
