@@ -24,6 +24,7 @@ from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.nanogpt import NanoGPT
 from optax_lr.trainers.optax_schedules import OptaxSchedules
+from optax_lr.trainers.optimizers import Optimizers
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
@@ -58,6 +59,7 @@ TRAINERS: Mapping[str, Trainer] = {
         OpenInstruct(),
         OptaxSchedules(),
         TorchSchedules(),
+        Optimizers(),
         SchedulerFunctions(),
         HuggingFace(),  # last: its keys are part of the others'
     )

@@ -24,7 +24,7 @@ class OptaxSchedules(Trainer):
 
     name: ClassVar[str] = "optax"
     title: ClassVar[str] = "Optax"
-    calls: ClassVar[str] = r"optax\..*"
+    calls: ClassVar[str] = r"optax\.\w+_schedules?"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments, with the function's defaults."""

@@ -134,6 +134,9 @@ CASES = {
         "import torch\nopt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
         "scheduler = torch.optim.lr_scheduler.StepLR(opt, step_size=3, gamma=0.5)\n", {"max_steps": 12},
         lambda: stepped(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5), 0.1, 12), None),
+    "optimizer": Case(
+        "import torch\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", {"max_steps": 4},
+        lambda: [torch.optim.SGD([torch.zeros(1)], lr=0.1).param_groups[0]["lr"]] * 4, None),
     "deepspeed 0.19.8": Case(
         {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 5e-5, "warmup_num_steps": 100, "warmup_type": "linear"}}},
         {"max_steps": 1000},

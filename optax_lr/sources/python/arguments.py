@@ -164,6 +164,9 @@ def _rate_of(made: ast.expr | None) -> ast.expr | None:
     """The rate that makes an optimizer; None where it is not a call with one."""
     if not isinstance(made, ast.Call):
         return None
+    if ast.unparse(made.func).startswith("optax."):
+        rate = keyword_of(made, "learning_rate")
+        return made.args[0] if rate is None and made.args else rate
     rate = keyword_of(made, "lr")
     return made.args[1] if rate is None and len(made.args) > 1 else rate
 

@@ -94,6 +94,13 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
 PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}
 # Schedules that set the rate themselves, whatever the optimizer's is.
 OWN_RATE = frozenset({f"{_TORCH}OneCycleLR"})
+# Optimizers, whose rate is `lr`, or in Optax the first argument `learning_rate`.
+_OPTIMIZERS = {
+    "torch.optim.": "Adadelta Adagrad Adam Adamax AdamW ASGD Muon NAdam RAdam RMSprop SGD",
+    _OPTAX: "adabelief adadelta adagrad adam adamax adamaxw adamw amsgrad fromage lamb lars lion nadam nadamw novograd radam "
+    "rmsprop sgd yogi",
+}
+OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items() for name in words(names))
 # Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
 NOT_READ_WHOLE = (
     *("ChainedScheduler", "LambdaLR", "inject_hyperparams", "piecewise_interpolate_schedule", "chain_schedules"),

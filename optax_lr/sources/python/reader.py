@@ -13,9 +13,18 @@ from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python import constructors
 from optax_lr.sources.python.arguments import Arguments
-from optax_lr.sources.python.constructors import FUNCTIONS, MAPPINGS, PARTS, SCHEDULES, TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.python.constructors import (
+    FUNCTIONS,
+    MAPPINGS,
+    OPTIMIZERS,
+    PARTS,
+    SCHEDULES,
+    TRAINING_ARGUMENTS,
+    TRL,
+)
 from optax_lr.sources.python.decided import is_left_out
 from optax_lr.sources.python.literals import Script, field_default
+from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.overrides import Overrides, rates_by_hand
 from optax_lr.sources.python.run_facts import data_notes, examples_of, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
@@ -101,6 +110,7 @@ class Reader:
         if not found and not any(call.last in constructors.NOT_READ_WHOLE for call in script.calls):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in part_nodes(script, call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
+            found = found or optimizers_alone(script)
         found = [call for call in found if not is_left_out(script, call)] or found
         return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
@@ -134,6 +144,8 @@ class Reader:
         last = call.last
         if call.name in SCHEDULES:
             found, notes = arguments_of_class(self.script, call, len(self.calls()))
+        elif call.name in OPTIMIZERS:
+            found, notes = arguments_of_optimizer(self.script, call, len(self.calls()))
         elif last in FUNCTIONS:
             found, notes = arguments_of_function(self.script, call)
         else:

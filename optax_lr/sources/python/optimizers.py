@@ -1,0 +1,70 @@
+"""Optimizers of a Python script that has no schedule, whose rates are constant."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.constructors import OPTIMIZERS
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Call
+from optax_lr.text import words
+
+# What in a name or a text speaks of a rate that changes, or of a library that may change it by a config of its own.
+_CHANGES = re.compile(
+    r"(?i)sched|anneal|warm_?up|plateau|noam|cosine_?(?:lr|decay)|deepspeed|param_groups|colossalai|inject_hyperparams"
+    r"|(?:lr|rate)_?(?:decay|lambda|mult|find|policy)|(?:decay|adjust|update|set|get|change|reduce)_?(?:the_?)?(?:lr|learning_?rate)"
+)
+_LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
+# Calls that take an optimizer and leave its rate alone.
+_HARMLESS = words("prepare setup step unscale_ append create chain MultiSteps print len type isinstance zip list tuple")
+
+
+def optimizers_alone(script: Script) -> list[Call]:
+    """The calls that make optimizers, in a script in which nothing speaks of a schedule; none for any other script."""
+    made = [call for call in script.calls if call.name in OPTIMIZERS]
+    if not made or any(_CHANGES.search(text) for text in _texts(script)):
+        return []
+    own = set(script.classes)
+    trained = any(call.last.endswith("Trainer") and call.last not in own for call in script.calls)
+    return [] if trained and not _LIGHTNING & {name.partition(".")[0] for name in script.modules} else made
+
+
+def _texts(script: Script) -> list[str]:
+    """All names of a script, and its texts that may be names or options."""
+    found = []
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text) | ast.alias(name=text):
+                found.append(text)
+            case ast.FunctionDef(name=text) | ast.AsyncFunctionDef(name=text) | ast.ClassDef(name=text):
+                found.append(text)
+            case ast.keyword(arg=str(text)) | ast.ImportFrom(module=str(text)):
+                found.append(text)
+            case ast.Constant(value=str(text)) if len(text.split()) == 1:
+                found.append(text)
+    return found
+
+
+def arguments_of_optimizer(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
+    """The rate of one of the `number` optimizers of a script, and notes."""
+    found = Arguments(script)
+    found.take_rate(call.node, call.scope)
+    notes = [f"nothing in this script changes the rate of {call.name} in line {call.node.lineno}"]
+    if number > 1:
+        notes.append(f"this script makes {number} optimizers, each with a rate of its own")
+    functions = {getattr(scope.function, "name", None) for scope in script.scopes}
+    for other in script.calls:
+        given = [*other.node.args, *(keyword.value for keyword in other.node.keywords)]
+        holds = any(
+            node is call.node or (isinstance(node, ast.Name) and script.single(node, other.scope) is call.node)
+            for node in given
+        )
+        if holds and other.last not in _HARMLESS and other.last not in {*functions, *script.classes}:
+            what = (
+                f"{ast.unparse(other.node.func)[:40]} in line {other.node.lineno} takes the optimizer and is not read"
+            )
+            notes.append(f"{what}; it may change the rate")
+            break
+    return found, notes
