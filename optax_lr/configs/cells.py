@@ -37,9 +37,10 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
     found: list[Source] = []
     ran: list[Source] = []
     why = ConfigError(f"{path}: no config is in the cells of this notebook")
+    left_out = tuple(f"{place} is not Python, and the whole cell is left out; correct it" for place in cells.wrong)
     try:
         made = python.script_sources(path, cells.code, folder)
-        found = [dataclasses.replace(source, form=form, text=text) for source in made]
+        found = [dataclasses.replace(source, form=form, text=text, notes=(*source.notes, *left_out)) for source in made]
     except ConfigError as error:
         why = error
     with contextlib.suppress(ConfigError):
@@ -58,7 +59,7 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         with contextlib.suppress(ConfigError):
             found += _configs_of_written(name, body, folder)
     if not found:
-        raise why
+        raise ConfigError("; ".join((str(why), *left_out)))
     return renamed(path, found)
 
 

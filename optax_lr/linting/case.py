@@ -12,8 +12,8 @@ from typing import Any
 
 from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.edits import scalar
 from optax_lr.schedules import Schedule
+from optax_lr.sources.parsing import scalar
 from optax_lr.trainers import Recognised, Settings, trainer_of
 from optax_lr.trainers.transformers import version_of
 
@@ -178,22 +178,6 @@ def with_numbers(values: object) -> Any:
     if isinstance(values, str) and _NUMBER.fullmatch(values):
         return int(values) if re.fullmatch(r"[+-]?\d{1,18}", values) else float(values)
     return values
-
-
-def number_of(text: str) -> tuple[float, str]:
-    """The number that a text in a config says, and how to write it so that YAML 1.1 reads it as a number.
-
-    >>> number_of("0.1")
-    (0.1, 'take the quotes away')
-    >>> number_of("1e-6")
-    (1e-06, 'write 1.0e-06, without quotes')
-    """
-    import yaml
-
-    number, plain = float(text), yaml.safe_load(text)
-    if isinstance(plain, (int, float)) and plain == number:
-        return plain, "take the quotes away"
-    return number, f"write {scalar(number)}, without quotes"
 
 
 def line_named(error: ConfigError, source: str, lines: Mapping[str, int]) -> tuple[str | None, int | None]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from optax_lr.findings import Finding, Rule
 from optax_lr.linting.case import KWARGS, Case
-from optax_lr.linting.edits import scalar
 from optax_lr.schedules import WarmupStableDecay
 from optax_lr.schedules.compositions import Stages
+from optax_lr.sources.parsing import scalar
 
 NO_RESTART = Rule.of(
     "LR141 warning: restarts without a restart",

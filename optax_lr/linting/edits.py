@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
 from optax_lr.findings import Edit
 from optax_lr.linting.json_edits import changed
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.parsing import scalar
 
 if TYPE_CHECKING:
     import yaml
@@ -78,17 +78,6 @@ def _is_json(text: str) -> bool:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def scalar(value: object) -> str:
-    """A value as YAML; a rate with a point, `5.0e-05`, which parsers of YAML 1.1 take for a number too."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {scalar(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, float):
-        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("no", "yes", "on", "off"):
-        return value
-    return json.dumps(value)
 
 
 def _set(values: MutableMapping[str, object], key: str, value: object) -> None:

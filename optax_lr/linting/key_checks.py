@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from optax_lr.configs.plan import world_size_of
 from optax_lr.findings import Edit, Finding, Rule
-from optax_lr.linting.case import FAMILY, KWARGS, Case, number_of
-from optax_lr.linting.edits import scalar
+from optax_lr.linting.case import FAMILY, KWARGS, Case
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.parsing import scalar
 from optax_lr.trainers import trainer_of
 from optax_lr.trainers.known import last_version
+from optax_lr.trainers.settings import number_of
 from optax_lr.trainers.training_arguments import foreign_keys, kwargs_of_text
 from optax_lr.trainers.transformers import KEYWORDS, RATIO_GONE, version_of
 

@@ -22,7 +22,7 @@ from optax_lr.configs.stated import checked
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.linting import curve_checks, key_checks, metric_checks, run_checks
-from optax_lr.linting.case import Case, line_named, number_of, with_numbers
+from optax_lr.linting.case import Case, line_named, with_numbers
 from optax_lr.linting.edits import applied, rewritten_document
 from optax_lr.schedules import Schedule
 from optax_lr.sources import notebook, python
@@ -234,8 +234,6 @@ def _refused(error: ConfigError, source: str, lines: Mapping[str, int], rule: Ru
     if isinstance(error, UnknownLengthError):
         return Finding(run_checks.UNKNOWN_LENGTH, message, "")
     key, line = line_named(error, source, lines)
-    if text := re.search(r"not the text '([\w.+-]+)': take the quotes away$", message):  # where there may be none
-        message = message.replace("take the quotes away", number_of(text[1])[1])
     if stated := re.search(r"in lines? (?:\d+ and )?(\d+)", message):
         line = int(stated[1])
     return Finding(rule, message, "", key=key, line=line)

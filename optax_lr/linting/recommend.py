@@ -11,7 +11,7 @@ from optax_lr.arguments import unknown
 from optax_lr.configs import ConfigError, Plan, read_config
 from optax_lr.configs.plan import check_options
 from optax_lr.linting import guide
-from optax_lr.linting.edits import scalar
+from optax_lr.sources.parsing import scalar
 from optax_lr.trainers.settings import finite_number
 
 # Whose word counts first. The method decides how high a rate can be at all, and the hardware hardly matters for it.

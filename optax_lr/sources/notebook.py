@@ -20,6 +20,7 @@ _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
 _VARIABLE = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)\}")
 _NAME = r"[A-Za-z_]\w*"
+_SETTINGS = re.compile(r"Arguments|Config\(|learning_rate|sched|warmup|epochs|max_steps|optim|\blr\b")
 _MOST_COMPARED = 2**28  # characters, to find the lines of the cells in the file; then lines are those found last
 
 
@@ -31,12 +32,14 @@ class Notebook(NamedTuple):
         commands: their shell commands, files that they write as here-documents.
         places: for each line of the code and of the commands, the line in the file.
         files: the text of each file that a cell writes, by path.
+        wrong: where the first error is in each cell with settings that is not Python, and is left out.
     """
 
     code: str
     commands: str
     places: list[int]
     files: Mapping[str, str]
+    wrong: list[str]
 
 
 def cells_of(path: str, text: str) -> Notebook:
@@ -56,6 +59,7 @@ def cells_of(path: str, text: str) -> Notebook:
     shell: list[str] = []
     places: list[int] = []
     files: dict[str, str] = {}
+    wrong: list[str] = []
     at = 0
     for cell, block in enumerate(blocks):
         rows = block.split("\n")
@@ -69,7 +73,9 @@ def cells_of(path: str, text: str) -> Notebook:
                     at = number
                     break
             places.append(at + 1)
-        commands, plain = _divided(rows)
+        commands, plain, row_of_error = _divided(rows)
+        if row_of_error and _SETTINGS.search(block):
+            wrong.append(f"row {row_of_error} of code cell {cell + 1}")
         if writes := _FILE_CELL.match(rows[0]):
             appends, name = bool(writes[1]), writes[2].strip("'\"")
             files[name] = (files.get(name, "") if appends else "") + "\n".join(rows[1:]) + "\n"
@@ -79,7 +85,7 @@ def cells_of(path: str, text: str) -> Notebook:
             places.append(at + 1)
         shell += commands
         code += plain
-    return Notebook("\n".join(code) + "\n", "\n".join(shell) + "\n", places, files)
+    return Notebook("\n".join(code) + "\n", "\n".join(shell) + "\n", places, files, wrong)
 
 
 def export_of(text: str) -> Notebook | None:
@@ -89,11 +95,11 @@ def export_of(text: str) -> Notebook | None:
     ('pass  # !pip install trl\\nlr = 1e-4', None)
     """
     rows = text.split("\n")
-    if not any(row.lstrip().startswith(("!", "%")) for row in rows) or _is_python(text):
+    if not any(row.lstrip().startswith(("!", "%")) for row in rows) or not _wrong_row(rows):
         return None
-    shell, plain = _divided(rows)
+    shell, plain, wrong = _divided(rows)
     places = list(range(1, len(rows) + 1))
-    return Notebook("\n".join(plain), "\n".join(shell), places, {})
+    return Notebook("\n".join(plain), "\n".join(shell), places, {}, [f"line {wrong}"] if wrong else [])
 
 
 def _blocks(path: str, text: str) -> list[str]:
@@ -106,42 +112,42 @@ def _blocks(path: str, text: str) -> list[str]:
         raise ConfigError(f"{path}: not a notebook of Jupyter: its cells cannot be read") from None
 
 
-def _divided(rows: list[str]) -> tuple[list[str], list[str]]:
-    """The rows of a cell that are shell, and those that are Python; each as many as there are, empty where they are not."""
+def _divided(rows: list[str]) -> tuple[list[str], list[str], int]:
+    """The rows of a cell that are shell, those that are Python, and the row of the first syntax error, 0 for none.
+
+    Both have as many rows as the cell, empty where they are of the other kind. A cell with an error has no Python.
+    """
+    none = [""] * len(rows)
     if _SHELL_CELL.match(rows[0]):
-        return ["", *rows[1:]], [""] * len(rows)
+        return ["", *rows[1:]], none, 0
     if rows[0].startswith("%%"):
-        return [""] * len(rows), [""] * len(rows)
-    shell, plain, continues = [], [], False
+        return none, none, 0
+    if not _wrong_row(rows):
+        return none, rows, 0
+    shell, plain, continued = [], [], ""
     for row in rows:
         start = row.lstrip()
-        indent = row[: len(row) - len(start)]
-        if continues:
-            shell.append(row)
-            plain.append(f"# {start}")
-            continues = row.endswith("\\")
-        elif start.startswith("!"):
-            shell.append(start.lstrip("!"))
-            plain.append(f"{indent}pass  # {start}")
-            continues = row.endswith("\\")
-        elif start.startswith("%"):
-            variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)
-            shell.append(f"export {variable[1]}={variable[2]}" if variable else "")
-            plain.append(f"{indent}pass  # {start}")
+        kind = continued or (start[:1] if start.startswith(("!", "%")) else "")
+        variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)
+        if kind == "!":
+            shell.append(row if continued else start.lstrip("!"))
         else:
-            shell.append("")
-            plain.append(row)
-    if not _is_python("\n".join(plain)):
-        plain = [f"# {row}" for row in rows]
-    return shell, plain
+            shell.append(f"export {variable[1]}={variable[2]}" if variable else "")
+        indent = row[: len(row) - len(start)]
+        plain.append(f"# {start}" if continued else f"{indent}pass  # {start}" if kind else row)
+        continued = kind if row.endswith("\\") else ""
+    wrong = _wrong_row(plain)
+    return shell, [f"# {row}" for row in rows] if wrong else plain, wrong
 
 
-def _is_python(code: str) -> bool:
+def _wrong_row(rows: list[str]) -> int:
+    """The row of the first syntax error of Python; 0 for none."""
     try:
-        parsed("", code)
-    except ConfigError:
-        return False
-    return True
+        parsed("", "\n".join(rows))
+    except ConfigError as error:
+        line = re.search(r"in line (\d+)$", str(error))
+        return min(int(line[1]), len(rows)) if line else 1
+    return 0
 
 
 def lines_in_file(lines: Mapping[str, int], places: list[int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""From text to keys with values: YAML by the rules of either loader, or JSON, and the line of each key."""
+"""From text to keys with values: YAML by the rules of either loader, or JSON, and the line of each key; and a value as YAML."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ MOST_VALUES = 10_000
 DEEPEST = 60
 LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
 LONGEST_NUMBER = 1_000  # characters; the time to convert one grows with their square
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,60}\}\}|\{%[^%\n]{0,60}%\}|<%[^%\n]{0,60}%>")  # what a program is to replace
 
 
 class Document(NamedTuple):
@@ -47,21 +48,32 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
             that JSON gives twice.
     """
     looks_json = is_json or text.lstrip().startswith("{")
-    values = _with_plain_errors(name, lambda: _json(name, text, strict=is_json)) if looks_json else None
+    values = _with_plain_errors(name, text, lambda: _json(name, text, strict=is_json)) if looks_json else None
     keys = _Keys(name, lines_before)
     try:
-        _with_plain_errors(name, lambda: keys.read(text), lines_before)
+        _with_plain_errors(name, text, lambda: keys.read(text), lines_before)
     except ConfigError:
         if values is None or _yaml_can_parse(text):
             raise
         keys = _Keys(name, 0)  # JSON that is not YAML, because of tabs
     if values is None:
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
-        values = _with_plain_errors(name, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
+        values = _with_plain_errors(name, text, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
     _require_numbers(name, values)
     return Document({str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
+
+
+def scalar(value: object) -> str:
+    """A value as YAML; a rate with a point, `5.0e-05`, which parsers of YAML 1.1 take for a number too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {scalar(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("no", "yes", "on", "off"):
+        return value
+    return json.dumps(value)
 
 
 def as_omegaconf(name: str, text: str, required: frozenset[str]) -> dict[str, object]:
@@ -79,7 +91,7 @@ def as_omegaconf(name: str, text: str, required: frozenset[str]) -> dict[str, ob
         return {str(key): value for key, value in made.items()}
 
     try:
-        return resolved(name, _with_plain_errors(name, load), required)
+        return resolved(name, _with_plain_errors(name, text, load), required)
     except omegaconf.errors.OmegaConfBaseException as error:
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
 
@@ -131,8 +143,8 @@ def _values_loader() -> object:
     return loader
 
 
-def _with_plain_errors(name: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
-    """The result of `work`; every error of a parser becomes one line."""
+def _with_plain_errors(name: str, text: str, work: Callable[[], _Made], lines_before: int = 0) -> _Made:
+    """The result of `work` on a text; every error of a parser becomes one line."""
     try:
         return work()
     except ConfigError:
@@ -143,7 +155,12 @@ def _with_plain_errors(name: str, work: Callable[[], _Made], lines_before: int =
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1 + lines_before}" if mark else ""
         problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise ConfigError(f"{name}: {problem}{where}") from None
+        filled_in = _TEMPLATE.search("\n".join(text.splitlines()[mark.line - 1 : mark.line + 1] if mark else ()))
+        if filled_in:
+            raise ConfigError(
+                f"{name}: a template, whose {filled_in[0]}{where} is not filled in; read the file that it makes"
+            ) from None
+        raise ConfigError(f"{name}: not YAML: {problem}{where}") from None
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigError(f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}") from None
 

@@ -6,10 +6,12 @@ import dataclasses
 import enum
 import math
 import numbers
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.parsing import scalar
 from optax_lr.text import start_of
 
 
@@ -134,7 +136,7 @@ def finite_number(name: str, value: object, rules: Rules = STRICT) -> float:
         except ValueError:
             raise ConfigError(f"{name} must be a number, not {_short(value)}") from None
         if not rules.text and math.isfinite(converted):
-            raise ConfigError(f"{name} must be a number, not the text {value!r}: take the quotes away")
+            raise ConfigError(f"{name} must be a number, not the text {value!r}: {number_of(value)[1]}")
         value = converted
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ConfigError(f"{name} must be a number, not {_short(value)}")
@@ -145,6 +147,20 @@ def finite_number(name: str, value: object, rules: Rules = STRICT) -> float:
     if not finite:
         raise ConfigError(f"{name} must be finite, not {value}")
     return value  # type: ignore[return-value]
+
+
+def number_of(text: str) -> tuple[float, str]:
+    """The number that a text says, and how to write it so that YAML 1.1 reads it as a number.
+
+    >>> number_of("0.1"), number_of("300")
+    ((0.1, 'take the quotes away'), (300, 'take the quotes away'))
+    >>> number_of("1e-6")
+    (1e-06, 'write 1.0e-06, without quotes')
+    """
+    number = int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+    if re.fullmatch(r"[+-]?(?:0|[1-9]\d*)(?:\.\d*(?:[eE][+-]\d+)?)?", text):
+        return number, "take the quotes away"
+    return number, f"write {scalar(number)}, without quotes"
 
 
 def whole_setting(name: str, value: object, rules: Rules = STRICT) -> int:

@@ -117,7 +117,7 @@ def test_a_deepspeed_config_alone(tmp_path):
         (block("WarmupLR", total_num_steps=5), "scheduler.params.total_num_steps is not a parameter of WarmupLR"),
         (block("WarmupLR", warmup_type="auto"), 'scheduler.params.warmup_type is "auto", and nothing fills it in'),
         (block("WarmupLR", warmup_num_steps=0), "warmup_num_steps must be at least 1"),
-        (block("WarmupLR", warmup_max_lr="3e-5"), "take the quotes away"),
+        (block("WarmupLR", warmup_max_lr="3e-5"), "write 3.0e-05, without quotes"),
         ({"zero_optimization": {"stage": 3}, "optimizer": {"type": "Adam", "params": {}}}, "has no scheduler block"),
         (TRAINER | {"deepspeed": block("WarmupLR", warmup_max_lr=1e-5)}, "warmup_max_lr 1e-05 differs from the trainer's 0.0003, which transformers refuses"),
         (TRAINER | {"deepspeed": block("WarmupDecayLR")}, "WarmupDecayLR needs scheduler.params.total_num_steps"),

@@ -201,7 +201,7 @@ def test_numbers_that_yaml_1_1_reads_as_text(tmp_path):
     assert config.settings.learning_rate == 2e-5
     assert config.values["learning_rate"] == "2e-5"
     assert config.notes == ("learning_rate: the text '2e-5' is taken as a number, as the trainer's parser takes it",)
-    with pytest.raises(olr.ConfigError, match="not the text '2e-5': take the quotes away"):
+    with pytest.raises(olr.ConfigError, match=r"not the text '2e-5': write 2\.0e-05, without quotes"):
         read(tmp_path, json.dumps({"learning_rate": "2e-5", "beta": 0.1}), "args.json")
 
 

@@ -50,6 +50,12 @@ def test_commands_and_constructors_in_notebooks(tmp_path, cells, trainer, expect
     assert (config.trainer, repr(plan.schedule), plan.world_size) == (trainer, repr(expected), processes)
 
 
+def test_a_cell_that_is_not_python_is_named(tmp_path):
+    path = notebook(tmp_path, "x = (1\n!= 2)", "args = TrainingArguments(\n  learning_rate=1e-4,\n  x=1\n  y=2)")
+    with pytest.raises(olr.ConfigError, match=r"row 3 of code cell 2 is not Python, and the whole cell is left out"):
+        olr.read_config(path)
+
+
 def test_a_notebook_that_colab_saved_as_a_script(tmp_path):
     path = tmp_path / "train.py"
     cells = "!pip install trl\n%load_ext autoreload\nfrom trl import SFTConfig\nargs = SFTConfig('o', max_steps=90)\n"

@@ -85,6 +85,11 @@ def test_unknown_values_are_marked():
     assert words[:7] == ["$(hostname)", "$1", "${X%%.*}", "$RANDOM", "`date`", "<(ls)", "$((Y + 1))"]
 
 
+def test_a_mark_inside_the_text_of_another_shell_is_shown_as_written():
+    made = commands_of("a.sh", """R=$(get rate)\nbash -c "export LR='$R'; run --lr \\"\\$LR\\" \\$((2 * $R))" """)
+    assert [readable(word) for word in made[-1].words] == ["run", "--lr", "$(get rate)", "$((2 * $(get rate)))"]
+
+
 def test_a_value_that_differs_between_branches_is_not_known():
     made = commands_of("a.sh", "A=1\nif [ -f x ]; then A=2; B=3; else B=3; fi\nrun $A $B")
     assert [readable(word) for word in made[-1].words] == ["run", "$A", "3"]

@@ -12,11 +12,11 @@ from optax_lr.auditing.rate_rules import MOST_SEGMENTS
 from optax_lr.findings import SEVERITIES
 from optax_lr.identification.exact import brief
 from optax_lr.identification.identify import Segment
-from optax_lr.linting.edits import scalar
 from optax_lr.logs.writers import WRITERS
 from optax_lr.plots.pages.figure import figure_of
 from optax_lr.plots.pages.page import Page, filled
 from optax_lr.plots.shown import WORDS, Shown, shown_lines
+from optax_lr.sources.parsing import scalar
 
 
 def audit_page(report: Audit) -> Page:

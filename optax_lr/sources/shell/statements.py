@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -30,7 +29,6 @@ MOST_COMMANDS = 5_000
 _ARGUMENTS = ("@", *map(str, range(1, 10)))
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
-_MARKED = "_MARK_"  # begins the names of variables that hold marks
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
@@ -93,7 +91,6 @@ class _Shell(Words):
         self.exported: dict[str, None] = {}
         self.readonly: frozenset[str] = frozenset()
         self.exports_all = False  # by `set -a`
-        self.marked = itertools.count()  # numbers for variables that hold marks
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
@@ -123,8 +120,7 @@ class _Shell(Words):
     def run_shell(self, text: str, environment: Mapping[str, str]) -> None:
         """Run a text in a shell of its own, which has only these variables and leaves none."""
         outside = self.variables, self.arrays, self.exported, self.exports_all, self.readonly
-        marks = {name: value for name, value in self.variables.items() if name.startswith(_MARKED)}
-        self.variables = {name: [value] for name, value in environment.items()} | marks
+        self.variables = {name: [value] for name, value in environment.items()}
         self.arrays, self.exported = set(), dict.fromkeys(environment)
         self.exports_all, self.readonly = False, frozenset()
         self.run_text(text)
@@ -489,10 +485,10 @@ class _Shell(Words):
         self.ran.append(made)
 
     def kept(self, found: re.Match[str]) -> str:
-        """A variable that holds a mark, for a text that is parsed again."""
-        name = f"{_MARKED}{next(self.marked)}"
-        self.variables[name] = [found[0]]
-        return f"${{{name}}}"
+        """The placeholder of a mark in a text that is parsed again."""
+        name = f"${{_MARK_{len(self.marks)}}}"
+        self.marks[name] = found[0]
+        return name
 
     def call(self, function: str, arguments: list[str] | None) -> None:
         """Run the body of a function with its arguments; None for unknown ones."""

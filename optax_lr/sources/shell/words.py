@@ -37,6 +37,7 @@ _REPLACEMENT = re.compile(rf"({NAME})//([\w.,:@=+ -]+)(?:/([\w.,:@=+ -]*))?")
 _IN_ARITHMETIC = re.compile(rf"\$\{{({NAME})(?::?-(\d+))?\}}|\$({NAME})|(?<![\w$])({NAME})")
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = b" \t\r\n\\"
+_KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
 # Where the scanner of tree-sitter-bash 0.25 looks a character up in a table of 384 entries, and may end the process.
 _WIDE = re.compile(r"\{\d*(?:\.\.\d*)?(?=[^\x00-\xff])")
 _GUARD = "\x7f"  # is put between the brace and the character
@@ -49,6 +50,7 @@ class Words:
         self.name = name
         self.variables: dict[str, list[str]] = {}
         self.arrays: set[str] = set()
+        self.marks: dict[str, str] = {}  # by their placeholders in a text that is parsed again
         self.arguments: set[str] = set()  # variables that only an argument of the script sets
         self.notes: dict[str, None] = {}
         self._words = self._bytes = 0
@@ -64,6 +66,14 @@ class Words:
         if time.thread_time() > self._until:
             raise self.refusal("the script takes too long to read")
         return made
+
+    def restored(self, text: str) -> str:
+        """A text with the marks that were in it before it was parsed again."""
+        return _KEPT.sub(lambda found: self.marks.get(found[0], found[0]), text)
+
+    def marked(self, text: str) -> str:
+        """A mark for what the script does not say."""
+        return mark(self.restored(text))
 
     def refusal(self, why: str) -> ConfigError:
         """The error for a script that is not followed further."""
@@ -109,7 +119,7 @@ class Words:
             case "translated_string":
                 return self.text(node.named_children[0])
             case "raw_string":
-                return text[1:-1]
+                return self.restored(text[1:-1])
             case "ansi_c_string":
                 return unescaped(text[2:-1], ".", {"n": "\n", "t": "\t"})
             case "concatenation":
@@ -119,7 +129,7 @@ class Words:
             case "command_substitution":
                 return self._substitution(node)
             case "process_substitution":
-                return mark(text)
+                return self.marked(text)
         return unescaped(text, ".")
 
     def inside(self, node: tree_sitter.Node, quotes: int = 0) -> str:
@@ -138,8 +148,10 @@ class Words:
 
     def _value(self, text: str) -> list[str]:
         """The values of `$A` or `${A...}`; a mark where the script does not say."""
+        if text in self.marks:
+            return [self.marks[text]]
         inner = text[2:-1] if text.startswith("${") else text[1:]
-        unknown = [mark(text)]
+        unknown = [self.marked(text)]
         if replaced := _REPLACEMENT.fullmatch(inner):
             name, old, new = replaced.groups(default="")
             values = self.variables.get(name)
@@ -189,7 +201,7 @@ class Words:
             if node.type == "string":
                 return self.text(node)
             nodes += node.named_children
-        return mark(text)
+        return self.marked(text)
 
     def _substitution(self, node: tree_sitter.Node) -> str:
         """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command."""
@@ -210,7 +222,7 @@ class Words:
                 and _COUNTS.fullmatch(" ".join(map(raw, others)))
             ):
                 return str(len(words[1].split(",")))
-        return mark(raw(node))
+        return self.marked(raw(node))
 
     def _arithmetic(self, text: str) -> str:
         """An integer expression, its variables replaced; a mark where that is not possible."""
@@ -218,7 +230,7 @@ class Words:
         try:
             return str(_integer(ast.parse(plain.strip(), mode="eval").body))
         except (SyntaxError, ValueError, LookupError, TypeError, ZeroDivisionError, RecursionError, MemoryError):
-            return mark(text)
+            return self.marked(text)
 
     def _number(self, found: re.Match[str]) -> str:
         """The value of a variable inside of arithmetic, or its default; a word that has no value for other values."""
