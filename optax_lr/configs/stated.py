@@ -21,7 +21,8 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     """
     values = dict(source.values)
     for key, value in overrides.items():
-        values = _with_value(values, (*section, *key.split(".")), value)
+        place = (key,) if key in values and not section else (*section, *key.split("."))  # an option may have dots
+        values = _with_value(values, place, value)
     unknown = {key: text for key, text in source.unknown.items() if key not in overrides}
     for key in unknown:
         if key.startswith("*"):

@@ -23,6 +23,7 @@ from optax_lr.trainers.llamafactory_megatron import LlamaFactoryMegatron
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.nanogpt import NanoGPT
+from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.optimizers import Optimizers
 from optax_lr.trainers.refused import refusal
@@ -54,6 +55,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Megatron(),
         Torchtune(),
         Verl(),
+        OpenRLHF(),
         NanoGPT(),
         Diffusers(),
         OpenInstruct(),

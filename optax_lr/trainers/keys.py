@@ -98,6 +98,19 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
     return {key.lstrip("+"): value for key, equals, value in (word.partition("=") for word in words) if equals}
 
 
+def flattened(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """The values of nested sections by their dotted keys, such as those that a caller gives next to the options of a command.
+
+    >>> dict(flattened({"optim": {"lr": 1e-5}, "seed": 3}))
+    {'optim.lr': 1e-05, 'seed': 3}
+    """
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
 def place_of(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     """The section of a dotted key, which is made where there is none, and the key in it.
 

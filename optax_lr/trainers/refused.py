@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from optax_lr.sources.source import Source
+from optax_lr.trainers.openrlhf import OpenRLHF
 
 _WAY = "write its schedule with olr.get_scheduler, or in Python with the classes of olr"
 
@@ -120,7 +121,12 @@ REFUSED: tuple[Refused, ...] = (
         "a run of open-instruct other than finetune and dpo_tune",
         r"(?:.*/)?open_instruct[/.](?!(?:finetune(?:_trainer)?|dpo_tune(?:_cache)?)\b)",
     ),
-    Refused("a run of OpenRLHF", r"openrlhf\.|.*openrlhf/cli/", ("actor_num_gpus_per_node", "ckpt.*")),
+    Refused(
+        "a run with options of OpenRLHF that does not start one of its commands",
+        r"openrlhf\.|.*openrlhf/cli/",
+        ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
+        way="if it is a copy with the same defaults and schedule, name it with --trainer openrlhf",
+    ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
     Refused("a config of kohya's sd-scripts", _KOHYA, test=_kohya),
@@ -166,7 +172,7 @@ REFUSED: tuple[Refused, ...] = (
     ),
     Refused("a config of mmengine", r"(?:.*/)?tools/train\.py|mim .*", ("param_scheduler optim_wrapper",)),
     Refused("a config of timm's train.py", marks=("sched warmup_epochs", "sched epochs")),
-    Refused("a command with dotted options, such as torchtitan's and OpenRLHF's", test=_dotted),
+    Refused("a command with dotted options, such as torchtitan's", test=_dotted),
 )
 
 
@@ -175,8 +181,8 @@ def refusal(source: Source) -> str | None:
     if source.form in ("python", "notebook", "card"):
         return None
     program = source.program_name
-    if re.match(r"levanter\.main\.|.*levanter/main/", program):
-        return None  # whose options are dotted too
+    if re.match(r"levanter\.main\.|.*levanter/main/", program) or re.fullmatch(OpenRLHF.programs, program):
+        return None  # whose options are those of others, too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in source.positional)
     if verl and program != "verl.trainer.main_ppo":
         return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
@@ -12,7 +12,7 @@ from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
 from optax_lr.trainers.curves import decayed
-from optax_lr.trainers.keys import Keys, assignments
+from optax_lr.trainers.keys import Keys, assignments, flattened
 from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
 
 _OPTIMIZER = "actor_rollout_ref.actor.optim."
@@ -60,7 +60,7 @@ class Verl(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The words of the command; `+` and `++` in front of a key change nothing here."""
         name, options = source.name, source.command.options
-        given = assignments(source.positional) | dict(_flat(source.values))
+        given = assignments(source.positional) | dict(flattened(source.values))
         strategy = str(given.get("actor_rollout_ref.actor.strategy"))
         if str(options.get("config_name", "")) not in _FILES or "megatron" in strategy:
             raise source.error(
@@ -159,12 +159,3 @@ def _concerns_curve(key: str) -> bool:
     section, _, inner = key.rpartition(".")
     outer = section in ("", "trainer", "data") and key not in _NOT_LENGTHS
     return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
-
-
-def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    """Values that a caller gives, by their dotted keys."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value

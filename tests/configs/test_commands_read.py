@@ -103,8 +103,10 @@ def test_a_variable_that_is_read_from_a_here_document(tmp_path):
         tmp_path, text.replace("--max_epochs 1", "").format("train.py") + "deepspeed --num_gpus 2 $cmds\n"
     )
     assert (config.settings.max_steps, config.processes.count) == (9, 2)
-    with pytest.raises(olr.ConfigError, match="this is a run of OpenRLHF, which is not read"):
-        scripts(tmp_path, text.format("openrlhf.cli.train_sft") + "deepspeed --module $cmds\n")
+    text = text.replace("--max_steps 9", "--train_batch_size 8")
+    served = "python -m openrlhf.cli.serve_rm --port 5000 --batch_size 128 &\n"  # which does not train
+    (config,) = scripts(tmp_path, served + text.format("openrlhf.cli.train_sft") + "deepspeed --module $cmds\n")
+    assert (config.trainer, config.plan(num_examples=80).max_steps) == ("openrlhf", 10)
 
 
 def test_lengths_of_megatron_that_a_script_computes_need_set(tmp_path):

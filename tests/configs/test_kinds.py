@@ -136,7 +136,7 @@ REFUSALS = {
         "such as that of 76 iterations",
     ),
     "two names of a key of ms-swift": ("z.sh", "swift sft --model m --dataset d --train_type full --tuner_type lora", "train_type and tuner_type differ"),
-    "OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_dpo --learning_rate 1e-6 --max_epochs 1", "a run of OpenRLHF"),
+    "a fork of OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_grpo --learning_rate 1e-6 --max_epochs 1", "with options of OpenRLHF"),
     "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "main.py takes options of its own"),
     "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
     "torchtitan": ("t.toml", "[training]\nsteps = 10\nlocal_batch_size = 2\n[lr_scheduler]\nwarmup_steps = 2\n", "torchtitan"),

@@ -62,6 +62,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
         r"open_instruct/(finetune|dpo_tune_cache|dpo_utils|dataset_transformation)\.py",
         r"FlatArguments|TokenizerConfig|(?!Dataset)\w*Config",
     ),
+    **{
+        f"openrlhf_{kind}": ("OpenRLHF+OpenRLHF", rf"openrlhf/cli/train_{kind}\.py")
+        for kind in ("sft", "dpo", "rm", "kto", "kd", "prm", "ppo", "ppo_ray")
+    },
     "levanter_optimizer": (
         "stanford-crfm+levanter",
         r"src/levanter/(optim/\w+|optim|config)\.py",
@@ -193,7 +197,10 @@ def keys_in(text: str, names: str, *, yml: bool, negated: bool) -> set[str]:
     """The keys in one file; `negated` for a parser made of dataclasses that has --no-... for a flag that is true."""
     if yml:
         return set(re.findall(r"(?m)^(\w+):", text))
-    options = re.findall(r"add_argument\(\s*['\"]--([\w-]+)", text)
+    options = re.findall(r"add_argument\(\s*['\"]--([\w.-]+)", text)
+    for name, values in re.findall(r"for (\w+) in \(([^)]*)\):", text):  # and those of a loop over prefixes
+        endings = re.findall(rf"add_argument\(\s*f['\"]--{{{name}}}([\w.-]+)", text)
+        options += [value + ending for value in re.findall(r"\w+", values) for ending in endings]
     options += re.findall(r"--([\w-]+)", " ".join(re.findall(r'"arg_names": \[([^]]*)\]', text)))
     keys = {key.replace("-", "_") for key in options}
     try:

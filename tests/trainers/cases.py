@@ -236,6 +236,15 @@ CASES = {
         [*VERL, f"{ACTOR}warmup_style=cosine", f"+{ACTOR}lr_warmup_steps=50", f"{ACTOR}min_lr_ratio=0.1"], {"num_examples": 102_450},
         {0: 0, 49: 9.8e-7, 50: 1e-6, 275: 5.5e-7, 499: 1.0001096618257237e-07}, 500,
     ),
+    "openrlhf 3c3be623 SFT before 0.10.2": Case(
+        ["deepspeed", "--module", "openrlhf.cli.train_sft", "--pretrain", "m", "--max_epochs", "2"], {"num_examples": 8000},
+        {0: 0, 1: 1.25e-6, 3: 3.75e-6, 4: 5e-6, 5: 4.999228981195004e-6, 64: 2.75e-6, 123: 5.007710188049962e-7}, 124,
+    ),
+    "openrlhf 3c3be623 PPO": Case(
+        ["python3", "-m", "openrlhf.cli.train_ppo_ray", "--rollout.n_samples_per_prompt", "8"], {"num_examples": 10_000},
+        {0: 0, 1: 5.2631578947368416e-8, 18: 9.473684210526315e-7, 19: 1e-6, 20: 9.999939530546655e-7, 322: 5.5e-7,
+         624: 1.000060469453344e-7}, 625,
+    ),
     "nanogpt 3adf61e1": Case(
         ["train.py", "--learning_rate=6e-4", "--warmup_iters=100", "--lr_decay_iters=1000", "--max_iters=1000", "--min_lr=6e-5"], {},
         {0: 5.94059405940594e-06, 1: 1.188118811881188e-05, 99: 0.000594059405940594, 100: 0.0006, 101: 0.0005999983550676034,

@@ -42,6 +42,8 @@ RECOGNISED = [
     (["python3", "-m", "MaxText.train", "MaxText/configs/base.yml", "run_name=a", "steps=10"], "maxtext"),
     (["python", "-m", "levanter.main.train_lm", "--trainer.num_train_steps", "10"], "levanter"),
     (["torchrun", "pretrain_gpt.py", "--tensor-model-parallel-size", "1", "--lr", "1e-4", "--train-iters", "10"], "megatron"),
+    (["deepspeed", "--module", "openrlhf.cli.train_dpo", "--learning_rate", "5e-7", "--beta", "0.1"], "openrlhf"),
+    (["ray", "job", "submit", "--", "python3", "-m", "openrlhf.cli.train_ppo_ray", "--ckpt.path", "c"], "openrlhf"),
 ]  # fmt: skip
 
 REFUSED = [
@@ -70,7 +72,8 @@ REFUSED = [
     ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
     ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
     (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own"),
-    (["deepspeed", "--module", "openrlhf.cli.train_sft", "--learning_rate", "5e-6"], "a run of OpenRLHF"),
+    (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start"),
+    (["deepspeed", "--module", "openrlhf.cli.train_sft", "--adam.lr", "5e-6", "--max_epochs", "1"], "max_epochs is not an option of OpenRLHF's train_sft where"),
     (["python", "-m", "verl.trainer.sft_trainer", "data.train_batch_size=8"], "a run of verl"),
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "runs verl; if its options are those of main_ppo, name it with --trainer verl"),
     (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
