@@ -42,7 +42,7 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         made = python.script_sources(path, cells.code, folder)
         found = [dataclasses.replace(source, form=form, text=text, notes=(*source.notes, *left_out)) for source in made]
     except ConfigError as error:
-        why = error
+        why = notebook.error_in_file(error, path, cells.places)
     with contextlib.suppress(ConfigError):
         script = notebook.cell_commands(path, cells)
         written = written_files(Script(path, cells.code))

@@ -155,6 +155,12 @@ def lines_in_file(lines: Mapping[str, int], places: list[int]) -> dict[str, int]
     return {key: places[line - 1] for key, line in lines.items() if line <= len(places)}
 
 
+def error_in_file(error: ConfigError, path: str, places: list[int]) -> ConfigError:
+    """An error about a script that was made of the cells, with the lines of the file."""
+    text = str(error).removeprefix(path)
+    return ConfigError(path + re.sub(r"(?<=\bline )\d+", lambda found: str(places[int(found[0]) - 1]), text))
+
+
 def cell_commands(path: str, notebook: Notebook) -> str:
     """The commands, with `{name}` replaced by the value that the Python code gives it, if that is a literal."""
     if not _VARIABLE.search(notebook.commands):

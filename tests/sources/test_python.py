@@ -287,7 +287,7 @@ def test_an_argument_that_the_class_does_not_have(tmp_path):
     with pytest.raises(olr.ConfigError, match="epochs is not a key of TrainingArguments"):
         read(tmp_path, f"{HEAD}TrainingArguments(epochs=3, learning_rate=1e-4)")
     own = "class TrainingArguments:\n    pass\nTrainingArguments(learning_rate=1e-4)"
-    with pytest.raises(olr.ConfigError, match=r"no call of TrainingArguments\(...\)"):
+    with pytest.raises(olr.ConfigError, match=r"the code that uses learning_rate=0\.0001"):
         read(tmp_path, own)
 
 
@@ -316,8 +316,14 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
         ("def f(:\n", "not Python: "),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
-        ("from trl import TrlParser\nTrlParser((A,))\n", "takes its settings from the command line"),
-        ("print(1)\n", "no call of TrainingArguments(...)"),
+        ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line; read the shell script that starts it, or the YAML file that it reads with --trainer trl-online-dpo"),
+        (f"{HEAD}HfArgumentParser(TrainingArguments)\n", "fills TrainingArguments from the command line; read the shell script that starts it"),
+        ("from torchtune import config\n", "the code of torchtune, whose settings are in a YAML file"),
+        ("from own import Trainer\np.add_argument('--lr', default=2e-6)\nTrainer(p).train()\n", "own.Trainer in line 3 trains, with --lr (line 2, 2e-06 by default); read its file"),
+        ("from own import made\nfrom trl import SFTTrainer\nSFTTrainer(args=made)\n", "SFTTrainer in line 3 gets its arguments from own.made; read the file of that"),
+        ("p.add_argument('--lr', default=2e-6)\nopt = Own(p.parse_args().lr)\n", "uses --lr (line 1, 2e-06 by default) decides the curve: write that as learning_rate: 2.0e-06, "),
+        ("class Config:\n    max_lr: float = field(default=3e-4)\n", "uses max_lr=0.0003 (line 2) decides"),
+        ("print(1)\n", "no rate is in it; read the script, the command or the YAML file that trains"),
         ("x = " + "(" * 5000 + ")" * 5000, ""),
         ("x = " + "-" * 50_000 + "1", ""),
         (
@@ -428,7 +434,7 @@ def test_a_class_that_only_adds_fields_and_defaults(tmp_path):
     assert config.plan().schedule == olr.Linear(3e-4, 5)
     assert config.notes[0] == "Mine is read as TrainingArguments with the defaults in line 3"
     assert config.unknown == ("rank",)
-    with pytest.raises(olr.ConfigError, match="no call of TrainingArguments"):  # which may change any of them
+    with pytest.raises(olr.ConfigError, match="makes no training arguments"):  # which may change any of them
         read(tmp_path, f"{HEAD}{OWN}    def __post_init__(self):\n        self.max_steps = 7\nargs = Mine('o')\n")
 
 

@@ -185,7 +185,7 @@ def test_the_defaults_of_a_scripts_own_training_arguments(tmp_path):
     plan = config.plan()
     assert (repr(plan.schedule), plan.world_size) == (repr(olr.Cosine(2e-4, 100)), 2)
     assert config.notes[0] == "the defaults of the script itself are learning_rate 0.0002, lr_scheduler_type cosine"
-    with pytest.raises(olr.ConfigError, match="takes its settings from the command line"):
+    with pytest.raises(olr.ConfigError, match="fills TrainingArguments from the command line"):
         read(tmp_path, OWN.replace("learning_rate", "rate").replace("lr_sch", "sch").replace("max_st", "st"))
 
 

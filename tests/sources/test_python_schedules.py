@@ -106,7 +106,7 @@ def main(args=None):
 """
     config = read(tmp_path, text)
     assert repr(config.plan().schedule) == repr(olr.Cosine(4e-4, 80, 5, min_lr=4e-4 * 0.1))
-    with pytest.raises(olr.ConfigError, match="no call of TrainingArguments"):
+    with pytest.raises(olr.ConfigError, match="makes no training arguments"):
         read(tmp_path, "import optax\noptax.add_decayed_weights(0.1)\n")
 
 

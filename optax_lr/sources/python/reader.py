@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -24,15 +23,15 @@ from optax_lr.sources.python.constructors import (
 )
 from optax_lr.sources.python.decided import is_left_out
 from optax_lr.sources.python.literals import Script, field_default
+from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
-from optax_lr.sources.python.overrides import Overrides, rates_by_hand
-from optax_lr.sources.python.run_facts import data_notes, examples_of, processes_of
+from optax_lr.sources.python.overrides import Overrides
+from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
-_BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"
 _SETTINGS = words(
     "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps warmup_ratio max_steps num_train_epochs "
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
@@ -83,7 +82,7 @@ class Reader:
         if not made and (assigned := self.assigned()) is not None:
             made = [assigned]
         if not made:
-            raise ConfigError(f"{self.path}: {self.nothing()}")
+            raise ConfigError(f"{self.path}: {why_nothing(self.script)}")
         if len(made) == 1:
             made = [self._with_examples(made[0])]
         return renamed(self.path, made)
@@ -184,25 +183,21 @@ class Reader:
 
     def parsed(self) -> Source | None:
         """The training arguments that HfArgumentParser fills, with what the script's own subclass has for their defaults."""
-        for call in self.script.calls:
-            if call.last not in ("HfArgumentParser", "TrlParser") or not call.node.args:
-                continue
-            given = self.script.single(call.node.args[0], call.scope)
-            for element in given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]:
-                kind = "" if element is None else self.script.qualified(element)
-                own = self.script.classes.get(kind, [])
-                base = self.script.qualified(own[0].bases[0]) if len(own) == 1 and own[0].bases else kind
-                if base.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and base not in self.script.classes:
-                    return self._parsed_into(base, kind, own)
+        for call, base, own in filled_classes(self.script):
+            known = base.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and base not in self.script.classes
+            if known and call.last in ("HfArgumentParser", "TrlParser"):
+                return self._parsed_into(base, own)
         return None
 
-    def _parsed_into(self, base: str, kind: str, own: list[ast.ClassDef]) -> Source:
+    def _parsed_into(self, base: str, own: list[ast.ClassDef]) -> Source:
         """The source of a subclass in the script; `own` is empty where the class itself is parsed."""
         self.script.notes.clear()
         found = self._own_defaults(own)
         notes = [*self._overrides.notes]
         if found.values:
-            notes.append(f"the settings are the defaults of {kind}; the command that starts the script may give others")
+            notes.append(
+                f"the settings are the defaults of {own[0].name}; the command that starts the script may give others"
+            )
         found.unknown = {key: text for key, text in found.unknown.items() if key in _SETTINGS}
         return self._source(base, found, notes)
 
@@ -297,32 +292,3 @@ class Reader:
                 for argument in value.args
             )
         }
-
-    def nothing(self) -> str:
-        """Why the file holds no config."""
-        for call in self.script.calls:
-            for module, way in constructors.ELSEWHERE.items():
-                of_module = call.name.startswith((f"{module}.", f"tensorflow.{module}."))
-                if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
-                    where = f"{call.name} in line {call.node.lineno}"
-                    return f"{where} is made in Python, and is not read as a config; {way}"
-        for call in self.script.calls:
-            if call.name.endswith(("TrainingArguments", "TrainingConfig")) and call.name not in self.script.classes:
-                return (
-                    f"{call.name} in line {call.node.lineno} is not a class that is known; write its arguments to a YAML file with "
-                    "the keys of TrainingArguments"
-                )
-        if by_hand := rates_by_hand(self.script):
-            return f"{by_hand[0].removesuffix(', which is not in this plan')}, by code that is not run; {_BY_HAND}"
-        if "HfArgumentParser" in self.text or "TrlParser" in self.text or "argparse" in self.script.modules:
-            return (
-                "this script takes its settings from the command line; read the command that starts it, such as in a shell "
-                "script, or its options as a list of words"
-            )
-        names = {name for name, bound in self.script.top.names.items() if bound}
-        if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
-            return f"its rates come from a function of the script over max_lr, which is not run; {_BY_HAND}"
-        return (
-            "no call of TrainingArguments(...), one of TRL's configs or get_scheduler(...) is in this script; write the keys "
-            "of its training to a YAML file"
-        )

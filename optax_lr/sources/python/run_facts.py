@@ -6,6 +6,7 @@ import ast
 import contextlib
 import json
 import re
+from collections.abc import Iterator
 
 from optax_lr.sources.python.literals import OTHER_DATA, Script, UnknownError
 from optax_lr.sources.python.scopes import Call, keyword_of
@@ -151,3 +152,20 @@ def written_files(script: Script) -> dict[str, str]:
             name, text = script.value(target.args[0], call.scope), script.value(value, call.scope)
             made[str(name)] = json.dumps(text)
     return made
+
+
+def filled_classes(script: Script) -> Iterator[tuple[Call, str, list[ast.ClassDef]]]:
+    """The classes that a parser such as `HfArgumentParser` fills from the command line.
+
+    Yields:
+        The call of the parser; the class, or the parent of one that the script itself has; and that class of the script.
+    """
+    for call in script.calls:
+        if not call.last.endswith("Parser") or not call.node.args:
+            continue
+        given = script.single(call.node.args[0], call.scope) or call.node.args[0]
+        for element in given.elts if isinstance(given, (ast.Tuple, ast.List)) else [given]:
+            kind = script.qualified(element)
+            own = script.classes.get(kind, [])
+            base = script.qualified(own[0].bases[0]) if len(own) == 1 and own[0].bases else kind
+            yield call, base, own

@@ -1,0 +1,127 @@
+"""Why a Python script holds no config: what it has instead, and what to read or to write."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from optax_lr.sources.parsing import scalar
+from optax_lr.sources.python.constructors import ELSEWHERE, HOMES, TRL
+from optax_lr.sources.python.literals import Script, UnknownError, field_default
+from optax_lr.sources.python.overrides import rates_by_hand
+from optax_lr.sources.python.run_facts import filled_classes
+from optax_lr.sources.python.scopes import keyword_of
+from optax_lr.text import start_of
+
+_BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"
+_NO_CALL = "this script makes no training arguments and no schedule of transformers, TRL, torch or Optax"
+# Trainers by a module that only their own programs import: where the settings are.
+_PROGRAMS = {
+    r"torchtune\b": "torchtune, whose settings are in a YAML file; read that, or the command that names it",
+    r"(?:.*\.)?(?:pyconfig|max_utils)\b": "MaxText, whose settings are in a YAML file and a command; read the command",
+    r"(?:.*\.)?megatron\b": "Megatron-LM, whose settings are options; read the command that starts it",
+    r"library\.\w*train_util\b": "kohya's sd-scripts, whose settings are options; read the command that starts it",
+    r"fairseq\b": "fairseq, which is not read; write its schedule with olr.get_scheduler, or in Python with the classes of olr",
+}
+# Calls that decide the schedule in another file, by the full name or the last part of it.
+_ELSEWHERE = {
+    r"(?:pytorch_)?lightning\..*Trainer": "runs a LightningModule{}; read the file with its configure_optimizers",
+    r"deepspeed\.initialize": "may take the schedule of its config{}; read that JSON file",
+    r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": "makes the schedule{}; read its file",
+    r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": "trains{}; read its file",
+}
+_HOMES = tuple(f"{home}." for home in HOMES)
+_RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
+
+
+def why_nothing(script: Script) -> str:
+    """One line on what a script has instead of a config, and what to do."""
+    for call in script.calls:
+        where = f"{call.name} in line {call.node.lineno}"
+        for module, way in ELSEWHERE.items():
+            of_module = call.name.startswith((f"{module}.", f"tensorflow.{module}."))
+            if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
+                return f"{where} is made in Python, and is not read as a config; {way}"
+        if call.name.endswith(("TrainingArguments", "TrainingConfig")) and call.name not in script.classes:
+            return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
+    if by_hand := rates_by_hand(script):
+        return f"{by_hand[0].removesuffix(', which is not in this plan')}, by code that is not run; {_BY_HAND}"
+    for call, kind, _ in filled_classes(script):
+        last = kind.rpartition(".")[2]
+        start = f"{call.last} in line {call.node.lineno} fills {last} from the command line; read the shell script that starts it"
+        if last in TRL:
+            method = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last.removesuffix("Config")).lower()
+            return f"{start}, or the YAML file that it reads with --trainer trl-{method}"
+        if last.endswith("TrainingArguments"):
+            return start
+    names = {name for name, bound in script.top.names.items() if bound}
+    if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
+        return f"its rates come from a function of the script over max_lr, which is not run; {_BY_HAND}"
+    for pattern, whose in _PROGRAMS.items():
+        if any(re.match(pattern, name) for name in (*script.modules, *script.imported.values())):
+            return f"this is the code of {whose}"
+    rate = min(_rates(script), key=lambda rate: rate.value is None, default=None)
+    if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else ""):
+        return f"{_NO_CALL}; {elsewhere}"
+    if rate is None:
+        return f"{_NO_CALL}, and no rate is in it; read the script, the command or the YAML file that trains"
+    value = "VALUE" if rate.value is None else scalar(rate.value)
+    return (
+        f"{_NO_CALL}; the code that uses {rate.text} decides the curve: write that as learning_rate: {value}, lr_scheduler_type "
+        "and max_steps to a YAML file"
+    )
+
+
+def _elsewhere(script: Script, rate: str) -> str:
+    """What another file decides; empty where none does."""
+    for call in script.calls:
+        arguments = keyword_of(call.node, "args") if call.last.endswith("Trainer") else None
+        if arguments is not None and ast.unparse(arguments).partition(".")[0] in script.imported:
+            given = script.qualified(arguments)
+            return f"{call.last} in line {call.node.lineno} gets its arguments from {given}; read the file of that"
+    for pattern, does in _ELSEWHERE.items():
+        for call in script.calls:
+            first = ast.unparse(call.node.func).partition(".")[0]
+            if re.fullmatch(pattern, call.name) and first in script.imported and not call.name.startswith(_HOMES):
+                return f"{call.name} in line {call.node.lineno} {does.format(rate)}"
+    return ""
+
+
+class _Rate(NamedTuple):
+    """A rate in a script: where it is, and its value if that is a number."""
+
+    text: str
+    value: float | None
+
+
+def _rates(script: Script) -> Iterator[_Rate]:
+    """The rates that a script names: options, keywords, settings of classes, variables and entries of dicts."""
+    for name, made in script.options.items():
+        if _RATE.fullmatch(name):
+            default = _number(script, keyword_of(made[0].node, "default"))
+            stated = "" if default is None else f", {default:g} by default"
+            yield _Rate(f"--{name} (line {made[0].node.lineno}{stated})", default)
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.Call(keywords=keywords):
+                pairs = [(word.arg or "", word.value) for word in keywords]
+            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.Assign(targets=[target], value=value):
+                pairs = [(ast.unparse(target), field_default(value) or value)]
+            case ast.Dict(keys=keys, values=values):
+                pairs = [(str(getattr(key, "value", "")), value) for key, value in zip(keys, values, strict=True)]
+            case _:
+                continue
+        for key, value in pairs:
+            if _RATE.fullmatch(key):
+                yield _Rate(f"{key}={start_of(ast.unparse(value), 40)} (line {value.lineno})", _number(script, value))
+
+
+def _number(script: Script, node: ast.expr | None) -> float | None:
+    """The value of an expression that is a number; None for any other."""
+    try:
+        value = None if node is None else script.value(node, script.top)
+        return float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except (UnknownError, ValueError):
+        return None
