@@ -60,9 +60,10 @@ def _is_name(word: str) -> bool:
 
 
 class Disguise:
-    """Replaces the private texts of one file; equal texts get equal placeholders."""
+    """Replaces the private texts of one file; equal texts get equal placeholders. The words in `known` are not private."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = frozenset(known)
         self._placeholders: dict[str, str] = {}
 
     def mapping(self, values: Mapping[str, object]) -> dict[str, object]:
@@ -85,7 +86,8 @@ class Disguise:
 
     def word(self, word: str) -> str:
         """A word of the file: itself where it is a number or a word of the trainers, else its placeholder."""
-        return word if word in _public() or _NUMBER.fullmatch(word) else self.text(word)
+        public = word in _public() or word in self._known or _NUMBER.fullmatch(word)
+        return word if public else self.text(word)
 
     def note(self, note: str) -> str:
         """A note about a Python script.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from optax_lr.configs.named_file import with_launcher
 from optax_lr.configs.private import Disguise
@@ -46,9 +46,10 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     complete = _as_called if calls else _as_parsed
     if not private:
         return [complete(config, command, name) for config in found]
+    known = [value for value in command.command.options.values() if isinstance(value, str)]
     return [
         dataclasses.replace(
-            complete(config, command, name), named=name, copy=complete(_disguised(config), command, name)
+            complete(config, command, name), named=name, copy=complete(_disguised(config, known), command, name)
         )
         for config in found
     ]
@@ -91,9 +92,9 @@ def _as_parsed(defaults: Source, command: Source, _: str) -> Source:
     )
 
 
-def _disguised(config: Source) -> Source:
-    """The config with placeholders for the private texts of its script."""
-    disguise = Disguise()
+def _disguised(config: Source, known: Iterable[str]) -> Source:
+    """The config with placeholders for the private texts of its script, other than the words that are `known`."""
+    disguise = Disguise(known)
     return dataclasses.replace(
         config,
         values=disguise.mapping(config.values),

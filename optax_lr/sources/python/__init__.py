@@ -1,8 +1,9 @@
 """Python scripts: `reader` finds the configs.
 
-`scopes` has what is where, `literals` evaluates expressions, `decided` tests, `arguments` reads calls and `schedules` those of
-schedulers. `constructors` is the table of known calls, `overrides` has what changes a config later, `run_facts` the processes and
-examples of the run, and `edits` changes a script.
+`scopes` has what is where, `literals` evaluates expressions, `loaded` reads the files that a script loads, `decided` tests,
+`arguments` reads calls and `schedules` those of schedulers. `constructors` is the table of known calls, `optimizers` finds those
+without a schedule, `overrides` has what changes a config later, `run_facts` the processes and examples of the run, and `edits`
+changes a script.
 """
 
 from optax_lr.sources.python.reader import Reader as Reader, script_sources as script_sources

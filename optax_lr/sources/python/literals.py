@@ -8,9 +8,11 @@ import math
 import operator
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from optax_lr.sources.marks import is_known
+from optax_lr.sources.python.loaded import HIDDEN, LOADERS, Loaded, loaded, opened
 from optax_lr.sources.python.scopes import (
     Call,
     Named,
@@ -58,6 +60,7 @@ class Script(Names):
         super().__init__(path, text, options)
         self.notes: dict[str, None] = {}
         self.environment: Mapping[str, str] = {}  # of the command that starts the script
+        self.folder: Path | None = None  # where files that the script loads are looked for
         self.alone = ""  # where a value differs if several processes run the script
         self._depth = 0  # of the expression that is evaluated
         self._examples: int | None = None  # the length of the training data meanwhile
@@ -80,7 +83,10 @@ class Script(Names):
             UnknownError: for any other expression.
         """
         self._depth, self._examples, self._steps, self.alone = 0, examples, steps, ""
-        return self._value(node, scope)
+        value = self._value(node, scope)
+        if isinstance(value, Loaded) or HIDDEN in (value if isinstance(value, list) else [value]):
+            raise UnknownError
+        return value
 
     def _value(self, node: ast.expr, scope: Scope) -> object:
         self._depth += 1
@@ -443,6 +449,12 @@ class Script(Names):
             return value
         if name == "len" and len(node.args) == 1:
             return self._length(node.args[0], scope)
+        if name in LOADERS and node.args:
+            return self._loaded(node, scope)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and len(node.args) in (1, 2):
+            return self._get(node.func.value, *node.args, scope=scope)
+        if (returned := self.returned(node)) is not None:
+            return self._value(*returned)
         if name not in _FUNCTIONS or node.keywords or not node.args:
             raise UnknownError
         arguments = [self._value(argument, scope) for argument in node.args]
@@ -453,6 +465,24 @@ class Script(Names):
             return _FUNCTIONS[name](*arguments)
         except (ValueError, TypeError, OverflowError):
             raise UnknownError from None
+
+    def _get(self, holder: ast.expr, key: ast.expr, default: ast.expr | None = None, *, scope: Scope) -> object:
+        """`holder.get(key, default)` of a dict."""
+        whole, name = self._value(holder, scope), self._value(key, scope)
+        if not isinstance(whole, dict) or not isinstance(name, str):
+            raise UnknownError
+        if name in whole:
+            return whole[name]
+        return None if default is None else self._value(default, scope)
+
+    def _loaded(self, node: ast.Call, scope: Scope) -> object:
+        """The settings in a file: `yaml.safe_load(open("configs/sft.yaml"))`."""
+        path = self._value(opened(node.args[0], scope.function or self.tree), scope)
+        settings = loaded(path, self.folder) if isinstance(path, str) else None
+        if settings is None:
+            raise UnknownError
+        self.notes[f"settings are taken from {path}, read in line {node.lineno}"] = None
+        return settings
 
 
 def _only(found: Sequence[_Found]) -> _Found:

@@ -66,7 +66,7 @@ class Reader:
     ) -> None:
         self.path, self.text, self.folder = path, text, folder
         self.script = Script(path, text, options)
-        self.script.environment = environment or {}
+        self.script.environment, self.script.folder = environment or {}, folder
         self.processes = processes_of(self.script)
 
     def sources(self) -> list[Source]:

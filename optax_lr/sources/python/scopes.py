@@ -15,6 +15,7 @@ from optax_lr.sources.python.constructors import SCHEDULES
 from optax_lr.text import words
 
 _MOST_BOUND = 100  # that a name may have where it is used
+_CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
 _CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef
@@ -138,6 +139,8 @@ class Names:
         for call in self.calls:
             if call.last in _CHANGES:
                 self.changes.setdefault(call.name.rpartition(".")[0], []).append(call)
+            for given in call.node.args if _CHANGING.search(call.last) else ():
+                self.changes.setdefault(ast.unparse(given), []).append(call)
             self._option(call)
         stated = next((made for call in self.calls if (made := _stated_options(call)) is not None), options)
         self.given = None if stated is None else self._in_full(stated)
@@ -245,8 +248,11 @@ class Names:
                 self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value, place))
             case ast.Attribute(value=owner, attr=name):
                 self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests, scope))
-            case ast.Subscript(value=ast.Name(id=name)):
-                scope.bind(name, None, Place(target.lineno, self.tests))  # a dict that is changed is not known
+            case ast.Subscript(value=holder):
+                while isinstance(holder, ast.Subscript):
+                    holder = holder.value
+                if isinstance(holder, ast.Name):  # a dict that is changed is not known
+                    scope.bind(holder.id, None, Place(target.lineno, self.tests))
 
     def _assign(self, attribute: tuple[str, str], value: ast.expr | None, place: Place) -> None:
         self.attributes.setdefault(attribute, []).append(value)
