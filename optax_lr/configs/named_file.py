@@ -16,7 +16,7 @@ from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.parsing import as_omegaconf
-from optax_lr.sources.source import Processes, Program, Source, count_of
+from optax_lr.sources.source import Form, Processes, Program, Source, count_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer, concerns_curve
 from optax_lr.trainers.refused import refusal
@@ -32,6 +32,7 @@ _CONFIG_OPTIONS = (
     "train_config",
     "train_args_file",
 )
+_FORMS: dict[str, Form] = {".json": "json", ".toml": "toml"}
 _OF_DEEPSPEED = re.compile(r"(?i)(?:^|[/_-])(?:ds|deepspeed|zero\d?)[\w.-]*\.json$")  # usual names of its files
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 
@@ -87,7 +88,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
     name = str(readable(name))
     try:
-        document = document_of(name, text, form="json" if name.endswith(".json") else "yaml", folder=folder)
+        document = document_of(name, text, form=_FORMS.get(Path(name).suffix, "yaml"), folder=folder)
         values: dict[str, object] = dict(document.values)
         require_plain(name, values)
         if trainer is not None and trainer.omegaconf:

@@ -27,7 +27,8 @@ _PLACEHOLDER = re.compile(r"<text \d+>")
 # messages, and nothing else changes.
 _WORDS = words(
     "true false yes no none null auto best minimize maximize min max log sqrt kto ppo grpo orpo rm pt qlora full freeze rex "
-    "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs"
+    "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs "
+    "Adafactor Prodigy relative_step=False relative_step=True warmup_init=False"
 )
 # Words of the notes about Python scripts, in which every other word is a text of the script.
 _ENGLISH = words(

@@ -153,7 +153,8 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         reading = reading._replace(unknown=tuple(key for key in reading.unknown if key != _PROCESSES))
     prefix = "".join(f"{part}." for part in found.section)
     values_read = in_section(source.values, found.section)
-    notes = source.notes + repeated + reading.notes + other_rates(values_read, reading.unknown)
+    others = () if trainer.names_rates else other_rates(values_read, reading.unknown)
+    notes = source.notes + repeated + reading.notes + others
     notes += _other_sections(source, found.section)
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)

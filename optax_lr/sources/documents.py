@@ -25,7 +25,7 @@ def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[
         ConfigError: for an empty file, and for what cannot be parsed.
     """
     if form == "toml":
-        return [_toml(path, text, folder)]
+        return [document_of(path, text, form=form, folder=folder)]
     parts = [(0, text)] if form == "json" else list(_parts(text))
     parts = [(before, part) for before, part in parts if _has_content(part)]
     if not parts:
@@ -39,7 +39,9 @@ def documents_of(path: str, text: str, form: Form, folder: Path | None) -> list[
 
 
 def document_of(name: str, text: str, *, form: Form, folder: Path | None, lines_before: int = 0) -> Source:
-    """The single YAML or JSON document in `text`."""
+    """The single YAML, JSON or TOML document in `text`."""
+    if form == "toml":
+        return _toml(name, text, folder)
     document = parse(name, text, is_json=form == "json", lines_before=lines_before)
     return Source(name, document.values, document.lines, form, text, folder, twice=document.twice)
 

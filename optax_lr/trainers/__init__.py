@@ -28,6 +28,7 @@ from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.optimizers import Optimizers
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
+from optax_lr.trainers.sd_scripts import SdScripts
 from optax_lr.trainers.settings import SETTING_NAMES, Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
@@ -57,6 +58,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Verl(),
         OpenRLHF(),
         NanoGPT(),
+        SdScripts(),
         Diffusers(),
         OpenInstruct(),
         OptaxSchedules(),

@@ -36,7 +36,7 @@ _BEFORE_2024_08 = {"warmup_ratio": 0, "num_train_epochs": 3}  # the defaults of 
 _OTHERS = words("lr_scheduler_kwargs warmup_steps dataloader_drop_last max_samples streaming val_size ppo_buffer_size")
 
 
-class _Loop(Transformers):
+class Loop(Transformers):
     """What both have: the number of updates, and the kinds of schedules."""
 
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl"})
@@ -69,7 +69,7 @@ class _Loop(Transformers):
         return ()
 
 
-class Diffusers(_Loop):
+class Diffusers(Loop):
     """diffusers' example scripts for training.
 
     Source: `diffusers/examples/text_to_image/train_text_to_image.py` and its siblings, `diffusers.optimization.get_scheduler`.
@@ -153,7 +153,7 @@ class Diffusers(_Loop):
         return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, learning_rate=rate, **changes)
 
 
-class OpenInstruct(_Loop):
+class OpenInstruct(Loop):
     """open-instruct's `finetune.py`, `dpo_tune.py` and `dpo_tune_cache.py`.
 
     Source: `_create_scheduler` in `open_instruct.finetune`.

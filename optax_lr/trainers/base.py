@@ -98,6 +98,7 @@ class Trainer(abc.ABC):
         fine_tunes: whether it fine-tunes language models, so that lint compares the peak rate with the usual ones.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
         history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
+        names_rates: whether `read` itself names the rates of other parameters.
         in_updates: whether a run is counted in updates, so that neither batch nor processes decide its length.
         remedy: what to do about a key that it does not have.
     """
@@ -118,6 +119,7 @@ class Trainer(abc.ABC):
     fine_tunes: ClassVar[bool] = False
     varies: ClassVar[bool] = False
     history: ClassVar[Mapping[str, str]] = {}
+    names_rates: ClassVar[bool] = False
     in_updates: ClassVar[bool] = False
     remedy: ClassVar[str] = (
         "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"

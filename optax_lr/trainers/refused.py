@@ -44,24 +44,6 @@ def _megatron_deepspeed(values: Mapping[str, object]) -> bool:
     return bool(lengths and {"deepspeed", "deepspeed_config"} & values.keys())
 
 
-def _kohya(values: Mapping[str, object]) -> bool:
-    """The keys of kohya's scripts, whose files may have sections of any name, as its parser takes no notice of them."""
-    keys = {key for key, value in values.items() if value is not None}
-    for section in values.values():
-        keys |= {str(key) for key in section} if isinstance(section, Mapping) else set()
-    own = {
-        "network_dim",
-        "network_module",
-        "unet_lr",
-        "text_encoder_lr",
-        "max_train_steps",
-        "train_data_dir",
-        "dataset_config",
-    }
-    networks = {"network_dim", "network_module"} & keys and {"unet_lr", "text_encoder_lr"} & keys
-    return bool(networks or ({"pretrained_model_name_or_path", "output_name"} <= keys and own & keys))
-
-
 def _dotted(values: Mapping[str, object]) -> bool:
     sections = ("training.", "lr_scheduler.", "optimizer.", "adam.", "train.batch")
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
@@ -89,7 +71,7 @@ class Refused(NamedTuple):
         return self.test(values) or any(all(_there(values, place) for place in group.split()) for group in self.marks)
 
 
-_KOHYA = r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_)?train_(?:network|db|textual_inversion)\.py|(?:sdxl|flux|sd3)_train\w*\.py)"
+_CONTROL_NETS = r"(?:.*/)?(?:(?:sdxl|flux)_)?train_control_net\w*\.py"
 _TORCHTITAN = tuple(
     f"lr_scheduler.* training.{key}" for key in ("steps", "local_batch_size", "seq_len", "global_batch_size")
 )
@@ -129,7 +111,13 @@ REFUSED: tuple[Refused, ...] = (
     ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
-    Refused("a config of kohya's sd-scripts", _KOHYA, test=_kohya),
+    Refused("a training of ControlNets by kohya's sd-scripts", _CONTROL_NETS),
+    Refused(
+        "a run of musubi-tuner",
+        r"(?:.*/)?(?:hv|hv_1_5|wan|fpack|flux_kontext|flux_2|qwen_image|zimage|kandinsky5)_train\w*\.py",
+        ("dit network_module", "dit max_train_steps", "dit max_train_epochs"),
+    ),
+    Refused("a file of the kohya_ss GUI", marks=("lr_warmup epoch",), way="read the command that its button prints"),
     Refused(
         "a config of MLX-LM",
         r"mlx_lm(?:\.lora)?$|mlx_lm_lora\b",

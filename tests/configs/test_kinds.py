@@ -117,7 +117,6 @@ REFUSALS = {
     "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "with epochs, batch_size, are of no trainer"),
     "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
     "Ludwig": ("l.yaml", "input_features: []\ntrainer:\n  learning_rate: 1e-4\n  learning_rate_scheduler:\n    decay: cosine\n", "a config of Ludwig"),
-    "kohya's scripts": ("k.sh", "accelerate launch train_network.py --network_dim 8 --unet_lr 1e-4 --max_train_steps 1600", "a config of kohya's sd-scripts"),
     "Lightning's CLI": ("g.yaml", "seed_everything: 1\ntrainer:\n  max_epochs: 3\nmodel:\n  class_path: a.B\n", "a config of Lightning's CLI"),
     "two sections of training arguments": (
         "s.yaml", "".join(f"{name}:\n  output_dir: o\n  learning_rate: 1.0e-5\n  lr_scheduler_type: cosine\n  num_train_epochs: 2\n" for name in ("first", "second")),

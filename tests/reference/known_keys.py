@@ -66,6 +66,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
         f"openrlhf_{kind}": ("OpenRLHF+OpenRLHF", rf"openrlhf/cli/train_{kind}\.py")
         for kind in ("sft", "dpo", "rm", "kto", "kd", "prm", "ppo", "ppo_ray")
     },
+    "sd_scripts": (
+        "kohya-ss+sd-scripts",
+        r"(?:library/\w+|\w*train\w*|fine_tune)\.py",
+        r"$",  # options alone
+    ),
     "levanter_optimizer": (
         "stanford-crfm+levanter",
         r"src/levanter/(optim/\w+|optim|config)\.py",

@@ -98,6 +98,15 @@ VERL = [
     "trainer.total_epochs=5",
     f"{ACTOR}lr=1e-6",
 ]
+KOHYA = [
+    "accelerate",
+    "launch",
+    "train_network.py",
+    "--pretrained_model_name_or_path",
+    "m",
+    "--network_module",
+    "networks.lora",
+]
 HF = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 5, "max_steps": 50}
 SCRIPT = """
 import torch
@@ -244,6 +253,29 @@ CASES = {
         ["python3", "-m", "openrlhf.cli.train_ppo_ray", "--rollout.n_samples_per_prompt", "8"], {"num_examples": 10_000},
         {0: 0, 1: 5.2631578947368416e-8, 18: 9.473684210526315e-7, 19: 1e-6, 20: 9.999939530546655e-7, 322: 5.5e-7,
          624: 1.000060469453344e-7}, 625,
+    ),
+    "sd-scripts 48d368f cosine in two processes": Case(
+        [*KOHYA, "--unet_lr", "1e-4", "--text_encoder_lr", "5e-5", "--lr_scheduler", "cosine", "--lr_warmup_steps", "100", "--max_train_steps", "1000"],
+        {"world_size": 2}, {0: 0, 1: 2e-6, 49: 9.8e-5, 50: 1e-4, 51: 9.999972660400536e-05, 525: 5e-5, 999: 2.7339599464326627e-10},
+    ),
+    "sd-scripts 48d368f polynomial to a floor by another rate": Case(
+        {"network_arguments": {"network_dim": 8, "unet_lr": 1e-4, "network_train_unet_only": True}, "training_arguments": {"max_train_steps": 500},
+         "optimizer_arguments": {"lr_scheduler": "polynomial", "lr_scheduler_power": 2.0, "lr_warmup_steps": 0.1}}, {},
+        {0: 0, 9: 1.8e-5, 49: 9.8e-5, 50: 1e-4, 51: 9.957824691358027e-05, 250: 3.432098765432099e-05, 499: 5.000469135802469e-06}, 500,
+    ),
+    "sd-scripts 48d368f stable phase and shares": Case(
+        [*KOHYA, "--learning_rate=1e-4", "--lr_scheduler=warmup_stable_decay", "--lr_scheduler_min_lr_ratio=0.1", "--lr_warmup_steps=10%",
+         "--lr_decay_steps=0.2", "--max_train_epochs=4", "--gradient_accumulation_steps=2"], {"world_size": 4, "num_examples": 1995},
+        {0: 1e-5, 50: 5.5e-5, 100: 1e-4, 101: 1e-4, 800: 1e-4, 801: 9.999444846167473e-05, 900: 5.5e-5, 999: 1.0005551538325275e-05},
+    ),
+    "sd-scripts 48d368f cosine with a floor": Case(
+        [*KOHYA, "--learning_rate=1e-4", "--lr_scheduler=cosine_with_min_lr", "--lr_scheduler_num_cycles=3", "--lr_scheduler_min_lr_ratio=0.1",
+         "--lr_warmup_steps=50", "--max_train_steps=500"], {},
+        {0: 0, 49: 9.8e-5, 50: 1e-4, 51: 9.999013075636805e-05, 200: 1e-5, 275: 5.5e-5, 499: 1.0009869243631953e-05}, 500,
+    ),
+    "sd-scripts 48d368f inverse square root in two processes": Case(
+        [*KOHYA, "--learning_rate=1e-4", "--lr_scheduler=inverse_sqrt", "--lr_scheduler_timescale=300", "--lr_warmup_steps=50", "--max_train_steps=500"],
+        {"world_size": 2}, {0: 0, 24: 9.6e-05, 25: 1e-4, 26: 9.966832412776434e-05, 100: 8.164965809277262e-05, 499: 4.902903378454601e-05}, 500,
     ),
     "nanogpt 3adf61e1": Case(
         ["train.py", "--learning_rate=6e-4", "--warmup_iters=100", "--lr_decay_iters=1000", "--max_iters=1000", "--min_lr=6e-5"], {},

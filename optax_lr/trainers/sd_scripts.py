@@ -1,0 +1,303 @@
+"""kohya's sd-scripts: `accelerate launch train_network.py ...` with options or `--config_file FILE.toml`, and that file itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+from optax_lr.numerics import Real
+from optax_lr.sources.source import Source, count_of
+from optax_lr.trainers.accelerate_scripts import Loop
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
+from optax_lr.trainers.keys import Keys
+from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, finite_number, one_of
+
+_NETWORK = frozenset({"network_module", "network_dim"})
+_RATES = frozenset({"unet_lr", "text_encoder_lr"})
+_RUN = frozenset({"max_train_steps", "max_train_epochs", "dataset_config", "save_model_as", "prior_loss_weight"})
+_DEFAULTS: Mapping[str, object] = {
+    "learning_rate": 2e-6,
+    "lr_scheduler": "constant",
+    "lr_warmup_steps": 0,
+    "max_train_steps": 1600,
+    "train_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+}
+_CYCLES, _FLOOR, _SCALE = "lr_scheduler_num_cycles", "lr_scheduler_min_lr_ratio", "lr_scheduler_timescale"
+_DECAY = "lr_decay_steps"
+_SIZES = ("train_batch_size", "gradient_accumulation_steps")
+# The keys of each kind, besides that of the warmup.
+_KEYS_OF: Mapping[str, tuple[str, ...]] = {
+    "linear": (),
+    "cosine": (),
+    "cosine_with_restarts": (_CYCLES,),
+    "polynomial": ("lr_scheduler_power",),
+    "constant": (),
+    "constant_with_warmup": (),
+    "inverse_sqrt": (_SCALE,),
+    "cosine_with_min_lr": (_CYCLES, _FLOOR),
+    "warmup_stable_decay": (_CYCLES, _FLOOR, _DECAY),
+}
+_NOT_READ = ("lr_scheduler_type", "lr_scheduler_args", "block_lr", "initial_step", "initial_epoch")
+_OTHER_RATES = re.compile(r"learning_rate_te\d?|(?:self_attn|cross_attn|mlp|mod|llm_adapter)_lr")
+_OF_THE_GUI = {
+    "epoch": "a key of the kohya_ss GUI; that of sd-scripts is max_train_epochs",
+    "noise_offset_type": "a key of the kohya_ss GUI",
+}
+_OF_A_KIND = frozenset(key for keys in _KEYS_OF.values() for key in keys)
+
+
+class SdScripts(Loop):
+    """kohya's sd-scripts, except those for ControlNets.
+
+    Source: `get_scheduler_fix` and `get_optimizer` in `library.train_util`, `NetworkTrainer.train` in `train_network`.
+    """
+
+    name: ClassVar[str] = "sd-scripts"
+    title: ClassVar[str] = "kohya's sd-scripts"
+    fine_tunes: ClassVar[bool] = False
+    varies: ClassVar[bool] = False
+    names_rates: ClassVar[bool] = True
+    file_option: ClassVar[str] = "config_file"
+    programs: ClassVar[str] = (
+        r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_|anima_|hunyuan_image_)?train_network|(?:sdxl|flux|sd3|lumina|anima)_train"
+        r"|train_db|(?:sdxl_)?train_textual_inversion(?:_XTI)?)\.py"
+    )
+    no_length: ClassVar[str] = (
+        "max_train_epochs needs the number of images times their repeats (num_examples=..., --num-examples)"
+    )
+    renamed: ClassVar[Mapping[str, str]] = {
+        "lr_scheduler_type": "lr_scheduler",
+        "warmup_steps": "lr_warmup_steps",
+        "max_steps": "max_train_steps",
+        "num_train_epochs": "max_train_epochs",
+        "per_device_train_batch_size": "train_batch_size",
+    }
+    names: ClassVar[frozenset[str]] = frozenset({"gradient_accumulation_steps", *renamed}) - {"lr_scheduler_type"}
+    options: ClassVar[frozenset[str]] = keys_of("sd_scripts").union(former_keys("sd_scripts"))
+
+    def evidence(self, source: Source) -> str | None:
+        """Keys that only these scripts have together, at the top level or in sections of any name."""
+        keys = {key for key, value in _flat(source.values)[0].items() if value is not None}
+        networks, own = _NETWORK & keys, (_RATES | _RUN) & keys
+        files = {"pretrained_model_name_or_path", "output_name"} <= keys
+        ours = source.program is None or keys <= self.options
+        return key_list(networks | own) if ours and ((networks and (own or files)) or (files and own)) else None
+
+    def decides(self, key: str, values: Mapping[str, object]) -> bool:
+        """Whether the value of a key may change the curve."""
+        if key in _OF_A_KIND:
+            return key in _KEYS_OF.get(str(values.get("lr_scheduler")), ())
+        if key in _SIZES:
+            return values.get("max_train_epochs") is not None
+        return key in _RATES or super().decides(key, values)
+
+    def config_file(self, source: Source) -> str | None:
+        """The TOML file, whose ending may be left out."""
+        name = super().config_file(source)
+        return name if name is None or name.endswith(".toml") else f"{name}.toml"
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The rate of the first group of parameters that is trained, and its schedule."""
+        values, twice = _flat(source.values)
+        for key in twice:
+            if self.decides(key, values):
+                raise source.error(f"{key} has two values in sections of the file; sd-scripts takes the last, keep one")
+        if isinstance(several := values.get("text_encoder_lr"), list):  # one for each text encoder
+            values["text_encoder_lr"] = next(iter(several), None)
+        in_command = {} if source.program is None else source.program.options
+        gui = {key: why for key, why in _OF_THE_GUI.items() if key not in in_command}
+        strange = self.unknown(source, values, self.options.union(gui))
+        if source.program is not None and not {"pretrained_model_name_or_path", *_NETWORK} & values.keys():
+            raise source.error(
+                "--pretrained_model_name_or_path of sd-scripts is not given; if this is another program, name its trainer with "
+                "--trainer"
+            )
+        by_epochs = values.get("max_train_epochs") is not None
+        unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
+        values |= dict.fromkeys(unstated)
+        keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
+        for key in _NOT_READ:
+            if keys.get(key):
+                raise source.error(f"{key} of sd-scripts is not read; write the schedule in Python")
+        kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
+        notes = _of_the_optimizer(keys)
+        rates = self._rates(source, keys)
+        (main, rate), *others = rates
+        warmup = _steps(keys, "lr_warmup_steps")
+        if kind == "constant" and warmup:
+            raise source.error("sd-scripts refuses lr_warmup_steps with constant; write constant_with_warmup")
+        if not by_epochs and keys.whole("max_train_steps") < 1:
+            raise source.error(f"max_train_steps must be at least 1, not {keys['max_train_steps']}")
+        why = "the images and their batch are in the file of dataset_config" if keys.get("dataset_config") else ""
+        settings = self.settings_of(
+            keys,
+            {
+                "learning_rate": rate,
+                "max_steps": None if by_epochs else keys["max_train_steps"],
+                "warmup_steps": warmup,
+                "lr_scheduler_kwargs": _keywords(keys, kind, rate),
+            },
+            lr_scheduler_type=kind,
+            own={
+                "decay": _steps(keys, _DECAY) if kind == "warmup_stable_decay" else 0,
+                "scale": keys.whole(_SCALE) if kind == "inverse_sqrt" else 0,
+                "no_length": why,
+                "processes": 1,
+            },
+        )
+        without = {"max_train_steps"} if by_epochs else {*_SIZES}
+        without |= {"lr_warmup_steps"} if kind == "constant" else set()
+        without |= set() if kind == "polynomial" or "learning_rate" in dict(rates) else {"learning_rate"}
+        notes += tuple(
+            f"{key}: the rate of the text encoder is {other:g}; the plan is that of {main}, {rate:g}"
+            for key, other in others
+            if other != rate
+        )
+        notes += tuple(
+            f"{key}: other parameters have rates of their own; the plan is that of {main}"
+            for key in keys.given
+            if _OTHER_RATES.fullmatch(key) or (key == "network_args" and "lr" in str(keys[key]))
+        )
+        if unstated:
+            notes += (f"{', '.join(unstated)}: not known, and without effect on the curve",)
+        if by_epochs:
+            notes += ("the examples are the images times their repeats; regularization images double their number",)
+            if keys.flag("enable_bucket") and settings.per_device_train_batch_size > 1:
+                notes += ("enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps",)
+        defaults = keys.defaults(self.title, without=without)
+        if defaults and (strange or (source.form in ("yaml", "json") and source.program is None)):
+            what, absent = ", ".join(strange[:3]) or "the form", ", ".join(default.key for default in defaults)
+            notes += (f"{what}: not of sd-scripts; the program that reads this may have other defaults for {absent}",)
+        useless = dict.fromkeys(_OF_A_KIND.difference(_KEYS_OF[kind]), f"{kind} does not take it")
+        useless |= {"max_train_steps": "max_train_epochs decides"} if by_epochs else {}
+        return Reading(
+            settings,
+            tuple((key, why) for key, why in (useless | gui).items() if values.get(key)),
+            notes,
+            defaults,
+            strange,
+            refused=tuple(key for key in strange if key in in_command),
+        )
+
+    def _rates(self, source: Source, keys: Keys) -> list[tuple[str, float]]:
+        """The keys of the rates of the groups that are trained, each with its value; the U-Net's comes first.
+
+        A rate of 0 leaves a group out.
+        """
+        named = re.fullmatch(self.programs, source.program_name)
+        networks = "network" in source.program_name if named else (_NETWORK | _RATES) & keys.given.keys()
+        if not networks:
+            return [("learning_rate", keys.number("learning_rate"))]
+        groups = [("network_train_text_encoder_only", "unet_lr"), ("network_train_unet_only", "text_encoder_lr")]
+        chosen = [key if key in keys else "learning_rate" for without, key in groups if not keys.flag(without)]
+        rates = [(key, keys.number(key)) for key in dict.fromkeys(chosen) if keys.number(key)]
+        if not rates:
+            raise source.error(f"{' and '.join(chosen) or 'every rate'} is 0, so that nothing is trained")
+        return rates
+
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
+        """Batches, and groups of all processes together, rounded up."""
+        batches = -(-data.examples // settings.per_device_train_batch_size)
+        return -(-batches // (data.processes * settings.gradient_accumulation_steps))
+
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings with the number of processes, because each one steps the scheduler."""
+        return settings.also(processes=processes)
+
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """The updates of the warmup."""
+        return like(max_steps, _updates(settings, "lr_warmup_steps", settings.warmup_steps, int(max_steps)))
+
+    def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
+        """The keywords of the schedule that are lengths, in updates."""
+        own, kind = settings.own, settings.lr_scheduler_type
+        if kind == "warmup_stable_decay":
+            decay = _updates(settings, _DECAY, own["decay"], int(max_steps))
+            return {"num_decay_steps": decay, "num_stable_steps": int(max_steps) - int(warmup_steps) - decay}
+        if kind == "inverse_sqrt":
+            return {"timescale": (own["scale"] or int(warmup_steps) * own["processes"] or 10_000) / own["processes"]}
+        return {}
+
+
+def _updates(settings: Settings, key: str, given: float, max_steps: int) -> int:
+    """Steps of the scheduler, or a share of them, as updates: every process steps it once an update."""
+    processes: int = settings.own["processes"]
+    steps = int(given * max_steps * processes if isinstance(given, float) else given)
+    if steps % processes:
+        raise settings.error(
+            f"{key} is {steps} steps of the scheduler, and {processes} processes step it {processes} times an update; "
+            f"give a multiple of {processes}"
+        )
+    return steps // processes
+
+
+def _flat(values: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """The keys without their sections, and those that two sections give two values.
+
+    A key behind the sections is one that the caller gives, as TOML has its keys without a section first.
+    """
+    flat: dict[str, object] = {}
+    twice: list[str] = []
+    for key, value in values.items():
+        for name, inner in value.items() if isinstance(value, Mapping) else ():
+            if flat.setdefault(name, inner) != inner:
+                twice.append(name)
+            flat[name] = inner
+        if not isinstance(value, Mapping):
+            flat[key] = value
+            twice = [name for name in twice if name != key]
+    return flat, twice
+
+
+def _of_the_optimizer(keys: Keys) -> tuple[str, ...]:
+    """A note where the optimizer scales the rates by an estimate of its own.
+
+    Raises:
+        ConfigError: for an optimizer that does without the scheduler.
+    """
+    name, given = str(keys.get("optimizer_type", "")).lower(), keys.get("optimizer_args", [])
+    words = dict(str(word).partition("=")[::2] for word in (given if isinstance(given, list) else [given]))
+    if name == "adafactor" and (words.get("relative_step") != "False" or words.get("warmup_init") == "True"):
+        raise keys.error("Adafactor computes its rates itself unless optimizer_args has relative_step=False")
+    if name.endswith("schedulefree"):
+        raise keys.error("sd-scripts runs no scheduler with a schedule-free optimizer; its rate is constant")
+    estimated = re.search("prodigy|dadapt", name)
+    return ("optimizer_type: the optimizer multiplies these rates by an estimate of its own",) if estimated else ()
+
+
+def _steps(keys: Keys, key: str) -> float:
+    """Steps of the scheduler as an int, or a share of them as a float; text as `int_or_float` of the parser takes it.
+
+    >>> keys = Keys("run.sh", {"lr_warmup_steps": "10%", "lr_decay_steps": "100"}, ARGPARSE)
+    >>> _steps(keys, "lr_warmup_steps"), _steps(keys, "lr_decay_steps")
+    (0.1, 100)
+    """
+    value = keys.get(key, 0)
+    if keys.rules.text and str(value).endswith("%"):
+        value = finite_number(f"{keys.source}: {key}", str(value)[:-1], ARGPARSE) / 100
+    number = finite_number(f"{keys.source}: {key}", value, keys.rules)
+    share = isinstance(value, float) or number < 1
+    if number < 0 or (share and number > 1):
+        raise keys.error(f"{key} must be a whole number of steps, or a share of them from 0 to 1, not {value}")
+    return float(number) if share else keys.whole(key)
+
+
+def _keywords(keys: Keys, kind: str, rate: float) -> dict[str, object]:
+    """The keywords of the schedule that do not depend on its length."""
+    if kind == "polynomial":  # whose floor is that of learning_rate, as a share for every group
+        base = keys.number("learning_rate")
+        if base <= 1e-7:
+            raise keys.error(f"polynomial needs a learning_rate above 1e-7, not {base:g}, for every group")
+        return {"power": keys.number("lr_scheduler_power", 1), "lr_end": 1e-7 / base * rate}
+    if kind == "cosine_with_restarts":
+        return {"num_cycles": keys.number(_CYCLES, 1)}
+    if kind == "cosine_with_min_lr":
+        if _FLOOR not in keys:
+            raise keys.error(f"cosine_with_min_lr needs {_FLOOR}")
+        return {"num_cycles": keys.number(_CYCLES, 1) / 2, "min_lr_rate": keys.number(_FLOOR)}
+    if kind == "warmup_stable_decay":
+        return {"num_cycles": keys.number(_CYCLES, 1) / 2, "min_lr_ratio": keys.number(_FLOOR)}
+    return {}

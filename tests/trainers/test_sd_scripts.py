@@ -1,0 +1,125 @@
+"""kohya's sd-scripts: files, groups of parameters, and what is refused."""
+
+import pytest
+
+import optax_lr as olr
+from tests.trainers.cases import KOHYA
+
+TOML = """
+[model_arguments]
+pretrained_model_name_or_path = "m"
+output_name = "o"
+network_module = "networks.lora_flux"
+[optimizer_arguments]
+optimizer_type = "Adafactor"
+optimizer_args = ["scale_parameter=False", "relative_step=False", "warmup_init=False"]
+unet_lr = 1e-4
+text_encoder_lr = [5e-5, 1e-5]
+lr_scheduler = "constant_with_warmup"
+lr_warmup_steps = 20
+epoch = 7
+max_train_steps = 300
+"""
+
+
+def test_a_file_and_the_command_that_names_it(tmp_path):
+    file, script = tmp_path / "flux.toml", tmp_path / "run.sh"
+    file.write_text(TOML)
+    # accelerate's own file has an option of the same name.
+    script.write_text(
+        "accelerate launch --config_file a.yaml flux_train_network.py --config_file flux --unet_lr 2e-4 --max_train_epochs 2\n"
+    )
+    config = olr.read_config(file)
+    assert repr(config.plan().schedule) == repr(olr.Constant(1e-4, 20))
+    assert [key for key, _ in config.ignored] == ["epoch"]
+    assert config.notes == (
+        "text_encoder_lr: the rate of the text encoder is 5e-05; the plan is that of unet_lr, 0.0001",
+    )
+    plan = olr.read_config(script).plan(num_examples=90)
+    assert (plan.max_steps, repr(plan.schedule)) == (180, repr(olr.Constant(2e-4, 20)))
+    file.write_text(TOML + "[more]\nunet_lr = 3e-4\n")
+    with pytest.raises(olr.ConfigError, match="unet_lr has two values in sections of the file"):
+        olr.read_config(file)
+    assert olr.read_config(file, values={"unet_lr": 5e-4}).settings.learning_rate == 5e-4
+
+
+@pytest.mark.parametrize(
+    ("words", "rate"),
+    [
+        (["--learning_rate=1e-4"], 1e-4),
+        (["--unet_lr=1e-4"], 1e-4),
+        (["--unet_lr=0", "--text_encoder_lr=3e-5"], 3e-5),
+        (["--unet_lr=1e-4", "--text_encoder_lr", "3e-5", "1e-5", "--network_train_text_encoder_only"], 3e-5),
+        ([], 2e-6),
+    ],
+)
+def test_the_plan_is_that_of_the_first_group_that_is_trained(words, rate):
+    config = olr.read_config([*KOHYA, *words])
+    plan = config.plan()
+    assert (float(plan.schedule(0)), plan.max_steps) == (pytest.approx(rate), 1600)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--lr_warmup_steps=5"], "refuses lr_warmup_steps with constant; write constant_with_warmup"),
+        (
+            ["--optimizer_type=AdaFactor"],
+            "Adafactor computes its rates itself unless optimizer_args has relative_step=False",
+        ),
+        (["--optimizer_type=AdamWScheduleFree"], "runs no scheduler with a schedule-free optimizer"),
+        (["--lr_scheduler_type=CosineAnnealingLR"], "lr_scheduler_type of sd-scripts is not read"),
+        (["--lr_scheduler=adafactor:1e-3"], "lr_scheduler must be one of linear, cosine, "),
+        (["--lr_scheduler=cosine_with_min_lr"], "cosine_with_min_lr needs lr_scheduler_min_lr_ratio"),
+        (
+            ["--lr_scheduler=polynomial", "--learning_rate=0", "--unet_lr=1"],
+            "polynomial needs a learning_rate above 1e-7, not 0",
+        ),
+        (
+            ["--lr_scheduler=cosine", "--lr_warmup_steps=-1"],
+            "lr_warmup_steps must be a whole number of steps, or a share",
+        ),
+        (
+            ["--lr_scheduler=cosine", "--lr_warmup_steps=101%"],
+            "lr_warmup_steps must be a whole number of steps, or a share",
+        ),
+        (["--unet_lr=0", "--text_encoder_lr=0"], "unet_lr and text_encoder_lr is 0, so that nothing is trained"),
+        (["--max_train_steps=0"], "max_train_steps must be at least 1, not 0"),
+        (["--epochs=3"], "epochs is not a key of kohya's sd-scripts"),
+        (["--unet_lr=\ue000$LR\ue001"], "does not say what --unet_lr"),
+    ],
+)
+def test_what_has_no_curve_or_is_refused(words, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config([*KOHYA, *words])
+
+
+def test_lengths_that_are_not_known_and_warmups_between_two_updates():
+    by_epochs = [*KOHYA, "--max_train_epochs=2", "--train_batch_size=4", "--enable_bucket"]
+    config = olr.read_config(by_epochs)
+    assert any("each bucket has a smaller last batch" in note for note in config.notes)
+    with pytest.raises(olr.ConfigError, match="the number of images times their repeats"):
+        config.plan()
+    with pytest.raises(olr.ConfigError, match="are in the file of dataset_config; give the length"):
+        olr.read_config([*by_epochs, "--dataset_config=d.toml"]).plan(num_examples=40)
+    config = olr.read_config([*KOHYA, "--lr_scheduler=cosine", "--lr_warmup_steps=5"])
+    with pytest.raises(olr.ConfigError, match=r"lr_warmup_steps is 5 steps of the scheduler, .* give a multiple of 2"):
+        config.plan(world_size=2)
+
+
+def test_options_of_a_fork_and_of_an_optimizer():
+    words = [
+        *KOHYA,
+        "--learning_rate=1",
+        "--lr_scheduler=cosine",
+        "--optimizer_type=Prodigy",
+        "--of_a_fork=5",
+        "--lr_scheduler_num_cycles=\ue000$N\ue001",
+        "--train_batch_size=\ue000$B\ue001",
+    ]
+    config = olr.read_config(words)
+    assert (config.unknown, config.refused) == (("of_a_fork",), ("of_a_fork",))
+    assert config.notes[0] == "optimizer_type: the optimizer multiplies these rates by an estimate of its own"
+    assert config.notes[-1].startswith(
+        "of_a_fork: not of sd-scripts; the program that reads this may have other defaults"
+    )
