@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.text import words
 from optax_lr.trainers.base import Data
+from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import Rules, Settings, whole_setting
 
 _KEYS = {
@@ -14,6 +16,36 @@ _KEYS = {
     "steps_per_generation": "steps_per_generation",
     "generation_batch_size": "generation_batch_size",
 }
+# Keys by which a config is one of GRPO or RLOO.
+_MARKS = words(
+    "num_generations reward_funcs num_iterations steps_per_generation generation_batch_size reward_weights "
+    "max_completion_length scale_rewards use_vllm vllm_mode epsilon_high importance_sampling_level"
+)
+
+
+def generation_marks(keys: Collection[str]) -> frozenset[str]:
+    """The keys by which a config is one of GRPO or RLOO; `max_completion_length` was a key of DPO's, too.
+
+    >>> sorted(generation_marks(["max_completion_length", "num_generations"]))
+    ['max_completion_length', 'num_generations']
+    >>> sorted(generation_marks(["max_completion_length", "rpo_alpha"]))
+    []
+    """
+    preference = (class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig")).intersection(keys)
+    return _MARKS.intersection(keys) - ({"max_completion_length"} if preference else set())
+
+
+def generation_places(values: Mapping[str, object], depth: int = 3) -> Iterator[tuple[str, ...]]:
+    """Where keys that decide the steps of GRPO and RLOO are, at any depth.
+
+    >>> list(generation_places({"training": {"learning_rate": 1e-5}, "grpo": {"num_generations": 8}}))
+    [('grpo', 'num_generations')]
+    """
+    for key, value in values.items():
+        if key in _KEYS and value is not None:
+            yield (key,)
+        elif isinstance(value, Mapping) and depth:
+            yield from ((str(key), *place) for place in generation_places(value, depth - 1))
 
 
 def generation_keys(where: str, values: Mapping[str, object], rules: Rules, generations: object) -> dict[str, int]:

@@ -8,7 +8,8 @@ from typing import ClassVar
 from optax_lr.schedules import Schedule
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Recognised, concerns_curve, key_list, places_of_settings
+from optax_lr.trainers.base import Reading, Recognised, concerns_curve, key_list, places_of_settings
+from optax_lr.trainers.generations import generation_places
 from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
@@ -65,6 +66,18 @@ class HuggingFace(Transformers):
             )
         marks = MARKS & in_section(values, place).keys()
         return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The settings. The steps of GRPO are not those of the Trainer."""
+        place = next(generation_places(source.given), None)
+        if place is not None:
+            key = ".".join(place)
+            out = "" if found.section else f", or leave it out with --set {key}=null"
+            raise source.error(
+                f"{key} is of TRL's GRPO, whose steps are not those of TrainingArguments; give --trainer trl-grpo --set "
+                f"{place[-1]}=VALUE{out}"
+            )
+        return super().read(source, found)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys of `TrainingArguments`."""

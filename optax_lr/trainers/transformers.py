@@ -67,7 +67,7 @@ _BLOCKS = "texts are joined and cut into blocks; the number of examples is that 
 _GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
-_TRL_CLASSES = words("SFTConfig DPOConfig GRPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
+_TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 # Settings whose defaults a program of its own often replaces.
 _MAIN = words("learning_rate lr_scheduler_type num_train_epochs max_steps per_device_train_batch_size")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.

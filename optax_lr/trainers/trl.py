@@ -12,7 +12,7 @@ from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, places_of_settings
-from optax_lr.trainers.generations import generation_keys, generation_steps
+from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
@@ -41,10 +41,6 @@ _GENERATE = frozenset({"GRPOConfig", "RLOOConfig"})
 _NOT_COUNTED = words(
     "PPOConfig PPOv2Config AsyncGRPOConfig GOLDConfig MiniLLMConfig GFPOConfig GMPOConfig PAPOConfig DPPOConfig "
     "SDFTConfig SDPOConfig GRPOWithReplayBufferConfig SelfDistillationConfig A2POConfig"
-)
-_ONLY_GENERATE = words(
-    "num_generations reward_funcs num_iterations steps_per_generation generation_batch_size reward_weights "
-    "max_completion_length scale_rewards use_vllm vllm_mode epsilon_high importance_sampling_level"
 )
 _SCRIPT = ("ScriptArguments", "ModelConfig", "DatasetMixtureConfig", "SFTScriptArguments", "DPOScriptArguments")
 # Keys of alignment-handbook's and open-r1's scripts, which use the same parser.
@@ -95,14 +91,16 @@ class Trl(Transformers):
         return Recognised(f"{self.name}-{method}", f"the arguments of {METHODS[method]} under {name}", (name,))
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only its parser has; a script needs a method in its name, too."""
+        """Keys that only its parser has; a script needs a method in its name, too, or the keys of GRPO."""
         keys = frozenset(source.given)
-        marks = _MARKS & keys
+        generates = generation_marks(keys)
+        marks = generates or _MARKS & keys
         if not SETTING_NAMES & keys:
             return None
         if source.program is not None:
             script, options = source.program.name, marks or {"config"} & keys
-            ours = method_in(script) and options and keys & (MARKS | marks | {"config"})
+            sure = method_in(script) or (generates and MARKS & keys)
+            ours = sure and options and keys & (MARKS | marks | {"config"})
             return f"the script {script} and {key_list(options, 'option')}" if ours else None
         return key_list(marks) if marks and not {"stage", "finetuning_type"} & keys else None
 
@@ -146,10 +144,7 @@ class Trl(Transformers):
             values = dict(values["script_args"]) | values
         method, version = self.method(source, found)
         given = {key for key, value in values.items() if value is not None}
-        # `max_completion_length` was a key of DPO's, too.
-        preference = (class_keys("trl", "DPOConfig") - class_keys("trl", "GRPOConfig")) & given
-        marks = _ONLY_GENERATE - ({"max_completion_length"} if preference else set())
-        generates = method in _GENERATE or (not method and marks & given)
+        generates = method in _GENERATE or (not method and generation_marks(given))
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(
                 f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"

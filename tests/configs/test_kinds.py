@@ -16,6 +16,10 @@ PLANS = {
         "g.yaml", HF + "reward_funcs: [f]\nnum_generations: 4\nuse_vllm: true\n", {"num_examples": 400, "world_size": 2},
         olr.Cosine(1e-5, 200), "read as GRPO",
     ),
+    "a script of any name with the options of GRPO": (  # 150 by RepeatSampler of TRL 1.16 and accelerate's BatchSamplerShard
+        "o.sh", f"torchrun --nproc_per_node 2 {RUN[7:]} --per_device_train_batch_size 4 --gradient_accumulation_steps 3 --num_generations 6 "
+        "--num_train_epochs 1", {"num_examples": 601}, olr.Cosine(1e-5, 150), "read as GRPO, by its keys",
+    ),
     "MaxText's keys, some with the names of others'": (
         "m.yml", "base_config: base.yml\nlearning_rate: 2.0e-5\nsteps: 101\nwarmup_steps_fraction: 0.1\nper_device_batch_size: 4\n", {},
         olr.Cosine(2e-5, 100, 10, min_lr=2e-5 * 0.1), "",
@@ -133,6 +137,10 @@ REFUSALS = {
     "a decay of Megatron-LM between two iterations": (
         "v.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-samples 800 --global-batch-size 8 --lr-decay-samples 605",
         "such as that of 76 iterations",
+    ),
+    "GRPO's keys next to a section of training arguments": (
+        "s.yaml", "training:\n  " + HF.replace("\n", "\n  ") + "\ngrpo:\n  num_generations: 8\n",
+        "grpo.num_generations is of TRL's GRPO, .* give --trainer trl-grpo --set num_generations=VALUE$",
     ),
     "two names of a key of ms-swift": ("z.sh", "swift sft --model m --dataset d --train_type full --tuner_type lora", "train_type and tuner_type differ"),
     "a fork of OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_grpo --learning_rate 1e-6 --max_epochs 1", "with options of OpenRLHF"),
