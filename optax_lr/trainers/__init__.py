@@ -5,35 +5,33 @@ A new trainer is one file with one class, and one line in `TRAINERS`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, places_of_settings
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.deepspeed import DeepSpeed
 from optax_lr.trainers.hf import HuggingFace, section_of
 from optax_lr.trainers.keys import Default
-from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.levanter import Levanter
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.llamafactory_megatron import LlamaFactoryMegatron
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.nanogpt import NanoGPT
+from optax_lr.trainers.not_recognised import why_not_recognised
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.optimizers import Optimizers
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
 from optax_lr.trainers.sd_scripts import SdScripts
-from optax_lr.trainers.settings import SETTING_NAMES, Settings
+from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
-from optax_lr.trainers.transformers import in_section
 from optax_lr.trainers.trl import Trl
 from optax_lr.trainers.verl import Verl
 
@@ -118,54 +116,4 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
         what = "; ".join(f"{trainer_of(claim.trainer).title} by {claim.by}" for claim in kept)
         names = " or ".join(claim.trainer for claim in kept)
         raise source.error(f"this may be a config of more than one trainer: {what}. Name it with --trainer {names}")
-    raise source.error(f"{_not_recognised(source)}")
-
-
-def _not_recognised(source: Source) -> str:
-    """Why no trainer is recognised, and the way out."""
-    values = source.given
-    if source.program is not None:
-        what = source.program.name or "the command"
-        options = ", ".join(f"--{key}" for key in list(values)[:4])
-        name, title = "hf", "transformers' Trainer"
-        for other in ("megatron", "diffusers"):
-            if sum(key in keys_of(other).union(former_keys(other)) for key in values) > 0.8 * len(values):
-                name, title = other, TRAINERS[other].title
-        return (
-            f"{what} takes options of its own ({options}), and no trainer that is known has all of them; if it is {title}, "
-            f"name it with --trainer {name}"
-        )
-    inside = places_of_settings(values)
-    shared = sorted(SETTING_NAMES & values.keys())
-    if shared:
-        others = ", ".join([str(key) for key in values if key not in SETTING_NAMES][:4])
-        verb = "are keys" if shared[1:] else "is a key"
-        return (
-            f"{', '.join(shared[:3])} {verb} of several trainers, and {others} of none that has them all; name the "
-            "trainer with --trainer (hf, llamafactory, axolotl, ...)"
-        )
-    if len(inside) > 1:
-        where = " and ".join(".".join(place) for place in inside[:3])
-        return f"settings are under {where}; write those of one run to a file of its own, and name its trainer with --trainer"
-    if inside:
-        own = [key for key in in_section(values, inside[0]) if key not in SETTING_NAMES][:4]
-        strange = f", with {', '.join(own)}," if own else ""
-        return (
-            f"the settings under {'.'.join(inside[0])}{strange} are of no trainer for certain; if it is transformers' or TRL's, "
-            "name it with --trainer (hf, trl-sft, ...)"
-        )
-    place = _command_inside(source.values)
-    if place is not None:
-        return f"a command with --learning_rate is the text of {place}; copy it to a shell script, and read that"
-    seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
-    return f"no key of a training run is there, such as learning_rate; the keys are: {seen}"
-
-
-def _command_inside(values: object, place: str = "", depth: int = 6) -> str | None:
-    """Where a training command is a text in a file of another kind, such as the description of a job; None where none is."""
-    if isinstance(values, str):
-        return place if re.search(r"--learning[_-]rate\b", values) else None
-    pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
-    above = f"{place}." if place else ""
-    found = (_command_inside(value, f"{above}{key}", depth - 1) for key, value in pairs if depth)
-    return next((inside for inside in found if inside is not None), None)
+    raise source.error(why_not_recognised(source, TRAINERS))

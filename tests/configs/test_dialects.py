@@ -128,7 +128,7 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
         (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size is not a key of TrainingArguments, which would refuse it; the key is per_device_train_batch_size"),
         ("learning_rate: 1e-4\ncosine_min_lr_ratio: 0.1\nlr_scheduler_type: cosine", "cosine_min_lr_ratio is axolotl's, and TrainingArguments refuses it"),
         ("optimizer: {_component_: torch.optim.AdamW, lr: 1}\nlr_scheduler: {_component_: x}", "lr_scheduler x is not read; torchtune's own is"),
-        ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "settings are under generator and discriminator; write those of one run"),
+        ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "settings are under generator and discriminator; write those of one to a file of its own, and name it with --trainer hf"),
         ("training: {learning_rate: 1}\ntrainer: {max_steps: 3}", "training arguments are under training and trainer; keep one"),
         ("training:\n  learning_rate: 1\n  lr_end: 0.1", "lr_end is refused under training; move it: lr_scheduler_kwargs: {lr_end: 0.1}"),
         ("training:\n  learning_rate: {base: 1}", "learning_rate must be a number, not {'base': 1}"),

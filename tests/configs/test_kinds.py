@@ -118,7 +118,7 @@ def test_plans(tmp_path, kind):
 
 
 REFUSALS = {
-    "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "with epochs, batch_size, are of no trainer"),
+    "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "a program of its own reads training.learning_rate 1e-4, and decides what that means"),
     "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
     "Ludwig": ("l.yaml", "input_features: []\ntrainer:\n  learning_rate: 1e-4\n  learning_rate_scheduler:\n    decay: cosine\n", "a config of Ludwig"),
     "Lightning's CLI": ("g.yaml", "seed_everything: 1\ntrainer:\n  max_epochs: 3\nmodel:\n  class_path: a.B\n", "a config of Lightning's CLI"),

@@ -52,7 +52,7 @@ RECOGNISED = [
 ]  # fmt: skip
 
 REFUSED = [
-    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "the settings under training, with scheduler, batch_size, epochs, are"),
+    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "own reads training.learning_rate 2e-05, training.scheduler cosine, and decides what that means; write learning_rate, lr_sch"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
@@ -77,7 +77,7 @@ REFUSED = [
     ({"optimization": {"max_update": 10, "lr": [1e-4]}}, "a config of fairseq"),
     ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
     ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
-    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own"),
+    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own (--learning_rate 1e-4, --batch_size 16, --epochs 10), and decides what they mean; read train.py, which is not here, or write"),
     (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start"),
     (["deepspeed", "--module", "openrlhf.cli.train_sft", "--adam.lr", "5e-6", "--max_epochs", "1"], "max_epochs is not an option of OpenRLHF's train_sft where"),
     (["python", "-m", "verl.trainer.sft_trainer", "data.train_batch_size=8"], "a run of verl"),
@@ -89,7 +89,7 @@ REFUSED = [
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "--pretrained_model_name_or_path of sd-scripts is not given"),
     (["torchrun", "train.py", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
-    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "learning_rate is a key of several trainers, and optimizer, epochs of none"),
+    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "own reads learning_rate 0.0001, and decides what that means"),
     ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is not a key"),
     (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is not a key of TRL"),
@@ -495,8 +495,10 @@ def test_a_section_of_any_name_with_training_arguments():
         ("sft_config",),
         repr(olr.Cosine(1e-5, 20, 5)),
     )
-    with pytest.raises(olr.ConfigError, match="the settings under sft_config, with"):
-        olr.read_config({"sft_config": section | {"rank": 8}})
+    own = {"sft_config": section | {"rank": 8}}
+    with pytest.raises(olr.ConfigError, match="under sft_config is not certain; name it with --trainer hf or trl-sft"):
+        olr.read_config(own)
+    assert olr.read_config(own, trainer="hf").settings.learning_rate == 1e-5
     with pytest.raises(olr.ConfigError, match="training arguments are under sft_config and dpo_config; keep one"):
         olr.read_config({"sft_config": section, "dpo_config": section})
 
@@ -515,8 +517,8 @@ def test_a_named_trainer_reads_the_section_with_settings():
     ("command", "message"),
     [
         (
-            "python nlp.py --train-iters 9 --lr 1e-4 --lr-decay-style cosine --lr-warmup-fraction 0.1 --min-lr 1e-5 --own 1",
-            "--trainer megatron",
+            "python nlp.py --train-iters 10 --lr 1e-4 --lr-decay-style cosine --lr-warmup-fraction 0.1 --min-lr 1e-5 --own 1",
+            "if it is Megatron-LM, name it with --trainer megatron",
         ),
         (
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --min_lr_ratio 0.1",

@@ -1,0 +1,101 @@
+"""Why no trainer is recognised for a config: the settings that a program of its own reads, and the way out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import file_below
+from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.source import Source
+from optax_lr.text import start_of
+from optax_lr.trainers.base import Recognised, Trainer, concerns_curve, places_of_settings
+from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.settings import SETTING_NAMES
+
+_RATE = re.compile(
+    r"(?:^|_)(?:lr|learning_?rate|lrs|warmup|(?<!noise_)sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)"
+)
+_WRITE = "write learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file as that program has them"
+
+
+def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
+    """One line: what was found, and what to read, to write or to name."""
+    values = source.given
+    if source.program is not None:
+        return _command(source, trainers)
+    inside = places_of_settings(values)
+    shared = sorted(SETTING_NAMES & values.keys())
+    rates = list(_rates(values))
+    sections = [()] if shared else inside
+    places = tuple(".".join(section) for section in sections)
+    if sections and not any("optim" in place for place in places) and all(key.startswith(places) for key, _ in rates):
+        names = [name for name in ("hf", "trl-sft", "llamafactory") if _reads(source, name, sections[0], trainers)]
+        if names and len(sections) == 1:
+            what = f"the settings under {places[0]}" if places[0] else ", ".join(shared[:3])
+            return f"the trainer of {what} is not certain; name it with --trainer {' or '.join(names)}"
+        if names:
+            where = " and ".join(places[:3])
+            return f"settings are under {where}; write those of one to a file of its own, and name it with --trainer {names[0]}"
+    place = _command_inside(source.values)
+    if place is not None:
+        return f"a command with --learning_rate is the text of {place}; copy it to a shell script, and read that"
+    if rates:
+        shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:5])
+        more = f" and {len(rates) - 5} more" if len(rates) > 5 else ""
+        return f"a program of its own reads {shown}{more}, and decides what that means; {_WRITE}"
+    seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
+    return f"no setting of a schedule is there, such as learning_rate; the keys are: {seen}"
+
+
+def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
+    """The line about the command of a program that is not known."""
+    what, values = source.program_name or "the command", source.given
+    rates = [key for key, _ in _rates(values)]
+    curve = [*rates, *(key for key in values if key not in rates and (key in SETTING_NAMES or concerns_curve(key)))]
+    options = ", ".join(f"--{key} {readable(values[key])}" for key in (curve or list(values))[:4])
+    own = f"{what} takes options of its own ({options})"
+    for name in ("megatron", "diffusers", "hf"):
+        known = name == "hf" or sum(key in keys_of(name).union(former_keys(name)) for key in values) > 0.6 * len(values)
+        if known and _reads(source, name, (), trainers):
+            title = trainers[name].title if name != "hf" else "transformers' Trainer"
+            return f"{own}; if it is {title}, name it with --trainer {name}"
+    file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
+    here = "" if file_below(file, source.folder)[0] is not None else ", which is not here"
+    return f"{own}, and decides what they mean; read {file}{here}, or {_WRITE}"
+
+
+def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:
+    """Whether a trainer would read the config if it was named; values that a script does not say are left out."""
+    stated = {key: value for key, value in source.values.items() if is_known(value)}
+    if not section and not SETTING_NAMES & stated.keys() and name == "hf":
+        return False
+    try:
+        trainer = trainers[name.partition("-")[0]]
+        trainer.read(dataclasses.replace(source, values=stated), Recognised(name, f"--trainer {name}", section))
+    except ConfigError:
+        return False
+    return True
+
+
+def _rates(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
+    """The settings of a rate at any depth, by their dotted names."""
+    if isinstance(values, (Mapping, list)):
+        pairs = values.items() if isinstance(values, Mapping) else enumerate(values)
+        above = f"{place}." if place else ""
+        for key, value in pairs if depth else ():
+            yield from _rates(value, f"{above}{key}", depth - 1)
+    elif values is not None and _RATE.search(place.lower().replace(".", "_").replace("-", "_")):
+        yield place, values
+
+
+def _command_inside(values: object, place: str = "", depth: int = 6) -> str | None:
+    """Where a training command is a text in a file of another kind, such as the description of a job; None where none is."""
+    if isinstance(values, str):
+        return place if re.search(r"--learning[_-]rate\b", values) else None
+    pairs = values.items() if isinstance(values, Mapping) else enumerate(values) if isinstance(values, list) else ()
+    above = f"{place}." if place else ""
+    found = (_command_inside(value, f"{above}{key}", depth - 1) for key, value in pairs if depth)
+    return next((inside for inside in found if inside is not None), None)
