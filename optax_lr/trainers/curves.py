@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Cosine, Linear, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, Cosine, Linear, LinearRamp, Schedule, WarmupStableDecay
 from optax_lr.schedules.compositions import HoldAfter, Stages
+
+
+def line(start: float, end: float, steps: int) -> Schedule:
+    """A line between two rates, and the second behind it."""
+    if start > end:
+        return Linear(start, max_steps=steps, min_lr=end)
+    if start == 0:
+        return Constant(end, warmup_steps=steps)
+    return LinearRamp(end, start_factor=start / end, total_iters=steps)
 
 
 def warmed(rate: Real, warmup: int, curve: Schedule) -> Schedule:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Linear, LinearRamp, Polynomial, Schedule
+from optax_lr.schedules import Constant, Polynomial, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Reading, Recognised, Trainer
-from optax_lr.trainers.curves import decayed, held
+from optax_lr.trainers.curves import decayed, held, line
 from optax_lr.trainers.settings import PYDANTIC, Settings, finite_number, whole_setting
 
 _LENGTHS = ("decay_steps", "transition_steps", "warmup_steps", "transition_begin")
@@ -99,15 +99,6 @@ def _length(part: Mapping[str, Any]) -> int | None:
     return None if length is None else int(length)
 
 
-def _line(start: float, end: float, steps: int) -> Schedule:
-    """A line between two rates, and the second behind it."""
-    if start > end:
-        return Linear(start, max_steps=steps, min_lr=end)
-    if start == 0:
-        return Constant(end, warmup_steps=steps)
-    return LinearRamp(end, start_factor=start / end, total_iters=steps)
-
-
 def _cosine(peak: float, end: int, low: float, *, warmup: int = 0, run: int) -> Schedule:
     """A cosine that stays at its end, where a run is longer than it."""
     return held(decayed("cosine", peak, end=end, warmup=warmup, low=low), end=end, run=run)
@@ -119,7 +110,7 @@ def _made(part: Mapping[str, Any], run: int) -> Schedule:
     if kind in ("linear_schedule", "polynomial_schedule"):
         end, steps = part["end_value"], part["transition_steps"]
         if part["power"] == 1:
-            return _line(start, end, steps)
+            return line(start, end, steps)
         return Polynomial(start, max_steps=steps, power=part["power"], min_lr=end)
     if kind == "cosine_decay_schedule":
         return _cosine(start, part["decay_steps"], part["alpha"] * start, run=run)
@@ -129,7 +120,7 @@ def _made(part: Mapping[str, Any], run: int) -> Schedule:
         if kind == "warmup_cosine_decay_schedule":
             rest |= {"kind": "cosine_decay_schedule", "decay_steps": part["decay_steps"] - warmup}
             rest |= {"alpha": part["end_value"] / peak}
-        return Stages([_line(start, peak, warmup), _made(rest, run - warmup)], boundaries=[warmup])
+        return Stages([line(start, peak, warmup), _made(rest, run - warmup)], boundaries=[warmup])
     if kind == "warmup_cosine_decay_schedule":
         return _cosine(peak, part["decay_steps"], part["end_value"], warmup=warmup, run=run)
     return Constant(peak, warmup_steps=warmup)

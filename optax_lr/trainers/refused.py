@@ -118,11 +118,7 @@ REFUSED: tuple[Refused, ...] = (
         ("dit network_module", "dit max_train_steps", "dit max_train_epochs"),
     ),
     Refused("a file of the kohya_ss GUI", marks=("lr_warmup epoch",), way="read the command that its button prints"),
-    Refused(
-        "a config of MLX-LM",
-        r"mlx_lm(?:\.lora)?$|mlx_lm_lora\b",
-        tuple(f"iters {key}" for key in ("adapter_path", "steps_per_report", "steps_per_eval", "grad_checkpoint")),
-    ),
+    Refused("a config of mlx-lm-lora", r"mlx_lm_lora\b", ("train_mode iters", "train_mode adapter_path")),
     Refused(
         "a run of DeepSpeed-Chat",
         r"(?i:.*deepspeed.?chat.*)\.py|(?:.*/)?step[123]_\w+_finetuning/main\.py",

@@ -107,6 +107,7 @@ KOHYA = [
     "--network_module",
     "networks.lora",
 ]
+MLX = {"model": "m", "data": "d", "train": True, "adapter_path": "a", "iters": 1000, "steps_per_report": 10}
 HF = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 5, "max_steps": 50}
 SCRIPT = """
 import torch
@@ -276,6 +277,22 @@ CASES = {
     "sd-scripts 48d368f inverse square root in two processes": Case(
         [*KOHYA, "--learning_rate=1e-4", "--lr_scheduler=inverse_sqrt", "--lr_scheduler_timescale=300", "--lr_warmup_steps=50", "--max_train_steps=500"],
         {"world_size": 2}, {0: 0, 24: 9.6e-05, 25: 1e-4, 26: 9.966832412776434e-05, 100: 8.164965809277262e-05, 499: 4.902903378454601e-05}, 500,
+    ),
+    "mlx-lm d78bf58e with mlx 0.32.4 cosine": Case(
+        MLX | {"lr_schedule": {"name": "cosine_decay", "warmup": 100, "warmup_init": 1e-7, "arguments": [1e-5, 1000, 1e-7]}}, {},
+        {0: 1e-7, 1: 1.99e-07, 99: 9.900999430101365e-06, 100: 1e-5, 101: 1e-5, 102: 9.999975191021804e-06, 500: 6.59441639072611e-06,
+         999: 3.5197379588680633e-07},
+    ),
+    "mlx-lm d78bf58e with mlx 0.32.4 line in groups of four iterations": Case(
+        MLX | {"grad_accumulation_steps": 4, "lr_schedule": {"name": "linear_schedule", "arguments": [2e-5, 1e-6, 600], "warmup": 50}}, {},
+        {0: 0, 1: 4e-7, 50: 2e-5, 51: 2e-5, 99: 1.8479999198461883e-05, 249: 1.3729999409406446e-05}, 250,
+    ),
+    "mlx-lm d78bf58e with mlx 0.32.4 steps down": Case(
+        MLX | {"lr_schedule": {"name": "step_decay", "arguments": [1e-5, 0.5, 100], "warmup": 10, "warmup_init": 1e-6}}, {},
+        {0: 1e-6, 1: 1.9e-6, 110: 1e-5, 111: 5e-6, 500: 6.25e-07, 999: 1.9531249506599124e-08},
+    ),
+    "mlx-lm d78bf58e with mlx 0.32.4 exponential": Case(
+        MLX | {"iters": 60, "lr_schedule": {"name": "exponential_decay", "arguments": ["1e-5", 0.99]}}, {}, {0: 1e-5, 59: 5.526837412617169e-06}, 60,
     ),
     "nanogpt 3adf61e1": Case(
         ["train.py", "--learning_rate=6e-4", "--warmup_iters=100", "--lr_decay_iters=1000", "--max_iters=1000", "--min_lr=6e-5"], {},
