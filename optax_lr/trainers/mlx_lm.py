@@ -75,7 +75,7 @@ class MlxLm(Trainer):
         return key == "grad_accumulation_steps" or super().decides(key, values)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The rate, or the schedule in its place, and the updates."""
+        """The rate or the schedule, and the number of updates."""
         keys = Keys(source.name, source.values, PYDANTIC, _DEFAULTS)
         if source.program is not None and not keys.flag("train"):
             raise source.error("train is not given, so that the command does not train")
@@ -94,7 +94,7 @@ class MlxLm(Trainer):
             lr_scheduler_type=own["kind"],
             own=own,
         )
-        note = f"lr_schedule counts updates, of which iters {keys['iters']} make {updates}"
+        note = f"lr_schedule counts updates; iters {keys['iters']} make {updates} of them"
         return Reading(
             settings,
             (("learning_rate", "lr_schedule decides"),) if scheduled and "learning_rate" in keys.given else (),

@@ -28,7 +28,7 @@ def test_a_file_and_the_command_that_names_it(tmp_path):
 def test_a_schedule_replaces_the_rate_and_counts_updates():
     config = olr.read_config(MLX | {"learning_rate": 1e-4, "grad_accumulation_steps": 4, "lr_schedule": COSINE})
     assert config.ignored == (("learning_rate", "lr_schedule decides"),)
-    assert config.notes == ("lr_schedule counts updates, of which iters 1000 make 250",)
+    assert config.notes == ("lr_schedule counts updates; iters 1000 make 250 of them",)
     plan = config.plan()
     # The cosine starts one update after the peak, and its end is held.
     assert [float(plan.schedule(step)) for step in (5, 6, 106, 249)] == pytest.approx([2e-5, 2e-5, 1e-6, 1e-6])
