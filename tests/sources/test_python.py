@@ -468,18 +468,52 @@ def test_a_branch_is_kept_if_a_setting_of_its_test_changes(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("value", "steps"),
+    [
+        ("7 if args.smoke else 9", 9),
+        ("9 if not args.smoke else 7", 9),
+        ("args.steps if args.steps > 0 else 7", 9),
+        ("args.steps if args.steps > 10 and args.smoke else 8", 8),
+        ("9 if fast() else 9", None),
+    ],
+)
+def test_an_expression_with_a_test_is_decided_by_literals_and_defaults(tmp_path, value, steps):
+    text = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--smoke', action='store_true')\n"
+    text += f"parser.add_argument('--steps', type=int, default=9)\nargs = parser.parse_args()\n{HEAD}"
+    (config,) = read(tmp_path, f"{text}TrainingArguments('o', max_steps={value})\n")
+    if steps is None:
+        assert "max_steps" in config.open
+    else:
+        assert config.plan().max_steps == steps
+        assert len(config.notes) > 0
+
+
+@pytest.mark.parametrize(
     ("lines", "unpacked", "rate"),
     [
         ("def build(out, *, lr=3e-5):\n    return {'output_dir': out, 'learning_rate': lr}", "build('o')", 3e-5),
         ("def build(lr):\n    return dict(learning_rate=lr)", "build(4e-5)", 4e-5),
         ("RATE = 1e-4\ndef change():\n    global RATE\n    RATE = 3e-5", "{'learning_rate': RATE}", None),
-        ("given = {'learning_rate': 1e-4}\ngiven.update(learning_rate=3e-5)", "given", None),
+        ("given = {'learning_rate': 1e-4}\ngiven.update(learning_rate=3e-5)", "given", 3e-5),
+        ("given = dict(learning_rate=1e-4, bf16=torch.cuda.is_bf16_supported())", "given", 1e-4),
+        ("given = dict(learning_rate=1e-4)\nif fast():\n    given['bf16'] = True", "given", 1e-4),
+        ("given = dict(learning_rate=1e-4)\nif fast():\n    given['learning_rate'] = 1e-5", "given", None),
+        ("given = {}\nfor rate in rates:\n    given['learning_rate'] = 1e-5", "given", None),
+        ("given = {}\nKIND = 'a'\nif KIND == 'a':\n    given['learning_rate'] = 1e-5", "given", 1e-5),
+        ("given = {'learning_rate': 1e-4, 'bf16': None}", "{k: v for k, v in given.items() if v is not None}", 1e-4),
+        ("given = {'learning_rate': 1e-4}", "{k: v for k, v in given.items() if v > 0}", None),
+        ("given = {'learning_rate': 1e-4}\nchange(given)\ngiven.pop('learning_rate')", "given", None),
+        (
+            "def build():\n    if gpu():\n        return {'bf16': True}\n    return {'fp16': True}",
+            "build(), learning_rate=1e-4",
+            1e-4,
+        ),
         (
             "def build(more):\n    given = {'learning_rate': 1e-4}\n    given.update(more)\n    return given",
             "build({})",
             1e-4,
         ),
-        ("given = {'learning_rate': 1e-4}\ngiven['learning_rate'] = 3e-5", "given", None),
+        ("given = {'learning_rate': 1e-4}\ngiven['learning_rate'] = 3e-5", "given", 3e-5),
         (
             "def build():\n    if test():\n        return {'learning_rate': 1e-4}\n    return {'learning_rate': 1e-5}",
             "build()",
@@ -490,7 +524,7 @@ def test_a_branch_is_kept_if_a_setting_of_its_test_changes(tmp_path):
 def test_arguments_that_a_function_returns_are_read_and_changed_ones_refused(tmp_path, lines, unpacked, rate):
     text = f"{HEAD}{lines}\nTrainingArguments(max_steps=9, **{unpacked})\n"
     if rate is None:
-        with pytest.raises(olr.ConfigError, match="is not a literal"):
+        with pytest.raises(olr.ConfigError, match=r"is not a literal|under a condition"):
             read(tmp_path, text)
     else:
         (config,) = read(tmp_path, text)

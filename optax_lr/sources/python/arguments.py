@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from optax_lr.sources.python.literals import Script, UnknownError
-from optax_lr.sources.python.scopes import Call, Scope, keyword_of
+from optax_lr.sources.python.entries import entries
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Call, Scope, UnknownError, keyword_of
 from optax_lr.sources.source import Length
 from optax_lr.text import start_of, words
 
@@ -91,41 +92,16 @@ class Arguments:
         return pairs
 
     def unpack(self, node: ast.expr, scope: Scope) -> None:
-        """The entries of a dict behind `**`; of one that is written there, those that are not literals are unknown."""
-        node = self._unchanged(node, scope)
-        if isinstance(node, ast.Call) and (returned := self.script.returned(node)) is not None:
-            node, scope = self._unchanged(*returned), returned[1]
-        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
-            for key, value in zip(node.keys, node.values, strict=True):
-                self.take(str(key.value), value, scope)  # type: ignore[union-attr]
-            return
-        try:
-            unpacked = self.script.value(node, scope)
-        except UnknownError:
+        """The entries of a dict behind `**`; one whose keys are not written in the script may hold any setting."""
+        made = entries(self.script, node, scope)
+        if made is None:
             self.unknown[f"**{start_of(ast.unparse(node), 60)}"] = "a dict that is not a literal"
-            return
-        if isinstance(unpacked, dict):
-            self.values |= {str(key): value for key, value in unpacked.items()}
-            self.lines |= {str(key): node.lineno for key in unpacked}
-
-    def _unchanged(self, node: ast.expr, scope: Scope) -> ast.expr:
-        """What a name is bound to, where the script does not change that; else the expression itself."""
-        if isinstance(node, ast.Name) and self._is_changed(node.id):
-            return node
-        return self.script.single(node, scope) or node
-
-    def _is_changed(self, name: str) -> bool:
-        """Whether the script changes a dict, other than by what a caller of a function may give, which is noted."""
-        for call in self.script.changes.get(name, ()):
-            match call.node:
-                case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if (
-                    self.script.bound(given, call.scope)[0] == [None]
-                ):
-                    what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
-                    self.script.notes[f"{what} is taken as without effect; a caller may give arguments"] = None
-                case _:
-                    return True
-        return False
+        for entry in made or ():
+            self.without(entry.key)
+            if entry.certain:
+                self.take(entry.key, entry.value, entry.scope)
+            else:
+                self.unknown[entry.key] = f"{start_of(ast.unparse(entry.value), 60)} (under a condition)"
 
     def take_rate(self, node: ast.expr | None, scope: Scope) -> None:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""

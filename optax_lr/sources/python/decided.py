@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
+import functools
 
-from optax_lr.sources.python.literals import Script, UnknownError
-from optax_lr.sources.python.scopes import Call, Scope, Tests
-
-_COMPARISONS: Mapping[type[ast.cmpop], Callable[[object, object], object]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.In: lambda one, other: isinstance(other, (list, str)) and one in other,
-    ast.NotIn: lambda one, other: isinstance(other, (list, str)) and one not in other,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-}
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError
+from optax_lr.sources.python.truth import holds
 
 
 def is_left_out(script: Script, call: Call) -> bool:
@@ -30,29 +21,19 @@ def is_left_out(script: Script, call: Call) -> bool:
 
 
 def outcome(script: Script, tests: Tests) -> bool | None:
-    """Whether what is under these tests runs; None where literals do not say."""
-    met = [None if (known := _holds(script, test, scope)) is None else known is wanted for test, wanted, scope in tests]
+    """Whether what is under these tests runs; None where literals do not say, or only with an assumption."""
+    met = []
+    for test, wanted, scope in tests:
+        known = holds(functools.partial(_certain, script, scope), test)
+        met.append(None if known is None else known is wanted)
     return False if False in met else None if None in met else True
 
 
-def _holds(script: Script, test: ast.expr, scope: Scope) -> bool | None:
-    """Whether a test is true; None where literals do not say, or only with an assumption."""
-    match test:
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            known = _holds(script, operand, scope)
-            return None if known is None else not known
-        case ast.BoolOp(op=operation, values=values):
-            parts = [_holds(script, value, scope) for value in values]
-            deciding = isinstance(operation, ast.Or)
-            return deciding if deciding in parts else None if None in parts else not deciding
+def _certain(script: Script, scope: Scope, node: ast.expr) -> object:
+    """The value of an expression that needs no assumption."""
     before = dict(script.notes)
-    try:
-        match test:
-            case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _COMPARISONS:
-                made = _COMPARISONS[type(sign)](script.value(left, scope), script.value(right, scope))
-            case _:
-                made = script.value(test, scope)
-    except (UnknownError, TypeError):
-        made = None
-    assumed, script.notes = script.notes != before, before
-    return None if assumed or not isinstance(made, bool) else made
+    value = script.value(node, scope)
+    if script.notes != before:
+        script.notes = before
+        raise UnknownError
+    return value

@@ -19,12 +19,14 @@ from optax_lr.sources.python.scopes import (
     Names,
     Place,
     Scope,
+    UnknownError,
     annotation_of,
     argument_names,
     defaults_of,
     keyword_of,
     option_tested,
 )
+from optax_lr.sources.python.truth import holds
 
 _Found = TypeVar("_Found")
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
@@ -47,10 +49,6 @@ _LARGEST = 10**30
 _DEEPEST = 50
 _STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
-
-
-class UnknownError(Exception):
-    """An expression that is not a literal."""
 
 
 class Script(Names):
@@ -129,10 +127,21 @@ class Script(Names):
                 return self._entry(holder, self._value(key, scope), scope)
             case ast.Call():
                 return self._call(node, scope)
-            case ast.IfExp(test=test, orelse=other) if (flag := option_tested(test)) is not None and self.is_off(flag):
-                self.notes[f"{ast.unparse(node)[:60]}: {ast.unparse(test)} is taken as not given"] = None
-                return self._value(other, scope)
+            case ast.IfExp():
+                return self._chosen(node, scope)
         raise UnknownError
+
+    def _chosen(self, node: ast.IfExp, scope: Scope) -> object:
+        """The branch of `a if test else b` that literals, defaults of options, or an option that is not given, decide."""
+        inverted = isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
+        test = node.test.operand if isinstance(node.test, ast.UnaryOp) and inverted else node.test
+        if (flag := option_tested(test)) is not None and self.is_off(flag):
+            self.notes[f"{ast.unparse(node)[:60]}: {ast.unparse(test)} is taken as not given"] = None
+            return self._value(node.body if inverted else node.orelse, scope)
+        runs = holds(lambda part: self._value(part, scope), node.test)
+        if runs is None:
+            raise UnknownError
+        return self._value(node.body if runs else node.orelse, scope)
 
     def _entry(self, holder: ast.expr, key: object, scope: Scope) -> object:
         """An entry of a list, of a dict, whose other values need not be known, or of the environment."""

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from optax_lr.sources.parsing import scalar
 from optax_lr.sources.python.constructors import ELSEWHERE, HOMES, TRL
-from optax_lr.sources.python.literals import Script, UnknownError, field_default
+from optax_lr.sources.python.literals import Script, field_default
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
-from optax_lr.sources.python.scopes import keyword_of
+from optax_lr.sources.python.scopes import UnknownError, keyword_of
 from optax_lr.text import start_of
 
 _BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"

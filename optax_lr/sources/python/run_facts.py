@@ -8,8 +8,8 @@ import json
 import re
 from collections.abc import Iterator
 
-from optax_lr.sources.python.literals import OTHER_DATA, Script, UnknownError
-from optax_lr.sources.python.scopes import Call, keyword_of
+from optax_lr.sources.python.literals import OTHER_DATA, Script
+from optax_lr.sources.python.scopes import Call, UnknownError, keyword_of
 from optax_lr.sources.source import Processes, count_of
 from optax_lr.text import words
 

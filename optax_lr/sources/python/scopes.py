@@ -26,6 +26,10 @@ Function = Named | ast.Lambda
 Tests = tuple[tuple[ast.expr, bool, "Scope"], ...]
 
 
+class UnknownError(Exception):
+    """An expression that is not a literal."""
+
+
 class Place(NamedTuple):
     """The line of a statement, the tests that it is under, with what they must be, and its scope."""
 
@@ -42,6 +46,8 @@ class Scope:
     parent: Scope | None
     names: dict[str, list[ast.expr | None]] = dataclasses.field(default_factory=dict)
     places: dict[str, list[Place]] = dataclasses.field(default_factory=dict)  # of what is bound, in the same order
+    # What is set in a dict under a literal key: the place of each, which is that of a None in `names`, the key and the value.
+    items: dict[str, list[tuple[Place, ast.expr, ast.expr]]] = dataclasses.field(default_factory=dict)
     outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
     # By name, the last and the first line of each assignment outside of branches and loops.
     certain: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
@@ -248,11 +254,14 @@ class Names:
                 self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value, place))
             case ast.Attribute(value=owner, attr=name):
                 self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests, scope))
-            case ast.Subscript(value=holder):
+            case ast.Subscript(value=holder, slice=key):
+                place = Place(target.lineno, self.tests)
+                if isinstance(holder, ast.Name) and value is not None:
+                    scope.items.setdefault(holder.id, []).append((place, key, value))
                 while isinstance(holder, ast.Subscript):
                     holder = holder.value
                 if isinstance(holder, ast.Name):  # a dict that is changed is not known
-                    scope.bind(holder.id, None, Place(target.lineno, self.tests))
+                    scope.bind(holder.id, None, place)
 
     def _assign(self, attribute: tuple[str, str], value: ast.expr | None, place: Place) -> None:
         self.attributes.setdefault(attribute, []).append(value)
