@@ -164,13 +164,19 @@ class Trainer(abc.ABC):
         return tuple(key for key in unknown if self.history and key not in once)
 
     def unknown(
-        self, source: Source, values: Mapping[str, object], known: frozenset[str], *, section: str = ""
+        self,
+        source: Source,
+        values: Mapping[str, object],
+        known: frozenset[str],
+        *,
+        section: str = "",
+        also: Iterable[str] = (),
     ) -> tuple[str, ...]:
         """The keys that the trainer does not have and that do not concern the curve; with the section in which they are.
 
         Raises:
             ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
-                another program.
+                another program; and for what is `also` wrong with the keys, in the same line.
         """
         above = f"{section}." if section else ""
         strange = [str(key) for key, value in values.items() if key not in known and value is not None]
@@ -184,9 +190,13 @@ class Trainer(abc.ABC):
         if hidden and not wrong:
             where = " and ".join(above + ".".join(place) for place in hidden[:3])
             raise source.error(f"{self.title} does not read the settings under {where}; write its own to another file")
+        said = [*also]
         if wrong:
             verb = "is not a key" if len(wrong) == 1 else "are not keys"
-            raise source.error(f"{', '.join(wrong[:4])} {verb} of {self.title}; {self.remedy}")
+            more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+            said.append(f"{', '.join(wrong[:8])}{more} {verb} of {self.title}; {self.remedy}")
+        if said:
+            raise source.error("; ".join(said))
         return tuple(f"{above}{key}" for key in strange)
 
     def without_effect(self, settings: Settings) -> set[str]:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.parsing import scalar
 from optax_lr.text import words
 from optax_lr.trainers.known import class_keys
-from optax_lr.trainers.settings import SETTING_NAMES, Settings
+from optax_lr.trainers.settings import SETTING_NAMES, Settings, number_of
 
 # What people write at the top level, where the parser takes no key that it does not know.
 SCHEDULE_KEYWORDS = words(
@@ -66,7 +67,7 @@ def foreign_keys(values: Mapping[str, object], whose: str, place: str = "at the 
             right = OTHER_NAMES[key]
             yield Foreign(key, f"{key} is not a key of {whose}, which would refuse it; the key is {right}", right)
         elif key in SCHEDULE_KEYWORDS:
-            message = f"{key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {value}}}"
+            message = f"{key} is refused {place}; move it: lr_scheduler_kwargs: {{{key}: {_as_yaml(value)}}}"
             yield Foreign(key, message, f"lr_scheduler_kwargs.{key}")
         elif key in _AXOLOTL_ONLY:
             message = f"{key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"
@@ -83,10 +84,42 @@ def misplaced(key: str) -> bool:
     return key in SETTING_NAMES - _NO_SLIPS or any(foreign_keys({key: key}, ""))
 
 
-def refuse_foreign(source: str, values: Mapping[str, object], whose: str, place: str = "at the top level") -> None:
-    """Raise `ConfigError` for the first key of another trainer."""
-    for foreign in foreign_keys(values, whose, place):
-        raise ConfigError(f"{source}: {foreign.message}")
+def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], whose: str, place: str) -> list[str]:
+    """What is said of the keys of another trainer; keys with the same remedy share a message."""
+    found = list(foreign)
+    groups = [[one for one in found if one.key in keys] for keys in (OTHER_NAMES, SCHEDULE_KEYWORDS)]
+    made = [one.message for one in found if not any(one in group for group in groups)]
+    for group in filter(None, groups):
+        keys = ", ".join(one.key for one in group)
+        if len(group) == 1:
+            made.append(group[0].message)
+        elif group[0].key in SCHEDULE_KEYWORDS:
+            pairs = ", ".join(f"{one.key}: {_as_yaml(values[one.key])}" for one in group)
+            made.append(f"{keys} are refused {place}; move them: lr_scheduler_kwargs: {{{pairs}}}")
+        else:
+            right = ", ".join(dict.fromkeys(OTHER_NAMES[one.key] for one in group))
+            made.append(f"{keys} are not keys of {whose}, which would refuse them; the keys are {right}")
+    return made
+
+
+def options_line(foreign: Iterable[Foreign], whose: str) -> list[str]:
+    """What is said of the options of a command that are another trainer's; its script may take them for its own use."""
+    several = [one for one in foreign if one.moved is not None]
+    if not several:
+        return []
+    keys, them = ", ".join(f"--{one.key}" for one in several), "them" if several[1:] else "it"
+    out = " ".join(f"--set {one.key}=null" for one in several)
+    given = " ".join(dict.fromkeys(f"--set {one.moved}=VALUE" for one in several))
+    verb = "are not options" if several[1:] else "is not an option"
+    return [f"{keys} {verb} of {whose}; {out} leaves {them} out, and {given} gives what the script may mean by {them}"]
+
+
+def _as_yaml(value: object) -> str:
+    """A value as YAML; a number that YAML reads as text is written as a number."""
+    try:
+        return scalar(number_of(value)[0] if isinstance(value, str) else value)
+    except ValueError:
+        return str(value)
 
 
 def kwargs_of_text(source: str, text: str) -> dict[str, object]:

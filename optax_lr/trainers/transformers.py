@@ -35,12 +35,12 @@ from optax_lr.trainers.settings import (
 )
 from optax_lr.trainers.training_arguments import (
     FIELDS,
-    OTHER_NAMES,
-    SCHEDULE_KEYWORDS,
+    foreign_keys,
+    foreign_line,
     ignored_by_trainer,
     kwargs_of_text,
     no_arguments,
-    refuse_foreign,
+    options_line,
 )
 
 ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
@@ -124,18 +124,11 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
-        for key in values if source.form == "command" else ():
-            if values[key] is not None and (key in OTHER_NAMES or key in SCHEDULE_KEYWORDS):
-                right = OTHER_NAMES.get(key)
-                meant = (
-                    "give it to its scheduler" if right is None else f"mean {right}, which --set {right}=VALUE gives"
-                )
-                raise source.error(
-                    f"--{key} is not an option of {self.title}, and the script that takes it may {meant}; "
-                    f"--set {key}=null leaves it out"
-                )
-        refuse_foreign(name, values, self.title, place)
-        strange = self.unknown(source, values, self.known(values) | self.names)
+        foreign = list(foreign_keys(values, self.title, place))
+        own = options_line(foreign, self.title) if source.form == "command" else []
+        said = own or foreign_line(values, foreign, self.title, place)
+        known = self.known(values) | self.names | {one.key for one in foreign}
+        strange = self.unknown(source, values, known, also=said)
         taken = {key: value for key, value in values.items() if key in self.names}
         if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
             taken["per_device_train_batch_size"] = values["per_gpu_train_batch_size"]

@@ -125,7 +125,7 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
         (AXOLOTL + "lr_scheduler: log_sweep", "lr_scheduler: unknown scheduler 'log_sweep'"),
         (AXOLOTL + "warmup_steps: 0.1", "warmup_steps must be a whole number, not 0.1"),
         (AXOLOTL + "warmup_steps: 90\nmax_steps: 100\ncosine_min_lr_ratio: 0.1\ncosine_constant_lr_ratio: 0.5", "ends the decay before the warmup does"),
-        (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size is not a key of TrainingArguments, which would refuse it; the key is per_device_train_batch_size"),
+        (AXOLOTL + "lr_scheduler_type: cosine", "micro_batch_size, num_epochs are not keys of TrainingArguments, which would refuse them; the keys are per_device_train_batch_size, num_train_epochs"),
         ("learning_rate: 1e-4\ncosine_min_lr_ratio: 0.1\nlr_scheduler_type: cosine", "cosine_min_lr_ratio is axolotl's, and TrainingArguments refuses it"),
         ("optimizer: {_component_: torch.optim.AdamW, lr: 1}\nlr_scheduler: {_component_: x}", "lr_scheduler x is not read; torchtune's own is"),
         ("generator: {learning_rate: 1e-4}\ndiscriminator: {learning_rate: 4e-4}", "settings are under generator and discriminator; write those of one to a file of its own, and name it with --trainer hf"),
