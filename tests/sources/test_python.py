@@ -252,7 +252,8 @@ def test_a_dict_with_some_literals(tmp_path):
 def test_classes_of_other_packages(tmp_path):
     call = "(learning_rate=2e-5, max_steps=100)"
     (config,) = read(tmp_path, f"from .mine import TrainingArguments as A\nA{call}")
-    assert config.notes == ("TrainingArguments is imported from .mine; read as that of its own package",)
+    assumed = "the defaults and the schedule of TrainingArguments of transformers are assumed"
+    assert config.notes == (f"TrainingArguments is imported from .mine, which is not read: {assumed}",)
     name = "SentenceTransformerTrainingArguments"
     (config,) = read(tmp_path, f"from sentence_transformers import {name}\n{name}{call}")
     assert (config.trainer, config.notes) == (
@@ -307,7 +308,39 @@ def test_get_scheduler_and_its_family(tmp_path, call, expected):
     text = f"import torch\nfrom transformers import *\no = torch.optim.AdamW(m.parameters(), lr=3e-4)\ns = {call}\n"
     (config,) = read(tmp_path, text)
     assert repr(config.plan(max_steps=None if "constant" not in call else 50).schedule) == repr(expected)
-    assert "one that accelerate prepared is stepped once for each process" in config.notes[0]
+    assert config.notes[0] == f"the schedule of {call.partition('(')[0]}: its unit is a call of scheduler.step()"
+    (config,) = read(tmp_path, text + "with accelerator.accumulate(m):\n    s.step()\n")
+    assert config.notes[0].endswith("is stepped once for each process, and only at updates")
+
+
+def test_options_of_a_parser_of_names_without_dashes_and_of_a_wrapped_dataclass(tmp_path):
+    partial = "import argparse, functools\nparser = argparse.ArgumentParser()\nadd_arg = functools.partial(add_arguments, argparser=parser)\n"
+    partial += "add_arg('lr', type=float, default=1e-3, help='the rate')\nargs = parser.parse_args()\n"
+    (config,) = read(tmp_path, f"{partial}{HEAD}TrainingArguments('o', learning_rate=args.lr, max_steps=9)\n")
+    assert config.settings.learning_rate == 1e-3
+    assert any("the default of --lr" in note for note in config.notes)
+    wrapped = "import pyrallis\nfrom dataclasses import dataclass\n@dataclass\nclass Config:\n    lr: float = 1e-3\n"
+    wrapped += f"{HEAD}@pyrallis.wrap()\ndef main(config: Config):\n    TrainingArguments('o', learning_rate=config.lr, max_steps=9)\n"
+    (config,) = read(tmp_path, wrapped)
+    assert config.settings.learning_rate == 1e-3
+    assert any("the default of Config" in note for note in config.notes)
+
+
+def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
+    text = (
+        f"{HEAD}from trl import GRPOConfig\na = TrainingArguments('o', max_steps=9)\nt = Trainer(args=a)\nt.train()\n"
+    )
+    text += "g = GRPOConfig('o', max_steps=9)\nu = Trainer(args=g)\nu.train()\n"
+    for config in read(tmp_path, text):
+        assert any("which run takes these arguments is not read" in note for note in config.notes)
+        assert not any("the first run" in note for note in config.notes)
+    made = f"{HEAD}from mine import Factory\na = TrainingArguments('o', max_steps=9)\nt = Factory.create(args=a, train_dataset=d)\n"
+    (config,) = read(tmp_path, made)
+    assert "Factory.create in line 4 is not read; it may make another schedule or optimizer" in config.notes
+    own = "import torch\nfrom transformers import get_cosine_schedule_with_warmup\nfrom mine import SFTTrainer\n"
+    own += "o = torch.optim.AdamW(p, lr=1e-4)\ns = get_cosine_schedule_with_warmup(o, 1, 9)\nSFTTrainer(optimizer=o, scheduler=s).fit()\n"
+    (config,) = read(tmp_path, own)
+    assert not any("a schedule of its own" in note for note in config.notes)
 
 
 @pytest.mark.parametrize(

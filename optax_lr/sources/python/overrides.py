@@ -40,7 +40,8 @@ class Overrides:
         optimizer: the optimizer that a Trainer takes without a scheduler, and its scope; None without one.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, several: bool) -> None:
+        """`several` configs are in the script."""
         runs = [call for call in script.calls if _is_run(script, call)]
         parts = list(ast.walk(script.tree))
         self._used = {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
@@ -49,7 +50,7 @@ class Overrides:
         self._assigned = _assigned(script)
         self._by_call = list(_set_by_calls(script))
         self.optimizer = _own_optimizer(script)
-        self.notes = [*_replacements(script), *_trainers(script, runs), *rates_by_hand(script)]
+        self.notes = [*_replacements(script), *_trainers(script, runs, several), *rates_by_hand(script)]
 
     def set_later(self, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
         """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
@@ -154,20 +155,29 @@ def _replacements(script: Script) -> list[str]:
     return list(found.values())
 
 
-def _trainers(script: Script, runs: list[Call]) -> list[str]:
+def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:
     """Notes on several runs, on a trainer that is not known, and on a script without one that makes its own optimizer."""
     notes = []
     lines = [call.node.lineno for call in runs if not call.tests]
     loop = next((call for call in runs if call.scope.in_loop(call.node.lineno)), None)
-    if lines[1:]:
+    if lines[1:] and several:
+        notes.append(
+            f"train() is called in lines {lines[0]} and {lines[1]}; which run takes these arguments is not read"
+        )
+    elif lines[1:]:
         notes.append(f"train() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
     elif loop is not None:
         notes.append(f"train() in line {loop.node.lineno} is in a loop; this is the plan of the first run")
-    made = [call for call in script.calls if call.last.endswith("Trainer") and not _is_other_class(script, call.last)]
+    made = [
+        call
+        for call in script.calls
+        if (call.last.endswith("Trainer") or {"args", "train_dataset"} <= {word.arg for word in call.node.keywords})
+        and not _is_other_class(script, call.last)
+    ]
     homes = (*HOMES, "peft", "accelerate", "self")
     unknown = next((call for call in made if "." in call.name and call.name.partition(".")[0] not in homes), None)
     if unknown is not None:
-        what = f"{unknown.last} in line {unknown.node.lineno} is not read"
+        what = f"{ast.unparse(unknown.node.func)[:40]} in line {unknown.node.lineno} is not read"
         notes.append(f"{what}; it may make another schedule or optimizer")
     own = next(
         (

@@ -95,7 +95,7 @@ class Reader:
     @functools.cached_property
     def _overrides(self) -> Overrides:
         """What changes the schedule outside of the arguments."""
-        return Overrides(self.script)
+        return Overrides(self.script, several=len(self._configs) > 1)
 
     @functools.cached_property
     def _data(self) -> list[tuple[str, str]]:
@@ -151,7 +151,9 @@ class Reader:
             found, notes = self._arguments(call, own)
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
-            notes.append(f"{last} is imported from {call.name.rpartition('.')[0]}; read as that of its own package")
+            whose = "transformers" if last in TRAINING_ARGUMENTS else "TRL" if last in TRL else "its own package"
+            what = f"{last} is imported from {call.name.rpartition('.')[0]}, which is not read"
+            notes.append(f"{what}: the defaults and the schedule of {last} of {whose} are assumed")
         source = self._source(call.name, found, notes)
         keywords = () if own else tuple(word.arg for word in call.node.keywords if word.arg is not None)
         return dataclasses.replace(source, keywords=keywords)

@@ -47,10 +47,13 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
         keywords = {name: value for name, value in keywords.items() if name in taken}
     if keywords:
         found.values["lr_scheduler_kwargs"] = keywords
-    note = f"the schedule of {call.last}: its unit is a call of scheduler.step(), and one that accelerate prepared is stepped once"
-    trainers = [known for known in script.calls if known.last.endswith("Trainer")]
-    others = [known.node for known in trainers if all(word.arg != "optimizers" for word in known.node.keywords)]
-    notes = [f"{note} for each process"]
+    prepared = ""
+    if "accelerat" in script.text:
+        prepared = ", and one that accelerate prepared is stepped once for each process"
+        prepared += ", and only at updates" if any(known.last == "accumulate" for known in script.calls) else ""
+    notes = [f"the schedule of {call.last}: its unit is a call of scheduler.step(){prepared}"]
+    trainers = [known for known in script.calls if known.last.endswith("Trainer") and _is_of_package(script, known)]
+    others = [known.node for known in trainers if not any(_is_of_schedule(word) for word in known.node.keywords)]
     if others:
         what = f"the {ast.unparse(others[0].func)} in line {others[0].lineno} has a schedule of its own"
         notes.append(f"{what}; this is not the plan of its run")
@@ -62,11 +65,27 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
     notes += rates_by_hand(script)
     tests = [node for node in ast.walk(script.tree) if isinstance(node, ast.If)]
     rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
-    if rare is not None:
+    length = script.single(pairs.get("num_training_steps"), call.scope)
+    divided = length is not None and any(isinstance(part, (ast.Div, ast.FloorDiv)) for part in ast.walk(length))
+    if rare is not None and not divided:
         notes.append(
             f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
         )
+    stop = next((test.lineno for test in tests if re.search(r"(?i)early_?stop|patience", ast.unparse(test.test))), None)
+    if stop is not None:
+        notes.append(f"early stopping in line {stop} may end the run before the schedule does")
     return found, notes
+
+
+def _is_of_package(script: Script, trainer: Call) -> bool:
+    """Whether a trainer is one of transformers, TRL or the like, or a class of the script that is based on one."""
+    bases = [script.qualified(base) for kind in script.classes.get(trainer.last, ()) for base in kind.bases]
+    return any(name.partition(".")[0] in constructors.HOMES for name in (trainer.name, *bases))
+
+
+def _is_of_schedule(word: ast.keyword) -> bool:
+    """Whether a keyword of a trainer gives it a schedule: `optimizers=(...)`, `scheduler=...`."""
+    return re.search(r"optimizers|sched", word.arg or "") is not None
 
 
 def _take_warmup_of_steps(found: Arguments, pairs: Mapping[str, ast.expr], scope: Scope) -> None:

@@ -16,6 +16,7 @@ from optax_lr.text import words
 
 _MOST_BOUND = 100  # that a name may have where it is used
 _CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
+_WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
 _CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef
@@ -169,8 +170,7 @@ class Names:
             scope.loops.append((node.lineno, node.end_lineno or node.lineno))
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for decorator in node.decorator_list:
-                    self._visit(decorator, scope)
+                self._decorators(node, scope)
                 self._scope(node, scope)
                 return
             case ast.Lambda():
@@ -213,6 +213,12 @@ class Names:
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
+
+    def _decorators(self, function: Named, scope: Scope) -> None:
+        for decorator in function.decorator_list:
+            self._visit(decorator, scope)
+            if ast.unparse(decorator).partition("(")[0] in _WRAPPERS and function.args.args:
+                self.parsed[function.args.args[0].arg] = "dataclass"
 
     def _branches(self, node: ast.If, scope: Scope) -> None:
         self._visit(node.test, scope)
@@ -282,14 +288,18 @@ class Names:
 
     def _option(self, call: Call) -> None:
         """Remember an option of argparse by the name under which its value is found."""
-        if not isinstance(call.node.func, ast.Attribute):
-            return
-        if call.node.func.attr == "set_defaults":
-            for keyword in call.node.keywords:
-                self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
-        if call.node.func.attr != "add_argument":
-            return
         words = [argument.value for argument in call.node.args if isinstance(argument, ast.Constant)]
+        match call.node.func:
+            case ast.Attribute(attr="set_defaults"):
+                for keyword in call.node.keywords:
+                    self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
+                return
+            case ast.Name() as function if self._adds_options(self.single(function, call.scope)):
+                words = [f"--{word!s}" for word in words]
+            case ast.Attribute(attr="add_argument"):
+                pass
+            case _:
+                return
         given = keyword_of(call.node, "dest")
         names = [
             word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
@@ -298,6 +308,12 @@ class Names:
         if kept:
             self.options.setdefault(kept, []).append(call)
         self.strings |= dict.fromkeys(names, kept)
+
+    def _adds_options(self, made: ast.expr | None) -> bool:
+        """Whether it is `functools.partial(add_arguments, argparser=parser)`, which takes names without dashes."""
+        if not (isinstance(made, ast.Call) and self.qualified(made.func) == "functools.partial"):
+            return False
+        return [ast.unparse(part) for part in made.args] == ["add_arguments"]
 
     def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
         """Options by the names of their values: argparse takes each beginning that only one option has."""
