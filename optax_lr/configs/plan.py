@@ -90,7 +90,7 @@ def _left_for_training(settings: Settings, examples: int) -> tuple[str, ...]:
     """A note on what `max_samples` and the validation set leave of the examples; none if that is all."""
     trainer = trainer_of(settings.trainer)
     left = trainer.training_examples(settings, examples)
-    if left == examples:
+    if left >= examples:
         return ()
     capped = dataclasses.replace(settings, val_size=0)
     names = [

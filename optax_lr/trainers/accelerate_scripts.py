@@ -24,6 +24,12 @@ from optax_lr.trainers.transformers import Transformers
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 _DIFFUSERS = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1, "lr_warmup_steps": 500}
+# Options that change the number of examples, with the scripts that have them.
+_OF_THE_DATA = {
+    "repeats": r"(?:.*/)?(?:train_dreambooth_(?!lora\.py|inpaint)|textual_inversion)\w*\.py",
+    "with_prior_preservation": r"(?:.*/)?train_(?:dreambooth|custom_diffusion)\w*\.py",
+    "max_train_samples": r"(?:.*/)?train_(?:text_to_image|controlnet|instruct_pix2pix|t2i_adapter)\w*\.py",
+}
 _OPEN_INSTRUCT = {
     "lr_scheduler_type": "linear",
     "warmup_ratio": 0.03,
@@ -83,10 +89,12 @@ class Diffusers(Loop):
         "warmup_steps": "lr_warmup_steps",
         "max_steps": "max_train_steps",
         "per_device_train_batch_size": "train_batch_size",
+        "max_samples": "max_train_samples",
     }
-    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS | {"warmup_steps"}
+    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS | {"warmup_steps", "max_samples"}
     programs: ClassVar[str] = (
-        r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*\.py|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
+        r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*(?<!_flax)\.py"
+        r"|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
     )
     options: ClassVar[frozenset[str]] = keys_of("diffusers").union(former_keys("diffusers"))
 
@@ -105,7 +113,8 @@ class Diffusers(Loop):
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
         name = source.name
         strange = self.unknown(source, source.given, self.options)
-        keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS)
+        inversion = source.program_name.rpartition("/")[2].startswith("textual_inversion")
+        keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS | ({"max_train_steps": 5000} if inversion else {}))
         if "learning_rate" not in keys:
             raise source.error("--learning_rate is not given, and scripts differ in it; give --set learning_rate=VALUE")
         scaled = keys.flag("scale_lr")
@@ -120,15 +129,28 @@ class Diffusers(Loop):
             keywords["num_cycles"] = keys.whole("lr_num_cycles", 1)
         elif kind == "polynomial":
             keywords["power"] = keys.number("lr_power", 1.0)
-        absent = sorted({"num_train_epochs", "train_batch_size"} - keys.given.keys())
-        why = f"--max_train_steps is not given, nor --{absent[0]}, in which the scripts differ" if absent else ""
         taken = {"lr_scheduler_kwargs": keywords, "warmup_steps": warmup}
-        settings = self._settings(keys, taken, own={"scaled": scaled, "no_length": why})
+        own: dict[str, object] = {"scaled": scaled, "no_length": _no_length(keys, source.program_name)}
+        own["repeats"] = keys.whole("repeats", 1)
+        if keys.flag("with_prior_preservation"):
+            own["class_images"] = keys.whole(
+                "num_class_images", 200 if "custom_diffusion" in source.program_name else 100
+            )
+        settings = self._settings(keys, taken, own=own)
         steady = kind == "constant"
         defaults = keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
         defaults = tuple(default._replace(key=f"--{default.key}") for default in defaults)
+        ignored: tuple[tuple[str, str], ...]
         ignored = (("lr_warmup_steps", "constant has no warmup"),) if steady and "lr_warmup_steps" in keys.given else ()
         notes: tuple[str, ...] = ()
+        if settings.max_steps > 0:
+            ignored += (("num_train_epochs", "max_train_steps decides"),) if "num_train_epochs" in keys.given else ()
+        else:
+            notes += (f"--repeats: each image counts {own['repeats']} times",) if "repeats" in keys.given else ()
+            if "class_images" in own:
+                notes += (
+                    f"--with_prior_preservation: an epoch has the {own['class_images']} class images at the least",
+                )
         if settings.gradient_accumulation_steps > 1 and not steady:
             notes += ("diffusers 0.7 to 0.18 stretches the schedule by the accumulation, and does not finish it",)
         if scaled:
@@ -139,6 +161,14 @@ class Diffusers(Loop):
                 f"{what} is read as one of diffusers' scripts, by its options; it may step its scheduler otherwise",
             )
         return Reading(settings, ignored, notes, defaults, strange)
+
+    def training_examples(self, settings: Settings, examples: int) -> int:
+        """The images with their repetitions; those of the class, where they are more.
+
+        Source: `DreamBoothDataset` in `diffusers/examples/dreambooth/train_dreambooth_lora_sdxl.py`.
+        """
+        images = super().training_examples(settings, examples) * int(settings.own["repeats"])
+        return max(images, int(settings.own.get("class_images", 0)))
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the factor of `--scale_lr`."""
@@ -151,6 +181,24 @@ class Diffusers(Loop):
         """The schedule of transformers' kinds, of the rate times the factor."""
         rate = changes.pop("learning_rate", settings.learning_rate) * settings.own.get("factor", 1)
         return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, learning_rate=rate, **changes)
+
+
+def _no_length(keys: Keys, program: str) -> str:
+    """Why the number of epochs does not give the length of a run; empty where it does."""
+    absent = sorted({"num_train_epochs", "train_batch_size"} - keys.given.keys())
+    if absent:
+        return f"--max_train_steps is not given, nor --{absent[0]}, in which the scripts differ"
+    for option, scripts in _OF_THE_DATA.items():
+        if option in keys.given and not re.fullmatch(scripts, program):
+            return (
+                f"--{option} is not an option of {program.rpartition('/')[2]} in diffusers, and may change the number of examples "
+                f"(--set {option}=null leaves it out, if --num-examples has its effect)"
+            )
+    if {"use_aspect_ratio_buckets", "aspect_ratio_buckets"} & keys.given.keys():
+        return "a batch has images of one shape, by --aspect_ratio_buckets"
+    if {"concepts_list", "with_prior_preservation"} <= keys.given.keys():
+        return "--concepts_list has images of several classes"
+    return ""
 
 
 class OpenInstruct(Loop):

@@ -341,7 +341,7 @@ _CURVE = re.compile(
 # What decides the number of updates in an epoch.
 _UPDATE = re.compile(
     r"(?:^|_)(?:batch|batchsize|bs|accum\w*|accumulation|world|nproc|num_gpus|devices|generations|"
-    r"(?:num|n)_rollouts?|rollouts_per_\w+|rollout_n)(?:_|$)"
+    r"(?:num|n)_rollouts?|rollouts_per_\w+|rollout_n|repeats?)(?:_|$)"
 )
 _NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
 _NOT_CURVE = re.compile(
@@ -349,7 +349,7 @@ _NOT_CURVE = re.compile(
     r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
     r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
     r"profile|profiler|profiling|start_step|load|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
-    r"interval|id|type_vocab|device_map|which|visible|overlap|layers)(?:_|$)|^decay_mult$|_every$|^every_"
+    r"interval|id|type_vocab|device_map|which|visible|overlap|layers|ngrams?|penalty)(?:_|$)|^decay_mult$|_every$|^every_"
 )
 _GROUP = re.compile(
     r".+_(?:lr|learning_rate|lr_ratio|lr_scale|lr_mult)$|^(?:lr|learning_rate)_(?:scale|mult\w*|ratio)_.+|^lr_(?:head|backbone|encoder|projector)$"

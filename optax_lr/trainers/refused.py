@@ -128,6 +128,11 @@ REFUSED: tuple[Refused, ...] = (
         "a run of Megatron-DeepSpeed", test=_megatron_deepspeed, way="without DeepSpeed the schedule is Megatron-LM's"
     ),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
+    Refused(
+        "a run of one of diffusers' scripts in Flax",
+        r"(?:.*/)?(?:train_(?:text_to_image|dreambooth|controlnet)|textual_inversion)_flax\.py",
+        way="its rate is constant, whatever --lr_scheduler says: olr.Constant",
+    ),
     Refused("a config of litgpt", r"litgpt .*|.*litgpt/.*\.py", ("checkpoint_dir train.*",)),
     Refused(
         "a config of nanotron",

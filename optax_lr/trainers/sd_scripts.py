@@ -90,6 +90,8 @@ class SdScripts(Loop):
         """Whether the value of a key may change the curve."""
         if key in _OF_A_KIND:
             return key in _KEYS_OF.get(str(values.get("lr_scheduler")), ())
+        if key == "dataset_repeats":
+            return False  # the number of examples is that with the repeats
         if key in _SIZES:
             return values.get("max_train_epochs") is not None
         return key in _RATES or super().decides(key, values)

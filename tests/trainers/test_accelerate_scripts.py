@@ -84,6 +84,29 @@ def test_diffusers_options_that_are_refused(words, message):
         olr.read_config(words)
 
 
+@pytest.mark.parametrize(
+    ("script", "options", "steps"),
+    [  # the epochs' updates by len() of diffusers' own DreamBoothDataset: 35 images, and 50 with those of the class
+        ("train_dreambooth_lora_sdxl.py", "--repeats=5", 15),
+        ("train_dreambooth_lora_sdxl.py", "--repeats=5 --with_prior_preservation --num_class_images=50", 21),
+        ("train_dreambooth.py", "--with_prior_preservation", 3 * 13),
+        ("train_text_to_image.py", "--max_train_samples=5", 3),
+        ("textual_inversion.py", "--repeats=5", 5000),  # the default of its --max_train_steps
+        ("train_text_to_image.py", "--repeats=5", "--repeats is not an option of train_text_to_image.py in diffusers"),
+        ("train_dreambooth_lora_flux2.py", "--use_aspect_ratio_buckets", "a batch has images of one shape"),
+        ("train_text_to_image_flax.py", "", "one of diffusers' scripts in Flax, .* its rate is constant"),
+    ],
+)
+def test_options_of_diffusers_that_change_the_number_of_examples(script, options, steps):
+    words = [*TEXT_TO_IMAGE[:2], script, "--learning_rate=1e-4", "--num_train_epochs=3", "--train_batch_size=4"]
+    words += ["--gradient_accumulation_steps=2", *options.split()]
+    if isinstance(steps, str):
+        with pytest.raises(olr.ConfigError, match=steps):
+            olr.read_config(words).plan(num_examples=7)
+    else:
+        assert olr.read_config(words).plan(num_examples=7).max_steps == steps
+
+
 OPEN_INSTRUCT = {
     "model_name_or_path": "m",
     "checkpointing_steps": "epoch",

@@ -247,6 +247,7 @@ def test_known_keys_are_the_fields_of_the_real_class():
         "min_lr",
         "n_epochs",
         "lr_schedule",
+        "dataset_repeats",
     ],
 )
 def test_keys_that_look_like_the_curve(key):
@@ -256,7 +257,7 @@ def test_keys_that_look_like_the_curve(key):
 @pytest.mark.parametrize(
     "key",
     ["eval_batch_size", "save_steps", "logging_interval_steps", "vision_lr", "mm_projector_lr", "system_prompt", "lora_rank", "weight_decay_mult",
-     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers"],
+     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers", "no_repeat_ngram_size"],
 )  # fmt: skip
 def test_keys_that_do_not_look_like_the_curve(key):
     assert not concerns_curve(key)
