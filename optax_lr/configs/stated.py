@@ -10,6 +10,7 @@ from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.base import Trainer
+from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import LENGTH
 
 
@@ -75,5 +76,6 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         return f"{what} {verb}; give {its} with {way}"
     line = 1 if source.program is None else source.program.line
-    what = ", ".join(f"--{key} {text}" for key, text in missing.items())
+    words = assignments(source.positional)
+    what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in missing.items())
     return f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"

@@ -35,6 +35,7 @@ from optax_lr.trainers.torch_schedules import TorchSchedules
 from optax_lr.trainers.torchtune import Torchtune
 from optax_lr.trainers.trl import Trl
 from optax_lr.trainers.verl import Verl
+from optax_lr.trainers.verl_sft import VerlSFT
 
 __all__ = ["TRAINERS", "Data", "Default", "Reading", "Recognised", "Settings", "Trainer", "recognise", "trainer_of"]
 
@@ -55,6 +56,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Megatron(),
         Torchtune(),
         Verl(),
+        VerlSFT(),
         OpenRLHF(),
         NanoGPT(),
         MlxLm(),

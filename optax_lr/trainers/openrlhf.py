@@ -168,6 +168,8 @@ class OpenRLHF(Trainer):
         fixed = options["floor"] not in known
         if fixed and kind in _FLOORED:
             notes.append("the floor is a tenth of the rate, which this command fixes before 0.10.2")
+        if not dotted and not reinforced and options["max_samples"] not in values:
+            notes.append("before 0.7, OpenRLHF takes up to 1e8 examples where max_samples is not given")
         without = {options["floor"]} if fixed or kind not in _FLOORED else set()
         return Reading(
             settings,

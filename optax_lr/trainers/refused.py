@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from optax_lr.sources.source import Source
 from optax_lr.trainers.openrlhf import OpenRLHF
+from optax_lr.trainers.verl import Verl
+from optax_lr.trainers.verl_sft import VerlSFT
 
 _WAY = "write its schedule with olr.get_scheduler, or in Python with the classes of olr"
 
@@ -95,8 +97,8 @@ REFUSED: tuple[Refused, ...] = (
         way="read the training config, or the command that names it",
     ),
     Refused(
-        "a run of verl other than main_ppo",
-        r"verl\.(?!trainer\.main_ppo$)|(?:.*/)?verl/trainer/(?!main_ppo\b)\w+\.py$|recipe\.\w+\.main",
+        "a run of verl other than main_ppo and its trainers for SFT",
+        r"verl\.|(?:.*/)?verl/trainer/\w+\.py$|recipe\.\w+\.main",
         ("actor_rollout_ref.*",),
     ),
     Refused(
@@ -107,7 +109,7 @@ REFUSED: tuple[Refused, ...] = (
         "a run with options of OpenRLHF that does not start one of its commands",
         r"openrlhf\.|.*openrlhf/cli/",
         ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
-        way="if it is a copy with the same defaults and schedule, name it with --trainer openrlhf",
+        way="if it is a copy of 0.3.6 or later, name it with --trainer openrlhf",
     ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
@@ -170,10 +172,12 @@ def refusal(source: Source) -> str | None:
     if source.form in ("python", "notebook", "card"):
         return None
     program = source.program_name
-    if re.match(r"levanter\.main\.|.*levanter/main/", program) or re.fullmatch(OpenRLHF.programs, program):
+    if re.match(r"levanter\.main\.|.*levanter/main/", program) or any(
+        re.fullmatch(trainer.programs, program) for trainer in (OpenRLHF, Verl, VerlSFT)
+    ):
         return None  # whose options are those of others, too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in source.positional)
-    if verl and program != "verl.trainer.main_ppo":
+    if verl:
         return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.has(source.values):

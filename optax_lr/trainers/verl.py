@@ -3,159 +3,204 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
-from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments, flattened
-from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
+from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.settings import ARGPARSE, Settings
+from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, read_optimizer
 
-_OPTIMIZER = "actor_rollout_ref.actor.optim."
-_STEPS, _RATIO = f"{_OPTIMIZER}lr_warmup_steps", f"{_OPTIMIZER}lr_warmup_steps_ratio"
-_TAKEN: Mapping[str, object] = {
-    f"{_OPTIMIZER}lr": 1e-6,
-    f"{_OPTIMIZER}lr_scheduler_type": "constant",
-    _RATIO: 0.0,
-    "data.train_batch_size": 1024,
-    "trainer.total_epochs": 30,
-}
-_MORE = (
-    *(f"{_OPTIMIZER}{name}" for name in ("warmup_style", "lr_warmup_steps", "min_lr_ratio")),
-    *("data.gen_batch_size", "trainer.total_training_steps"),
-)
-# Settings of the actor's optimizer that are not its rate.
-_OTHERS = ("weight_decay", "betas", "clip_grad", "optimizer", "optimizer_impl", "total_training_steps")
+_ACTOR = "actor_rollout_ref.actor.optim."
+_STEPS, _BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", "data.train_max_samples"
+_LENGTH = (_STEPS, _BATCH, _CAP, "data.gen_batch_size", "trainer.total_epochs")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
-_NOT_LENGTHS = ("trainer.balance_batch", "trainer.nnodes", "trainer.n_gpus_per_node")
-_FILES = ("", "ppo_trainer", "ppo_trainer.yaml")
+_WITHOUT = "write the schedule with olr.get_scheduler"
 
 
 class Verl(Trainer):
-    """verl's PPO and GRPO with an FSDP actor.
+    """verl's PPO and GRPO, with an actor on FSDP or Megatron.
 
-    Source: `verl.trainer.ppo.ray_trainer`, `verl.workers.fsdp_workers`, `verl.utils.torch_functional`.
+    Source: `verl.trainer.ppo.ray_trainer`, `verl.workers`, `verl.utils.torch_functional`, `verl.utils.megatron.optimizer`.
     """
 
     name: ClassVar[str] = "verl"
     title: ClassVar[str] = "verl"
-    programs: ClassVar[str] = r"verl\.trainer\.main_ppo"
+    programs: ClassVar[str] = r"verl\.trainer\.main_ppo|(?:.*/)?verl/trainer/main_ppo\.py"
+    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+        f"verl.{module}": frozenset({""})
+        for module in ("model_merger", "trainer.main_eval", "trainer.main_generation", "trainer.main_generation_server")
+    }
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
     )
     remedy: ClassVar[str] = "it takes key=value alone; take it out"
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps", "num_train_epochs"})
     renamed: ClassVar[Mapping[str, str]] = {
-        "learning_rate": f"{_OPTIMIZER}lr",
-        "max_steps": "trainer.total_training_steps",
+        "learning_rate": f"{_ACTOR}lr",
+        "max_steps": _STEPS,
         "num_train_epochs": "trainer.total_epochs",
-        "per_device_train_batch_size": "data.train_batch_size",
-        "warmup_steps": _STEPS,
+        "per_device_train_batch_size": _BATCH,
+        "max_samples": _CAP,
+        "warmup_steps": f"{_ACTOR}lr_warmup_steps",
     }
+    place: ClassVar[str] = _ACTOR  # the section of the optimizer, with a dot behind it
+    listed: ClassVar[str] = "verl"  # the list of its keys
+    main: ClassVar[str] = "verl's main_ppo"
+    groups: ClassVar[frozenset[str]] = frozenset({"model_engine"})  # words that choose a part of the config
+
+    def decides(self, key: str, values: Mapping[str, object]) -> bool:
+        """The length, and what decides the schedule of an optimizer in any form."""
+        name = key.removeprefix(self.place)
+        return key in _LENGTH or (name != key and any(form.decides(name) for form in (FSDP, MEGATRON, SFT)))
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The words of the command; `+` and `++` in front of a key change nothing here."""
-        name, options = source.name, source.command.options
+        name, options, place = source.name, source.command.options, self.place
         given = assignments(source.positional) | dict(flattened(source.values))
-        strategy = str(given.get("actor_rollout_ref.actor.strategy"))
-        if str(options.get("config_name", "")) not in _FILES or "megatron" in strategy:
-            raise source.error(
-                "the defaults of this run are in another config of verl than ppo_trainer, which is not read; write the "
-                "schedule with olr.get_scheduler"
-            )
-        for key, value in given.items():
-            if key in _TAKEN or key in _MORE:
-                if not is_known(value):
-                    raise source.error(
-                        f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
-                    )
-            elif _concerns_curve(key):
-                raise source.error(f"{key} of verl is not read; write the schedule with olr.get_scheduler")
+        config, optimizer, standing = self.config(source, given)
+        for key in given:
+            if self._concerns_curve(key, optimizer):
+                raise source.error(f"{key} of verl is not read; {_WITHOUT}")
         self.unknown(source, options, frozenset())
+        known = keys_of(self.listed).union(former_keys(self.listed))
+        strange = tuple(key for key in given if key not in options.keys() | self.groups and not _is_below(key, known))
         given = {key: value for key, value in given.items() if value not in ("null", "None")}
-        keys = Keys(name, given, ARGPARSE, _TAKEN)
-        kind = keys.get(f"{_OPTIMIZER}warmup_style", keys[f"{_OPTIMIZER}lr_scheduler_type"])
-        one_of(f"{name}: {_OPTIMIZER}lr_scheduler_type", kind, ("constant", "cosine"))
-        steps, ratio = keys.whole(_STEPS, -1), keys.number(_RATIO)
-        if steps == 0 and ratio:
-            raise source.error(f"lr_warmup_steps 0 and lr_warmup_steps_ratio {ratio:g} are read in two ways; keep one")
-        settings = self.settings_of(
-            keys,
-            {
-                "warmup_steps": max(0, steps),
-                "per_device_train_batch_size": keys.get("data.gen_batch_size", keys["data.train_batch_size"]),
-            },
-            lr_scheduler_type=kind,
-            own={"ratio": ratio if steps < 0 else 0.0, "low": keys.number(f"{_OPTIMIZER}min_lr_ratio")},
-        )
-        without = {key for key in _TAKEN if settings.max_steps > 0 and not key.startswith(_OPTIMIZER)}
-        if _STEPS in keys:
-            without.add(_RATIO)
-        elif f"{_OPTIMIZER}warmup_style" in keys:
-            without.add(f"{_OPTIMIZER}lr_scheduler_type")
-        notes: tuple[str, ...] = (
-            "a step is one batch of rollouts: all of its updates have the same rate",
-            "prompts that verl filters out as too long are no part of the number of examples",
-        )
+        standing = standing | {f"{place}{key}": value for key, value in optimizer.defaults.items()}
+        keys = Keys(name, given, ARGPARSE, standing)
+        kind, warmup, own = read_optimizer(keys, place, optimizer)
+        cap = keys.whole(_CAP, -1)
+        batch = keys.get("data.gen_batch_size", keys[_BATCH])
+        taken = {"warmup_steps": warmup, "per_device_train_batch_size": batch, "max_samples": cap if cap > 0 else None}
+        if "stop" in own:
+            taken["max_steps"] = None
+        settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
+        without = {key for key in standing if settings.max_steps > 0 and not key.startswith(place)}
+        if warmup or f"{place}warmup_steps_ratio" in keys:
+            without.add(f"{place}lr_warmup_steps_ratio")
+        if f"{place}warmup_style" in keys:
+            without.add(f"{place}{optimizer.kind}")
+        if optimizer is MEGATRON and kind == "constant":
+            without.add(f"{place}min_lr")
+        notes = list(self.remarks(keys, settings, optimizer))
         if not re.fullmatch(self.programs, source.program_name):
-            notes += (f"{source.program_name or 'this'} is not verl's main_ppo, and may have other defaults",)
-        own_rates = sorted(key for key in given if key.startswith("critic.optim."))
-        if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
-            notes += (f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's",)
-        critic = keys.get("trainer.critic_warmup", "0")
-        if critic != "0":
-            notes += (f"the actor and its schedule begin after trainer.critic_warmup {critic} steps",)
-        nodes, each = (
-            str(readable(keys.get(f"trainer.{key}", n))) for key, n in (("nnodes", 1), ("n_gpus_per_node", 8))
-        )
-        stated = f"trainer.nnodes {nodes} and n_gpus_per_node {each}"
-        number = product(count_of(nodes), count_of(each))
-        processes = Processes(number or 1, stated if number else f"assumed; the steps do not depend on {stated}")
+            notes.append(f"{source.program_name or 'this'} is not {self.main}, and may have other defaults")
         return Reading(
             settings,
-            notes=notes,
-            defaults=keys.defaults("verl's ppo_trainer.yaml", without=without),
-            processes=processes,
+            notes=tuple(notes),
+            defaults=keys.defaults(f"verl's {config}.yaml", without=without),
+            unknown=strange,
+            processes=self.processes(source, keys),
         )
+
+    def config(self, source: Source, given: Mapping[str, object]) -> tuple[str, Optimizer, dict[str, object]]:
+        """The name of the config with the defaults of this run, the form of its optimizer, and its other defaults.
+
+        Raises:
+            ConfigError: if the defaults are in a config that is not read.
+        """
+        config, engine = config_name(source, "ppo_trainer"), given.get("model_engine", "dp")
+        megatron = config == "ppo_megatron_trainer" or engine == "megatron"
+        strategy = str(given.get("actor_rollout_ref.actor.strategy", "megatron" if megatron else "fsdp"))
+        read = config in ("ppo_trainer", "ppo_megatron_trainer") and engine in ("dp", "megatron")
+        if not read or ("megatron" in strategy) is not megatron:
+            raise source.error(
+                "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
+                f"not read; {_WITHOUT}"
+            )
+        if "async" in str(given.get("trainer.v1.trainer_mode")):
+            raise source.error(f"trainer.v1.trainer_mode {given['trainer.v1.trainer_mode']} is not read; {_WITHOUT}")
+        return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, _BATCH: 1024, "trainer.total_epochs": 30}
+
+    def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
+        """What the plan leaves out, and what the versions of verl do not share."""
+        steps, ratio = f"{_ACTOR}lr_warmup_steps", keys.number(f"{_ACTOR}lr_warmup_steps_ratio")
+        if optimizer is FSDP and keys.whole(steps, -1) == 0 and ratio:
+            raise keys.error(f"lr_warmup_steps 0 and lr_warmup_steps_ratio {ratio:g} are read in two ways; keep one")
+        yield "a step is one batch of rollouts: all of its updates have the same rate"
+        yield "prompts that verl filters out as too long are no part of the number of examples"
+        if optimizer is MEGATRON and (settings.lr_scheduler_type != "constant" or settings.warmup_steps or ratio):
+            yield "before 0.5, verl's Megatron actor has a constant rate, whatever the settings of its schedule"
+        if str(keys.get("algorithm.filter_groups.enable")).lower() == "true":
+            yield "algorithm.filter_groups: prompts are used up faster, and the run may end before the schedule does"
+        if keys.get("data.gen_batch_size", keys[_BATCH]) != keys[_BATCH]:
+            yield f"from 0.9 on, verl counts the steps of an epoch by {_BATCH}, and not by data.gen_batch_size"
+        own_rates = sorted(key for key in keys.given if key.startswith("critic.optim."))
+        if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
+            yield f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's"
+        if (critic := keys.get("trainer.critic_warmup", "0")) != "0":
+            yield f"the actor and its schedule begin after trainer.critic_warmup {critic} steps"
+
+    def processes(self, source: Source, keys: Keys) -> Processes | None:
+        """The processes of the config, on which no step depends."""
+        return by_nodes(keys, 8)
+
+    def _concerns_curve(self, key: str, optimizer: Optimizer) -> bool:
+        """Whether a key that is not read, or one that verl does not have, may change the curve or the length."""
+        if key in _LENGTH:
+            return False
+        if key.startswith(self.place):
+            name = key.removeprefix(self.place)
+            return not (optimizer.decides(name) or optimizer.has_no_effect(name))
+        section, _, inner = key.rpartition(".")
+        outer = section in ("", "trainer", "data") and key not in keys_of(self.listed) | former_keys(self.listed).keys()
+        return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Whole batches; the rest is dropped."""
-        steps = data.examples // settings.per_device_train_batch_size
+        examples = self.training_examples(settings, data.examples)
+        steps = examples // settings.per_device_train_batch_size
         if steps == 0 and settings.max_steps <= 0:
-            raise settings.error(f"{data.examples} examples make no batch of {settings.per_device_train_batch_size}")
+            raise settings.error(f"{examples} examples make no batch of {settings.per_device_train_batch_size}")
         return steps or None
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the steps after which the epochs are over, if they are known."""
-        epochs = int(settings.num_train_epochs)
-        ends = 0 if data is None else epochs * (data.examples // settings.per_device_train_batch_size)
-        return settings.also(ends=ends)
+        examples = 0 if data is None else self.training_examples(settings, data.examples)
+        return settings.also(ends=int(settings.num_train_epochs) * (examples // settings.per_device_train_batch_size))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        """A note where the epochs end before the schedule does."""
-        ends = settings.own["ends"]
+        """A note where the run ends before the schedule does."""
+        ends, stop = settings.own["ends"], settings.own.get("stop", 0)
+        if 0 < stop < max_steps:
+            return (f"{_STEPS} {stop} ends the run, but not the schedule, which has the length of the epochs",)
         return (f"the run ends with its epochs, after {ends} of these steps",) if 0 < ends < max_steps else ()
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""
         if settings.own["ratio"]:
-            return part_of(max_steps, settings.own["ratio"])
+            return part_of(settings.own.get("decay") or max_steps, settings.own["ratio"])
         return super().warmup_steps(settings, max_steps, version, data)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
-        """A constant rate or a cosine, after a line from 0."""
-        rate, shape = changes.get("learning_rate", settings.learning_rate), settings.lr_scheduler_type
-        return decayed(shape, rate, end=max_steps, warmup=warmup_steps, low=rate * settings.own["low"])
+        """That of the optimizer."""
+        rate = changes.get("learning_rate", settings.learning_rate)
+        curve = next(form.curve for form in (FSDP, MEGATRON, SFT) if settings.own["form"] == form.kind)
+        return curve(settings, rate, max_steps, warmup_steps)
 
 
-def _concerns_curve(key: str) -> bool:
-    """Whether a key of verl's that is not read, or one that verl does not have, may change the curve or the length."""
-    if key.startswith(_OPTIMIZER):
-        return key.removeprefix(_OPTIMIZER) not in _OTHERS
-    section, _, inner = key.rpartition(".")
-    outer = section in ("", "trainer", "data") and key not in _NOT_LENGTHS
-    return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
+def config_name(source: Source, name: str) -> str:
+    """The name of the config that a command of Hydra takes, which is `name` by default; empty for one in another folder."""
+    options = source.command.options
+    path = str(options.get("config_path", options.get("cp", "config"))).removeprefix("./")
+    given = str(options.get("config_name", options.get("cn", name))).removesuffix(".yaml")
+    return given if path in ("config", "verl/trainer/config") else ""
+
+
+def by_nodes(keys: Keys, each: int) -> Processes:
+    """The processes by the nodes of a config and their devices, on which no step depends."""
+    stated = {key: readable(keys.get(f"trainer.{key}", n)) for key, n in (("nnodes", 1), ("n_gpus_per_node", each))}
+    origin = "trainer." + " and ".join(f"{key} {value}" for key, value in stated.items())
+    number = product(*map(count_of, stated.values()))
+    return Processes(number or 1, origin if number else f"assumed; the steps do not depend on {origin}")
+
+
+def _is_below(key: str, known: frozenset[str]) -> bool:
+    """Whether a key, or a section that it is in, is known."""
+    parts = key.split(".")
+    return any(".".join(parts[:count]) in known for count in range(len(parts), 0, -1))

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 TARGET = Path(__file__).parents[2] / "optax_lr" / "trainers" / "known_keys.json"
 CURVE = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "num_train_epochs", "max_steps"),
@@ -70,6 +72,14 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "kohya-ss+sd-scripts",
         r"(?:library/\w+|\w*train\w*|fine_tune)\.py",
         r"$",  # options alone
+    ),
+    "verl": (
+        "verl-project+verl",
+        r"verl/trainer/config/(?:_generated_)?ppo_(?:megatron_)?trainer\.yaml",
+    ),
+    "verl_sft": (
+        "verl-project+verl",
+        r"verl/trainer/config/(?:sft_trainer(?:_engine)?|(?:engine|optim)/(?:fsdp|megatron)|model/hf_model|profiler/profiler)\.yaml",
     ),
     "levanter_optimizer": (
         "stanford-crfm+levanter",
@@ -188,14 +198,23 @@ def keys_at(run: Callable[..., str], commit: str, pattern: str, names: str, seen
         blob, name = line.split()[2], line.split("\t")[1]
         if re.fullmatch(pattern, name):
             if blob not in seen:
-                seen[blob] = keys_in(
-                    run("cat-file", "blob", blob),
-                    names,
-                    yml=name.endswith(".yml"),
-                    negated=name.startswith("megatron/"),
-                )
+                text = run("cat-file", "blob", blob)
+                if name.endswith(".yaml"):
+                    group = name.rpartition("/config/")[2].rpartition("/")[0]  # as in `optim/fsdp.yaml`
+                    seen[blob] = set(nested_keys(yaml.safe_load(text), f"{group}." if group else ""))
+                else:
+                    seen[blob] = keys_in(text, names, yml=name.endswith(".yml"), negated=name.startswith("megatron/"))
             keys |= seen[blob]
     return keys
+
+
+def nested_keys(values: dict[str, Any], above: str) -> Iterator[str]:
+    """The dotted keys of Hydra's configs; an empty section is a key, below which there may be any."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from nested_keys(value, f"{above}{key}.")
+        elif key not in ("defaults", "_target_"):
+            yield f"{above}{key}"
 
 
 def keys_in(text: str, names: str, *, yml: bool, negated: bool) -> set[str]:

@@ -108,6 +108,8 @@ KOHYA = [
     "networks.lora",
 ]
 MLX = {"model": "m", "data": "d", "train": True, "adapter_path": "a", "iters": 1000, "steps_per_report": 10}
+VERL_SFT = ["torchrun", "--nproc_per_node=8", "-m", "verl.trainer.sft_trainer", "model.path=m"]
+OLDER_SFT = ["torchrun", "--nproc_per_node=8", "-m", "verl.trainer.fsdp_sft_trainer", "model.partial_pretrain=m"]
 HF = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 5, "max_steps": 50}
 SCRIPT = """
 import torch
@@ -245,6 +247,34 @@ CASES = {
     "verl b178a3cd cosine": Case(
         [*VERL, f"{ACTOR}warmup_style=cosine", f"+{ACTOR}lr_warmup_steps=50", f"{ACTOR}min_lr_ratio=0.1"], {"num_examples": 102_450},
         {0: 0, 49: 9.8e-7, 50: 1e-6, 275: 5.5e-7, 499: 1.0001096618257237e-07}, 500,
+    ),
+    "verl 1dda039b Megatron with a floor before the end": Case(
+        [*VERL, "--config-name=ppo_megatron_trainer.yaml", f"{ACTOR}lr_warmup_steps=20", f"{ACTOR}lr_warmup_init=1e-7", f"{ACTOR}min_lr=1e-7",
+         f"{ACTOR}lr_decay_style=cosine", f"{ACTOR}lr_decay_steps=400"], {"num_examples": 102_450},
+        {0: 1e-7, 1: 1.45e-7, 19: 9.55e-7, 20: 1e-6, 21: 9.999846215488784e-07, 210: 5.5e-7, 400: 1e-7, 401: 1e-7, 499: 1e-7}, 500,
+    ),
+    "verl 1dda039b Megatron WSD": Case(
+        [*VERL, "model_engine=megatron", f"{ACTOR}lr_warmup_steps=10", f"{ACTOR}lr_decay_style=WSD", f"{ACTOR}min_lr=1e-7",
+         f"{ACTOR}lr_wsd_decay_steps=100", f"{ACTOR}lr_wsd_decay_style=linear"], {"num_examples": 102_450},
+        {0: 0, 9: 9e-7, 10: 1e-6, 400: 1e-6, 401: 9.91e-07, 450: 5.5e-7, 499: 1.09e-7}, 500,
+    ),
+    "verl-sft 1dda039b Megatron linear": Case(
+        [*VERL_SFT, "engine=megatron", "optim=megatron", "optim.lr=1e-6", "optim.lr_warmup_steps_ratio=0.1", "optim.lr_decay_style=linear",
+         "trainer.total_training_steps=500"], {}, {0: 0, 50: 1e-6, 51: 9.977777777777778e-07, 275: 5e-7, 499: 2.2222222222222366e-09}, 500,
+    ),
+    "verl-sft 1dda039b FSDP": Case(
+        [*VERL_SFT, "optim.lr=2e-5", "optim.lr_scheduler_type=cosine", "optim.lr_warmup_steps_ratio=0.1", "optim.min_lr_ratio=0.1",
+         "data.train_max_samples=25600", "trainer.total_epochs=5"], {"num_examples": 102_450},
+        {0: 0, 1: 4e-7, 49: 1.96e-5, 50: 2e-5, 51: 1.9999780676348558e-05, 275: 1.1e-5, 499: 2.0002193236514478e-06}, 500,
+    ),
+    "verl-sft 1dda039b its older trainer": Case(
+        OLDER_SFT, {"num_examples": 102_450},
+        {0: 0, 1: 6.25e-8, 159: 9.9375e-6, 160: 1e-5, 161: 9.99998810088676e-06, 880: 5e-6, 1599: 1.189911324084303e-11}, 1600,
+    ),
+    "verl-sft 1dda039b its older trainer WSD": Case(
+        [*OLDER_SFT, "optim.lr_scheduler=wsd"], {"num_examples": 102_450},
+        {0: 0, 159: 9.9375e-6, 160: 1e-5, 1455: 1e-5, 1456: 1e-5, 1457: 9.998810135399545e-06, 1500: 7.86788218175523e-06, 1599: 1.189864600454338e-09},
+        1600,
     ),
     "openrlhf 3c3be623 SFT before 0.10.2": Case(
         ["deepspeed", "--module", "openrlhf.cli.train_sft", "--pretrain", "m", "--max_epochs", "2"], {"num_examples": 8000},

@@ -83,7 +83,7 @@ REFUSED = [
     (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own (--learning_rate 1e-4, --batch_size 16, --epochs 10), and decides what they mean; read train.py, which is not here, or write"),
     (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start"),
     (["deepspeed", "--module", "openrlhf.cli.train_sft", "--adam.lr", "5e-6", "--max_epochs", "1"], "max_epochs is not an option of OpenRLHF's train_sft where"),
-    (["python", "-m", "verl.trainer.sft_trainer", "data.train_batch_size=8"], "a run of verl"),
+    (["python", "-m", "verl.trainer.main_ppo_sync", "data.train_batch_size=8"], "a run of verl other than main_ppo and its trainers for SFT"),
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "runs verl; if its options are those of main_ppo, name it with --trainer verl"),
     (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
     ({"tuner_type": "lora", "model": "m", "dataset": "d", "lr": 1e-4, "micro_batch_size": 1, "num_train_epochs": 1}, "a run of Megatron-SWIFT"),

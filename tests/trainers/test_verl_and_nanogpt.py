@@ -44,7 +44,7 @@ def test_another_program_of_verl_is_noted():
 def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path):
     path = tmp_path / "run.sh"
     path.write_text(" ".join([*VERL, f"{ACTOR}lr=$1", "trainer.total_epochs=2"]))
-    with pytest.raises(olr.ConfigError, match=rf"does not say what {ACTOR}lr=\$1 is"):
+    with pytest.raises(olr.ConfigError, match=rf"does not say what {ACTOR}lr=\$1 in the .*--set {ACTOR}lr="):
         olr.read_config(path)
     config = olr.read_config(path, values={f"{ACTOR}lr": 3e-6})
     assert repr(config.plan(num_examples=512).schedule) == repr(olr.Constant(3e-6))
@@ -54,7 +54,15 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
     ("words", "message"),
     [
         (["--config-name=my_trainer"], "in another config of verl"),
+        (["--config-path=mine"], "in another config of verl"),
+        (["model_engine=veomni"], "in another config of verl"),
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
+        (["trainer.v1.trainer_mode=separate_async"], "trainer.v1.trainer_mode separate_async is not read"),
+        (["model_engine=megatron", f"{ACTOR}lr_decay_style=inverse_square_root"], "must be one of constant, linear"),
+        (["model_engine=megatron", f"{ACTOR}min_lr=1e-3"], r"min_lr 0\.001 outside of 0 to 1e-06"),
+        (["model_engine=megatron", f"{ACTOR}lr_decay_style=WSD"], "WSD needs lr_wsd_decay_steps"),
+        (["model_engine=megatron", f"{ACTOR}lr_warmup_steps=90"], "the warmup of 90 is shorter than the decay of 90"),
+        ([f"{ACTOR}override_optimizer_config.lr=2"], "override_optimizer_config.lr of verl is not read"),
         ([f"{ACTOR}num_cycles=2"], "num_cycles of verl is not read"),
         (["trainer.total_epoch=2"], "trainer.total_epoch of verl is not read"),
         ([f"{ACTOR}warmup_style=linear"], "must be one of constant, cosine, not 'linear'"),
@@ -65,6 +73,71 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
 def test_options_of_verl_that_are_refused(words, message):
     with pytest.raises(olr.ConfigError, match=message):
         olr.read_config([*VERL, *words]).plan(num_examples=1000)
+
+
+def test_keys_that_verl_does_not_have_are_listed():
+    more = ["+actor_rollout_ref.model.override_config.attention_dropout=0.1", "critic.optim.lr=1e-5", "trainer.nnode=2"]
+    config = olr.read_config([*VERL, *more, "custom_reward_function.path=f.py", "env.rollout=3", "data.seed=1"])
+    assert config.unknown == ("trainer.nnode", "env.rollout")
+
+
+def test_what_the_versions_of_verl_do_not_share_is_noted():
+    megatron = [*VERL, "--config-path=./config", "--config-name=ppo_megatron_trainer", f"{ACTOR}lr_warmup_steps=5"]
+    config = olr.read_config(megatron)
+    assert any("before 0.5, verl's Megatron actor has a constant rate" in note for note in config.notes)
+    assert [default.key for default in config.defaults if default.key.startswith(ACTOR)] == [
+        f"{ACTOR}lr",
+        f"{ACTOR}lr_decay_style",
+    ]
+    config = olr.read_config([*VERL, "data.gen_batch_size=512", "algorithm.filter_groups.enable=True"])
+    assert any("counts the steps of an epoch by data.train_batch_size" in note for note in config.notes)
+    assert any("prompts are used up faster" in note for note in config.notes)
+    assert config.plan(num_examples=5120).max_steps == 300
+
+
+SFT = ["torchrun", "--nproc_per_node", "4", "-m", "verl.trainer.fsdp_sft_trainer", "optim.warmup_steps_ratio=0.2"]
+
+
+def test_the_older_trainer_of_verl_for_sft_keeps_its_schedule_where_its_run_is_stopped():
+    config = olr.read_config([*SFT, "trainer.total_training_steps=9"])
+    plan = config.plan(num_examples=2560)
+    assert (repr(plan.schedule), plan.world_size) == (repr(olr.Cosine(1e-5, 40, 8)), 4)
+    assert plan.notes == (
+        "trainer.total_training_steps 9 ends the run, but not the schedule, which has the length of the epochs",
+    )
+    assert {default.key: default.value for default in plan.defaults} == {
+        "optim.lr": 1e-5,
+        "data.train_batch_size": 256,
+        "trainer.total_epochs": 4,
+        "optim.lr_scheduler": "cosine",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["engine=megatron"], "with engine and optim fsdp or megatron"),
+        (["engine=automodel", "optim=automodel"], "with engine and optim fsdp or megatron"),
+        (["optim.lr_scheduler=wsd"], "optim.lr_scheduler of verl is not read"),
+        (["optim.warmup=0.1"], "optim.warmup of verl is not read"),
+    ],
+)
+def test_options_of_verls_sft_that_are_refused(words, message):
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(["torchrun", "-m", "verl.trainer.sft_trainer", *words])
+
+
+def test_programs_of_verl_that_do_not_train_are_skipped(tmp_path):
+    path = tmp_path / "run.sh"
+    others = (
+        "python -m verl.trainer.main_generation data.batch_size=8\npython -m verl.model_merger merge --target_dir d\n"
+    )
+    path.write_text(
+        f"{others}python -m verl.trainer.sft_trainer_ray trainer.n_gpus_per_node=2 optim.lr_warmup_steps=0\n"
+    )
+    (config,) = olr.read_configs(path)
+    assert (config.trainer, config.processes.count) == ("verl-sft", 2)
+    assert repr(config.plan(num_examples=256).schedule) == repr(olr.Constant(1e-3))
 
 
 NANOGPT = (

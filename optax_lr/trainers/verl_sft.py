@@ -1,0 +1,63 @@
+"""verl's trainers for SFT: `verl.trainer.sft_trainer`, and `verl.trainer.fsdp_sft_trainer`, which 0.7.1 and later do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.keys import Keys
+from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.verl import Verl, by_nodes, config_name
+from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer
+
+_OPTIMIZERS = {"fsdp": FSDP, "megatron": MEGATRON}
+
+
+class VerlSFT(Verl):
+    """verl's SFT, whose loaders drop the last batch.
+
+    Source: `verl.trainer.sft_trainer`, `verl.trainer.fsdp_sft_trainer`, `verl.workers.engine`, `verl.utils.torch_functional`.
+    """
+
+    name: ClassVar[str] = "verl-sft"
+    title: ClassVar[str] = "verl's SFT"
+    programs: ClassVar[str] = (
+        r"(?:verl\.trainer\.|(?:.*/)?verl/trainer/)(?:fsdp_sft_trainer|sft_trainer(?:_ray)?)(?:\.py)?"
+    )
+    no_length: ClassVar[str] = (
+        "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
+    )
+    renamed: ClassVar[Mapping[str, str]] = {
+        **Verl.renamed,
+        "learning_rate": "optim.lr",
+        "warmup_steps": "optim.lr_warmup_steps",
+    }
+    place: ClassVar[str] = "optim."
+    listed: ClassVar[str] = "verl_sft"
+    main: ClassVar[str] = "one of verl's trainers for SFT"
+    groups: ClassVar[frozenset[str]] = frozenset({"engine", "optim"})
+
+    def config(self, source: Source, given: Mapping[str, object]) -> tuple[str, Optimizer, dict[str, object]]:
+        """The config by the program; `model.partial_pretrain` is a key of the older one."""
+        length: dict[str, object] = {"data.train_batch_size": 256, "trainer.total_epochs": 4}
+        older = "fsdp_sft" in source.program_name or "model.partial_pretrain" in given
+        config = "sft_trainer" if older else "sft_trainer_engine"
+        engine = str(given.get("engine", "fsdp"))
+        chosen = config_name(source, config) == config and (older or given.get("optim", "fsdp") == engine)
+        if not chosen or engine not in _OPTIMIZERS:
+            raise source.error(
+                f"the defaults of this run are in another config of verl than {config} with engine and optim fsdp or megatron, "
+                "which is not read; write the schedule with olr.get_scheduler"
+            )
+        if older:
+            return config, SFT, {"optim.lr": 1e-5, **length}
+        return config, _OPTIMIZERS[engine], {"optim.lr": 1e-3, **length}
+
+    def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
+        """Nothing: all of its versions have one schedule."""
+        yield from ()
+
+    def processes(self, source: Source, keys: Keys) -> Processes | None:
+        """Those of torchrun, except with Ray."""
+        return by_nodes(keys, 1) if "_ray" in source.program_name else None
