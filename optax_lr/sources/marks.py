@@ -6,12 +6,15 @@ import re
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+# Characters that would divide a word or redirect it, each as another one inside of a mark.
+_HIDDEN = {ord(character): 0xE100 + ord(character) for character in "\t\n <>"}
+_SHOWN = {hidden: " " if shown == ord("\n") else shown for shown, hidden in _HIDDEN.items()}
 
 
 def mark(text: str) -> str:
     """`text`, an expression of the shell, as a mark that survives joining and splitting of words."""
     inner = text.replace(_OPEN, "").replace(_CLOSE, "")
-    return f"{_OPEN}{inner.translate({9: 0xE109, 10: 0xE10A, 32: 0xE120})}{_CLOSE}"
+    return f"{_OPEN}{inner.translate(_HIDDEN)}{_CLOSE}"
 
 
 def is_known(value: object) -> bool:
@@ -27,4 +30,4 @@ def readable(value: object) -> object:
         return [readable(item) for item in value]
     if not isinstance(value, str):
         return value
-    return MARK.sub(lambda found: found[1].translate({0xE109: 9, 0xE10A: 32, 0xE120: 32}), value)
+    return MARK.sub(lambda found: found[1].translate(_SHOWN), value)

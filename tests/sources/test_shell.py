@@ -9,7 +9,7 @@ import time
 import pytest
 
 import optax_lr as olr
-from optax_lr.sources.marks import readable
+from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.shell import commands_of
 
 SCRIPTS = [
@@ -51,6 +51,8 @@ SCRIPTS = [
     "f() { run f; }\ng() { exit; }\nfalse && exit\n(exit)\nbash -c exit\nexit &\nf\nexit 0\nrun b\nh() { run h; }",
     "run a --b 2>&1 & \\\n   ",
     "run a `#--b` \\\n  c `# d e`",
+    'A="x y"\\$B" z"\nrun "x y"\\$B" z"q"$A" a"b"\'c\'$A"d" "p"${A}\\$"q"\nrun --x="a"\\${J}"b" a"b" "c" \\\n  "d"',
+    "cat <<E > f && run a\nx\nE\nrun b <<E --c\nx\nE\nrun d",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
 
@@ -243,6 +245,47 @@ def test_settings_of_a_branch_are_refused_and_never_dropped(tmp_path):
 
 
 def test_a_placeholder_hides_no_command():
-    script = "cd <YOUR_PATH_TO_IT>\nDATA=<Specify path and file>\nrun --lr 1 --data $DATA\ncat <<END_OF_IT >a\nb\nEND_OF_IT\nrun 2\n"
-    ran = [made.words for made in commands_of("a.sh", script) if made.words[0] == "run"]
-    assert ran == [("run", "--lr", "1", "--data", "_Specify_path_and_file_"), ("run", "2")]
+    script = "cd <your path>  # first\nDATA=<data_dir>/a\nN=4\nrun --n $N --data=$DATA --out <out_dir> \\\n  --lr <your lr>\n"
+    script += "cat <<END_OF_IT >a\nb\nEND_OF_IT\nrun 2 <in >out\n"
+    first, second = (made for made in commands_of("a.sh", script) if made.words[0] == "run")
+    assert [readable(word) for word in first.words[1:]] == [
+        "--n",
+        "4",
+        "--data=<data_dir>/a",
+        "--out",
+        "<out_dir>",
+        "--lr",
+        "<your lr>",
+    ]
+    assert not is_known(first.words[-1])
+    assert first.notes == (
+        "placeholders that are to be filled in: <data_dir> (line 2), <out_dir> (line 4), <your lr> (line 5)",
+    )
+    assert second.words == ("run", "2")
+    assert second.files == {"a": "b\n"}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo a && echo lr: 1 > f\ntrue || echo c > g",
+        "N=2\ntrue && cat > f <<E &&\nn: $N\nE\necho \"n: $N\" >> f && cat > g <<'E'\n$N\nE\n",
+        "false || cat <<E > f && echo b >> f\na\nE\n",
+        "cat <<'E' > f &&\n$a\nE\ncat <<E > h ||\na\nb\nE\necho x",
+    ],
+)
+def test_a_file_has_the_text_that_bash_writes(tmp_path, script):
+    ran = commands_of("a.sh", script + "\nrun x")
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=False, capture_output=True)
+    assert dict(ran[-1].files) == {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+
+def test_a_file_that_another_shell_writes_from_variables_is_read(tmp_path):
+    (tmp_path / "a.sh").write_text(
+        'rate=2e-5\nstage=sft\nsubmit --gpu 4 $MORE -- bash -c "\n  job="\\${JOB:-0}" && echo $stage &&\n'
+        "  cat > \\$job.yaml <<END\nstage: $stage\ndo_train: true\nfinetuning_type: full\nlearning_rate: $rate\nmax_steps: 9\nEND\n\n"
+        '  llamafactory-cli train \\$job.yaml 2>&1 | tee log"\n'
+    )
+    config = olr.read_config(tmp_path / "a.sh")
+    assert (config.trainer, config.settings.learning_rate, config.settings.max_steps) == ("llamafactory", 2e-5, 9)

@@ -33,6 +33,7 @@ class Writer:
             f'"${name}"',
             f"${{{name}:-q}}",
             f'"p${{{name}}}q"',
+            f'"p"\\${name}"q"\\q',
             "$((2 + N * 3))",
         ]
         return self.random.choice(words)
@@ -55,7 +56,8 @@ class Writer:
         )
 
     def statement(self, depth=0):
-        kinds = [self.assignment, lambda: f"run {self.word()} --o={self.word()}"]
+        kinds = [*([lambda: f"cat <<E > f && run {self.word()}\n{self.word()}\nE"] if not depth else [])]
+        kinds += [self.assignment, lambda: f"run {self.word()} --o={self.word()}"]
         if depth < 3:
             kinds += [
                 lambda: (

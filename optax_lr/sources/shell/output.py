@@ -38,7 +38,7 @@ def redirected(node: tree_sitter.Node) -> Redirected:
     bodies = [part for part in parts if part.type not in REDIRECTIONS]
     documents = [part for part in parts if part.type == "heredoc_redirect"]
     target, appends = None, False
-    words: "list[tree_sitter.Node]" = []
+    words = [word for part in documents for word in part.children_by_field_name("argument")]
     for redirect in (inner for part in parts if part.type in REDIRECTIONS for inner in (part, *part.named_children)):
         if redirect.type == "file_redirect":
             places = [part for part in redirect.named_children if part.type != "file_descriptor"]

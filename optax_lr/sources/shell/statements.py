@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,7 @@ from optax_lr.sources.marks import MARK, is_known, mark, readable
 from optax_lr.sources.shell.branches import added_options, common_lines, common_options, is_argument
 from optax_lr.sources.shell.conditions import holds
 from optax_lr.sources.shell.output import REDIRECTIONS, output_of, redirected
+from optax_lr.sources.shell.placeholders import notes_on, with_marks
 from optax_lr.sources.shell.slurm import job_sizes
 from optax_lr.sources.shell.words import DEEPEST, MOST_TURNS, NAME, Words, raw
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MOST_COMMANDS = 5_000
 _ARGUMENTS = ("@", *map(str, range(1, 10)))
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
+# `cat <<EOF &&` at the end of a line, where the parser takes the first line of the document for the next command.
+_CONTINUED = re.compile(r"(?m)((?<!<)<<-?[ \t]*['\"]?\w+['\"]?(?:[ \t].*)?)(&&|\|\|?)[ \t]*$")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
@@ -36,8 +40,6 @@ _WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # comman
 _CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
 # Sourced files that set up the machine and no training.
 _SET_UP = re.compile(r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneapi|/(?:init|setup|vars)[\w-]*\.sh$")
-# `<YOUR_PATH>`, which a user is to replace, and which is no redirection.
-_PLACEHOLDER = re.compile(r"(?<!<)<(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][a-z]+(?: [\w.-]+)+)>")
 
 
 class Ran(NamedTuple):
@@ -69,8 +71,8 @@ def commands_of(name: str, text: str) -> list[Ran]:
     ('torchrun', 'train.py', '--learning_rate', '2e-5', '--max_steps=10')
     """
     text = re.sub(r"\\\s*\Z", "\n", text)  # a last line that is continued by nothing
-    text = _PLACEHOLDER.sub(lambda found: re.sub(r"[<> ]", "_", found[0]), text)
     shell = _Shell(name)
+    text, shell.placeholders = with_marks(text)
     for variable, value in job_sizes(text).items():
         shell.variables[variable] = [value]
         shell.exported[variable] = None
@@ -98,6 +100,7 @@ class _Shell(Words):
         self.changed: dict[str, str] = {}  # other files that commands write, each with the command
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
+        self.placeholders: dict[str, int] = {}  # in the script, each with its line
         self.ended = False  # by an `exit` that certainly runs
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
@@ -115,7 +118,8 @@ class _Shell(Words):
     def run_text(self, text: str) -> None:
         """Run a text as a script of its own."""
         with self.deeper():
-            self.run(self.parsed(_COMMENT.sub(lambda found: " " * len(found[0]), text)))
+            text = _COMMENT.sub(lambda found: " " * len(found[0]), text)
+            self.run(self.parsed(_CONTINUED.sub(r"\1\2 cat", text)))
 
     def run_shell(self, text: str, environment: Mapping[str, str]) -> None:
         """Run a text in a shell of its own, which has only these variables and leaves none."""
@@ -165,7 +169,7 @@ class _Shell(Words):
             case "if_statement":
                 branches = list(self.branches_of_if(node))
                 exhaustive = any(test for test, _ in branches)
-                self.branches([statements for _, statements in branches], otherwise=not exhaustive)
+                self.branches([partial(self.run_all, nodes) for _, nodes in branches], otherwise=not exhaustive)
             case "list":
                 self.and_or(node)
             case "case_statement":
@@ -175,7 +179,7 @@ class _Shell(Words):
             case "while_statement" | "c_style_for_statement":
                 bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
                 count = len(self.ran)
-                self.branches([bodies], otherwise=True)
+                self.branches([partial(self.run_all, bodies)], otherwise=True)
                 self.note(f"the loop in line {node.start_point[0] + 1} is followed once", count)
             case "function_definition":
                 name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
@@ -209,7 +213,7 @@ class _Shell(Words):
             found = zip(patterns, bodies, strict=True)
             self.run_all(next((body for pattern, body in found if _is_case(value, pattern)), ()))
         else:
-            self.branches(bodies, otherwise=True)
+            self.branches([partial(self.run_all, body) for body in bodies], otherwise=True)
 
     def run_all(self, nodes: Iterable[tree_sitter.Node]) -> None:
         """Statements one after the other."""
@@ -253,17 +257,24 @@ class _Shell(Words):
             return re.search(rf"\b{empty[1]}=", raw(node)) is not None or None
         return holds(condition, self.text)
 
-    def and_or(self, node: tree_sitter.Node) -> None:
-        """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`."""
+    def and_or(self, node: tree_sitter.Node, around: tree_sitter.Node | None = None) -> None:
+        """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`.
+
+        The redirections of the statement `around` it are those of the last part.
+        """
         success: bool | None = True  # of the parts so far
         likely = True  # whether they probably succeed, where that is not known
-        for sign, part in _and_or_parts(node):
+        parts = _and_or_parts(node)
+        for sign, part in parts:
+            follow = partial(self.run, part)
+            if around is not None and part is parts[-1][1]:
+                follow = partial(self.redirected, around, part)
             and_then = sign == "&&"
             if success is None and not (likely and and_then):
-                self.branches([[part]], otherwise=True)
+                self.branches([follow], otherwise=True)
                 likely = False
             elif success in (None, and_then):
-                self.run(part)
+                follow()
                 tested = part.type in ("test_command", "negated_command", "compound_statement") or (
                     part.type == "command" and raw(part.named_children[0]) in _TESTS
                 )
@@ -271,13 +282,13 @@ class _Shell(Words):
                 success = self.test(node, part) if tested else True if sure else None
                 likely = not tested
 
-    def branches(self, branches: Iterable[Sequence[tree_sitter.Node]], *, otherwise: bool) -> None:
+    def branches(self, branches: Iterable[Callable[[], None]], *, otherwise: bool) -> None:
         """Run each branch from the same state; what differs between them afterwards is not known."""
         start = _State(self.variables, self.files, [])
         output, ends = self.output, [start] if otherwise else []
-        for statements in branches:
+        for follow in branches:
             self.variables, self.files, self.output = dict(start.variables), start.files, []
-            self.run_all(statements)
+            follow()
             ends.append(_State(self.variables, self.files, self.output))
         self.variables = {}
         for key in dict.fromkeys(key for end in ends for key in end.variables):
@@ -366,9 +377,13 @@ class _Shell(Words):
             first, *rest = old or [""]
             self.variables[name] = self.spent([first + ("" if value is None else self.text(value)), *rest])
 
-    def redirected(self, node: tree_sitter.Node) -> None:
-        """A statement with redirections."""
+    def redirected(self, node: tree_sitter.Node, part: tree_sitter.Node | None = None) -> None:
+        """A statement with redirections, which are those of `part` alone if it is given."""
         body, extra, heredoc, target, appends = redirected(node)
+        if part is None and body is not None and body.type == "list":
+            self.and_or(body, node)
+            return
+        body = part or body
         document = None if heredoc is None else self.document(heredoc)
         outer, self.output = self.output, []
         if body is not None and body.type != "command":
@@ -384,6 +399,17 @@ class _Shell(Words):
         else:
             path = self.text(target)
             self.write(path, [self.files.get(path) if appends else "", *written], f"line {node.start_point[0] + 1}")
+        if heredoc is not None:
+            self.behind(heredoc)
+
+    def behind(self, heredoc: tree_sitter.Node) -> None:
+        """The commands in the first line of a here-document: `cat <<EOF && run a`, `cat <<EOF | tee b`."""
+        right = heredoc.child_by_field_name("right")
+        for child in heredoc.named_children:
+            if child.type == "pipeline" or (child == right and raw(heredoc.child_by_field_name("operator")) == "&&"):
+                self.run(child)
+            elif child == right:
+                self.branches([partial(self.run, child)], otherwise=True)
 
     def write(self, path: str, parts: list[str | None], place: str) -> None:
         """Keep the text of a file that the script writes, or forget it where a part is not known."""
@@ -400,7 +426,7 @@ class _Shell(Words):
         parts = {child.type: child for child in node.named_children}
         body = parts.get("heredoc_body")
         if body is None or raw(parts.get("heredoc_start"))[:1] in ("'", '"', "\\"):
-            return raw(body)
+            return self.restored(raw(body))
         return self.inside(body)
 
     # --- commands ---
@@ -450,6 +476,7 @@ class _Shell(Words):
                     f"{self.changed[path]} may change {path} before the command reads it" for path in sorted(named)
                 ]
                 notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
+                notes += notes_on(words, self.placeholders)
                 self.record(Ran(tuple(words), environment, line, (*self.notes, *notes), files=self.files))
         return words
 

@@ -40,7 +40,9 @@ _BEFORE = b" \t\r\n\\"
 _KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
 # Where the scanner of tree-sitter-bash 0.25 looks a character up in a table of 384 entries, and may end the process.
 _WIDE = re.compile(r"\{\d*(?:\.\.\d*)?(?=[^\x00-\xff])")
-_GUARD = "\x7f"  # is put between the brace and the character
+# Where the parser ends a word, as in `"a"\\$B`, although no blank is there.
+_JOINT = re.compile(r"(?<=[\w\"'`})])(?=\\[^\r\n])")
+_GUARD = "\x7f"  # is put there, and between the brace and the character
 
 
 class Words:
@@ -81,7 +83,7 @@ class Words:
 
     def parsed(self, text: str) -> tree_sitter.Node:
         """The root of the syntax tree of a text."""
-        return self._parser.parse(_WIDE.sub(rf"\g<0>{_GUARD}", text).encode()).root_node
+        return self._parser.parse(_WIDE.sub(rf"\g<0>{_GUARD}", _JOINT.sub(_GUARD, text)).encode()).root_node
 
     def expand(self, node: tree_sitter.Node) -> list[str]:
         """The words that an argument becomes."""
