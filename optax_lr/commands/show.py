@@ -37,7 +37,7 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | No
         print(json.dumps([plan_summary(config, plan) for config, plan in planned], indent=2))
     elif not as_json:
         for config, plan in planned:
-            _print_plan(config, plan)
+            _print_plan(config, plan, options.get("num_examples"))
     if png is not None and planned:
         save_picture(png, dict(zip(names, (plan for _, plan in planned), strict=True)), force=force)
     return code
@@ -64,7 +64,7 @@ def plan_summary(config: RunConfig, plan: Plan) -> dict[str, Any]:
         "world_size_from": plan.world_size_from,
         "defaults": [default._asdict() for default in plan.defaults],
         "notes": [*config.notes, *plan.notes],
-        "unknown": list(config.unknown),
+        "unknown": [key for key in config.unknown if not any(note.startswith(f"{key}:") for note in config.notes)],
         "ignored": [f"{key}: {why}" for key, why in config.ignored],
     }
 
@@ -88,7 +88,7 @@ def unlike(names: Sequence[str]) -> list[str]:
     return short
 
 
-def _print_plan(config: RunConfig, plan: Plan) -> None:
+def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None:
     summary = plan_summary(config, plan)
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -107,6 +107,11 @@ def _print_plan(config: RunConfig, plan: Plan) -> None:
         row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
+        if num_examples is not None:
+            row(
+                "examples",
+                f"{num_examples:,} as given: those that the program's own splits, filters and selections leave",
+            )
     rates = f"{summary['first_rate']:.4g} at the first update, {summary['highest_rate']:.4g} at the highest"
     row("rate", f"{rates}, {summary['last_rate']:.4g} at the last update")
     row("processes", f"{plan.world_size} ({plan.world_size_from})")
@@ -116,9 +121,12 @@ def _print_plan(config: RunConfig, plan: Plan) -> None:
     for note in summary["notes"]:
         row("note", note)
     trainer = trainer_of(config.trainer)
-    others = [key for key in config.unknown if key not in config.refused]
+    others = [key for key in summary["unknown"] if key not in config.refused]
     if config.refused:
-        row("refused", f"{', '.join(config.refused[:8])}: not known to {trainer.title}, which stops with an error")
+        row(
+            "refused",
+            f"{', '.join(config.refused[:8])}: not known to {trainer.title} itself, which stops with an error",
+        )
     if others:
         row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:

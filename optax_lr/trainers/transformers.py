@@ -68,8 +68,6 @@ _GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' example
 YES = (True, "true", "True")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
-# Settings whose defaults a program of its own often replaces.
-_MAIN = words("learning_rate lr_scheduler_type num_train_epochs max_steps per_device_train_batch_size")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -334,17 +332,17 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     Raises:
         ConfigError: for a section that leaves the kind of the schedule to that program.
     """
-    absent, section = [default.key for default in reading.defaults], ".".join(found.section)
-    others, note = f"other defaults for {', '.join(absent)}", ""
+    absent, section = ", ".join(default.key for default in reading.defaults), ".".join(found.section)
+    others, note = f"other defaults for {absent}, or " if absent else "", ""
     if (script := script_of(source)) is not None:
-        note = (
-            f"{source.program_name} is not here, and is read as {script.whose}; a changed copy may have other defaults"
-        )
+        if absent:
+            whose = f"is read as {script.whose}; a changed copy may have other defaults"
+            note = f"{source.program_name} is not here, and {whose}"
         reading = reading._replace(unknown=tuple(key for key in reading.unknown if key not in script.options))
     elif source.program is not None:
-        differs = _MAIN.intersection(absent) and not _GROUPS.search(source.program_name)
-        if _is_own(source.program_name) and not source.constructor and (differs or reading.unknown):
-            note = f"{source.program_name} is not read, and may have {others}"
+        known = source.constructor or _GROUPS.search(source.program_name)
+        if _is_own(source.program_name) and not known:
+            note = f"{source.program_name} is not read, and may have {others}a schedule, batches or a loop of its own"
     elif source.form in ("yaml", "json", "toml"):
         if section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
             raise source.error(
@@ -352,8 +350,9 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
                 f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
             )
         why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
-        note = f"{why} shows that another program reads this file, which may have {others}" if why else ""
-    return reading._replace(notes=(*reading.notes, note)) if note and absent else reading
+        if why:
+            note = f"{why} shows that another program reads this file, which may have {others}a schedule of its own"
+    return reading._replace(notes=(*reading.notes, note)) if note else reading
 
 
 def _is_own(program: str) -> bool:

@@ -71,9 +71,17 @@ def test_show_lists_keys_that_the_trainer_does_not_know(folder, here):
         line for line in here("show", "strange.yaml").stdout.splitlines() if line.startswith(("refused", "unknown"))
     ]
     assert [" ".join(row.split()) for row in rows] == [
-        "refused train_size: not known to LLaMA-Factory, which stops with an error",
+        "refused train_size: not known to LLaMA-Factory itself, which stops with an error",
         "unknown kto_ftx: assumed to have no effect on the curve",  # which older versions have
     ]
+
+
+def test_show_says_which_examples_are_counted_and_lists_no_key_that_has_a_note(folder, here):
+    (folder / "cut.yaml").write_text("learning_rate: 1e-4\nper_device_train_batch_size: 2\nmax_train_samples: 90\n")
+    said = " ".join(here("show", "cut.yaml", "--num-examples", "90").stdout.split())
+    assert "examples 90 as given: those that the program's own splits, filters and selections leave" in said
+    assert "note max_train_samples: the number of examples must be that after the cut" in said
+    assert "unknown" not in said
 
 
 def test_a_narrow_terminal(folder):

@@ -227,7 +227,9 @@ def test_findings(tmp_path, kind):
 def test_the_note_on_a_programs_own_defaults_stays_where_the_trainer_is_named():
     words = ["python", "mine.py", "--learning_rate", "1e-5", "--max_steps", "40", "--train_file", "a"]
     config = olr.read_config(words, trainer="hf")
-    assert config.notes == ("mine.py is not read, and may have other defaults for lr_scheduler_type, warmup_steps",)
+    assert config.notes == (
+        "mine.py is not read, and may have other defaults for lr_scheduler_type, warmup_steps, or a schedule, batches or a loop of its own",
+    )
 
 
 def test_ms_swift_takes_a_ratio_of_the_warmup_in_every_version(tmp_path):
