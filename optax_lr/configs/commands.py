@@ -27,7 +27,7 @@ _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep 
 # Those whose claim shows that a command trains; hf claims every command with one of its settings.
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 # Those whose scripts compute in code what their options say.
-_LOOPS = tuple(trainer for trainer in TRAINERS.values() if trainer.name in ("diffusers", "open-instruct"))
+_LOOPS = tuple(trainer for trainer in TRAINERS.values() if trainer.name in ("diffusers", "open-instruct", "sd-scripts"))
 _EXAMPLE = re.compile(  # transformers' examples
     r"(?:^|/)run_(?:glue|xnli|swag|qa|seq2seq_qa|squad|ner|[cmp]lm|fim|summarization|translation|classification|"
     r"(?:audio|image)_classification|speech_recognition_\w+|semantic_segmentation|mim)\.py$"

@@ -32,6 +32,7 @@ from optax_lr.trainers.sd_scripts import SdScripts
 from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.swift import Swift
 from optax_lr.trainers.torch_schedules import TorchSchedules
+from optax_lr.trainers.torchtitan import Torchtitan
 from optax_lr.trainers.torchtune import Torchtune
 from optax_lr.trainers.trl import Trl
 from optax_lr.trainers.verl import Verl
@@ -55,6 +56,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Levanter(),
         Megatron(),
         Torchtune(),
+        Torchtitan(),
         Verl(),
         VerlSFT(),
         OpenRLHF(),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from optax_lr.sources.source import Source
 from optax_lr.trainers.openrlhf import OpenRLHF
+from optax_lr.trainers.torchtitan import Torchtitan, marks_of
 from optax_lr.trainers.verl import Verl
 from optax_lr.trainers.verl_sft import VerlSFT
 
@@ -74,9 +75,6 @@ class Refused(NamedTuple):
 
 
 _CONTROL_NETS = r"(?:.*/)?(?:(?:sdxl|flux)_)?train_control_net\w*\.py"
-_TORCHTITAN = tuple(
-    f"lr_scheduler.* training.{key}" for key in ("steps", "local_batch_size", "seq_len", "global_batch_size")
-)
 _LIGHTNING = (
     *(f"{section}.class_path" for section in ("model", "optimizer", "lr_scheduler", "data")),
     "seed_everything trainer.*",
@@ -112,7 +110,11 @@ REFUSED: tuple[Refused, ...] = (
         way="if it is a copy of 0.3.6 or later, name it with --trainer openrlhf",
     ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
-    Refused("a config of torchtitan", r"torchtitan\.|.*torchtitan/train\.py", _TORCHTITAN),
+    Refused(
+        "a file with sections such as torchtitan's, and with no key that only torchtitan has",
+        test=lambda values: marks_of(values) == "",
+        way="--trainer torchtitan reads it",
+    ),
     Refused("a training of ControlNets by kohya's sd-scripts", _CONTROL_NETS),
     Refused(
         "a run of musubi-tuner",
@@ -163,7 +165,7 @@ REFUSED: tuple[Refused, ...] = (
     ),
     Refused("a config of mmengine", r"(?:.*/)?tools/train\.py|mim .*", ("param_scheduler optim_wrapper",)),
     Refused("a config of timm's train.py", marks=("sched warmup_epochs", "sched epochs")),
-    Refused("a command with dotted options, such as torchtitan's", test=_dotted),
+    Refused("a command with dotted options", test=_dotted),
 )
 
 
@@ -173,7 +175,7 @@ def refusal(source: Source) -> str | None:
         return None
     program = source.program_name
     if re.match(r"levanter\.main\.|.*levanter/main/", program) or any(
-        re.fullmatch(trainer.programs, program) for trainer in (OpenRLHF, Verl, VerlSFT)
+        re.fullmatch(trainer.programs, program) for trainer in (OpenRLHF, Torchtitan, Verl, VerlSFT)
     ):
         return None  # whose options are those of others, too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in source.positional)

@@ -146,7 +146,6 @@ REFUSALS = {
     "a fork of OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_grpo --learning_rate 1e-6 --max_epochs 1", "with options of OpenRLHF"),
     "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "main.py takes options of its own"),
     "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
-    "torchtitan": ("t.toml", "[training]\nsteps = 10\nlocal_batch_size = 2\n[lr_scheduler]\nwarmup_steps = 2\n", "torchtitan"),
     "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
     "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "learning_rate=1e-5 replace its values"),
     "Megatron-SWIFT": ("m.sh", "megatron sft --model m --dataset d --lr 1e-4 --min_lr 1e-5 --max_epochs 1", "a run of Megatron-SWIFT"),

@@ -68,6 +68,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         f"openrlhf_{kind}": ("OpenRLHF+OpenRLHF", rf"openrlhf/cli/train_{kind}\.py")
         for kind in ("sft", "dpo", "rm", "kto", "kd", "prm", "ppo", "ppo_ray")
     },
+    "torchtitan": ("pytorch+torchtitan", r"torchtitan/(?:config/job_config|config_manager)\.py"),
     "sd_scripts": (
         "kohya-ss+sd-scripts",
         r"(?:library/\w+|\w*train\w*|fine_tune)\.py",

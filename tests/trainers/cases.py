@@ -110,6 +110,11 @@ KOHYA = [
 MLX = {"model": "m", "data": "d", "train": True, "adapter_path": "a", "iters": 1000, "steps_per_report": 10}
 VERL_SFT = ["torchrun", "--nproc_per_node=8", "-m", "verl.trainer.sft_trainer", "model.path=m"]
 OLDER_SFT = ["torchrun", "--nproc_per_node=8", "-m", "verl.trainer.fsdp_sft_trainer", "model.partial_pretrain=m"]
+TORCHTITAN = {
+    "job": {"description": "d"},
+    "optimizer": {"lr": 8e-4},
+    "training": {"steps": 1000, "local_batch_size": 8},
+}
 HF = {"learning_rate": 2e-4, "lr_scheduler_type": "cosine", "warmup_steps": 5, "max_steps": 50}
 SCRIPT = """
 import torch
@@ -307,6 +312,22 @@ CASES = {
     "sd-scripts 48d368f inverse square root in two processes": Case(
         [*KOHYA, "--learning_rate=1e-4", "--lr_scheduler=inverse_sqrt", "--lr_scheduler_timescale=300", "--lr_warmup_steps=50", "--max_train_steps=500"],
         {"world_size": 2}, {0: 0, 24: 9.6e-05, 25: 1e-4, 26: 9.966832412776434e-05, 100: 8.164965809277262e-05, 499: 4.902903378454601e-05}, 500,
+    ),
+    "torchtitan 73a0e697 its defaults": Case(
+        ["torchrun", "--nproc_per_node=8", "-m", "torchtitan.train", "--training.steps=1000"], {},
+        {0: 4e-6, 1: 8e-6, 199: 8e-4, 200: 8e-4, 201: 7.99e-4, 600: 4e-4, 999: 9.999999999999788e-07},
+    ),
+    "torchtitan 73a0e697 stable phase and floor": Case(
+        TORCHTITAN | {"lr_scheduler": {"warmup_steps": 100, "decay_ratio": 0.2, "decay_type": "sqrt", "min_lr_factor": 0.1}}, {},
+        {0: 8e-6, 99: 8e-4, 100: 8e-4, 799: 8e-4, 800: 8e-4, 801: 0.0007490883117545686, 900: 0.0002908831175456857, 999: 8.180225564263992e-05},
+    ),
+    "torchtitan 73a0e697 a schedule that is longer than the run": Case(
+        {"optimizer": {"lr": 3e-4}, "training": {"steps": 500},
+         "lr_scheduler": {"warmup_steps": 100, "decay_ratio": 0.8, "decay_type": "cosine", "total_steps": 1000}}, {},
+        {0: 3e-6, 99: 3e-4, 100: 3e-4, 200: 3e-4, 201: 0.0002999988434072206, 300: 0.000288581929876693, 499: 0.0002079462808131624}, 500,
+    ),
+    "torchtitan 73a0e697 a run that ends in its warmup": Case(
+        TORCHTITAN | {"lr_scheduler": {"warmup_steps": 2000, "decay_ratio": 0.5}}, {}, {0: 8e-7, 500: 8e-4 * 501 / 1000, 999: 8e-4},
     ),
     "mlx-lm d78bf58e with mlx 0.32.4 cosine": Case(
         MLX | {"lr_schedule": {"name": "cosine_decay", "warmup": 100, "warmup_init": 1e-7, "arguments": [1e-5, 1000, 1e-7]}}, {},

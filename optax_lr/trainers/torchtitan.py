@@ -1,0 +1,133 @@
+"""torchtitan until 0.2.2: TOML with the sections `lr_scheduler` and `training`, and `--section.key value` in a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from optax_lr.numerics import Real
+from optax_lr.schedules import Constant, LinearRamp, Schedule, WarmupStableDecay
+from optax_lr.schedules.compositions import Stages
+from optax_lr.sources.source import Source
+from optax_lr.text import words
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.keys import Keys, flattened
+from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, one_of
+
+_DEFAULTS: Mapping[str, object] = {
+    "optimizer.lr": 8e-4,
+    "lr_scheduler.warmup_steps": 200,
+    "lr_scheduler.decay_type": "linear",
+    "lr_scheduler.min_lr_factor": 0.0,
+    "training.steps": 10_000,
+}
+_RATIO, _TOTAL = "lr_scheduler.decay_ratio", "lr_scheduler.total_steps"
+_FORMER_FLOOR = "lr_scheduler.lr_min"  # until July 2025
+_BEFORE_JUNE_2025 = ("training.batch_size", "training.warmup_steps")
+_SHAPES = {"linear": "linear", "sqrt": "1-sqrt", "cosine": "cosine"}
+_NAMES = keys_of("torchtitan").union(former_keys("torchtitan"))
+_OF_THE_CURVE = frozenset({*_DEFAULTS, _RATIO, _TOTAL, _FORMER_FLOOR})
+
+
+class Torchtitan(Trainer):
+    """torchtitan from June 2025 to 0.2.2. Source: `torchtitan.components.lr_scheduler.build_lr_schedulers`."""
+
+    name: ClassVar[str] = "torchtitan"
+    title: ClassVar[str] = "torchtitan"
+    programs: ClassVar[str] = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py"
+    file_option: ClassVar[str] = "job.config_file"
+    remedy: ClassVar[str] = "its parser stops at it; take it out, or write the schedule of a fork in Python"
+    in_updates: ClassVar[bool] = True
+    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps"})
+    renamed: ClassVar[Mapping[str, str]] = {
+        "learning_rate": "optimizer.lr",
+        "lr_scheduler_type": "lr_scheduler.decay_type",
+        "warmup_steps": "lr_scheduler.warmup_steps",
+        "max_steps": "training.steps",
+    }
+
+    def evidence(self, source: Source) -> str | None:
+        """The sections `lr_scheduler` and `training`, with a key or another section that only its files have."""
+        return marks_of(source.given) if source.program is None else None
+
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
+        """The keys of the file with their sections before them, and the options of the command."""
+        return dict(flattened(file)) | dict(source.values)
+
+    def decides(self, key: str, values: Mapping[str, object]) -> bool:
+        """Whether the value of a key may change the curve."""
+        return key in _OF_THE_CURVE or (not self._known(key) and super().decides(key, values))
+
+    def _known(self, key: str) -> bool:
+        """Whether a key with its section is one of its fields; those of the schedule are all known."""
+        section, _, name = key.rpartition(".")
+        return key in _OF_THE_CURVE or (name in _NAMES and section != "lr_scheduler")
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        """The sections `optimizer`, `lr_scheduler` and `training`."""
+        values = dict(flattened(source.given))
+        if "module" in values:
+            raise source.error(
+                "the defaults of this run are in Python, where --module and --config name them; write the schedule there"
+            )
+        for key in _BEFORE_JUNE_2025:
+            if key in values:
+                raise source.error(
+                    f"{key} is of torchtitan before June 2025, and its schedule of that time is not read"
+                )
+        strange = self.unknown(source, values, frozenset(filter(self._known, values)))
+        if _FORMER_FLOOR in values:
+            values.setdefault("lr_scheduler.min_lr_factor", values[_FORMER_FLOOR])
+        keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
+        steps, total = keys.whole("training.steps"), keys.whole(_TOTAL)
+        if 0 < total < steps - 1:
+            raise source.error(
+                f"{_TOTAL} {total} ends before training.steps {steps}, and the rate falls below its floor"
+            )
+        if steps < 1:
+            raise source.error(f"training.steps must be at least 1, not {steps}")
+        ratio = keys.number(_RATIO) if _RATIO in keys else None
+        if ratio is not None and ratio < 0:
+            raise source.error(f"{_RATIO} must be at least 0, not {ratio:g}")
+        shape = one_of(f"{source.name}: lr_scheduler.decay_type", keys["lr_scheduler.decay_type"], _SHAPES)
+        settings = self.settings_of(
+            keys,
+            {"warmup_steps": keys.whole("lr_scheduler.warmup_steps")},
+            lr_scheduler_type=shape,
+            own={"ratio": ratio, "total": total, "floor": keys.number("lr_scheduler.min_lr_factor")},
+        )
+        return Reading(settings, defaults=keys.defaults(self.title), unknown=strange)
+
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """The steps as given, at most all of the schedule."""
+        return like(max_steps, min(int(settings.warmup_steps), settings.own["total"] or int(max_steps)))
+
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+        """A line that is at the rate in its last step, a stable phase, and a decay to one step behind the last one."""
+        rate, own = changes.get("learning_rate", settings.learning_rate), settings.own
+        warmup, total = int(warmup_steps), own["total"] or int(max_steps)
+        decay = total - warmup if own["ratio"] is None else min(round(total * own["ratio"]), total - warmup)
+        curve: Schedule = Constant(rate)
+        if decay:
+            curve = WarmupStableDecay(
+                rate,
+                decay_steps=decay,
+                stable_steps=total - warmup - decay,
+                min_lr=rate * own["floor"],
+                decay_type=_SHAPES[settings.lr_scheduler_type],
+            )
+        if not warmup:
+            return curve
+        return Stages([LinearRamp(rate, start_factor=1 / warmup, total_iters=warmup - 1), curve], boundaries=[warmup])
+
+
+def marks_of(values: Mapping[str, object]) -> str | None:
+    """What only torchtitan has in a file with its sections; empty if there is nothing, None without the sections."""
+    sections = {key: inner for key, inner in values.items() if isinstance(inner, Mapping)}
+    if not {"lr_scheduler", "training"} <= sections.keys():
+        return None
+    keys = words("decay_ratio decay_type min_lr_factor lr_min") & sections["lr_scheduler"].keys()
+    keys |= words("local_batch_size global_batch_size seq_len mixed_precision_param") & sections["training"].keys()
+    others = words("job parallelism activation_checkpoint") & sections.keys()
+    return key_list(keys) if keys else key_list(others, "section") if others else ""
