@@ -115,7 +115,7 @@ class OpenRLHF(Trainer):
         reinforced = command.startswith("ppo")
         options = _options(command, dotted=dotted)
         known = now if dotted else former | _IN_BOTH | ({"min_lr_ratio"} if command == "dpo" else set())
-        for key in _DECIDING.intersection(values) - known:
+        for key in sorted(_DECIDING.intersection(values) - known):
             style = "dotted, as from 0.10.2 on" if dotted else "flat, as before 0.10.2"
             raise source.error(f"{key} is not an option of OpenRLHF's train_{command} where the options are {style}")
         strange = self.unknown(source, values, frozenset(known))
@@ -158,9 +158,8 @@ class OpenRLHF(Trainer):
         if kind not in _ALWAYS:
             notes.append(f"OpenRLHF 0.10.0 to 0.10.3 give every schedule a floor, with which {kind} stops")
         if keys.get(options["optimizer"]) == "muon":
-            notes.append(
-                f"muon has the same curve from {options['learning_rate'].replace('adam', 'muon')} for the matrices"
-            )
+            muon = options["learning_rate"].replace("adam", "muon")
+            notes.append(f"the matrices have the rate of {muon} {keys.get(muon, 0.02)}, with the same curve")
         if reinforced:
             notes += _of_ppo(keys, options, dotted=dotted, rounds=rounds)
         else:
@@ -168,13 +167,15 @@ class OpenRLHF(Trainer):
         fixed = options["floor"] not in known
         if fixed and kind in _FLOORED:
             notes.append("the floor is a tenth of the rate, which this command fixes before 0.10.2")
-        if not dotted and not reinforced and options["max_samples"] not in values:
-            notes.append("before 0.7, OpenRLHF takes up to 1e8 examples where max_samples is not given")
         without = {options["floor"]} if fixed or kind not in _FLOORED else set()
+        defaults = keys.defaults(f"OpenRLHF's train_{command}", without=without)
+        if not reinforced:
+            older = {"max_samples": "; 1e8 before 0.7"}  # of the flat option
+            defaults = tuple(one._replace(whose=one.whose + older.get(one.key, "")) for one in defaults)
         return Reading(
             settings,
             notes=tuple(notes),
-            defaults=keys.defaults(f"OpenRLHF's train_{command}", without=without),
+            defaults=defaults,
             unknown=strange,
             refused=strange,
             processes=_processes(keys, options) if command == "ppo_ray" else None,

@@ -63,6 +63,10 @@ def test_the_defaults_of_each_command(command, flat, rate, epochs):
     plan = config.plan(num_examples=1280)
     assert repr(plan.schedule) == repr(olr.Cosine(rate, 10 * epochs, 1, min_lr=rate * 0.1))
     assert config.unknown == ()
+    whose = {default.key: default.whose for default in config.defaults}
+    before = "; 1e8 before 0.7" if "max_samples" in whose and "ppo" not in command else ""
+    key = "max_samples" if "max_samples" in whose else "data.max_samples"
+    assert whose[key] == f"OpenRLHF's train_{command}{before}"
 
 
 def test_a_run_of_ppo_counts_completions_episodes_and_epochs():
@@ -85,7 +89,11 @@ def test_a_run_of_ppo_counts_completions_episodes_and_epochs():
     )
     grpo = ["--algo.advantage.estimator", "group_norm", "--algo.dynamic_filtering_enable", "--actor.adam.lr", "5e-7"]
     config = olr.read_config([*PPO, *grpo, "--critic.freezing_steps", "5", "--actor.optim", "muon"])
-    assert [note.partition(" ")[0] for note in config.notes] == ["muon", "the", "algo.dynamic_filtering_enable:"]
+    assert config.notes == (
+        "the matrices have the rate of actor.muon.lr 0.02, with the same curve",
+        "the actor and its schedule begin after critic.freezing_steps 5, and the run ends before the schedule does",
+        "algo.dynamic_filtering_enable: prompts are used up faster, and the run ends before the schedule does",
+    )
     assert config.plan(num_examples=10_001).notes == ()
 
 
