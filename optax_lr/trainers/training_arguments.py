@@ -85,7 +85,7 @@ def misplaced(key: str) -> bool:
 
 
 def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], whose: str, place: str) -> list[str]:
-    """What is said of the keys of another trainer; keys with the same remedy share a message."""
+    """The message about keys of another trainer; keys with the same remedy share a message."""
     found = list(foreign)
     groups = [[one for one in found if one.key in keys] for keys in (OTHER_NAMES, SCHEDULE_KEYWORDS)]
     made = [one.message for one in found if not any(one in group for group in groups)]
@@ -103,7 +103,7 @@ def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], whose
 
 
 def options_line(foreign: Iterable[Foreign], whose: str) -> list[str]:
-    """What is said of the options of a command that are another trainer's; its script may take them for its own use."""
+    """The message about options of a command that are another trainer's; its script may take them for its own use."""
     several = [one for one in foreign if one.moved is not None]
     if not several:
         return []

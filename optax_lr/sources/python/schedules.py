@@ -78,7 +78,7 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
 
 
 def _is_of_package(script: Script, trainer: Call) -> bool:
-    """Whether a trainer is one of transformers, TRL or the like, or a class of the script that is based on one."""
+    """Whether a trainer is one of transformers or TRL, a similar one, or a class of the script that is based on one."""
     bases = [script.qualified(base) for kind in script.classes.get(trainer.last, ()) for base in kind.bases]
     return any(name.partition(".")[0] in constructors.HOMES for name in (trainer.name, *bases))
 
