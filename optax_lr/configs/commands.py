@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optax_lr.configs.named_file import named_file
 from optax_lr.configs.started import configs_of_script
-from optax_lr.launchers import options_of, program_of
+from optax_lr.launchers import options_of, program_of, separated
 from optax_lr.sources import shell
 from optax_lr.sources.documents import renamed
 from optax_lr.sources.errors import ConfigError
@@ -47,7 +47,12 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
     Raises:
         ConfigError: for a script without a training command.
     """
-    ran = [made for made in shell.commands_of(path, text) if len(made.words) > 1]
+    ran = [
+        made._replace(words=tuple(words))
+        for made in shell.commands_of(path, text)
+        if len(made.words) > 1
+        for words in separated(made.words)
+    ]
     if len(ran) > _MOST_COMMANDS:
         raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
     kept: list[Source] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from optax_lr.arguments import file_name
 from optax_lr.configs.cells import cell_configs, notebook_configs
 from optax_lr.configs.commands import SHELL, command_source, training_commands
+from optax_lr.launchers import separated
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
@@ -43,7 +44,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     if isinstance(source, (list, tuple)):
         if not all(isinstance(word, str) for word in source):
             raise ConfigError("<command line>: a command line is a list of text, such as ['--learning_rate', '2e-5']")
-        return [command_source("<command line>", shell.Ran(tuple(source), {}, 1), None)]
+        return [command_source("<command line>", shell.Ran(tuple(words), {}, 1), None) for words in separated(source)]
     path = file_name(
         "a config", source, of="a file", instead=", a mapping of its keys, or a command line as a list of words"
     )

@@ -24,6 +24,7 @@ from optax_lr.trainers.transformers import CURVE_KEYS, in_section
 
 _OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
+_MOST_LEFT_OUT = 3  # configs of a file that are left out and named
 
 
 def read_config(
@@ -108,7 +109,9 @@ def read_configs(
     if refused and not made:
         raise refused[0]
     what = "command" if found[0].form == "command" else "config"
-    left_out = [f"another {what} is left out: {error}" for error in refused]
+    left_out = [f"another {what} is left out: {error}" for error in refused[:_MOST_LEFT_OUT]]
+    if (more := len(refused) - _MOST_LEFT_OUT) > 0:
+        left_out.append(f"{more} more {what}s are left out" if more > 1 else f"1 more {what} is left out")
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
 
 

@@ -14,6 +14,7 @@ from optax_lr.launchers.programs import own_processes
 from optax_lr.launchers.tasks import mpirun, ray_job, srun
 from optax_lr.launchers.torchrun import torchrun
 from optax_lr.launchers.words import (
+    WITH_SUBCOMMAND,
     Launched,
     Launcher,
     first_positional,
@@ -23,9 +24,9 @@ from optax_lr.launchers.words import (
     without_prefixes,
 )
 from optax_lr.sources.marks import MARK, readable
-from optax_lr.sources.source import Processes, Program
+from optax_lr.sources.source import Processes, Program, count_of, product
 
-__all__ = ["LAUNCHERS", "options_of", "program_of"]
+__all__ = ["LAUNCHERS", "options_of", "program_of", "separated"]
 
 LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
@@ -38,6 +39,7 @@ LAUNCHERS: tuple[Launcher, ...] = (
 _INSIDE = frozenset(head for launcher in LAUNCHERS if not launcher.starts_tasks for head in launcher.heads)
 
 
+_BETWEEN = ("&&", "||", ";", "--")  # the words between commands
 _CONTAINERS = ("apptainer", "singularity", "docker", "podman")
 
 
@@ -50,8 +52,11 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     """
     environment = dict(environment)
     words = without_prefixes(list(words), environment)
-    if "--" in words[1:-1] and (handed := _handed_on(words[words.index("--") + 1 :], environment)):
-        words = handed
+    nodes: str | list[str] = "1"
+    if "--" in words[1:-1] and (handed := _handed_on(words, environment)):
+        before, words = words[: words.index("--")], handed
+        if any(word.endswith("mason.py") for word in before):
+            nodes = options_of(before)[0].get("num_nodes", nodes)
     if words and os.path.basename(words[0]) in _CONTAINERS and words[1:2] in (["run"], ["exec"]):
         words = _contained(words[2:], environment)
     if not words:
@@ -68,16 +73,40 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     options, positional = options_of(rest[place:])
     starting = options_of(rest[:place])[0] if name == "tune run" else options
     processes = launched.processes or own_processes(name, starting, environment)
+    if nodes != "1" and launched.launcher.startswith("accelerate"):  # mason.py multiplies --num_processes
+        origin = f"{processes.origin} on each of the --num_nodes {readable(nodes)} of mason.py"
+        processes = Processes(product(processes.count, count_of(nodes)), origin)
     launcher = (launched.launcher, environment, launched.config, launched.deepspeed)
     return Program(name, tuple(positional), options, line, *launcher), processes
 
 
+def separated(words: Sequence[str]) -> list[list[str]]:
+    """The commands that one command hands on behind two dashes, each with the words before them; else the command alone.
+
+    >>> separated(["python", "submit.py", "--", "pip", "install", "x", "&&", "torchrun", "train.py"])
+    [['python', 'submit.py', '--', 'torchrun', 'train.py']]
+    """
+    words = list(words)
+    if "--" not in words[1:-1]:
+        return [words]
+    start = words.index("--") + 1
+    commands: list[list[str]] = [[]]
+    for word in words[start:]:
+        if word in _BETWEEN:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    handed = [[*words[:start], *command] for command in commands]
+    return [command for command in handed if _handed_on(command, {})] or [words]
+
+
 def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:
-    """A whole command behind two dashes, as a script that submits jobs takes it; empty where it is none."""
-    words = without_prefixes(words, environment)
-    head = os.path.basename(words[0]) if words else ""
-    known = head.startswith("python") or any(head in launcher.heads for launcher in LAUNCHERS)
-    return words if known else []
+    """The whole command behind two dashes, as a script that submits jobs takes it; empty where it is none."""
+    before, inner = words[: words.index("--")], without_prefixes(words[words.index("--") + 1 :], environment)
+    head = os.path.basename(inner[0]) if inner else ""
+    known = head.startswith("python") or head in WITH_SUBCOMMAND
+    script = head.endswith(".py") and any(word.endswith(".py") for word in before)
+    return inner if known or script or any(head in launcher.heads for launcher in LAUNCHERS) else []
 
 
 def _contained(words: list[str], environment: dict[str, str]) -> list[str]:

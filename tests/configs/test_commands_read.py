@@ -302,6 +302,9 @@ def test_an_unsupported_command_is_noted_next_to_a_supported_one(tmp_path):
     assert config.trainer == "hf"
     assert config.notes[-1].startswith("another command is left out: ")
     assert "other.py takes options of its own" in config.notes[-1]
+    (config,) = scripts(tmp_path, text + "python other.py --learning_rate 1 --mine 3\n" * 4)
+    assert sum(note.startswith("another command is left out: ") for note in config.notes) == 3
+    assert config.notes[-1] == "2 more commands are left out"
 
 
 def test_a_launcher_in_an_unknown_variable(tmp_path):

@@ -138,6 +138,10 @@ REFUSALS = {
         "v.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-samples 800 --global-batch-size 8 --lr-decay-samples 605",
         "such as that of 76 iterations",
     ),
+    "another of open-instruct's programs, behind commands that a script submits": (
+        "m.sh", "uv run mason.py --num_nodes 2 -- source a.sh \\&\\& uv run open_instruct/grpo_fast.py --learning_rate 1e-6 --lr_scheduler_type constant "
+        "--per_device_train_batch_size 1", "a run of open-instruct other than finetune and dpo_tune",
+    ),
     "GRPO's keys next to a section of training arguments": (
         "s.yaml", "training:\n  " + HF.replace("\n", "\n  ") + "\ngrpo:\n  num_generations: 8\n",
         "grpo.num_generations is of TRL's GRPO, .* give --trainer trl-grpo --set num_generations=VALUE$",

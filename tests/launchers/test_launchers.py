@@ -43,6 +43,10 @@ COMMANDS = [
     (f"deepspeed {RUN}", None),
     (f"CUDA_VISIBLE_DEVICES=1,3 deepspeed --master_port 29500 {RUN}", 2),
     (f"python submit.py --nodes 2 --image i -- accelerate launch --num_processes 8 {RUN}", 8),
+    # mason.py of open-instruct writes 8 * 3 for the 8, and leaves other launchers as they are.
+    (f"python mason.py --num_nodes 3 --gpus 8 -- accelerate launch --num_machines 3 --num_processes 8 {RUN}", 24),
+    (f"python mason.py --num_nodes \ue000$N\ue001 -- accelerate launch --num_processes 8 {RUN}", None),
+    (f"uv run mason.py --num_nodes 3 --gpus 8 -- torchrun --nproc_per_node 4 {RUN}", 4),
     (f"mpirun -np 4 -x PATH python {RUN}", 4),
     (f"horovodrun -np 2 -H localhost:2 python {RUN}", 2),
     (f"srun --ntasks=6 python {RUN}", 6),
