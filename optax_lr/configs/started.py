@@ -44,6 +44,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     except ConfigError:
         return []
     complete = _as_called if calls else _as_parsed
+    found = [dataclasses.replace(config, origins={}) for config in found]  # texts of the script, which is private
     if not private:
         return [complete(config, command, name) for config in found]
     known = [value for value in command.command.options.values() if isinstance(value, str)]

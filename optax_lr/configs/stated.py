@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from optax_lr.sources.errors import ConfigError, UnstatedError
+from optax_lr.sources.errors import UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
@@ -28,8 +28,9 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     for key in unknown:
         if key.startswith("*"):
             what = key if key.startswith("**") else f"argument {key[1:]}"
-            raise ConfigError(
-                f"{source.name}: {what} of the call is not a literal and may hold any setting; write the keys to a YAML file"
+            origin = f"; {source.origins[key]}" if source.origins.get(key) else ""
+            raise source.error(
+                f"{what} of the call is not a literal and may hold any setting{origin}; write the keys to a YAML file"
             )
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     assigned = [] if source.program is None else [word.partition("=") for word in source.program.positional]
@@ -70,11 +71,13 @@ def _with_value(values: Mapping[str, object], place: Sequence[str], value: objec
 
 def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     """Which settings have values that the source does not say, and what to do."""
-    way = " ".join(f"--set {key}=VALUE" for key in missing)
+    way = " ".join(f"--set {key}=VALUE" for key in missing) if len(missing) < 4 else "--set KEY=VALUE"
     if source.form in ("python", "notebook"):
         what = ", ".join(f"{key}={text}" for key, text in missing.items())
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
-        return f"{what} {verb}; give {its} with {way}"
+        origins = {origin for key in missing if (origin := source.origins.get(key))}
+        origin = f"; {origins.pop()}" if len(origins) == 1 else ""
+        return f"{what} {verb}{origin}; give {its} with {way}"
     line = 1 if source.program is None else source.program.line
     words = assignments(source.positional)
     what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in missing.items())

@@ -53,7 +53,7 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
 def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
     """The line about the command of a program that is not known."""
     what, values = source.program_name or "the command", source.given
-    rates = [key for key, _ in _rates(values)]
+    rates = [key for key in values if _is_rate(key)]
     curve = [*rates, *(key for key in values if key not in rates and (key in SETTING_NAMES or concerns_curve(key)))]
     options = ", ".join(f"--{key} {readable(values[key])}" for key in (curve or list(values))[:4])
     own = f"{what} takes options of its own ({options})"
@@ -87,8 +87,12 @@ def _rates(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[st
         above = f"{place}." if place else ""
         for key, value in pairs if depth else ():
             yield from _rates(value, f"{above}{key}", depth - 1)
-    elif values is not None and _RATE.search(place.lower().replace(".", "_").replace("-", "_")):
+    elif values is not None and _is_rate(place):
         yield place, values
+
+
+def _is_rate(place: str) -> bool:
+    return _RATE.search(re.sub(r"[.-]", "_", place.lower())) is not None
 
 
 def _command_inside(values: object, place: str = "", depth: int = 6) -> str | None:

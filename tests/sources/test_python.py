@@ -1,5 +1,6 @@
 """Python scripts: literal arguments of known constructors, never run."""
 
+import re
 import time
 
 import pytest
@@ -282,6 +283,21 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
     plan = config.plan(num_examples=800)
     assert plan.max_steps == 100 // (count or 1)
     assert (count is None) == any("processes: 1 is assumed" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("with open('a.yaml') as f:\n    c = yaml.safe_load(f)\nt = c['train']\nTrainingArguments(learning_rate=t['lr'])", "t is c['train'] in line 4, and c is yaml.safe_load(f) in line 3, of a.yaml; give its value with --set learning_rate=VALUE"),
+        ("from own.config import C\nTrainingArguments(learning_rate=float(C.lr), num_train_epochs=C.n, warmup_steps=C.w, lr_scheduler_type=C.k)", "C is imported from own.config; give their values with --set KEY=VALUE"),
+        ("a = p.parse_args()\nTrainingArguments(learning_rate=a.lr)", "a has the options of a command; read the shell script with it, if there is one; give"),
+        ("def main(cfg):\n    TrainingArguments(**cfg.train)", "may hold any setting; cfg is an argument of main(); write the keys"),
+        ("TrainingArguments(learning_rate=a.lr * b.scale)", "b.scale is not a literal; give its value"),
+    ],
+)  # fmt: skip
+def test_where_values_come_from_that_are_not_literals(tmp_path, text, origin):
+    with pytest.raises(olr.ConfigError, match=re.escape(origin)):
+        read(tmp_path, f"{HEAD}{text}\n")
 
 
 def test_an_argument_that_the_class_does_not_have(tmp_path):

@@ -25,6 +25,7 @@ from optax_lr.sources.python.decided import is_left_out
 from optax_lr.sources.python.literals import Script, field_default
 from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
+from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
@@ -171,6 +172,10 @@ class Reader:
             constructor=constructor,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
+            origins={
+                key: origin_of(self.script, f"{key[2:]}." if key.startswith("**") else text)
+                for key, text in found.unknown.items()
+            },
             lengths=found.lengths,
             alone=found.alone,
             processes=self.processes,

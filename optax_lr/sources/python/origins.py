@@ -1,0 +1,46 @@
+"""Where an object of a Python script comes from whose values are not literals: `cfg` of `learning_rate=cfg.lr`."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Named
+from optax_lr.text import start_of
+
+_ROOT = re.compile(r"(?<![\w.'\"])([A-Za-z_]\w*)(?=\.|\[)")
+_NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
+
+
+def origin_of(script: Script, text: str, depth: int = 3) -> str:
+    """What the one object is in which an expression looks up a value; empty where there are several, or it is not known."""
+    names = set(_ROOT.findall(text)) - _NO_OBJECT
+    if len(names) != 1 or not depth:
+        return ""
+    name = names.pop()
+    if name in script.parsed:
+        return f"{name} has the options of a command; read the shell script with it, if there is one"
+    if name in script.imported:
+        return f"{name} is imported from {script.imported[name].rpartition('.')[0] or script.imported[name]}"
+    scopes = [scope for scope in script.scopes if name in scope.names]
+    made = [value for scope in scopes for value in scope.names[name] if value is not None]
+    if len(made) == 1:
+        is_made = f"{name} is {start_of(ast.unparse(made[0]), 60)} in line {made[0].lineno}"
+        if isinstance(made[0], ast.Call):
+            return is_made + _file_read(script, made[0])
+        further = origin_of(script, ast.unparse(made[0]), depth - 1)
+        return f"{is_made}, and {further}" if further else is_made
+    functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
+    return f"{name} is an argument of {functions.pop()}()" if not made and len(functions) == 1 else ""
+
+
+def _file_read(script: Script, call: ast.Call) -> str:
+    """The file of a known name that a call such as `yaml.safe_load(f)` reads under `with open("a.yaml") as f`."""
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.withitem(
+                context_expr=ast.Call(args=[ast.Constant(value=str(path)), *_]), optional_vars=ast.Name(id=name)
+            ) if call.args and ast.unparse(call.args[0]).partition(".")[0] == name:
+                return f", of {path}"
+    return ""
