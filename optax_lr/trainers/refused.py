@@ -121,7 +121,11 @@ REFUSED: tuple[Refused, ...] = (
         r"(?:.*/)?(?:hv|hv_1_5|wan|fpack|flux_kontext|flux_2|qwen_image|zimage|kandinsky5)_train\w*\.py",
         ("dit network_module", "dit max_train_steps", "dit max_train_epochs"),
     ),
-    Refused("a file of the kohya_ss GUI", marks=("lr_warmup epoch",), way="read the command that its button prints"),
+    Refused(
+        "a file of the kohya_ss GUI",
+        marks=("lr_warmup epoch", "LoRA_type network_dim"),
+        way="read the command that its button prints",
+    ),
     Refused("a config of mlx-lm-lora", r"mlx_lm_lora\b", ("train_mode iters", "train_mode adapter_path")),
     Refused(
         "a run of DeepSpeed-Chat",

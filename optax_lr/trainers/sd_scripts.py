@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from optax_lr.numerics import Real
@@ -83,7 +83,7 @@ class SdScripts(Loop):
         keys = {key for key, value in _flat(source.values)[0].items() if value is not None}
         networks, own = _NETWORK & keys, (_RATES | _RUN) & keys
         files = {"pretrained_model_name_or_path", "output_name"} <= keys
-        ours = source.program is None or keys <= self.options
+        ours = source.form in ("toml", "mapping") or (source.program is not None and keys <= self.options)
         return key_list(networks | own) if ours and ((networks and (own or files)) or (files and own)) else None
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
@@ -127,7 +127,7 @@ class SdScripts(Loop):
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
         notes = _of_the_optimizer(keys)
         rates = self._rates(source, keys)
-        (main, rate), *others = rates
+        rate = rates[0][1]
         warmup = _steps(keys, "lr_warmup_steps")
         if kind == "constant" and warmup:
             raise source.error("sd-scripts refuses lr_warmup_steps with constant; write constant_with_warmup")
@@ -153,25 +153,10 @@ class SdScripts(Loop):
         without = {"max_train_steps"} if by_epochs else {*_SIZES}
         without |= {"lr_warmup_steps"} if kind == "constant" else set()
         without |= set() if kind == "polynomial" or "learning_rate" in dict(rates) else {"learning_rate"}
-        notes += tuple(
-            f"{key}: the rate of the text encoder is {other:g}; the plan is that of {main}, {rate:g}"
-            for key, other in others
-            if other != rate
-        )
-        notes += tuple(
-            f"{key}: other parameters have rates of their own; the plan is that of {main}"
-            for key in keys.given
-            if _OTHER_RATES.fullmatch(key) or (key == "network_args" and "lr" in str(keys[key]))
-        )
-        if unstated:
-            notes += (f"{', '.join(unstated)}: not known, and without effect on the curve",)
-        if by_epochs:
-            notes += ("the examples are the images times their repeats; regularization images double their number",)
-            if keys.flag("enable_bucket") and settings.per_device_train_batch_size > 1:
-                notes += ("enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps",)
         defaults = keys.defaults(self.title, without=without)
-        if defaults and (strange or (source.form in ("yaml", "json") and source.program is None)):
-            what, absent = ", ".join(strange[:3]) or "the form", ", ".join(default.key for default in defaults)
+        notes += _of_the_rates(keys, rates) + _of_the_length(keys, unstated, by_epochs=by_epochs)
+        if strange and defaults:
+            what, absent = ", ".join(strange[:3]), ", ".join(default.key for default in defaults)
             notes += (f"{what}: not of sd-scripts; the program that reads this may have other defaults for {absent}",)
         useless = dict.fromkeys(_OF_A_KIND.difference(_KEYS_OF[kind]), f"{kind} does not take it")
         useless |= {"max_train_steps": "max_train_epochs decides"} if by_epochs else {}
@@ -268,6 +253,31 @@ def _of_the_optimizer(keys: Keys) -> tuple[str, ...]:
         raise keys.error("sd-scripts runs no scheduler with a schedule-free optimizer; its rate is constant")
     estimated = re.search("prodigy|dadapt", name)
     return ("optimizer_type: the optimizer multiplies these rates by an estimate of its own",) if estimated else ()
+
+
+def _of_the_rates(keys: Keys, rates: Sequence[tuple[str, float]]) -> tuple[str, ...]:
+    """Notes on the rates of other parameters than those of the plan, the first of `rates`."""
+    (main, rate), *others = rates
+    own = [key for key in keys.given if _OTHER_RATES.fullmatch(key)]
+    own += ["network_args"] if "lr" in str(keys.get("network_args")) else []
+    return (
+        *(
+            f"{key}: the rate of the text encoder is {other:g}; the plan is that of {main}, {rate:g}"
+            for key, other in others
+            if other != rate
+        ),
+        *(f"{key}: other parameters have rates of their own; the plan is that of {main}" for key in own),
+    )
+
+
+def _of_the_length(keys: Keys, unstated: Sequence[str], *, by_epochs: bool) -> tuple[str, ...]:
+    """Notes on the number of updates."""
+    notes = [f"{', '.join(unstated)}: not known, and without effect on the curve"] if unstated else []
+    if by_epochs:
+        notes.append("the examples are the images times their repeats; regularization images double their number")
+        if keys.flag("enable_bucket") and keys.whole("train_batch_size") > 1:
+            notes.append("enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps")
+    return tuple(notes)
 
 
 def _steps(keys: Keys, key: str) -> float:

@@ -107,6 +107,14 @@ def test_lengths_that_are_not_known_and_warmups_between_two_updates():
         config.plan(world_size=2)
 
 
+def test_a_file_of_another_form_is_of_another_program(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("pretrained_model_name_or_path: m\noutput_name: o\nnetwork_dim: 8\nunet_lr: 1.0e-4\n")
+    with pytest.raises(olr.ConfigError):
+        olr.read_config(path)
+    assert olr.read_config(path, trainer="sd-scripts").settings.learning_rate == 1e-4
+
+
 def test_options_of_a_fork_and_of_an_optimizer():
     words = [
         *KOHYA,
