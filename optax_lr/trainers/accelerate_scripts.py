@@ -155,11 +155,9 @@ class Diffusers(Loop):
             notes += ("diffusers 0.7 to 0.18 stretches the schedule by the accumulation, and does not finish it",)
         if scaled:
             notes += ("--scale_lr multiplies the rate by accumulation, batch and processes",)
-        if not re.fullmatch(self.programs, source.program_name):
-            what = source.program_name or "the program"
-            notes += (
-                f"{what} is read as one of diffusers' scripts, by its options; it may step its scheduler otherwise",
-            )
+        by = "name" if re.fullmatch(self.programs, source.program_name) else "options"
+        what = f"{source.program_name or 'the program'} is read as one of diffusers' scripts, by its {by}"
+        notes += (f"{what}; a copy may step its scheduler otherwise",)
         return Reading(settings, ignored, notes, defaults, strange)
 
     def training_examples(self, settings: Settings, examples: int) -> int:

@@ -185,6 +185,18 @@ class LlamaFactoryPPO(LlamaFactory):
             )
         return int(steps)
 
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings. With several processes accelerate steps the schedule once for each, while its length counts them, too.
+
+        Source: `trl.PPOTrainer` 0.9.6, which prepares the scheduler; `accelerate.scheduler.AcceleratedScheduler.step`.
+        """
+        if processes > 1 and settings.lr_scheduler_type != "constant":
+            raise settings.error(
+                f"with {processes} processes PPO steps its schedule {processes} times in an update, which ends it early and is not "
+                "read; write the schedule with the classes of olr"
+            )
+        return settings
+
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """None."""
         return {}

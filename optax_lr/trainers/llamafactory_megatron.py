@@ -48,6 +48,11 @@ class LlamaFactoryMegatron(Transformers):
                 f"{settings.source}: {_product(settings.own['sizes'])} = {shared} processes share an example, and "
                 f"{data.processes} is not a multiple of this; give the number of all processes with --world-size"
             )
+        if data.processes % settings.own["experts"]:
+            raise ConfigError(
+                f"{settings.source}: {settings.own['experts']} processes share the experts, and {data.processes} is not a "
+                "multiple of this, which Megatron refuses; give the number of all processes with --world-size"
+            )
         data = Data(self.training_examples(settings, data.examples), data.processes // shared)
         batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
         if settings.own["bridge"]:
@@ -104,6 +109,9 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
     bridge = bool(_ONLY_BRIDGE & values.keys()) or environment.get("USE_MEGATRON_BRIDGE") in (*YES, "1")
     backend = "Megatron-Bridge" if bridge else "mcore_adapter"
     notes = [*reading.notes]
+    experts = sizes.get("expert_model_parallel_size", 1)
+    # All processes are whole groups of experts, too, each of which has the tensor's and the pipeline's processes.
+    of_experts = experts * sizes.get("tensor_model_parallel_size", 1) * sizes.get("pipeline_model_parallel_size", 1)
     if not bridge:
         sizes.pop("expert_model_parallel_size", None)  # whose processes have examples of their own
         notes.append(
@@ -114,10 +122,14 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
         notes.append(f"{', '.join(reading.unknown[:8])}: taken for keys of {backend} that do not change the curve")
     processes = reading.processes
     if processes is None and (source.processes is None or source.processes.count is None):
-        shared = math.prod(sizes.values())
-        processes = Processes(shared, f"assumed: those of one group, {_product(sizes)}")
+        least = math.lcm(math.prod(sizes.values()), of_experts)
+        also = f", and of {experts} groups of experts" if least > math.prod(sizes.values()) else ""
+        processes = Processes(least, f"assumed: those of one group, {_product(sizes)}{also}")
     settings = dataclasses.replace(
-        reading.settings, trainer=LlamaFactoryMegatron.name, older="", own={"sizes": sizes, "bridge": bridge}
+        reading.settings,
+        trainer=LlamaFactoryMegatron.name,
+        older="",
+        own={"sizes": sizes, "bridge": bridge, "experts": of_experts},
     )
     return reading._replace(settings=settings, notes=tuple(notes), unknown=(), processes=processes)
 

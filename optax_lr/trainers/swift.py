@@ -11,7 +11,7 @@ from typing import ClassVar
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, too_few
-from optax_lr.trainers.generations import generation_keys, generation_steps
+from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
@@ -70,6 +70,9 @@ class Swift(Transformers):
                 f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
                 "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
             )
+        marks = generation_marks(source.given) if values.get("rlhf_type") is None else frozenset()
+        if marks and (source.program is None or " rlhf" in source.program_name):
+            values["rlhf_type"] = "grpo"
         generates = values.get("rlhf_type") == "grpo"
         if values.get("rlhf_type") in ("ppo", "gkd") and not values.get("max_steps"):
             raise source.error(
@@ -104,6 +107,8 @@ class Swift(Transformers):
         if (made.settings.warmup_ratio or 0) >= 1:
             raise source.error("warmup_ratio must be below 1 in ms-swift; a number of steps is warmup_steps")
         notes = tuple(note for note in made.notes if "is taken as a number" not in note)
+        if generates and marks:
+            notes += (f"read as rlhf_type grpo, by {key_list(marks)}",)
         if values.get("max_epochs") is not None:
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
         if cut := re.findall(r"#\d+", str(values.get("dataset", ""))):

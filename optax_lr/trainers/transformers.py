@@ -66,6 +66,7 @@ _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmu
 _BLOCKS = "texts are joined and cut into blocks; the number of examples is that of the blocks"
 _GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
+NO = (False, "false", "False")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
@@ -122,6 +123,8 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
+        if source.form not in ("python", "notebook", "card") and values.get("do_train") in NO:
+            raise source.error("do_train is false, so that nothing is trained; --set do_train=true gives a plan")
         foreign = list(foreign_keys(values, self.title, place))
         own = options_line(foreign, self.title) if source.form == "command" else []
         said = own or foreign_line(values, foreign, self.title, place)

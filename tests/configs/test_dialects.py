@@ -348,6 +348,10 @@ def test_what_llamafactory_on_megatron_does_otherwise_is_read_or_refused(tmp_pat
     assert plan.schedule == olr.Constant(5e-6, 13)  # where transformers has no warmup
     with pytest.raises(olr.ConfigError, match="= 8 processes share an example, and 12 is not a multiple of this"):
         olr.read_config(MEGATRON).plan(num_examples=1000, world_size=12)
+    experts = MEGATRON | {"context_parallel_size": 1, "expert_model_parallel_size": 4}
+    assert olr.read_config(experts).plan(num_examples=1000).world_size == 16  # 2 x 2 x 4, of which a group has 4
+    with pytest.raises(olr.ConfigError, match="16 processes share the experts, and 8 is not a multiple of this"):
+        olr.read_config(experts).plan(num_examples=1000, world_size=8)
     with pytest.raises(olr.ConfigError, match="inverse_sqrt has another meaning on Megatron"):
         olr.read_config(MEGATRON | {"lr_scheduler_type": "inverse_sqrt"}).plan(num_examples=1000)
     with pytest.raises(olr.ConfigError, match="on which LLaMA-Factory has no stage ppo"):
@@ -357,3 +361,37 @@ def test_what_llamafactory_on_megatron_does_otherwise_is_read_or_refused(tmp_pat
         "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 USE_MEGATRON_BRIDGE=1 llamafactory-cli train m.yaml"
     )
     assert olr.read_config(tmp_path / "run.sh").plan(num_examples=1000).max_steps == 250
+
+
+def test_a_schedule_that_accelerate_steps_for_each_process_is_refused_for_several():
+    ppo = {
+        "stage": "ppo",
+        "finetuning_type": "lora",
+        "learning_rate": 1e-5,
+        "lr_scheduler_type": "cosine",
+        "max_steps": 20,
+    }
+    assert olr.read_config(ppo).plan().schedule == olr.Cosine(1e-5, 20)
+    with pytest.raises(olr.ConfigError, match="with 2 processes PPO steps its schedule 2 times in an update"):
+        olr.read_config(ppo).plan(world_size=2)
+    constant = ppo | {"lr_scheduler_type": "constant"}
+    assert olr.read_config(constant).plan(world_size=2).schedule == olr.Constant(1e-5)
+
+
+@pytest.mark.parametrize("more", [{"stage": "sft", "finetuning_type": "lora"}, {}])
+def test_a_run_that_only_predicts_has_no_plan(more):
+    with pytest.raises(olr.ConfigError, match="do_train is false, so that nothing is trained"):
+        olr.read_config({"learning_rate": 1e-5, "per_device_train_batch_size": 1, "do_train": False, **more})
+
+
+def test_the_keys_of_grpo_decide_in_a_file_of_ms_swift():
+    keys = {"tuner_type": "lora", "model": "m", "dataset": "d", "learning_rate": 1e-6, "num_train_epochs": 1}
+    keys |= {
+        "reward_funcs": ["accuracy"],
+        "num_generations": 4,
+        "per_device_train_batch_size": 2,
+        "gradient_accumulation_steps": 2,
+    }
+    config = olr.read_config(keys)
+    assert config.plan(num_examples=100).max_steps == 100  # 2 x 2 completions are one prompt
+    assert any(note.startswith("read as rlhf_type grpo, by ") for note in config.notes)
