@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import sources_of
-from optax_lr.configs.named_file import recognised
+from optax_lr.configs.named_file import named_file, recognised
 from optax_lr.configs.private import both, shown_notes
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.configs.stated import checked
@@ -24,6 +24,7 @@ from optax_lr.trainers.transformers import CURVE_KEYS, in_section
 
 _OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
+_FILES = ("extends", "_base_", "inherit", "inherits", "include", "includes", "defaults")  # keys that name other files
 _MOST_LEFT_OUT = 3  # configs of a file that are left out and named
 
 
@@ -89,6 +90,7 @@ def read_configs(
     found = sources_of(source)
     made: list[RunConfig] = []
     refused: list[ConfigError] = []
+    silent: list[ConfigError] = []  # those of them about a command that trains nothing for all that it states
     for one in found:
         try:
             _require_plain(one, values or {})
@@ -97,6 +99,7 @@ def read_configs(
             if one.form != "command":
                 raise
             refused.append(error)
+            silent += [error] * (not _states_settings(one))
             continue
         try:
             made.append(read_recognised(one, whose, values))
@@ -109,10 +112,17 @@ def read_configs(
     if refused and not made:
         raise refused[0]
     what = "command" if found[0].form == "command" else "config"
-    left_out = [f"another {what} is left out: {error}" for error in refused[:_MOST_LEFT_OUT]]
-    if (more := len(refused) - _MOST_LEFT_OUT) > 0:
+    told = [error for error in refused if error not in silent]
+    left_out = [f"another {what} is left out: {error}" for error in told[:_MOST_LEFT_OUT]]
+    if (more := len(told) - _MOST_LEFT_OUT) > 0:
         left_out.append(f"{more} more {what}s are left out" if more > 1 else f"1 more {what} is left out")
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
+
+
+def _states_settings(command: Source) -> bool:
+    """Whether a command may train: it states a setting, or names a config."""
+    keys = command.given.keys()
+    return bool(SETTING_NAMES & keys) or any(map(concerns_curve, keys)) or named_file(command) is not None
 
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
@@ -159,6 +169,12 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     others = () if trainer.names_rates else other_rates(values_read, reading.unknown)
     notes = source.notes + repeated + reading.notes + others
     notes += _other_sections(source, found.section)
+    if source.form in ("yaml", "json", "toml"):
+        notes += tuple(
+            f"{key}: another file, which is not read, may hold more settings"
+            for key in _FILES
+            if key in reading.unknown or (found.section and source.values.get(key))
+        )
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     unknown = tuple(

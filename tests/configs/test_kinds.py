@@ -1,5 +1,7 @@
 """Configs of kinds that were once read wrongly: the plan, the refusal, or the findings of each."""
 
+import json
+
 import pytest
 
 import optax_lr as olr
@@ -248,3 +250,18 @@ def test_a_floor_for_a_plain_cosine_is_one_finding_that_its_fix_removes(tmp_path
     assert [(finding.code, finding.remedy) for finding in serious] == [
         ("LR111", "write lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr: 1e-06}")
     ]
+
+
+def test_what_a_file_or_a_script_takes_from_elsewhere_is_named(tmp_path):
+    settings = {"learning_rate": 1e-5, "per_device_train_batch_size": 2, "max_steps": 9}
+    (tmp_path / "a.json").write_text(json.dumps({"extends": "base.yaml", **settings}))
+    (config,) = olr.read_configs(tmp_path / "a.json")
+    assert "extends: another file, which is not read, may hold more settings" in config.notes
+    words = "train.py --learning_rate ${LR:-1e-5} --per_device_train_batch_size 2 --max_steps ${MAX_STEPS:-9} --run_name ${NAME:-a}"
+    (tmp_path / "a.sh").write_text(f"LR=1e-4\nbash launch.sh {words}\npython merge.py --base a --out b\n")
+    (config,) = olr.read_configs(tmp_path / "a.sh")
+    assert config.settings.learning_rate == 1e-4
+    start = "$MAX_STEPS: the default in the script is taken"
+    assert [note for note in config.notes if note.startswith(start)]
+    assert not any("left out" in note for note in config.notes)
+    assert config.plan().world_size_from == "assumed: bash runs a script that is not read, which may start several"

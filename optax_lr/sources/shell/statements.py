@@ -477,7 +477,15 @@ class _Shell(Words):
                 ]
                 notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
                 notes += notes_on(words, self.placeholders)
-                self.record(Ran(tuple(words), environment, line, (*self.notes, *notes), files=self.files))
+                self.record(
+                    Ran(
+                        tuple(words),
+                        environment,
+                        line,
+                        (*self.notes, *self.note_on_defaults(), *notes),
+                        files=self.files,
+                    )
+                )
         return words
 
     def builtin(self, node: tree_sitter.Node, words: list[str]) -> bool:

@@ -35,6 +35,10 @@ _EXPANSION = re.compile(rf"(#?)({NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(
 _REPLACEMENT = re.compile(rf"({NAME})//([\w.,:@=+ -]+)(?:/([\w.,:@=+ -]*))?")
 # `${A}`, `${A:-1}`, `$A` and `A` in an arithmetic expression.
 _IN_ARITHMETIC = re.compile(rf"\$\{{({NAME})(?::?-(\d+))?\}}|\$({NAME})|(?<![\w$])({NAME})")
+# Names of variables that may hold a setting of the curve or the number of processes, and arguments of the script.
+_OF_A_RUN = re.compile(
+    r"(?i)^\d$|lr|rate|epoch|step|batch|bs(?:z|$)|accum|warm|sched|gpu|nproc|node|world|process|sample"
+)
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = b" \t\r\n\\"
 _KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
@@ -55,6 +59,9 @@ class Words:
         self.marks: dict[str, str] = {}  # by their placeholders in a text that is parsed again
         self.arguments: set[str] = set()  # variables that only an argument of the script sets
         self.notes: dict[str, None] = {}
+        self.defaults: dict[
+            str, None
+        ] = {}  # variables of the environment and arguments that have a default in the script
         self._words = self._bytes = 0
         self._until = time.thread_time() + LONGEST
         self._parser = _parser()
@@ -176,6 +183,8 @@ class Words:
             return [self._default(default)] if values else []
         empty = values is None or (operation in (":-", ":=") and values in ([], [""]))
         if empty and operation in (":-", "-", ":=", "="):
+            if values is None and name not in self.arguments and _OF_A_RUN.search(name):
+                self.defaults[f"${name}"] = None
             values = [self._default(default)]
             if operation.endswith("="):
                 self.variables[name] = values
@@ -187,6 +196,13 @@ class Words:
         if index in ("@", "*"):
             return values
         return [values[int(index)]] if index.isdigit() and int(index) < len(values) else unknown
+
+    def note_on_defaults(self) -> tuple[str, ...]:
+        """A note that the environment or an argument may replace what `${A:-default}` gives."""
+        names = list(self.defaults)
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        what = f"{', '.join(names[:6])}{more}: the default in the script is taken, which the environment or an argument may replace"
+        return (what,) if names else ()
 
     def _default(self, text: str) -> str:
         """The default in `${A:-default}`."""
