@@ -74,6 +74,7 @@ def _toml(path: str, text: str, folder: Path | None) -> Source:
             lines.setdefault(header[1], number)
         elif key := re.match(r"\s*([\w.\-]+)\s*=", line):
             lines.setdefault(f"{section}{key[1]}", number)
+            lines.setdefault(key[1], number)  # for programs that take no notice of sections
     return Source(path, values, lines, "toml", text, folder)
 
 

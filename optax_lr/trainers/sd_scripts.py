@@ -133,7 +133,7 @@ class SdScripts(Loop):
             raise source.error("sd-scripts refuses lr_warmup_steps with constant; write constant_with_warmup")
         if not by_epochs and keys.whole("max_train_steps") < 1:
             raise source.error(f"max_train_steps must be at least 1, not {keys['max_train_steps']}")
-        why = "the images and their batch are in the file of dataset_config" if keys.get("dataset_config") else ""
+        why = "the file of dataset_config has the images and the batch" if keys.get("dataset_config") else ""
         settings = self.settings_of(
             keys,
             {

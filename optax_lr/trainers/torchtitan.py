@@ -35,7 +35,7 @@ class Torchtitan(Trainer):
 
     name: ClassVar[str] = "torchtitan"
     title: ClassVar[str] = "torchtitan"
-    programs: ClassVar[str] = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py"
+    programs: ClassVar[str] = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py|(?:.*/)?run_train\.sh"
     file_option: ClassVar[str] = "job.config_file"
     remedy: ClassVar[str] = "its parser stops at it; take it out, or write the schedule of a fork in Python"
     in_updates: ClassVar[bool] = True
@@ -46,6 +46,17 @@ class Torchtitan(Trainer):
         "warmup_steps": "lr_scheduler.warmup_steps",
         "max_steps": "training.steps",
     }
+
+    def recognise(self, source: Source) -> Recognised | None:
+        """Recognise `run_train.sh` by the TOML file of its variable, which versions with configs in Python do not have."""
+        script = source.program_name.endswith(".sh")
+        return super().recognise(source) if not script or self.config_file(source) else None
+
+    def config_file(self, source: Source) -> str | None:
+        """The file of `--job.config_file`, or of the variable from which `run_train.sh` makes this option."""
+        program = source.command
+        variable = program.environment.get("CONFIG_FILE", "") if program.name.endswith(".sh") else ""
+        return super().config_file(source) or (variable if variable.endswith(".toml") else None)
 
     def evidence(self, source: Source) -> str | None:
         """The sections `lr_scheduler` and `training`, with a key or another section that only its files have."""

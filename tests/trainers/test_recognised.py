@@ -97,7 +97,7 @@ REFUSED = [
     (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6", "--actor_num_gpus_per_node", "8"], "a run of open-instruct"),
     (["accelerate", "launch", "train_unconditional.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "--pretrained_model_name_or_path of sd-scripts is not given"),
-    (["./run_train.sh", "--optimizer.lr", "1e-4", "--training.steps", "10"], "a command with dotted options"),
+    (["./run_train.sh", "--optimizer.lr", "1e-4", "--training.steps", "10"], "run_train.sh takes options of its own"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
     ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "own reads learning_rate 0.0001, and decides what that means"),
     ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is not a key"),

@@ -32,6 +32,7 @@ def test_a_file_and_the_command_that_names_it(tmp_path):
     config = olr.read_config(file)
     assert repr(config.plan().schedule) == repr(olr.Constant(1e-4, 20))
     assert [key for key, _ in config.ignored] == ["epoch"]
+    assert config.lines["epoch"] == 13
     assert config.notes == (
         "text_encoder_lr: the rate of the text encoder is 5e-05; the plan is that of unet_lr, 0.0001",
     )
@@ -100,7 +101,7 @@ def test_lengths_that_are_not_known_and_warmups_between_two_updates():
     assert any("each bucket has a smaller last batch" in note for note in config.notes)
     with pytest.raises(olr.ConfigError, match="the number of images times their repeats"):
         config.plan()
-    with pytest.raises(olr.ConfigError, match="are in the file of dataset_config; give the length"):
+    with pytest.raises(olr.ConfigError, match="dataset_config has the images and the batch; give the length"):
         olr.read_config([*by_epochs, "--dataset_config=d.toml"]).plan(num_examples=40)
     config = olr.read_config([*KOHYA, "--lr_scheduler=cosine", "--lr_warmup_steps=5"])
     with pytest.raises(olr.ConfigError, match=r"lr_warmup_steps is 5 steps of the scheduler, .* give a multiple of 2"):
