@@ -81,7 +81,7 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
 
 
 def separated(words: Sequence[str]) -> list[list[str]]:
-    """The commands that one command hands on behind two dashes, each with the words before them; else the command alone.
+    """The commands that one command passes behind two dashes, each with the words before them; else the command alone.
 
     >>> separated(["python", "submit.py", "--", "pip", "install", "x", "&&", "torchrun", "train.py"])
     [['python', 'submit.py', '--', 'torchrun', 'train.py']]

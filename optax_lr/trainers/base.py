@@ -194,7 +194,8 @@ class Trainer(abc.ABC):
         if wrong:
             verb = "is not a key" if len(wrong) == 1 else "are not keys"
             more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-            said.append(f"{', '.join(wrong[:8])}{more} {verb} of {self.title}; {self.remedy}")
+            out = f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve"
+            said.append(f"{', '.join(wrong[:8])}{more} {verb} of {self.title}; {self.remedy}; {out}")
         if said:
             raise source.error("; ".join(said))
         return tuple(f"{above}{key}" for key in strange)
@@ -336,7 +337,7 @@ def key_list(keys: Iterable[str], what: str = "key") -> str:
 
 _CURVE = re.compile(
     r"(?:^|_)(?:lr|learning|epochs?|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|optimizer|"
-    r"decay|anneal\w*|cycles?|restarts?|cooldown|milestones|gamma)(?:_|$)|^train_samples$"
+    r"decay|anneal\w*|cycles?|restarts?|cooldown|milestones)(?:_|$)|^(?:gamma|train_samples)$"
 )
 # What decides the number of updates in an epoch.
 _UPDATE = re.compile(

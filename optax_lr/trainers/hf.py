@@ -72,10 +72,9 @@ class HuggingFace(Transformers):
         place = next(generation_places(source.given), None)
         if place is not None:
             key = ".".join(place)
-            out = "" if found.section else f", or leave it out with --set {key}=null"
             raise source.error(
                 f"{key} is of TRL's GRPO, whose steps are not those of TrainingArguments; give --trainer trl-grpo --set "
-                f"{place[-1]}=VALUE{out}"
+                f"{place[-1]}=VALUE, or leave it out with --set {key}=null"
             )
         return super().read(source, found)
 

@@ -146,7 +146,7 @@ REFUSALS = {
     ),
     "GRPO's keys next to a section of training arguments": (
         "s.yaml", "training:\n  " + HF.replace("\n", "\n  ") + "\ngrpo:\n  num_generations: 8\n",
-        "grpo.num_generations is of TRL's GRPO, .* give --trainer trl-grpo --set num_generations=VALUE$",
+        "grpo.num_generations is of TRL's GRPO, .* give --trainer trl-grpo --set num_generations=VALUE, or leave it out with --set grpo.num_generations=null",
     ),
     "two names of a key of ms-swift": ("z.sh", "swift sft --model m --dataset d --train_type full --tuner_type lora", "train_type and tuner_type differ"),
     "a fork of OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_grpo --learning_rate 1e-6 --max_epochs 1", "with options of OpenRLHF"),

@@ -353,8 +353,8 @@ CASES = {
 }  # fmt: skip
 
 
-def read(name: str, folder: Path, foreign: str | None = None) -> olr.RunConfig:
-    """The config of a case, read; with a key of another trainer, if one is given."""
+def read(name: str, folder: Path, foreign: str | None = None, values: dict[str, object] | None = None) -> olr.RunConfig:
+    """The config of a case, read; with a key of another trainer and with other `values`, if they are given."""
     source = CASES[name].source
     if isinstance(source, str):
         path = folder / "train.py"
@@ -362,4 +362,4 @@ def read(name: str, folder: Path, foreign: str | None = None) -> olr.RunConfig:
         return olr.read_config(path)
     if foreign is not None:
         source = [*source, f"--{foreign}", "3"] if isinstance(source, list) else source | {foreign: 3}
-    return olr.read_config(source)
+    return olr.read_config(source, values=values)

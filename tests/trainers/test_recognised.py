@@ -264,7 +264,7 @@ def test_keys_that_look_like_the_curve(key):
 @pytest.mark.parametrize(
     "key",
     ["eval_batch_size", "save_steps", "logging_interval_steps", "vision_lr", "mm_projector_lr", "system_prompt", "lora_rank", "weight_decay_mult",
-     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers", "no_repeat_ngram_size"],
+     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers", "no_repeat_ngram_size", "value_gamma"],
 )  # fmt: skip
 def test_keys_that_do_not_look_like_the_curve(key):
     assert not concerns_curve(key)
