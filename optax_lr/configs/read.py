@@ -11,12 +11,12 @@ from optax_lr.configs.named_file import named_file, recognised
 from optax_lr.configs.private import both, shown_notes
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.configs.stated import checked
-from optax_lr.sources.errors import ConfigError, UnstatedError
+from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
-from optax_lr.trainers import Recognised, trainer_of
+from optax_lr.trainers import Recognised, Trainer, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates, places_of_settings
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -158,7 +158,10 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES.difference(values or ())
         source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, required))
-    source = checked(source, trainer, values or {}, found.section)
+    try:
+        source = checked(source, trainer, values or {}, found.section)
+    except UnstatedError as error:
+        raise UnstatedError(f"{error}{_wrong_keys(source, trainer, found)}") from None
     source = _completed(source, trainer.argparse_options())
     source = _with_processes(source, found.section)
     reading = trainer.read(source, found)
@@ -208,6 +211,18 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         refused=(*reading.refused, *trainer.refused(unknown)),
         form=source.form,
     )
+
+
+def _wrong_keys(source: Source, trainer: Trainer, found: Recognised) -> str:
+    """What is wrong with the options of a command whose values are not all stated; empty where nothing is."""
+    try:
+        if source.form == "command":
+            trainer.read(source, found)
+    except UnknownKeysError as error:
+        return f"; {str(error).removeprefix(f'{source.name}: ')}"
+    except ConfigError:
+        pass
+    return ""
 
 
 def _with_lengths(

@@ -9,9 +9,12 @@ from optax_lr.sources.errors import UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
+from optax_lr.text import words
 from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import LENGTH
+
+_ENDS = words("T_max total_iters total_steps epochs schedulers")  # arguments of torch's schedulers that state a length
 
 
 def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
@@ -85,7 +88,9 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         origins = {origin for key in missing if (origin := source.origins.get(key))}
         origin = f"; {origins.pop()}" if len(origins) == 1 else ""
-        return f"{what} {verb}{origin}; give {its} with {way}"
+        endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
+        length = ", and the length with --max-steps" if endless else ""
+        return f"{what} {verb}{origin}; give {its} with {way}{length}"
     line = 1 if source.program is None else source.program.line
     words = assignments(source.positional)
     what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in missing.items())

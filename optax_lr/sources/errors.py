@@ -22,3 +22,7 @@ class UnstatedError(ConfigError):
 
 class UnknownLengthError(ConfigError):
     """The config is valid but does not determine the length of the run; `num_examples` or `max_steps` would."""
+
+
+class UnknownKeysError(ConfigError):
+    """Keys that the trainer does not have, and that look like settings of the curve."""

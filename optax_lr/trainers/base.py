@@ -12,7 +12,7 @@ import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import ConfigError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -197,7 +197,7 @@ class Trainer(abc.ABC):
             out = f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve"
             said.append(f"{', '.join(wrong[:8])}{more} {verb} of {self.title}; {self.remedy}; {out}")
         if said:
-            raise source.error("; ".join(said))
+            raise UnknownKeysError(f"{source.name}: {'; '.join(said)}")
         return tuple(f"{above}{key}" for key in strange)
 
     def without_effect(self, settings: Settings) -> set[str]:

@@ -69,6 +69,7 @@ class HuggingFace(Transformers):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings. The steps of GRPO are not those of the Trainer."""
+        reading = super().read(source, found)
         place = next(generation_places(source.given), None)
         if place is not None:
             key = ".".join(place)
@@ -76,7 +77,7 @@ class HuggingFace(Transformers):
                 f"{key} is of TRL's GRPO, whose steps are not those of TrainingArguments; give --trainer trl-grpo --set "
                 f"{place[-1]}=VALUE, or leave it out with --set {key}=null"
             )
-        return super().read(source, found)
+        return reading
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys of `TrainingArguments`."""

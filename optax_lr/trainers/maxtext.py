@@ -84,7 +84,7 @@ class MaxText(Trainer):
         """The settings of the curve."""
         name = source.name
         alone = source.program is not None and self.config_file(source) is None
-        given = assignments(source.positional) if alone else source.values
+        given = {**assignments(source.positional), **source.values} if alone else source.values
         values, module = {str(key): value for key, value in given.items()}, source.program_name
         kinds = [word for word in ("sft", "dpo", "rl", "distill") if f".{word}" in module or f"_{word}" in module]
         kind = next(iter(kinds), "")

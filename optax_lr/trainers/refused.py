@@ -107,7 +107,7 @@ REFUSED: tuple[Refused, ...] = (
         "a run with options of OpenRLHF that does not start one of its commands",
         r"openrlhf\.|.*openrlhf/cli/",
         ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
-        way="if it is a copy of 0.3.6 or later, name it with --trainer openrlhf",
+        way="if it is a command of a copy of 0.3.6 or later, name it with --trainer openrlhf",
     ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused(

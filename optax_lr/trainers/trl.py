@@ -14,7 +14,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, places_of_settings
 from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
-from optax_lr.trainers.known import class_keys, default_of, last_version_of_class
+from optax_lr.trainers.known import class_keys, default_of, last_version, last_version_of_class
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program
@@ -145,6 +145,12 @@ class Trl(Transformers):
         method, version = self.method(source, found)
         given = {key for key, value in values.items() if value is not None}
         generates = method in _GENERATE or (not method and generation_marks(given))
+        old = sorted(key for key in given if last_version("trl", method, key) and concerns_curve(key))
+        if method in _NOT_COUNTED and old:
+            whose = f"{method} in TRL up to {last_version('trl', method, old[0])}"
+            raise source.error(
+                f"{', '.join(old)}: keys of {whose}, which is not read; write its schedule with olr.get_scheduler"
+            )
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(
                 f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"

@@ -70,6 +70,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --lr_scheduler is not an option of TrainingArguments; --set lr_scheduler=null leaves it out, and --set lr_scheduler_type=VALUE gives what the script may mean by it; epochs is not a key of TrainingArguments"),
         ("for lr in $(seq 3); do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
         ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
         ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),

@@ -365,7 +365,7 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
         ("def f(:\n", "not Python: "),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
-        ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line; read the shell script that starts it, or the YAML file that it reads with --trainer trl-online-dpo"),
+        ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line; read the shell script that starts it, or with --trainer trl-online-dpo the YAML file of its --config"),
         (f"{HEAD}HfArgumentParser(TrainingArguments)\n", "fills TrainingArguments from the command line; read the shell script that starts it"),
         ("from torchtune import config\n", "the code of torchtune, whose settings are in a YAML file"),
         ("from own import Trainer\np.add_argument('--lr', default=2e-6)\nTrainer(p).train()\n", "own.Trainer in line 3 trains, with --lr (line 2, 2e-06 by default); read its file"),

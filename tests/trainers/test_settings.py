@@ -108,6 +108,12 @@ def test_keys_of_a_fork_that_change_no_length_are_listed():
         olr.read_config(MAXTEXT | {"steps": 10, "my_decay_steps": 5})
 
 
+def test_a_value_replaces_that_of_a_command_of_words():
+    words = ["python3", "-m", "maxtext.trainers.pre_train.train", "base.yml", "steps=100", "learning_rate=1e-4"]
+    assert olr.read_config(words).plan().max_steps == 100
+    assert olr.read_config(words, values={"steps": 50}).plan().max_steps == 50
+
+
 def test_ms_swift_cuts_the_examples_for_each_process_first():
     words = [
         *SWIFT[:-2],

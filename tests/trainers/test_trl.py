@@ -164,3 +164,5 @@ def test_a_rate_that_is_not_given_needs_the_method():
         olr.read_config({"dataset_name": "d"}, trainer="trl-xyz")
     with pytest.raises(olr.ConfigError, match="are counted in episodes; give them with --set max_steps=VALUE"):
         olr.read_config(["trl", "ppo", "--dataset_name", "d", "--learning_rate", "1e-5"])
+    with pytest.raises(olr.ConfigError, match=r"batch_size: keys of PPOConfig in TRL up to 1\.0\.0, which is not read"):
+        olr.read_config(["trl", "ppo", "--dataset_name", "d", "--learning_rate", "1e-5", "--batch_size", "8"])

@@ -51,10 +51,10 @@ def why_nothing(script: Script) -> str:
     for call, kind, _ in filled_classes(script):
         last = kind.rpartition(".")[2]
         start = f"{call.last} in line {call.node.lineno} fills {last} from the command line; read the shell script that starts it"
-        if last in TRL:
+        if last in TRL and call.last != "HfArgumentParser":
             method = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last.removesuffix("Config")).lower()
-            return f"{start}, or the YAML file that it reads with --trainer trl-{method}"
-        if last.endswith("TrainingArguments"):
+            return f"{start}, or with --trainer trl-{method} the YAML file of its --config"
+        if last in TRL or last.endswith("TrainingArguments"):
             return start
     names = {name for name, bound in script.top.names.items() if bound}
     if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
