@@ -97,7 +97,6 @@ REFUSED: tuple[Refused, ...] = (
     Refused(
         "a run of verl other than main_ppo and its trainers for SFT",
         r"verl\.|(?:.*/)?verl/trainer/\w+\.py$|recipe\.\w+\.main",
-        ("actor_rollout_ref.*",),
     ),
     Refused(
         "a run of open-instruct other than finetune and dpo_tune",

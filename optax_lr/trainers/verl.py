@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.marks import readable
+from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
-from optax_lr.trainers.keys import Keys, assignments, flattened
+from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, named_config
+from optax_lr.trainers.keys import Keys, assignments, flattened, place_of
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, read_optimizer
@@ -20,6 +22,7 @@ _ACTOR = "actor_rollout_ref.actor.optim."
 _STEPS, _BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", "data.train_max_samples"
 _LENGTH = (_STEPS, _BATCH, _CAP, "data.gen_batch_size", "trainer.total_epochs")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
+FOLDER = "verl/trainer/config"
 _WITHOUT = "write the schedule with olr.get_scheduler"
 
 
@@ -51,6 +54,7 @@ class Verl(Trainer):
     }
     place: ClassVar[str] = _ACTOR  # the section of the optimizer, with a dot behind it
     listed: ClassVar[str] = "verl"  # the list of its keys
+    own: ClassVar[tuple[str, ...]] = ("ppo_trainer", "ppo_megatron_trainer")  # its configs
     main: ClassVar[str] = "verl's main_ppo"
     groups: ClassVar[frozenset[str]] = frozenset({"model_engine"})  # words that choose a part of the config
 
@@ -59,18 +63,51 @@ class Verl(Trainer):
         name = key.removeprefix(self.place)
         return key in _LENGTH or (name != key and any(form.decides(name) for form in (FSDP, MEGATRON, SFT)))
 
+    def evidence(self, source: Source) -> str | None:
+        """Its section of the actor in a file, or the config that a file extends."""
+        section = source.given.get("actor_rollout_ref")
+        actor = section.get("actor") if isinstance(section, Mapping) else None
+        if source.program is None and isinstance(actor, Mapping):
+            return "its section actor_rollout_ref.actor"
+        return extends(source, self.own)
+
+    def config_file(self, source: Source) -> str | None:
+        """The file of `--config-name` and `--config-path`, if it is none of those of verl that are known here."""
+        name = named_config(source, self.own[0], FOLDER)
+        return None if name in (f"{FOLDER}/{config}.yaml" for config in self.own) else name
+
+    def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
+        """The file with the words `key=value`."""
+        values = copy.deepcopy(dict(file))
+        for key, value in assignments(command_words(source)[1]).items():
+            section, name = place_of(values, key)
+            section[name] = value
+        return values
+
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The words of the command; `+` and `++` in front of a key change nothing here."""
-        name, options, place = source.name, source.command.options, self.place
-        given = assignments(source.positional) | dict(flattened(source.values))
+        """The keys of a file and the words of a command; `+` and `++` in front of a key change nothing here."""
+        name, place = source.name, self.place
+        options, words = command_words(source)
+        given = assignments(words) | {key: value for key, value in flattened(source.values) if key not in options}
         config, optimizer, standing = self.config(source, given)
-        for key in given:
-            if self._concerns_curve(key, optimizer):
+        given = {key: looked_up(standing | given, key) for key in given}
+        for key, value in given.items():
+            if value is not None and self._concerns_curve(key, optimizer):
                 raise source.error(f"{key} of verl is not read; {_WITHOUT}")
+            if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
+                raise source.error(
+                    f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
+                )
         self.unknown(source, options, frozenset())
         known = keys_of(self.listed).union(former_keys(self.listed))
-        strange = tuple(key for key in given if key not in options.keys() | self.groups and not _is_below(key, known))
-        given = {key: value for key, value in given.items() if value not in ("null", "None")}
+        known |= self.groups | {"defaults", "hydra"}
+        strange = tuple(key for key in given if not _is_below(key, known))
+        given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
+        for key in standing if not config else ():
+            if key not in given and (key.startswith(place) or _STEPS not in given):
+                raise source.error(
+                    f"{key} is not in this file, which extends no config of verl; give it with --set {key}=VALUE"
+                )
         standing = standing | {f"{place}{key}": value for key, value in optimizer.defaults.items()}
         keys = Keys(name, given, ARGPARSE, standing)
         kind, warmup, own = read_optimizer(keys, place, optimizer)
@@ -89,11 +126,15 @@ class Verl(Trainer):
             without.add(f"{place}min_lr")
         notes = list(self.remarks(keys, settings, optimizer))
         if not re.fullmatch(self.programs, source.program_name):
-            notes.append(f"{source.program_name or 'this'} is not {self.main}, and may have other defaults")
+            program = source.program_name
+            read = (
+                f"{program} is not {self.main}" if program else f"the file is read as {self.main} reads it; its program"
+            )
+            notes.append(f"{read}{', and' if program else ''} may have other defaults")
         return Reading(
             settings,
             notes=tuple(notes),
-            defaults=keys.defaults(f"verl's {config}.yaml", without=without),
+            defaults=keys.defaults(f"verl's {config or self.own[0]}.yaml", without=without),
             unknown=strange,
             processes=self.processes(source, keys),
         )
@@ -104,11 +145,24 @@ class Verl(Trainer):
         Raises:
             ConfigError: if the defaults are in a config that is not read.
         """
-        config, engine = config_name(source, "ppo_trainer"), given.get("model_engine", "dp")
-        megatron = config == "ppo_megatron_trainer" or engine == "megatron"
+        config, parts = base_of(source)
+        if source.form == "command":
+            config = named_config(source, self.own[0], FOLDER).removeprefix(f"{FOLDER}/").removesuffix(".yaml")
+        elif any("actor_rollout_ref.actor" in key for key in parts):
+            config = config or self.own[0]
+        engine = given.get("model_engine", parts.get("model_engine", "dp"))
+        actor = str(parts.get("actor_rollout_ref.actor")) + str(given.get("actor_rollout_ref.actor.strategy"))
+        megatron = (
+            config == "ppo_megatron_trainer"
+            or engine == "megatron"
+            or (source.form != "command" and "megatron" in actor)
+        )
         strategy = str(given.get("actor_rollout_ref.actor.strategy", "megatron" if megatron else "fsdp"))
-        read = config in ("ppo_trainer", "ppo_megatron_trainer") and engine in ("dp", "megatron")
-        if not read or ("megatron" in strategy) is not megatron:
+        if (
+            config not in ("", *self.own)
+            or engine not in ("dp", "megatron")
+            or ("megatron" in strategy) is not megatron
+        ):
             raise source.error(
                 "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
                 f"not read; {_WITHOUT}"
@@ -182,14 +236,6 @@ class Verl(Trainer):
         rate = changes.get("learning_rate", settings.learning_rate)
         curve = next(form.curve for form in (FSDP, MEGATRON, SFT) if settings.own["form"] == form.kind)
         return curve(settings, rate, max_steps, warmup_steps)
-
-
-def config_name(source: Source, name: str) -> str:
-    """The name of the config that a command of Hydra takes, which is `name` by default; empty for one in another folder."""
-    options = source.command.options
-    path = str(options.get("config_path", options.get("cp", "config"))).removeprefix("./")
-    given = str(options.get("config_name", options.get("cn", name))).removesuffix(".yaml")
-    return given if path in ("config", "verl/trainer/config") else ""
 
 
 def by_nodes(keys: Keys, each: int) -> Processes:

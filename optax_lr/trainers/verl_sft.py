@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.hydra import base_of, extends, named_config
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import Settings
-from optax_lr.trainers.verl import Verl, by_nodes, config_name
+from optax_lr.trainers.verl import FOLDER, Verl, by_nodes
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer
 
 _OPTIMIZERS = {"fsdp": FSDP, "megatron": MEGATRON}
@@ -35,19 +36,30 @@ class VerlSFT(Verl):
     }
     place: ClassVar[str] = "optim."
     listed: ClassVar[str] = "verl_sft"
+    own: ClassVar[tuple[str, ...]] = ("sft_trainer_engine", "sft_trainer")
     main: ClassVar[str] = "one of verl's trainers for SFT"
     groups: ClassVar[frozenset[str]] = frozenset({"engine", "optim"})
+
+    def evidence(self, source: Source) -> str | None:
+        """A key of the older trainer in a file, or the config that a file extends."""
+        model = source.given.get("model")
+        found = isinstance(model, Mapping) and "partial_pretrain" in model and source.program is None
+        return "its key model.partial_pretrain" if found else extends(source, self.own)
 
     def config(self, source: Source, given: Mapping[str, object]) -> tuple[str, Optimizer, dict[str, object]]:
         """The config by the program; `model.partial_pretrain` is a key of the older one."""
         length: dict[str, object] = {"data.train_batch_size": 256, "trainer.total_epochs": 4}
         older = "fsdp_sft" in source.program_name or "model.partial_pretrain" in given
-        config = "sft_trainer" if older else "sft_trainer_engine"
-        engine = str(given.get("engine", "fsdp"))
-        chosen = config_name(source, config) == config and (older or given.get("optim", "fsdp") == engine)
-        if not chosen or engine not in _OPTIMIZERS:
+        usual = "sft_trainer" if older else "sft_trainer_engine"
+        config, parts = base_of(source)
+        if source.form == "command":
+            config = named_config(source, usual, FOLDER).removeprefix(f"{FOLDER}/").removesuffix(".yaml")
+        elif parts:
+            config = config or usual
+        engine, optim = (str(given.get(key, parts.get(key, "fsdp"))) for key in ("engine", "optim"))
+        if config not in ("", usual) or engine not in _OPTIMIZERS or not (older or optim == engine):
             raise source.error(
-                f"the defaults of this run are in another config of verl than {config} with engine and optim fsdp or megatron, "
+                f"the defaults of this run are in another config of verl than {usual} with engine and optim fsdp or megatron, "
                 "which is not read; write the schedule with olr.get_scheduler"
             )
         if older:

@@ -1,4 +1,4 @@
-"""Commands of verl, and nanoGPT's config files of assignments."""
+"""Commands and config files of verl."""
 
 import pytest
 
@@ -53,8 +53,9 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--config-name=my_trainer"], "in another config of verl"),
-        (["--config-path=mine"], "in another config of verl"),
+        (["--config-name=my_trainer"], r"in line 1 are in verl/trainer/config/my_trainer\.yaml, which is not here"),
+        (["--config-path=mine"], r"are in mine/ppo_trainer\.yaml, which is not here; read that file"),
+        (["--config-path=\ue000$(pwd)\ue001/mine", "--config-name=a"], r"are in mine/a\.yaml, which is not here"),
         (["model_engine=veomni"], "in another config of verl"),
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
         (["trainer.v1.trainer_mode=separate_async"], "trainer.v1.trainer_mode separate_async is not read"),
@@ -85,6 +86,18 @@ def test_what_the_versions_of_verl_do_not_share_is_noted():
     megatron = [*VERL, "--config-path=./config", "--config-name=ppo_megatron_trainer", f"{ACTOR}lr_warmup_steps=5"]
     config = olr.read_config(megatron)
     assert any("before 0.5, verl's Megatron actor has a constant rate" in note for note in config.notes)
+    spaced = [
+        "python",
+        "-m",
+        "verl.trainer.main_ppo",
+        "--config-name",
+        "ppo_megatron_trainer",
+        f"{ACTOR}lr_warmup_steps=5",
+        *VERL[3:],
+    ]
+    assert olr.read_config(spaced).settings == config.settings
+    with pytest.raises(olr.ConfigError, match=rf"does not say what {ACTOR}lr=\$1 is; --set"):
+        olr.read_config([*spaced, f"{ACTOR}lr=\ue000$1\ue001"])
     assert [default.key for default in config.defaults if default.key.startswith(ACTOR)] == [
         f"{ACTOR}lr",
         f"{ACTOR}lr_decay_style",
@@ -93,6 +106,61 @@ def test_what_the_versions_of_verl_do_not_share_is_noted():
     assert any("counts the steps of an epoch by data.train_batch_size" in note for note in config.notes)
     assert any("prompts are used up faster" in note for note in config.notes)
     assert config.plan(num_examples=5120).max_steps == 300
+
+
+EXTENDED = """
+hydra:
+  searchpath: [file://verl/trainer/config]
+defaults:
+  - ppo_trainer
+  - _self_
+data:
+  gen_batch_size: ${data.train_batch_size}
+actor_rollout_ref:
+  actor:
+    optim:
+      lr: 2e-6
+trainer:
+  total_epochs: 5
+"""
+
+
+def test_a_file_that_extends_a_config_of_verl(tmp_path):
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "mine" / "my_grpo.yaml"
+    path.write_text(EXTENDED)
+    config = olr.read_config(path)
+    assert (config.trainer, config.unknown) == ("verl", ())
+    assert "its program may have other defaults" in config.notes[-1]
+    assert config.plan(num_examples=10_240).max_steps == 50
+    run = tmp_path / "run.sh"
+    more = f"--config-path=$PWD/mine --config-name=my_grpo {ACTOR}lr_warmup_steps=10 +data.train_batch_size=512"
+    run.write_text(f"python3 -m verl.trainer.main_ppo {more}\n")
+    plan = olr.read_config(run).plan(num_examples=10_240)
+    assert (repr(plan.schedule), plan.max_steps) == (repr(olr.Constant(2e-6, 10)), 100)
+    path.write_text(EXTENDED.replace("  - ppo_trainer\n  - _self_", "  - _self_\n  - ppo_trainer"))
+    with pytest.raises(olr.ConfigError, match="_self_ is not the last of its defaults"):
+        olr.read_config(path)
+    path.write_text(EXTENDED.replace("ppo_trainer", "a_trainer"))
+    with pytest.raises(olr.ConfigError, match="in another config of verl"):
+        olr.read_config(path)
+
+
+def test_a_file_of_verl_that_extends_none_states_all_that_decides():
+    sections = {
+        "data": {"train_batch_size": 8},
+        "actor_rollout_ref": {
+            "actor": {"strategy": "megatron", "optim": {"lr": 1e-6, "min_lr": 1e-7, "lr_decay_style": "linear"}}
+        },
+        "trainer": {"total_epochs": 2},
+    }
+    plan = olr.read_config(sections).plan(num_examples=400)
+    assert repr(plan.schedule) == repr(olr.Linear(1e-6, 100, min_lr=1e-7))
+    with pytest.raises(olr.ConfigError, match=r"trainer\.total_epochs is not in this file, which extends no config"):
+        olr.read_config(sections | {"trainer": {"nnodes": 1}})
+    older = {"model": {"partial_pretrain": "m"}, "optim": {"lr": 1e-5}, "data": {"train_batch_size": 8}}
+    config = olr.read_config(older | {"trainer": {"total_epochs": 1}})
+    assert (config.trainer, repr(config.plan(num_examples=80).schedule)) == ("verl-sft", repr(olr.Cosine(1e-5, 10, 1)))
 
 
 SFT = ["torchrun", "--nproc_per_node", "4", "-m", "verl.trainer.fsdp_sft_trainer", "optim.warmup_steps_ratio=0.2"]
@@ -138,42 +206,3 @@ def test_programs_of_verl_that_do_not_train_are_skipped(tmp_path):
     (config,) = olr.read_configs(path)
     assert (config.trainer, config.processes.count) == ("verl-sft", 2)
     assert repr(config.plan(num_examples=256).schedule) == repr(olr.Constant(1e-3))
-
-
-NANOGPT = (
-    "out_dir = 'out'\nbatch_size = 12\ngradient_accumulation_steps = 5 * 8\nlearning_rate = 1e-3\nmax_iters = 5000\n"
-)
-
-
-def test_a_file_of_assignments_is_a_nanogpt_config(tmp_path):
-    path = tmp_path / "train_char.py"
-    path.write_text(NANOGPT + "lr_decay_iters = 5000\nmin_lr = 1e-4\nwarmup_iters = 100\n")
-    plan = (config := olr.read_config(path)).plan()
-    assert (config.trainer, plan.max_steps, plan.defaults[0].key) == ("nanogpt", 5001, "decay_lr")
-    assert [float(plan.schedule(step)) for step in (0, 100, 5000)] == pytest.approx([1e-3 / 101, 1e-3, 1e-4])
-    path.write_text(NANOGPT.replace("learning_rate = 1e-3\n", "lr_decay_iters = 5000\n"))
-    default = olr.read_config(path).plan().defaults[0]
-    assert tuple(default) == ("learning_rate", 6e-4, "nanoGPT's train.py")
-    path.write_text(NANOGPT + "decay_lr = False\n")
-    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Constant(1e-3))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        NANOGPT + "def f():\n    pass\n",  # a program, which may do anything with them
-        NANOGPT.replace("max_iters", "iters"),
-        NANOGPT + "max_iters = 6000\n",
-    ],
-)
-def test_other_files_of_assignments_are_not_nanogpt_configs(tmp_path, text):
-    path = tmp_path / "train.py"
-    path.write_text(text)
-    with pytest.raises(olr.ConfigError):
-        olr.read_config(path)
-
-
-def test_the_options_of_nanogpt_need_the_file_that_they_change():
-    words = ["train.py", "config/x.py", "--max_iters=10", "--lr_decay_iters=10"]
-    with pytest.raises(olr.ConfigError, match=r"the settings are in config/x\.py"):
-        olr.read_config(words)
