@@ -46,6 +46,10 @@ _OF_THE_GUI = {
     "epoch": "a key of the kohya_ss GUI; that of sd-scripts is max_train_epochs",
     "noise_offset_type": "a key of the kohya_ss GUI",
 }
+_NO_BATCH = (
+    "the batch is in the file of dataset_config, and --set dataset_config=null --set train_batch_size=VALUE gives one for "
+    "all images"
+)
 _OF_A_KIND = frozenset(key for keys in _KEYS_OF.values() for key in keys)
 
 
@@ -133,7 +137,7 @@ class SdScripts(Loop):
             raise source.error("sd-scripts refuses lr_warmup_steps with constant; write constant_with_warmup")
         if not by_epochs and keys.whole("max_train_steps") < 1:
             raise source.error(f"max_train_steps must be at least 1, not {keys['max_train_steps']}")
-        why = "the file of dataset_config has the images and the batch" if keys.get("dataset_config") else ""
+        why = _NO_BATCH if keys.get("dataset_config") else ""
         settings = self.settings_of(
             keys,
             {

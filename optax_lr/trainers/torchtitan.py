@@ -114,6 +114,11 @@ class Torchtitan(Trainer):
         """The steps as given, at most all of the schedule."""
         return like(max_steps, min(int(settings.warmup_steps), settings.own["total"] or int(max_steps)))
 
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+        """A note where the warmup is cut."""
+        given, warmup = int(settings.warmup_steps), int(self.warmup_steps(settings, max_steps, version))
+        return (f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule",) if given > warmup else ()
+
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """A line that is at the rate in its last step, a stable phase, and a decay to one step behind the last one."""
         rate, own = changes.get("learning_rate", settings.learning_rate), settings.own

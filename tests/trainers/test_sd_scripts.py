@@ -101,8 +101,11 @@ def test_lengths_that_are_not_known_and_warmups_between_two_updates():
     assert any("each bucket has a smaller last batch" in note for note in config.notes)
     with pytest.raises(olr.ConfigError, match="the number of images times their repeats"):
         config.plan()
-    with pytest.raises(olr.ConfigError, match="dataset_config has the images and the batch; give the length"):
+    with pytest.raises(olr.ConfigError, match="gives one for all images; give the length"):
         olr.read_config([*by_epochs, "--dataset_config=d.toml"]).plan(num_examples=40)
+    values = {"dataset_config": None, "train_batch_size": 2}
+    config = olr.read_config([*by_epochs, "--dataset_config=d.toml"], values=values)
+    assert config.plan(num_examples=40).max_steps == 40
     config = olr.read_config([*KOHYA, "--lr_scheduler=cosine", "--lr_warmup_steps=5"])
     with pytest.raises(olr.ConfigError, match=r"lr_warmup_steps is 5 steps of the scheduler, .* give a multiple of 2"):
         config.plan(world_size=2)

@@ -30,3 +30,9 @@ def test_the_options_of_a_command_are_over_its_file(tmp_path, command):
     plan = olr.read_config(tmp_path / "run.sh").plan()
     assert (plan.max_steps, plan.warmup_steps) == (50, 10)
     assert [float(plan.schedule(step)) for step in (0, 9, 10, 49)] == pytest.approx([3e-5, 3e-4, 3e-4, 3e-4])
+
+
+def test_a_warmup_that_is_longer_than_the_schedule_is_noted():
+    config = olr.read_config({"lr_scheduler": {"decay_ratio": 0.5}, "training": {"steps": 100}})
+    assert config.plan().notes == ("lr_scheduler.warmup_steps 200 is cut to 100, all of the schedule",)
+    assert config.plan(max_steps=200).notes == ()
