@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from optax_lr.configs.named_file import named_file
+from optax_lr.configs.no_command import what_it_has
 from optax_lr.configs.started import configs_of_script
 from optax_lr.launchers import options_of, program_of, separated
 from optax_lr.sources import shell
@@ -23,7 +24,7 @@ from optax_lr.trainers.settings import SETTING_NAMES
 
 SHELL = (".sh", ".bash", ".slurm", ".sbatch", ".zsh", ".job")  # the suffixes of shell scripts
 _MOST_COMMANDS = 500
-_TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit")
+_TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep kill exit xargs parallel")
 # Those whose claim shows that a command trains; hf claims every command with one of its settings.
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 # Those whose scripts compute in code what their options say.
@@ -47,11 +48,9 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
     Raises:
         ConfigError: for a script without a training command.
     """
+    every = shell.commands_of(path, text)
     ran = [
-        made._replace(words=tuple(words))
-        for made in shell.commands_of(path, text)
-        if len(made.words) > 1
-        for words in separated(made.words)
+        made._replace(words=tuple(words)) for made in every if len(made.words) > 1 for words in separated(made.words)
     ]
     if len(ran) > _MOST_COMMANDS:
         raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
@@ -68,7 +67,7 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
     if not kept and cut:
         raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
     if not kept:
-        raise ConfigError(f"{path}: no command of this script gives an option of a schedule, such as --learning_rate")
+        raise ConfigError(f"{path}: {what_it_has(every, text)}")
     return renamed(path, kept)
 
 

@@ -18,7 +18,7 @@ from optax_lr.trainers.settings import SETTING_NAMES
 _RATE = re.compile(
     r"(?:^|_)(?:lr|learning_?rate|lrs|warmup|(?<!noise_)sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)"
 )
-_WRITE = "write learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file as that program has them"
+WRITE = "write learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file as that program has them"
 
 
 def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
@@ -45,7 +45,7 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:5])
         more = f" and {len(rates) - 5} more" if len(rates) > 5 else ""
-        return f"a program of its own reads {shown}{more}, and decides what that means; {_WRITE}"
+        return f"a program of its own reads {shown}{more}, and decides what that means; {WRITE}"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
     return f"no setting of a schedule is there, such as learning_rate; the keys are: {seen}"
 
@@ -64,7 +64,7 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
             return f"{own}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
     here = "" if file_below(file, source.folder)[0] is not None else ", which is not here"
-    return f"{own}, and decides what they mean; read {file}{here}, or {_WRITE}"
+    return f"{own}, and decides what they mean; read {file}{here}, or {WRITE}"
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:

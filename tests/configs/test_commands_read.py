@@ -89,6 +89,37 @@ def test_values_that_a_script_does_not_determine_are_refused(tmp_path, text, mes
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("python - <<'E'\nargs = TrainingArguments('o', learning_rate=1e-4)\nE", "line 1 runs Python code of this script, with learning_rate=1e-4 in line 2"),
+        ("python -c 'f(learning_rate=1e-4)'", "line 1 runs Python code of this script, with learning_rate=1e-4; write that code to a .py file"),
+        ("tmux new -d\ntmux send-keys 'python t.py --learning_rate 1e-4' C-m", "line 2 hands a command with --learning_rate 1e-4 to tmux"),
+        ("cat seeds | xargs -I{} python t.py --learning_rate 1e-4 --seed {}", "line 1 hands a command with --learning_rate 1e-4 to xargs"),
+        ("cd x\npython -m my.train --lr 1e-6 --epochs 2", "my.train in line 2 takes settings of its own (--lr 1e-6), and decides what they mean; read my/train.py"),
+        ("lr=2e-5\ntorchrun f.py --config-name=a optim.lr=$lr", "f.py in line 2 takes settings of its own (optim.lr=2e-5)"),
+        ("J=$(mktemp)\ncat > $J <<'E'\npython t.py --learning_rate ___RATE___\nE\nsed -i s/___RATE___/$LR/ $J\nsbatch $J", "line 2 writes a file with --learning_rate ___RATE___ in line 3, which is to be filled in"),
+        ('C="python t.py --lr $1"\nif [ $# = 4 ]; then C="torchrun --nproc_per_node 4 t.py --lr 3"; fi\neval $C', "line 3 runs $C, which differs between branches of the script, with --lr $1 in line 1"),
+        ("python prepare.py a\nbash scripts/train.sh", "read that: prepare.py (line 1), scripts/train.sh (line 2)"),
+    ],
+)  # fmt: skip
+def test_a_script_without_a_training_command_is_refused_with_the_line_that_matters(tmp_path, text, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        scripts(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "start", ["sbatch job.sh", "bash ./job.sh x", "source job.sh", "./job.sh", 'sbatch --wrap="bash job.sh"']
+)
+def test_a_script_that_was_written_before_is_followed(tmp_path, start):
+    text = "export LR=1e-4\ncat <<'E' > job.sh\n#SBATCH --nodes=2\npython t.py --learning_rate $LR --max_steps $SLURM_NNODES\nsbatch job.sh\nE\n"
+    (config,) = scripts(tmp_path, text + start.replace("sbatch job", "sbatch --mem 1G job"))
+    assert config.settings.learning_rate == 1e-4
+    assert config.lines["learning_rate"] == 4
+
+
 @pytest.mark.parametrize("other", ["chat", "export", "webchat", "api"])
 def test_commands_of_a_trainer_that_do_not_train_are_skipped(tmp_path, other):
     train = "llamafactory-cli train --stage sft --learning_rate 1e-4 --max_steps 5"

@@ -57,6 +57,8 @@ class Writer:
 
     def statement(self, depth=0):
         kinds = [*([lambda: f"cat <<E > f && run {self.word()}\n{self.word()}\nE"] if not depth else [])]
+        kinds += [lambda: f"echo 'run $1 {self.word()}; A=5' > f; . ./f {self.word()}"]
+        kinds += [lambda: f"echo 'run $1 $#; A=5' > f; bash ./f {self.word()} 1"]
         kinds += [self.assignment, lambda: f"run {self.word()} --o={self.word()}"]
         if depth < 3:
             kinds += [

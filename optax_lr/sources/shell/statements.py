@@ -33,6 +33,7 @@ _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
 # `cat <<EOF &&` at the end of a line, where the parser takes the first line of the document for the next command.
 _CONTINUED = re.compile(r"(?m)((?<!<)<<-?[ \t]*['\"]?\w+['\"]?(?:[ \t].*)?)(&&|\|\|?)[ \t]*$")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
+_STARTERS = _SHELLS | {"sbatch", "qsub", "source", "."}  # commands that run a script
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
@@ -101,6 +102,7 @@ class _Shell(Words):
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
         self.placeholders: dict[str, int] = {}  # in the script, each with its line
+        self.following: set[str] = set()  # the texts that are being run in other shells; a job may submit itself
         self.ended = False  # by an `exit` that certainly runs
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
@@ -121,12 +123,13 @@ class _Shell(Words):
             text = _COMMENT.sub(lambda found: " " * len(found[0]), text)
             self.run(self.parsed(_CONTINUED.sub(r"\1\2 cat", text)))
 
-    def run_shell(self, text: str, environment: Mapping[str, str]) -> None:
-        """Run a text in a shell of its own, which has only these variables and leaves none."""
+    def run_shell(self, text: str, environment: Mapping[str, str], arguments: list[str] | None) -> None:
+        """Run a text in a shell of its own, which has only these variables and arguments, and leaves none."""
         outside = self.variables, self.arrays, self.exported, self.exports_all, self.readonly
         self.variables = {name: [value] for name, value in environment.items()}
         self.arrays, self.exported = set(), dict.fromkeys(environment)
         self.exports_all, self.readonly = False, frozenset()
+        self.set_arguments(arguments)
         self.run_text(text)
         self.variables, self.arrays, self.exported, self.exports_all, self.readonly = outside
 
@@ -454,18 +457,19 @@ class _Shell(Words):
         if head in self.functions and self.depth < DEEPEST:
             self.called.add(head)
             self.call(head, words[1:])
-        elif (text := " ".join(words[1:]) if head == "eval" else _script_of_shell(words)) is not None:
+        elif (started := self.started(words, document)) is not None and self.depth < DEEPEST:
             count = len(self.ran)
-            text = MARK.sub(self.kept, text)
-            if head == "eval":
-                self.run_text(text)
+            text, arguments = MARK.sub(self.kept, started[0]), started[1]
+            following, self.following = self.following, {*self.following, started[0]}
+            if head in ("eval", "source", "."):
+                with self.with_arguments(arguments) if arguments else contextlib.nullcontext():
+                    self.run_text(text)
             else:
-                self.run_shell(text, environment | _set_before_shell(words))
+                self.run_shell(text, environment | _set_before_shell(words) | job_sizes(text), arguments)
+            self.following = following
             self.ran[count:] = [
                 made._replace(line=line, environment=environment | made.environment) for made in self.ran[count:]
             ]
-        elif head in _SHELLS and document is not None and self.depth < DEEPEST:
-            self.run_shell(document, environment)
         elif not self.builtin(node, words):
             self.output.append(output_of(words, document))
             if head in _WRITERS:
@@ -487,6 +491,22 @@ class _Shell(Words):
                     )
                 )
         return words
+
+    def started(self, words: list[str], document: str | None) -> tuple[str, list[str] | None] | None:
+        """The script that a command runs, and its arguments, None for unknown ones; None for a command that runs none.
+
+        The script is among the words, a here-document, or a file that was written before.
+        """
+        head = words[0]
+        if head == "eval":
+            return " ".join(words[1:]), None
+        if (text := _script_of_shell(words)) is not None:
+            return text, None
+        for place, word in enumerate(words if head in _STARTERS else [head]):
+            written = word if word in self.files else word.removeprefix("./")
+            if written not in self.changed and self.files.get(written, "") not in {"", *self.following}:
+                return self.files[written], words[place + 1 :]
+        return (document, None) if document is not None and head in _STARTERS else None
 
     def builtin(self, node: tree_sitter.Node, words: list[str]) -> bool:
         """Follow a command of the shell that changes what is known; False for every other command."""
@@ -527,21 +547,27 @@ class _Shell(Words):
 
     def call(self, function: str, arguments: list[str] | None) -> None:
         """Run the body of a function with its arguments; None for unknown ones."""
-        kept = {key: value for key, value in self.variables.items() if key in _ARGUMENTS}
-        if arguments is not None:
-            self.set_arguments(arguments)
         outer, self.outer = self.outer, {}
-        with self.deeper():
+        with self.deeper(), self.with_arguments(arguments):
             self.run(self.functions[function])
         for name, value in self.outer.items():
             self.variables.pop(name, None)
             if value is not None:
                 self.variables[name] = value
         self.outer = outer
+
+    @contextlib.contextmanager
+    def with_arguments(self, words: list[str] | None) -> Iterator[None]:
+        """Arguments inside of the block, as of a function; None for unknown ones."""
+        kept = {key: value for key, value in self.variables.items() if key in _ARGUMENTS}
+        self.set_arguments(words)
+        yield
         self.variables = {key: value for key, value in self.variables.items() if key not in _ARGUMENTS} | kept
 
-    def set_arguments(self, words: list[str]) -> None:
-        """Set `$1`, `$2`, ... and `$@`."""
+    def set_arguments(self, words: list[str] | None) -> None:
+        """Set `$1`, `$2`, ... and `$@`; nothing where they are not known."""
+        if words is None:
+            return
         self.variables |= {name: words[place - 1 : place] for place, name in enumerate(_ARGUMENTS)} | {"@": words}
 
 
@@ -561,11 +587,11 @@ def _is_case(value: str, patterns: str) -> bool:
 
 
 def _script_of_shell(words: list[str]) -> str | None:
-    """The script that these words run in a shell: the one behind `bash -c`, or that of `--command` on other machines."""
+    """The script that these words run in a shell: the one behind `bash -c`, or that of `--command` or `--wrap` elsewhere."""
     for word, following in zip(words[1:], [*words[2:], ""], strict=False):
         option, equals, text = word.partition("=")
         text = text if equals else following
-        if option.lower() == "--command" and " " in text:
+        if option.lower() in ("--command", "--wrap") and " " in text:
             return text
     place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
     options = zip(words[place + 1 :], words[place + 2 :], strict=False)
