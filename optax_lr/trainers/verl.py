@@ -11,6 +11,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source, count_of, product
+from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
 from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, named_config
 from optax_lr.trainers.keys import Keys, assignments, flattened, place_of
@@ -23,6 +24,12 @@ _STEPS, _BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", 
 _LENGTH = (_STEPS, _BATCH, _CAP, "data.gen_batch_size", "trainer.total_epochs")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
 FOLDER = "verl/trainer/config"
+# The recipe DAPO, whose configs change no default of the schedule.
+_DAPO, _OF_DAPO = "recipe/dapo/config", ("dapo_trainer", "dapo_megatron_trainer")
+# Sections of any keys, and those of Hydra's files.
+_OF_ANY_KEYS = words(
+    "defaults hydra reward_model.overlong_buffer reward_model.reward_kwargs reward.reward_kwargs reward.reward_manager"
+)
 _WITHOUT = "write the schedule with olr.get_scheduler"
 
 
@@ -34,7 +41,9 @@ class Verl(Trainer):
 
     name: ClassVar[str] = "verl"
     title: ClassVar[str] = "verl"
-    programs: ClassVar[str] = r"verl\.trainer\.main_ppo|(?:.*/)?verl/trainer/main_ppo\.py"
+    programs: ClassVar[str] = (
+        r"verl\.trainer\.main_ppo|(?:.*/)?verl/trainer/main_ppo\.py|recipe\.dapo\.main_dapo|(?:.*/)?recipe/dapo/main_dapo\.py"
+    )
     not_training: ClassVar[Mapping[str, frozenset[str]]] = {
         f"verl.{module}": frozenset({""})
         for module in ("model_merger", "trainer.main_eval", "trainer.main_generation", "trainer.main_generation_server")
@@ -71,10 +80,16 @@ class Verl(Trainer):
             return "its section actor_rollout_ref.actor"
         return extends(source, self.own)
 
+    def known_config(self, source: Source) -> tuple[str, str]:
+        """The file that a command takes as its config, and its name if it is one of verl's that are known here, else empty."""
+        folder, own = (_DAPO, _OF_DAPO) if "dapo" in source.program_name else (FOLDER, self.own)
+        file = named_config(source, own[0], folder)
+        return file, next((name for name in own if file == f"{folder}/{name}.yaml"), "")
+
     def config_file(self, source: Source) -> str | None:
         """The file of `--config-name` and `--config-path`, if it is none of those of verl that are known here."""
-        name = named_config(source, self.own[0], FOLDER)
-        return None if name in (f"{FOLDER}/{config}.yaml" for config in self.own) else name
+        file, name = self.known_config(source)
+        return None if name else file
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the words `key=value`."""
@@ -87,8 +102,8 @@ class Verl(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The keys of a file and the words of a command; `+` and `++` in front of a key change nothing here."""
         name, place = source.name, self.place
-        options, words = command_words(source)
-        given = assignments(words) | {key: value for key, value in flattened(source.values) if key not in options}
+        options, rest = command_words(source)
+        given = assignments(rest) | {key: value for key, value in flattened(source.values) if key not in options}
         config, optimizer, standing = self.config(source, given)
         given = {key: looked_up(standing | given, key) for key in given}
         for key, value in given.items():
@@ -98,9 +113,9 @@ class Verl(Trainer):
                 raise source.error(
                     f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
                 )
-        self.unknown(source, options, frozenset())
+        self.unknown(source, {key: source.values.get(key, word) for key, word in options.items()}, frozenset())
         known = keys_of(self.listed).union(former_keys(self.listed))
-        known |= self.groups | {"defaults", "hydra"}
+        known |= self.groups | _OF_ANY_KEYS
         strange = tuple(key for key in given if not _is_below(key, known))
         given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
         for key in standing if not config else ():
@@ -147,19 +162,15 @@ class Verl(Trainer):
         """
         config, parts = base_of(source)
         if source.form == "command":
-            config = named_config(source, self.own[0], FOLDER).removeprefix(f"{FOLDER}/").removesuffix(".yaml")
+            _, config = self.known_config(source)
         elif any("actor_rollout_ref.actor" in key for key in parts):
             config = config or self.own[0]
         engine = given.get("model_engine", parts.get("model_engine", "dp"))
         actor = str(parts.get("actor_rollout_ref.actor")) + str(given.get("actor_rollout_ref.actor.strategy"))
-        megatron = (
-            config == "ppo_megatron_trainer"
-            or engine == "megatron"
-            or (source.form != "command" and "megatron" in actor)
-        )
+        megatron = "megatron" in config or engine == "megatron" or (source.form != "command" and "megatron" in actor)
         strategy = str(given.get("actor_rollout_ref.actor.strategy", "megatron" if megatron else "fsdp"))
         if (
-            config not in ("", *self.own)
+            config not in ("", *self.own, *_OF_DAPO)
             or engine not in ("dp", "megatron")
             or ("megatron" in strategy) is not megatron
         ):

@@ -53,7 +53,7 @@ class VerlSFT(Verl):
         usual = "sft_trainer" if older else "sft_trainer_engine"
         config, parts = base_of(source)
         if source.form == "command":
-            config = named_config(source, usual, FOLDER).removeprefix(f"{FOLDER}/").removesuffix(".yaml")
+            config = usual if named_config(source, usual, FOLDER) == f"{FOLDER}/{usual}.yaml" else "another"
         elif parts:
             config = config or usual
         engine, optim = (str(given.get(key, parts.get(key, "fsdp"))) for key in ("engine", "optim"))

@@ -163,6 +163,24 @@ def test_a_file_of_verl_that_extends_none_states_all_that_decides():
     assert (config.trainer, repr(config.plan(num_examples=80).schedule)) == ("verl-sft", repr(olr.Cosine(1e-5, 10, 1)))
 
 
+def test_the_recipe_dapo_has_the_schedule_of_main_ppo():
+    words = ["data.gen_batch_size=512", "algorithm.filter_groups.enable=True", "reward_model.overlong_buffer.len=4096"]
+    config = olr.read_config(["python3", "-m", "recipe.dapo.main_dapo", *words, f"{ACTOR}lr_warmup_steps=10"])
+    assert (config.trainer, config.unknown) == ("verl", ())
+    assert any("prompts are used up faster" in note for note in config.notes)
+    plan = config.plan(num_examples=5120)
+    assert (repr(plan.schedule), plan.max_steps) == (repr(olr.Constant(1e-6, 10)), 300)
+    megatron = [
+        "python3",
+        "-m",
+        "recipe.dapo.main_dapo",
+        "--config-path=./config",
+        "--config-name=dapo_megatron_trainer",
+    ]
+    config = olr.read_config([*megatron, f"{ACTOR}min_lr=1e-7", f"{ACTOR}lr_decay_style=cosine"])
+    assert repr(config.plan(num_examples=1024).schedule) == repr(olr.Cosine(1e-6, 30, min_lr=1e-7))
+
+
 SFT = ["torchrun", "--nproc_per_node", "4", "-m", "verl.trainer.fsdp_sft_trainer", "optim.warmup_steps_ratio=0.2"]
 
 
