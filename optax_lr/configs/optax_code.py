@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from optax_lr.schedules import Constant, Cosine, Function, Linear, Polynomial, Schedule, WarmupStableDecay, fields
+from optax_lr.schedules import (
+    Constant,
+    Cosine,
+    Function,
+    HoldAfter,
+    Linear,
+    LinearRamp,
+    Polynomial,
+    Schedule,
+    Stages,
+    WarmupStableDecay,
+    fields,
+)
 from optax_lr.sources.errors import ConfigError
 from optax_lr.trainers.writing import plain
 
@@ -72,7 +84,30 @@ def parts(schedule: Schedule) -> tuple[list[OptaxCall], list[int]] | None:
             )
             held = OptaxCall("constant_schedule", {"value": peak})
             return _warmed(peak, first, [held, decay], [length], start=floor)
+        case LinearRamp(learning_rate=rate, start_factor=first, end_factor=last, total_iters=steps) if steps > 0:
+            return [_linear_call(plain(rate * first), plain(rate * last), int(steps))], []
+        case HoldAfter(schedule=Cosine() | Linear() | Polynomial() as inner, step=step) if inner.max_steps == step:
+            return parts(inner)  # Optax holds the end of each
+        case Stages(schedules=stages, boundaries=starts):
+            return _joined(stages, [int(start) for start in starts])
     return None
+
+
+def _joined(stages: Sequence[Schedule], starts: list[int]) -> tuple[list[OptaxCall], list[int]] | None:
+    """The parts of all stages; None where Optax has no counterpart of one, or a stage ends within its parts."""
+    calls: list[OptaxCall] = []
+    boundaries: list[int] = []
+    for stage, start, end in zip(stages, [0, *starts], [*starts, None], strict=True):
+        made = parts(stage)
+        if made is None:
+            return None
+        inner = [start + boundary for boundary in made[1]]
+        last = start + int(stage.max_steps) if isinstance(stage, Cosine) else None
+        if end is not None and (max([start, *inner]) >= end or (last is not None and last < end)):
+            return None  # the cosine of this library rises behind its end, and that of Optax does not
+        calls += made[0]
+        boundaries += ([start] if start else []) + inner
+    return calls, boundaries
 
 
 def _own_call(value: object) -> str:

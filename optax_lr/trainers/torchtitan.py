@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, LinearRamp, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, LinearRamp, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, flattened
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, one_of
@@ -124,15 +125,11 @@ class Torchtitan(Trainer):
         rate, own = changes.get("learning_rate", settings.learning_rate), settings.own
         warmup, total = int(warmup_steps), own["total"] or int(max_steps)
         decay = total - warmup if own["ratio"] is None else min(round(total * own["ratio"]), total - warmup)
+        shape, rest = _SHAPES[settings.lr_scheduler_type], total - warmup
         curve: Schedule = Constant(rate)
         if decay:
-            curve = WarmupStableDecay(
-                rate,
-                decay_steps=decay,
-                stable_steps=total - warmup - decay,
-                min_lr=rate * own["floor"],
-                decay_type=_SHAPES[settings.lr_scheduler_type],
-            )
+            alone = None if decay == rest and shape != "1-sqrt" else decay
+            curve = decayed(shape, rate, end=rest, warmup=0, low=rate * own["floor"], decay=alone)
         if not warmup:
             return curve
         return Stages([LinearRamp(rate, start_factor=1 / warmup, total_iters=warmup - 1), curve], boundaries=[warmup])

@@ -52,6 +52,12 @@ def test_a_linear_schedule_is_converted_to_levanter_but_not_to_maxtext():
         olr.Polynomial(3e-4, 100, 10, power=2.0, min_lr=1e-6),
         olr.WarmupStableDecay(3e-4, decay_steps=20, max_steps=100, warmup_steps=10, min_lr=1e-5),
         olr.WarmupStableDecay(3e-4, decay_steps=20, max_steps=100, warmup_steps=10, decay_type="linear"),
+        olr.Stages(
+            [olr.LinearRamp(3e-4, start_factor=0.1, total_iters=9), olr.Linear(3e-4, 90, min_lr=1e-5)], boundaries=[10]
+        ),
+        olr.Stages(
+            [olr.Constant(3e-4, 10), olr.HoldAfter(olr.Cosine(3e-4, 60), 60), olr.Constant(0.0)], boundaries=[11, 90]
+        ),
     ],
 )
 def test_the_generated_optax_code_gives_the_same_rates(schedule):
@@ -83,6 +89,9 @@ def test_schedules_that_optax_does_not_have_use_this_library():
         olr.Linear(2e-5, 50, 50, min_lr=1e-6),
         olr.Polynomial(2e-5, 50, 50),
         olr.HoldAfter(olr.Cosine(1e-4, 40, 5), 20),
+        olr.Stages([olr.Cosine(1e-4, 20), olr.Constant(1e-5)], boundaries=[30]),
+        olr.Stages([olr.Constant(1e-4, 20), olr.Constant(1e-5)], boundaries=[10]),
+        olr.Stages([olr.Constant(1e-4), olr.Constant(1e-5)], boundaries=[0]),
         olr.Stages([olr.Constant(6e-4, 10), olr.HoldAfter(olr.Cosine(6e-4, 40), 20)], boundaries=[10]),
         olr.Stages(
             [olr.LinearRamp(1e-3, start_factor=0.1, total_iters=10), olr.CosineAnnealing(1e-3, T_max=90)],
