@@ -110,7 +110,7 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
     backend = "Megatron-Bridge" if bridge else "mcore_adapter"
     notes = [*reading.notes]
     experts = sizes.get("expert_model_parallel_size", 1)
-    # All processes are whole groups of experts, too, each of which has the tensor's and the pipeline's processes.
+    # All processes are whole groups of experts, too; each has the tensor's and the pipeline's processes.
     of_experts = experts * sizes.get("tensor_model_parallel_size", 1) * sizes.get("pipeline_model_parallel_size", 1)
     if not bridge:
         sizes.pop("expert_model_parallel_size", None)  # whose processes have examples of their own

@@ -349,7 +349,7 @@ def test_what_llamafactory_on_megatron_does_otherwise_is_read_or_refused(tmp_pat
     with pytest.raises(olr.ConfigError, match="= 8 processes share an example, and 12 is not a multiple of this"):
         olr.read_config(MEGATRON).plan(num_examples=1000, world_size=12)
     experts = MEGATRON | {"context_parallel_size": 1, "expert_model_parallel_size": 4}
-    assert olr.read_config(experts).plan(num_examples=1000).world_size == 16  # 2 x 2 x 4, of which a group has 4
+    assert olr.read_config(experts).plan(num_examples=1000).world_size == 16  # 2 x 2 x 4; a group has 4
     with pytest.raises(olr.ConfigError, match="16 processes share the experts, and 8 is not a multiple of this"):
         olr.read_config(experts).plan(num_examples=1000, world_size=8)
     with pytest.raises(olr.ConfigError, match="inverse_sqrt has another meaning on Megatron"):
