@@ -17,7 +17,7 @@ from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, 
 from optax_lr.trainers.keys import Keys, assignments, flattened, place_of
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, Settings
-from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, read_optimizer
+from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
 
 _ACTOR = "actor_rollout_ref.actor.optim."
 _STEPS, _BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", "data.train_max_samples"
@@ -106,23 +106,17 @@ class Verl(Trainer):
         given = assignments(rest) | {key: value for key, value in flattened(source.values) if key not in options}
         config, optimizer, standing = self.config(source, given)
         given = {key: looked_up(standing | given, key) for key in given}
-        for key, value in given.items():
-            if value is not None and self._concerns_curve(key, optimizer):
-                raise source.error(f"{key} of verl is not read; {_WITHOUT}")
-            if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
-                raise source.error(
-                    f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
-                )
+        self._refuse(source, given, optimizer)
         self.unknown(source, {key: source.values.get(key, word) for key, word in options.items()}, frozenset())
         known = keys_of(self.listed).union(former_keys(self.listed))
         known |= self.groups | _OF_ANY_KEYS
         strange = tuple(key for key in given if not _is_below(key, known))
         given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
-        for key in standing if not config else ():
-            if key not in given and (key.startswith(place) or _STEPS not in given):
-                raise source.error(
-                    f"{key} is not in this file, which extends no config of verl; give it with --set {key}=VALUE"
-                )
+        absent = [key for key in standing if key not in given and (key.startswith(place) or _STEPS not in given)]
+        if absent and not config:
+            raise source.error(
+                f"{absent[0]} is not in this file, which extends no config of verl; give it with --set {absent[0]}=VALUE"
+            )
         standing = standing | {f"{place}{key}": value for key, value in optimizer.defaults.items()}
         keys = Keys(name, given, ARGPARSE, standing)
         kind, warmup, own = read_optimizer(keys, place, optimizer)
@@ -133,23 +127,24 @@ class Verl(Trainer):
             taken["max_steps"] = None
         settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
         without = {key for key in standing if settings.max_steps > 0 and not key.startswith(place)}
-        if warmup or f"{place}warmup_steps_ratio" in keys:
-            without.add(f"{place}lr_warmup_steps_ratio")
-        if f"{place}warmup_style" in keys:
-            without.add(f"{place}{optimizer.kind}")
-        if optimizer is MEGATRON and kind == "constant":
-            without.add(f"{place}min_lr")
+        without |= idle_defaults(keys, place, optimizer, kind)
+        defaults = keys.defaults(f"verl's {config or self.own[0]}.yaml", without=without)
         notes = list(self.remarks(keys, settings, optimizer))
-        if not re.fullmatch(self.programs, source.program_name):
-            program = source.program_name
-            read = (
-                f"{program} is not {self.main}" if program else f"the file is read as {self.main} reads it; its program"
+        added = assignments(word for word in rest if word.startswith("+"))
+        changed = [key for key in strange if key not in added]  # which Hydra refuses in verl's own
+        program = source.program_name
+        if program and not re.fullmatch(self.programs, program):
+            notes.append(f"{program} is not {self.main}, and may have other defaults")
+        elif not program:
+            notes.append(f"the file is read as {self.main} reads it; its program may have other defaults")
+        elif changed and defaults:
+            notes.append(
+                f"{', '.join(changed[:3])} show that this verl is changed or newer, and may have other defaults"
             )
-            notes.append(f"{read}{', and' if program else ''} may have other defaults")
         return Reading(
             settings,
             notes=tuple(notes),
-            defaults=keys.defaults(f"verl's {config or self.own[0]}.yaml", without=without),
+            defaults=defaults,
             unknown=strange,
             processes=self.processes(source, keys),
         )
@@ -204,6 +199,16 @@ class Verl(Trainer):
     def processes(self, source: Source, keys: Keys) -> Processes | None:
         """The processes of the config, on which no step depends."""
         return by_nodes(keys, 8)
+
+    def _refuse(self, source: Source, given: Mapping[str, object], optimizer: Optimizer) -> None:
+        """Raise for keys that are not read and may change the curve, and for values that the script does not say."""
+        for key, value in given.items():
+            if value is not None and self._concerns_curve(key, optimizer):
+                raise source.error(f"{key} of verl is not read; {_WITHOUT}")
+            if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
+                raise source.error(
+                    f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
+                )
 
     def _concerns_curve(self, key: str, optimizer: Optimizer) -> bool:
         """Whether a key that is not read, or one that verl does not have, may change the curve or the length."""

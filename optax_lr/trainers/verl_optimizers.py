@@ -123,3 +123,15 @@ def read_optimizer(keys: Keys, place: str, optimizer: Optimizer) -> tuple[str, i
         decay = keys.whole(f"{place}lr_decay_steps")
         own |= {"decay": decay, "min_lr": low, "first": first, "tail": tail, "style": style}
     return kind, max(0, steps), own
+
+
+def idle_defaults(keys: Keys, place: str, optimizer: Optimizer, kind: str) -> set[str]:
+    """The keys of the optimizer whose defaults decide nothing in this run."""
+    idle = set()
+    if keys.whole(f"{place}lr_warmup_steps", -1) > 0 or f"{place}warmup_steps_ratio" in keys:
+        idle.add(f"{place}lr_warmup_steps_ratio")
+    if f"{place}warmup_style" in keys:
+        idle.add(f"{place}{optimizer.kind}")
+    if kind == "constant":
+        idle.add(f"{place}min_lr")
+    return idle

@@ -80,6 +80,12 @@ def test_keys_that_verl_does_not_have_are_listed():
     more = ["+actor_rollout_ref.model.override_config.attention_dropout=0.1", "critic.optim.lr=1e-5", "trainer.nnode=2"]
     config = olr.read_config([*VERL, *more, "custom_reward_function.path=f.py", "env.rollout=3", "data.seed=1"])
     assert config.unknown == ("trainer.nnode", "env.rollout")
+    assert config.notes[-1] == (
+        "trainer.nnode, env.rollout show that this verl is changed or newer, and may have other defaults"
+    )
+    added = olr.read_config([*VERL, "+env.rollout=3", "reward_model.reward_kwargs.mine=1"])
+    assert added.unknown == ("env.rollout",)
+    assert not any("changed" in note for note in added.notes)
 
 
 def test_what_the_versions_of_verl_do_not_share_is_noted():
