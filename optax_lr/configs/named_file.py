@@ -54,13 +54,16 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
             raise
         merged = _merged(source, name, None)
         try:
-            return merged, recognise(merged, asked)
+            found = recognise(merged, asked)
         except ConfigError:
             if not merged.named:
                 raise
             raise ConfigError(
                 f"{source.name}: no trainer is recognised by the settings in {name}; name it with --trainer, or read that file"
             ) from None
+        trainer = trainer_of(found.trainer)
+        again = trainer.config_file(source) if trainer.omegaconf else None  # OmegaConf takes `1e-3` for a number
+        return (merged if again is None else _merged(source, again, trainer)), found
     trainer = trainer_of(found.trainer)
     name = trainer.config_file(source)
     if name is None and (asked is not None or found.trainer == "hf"):
@@ -118,12 +121,18 @@ def _text_below(source: Source, name: str) -> tuple[str, Path]:
         where = "is outside of the folders of the script and of this program" if outside else "is not here"
         raise ConfigError(
             f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
-            f"file{_settings_of_command(source.command)}"
+            f"file{_processes_of_command(source.processes)}{_settings_of_command(source.command)}"
         )
     try:
         return text_of(str(path)), path.parent
     except UnreadableError as error:
         raise ConfigError(f"{source.name}: {error}") from None
+
+
+def _processes_of_command(processes: Processes | None) -> str:
+    """The option that gives a reader of the file the processes of the command."""
+    count = None if processes is None else processes.count
+    return "" if count in (None, 1) else f" with --world-size {count}"
 
 
 def _settings_of_command(program: Program) -> str:

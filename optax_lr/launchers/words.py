@@ -168,7 +168,9 @@ def program_name(words: list[str]) -> tuple[str, list[str]]:
 
 
 def _module(words: list[str]) -> tuple[str, list[str]]:
-    """The name of a module's program; LLaMA-Factory's has a subcommand."""
+    """The name of a module's program; LLaMA-Factory's has a subcommand, and its launcher, which only trains, has none."""
+    if words[0] == "llamafactory.launcher" and words[1:2] != ["train"]:
+        return "llamafactory-cli train", words[1:]
     if words[0] in ("llamafactory.cli", "llamafactory.launcher") and len(words) > 1:
         return f"llamafactory-cli {words[1]}", words[2:]
     return words[0], words[1:]

@@ -355,6 +355,7 @@ def test_a_launcher_in_an_unknown_variable(tmp_path):
         ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
         ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),
         ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not here; read that file, and mind that --learning_rate 1e-4 replace"),
+        ("torchrun --nproc_per_node 4 -m llamafactory.launcher my.yaml\n", "in line 1 are in my.yaml, which is not here; read that file with --world-size 4"),
         ("trl sft --config ../../etc/x.yaml\n", "are in ../../etc/x.yaml, which is not here"),
         ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),
     ],
@@ -372,6 +373,17 @@ def test_an_unknown_override_of_a_named_file_is_reported(tmp_path):
     (config,) = scripts(tmp_path, "llamafactory-cli train f.yaml wobble=3 learning_rate=3e-5")
     assert config.unknown == ("wobble",)
     assert any("f.yaml has 1 key, which is not known to LLaMA-Factory" in note for note in config.notes)
+
+
+@pytest.mark.parametrize(
+    "program", ["torchrun --nproc_per_node 1 src/train.py", "llamafactory-cli train", "python -m llamafactory.launcher"]
+)
+def test_a_yaml_of_llamafactory_is_read_by_omegaconf_behind_any_program(tmp_path, program):
+    (tmp_path / "f.yaml").write_text(
+        "stage: sft\nfinetuning_type: full\ntemplate: qwen\nlearning_rate: 3e-4\nmax_steps: 9\n"
+    )
+    (config,) = scripts(tmp_path, f"{program} f.yaml warmup_steps=2")
+    assert (config.settings.learning_rate, config.settings.warmup_steps, config.unknown) == (3e-4, 2, ())
 
 
 def test_words_behind_a_yaml_of_llamafactory_are_read_by_omegaconf(tmp_path):

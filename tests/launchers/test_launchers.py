@@ -61,6 +61,7 @@ COMMANDS = [
     ("FORCE_TORCHRUN=1 NNODES=2 NPROC_PER_NODE=4 llamafactory-cli train a.yaml", 8),
     ("CUDA_VISIBLE_DEVICES=0,1 llamafactory-cli train a.yaml", 2),
     ("llamafactory-cli train a.yaml", None),
+    ("torchrun --nproc_per_node 4 -m llamafactory.launcher a.yaml", 4),
     ("trl sft --num_processes 4 --dataset_name d", 4),
     ("trl sft --dataset_name d", None),
     ("tune run --nproc_per_node 4 lora_finetune_distributed --config a.yaml", 4),
