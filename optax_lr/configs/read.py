@@ -208,7 +208,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         version=source.version,
         alone=source.alone,
         unknown=unknown,
-        refused=(*reading.refused, *trainer.refused(unknown)),
+        refused=(*reading.refused, *trainer.refused(unknown, source)),
         form=source.form,
     )
 
@@ -319,10 +319,11 @@ def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
         return source  # the command's own number
     name = source.named or source.name
     started = source.processes
-    if started is None or started.count is None or source.program_name.startswith("trl "):
+    open_to_files = started is None or (started.count is None and not started.by_option)
+    if started is None or open_to_files or source.program_name.startswith("trl "):
         stated = Processes(count_of(count), f"{_PROCESSES} in {name}")
         return dataclasses.replace(source, processes=stated)
-    note = f"{_PROCESSES} {count} in {name} does not decide; the command does: {started.count} ({started.origin})"
+    note = f"{_PROCESSES} {count} in {name} does not decide; the command does: {started.count or 'unknown'} ({started.origin})"
     return dataclasses.replace(source, notes=(*source.notes, note))
 
 

@@ -28,7 +28,7 @@ def accelerate_launch(words: list[str], environment: Mapping[str, str], _inner: 
     deepspeed = str(readable(options.get("deepspeed_config_file", "")))
     if "num_processes" in options:
         given = options["num_processes"]
-        processes = Processes(count_of(given), f"{_NAME} --num_processes {readable(given)}")
+        processes = Processes(count_of(given), f"{_NAME} --num_processes {readable(given)}", by_option=True)
     elif config:
         processes = Processes(None, f"{_NAME} --config_file {readable(config)}")
     elif (visible := visible_devices(environment)) is not None:

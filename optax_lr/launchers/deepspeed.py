@@ -28,7 +28,7 @@ def deepspeed(words: list[str], environment: Mapping[str, str], _inner: Inner) -
         origin += f" --num_nodes {readable(options['num_nodes'])}" if "num_nodes" in options else ""
         count = product(count_of(options["num_gpus"]), count_of(options.get("num_nodes", 1)))
         hosts_unknown = "hostfile" in options and "num_nodes" not in options
-        return Launched(_NAME, rest, Processes(None if hosts_unknown else count, origin))
+        return Launched(_NAME, rest, Processes(None if hosts_unknown else count, origin, by_option=True))
     visible = visible_devices(environment)
     if visible is not None and not {"hostfile", "num_nodes", "exclude"} & options.keys():
         return Launched(_NAME, rest, Processes(visible, f"{_NAME} with CUDA_VISIBLE_DEVICES"))

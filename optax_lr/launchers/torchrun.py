@@ -31,4 +31,5 @@ def torchrun(words: list[str], environment: Mapping[str, str], _inner: Inner) ->
     if str(parts["nproc_per_node"]) in _PER_DEVICE:
         each = visible_devices(environment)
         origin += "" if each is None else f" with CUDA_VISIBLE_DEVICES={environment['CUDA_VISIBLE_DEVICES']}"
-    return Launched(name, rest, Processes(product(each, count_of(least)), origin))
+    stated = "nproc_per_node" in options
+    return Launched(name, rest, Processes(product(each, count_of(least)), origin, by_option=stated))

@@ -21,10 +21,12 @@ class Processes:
     Fields:
         count: the number; None where the file starts an unknown number, such as one for each visible GPU.
         origin: where the number comes from, for people.
+        by_option: whether an option of the launcher decides the number, so that no file does.
     """
 
     count: int | None
     origin: str
+    by_option: bool = False
 
 
 def count_of(value: object) -> int | None:

@@ -158,8 +158,9 @@ class Trainer(abc.ABC):
         """Whether the value of a key among `values` may change the curve or the length, so that it must be stated."""
         return key in SETTING_NAMES or concerns_curve(key, in_updates=self.in_updates)
 
-    def refused(self, unknown: Iterable[str]) -> tuple[str, ...]:
+    def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
         """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""
+        del source
         once = {f"{section}{key}" for section, name in self.history.items() for key in former_keys(name)}
         return tuple(key for key in unknown if self.history and key not in once)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from optax_lr.numerics import Real
@@ -71,6 +71,10 @@ class Megatron(Trainer):
             return any(other in values for other in _SAMPLES)
         return key in _DECIDE if key in keys_of("megatron") else super().decides(key, values)
 
+    def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
+        """None where another script than its own may add options to its parser."""
+        return super().refused(unknown, source) if _adds_no_options(source) else ()
+
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise its options; in a file, those under `MODEL_ARGS` in a test of it."""
         if source.program is None:
@@ -132,6 +136,9 @@ class Megatron(Trainer):
         notes: tuple[str, ...] = ()
         notes += ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
         notes += tuple(f"{key}: the run may end before its last iteration" for key in _ENDS if key in keys)
+        if not _adds_no_options(source) and (added := super().refused(strange, source)):
+            some = f"{', '.join(added[:5])}{', ...' if added[5:] else ''}"
+            notes += (f"{source.program_name} adds options of its own, which are none of Megatron-LM itself: {some}",)
         if "use_checkpoint_opt_param_scheduler" in keys:
             notes += ("use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",)
         return Reading(settings, (), notes, defaults, strange)
@@ -165,6 +172,11 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     if own["tail"] + warmup > end:
         raise settings.error(f"--lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}")
     return decayed(_SHAPES[shape], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
+
+
+def _adds_no_options(source: Source) -> bool:
+    """Whether the config is of one of its own scripts, whose options are known."""
+    return not source.program_name or _SCRIPTS.search(source.program_name) is not None
 
 
 def _options(section: object) -> dict[str, object]:

@@ -164,6 +164,16 @@ def test_a_launcher_decides_before_num_processes_of_a_file(tmp_path):
     assert (plan.max_steps, plan.world_size_from) == (40, "num_processes in c.yaml")
 
 
+@pytest.mark.parametrize(
+    "launcher", ["accelerate launch --config_file c.yaml --num_processes", "torchrun --nproc_per_node"]
+)
+def test_an_unknown_number_of_a_launcher_is_not_that_of_a_file(tmp_path, launcher):
+    command = f"{launcher} $N train_sft.py --config c.yaml"
+    plan = plan_of(tmp_path, command, json.dumps(SFT | {"num_processes": 7}), num_examples=560)
+    assert plan.world_size_from.startswith("assumed; ")
+    assert plan.world_size_from.endswith(" $N")
+
+
 @pytest.mark.parametrize("more", ["", "num_processes: 2\n"])
 def test_num_processes_of_a_command_of_trl_decides(tmp_path, more):
     command = "trl sft --config c.yaml --accelerate_config multi_gpu --num_processes 4"
