@@ -13,7 +13,7 @@ from optax_lr.trainers.generations import generation_places
 from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
-from optax_lr.trainers.transformers import Transformers, in_section
+from optax_lr.trainers.transformers import Transformers, in_section, target_of
 from optax_lr.trainers.writing import training_arguments_of
 
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
@@ -29,8 +29,10 @@ class HuggingFace(Transformers):
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""
         if source.form == "card":
-            return Recognised(self.name, "the hyperparameters that the Trainer recorded")
+            return Recognised(self.name, "the hyperparameters in the card")
         found = super().recognise(source)
+        if found is None and (target := target_of(source.given, TRAINING_ARGUMENTS)) is not None:
+            return Recognised(self.name, f"_target_ {target[0]}", target[1])
         if found is not None or source.form in ("python", "notebook"):
             return found
         given = {str(key): value for key, value in source.given.items()}

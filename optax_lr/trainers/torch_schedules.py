@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from optax_lr.schedules import (
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like
 from optax_lr.trainers.settings import STRICT, Settings, whole_setting
 
 _CLASSES: Mapping[str, Callable[..., Schedule]] = {
@@ -74,6 +75,11 @@ class TorchSchedules(Trainer):
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
         return Reading(settings, notes=notes)
 
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """The steps in which the rate rises at first."""
+        kind, own = settings.lr_scheduler_type, settings.own
+        return like(max_steps, _rising(*(own["parts"][0] if kind == "SequentialLR" else (kind, own))))
+
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The same schedule of this library."""
         rate = changes.get("learning_rate", settings.learning_rate)
@@ -84,6 +90,14 @@ class TorchSchedules(Trainer):
             made = [_CLASSES[part](rate, **values) for part, values in own["parts"]]
             return Stages(made, boundaries=own["milestones"])
         return _CLASSES[kind](rate, **own)
+
+
+def _rising(kind: str, values: Mapping[str, Any]) -> int:
+    """The steps before the peak of a scheduler that begins below it."""
+    if kind == "OneCycleLR":
+        return max(0, math.ceil(float(values.get("pct_start", 0.3)) * int(values["total_steps"]) - 1))
+    rises = kind == "LinearLR" and values.get("start_factor", 1 / 3) < values.get("end_factor", 1.0)
+    return int(values.get("total_iters", 5)) if rises else 0
 
 
 def _one_cycle(source: str, values: Mapping[str, Any]) -> dict[str, Any]:

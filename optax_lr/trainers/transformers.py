@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, ClassVar, Unpack
 
 from optax_lr.arguments import unknown
@@ -13,7 +13,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.python.constructors import EMBEDDING_KEYS
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS, HOMES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
@@ -69,6 +69,7 @@ YES = (True, "true", "True")
 NO = (False, "false", "False")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
+_TARGET = "_target_"  # the class that Hydra turns a mapping into
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -129,6 +130,7 @@ class Transformers(Trainer):
         own = options_line(foreign, self.title) if source.form == "command" else []
         said = own or foreign_line(values, foreign, self.title, place)
         known = self.known(values) | self.names | {one.key for one in foreign}
+        known |= {_TARGET} if _class_of(values) in TRAINING_ARGUMENTS | TRL else set()
         strange = self.unknown(source, values, known, also=said)
         taken = {key: value for key, value in values.items() if key in self.names}
         if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
@@ -137,6 +139,7 @@ class Transformers(Trainer):
             taken["lr_scheduler_kwargs"] = kwargs_of_text(name, taken["lr_scheduler_kwargs"])
         scheduler_block, notes = block.scheduler_of(source, values.get("deepspeed"))
         standing = self.defaults(source, values) if defaults is None else defaults
+        standing = tuple(default for default in standing if taken.get(default.key) is None)
         filled_in = {default.key: default.value for default in standing if default.key in self.names}
         parallel = values.get("parallelism_config")
         shared = parallel.get("sp_size") if isinstance(parallel, Mapping) else None
@@ -327,6 +330,28 @@ class Transformers(Trainer):
         return taken
 
 
+def target_of(
+    values: Mapping[str, object], classes: Container[str], depth: int = 3
+) -> tuple[str, tuple[str, ...]] | None:
+    """The one of these classes that Hydra turns a mapping into, by its `_target_`, and where that mapping is.
+
+    >>> target_of({"arguments": {"_target_": "transformers.TrainingArguments"}}, {"TrainingArguments"})
+    ('TrainingArguments', ('arguments',))
+    """
+    name = _class_of(values)
+    found: list[tuple[str, tuple[str, ...]]] = [(name, ())] if name in classes else []
+    for key, inner in values.items():
+        if isinstance(inner, Mapping) and depth and (below := target_of(inner, classes, depth - 1)):
+            found.append((below[0], (str(key), *below[1])))
+    return found[0] if len(found) == 1 else None
+
+
+def _class_of(values: Mapping[str, object]) -> str:
+    """The class of transformers, TRL or a package like them that Hydra turns a mapping into; empty for any other."""
+    home, _, name = str(values.get(_TARGET, "")).partition(".")
+    return name.rpartition(".")[2] if home in HOMES else ""
+
+
 def of_own_program(source: Source, found: Recognised, reading: Reading) -> Reading:
     """The reading of a file that only a program of its own can take, which may have other defaults.
 
@@ -347,13 +372,14 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
         if _is_own(source.program_name) and not known:
             note = f"{source.program_name} is not read, and may have {others}a schedule, batches or a loop of its own"
     elif source.form in ("yaml", "json", "toml"):
-        if section and "lr_scheduler_type" in absent and not found.by.startswith("--trainer"):
+        named = found.by.startswith(("--trainer", _TARGET))  # by its class
+        if section and "lr_scheduler_type" in absent and not named:
             raise source.error(
                 f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
                 f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
             )
         why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
-        if why:
+        if why and not found.by.startswith(_TARGET):
             note = f"{why} shows that another program reads this file, which may have {others}a schedule of its own"
     return reading._replace(notes=(*reading.notes, note)) if note else reading
 

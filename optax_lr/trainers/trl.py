@@ -17,7 +17,7 @@ from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, last_version_of_class
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program
+from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program, target_of
 
 # Each command of `trl`, and each word in a script's name, with the class of its arguments.
 METHODS: Mapping[str, str] = {
@@ -80,6 +80,9 @@ class Trl(Transformers):
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the arguments of a class in a section with its name, and keys that only TRL has in any section."""
+        if (target := target_of(source.given, METHODS.values())) is not None:
+            method = next(method for method, name in METHODS.items() if target[0] == name)
+            return Recognised(f"{self.name}-{method}", f"_target_ {target[0]}", target[1])
         alone = source.program is None and not source.constructor and not SETTING_NAMES & source.given.keys()
         sections = class_sections(source.given) if alone else {}
         places = places_of_settings(source.given) if alone else []

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import torch
 
 import optax_lr as olr
+from tests.trainers.cases import stepped
 
 HF = "output_dir: o\nper_device_train_batch_size: 8\nnum_train_epochs: 2\nlearning_rate: 1.0e-5\nlr_scheduler_type: cosine\n"
 RUN = "python run.py --output_dir o --save_total_limit 1 --learning_rate 1e-5 --lr_scheduler_type cosine"
@@ -65,6 +67,14 @@ PLANS = {
     "a module of the user's may have other defaults": (
         "m.sh", "torchrun --nproc_per_node 1 -m train --learning_rate 1e-5 --max_steps 40 --per_device_train_batch_size 1 --train_file a",
         {}, olr.Linear(1e-5, 40), "train is not read, and may have other defaults for lr_scheduler_type",
+    ),
+    "the older name of the batch size": (
+        "o.sh", f"{RUN} --per_gpu_train_batch_size 5 --num_train_epochs 1", {"num_examples": 80}, olr.Cosine(1e-5, 16),
+        "may have other defaults for warmup_steps, gradient_accumulation_steps, or",
+    ),
+    "the class that Hydra turns a section into": (  # 25 by RepeatSampler of TRL 1.16, at the class's own batch of 8 and 8 generations
+        "h.yaml", "model: {_target_: x.M}\ntrain:\n  _target_: trl.GRPOConfig\n  num_train_epochs: 1\n  gradient_accumulation_steps: 4\n",
+        {"num_examples": 101}, olr.Linear(1e-6, 25), "the steps are those of TRL 0.15 and later",
     ),
     "qlora.py has defaults of its own": (  # class TrainingArguments in artidoro/qlora at 7f4e95a
         "l.sh", "python qlora.py --dataset oasst1 --source_max_len 16 --double_quant --lr_scheduler_type cosine",
@@ -204,6 +214,10 @@ FINDINGS = {
         "g.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --wobble 3", "LR111",
         "wobble is not a key of Megatron-LM",
     ),
+    "an option that a script adds to those of Megatron-LM": (
+        "y.sh", "torchrun examples/multimodal/train.py --tensor-model-parallel-size 1 --lr-decay-style cosine --lr 1e-4 --train-iters 90 "
+        "--global-batch-size 8 --wobble 3", "LR105", "adds options of its own, which are none of Megatron-LM itself: wobble",
+    ),
     "an option that Megatron-LM once had": (
         "h.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --DDP-impl local", "LR104",
         "of older versions of Megatron-LM",
@@ -227,6 +241,27 @@ def test_findings(tmp_path, kind):
     assert [finding.message for finding in findings if finding.code == code and message in finding.message]
     if code == "LR111":
         assert not [finding for finding in findings if finding.code == "LR110"]
+
+
+WARMED = [
+    ("OneCycleLR", "max_lr=0.1, total_steps=50, pct_start=0.1", 4),
+    ("LinearLR", "start_factor=0.1, total_iters=7", 7),
+    ("CosineAnnealingLR", "T_max=50", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "warmup"), WARMED)
+def test_the_warmup_of_a_scheduler_of_torch_that_begins_below_its_peak(tmp_path, name, arguments, warmup):
+    kind, values = getattr(torch.optim.lr_scheduler, name), dict(pair.split("=") for pair in arguments.split(", "))
+    numbers = {key: float(value) if "." in value else int(value) for key, value in values.items()}
+    rates = stepped(lambda optimizer: kind(optimizer, **numbers), 0.1, 50)
+    assert rates[warmup] == pytest.approx(max(rates))
+    assert max([0, *rates[:warmup]]) < 0.099
+    text = (
+        f"import torch\nfrom torch.optim.lr_scheduler import {name}\no = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+    )
+    config = config_of(tmp_path, "s.py", f"{text}scheduler = {name}(o, {arguments})\n")
+    assert config.plan(max_steps=50).warmup_steps == warmup
 
 
 def test_the_note_on_a_programs_own_defaults_stays_where_the_trainer_is_named():
