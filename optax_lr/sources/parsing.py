@@ -60,7 +60,9 @@ def parse(name: str, text: str, *, is_json: bool = False, lines_before: int = 0)
         # By the loader that the trainers use: the one in C takes a tab after a colon, and they do not.
         values = _with_plain_errors(name, text, lambda: _yaml().load(text, Loader=_values_loader()), lines_before)
     if not isinstance(values, dict):
-        raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values")
+        rows = isinstance(values, list) and all(isinstance(row, dict) and "loss" in row for row in values[:2])
+        log = "; it looks like a log, which audit reads" if rows and values else ""
+        raise ConfigError(f"{name}: the file holds a {type(values).__name__}, not keys with values{log}")
     _require_numbers(name, values)
     return Document({str(key): value for key, value in values.items()}, keys.lines, tuple(keys.twice))
 

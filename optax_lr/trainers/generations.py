@@ -100,8 +100,8 @@ def generation_steps(
     if generation_batch_size is not None:
         if generation_batch_size % (batch * processes):
             raise ConfigError(
-                f"{source}: generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on "
-                f"{processes} processes, which TRL refuses"
+                f"{source}: generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on each of "
+                f"the processes ({processes}), which TRL refuses; change one of them, or give --world-size"
             )
         steps_per_generation = generation_batch_size // (batch * processes)
     rounds = group if steps_per_generation is None else steps_per_generation

@@ -191,7 +191,10 @@ def _refuse_options(source: str, values: Mapping[str, object]) -> None:
     """Raise for options that change the schedule in a way that is not read."""
     for key in _CHANGE_AS_THEY_GO:
         if key in values:
-            raise ConfigError(f"{source}: --{key.replace('_', '-')} changes the schedule as it goes, and is not read")
+            option = f"--{key.replace('_', '-')}"
+            raise ConfigError(
+                f"{source}: {option} changes the schedule as it goes, and is not read; write the schedule in Python"
+            )
     if "lr" not in values:
         raise ConfigError(f"{source}: Megatron-LM needs --lr")
     samples = [key for key in values if key.endswith("_samples") and key.startswith(("train", "lr_"))]

@@ -132,7 +132,9 @@ REFUSED: tuple[Refused, ...] = (
         ("zero_stage num_warmup_steps data_split",),
     ),
     Refused(
-        "a run of Megatron-DeepSpeed", test=_megatron_deepspeed, way="without DeepSpeed the schedule is Megatron-LM's"
+        "a run of Megatron-DeepSpeed",
+        test=_megatron_deepspeed,
+        way="if its DeepSpeed config has no scheduler, name it with --trainer megatron",
     ),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
     Refused(

@@ -55,6 +55,7 @@ def test_several_documents_are_several_configs(tmp_path):
         ("", "the file is empty"),
         ("# only a comment\n", "the file is empty"),
         ("- a\n- b\n", "the file holds a list, not keys with values"),
+        ("- {step: 1, loss: 2.0}\n", "the file holds a list, not keys with values; it looks like a log, which audit reads"),
         ("just text\n", "the file holds a str, not keys with values"),
         ("learning_rate: 1e-4\nlearning_rate: 2e-4\n", "learning_rate is given twice, in lines 1 and 2; keep one"),
         ("learning_rate: [1e-4\n", "not YAML: did not find expected ',' or ']' in line 2"),

@@ -363,7 +363,7 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
     ("text", "message"),
     [
         ("def f(:\n", "not Python: "),
-        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python"),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is made in Python, and is not read as a config; write its function as an olr.Function"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
         ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line; read the shell script that starts it, or with --trainer trl-online-dpo the YAML file of its --config"),
         (f"{HEAD}HfArgumentParser(TrainingArguments)\n", "fills TrainingArguments from the command line; read the shell script that starts it"),

@@ -41,7 +41,7 @@ def why_nothing(script: Script) -> str:
     for call in script.calls:
         where = f"{call.name} in line {call.node.lineno}"
         for module, way in ELSEWHERE.items():
-            of_module = call.name.startswith((f"{module}.", f"tensorflow.{module}."))
+            of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
             if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
                 return f"{where} is made in Python, and is not read as a config; {way}"
         if call.name.endswith(("TrainingArguments", "TrainingConfig")) and call.name not in script.classes:
