@@ -15,7 +15,7 @@ from optax_lr.launchers import separated
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, text_of
+from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, conflict_in, text_of
 from optax_lr.sources.parsing import unresolved
 from optax_lr.sources.source import Form, Source
 from optax_lr.trainers.trl import apart
@@ -53,7 +53,23 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
         raise ConfigError(
             f"{path}: {_NOT_READ[suffix]} is not read; write the options of its training command to a YAML file or a shell script"
         )
-    text, folder = text_of(path, LARGEST_NOTEBOOK if suffix == ".ipynb" else LARGEST_FILE), Path(path).parent
+    text = text_of(path, LARGEST_NOTEBOOK if suffix == ".ipynb" else LARGEST_FILE)
+    conflict = conflict_in(path, text)
+    if conflict is not None and suffix in SHELL:  # to a shell, the markers are redirections
+        raise conflict
+    try:
+        return _sources_in(path, suffix, text)
+    except ConfigError as error:
+        raise (conflict or error) from None
+
+
+def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
+    """Every config in the text of a file.
+
+    Raises:
+        ConfigError: as for `sources_of`.
+    """
+    folder = Path(path).parent
     if suffix == ".py" or re.match(r"#!.*\bpython", text):
         export = notebook.export_of(text)
         if export is None:

@@ -17,6 +17,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Form, Processes, Program, Source, count_of
+from optax_lr.text import start_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer, concerns_curve
 from optax_lr.trainers.refused import refusal
@@ -84,9 +85,15 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     """The file that a command names, with the command's own settings over it."""
     own = name in source.files  # the script itself writes it, so that nothing in it is private
     if not own and not is_known(name):
-        raise ConfigError(
-            f"{source.name}: the settings of the command are in {readable(name)}, and the script does not say which file that is; "
-            "read that file itself, or write the options into the command"
+        shown = start_of(str(readable(name)), 50)
+        if shown.startswith(("$(", "`")):
+            line = source.command.line
+            raise source.error(
+                f"the command in line {line} takes its settings from {shown}, which is not run; write its output in its place"
+            )
+        raise source.error(
+            f"the settings of the command are in {shown}, and the script does not say which file that is; read that file itself, or "
+            "write the options into the command"
         )
     text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
     name = str(readable(name))

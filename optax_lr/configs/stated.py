@@ -9,7 +9,7 @@ from optax_lr.sources.errors import UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
-from optax_lr.text import words
+from optax_lr.text import start_of, words
 from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import LENGTH
@@ -93,5 +93,6 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         return f"{what} {verb}{origin}; give {its} with {way}{length}"
     line = 1 if source.program is None else source.program.line
     words = assignments(source.positional)
-    what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in missing.items())
+    short = {key: start_of(text, 60) for key, text in missing.items()}
+    what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in short.items())
     return f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -70,6 +71,17 @@ def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
             return path, False
         outside = True
     return None, outside
+
+
+def conflict_in(path: str, text: str) -> ConfigError | None:
+    """The error for a text with the markers of a conflict that Git did not resolve; None for any other text."""
+    begins = re.search(r"(?m)^<{7} .*$", text)
+    if begins is None or not re.search(r"(?m)^>{7} ", text[begins.end() :]):
+        return None
+    line = text.count("\n", 0, begins.start()) + 1
+    return ConfigError(
+        f"{path}: Git's conflict markers are in line {line}; keep one of the two sides, and read the file again"
+    )
 
 
 def check_parts(path: str, text: str) -> None:

@@ -350,7 +350,7 @@ def test_a_launcher_in_an_unknown_variable(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("CFG=$(make_config)\naccelerate launch -m llamafactory.cli train $CFG\n", r"the settings of the command are in $(make_config)"),
+        ("CFG=$(make_config)\naccelerate launch -m llamafactory.cli train $CFG\n", "the command in line 2 takes its settings from $(make_config), which is not run"),
         ("llamafactory-cli train --stage sft --do_train\n", "the command gives no settings; read the YAML"),
         ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
         ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),

@@ -93,6 +93,14 @@ def test_files_that_are_not_configs_are_refused_in_one_line(tmp_path, text, mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a.yaml", "a.json", "a.sh", "a.py"])
+def test_conflict_markers_of_git_are_named(tmp_path, name):
+    text = "\n<<<<<<< HEAD\nlearning_rate: 1.0e-4\n=======\nlearning_rate: 2.0e-4\n>>>>>>> other\nmax_steps: 10\n"
+    (tmp_path / name).write_text(text)
+    with pytest.raises(olr.ConfigError, match="Git's conflict markers are in line 2; keep one of the two sides"):
+        olr.read_config(tmp_path / name)
+
+
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(olr.ConfigError, match="cannot be read: No such file or directory"):
         olr.read_config(tmp_path / "no.yaml")
