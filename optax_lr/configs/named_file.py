@@ -89,11 +89,11 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
         if shown.startswith(("$(", "`")):
             line = source.command.line
             raise source.error(
-                f"the command in line {line} takes its settings from {shown}, which is not run; write its output in its place"
+                f"the command in line {line} takes its settings from {shown}, which is not run; write its output instead"
             )
         raise source.error(
-            f"the settings of the command are in {shown}, and the script does not say which file that is; read that file itself, or "
-            "write the options into the command"
+            f"the settings of the command are in {shown}, and the script does not say which file that is; read that file itself, "
+            "or write the options into the command"
         )
     text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
     name = str(readable(name))
