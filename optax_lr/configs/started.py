@@ -12,7 +12,7 @@ from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.python import Reader
 from optax_lr.sources.python.run_facts import divided_model
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Source, no_origin
 from optax_lr.trainers.settings import SETTING_NAMES
 
 
@@ -44,7 +44,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     except ConfigError:
         return []
     complete = _as_called if calls else _as_parsed
-    found = [dataclasses.replace(config, origins={}) for config in found]  # texts of the script, which is private
+    found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script
     if not private:
         return [complete(config, command, name) for config in found]
     known = [value for value in command.command.options.values() if isinstance(value, str)]

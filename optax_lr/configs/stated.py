@@ -32,7 +32,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     for key in unknown:
         if key.startswith("*"):
             what = key if key.startswith("**") else f"argument {key[1:]}"
-            origin = f"; {source.origins[key]}" if source.origins.get(key) else ""
+            origin = f"; {made}" if (made := source.origin(f"{key.lstrip('*')}.")) else ""
             raise source.error(
                 f"{what} of the call is not a literal and may hold any setting{origin}; write the keys to a YAML file"
             )
@@ -86,7 +86,7 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     if source.form in ("python", "notebook"):
         what = ", ".join(f"{key}={text}" for key, text in missing.items())
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
-        origins = {origin for key in missing if (origin := source.origins.get(key))}
+        origins = {origin for text in missing.values() if (origin := source.origin(text))}
         origin = f"; {origins.pop()}" if len(origins) == 1 else ""
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
         length = ", and the length with --max-steps" if endless else ""

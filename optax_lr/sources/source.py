@@ -83,6 +83,11 @@ class Program(NamedTuple):
     deepspeed: str = ""
 
 
+def no_origin(_: str) -> str:
+    """No words on where a value comes from."""
+    return ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """A parsed config, before the trainer's rules are applied.
@@ -101,7 +106,7 @@ class Source:
         keywords: the keywords of a call of `constructor` itself.
         modules: the modules that a Python file imports.
         unknown: keys whose values the file does not state, each with the text in the file.
-        origins: where the object comes from in which each of them is looked up; empty where that is not known.
+        origin: where the object in a text of `unknown` comes from, for people; empty where that is not known.
         lengths: numbers of steps that depend on the number of training examples.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
         processes: the number of processes that the file starts; None where it says nothing.
@@ -126,7 +131,7 @@ class Source:
     keywords: tuple[str, ...] = ()
     modules: frozenset[str] = frozenset()
     unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    origin: Callable[[str], str] = no_origin
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None

@@ -83,8 +83,9 @@ def _elsewhere(script: Script, rate: str) -> str:
             return f"{call.last} in line {call.node.lineno} gets its arguments from {given}; read the file of that"
     for pattern, does in _ELSEWHERE.items():
         for call in script.calls:
-            first = ast.unparse(call.node.func).partition(".")[0]
-            if re.fullmatch(pattern, call.name) and first in script.imported and not call.name.startswith(_HOMES):
+            if re.fullmatch(pattern, call.name) is None or call.name.startswith(_HOMES):
+                continue
+            if ast.unparse(call.node.func).partition(".")[0] in script.imported:
                 return f"{call.name} in line {call.node.lineno} {does.format(rate)}"
     return ""
 

@@ -28,19 +28,9 @@ def origin_of(script: Script, text: str, depth: int = 3) -> str:
     if len(made) == 1:
         is_made = f"{name} is {start_of(ast.unparse(made[0]), 60)} in line {made[0].lineno}"
         if isinstance(made[0], ast.Call):
-            return is_made + _file_read(script, made[0])
+            file = script.opened.get(ast.unparse(made[0].args[0]).partition(".")[0]) if made[0].args else None
+            return f"{is_made}, of {file}" if file else is_made
         further = origin_of(script, ast.unparse(made[0]), depth - 1)
         return f"{is_made}, and {further}" if further else is_made
     functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
     return f"{name} is an argument of {functions.pop()}()" if not made and len(functions) == 1 else ""
-
-
-def _file_read(script: Script, call: ast.Call) -> str:
-    """The file of a known name that a call such as `yaml.safe_load(f)` reads under `with open("a.yaml") as f`."""
-    for node in ast.walk(script.tree):
-        match node:
-            case ast.withitem(
-                context_expr=ast.Call(args=[ast.Constant(value=str(path)), *_]), optional_vars=ast.Name(id=name)
-            ) if call.args and ast.unparse(call.args[0]).partition(".")[0] == name:
-                return f", of {path}"
-    return ""

@@ -172,10 +172,7 @@ class Reader:
             constructor=constructor,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
-            origins={
-                key: origin_of(self.script, f"{key[2:]}." if key.startswith("**") else text)
-                for key, text in found.unknown.items()
-            },
+            origin=functools.partial(origin_of, self.script),
             lengths=found.lengths,
             alone=found.alone,
             processes=self.processes,

@@ -130,6 +130,7 @@ class Names:
         self.options: dict[str, list[Call]] = {}
         self.strings: dict[str, str] = {}  # the name of the value of each option
         self.parsed: dict[str, str] = {}
+        self.opened: dict[str, str] = {}  # the file of each name behind `with open("a.yaml") as`
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
         self.flags: list[_Flag] = []  # the options that the statements in hand are under
         self.tests: Tests = ()  # and the tests
@@ -204,8 +205,10 @@ class Names:
                 self._target(target, value, scope)
             case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
                 self._target(node.target, None, scope)
-            case ast.withitem(optional_vars=target) if target is not None:
+            case ast.withitem(context_expr=opened, optional_vars=target) if target is not None:
                 self._target(target, None, scope)
+                if isinstance(opened, ast.Call) and opened.args and isinstance(opened.args[0], ast.Constant):
+                    self.opened[ast.unparse(target)] = str(opened.args[0].value)
             case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
                 known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
                 self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests, scope))
