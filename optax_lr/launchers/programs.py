@@ -28,7 +28,7 @@ def own_processes(name: str, options: Mapping[str, object], environment: Mapping
         least, _, most = str(options.get("nnodes", 1)).partition(":")
         nodes = None if most not in ("", least) else count_of(least)
         return Processes(product(count_of(each), nodes), f"tune run --nproc_per_node {readable(each)}")
-    if head in ("bash", "sh") or head.endswith(".sh"):
+    if head in ("bash", "sh", "sbatch", "qsub", "bsub") or head.endswith((".sh", ".slurm")):
         return Processes(1, f"assumed: {readable(head)} runs a script that is not read, which may start several")
     visible = visible_devices(environment)
     if visible is None:
