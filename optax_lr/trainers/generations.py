@@ -107,9 +107,11 @@ def generation_steps(
     rounds = group if steps_per_generation is None else steps_per_generation
     chunk = batch * processes * rounds
     if chunk % generations:
+        key = "gradient_accumulation_steps" if steps_per_generation is None else "steps_per_generation"
+        product = f"per_device_train_batch_size {batch} x {key} {rounds} x processes {processes}"
         raise ConfigError(
-            f"{where} does not divide the {chunk} completions of a generation ({batch} x {rounds} x {processes} processes), "
-            "which TRL refuses; change one of them, or give the number of processes (--world-size)"
+            f"{where} does not divide the {chunk} completions of a generation ({product}), which TRL refuses; change one of them, "
+            "or give the number of processes (--world-size)"
         )
     chunks = prompts // (chunk // generations)
     if chunks == 0:

@@ -64,7 +64,7 @@ class HuggingFace(Transformers):
         if others:
             raise source.error(
                 f"{', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
-                "the file may be for a program of its own. Name the trainer with --trainer, or take it out"
+                "the file may be for a program of its own; name the trainer with --trainer, or take it out"
             )
         marks = MARKS & in_section(values, place).keys()
         return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))

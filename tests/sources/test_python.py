@@ -372,7 +372,7 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
         ("from own import made\nfrom trl import SFTTrainer\nSFTTrainer(args=made)\n", "SFTTrainer in line 3 gets its arguments from own.made; read the file of that"),
         ("p.add_argument('--lr', default=2e-6)\nopt = Own(p.parse_args().lr)\n", "uses --lr (line 1, 2e-06 by default) decides the curve: write that as learning_rate: 2.0e-06, "),
         ("class Config:\n    max_lr: float = field(default=3e-4)\n", "uses max_lr=0.0003 (line 2) decides"),
-        ("print(1)\n", "no rate is in it; read the script, the command or the YAML file that trains"),
+        ("print(1)\n", "and states no rate; read the script, the command or the YAML file that trains"),
         ("x = " + "(" * 5000 + ")" * 5000, ""),
         ("x = " + "-" * 50_000 + "1", ""),
         (

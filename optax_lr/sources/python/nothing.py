@@ -33,6 +33,7 @@ _ELSEWHERE = {
     r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": "trains{}; read its file",
 }
 _HOMES = tuple(f"{home}." for home in HOMES)
+_READ = re.compile(r"hyperparams|param_groups|_lr\(|\.item\(")  # from an optimizer or a schedule: no setting
 _RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
 
 
@@ -66,7 +67,7 @@ def why_nothing(script: Script) -> str:
     if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else ""):
         return f"{_NO_CALL}; {elsewhere}"
     if rate is None:
-        return f"{_NO_CALL}, and no rate is in it; read the script, the command or the YAML file that trains"
+        return f"{_NO_CALL}, and states no rate; read the script, the command or the YAML file that trains"
     value = "VALUE" if rate.value is None else scalar(rate.value)
     return (
         f"{_NO_CALL}; the code that uses {rate.text} decides the curve: write that as learning_rate: {value}, lr_scheduler_type "
@@ -115,8 +116,8 @@ def _rates(script: Script) -> Iterator[_Rate]:
             case _:
                 continue
         for key, value in pairs:
-            if _RATE.fullmatch(key):
-                yield _Rate(f"{key}={start_of(ast.unparse(value), 40)} (line {value.lineno})", _number(script, value))
+            if _RATE.fullmatch(key) and not _READ.search(text := ast.unparse(value)):
+                yield _Rate(f"{key}={start_of(text, 40)} (line {value.lineno})", _number(script, value))
 
 
 def _number(script: Script, node: ast.expr | None) -> float | None:

@@ -16,7 +16,7 @@ _NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
 def origin_of(script: Script, text: str, depth: int = 3) -> str:
     """What the one object is in which an expression looks up a value; empty where there are several, or it is not known."""
     names = set(_ROOT.findall(text)) - _NO_OBJECT
-    if len(names) != 1 or not depth:
+    if len(names) != 1 or not depth or text.endswith("(set later)"):
         return ""
     name = names.pop()
     if name in script.parsed:
