@@ -100,7 +100,8 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     try:
         document = document_of(name, text, form=_FORMS.get(Path(name).suffix, "yaml"), folder=folder)
         values: dict[str, object] = dict(document.values)
-        require_plain(name, values)
+        if trainer is None or not trainer.hydra:
+            require_plain(name, values)
         if trainer is not None and trainer.omegaconf:
             values = as_omegaconf(name, text, SETTING_NAMES)
     except ConfigError:

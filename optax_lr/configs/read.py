@@ -16,7 +16,7 @@ from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
-from optax_lr.trainers import Recognised, Trainer, trainer_of
+from optax_lr.trainers import TRAINERS, Recognised, Trainer, trainer_of
 from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates, places_of_settings
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -152,7 +152,8 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if lengths:
         return _with_lengths(source, found, values or {}, lengths)
     trainer = trainer_of(found.trainer)
-    _require_plain(source, values or {})
+    if not trainer.hydra:
+        _require_plain(source, values or {})
     twice = tuple(pair for pair in source.twice if pair[0] not in (values or {}))
     repeated = _repeated(dataclasses.replace(source, twice=twice), omegaconf=trainer.omegaconf)
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
@@ -328,6 +329,7 @@ def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
 
 
 def _require_plain(source: Source, overrides: Mapping[str, object]) -> None:
-    """Refuse what an interpolating reader would execute, whoever reads the file, except in keys that `overrides` replaces."""
-    if source.form in ("yaml", "json", "mapping", "toml"):
+    """Refuse what an interpolating reader would execute, except in files of Hydra and in keys that `overrides` replaces."""
+    of_hydra = any(trainer.hydra and trainer.evidence(source) is not None for trainer in TRAINERS.values())
+    if source.form in ("yaml", "json", "mapping", "toml") and not of_hydra:
         require_plain(source.name, {key: value for key, value in source.values.items() if key not in overrides})

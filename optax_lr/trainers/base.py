@@ -94,6 +94,7 @@ class Trainer(abc.ABC):
         covers: trainers whose keys this one's configs have too, so that their claims are ignored.
         names: our names of the settings that it reads as they are.
         omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
+        hydra: whether Hydra reads its files: resolvers such as `${oc.select:...}` stay as they are, in keys that decide nothing.
         newest: the version of transformers whose rules hold by default.
         fine_tunes: whether it fine-tunes language models, so that lint compares the peak rate with the usual ones.
         varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
@@ -115,6 +116,7 @@ class Trainer(abc.ABC):
     no_length: ClassVar[str] = "the length of the run is not in this file; give max_steps (--max-steps)"
     covers: ClassVar[frozenset[str]] = frozenset({"hf"})
     omegaconf: ClassVar[bool] = False
+    hydra: ClassVar[bool] = False
     newest: ClassVar[str] = "5.24.0"
     fine_tunes: ClassVar[bool] = False
     varies: ClassVar[bool] = False

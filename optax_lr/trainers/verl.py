@@ -44,6 +44,7 @@ class Verl(Trainer):
     programs: ClassVar[str] = (
         r"verl\.trainer\.main_ppo|(?:.*/)?verl/trainer/main_ppo\.py|recipe\.dapo\.main_dapo|(?:.*/)?recipe/dapo/main_dapo\.py"
     )
+    hydra: ClassVar[bool] = True
     not_training: ClassVar[Mapping[str, frozenset[str]]] = {
         f"verl.{module}": frozenset({""})
         for module in ("model_merger", "trainer.main_eval", "trainer.main_generation", "trainer.main_generation_server")
@@ -110,7 +111,7 @@ class Verl(Trainer):
         self.unknown(source, {key: source.values.get(key, word) for key, word in options.items()}, frozenset())
         known = keys_of(self.listed).union(former_keys(self.listed))
         known |= self.groups | _OF_ANY_KEYS
-        strange = tuple(key for key in given if not _is_below(key, known))
+        strange = tuple(key for key in given if not (_is_below(key, known) or key.endswith("._target_")))
         given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
         absent = [key for key in standing if key not in given and (key.startswith(place) or _STEPS not in given)]
         if absent and not config:
@@ -136,7 +137,8 @@ class Verl(Trainer):
         if program and not re.fullmatch(self.programs, program):
             notes.append(f"{program} is not {self.main}, and may have other defaults")
         elif not program:
-            notes.append(f"the file is read as {self.main} reads it; its program may have other defaults")
+            why = f", as {', '.join(changed[:3])} show" if changed else ""
+            notes.append(f"the file is read as {self.main} reads it; its program may have other defaults or steps{why}")
         elif changed and defaults:
             notes.append(
                 f"{', '.join(changed[:3])} show that this verl is changed or newer, and may have other defaults"
@@ -173,8 +175,11 @@ class Verl(Trainer):
                 "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
                 f"not read; {_WITHOUT}"
             )
-        if "async" in str(given.get("trainer.v1.trainer_mode")):
-            raise source.error(f"trainer.v1.trainer_mode {given['trainer.v1.trainer_mode']} is not read; {_WITHOUT}")
+        mode = str(given.get("trainer.v1.trainer_mode"))
+        apart = [key for key in given if key.startswith(("async_training.", "rollout."))]  # of experimental trainers
+        if "async" in mode or apart:
+            what = apart[0] if apart else f"trainer.v1.trainer_mode {mode}"
+            raise source.error(f"{what} is of an asynchronous run, which is not read; {_WITHOUT}")
         return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, _BATCH: 1024, "trainer.total_epochs": 30}
 
     def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
@@ -203,20 +208,20 @@ class Verl(Trainer):
     def _refuse(self, source: Source, given: Mapping[str, object], optimizer: Optimizer) -> None:
         """Raise for keys that are not read and may change the curve, and for values that the script does not say."""
         for key, value in given.items():
-            if value is not None and self._concerns_curve(key, optimizer):
+            if value is not None and self._concerns_curve(key, value, optimizer):
                 raise source.error(f"{key} of verl is not read; {_WITHOUT}")
             if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
                 raise source.error(
                     f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"
                 )
 
-    def _concerns_curve(self, key: str, optimizer: Optimizer) -> bool:
+    def _concerns_curve(self, key: str, value: object, optimizer: Optimizer) -> bool:
         """Whether a key that is not read, or one that verl does not have, may change the curve or the length."""
         if key in _LENGTH:
             return False
         if key.startswith(self.place):
             name = key.removeprefix(self.place)
-            return not (optimizer.decides(name) or optimizer.has_no_effect(name))
+            return not (optimizer.decides(name) or optimizer.has_no_effect(name, value))
         section, _, inner = key.rpartition(".")
         outer = section in ("", "trainer", "data") and key not in keys_of(self.listed) | former_keys(self.listed).keys()
         return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))

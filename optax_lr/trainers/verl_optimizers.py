@@ -15,10 +15,12 @@ from optax_lr.trainers.settings import Settings, one_of
 
 # Keys of these sections that have no effect on the schedule.
 _OTHERS = words(
-    "total_training_steps weight_decay weight_decay_incr_style betas clip_grad grad_clip optimizer optimizer_impl "
+    "_target_ total_training_steps weight_decay weight_decay_incr_style betas clip_grad grad_clip optimizer optimizer_impl "
     "override_optimizer_config use_precision_aware_optimizer"
 )
 _OVERRIDE = "override_optimizer_config."
+# Keys that change nothing with these values, which are their defaults.
+_NEUTRAL = {"num_cycles": "0.5", "zero_indexed_step": "true", "use_checkpoint_opt_param_scheduler": "false"}
 
 
 class Optimizer(NamedTuple):
@@ -42,11 +44,11 @@ class Optimizer(NamedTuple):
         """Whether a key of the section decides the schedule."""
         return name == "lr" or name in self.defaults or name in self.more
 
-    def has_no_effect(self, name: str) -> bool:
-        """Whether a key of the section is known to have no effect on the schedule."""
+    def has_no_effect(self, name: str, value: object) -> bool:
+        """Whether a value of a key of the section is known to have no effect on the schedule."""
         if name.startswith(_OVERRIDE):
             return not name.endswith(("lr", "learning_rate"))
-        return name in _OTHERS or name.startswith("muon_")
+        return name in _OTHERS or name.startswith("muon_") or str(value).lower() == _NEUTRAL.get(name)
 
 
 def _of_fsdp(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:

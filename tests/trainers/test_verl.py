@@ -58,7 +58,8 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
         (["--config-path=\ue000$(pwd)\ue001/mine", "--config-name=a"], r"are in mine/a\.yaml, which is not here"),
         (["model_engine=veomni"], "in another config of verl"),
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
-        (["trainer.v1.trainer_mode=separate_async"], "trainer.v1.trainer_mode separate_async is not read"),
+        (["trainer.v1.trainer_mode=separate_async"], "trainer_mode separate_async is of an asynchronous run"),
+        (["async_training.staleness_threshold=0.5"], "is of an asynchronous run, which is not read"),
         (["model_engine=megatron", f"{ACTOR}lr_decay_style=inverse_square_root"], "must be one of constant, linear"),
         (["model_engine=megatron", f"{ACTOR}min_lr=1e-3"], r"min_lr 0\.001 outside of 0 to 1e-06"),
         (["model_engine=megatron", f"{ACTOR}lr_decay_style=WSD"], "WSD needs lr_wsd_decay_steps"),
@@ -137,7 +138,7 @@ def test_a_file_that_extends_a_config_of_verl(tmp_path):
     path.write_text(EXTENDED)
     config = olr.read_config(path)
     assert (config.trainer, config.unknown) == ("verl", ())
-    assert "its program may have other defaults" in config.notes[-1]
+    assert config.notes[-1].endswith("its program may have other defaults or steps")
     assert config.plan(num_examples=10_240).max_steps == 50
     run = tmp_path / "run.sh"
     more = f"--config-path=$PWD/mine --config-name=my_grpo {ACTOR}lr_warmup_steps=10 +data.train_batch_size=512"
@@ -162,6 +163,17 @@ def test_a_file_of_verl_that_extends_none_states_all_that_decides():
     }
     plan = olr.read_config(sections).plan(num_examples=400)
     assert repr(plan.schedule) == repr(olr.Linear(1e-6, 100, min_lr=1e-7))
+    optim = {"lr": "${mine.peak}", "num_cycles": 0.5, "_target_": "t"}
+    actor = {"rollout_n": "${oc.select:actor_rollout_ref.rollout.n,1}", "optim": optim}
+    fsdp = sections | {"mine": {"peak": 3e-6}, "actor_rollout_ref": {"actor": actor}}
+    assert repr(olr.read_config(fsdp).plan(num_examples=400).schedule) == repr(olr.Constant(3e-6))
+    for value, message in (
+        ("${oc.env:LR}", r"lr must be a number, not '\$\{oc\.env:LR\}'"),
+        (None, "optim.lr is not in"),
+    ):
+        optim["lr"] = value
+        with pytest.raises(olr.ConfigError, match=message):
+            olr.read_config(fsdp)
     with pytest.raises(olr.ConfigError, match=r"trainer\.total_epochs is not in this file, which extends no config"):
         olr.read_config(sections | {"trainer": {"nnodes": 1}})
     older = {"model": {"partial_pretrain": "m"}, "optim": {"lr": 1e-5}, "data": {"train_batch_size": 8}}
