@@ -195,11 +195,12 @@ class Verl(Trainer):
             yield "algorithm.filter_groups: prompts are used up faster, and the run may end before the schedule does"
         if keys.get("data.gen_batch_size", keys[_BATCH]) != keys[_BATCH]:
             yield f"from 0.9 on, verl counts the steps of an epoch by {_BATCH}, and not by data.gen_batch_size"
-        own_rates = sorted(key for key in keys.given if key.startswith("critic.optim."))
-        if own_rates and keys.get("algorithm.adv_estimator", "gae") == "gae":
-            yield f"{own_rates[0]}: the critic has a schedule of its own; the plan is the actor's"
-        if (critic := keys.get("trainer.critic_warmup", "0")) != "0":
-            yield f"the actor and its schedule begin after trainer.critic_warmup {critic} steps"
+        if keys.get("algorithm.adv_estimator", "gae") == "gae":
+            stated = sorted(key for key in keys.given if key.startswith("critic.optim."))
+            critic = stated[0] if stated else "critic.optim.lr 1e-05, verl's default"
+            yield f"{critic}: the critic has a schedule of its own; the plan is the actor's"
+        if str(first := keys.get("trainer.critic_warmup", 0)) != "0":
+            yield f"the actor and its schedule begin after trainer.critic_warmup {first} steps"
 
     def processes(self, source: Source, keys: Keys) -> Processes | None:
         """The processes of the config, on which no step depends."""

@@ -25,6 +25,9 @@ def test_verls_defaults_lengths_and_processes():
     assert unstated.world_size_from == "assumed; the steps do not depend on trainer.nnodes 1 and n_gpus_per_node $GPUS"
     config = olr.read_config([*VERL, "trainer.total_training_steps=77", "trainer.critic_warmup=5"])
     assert config.plan().max_steps == 77
+    assert not any("the critic has" in note for note in config.notes)  # which GRPO has not
+    gae = olr.read_config([word for word in VERL if "adv_estimator" not in word])
+    assert any(note.startswith("critic.optim.lr 1e-05, verl's default: the critic has") for note in gae.notes)
     assert "begin after trainer.critic_warmup 5 steps" in config.notes[-1]
 
 
