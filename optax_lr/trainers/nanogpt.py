@@ -79,7 +79,11 @@ class NanoGPT(Trainer):
             ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
         )
         defaults = values.defaults("nanoGPT's train.py", without=without)
-        if unknown and defaults:
+        if not (unknown and defaults):
+            notes += (
+                "nanoGPT's own train.py is assumed, which is not read; a fork may have another schedule or length",
+            )
+        else:
             absent = ", ".join(default.key for default in defaults)
             notes += (
                 f"{', '.join(unknown[:3])} show that the train.py is of a fork, which may have other defaults for {absent}",
