@@ -128,8 +128,14 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
             f"{', '.join(config.refused[:8])}: not known to {trainer.title} itself, which stops with an error",
         )
     if others:
-        row("unknown", f"{', '.join(others[:8])}: assumed to have no effect on the curve")
+        row("unknown", f"{_first(others)}: assumed to have no effect on the curve")
     for ignored in summary["ignored"]:
         row("ignored", ignored)
     console.print(table)
     console.print(terminal_curves({config.source: plan}), markup=False, soft_wrap=True)
+
+
+def _first(keys: Sequence[str], most: int = 12) -> str:
+    """The first keys, and how many more there are."""
+    more = len(keys) - most
+    return f"{', '.join(keys[:most])}{f' and {more} more' if more > 0 else ''}"

@@ -81,8 +81,7 @@ def world_size_of(given: int | None, processes: Processes | None) -> tuple[int, 
     if processes is None:
         return 1, "assumed: the file does not start processes", ()
     if processes.count is None:
-        note = f"processes: 1 is assumed; {processes.origin}. Give --world-size"
-        return 1, f"assumed; {processes.origin}", (note,)
+        return 1, f"assumed; {processes.origin}; give --world-size", ()
     return processes.count, processes.origin, ()
 
 

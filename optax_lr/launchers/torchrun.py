@@ -19,6 +19,10 @@ def torchrun(words: list[str], environment: Mapping[str, str], _inner: Inner) ->
     """
     name = words[0]
     options, rest = divided(words[1:])
+    for option in ("nproc_per_node", "nnodes"):  # argparse takes each beginning that only one option has
+        short = next((key for key in options if option.startswith(key) and len(key) > 1), option)
+        if short not in (option, "node_rank") and option not in options:
+            options[option] = options.pop(short)
     parts, origin = {}, name
     for option, variable, default in (("nproc_per_node", "PET_NPROC_PER_NODE", "1"), ("nnodes", "PET_NNODES", "1")):
         value = options.get(option, environment.get(variable, default))

@@ -141,7 +141,11 @@ class Diffusers(Loop):
         defaults = keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
         defaults = tuple(default._replace(key=f"--{default.key}") for default in defaults)
         ignored: tuple[tuple[str, str], ...]
-        ignored = (("lr_warmup_steps", "constant has no warmup"),) if steady and "lr_warmup_steps" in keys.given else ()
+        ignored = (
+            (("lr_warmup_steps", "constant has no warmup"),)
+            if steady and "lr_warmup_steps" in keys.given and warmup
+            else ()
+        )
         notes: tuple[str, ...] = ()
         if settings.max_steps > 0:
             ignored += (("num_train_epochs", "max_train_steps decides"),) if "num_train_epochs" in keys.given else ()

@@ -197,6 +197,11 @@ class LlamaFactoryPPO(LlamaFactory):
             )
         return settings
 
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+        """What a step is, in addition to what transformers needs."""
+        several = "a step is one batch of PPO: the updates of ppo_epochs have one rate"
+        return (*super().notes(settings, max_steps, version), several)
+
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """None."""
         return {}

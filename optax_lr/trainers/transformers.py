@@ -258,7 +258,7 @@ class Transformers(Trainer):
             return tuple(notes)
         steady = settings.lr_scheduler_type == "constant" and settings.scheduler_block is None
         here = 0 if steady else int(self.warmup_steps(settings, max_steps, version))
-        if at >= RATIO_GONE:
+        if at >= RATIO_GONE and here:
             notes.append(
                 f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it; read as "
                 f"5.0 to 5.14 read it: {here} steps. The key is warmup_steps: {settings.warmup_ratio}"
@@ -449,8 +449,20 @@ def _older(values: Mapping[str, object], program: str) -> str:
 _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
     "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
-    "max_train_samples": "the number of examples must be that after the cut",
-    "train_sample_size": "the number of examples must be that after the cut",
+    **dict.fromkeys(
+        (
+            *(
+                "max_train_samples",
+                "train_sample_size",
+                "max_samples",
+                "num_samples",
+                "num_train_samples",
+                "max_examples",
+            ),
+            *("num_examples", "max_train_examples", "sample_size", "train_size", "data_fraction", "train_ratio"),
+        ),
+        "the number of examples must be that after the cut",
+    ),
     "interleave_prob": "the number of examples must be that after the mixing",
     "gradient_accumulation_kwargs": "num_steps in it would replace gradient_accumulation_steps",
 }

@@ -197,7 +197,8 @@ class Trl(Transformers):
                 f"dataset_mixture.test_split_size {mixture['test_split_size']} is taken from the data; the number of examples is "
                 "that of the rest"
             )
-        if method in _GENERATE and reading.settings.max_steps <= 0:
+        newer = {"num_iterations", "steps_per_generation", "generation_batch_size", "loss_type"} & given
+        if method in _GENERATE and reading.settings.max_steps <= 0 and not newer:
             notes.append(
                 "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
                 "fewer steps by the factor num_generations"

@@ -342,9 +342,8 @@ def test_an_unsupported_command_is_noted_next_to_a_supported_one(tmp_path):
 def test_a_launcher_in_an_unknown_variable(tmp_path):
     (config,) = scripts(tmp_path, "$LAUNCHER python train.py --learning_rate 1e-4 --num_train_epochs 1\n")
     assert config.processes.count is None
-    assert config.plan(num_examples=80).notes == (
-        "processes: 1 is assumed; $LAUNCHER may start several, and the script does not define it. Give --world-size",
-    )
+    origin = "assumed; $LAUNCHER may start several, and the script does not define it; give --world-size"
+    assert config.plan(num_examples=80).world_size_from == origin
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_the_plan_uses_the_number_of_processes_of_the_launcher(tmp_path):
     assert (given.max_steps, given.world_size_from) == (1600, "given")
     unknown = plan_of(tmp_path, f"accelerate launch {RUN}\n", num_examples=80)
     assert unknown.world_size == 1
-    assert unknown.notes[-1].startswith("processes: 1 is assumed; accelerate launch without --num_processes")
+    assert unknown.world_size_from.startswith("assumed; accelerate launch without --num_processes")
+    assert unknown.world_size_from.endswith("; give --world-size")
     (stated,) = [found for found in olr.lint(tmp_path / "run.sh", num_examples=80) if found.code == "LR103"]
     assert "1 process (assumed; accelerate launch without --num_processes" in stated.message
 
@@ -171,7 +172,12 @@ def test_an_unknown_number_of_a_launcher_is_not_that_of_a_file(tmp_path, launche
     command = f"{launcher} $N train_sft.py --config c.yaml"
     plan = plan_of(tmp_path, command, json.dumps(SFT | {"num_processes": 7}), num_examples=560)
     assert plan.world_size_from.startswith("assumed; ")
-    assert plan.world_size_from.endswith(" $N")
+    assert plan.world_size_from.endswith(" $N; give --world-size")
+
+
+def test_torchrun_takes_beginnings_of_its_options(tmp_path):
+    plan = plan_of(tmp_path, f"torchrun --nproc_per_node=8 --node_rank 0 --nnode 4 {RUN} --max_steps 9\n")
+    assert plan.world_size == 32
 
 
 @pytest.mark.parametrize("more", ["", "num_processes: 2\n"])

@@ -207,8 +207,8 @@ def main(batch_size, rounds):
     (config,) = read(tmp_path, text)
     assert (config.settings.per_device_train_batch_size, config.settings.num_train_epochs) == (32, 30)
     assert (
-        "batch_size is 32, the default of --batch_size; the command that starts the script may give another"
-        in config.notes
+        "batch_size is 32, the default of --batch_size; rounds is 30, the default of --rounds; the command that starts the script "
+        "may give others" in config.notes
     )
 
 
@@ -282,7 +282,7 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
     assert config.processes.count == count
     plan = config.plan(num_examples=800)
     assert plan.max_steps == 100 // (count or 1)
-    assert (count is None) == any("processes: 1 is assumed" in note for note in plan.notes)
+    assert (count is None) == plan.world_size_from.startswith("assumed; ")
 
 
 @pytest.mark.parametrize(

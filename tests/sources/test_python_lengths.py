@@ -231,3 +231,31 @@ def test_one_error_names_every_option(tmp_path, steps, option):
     config = read(tmp_path, "import torch\n" + loader + text, values={"learning_rate": 1e-4})
     plan = config.plan(max_steps=75) if option == "--max-steps" else config.plan(num_examples=100)
     assert repr(plan.schedule) == repr(olr.Linear(1e-4, 75))
+
+
+def test_a_loader_that_a_function_takes_has_its_batches(tmp_path):
+    """The one call of the function passes it; a sampler of all examples changes nothing."""
+    text = """
+import torch
+from torch.utils.data import DataLoader, RandomSampler
+from transformers import get_linear_schedule_with_warmup
+def train(loader, model):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    schedule = get_linear_schedule_with_warmup(optimizer, 5, len(loader) * 3)
+data = load()
+reader = DataLoader(dataset=data, sampler=RandomSampler(data), batch_size=8, drop_last=True)
+train(reader, model)
+"""
+    config = read(tmp_path, text)
+    assert config.plan(num_examples=100).max_steps == 12 * 3
+    config = read(tmp_path, text.replace("RandomSampler(data)", "RandomSampler(data, num_samples=10)"))
+    with pytest.raises(olr.ConfigError, match="max_steps is len"):
+        config.plan(num_examples=100)
+
+
+def test_a_schedule_of_a_stated_length_is_that_of_the_loop_or_longer(tmp_path):
+    text = "import torch\nfrom transformers import get_linear_schedule_with_warmup\no = torch.optim.AdamW(p, lr=1e-4)\n"
+    text += "s = get_linear_schedule_with_warmup(o, 5, 100)\nwhile True:\n    s.step()\n    if patience > 3:\n        break\n"
+    config = read(tmp_path, text)
+    assert "the loop of the script decides how many of the schedule's steps are run" in config.notes
+    assert "early stopping in line 7 may end the run before the schedule does" in config.notes

@@ -21,7 +21,9 @@ _LENGTHS = words(
     "transition_steps step_size"
 )
 _NO_CURVE = re.compile(
-    r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|max_.*length|temperature|beta|loss|push|hub|top_)"
+    r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|temperature|beta|loss|push|hub|top_|fsdp|ddp"
+    r"|(?:max_|min_)?.*length|per_device_eval|gradient_checkpointing|remove_unused|vllm|use_|max_grad|group_by|tf32|dtype|torch"
+    r"|dataloader_(?:num|pin|pre|per)|metric|load_best|greater|label|neftune|adam_|dataset_|max_.*tokens|disable|prediction)"
 )
 
 

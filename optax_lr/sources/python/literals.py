@@ -184,19 +184,40 @@ class Script(Names):
         changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
         if self._examples is None or changed or OTHER_DATA.search(text):
             raise UnknownError
-        made = self.single(node, scope)
+        made, here = self._passed(node, scope)
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
-            return self._batches(text, made, self.bound(text, scope)[1])
+            return self._batches(text, made, here)
         part = "train" not in text.lower() and "split" in self.text
         if _LOADER.search(text) or part:  # a loader from elsewhere, or data that is divided
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self._examples
 
+    def _passed(self, node: ast.expr, scope: Scope) -> tuple[ast.expr | None, Scope]:
+        """What an expression is bound to, also where it is an argument of a function with one call, and its scope."""
+        bound, here = self.bound(node.id, scope) if isinstance(node, ast.Name) else ([node], scope)
+        function = here.function
+        if bound != [None] or not isinstance(node, ast.Name) or not isinstance(function, Named):
+            return self.single(node, scope), here
+        given = [
+            (call.given(argument_names(function)).get(node.id), call.scope)
+            for call in self.calls
+            if call.name == function.name
+        ]
+        return (self.single(*given[0]), given[0][1]) if len(given) == 1 else (None, scope)
+
     def _batches(self, text: str, made: ast.Call, scope: Scope) -> int:
         """The number of batches of a `DataLoader`."""
         data = made.args[0] if made.args else keyword_of(made, "dataset")
-        sampled = any(keyword.arg in (None, "sampler", "batch_sampler") for keyword in made.keywords)
+        given = keyword_of(made, "sampler")
+        sampler = self.single(given, scope)
+        whole = (
+            isinstance(sampler, ast.Call)
+            and not sampler.keywords
+            and ast.unparse(sampler.func).endswith(("RandomSampler", "SequentialSampler"))
+        )
+        sampled = any(keyword.arg in (None, "batch_sampler") for keyword in made.keywords)
+        sampled = sampled or (given is not None and not whole)
         if self._examples is None or sampled or data is None or OTHER_DATA.search(ast.unparse(data)):
             raise UnknownError
         size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
@@ -204,7 +225,7 @@ class Script(Names):
         if batch < 1 or re.search(r"\b(?:random_split|train_test_split|Subset)\(", self.text):
             raise UnknownError
         drops = keyword_of(made, "drop_last")
-        self.notes[f"{text} has all training examples, in batches of {batch}"] = None
+        self.notes[f"{text} is taken to have all training examples, in batches of {batch}"] = None
         batches = self._examples / batch
         return math.floor(batches) if drops is not None and self._value(drops, scope) else math.ceil(batches)
 

@@ -168,7 +168,7 @@ class Reader:
             "python",
             self.text,
             self.folder,
-            notes=(*notes, *self.script.notes),
+            notes=(*notes, *_joined(self.script.notes)),
             constructor=constructor,
             modules=frozenset(name.partition(".")[0] for name in self.script.modules),
             unknown=found.unknown,
@@ -296,3 +296,11 @@ class Reader:
                 for argument in value.args
             )
         }
+
+
+def _joined(notes: Iterable[str]) -> list[str]:
+    """Notes, with those on defaults of options in one."""
+    end = "; the command that starts the script may give "
+    stated = [note.removesuffix(f"{end}another") for note in notes if note.endswith(f"{end}another")]
+    others = [note for note in notes if not note.endswith(f"{end}another")]
+    return [*others, *([f"{'; '.join(stated)}{end}{'others' if len(stated) > 1 else 'another'}"] if stated else [])]

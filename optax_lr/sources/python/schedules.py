@@ -71,10 +71,17 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
         notes.append(
             f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
         )
-    stop = next((test.lineno for test in tests if re.search(r"(?i)early_?stop|patience", ast.unparse(test.test))), None)
-    if stop is not None:
-        notes.append(f"early stopping in line {stop} may end the run before the schedule does")
-    return found, notes
+    if isinstance(found.values.get("max_steps"), int):
+        notes.append("the loop of the script decides how many of the schedule's steps are run")
+    return found, notes + _early_stop(script)
+
+
+def _early_stop(script: Script) -> list[str]:
+    """A note where a test of the script may end the run."""
+    for node in ast.walk(script.tree):
+        if isinstance(node, ast.If) and re.search(r"(?i)early_?stop|patience", ast.unparse(node.test)):
+            return [f"early stopping in line {node.lineno} may end the run before the schedule does"]
+    return []
 
 
 def _is_of_package(script: Script, trainer: Call) -> bool:
@@ -106,7 +113,7 @@ def arguments_of_class(script: Script, call: Call, number: int) -> tuple[Argumen
     notes = [f"{call.name} is read as the schedule of the learning rate"]
     if number > 1:
         notes.append(f"this script makes {number} schedules; which one runs when is not read")
-    return _one(script, call), notes + rates_by_hand(script)
+    return _one(script, call), notes + rates_by_hand(script) + _early_stop(script)
 
 
 def _one(script: Script, call: Call) -> Arguments:
