@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Schedule
+from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.text import words
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys
@@ -20,7 +20,7 @@ _OTHERS = words(
 )
 _OVERRIDE = "override_optimizer_config."
 # Keys that change nothing with these values, which are their defaults.
-_NEUTRAL = {"num_cycles": "0.5", "zero_indexed_step": "true", "use_checkpoint_opt_param_scheduler": "false"}
+_NEUTRAL = {"zero_indexed_step": "true", "use_checkpoint_opt_param_scheduler": "false"}
 
 
 class Optimizer(NamedTuple):
@@ -53,7 +53,10 @@ class Optimizer(NamedTuple):
 
 def _of_fsdp(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
     """A constant rate or a cosine, after a line from 0."""
-    return decayed(settings.lr_scheduler_type, rate, end=steps, warmup=warmup, low=rate * settings.own["low"])
+    if settings.lr_scheduler_type == "constant":
+        return Constant(rate, warmup_steps=warmup)
+    low, cycles = rate * settings.own["low"], settings.own["cycles"]
+    return Cosine(rate, max_steps=steps, warmup_steps=warmup, min_lr=low, num_cycles=cycles)
 
 
 def _of_megatron(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
@@ -75,7 +78,7 @@ FSDP = Optimizer(
     "lr_scheduler_type",
     ("constant", "cosine"),
     {"lr_scheduler_type": "constant", "lr_warmup_steps_ratio": 0.0},
-    ("warmup_style", "lr_warmup_steps", "min_lr_ratio"),
+    ("warmup_style", "lr_warmup_steps", "min_lr_ratio", "num_cycles"),
     _of_fsdp,
 )
 MEGATRON = Optimizer(
@@ -110,6 +113,7 @@ def read_optimizer(keys: Keys, place: str, optimizer: Optimizer) -> tuple[str, i
         "form": optimizer.kind,
         "ratio": ratio if steps <= 0 else 0.0,
         "low": keys.number(f"{place}min_lr_ratio"),
+        "cycles": keys.number(f"{place}num_cycles", 0.5),
     }
     if optimizer is SFT:  # whose schedule has the length of the epochs
         own["stop"] = keys.whole("trainer.total_training_steps")

@@ -253,6 +253,11 @@ CASES = {
         [*VERL, f"{ACTOR}warmup_style=cosine", f"+{ACTOR}lr_warmup_steps=50", f"{ACTOR}min_lr_ratio=0.1"], {"num_examples": 102_450},
         {0: 0, 49: 9.8e-7, 50: 1e-6, 275: 5.5e-7, 499: 1.0001096618257237e-07}, 500,
     ),
+    "verl 1dda039b cosine with cycles": Case(
+        [*VERL, f"{ACTOR}lr_scheduler_type=cosine", f"{ACTOR}lr_warmup_steps=10", f"{ACTOR}min_lr_ratio=0.1", f"{ACTOR}num_cycles=1.5",
+         "trainer.total_training_steps=100"], {},
+        {0: 0, 9: 9e-7, 10: 1e-6, 25: 5.5e-7, 40: 1e-7, 55: 5.5e-7, 70: 1e-6, 85: 5.5e-7, 99: 1.02465147084277e-07}, 100,
+    ),
     "verl 1dda039b Megatron with a floor before the end": Case(
         [*VERL, "--config-name=ppo_megatron_trainer.yaml", f"{ACTOR}lr_warmup_steps=20", f"{ACTOR}lr_warmup_init=1e-7", f"{ACTOR}min_lr=1e-7",
          f"{ACTOR}lr_decay_style=cosine", f"{ACTOR}lr_decay_steps=400"], {"num_examples": 102_450},
