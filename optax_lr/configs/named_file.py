@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from optax_lr.configs.private import UNUSABLE, Disguise
+from optax_lr.configs.private import UNUSABLE, Disguise, words_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError, UnreadableError
@@ -111,7 +111,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     source = dataclasses.replace(source, folder=folder, twice=document.twice)
     if own:
         return _over_file(source, name, values, trainer)
-    disguise = Disguise()
+    disguise = Disguise(words_of(source.command))
     twice = tuple(pair for pair in document.twice if disguise.of(pair[0].split(".")) == pair[0].split("."))
     source = dataclasses.replace(source, named=name)
     copy = _over_file(dataclasses.replace(source, twice=twice), name, disguise.mapping(values), trainer)

@@ -2,18 +2,22 @@
 
 An untrusted script may name any file below the working directory. Numbers, and the keys and words of trainers, make the plan,
 which is what the user asked for; every other text of the file is private. Messages are therefore made twice: from the file, and
-from a copy whose private texts are placeholders. Only messages of the copy are shown, where they match those of the file.
+from a copy whose private texts are placeholders. Only messages of the copy are shown, where they match those of the file, and
+without the placeholders.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
+import importlib.resources
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.source import Program
 from optax_lr.text import words
 from optax_lr.trainers.known import all_keys
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -23,23 +27,25 @@ UNUSABLE = "cannot be used; read that file itself to see why"
 _Made = TypeVar("_Made")
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PLACEHOLDER = re.compile(r"<text \d+>")
+_HIDDEN = r"<text \d+>(?:[()='\"]*<text \d+>)*(?:\(\))?"
+# What a message says in place of a private text.
+_PLAIN = (
+    (rf"(?<=\w)={_HIDDEN}", ""),  # learning_rate=f(x) is not a literal
+    (rf" is {_HIDDEN}, which is not a literal", " is not a literal"),
+    (rf" is {_HIDDEN}(?=; give the number of training examples)", " is computed from the data"),
+    (rf", not '?{_HIDDEN}'?", ", not a text"),
+    (rf"the default of {_HIDDEN}", "a default of the script"),
+    (rf"^(\w+): {_HIDDEN} is not here", r"\1: the file is not here"),
+    (rf"^{_HIDDEN} in line", "the code in line"),
+    (rf" changes in {_HIDDEN}, for", " changes, for"),
+    (rf" under [^;]*{_HIDDEN}[^;]*", " under its other keys"),
+)
 # Words that trainers know as values, and keys that are not stored as those of a trainer. One that is missing here is replaced in
 # messages, and nothing else changes.
 _WORDS = words(
     "true false yes no none null auto best minimize maximize min max log sqrt kto ppo grpo orpo rm pt qlora full freeze rex "
     "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs "
     "Adafactor Prodigy relative_step=False relative_step=True warmup_init=False"
-)
-# Words of the notes about Python scripts, in which every other word is a text of the script.
-_ENGLISH = words(
-    "a accelerate after all among an and another any are argument arguments as at batched batches be before belongs branch by "
-    "call caller calls change changed command curve data default defaults devices divides does each effect ends environment "
-    "epoch examples fixes for from give gives group had hand has have if imported in is it its itself keep known last later "
-    "learning least left line lines made make makes may model more name needs no none not number of once one only optimizer "
-    "optimizers or other others out over own package packed packing parameters part place plan prepared process processes rate "
-    "rates read replace replaced replaces results rows rules run runs same schedule scheduler schedules script selected set sets "
-    "settings several smaller so some split starts step stepped steps such table taken test than that the there these this those "
-    "to training trains trial under unit up value values was what when which with without"
 )
 
 
@@ -54,10 +60,36 @@ def _key_parts() -> frozenset[str]:
     return frozenset(part for key in all_keys() for part in re.split(r"[._-]", key)) | {"args", "cfg"}
 
 
+@functools.cache
+def _vocabulary() -> frozenset[str]:
+    """The words of the notes about Python scripts, from the texts in their reader; other words of a note are those of a script."""
+    found: set[str] = set()
+    for file in importlib.resources.files("optax_lr.sources.python").iterdir():
+        tree = ast.parse(file.read_text("utf-8") if file.name.endswith(".py") else "")
+        nodes = (
+            node
+            for parent in ast.walk(tree)
+            if not isinstance(parent, ast.Expr)
+            for node in ast.iter_child_nodes(parent)
+        )
+        texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        found.update(word for text in texts if " " in text for word in re.findall(r"[A-Za-z][\w'-]*", text))
+    return frozenset(found)
+
+
 def _is_name(word: str) -> bool:
     """Whether a word of a note is the name of a setting: `--num_epochs`, `args.batch_size`."""
     name = word.rstrip(":'\"").lstrip("'\"").removeprefix("--").removesuffix("()")
     return all(part.isalpha() and part in _key_parts() for part in re.split(r"[._-]", name))
+
+
+def words_of(program: Program) -> Iterator[str]:
+    """The words of a command, which the user reads, so that they are not private in a file that it names."""
+    for option, value in program.options.items():
+        yield option
+        yield from [value] if isinstance(value, str) else value
+    for word in program.positional:
+        yield from word.split("=", 1)
 
 
 class Disguise:
@@ -73,7 +105,11 @@ class Disguise:
         >>> Disguise().mapping({"learning_rate": "fast", "password": 5, "lr_scheduler_type": "cosine"})
         {'learning_rate': '<text 1>', '<text 2>': 5, 'lr_scheduler_type': 'cosine'}
         """
-        return {self.word(str(key)): self.of(item) for key, item in values.items()}
+        return {self.key(str(key)): self.of(item) for key, item in values.items()}
+
+    def key(self, key: str) -> str:
+        """A key of the file: itself where it is one of a trainer, or an argument that the reader of Python knows."""
+        return key if key in _vocabulary() else self.word(key)
 
     def of(self, value: object) -> object:
         """A value of the file, with the values and keys in it."""
@@ -94,12 +130,12 @@ class Disguise:
         """A note about a Python script.
 
         >>> Disguise().note("args.batch_size is 8, the default of hunter2()")
-        'args.batch_size is 8, the default of <text 1>'
+        'args.batch_size is 8, the default of <text 1>()'
         """
-        parts = re.split(r"([\s,;]+)", note)
+        parts = re.split(r"([\s,;:()=]+)", note)
         return "".join(
-            part if not re.search(r"[^\s,;]", part) or part in _ENGLISH or _is_name(part) else self.word(part)
-            for part in parts
+            part if not part or number % 2 or part in _vocabulary() or _is_name(part) else self.word(part)
+            for number, part in enumerate(parts)
         )
 
     def expression(self, text: str) -> str:
@@ -114,6 +150,22 @@ class Disguise:
     def text(self, text: str) -> str:
         """The placeholder of a text."""
         return self._placeholders.setdefault(text, f"<text {len(self._placeholders) + 1}>")
+
+
+def plain(message: str) -> str:
+    """A message of a copy without the details that it hides; dots where they are needed.
+
+    >>> plain("learning_rate=<text 3> is not a literal; give its value"), plain("<text 1> is <text 2>")
+    ('learning_rate is not a literal; give its value', '... is ...')
+    """
+    return re.sub(_HIDDEN, "...", _without_details(message))
+
+
+def _without_details(message: str) -> str:
+    """A message of a copy without the details that it hides, where it needs none of them."""
+    for hidden, instead in _PLAIN if "<text " in message else ():
+        message = re.sub(hidden, instead, message)
+    return message
 
 
 def matching(message: str, others: Iterable[str]) -> str | None:
@@ -152,12 +204,14 @@ def both(real: Callable[[], _Made], copy: Callable[[], _Made], name: str, source
     try:
         return real(), made
     except ConfigError as error:
-        raise type(error)(matching(str(error), [said]) or f"{source}: {name} {UNUSABLE}") from None
+        found = matching(str(error), [said])
+        raise type(error)(f"{source}: {name} {UNUSABLE}" if found is None else plain(found)) from None
 
 
 def shown_notes(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple[str, ...]:
     """Notes about the file `name`, as the copy of the file gives them; the rest are counted."""
     found = [matching(note, others) for note in notes]
-    hidden = found.count(None)
+    told = [plainer for note in found if note and not _PLACEHOLDER.search(plainer := _without_details(note))]
+    hidden = len(found) - len(told)
     more = f"{name}: {hidden} more note{'s' * (hidden > 1)} would quote it; read that file itself"
-    return (*(note for note in found if note is not None), *([more] if hidden else []))
+    return (*told, *([more] if hidden else []))

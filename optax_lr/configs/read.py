@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import sources_of
 from optax_lr.configs.named_file import named_file, recognised
-from optax_lr.configs.private import both, shown_notes
+from optax_lr.configs.private import both, plain, shown_notes
 from optax_lr.configs.run_config import RunConfig
 from optax_lr.configs.stated import checked
 from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnstatedError
@@ -127,11 +127,11 @@ def _states_settings(command: Source) -> bool:
 
 def read_recognised(source: Source, found: Recognised, values: Mapping[str, object] | None = None) -> RunConfig:
     """The config of a source whose trainer is known."""
-    plain, copy = dataclasses.replace(source, copy=None), source.copy
+    alone, copy = dataclasses.replace(source, copy=None), source.copy
     if copy is None:
         return _read_source(source, found, values)
     config, told = both(
-        lambda: _read_source(plain, found, values), lambda: _read_source(copy, found, values), source.named, source.name
+        lambda: _read_source(alone, found, values), lambda: _read_source(copy, found, values), source.named, source.name
     )
     if told is None:
         unread = {key: length._replace(text="an expression") for key, length in config.open.items()}
@@ -141,10 +141,15 @@ def read_recognised(source: Source, found: Recognised, values: Mapping[str, obje
         notes=shown_notes(source.named, config.notes, told.notes),
         ignored=tuple(pair for pair in config.ignored if pair in told.ignored),
         defaults=tuple(default for default in config.defaults if default in told.defaults),
-        open={key: length for key, length in told.open.items() if key in config.open},
+        open={key: _without_expression(length) for key, length in told.open.items() if key in config.open},
         named=source.named,
         copy=told,
     )
+
+
+def _without_expression(length: Length) -> Length:
+    """A length whose expression is not shown if it has a private text."""
+    return length if plain(length.text) == length.text else length._replace(text="an expression")
 
 
 def _read_source(source: Source, found: Recognised, values: Mapping[str, object] | None) -> RunConfig:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from optax_lr.configs.named_file import with_launcher
-from optax_lr.configs.private import Disguise
+from optax_lr.configs.private import Disguise, words_of
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.marks import is_known
@@ -47,7 +47,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script
     if not private:
         return [complete(config, command, name) for config in found]
-    known = [value for value in command.command.options.values() if isinstance(value, str)]
+    known = words_of(command.command)
     return [
         dataclasses.replace(
             complete(config, command, name), named=name, copy=complete(_disguised(config, known), command, name)
@@ -100,7 +100,7 @@ def _disguised(config: Source, known: Iterable[str]) -> Source:
         config,
         values=disguise.mapping(config.values),
         notes=tuple(map(disguise.note, config.notes)),
-        alone={disguise.word(key): disguise.text(place) for key, place in config.alone.items()},
-        unknown={disguise.word(key): disguise.expression(text) for key, text in config.unknown.items()},
+        alone={disguise.key(key): disguise.text(place) for key, place in config.alone.items()},
+        unknown={disguise.key(key): disguise.expression(text) for key, text in config.unknown.items()},
         lengths={key: length._replace(text=disguise.expression(length.text)) for key, length in config.lengths.items()},
     )

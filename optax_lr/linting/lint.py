@@ -16,7 +16,7 @@ from optax_lr.configs.cells import notebook_configs
 from optax_lr.configs.gather import sources_of
 from optax_lr.configs.named_file import recognised
 from optax_lr.configs.plan import LintFacts, check_options
-from optax_lr.configs.private import matching
+from optax_lr.configs.private import matching, plain
 from optax_lr.configs.read import read_recognised
 from optax_lr.configs.stated import checked
 from optax_lr.findings import Edit, Finding, Rule, rules_of, worst_first
@@ -148,7 +148,9 @@ def _shown(name: str, findings: Sequence[Finding], others: Sequence[Finding]) ->
         if found is None:
             kept.append(Finding(finding.rule, f"the message would quote {name}; check that file itself", ""))
         else:
-            kept.append(dataclasses.replace(alike[found], line=finding.line, edits=()))
+            other = alike[found]
+            message, remedy = plain(other.message), plain(other.remedy)
+            kept.append(dataclasses.replace(other, message=message, remedy=remedy, line=finding.line, edits=()))
     return kept
 
 
