@@ -12,7 +12,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, JaggedRestarts, OneCycle, Rex, Schedule
 from optax_lr.schedules.compositions import HoldAfter, Product
 from optax_lr.sources.errors import ConfigError, UnknownLengthError
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, like, part_of
@@ -134,7 +134,8 @@ class Axolotl(Transformers):
             without |= {"micro_batch_size", "gradient_accumulation_steps"}
         defaults = keys.defaults(self.title, without=without)
         unknown = tuple(key for key in keys.given if key not in keys_of("axolotl"))
-        return Reading(settings, _ignored(settings, values), notes, defaults, unknown)
+        processes = _of_a_mesh(keys) if source.processes is None or source.processes.count is None else None
+        return Reading(settings, _ignored(settings, values), notes, defaults, unknown, processes=processes)
 
     def _batch(self, settings: Settings, processes: int) -> int:
         """Examples of one update over all processes."""
@@ -290,6 +291,17 @@ def _restarts(keys: Keys) -> tuple[int, int, int] | None:
         found.append(steps or default)
     every, up, down = found
     return (every, up, down) if every else None
+
+
+_MESH = ("dp_replicate_size", "dp_shard_size", "context_parallel_size", "tensor_parallel_size")
+
+
+def _of_a_mesh(keys: Keys) -> Processes | None:
+    """The processes of a mesh whose sizes are stated, which must be all of them; None without `dp_shard_size`."""
+    sizes = {key: keys.whole(key, 1) or 1 for key in _MESH if keys.get(key)}
+    if "dp_shard_size" not in sizes or (count := math.prod(sizes.values())) < 2:
+        return None
+    return Processes(count, f"assumed: those of {' x '.join(f'{key} {size}' for key, size in sizes.items())}")
 
 
 def _own(keys: Keys) -> dict[str, object]:

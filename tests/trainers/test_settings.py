@@ -141,6 +141,11 @@ def test_axolotl_counts_with_batch_size_and_without_parallel_ranks():
         "learning_rate": 3e-4,
     }
     assert olr.read_config(values).plan(num_examples=1000, world_size=2).max_steps == 12
+    shards = olr.read_config(values | {"dp_shard_size": 2, "context_parallel_size": 2}).plan(num_examples=800)
+    assert (shards.world_size, shards.world_size_from) == (
+        4,
+        "assumed: those of dp_shard_size 2 x context_parallel_size 2",
+    )
     spread = values | {"context_parallel_size": 2, "tensor_parallel_size": 2}
     assert olr.read_config(spread).plan(num_examples=1000, world_size=8).max_steps == 12
     with pytest.raises(olr.ConfigError, match="refuses batch_size with gradient_accumulation_steps"):
