@@ -240,6 +240,7 @@ _WHOLE = {
         else v["learning_rate"] * (1 + (step - v["warmup_steps"]) / v["timescale"]) ** -v["power"]
     ),
     olr.Every: lambda v, step: exact(v["schedule"], int(mpmath.floor(step / v["steps"]))),
+    olr.InSamples: lambda v, step: exact(v["schedule"], int(step * v["per_step"])),
     olr.Shift: lambda v, step: exact(v["schedule"], int(max(0, step + v["by"]))),
     olr.Warmup: lambda v, step: (
         v["warmup_lr"]

@@ -86,6 +86,7 @@ def others(length: int) -> dict[str, olr.Schedule]:
         "CyclicMomentum": olr.CyclicMomentum(part, warmup),
         "OneCycleMomentum": olr.OneCycleMomentum(length, pct_start=0.3),
         "Every": olr.Every(olr.Exponential(RATE, gamma=0.97), warmup),
+        "InSamples": olr.InSamples(olr.Cosine(RATE, length, warmup, min_lr=RATE / 8), per_step=7),
         "Shift": olr.Shift(olr.Cosine(RATE, length, num_cycles=1.3), by=part),
         "Warmup": olr.Warmup(olr.Rex(RATE, length), warmup, warmup_lr=RATE / 7),
         "Step": olr.Step(RATE, step_size=max(1, length // 20), gamma=0.9),

@@ -21,7 +21,7 @@ SYMBOLS = {
     "base_lr": r"\eta_{\min}", "max_lr": r"\eta_{\max}", "step_size_up": "n_+", "step_size_down": "n_-",
     "base_momentum": r"\mu_{\min}", "max_momentum": r"\mu_{\max}", "total_steps": "N", "pct_start": r"\pi_0",
     "div_factor": "d", "final_div_factor": r"d_\mathrm{f}", "schedule": "s", "schedules": "s", "boundaries": "B",
-    "steps": "m", "by": "b", "restart_steps": "R", "restart_warmup_steps": r"R_\mathrm{w}",
+    "steps": "m", "per_step": "m", "by": "b", "restart_steps": "R", "restart_warmup_steps": r"R_\mathrm{w}",
     "restart_anneal_steps": r"R_\mathrm{a}", "min_scale": "c", "ahead": "a", "warmup_min_ratio": r"r_\mathrm{w}",
     "cos_min_ratio": r"r_{\min}", "first_steps": "n_1", "second_steps": "n_2", "first_stairs": "k_1",
     "second_stairs": "k_2", "step_rate": r"\rho", "t_initial": "t_0", "cycle_mul": "m", "cycle_decay": r"\gamma",

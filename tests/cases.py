@@ -41,6 +41,7 @@ USUAL: dict[type[olr.Schedule], dict[str, Any]] = {
     olr.Exponential: {"learning_rate": RATE, "gamma": 0.9375},
     olr.Function: {"function": a_function, "peak": RATE, "tau": 20.0},
     olr.HoldAfter: {"schedule": olr.Cosine(RATE, 40, 5), "step": 30},
+    olr.InSamples: {"schedule": olr.Cosine(RATE, 275, 31, min_lr=1e-5), "per_step": 7},
     olr.InverseSqrt: {"learning_rate": RATE, "warmup_steps": 5, "timescale": 20},
     olr.InverseTime: {"learning_rate": RATE, "decay_rate": 0.7, "decay_steps": 9, "warmup_steps": 5},
     olr.JaggedRestarts: {"schedule": olr.Cosine(RATE, 40, 5), "restart_steps": 13, "restart_warmup_steps": 4, "restart_anneal_steps": 3, "min_scale": 0.125},

@@ -83,6 +83,11 @@ class System(ABC):
         del by
         return self
 
+    def faster(self, factor: Real) -> System:
+        """The system for a schedule that is evaluated at `factor` times the steps."""
+        del factor
+        return self
+
     @abstractmethod
     def call(self, function: Callable[..., Real], step: Real, settings: dict[str, Real]) -> Real:
         """`function(step, **settings)` of a user, which computes with Python numbers or JAX arrays."""

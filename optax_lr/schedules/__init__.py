@@ -5,6 +5,7 @@ from optax_lr.schedules.base import Schedule as Schedule, from_dict as from_dict
 from optax_lr.schedules.compositions import (
     Every as Every,
     HoldAfter as HoldAfter,
+    InSamples as InSamples,
     Product as Product,
     Scaled as Scaled,
     Shift as Shift,

@@ -1,4 +1,4 @@
-"""Compositions of schedules: scaled, multiplied, one after another, held, stretched, shifted, warmed up."""
+"""Compositions of schedules: scaled, multiplied, one after another, held, in other units, shifted, warmed up."""
 
 from __future__ import annotations
 
@@ -156,6 +156,34 @@ class Every(Schedule):
 
     def _value(self, step: Real, num: System) -> Real:
         return self.schedule._value(num.quotient(num.floor(step), self.steps), num)
+
+
+@schedule
+class InSamples(Schedule):
+    """`schedule(step * per_step)`: a schedule that counts samples, tokens, or any other part of an optimizer step.
+
+    Fields:
+        schedule: the schedule; its steps are units, such as samples.
+        per_step: units of one optimizer step, at least 1, such as the samples of all processes.
+
+    Its end is that of the schedule divided by `per_step`. Its warmup and its end may lie between two optimizer steps.
+
+    Source: `megatron.core.optimizer_param_scheduler.OptimizerParamScheduler`, which counts samples.
+
+    >>> schedule = InSamples(Linear(1.0, max_steps=100, warmup_steps=20), per_step=16)
+    >>> [f"{schedule(step):.4g}" for step in (0, 1, 2, 6)]
+    ['0', '0.8', '0.85', '0.05']
+    """
+
+    schedule: Schedule = fields.inner()
+    per_step: Number = fields.count(least=1)
+
+    @property
+    def end(self) -> Real:
+        return None if self.schedule.end is None else self.schedule.end / self.per_step
+
+    def _value(self, step: Real, num: System) -> Real:
+        return self.schedule._value(step * self.per_step, num.faster(self.per_step))
 
 
 @schedule

@@ -27,7 +27,7 @@ class _Ended(Schedule):
     """`schedule` up to step `last`, and past it the rate that `past_end` selects."""
 
     schedule: Schedule = fields.inner()
-    last: Number = fields.count()
+    last: Number = fields.number(least=0)  # which lies between two steps for a schedule that counts samples
     past_end: str = fields.choice(default="hold", among=PAST_END)
 
     def _value(self, step: Real, num: System) -> Real:

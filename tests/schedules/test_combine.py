@@ -126,3 +126,11 @@ def test_nested_and_mixed_sweep_like_the_rest():
         np.testing.assert_array_equal(rates[row], olr.sweep(schedule, 60))
         np.testing.assert_allclose(rates[row], schedule(STEPS), rtol=2e-7)
     assert list(olr.table(batch)["kind"]) == ["Stages", "Scaled", "Stages", "Linear", "Product"]
+
+
+def test_a_schedule_in_samples_is_held_at_its_end_between_two_steps():
+    schedule = olr.InSamples(olr.Cosine(1.0, max_steps=100, min_lr=0.25), per_step=7)
+    rates = olr.sweep(schedule, 20, past_end="hold")
+    assert rates[14] > 0.25
+    assert (rates[15:] == 0.25).all()
+    assert schedule(17) > 0.25  # where the cosine rises again

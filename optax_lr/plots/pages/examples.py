@@ -43,6 +43,7 @@ GROUPS: Mapping[str, tuple[kinds.Schedule, ...]] = {
         kinds.Product([kinds.Cosine(_RATE, 1000), kinds.Step(1.0, 300, 0.5)]),
         kinds.HoldAfter(kinds.Cosine(_RATE, 600, min_lr=6e-5), step=600),
         kinds.Every(kinds.Linear(_RATE, 10), steps=100),
+        kinds.InSamples(kinds.Cosine(_RATE, 15_000, 1_500), per_step=16),
         kinds.Shift(kinds.Cosine(_RATE, 800), by=-200),
         kinds.Warmup(kinds.Exponential(_RATE, gamma=0.997), 150, warmup_lr=6e-5),
     ),
