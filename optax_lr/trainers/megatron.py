@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
-from optax_lr.schedules.compositions import Stages
+from optax_lr.schedules.compositions import InSamples, Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -16,7 +18,7 @@ from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed, held
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
-from optax_lr.trainers.settings import ARGPARSE, Settings, one_of
+from optax_lr.trainers.settings import ARGPARSE, MOST_STEPS, Settings, one_of
 
 _SCRIPTS = re.compile(r"pretrain_(?:gpt|bert|t5|mamba|hybrid|vlm|ict|vision_classify)\.py$")
 _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
@@ -37,7 +39,7 @@ _DECIDE = words(
 
 
 class Megatron(Trainer):
-    """Megatron-LM. With a fixed global batch, samples are iterations times that batch.
+    """Megatron-LM, whose warmup and decay may end between two iterations: it counts samples.
 
     Source: `megatron.core.optimizer_param_scheduler.OptimizerParamScheduler`, `megatron.training.training`.
     """
@@ -101,29 +103,28 @@ class Megatron(Trainer):
         strange = self.unknown(source, values, keys_of("megatron"))
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
         style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
-        steps = _updates(keys, "train")
-        if steps is None:
+        length = _updates(keys, "train")
+        if length is None:
             raise source.error("Megatron-LM needs --train-iters or --train-samples")
         given = _updates(keys, "lr_decay")
-        decay = steps if given is None else given
-        warmup = _whole_warmup(keys, decay)
-        if decay != int(decay):
-            raise source.error(
-                f"a decay of {decay:.12g} iterations is not whole, and Megatron-LM does not round it; its curve between "
-                f"iterations is not read: write a multiple of the global batch, such as that of {round(decay)} iterations"
-            )
+        decay = length if given is None else given
+        warmup = _warmup(keys, decay)
         if warmup >= decay:
             raise source.error(
-                f"Megatron-LM asserts that the warmup of {warmup} is shorter than the decay of {decay:g} iterations"
+                f"Megatron-LM asserts that the warmup of {float(warmup):g} is shorter than the decay of {float(decay):g} iterations"
             )
         low, first = keys.number("min_lr"), keys.number("lr_warmup_init")
-        own: dict[str, object] = {"decay": int(decay), "min_lr": low, "first": first}
+        own: dict[str, object] = {"min_lr": low, "first": first}
+        parts = {"decay": decay, "warmup": warmup}
         if style == "WSD":
             tail = _updates(keys, "lr_wsd_decay")
-            if tail is None or tail != int(tail):
+            if tail is None:
                 raise source.error("--lr-decay-style WSD needs --lr-wsd-decay-iters")
-            own |= {"tail": int(tail), "style": keys.get("lr_wsd_decay_style", "exponential")}
-        taken = {"max_steps": int(steps), "warmup_steps": warmup}
+            parts["tail"] = tail
+            own["style"] = keys.get("lr_wsd_decay_style", "exponential")
+        own["per_step"] = per_step = _units(keys, parts)
+        own |= {part: int(value * per_step) for part, value in parts.items()}
+        taken = {"max_steps": int(length), "warmup_steps": math.ceil(warmup)}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
             if not 0 <= value <= settings.learning_rate:
@@ -132,7 +133,9 @@ class Megatron(Trainer):
         if not any(key.startswith("lr_warmup_") for key in keys):
             defaults += (Default("lr_warmup_iters", 0, "Megatron-LM"),)
         if given is None:
-            defaults += (Default("lr_decay_iters", int(decay), "Megatron-LM: the length of the run"),)
+            kind = "samples" if "train_samples" in keys else "iters"
+            whose = "Megatron-LM: the length of the run"
+            defaults += (Default(f"lr_decay_{kind}", keys.whole(f"train_{kind}"), whose),)
         notes: tuple[str, ...] = ()
         notes += ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
         notes += tuple(f"{key}: the run may end before its last iteration" for key in _ENDS if key in keys)
@@ -146,31 +149,38 @@ class Megatron(Trainer):
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
         rate = changes.get("learning_rate", settings.learning_rate)
-        warmup, first = int(warmup_steps), settings.own["first"]
+        own = settings.own
+        warmup, first, per_step = own["warmup"], own["first"], own["per_step"]
+        run = int(max_steps) * per_step
         if not warmup or not first:
-            return _decay(settings, rate, warmup, int(max_steps))
-        if settings.lr_scheduler_type == "inverse-square-root":
+            curve = _decay(settings, rate, warmup, run)
+        elif settings.lr_scheduler_type == "inverse-square-root":
             raise settings.error("--lr-warmup-init above 0 with inverse-square-root is not supported")
-        ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
-        after = settings.also(decay=settings.own["decay"] - warmup)
-        return Stages([ramp, _decay(after, rate, 0, int(max_steps) - warmup)], boundaries=[warmup])
+        else:
+            ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
+            after = settings.also(decay=own["decay"] - warmup)
+            curve = Stages([ramp, _decay(after, rate, 0, run - warmup)], boundaries=[warmup])
+        return InSamples(curve, per_step) if per_step > 1 else curve
 
 
 def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
-    """The schedule with a warmup from 0, in a run of this length."""
+    """The schedule with a warmup from 0, in a run of this length, in the units of `own`."""
     own, style = settings.own, settings.lr_scheduler_type
     end, low = own["decay"], own["min_lr"]
     if style in ("constant", "linear", "cosine"):
         curve = decayed(style, rate, end=end, warmup=warmup, low=low)
         return held(curve, end=end, run=run) if style == "cosine" else curve
     if style == "inverse-square-root":
-        if warmup == 0 or rate * (warmup / end) ** 0.5 < low:
-            raise settings.error("inverse-square-root without a warmup, or with --min-lr above its end, is not read")
+        if warmup < own["per_step"] or rate * (warmup / end) ** 0.5 < low:
+            raise settings.error(
+                "inverse-square-root with a warmup of less than an iteration, or with --min-lr above its end, is not read"
+            )
         curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
     shape = one_of(f"{settings.source}: --lr-wsd-decay-style", own["style"], _SHAPES)
     if own["tail"] + warmup > end:
-        raise settings.error(f"--lr-wsd-decay-iters {own['tail']} and the warmup of {warmup} do not fit in {end}")
+        tail, before, whole = (part / own["per_step"] for part in (own["tail"], warmup, end))
+        raise settings.error(f"--lr-wsd-decay-iters {tail:g} and the warmup of {before:g} do not fit in {whole:g}")
     return decayed(_SHAPES[shape], rate, end=end, warmup=warmup, low=low, decay=own["tail"])
 
 
@@ -203,31 +213,49 @@ def _refuse_options(source: str, values: Mapping[str, object]) -> None:
         raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} with {iterations[0]}; keep one form")
 
 
-def _updates(keys: Keys, what: str) -> float | None:
+def _updates(keys: Keys, what: str) -> Fraction | None:
     """A length in iterations, given as such or in samples."""
     if f"{what}_iters" in keys:
-        return keys.whole(f"{what}_iters")
+        return Fraction(keys.whole(f"{what}_iters"))
     if f"{what}_samples" not in keys:
         return None
     if "global_batch_size" not in keys:
         raise keys.error(
             f"{what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
         )
-    made = keys.whole(f"{what}_samples") / keys.whole("global_batch_size")
-    return float(int(made)) if what == "train" else made
+    batch = keys.whole("global_batch_size")
+    if batch < 1:
+        raise keys.error(f"--global-batch-size must be at least 1, not {batch}")
+    return Fraction(keys.whole(f"{what}_samples"), batch)
 
 
-def _whole_warmup(keys: Keys, decay: float) -> int:
-    """The warmup in iterations, which must be whole: Megatron-LM does not round a fraction."""
-    given = _updates(keys, "lr_warmup") or 0
-    if "lr_warmup_fraction" in keys:
-        if given:
-            raise keys.error("Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
-        given = keys.number("lr_warmup_fraction") * decay
-    nearest = round(given)
-    if abs(given - nearest) > 1e-9 * max(1, nearest):
-        raise keys.error(
-            f"a warmup of {given:.12g} iterations is not whole, and Megatron-LM does not round it; its curve "
-            f"between iterations is not read: write --lr-warmup-iters {nearest} for the nearest one that is"
-        )
-    return nearest
+def _warmup(keys: Keys, decay: Fraction) -> Fraction:
+    """The warmup in iterations, which need not be whole."""
+    given = _updates(keys, "lr_warmup") or Fraction(0)
+    if "lr_warmup_fraction" not in keys:
+        return given
+    if given:
+        raise keys.error("Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
+    part = Fraction(str(keys.number("lr_warmup_fraction"))) * decay
+    nearest = round(part)
+    return Fraction(nearest) if abs(part - nearest) <= 1e-9 * max(1, nearest) else part
+
+
+def _units(keys: Keys, parts: Mapping[str, Fraction]) -> int:
+    """A number of equal parts of an iteration in which the lengths are whole: 1, its samples, or the least such number.
+
+    Raises:
+        ConfigError: where a schedule cannot have that many.
+    """
+    least = math.lcm(*(part.denominator for part in parts.values()))
+    kind, batch = ("samples", keys.whole("global_batch_size")) if "train_samples" in keys else ("iters", 1)
+    for units in (batch, least) if least > 1 else (1,):
+        if units % least == 0 and parts["decay"] * units <= MOST_STEPS:
+            return units
+    names = {"warmup": "lr_warmup", "decay": "lr_decay", "tail": "lr_wsd_decay"}
+    way = [f"--set {names[name]}_{kind}={round(part) * batch}" for name, part in parts.items()]
+    way += ["--set lr_warmup_fraction=null"] if "lr_warmup_fraction" in keys else []
+    raise keys.error(
+        f"a warmup of {float(parts['warmup']):.12g} iterations in a decay of {float(parts['decay']):.12g} is too fine to be read "
+        f"exactly; whole ones are {' '.join(way)}"
+    )

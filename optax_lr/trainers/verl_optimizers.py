@@ -64,7 +64,8 @@ def _of_megatron(settings: Settings, rate: Real, steps: Real, warmup: Real) -> S
     end = settings.own["decay"] or int(steps)
     if warmup >= end:
         raise settings.error(f"Megatron asserts that the warmup of {warmup} is shorter than the decay of {end} steps")
-    return Megatron().schedule(settings.also(decay=end), max_steps=steps, warmup_steps=warmup, learning_rate=rate)
+    own = settings.also(decay=end, warmup=int(warmup), per_step=1)
+    return Megatron().schedule(own, max_steps=steps, warmup_steps=warmup, learning_rate=rate)
 
 
 def _of_sft(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:

@@ -129,6 +129,7 @@ def test_plans(tmp_path, kind):
     assert plan.world_size_from
 
 
+FINE = "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 900000 --lr-warmup-fraction 0.0012345678"
 REFUSALS = {
     "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "a program of its own reads training.learning_rate 1e-4, and decides what that means"),
     "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
@@ -142,13 +143,8 @@ REFUSALS = {
         "r.py", "max_lr = 1e-3\nwarmup_steps = 5\ndef get_lr(it):\n    return max_lr * (it + 1) / warmup_steps\n",
         "come from a function of the script over max_lr",
     ),
-    "a warmup of Megatron-LM between two iterations": (
-        "w.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --lr-warmup-fraction 0.05",
-        "write --lr-warmup-iters 4 for the nearest",
-    ),
-    "a decay of Megatron-LM between two iterations": (
-        "v.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-samples 800 --global-batch-size 8 --lr-decay-samples 605",
-        "such as that of 76 iterations",
+    "a warmup of Megatron-LM in parts that no schedule can count": (
+        "w.sh", FINE, r"whole ones are --set lr_decay_iters=900000 --set lr_warmup_iters=1111 --set lr_warmup_fraction=null$",
     ),
     "another of open-instruct's programs, behind commands that a script submits": (
         "m.sh", "uv run mason.py --num_nodes 2 -- source a.sh \\&\\& uv run open_instruct/grpo_fast.py --learning_rate 1e-6 --lr_scheduler_type constant "
@@ -262,6 +258,14 @@ def test_the_warmup_of_a_scheduler_of_torch_that_begins_below_its_peak(tmp_path,
     )
     config = config_of(tmp_path, "s.py", f"{text}scheduler = {name}(o, {arguments})\n")
     assert config.plan(max_steps=50).warmup_steps == warmup
+
+
+def test_whole_iterations_of_megatron_as_the_refusal_says(tmp_path):
+    (tmp_path / "w.sh").write_text(FINE)
+    values = {"lr_warmup_iters": 1111, "lr_decay_iters": 900_000, "lr_warmup_fraction": None}
+    assert repr(olr.read_config(tmp_path / "w.sh", values=values).plan().schedule) == repr(
+        olr.Linear(1e-4, 900_000, 1111)
+    )
 
 
 def test_the_note_on_a_programs_own_defaults_stays_where_the_trainer_is_named():

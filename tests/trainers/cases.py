@@ -224,6 +224,21 @@ CASES = {
     "megatron d98e8a64 without a warmup": Case(
         [*MEGATRON, "--lr-decay-style", "cosine"], {}, {0: 1e-4, 1: 9.999977793408364e-05, 500: 5.5e-5, 999: 1.0000222065916382e-05},
     ),
+    "megatron d98e8a64 a warmup and a decay between two iterations": Case(
+        [*MEGATRON[:-4], "--train-samples", "20490", "--global-batch-size", "128", "--lr-decay-style", "cosine", "--lr-warmup-samples", "3905",
+         "--lr-decay-samples", "19492"], {},
+        {0: 0, 15: 4.9167733674775926e-05, 30: 9.833546734955185e-05, 31: 9.999637229088398e-05, 32: 9.996665963945627e-05,
+         100: 4.50914325977702e-05, 152: 1.0001184568797633e-05, 153: 1e-5, 159: 1e-5}, 160,
+    ),
+    "megatron d98e8a64 a decay in minus_sqrt between two iterations": Case(
+        [*MEGATRON[:-4], "--train-samples", "9550", "--global-batch-size", "100", *WSD[:2], "--lr-warmup-samples", "250", "--lr-decay-samples", "9050",
+         "--lr-wsd-decay-samples", "1730", "--lr-wsd-decay-style", "minus_sqrt"], {},
+        {1: 4e-05, 2: 8e-05, 3: 0.0001, 73: 0.0001, 74: 8.064628009946307e-05, 90: 1.1310113576816302e-05, 91: 1e-05}, 95,
+    ),
+    "megatron d98e8a64 a part of a run as warmup from a rate": Case(
+        [*MEGATRON, "--train-iters", "90", "--lr-decay-style", "cosine", "--lr-warmup-fraction", "0.05", "--lr-warmup-init", "1e-6"], {},
+        {0: 1e-6, 1: 2.3e-5, 4: 8.9e-5, 5: 9.999240587349952e-05, 6: 9.993166823949923e-05, 89: 1.0030373942857137e-05}, 90,
+    ),
     "torchtune bd2a0fc7": Case(
         TORCHTUNE, {"num_examples": 16_015},  # 8,007 batches without the last short one, 1,000 groups of 8
         {0: 0, 1: 3e-6, 99: 2.97e-4, 100: 3e-4, 101: 0.0002999990861486685, 550: 1.5e-4, 999: 9.138513314410623e-10},
