@@ -77,6 +77,13 @@ class Keys(Mapping[str, Any]):
         """The value of a key as a finite number."""
         return finite_number(f"{self._where}{key}", self.get(key, default), self.rules)
 
+    def share(self, key: str, default: float = 0.0) -> float:
+        """The value of a key as a number from 0 to 1."""
+        value = self.number(key, default)
+        if not 0 <= value <= 1:
+            raise self.error(f"{self._section}{key} must lie in [0, 1], not {value:g}")
+        return value
+
     def flag(self, key: str) -> bool:
         """The value of a key as true or false; false where it is not given."""
         value = self.get(key, False)

@@ -136,8 +136,8 @@ class OpenRLHF(Trainer):
             key=options.__getitem__,
             trainer=self.name,
             own={
-                "ratio": keys.number(options["warmup"]),
-                "floor": keys.number(options["floor"]),
+                "ratio": keys.share(options["warmup"]),
+                "floor": keys.share(options["floor"]),
                 "completions": keys.whole(options["completions"], 1),
                 "rollout": rollout,
                 "reinforced": reinforced,
@@ -233,7 +233,7 @@ def _of_ppo(keys: Keys, options: Mapping[str, str], *, dotted: bool, rounds: int
         yield f"the actor and its schedule begin after {frozen}, and the run ends before the schedule does"
     if options["filtered"] in keys:
         yield f"{options['filtered']}: prompts are used up faster, and the run ends before the schedule does"
-    if not dotted and options["completions"] in keys.given:
+    if not dotted and keys.whole(options["completions"]) > 1:
         yield "before 0.4.5, OpenRLHF counts the length of the schedule without n_samples_per_prompt"
     if not dotted and rounds > 1:
         yield "OpenRLHF 0.7.1 and 0.7.2 count the length of the schedule without episodes and epochs"

@@ -109,11 +109,11 @@ def read_optimizer(keys: Keys, place: str, optimizer: Optimizer) -> tuple[str, i
     kind = keys.get(f"{place}warmup_style", keys[f"{place}{optimizer.kind}"])
     one_of(f"{keys.source}: {place}{optimizer.kind}", kind, optimizer.kinds)
     steps = keys.whole(f"{place}lr_warmup_steps", -1)
-    ratio = keys.number(f"{place}warmup_steps_ratio", keys.number(f"{place}lr_warmup_steps_ratio"))
+    ratio = keys.share(f"{place}warmup_steps_ratio", keys.share(f"{place}lr_warmup_steps_ratio"))
     own: dict[str, object] = {
         "form": optimizer.kind,
         "ratio": ratio if steps <= 0 else 0.0,
-        "low": keys.number(f"{place}min_lr_ratio"),
+        "low": keys.share(f"{place}min_lr_ratio"),
         "cycles": keys.number(f"{place}num_cycles", 0.5),
     }
     if optimizer is SFT:  # whose schedule has the length of the epochs

@@ -68,6 +68,7 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
         (["model_engine=megatron", f"{ACTOR}lr_decay_style=WSD"], "WSD needs lr_wsd_decay_steps"),
         (["model_engine=megatron", f"{ACTOR}lr_warmup_steps=90"], "the warmup of 90 is shorter than the decay of 90"),
         ([f"{ACTOR}override_optimizer_config.lr=2"], "override_optimizer_config.lr of verl is not read"),
+        ([f"{ACTOR}lr_warmup_steps_ratio=10"], r"lr_warmup_steps_ratio must lie in \[0, 1\], not 10"),
         ([f"{ACTOR}zero_indexed_step=False"], "zero_indexed_step of verl is not read"),
         (["trainer.total_epoch=2"], "trainer.total_epoch of verl is not read"),
         ([f"{ACTOR}warmup_style=linear"], "must be one of constant, cosine, not 'linear'"),
