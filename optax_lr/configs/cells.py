@@ -59,7 +59,7 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         with contextlib.suppress(ConfigError):
             found += _configs_of_written(name, body, folder)
     if not found:
-        raise ConfigError("; ".join((str(why), *left_out)))
+        raise ConfigError(f"{path}: {'; '.join(left_out)}") if left_out else why
     return renamed(path, found)
 
 

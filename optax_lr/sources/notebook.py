@@ -20,6 +20,7 @@ _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
 _VARIABLE = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)\}")
 _NAME = r"[A-Za-z_]\w*"
+_OF_IPYTHON = re.compile(r"[!%?]|[\w.]+\s*=\s*[!%]|[\w.]+\?+\s*$")  # a command, a magic, a question
 _SETTINGS = re.compile(r"Arguments|Config\(|learning_rate|sched|warmup|epochs|max_steps|optim|\blr\b")
 _MOST_COMPARED = 2**28  # characters, to find the lines of the cells in the file; then lines are those found last
 
@@ -127,7 +128,7 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str], int]:
     shell, plain, continued = [], [], ""
     for row in rows:
         start = row.lstrip()
-        kind = continued or (start[:1] if start.startswith(("!", "%")) else "")
+        kind = continued or (start[:1] if _OF_IPYTHON.match(start) else "")
         variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)
         if kind == "!":
             shell.append(row if continued else start.lstrip("!"))

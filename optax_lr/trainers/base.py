@@ -20,6 +20,7 @@ from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Filled, Settings
 
+OF_FORK = "the file may be of another version or of a fork, which is not read; write its schedule in Python"
 _FILES = (".yaml", ".yml", ".json")
 
 

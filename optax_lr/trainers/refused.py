@@ -90,9 +90,9 @@ REFUSED: tuple[Refused, ...] = (
         "the state of a run, with its log", marks=("log_history",), way="audit reads it; lint and show need the config"
     ),
     Refused(
-        "an accelerate config, which states only the number of processes",
+        "an accelerate config",
         marks=("compute_environment distributed_type",),
-        way="read the training config, or the command that names it",
+        way="it states only the number of processes: read the training config, or the command that names it",
     ),
     Refused(
         "a run of verl other than main_ppo and its trainers for SFT",

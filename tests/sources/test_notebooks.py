@@ -51,8 +51,13 @@ def test_commands_and_constructors_in_notebooks(tmp_path, cells, trainer, expect
 
 
 def test_a_cell_that_is_not_python_is_named(tmp_path):
-    path = notebook(tmp_path, "x = (1\n!= 2)", "args = TrainingArguments(\n  learning_rate=1e-4,\n  x=1\n  y=2)")
-    with pytest.raises(olr.ConfigError, match=r"row 3 of code cell 2 is not Python, and the whole cell is left out"):
+    path = notebook(
+        tmp_path,
+        "x = (1\n!= 2)\nwarmup = 2",
+        "gpu = !nvidia-smi\nlr = 1\nlr?\n?lr",
+        "args = TrainingArguments(\n  learning_rate=1e-4,\n  x=1\n  y=2)",
+    )
+    with pytest.raises(olr.ConfigError, match=r"row 3 of code cell 3 is not Python, and the whole cell is left out"):
         olr.read_config(path)
 
 

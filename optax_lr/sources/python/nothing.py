@@ -13,7 +13,7 @@ from optax_lr.sources.python.literals import Script, field_default
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
 from optax_lr.sources.python.scopes import UnknownError, keyword_of
-from optax_lr.text import start_of
+from optax_lr.text import start_of, words
 
 _BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"
 _NO_CALL = "this script makes no training arguments and no schedule of transformers, TRL, torch or Optax"
@@ -32,6 +32,7 @@ _ELSEWHERE = {
     r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": "makes the schedule{}; read its file",
     r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": "trains{}; read its file",
 }
+_NOT_COUNTED = words("PPOConfig AsyncGRPOConfig GOLDConfig")  # which --trainer cannot name
 _HOMES = tuple(f"{home}." for home in HOMES)
 _READ = re.compile(r"hyperparams|param_groups|_lr\(|\.item\(")  # from an optimizer or a schedule: no setting
 _RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
@@ -52,7 +53,7 @@ def why_nothing(script: Script) -> str:
     for call, kind, _ in filled_classes(script):
         last = kind.rpartition(".")[2]
         start = f"{call.last} in line {call.node.lineno} fills {last} from the command line; read the shell script that starts it"
-        if last in TRL and call.last != "HfArgumentParser":
+        if last in TRL - _NOT_COUNTED and call.last != "HfArgumentParser":
             method = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last.removesuffix("Config")).lower()
             return f"{start}, or with --trainer trl-{method} the YAML file of its --config"
         if last in TRL or last.endswith("TrainingArguments"):
