@@ -196,10 +196,16 @@ class Trainer(abc.ABC):
             raise source.error(f"{self.title} does not read the settings under {where}; write its own to another file")
         said = [*also]
         if wrong:
-            verb = "is not a key" if len(wrong) == 1 else "are not keys"
+            options = {} if source.form != "command" else source.command.options
+            if wrong[0] in options:
+                verb, reads = ("is not an option", "takes it") if len(wrong) == 1 else ("are not options", "takes them")
+            else:
+                verb, reads = "is not a key" if len(wrong) == 1 else "are not keys", "reads the file"
+            remedy = self.remedy.replace("reads the file", reads)
+            shown = ", ".join(f"--{key}" if key in options else key for key in wrong[:8])
             more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
             out = f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve"
-            said.append(f"{', '.join(wrong[:8])}{more} {verb} of {self.title}; {self.remedy}; {out}")
+            said.append(f"{shown}{more} {verb} of {self.title}; {remedy}; {out}")
         if said:
             raise UnknownKeysError(f"{source.name}: {'; '.join(said)}")
         return tuple(f"{above}{key}" for key in strange)

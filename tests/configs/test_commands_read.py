@@ -70,7 +70,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --lr_scheduler is not an option of TrainingArguments; --set lr_scheduler=null leaves it out, and --set lr_scheduler_type=VALUE gives what the script may mean by it; epochs is not a key of TrainingArguments"),
+        ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --lr_scheduler is not an option of TrainingArguments; --set lr_scheduler=null leaves it out, and --set lr_scheduler_type=VALUE gives what the script may mean by it; --epochs is not an option of TrainingArguments"),
         ("for lr in $(seq 3); do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
         ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
         ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),
@@ -169,7 +169,10 @@ def test_abbreviated_options_are_read_as_by_argparse(tmp_path):
     assert (real.per_device_train_batch_size, real.max_steps) == (2, 7)
     assert (made.per_device_train_batch_size, made.max_steps) == (2, 7)
     assert "--max_step is read as --max_steps: argparse takes the beginning of an option" in config.notes
-    with pytest.raises(olr.ConfigError, match="warmup is not a key of TrainingArguments; check the spelling"):
+    with pytest.raises(
+        olr.ConfigError,
+        match="--warmup is not an option of TrainingArguments; check the spelling; if a program of its own takes it",
+    ):
         olr.read_config([*words, "--warmup", "5"])
 
 

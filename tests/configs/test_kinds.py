@@ -220,7 +220,7 @@ FINDINGS = {
     ),
     "a key that MaxText has never had": ("x.yml", "base_config: base.yml\nlearning_rate: 2.0e-5\nsteps: 101\nwobble: 3\n", "LR111", "wobble is not a key of MaxText"),
     "an abbreviation that fits two options": (
-        "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "lr is not a key",
+        "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "--lr is not an option",
     ),
     "a W&B config with a value that is a mapping": (
         "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "Weights & Biases",

@@ -76,7 +76,7 @@ def test_diffusers_epochs_and_defaults():
         (TEXT_TO_IMAGE[:3], "--learning_rate is not given, and scripts differ in it"),
         ([*TEXT_TO_IMAGE, "--scale_lr"], "--scale_lr multiplies the rate"),
         ([*TEXT_TO_IMAGE, "--lr_scheduler=piecewise_constant"], "--lr_scheduler must be one of linear, cosine"),
-        ([*TEXT_TO_IMAGE, "--epochs=3"], "epochs is not a key of diffusers' example scripts"),
+        ([*TEXT_TO_IMAGE, "--epochs=3"], "--epochs is not an option of diffusers' example scripts"),
     ],
 )
 def test_diffusers_options_that_are_refused(words, message):

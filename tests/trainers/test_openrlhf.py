@@ -124,7 +124,7 @@ def test_options_of_a_script_that_it_does_not_determine(tmp_path):
         ([*SFT, "--actor.adam.lr", "1e-6"], "actor.adam.lr is not an option of OpenRLHF's train_sft where"),
         ([*SFT, "--learning_rate", "1e-6", "--min_lr_ratio", "0.2"], "the options are flat, as before 0.10.2"),
         ([*PPO, "--learning_rate", "1e-6"], "learning_rate is not an option of OpenRLHF's train_ppo_ray"),
-        ([*SFT, "--num_train_epochs", "2"], "num_train_epochs is not a key of OpenRLHF"),
+        ([*SFT, "--num_train_epochs", "2"], "--num_train_epochs is not an option of OpenRLHF"),
         ([*SFT, "--learning_rate", "fast"], "learning_rate must be a number"),
         ([*SFT, "--lr_warmup_ratio", "100"], r"lr_warmup_ratio must lie in \[0, 1\], not 100"),
     ],

@@ -104,7 +104,7 @@ REFUSED = [
     (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is not a key of TRL"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is not a key of LLaMA-Factory"),
-    (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "epochs is not a key of ms-swift"),
+    (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "--epochs is not an option of ms-swift"),
     (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
     (["tune", "run", "lora_finetune_single_device", "--config", "llama3/8B_lora"], "is a recipe that torchtune ships; copy it with"),
 ]  # fmt: skip
@@ -149,7 +149,7 @@ def test_options_of_levanter_below_a_section_of_a_section():
     config = olr.read_config([*words, "--optimizer.lr_schedule.type", "linear"])
     assert repr(config.plan().schedule) == repr(olr.Linear(6e-4, 100, 1, min_lr=6e-4 * 0.1))
     assert config.unknown == ()
-    with pytest.raises(olr.ConfigError, match="n_epochs is not a key of Levanter"):
+    with pytest.raises(olr.ConfigError, match="--n_epochs is not an option of Levanter"):
         olr.read_config([*words, "--n_epochs", "3"])
 
 

@@ -86,7 +86,7 @@ def test_the_plan_is_that_of_the_first_group_that_is_trained(words, rate):
         ),
         (["--unet_lr=0", "--text_encoder_lr=0"], "unet_lr and text_encoder_lr is 0, so that nothing is trained"),
         (["--max_train_steps=0"], "max_train_steps must be at least 1, not 0"),
-        (["--epochs=3"], "epochs is not a key of kohya's sd-scripts"),
+        (["--epochs=3"], "--epochs is not an option of kohya's sd-scripts"),
         (["--unet_lr=\ue000$LR\ue001"], "does not say what --unet_lr"),
     ],
 )

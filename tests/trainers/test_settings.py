@@ -15,7 +15,7 @@ from tests.trainers.cases import LEVANTER, MAXTEXT, MEGATRON, SWIFT, TORCHTUNE, 
         (["--min-lr", "1e-3"], "refuses --min-lr 0.001 outside of 0 to 0.0001"),
         (["--lr-warmup-init", "1e-3"], "refuses --lr-warmup-init 0.001 outside of 0 to 0.0001"),
         (["--rampup-batch-size", "8", "8", "100"], "changes the schedule as it goes"),
-        (["--epochs", "3"], "epochs is not a key of Megatron-LM"),
+        (["--epochs", "3"], "--epochs is not an option of Megatron-LM"),
         ([*WSD, "sudden"], "--lr-wsd-decay-style must be one of exponential, linear, cosine, minus_sqrt, not 'sudden'"),
     ],
 )
