@@ -240,6 +240,8 @@ class Script(Names):
         name = node.id
         if len(bound) > 1:
             bound = [(value, place) for value, place in bound if not self._is_for_several(place)]
+        if not bound and name in self.imported:
+            return self.elsewhere(self.imported[name])
         if len(bound) != 1 or name in self.changes:
             raise UnknownError
         if bound[0][0] is not None:
@@ -318,6 +320,10 @@ class Script(Names):
                 return ast.literal_eval(value)
         return value
 
+    def elsewhere(self, name: str, attribute: str = "") -> object:
+        """The value of an imported name or of an attribute of it; here it is not known."""
+        raise UnknownError
+
     # --- attributes ---
 
     def _attribute(self, owner: str, name: str, scope: Scope) -> object:
@@ -338,6 +344,8 @@ class Script(Names):
         bound, here = self.bound(owner, scope)
         if len(bound) == 2 and bound[0] is None and owner in self.parsed:
             bound = bound[1:]  # `def main(args=None)` with `args = parser.parse_args(args)`
+        if not bound and owner in self.imported:
+            return self.elsewhere(self.imported[owner], name)
         if len(bound) != 1:
             raise UnknownError
         made, annotation = bound[0], annotation_of(here.function, owner)
@@ -348,6 +356,13 @@ class Script(Names):
             return self._of_object(Call(made, own, here), name)
         if isinstance(made, ast.Call) and own.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
             return self._value(given, here)
+        if (
+            isinstance(made, ast.Call)
+            and not made.args
+            and not made.keywords
+            and ast.unparse(made.func) in self.imported
+        ):
+            return self.elsewhere(own, name)
         if self.parsed.get(owner) == "dataclass":
             return self._of_dataclass(owner, name)
         if isinstance(annotation, ast.Name) and annotation.id in self.classes:

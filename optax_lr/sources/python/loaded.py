@@ -35,14 +35,15 @@ def loaded(name: str, folder: Path | None) -> Loaded | None:
         document = document_of(name, text_of(str(path)), form="json" if path.suffix == ".json" else "yaml", folder=None)
     except ConfigError:
         return None
-    return Loaded({key: _shown(value) for key, value in document.values.items()})
+    return Loaded({key: shown(value) for key, value in document.values.items()})
 
 
-def _shown(value: object) -> object:
+def shown(value: object) -> object:
+    """A value without private texts."""
     if isinstance(value, Mapping):
-        return Loaded({key: _shown(item) for key, item in value.items()})
+        return Loaded({key: shown(item) for key, item in value.items()})
     if isinstance(value, (list, tuple)):
-        return [_shown(item) for item in value]
+        return [shown(item) for item in value]
     public = value is None or isinstance(value, (bool, int, float)) or value in _NAMES
     return value if public or _NUMBER.fullmatch(str(value)) else HIDDEN
 

@@ -22,7 +22,8 @@ from optax_lr.sources.python.constructors import (
     TRL,
 )
 from optax_lr.sources.python.decided import is_left_out
-from optax_lr.sources.python.literals import Script, field_default
+from optax_lr.sources.python.imports import Program
+from optax_lr.sources.python.literals import field_default
 from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
@@ -66,7 +67,7 @@ class Reader:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.path, self.text, self.folder = path, text, folder
-        self.script = Script(path, text, options)
+        self.script = Program(path, text, options)
         self.script.environment, self.script.folder = environment or {}, folder
         self.processes = processes_of(self.script)
 

@@ -1,0 +1,78 @@
+"""Scripts that import their settings from a module in their folder."""
+
+import pytest
+
+import optax_lr as olr
+
+CONFIG = """
+import os
+from dataclasses import dataclass
+
+RATE = 3e-5
+SECRET = "hunter2"
+STEPS = {"all": 50, "hunter3": 1}
+
+class CFG:
+    kind = "cosine"
+    secret = "hunter2"
+
+@dataclass
+class Train:
+    batch: int = 4
+    warmup: int = int(os.environ.get("WARMUP", 7))
+
+settings = Train()
+"""
+SCRIPT = """
+import src.config as c
+from src.config import CFG, RATE, STEPS, Train, settings
+from transformers import TrainingArguments
+mine = Train()
+TrainingArguments(
+    c.SECRET, learning_rate=RATE, lr_scheduler_type=CFG.kind, max_steps=STEPS["all"], warmup_steps=settings.warmup,
+    per_device_train_batch_size=mine.batch, gradient_accumulation_steps=2,
+)
+"""
+
+
+def folder(tmp_path, script=SCRIPT, config=CONFIG):
+    (tmp_path / "src").mkdir(exist_ok=True)
+    (tmp_path / "src" / "config.py").write_text(config)
+    (tmp_path / "train.py").write_text(script)
+    return tmp_path / "train.py"
+
+
+def test_settings_are_those_of_the_module(tmp_path):
+    (config,) = olr.read_configs(folder(tmp_path))
+    assert repr(config.plan().schedule) == repr(olr.Cosine(3e-5, 50, 7))
+    assert config.settings.per_device_train_batch_size == 4
+    assert (
+        "settings are taken from src/config.py, with defaults that the environment or a command may replace"
+        in config.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "config"),
+    [
+        (SCRIPT.replace("mine = Train()", "mine = Train()\nCFG.kind = 'linear'\nsettings.warmup = 3"), CONFIG),
+        (SCRIPT, CONFIG.replace('kind = "cosine"', "kind = choose()")),
+        (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "hunter2"')),
+        (SCRIPT.replace("lr_scheduler_type=CFG.kind", "lr_scheduler_kwargs=STEPS"), CONFIG),
+        (SCRIPT.replace("src.config", "src.other"), CONFIG),
+        (SCRIPT.replace("from src.config", "from ...src.config").replace("src.config as c", "os as c"), "not Python"),
+    ],
+)
+def test_what_is_changed_private_or_not_there_is_asked_for(tmp_path, script, config):
+    with pytest.raises(olr.ConfigError, match="--set lr_scheduler") as caught:
+        olr.read_configs(folder(tmp_path, script, config))
+    assert "hunter" not in str(caught.value)
+
+
+def test_modules_that_import_each_other_end(tmp_path):
+    (tmp_path / "src").mkdir()
+    for one, other in (("config", "other"), ("other", "config")):
+        (tmp_path / "src" / f"{one}.py").write_text(f"from {other} import RATE\nfrom src.{other} import RATE\n")
+    (tmp_path / "train.py").write_text(SCRIPT)
+    with pytest.raises(olr.ConfigError, match="--set"):
+        olr.read_configs(tmp_path / "train.py")
