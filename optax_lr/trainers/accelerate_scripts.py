@@ -24,11 +24,13 @@ from optax_lr.trainers.transformers import Transformers
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 _DIFFUSERS = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1, "lr_warmup_steps": 500}
-# Options that change the number of examples, with the scripts that have them.
+# Options that change the number of examples, with the scripts that have them; none of those that are read has the last two.
 _OF_THE_DATA = {
     "repeats": r"(?:.*/)?(?:train_dreambooth_(?!lora\.py|inpaint)|textual_inversion)\w*\.py",
     "with_prior_preservation": r"(?:.*/)?train_(?:dreambooth|custom_diffusion)\w*\.py",
     "max_train_samples": r"(?:.*/)?train_(?:text_to_image|controlnet|instruct_pix2pix|t2i_adapter)\w*\.py",
+    "streaming": r"(?!)",
+    "train_shards_path_or_url": r"(?!)",
 }
 _OPEN_INSTRUCT = {
     "lr_scheduler_type": "linear",
@@ -192,8 +194,9 @@ def _no_length(keys: Keys, program: str) -> str:
         return f"--max_train_steps is not given, nor --{absent[0]}, in which the scripts differ"
     for option, scripts in _OF_THE_DATA.items():
         if option in keys.given and not re.fullmatch(scripts, program):
+            script = program.rpartition("/")[2] or "every script"
             return (
-                f"--{option} is not an option of {program.rpartition('/')[2]} in diffusers, and may change the number of examples "
+                f"--{option} is not an option of {script} in diffusers, and may change the number of examples "
                 f"(--set {option}=null leaves it out, if --num-examples has its effect)"
             )
     if {"use_aspect_ratio_buckets", "aspect_ratio_buckets"} & keys.given.keys():

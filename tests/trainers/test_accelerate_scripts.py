@@ -93,6 +93,7 @@ def test_diffusers_options_that_are_refused(words, message):
         ("train_text_to_image.py", "--max_train_samples=5", 3),
         ("textual_inversion.py", "--repeats=5", 5000),  # the default of its --max_train_steps
         ("train_text_to_image.py", "--repeats=5", "--repeats is not an option of train_text_to_image.py in diffusers"),
+        ("train_controlnet.py", "--streaming", "--streaming is not an option of train_controlnet.py in diffusers"),
         ("train_dreambooth_lora_flux2.py", "--use_aspect_ratio_buckets", "a batch has images of one shape"),
         ("train_text_to_image_flax.py", "", "one of diffusers' scripts in Flax, .* its rate is constant"),
     ],
