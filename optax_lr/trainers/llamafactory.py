@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optax_lr.numerics import Real
-from optax_lr.schedules import Constant, Schedule, WarmupStableDecay
+from optax_lr.schedules import Constant, InSamples, Schedule, WarmupStableDecay
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
@@ -186,21 +186,24 @@ class LlamaFactoryPPO(LlamaFactory):
         return int(steps)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
-        """The settings. With several processes accelerate steps the schedule once for each, while its length counts them, too.
+        """The settings with the number of processes, because each one steps the schedule."""
+        return settings.also(processes=processes)
+
+    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+        """The schedule of all updates, which accelerate steps once for each process, so that it ends early.
 
         Source: `trl.PPOTrainer` 0.9.6, which prepares the scheduler; `accelerate.scheduler.AcceleratedScheduler.step`.
         """
-        if processes > 1 and settings.lr_scheduler_type != "constant":
-            raise settings.error(
-                f"with {processes} processes PPO steps its schedule {processes} times in an update, which ends it early and is not "
-                "read; write the schedule with the classes of olr"
-            )
-        return settings
+        made = super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, **changes)
+        processes: int = settings.own.get("processes", 1)
+        return made if processes == 1 or isinstance(made, Constant) else InSamples(made, per_step=processes)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """What a step is, in addition to what transformers needs."""
-        several = "a step is one batch of PPO: the updates of ppo_epochs have one rate"
-        return (*super().notes(settings, max_steps, version), several)
+        notes = [*super().notes(settings, max_steps, version)]
+        if (processes := settings.own.get("processes", 1)) > 1 and settings.lr_scheduler_type != "constant":
+            notes.append(f"each of the {processes} processes steps the schedule, which ends before the run does")
+        return (*notes, "a step is one batch of PPO: the updates of ppo_epochs have one rate")
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """None."""

@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
+import transformers
 
 import optax_lr as olr
 
@@ -363,19 +366,20 @@ def test_what_llamafactory_on_megatron_does_otherwise_is_read_or_refused(tmp_pat
     assert olr.read_config(tmp_path / "run.sh").plan(num_examples=1000).max_steps == 250
 
 
-def test_a_schedule_that_accelerate_steps_for_each_process_is_refused_for_several():
-    ppo = {
-        "stage": "ppo",
-        "finetuning_type": "lora",
-        "learning_rate": 1e-5,
-        "lr_scheduler_type": "cosine",
-        "max_steps": 20,
-    }
-    assert olr.read_config(ppo).plan().schedule == olr.Cosine(1e-5, 20)
-    with pytest.raises(olr.ConfigError, match="with 2 processes PPO steps its schedule 2 times in an update"):
-        olr.read_config(ppo).plan(world_size=2)
-    constant = ppo | {"lr_scheduler_type": "constant"}
-    assert olr.read_config(constant).plan(world_size=2).schedule == olr.Constant(1e-5)
+@pytest.mark.parametrize("kind", ["cosine", "linear", "constant"])
+def test_each_process_of_ppo_steps_the_schedule(kind):
+    ppo = {"stage": "ppo", "finetuning_type": "lora", "learning_rate": 1e-5, "lr_scheduler_type": kind, "max_steps": 20}
+    plan = olr.read_config(ppo | {"warmup_steps": 3 if kind != "constant" else 0}).plan(world_size=2)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1e-5)
+    scheduler = transformers.get_scheduler(kind, optimizer, 3, 20)
+    rates = []
+    for _ in range(20):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+        scheduler.step()
+    np.testing.assert_allclose([float(plan.schedule(step)) for step in range(20)], rates, atol=1e-12)
+    assert any("which ends before the run does" in note for note in plan.notes) is (kind != "constant")
 
 
 @pytest.mark.parametrize("more", [{"stage": "sft", "finetuning_type": "lora"}, {}])
