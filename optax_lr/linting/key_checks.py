@@ -266,18 +266,19 @@ def undeclared_keys(case: Case) -> Iterator[Finding]:
     if config is None or not config.unknown:
         return
     trainer = trainer_of(config.trainer)
-    refused = config.refused
-    others = tuple(key for key in config.unknown if key not in refused)
-    kind = f"older versions of {trainer.title} alone" if trainer.history else f"{trainer.title} that is known"
-    for rule, keys in ((FOREIGN, refused), (UNKNOWN_KEYS, others)):
+    once, others = trainer.former(), [key for key in config.unknown if key not in config.refused]
+    groups = (
+        (FOREIGN, config.refused, "not {key} of {title}, which refuses {it}"),
+        (UNKNOWN_KEYS, [key for key in others if key in once], "{key} of older versions of {title} alone"),
+        (UNKNOWN_KEYS, [key for key in others if key not in once], "not {key} of {title} that {verb} known"),
+    )
+    for rule, keys, what in groups:
         if not keys:
             continue
         shown = ", ".join(" ".join(key.split()) for key in keys[:6])
         more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
-        verb, key, it = ("are", "keys", "them") if len(keys) > 1 else ("is", "a key", "it")
-        known = keys is not refused and trainer.history
-        what = f"{trainer.title}, which refuses {it}" if keys is refused else kind
-        message = f"{shown}{more} {verb} {'' if known else 'not '}{key} of {what}"
+        verb, word, it = ("are", "keys", "them") if len(keys) > 1 else ("is", "a key", "it")
+        message = f"{shown}{more} {verb} {what.format(key=word, title=trainer.title, it=it, verb=verb)}"
         yield Finding(rule, message, "check the spelling", keys[0], case.lines.get(keys[0]))
 
 

@@ -164,8 +164,12 @@ class Trainer(abc.ABC):
     def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
         """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""
         del source
-        once = {f"{section}{key}" for section, name in self.history.items() for key in former_keys(name)}
+        once = self.former()
         return tuple(key for key in unknown if self.history and key not in once)
+
+    def former(self) -> frozenset[str]:
+        """The keys that only older versions of the trainer have."""
+        return frozenset(f"{section}{key}" for section, name in self.history.items() for key in former_keys(name))
 
     def unknown(
         self,

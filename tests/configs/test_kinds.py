@@ -212,7 +212,7 @@ FINDINGS = {
     ),
     "an option that a script adds to those of Megatron-LM": (
         "y.sh", "torchrun examples/multimodal/train.py --tensor-model-parallel-size 1 --lr-decay-style cosine --lr 1e-4 --train-iters 90 "
-        "--global-batch-size 8 --wobble 3", "LR105", "adds options of its own, which are none of Megatron-LM itself: wobble",
+        "--global-batch-size 8 --wobble 3", "LR104", "wobble is not a key of Megatron-LM that is known",
     ),
     "an option that Megatron-LM once had": (
         "h.sh", "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 90 --global-batch-size 8 --DDP-impl local", "LR104",
