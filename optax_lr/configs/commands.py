@@ -53,7 +53,9 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
         made._replace(words=tuple(words)) for made in every if len(made.words) > 1 for words in separated(made.words)
     ]
     if len(ran) > _MOST_COMMANDS:
-        raise ConfigError(f"{path}: {len(ran)} commands are too many; read the one that matters as a list of words")
+        raise ConfigError(
+            f"{path}: {len(ran)} commands are too many; write the one that matters to a script of its own"
+        )
     kept: list[Source] = []
     cut: list[str] = []
     for made in ran:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below
@@ -28,10 +28,10 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
         return _command(source, trainers)
     inside = places_of_settings(values)
     shared = sorted(SETTING_NAMES & values.keys())
-    rates = list(_rates(values))
+    rates = list(rates_of(values))
     sections = [()] if shared else inside
     places = tuple(".".join(section) for section in sections)
-    if sections and not any("optim" in place for place in places) and all(key.startswith(places) for key, _ in rates):
+    if sections and not any("optim" in place for place in places) and all(_is_below(key, places) for key, _ in rates):
         names = [name for name in ("hf", "trl-sft", "llamafactory") if _reads(source, name, sections[0], trainers)]
         if names and len(sections) == 1:
             what = f"the settings under {places[0]}" if places[0] else ", ".join(shared[:3])
@@ -80,15 +80,20 @@ def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mappin
     return True
 
 
-def _rates(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
+def rates_of(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
     """The settings of a rate at any depth, by their dotted names."""
     if isinstance(values, (Mapping, list)):
         pairs = values.items() if isinstance(values, Mapping) else enumerate(values)
         above = f"{place}." if place else ""
         for key, value in pairs if depth else ():
-            yield from _rates(value, f"{above}{key}", depth - 1)
+            yield from rates_of(value, f"{above}{key}", depth - 1)
     elif values is not None and _is_rate(place):
         yield place, values
+
+
+def _is_below(place: str, places: Iterable[str]) -> bool:
+    """Whether a key is in one of the sections, or at the top level for the section without a name."""
+    return any(place.startswith(f"{above}.") if above else "." not in place for above in places)
 
 
 def _is_rate(place: str) -> bool:

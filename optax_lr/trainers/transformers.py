@@ -20,6 +20,7 @@ from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like, part_of, too_few
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
+from optax_lr.trainers.not_recognised import rates_of
 from optax_lr.trainers.programs import script_of
 from optax_lr.trainers.settings import (
     ARGPARSE,
@@ -70,6 +71,7 @@ NO = (False, "false", "False")
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 _TARGET = "_target_"  # the class that Hydra turns a mapping into
+_RATES = words("lr learning_rate base_lr max_lr peak_lr")  # as programs of their own call it
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -358,8 +360,19 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     transformers' and TRL's parsers take no sections, and no keys that they do not know.
 
     Raises:
-        ConfigError: for a section that leaves the kind of the schedule to that program.
+        ConfigError: for a section that leaves the kind of the schedule to that program, and for a rate of its own in a file
+            without `learning_rate`.
     """
+    if source.form in ("yaml", "json", "toml", "mapping") and any(
+        made.key == "learning_rate" for made in reading.defaults
+    ):
+        given = {key: value for key, value in source.given.items() if key != "deepspeed"}
+        rates = [f"{place} {value}" for place, value in rates_of(given) if place.rpartition(".")[2] in _RATES]
+        if rates:
+            raise source.error(
+                f"learning_rate is not given, and {', '.join(rates[:3])} may be the rate that a program of its own reads; "
+                "--set learning_rate=VALUE gives the right one"
+            )
     absent, section = ", ".join(default.key for default in reading.defaults), ".".join(found.section)
     others, note = f"other defaults for {absent}, or " if absent else "", ""
     if (script := script_of(source)) is not None:

@@ -514,6 +514,19 @@ def test_a_section_of_any_name_with_training_arguments():
         olr.read_config({"sft_config": section, "dpo_config": section})
 
 
+def test_the_default_rate_is_not_taken_next_to_a_rate_of_another_name():
+    own = {"max_steps": 10, "opt": {"lr": 1e-4}}
+    with pytest.raises(olr.ConfigError, match=r"a program of its own reads opt\.lr 0\.0001"):
+        olr.read_config(own)
+    with pytest.raises(olr.ConfigError, match=r"learning_rate is not given, and opt\.lr 0\.0001 may be the rate"):
+        olr.read_config(own, trainer="hf")
+    assert olr.read_config(own, trainer="hf", values={"learning_rate": 1e-4}).settings.learning_rate == 1e-4
+    assert (
+        olr.read_config({"max_steps": 10, "deepspeed": {"optimizer": {"params": {"lr": 1e-4}}}}).settings.max_steps
+        == 10
+    )
+
+
 def test_a_named_trainer_reads_the_section_with_settings():
     nested = {"model": {"r": 8}, "training": {"orpo": {"learning_rate": 5e-4, "num_train_epochs": 1}}}
     config = olr.read_config(nested, trainer="trl-orpo")
