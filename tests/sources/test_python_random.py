@@ -57,9 +57,22 @@ class Writer:
             f"args = TrainingArguments('o', {keywords})",
             f"keywords = dict({keywords})\nargs = TrainingArguments('o', **keywords)",
             f"keywords = dict({keywords})\nkeywords['learning_rate'] = {self.rate()}\nargs = TrainingArguments('o', **keywords)",
+            f"keywords = dict({keywords})\n{self.keyword()}\n{self.keyword()}\nargs = TrainingArguments('o', **keywords)",
             f"def make(lr, epochs=5):\n    return TrainingArguments('o', learning_rate=lr, num_train_epochs=epochs)\nargs = make({self.value('lr')})",
             f"def make():\n    LR = {self.rate()}\n    return TrainingArguments('o', learning_rate=LR)\nargs = make()",
             f"if MODE == '{self.random.choice('ab')}':\n    args = TrainingArguments('o', {keywords})\nelse:\n    args = TrainingArguments('o')",
+        ])  # fmt: skip
+
+    def keyword(self):
+        rate = self.rate()
+        return self.random.choice([
+            "", f"if SMALL:\n    keywords['learning_rate'] = {rate}", f"if len(PARTS) > 1:\n    keywords['learning_rate'] = {rate}",
+            f"for value in [{rate}]:\n    keywords['learning_rate'] = value", f"keywords.update({{'learning_rate': {rate}}})",
+            f"same = keywords\nsame['learning_rate'] = {rate}", f"other = dict(keywords)\nother['learning_rate'] = {rate}",
+            f"def change(words):\n    words['learning_rate'] = {rate}\nchange(keywords)", "del keywords['num_train_epochs']",
+            f"def change():\n    keywords['learning_rate'] = {rate}\nchange()", f"held = [keywords]\nheld[0]['learning_rate'] = {rate}",
+            "keywords = {key: value for key, value in keywords.items() if value is not None}", f"keywords |= {{'learning_rate': {rate}}}",
+            "keywords.pop('num_train_epochs')", f"keywords = keywords | {{'learning_rate': {rate}}}", "keywords.setdefault('num_train_epochs', 5)",
         ])  # fmt: skip
 
     def later(self):
@@ -75,7 +88,7 @@ class Writer:
         return "\n".join([HEAD, *changes, self.arguments(), self.later()])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_a_script_that_is_read_without_a_note_has_these_values(tmp_path_factory, random):
     script = Writer(random).script()

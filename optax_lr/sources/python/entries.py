@@ -93,21 +93,16 @@ def _is_none(node: ast.expr) -> bool:
 
 def _selects(made: ast.DictComp) -> bool:
     """Whether it is `{k: v for k, v in kw.items() if v is not None}`, or selects by `k in fields`."""
-    part = made.generators[0]
-    if ast.unparse(part.target) not in (
-        f"({name})" for name in [f"{ast.unparse(made.key)}, {ast.unparse(made.value)}"]
-    ):
-        return False
-    tests = {f"{ast.unparse(made.value)} is not None"}
-    return all(
-        ast.unparse(test) in tests or ast.unparse(test).startswith(f"{ast.unparse(made.key)} in ") for test in part.ifs
-    )
+    part, key, value = made.generators[0], ast.unparse(made.key), ast.unparse(made.value)
+    tests = [ast.unparse(test) for test in part.ifs]
+    selecting = all(test == f"{value} is not None" or test.startswith(f"{key} in ") for test in tests)
+    return selecting and ast.unparse(part.target) == f"({key}, {value})"
 
 
 def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[Entry] | None:
     """What a name holds: the dict that it is bound to, with what is set or updated later."""
     bound, here = script.reaching(node, scope)
-    if len([value for value, _ in bound if value is not None]) != 1:
+    if len([value for value, _ in bound if value is not None]) != 1 or node.id in script.mutated:
         return None
     made: list[Entry] | None = None
     for value, place in sorted(bound, key=lambda pair: pair[1].line):

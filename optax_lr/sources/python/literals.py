@@ -150,7 +150,7 @@ class Script(Names):
         made, here = holder, scope
         if isinstance(holder, ast.Name):
             bound, here = self.bound(holder.id, scope)
-            if len(bound) == 1 and isinstance(bound[0], ast.Dict) and holder.id not in self.changes:
+            if len(bound) == 1 and isinstance(bound[0], ast.Dict) and not self._is_changed(holder.id):
                 made = bound[0]
         if isinstance(made, ast.Dict) and all(isinstance(name, ast.Constant) for name in made.keys):
             for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
@@ -242,7 +242,7 @@ class Script(Names):
             bound = [(value, place) for value, place in bound if not self._is_for_several(place)]
         if not bound and name in self.imported:
             return self.elsewhere(self.imported[name])
-        if len(bound) != 1 or name in self.changes:
+        if len(bound) != 1 or self._is_changed(name):
             raise UnknownError
         if bound[0][0] is not None:
             return self._value(bound[0][0], here)
@@ -256,6 +256,10 @@ class Script(Names):
         method = argument_names(function)[:1] == ["self"] and len(named) == 1
         calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
         return self._argument(name, function, calls, here.parent or self.top)
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a dict or list is changed in place."""
+        return name in self.changes or name in self.mutated
 
     def _is_for_several(self, place: Place) -> bool:
         """Whether a statement runs only in several processes, under `if world_size != 1`; then it is noted."""

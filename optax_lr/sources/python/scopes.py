@@ -49,6 +49,9 @@ class Scope:
     places: dict[str, list[Place]] = dataclasses.field(default_factory=dict)  # of what is bound, in the same order
     # What is set in a dict under a literal key: the place of each, which is that of a None in `names`, the key and the value.
     items: dict[str, list[tuple[Place, ast.expr, ast.expr]]] = dataclasses.field(default_factory=dict)
+    stored: dict[str, int] = dataclasses.field(
+        default_factory=dict
+    )  # how often an entry of each name is set or deleted
     outer: set[str] = dataclasses.field(default_factory=set)  # names that the function changes outside of itself
     # By name, the last and the first line of each assignment outside of branches and loops.
     certain: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
@@ -150,11 +153,38 @@ class Names:
             for given in call.node.args if _CHANGING.search(call.last) else ():
                 self.changes.setdefault(ast.unparse(given), []).append(call)
             self._option(call)
+        self.mutated = self._mutations()
         stated = next((made for call in self.calls if (made := _stated_options(call)) is not None), options)
         self.given = None if stated is None else self._in_full(stated)
         for flag, attribute, value, place in self.under_flags:
             if not self.is_off(flag):
                 self._assign(attribute, value, place)
+
+    def _mutations(self) -> set[str]:
+        """The dicts and lists that are changed under another name, or in a function that takes or knows them."""
+        found: set[str] = set()
+        taken: dict[str, set[str]] = {}  # by the function, the arguments that it changes
+        for scope in self.scopes[1:]:
+            arguments = {argument.arg for argument in arguments_of(scope.function)} if scope.function else set()
+            for name, times in scope.stored.items():
+                if name in arguments:
+                    taken.setdefault(getattr(scope.function, "name", ""), set()).add(name)
+                elif len(scope.names[name]) == times:  # one of an outer scope
+                    found.add(name)
+        for scope in self.scopes:
+            if isinstance(scope.function, Named) and scope.function.name in taken:
+                names, changed = argument_names(scope.function), taken[scope.function.name]
+                calls = [call.given(names) for call in self.calls if call.name == scope.function.name]
+                found |= {
+                    given.id
+                    for call in calls
+                    for name, given in call.items()
+                    if name in changed and isinstance(given, ast.Name)
+                }
+            for name, values in scope.names.items():
+                if name in scope.stored or name in self.changes:
+                    found |= {part.id for value in values for part in _listed(value) if isinstance(part, ast.Name)}
+        return found
 
     def _scope(self, function: Function, parent: Scope) -> None:
         scope = Scope(function, parent)
@@ -203,12 +233,8 @@ class Names:
                         scope.certain.setdefault(target.id, []).append(lines)
             case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
                 self._target(target, value, scope)
-            case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension():
-                self._target(node.target, None, scope)
-            case ast.withitem(context_expr=opened, optional_vars=target) if target is not None:
-                self._target(target, None, scope)
-                if isinstance(opened, ast.Call) and opened.args and isinstance(opened.args[0], ast.Constant):
-                    self.opened[ast.unparse(target)] = str(opened.args[0].value)
+            case ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.comprehension() | ast.withitem() | ast.Delete():
+                self._without_value(node, scope)
             case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
                 known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
                 self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests, scope))
@@ -216,6 +242,24 @@ class Names:
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
+
+    def _without_value(
+        self,
+        node: ast.AugAssign | ast.For | ast.AsyncFor | ast.comprehension | ast.withitem | ast.Delete,
+        scope: Scope,
+    ) -> None:
+        """Bind what a statement sets or deletes to no expression."""
+        match node:
+            case ast.withitem(context_expr=opened, optional_vars=target):
+                if target is not None:
+                    self._target(target, None, scope)
+                    if isinstance(opened, ast.Call) and opened.args and isinstance(opened.args[0], ast.Constant):
+                        self.opened[ast.unparse(target)] = str(opened.args[0].value)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    self._target(target, None, scope)
+            case _:
+                self._target(node.target, None, scope)
 
     def _decorators(self, function: Named, scope: Scope) -> None:
         for decorator in function.decorator_list:
@@ -271,6 +315,7 @@ class Names:
                     holder = holder.value
                 if isinstance(holder, ast.Name):  # a dict that is changed is not known
                     scope.bind(holder.id, None, place)
+                    scope.stored[holder.id] = scope.stored.get(holder.id, 0) + 1
 
     def _assign(self, attribute: tuple[str, str], value: ast.expr | None, place: Place) -> None:
         self.attributes.setdefault(attribute, []).append(value)
@@ -397,6 +442,13 @@ class Names:
             return None
         values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
         return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
+
+
+def _listed(value: ast.expr | None) -> list[ast.expr]:
+    """The parts of a list or a tuple, or the expression itself."""
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return value.elts
+    return [] if value is None else [value]
 
 
 def _stated_options(call: Call) -> dict[str, object] | None:
