@@ -191,6 +191,10 @@ class Verl(Trainer):
         yield "prompts that verl filters out as too long are no part of the number of examples"
         if optimizer is MEGATRON and (settings.lr_scheduler_type != "constant" or settings.warmup_steps or ratio):
             yield "before 0.5, verl's Megatron actor has a constant rate, whatever the settings of its schedule"
+        mini = keys.whole("actor_rollout_ref.actor.ppo_mini_batch_size", 256)
+        dynamic = str(keys.get("actor_rollout_ref.actor.use_dynamic_bsz")).lower() == "true"
+        if settings.per_device_train_batch_size < mini and not dynamic:
+            yield f"{_BATCH} {keys[_BATCH]} is below ppo_mini_batch_size {mini}, which verl refuses since 2025-03"
         if str(keys.get("algorithm.filter_groups.enable")).lower() == "true":
             yield "algorithm.filter_groups: prompts are used up faster, and the run may end before the schedule does"
         if keys.get("data.gen_batch_size", keys[_BATCH]) != keys[_BATCH]:
