@@ -364,7 +364,8 @@ _NOT_CURVE = re.compile(
     r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
     r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
     r"profile|profiler|profiling|start_step|load|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
-    r"interval|id|type_vocab|device_map|which|visible|overlap|layers|ngrams?|penalty)(?:_|$)|^decay_mult$|_every$|^every_"
+    r"interval|id|type_vocab|device_map|which|visible|overlap|layers|ngrams?|penalty|validations|generate|timing|every_n)(?:_|$)|"
+    r"(?:(?<!per)_device|_dtype)$|^decay_mult$|_every$|^every_"
 )
 _GROUP = re.compile(
     r".+_(?:lr|learning_rate|lr_ratio|lr_scale|lr_mult)$|^(?:lr|learning_rate)_(?:scale|mult\w*|ratio)_.+|^lr_(?:head|backbone|encoder|projector)$"

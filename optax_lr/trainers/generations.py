@@ -19,7 +19,9 @@ _KEYS = {
 # Keys by which a config is one of GRPO or RLOO.
 _MARKS = words(
     "num_generations reward_funcs num_iterations steps_per_generation generation_batch_size reward_weights "
-    "max_completion_length scale_rewards use_vllm vllm_mode epsilon_high importance_sampling_level"
+    "max_completion_length scale_rewards use_vllm vllm_mode epsilon_high importance_sampling_level num_generations_eval "
+    "log_completions num_completions_to_print mask_truncated_completions log_unique_prompts wandb_log_unique_prompts "
+    "off_policy_mask_threshold top_entropy_quantile multi_objective_aggregation reward_clip_range normalize_advantages"
 )
 
 

@@ -25,6 +25,7 @@ RECOGNISED = [
     ({"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "attn_implementation": "sdpa"}, "axolotl"),
     ({"base_model": "m", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "learning_rate": 1e-4, "use_swanlab": True, "sequence_len": 9}, "axolotl"),
     ({"tuner_type": "lora", "model": "m", "dataset": "d", "num_train_epochs": 1}, "swift"),
+    (HF | {"mask_truncated_completions": True}, "trl"),
     (HF | {"dataset_name": "d", "gamma_beta_ratio": 0.5}, "trl"),
     (["torchrun", "-m", "my.trainer", "--learning_rate", "1e-4", "--num_train_epochs", "1", "--same_dataset_within_batch", "True"], "hf"),
     ({"base_config": "base.yml", "steps": 10, "learning_rate": 1e-4}, "maxtext"),
@@ -255,6 +256,7 @@ def test_known_keys_are_the_fields_of_the_real_class():
         "n_epochs",
         "lr_schedule",
         "dataset_repeats",
+        "batch_size_per_device",
     ],
 )
 def test_keys_that_look_like_the_curve(key):
@@ -264,7 +266,8 @@ def test_keys_that_look_like_the_curve(key):
 @pytest.mark.parametrize(
     "key",
     ["eval_batch_size", "save_steps", "logging_interval_steps", "vision_lr", "mm_projector_lr", "system_prompt", "lora_rank", "weight_decay_mult",
-     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers", "no_repeat_ngram_size", "value_gamma"],
+     "num_workers", "early_stopping_steps", "data_path", "stage", "warmup_layers", "no_repeat_ngram_size", "value_gamma",
+     "generate_every_n_steps", "optimizer_home_device", "optimizer_state_dtype"],
 )  # fmt: skip
 def test_keys_that_do_not_look_like_the_curve(key):
     assert not concerns_curve(key)
