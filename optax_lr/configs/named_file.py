@@ -19,7 +19,7 @@ from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Form, Processes, Program, Source, count_of
 from optax_lr.text import start_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
-from optax_lr.trainers.base import Trainer, concerns_curve
+from optax_lr.trainers.base import Trainer, concerns_curve, places_of_settings
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -69,7 +69,10 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
     name = trainer.config_file(source)
     if name is None and (asked is not None or found.trainer == "hf"):
         name = named_file(source)
-    return source if name is None else _merged(source, name, trainer), found
+    if name is None:
+        return source, found
+    merged = _merged(source, name, trainer)
+    return merged, found if asked is None else recognise(merged, asked)  # whose settings may be in a section
 
 
 def named_file(source: Source) -> str | None:
@@ -111,7 +114,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     source = dataclasses.replace(source, folder=folder, twice=document.twice)
     if own:
         return _over_file(source, name, values, trainer)
-    disguise = Disguise(words_of(source.command))
+    disguise = Disguise((*words_of(source.command), *(part for place in places_of_settings(values) for part in place)))
     twice = tuple(pair for pair in document.twice if disguise.of(pair[0].split(".")) == pair[0].split("."))
     source = dataclasses.replace(source, named=name)
     copy = _over_file(dataclasses.replace(source, twice=twice), name, disguise.mapping(values), trainer)

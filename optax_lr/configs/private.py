@@ -37,6 +37,9 @@ _PLAIN = (
     (rf"the default of {_HIDDEN}", "a default of the script"),
     (rf"^(\w+): {_HIDDEN} is not here", r"\1: the file is not here"),
     (rf"^{_HIDDEN} in line", "the code in line"),
+    (rf" the rate of {_HIDDEN} in line", " the rate in line"),
+    (rf" is imported from {_HIDDEN}, which is not read", " is imported from another file, which is not read"),
+    (rf"^{_HIDDEN} is taken to have", "a loader is taken to have"),
     (rf" changes in {_HIDDEN}, for", " changes, for"),
     (rf" under [^;]*{_HIDDEN}[^;]*", " under its other keys"),
 )
@@ -44,14 +47,16 @@ _PLAIN = (
 # messages, and nothing else changes.
 _WORDS = words(
     "true false yes no none null auto best minimize maximize min max log sqrt kto ppo grpo orpo rm pt qlora full freeze rex "
-    "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs "
+    "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs extends _base_ inherit inherits include "
+    "includes defaults train_size train_sample_size num_samples num_train_samples max_examples num_examples max_train_examples "
+    "sample_size data_fraction train_ratio "
     "Adafactor Prodigy relative_step=False relative_step=True warmup_init=False"
 )
 
 
 @functools.cache
 def _public() -> frozenset[str]:
-    return _WORDS.union(SETTING_NAMES, all_keys(), KEYWORDS, BY_METRIC)
+    return _WORDS.union(SETTING_NAMES, all_keys(), KEYWORDS, *KEYWORDS.values(), BY_METRIC)
 
 
 @functools.cache
@@ -123,8 +128,9 @@ class Disguise:
 
     def word(self, word: str) -> str:
         """A word of the file: itself where it is a number or a word of the trainers, else its placeholder."""
-        public = word in _public() or word in self._known or _NUMBER.fullmatch(word)
-        return word if public else self.text(word)
+        if word in _public() or word in self._known or _NUMBER.fullmatch(word):
+            return word
+        return ",".join(map(self.text, word.split(",")))  # the names of several data sets are counted
 
     def note(self, note: str) -> str:
         """A note about a Python script.

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import textwrap
 import time
 
 import omegaconf
@@ -335,6 +336,15 @@ def test_a_bad_setting_of_a_named_file_is_named_without_its_value(tmp_path):
         with pytest.raises(olr.ConfigError) as caught:
             olr.read_config("a.sh").plan(num_examples=9)
         assert str(caught.value) == line
+
+
+def test_a_named_file_with_a_section_or_keywords_of_a_schedule_keeps_its_notes(tmp_path):
+    run_of = "learning_rate: 1.0e-4\nmax_steps: 9\nwarmup_ratio: 0.5\nlr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {min_lr_rate: 0.1}\n"
+    (tmp_path / "c.yaml").write_text("my_part:\n" + textwrap.indent(run_of, "  ") + "xyzzy: 1\n")
+    (tmp_path / "a.sh").write_text("python t.py --config c.yaml\n")
+    plan = olr.read_config("a.sh", trainer="hf").plan()
+    assert plan.schedule.min_lr == pytest.approx(1e-5)
+    assert any("warmup_ratio is gone" in note for note in plan.notes)
 
 
 def test_a_script_that_a_command_starts_is_not_quoted(tmp_path):
