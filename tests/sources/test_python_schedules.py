@@ -139,6 +139,8 @@ def test_a_scheduler_that_is_stepped_at_intervals_is_noted(tmp_path):
 def test_a_class_of_arguments_that_is_not_known_is_named(tmp_path):
     with pytest.raises(olr.ConfigError, match=r"sorsa\.SORSATrainingArguments in line 2 is not a class that is known"):
         read(tmp_path, "from sorsa import SORSATrainingArguments\nSORSATrainingArguments(learning_rate=1e-4)\n")
+    with pytest.raises(olr.ConfigError, match=r"optimum\.GaudiSFTConfig in line 2 is not a class that is known"):
+        read(tmp_path, "from optimum import GaudiSFTConfig\nGaudiSFTConfig(learning_rate=1e-4)\n")
 
 
 def test_values_can_be_given(tmp_path):

@@ -46,7 +46,7 @@ def why_nothing(script: Script) -> str:
             of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
             if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
                 return f"{where} is made in Python, and is not read as a config; {way}"
-        if call.name.endswith(("TrainingArguments", "TrainingConfig")) and call.name not in script.classes:
+        if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
             return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
     if by_hand := rates_by_hand(script):
         return f"{by_hand[0].removesuffix(', which is not in this plan')}, by code that is not run; {_BY_HAND}"
