@@ -193,7 +193,7 @@ def _processes_of_file(source: Source, program: Program) -> Processes | None:
     if program.name.startswith("trl ") and (shipped := shipped_processes(option)) is not None:
         return shipped
     name = program.launcher_config or option
-    stated = source.processes is not None and (source.processes.count is not None or source.processes.by_option)
+    stated = source.processes is not None and source.processes.decided
     if stated or not isinstance(name, str) or not is_known(name):
         return None
     path, _ = file_below(name, source.folder)

@@ -325,8 +325,7 @@ def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
         return source  # the command's own number
     name = source.named or source.name
     started = source.processes
-    open_to_files = started is None or (started.count is None and not started.by_option)
-    if started is None or open_to_files or source.program_name.startswith("trl "):
+    if started is None or not started.decided or source.program_name.startswith("trl "):
         stated = Processes(count_of(count), f"{_PROCESSES} in {name}")
         return dataclasses.replace(source, processes=stated)
     note = f"{_PROCESSES} {count} in {name} does not decide; the command does: {started.count or 'unknown'} ({started.origin})"

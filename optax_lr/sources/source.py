@@ -28,6 +28,11 @@ class Processes:
     origin: str
     by_option: bool = False
 
+    @property
+    def decided(self) -> bool:
+        """Whether no file can say another number."""
+        return self.count is not None or self.by_option
+
 
 def count_of(value: object) -> int | None:
     """A positive whole number; None for anything else."""
