@@ -9,7 +9,6 @@ from tests.trainers.cases import LEVANTER, MAXTEXT, MEGATRON, SWIFT, TORCHTUNE, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--lr-warmup-fraction", "0.0333"], "a warmup of 33.3 iterations is not whole"),
         (["--lr-warmup-iters", "1000"], "asserts that the warmup of 1000 is shorter than the decay of 1000"),
         (["--train-samples", "8000"], "refuses train_samples with train_iters"),
         (["--min-lr", "1e-3"], "refuses --min-lr 0.001 outside of 0 to 0.0001"),
