@@ -68,6 +68,7 @@ _BLOCKS = "texts are joined and cut into blocks; the number of examples is that 
 _GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
 NO = (False, "false", "False")
+_MOST_STATED = 50  # more fields of TrainingArguments are a record of all of them
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
 _TARGET = "_target_"  # the class that Hydra turns a mapping into
@@ -126,7 +127,8 @@ class Transformers(Trainer):
     ) -> Reading:
         """Read the keys of this trainer and those built on it; `defaults` replace those of `TrainingArguments`."""
         name = source.name
-        if source.form not in ("python", "notebook", "card") and values.get("do_train") in NO:
+        all_recorded = len(FIELDS & values.keys()) > _MOST_STATED  # then false is the default, whatever was run
+        if source.form not in ("python", "notebook", "card") and values.get("do_train") in NO and not all_recorded:
             raise source.error("do_train is false, so that nothing is trained; --set do_train=true gives a plan")
         foreign = list(foreign_keys(values, self.title, place))
         own = options_line(foreign, self.title) if source.form == "command" else []

@@ -218,6 +218,14 @@ def test_the_plan_equals_the_run_of_a_real_trainer(tmp_path, examples, values):
     assert [float(plan.schedule(step)) for step in range(plan.max_steps)] == pytest.approx(logged, rel=1e-6, abs=1e-15)
 
 
+def test_a_record_of_all_arguments_does_not_say_that_nothing_is_trained(tmp_path):
+    import transformers
+
+    path = tmp_path / "training_args.json"
+    path.write_text(transformers.TrainingArguments(str(tmp_path), max_steps=9, report_to="none").to_json_string())
+    assert repr(olr.read_config(path).plan().schedule) == repr(olr.Linear(5e-5, 9))
+
+
 def test_llamafactory_computes_the_stable_phase():
     values = {
         "stage": "sft",
