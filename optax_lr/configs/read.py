@@ -104,7 +104,7 @@ def read_configs(
         try:
             made.append(read_recognised(one, whose, values))
         except ConfigError as error:
-            if one.constructor.rpartition(".")[2] not in TRAINING_ARGUMENTS | TRL:
+            if one.program is None and one.constructor.rpartition(".")[2] not in TRAINING_ARGUMENTS | TRL:
                 raise  # another call may be a part of this one, and no config of its own
             refused.append(error)
     if refused:  # then a call that states nothing of the curve is no config of a run

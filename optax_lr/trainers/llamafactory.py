@@ -121,6 +121,10 @@ class LlamaFactory(Transformers):
         settings, notes = found.settings, [*found.notes]
         if settings.num_datasets > 1 and values.get("mix_strategy") not in (None, "concat"):
             notes.append(f"mix_strategy {values['mix_strategy']}: the number of examples must be that after the mixing")
+        if (parallel := values.get("sequence_parallel_size")) not in (None, 1, "1"):
+            notes.append(
+                f"sequence_parallel_size: of a fork of LLaMA-Factory, which may make {parallel} times as many steps"
+            )
         packs = _packs(values)
         if packs is not None:
             # Which the texts, and not the packed rows, are counted by: `llamafactory.data.loader`.

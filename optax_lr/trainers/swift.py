@@ -65,11 +65,15 @@ class Swift(Transformers):
         values.pop("ENV", None)
         old = sorted(_OLD & source.given.keys())
         needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
-        if old and any(values.get(key) is None for key in needed):
+        missing = [key for key in needed if values.get(key) is None]
+        if old and missing:
             raise source.error(
-                f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (warmup_ratio 0.05, one epoch); "
-                "write learning_rate, lr_scheduler_type, num_train_epochs and warmup_ratio"
+                f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (cosine, warmup_ratio 0.05, one epoch); "
+                f"give {' '.join(f'--set {key}=VALUE' for key in missing)}"
             )
+        if old:  # its own name, and the share of the examples that it keeps for validation
+            values["per_device_train_batch_size"] = values.pop("batch_size", values.get("per_device_train_batch_size"))
+            values["split_dataset_ratio"] = values.pop("dataset_test_ratio", 0.01)
         marks = generation_marks(source.given) if values.get("rlhf_type") is None else frozenset()
         if marks and (source.program is None or " rlhf" in source.program_name):
             values["rlhf_type"] = "grpo"
@@ -86,6 +90,8 @@ class Swift(Transformers):
         if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
             del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)
+        if values.get("cached_dataset") is not None and values.get("dataset") is None:
+            ratio = None  # which divides no data set that is made before
         if values.get("val_dataset") is None:
             values["val_size"] = ratio
         tuners = {str(values[key]) for key in ("train_type", "tuner_type") if values.get(key) is not None}

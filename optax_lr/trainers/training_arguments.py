@@ -27,6 +27,7 @@ OTHER_NAMES = {
     "num_training_steps": "max_steps",
     "num_warmup_steps": "warmup_steps",
     "scheduler_specific_kwargs": "lr_scheduler_kwargs",
+    "train_batch_size": "per_device_train_batch_size",
 }
 _AXOLOTL_ONLY = {
     "cosine_min_lr_ratio": "lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr_rate: ...}",

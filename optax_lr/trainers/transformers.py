@@ -64,7 +64,7 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
-_BLOCKS = "texts are joined and cut into blocks; the number of examples is that of the blocks"
+_BLOCKS = "transformers' script of this name joins texts and cuts them into blocks; the number of examples is that of the blocks"
 _GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
 YES = (True, "true", "True")
 NO = (False, "false", "False")
@@ -385,6 +385,12 @@ def of_own_program(source: Source, found: Recognised, reading: Reading) -> Readi
     elif source.program is not None:
         known = source.constructor or _GROUPS.search(source.program_name)
         if _is_own(source.program_name) and not known:
+            asked = not source.program_name or found.trainer != "hf" or found.by.startswith("--trainer")
+            if "learning_rate" in absent.split(", ") and not asked:
+                raise source.error(
+                    f"learning_rate is not in the command, and {source.program_name}, which is not read, may have a default of its "
+                    "own; give it with --set learning_rate=VALUE"
+                )
             note = f"{source.program_name} is not read, and may have {others}a schedule, batches or a loop of its own"
     elif source.form in ("yaml", "json", "toml"):
         named = found.by.startswith(("--trainer", _TARGET))  # by its class
@@ -463,6 +469,7 @@ def _older(values: Mapping[str, object], program: str) -> str:
 # Notes on keys that change the batches or the number of examples: of those that are given, and of those that are true.
 _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
+    "doc_stride": "a long text gives several examples; then the number of examples is that after the cut into features",
     "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
     **dict.fromkeys(
         (
@@ -497,6 +504,8 @@ def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
     given = {key: loader.get(key) for key in ("split_batches", "gradient_accumulation_kwargs")} | dict(values)
     notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
     notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
+    if program.endswith(".py") and re.search(r"(?:^|/)run_[a-z]\w*\.py$", program) and values.get("do_train") is None:
+        notes.append("do_train is not given, without which transformers' scripts of such names train nothing")
     if (script := _GROUPS.search(program)) is not None:
         notes = [note for note in notes if not note.startswith("block_size")] + [f"{script[0]}: {_BLOCKS}"]
     notes += [

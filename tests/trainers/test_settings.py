@@ -128,6 +128,39 @@ def test_ms_swift_cuts_the_examples_for_each_process_first():
     assert olr.read_config(full).settings.learning_rate == 1e-5
     with pytest.raises(olr.ConfigError, match="sft_type is a key of ms-swift 1 and 2"):
         olr.read_config(["swift", "sft", "--model", "m", "--sft_type", "lora"])
+    old = [
+        "swift",
+        "sft",
+        "--sft_type",
+        "lora",
+        "--learning_rate",
+        "1e-4",
+        "--num_train_epochs",
+        "3",
+        "--warmup_ratio",
+        "0.05",
+    ]
+    with pytest.raises(olr.ConfigError, match=r"give --set lr_scheduler_type=VALUE$"):
+        olr.read_config(old)
+    config = olr.read_config(
+        [*old, "--lr_scheduler_type", "cosine", "--batch_size", "2", "--gradient_accumulation_steps", "4"]
+    )
+    assert (
+        config.plan(num_examples=10_000).max_steps == 3 * 1238
+    )  # 9,900 examples in batches of 2, and these in groups of 4
+    cached = [
+        "swift",
+        "sft",
+        "--model",
+        "m",
+        "--cached_dataset",
+        "c",
+        "--split_dataset_ratio",
+        "0.01",
+        "--learning_rate",
+        "1e-4",
+    ]
+    assert olr.read_config(cached).plan(num_examples=1600).max_steps == 300  # nothing is split off
 
 
 def test_axolotl_counts_with_batch_size_and_without_parallel_ranks():
