@@ -344,7 +344,10 @@ def test_missing_facts_about_the_data_are_noted(more, note):
 
 def test_blocks_of_texts_are_the_examples_of_run_clm():
     words = ["run_clm.py", "--learning_rate", "1e-4", "--num_train_epochs", "1"]
-    assert any(note.startswith("run_clm.py: transformers' script of this name joins texts") for note in olr.read_config(words).notes)
+    assert any(
+        note.startswith("run_clm.py: transformers' script of this name joins texts")
+        for note in olr.read_config(words).notes
+    )
     config = olr.read_config([*words, "--block_size", "512"])
     assert config.unknown == ()
     assert [note.partition(":")[0] for note in config.notes if " texts " in note] == ["run_clm.py"]

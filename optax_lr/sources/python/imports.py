@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.files import LARGEST_FILE, file_below, text_of
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.loaded import shown
 from optax_lr.sources.python.scopes import UnknownError
 
-_MOST = 20  # modules that a script and its modules import
 _LAST = 10**9  # a line behind every statement
 
 
@@ -25,7 +24,7 @@ class Program(Script):
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         super().__init__(path, text, options)
         self._options = options
-        self._modules: dict[str, Program | None] = {}
+        self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
 
     def elsewhere(self, name: str, attribute: str = "") -> object:
         """The value of an imported name, such as `config.RATE`, or of an attribute of it."""
@@ -45,20 +44,25 @@ class Program(Script):
 
     def _module(self, name: str) -> Program | None:
         """The script of a module in the folder; None where there is none that can be read."""
-        if name not in self._modules and self.folder is not None and name.strip("."):
-            self._modules[name] = None
-            file = _file(name)
-            path, _ = file_below(file, self.folder)
-            if path is not None and len(self._modules) <= _MOST:
-                self._modules[name] = self._parsed_module(path)
-        return self._modules.get(name)
+        path = None if self.folder is None or not name.strip(".") else file_below(_file(name), self.folder)[0]
+        if path is None:
+            return None
+        if path not in self._modules:
+            self._modules[path] = None  # while it is parsed, in which it may import this one
+            self._modules[path] = self._parsed_module(path)
+        return self._modules[path]
 
     def _parsed_module(self, path: Path) -> Program | None:
+        """The module; None where it is not Python, and where all modules together are longer than a script may be."""
         try:
-            made = Program(str(path), text_of(str(path)), self._options)
+            text = text_of(str(path))
+            read = sum(len(module.text) for module in self._modules.values() if module is not None)
+            if read + len(text) > LARGEST_FILE:
+                return None
+            made = Program(str(path), text, self._options)
         except ConfigError:
             return None
-        made.folder, made.environment, made._modules = path.parent, self.environment, dict(self._modules)
+        made.folder, made.environment, made._modules = path.parent, self.environment, self._modules
         return made
 
 
