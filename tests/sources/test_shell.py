@@ -216,6 +216,8 @@ BOMBS = {
     "a function that calls itself twice": "f() { f; f; }\nf\npython t.py --learning_rate 1",
     "loops in loops": "for a in {1..200}; do for b in {1..200}; do for c in {1..200}; do python t.py --max_steps $a$b$c --learning_rate 1; done; done; done",
     "deep arithmetic": "A=$((" + "(" * 3000 + "1" + ")" * 3000 + "))\npython t.py --learning_rate $A",
+    "here-documents": "cat <<E & " * 20_000,
+    "quotes of rates": 'run lr="' + 'lr="' * 60_000,
     "a huge power": "python t.py --max_steps $((9**63**63)) --learning_rate 1",
 }
 

@@ -11,7 +11,7 @@ _WORD = r"<[^\W\d][\w./:-]*>"
 _WORDS = r"<[^\W\d][\w ./:-]*>"
 _PLACEHOLDER = re.compile(
     r"(?<!<)(?:<[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+>|<[A-Z][a-z]+(?: [\w.-]+)+>"  # <YOUR_PATH>, <Your path>
-    rf"|(?<==){_WORDS}"  # A=<path>
+    rf"|(?<=[=/_.-]){_WORDS}"  # A=<path>, models/<name>
     rf"|(?<=[ \t]){_WORDS}(?=[ \t\r]*(?:\\?\r?$|[#;])))"  # cd <path>; no command ends in a redirection to nothing
 )
 _OF_OPTION = re.compile(rf"(?<=[ \t])(--[\w-]+[ \t]+)({_WORD})(?=[ \t\r/]|$)")  # --model <path>

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 MOST_COMMANDS = 5_000
 _ARGUMENTS = ("@", *map(str, range(1, 10)))
 _COMMENT = re.compile(r"`#[^`\n]*`")  # a comment inside of a command
-# `cat <<EOF &&` at the end of a line, where the parser takes the first line of the document for the next command.
-_CONTINUED = re.compile(r"(?m)((?<!<)<<-?[ \t]*['\"]?\w+['\"]?(?:[ \t].*)?)(&&|\|\|?)[ \t]*$")
+_CONTINUED = re.compile(r"(?m)^.*(?:&&|\|)[ \t]*$")  # a line whose command continues in the next one
+_DOCUMENT = re.compile(r"(?<!<)<<-?[ \t]*['\"]?\w")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 _STARTERS = _SHELLS | {"sbatch", "qsub", "source", "."}  # commands that run a script
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
@@ -121,7 +121,10 @@ class _Shell(Words):
         """Run a text as a script of its own."""
         with self.deeper():
             text = _COMMENT.sub(lambda found: " " * len(found[0]), text)
-            self.run(self.parsed(_CONTINUED.sub(r"\1\2 cat", text)))
+            # Behind `cat <<EOF &&`, the parser takes the first line of the document for the next command.
+            self.run(
+                self.parsed(_CONTINUED.sub(lambda found: found[0] + " cat" * bool(_DOCUMENT.search(found[0])), text))
+            )
 
     def run_shell(self, text: str, environment: Mapping[str, str], arguments: list[str] | None) -> None:
         """Run a text in a shell of its own, which has only these variables and arguments, and leaves none."""

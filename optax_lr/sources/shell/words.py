@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 50_000  # that a script expands to
 MOST_BYTES = 2**21  # of expanded text
 MOST_TURNS = 200  # of a loop over literals
+MOST_DOCUMENTS = 500  # here-documents; the time of the parser grows with the square
 DEEPEST = 12  # of functions and `bash -c` inside each other
 LONGEST = 1.0  # seconds of CPU time
 NAME = r"[A-Za-z_]\w*"
@@ -90,6 +91,8 @@ class Words:
 
     def parsed(self, text: str) -> tree_sitter.Node:
         """The root of the syntax tree of a text."""
+        if text.count("<<") > MOST_DOCUMENTS:
+            raise self.refusal(f"the script has more than {MOST_DOCUMENTS} here-documents")
         return self._parser.parse(_WIDE.sub(rf"\g<0>{_GUARD}", _JOINT.sub(_GUARD, text)).encode()).root_node
 
     def expand(self, node: tree_sitter.Node) -> list[str]:
