@@ -37,6 +37,7 @@ _PLAIN = (
     (rf"the default of {_HIDDEN}", "a default of the script"),
     (rf"^(\w+): {_HIDDEN} is not here", r"\1: the file is not here"),
     (rf"^{_HIDDEN} in line", "the code in line"),
+    (rf"\*\*{_HIDDEN} of the call", "a mapping that the call unpacks"),
     (rf" the rate of {_HIDDEN} in line", " the rate in line"),
     (rf" is imported from {_HIDDEN}, which is not read", " is imported from another file, which is not read"),
     (rf"^{_HIDDEN} is taken to have", "a loader is taken to have"),
@@ -113,13 +114,17 @@ class Disguise:
         return {self.key(str(key)): self.of(item) for key, item in values.items()}
 
     def key(self, key: str) -> str:
-        """A key of the file: itself where it is one of a trainer, or an argument that the reader of Python knows."""
-        return key if key in _vocabulary() else self.word(key)
+        """A key of the file: itself where it is made of the words in keys of trainers, or is an argument of a known call."""
+        if key.startswith("**"):  # a mapping that a call unpacks
+            return f"**{self.text(key[2:])}"
+        return key if _is_name(key) or key in _vocabulary() else self.word(key)
 
     def of(self, value: object) -> object:
         """A value of the file, with the values and keys in it."""
         if isinstance(value, Mapping):
-            return {self.of(key): self.of(item) for key, item in value.items()}
+            return {
+                self.key(key) if isinstance(key, str) else self.of(key): self.of(item) for key, item in value.items()
+            }
         if isinstance(value, (list, tuple)):
             return [self.of(item) for item in value]
         if value is None or isinstance(value, (bool, int, float)):

@@ -327,6 +327,8 @@ def test_a_bad_setting_of_a_named_file_is_named_without_its_value(tmp_path):
     for text, line in {
         "learning_rate: xyzzy": "a.sh: learning_rate must be a number, not a text",
         "learning_rate: 1\nnum_train_epochs: 0": "a.sh: num_train_epochs must be above 0, not 0: no step would be trained",
+        "max_steps: 9\nmin_epochs: 3\nxyzzy: 1": "a.sh: min_epochs is not a key of TRL; check the spelling; if a program of its own reads "
+        "the file, write its schedule with olr.get_scheduler; --set min_epochs=null leaves out what does not change the curve",
         "a: [xyzzy": "a.sh: c.yaml cannot be used; read that file itself to see why",
         "learning_rate: 1": "a.sh: warmup_steps must be a number, not 'few'",
     }.items():
@@ -377,6 +379,9 @@ def test_notes_on_a_script_that_a_command_starts_leave_its_texts_out(tmp_path):
     ):
         assert note in notes
     assert not re.search("xyzzy|<text", notes)
+    (tmp_path / "t.py").write_text("from trl import SFTConfig\nSFTConfig(**xyzzy(1))\n")
+    with pytest.raises(olr.ConfigError, match="a mapping that the call unpacks is not a literal"):
+        olr.read_config("a.sh")
     (tmp_path / "t.py").write_text("import optax\noptax.warmup_cosine_decay_schedule(0.0, xyzzy, 10, 100)\n")
     with pytest.raises(
         olr.ConfigError, match="peak_value is not a literal; give its value with --set peak_value=VALUE"
