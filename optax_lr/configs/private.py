@@ -99,10 +99,13 @@ def words_of(program: Program) -> Iterator[str]:
 
 
 class Disguise:
-    """Replaces the private texts of one file; equal texts get equal placeholders. The words in `known` are not private."""
+    """Replaces the private texts of one file; equal texts get equal placeholders. The words in `known` are not private.
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = frozenset(known)
+    In a Python `script`, keys are arguments of calls, and those that its reader knows are not private either.
+    """
+
+    def __init__(self, known: Iterable[str] = (), *, script: bool = False) -> None:
+        self._known, self._script = frozenset(known), script
         self._placeholders: dict[str, str] = {}
 
     def mapping(self, values: Mapping[str, object]) -> dict[str, object]:
@@ -117,7 +120,7 @@ class Disguise:
         """A key of the file: itself where it is made of the words in keys of trainers, or is an argument of a known call."""
         if key.startswith("**"):  # a mapping that a call unpacks
             return f"**{self.text(key[2:])}"
-        return key if _is_name(key) or key in _vocabulary() else self.word(key)
+        return key if _is_name(key) or (self._script and key in _vocabulary()) else self.word(key)
 
     def of(self, value: object) -> object:
         """A value of the file, with the values and keys in it."""

@@ -95,7 +95,7 @@ def _as_parsed(defaults: Source, command: Source, _: str) -> Source:
 
 def _disguised(config: Source, known: Iterable[str]) -> Source:
     """The config with placeholders for the private texts of its script, other than the words that are `known`."""
-    disguise = Disguise(known)
+    disguise = Disguise(known, script=True)
     return dataclasses.replace(
         config,
         values=disguise.mapping(config.values),
