@@ -111,7 +111,29 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
 
 
 @pytest.mark.parametrize(
-    "start", ["sbatch job.sh", "bash ./job.sh x", "source job.sh", "./job.sh", 'sbatch --wrap="bash job.sh"']
+    ("launcher", "program", "count"),
+    [
+        ("srun -n 4 bash -c", "python", 4),
+        ("srun -N 2 apptainer exec a.sif sh -c", "torchrun --nnodes 2 --nproc_per_node 3", 6),
+        ("mpirun -np 2 -x A bash -c", "python", 2),
+        ("nohup bash -c", "python", 1),
+    ],
+)
+def test_the_tasks_of_a_launcher_that_starts_a_shell(tmp_path, launcher, program, count):
+    (config,) = scripts(tmp_path, f"{launcher} 'cd x; export B=1; {program} t.py --learning_rate 1e-4 --max_steps 4'")
+    assert config.processes.count == count
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "sbatch job.sh",
+        "nohup bash job.sh",
+        "bash ./job.sh x",
+        "source job.sh",
+        "./job.sh",
+        'sbatch --wrap="bash job.sh"',
+    ],
 )
 def test_a_script_that_was_written_before_is_followed(tmp_path, start):
     text = "export LR=1e-4\ncat <<'E' > job.sh\n#SBATCH --nodes=2\npython t.py --learning_rate $LR --max_steps $SLURM_NNODES\nsbatch job.sh\nE\n"

@@ -34,6 +34,8 @@ _CONTINUED = re.compile(r"(?m)^.*(?:&&|\|)[ \t]*$")  # a line whose command cont
 _DOCUMENT = re.compile(r"(?<!<)<<-?[ \t]*['\"]?\w")
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 _STARTERS = _SHELLS | {"sbatch", "qsub", "source", "."}  # commands that run a script
+_TASK_LAUNCHERS = ("srun", "mpirun", "mpiexec", "orterun", "horovodrun")
+_PREFIXES = ("nohup", "time", "exec", "sudo", "command", "env")
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
@@ -470,8 +472,10 @@ class _Shell(Words):
             else:
                 self.run_shell(text, environment | _set_before_shell(words) | job_sizes(text), arguments)
             self.following = following
+            launcher = _launcher_of_shell(words)
             self.ran[count:] = [
-                made._replace(line=line, environment=environment | made.environment) for made in self.ran[count:]
+                made._replace(words=launcher + made.words, line=line, environment=environment | made.environment)
+                for made in self.ran[count:]
             ]
         elif not self.builtin(node, words):
             self.output.append(output_of(words, document))
@@ -505,6 +509,9 @@ class _Shell(Words):
             return " ".join(words[1:]), None
         if (text := _script_of_shell(words)) is not None:
             return text, None
+        while words[1:] and words[0] in _PREFIXES:
+            words = words[1:]
+        head = words[0]
         for place, word in enumerate(words if head in _STARTERS else [head]):
             written = word if word in self.files else word.removeprefix("./")
             if written not in self.changed and self.files.get(written, "") not in {"", *self.following}:
@@ -599,6 +606,12 @@ def _script_of_shell(words: list[str]) -> str | None:
     place = next((n for n, word in enumerate(words) if word in _SHELLS), len(words))
     options = zip(words[place + 1 :], words[place + 2 :], strict=False)
     return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
+
+
+def _launcher_of_shell(words: list[str]) -> tuple[str, ...]:
+    """The words before a shell that a launcher starts as its tasks, as in `srun -n 4 bash -c ...`; none for others."""
+    end = next((n for n, word in enumerate(words) if word in _SHELLS), 0)
+    return tuple(words[:end]) if words[0] in _TASK_LAUNCHERS else ()
 
 
 def _set_before_shell(words: list[str]) -> dict[str, str]:
