@@ -122,6 +122,10 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
 def test_the_tasks_of_a_launcher_that_starts_a_shell(tmp_path, launcher, program, count):
     (config,) = scripts(tmp_path, f"{launcher} 'cd x; export B=1; {program} t.py --learning_rate 1e-4 --max_steps 4'")
     assert config.processes.count == count
+    written = (
+        f"cat <<E > j.sh\n{program} t.py --learning_rate 1e-4 --max_steps 4\nE\n{launcher.removesuffix(' -c')} j.sh"
+    )
+    assert scripts(tmp_path, written)[0].processes.count == count
 
 
 @pytest.mark.parametrize(

@@ -509,6 +509,7 @@ class _Shell(Words):
             return " ".join(words[1:]), None
         if (text := _script_of_shell(words)) is not None:
             return text, None
+        words = words[len(_launcher_of_shell(words)) :]
         while words[1:] and words[0] in _PREFIXES:
             words = words[1:]
         head = words[0]
