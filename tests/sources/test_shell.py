@@ -283,6 +283,12 @@ def test_a_file_has_the_text_that_bash_writes(tmp_path, script):
     assert dict(ran[-1].files) == {path.name: path.read_text() for path in tmp_path.iterdir()}
 
 
+def test_texts_of_several_here_documents_in_one_line_are_not_known():
+    (*_, made) = commands_of("a.sh", "true &&\ncat <<'E' > f && cat <<E > g\na\nE\nb\nE\nrun f.yaml")
+    assert made.words == ("run", "f.yaml")
+    assert made.files == {}
+
+
 def test_a_file_that_another_shell_writes_from_variables_is_read(tmp_path):
     (tmp_path / "a.sh").write_text(
         'rate=2e-5\nstage=sft\nsubmit --gpu 4 $MORE -- bash -c "\n  job="\\${JOB:-0}" && echo $stage &&\n'

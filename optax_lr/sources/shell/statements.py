@@ -105,6 +105,7 @@ class _Shell(Words):
         self.ran: list[Ran] = []
         self.placeholders: dict[str, int] = {}  # in the script, each with its line
         self.following: set[str] = set()  # the texts that are being run in other shells; a job may submit itself
+        self.several = False  # whether several here-documents begin in one line
         self.ended = False  # by an `exit` that certainly runs
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
@@ -392,7 +393,10 @@ class _Shell(Words):
             self.and_or(body, node)
             return
         body = part or body
-        document = None if heredoc is None else self.document(heredoc)
+        several = (
+            self.several or len(_DOCUMENT.findall(raw(heredoc).partition("\n")[0])) > 1
+        )  # whose texts the parser mixes up
+        document = None if heredoc is None or several else self.document(heredoc)
         outer, self.output = self.output, []
         if body is not None and body.type != "command":
             self.run(body)
@@ -408,7 +412,9 @@ class _Shell(Words):
             path = self.text(target)
             self.write(path, [self.files.get(path) if appends else "", *written], f"line {node.start_point[0] + 1}")
         if heredoc is not None:
+            outside, self.several = self.several, several
             self.behind(heredoc)
+            self.several = outside
 
     def behind(self, heredoc: tree_sitter.Node) -> None:
         """The commands in the first line of a here-document: `cat <<EOF && run a`, `cat <<EOF | tee b`."""
