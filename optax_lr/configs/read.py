@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from optax_lr.configs.gather import sources_of
@@ -25,6 +26,7 @@ from optax_lr.trainers.transformers import CURVE_KEYS, in_section
 _OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
 _FILES = ("extends", "_base_", "inherit", "inherits", "include", "includes", "defaults")  # keys that name other files
+_RATE = re.compile(r"(?:^|_)(?:lr|learning_rate)(?:_|$)")
 _MOST_LEFT_OUT = 3  # configs of a file that are left out and named
 
 
@@ -90,6 +92,7 @@ def read_configs(
     found = sources_of(source)
     made: list[RunConfig] = []
     refused: list[ConfigError] = []
+    rated: list[ConfigError] = []  # those of them about a command with a rate
     silent: list[ConfigError] = []  # those of them about a command that trains nothing for all that it states
     for one in found:
         try:
@@ -100,6 +103,7 @@ def read_configs(
                 raise
             refused.append(error)
             silent += [error] * (not _states_settings(one))
+            rated += [error] * any(_RATE.search(key) for key in one.given)
             continue
         try:
             made.append(read_recognised(one, whose, values))
@@ -110,7 +114,7 @@ def read_configs(
     if refused:  # then a call that states nothing of the curve is no config of a run
         made = [config for config in made if not {*CURVE_KEYS} <= {default.key for default in config.defaults}]
     if refused and not made:
-        raise refused[0]
+        raise next((error for error in refused if error in rated), refused[0])
     what = "command" if found[0].form == "command" else "config"
     told = [error for error in refused if error not in silent]
     left_out = [f"another {what} is left out: {error}" for error in told[:_MOST_LEFT_OUT]]

@@ -47,8 +47,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
     """The program of a command and its processes; None where the words start no program.
 
     >>> program, processes = program_of("torchrun --nproc_per_node 8 --nnodes 2 train.py --max_steps 10".split(), {})
-    >>> program.name, program.options, processes
-    ('train.py', {'max_steps': '10'}, Processes(count=16, origin='torchrun --nproc_per_node 8 --nnodes 2'))
+    >>> program.name, program.options, processes.count, processes.origin
+    ('train.py', {'max_steps': '10'}, 16, 'torchrun --nproc_per_node 8 --nnodes 2')
     """
     environment = dict(environment)
     words = without_prefixes(list(words), environment)

@@ -60,14 +60,15 @@ def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
         The path, or None if there is no file; and whether a file was ignored because it is outside both folders.
     """
     outside = False
-    for place in ([folder] if folder is not None else []) + [Path()]:
+    places = ([folder] if folder is not None else []) + [Path()]
+    for place in places:
         path = place / name
         try:
             if not path.is_file():
                 continue
         except (OSError, ValueError):  # such as a name that is too long
             continue
-        if path.resolve().is_relative_to(place.resolve()):
+        if any(path.resolve().is_relative_to(other.resolve()) for other in places):
             return path, False
         outside = True
     return None, outside

@@ -208,7 +208,14 @@ class Trainer(abc.ABC):
             remedy = self.remedy.replace("reads the file", reads)
             shown = ", ".join(f"--{key}" if key in options else key for key in wrong[:8])
             more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-            out = f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve"
+            batch = (
+                ""
+                if not any("batch" in key for key in wrong)
+                else " (a batch changes the length: give it by its own name)"
+            )
+            out = (
+                f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve{batch}"
+            )
             said.append(f"{shown}{more} {verb} of {self.title}; {remedy}; {out}")
         if said:
             raise UnknownKeysError(f"{source.name}: {'; '.join(said)}")

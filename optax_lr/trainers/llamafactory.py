@@ -121,6 +121,14 @@ class LlamaFactory(Transformers):
         settings, notes = found.settings, [*found.notes]
         if settings.num_datasets > 1 and values.get("mix_strategy") not in (None, "concat"):
             notes.append(f"mix_strategy {values['mix_strategy']}: the number of examples must be that after the mixing")
+        cut = [key for key in ("max_samples", "val_size") if values.get(key)]
+        if values.get("tokenized_path") is not None and cut:
+            notes.append(
+                f"tokenized_path: where it exists, its rows are taken whole, and {' and '.join(cut)} without effect"
+            )
+        stage = values.get("stage")
+        if stage is not None and stage not in _STAGES:
+            notes.append(f"stage {stage} is of a fork of LLaMA-Factory, which may have a trainer of its own for it")
         if (parallel := values.get("sequence_parallel_size")) not in (None, 1, "1"):
             notes.append(
                 f"sequence_parallel_size: of a fork of LLaMA-Factory, which may make {parallel} times as many steps"
@@ -161,6 +169,9 @@ class LlamaFactory(Transformers):
                 raise ConfigError("warmup and decay are longer than the run, which LLaMA-Factory cannot express")
             keys["lr_scheduler_kwargs"] |= {"num_stable_steps": plain(stable)}
         return keys
+
+
+_STAGES = ("pt", "sft", "rm", "ppo", "dpo", "kto")
 
 
 class LlamaFactoryPPO(LlamaFactory):

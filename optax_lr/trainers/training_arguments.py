@@ -99,7 +99,9 @@ def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], whose
             made.append(f"{keys} are refused {place}; move them: lr_scheduler_kwargs: {{{pairs}}}")
         else:
             right = ", ".join(dict.fromkeys(OTHER_NAMES[one.key] for one in group))
-            made.append(f"{keys} are not keys of {whose}, which would refuse them; the keys are {right}")
+            diffusers = {"lr_scheduler", "lr_warmup_steps", "train_batch_size"} <= values.keys()
+            other = "; diffusers' scripts have these names, and --trainer diffusers reads them" if diffusers else ""
+            made.append(f"{keys} are not keys of {whose}, which would refuse them; the keys are {right}{other}")
     return made
 
 

@@ -258,6 +258,11 @@ class Transformers(Trainer):
                 f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down. For a run "
                 "of that time give --transformers-version 4.48.3"
             )
+        if settings.older and 0 < settings.warmup_steps < 1 and at >= (5, 0):
+            notes.append(
+                f"{settings.older} is of older versions, none of which takes a warmup_steps of {settings.warmup_steps:g}; for a "
+                f"run of that time write warmup_ratio: {settings.warmup_steps:g}"
+            )
         if settings.warmup_ratio is None:
             return tuple(notes)
         steady = settings.lr_scheduler_type == "constant" and settings.scheduler_block is None

@@ -399,3 +399,33 @@ def test_the_keys_of_grpo_decide_in_a_file_of_ms_swift():
     config = olr.read_config(keys)
     assert config.plan(num_examples=100).max_steps == 100  # 2 x 2 completions are one prompt
     assert any(note.startswith("read as rlhf_type grpo, by ") for note in config.notes)
+
+
+def test_what_changes_a_run_of_llamafactory_from_outside_has_a_note():
+    keys = {"finetuning_type": "lora", "learning_rate": 1e-5, "max_steps": 9}
+    tokenized = olr.read_config(keys | {"stage": "sft", "tokenized_path": "p", "max_samples": 10})
+    assert (
+        "tokenized_path: where it exists, its rows are taken whole, and max_samples without effect" in tokenized.notes
+    )
+    assert any(note.startswith("stage foo is of a fork") for note in olr.read_config(keys | {"stage": "foo"}).notes)
+    parallel = olr.read_config(keys | {"stage": "sft", "sequence_parallel_size": 8})
+    assert any("may make 8 times as many steps" in note for note in parallel.notes)
+
+
+def test_a_share_as_warmup_steps_is_of_no_version_with_an_older_key():
+    keys = {"learning_rate": 1e-5, "per_device_train_batch_size": 8, "num_train_epochs": 1, "warmup_steps": 0.1}
+    older = olr.read_config(keys | {"evaluation_strategy": "steps"}).plan(num_examples=800)
+    assert any("none of which takes a warmup_steps of 0.1" in note for note in older.notes)
+    assert not any("none of which" in note for note in olr.read_config(keys).plan(num_examples=800).notes)
+
+
+def test_names_of_diffusers_scripts_are_said_to_be_theirs():
+    keys = {
+        "learning_rate": 1e-5,
+        "lr_scheduler": "constant",
+        "lr_warmup_steps": 0,
+        "train_batch_size": 1,
+        "num_train_epochs": 3,
+    }
+    with pytest.raises(olr.ConfigError, match="--trainer diffusers reads them"):
+        olr.read_config(keys | {"per_device_eval_batch_size": 1})

@@ -53,6 +53,7 @@ SCRIPTS = [
     "run a `#--b` \\\n  c `# d e`",
     'A="x y"\\$B" z"\nrun "x y"\\$B" z"q"$A" a"b"\'c\'$A"d" "p"${A}\\$"q"\nrun --x="a"\\${J}"b" a"b" "c" \\\n  "d"',
     "cat <<E > f && run a\nx\nE\nrun b <<E --c\nx\nE\nrun d",
+    "N=8\nW=1\nA=$[${N}*$[W]]\nB=$((N * $((W + 1))))\nrun $A/$[W] $B $[B/8] $(( $[2*2] ))",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
 
@@ -297,3 +298,23 @@ def test_a_file_that_another_shell_writes_from_variables_is_read(tmp_path):
     )
     config = olr.read_config(tmp_path / "a.sh")
     assert (config.trainer, config.settings.learning_rate, config.settings.max_steps) == ("llamafactory", 2e-5, 9)
+
+
+def test_the_folder_of_the_script_is_where_its_files_are(tmp_path, monkeypatch):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "sft.json").write_text(
+        '{"learning_rate": 3e-5, "max_steps": 9, "per_device_train_batch_size": 1}'
+    )
+    (tmp_path / "scripts" / "train.py").write_text(
+        "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=7)\n"
+    )
+    run = tmp_path / "scripts" / "run.sh"
+    run.write_text(
+        'HERE="$( cd "$(dirname "${BASH_SOURCE[0]}")" &> /dev/null && pwd )"\nROOT=$(cd "$(dirname "$0")/.." && pwd -P)\n'
+        'python "${HERE}/train.py"\npython other.py --config $ROOT/conf/sft.json\n'.replace(
+            "&> /dev/null", ">/dev/null 2>&1"
+        )
+    )
+    monkeypatch.chdir(tmp_path)
+    assert [config.plan().max_steps for config in olr.read_configs(run)] == [7, 9]

@@ -124,8 +124,10 @@ def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[E
 
 
 def _added(script: Script, call: Call, depth: int) -> list[Entry] | None:
-    """What `kw.update(...)` adds; None for any other change."""
+    """What `kw.update(...)` adds, and a `pop` or `setdefault` of one key may change; None for any other change."""
     match call.node:
+        case ast.Call(func=ast.Attribute(attr="pop" | "setdefault"), args=[ast.Constant(value=str(key)), *_]):
+            return [Entry(key, call.node, call.scope, certain=False)]
         case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if script.bound(
             given, call.scope
         )[0] == [None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from optax_lr.sources.python.constructors import HOMES
@@ -143,8 +144,8 @@ def _replacements(script: Script) -> list[str]:
                 found.setdefault("loader", f"get_train_dataloader in line {node.lineno} may have other batches")
             case ast.Attribute(attr="should_training_stop", ctx=ast.Store()):
                 found.setdefault("stop", f"should_training_stop in line {node.lineno} may end the run early")
-            case ast.Call(func=ast.Name(id="EarlyStoppingCallback")):
-                found.setdefault("stopping", f"EarlyStoppingCallback in line {node.lineno} may end the run early")
+            case ast.Call(func=ast.Name(id=name)) if re.search("(?i)early_?stop", name):
+                found.setdefault("stopping", f"{name} in line {node.lineno} may end the run early")
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
                 found.setdefault("setattr", f"setattr in line {node.lineno} may replace any of these arguments")
             case (

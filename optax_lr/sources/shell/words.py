@@ -40,6 +40,15 @@ _IN_ARITHMETIC = re.compile(rf"\$\{{({NAME})(?::?-(\d+))?\}}|\$({NAME})|(?<![\w$
 _OF_A_RUN = re.compile(
     r"(?i)^\d$|lr|rate|epoch|step|batch|bs(?:z|$)|accum|warm|sched|gpu|nproc|node|world|process|sample"
 )
+_OLD_ARITHMETIC = re.compile(
+    r"\$\[([^][\n]*)\]"
+)  # `$[A + 1]` without another one in it, which the parser does not know
+# The folder of the script, without blanks and quotes: `$(dirname $0)`, `$(cd $(dirname ${BASH_SOURCE[0]})/.. && pwd)`.
+_OF_SCRIPT = r"\$(?:0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(?:\[0\])?\})"
+_OF_SCRIPT = rf"dirname(?:--)?(?:{_OF_SCRIPT}|\$\((?:readlink-f|realpath){_OF_SCRIPT}\))"
+_OWN_FOLDER = re.compile(
+    rf"\$\((?:{_OF_SCRIPT}|cd\$\({_OF_SCRIPT}\)((?:/\.\.)*)/?(?:>/dev/null(?:2>&1)?)?(?:&&|;)pwd(?:-P)?)\)"
+)
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = b" \t\r\n\\"
 _KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
@@ -93,6 +102,8 @@ class Words:
         """The root of the syntax tree of a text."""
         if text.count("<<") > MOST_DOCUMENTS:
             raise self.refusal(f"the script has more than {MOST_DOCUMENTS} here-documents")
+        for _ in range(DEEPEST):
+            text = _OLD_ARITHMETIC.sub(r"$((\1))", text)
         return self._parser.parse(_WIDE.sub(rf"\g<0>{_GUARD}", _JOINT.sub(_GUARD, text)).encode()).root_node
 
     def expand(self, node: tree_sitter.Node) -> list[str]:
@@ -225,7 +236,12 @@ class Words:
         return self.marked(text)
 
     def _substitution(self, node: tree_sitter.Node) -> str:
-        """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command."""
+        """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command.
+
+        The folder of the script is `.`, as its files are looked for there.
+        """
+        if (found := _OWN_FOLDER.fullmatch(re.sub(r"\s+|\"", "", raw(node)))) is not None:
+            return f".{found[1] or ''}"
         inner = [child for child in node.named_children if child.type != "comment"]
         if [child.type for child in inner] == ["command"]:
             words = [word for child in inner[0].named_children for word in self.expand(child)]
@@ -247,7 +263,7 @@ class Words:
 
     def _arithmetic(self, text: str) -> str:
         """An integer expression, its variables replaced; a mark where that is not possible."""
-        plain = _IN_ARITHMETIC.sub(self._number, re.sub(r"^\$?\(\(|\)\)$|^\$\[|\]$", "", text))
+        plain = _IN_ARITHMETIC.sub(self._number, re.sub(r"^\$?\(\(|\)\)$", "", text).replace("$((", "(("))
         try:
             return str(_integer(ast.parse(plain.strip(), mode="eval").body))
         except (SyntaxError, ValueError, LookupError, TypeError, ZeroDivisionError, RecursionError, MemoryError):
