@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Container, Mapping
@@ -90,6 +91,13 @@ class Transformers(Trainer):
         "(num_examples=..., --num-examples)"
     )
 
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """The settings; what is of older versions is only kept where these count the updates of an epoch otherwise."""
+        if data is None or not settings.older:
+            return settings
+        counts = {self.steps_per_epoch(settings, data, version) for version in ("4.48.3", "5.8.0")}
+        return settings if len(counts) > 1 else dataclasses.replace(settings, older="")
+
     # --- reading ---
 
     def read(self, source: Source, found: Recognised) -> Reading:
@@ -161,6 +169,9 @@ class Transformers(Trainer):
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
+        if settings.older and 0 < settings.warmup_steps < 1:
+            share = f"a warmup_steps of {settings.warmup_steps:g}; for a run of that time write warmup_ratio"
+            notes += (f"{settings.older} is of older versions, and none of these takes {share}",)
         notes += _of_the_data(values, source.program_name)
         strange = tuple(key for key in strange if key != "block_size")
         wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()
@@ -257,11 +268,6 @@ class Transformers(Trainer):
             notes.append(
                 f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down. For a run "
                 "of that time give --transformers-version 4.48.3"
-            )
-        if settings.older and 0 < settings.warmup_steps < 1 and at >= (5, 0):
-            notes.append(
-                f"{settings.older} is of older versions, none of which takes a warmup_steps of {settings.warmup_steps:g}; for a "
-                f"run of that time write warmup_ratio: {settings.warmup_steps:g}"
             )
         if settings.warmup_ratio is None:
             return tuple(notes)
@@ -466,7 +472,7 @@ def _older(values: Mapping[str, object], program: str) -> str:
     keys = sorted(key for key in FIELDS & values.keys() if values[key] is not None)
     for key in keys:
         last = last_version("transformers", "TrainingArguments", key)
-        if last is not None and version_number(last) < ROUNDED_UP:
+        if last is not None and version_number(last) < (5, 0):
             return key
     return ""
 

@@ -414,12 +414,24 @@ def test_what_changes_a_run_of_llamafactory_from_outside_has_a_note():
 
 def test_a_share_as_warmup_steps_is_of_no_version_with_an_older_key():
     keys = {"learning_rate": 1e-5, "per_device_train_batch_size": 8, "num_train_epochs": 1, "warmup_steps": 0.1}
-    older = olr.read_config(keys | {"evaluation_strategy": "steps"}).plan(num_examples=800)
-    assert any("none of which takes a warmup_steps of 0.1" in note for note in older.notes)
-    assert not any("none of which" in note for note in olr.read_config(keys).plan(num_examples=800).notes)
+    older = olr.read_config(keys | {"evaluation_strategy": "steps"})
+    assert any("none of these takes a warmup_steps of 0.1" in note for note in older.notes)
+    assert not any("none of these" in note for note in olr.read_config(keys).notes)
 
 
-def test_names_of_diffusers_scripts_are_said_to_be_theirs():
+@pytest.mark.parametrize(("examples", "noted"), [(800, False), (808, True)])
+def test_older_versions_are_only_mentioned_where_they_count_otherwise(examples, noted):
+    keys = {
+        "learning_rate": 1e-5,
+        "per_device_train_batch_size": 8,
+        "gradient_accumulation_steps": 4,
+        "num_train_epochs": 1,
+    }
+    plan = olr.read_config(keys | {"overwrite_output_dir": True}).plan(num_examples=examples)
+    assert any("before 4.52 rounds the updates of an epoch down" in note for note in plan.notes) is noted
+
+
+def test_names_of_diffusers_scripts_lead_to_their_trainer():
     keys = {
         "learning_rate": 1e-5,
         "lr_scheduler": "constant",

@@ -298,15 +298,15 @@ def test_transformers_before_4_52_rounds_the_updates_of_an_epoch_down():
 def test_a_key_of_older_transformers_is_a_reason_to_name_the_version():
     keys = {"learning_rate": 1e-4, "gradient_accumulation_steps": 4, "num_train_epochs": 1}
     old = olr.read_config(keys | {"evaluation_strategy": "epoch"})
-    assert any("give --transformers-version 4.48.3" in note for note in old.plan(num_examples=90).notes)
+    assert any("give --transformers-version 4.48.3" in note for note in old.plan(num_examples=100).notes)
     silent = [
-        old.plan(num_examples=90, transformers_version="4.48.3"),
+        old.plan(num_examples=100, transformers_version="4.48.3"),
         olr.read_config(keys | {"evaluation_strategy": "epoch", "max_steps": 5}).plan(),
-        olr.read_config(keys | {"eval_strategy": "epoch"}).plan(num_examples=90),
+        olr.read_config(keys | {"eval_strategy": "epoch"}).plan(num_examples=100),
     ]
     assert not any("--transformers-version" in note for plan in silent for note in plan.notes)
     words = ["src/train_bash.py", "--stage", "sft", "--learning_rate", "1e-4", "--gradient_accumulation_steps", "4"]
-    assert "src/train_bash.py is of older versions" in olr.read_config(words).plan(num_examples=90).notes[-1]
+    assert "src/train_bash.py is of older versions" in olr.read_config(words).plan(num_examples=100).notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -688,7 +688,8 @@ def test_a_condition_of_an_old_key_shows_an_old_version(tmp_path):
         "    evaluation_strategy='steps' if size > 0 else 'no')\n"
     )
     assert any(
-        "evaluation_strategy is of older versions" in note for note in olr.read_config(path).plan(num_examples=90).notes
+        "evaluation_strategy is of older versions" in note
+        for note in olr.read_config(path).plan(num_examples=100).notes
     )
 
 
