@@ -29,19 +29,23 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         return []
     text = written.get(name, written.get(command.command.name))
     private = text is None  # a file on the disk, which the commands did not write
+    path = None
     try:
         if text is None:
             path, _ = file_below(name, command.folder)
             if path is None:
                 return []
             text = text_of(str(path))
-        reader = Reader(command.name, text, command.folder, command.command.options, command.command.environment)
+        beside = None if path is None else path.parent
+        reader = Reader(
+            command.name, text, command.folder, command.command.options, command.command.environment, beside
+        )
         calls = bool(reader.calls())
         found = reader.sources() if calls else _defaults(reader, command)
         command = with_launcher(command)
         if not command.command.launcher and (one := divided_model(reader.script)) is not None:
             command = dataclasses.replace(command, processes=one)
-    except ConfigError:
+    except (ConfigError, RecursionError):
         return []
     complete = _as_called if calls else _as_parsed
     found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script

@@ -60,6 +60,14 @@ def test_settings_are_those_of_the_module(tmp_path):
         (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "hunter2"')),
         (SCRIPT.replace("lr_scheduler_type=CFG.kind", "lr_scheduler_kwargs=STEPS"), CONFIG),
         (SCRIPT.replace("src.config", "src.other"), CONFIG),
+        (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "cosine"\n    if fast():\n        kind = "linear"')),
+        (SCRIPT, CONFIG + 'if __name__ == "__main__":\n    CFG.kind = "linear"\n'),
+        (SCRIPT, CONFIG + "try:\n    from local import CFG\nexcept ImportError:\n    pass\n"),
+        (SCRIPT, CONFIG + "from local import *\n"),
+        (SCRIPT.replace("from src.config", "if DEBUG:\n    from src.other import CFG\nfrom src.config"), CONFIG),
+        (SCRIPT.replace("mine = Train()", "mine = Train()\nif DEBUG:\n    CFG = Other"), CONFIG),
+        (SCRIPT.replace("mine = Train()", "mine = Train()\ndef main():\n    from other import CFG\n"), CONFIG),
+        (SCRIPT.replace("mine = Train()", "mine = Train()\nalias = CFG\nalias.kind = 'linear'"), CONFIG),
         (SCRIPT.replace("from src.config", "from ...src.config").replace("src.config as c", "os as c"), "not Python"),
     ],
 )
@@ -67,6 +75,20 @@ def test_what_is_changed_private_or_not_there_is_asked_for(tmp_path, script, con
     with pytest.raises(olr.ConfigError, match="--set lr_scheduler") as caught:
         olr.read_configs(folder(tmp_path, script, config))
     assert "hunter" not in str(caught.value)
+
+
+def test_a_module_is_looked_for_where_the_script_is(tmp_path):
+    (tmp_path / "src").mkdir()
+    for folder, rate in ((tmp_path, "7e-3"), (tmp_path / "src", "2e-5")):
+        (folder / "config.py").write_text(f"RATE = {rate}\n")
+    (tmp_path / "src" / "train.py").write_text(
+        "from config import RATE\nfrom transformers import TrainingArguments\nTrainingArguments('o', learning_rate=RATE, max_steps=9)\n"
+    )
+    (tmp_path / "run.sh").write_text("python src/train.py\n")
+    assert olr.read_config(tmp_path / "run.sh").settings.learning_rate == 2e-5
+    (tmp_path / "src" / "config").mkdir()  # a package, which Python prefers
+    with pytest.raises(olr.ConfigError, match="--set"):
+        olr.read_config(tmp_path / "src" / "train.py")
 
 
 def test_modules_that_import_each_other_end(tmp_path):

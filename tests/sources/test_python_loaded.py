@@ -89,7 +89,11 @@ def test_no_text_of_the_file_is_in_a_message(tmp_path):
         "training": {"lr": 1e-4, "scheduler": "hunter2", "steps": 20, "hunter3": "hunter2"},
     }
     whole = SCRIPT.replace('lr_scheduler_type=training.get("scheduler", "linear")', "lr_scheduler_kwargs=training")
-    for script in (SCRIPT, SCRIPT.replace("output_dir=", "**training, output_dir="), whole):
+    parts = [
+        whole.replace("=training", part)
+        for part in ("={**training}", "={'a': training}", "=dict(**training)", "=[training]")
+    ]
+    for script in (SCRIPT, SCRIPT.replace("output_dir=", "**training, output_dir="), whole, *parts):
         with pytest.raises(olr.ConfigError) as caught:
             olr.read_configs(folder(tmp_path, script, settings))
         assert "hunter" not in str(caught.value)

@@ -1,6 +1,8 @@
 """Values that a script imports from modules in its folder; they are parsed as the script is, and never run.
 
-As in the files that a script loads, no text of a module but numbers and names of schedules may come into a message.
+A value is only taken where nothing in the script or the module may change it: a name that is bound once, outside of
+branches, or the value in the body of a plain class. As in the files that a script loads, no text of a module but numbers
+and names of schedules may come into a message.
 """
 
 from __future__ import annotations
@@ -16,6 +18,17 @@ from optax_lr.sources.python.loaded import shown
 from optax_lr.sources.python.scopes import UnknownError
 
 _LAST = 10**9  # a line behind every statement
+# Methods of a class that may set its fields otherwise.
+_SETTING = (
+    "__init__",
+    "__post_init__",
+    "__new__",
+    "__getattr__",
+    "__getattribute__",
+    "__init_subclass__",
+    "model_post_init",
+)
+_WRITES = ("globals(", "exec(", "setattr(", "__dict__", "importlib", "reload(")
 
 
 class Program(Script):
@@ -24,6 +37,7 @@ class Program(Script):
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
         super().__init__(path, text, options)
         self._options = options
+        self.beside: Path | None = None  # the folder of the script, in which Python looks for its modules
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
 
     def elsewhere(self, name: str, attribute: str = "") -> object:
@@ -33,19 +47,66 @@ class Program(Script):
             module, last, attribute = name, attribute, ""
         else:
             script = self._module(module)
-        if script is None:
+        if script is None or not self._is_steady(name) or not script._is_plain(last, attribute):
             raise UnknownError
         before = dict(script.notes)
+        script._depth, script._count = self._depth, self._count
         use = ast.Name(last, ast.Load(), lineno=_LAST)
         value = script._attribute(last, attribute, script.top) if attribute else script._name(use, script.top)
+        self._count = script._count
         assumed = ", with defaults that the environment or a command may replace" if script.notes != before else ""
         self.notes[f"settings are taken from {_file(module)}{assumed}"] = None
         return shown(value)
 
+    def _is_steady(self, name: str) -> bool:
+        """Whether the script imports a name once, outside of branches, and changes nothing in a way that is not followed."""
+        local = [bound for bound, whole in self.imported.items() if whole == name]
+        once = all(
+            self.times_imported[bound] == 1 and self.top.names.get(bound) == [None] and bound in self.top.certain
+            for bound in local
+        )
+        free = not any(bound in self.shared or self._is_changed(bound) or self._has_alias(bound) for bound in local)
+        return bool(local) and once and free and not self.starred and not any(text in self.text for text in _WRITES)
+
+    def _has_alias(self, name: str) -> bool:
+        """Whether the script gives an imported value another name."""
+        values = [value for scope in self.scopes for bound in scope.names.values() for value in bound]
+        return any(isinstance(value, ast.Name) and value.id == name for value in values)
+
+    def _is_plain(self, name: str, attribute: str) -> bool:
+        """Whether a module binds a name once, outside of branches, and where it is a class or an object, by a plain class."""
+        if self.starred or any(text in self.text for text in _WRITES) or self._is_changed(name):
+            return False
+        if name in self.classes:
+            return attribute != "" and self._is_plain_class(name, attribute)
+        if len(self.top.names.get(name, ())) != 1 or name not in self.top.certain or name in self.shared:
+            return False
+        if name in self.imported:
+            return self._is_steady(self.imported[name])
+        value = self.top.names[name][0]
+        if not attribute:
+            return True
+        kind = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+        return kind in self.classes and not self._has_alias(name) and self._is_plain_class(kind, attribute)
+
+    def _is_plain_class(self, name: str, attribute: str) -> bool:
+        body = self.classes[name][0].body
+        plain = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass, ast.FunctionDef, ast.ClassDef)
+        return (
+            len(self.classes[name]) == 1
+            and name not in self.top.names
+            and all(isinstance(part, plain) for part in body)
+            and not any(isinstance(part, ast.FunctionDef) and part.name in _SETTING for part in body)
+            and not any(key == attribute for _, key in self.attributes)
+        )
+
     def _module(self, name: str) -> Program | None:
         """The script of a module in the folder; None where there is none that can be read."""
-        path = None if self.folder is None or not name.strip(".") else file_below(_file(name), self.folder)[0]
-        if path is None:
+        if self.beside is None or not name or name.startswith("."):  # a script has no package of its own
+            return None
+        file = _file(name)
+        path, _ = file_below(file, self.beside)
+        if path is None or path != self.beside / file or (self.beside / file).with_suffix("").is_dir():
             return None
         if path not in self._modules:
             self._modules[path] = None  # while it is parsed, in which it may import this one
@@ -62,10 +123,15 @@ class Program(Script):
             made = Program(str(path), text, self._options)
         except ConfigError:
             return None
-        made.folder, made.environment, made._modules = path.parent, self.environment, self._modules
+        made.folder, made.beside, made.environment, made._modules = (
+            self.folder,
+            self.beside,
+            self.environment,
+            self._modules,
+        )
         return made
 
 
 def _file(module: str) -> str:
-    """The file of a module below the folder of the script: `.config` and `config` are `config.py`."""
-    return "/".join(part for part in module.split(".") if part) + ".py"
+    """The file of a module below the folder of the script."""
+    return module.replace(".", "/") + ".py"

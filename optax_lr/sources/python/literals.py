@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from optax_lr.sources.marks import is_known
-from optax_lr.sources.python.loaded import HIDDEN, LOADERS, Loaded, loaded, opened
+from optax_lr.sources.python.loaded import LOADERS, Loaded, is_private, loaded, opened
 from optax_lr.sources.python.scopes import (
     Call,
     Named,
@@ -47,6 +47,7 @@ OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LOADER = re.compile(r"(?i)loader|(?:^|_)dl$|iterator|batches")
 _LARGEST = 10**30
 _DEEPEST = 50
+_MOST_PARTS = 10_000
 _STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
@@ -61,6 +62,7 @@ class Script(Names):
         self.folder: Path | None = None  # where files that the script loads are looked for
         self.alone = ""  # where a value differs if several processes run the script
         self._depth = 0  # of the expression that is evaluated
+        self._count = 0  # of the expressions in it
         self._examples: int | None = None  # the length of the training data meanwhile
         self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
 
@@ -80,15 +82,16 @@ class Script(Names):
         Raises:
             UnknownError: for any other expression.
         """
-        self._depth, self._examples, self._steps, self.alone = 0, examples, steps, ""
+        self._depth, self._count, self._examples, self._steps, self.alone = 0, 0, examples, steps, ""
         value = self._value(node, scope)
-        if isinstance(value, Loaded) or HIDDEN in (value if isinstance(value, list) else [value]):
+        if is_private(value):
             raise UnknownError
         return value
 
     def _value(self, node: ast.expr, scope: Scope) -> object:
         self._depth += 1
-        if self._depth > _DEEPEST:
+        self._count += 1
+        if self._depth > _DEEPEST or self._count > _MOST_PARTS:
             raise UnknownError
         if self._steps is not None and ast.unparse(node) == self._steps[0]:
             made: object = self._steps[1]
@@ -171,7 +174,7 @@ class Script(Names):
             value = self._value(inner, scope)
             name = None if key is None else self._value(key, scope)
             if key is None and isinstance(value, dict):
-                made |= value
+                made = type(value)(made | value) if isinstance(value, Loaded) else type(made)(made | value)
             elif key is not None and isinstance(name, Hashable):
                 made[name] = value
             else:
@@ -240,7 +243,7 @@ class Script(Names):
         name = node.id
         if len(bound) > 1:
             bound = [(value, place) for value, place in bound if not self._is_for_several(place)]
-        if not bound and name in self.imported:
+        if name in self.imported and here is self.top and here.names.get(name) == [None]:
             return self.elsewhere(self.imported[name])
         if len(bound) != 1 or self._is_changed(name):
             raise UnknownError
@@ -348,7 +351,7 @@ class Script(Names):
         bound, here = self.bound(owner, scope)
         if len(bound) == 2 and bound[0] is None and owner in self.parsed:
             bound = bound[1:]  # `def main(args=None)` with `args = parser.parse_args(args)`
-        if not bound and owner in self.imported:
+        if owner in self.imported and here is self.top and bound == [None]:
             return self.elsewhere(self.imported[owner], name)
         if len(bound) != 1:
             raise UnknownError

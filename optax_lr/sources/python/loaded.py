@@ -48,7 +48,16 @@ def shown(value: object) -> object:
     return value if public or _NUMBER.fullmatch(str(value)) else HIDDEN
 
 
-def opened(file: ast.expr, within: ast.AST) -> ast.expr:
+def is_private(value: object) -> bool:
+    """Whether a value has a private text or a mapping of a file in it."""
+    if isinstance(value, Loaded) or value == HIDDEN:
+        return True
+    if isinstance(value, dict):
+        return any(map(is_private, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(is_private, value))
+
+
+def opened(file: ast.expr, within: ast.AST, seen: frozenset[str] = frozenset()) -> ast.expr:
     """The path of an open file in the statement `with open(path) as file`; `file` itself where it is a path."""
     match file:
         case ast.Call(func=ast.Name(id="open"), args=[path, *_]):
@@ -56,8 +65,8 @@ def opened(file: ast.expr, within: ast.AST) -> ast.expr:
         case ast.Call(func=ast.Attribute(value=path, attr="open" | "read_text")):
             return path
         case ast.Call(func=ast.Attribute(value=inner, attr="read")) | ast.Call(func=ast.Name(id="Path"), args=[inner]):
-            return opened(inner, within)
-        case ast.Name(id=name):
+            return opened(inner, within, seen)
+        case ast.Name(id=name) if name not in seen:
             made = [
                 part.context_expr
                 for part in ast.walk(within)
@@ -65,5 +74,5 @@ def opened(file: ast.expr, within: ast.AST) -> ast.expr:
                 and isinstance(part.optional_vars, ast.Name)
                 and part.optional_vars.id == name
             ]
-            return opened(made[0], within) if len(made) == 1 else file
+            return opened(made[0], within, seen | {name}) if len(made) == 1 else file
     return file

@@ -52,7 +52,10 @@ def script_sources(
     >>> found[0].values, dict(found[0].unknown), found[0].constructor
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
-    return Reader(path, text, folder, options).sources()
+    try:
+        return Reader(path, text, folder, options).sources()
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
 
 
 class Reader:
@@ -65,10 +68,13 @@ class Reader:
         folder: Path | None = None,
         options: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
+        beside: Path | None = None,
     ) -> None:
+        """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
         self.path, self.text, self.folder = path, text, folder
         self.script = Program(path, text, options)
         self.script.environment, self.script.folder = environment or {}, folder
+        self.script.beside = folder if beside is None else beside
         self.processes = processes_of(self.script)
 
     def sources(self) -> list[Source]:

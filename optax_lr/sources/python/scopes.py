@@ -120,6 +120,7 @@ class Names:
         self.given: Mapping[str, object] | None = options  # of the command that starts the script; None if not known
         self.tree = parsed(path, text)
         self.imported: dict[str, str] = {}
+        self.times_imported: dict[str, int] = {}
         self.modules: set[str] = set()
         self.starred: list[str] = []  # modules imported by `*`
         self.top = Scope(None, None)
@@ -215,16 +216,8 @@ class Names:
                 self.shared.update(names)
             case ast.ClassDef(name=name):
                 self.classes.setdefault(name, []).append(node)
-            case ast.Import(names=names):
-                for alias in names:
-                    self.modules.add(alias.name)
-                    first = alias.name.partition(".")[0]
-                    self.imported[alias.asname or first] = alias.name if alias.asname else first
-            case ast.ImportFrom(module=module, names=names, level=level):
-                place = "." * level + (module or "")
-                self.modules.add(place)
-                self.imported |= {alias.asname or alias.name: f"{place}.{alias.name}" for alias in names}
-                self.starred += [place for alias in names if alias.name == "*"]
+            case ast.Import() | ast.ImportFrom():
+                self._import(node, scope)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._target(target, value, scope)
@@ -242,6 +235,22 @@ class Names:
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
+
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
+        """Remember where names come from; the script itself has no expression for them."""
+        place = "" if isinstance(node, ast.Import) else "." * node.level + (node.module or "")
+        self.modules |= {place} if place else {alias.name for alias in node.names}
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            local = alias.asname or (alias.name if place else first)
+            if alias.name == "*":
+                self.starred.append(place)
+                continue
+            self.times_imported[local] = self.times_imported.get(local, 0) + 1
+            self.imported[local] = f"{place}.{alias.name}" if place else alias.name if alias.asname else first
+            scope.bind(local, None, Place(node.lineno, self.tests))
+            if node in self.direct:
+                scope.certain.setdefault(local, []).append((node.end_lineno or node.lineno, node.lineno))
 
     def _without_value(
         self,
