@@ -99,6 +99,10 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
             "or write the options into the command"
         )
     text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
+    if own and not text:
+        raise source.error(
+            f"{name} is written by the script, with values that are not read; write the file out, and read that"
+        )
     name = str(readable(name))
     try:
         document = document_of(name, text, form=_FORMS.get(Path(name).suffix, "yaml"), folder=folder)

@@ -37,8 +37,15 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
                 return []
             text = text_of(str(path))
         beside = None if path is None else path.parent
+        replaced = any(file_below(other, command.folder)[0] for other in written if other != name)
         reader = Reader(
-            command.name, text, command.folder, command.command.options, command.command.environment, beside
+            command.name,
+            text,
+            command.folder,
+            command.command.options,
+            command.command.environment,
+            beside,
+            reads_files=not replaced,
         )
         calls = bool(reader.calls())
         found = reader.sources() if calls else _defaults(reader, command)

@@ -17,10 +17,14 @@ from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.scopes import UnknownError, parsed
 
 _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
+_PYTHON_CELL = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun|lprun|debug)\b")  # whose body is Python, and runs
+_TIMED = re.compile(r"%time\s+(?=\w)(.*)", re.DOTALL)
 _FILE_CELL = re.compile(r"%%(?:writefile|file)\s+(-a\s+)?(\S+)")
 _VARIABLE = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)\}")
 _NAME = r"[A-Za-z_]\w*"
-_OF_IPYTHON = re.compile(r"[!%?]|[\w.]+\s*=\s*[!%]|[\w.]+\?+\s*$")  # a command, a magic, a question
+_OF_IPYTHON = re.compile(r"[!%?]|cd\s+[\w.~/$'\"{]|[\w.]+\s*=\s*[!%]|[\w.]+\?+\s*$")  # a command, a magic, a question
+_CHANGE_OF_FOLDER = re.compile(r"\s*(?:pass  # %?cd\b|os\.chdir\()")
+_RUN = re.compile(r"\s*pass  # %run\s+(?:-\S+\s+)*(\S+)")
 _SETTINGS = re.compile(r"Arguments|Config\(|learning_rate|sched|warmup|epochs|max_steps|optim|\blr\b")
 _MOST_COMPARED = 2**28  # characters, to find the lines of the cells in the file; then lines are those found last
 
@@ -41,6 +45,17 @@ class Notebook(NamedTuple):
     places: list[int]
     files: Mapping[str, str]
     wrong: list[str]
+
+    @property
+    def moved(self) -> list[int]:
+        """The lines of the code that change the working directory."""
+        return [number for number, row in enumerate(self.code.split("\n"), 1) if _CHANGE_OF_FOLDER.match(row)]
+
+    @property
+    def started(self) -> list[tuple[int, str]]:
+        """The scripts that `%run` starts, which leave their variables in the notebook, each with its line of the code."""
+        rows = enumerate(self.code.split("\n"), 1)
+        return [(number, found[1]) for number, row in rows if (found := _RUN.match(row))]
 
 
 def cells_of(path: str, text: str) -> Notebook:
@@ -121,6 +136,9 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str], int]:
     none = [""] * len(rows)
     if _SHELL_CELL.match(rows[0]):
         return ["", *rows[1:]], none, 0
+    if rows[1:] and _PYTHON_CELL.match(rows[0]):
+        shell, plain, wrong = _divided(rows[1:])
+        return ["", *shell], [f"# {rows[0]}", *plain], wrong + 1 if wrong else 0
     if rows[0].startswith("%%"):
         return none, none, 0
     if not _wrong_row(rows):
@@ -129,6 +147,8 @@ def _divided(rows: list[str]) -> tuple[list[str], list[str], int]:
     for row in rows:
         start = row.lstrip()
         kind = continued or (start[:1] if _OF_IPYTHON.match(start) else "")
+        if not continued and (timed := _TIMED.match(start)) and not _wrong_row([timed[1]]):
+            row, start, kind = row.replace(start, timed[1]), timed[1], ""
         variable = re.match(rf"%(?:set_)?env\s+({_NAME})[=\s]\s*(.*)", start)
         if kind == "!":
             shell.append(row if continued else start.lstrip("!"))

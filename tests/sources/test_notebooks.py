@@ -11,6 +11,7 @@ from optax_lr.linting.lint import apply_fixes
 OPTIONS = {"num_examples": None, "world_size": None, "transformers_version": None, "train_steps": None}
 YAML = "base_model: m\nlearning_rate: 2e-4\nmicro_batch_size: 2\ngradient_accumulation_steps: 4\nnum_epochs: 1\nsequence_len: 5\nwarmup_steps: 10\n"
 SCRIPT = "from transformers import TrainingArguments\nTrainingArguments(learning_rate=1e-4, num_train_epochs=1, warmup_steps=9)"
+ARGUMENTS = 'from transformers import TrainingArguments\nTrainingArguments("o", learning_rate=rate, max_steps=steps)'
 FACTORY = "dict(stage='sft', finetuning_type='lora', dataset='d', template='t', learning_rate=5e-5, lr_scheduler_type='cosine', warmup_steps=5)"
 
 
@@ -116,3 +117,62 @@ def test_fix_keeps_a_line_with_escaped_characters(tmp_path):
     (source,) = sources_of(path)
     fixed, done, by_hand = apply_fixes(source, OPTIONS)
     assert (fixed.text, done, [found.code for found in by_hand]) == (path.read_text(), [], ["LR132"])
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture output --no-stderr", "%%prun -l 5", "%%time\n%%capture"])
+def test_cells_that_magics_time_or_capture_are_python(tmp_path, magic):
+    path = notebook(tmp_path, "rate = 1e-4", f"{magic}\nrate = 1e-3", "%time steps = 50", f"{magic}\n{ARGUMENTS}")
+    (config,) = olr.read_configs(path)
+    assert (config.settings.learning_rate, config.plan().max_steps) == (1e-3, 50)
+
+
+@pytest.mark.parametrize("load", ["rate = yaml.safe_load(open('c.yaml'))['rate']", "from config import rate"])
+@pytest.mark.parametrize(
+    "first",
+    ["%cd sub", "cd sub", "os.chdir('sub')", "%%writefile config.py\nrate = 1e-3", "%%writefile c.yaml\nrate: 0.001"],
+)
+def test_files_of_another_folder_and_files_that_cells_write_are_not_loaded(tmp_path, first, load):
+    (tmp_path / "config.py").write_text("rate = 1e-4\n")
+    (tmp_path / "c.yaml").write_text("rate: 0.0001\n")
+    cells = "import os, yaml", f"{load}\nsteps = 50\n{ARGUMENTS}"
+    (config,) = olr.read_configs(notebook(tmp_path, *cells))
+    assert config.settings.learning_rate == 1e-4
+    with pytest.raises(olr.ConfigError, match="give its value with --set learning_rate=VALUE"):
+        olr.read_configs(notebook(tmp_path, cells[0], first, cells[1]))
+
+
+def test_a_script_that_goes_to_its_own_folder_loads_files_of_that(tmp_path):
+    (tmp_path / "c.yaml").write_text("rate: 0.0001\n")
+    path = tmp_path / "train.py"
+    text = f"import os, yaml\nos.chdir(FOLDER)\nrate = yaml.safe_load(open('c.yaml'))['rate']\nsteps = 9\n{ARGUMENTS}"
+    path.write_text(text.replace("FOLDER", "os.path.dirname(os.path.abspath(__file__))"))
+    assert olr.read_configs(path)[0].settings.learning_rate == 1e-4
+    path.write_text(text.replace("FOLDER", "'sub'"))
+    with pytest.raises(olr.ConfigError, match="give its value with --set learning_rate=VALUE"):
+        olr.read_configs(path)
+
+
+def test_a_command_behind_a_change_of_folder_and_a_script_of_run_are_noted(tmp_path):
+    (tmp_path / "c.yaml").write_text("stage: sft\nlearning_rate: 1.0e-4\n")
+    train = "!llamafactory-cli train c.yaml"
+    noted = "changes the working directory; a file that the command names is looked for in the folder of this notebook"
+    (config,) = olr.read_configs(notebook(tmp_path, "%cd sub", train))
+    assert any(noted in note for note in config.notes)
+    (config,) = olr.read_configs(notebook(tmp_path, train, "%cd sub"))
+    assert not any(noted in note for note in config.notes)
+    (config,) = olr.read_configs(notebook(tmp_path, f"rate, steps = 1e-4, 9\n%run -i more.py\n{ARGUMENTS}"))
+    assert any("runs more.py, which is not read; it may replace any variable" in note for note in config.notes)
+
+
+@pytest.mark.parametrize("more", [f"json.dump({FACTORY}, open('a.json', 'w'))", "args['warmup_steps'] = 9"])
+def test_a_file_that_is_written_twice_or_of_a_changed_dict_is_not_read(tmp_path, more):
+    (tmp_path / "a.json").write_text('{"stage": "sft", "learning_rate": 1}')
+    path = notebook(
+        tmp_path, f"args = {FACTORY}", "json.dump(args, open('a.json', 'w'))\n!llamafactory-cli train a.json"
+    )
+    assert olr.read_configs(path)[0].settings.learning_rate == 5e-5
+    path = notebook(
+        tmp_path, f"args = {FACTORY}", f"{more}\njson.dump(args, open('a.json', 'w'))\n!llamafactory-cli train a.json"
+    )
+    with pytest.raises(olr.ConfigError, match=r"a\.json is written by the script, with values that are not read"):
+        olr.read_configs(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python import constructors
+from optax_lr.sources.python.alone import Alone, changes_folder
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import (
     FUNCTIONS,
@@ -41,9 +42,21 @@ _SETTINGS = words(
 
 
 def script_sources(
-    path: str, text: str, folder: Path | None, options: Mapping[str, object] | None = None
+    path: str,
+    text: str,
+    folder: Path | None,
+    options: Mapping[str, object] | None = None,
+    *,
+    reads_files: bool = True,
 ) -> list[Source]:
-    """A source for each call of a known constructor. `options` are those of the command that starts the script.
+    """A source for each call of a known constructor.
+
+    Args:
+        path: the script.
+        text: its text.
+        folder: where files that it names are looked for.
+        options: those of the command that starts the script.
+        reads_files: whether what it loads and imports are the files in that folder.
 
     Raises:
         ConfigError: for a file that is not Python, and for one without such a call.
@@ -53,7 +66,7 @@ def script_sources(
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
     try:
-        return Reader(path, text, folder, options).sources()
+        return Reader(path, text, folder, options, reads_files=reads_files).sources()
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply") from None
 
@@ -69,10 +82,14 @@ class Reader:
         options: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
         beside: Path | None = None,
+        *,
+        reads_files: bool = True,
     ) -> None:
         """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
         self.path, self.text, self.folder = path, text, folder
         self.script = Program(path, text, options)
+        if not reads_files or changes_folder(self.script):
+            self.script = Alone(path, text, options)
         self.script.environment, self.script.folder = environment or {}, folder
         self.script.beside = folder if beside is None else beside
         self.processes = processes_of(self.script)

@@ -132,7 +132,10 @@ def data_notes(script: Script) -> list[tuple[str, str]]:
 
 
 def written_files(script: Script) -> dict[str, str]:
-    """Dicts of literals that the script writes as JSON or YAML, as JSON by the name of their file."""
+    """Dicts of literals that the script writes as JSON or YAML, as JSON by the name of their file.
+
+    A file is empty here if it is written several times, or from values that are not literals.
+    """
     made: dict[str, str] = {}
     opened = {
         item.optional_vars.id: item.context_expr
@@ -148,9 +151,12 @@ def written_files(script: Script) -> dict[str, str]:
         target = opened.get(place.id) if isinstance(place, ast.Name) else place
         if not (isinstance(target, ast.Call) and target.args and script.qualified(target.func) == "open"):
             continue
-        with contextlib.suppress(UnknownError, TypeError, ValueError):
-            name, text = script.value(target.args[0], call.scope), script.value(value, call.scope)
-            made[str(name)] = json.dumps(text)
+        with contextlib.suppress(UnknownError):
+            name = str(script.value(target.args[0], call.scope))
+            again = name in made
+            made[name] = ""
+            with contextlib.suppress(TypeError, ValueError):
+                made[name] = "" if again else json.dumps(script.value(value, call.scope))
     return made
 
 
