@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.scopes import Call, Place, Scope, Tests, UnknownError
 
 _DEEPEST = 20
 
@@ -47,8 +49,9 @@ def entries(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> lis
         case ast.DictComp(
             generators=[ast.comprehension(iter=ast.Call(func=ast.Attribute(value=holder, attr="items")))]
         ):
-            made = of(holder) if _selects(node) else None
-            return None if made is None else [entry for entry in made if not _is_none(entry.value)]
+            kept = _kept(script, node, scope)
+            made = None if kept is None else of(holder)
+            return None if made is None or kept is None else [entry for entry in made if kept(entry)]
         case ast.Name():
             return _of_name(script, node, scope, depth)
         case ast.Call():
@@ -91,12 +94,32 @@ def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _selects(made: ast.DictComp) -> bool:
-    """Whether it is `{k: v for k, v in kw.items() if v is not None}`, or selects by `k in fields`."""
+def _kept(script: Script, made: ast.DictComp, scope: Scope) -> Callable[[Entry], bool] | None:
+    """Which entries `{k: v for k, v in kw.items() if ...}` keeps: without None, or by their keys; None for another test.
+
+    The fields and the parameters of a class are taken for all keys, as the class refuses the others.
+    """
     part, key, value = made.generators[0], ast.unparse(made.key), ast.unparse(made.value)
-    tests = [ast.unparse(test) for test in part.ifs]
-    selecting = all(test == f"{value} is not None" or test.startswith(f"{key} in ") for test in tests)
-    return selecting and ast.unparse(part.target) == f"({key}, {value})"
+    if ast.unparse(part.target) != f"({key}, {value})":
+        return None
+    allowed: list[list[object]] = []
+    for test in part.ifs:
+        match test:
+            case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]) if (
+                ast.unparse(left) == value
+            ):
+                continue
+            case ast.Compare(left=left, ops=[ast.In()], comparators=[keys]) if ast.unparse(left) == key:
+                text = ast.unparse(script.single(keys, scope) or keys)
+                if re.search(r"signature|fields|__init__|parameters|__annotations__", text):
+                    continue
+                with contextlib.suppress(UnknownError):
+                    names = script.value(keys, scope)
+                    if isinstance(names, (list, dict)):
+                        allowed.append(list(names))
+                        continue
+        return None
+    return lambda entry: not _is_none(entry.value) and all(entry.key in names for names in allowed)
 
 
 def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[Entry] | None:
@@ -104,23 +127,38 @@ def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[E
     bound, here = script.reaching(node, scope)
     if len([value for value, _ in bound if value is not None]) != 1 or node.id in script.mutated:
         return None
-    made: list[Entry] | None = None
-    for value, place in sorted(bound, key=lambda pair: pair[1].line):
-        if value is not None:
-            made = entries(script, value, here, depth + 1)
-        else:
-            runs = None if here.in_loop(place.line) else outcome(script, place.tests)
-            items = here.items.get(node.id, ())
-            item = next((_written(key, item, here) for other, key, item in items if other is place), None)
-            made = _joined([made, _under(item, runs)])
-        if made is None:
-            return None
-    changes = [
-        call
+    events: list[tuple[int, ast.expr | None, Place | Call]] = [(place.line, value, place) for value, place in bound]
+    events += [
+        (call.node.lineno if call.scope is here else node.lineno, None, call)
         for call in script.changes.get(node.id, ())
         if call.scope is not scope or call.node.lineno < node.lineno or scope.in_loop(node.lineno)
     ]
-    return _joined([made, *(_added(script, call, depth) for call in changes)])
+    made: list[Entry] | None = None
+    for line, value, change in sorted(events, key=lambda event: event[0]):
+        if value is not None:
+            made = entries(script, value, here, depth + 1)
+        elif made is None:  # a change of what the name was before
+            continue
+        elif isinstance(change, Call):
+            sure = _is_sure(script, here, line, change.tests, change.node) if change.scope is here else None
+            made = _joined([made, _under(_added(script, change, depth), sure)])
+        else:
+            items = here.items.get(node.id, ())
+            item = next((_written(key, item, here) for other, key, item in items if other is change), None)
+            made = _joined([made, _under(item, _is_sure(script, here, line, change.tests))])
+        if made is None:
+            return None
+    return made
+
+
+def _is_sure(script: Script, scope: Scope, line: int, tests: Tests, call: ast.Call | None = None) -> bool | None:
+    """Whether a statement runs for certain; None where it may."""
+    if scope.in_loop(line):
+        return None
+    if tests:
+        return outcome(script, tests)
+    direct = (part for part in script.direct if part.lineno == line)
+    return True if any(not isinstance(part, ast.Expr) or part.value is call for part in direct) else None
 
 
 def _added(script: Script, call: Call, depth: int) -> list[Entry] | None:
@@ -139,7 +177,5 @@ def _added(script: Script, call: Call, depth: int) -> list[Entry] | None:
             def of(part: ast.expr) -> list[Entry] | None:
                 return entries(script, part, call.scope, depth + 1)
 
-            return _under(
-                _joined([[], *map(of, args), *_of_keywords(words, call.scope, of)]), outcome(script, call.tests)
-            )
+            return _joined([[], *map(of, args), *_of_keywords(words, call.scope, of)])
     return None

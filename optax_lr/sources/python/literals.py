@@ -347,6 +347,8 @@ class Script(Names):
         if {(owner, name), (owner, "*")} & self.attributes.keys():
             raise UnknownError
         if owner in self.classes:
+            if self._is_set_elsewhere(owner, name):
+                raise UnknownError
             return self._in_body(owner, name)
         bound, here = self.bound(owner, scope)
         if len(bound) == 2 and bound[0] is None and owner in self.parsed:
@@ -439,6 +441,8 @@ class Script(Names):
     def _declared(self, owner: str, name: str, option: Call) -> object:
         """The value of an option by the call that declares it."""
         kind = keyword_of(option.node, "type")
+        if self.sets_defaults or self._is_set_elsewhere(owner.removesuffix("."), name):
+            raise UnknownError
 
         def default() -> object:
             given = keyword_of(option.node, "default")
@@ -448,6 +452,21 @@ class Script(Names):
             return value
 
         return self._parsed_value(owner, name, kind, f"--{name}", default)
+
+    def _is_set_elsewhere(self, owner: str, name: str) -> bool:
+        """Whether an attribute is set under another name of its object: an alias, or what a function is given."""
+        others: set[str] = set()
+        for scope in self.scopes:
+            for other, values in scope.names.items():
+                same = {value.id for value in values if isinstance(value, ast.Name)}
+                others |= {other} if owner in same else same if other == owner else set()
+        for call in self.calls:
+            functions = [scope.function for scope in self.scopes if getattr(scope.function, "name", None) == call.name]
+            for function in functions:
+                given = call.given(argument_names(function)) if isinstance(function, Named) else {}
+                passed = {(other, node.id) for other, node in given.items() if isinstance(node, ast.Name)}
+                others |= {other if value == owner else value for other, value in passed if owner in (other, value)}
+        return any({(other, name), (other, "*")} & self.attributes.keys() for other in others - {owner})
 
     def _parsed_value(
         self, owner: str, name: str, kind: ast.expr | None, whose: str, default: Callable[[], object]
@@ -474,6 +493,14 @@ class Script(Names):
     def _in_body(self, kind: str, name: str) -> object:
         """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
         value, _ = _only(self._fields(kind, name))
+        branches = (ast.If, ast.Try, ast.For, ast.While, ast.With, ast.AugAssign)
+        if (
+            any(isinstance(part, branches) for part in self._body(kind))
+            or {("self", name), ("cls", name)} & self.attributes.keys()
+        ):
+            raise UnknownError
+        if any(ast.unparse(base).endswith("BaseSettings") for made in self.classes[kind] for base in made.bases):
+            self.notes[f"{kind}: the environment may give other values"] = None
         return self._value(field_default(value) or value, self.top)
 
     # --- calls ---

@@ -146,11 +146,17 @@ def _replacements(script: Script) -> list[str]:
                 found.setdefault("stop", f"should_training_stop in line {node.lineno} may end the run early")
             case ast.Call(func=ast.Name(id=name)) if re.search("(?i)early_?stop", name):
                 found.setdefault("stopping", f"{name} in line {node.lineno} may end the run early")
+            case (
+                ast.Call(func=ast.Name(id="exec"))
+                | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals"))))
+            ):
+                found.setdefault("exec", f"line {node.lineno} may replace any value of this script")
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
                 found.setdefault("setattr", f"setattr in line {node.lineno} may replace any of these arguments")
             case (
                 ast.Subscript(value=ast.Call(func=ast.Name(id="vars")), ctx=ast.Store())
                 | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="__dict__"), attr="update"))
+                | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="vars")), attr="update"))
             ):
                 found.setdefault("dict", f"line {node.lineno} may replace any of these arguments")
     return list(found.values())

@@ -17,7 +17,7 @@ from optax_lr.text import words
 _MOST_BOUND = 100  # that a name may have where it is used
 _CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
 _WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
-_CHANGES = words("update setdefault pop popitem clear append extend insert remove")  # methods
+_CHANGES = words("__setitem__ update setdefault pop popitem clear append extend insert remove")  # methods
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef
 Function = Named | ast.Lambda
@@ -132,6 +132,7 @@ class Names:
         self.classes: dict[str, list[ast.ClassDef]] = {}
         self.calls: list[Call] = []
         self.options: dict[str, list[Call]] = {}
+        self.sets_defaults = False  # whether a dict may replace any of their defaults
         self.strings: dict[str, str] = {}  # the name of the value of each option
         self.parsed: dict[str, str] = {}
         self.opened: dict[str, str] = {}  # the file of each name behind `with open("a.yaml") as`
@@ -162,30 +163,35 @@ class Names:
                 self._assign(attribute, value, place)
 
     def _mutations(self) -> set[str]:
-        """The dicts and lists that are changed under another name, or in a function that takes or knows them."""
+        """The dicts and lists that are changed in part, under another name, or in a function that takes or knows them."""
         found: set[str] = set()
         taken: dict[str, set[str]] = {}  # by the function, the arguments that it changes
         for scope in self.scopes[1:]:
             arguments = {argument.arg for argument in arguments_of(scope.function)} if scope.function else set()
+            function = getattr(scope.function, "name", "")
+            taken.setdefault(function, set()).update(arguments.intersection(scope.stored.keys() | self.changes.keys()))
             for name, times in scope.stored.items():
-                if name in arguments:
-                    taken.setdefault(getattr(scope.function, "name", ""), set()).add(name)
-                elif len(scope.names[name]) == times:  # one of an outer scope
+                if name not in arguments and len(scope.names[name]) == times:  # one of an outer scope
                     found.add(name)
         for scope in self.scopes:
-            if isinstance(scope.function, Named) and scope.function.name in taken:
+            if isinstance(scope.function, Named) and taken.get(scope.function.name):
                 names, changed = argument_names(scope.function), taken[scope.function.name]
-                calls = [call.given(names) for call in self.calls if call.name == scope.function.name]
-                found |= {
-                    given.id
-                    for call in calls
-                    for name, given in call.items()
-                    if name in changed and isinstance(given, ast.Name)
-                }
+                calls = [
+                    call.given(names) for call in self.calls if call.name.rpartition(".")[2] == scope.function.name
+                ]
+                found |= {root_of(given) for call in calls for name, given in call.items() if name in changed}
             for name, values in scope.names.items():
                 if name in scope.stored or name in self.changes:
-                    found |= {part.id for value in values for part in _listed(value) if isinstance(part, ast.Name)}
-        return found
+                    found |= {root_of(part) for value in values for part in _listed(value)}
+        for call in self.calls:
+            function = call.node.func
+            if isinstance(function, ast.Attribute):
+                inner = function.attr in _CHANGES and not isinstance(function.value, ast.Name)
+                if inner or function.attr.startswith("merge_with"):
+                    found.add(root_of(function.value))
+            if call.name.endswith("OmegaConf.update") and call.node.args:
+                found.add(root_of(call.node.args[0]))
+        return found - {""}
 
     def _scope(self, function: Function, parent: Scope) -> None:
         scope = Scope(function, parent)
@@ -231,6 +237,10 @@ class Names:
             case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
                 known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
                 self._assign((ast.unparse(owner), known), value, Place(node.lineno, self.tests, scope))
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="vars"), args=[owner]), attr="update")):
+                self._assign((ast.unparse(owner), "*"), None, Place(node.lineno, self.tests, scope))
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(value=owner, attr="__dict__"), attr="update")):
+                self._assign((ast.unparse(owner), "*"), None, Place(node.lineno, self.tests, scope))
             case ast.Call(func=function):
                 self.calls.append(Call(node, self.qualified(function), scope, self.tests))
         for child in ast.iter_child_nodes(node):
@@ -316,6 +326,10 @@ class Names:
                 self.under_flags.append((self.flags[-1], (ast.unparse(owner), name), value, place))
             case ast.Attribute(value=owner, attr=name):
                 self._assign((ast.unparse(owner), name), value, Place(target.lineno, self.tests, scope))
+            case ast.Subscript(
+                value=ast.Attribute(value=owner, attr="__dict__") | ast.Call(func=ast.Name(id="vars"), args=[owner])
+            ):
+                self._assign((ast.unparse(owner), "*"), None, Place(target.lineno, self.tests, scope))
             case ast.Subscript(value=holder, slice=key):
                 place = Place(target.lineno, self.tests)
                 if isinstance(holder, ast.Name) and value is not None:
@@ -350,6 +364,7 @@ class Names:
             case ast.Attribute(attr="set_defaults"):
                 for keyword in call.node.keywords:
                     self.options.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
+                self.sets_defaults |= any(keyword.arg is None for keyword in call.node.keywords)
                 return
             case ast.Name() as function if self._adds_options(self.single(function, call.scope)):
                 words = [f"--{word!s}" for word in words]
@@ -393,7 +408,9 @@ class Names:
         if flag.is_none:
             default = keyword_of(made[0].node, "default")
             return flag.name in (self.given or ()) or (isinstance(default, ast.Constant) and default.value is not None)
-        action = keyword_of(made[0].node, "action")
+        action, default = (keyword_of(made[0].node, name) for name in ("action", "default"))
+        if isinstance(default, ast.Constant) and default.value:
+            return False
         return isinstance(action, ast.Constant) and action.value == "store_true" and flag.name not in (self.given or ())
 
     def qualified(self, node: ast.expr) -> str:
@@ -451,6 +468,21 @@ class Names:
             return None
         values = [part.value for part in ast.walk(scopes[0].function) if isinstance(part, ast.Return)]
         return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
+
+
+def root_of(node: ast.expr) -> str:
+    """The name of the dict or list that an expression is a part of: `a["b"]`, `a.get("b")`, `a.b`; empty for none."""
+    while not isinstance(node, ast.Name):
+        match node:
+            case (
+                ast.Subscript(value=inner)
+                | ast.Attribute(value=inner)
+                | ast.Call(func=ast.Attribute(value=inner, attr="get"))
+            ):
+                node = inner
+            case _:
+                return ""
+    return node.id
 
 
 def _listed(value: ast.expr | None) -> list[ast.expr]:

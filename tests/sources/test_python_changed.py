@@ -1,0 +1,72 @@
+"""Values that a script changes in a roundabout way: they are asked for, or a note names the line."""
+
+import pytest
+
+import optax_lr as olr
+
+OPTIONS = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=2e-5)\n"
+CLASS = "class CFG:\n    lr = 2e-5\n"
+CONFIG = "CFG = {'training': {'lr': 2e-5}}\n"
+END = "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=9, learning_rate={})\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "rate"),
+    [
+        (CLASS + "other = CFG\nother.lr = 1e-3\n", "CFG.lr"),
+        (CLASS + "def debug(c):\n    c.lr = 1e-3\ndebug(CFG)\n", "CFG.lr"),
+        ("class CFG:\n    lr = 2e-5\n    if fast():\n        lr = 1e-3\n", "CFG.lr"),
+        ("class CFG:\n    lr = 2e-5\n    lr *= 4\n", "CFG.lr"),
+        (CLASS + "    @classmethod\n    def fast(cls):\n        cls.lr = 1e-3\nCFG.fast()\n", "CFG.lr"),
+        (CONFIG + "CFG['training'].update(lr=1e-3)\n", "CFG['training']['lr']"),
+        (CONFIG + "t = CFG['training']\nt['lr'] = 1e-3\n", "CFG['training']['lr']"),
+        (CONFIG + "def change(c):\n    c.update(training={'lr': 1e-3})\nchange(CFG)\n", "CFG['training']['lr']"),
+        (CONFIG + "from omegaconf import OmegaConf\nOmegaConf.update(CFG, 'training.lr', 1e-3)\n", "CFG['training']['lr']"),
+        (CONFIG + "CFG['training'].__setitem__('lr', 1e-3)\n", "CFG['training']['lr']"),
+        (OPTIONS + "args = p.parse_args()\nopt = args\nopt.lr *= 2\n", "args.lr"),
+        (OPTIONS + "args = p.parse_args()\nvars(args)['lr'] = 1e-3\n", "args.lr"),
+        (OPTIONS + "args = p.parse_args()\nvars(args).update(load())\n", "args.lr"),
+        (OPTIONS + "p.set_defaults(**load())\nargs = p.parse_args()\n", "args.lr"),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_changed_elsewhere_is_asked_for(tmp_path, lines, rate):
+    (tmp_path / "a.py").write_text(lines + END.format(rate))
+    with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
+        olr.read_config(tmp_path / "a.py")
+
+
+@pytest.mark.parametrize(
+    ("lines", "rate"),
+    [
+        ("kw.update(learning_rate=1e-3)\nkw['learning_rate'] = 3e-5", 3e-5),  # in the order of the lines
+        ("kw['learning_rate'] = 3e-5\nkw.update(learning_rate=1e-3)", 1e-3),
+        ("kw = {k: v for k, v in kw.items() if k in ['learning_rate']}", 2e-5),
+        ("kw = {k: v for k, v in kw.items() if k in ['max_steps']}", 5e-5),
+        ("if fast():\n    kw.update(learning_rate=1e-3)", None),
+        ("fast() and kw.update(learning_rate=1e-3)", None),
+        ("try:\n    kw['learning_rate'] = load()\nexcept OSError:\n    kw['learning_rate'] = 1e-3", None),
+        ("def never():\n    kw.update(learning_rate=1e-3)", None),
+        ("while False:\n    kw['learning_rate'] = 1e-3", None),
+    ],
+)
+def test_keywords_have_what_the_last_certain_line_gives(tmp_path, lines, rate):
+    text = f"from transformers import TrainingArguments\nkw = dict(learning_rate=2e-5)\n{lines}\nTrainingArguments('o', max_steps=9, **kw)\n"
+    (tmp_path / "a.py").write_text(text)
+    if rate is None:
+        with pytest.raises(olr.ConfigError, match="under a condition"):
+            olr.read_config(tmp_path / "a.py")
+    else:
+        assert olr.read_config(tmp_path / "a.py").settings.learning_rate == rate
+
+
+@pytest.mark.parametrize("line", ["exec(open('over.py').read())", "globals().update(load())"])
+def test_a_line_that_may_replace_any_value_is_named(tmp_path, line):
+    (tmp_path / "a.py").write_text(f"RATE = 2e-5\n{line}\n{END.format('RATE')}")
+    assert "line 2 may replace any value of this script" in olr.read_config(tmp_path / "a.py").notes
+
+
+def test_expressions_that_double_end_soon(tmp_path):
+    lines = "x0 = 1\n" + "".join(f"x{number + 1} = x{number} + x{number}\n" for number in range(40))
+    (tmp_path / "a.py").write_text(lines + END.format("x40"))
+    with pytest.raises(olr.ConfigError, match="is not a literal"):
+        olr.read_config(tmp_path / "a.py")
