@@ -30,6 +30,8 @@ class OptaxSchedules(Trainer):
         """The arguments, with the function's defaults."""
         name, given = source.name, source.given
         if source.constructor == _JOIN:
+            if not given.get("schedules"):
+                raise source.error("join_schedules without schedules is no schedule")
             parts = [_checked(name, part["constructor"], part) for part in given.get("schedules", [])]
             boundaries = [whole_setting(f"{name}: boundaries", step, PYDANTIC) for step in given.get("boundaries", [])]
         else:

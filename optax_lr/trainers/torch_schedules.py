@@ -23,7 +23,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like
-from optax_lr.trainers.settings import STRICT, Settings, whole_setting
+from optax_lr.trainers.settings import STRICT, Settings, finite_number, whole_setting
 
 _CLASSES: Mapping[str, Callable[..., Schedule]] = {
     "StepLR": Step,
@@ -51,6 +51,7 @@ class TorchSchedules(Trainer):
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""
         name, kind = source.name, source.constructor.rpartition(".")[2]
         values = {key: value for key, value in source.given.items() if key not in ("last_epoch", *_MOMENTUM)}
+        _check(source, values)
         notes: tuple[str, ...] = (_UNIT,)
         if kind == "OneCycleLR":
             values = _one_cycle(name, values)
@@ -98,6 +99,21 @@ def _rising(kind: str, values: Mapping[str, Any]) -> int:
         return max(0, math.ceil(float(values.get("pct_start", 0.3)) * int(values["total_steps"]) - 1))
     rises = kind == "LinearLR" and values.get("start_factor", 1 / 3) < values.get("end_factor", 1.0)
     return int(values.get("total_iters", 5)) if rises else 0
+
+
+def _check(source: Source, values: Mapping[str, Any]) -> None:
+    """Refuse arguments that are no numbers, and a schedule of no parts."""
+    for key, value in values.items():
+        if key == "milestones" and isinstance(value, list):
+            for step in value:
+                whole_setting(f"{source.name}: milestones", step, STRICT)
+        elif key == "schedulers":
+            if not value:
+                raise source.error("SequentialLR without schedulers is no schedule")
+            for part in value:
+                _check(source, {name: inner for name, inner in part.items() if name != "constructor"})
+        elif key not in ("anneal_strategy", "three_phase") and value is not None:
+            finite_number(f"{source.name}: {key}", value)
 
 
 def _one_cycle(source: str, values: Mapping[str, Any]) -> dict[str, Any]:

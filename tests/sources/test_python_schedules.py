@@ -227,3 +227,17 @@ def test_groups_with_rates_of_their_own_are_noted(tmp_path, groups, noted):
     config = read(tmp_path, text)
     assert repr(config.plan().schedule) == repr(olr.CosineAnnealing(1e-4, 9))
     assert any("a group of parameters has a rate of its own in line" in note for note in config.notes) is noted
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "MultiStepLR(opt, milestones=[3, 'a'])", "LinearLR(opt, start_factor='a')", "StepLR(opt, step_size=[1])",
+        "OneCycleLR(opt, max_lr=0.1, total_steps=10, pct_start='a')", "SequentialLR(opt, [], milestones=[])",
+    ],
+)  # fmt: skip
+def test_arguments_of_torch_that_are_no_numbers_are_refused(tmp_path, call):
+    text = f"import torch\nopt = torch.optim.SGD(m.parameters(), lr=0.1)\ns = torch.optim.lr_scheduler.{call}\n"
+    (tmp_path / "a.py").write_text(text)
+    with pytest.raises(olr.ConfigError, match=r"must be a number|is no schedule"):
+        olr.read_config(tmp_path / "a.py")
