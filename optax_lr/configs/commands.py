@@ -95,6 +95,7 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
         {},
         "command",
         folder=folder,
+        below=ran.below,
         ignored=((cut, why),) if cut else (),
         notes=notes,
         program=program,

@@ -12,7 +12,7 @@ from optax_lr.configs.private import UNUSABLE, Disguise, words_of
 from optax_lr.launchers.accelerate import file_processes, shipped_processes
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError, UnreadableError
-from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.files import text_of
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.parsing import as_omegaconf
@@ -115,7 +115,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
         if own:
             raise
         raise ConfigError(f"{source.name}: {name} {UNUSABLE}") from None
-    source = dataclasses.replace(source, folder=folder, twice=document.twice)
+    source = dataclasses.replace(source, folder=folder, below=source.below if own else "", twice=document.twice)
     if own:
         return _over_file(source, name, values, trainer)
     disguise = Disguise((*words_of(source.command), *(part for place in places_of_settings(values) for part in place)))
@@ -131,9 +131,10 @@ def _text_below(source: Source, name: str) -> tuple[str, Path]:
     Raises:
         ConfigError: where it cannot be read.
     """
-    path, outside = file_below(name, source.folder)
+    path, outside = source.file(name)
     if path is None:
         where = "is outside of the folders of the script and of this program" if outside else "is not here"
+        where = "is in a folder that the script does not say" if source.below is None else where
         raise ConfigError(
             f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
             f"file{_processes_of_command(source.processes)}{_settings_of_command(source.command)}"
@@ -200,7 +201,7 @@ def _processes_of_file(source: Source, program: Program) -> Processes | None:
     stated = source.processes is not None and source.processes.decided
     if stated or not isinstance(name, str) or not is_known(name):
         return None
-    path, _ = file_below(name, source.folder)
+    path, _ = source.file(name)
     if path is not None:
         with contextlib.suppress(ConfigError):
             return file_processes(name, document_of(name, text_of(str(path)), form="yaml", folder=None).values)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from optax_lr.configs.named_file import with_launcher
 from optax_lr.configs.private import Disguise, words_of
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.python import Reader
 from optax_lr.sources.python.run_facts import divided_model
@@ -23,7 +23,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         command: the command.
         files: texts of files that were written before it, by path.
     """
-    written = {**files, **command.files}
+    written = {**(files if command.below == "" else {}), **command.files}
     name = command.command.name.removeprefix("./")
     if not name.endswith(".py") or not is_known(name):
         return []
@@ -32,20 +32,21 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     path = None
     try:
         if text is None:
-            path, _ = file_below(name, command.folder)
+            path, _ = command.file(command.command.name)
             if path is None:
                 return []
             text = text_of(str(path))
         beside = None if path is None else path.parent
-        replaced = any(file_below(other, command.folder)[0] for other in written if other != name)
+        folder = None if command.folder is None else command.folder / (command.below or "")
+        replaced = any(command.file(other)[0] for other in written if other != name)
         reader = Reader(
             command.name,
             text,
-            command.folder,
+            folder,
             command.command.options,
             command.command.environment,
             beside,
-            reads_files=not replaced,
+            reads_files=not replaced and command.below is not None,
         )
         calls = bool(reader.calls())
         found = reader.sources() if calls else _defaults(reader, command)

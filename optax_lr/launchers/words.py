@@ -23,7 +23,7 @@ _WITH_OPERANDS: Mapping[str, tuple[tuple[str, ...], int]] = {
 }
 _RUNNERS = frozenset({"uv", "poetry", "pdm", "pixi", "pipenv", "hatch", "conda"})  # by their subcommand `run`
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_WITH_VALUE = ("-n", "-p", "--name", "--prefix", "--with", "--python", "--extra", "--group")
+_WITH_VALUE = words("-n -p -C --name --prefix --with --python --extra --group --chdir --directory --project")
 _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
 # Options of accelerate, torchrun and deepspeed that take no value.
 _FLAGS = words(

@@ -53,16 +53,25 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def file_below(name: str, folder: Path | None) -> tuple[Path | None, bool]:
+def file_below(name: str, folder: Path | None, below: str | None = "") -> tuple[Path | None, bool]:
     """The file that a config names: in the folder of the config, then in the working directory, and below one of these folders.
+
+    Args:
+        name: the name; with `././` before it, it is in the folder of the config, wherever the command runs.
+        folder: the folder of the config.
+        below: the folder in which the command runs, seen from these two; None where it is not known, and no file is there.
 
     Returns:
         The path, or None if there is no file; and whether a file was ignored because it is outside both folders.
     """
     outside = False
+    if name.startswith("././"):
+        below = ""
+    if below is None and not Path(name).is_absolute():
+        return None, False
     places = ([folder] if folder is not None else []) + [Path()]
     for place in places:
-        path = place / name
+        path = place / (below or "") / name
         try:
             if not path.is_file():
                 continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import file_below
 
 Option = str | list[str]  # what a command gives for an option; "true" for a flag
 Form = Literal["mapping", "yaml", "json", "toml", "command", "card", "python", "notebook"]
@@ -104,6 +105,7 @@ class Source:
         form: the format of the text.
         text: the document; empty where there is none.
         folder: where files that it names are looked for.
+        below: the folder in which the command runs, seen from there; None where it is not known.
         ignored: keys without effect, each with the reason.
         notes: what the reader assumed; a line each.
         program: the command that starts the run, for shell scripts.
@@ -129,6 +131,7 @@ class Source:
     form: Form
     text: str = ""
     folder: Path | None = None
+    below: str | None = ""
     ignored: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     program: Program | None = None
@@ -151,6 +154,10 @@ class Source:
         """The source under another name."""
         copy = None if self.copy is None else dataclasses.replace(self.copy, name=name)
         return dataclasses.replace(self, name=name, copy=copy)
+
+    def file(self, name: str) -> tuple[Path | None, bool]:
+        """The file that it names, as `file_below` says."""
+        return file_below(name, self.folder, self.below)
 
     @property
     def command(self) -> Program:

@@ -19,7 +19,7 @@ from optax_lr.schedules import (
     Schedule,
 )
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.files import text_of
 from optax_lr.sources.parsing import parse
 from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import (
@@ -118,7 +118,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
         raise ConfigError(f"{source}: deepspeed must be a file or a mapping, not {deepspeed!r}")
     if "\0" in deepspeed or len(deepspeed) > 4096:
         raise ConfigError(f"{source}: deepspeed is not the name of a file")
-    path, outside = file_below(deepspeed, whole.folder)
+    path, outside = whole.file(deepspeed)
     if path is not None:
         try:
             values = parse(str(path), text_of(str(path)), is_json=True).values

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import file_below
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
@@ -63,7 +62,7 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
             title = trainers[name].title if name != "hf" else "transformers' Trainer"
             return f"{own}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
-    here = "" if file_below(file, source.folder)[0] is not None else ", which is not here"
+    here = "" if source.file(file)[0] is not None else ", which is not here"
     return f"{own}, and decides what they mean; read {file}{here}, or {WRITE}"
 
 

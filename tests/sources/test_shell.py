@@ -54,6 +54,13 @@ SCRIPTS = [
     'A="x y"\\$B" z"\nrun "x y"\\$B" z"q"$A" a"b"\'c\'$A"d" "p"${A}\\$"q"\nrun --x="a"\\${J}"b" a"b" "c" \\\n  "d"',
     "cat <<E > f && run a\nx\nE\nrun b <<E --c\nx\nE\nrun d",
     "N=8\nW=1\nA=$[${N}*$[W]]\nB=$((N * $((W + 1))))\nrun $A/$[W] $B $[B/8] $(( $[2*2] ))",
+    'f() { if [ "$1" = a ]; then A=1; return; fi; A=2; }\nf a; run $A; f b; run $A\n'
+    'g() { [ "$1" = a ] && { A=3; return 0; }\nA=4\n}\ng a && run $A; g b && run $A\n'
+    "h() { case $1 in a) A=5; return;; esac\nA=6\nrun h; return; run i; }\nh a; run $A; h b; run $A",
+    "A=1\nf() { run $A; A=3; bash -c 'run ${A:-none}'; }\nA=2 f\nrun $A\nB=2 f\nrun ${B:-none}",
+    "A=1\nA=2 | cat\nA=3 &\nrun $A\nif [ 1 = 1 ]; then run b; exit 0; fi\nrun c",
+    "(exec bash -c 'run a'; run b)\nexec 3>&1\nexec >> log2\nexec bash -c 'run c'\nrun d",
+    "die() { run $1; exit 0; }\n[ a = b ] && die x\nrun a\n[ a = a ] && die y\nrun b",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
 
@@ -129,7 +136,7 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ("for i in 1 2; do\nif x; then break; fi\nrun $i\ndone", ["2"], "the loop in line 1 may end earlier or leave turns out"),
         ("for i in 1 2; do\n[ -f $i ] && continue\nrun $i\ndone", ["2"], "the loop in line 1 may end earlier or leave turns out"),
         ("for i in 1 2; do\nwhile x; do break; done\nrun $i\ndone", ["2"], None),
-        ("if x; then exit; fi\nx && exit\nf() { exit; }\nfor i in 1; do exit; done\nf\nrun b", ["b"], None),
+        ("if x; then exit; fi\nx && exit\nf() { exit; }\nif y; then f; fi\nx && f\n[ -z '' ] && exit 1\nrun b", ["b"], None),
         ("run a.yaml > log\nsed -i s/1/2/ a.yaml", ["a.yaml"], None),
     ],
 )  # fmt: skip
@@ -318,3 +325,37 @@ def test_the_folder_of_the_script_is_where_its_files_are(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     assert [config.plan().max_steps for config in olr.read_configs(run)] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("script", "rates"),
+    [
+        ("cd proj\nRUN\ncd ..\nRUN", [2, 1]),
+        ("pushd ./proj && RUN\npopd\nRUN\ncd proj\ncd -\nRUN", [2, 1, 1]),
+        ("(cd proj; RUN) && RUN\nf() { cd proj; }\nf\nRUN", [2, 1, 2]),
+        ("bash -c 'cd proj && RUN' | tee log\nRUN", [2, 1]),
+        ('HERE=$(cd "$(dirname "$0")" && pwd)\ncd "$HERE/proj"\nRUN\ncd "$SLURM_SUBMIT_DIR"\nRUN', [2, 1]),
+        ("if x; then cd proj; fi\nRUN", None),
+        ("cd /data\ncd proj\nRUN", None),
+        ("cd $A\nRUN", None),
+        ("cd\nRUN", None),
+        ("cd ..\nRUN", None),
+        ("docker run -w /proj image RUN", None),
+        ("#SBATCH --chdir=proj\nRUN", [2]),
+        ("uv run --directory proj RUN\nenv -C proj RUN\nRUN", [2, 2, 1]),
+        (WRITTEN.replace("made", "u") + "cd proj\nRUN\ncd ..\nRUN", [2, 2e-5]),
+        ('HERE=$(dirname "$0")\ncd /data\nllamafactory-cli train $HERE/u.yaml', [1]),
+    ],
+)
+def test_a_command_reads_the_files_of_the_folder_that_it_runs_in(tmp_path, script, rates):
+    (tmp_path / "proj").mkdir()
+    text = "stage: sft\nmodel_name_or_path: m\nfinetuning_type: lora\nmax_steps: 9\nlearning_rate: "
+    (tmp_path / "u.yaml").write_text(f"{text}1.0")
+    (tmp_path / "proj" / "u.yaml").write_text(f"{text}2.0")
+    path = tmp_path / "run.sh"
+    path.write_text(script.replace("RUN", "llamafactory-cli train u.yaml"))
+    if rates is None:
+        with pytest.raises(olr.ConfigError, match=r"are in u\.yaml, which is"):
+            olr.read_configs(path)
+    else:
+        assert [config.settings.learning_rate for config in olr.read_configs(path)] == rates

@@ -24,3 +24,13 @@ def job_sizes(text: str) -> dict[str, str]:
     """
     stated = [(option, value) for option, value in _LINE.findall(text) if value.isdigit()]
     return {variable: value for option, value in stated for variable in _VARIABLES.get(option, ())}
+
+
+def job_folder(text: str) -> str:
+    """The folder in which Slurm starts a script.
+
+    >>> job_folder("#!/bin/bash\\n#SBATCH --chdir=work\\n")
+    'work'
+    """
+    stated = [value for option, value in _LINE.findall(text) if option in ("--chdir", "-D")]
+    return stated[-1] if stated else "."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -21,8 +22,8 @@ from optax_lr.sources.shell.branches import added_options, common_lines, common_
 from optax_lr.sources.shell.conditions import holds
 from optax_lr.sources.shell.output import REDIRECTIONS, output_of, redirected
 from optax_lr.sources.shell.placeholders import notes_on, with_marks
-from optax_lr.sources.shell.slurm import job_sizes
-from optax_lr.sources.shell.words import DEEPEST, MOST_TURNS, NAME, Words, raw
+from optax_lr.sources.shell.slurm import job_folder, job_sizes
+from optax_lr.sources.shell.words import DEEPEST, MOST_TURNS, NAME, OWN_FOLDER, Words, raw
 
 if TYPE_CHECKING:
     import tree_sitter
@@ -39,6 +40,14 @@ _PREFIXES = ("nohup", "time", "exec", "sudo", "command", "env")
 _NO_PROGRAM = ("echo", "printf", "cd", "mkdir")
 _TESTS = ("test", "[", "grep", "true", "false")
 _READERS = ("read", "mapfile", "readarray", "getopts")  # commands that set variables
+_SUBMITTED = re.compile(r"\$\{?(?:SLURM_SUBMIT_DIR|PBS_O_WORKDIR)\}?(?=/|$)")  # where a job is submitted
+_FOLDER_OPTIONS = {
+    "docker": "-w|--workdir",
+    "podman": "-w|--workdir",
+    "env": "-C|--chdir",
+    "uv": "--directory",
+    "srun": "-D|--chdir",
+}  # that name the folder of a command
 _WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
 _CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
 # Sourced files that set up the machine and no training.
@@ -46,7 +55,17 @@ _SET_UP = re.compile(r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneap
 
 
 class Ran(NamedTuple):
-    """One simple command of a script: its words, the variables set for it, its line, and what a reader must know."""
+    """One simple command of a script.
+
+    Fields:
+        words: its words.
+        environment: the variables set for it.
+        line: its line.
+        notes: what a reader must know.
+        cut: options that a comment or a missing continuation cuts off.
+        files: texts of files that were written before it.
+        below: the folder that it runs in, seen from where the script starts; None where the script does not say.
+    """
 
     words: tuple[str, ...]
     environment: dict[str, str]
@@ -54,13 +73,15 @@ class Ran(NamedTuple):
     notes: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     files: Mapping[str, str] = MappingProxyType({})
+    below: str | None = ""
 
 
 class _State(NamedTuple):
-    """What the statements so far leave: variables, the texts of files, and output, None for what is not known."""
+    """What the statements so far leave: variables, the texts of files, the folder, and output, None for what is not known."""
 
     variables: dict[str, list[str]]
     files: dict[str, str]
+    below: str | None
     output: list[str | None]
 
 
@@ -76,6 +97,7 @@ def commands_of(name: str, text: str) -> list[Ran]:
     text = re.sub(r"\\\s*\Z", "\n", text)  # a last line that is continued by nothing
     shell = _Shell(name)
     text, shell.placeholders = with_marks(text)
+    shell.below = shell.folder(job_folder(text))
     for variable, value in job_sizes(text).items():
         shell.variables[variable] = [value]
         shell.exported[variable] = None
@@ -99,14 +121,20 @@ class _Shell(Words):
         self.functions: "dict[str, tree_sitter.Node]" = {}
         self.called: set[str] = set()
         self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
-        self.outer: dict[str, list[str] | None] = {}  # what the local variables of a function are outside of it
+        self.below: str | None = ""  # the folder, seen from where the script starts; None where it is not known
+        self.folders: list[str | None] = []  # that `pushd` and `cd` left
+        self.left: dict[str | None, dict[str, str]] = {}  # the relative files of each folder that was left
+        self.outer: dict[str, list[str] | None] | None = (
+            None  # in a function, what its local variables are outside of it
+        )
         self.changed: dict[str, str] = {}  # other files that commands write, each with the command
         self.output: list[str | None] = []  # that the statements write; None for what is not known
         self.ran: list[Ran] = []
         self.placeholders: dict[str, int] = {}  # in the script, each with its line
         self.following: set[str] = set()  # the texts that are being run in other shells; a job may submit itself
         self.several = False  # whether several here-documents begin in one line
-        self.ended = False  # by an `exit` that certainly runs
+        self.ended = ""  # "exit" or "return" behind one that certainly runs
+        self.returned: list[_State] = []  # what a `return` that may run leaves
         self.depth = -1  # of functions, loops and scripts inside each other; 0 in the script itself
 
     @contextlib.contextmanager
@@ -136,14 +164,27 @@ class _Shell(Words):
         self.arrays, self.exported = set(), dict.fromkeys(environment)
         self.exports_all, self.readonly = False, frozenset()
         self.set_arguments(arguments)
-        self.run_text(text)
+        with self.own_shell():
+            self.run_text(text)
         self.variables, self.arrays, self.exported, self.exports_all, self.readonly = outside
+
+    @contextlib.contextmanager
+    def own_shell(self) -> Iterator[None]:
+        """Statements in a shell of their own, which leaves neither variables nor its folder, and where `exit` ends only it."""
+        before = dict(self.variables), self.readonly, self.returned
+        below, folders = self.below, self.folders
+        self.returned, self.folders = [], list(folders)
+        yield
+        self.variables, self.readonly, self.returned = before
+        self.move(below)
+        self.ended, self.folders = "", folders
 
     def run_uncalled(self) -> None:
         """Run the functions that nothing called, with unknown arguments: a caller outside may."""
         ran: list[tuple[str, int, int]] = []
         for function in list(self.functions):
             if function not in self.called:
+                self.ended = ""
                 start = len(self.ran)
                 self.call(function, None)
                 ran.append((function, start, len(self.ran)))
@@ -176,9 +217,7 @@ class _Shell(Words):
             case "redirected_statement":
                 self.redirected(node)
             case "if_statement":
-                branches = list(self.branches_of_if(node))
-                exhaustive = any(test for test, _ in branches)
-                self.branches([partial(self.run_all, nodes) for _, nodes in branches], otherwise=not exhaustive)
+                self.branch(node)
             case "list":
                 self.and_or(node)
             case "case_statement":
@@ -195,18 +234,26 @@ class _Shell(Words):
                 if name is not None and body is not None:
                     self.functions[raw(name)] = body
             case "pipeline":
-                self.run_all(node.named_children)
+                for part in node.named_children:
+                    self.run_alone([part])
                 self.output.append(None)
             case "subshell":
-                before = dict(self.variables), self.readonly
-                self.run_all(node.named_children)
-                self.variables, self.readonly = before
+                self.run_alone(node.named_children)
             case "comment" | "test_command":
                 pass
             case kind:
                 if kind == "ERROR":
                     self.check_error(node)
                 self.run_all(node.named_children)
+
+    def branch(self, node: tree_sitter.Node) -> None:
+        """An `if` statement: the branch whose test holds, else each branch that may run."""
+        branches = list(self.branches_of_if(node))
+        exhaustive = any(test for test, _ in branches)
+        if exhaustive and len(branches) == 1:
+            self.run_all(branches[0][1])
+        else:
+            self.branches([partial(self.run_all, nodes) for _, nodes in branches], otherwise=not exhaustive)
 
     def case(self, node: tree_sitter.Node) -> None:
         """A `case` statement: the branch of a known word, else each branch."""
@@ -229,7 +276,16 @@ class _Shell(Words):
         for node in nodes:
             if self.ended:
                 return
-            self.run(node)
+            if node.next_sibling is not None and node.next_sibling.type == "&":
+                with self.own_shell():
+                    self.run(node)
+            else:
+                self.run(node)
+
+    def run_alone(self, nodes: Iterable[tree_sitter.Node]) -> None:
+        """Statements in a shell of their own."""
+        with self.own_shell():
+            self.run_all(nodes)
 
     def check_error(self, node: tree_sitter.Node) -> None:
         """Refuse text that is not shell but contains options of a command."""
@@ -262,7 +318,7 @@ class _Shell(Words):
     def test(self, node: tree_sitter.Node, condition: tree_sitter.Node | None) -> bool | None:
         """Whether a condition in `node` holds, also where it gives a variable that is not set its default."""
         empty = re.fullmatch(r'\[{1,2}\s+-z\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}', raw(condition))
-        if empty and empty[1] not in self.variables:
+        if empty and empty[1] not in self.variables and not _ends(node):
             return re.search(rf"\b{empty[1]}=", raw(node)) is not None or None
         return holds(condition, self.text)
 
@@ -275,15 +331,19 @@ class _Shell(Words):
         likely = True  # whether they probably succeed, where that is not known
         parts = _and_or_parts(node)
         for sign, part in parts:
+            if self.ended:
+                return
             follow = partial(self.run, part)
             if around is not None and part is parts[-1][1]:
                 follow = partial(self.redirected, around, part)
             and_then = sign == "&&"
-            if success is None and not (likely and and_then):
+            if success is None and (not (likely and and_then) or _ends(part)):
                 self.branches([follow], otherwise=True)
                 likely = False
             elif success in (None, and_then):
                 follow()
+                if success is None:
+                    self.ended = self.ended.removeprefix("exit")
                 tested = part.type in ("test_command", "negated_command", "compound_statement") or (
                     part.type == "command" and raw(part.named_children[0]) in _TESTS
                 )
@@ -293,20 +353,34 @@ class _Shell(Words):
 
     def branches(self, branches: Iterable[Callable[[], None]], *, otherwise: bool) -> None:
         """Run each branch from the same state; what differs between them afterwards is not known."""
-        start = _State(self.variables, self.files, [])
+        start = _State(self.variables, self.files, self.below, [])
         output, ends = self.output, [start] if otherwise else []
+        returned: list[_State] = []
+        ended = ""
         for follow in branches:
-            self.variables, self.files, self.output = dict(start.variables), start.files, []
+            self.variables, self.files, self.below, self.output = dict(start.variables), start.files, start.below, []
             follow()
-            ends.append(_State(self.variables, self.files, self.output))
+            end = _State(self.variables, self.files, self.below, self.output)
+            {"": ends, "return": returned}.get(self.ended, []).append(end)
+            self.ended, ended = "", self.ended or ended
+        if ends:
+            self.returned = self.returned + returned
+        else:
+            ends = returned or [start]
+            self.ended = "return" if returned else ended
+        self.join(start, ends)
+        self.output = output + common_lines([end.output for end in ends])
+
+    def join(self, start: _State, ends: list[_State]) -> None:
+        """Continue behind branches from `start` that leave `ends`; what differs between these is not known."""
         self.variables = {}
         for key in dict.fromkeys(key for end in ends for key in end.variables):
             value = self.joined(key, start.variables.get(key), [end.variables.get(key) for end in ends])
             if value is not None:
                 self.variables[key] = value
+        self.below = start.below if all(end.below == start.below for end in ends) else None
         files = [(path, text) for end in ends for path, text in end.files.items()]
         self.files = {path: text for path, text in files if all(end.files.get(path, text) == text for end in ends)}
-        self.output = output + common_lines([end.output for end in ends])
 
     def joined(self, key: str, before: list[str] | None, values: list[list[str] | None]) -> list[str] | None:
         """The value of a variable after branches that leave it with `values`; None where it is not set.
@@ -334,11 +408,13 @@ class _Shell(Words):
         """A `for` loop: over literals each turn, else once with an unknown value."""
         variable = raw(node.child_by_field_name("variable"))
         values = [word for child in node.children_by_field_name("value") for word in self.expand(child)]
-        if not values or not is_known(values) or len(values) > MOST_TURNS:
+        if node.children[0].type == "select" or not values or not is_known(values) or len(values) > MOST_TURNS:
             values = [mark(f"${variable}")]
         count = len(self.ran)
         bodies = node.children_by_field_name("body")
         for value in values:
+            if self.ended:
+                break
             self.variables[variable] = [value]
             with self.deeper():
                 self.run_all(bodies)
@@ -351,7 +427,7 @@ class _Shell(Words):
         exported = node.children[0].type == "export"
         for child in node.named_children:
             name = raw(child.child_by_field_name("name") or child)
-            if node.children[0].type == "local":
+            if node.children[0].type == "local" and self.outer is not None:
                 self.outer.setdefault(name, self.variables.get(name))
             if child.type == "variable_assignment":
                 self.assign(child)
@@ -409,7 +485,7 @@ class _Shell(Words):
         if target is None:
             self.output += written
         else:
-            path = self.text(target)
+            path = self.seen(self.text(target))
             self.write(path, [self.files.get(path) if appends else "", *written], f"line {node.start_point[0] + 1}")
         if heredoc is not None:
             outside, self.several = self.several, several
@@ -443,6 +519,48 @@ class _Shell(Words):
             return self.restored(raw(body))
         return self.inside(body)
 
+    # --- folders ---
+
+    def folder(self, place: str) -> str | None:
+        """A folder seen from where the script starts; None where the script does not say."""
+        base = self.below
+        place, own = OWN_FOLDER.subn(".", place)
+        submitted = _SUBMITTED.match(str(readable(place)))
+        if own or submitted:
+            base = ""
+            place = place if submitted is None else f".{str(readable(place))[submitted.end() :]}"
+        if base is None or not is_known(place) or not place or place[0] in "/~$":
+            return None
+        joined = posixpath.normpath(posixpath.join(base, place))
+        return "" if joined == "." else joined
+
+    def folder_of(self, words: Sequence[str]) -> str | None:
+        """The folder of a command, which an option such as `docker run -w` may name."""
+        option = _FOLDER_OPTIONS.get(words[0])
+        found = option and re.search(rf"(?:^|\0)(?:{option})[=\0]([^\0]+)", "\0".join(words))
+        return self.folder(found[1]) if found else self.below
+
+    def change_folder(self, words: Sequence[str]) -> None:
+        """Follow `cd`, `pushd` and `popd`."""
+        place = next((word for word in words[1:] if not re.fullmatch(r"-[LPe@]+|--", word)), "")
+        left = self.folders.pop() if self.folders and (words[0] == "popd" or place == "-") else None
+        if words[0] != "popd":
+            self.folders.append(self.below)
+        self.move(self.folder(place) if words[0] != "popd" and place != "-" else left)
+
+    def move(self, below: str | None) -> None:
+        """Go to a folder; a relative name is that of another file there."""
+        if below == self.below:
+            return
+        relative = {name: text for name, text in self.files.items() if is_known(name) and name[:1] not in ("/", "~")}
+        everywhere = {name: text for name, text in self.files.items() if name not in relative}
+        self.left = {**self.left, self.below: relative, None: {}}
+        self.below, self.files = below, everywhere | self.left.get(below, {})
+
+    def seen(self, word: str) -> str:
+        """A word where the folder of the script is the one that it names."""
+        return OWN_FOLDER.sub(".", word) if self.below == "" else word
+
     # --- commands ---
 
     def command(
@@ -450,16 +568,20 @@ class _Shell(Words):
     ) -> list[str]:
         """One simple command: recorded, or run where it is a function, `eval` or `bash -c`."""
         environment = {key: " ".join(self.variables[key]) for key in self.exported if key in self.variables}
+        assigned: dict[str, str] = {}
         words: list[str] = []
         own_arguments = False
         for child in [*node.named_children, *extra]:
             if child.type == "variable_assignment" and not words:
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
-                environment[raw(name)] = "" if value is None else self.text(value)
+                assigned[raw(name)] = environment[raw(name)] = "" if value is None else self.text(value)
             elif child.type not in (*REDIRECTIONS, "comment"):
                 own_arguments |= child.text in (b"$@", b'"$@"', b"$*", b'"$*"') and "@" not in self.variables
                 words += self.expand(child)
         line = node.start_point[0] + 1
+        if words[:1] in (["cd"], ["pushd"], ["popd"]):
+            self.change_folder(words)
+        words = list(map(self.seen, words))
         if node.has_error and any(word.startswith("--") for word in words):
             self.check_error(node)
         if not words:
@@ -467,7 +589,8 @@ class _Shell(Words):
         head = words[0]
         if head in self.functions and self.depth < DEEPEST:
             self.called.add(head)
-            self.call(head, words[1:])
+            with self.with_variables(assigned):
+                self.call(head, words[1:])
         elif (started := self.started(words, document)) is not None and self.depth < DEEPEST:
             count = len(self.ran)
             text, arguments = MARK.sub(self.kept, started[0]), started[1]
@@ -501,8 +624,11 @@ class _Shell(Words):
                         line,
                         (*self.notes, *self.note_on_defaults(), *notes),
                         files=self.files,
+                        below=self.folder_of(words),
                     )
                 )
+        if head == "exec" and words[1:] and not words[1].startswith("{"):
+            self.ended = "exit"
         return words
 
     def started(self, words: list[str], document: str | None) -> tuple[str, list[str] | None] | None:
@@ -528,8 +654,11 @@ class _Shell(Words):
     def builtin(self, node: tree_sitter.Node, words: list[str]) -> bool:
         """Follow a command of the shell that changes what is known; False for every other command."""
         head = words[0]
-        if head == "exit" and self.depth == 0 and _is_straight(node):
-            self.ended = True
+        if head == "exit":
+            # A failure in a branch is mostly a check of variables that only the user sets.
+            self.ended = head if words[1:] in ([], ["0"], ["$?"]) or _is_straight(node) else self.ended
+        elif head == "return" and self.outer is not None:
+            self.ended = head
         elif head == "set" and words[1:2] in (["-a"], ["+a"]):
             self.exports_all = words[1] == "-a"
         elif head.startswith("--") and self.ran:
@@ -565,13 +694,36 @@ class _Shell(Words):
     def call(self, function: str, arguments: list[str] | None) -> None:
         """Run the body of a function with its arguments; None for unknown ones."""
         outer, self.outer = self.outer, {}
+        returned, self.returned = self.returned, []
+        start = _State(dict(self.variables), self.files, self.below, [])
         with self.deeper(), self.with_arguments(arguments):
             self.run(self.functions[function])
-        for name, value in self.outer.items():
+            if self.returned:
+                here = [] if self.ended == "exit" else [_State(self.variables, self.files, self.below, [])]
+                self.join(start, [*self.returned, *here])
+                self.output.append(None)
+            if self.returned or self.ended == "return":
+                self.ended = ""
+        self.set_variables(self.outer)
+        self.outer, self.returned = outer, returned
+
+    def set_variables(self, values: Mapping[str, list[str] | None]) -> None:
+        """Set variables; None for one that is not set."""
+        for name, value in values.items():
             self.variables.pop(name, None)
             if value is not None:
                 self.variables[name] = value
-        self.outer = outer
+
+    @contextlib.contextmanager
+    def with_variables(self, assigned: Mapping[str, str]) -> Iterator[None]:
+        """Exported variables inside of the block, as in `LR=1 f`."""
+        before, exported = {name: self.variables.get(name) for name in assigned}, dict(self.exported)
+        self.variables |= {name: [value] for name, value in assigned.items()}
+        self.exported |= dict.fromkeys(assigned)
+        yield
+        self.set_variables(before)
+        for name in assigned.keys() - exported.keys():
+            self.exported.pop(name, None)
 
     @contextlib.contextmanager
     def with_arguments(self, words: list[str] | None) -> Iterator[None]:
@@ -628,9 +780,13 @@ def _set_before_shell(words: list[str]) -> dict[str, str]:
 
 
 def _is_straight(node: tree_sitter.Node) -> bool:
-    """Whether a command is a statement of the script itself, in no branch, and not in the background."""
-    in_script = node.parent is not None and node.parent.type == "program"
-    return in_script and (node.next_sibling is None or node.next_sibling.type != "&")
+    """Whether a command is a statement of the script itself, in no branch."""
+    return node.parent is not None and node.parent.type == "program"
+
+
+def _ends(node: tree_sitter.Node) -> bool:
+    """Whether a statement has an `exit`, `return` or `exec`."""
+    return re.search(r"\b(?:exit|return|exec)\b", raw(node)) is not None
 
 
 def _leaves(node: tree_sitter.Node) -> bool:

@@ -49,6 +49,8 @@ _OF_SCRIPT = rf"dirname(?:--)?(?:{_OF_SCRIPT}|\$\((?:readlink-f|realpath){_OF_SC
 _OWN_FOLDER = re.compile(
     rf"\$\((?:{_OF_SCRIPT}|cd\$\({_OF_SCRIPT}\)((?:/\.\.)*)/?(?:>/dev/null(?:2>&1)?)?(?:&&|;)pwd(?:-P)?)\)"
 )
+# How a word names it: `.` would be another folder behind a `cd`.
+OWN_FOLDER = re.compile(r"(?<![\w./])\./\.(?![\w.])")
 # Blanks and a continued line that the parser counts as part of the expansion behind them.
 _BEFORE = b" \t\r\n\\"
 _KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
@@ -238,10 +240,10 @@ class Words:
     def _substitution(self, node: tree_sitter.Node) -> str:
         """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command.
 
-        The folder of the script is `.`, as its files are looked for there.
+        The folder of the script is `./.`, as its files are looked for there.
         """
         if (found := _OWN_FOLDER.fullmatch(re.sub(r"\s+|\"", "", raw(node)))) is not None:
-            return f".{found[1] or ''}"
+            return f"./.{found[1] or ''}"
         inner = [child for child in node.named_children if child.type != "comment"]
         if [child.type for child in inner] == ["command"]:
             words = [word for child in inner[0].named_children for word in self.expand(child)]
