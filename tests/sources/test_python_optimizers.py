@@ -56,11 +56,42 @@ def test_rates_of_options_of_optax_and_of_several_optimizers(tmp_path):
     assert all("this script makes 2 optimizers, each with a rate of its own" in config.notes for config in both)
 
 
-def test_a_function_that_takes_the_optimizer_and_is_not_in_the_file_is_named(tmp_path):
-    (config,) = read(
-        tmp_path, "from engine import fit\n" + READ.replace("train(model, optimizer)\n", "fit(model, optimizer)\n")
-    )
-    assert "fit in line 15 takes the optimizer and is not read; it may change the rate" in config.notes
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("from engine import fit\nfit(model, optimizer)", "fit in line 16 takes the optimizer and is not read; it may change the rate"),
+        ("from engine import fit\nfit(model, optimizers=[optimizer])", "fit in line 16 takes the optimizer and is not read; it may change the rate"),
+        ("from engine import fit\ndef build():\n    return optim.SGD(p, lr=3e-4)\nfit(build())", "fit in line 18 takes the optimizer"),
+        ("from engine import fit\nclass Run:\n    def __init__(self, o):\n        self.o = o\n    def run(self):\n        fit(self.o)\nRun(optimizer).run()", "fit in line 20 takes"),
+        ("from functools import partial\nfrom engine import fit\nstep = partial(fit, optimizer)", "partial in line 17 takes the optimizer"),
+        ("from base import Agent\nclass Mine(Agent):\n    def __init__(self):\n        self.opt = optim.SGD(p, lr=3e-4)", "Mine in line 16 is based on base.Agent, which is not read"),
+        ("import lightning as L\nfrom mine import Curve\nL.Trainer(callbacks=[Curve()]).fit(model)", "the callback mine.Curve of the Trainer in line 17 is not read"),
+        ("optimizer.load_state_dict(torch.load('a.pt'))", "optimizer.load_state_dict in line 15 takes the rate of the optimizer that was saved"),
+        ("from functools import partial\ndef run(lr=3e-4):\n    optim.SGD(p, lr=lr)\nrun(3e-4)\npartial(run, lr=1)", "partial(run, lr=1) in line 19 makes an optimizer with other arguments"),
+        ("groups = []\ngroups.append({'params': p, 'lr': 1e-5})", "a group of parameters has a rate of its own in line 16; this plan is that of lr"),
+        ("optimizer.add_param_group(group)", "a group of parameters has a rate of its own in line 15; this plan is that of lr"),
+        ("updates, state = tx.update(grads, state)\nupdates = jax.tree.map(lambda u: u / 2, updates)", "jax.tree.map in line 16 changes the steps of the optimizer"),
+    ],
+)  # fmt: skip
+def test_what_is_not_read_and_may_change_the_rate_is_named(tmp_path, text, note):
+    config = read(tmp_path, f"{READ}{text}\n")[0]
+    assert any(note in given for given in config.notes)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "import accelerate\nmodel, optimizer = accelerate.Accelerator().prepare(model, optimizer)\n",
+        "from tqdm import tqdm\nimport wandb\nwandb.watch(model)\ntorch.save({'o': optimizer.state_dict()}, 'a.pt')\n",
+        "scaler = torch.amp.GradScaler()\nscaler.step(optimizer)\nscaler.custom(optimizer)\n",
+        "import lightning as L\nL.Trainer(callbacks=[L.pytorch.callbacks.ModelCheckpoint()]).fit(model)\n",
+        "class Run:\n    def __init__(self, optimizer):\n        self.optimizer = optimizer\nRun(optimizer)\n",
+        "from models import Net\nfrom data import loaders\nnet = Net(loaders())\n",
+    ],
+)
+def test_usual_libraries_and_own_code_leave_the_rate_alone(tmp_path, more):
+    (config,) = read(tmp_path, READ + more)
+    assert config.notes == ("nothing in this script changes the rate of torch.optim.AdamW in line 13",)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +104,10 @@ def test_a_function_that_takes_the_optimizer_and_is_not_in_the_file_is_named(tmp
         "import deepspeed\ndeepspeed.initialize(optimizer=optimizer, config='ds.json')\n",
         "from transformers import Trainer\nTrainer(model=model, optimizers=(optimizer, None)).train()\n",
         "from schedulefree import AdamWScheduleFree\n",
+        "from torch.optim.swa_utils import SWALR\nSWALR(optimizer, 0.05)\n",
+        "from lightning.pytorch.callbacks import StochasticWeightAveraging\n",
+        "from lightning.pytorch.callbacks import BackboneFinetuning\n",
+        "import optax\ntx = optax.chain(optax.adam(1e-3), optax.scale(0.1))\n",
     ],
 )
 def test_a_script_that_may_change_the_rate_is_not_constant(tmp_path, more):
@@ -83,3 +118,15 @@ def test_a_script_that_may_change_the_rate_is_not_constant(tmp_path, more):
 def test_a_rate_that_is_not_given_is_asked_for(tmp_path):
     with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
         read(tmp_path, READ.replace(", lr=3e-4", ""))
+
+
+def test_asgd_lowers_its_steps_itself(tmp_path):
+    with pytest.raises(olr.ConfigError):
+        read(tmp_path, READ.replace("AdamW", "ASGD"))
+
+
+@pytest.mark.parametrize("change", ["group.update(lr=1e-5)", "group.update({'lr': 1e-5})"])
+def test_a_rate_that_is_updated_by_hand_is_noted(tmp_path, change):
+    text = f"from transformers import TrainingArguments\nTrainingArguments('o', learning_rate=1e-3)\nfor group in optimizer.param_groups:\n    {change}\n"
+    (config,) = read(tmp_path, text)
+    assert 'group["lr"] in line 4 sets the rate by hand, which is not in this plan' in config.notes

@@ -94,9 +94,9 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
 PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}
 # Schedules that set the rate themselves, whatever the optimizer's is.
 OWN_RATE = frozenset({f"{_TORCH}OneCycleLR"})
-# Optimizers, whose rate is `lr`, or in Optax the first argument `learning_rate`.
+# Optimizers, whose rate is `lr`, or in Optax the first argument `learning_rate`. Not torch's ASGD, which lowers it itself.
 _OPTIMIZERS = {
-    "torch.optim.": "Adadelta Adagrad Adam Adamax AdamW ASGD Muon NAdam RAdam RMSprop SGD",
+    "torch.optim.": "Adadelta Adagrad Adam Adamax AdamW Muon NAdam RAdam RMSprop SGD",
     _OPTAX: "adabelief adadelta adagrad adam adamax adamaxw adamw amsgrad fromage lamb lars lion nadam nadamw novograd radam "
     "rmsprop sgd yogi",
 }

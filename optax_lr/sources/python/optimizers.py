@@ -8,17 +8,15 @@ import re
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
 from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.rate_changes import LIGHTNING, may_change, note_groups
 from optax_lr.sources.python.scopes import Call
-from optax_lr.text import words
 
 # What in a name or a text speaks of a rate that changes, or of a library that may change it by a config of its own.
 _CHANGES = re.compile(
     r"(?i)sched|anneal|warm_?up|plateau|noam|cosine_?(?:lr|decay)|deepspeed|param_groups|colossalai|inject_hyperparams"
     r"|(?:lr|rate)_?(?:decay|lambda|mult|find|policy)|(?:decay|adjust|update|set|get|change|reduce)_?(?:the_?)?(?:lr|learning_?rate)"
+    r"|swa_?lr|stochastic_?weight_?averaging|(?:base|backbone)finetuning"
 )
-_LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
-# Calls that take an optimizer and leave its rate alone.
-_HARMLESS = words("prepare setup step unscale_ append create chain MultiSteps print len type isinstance zip list tuple")
 
 
 def optimizers_alone(script: Script) -> list[Call]:
@@ -26,9 +24,11 @@ def optimizers_alone(script: Script) -> list[Call]:
     made = [call for call in script.calls if call.name in OPTIMIZERS]
     if not made or any(_CHANGES.search(text) for text in _texts(script)):
         return []
+    if any(call.name.startswith("optax.scale") for call in script.calls):  # which multiply the rate
+        return []
     own = set(script.classes)
     trained = any(call.last.endswith("Trainer") and call.last not in own for call in script.calls)
-    return [] if trained and not _LIGHTNING & {name.partition(".")[0] for name in script.modules} else made
+    return [] if trained and not LIGHTNING & {name.partition(".")[0] for name in script.modules} else made
 
 
 def _texts(script: Script) -> list[str]:
@@ -47,24 +47,12 @@ def _texts(script: Script) -> list[str]:
     return found
 
 
-def arguments_of_optimizer(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
-    """The rate of one of the `number` optimizers of a script, and notes."""
+def arguments_of_optimizer(script: Script, call: Call, made: list[Call]) -> tuple[Arguments, list[str]]:
+    """The rate of one of the optimizers that a script makes, and notes."""
     found = Arguments(script)
     found.take_rate(call.node, call.scope)
+    note_groups(script)
     notes = [f"nothing in this script changes the rate of {call.name} in line {call.node.lineno}"]
-    if number > 1:
-        notes.append(f"this script makes {number} optimizers, each with a rate of its own")
-    functions = {getattr(scope.function, "name", None) for scope in script.scopes}
-    for other in script.calls:
-        given = [*other.node.args, *(keyword.value for keyword in other.node.keywords)]
-        holds = any(
-            node is call.node or (isinstance(node, ast.Name) and script.single(node, other.scope) is call.node)
-            for node in given
-        )
-        if holds and other.last not in _HARMLESS and other.last not in {*functions, *script.classes}:
-            what = (
-                f"{ast.unparse(other.node.func)[:40]} in line {other.node.lineno} takes the optimizer and is not read"
-            )
-            notes.append(f"{what}; it may change the rate")
-            break
-    return found, notes
+    if len(made) > 1:
+        notes.append(f"this script makes {len(made)} optimizers, each with a rate of its own")
+    return found, [*notes, *may_change(script, [one.node for one in made])]

@@ -219,9 +219,21 @@ def rates_by_hand(script: Script) -> list[str]:
         match node:
             case ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store()):
                 text = ast.unparse(holder)
-                if text in groups or ".param_groups" in text:
-                    return [f'{text[:60]}["lr"] in line {node.lineno} sets the rate by hand, which is not in this plan']
+            case ast.Call(func=ast.Attribute(value=holder, attr="update")) if _gives_rate(node):
+                text = ast.unparse(holder)
+            case _:
+                continue
+        if text in groups or ".param_groups" in text:
+            return [f'{text[:60]}["lr"] in line {node.lineno} sets the rate by hand, which is not in this plan']
     return []
+
+
+def _gives_rate(call: ast.Call) -> bool:
+    """Whether it is `update(lr=1e-4)` or `update({"lr": 1e-4})`."""
+    keys = [key for given in call.args if isinstance(given, ast.Dict) for key in given.keys]
+    return keyword_of(call, "lr") is not None or any(
+        isinstance(key, ast.Constant) and key.value == "lr" for key in keys
+    )
 
 
 def _own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:

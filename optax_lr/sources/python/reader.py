@@ -29,6 +29,7 @@ from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides
+from optax_lr.sources.python.rate_changes import note_groups
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
@@ -168,10 +169,13 @@ class Reader:
         last = call.last
         if call.name in SCHEDULES:
             found, notes = arguments_of_class(self.script, call, len(self.calls()))
+            if call.name.startswith("torch."):
+                note_groups(self.script)
         elif call.name in OPTIMIZERS:
-            found, notes = arguments_of_optimizer(self.script, call, len(self.calls()))
+            found, notes = arguments_of_optimizer(self.script, call, self.calls())
         elif last in FUNCTIONS:
             found, notes = arguments_of_function(self.script, call)
+            note_groups(self.script)
         else:
             found, notes = self._arguments(call, own)
         root = call.name.partition(".")[0]
@@ -286,6 +290,7 @@ class Reader:
         if (made := self._overrides.optimizer) is not None:
             found.without("learning_rate")
             found.take_rate(*made)
+            note_groups(self.script)
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )

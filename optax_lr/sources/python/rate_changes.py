@@ -1,0 +1,234 @@
+"""What may change the rate of an optimizer outside of the script that makes it, each as a note with its line."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.scopes import Call, Named, argument_names, keyword_of
+from optax_lr.text import words
+
+LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
+# Packages that leave the rate of an optimizer alone that they are given.
+_KNOWN = (
+    sys.stdlib_module_names
+    | LIGHTNING
+    | words("torch torch_xla numpy transformers datasets tqdm accelerate wandb jax optax flax")
+)
+# Methods, of whatever object, that leave the rate alone.
+_HARMLESS = words(
+    "prepare setup step unscale_ append create chain MultiSteps optimizer_step toggle_optimizer untoggle_optimizer "
+    "clip_gradients DistributedOptimizer broadcast_optimizer_state"
+) | frozenset(dir(builtins))
+_CALLBACKS = words(  # of Lightning, that leave the rate alone
+    "ModelCheckpoint EarlyStopping LearningRateMonitor TQDMProgressBar RichProgressBar ModelSummary RichModelSummary Timer "
+    "DeviceStatsMonitor OnExceptionCheckpoint LambdaCallback ThroughputMonitor ProgressBar"
+)
+_MOST_ROUNDS = 5  # to find the names that hold an optimizer
+_MORE = "it may change the rate"
+_OF_GROUP = "a group of parameters has a rate of its own in line "
+
+
+def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
+    """Notes on what may change the rates of the optimizers in `made`: the first of each kind."""
+    where = _Holders(script, made)
+    kinds = (
+        _takers(script, where),
+        _parents(script, where),
+        _callbacks(script),
+        _restored(script, where),
+        _partial(script, where),
+        _of_updates(script),
+    )
+    return [note for kind in kinds if (note := next(kind, None)) is not None]
+
+
+def note_groups(script: Script) -> None:
+    """Note that groups of parameters that are added later have rates of their own, where no note says so yet."""
+    if any(note.startswith(_OF_GROUP) for note in script.notes):
+        return
+    for node in ast.walk(script.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="append" | "extend" | "add_param_group" as how), args=[group]):
+                unknown = how == "add_param_group" and not isinstance(group, ast.Dict)
+            case ast.AugAssign(value=group):
+                unknown = False
+            case _:
+                continue
+        if unknown or any(map(_is_group, ast.walk(group))):
+            script.notes[f"{_OF_GROUP}{node.lineno}; this plan is that of lr"] = None
+            return
+
+
+def _is_group(node: ast.AST) -> bool:
+    """Whether it is a dict of parameters with a rate."""
+    match node:
+        case ast.Dict(keys=keys):
+            return {"params", "lr"} <= {key.value for key in keys if isinstance(key, ast.Constant)}
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            return {"params", "lr"} <= {word.arg for word in keywords}
+    return False
+
+
+class _Holders:
+    """The names in a script of what holds an optimizer.
+
+    Fields:
+        names: variables and arguments, in whatever scope.
+        attributes: attributes, of whatever object.
+        makers: functions that return one, and classes that hold one.
+    """
+
+    def __init__(self, script: Script, made: Sequence[ast.Call]) -> None:
+        self._made = {id(node) for node in made}
+        self._script = script
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.makers: set[str] = set()
+        self.functions = {
+            scope.function.name: scope.function for scope in script.scopes if isinstance(scope.function, Named)
+        }
+        parts = {name: list(ast.walk(function)) for name, function in self.functions.items()}
+        self.inside = {name for name, found in parts.items() if any(id(part) in self._made for part in found)}
+        returned = {
+            name: [part.value for part in found if isinstance(part, ast.Return)] for name, found in parts.items()
+        }
+        bodies = {name: [part for kind in kinds for part in ast.walk(kind)] for name, kinds in script.classes.items()}
+        loops = [node for node in ast.walk(script.tree) if isinstance(node, (ast.For, ast.comprehension))]
+        for _ in range(_MOST_ROUNDS):
+            for scope in script.scopes:
+                self.names |= {name for name, values in scope.names.items() if any(map(self.holds, values))}
+            self.attributes |= {name for (_, name), values in script.attributes.items() if any(map(self.holds, values))}
+            self.makers |= {name for name, values in returned.items() if any(map(self.holds, values))}
+            self.makers |= {name for name, found in bodies.items() if any(id(part) in self._made for part in found)}
+            for loop in loops:
+                self.names |= {loop.target.id} if isinstance(loop.target, ast.Name) and self.holds(loop.iter) else set()
+            for call in script.calls:
+                self._pass(call)
+
+    def _pass(self, call: Call) -> None:
+        """Follow what a call gives a function of the script."""
+        kind = script_class[0] if (script_class := self._script.classes.get(call.name, [])) else None
+        function = self.functions.get(call.last)
+        if kind is not None:
+            function = next((part for part in kind.body if isinstance(part, Named) and part.name == "__init__"), None)
+        if function is not None:
+            names = argument_names(function)
+            given = call.given(names[names[:1] == ["self"] :])
+            self.names |= {name for name, value in given.items() if self.holds(value)}
+
+    def holds(self, node: ast.AST | None) -> bool:
+        """Whether an expression is an optimizer, or a list, a tuple or a dict with one."""
+        match node:
+            case None | ast.Lambda():
+                return False
+            case ast.Name(id=name):
+                return name in self.names
+            case ast.Attribute(attr=name):
+                return name in self.attributes
+            case ast.Call(func=function):
+                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+                return id(node) in self._made or name in self.makers
+        return any(map(self.holds, ast.iter_child_nodes(node)))
+
+    def given(self, call: Call) -> bool:
+        """Whether a call takes an optimizer."""
+        return any(map(self.holds, (*call.node.args, *(keyword.value for keyword in call.node.keywords))))
+
+
+def _is_elsewhere(script: Script, node: ast.expr) -> bool:
+    """Whether a name is imported from a module that is not known."""
+    first = ast.unparse(node).partition(".")[0]
+    return first in script.imported and script.qualified(node).partition(".")[0] not in _KNOWN
+
+
+def _takers(script: Script, where: _Holders) -> Iterator[str]:
+    """Calls of what is not read that take an optimizer."""
+    for call in script.calls:
+        function = call.node.func
+        own = call.last in where.functions or call.last in script.classes
+        if own or not where.given(call):
+            continue
+        if any(_is_elsewhere(script, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
+            pass  # partial(train_one_epoch, optimizer)
+        elif call.last in _HARMLESS or _is_known(script, call):
+            continue
+        yield f"{ast.unparse(function)[:40]} in line {call.node.lineno} takes the optimizer and is not read; {_MORE}"
+
+
+def _is_known(script: Script, call: Call) -> bool:
+    """Whether a function, or the object of a method, is of a package that leaves the rate alone."""
+    node: ast.expr | None = call.node.func
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    if isinstance(node, ast.Name) and node.id not in script.imported:
+        made = script.single(node, call.scope)
+        node = made.func if isinstance(made, ast.Call) else None
+    name = "" if node is None else script.qualified(node)
+    return name.partition(".")[0] in _KNOWN and not call.name.startswith("torch.optim.")
+
+
+def _parents(script: Script, where: _Holders) -> Iterator[str]:
+    """Imported classes on which one with an optimizer is based, at any depth."""
+    left, seen = sorted(where.makers & script.classes.keys()), set[str]()
+    while left:
+        name = left.pop()
+        for kind in script.classes.get(name, ()) if name not in seen else ():
+            for base in kind.bases:
+                if _is_elsewhere(script, base):
+                    yield f"{name} in line {kind.lineno} is based on {script.qualified(base)}, which is not read; {_MORE}"
+                left.append(ast.unparse(base))
+        seen.add(name)
+
+
+def _callbacks(script: Script) -> Iterator[str]:
+    """Callbacks of a Trainer that are not known."""
+    for call in script.calls:
+        given = keyword_of(call.node, "callbacks")
+        made = script.single(given, call.scope)
+        if given is None or (isinstance(made, ast.Constant) and made.value is None):
+            continue
+        parts = made.elts if isinstance(made, (ast.List, ast.Tuple)) else [made]
+        for part in (script.single(part, call.scope) for part in parts):
+            name = script.qualified(part.func) if isinstance(part, ast.Call) else ""
+            quiet = name.partition(".")[0] in LIGHTNING and name.rpartition(".")[2] in _CALLBACKS
+            if not quiet and name not in script.classes:
+                shown = f"the callback {name}" if name else "a callback"
+                yield f"{shown} of the Trainer in line {call.node.lineno} is not read; {_MORE}"
+
+
+def _restored(script: Script, where: _Holders) -> Iterator[str]:
+    """States of optimizers that are loaded."""
+    for call in script.calls:
+        match call.node.func:
+            case ast.Attribute(value=holder, attr="load_state_dict") if where.holds(holder):
+                what = f"{ast.unparse(holder)[:40]}.load_state_dict in line {call.node.lineno}"
+                yield f"{what} takes the rate of the optimizer that was saved, which may be another"
+
+
+def _partial(script: Script, where: _Holders) -> Iterator[str]:
+    """Functions that make an optimizer, and that `partial` gives other arguments."""
+    for call in script.calls:
+        if call.name == "functools.partial" and call.node.args and ast.unparse(call.node.args[0]) in where.inside:
+            what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
+            yield f"{what} makes an optimizer with other arguments, which are not read"
+
+
+def _of_updates(script: Script) -> Iterator[str]:
+    """Changes of what an optimizer of Optax returns: `jax.tree.map(lambda u: 0.1 * u, updates)`."""
+    updates = {
+        target.elts[0].id
+        for node in ast.walk(script.tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Tuple) and target.elts and isinstance(target.elts[0], ast.Name)
+        if re.search(r"\.update$", ast.unparse(node.value.func))
+    }
+    for call in script.calls:
+        changes = re.search(r"(?:^|\.)tree(?:_util)?[._](?:tree_)?map$", call.name) is not None
+        if changes and any(isinstance(part, ast.Name) and part.id in updates for part in call.node.args):
+            yield f"{call.name} in line {call.node.lineno} changes the steps of the optimizer, and with them the rate"
