@@ -375,7 +375,7 @@ def test_notes_on_a_script_that_a_command_starts_leave_its_texts_out(tmp_path):
     for note in (
         "deepspeed: the file is not here",
         "filter in line 6: the number",
-        "EarlyStoppingCallback in line 8 may end",
+        "the code in line 8 may end the run early",
     ):
         assert note in notes
     assert not re.search("xyzzy|<text", notes)
