@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from pathlib import Path
 
 from optax_lr.configs.commands import SHELL, training_commands
@@ -15,6 +16,8 @@ from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.run_facts import written_files
 from optax_lr.sources.source import Form, Program, Source
 from optax_lr.trainers import recognise
+
+_CHANGES = re.compile(r"\s*(?:sed\s.*-i|(?:cp|mv|wget|curl|yq|perl|tee)\s)")  # commands that write files
 
 
 def notebook_configs(path: str, text: str, folder: Path) -> list[Source]:
@@ -43,7 +46,9 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         f"%run in line {cells.places[line - 1]} runs {name}, which is not read; it may replace any variable of the cells"
         for line, name in cells.started
     )
-    replaced = any(file_below(known, folder)[0] for name in cells.files for known in (name, Path(name).name))
+    changed = [word for row in cells.commands.splitlines() if _CHANGES.match(row) for word in row.split()]
+    written = [known for name in cells.files for known in (name, Path(name).name)]
+    replaced = any(file_below(name, folder)[0] for name in (*written, *changed))
     try:
         made = python.script_sources(path, cells.code, folder, reads_files=not cells.moved and not replaced)
         found = [dataclasses.replace(source, form=form, text=text, notes=(*source.notes, *left_out)) for source in made]
@@ -51,11 +56,11 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         why = notebook.error_in_file(error, path, cells.places)
     with contextlib.suppress(ConfigError):
         script = notebook.cell_commands(path, cells)
-        written = written_files(Script(path, cells.code))
+        dumped = written_files(Script(path, cells.code))
         commands = training_commands(path, script, folder, cells.files)
         ran = [
             dataclasses.replace(
-                source, files={**written, **source.files}, notes=(*source.notes, *_of_old_folder(source, cells, folder))
+                source, files={**dumped, **source.files}, notes=(*source.notes, *_of_old_folder(source, cells, folder))
             )
             for source in commands
         ]

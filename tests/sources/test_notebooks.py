@@ -129,7 +129,14 @@ def test_cells_that_magics_time_or_capture_are_python(tmp_path, magic):
 @pytest.mark.parametrize("load", ["rate = yaml.safe_load(open('c.yaml'))['rate']", "from config import rate"])
 @pytest.mark.parametrize(
     "first",
-    ["%cd sub", "cd sub", "os.chdir('sub')", "%%writefile config.py\nrate = 1e-3", "%%writefile c.yaml\nrate: 0.001"],
+    [
+        "%cd sub",
+        "cd sub",
+        "os.chdir('sub')",
+        "%%writefile config.py\nrate = 1e-3",
+        "%%writefile c.yaml\nrate: 0.001",
+        "!sed -i 's/4/3/' c.yaml",
+    ],
 )
 def test_files_of_another_folder_and_files_that_cells_write_are_not_loaded(tmp_path, first, load):
     (tmp_path / "config.py").write_text("rate = 1e-4\n")

@@ -71,10 +71,15 @@ def test_rates_of_options_of_optax_and_of_several_optimizers(tmp_path):
         ("groups = []\ngroups.append({'params': p, 'lr': 1e-5})", "a group of parameters has a rate of its own in line 16; this plan is that of lr"),
         ("optimizer.add_param_group(group)", "a group of parameters has a rate of its own in line 15; this plan is that of lr"),
         ("updates, state = tx.update(grads, state)\nupdates = jax.tree.map(lambda u: u / 2, updates)", "jax.tree.map in line 16 changes the steps of the optimizer"),
+        ("import optax\nfrom mine import damp\noptax.chain(optax.adam(3e-4), damp(0.1))", "a part of the chain in line 17, damp(0.1), is not read"),
+        ("accelerator.load_state('saved')", "accelerator.load_state in line 15 takes the rate of the optimizer that was saved"),
+        ("exec(open('configurator.py').read())", "line 15 may replace any value of this script"),
+        ("globals()['rate'] = 1", "line 15 may replace any value of this script"),
+        ("from config import *", "line 15 may replace any value of this script"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_and_may_change_the_rate_is_named(tmp_path, text, note):
-    config = read(tmp_path, f"{READ}{text}\n")[0]
+    config = read(tmp_path, f"{READ}{text}\n")[-1]
     assert any(note in given for given in config.notes)
 
 
@@ -86,6 +91,7 @@ def test_what_is_not_read_and_may_change_the_rate_is_named(tmp_path, text, note)
         "scaler = torch.amp.GradScaler()\nscaler.step(optimizer)\nscaler.custom(optimizer)\n",
         "import lightning as L\nL.Trainer(callbacks=[L.pytorch.callbacks.ModelCheckpoint()]).fit(model)\n",
         "class Run:\n    def __init__(self, optimizer):\n        self.optimizer = optimizer\nRun(optimizer)\n",
+        "from matplotlib.pyplot import *\nclass World(gym.Env):\n    pass\n",
         "from models import Net\nfrom data import loaders\nnet = Net(loaders())\n",
     ],
 )

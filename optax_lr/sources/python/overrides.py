@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.rate_changes import KNOWN
 from optax_lr.sources.python.scopes import Call, Named, Place, Scope, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
@@ -51,7 +52,12 @@ class Overrides:
         self._assigned = _assigned(script)
         self._by_call = list(_set_by_calls(script))
         self.optimizer = _own_optimizer(script)
-        self.notes = [*_replacements(script), *_trainers(script, runs, several), *rates_by_hand(script)]
+        self.notes = [
+            *_replacements(script),
+            *_trainers(script, runs, several),
+            *rates_by_hand(script),
+            *values_replaced(script),
+        ]
 
     def set_later(self, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
         """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
@@ -146,11 +152,6 @@ def _replacements(script: Script) -> list[str]:
                 found.setdefault("stop", f"should_training_stop in line {node.lineno} may end the run early")
             case ast.Call(func=ast.Name(id=name)) if re.search("(?i)early_?stop", name):
                 found.setdefault("stopping", f"{name} in line {node.lineno} may end the run early")
-            case (
-                ast.Call(func=ast.Name(id="exec"))
-                | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals"))))
-            ):
-                found.setdefault("exec", f"line {node.lineno} may replace any value of this script")
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
                 found.setdefault("setattr", f"setattr in line {node.lineno} may replace any of these arguments")
             case (
@@ -160,6 +161,24 @@ def _replacements(script: Script) -> list[str]:
             ):
                 found.setdefault("dict", f"line {node.lineno} may replace any of these arguments")
     return list(found.values())
+
+
+def values_replaced(script: Script) -> list[str]:
+    """A note where a script may set any of its variables: by `exec`, `globals()`, or a `*` behind an assignment."""
+    assigned = min((node.lineno for node in script.tree.body if isinstance(node, ast.Assign)), default=None)
+    for node in ast.walk(script.tree):
+        match node:
+            case (
+                ast.Call(func=ast.Name(id="exec"))
+                | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="globals"))))
+                | ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), ctx=ast.Store())
+            ):
+                return [f"line {node.lineno} may replace any value of this script"]
+            case ast.ImportFrom(names=[ast.alias(name="*")], module=module):
+                other = (module or "").partition(".")[0] not in {*KNOWN, *HOMES}
+                if other and assigned is not None and node.lineno > assigned:
+                    return [f"line {node.lineno} may replace any value of this script"]
+    return []
 
 
 def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:

@@ -14,10 +14,13 @@ from optax_lr.text import words
 
 LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
 # Packages that leave the rate of an optimizer alone that they are given.
-_KNOWN = (
+KNOWN = (
     sys.stdlib_module_names
     | LIGHTNING
-    | words("torch torch_xla numpy transformers datasets tqdm accelerate wandb jax optax flax")
+    | words(
+        "torch torch_xla torchvision torchaudio numpy scipy pandas sklearn matplotlib transformers datasets tqdm accelerate "
+        "wandb jax optax flax gym gymnasium"
+    )
 )
 # Methods, of whatever object, that leave the rate alone.
 _HARMLESS = words(
@@ -43,6 +46,7 @@ def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
         _restored(script, where),
         _partial(script, where),
         _of_updates(script),
+        _of_chains(script, made),
     )
     return [note for kind in kinds if (note := next(kind, None)) is not None]
 
@@ -143,7 +147,7 @@ class _Holders:
 def _is_elsewhere(script: Script, node: ast.expr) -> bool:
     """Whether a name is imported from a module that is not known."""
     first = ast.unparse(node).partition(".")[0]
-    return first in script.imported and script.qualified(node).partition(".")[0] not in _KNOWN
+    return first in script.imported and script.qualified(node).partition(".")[0] not in KNOWN
 
 
 def _takers(script: Script, where: _Holders) -> Iterator[str]:
@@ -169,7 +173,7 @@ def _is_known(script: Script, call: Call) -> bool:
         made = script.single(node, call.scope)
         node = made.func if isinstance(made, ast.Call) else None
     name = "" if node is None else script.qualified(node)
-    return name.partition(".")[0] in _KNOWN and not call.name.startswith("torch.optim.")
+    return name.partition(".")[0] in KNOWN and not call.name.startswith("torch.optim.")
 
 
 def _parents(script: Script, where: _Holders) -> Iterator[str]:
@@ -205,8 +209,10 @@ def _restored(script: Script, where: _Holders) -> Iterator[str]:
     """States of optimizers that are loaded."""
     for call in script.calls:
         match call.node.func:
-            case ast.Attribute(value=holder, attr="load_state_dict") if where.holds(holder):
-                what = f"{ast.unparse(holder)[:40]}.load_state_dict in line {call.node.lineno}"
+            case ast.Attribute(value=holder, attr="load_state_dict" | "load_state" as how) if (
+                where.holds(holder) or how == "load_state"
+            ):
+                what = f"{ast.unparse(holder)[:40]}.{how} in line {call.node.lineno}"
                 yield f"{what} takes the rate of the optimizer that was saved, which may be another"
 
 
@@ -232,3 +238,13 @@ def _of_updates(script: Script) -> Iterator[str]:
         changes = re.search(r"(?:^|\.)tree(?:_util)?[._](?:tree_)?map$", call.name) is not None
         if changes and any(isinstance(part, ast.Name) and part.id in updates for part in call.node.args):
             yield f"{call.name} in line {call.node.lineno} changes the steps of the optimizer, and with them the rate"
+
+
+def _of_chains(script: Script, made: Sequence[ast.Call]) -> Iterator[str]:
+    """Parts of an Optax chain that are not of Optax, next to an optimizer."""
+    for call in script.calls:
+        parts = [script.single(part, call.scope) for part in call.node.args] if call.name == "optax.chain" else []
+        for part in parts if any(part is one for part in parts for one in made) else ():
+            if not (isinstance(part, ast.Call) and script.qualified(part.func).startswith("optax.")):
+                shown = "" if part is None else f", {ast.unparse(part)[:40]},"
+                yield f"a part of the chain in line {call.node.lineno}{shown} is not read; {_MORE}"

@@ -28,7 +28,7 @@ from optax_lr.sources.python.literals import field_default
 from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
-from optax_lr.sources.python.overrides import Overrides
+from optax_lr.sources.python.overrides import Overrides, values_replaced
 from optax_lr.sources.python.rate_changes import note_groups
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
@@ -178,6 +178,8 @@ class Reader:
             note_groups(self.script)
         else:
             found, notes = self._arguments(call, own)
+        if call.name in SCHEDULES or call.name in OPTIMIZERS or last in FUNCTIONS:
+            notes += values_replaced(self.script)
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             whose = "transformers" if last in TRAINING_ARGUMENTS else "TRL" if last in TRL else "its own package"
