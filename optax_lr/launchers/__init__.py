@@ -9,6 +9,7 @@ import os.path
 from collections.abc import Mapping, Sequence
 
 from optax_lr.launchers.accelerate import accelerate_launch
+from optax_lr.launchers.axolotl import axolotl
 from optax_lr.launchers.deepspeed import deepspeed
 from optax_lr.launchers.programs import own_processes
 from optax_lr.launchers.tasks import mpirun, ray_job, srun
@@ -32,6 +33,7 @@ LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(torchrun, heads=("torchrun",), modules=("torch.distributed.run", "torch.distributed.launch")),
     Launcher(accelerate_launch, heads=("accelerate", "accelerate-launch"), modules=("accelerate.commands.launch",)),
     Launcher(deepspeed, heads=("deepspeed",), modules=("deepspeed.launcher.runner",)),
+    Launcher(axolotl, heads=("axolotl",)),
     Launcher(mpirun, heads=("mpirun", "mpiexec", "orterun", "horovodrun"), starts_tasks=True),
     Launcher(srun, heads=("srun",), starts_tasks=True),
     Launcher(ray_job, heads=("ray",), starts_tasks=True),

@@ -11,6 +11,12 @@ RUN = "train.py --learning_rate 1e-4 --num_train_epochs 1"
 MODULE = f"pkg.{RUN.replace('.py', '')}"
 
 COMMANDS = [
+    ("axolotl train c.yaml --launcher torchrun -- --nproc_per_node=8", 8),
+    ("axolotl train c.yaml --launcher=accelerate --num-processes 4 -- --num_processes 2", 2),
+    ("axolotl train c.yaml --num-processes 4 --learning-rate 1e-4", 4),
+    ("axolotl train c.yaml --launcher python -- --num_processes 2", 1),
+    ("CUDA_VISIBLE_DEVICES=0,1 axolotl train c.yaml", 2),
+    ("axolotl train c.yaml", None),
     (f"torchrun {RUN}", 1),
     (f"torchrun --nproc_per_node 8 --nnodes 2 {RUN}", 16),
     ("\ue000$ENV\ue001 NPROC_PER_NODE=4 swift sft --model m --dataset d --num_train_epochs 1", 4),
@@ -80,7 +86,8 @@ def test_the_number_of_processes(command, count):
     program, processes = program_of(command.split(), {})
     assert processes.count == count, processes
     assert processes.origin
-    assert program.name in ("train.py", "pkg.train", "swift sft", "llamafactory-cli train", "trl sft", "tune run")
+    trainers = ("axolotl train", "swift sft", "llamafactory-cli train", "trl sft", "tune run")
+    assert program.name in ("train.py", "pkg.train", *trainers)
     if RUN in command or "pkg." in command:
         assert dict(program.options) == {"learning_rate": "1e-4", "num_train_epochs": "1"}
     if program.name == "tune run":
