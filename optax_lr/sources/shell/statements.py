@@ -50,8 +50,11 @@ _FOLDER_OPTIONS = {
 }  # that name the folder of a command
 _WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
 _CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
-# Sourced files that set up the machine and no training.
-_SET_UP = re.compile(r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneapi|/(?:init|setup|vars)[\w-]*\.sh$")
+# Sourced files and evaluated commands that set up the machine and no training.
+_SET_UP = re.compile(
+    r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneapi|/(?:init|setup|vars)[\w-]*\.sh$|"
+    r"ssh-agent|modulecmd|direnv|shellenv|hook"
+)
 
 
 class Ran(NamedTuple):
@@ -119,6 +122,7 @@ class _Shell(Words):
         self.readonly: frozenset[str] = frozenset()
         self.exports_all = False  # by `set -a`
         self.functions: "dict[str, tree_sitter.Node]" = {}
+        self.aliases: dict[str, int] = {}  # of several words, each with its line
         self.called: set[str] = set()
         self.files: dict[str, str] = {}  # texts that the script writes; a new dict after each change
         self.below: str | None = ""  # the folder, seen from where the script starts; None where it is not known
@@ -431,11 +435,32 @@ class _Shell(Words):
                 self.outer.setdefault(name, self.variables.get(name))
             if child.type == "variable_assignment":
                 self.assign(child)
+            elif child.type not in ("variable_name", "word"):
+                for word in self.expand(child):
+                    name, equals, text = word.partition("=")
+                    if not re.fullmatch(NAME, name):
+                        self.note_on_unread(node)
+                    elif equals:
+                        self.set_value(name, text)
+                    if exported:
+                        self.exported[name] = None
+            if re.fullmatch(r"-\w*n\w*", name) and node.children[0].type != "export":
+                self.note_on_unread(node)
             exported = exported or re.fullmatch(r"-\w*x\w*", name) is not None
             if exported:
                 self.exported[name] = None
             if readonly:
                 self.readonly |= {name}
+
+    def note_on_unread(self, node: tree_sitter.Node) -> None:
+        """Note that a statement sets variables that are not known."""
+        self.notes[f"line {node.start_point[0] + 1} sets variables that are not read"] = None
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set a variable to a text, unless it is readonly."""
+        if name not in self.readonly:
+            self.arrays.discard(name)
+            self.variables[name] = self.spent([text])
 
     def assign(self, node: tree_sitter.Node) -> None:
         """`A=1`, `A+=1`, `A=(1 2)`; an element of an array makes the array unknown."""
@@ -595,6 +620,9 @@ class _Shell(Words):
             count = len(self.ran)
             text, arguments = MARK.sub(self.kept, started[0]), started[1]
             following, self.following = self.following, {*self.following, started[0]}
+            shown = str(readable(started[0]))
+            if head == "eval" and shown.startswith(("$(", "`")) and not _SET_UP.search(shown):
+                self.note_on_unread(node)
             if head in ("eval", "source", "."):
                 with self.with_arguments(arguments) if arguments else contextlib.nullcontext():
                     self.run_text(text)
@@ -617,6 +645,8 @@ class _Shell(Words):
                 ]
                 notes += ["the script's own arguments ($@) are taken as none"] if own_arguments else []
                 notes += notes_on(words, self.placeholders)
+                if head in self.aliases:
+                    notes.append(f"{head} may be the alias of line {self.aliases[head]}, which is not followed")
                 self.record(
                     Ran(
                         tuple(words),
@@ -671,6 +701,12 @@ class _Shell(Words):
         elif head in _READERS:
             names = [word for word in words[1:] if re.fullmatch(NAME, word)]
             self.variables |= {name: [mark(f"${name}")] for name in (*names, "OPTARG")}
+        elif words[:2] == ["printf", "-v"] and len(words) > 3 and re.fullmatch(NAME, words[2]):
+            text = words[4] if words[3] == "%s" and len(words) == 5 else output_of(["printf", *words[3:]], None)
+            self.set_value(words[2], mark(f"${words[2]}") if text is None else text)
+        elif head == "alias":
+            named = (word.partition("=") for word in words[1:])
+            self.aliases |= {name: node.start_point[0] + 1 for name, _, text in named if " " in text}
         elif head in ("source", "."):
             if len(words) > 1 and not _SET_UP.search(words[1]):
                 line = node.start_point[0] + 1
