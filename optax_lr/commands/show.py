@@ -107,11 +107,9 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
         row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
     if plan.steps_per_epoch is not None and plan.epochs is not None:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
-        if num_examples is not None:
-            row(
-                "examples",
-                f"{num_examples:,} as given: those that the program's own splits, filters and selections leave",
-            )
+    counted = plan.steps_per_epoch is not None or bool(config.open)
+    if num_examples is not None and counted and not any("are left for training" in note for note in summary["notes"]):
+        row("examples", f"{num_examples:,} as given: those that the program's own splits, filters and selections leave")
     rates = f"{summary['first_rate']:.4g} at the first update, {summary['highest_rate']:.4g} at the highest"
     row("rate", f"{rates}, {summary['last_rate']:.4g} at the last update")
     row("processes", f"{plan.world_size} ({plan.world_size_from})")

@@ -216,7 +216,10 @@ class Trainer(abc.ABC):
             out = (
                 f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve{batch}"
             )
-            said.append(f"{shown}{more} {verb} of {self.title}; {remedy}; {out}")
+            rate = any(
+                re.search(r"(?:^|[._])(?:lr|learning_rate)$", key) for key in wrong
+            )  # which is what the curve is
+            said.append(f"{shown}{more} {verb} of {self.title}; {remedy}" + ("" if rate else f"; {out}"))
         if said:
             raise UnknownKeysError(f"{source.name}: {'; '.join(said)}")
         return tuple(f"{above}{key}" for key in strange)

@@ -164,15 +164,22 @@ class Transformers(Trainer):
         }
         given = {key: value for key, value in taken.items() if value is not None}
         settings = Settings.of(name, filled_in | given, rules, **whole)
+        converted = "as the trainer's parser takes it"
+        if self.name == "hf":
+            converted = (
+                "which transformers' own parser of YAML files leaves text; the run stops unless the program converts it"
+            )
         notes += tuple(
-            f"{key}: the text {taken[key]!r} is taken as a number, as the trainer's parser takes it"
+            f"{key}: the text {taken[key]!r} is taken as a number, {converted}"
             for key in ("learning_rate", "warmup_ratio", "warmup_steps")
             if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
         )
         if settings.older and 0 < settings.warmup_steps < 1:
             share = f"a warmup_steps of {settings.warmup_steps:g}; for a run of that time write warmup_ratio"
             notes += (f"{settings.older} is of older versions, and none of these takes {share}",)
-        notes += _of_the_data(values, source.program_name)
+        notes += tuple(
+            note for note in _of_the_data(values, source.program_name) if note.partition(":")[0] not in self.names
+        )
         strange = tuple(key for key in strange if key != "block_size")
         wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()
         strange += tuple(key for key in wrong if key not in strange)

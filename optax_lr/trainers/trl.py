@@ -181,11 +181,6 @@ class Trl(Transformers):
             own=completions,
         )
         notes = [*reading.notes]
-        if not method and reading.settings.max_steps <= 0:
-            notes.append(
-                "the file does not say which of TRL's trainers runs; the steps are those of SFT, DPO, KTO and reward. For GRPO "
-                "or RLOO give --trainer trl-grpo"
-            )
         if "dataset_mixer" in given and not given & {"packing", "beta", "loss_type", "max_prompt_length"}:
             notes.append(
                 "dataset_mixer: alignment-handbook's run_sft.py, until its 19f0345 of 2025-07, packs the texts; then the number of "
