@@ -8,7 +8,7 @@ import re
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
 from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.rate_changes import LIGHTNING, may_change, note_groups
+from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Call
 
 # What in a name or a text speaks of a rate that changes, or of a library that may change it by a config of its own.
@@ -47,12 +47,11 @@ def _texts(script: Script) -> list[str]:
     return found
 
 
-def arguments_of_optimizer(script: Script, call: Call, made: list[Call]) -> tuple[Arguments, list[str]]:
-    """The rate of one of the optimizers that a script makes, and notes."""
+def arguments_of_optimizer(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
+    """The rate of one of the `number` optimizers that a script makes, and notes."""
     found = Arguments(script)
     found.take_rate(call.node, call.scope)
-    note_groups(script)
     notes = [f"nothing in this script changes the rate of {call.name} in line {call.node.lineno}"]
-    if len(made) > 1:
-        notes.append(f"this script makes {len(made)} optimizers, each with a rate of its own")
-    return found, [*notes, *may_change(script, [one.node for one in made])]
+    if number > 1:
+        notes.append(f"this script makes {number} optimizers, each with a rate of its own")
+    return found, notes

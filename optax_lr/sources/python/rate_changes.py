@@ -33,7 +33,7 @@ _CALLBACKS = words(  # of Lightning, that leave the rate alone
 )
 _MOST_ROUNDS = 5  # to find the names that hold an optimizer
 _MORE = "it may change the rate"
-_OF_GROUP = "a group of parameters has a rate of its own in line "
+OF_GROUP = "a group of parameters has a rate of its own in line "
 
 
 def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
@@ -51,10 +51,8 @@ def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
     return [note for kind in kinds if (note := next(kind, None)) is not None]
 
 
-def note_groups(script: Script) -> None:
-    """Note that groups of parameters that are added later have rates of their own, where no note says so yet."""
-    if any(note.startswith(_OF_GROUP) for note in script.notes):
-        return
+def group_added(script: Script) -> str:
+    """A note where groups of parameters with rates of their own are added later; empty for none."""
     for node in ast.walk(script.tree):
         match node:
             case ast.Call(func=ast.Attribute(attr="append" | "extend" | "add_param_group" as how), args=[group]):
@@ -64,8 +62,8 @@ def note_groups(script: Script) -> None:
             case _:
                 continue
         if unknown or any(map(_is_group, ast.walk(group))):
-            script.notes[f"{_OF_GROUP}{node.lineno}; this plan is that of lr"] = None
-            return
+            return f"{OF_GROUP}{node.lineno}; this plan is that of lr"
+    return ""
 
 
 def _is_group(node: ast.AST) -> bool:

@@ -29,7 +29,7 @@ from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides, values_replaced
-from optax_lr.sources.python.rate_changes import note_groups
+from optax_lr.sources.python.rate_changes import OF_GROUP, group_added, may_change
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
@@ -128,8 +128,31 @@ class Reader:
         """Notes on the data, with their kinds."""
         return data_notes(self.script)
 
+    @functools.cached_property
+    def _changes(self) -> list[str]:
+        """Notes on what may change the rates of the optimizers."""
+        return may_change(self.script, [call.node for call in self.calls()])
+
+    @functools.cached_property
+    def _replaced(self) -> list[str]:
+        """Notes on what may set any variable."""
+        return values_replaced(self.script)
+
+    @functools.cached_property
+    def _group(self) -> str:
+        return group_added(self.script)
+
+    def _note_group(self) -> None:
+        """Note that groups of parameters have rates of their own, where no note says so yet."""
+        if self._group and not any(note.startswith(OF_GROUP) for note in self.script.notes):
+            self.script.notes[self._group] = None
+
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""
+        return self._calls
+
+    @functools.cached_property
+    def _calls(self) -> list[Call]:
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
         if not found and not any(call.last in constructors.NOT_READ_WHOLE for call in script.calls):
@@ -170,16 +193,18 @@ class Reader:
         if call.name in SCHEDULES:
             found, notes = arguments_of_class(self.script, call, len(self.calls()))
             if call.name.startswith("torch."):
-                note_groups(self.script)
+                self._note_group()
         elif call.name in OPTIMIZERS:
-            found, notes = arguments_of_optimizer(self.script, call, self.calls())
+            found, notes = arguments_of_optimizer(self.script, call, len(self.calls()))
+            self._note_group()
+            notes += self._changes
         elif last in FUNCTIONS:
             found, notes = arguments_of_function(self.script, call)
-            note_groups(self.script)
+            self._note_group()
         else:
             found, notes = self._arguments(call, own)
         if call.name in SCHEDULES or call.name in OPTIMIZERS or last in FUNCTIONS:
-            notes += values_replaced(self.script)
+            notes += self._replaced
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             whose = "transformers" if last in TRAINING_ARGUMENTS else "TRL" if last in TRL else "its own package"
@@ -292,7 +317,7 @@ class Reader:
         if (made := self._overrides.optimizer) is not None:
             found.without("learning_rate")
             found.take_rate(*made)
-            note_groups(self.script)
+            self._note_group()
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )
