@@ -288,15 +288,43 @@ def test_commands_of_examples_that_do_not_train_are_left_out(tmp_path):
         ("p.add_argument('--rate', dest='lr', type=float, default=5e-5)", "--rate 1e-4", 1e-4),
         ("p.add_argument('--lr', '--learning-rate', type=float, default=5e-5)", "--learning_rate 1e-4", 1e-4),
         ("p.add_argument('--rate', dest='lr', type=float, default=5e-5)", "", 5e-5),
+        ("p.add_argument('-l', '--lr', type=float, default=5e-5)", "-l 1e-4", 1e-4),
+        ("p.add_argument('--rate', '-lr', dest='lr', type=float)\np.add_argument('--lrs')", "-lr 1e-4 -x 2", 1e-4),
+        ("p.add_argument('-l', dest='lr', type=float, default=5e-5)", "-l2", 2),
+        ("p.add_argument('--full', action=argparse.BooleanOptionalAction, default=True)", "--no-full", 7),
+        ("p.add_argument('--full', action=argparse.BooleanOptionalAction, default=False)", "--full", 8),
+        ("p.add_argument('--quick', dest='full', action='store_false', default=True)", "--quick", 7),
+        ("p.add_argument('--quick', dest='full', action='store_false', default=True)", "", 8),
     ],
 )
 def test_an_option_gives_the_value_under_its_name(tmp_path, declared, options, rate):
+    value = "8 if args.full else 7" if "full" in declared else "args.lr"
     (tmp_path / "train.py").write_text(
         f"import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n{declared}\n"
-        "args = p.parse_args()\nTrainingArguments('o', learning_rate=args.lr, max_steps=5)\n"
+        f"args = p.parse_args()\nTrainingArguments('o', learning_rate={value}, max_steps=5)\n"
     )
     (config,) = scripts(tmp_path, f"python train.py --x 1 {options}\n")
     assert float(config.plan().schedule.learning_rate) == rate
+
+
+def test_an_option_of_click_has_the_type_of_its_default(tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import click\nfrom transformers import TrainingArguments\n@click.command()\n@click.option('-l', '--lr', default=1e-4)\n"
+        "@click.option('--epoch', '-e', 'steps', default=9)\ndef main(lr, steps):\n"
+        "    TrainingArguments('o', learning_rate=lr, max_steps=steps)\nmain()\n"
+    )
+    (config,) = scripts(tmp_path, "python train.py -l 3e-4 --epoch 5\n")
+    assert repr(config.plan().schedule) == repr(olr.Linear(3e-4, 5))
+
+
+def test_a_file_of_options_may_replace_every_default(tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import configargparse\nfrom transformers import TrainingArguments\np = configargparse.ArgumentParser()\n"
+        "p.add_argument('-c', '--config', is_config_file=True)\np.add_argument('--lr', type=float, default=1e-4)\n"
+        "TrainingArguments('o', learning_rate=p.parse_args().lr, max_steps=9)\n"
+    )
+    with pytest.raises(olr.ConfigError, match="learning_rate is not a literal"):
+        scripts(tmp_path, "python train.py -c a.yaml\n")
 
 
 @pytest.mark.parametrize("command", ["LR=3e-4 python env.py --x 1", "export LR=3e-4\npython env.py --x 1"])

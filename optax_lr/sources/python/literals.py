@@ -441,12 +441,14 @@ class Script(Names):
     def _declared(self, owner: str, name: str, option: Call) -> object:
         """The value of an option by the call that declares it."""
         kind = keyword_of(option.node, "type")
+        stated = keyword_of(option.node, "default")
+        if kind is None and not option.name and isinstance(stated, ast.Constant):  # click takes that of the default
+            kind = ast.Name(type(stated.value).__name__)
         if self.sets_defaults or self._is_set_elsewhere(owner.removesuffix("."), name):
             raise UnknownError
 
         def default() -> object:
-            given = keyword_of(option.node, "default")
-            value = None if given is None else _as_option(self._value(given, option.scope), kind)
+            value = None if stated is None else _as_option(self._value(stated, option.scope), kind)
             if value is None:
                 raise UnknownError
             return value

@@ -134,6 +134,8 @@ class Names:
         self.options: dict[str, list[Call]] = {}
         self.sets_defaults = False  # whether a dict may replace any of their defaults
         self.strings: dict[str, str] = {}  # the name of the value of each option
+        self.short: dict[str, str] = {}  # and of each with one dash
+        self.negative: dict[str, str] = {}  # and of each that makes it false
         self.parsed: dict[str, str] = {}
         self.opened: dict[str, str] = {}  # the file of each name behind `with open("a.yaml") as`
         self.prepared: dict[str, int] = {}  # the line in which accelerate's prepare() replaces a name
@@ -370,15 +372,31 @@ class Names:
                 words = [f"--{word!s}" for word in words]
             case ast.Attribute(attr="add_argument"):
                 pass
+            case _ if call.name == "click.option":
+                pass
             case _:
                 return
         given = keyword_of(call.node, "dest")
         names = [
             word.lstrip("-").replace("-", "_") for word in words if isinstance(word, str) and word.startswith("--")
         ]
-        kept = str(given.value) if isinstance(given, ast.Constant) else "".join(names[:1])
-        if kept:
+        short = [word[1:] for word in words if isinstance(word, str) and re.match("-[A-Za-z]", word)]
+        kept = str(given.value) if isinstance(given, ast.Constant) else "".join((names or short)[:1])
+        action = keyword_of(call.node, "action")
+        reads_file = isinstance(action, ast.Constant) and action.value == "config"  # of jsonargparse
+        if reads_file or keyword_of(call.node, "is_config_file") is not None:  # of configargparse
+            self.sets_defaults = True
+        if call.name == "click.option":
+            plain = [word for word in words if isinstance(word, str) and not word.startswith("-")]
+            kept = "".join(plain or sorted(names or short, key=len)[-1:]).replace("-", "_").lower()
+        elif kept:
             self.options.setdefault(kept, []).append(call)
+        if isinstance(action, ast.Constant) and action.value == "store_false":
+            self.negative |= dict.fromkeys([*names, *short], kept)
+            return
+        if action is not None and ast.unparse(action).endswith("BooleanOptionalAction"):
+            self.negative |= {f"no_{name}": kept for name in names}
+        self.short |= dict.fromkeys(short, kept)
         self.strings |= dict.fromkeys(names, kept)
 
     def _adds_options(self, made: ast.expr | None) -> bool:
@@ -391,9 +409,17 @@ class Names:
         """Options by the names of their values: argparse takes each beginning that only one option has."""
         made = dict(options)
         for name in options:
+            if name in self.negative or f"no_{name}" in self.negative:
+                del made[name]
+                made[self.negative.get(name) or self.negative[f"no_{name}"]] = name not in self.negative
+                continue
+            joined = re.fullmatch(r"([A-Za-z])(\d[\w.]*)", name)
+            if joined and joined[1] in self.short and made[name] == "true":  # `-n7`
+                made[self.short[joined[1]]] = joined[2]
+                continue
             full = (
-                {self.strings[name]}
-                if name in self.strings
+                {self.strings.get(name) or self.short[name]}
+                if name in self.strings or name in self.short
                 else {kept for string, kept in self.strings.items() if string.startswith(name)}
             )
             if len(full) == 1:

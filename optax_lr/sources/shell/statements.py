@@ -438,6 +438,8 @@ class _Shell(Words):
             elif child.type not in ("variable_name", "word"):
                 for word in self.expand(child):
                     name, equals, text = word.partition("=")
+                    if name.startswith("-"):  # `A=$B--$C`, which the parser divides
+                        continue
                     if not re.fullmatch(NAME, name):
                         self.note_on_unread(node)
                     elif equals:
