@@ -445,6 +445,8 @@ def test_names_of_diffusers_scripts_lead_to_their_trainer():
 
 def test_a_rate_that_transformers_leaves_text_has_a_note(tmp_path):
     config = read(tmp_path, "output_dir: o\nlearning_rate: 2e-5\nmax_steps: 10\nper_device_train_batch_size: 1\n")
-    (arguments,) = transformers.HfArgumentParser(transformers.TrainingArguments).parse_yaml_file(tmp_path / "train.yaml")
+    (arguments,) = transformers.HfArgumentParser(transformers.TrainingArguments).parse_yaml_file(
+        tmp_path / "train.yaml"
+    )
     assert arguments.learning_rate == "2e-5"
     assert any("the run stops unless the program converts it" in note for note in config.notes)
