@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 
 from optax_lr.configs.named_file import with_launcher
 from optax_lr.configs.private import Disguise, words_of
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
-from optax_lr.sources.marks import is_known
+from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python import Reader
 from optax_lr.sources.python.run_facts import divided_model
 from optax_lr.sources.source import Source, no_origin
@@ -55,6 +56,9 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
             command = dataclasses.replace(command, processes=one)
     except (ConfigError, RecursionError):
         return []
+    if found and (unread := _unread_words(command)):
+        note = f"{', '.join(map(str, map(readable, unread)))} in the command: not read, and may set values of {name}"
+        command = dataclasses.replace(command, notes=(*command.notes, note))
     complete = _as_called if calls else _as_parsed
     found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script
     if not private:
@@ -66,6 +70,13 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         )
         for config in found
     ]
+
+
+def _unread_words(command: Source) -> list[str]:
+    """The words that may be options in forms that are not read: `-learning_rate 1`, `@args.txt`, and numbers alone."""
+    options = [word for value in command.command.options.values() if isinstance(value, list) for word in value]
+    dashed = [word for word in (*command.command.positional, *options) if re.match(r"-[A-Za-z]", word)]
+    return dashed + [word for word in command.command.positional if re.match(r"@|[\d.]+(?:e-?\d+)?$", word)]
 
 
 def _as_called(config: Source, command: Source, name: str) -> Source:

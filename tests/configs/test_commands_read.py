@@ -317,6 +317,17 @@ def test_an_option_of_click_has_the_type_of_its_default(tmp_path):
     assert repr(config.plan().schedule) == repr(olr.Linear(3e-4, 5))
 
 
+def test_words_in_forms_that_are_not_read_have_a_note(tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import fire\nfrom transformers import TrainingArguments\ndef main(lr=1e-4, x=1, y=2):\n"
+        "    TrainingArguments('o', learning_rate=lr, max_steps=9)\nfire.Fire(main)\n"
+    )
+    (config,) = scripts(tmp_path, "python train.py 2e-4 data --x 2 -learning_rate 3 -y 1\n")
+    assert "-learning_rate, 2e-4 in the command: not read, and may set values of train.py" in config.notes
+    (config,) = scripts(tmp_path, "python train.py data --x 2 -y 1\n")
+    assert not any("not read" in note for note in config.notes)
+
+
 def test_a_file_of_options_may_replace_every_default(tmp_path):
     (tmp_path / "train.py").write_text(
         "import configargparse\nfrom transformers import TrainingArguments\np = configargparse.ArgumentParser()\n"
