@@ -60,6 +60,7 @@ def test_settings_are_those_of_the_module(tmp_path):
         (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "hunter2"')),
         (SCRIPT.replace("lr_scheduler_type=CFG.kind", "lr_scheduler_kwargs=STEPS"), CONFIG),
         (SCRIPT.replace("src.config", "src.other"), CONFIG),
+        ("import sys\nsys.path.insert(0, 'lib')\n" + SCRIPT, CONFIG),
         (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "cosine"\n    if fast():\n        kind = "linear"')),
         (SCRIPT, CONFIG + 'if __name__ == "__main__":\n    CFG.kind = "linear"\n'),
         (SCRIPT, CONFIG + "try:\n    from local import CFG\nexcept ImportError:\n    pass\n"),

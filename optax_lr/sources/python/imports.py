@@ -28,7 +28,7 @@ _SETTING = (
     "__init_subclass__",
     "model_post_init",
 )
-_WRITES = ("globals(", "exec(", "setattr(", "__dict__", "importlib", "reload(")
+_WRITES = ("globals(", "exec(", "setattr(", "__dict__", "importlib", "reload(", "sys.path")
 
 
 class Program(Script):
