@@ -59,6 +59,13 @@ def test_keywords_have_what_the_last_certain_line_gives(tmp_path, lines, rate):
         assert olr.read_config(tmp_path / "a.py").settings.learning_rate == rate
 
 
+def test_an_option_that_the_environment_may_give_is_asked_for(tmp_path):
+    text = "import click\nfrom transformers import TrainingArguments\n@click.command()\n@click.option('--lr', default=2e-5, envvar='LR')\n"
+    (tmp_path / "a.py").write_text(text + "def main(lr):\n    TrainingArguments('o', max_steps=9, learning_rate=lr)\n")
+    with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
+        olr.read_config(tmp_path / "a.py")
+
+
 @pytest.mark.parametrize("line", ["exec(open('over.py').read())", "globals().update(load())"])
 def test_a_line_that_may_replace_any_value_is_named(tmp_path, line):
     (tmp_path / "a.py").write_text(f"RATE = 2e-5\n{line}\n{END.format('RATE')}")

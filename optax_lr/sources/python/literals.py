@@ -449,7 +449,7 @@ class Script(Names):
 
         def default() -> object:
             value = None if stated is None else _as_option(self._value(stated, option.scope), kind)
-            if value is None:
+            if value is None or keyword_of(option.node, "envvar") is not None:  # which click reads before the default
                 raise UnknownError
             return value
 
