@@ -92,8 +92,8 @@ def read_configs(
     found = sources_of(source)
     made: list[RunConfig] = []
     refused: list[ConfigError] = []
-    rated: list[ConfigError] = []  # those of them about a command with a rate
-    silent: list[ConfigError] = []  # those of them about a command that trains nothing for all that it states
+    rated: list[ConfigError] = []  # the part of these about commands that state a rate
+    silent: list[ConfigError] = []  # the part of these about commands without a setting of a schedule
     for one in found:
         try:
             _require_plain(one, values or {})

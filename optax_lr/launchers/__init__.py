@@ -103,7 +103,7 @@ def separated(words: Sequence[str]) -> list[list[str]]:
 
 
 def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:
-    """The whole command behind two dashes, as a script that submits jobs takes it; empty where it is none."""
+    """The command behind two dashes, which a script submits as a job; an empty list if there is no such command."""
     before, inner = words[: words.index("--")], without_prefixes(words[words.index("--") + 1 :], environment)
     head = os.path.basename(inner[0]) if inner else ""
     known = head.startswith("python") or head in WITH_SUBCOMMAND

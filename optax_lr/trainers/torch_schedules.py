@@ -102,7 +102,7 @@ def _rising(kind: str, values: Mapping[str, Any]) -> int:
 
 
 def _check(source: Source, values: Mapping[str, Any]) -> None:
-    """Refuse arguments that are no numbers, and a schedule of no parts."""
+    """Raise ConfigError for an argument that is not a number, and for a schedule without parts."""
     for key, value in values.items():
         if key == "milestones" and isinstance(value, list):
             for step in value:

@@ -137,7 +137,7 @@ def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[E
     for line, value, change in sorted(events, key=lambda event: event[0]):
         if value is not None:
             made = entries(script, value, here, depth + 1)
-        elif made is None:  # a change of what the name was before
+        elif made is None:  # a change before the dict was made
             continue
         elif isinstance(change, Call):
             sure = _is_sure(script, here, line, change.tests, change.node) if change.scope is here else None

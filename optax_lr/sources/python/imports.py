@@ -101,7 +101,7 @@ class Program(Script):
         )
 
     def _module(self, name: str) -> Program | None:
-        """The script of a module in the folder; None where there is none that can be read."""
+        """The module in the folder, parsed as a script; None if it cannot be read."""
         if self.beside is None or not name or name.startswith("."):  # a script has no package of its own
             return None
         file = _file(name)
@@ -114,7 +114,7 @@ class Program(Script):
         return self._modules[path]
 
     def _parsed_module(self, path: Path) -> Program | None:
-        """The module; None where it is not Python, and where all modules together are longer than a script may be."""
+        """The parsed module; None if it is not Python, or if all modules together are longer than one script may be."""
         try:
             text = text_of(str(path))
             read = sum(len(module.text) for module in self._modules.values() if module is not None)
