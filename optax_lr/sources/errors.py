@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from optax_lr.text import shortened, visible
 
+# What to do about a schedule that only the code of a program knows.
+WRITE = "write the schedule as learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file"
+
 
 class ConfigError(ValueError):
     """A config that cannot be read, or that its trainer would refuse. The message is one line and names the remedy."""

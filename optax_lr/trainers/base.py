@@ -5,14 +5,14 @@ from __future__ import annotations
 import abc
 import math
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnknownLengthError
+from optax_lr.sources.errors import WRITE, ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -20,7 +20,6 @@ from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Filled, Settings
 
-OF_FORK = "the file may be of another version or of a fork, which is not read; write its schedule in Python"
 _FILES = (".yaml", ".yml", ".json")
 
 
@@ -102,6 +101,7 @@ class Trainer(abc.ABC):
         history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
         names_rates: whether `read` itself names the rates of other parameters.
         in_updates: whether a run is counted in updates, so that neither batch nor processes decide its length.
+        elsewhere: what has the keys that it does not have, as the end of a sentence.
         remedy: what to do about a key that it does not have.
     """
 
@@ -124,9 +124,8 @@ class Trainer(abc.ABC):
     history: ClassVar[Mapping[str, str]] = {}
     names_rates: ClassVar[bool] = False
     in_updates: ClassVar[bool] = False
-    remedy: ClassVar[str] = (
-        "check the spelling; if a program of its own reads the file, write its schedule with olr.get_scheduler"
-    )
+    elsewhere: ClassVar[str] = ""
+    remedy: ClassVar[str] = WRITE
 
     def recognise(self, source: Source) -> Recognised | None:
         """Whether the config is this trainer's for certain, and by what: a call, a program, or its keys."""
@@ -179,12 +178,14 @@ class Trainer(abc.ABC):
         *,
         section: str = "",
         also: Iterable[str] = (),
+        meant: Mapping[str, str] | None = None,
     ) -> tuple[str, ...]:
         """The keys that the trainer does not have and that do not concern the curve; with the section in which they are.
 
         Raises:
             ConfigError: for one that looks like a setting of the curve: the trainer would refuse it, or the file is for
-                another program; and for what is `also` wrong with the keys, in the same line.
+                another program; and for what is `also` wrong with the keys, in the same line. `meant` has keys that programs
+                of people's own have for some of the trainer's, each with that.
         """
         above = f"{section}." if section else ""
         strange = [str(key) for key, value in values.items() if key not in known and value is not None]
@@ -192,37 +193,43 @@ class Trainer(abc.ABC):
         wrong = [
             f"{above}{key}"
             for key in strange
-            if key not in harmless and concerns_curve(key, in_updates=self.in_updates)
+            if key not in harmless and (key in (meant or ()) or concerns_curve(key, in_updates=self.in_updates))
         ]
         hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
         if hidden and not wrong:
             where = " and ".join(above + ".".join(place) for place in hidden[:3])
             raise source.error(f"{self.title} does not read the settings under {where}; write its own to another file")
-        said = [*also]
-        if wrong:
-            options = {} if source.form != "command" else source.command.options
-            if wrong[0] in options:
-                verb, reads = ("is not an option", "takes it") if len(wrong) == 1 else ("are not options", "takes them")
-            else:
-                verb, reads = "is not a key" if len(wrong) == 1 else "are not keys", "reads the file"
-            remedy = self.remedy.replace("reads the file", reads)
-            shown = ", ".join(f"--{key}" if key in options else key for key in wrong[:8])
-            more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-            batch = (
-                ""
-                if not any("batch" in key for key in wrong)
-                else " (a batch changes the length: give it by its own name)"
-            )
-            out = (
-                f"--set {wrong[0] if len(wrong) == 1 else 'KEY'}=null leaves out what does not change the curve{batch}"
-            )
-            rate = any(
-                re.search(r"(?:^|[._])(?:lr|learning_rate)$", key) for key in wrong
-            )  # which is what the curve is
-            said.append(f"{shown}{more} {verb} of {self.title}; {remedy}" + ("" if rate else f"; {out}"))
+        said = [*also, *self.wrong_keys(source, wrong, meant or {})]
         if said:
             raise UnknownKeysError(f"{source.name}: {'; '.join(said)}")
         return tuple(f"{above}{key}" for key in strange)
+
+    def wrong_keys(self, source: Source, keys: Sequence[str], meant: Mapping[str, str]) -> Iterator[str]:
+        """What to do about keys of the curve that it does not have: those that are `meant` for one of its own, and the others."""
+        options = source.command.options if source.form == "command" else {}
+        for some in filter(None, ([key for key in keys if key in meant], [key for key in keys if key not in meant])):
+            several, it = len(some) > 1, "them" if len(some) > 1 else "it"
+            kind = "option" if some[0] in options else "key"
+            verb = f"are not {kind}s" if several else f"is not a{'n' * (kind == 'option')} {kind}"
+            more = f" and {len(some) - 8} more" if len(some) > 8 else ""
+            shown = ", ".join(f"--{key}" if key in options else key for key in some[:8])
+            elsewhere = self.elsewhere_for(source)
+            what = f"{shown}{more} {verb} of {self.title}{elsewhere}"
+            out = " ".join(f"--set {key}=null" for key in some) if len(some) < 4 else "--set KEY=null for each"
+            right = list(dict.fromkeys(meant[key] for key in some if key in meant))
+            if right and options and elsewhere:
+                yield f"{what}; give what it means by {it}: {out} {' '.join(f'--set {key}=VALUE' for key in right)}"
+            elif right:
+                unless = "" if options else f", if the program that reads the file means that by {it}"
+                yield f"{what}; write {', '.join(right)}{unless}"
+            elif any(re.search(r"(?:^|[._])(?:lr|learning_rate)$", key) for key in some):  # which is what the curve is
+                yield f"{what}; {self.remedy}"
+            else:
+                yield f"{what}; {out} leaves {it} out if the schedule does not depend on {it}; otherwise {self.remedy}"
+
+    def elsewhere_for(self, source: Source) -> str:
+        """`elsewhere` for the keys of a config."""
+        return self.elsewhere
 
     def without_effect(self, settings: Settings) -> set[str]:
         """The keys that decide nothing where the number of steps is given."""

@@ -11,7 +11,7 @@ from optax_lr.schedules import Cosine, Linear, Polynomial, Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import OF_FORK, Data, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, place_of
 from optax_lr.trainers.known import keys_of
@@ -44,7 +44,7 @@ class Levanter(Trainer):
     title: ClassVar[str] = "Levanter"
     programs: ClassVar[str] = r"levanter\.main\..*|.*levanter/main/.*"
     file_option: ClassVar[str] = "config_path"
-    remedy: ClassVar[str] = OF_FORK
+    elsewhere: ClassVar[str] = " but of another version or of a fork"
     covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
     history: ClassVar[Mapping[str, str]] = {
         "": "levanter",

@@ -66,6 +66,7 @@ class LlamaFactory(Transformers):
     file_first: ClassVar[bool] = True
     omegaconf: ClassVar[bool] = True
     history: ClassVar[Mapping[str, str]] = {"": "llamafactory"}
+    elsewhere: ClassVar[str] = " but of a fork or another program"
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only LLaMA-Factory has."""

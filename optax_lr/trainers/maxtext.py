@@ -11,7 +11,7 @@ from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import OF_FORK, Data, Reading, Recognised, Trainer, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import former_keys, keys_of
@@ -54,7 +54,7 @@ class MaxText(Trainer):
 
     name: ClassVar[str] = "maxtext"
     title: ClassVar[str] = "MaxText"
-    remedy: ClassVar[str] = OF_FORK
+    elsewhere: ClassVar[str] = " but of another version or of a fork"
     history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
     programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
     in_updates: ClassVar[bool] = True

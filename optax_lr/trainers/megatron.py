@@ -48,9 +48,7 @@ class Megatron(Trainer):
     title: ClassVar[str] = "Megatron-LM"
     history: ClassVar[Mapping[str, str]] = {"": "megatron"}
     in_updates: ClassVar[bool] = True
-    remedy: ClassVar[str] = (
-        "the script may be of a fork with options of its own; take them out or write the schedule in Python"
-    )
+    elsewhere: ClassVar[str] = " but of a fork"
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "lr",

@@ -11,7 +11,7 @@ from optax_lr.schedules.compositions import HoldAfter, Stages
 from optax_lr.sources.python.constructors import NANOGPT
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import OF_FORK, Reading, Recognised, Trainer
+from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import ARGPARSE, Settings
 
@@ -40,7 +40,7 @@ class NanoGPT(Trainer):
 
     name: ClassVar[str] = "nanogpt"
     title: ClassVar[str] = "nanoGPT"
-    remedy: ClassVar[str] = OF_FORK
+    elsewhere: ClassVar[str] = " but of another version or of a fork"
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
 

@@ -92,7 +92,7 @@ class OpenRLHF(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of examples or prompts (num_examples=..., --num-examples)"
     )
-    remedy: ClassVar[str] = "its parser stops at it; take it out, or write the schedule of a fork in Python"
+    elsewhere: ClassVar[str] = " but of a fork"
     renamed: ClassVar[Mapping[str, str]] = {name: _OPTIONS[name][1] for name in _OPTIONS.keys() & SETTING_NAMES}
 
     def argparse_options(self) -> frozenset[str]:

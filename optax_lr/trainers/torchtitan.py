@@ -38,7 +38,7 @@ class Torchtitan(Trainer):
     title: ClassVar[str] = "torchtitan"
     programs: ClassVar[str] = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py|(?:.*/)?run_train\.sh"
     file_option: ClassVar[str] = "job.config_file"
-    remedy: ClassVar[str] = "its parser stops at it; take it out, or write the schedule of a fork in Python"
+    elsewhere: ClassVar[str] = " but of a fork"
     in_updates: ClassVar[bool] = True
     names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps"})
     renamed: ClassVar[Mapping[str, str]] = {

@@ -45,7 +45,7 @@ class Torchtune(Trainer):
     no_length: ClassVar[str] = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
-    remedy: ClassVar[str] = "the recipe may be one of your own; take it out, or write the schedule in Python"
+    elsewhere: ClassVar[str] = " but of a recipe of your own"
     names: ClassVar[frozenset[str]] = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
     renamed: ClassVar[Mapping[str, str]] = {
         "learning_rate": "optimizer.lr",

@@ -29,6 +29,18 @@ OTHER_NAMES = {
     "scheduler_specific_kwargs": "lr_scheduler_kwargs",
     "train_batch_size": "per_device_train_batch_size",
 }
+# What programs of people's own call the settings.
+MEANT = OTHER_NAMES | {
+    **dict.fromkeys(words("epochs max_epochs max_epoch n_epochs"), "num_train_epochs"),
+    **dict.fromkeys(
+        words("gradient_accumulation accumulation_steps grad_accum grad_accum_steps gradient_steps"),
+        "gradient_accumulation_steps",
+    ),
+    "batch_size": "per_device_train_batch_size",
+    "lr": "learning_rate",
+    "schedule": "lr_scheduler_type",
+    "scheduler": "lr_scheduler_type",
+}
 _AXOLOTL_ONLY = {
     "cosine_min_lr_ratio": "lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: {min_lr_rate: ...}",
 } | dict.fromkeys(
@@ -85,36 +97,15 @@ def misplaced(key: str) -> bool:
     return key in SETTING_NAMES - _NO_SLIPS or any(foreign_keys({key: key}, ""))
 
 
-def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], whose: str, place: str) -> list[str]:
-    """The message about keys of another trainer; keys with the same remedy share a message."""
+def foreign_line(values: Mapping[str, object], foreign: Iterable[Foreign], place: str) -> list[str]:
+    """The messages about keys of another trainer; those of keywords of a schedule are one."""
     found = list(foreign)
-    groups = [[one for one in found if one.key in keys] for keys in (OTHER_NAMES, SCHEDULE_KEYWORDS)]
-    made = [one.message for one in found if not any(one in group for group in groups)]
-    for group in filter(None, groups):
-        keys = ", ".join(one.key for one in group)
-        if len(group) == 1:
-            made.append(group[0].message)
-        elif group[0].key in SCHEDULE_KEYWORDS:
-            pairs = ", ".join(f"{one.key}: {_as_yaml(values[one.key])}" for one in group)
-            made.append(f"{keys} are refused {place}; move them: lr_scheduler_kwargs: {{{pairs}}}")
-        else:
-            right = ", ".join(dict.fromkeys(OTHER_NAMES[one.key] for one in group))
-            diffusers = {"lr_scheduler", "lr_warmup_steps", "train_batch_size"} <= values.keys()
-            other = "; diffusers' scripts have these names, and --trainer diffusers reads them" if diffusers else ""
-            made.append(f"{keys} are not keys of {whose}, which would refuse them; the keys are {right}{other}")
+    moved = [one.key for one in found if one.key in SCHEDULE_KEYWORDS]
+    made = [one.message for one in found if one.key not in moved or len(moved) == 1]
+    if len(moved) > 1:
+        pairs = ", ".join(f"{key}: {_as_yaml(values[key])}" for key in moved)
+        made.append(f"{', '.join(moved)} are refused {place}; move them: lr_scheduler_kwargs: {{{pairs}}}")
     return made
-
-
-def options_line(foreign: Iterable[Foreign], whose: str) -> list[str]:
-    """The message about options of a command that are another trainer's; its script may take them for its own use."""
-    several = [one for one in foreign if one.moved is not None]
-    if not several:
-        return []
-    keys, them = ", ".join(f"--{one.key}" for one in several), "them" if several[1:] else "it"
-    out = " ".join(f"--set {one.key}=null" for one in several)
-    given = " ".join(dict.fromkeys(f"--set {one.moved}=VALUE" for one in several))
-    verb = "are not options" if several[1:] else "is not an option"
-    return [f"{keys} {verb} of {whose}; {out} leaves {them} out, and {given} gives what the script may mean by {them}"]
 
 
 def _as_yaml(value: object) -> str:

@@ -37,12 +37,12 @@ from optax_lr.trainers.settings import (
 )
 from optax_lr.trainers.training_arguments import (
     FIELDS,
+    MEANT,
     foreign_keys,
     foreign_line,
     ignored_by_trainer,
     kwargs_of_text,
     no_arguments,
-    options_line,
 )
 
 ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
@@ -114,6 +114,13 @@ class Transformers(Trainer):
         """The fields of the classes from which `HfArgumentParser` makes its options."""
         return self.known({}) | self.names
 
+    def elsewhere_for(self, source: Source) -> str:
+        """The program of the user's that has the options, or diffusers' scripts, whose names they are."""
+        if words("lr_scheduler lr_warmup_steps train_batch_size") <= source.given.keys():
+            return " but of diffusers' scripts (--trainer diffusers)"
+        own = source.form == "command" and source.program_name and _is_own(source.program_name)
+        return f" but of {source.program_name}" if own else self.elsewhere
+
     def known(self, values: Mapping[str, object]) -> frozenset[str]:
         """Every key that the parser of these values may take."""
         return (
@@ -139,11 +146,14 @@ class Transformers(Trainer):
         if source.form not in ("python", "notebook", "card") and values.get("do_train") in NO and not all_recorded:
             raise source.error("do_train is false, so that nothing is trained; --set do_train=true gives a plan")
         foreign = list(foreign_keys(values, self.title, place))
-        own = options_line(foreign, self.title) if source.form == "command" else []
-        said = own or foreign_line(values, foreign, self.title, place)
+        meant = dict(MEANT)
+        if source.form == "command":  # whose program may take them for its own use
+            meant |= {one.key: one.moved for one in foreign if one.moved is not None}
+        foreign = [one for one in foreign if one.key not in meant]
+        said = foreign_line(values, foreign, place)
         known = self.known(values) | self.names | {one.key for one in foreign}
         known |= {_TARGET} if _class_of(values) in TRAINING_ARGUMENTS | TRL else set()
-        strange = self.unknown(source, values, known, also=said)
+        strange = self.unknown(source, values, known, also=said, meant=meant)
         taken = {key: value for key, value in values.items() if key in self.names}
         if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
             taken["per_device_train_batch_size"] = values["per_gpu_train_batch_size"]

@@ -70,7 +70,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --lr_scheduler is not an option of TrainingArguments; --set lr_scheduler=null leaves it out, and --set lr_scheduler_type=VALUE gives what the script may mean by it; --epochs is not an option of TrainingArguments"),
+        ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --epochs, --lr_scheduler are not options of TrainingArguments but of t.py; give what it means by them: --set epochs=null --set lr_scheduler=null --set num_train_epochs=VALUE --set lr_scheduler_type=VALUE"),
         ("for lr in $(seq 3); do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
         ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
         ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),
@@ -197,7 +197,7 @@ def test_abbreviated_options_are_read_as_by_argparse(tmp_path):
     assert "--max_step is read as --max_steps: argparse takes the beginning of an option" in config.notes
     with pytest.raises(
         olr.ConfigError,
-        match="--warmup is not an option of TrainingArguments; check the spelling; if a program of its own takes it",
+        match="--warmup is not an option of TrainingArguments; --set warmup=null leaves it out if the schedule",
     ):
         olr.read_config([*words, "--warmup", "5"])
 

@@ -68,12 +68,11 @@ def test_several_documents_are_several_configs(tmp_path):
         ("learning_rate: 1e-4\nlr_scheduler_kwargs: 3\n", "lr_scheduler_kwargs must hold keys with values"),
         ("learning_rate: 1e-4\nlr_scheduler_kwargs: '{'\n", "lr_scheduler_kwargs is not JSON"),
         ("learning_rate: 1e-4\nnum_cycles: 3\n", "num_cycles is refused at the top level; move it: lr_scheduler_kwargs: {num_cycles: 3}"),
-        ("learning_rate: 1e-4\nlr_scheduler: cosine\n", "lr_scheduler is not a key of TrainingArguments, which would refuse it; the key is lr_scheduler_type"),
+        ("learning_rate: 1e-4\nlr_scheduler: cosine\n", "lr_scheduler is not a key of TrainingArguments; write lr_scheduler_type, if the program that reads the file means that by it"),
         (
             "learning_rate: 1e-4\nlr_scheduler_type: cosine\nmin_lr: 1e-6\nnum_cycles: 2\nlr_scheduler: cosine\nnum_epochs: 2\nepochs: 2\n",
-            "lr_scheduler, num_epochs are not keys of TrainingArguments, which would refuse them; the keys are lr_scheduler_type, "
-            "num_train_epochs; min_lr, num_cycles are refused at the top level; move them: lr_scheduler_kwargs: {min_lr: 1.0e-06, "
-            "num_cycles: 2}; epochs is not a key of TrainingArguments; check the spelling",
+            "min_lr, num_cycles are refused at the top level; move them: lr_scheduler_kwargs: {min_lr: 1.0e-06, num_cycles: 2}; "
+            "lr_scheduler, num_epochs, epochs are not keys of TrainingArguments; write lr_scheduler_type, num_train_epochs, if the ",
         ),
         ("model: llama\n", "no setting of a schedule is there, such as learning_rate; the keys are: model"),
         ("jobs:\n- train: {lr: 1e-4, noise_scheduler: x}\n", "a program of its own reads jobs.0.train.lr 1e-4, and decides"),

@@ -555,15 +555,15 @@ def test_a_named_trainer_reads_the_section_with_settings():
         ),
         (
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --min_lr_ratio 0.1",
-            "--set min_lr_ratio=null leaves it out",
+            "--set min_lr_ratio=null --set lr_scheduler_kwargs.min_lr_ratio=VALUE",
         ),
         (
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --num_warmup_steps 5",
-            "--set num_warmup_steps=null leaves it out, and --set warmup_steps=VALUE gives what the script may mean by it",
+            "but of own.py; give what it means by it: --set num_warmup_steps=null --set warmup_steps=VALUE",
         ),
         (
             "python own.py --learning_rate 1e-4 --per_device_train_batch_size 8 --min_lr 1e-6 --lr_scheduler cosine",
-            "--min_lr, --lr_scheduler are not options of TrainingArguments; --set min_lr=null --set lr_scheduler=null leaves them out",
+            "--min_lr, --lr_scheduler are not options of TrainingArguments but of own.py; give what it means by them: ",
         ),
     ],
 )
