@@ -18,7 +18,7 @@ from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Program, Source
 from optax_lr.text import words
 from optax_lr.trainers import TRAINERS
-from optax_lr.trainers.base import concerns_curve
+from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 

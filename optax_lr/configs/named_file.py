@@ -19,7 +19,8 @@ from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Form, Processes, Program, Source, count_of
 from optax_lr.text import start_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
-from optax_lr.trainers.base import Trainer, concerns_curve, places_of_settings
+from optax_lr.trainers.base import Trainer
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 

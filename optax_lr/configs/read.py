@@ -18,7 +18,7 @@ from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import TRAINERS, Recognised, Trainer, trainer_of
-from optax_lr.trainers.base import abbreviated, concerns_curve, other_rates, places_of_settings
+from optax_lr.trainers.curve_keys import abbreviated, concerns_curve, other_rates, places_of_settings
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS, in_section

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Unpack
+from typing import Unpack
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Linear, Schedule
@@ -18,7 +18,7 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.keys import Keys
-from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Filled, Settings, one_of
 from optax_lr.trainers.transformers import Transformers
 
@@ -47,9 +47,9 @@ _OTHERS = words("lr_scheduler_kwargs warmup_steps dataloader_drop_last max_sampl
 class Loop(Transformers):
     """What both have: the number of updates, and the kinds of schedules."""
 
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl"})
-    zero_steps_count: ClassVar[bool] = False
-    options: ClassVar[frozenset[str]] = frozenset()
+    covers = frozenset({"hf", "trl", "axolotl"})
+    zero_steps_count = False
+    options: frozenset[str] = frozenset()  # of all its scripts, in any version
 
     def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Unpack[Filled]) -> Settings:
         kind = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
@@ -83,22 +83,22 @@ class Diffusers(Loop):
     Source: `diffusers/examples/text_to_image/train_text_to_image.py` and its siblings, `diffusers.optimization.get_scheduler`.
     """
 
-    name: ClassVar[str] = "diffusers"
-    title: ClassVar[str] = "diffusers' example scripts"
-    fine_tunes: ClassVar[bool] = False
-    renamed: ClassVar[Mapping[str, str]] = {
+    name = "diffusers"
+    title = "diffusers' example scripts"
+    fine_tunes = False
+    renamed = {
         "lr_scheduler_type": "lr_scheduler",
         "warmup_steps": "lr_warmup_steps",
         "max_steps": "max_train_steps",
         "per_device_train_batch_size": "train_batch_size",
         "max_samples": "max_train_samples",
     }
-    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS | {"warmup_steps", "max_samples"}
-    programs: ClassVar[str] = (
+    names = SETTING_NAMES - _OTHERS | {"warmup_steps", "max_samples"}
+    programs = (
         r"(?:.*/)?train_(?:text_to_image|dreambooth|controlnet|instruct_pix2pix|custom_diffusion|t2i_adapter)\w*(?<!_flax)\.py"
         r"|(?:.*/)?textual_inversion(?:_sdxl)?\.py"
     )
-    options: ClassVar[frozenset[str]] = keys_of("diffusers").union(former_keys("diffusers"))
+    options = ever("diffusers")
 
     def key(self, name: str) -> str:
         """The option."""
@@ -212,14 +212,14 @@ class OpenInstruct(Loop):
     Source: `_create_scheduler` in `open_instruct.finetune`.
     """
 
-    name: ClassVar[str] = "open-instruct"
-    title: ClassVar[str] = "open-instruct"
-    file_first: ClassVar[bool] = True
-    varies: ClassVar[bool] = False
-    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_train_steps"}
-    names: ClassVar[frozenset[str]] = SETTING_NAMES - _OTHERS
-    programs: ClassVar[str] = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune(?:_cache)?)\b.*"
-    options: ClassVar[frozenset[str]] = keys_of("open_instruct").union(former_keys("open_instruct"), ("config",))
+    name = "open-instruct"
+    title = "open-instruct"
+    file_first = True
+    varies = False
+    renamed = {"max_steps": "max_train_steps"}
+    names = SETTING_NAMES - _OTHERS
+    programs = r"(?:.*/)?open_instruct[/.](?:finetune|dpo_tune(?:_cache)?)\b.*"
+    options = ever("open_instruct") | {"config"}
 
     def evidence(self, source: Source) -> str | None:
         """`checkpointing_steps` with keys of transformers."""

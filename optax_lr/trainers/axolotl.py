@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from optax_lr.sources.errors import ConfigError, UnknownLengthError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
-from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, like, part_of
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like, part_of
+from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.generations import generation_keys, generation_steps
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import former_keys, keys_of
@@ -55,26 +55,26 @@ class Axolotl(Transformers):
     `axolotl.utils.config.normalize_config`.
     """
 
-    name: ClassVar[str] = "axolotl"
-    title: ClassVar[str] = "axolotl"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
-    calls: ClassVar[str] = r"axolotl\..*"
-    programs: ClassVar[str] = r"axolotl train|axolotl\.cli\.train.*"
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+    name = "axolotl"
+    title = "axolotl"
+    covers = frozenset({"hf", "trl"})
+    calls = r"axolotl\..*"
+    programs = r"axolotl train|axolotl\.cli\.train.*"
+    not_training = {
         "axolotl": words(
             "evaluate fetch inference merge-lora merge-sharded-fsdp-weights preprocess quantize vllm-serve"
         )
     }
-    renamed: ClassVar[Mapping[str, str]] = {
+    renamed = {
         "lr_scheduler_type": "lr_scheduler",
         "per_device_train_batch_size": "micro_batch_size",
         "num_train_epochs": "num_epochs",
         "val_size": "val_set_size",
     }
-    names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
-    file_first: ClassVar[bool] = True
-    zero_steps_count: ClassVar[bool] = False
-    more_schedules: ClassVar[tuple[str, ...]] = ("one_cycle", "rex")
+    names = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
+    file_first = True
+    zero_steps_count = False
+    more_schedules = ("one_cycle", "rex")
 
     def evidence(self, source: Source) -> str | None:
         """A key that only axolotl has, or two that few others have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Unpack
 
 import numpy as np
@@ -15,7 +15,7 @@ from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import WRITE, ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
-from optax_lr.text import words
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Filled, Settings
@@ -79,53 +79,42 @@ class Data(NamedTuple):
 
 
 class Trainer(abc.ABC):
-    """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs.
+    """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs."""
 
-    Class attributes:
-        name: the word for `--trainer`.
-        title: the name for people.
-        renamed: our names of settings, each with the trainer's key where it differs.
-        calls: a pattern of the classes and functions whose calls hold its configs.
-        programs: a pattern of its commands, modules and scripts.
-        not_training: for each of its commands, the subcommands that do not train.
-        file_option: the option of its commands that names a file with settings.
-        file_first: whether the first word of its commands that is no option may be that file.
-        no_length: why the length of a run is not known, and what to give.
-        covers: trainers whose keys this one's configs have too, so that their claims are ignored.
-        names: our names of the settings that it reads as they are.
-        omegaconf: whether its YAML files are read by OmegaConf, which resolves `${learning_rate}`.
-        hydra: whether Hydra reads its files: resolvers such as `${oc.select:...}` stay as they are, in keys that decide nothing.
-        newest: the version of transformers whose rules hold by default.
-        fine_tunes: whether it fine-tunes language models, so that lint compares the peak rate with the usual ones.
-        varies: whether `schedule` takes arrays for lengths and rates, as `sweep` hands them over.
-        history: the lists of known keys by section, if every version's keys are known and an unknown one stops the trainer.
-        names_rates: whether `read` itself names the rates of other parameters.
-        in_updates: whether a run is counted in updates, so that neither batch nor processes decide its length.
-        elsewhere: what has the keys that it does not have, as the end of a sentence.
-        remedy: what to do about a key that it does not have.
-    """
+    name: ClassVar[str]  # the word for `--trainer`
+    title: ClassVar[str]  # the name for people
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    renamed: ClassVar[Mapping[str, str]] = {}
-    names: ClassVar[frozenset[str]] = frozenset()
-    calls: ClassVar[str] = ""
-    programs: ClassVar[str] = ""
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {}
-    file_option: ClassVar[str] = ""
-    file_first: ClassVar[bool] = False
+    # Recognising.
+    calls: ClassVar[str] = ""  # a pattern of the classes and functions whose calls hold its configs
+    programs: ClassVar[str] = ""  # a pattern of its commands, modules and scripts
+    not_training: ClassVar[
+        Mapping[str, frozenset[str]]
+    ] = {}  # for each of its commands, the subcommands that do not train
+    covers: ClassVar[frozenset[str]] = frozenset(
+        {"hf"}
+    )  # trainers whose keys its configs have too; their claims do not count
+
+    # The file that its commands name.
+    file_option: ClassVar[str] = ""  # the option that names it
+    file_first: ClassVar[bool] = False  # whether the first word that is no option may be that file
+    omegaconf: ClassVar[bool] = False  # whether OmegaConf reads it, which resolves `${learning_rate}`
+    hydra: ClassVar[bool] = False  # whether Hydra does, whose resolvers stay as they are in keys that decide nothing
+
+    # Reading.
+    names: ClassVar[frozenset[str]] = frozenset()  # our names of the settings that are read as they are
+    renamed: ClassVar[Mapping[str, str]] = {}  # our names of settings, each with the trainer's key where it differs
+    history: ClassVar[Mapping[str, str]] = {}  # lists of all keys by section, where an unknown one stops the trainer
+    elsewhere: ClassVar[str] = ""  # what has the keys that it does not have, as the end of a sentence
+    remedy: ClassVar[str] = WRITE  # for a key that it does not have
+    names_rates: ClassVar[bool] = False  # whether `read` itself names the rates of other parameters
+
+    # Counting.
+    in_updates: ClassVar[bool] = False  # whether neither batch nor processes decide the length of a run
     no_length: ClassVar[str] = "the length of the run is not in this file; give max_steps (--max-steps)"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf"})
-    omegaconf: ClassVar[bool] = False
-    hydra: ClassVar[bool] = False
-    newest: ClassVar[str] = "5.24.0"
-    fine_tunes: ClassVar[bool] = False
-    varies: ClassVar[bool] = False
-    history: ClassVar[Mapping[str, str]] = {}
-    names_rates: ClassVar[bool] = False
-    in_updates: ClassVar[bool] = False
-    elsewhere: ClassVar[str] = ""
-    remedy: ClassVar[str] = WRITE
+    newest: ClassVar[str] = "5.24.0"  # the version of transformers whose rules hold by default
+
+    varies: ClassVar[bool] = False  # whether `schedule` takes arrays, as `sweep` hands them over
+    fine_tunes: ClassVar[bool] = False  # whether lint compares the rate with those usual for language models
 
     def recognise(self, source: Source) -> Recognised | None:
         """Whether the config is this trainer's for certain, and by what: a call, a program, or its keys."""
@@ -162,7 +151,6 @@ class Trainer(abc.ABC):
 
     def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
         """Those of a config's unknown keys that no version of the trainer has had, and that stop its parser."""
-        del source
         once = self.former()
         return tuple(key for key in unknown if self.history and key not in once)
 
@@ -188,14 +176,14 @@ class Trainer(abc.ABC):
                 of people's own have for some of the trainer's, each with that.
         """
         above = f"{section}." if section else ""
-        strange = [str(key) for key, value in values.items() if key not in known and value is not None]
-        harmless = {"optimizer"} if isinstance(values.get("optimizer"), str) else set()  # its name
+        strange = {str(key): value for key, value in values.items() if key not in known and value is not None}
         wrong = [
             f"{above}{key}"
-            for key in strange
-            if key not in harmless and (key in (meant or ()) or concerns_curve(key, in_updates=self.in_updates))
+            for key, value in strange.items()
+            if (key in (meant or ()) or concerns_curve(key, in_updates=self.in_updates))
+            and not (key == "optimizer" and isinstance(value, str))  # its name
         ]
-        hidden = places_of_settings({key: values[key] for key in strange if isinstance(values[key], Mapping)})
+        hidden = places_of_settings({key: value for key, value in strange.items() if isinstance(value, Mapping)})
         if hidden and not wrong:
             where = " and ".join(above + ".".join(place) for place in hidden[:3])
             raise source.error(f"{self.title} does not read the settings under {where}; write its own to another file")
@@ -244,7 +232,7 @@ class Trainer(abc.ABC):
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The settings of the file that a command names, with those of the command."""
-        return dict(file) | dict(source.values)
+        return {**file, **source.values}
 
     def settings_of(self, keys: Keys, taken: Mapping[str, object], **filled: Unpack[Filled]) -> Settings:
         """The settings of a config.
@@ -306,9 +294,13 @@ class Trainer(abc.ABC):
         """Optimizer steps of warmup in a run of `max_steps` (a number or an array)."""
         return like(max_steps, int(settings.warmup_steps))
 
-    @abc.abstractmethod
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule; `changes` replace `learning_rate` and settings of `lr_scheduler_kwargs`."""
+        return self.curve(settings, changes.get("learning_rate", settings.learning_rate), max_steps, warmup_steps)
+
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
+        """The schedule for a peak rate, where no other setting is changed; lengths are ints unless the trainer `varies`."""
+        raise NotImplementedError
 
     def checked_schedule(self, settings: Settings, **lengths_and_changes: object) -> Schedule:
         """`schedule`, with the file in the error of a value that the schedule refuses."""
@@ -317,7 +309,7 @@ class Trainer(abc.ABC):
         except (TypeError, ValueError, OverflowError) as error:
             if isinstance(error, ConfigError):
                 raise
-            raise settings.error(f"{str(error).splitlines()[0]}") from None
+            raise settings.error(str(error).splitlines()[0]) from None
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """The differences of other versions of the trainer, one line each."""
@@ -338,6 +330,20 @@ def part_of(max_steps: Real, ratio: float, *, up: bool = False) -> Real:
     return (np.ceil if up else np.floor)(np.asarray(max_steps, np.float64) * ratio).astype(np.int64)
 
 
+def whole_batches(settings: Settings, examples: int, each: int = 1) -> int | None:
+    """The batches of an epoch that drops the rest; None if there are none and `max_steps` decides.
+
+    Args:
+        settings: the settings of the run.
+        examples: the examples of all processes.
+        each: how often an example is in the epoch.
+    """
+    batches = examples * each // settings.per_device_train_batch_size
+    if batches == 0 and settings.max_steps <= 0:
+        raise settings.error(f"{examples} examples make no batch of {settings.per_device_train_batch_size}")
+    return batches or None
+
+
 def too_few(settings: Settings, data: Data, least: int) -> ConfigError:
     """The error for data that do not have `least` examples for each process."""
     return settings.error(
@@ -346,107 +352,7 @@ def too_few(settings: Settings, data: Data, least: int) -> ConfigError:
     )
 
 
-def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:
-    """The options of the curve that are given by their beginning, each with its name.
-
-    >>> abbreviated(["max_step", "warmup"], frozenset({"max_steps", "warmup_steps", "warmup_ratio"}))
-    {'max_step': 'max_steps'}
-    """
-    made = {}
-    for key in sorted(set(given) - options):
-        whole = [option for option in options if option.startswith(key)]
-        if len(whole) == 1 and (whole[0] in SETTING_NAMES or concerns_curve(whole[0])):
-            made[key] = whole[0]
-    return made
-
-
 def key_list(keys: Iterable[str], what: str = "key") -> str:
     """A few keys as text, for `Recognised.by`."""
     some = sorted(keys)
     return f"its {what}{'s' * (len(some) > 1)} {', '.join(some[:3])}"
-
-
-_CURVE = re.compile(
-    r"(?:^|_)(?:lr|learning|epochs?|scheduler|sched|schedule|warmup|warmups?|steps?|iters?|iterations?|updates?|optimizer|"
-    r"decay|anneal\w*|cycles?|restarts?|cooldown|milestones)(?:_|$)|^(?:gamma|train_samples)$"
-)
-# What decides the number of updates in an epoch.
-_UPDATE = re.compile(
-    r"(?:^|_)(?:batch|batchsize|bs|accum\w*|accumulation|world|nproc|num_gpus|devices|generations|"
-    r"(?:num|n)_rollouts?|rollouts_per_\w+|rollout_n|repeats?)(?:_|$)"
-)
-_NO_SIZE = re.compile(r"(?:^|_)(?:within|in|across|cross|sub|by)_batch(?:es)?(?=_|$)|^gamma_")
-_NOT_CURVE = re.compile(
-    r"(?:^|_)(?:eval|evals|evaluation|val|valid|validation|test|predict|save|saves|saving|saved|log|logs|logging|print|checkpoint|checkpointing|"
-    r"checkpoints|ckpt|wandb|report|weight|wd|ema|sync|inference|infer|vllm|sampling|sample|diffusion|denoising|noise|early|"
-    r"stop|stopping|patience|momentum|kl|ref|reference|target|reward|critic|tokenizer|preprocess\w*|prefetch|loss|temperature|"
-    r"profile|profiler|profiling|start_step|load|plot|vis|visual\w*|mask|dataloader|map|worker|workers|freeze|unfreeze|path|dir|name|"
-    r"interval|id|type_vocab|device_map|which|visible|overlap|layers|ngrams?|penalty|validations|generate|timing|every_n)(?:_|$)|"
-    r"(?:(?<!per)_device|_dtype)$|^decay_mult$|_every$|^every_"
-)
-_GROUP = re.compile(
-    r".+_(?:lr|learning_rate|lr_ratio|lr_scale|lr_mult)$|^(?:lr|learning_rate)_(?:scale|mult\w*|ratio)_.+|^lr_(?:head|backbone|encoder|projector)$"
-)
-# Keys of trainers for the rates of some of the parameters.
-_OTHER_RATES = words(
-    "loraplus_lr_ratio lora_lr_ratio lorap_lr_ratio lr_groups embedding_lr embedding_lr_scale embedding_learning_rate vit_lr "
-    "aligner_lr decoupled_lr learning_rate_mapping head_lr_mult text_encoder_lr"
-)
-_FLOOR = re.compile(
-    r"(?:^|_)(?:min|end|final|max|init|initial|base|peak|start|warmup|target|actor|policy)_(?:lr|learning_rate)$"
-)
-
-
-def concerns_curve(key: str, *, in_updates: bool = False) -> bool:
-    """Whether a key that the trainer does not know looks like a setting of the curve, of the batch or of the length.
-
-    Args:
-        key: the key.
-        in_updates: whether the trainer counts a run in updates, so that neither batch nor processes decide its length.
-
-    >>> [key for key in ("batch_size", "epochs", "eval_batch_size", "vision_lr", "system_prompt") if concerns_curve(key)]
-    ['batch_size', 'epochs']
-    """
-    word = key.lower().replace("-", "_").replace(".", "_")
-    if group_rate(word):
-        return False
-    sized = not in_updates and _UPDATE.search(_NO_SIZE.sub("", word))
-    return bool(sized or _CURVE.search(_NO_SIZE.sub("", word))) and not _NOT_CURVE.search(word)
-
-
-def group_rate(key: str) -> bool:
-    """Whether a key looks like the rate of one parameter group, such as `vision_lr`."""
-    word = key.lower().replace("-", "_")
-    return bool(_GROUP.match(word)) and not _FLOOR.search(word)
-
-
-def other_rates(values: Mapping[str, object], unknown: Container[str]) -> tuple[str, ...]:
-    """Notes on the rates of other parameters, which are not in the plan.
-
-    >>> other_rates({"learning_rate": 1e-4, "loraplus_lr_ratio": 16}, ())
-    ('loraplus_lr_ratio: the rate of other parameters; the plan is that of learning_rate',)
-    """
-    found = [key for key in values if values[key] and (key in _OTHER_RATES or (key in unknown and group_rate(key)))]
-    return tuple(f"{key}: the rate of other parameters; the plan is that of learning_rate" for key in found)
-
-
-def places_of_settings(values: Mapping[str, object], depth: int = 3) -> list[tuple[str, ...]]:
-    """The nested mappings with a rate, or with two more settings of training arguments.
-
-    >>> places_of_settings({"model": {"r": 8}, "training": {"orpo": {"learning_rate": 1e-5}}})
-    [('training', 'orpo')]
-    """
-    found: list[tuple[str, ...]] = []
-    for key, inner in values.items():
-        if isinstance(inner, Mapping) and depth:
-            settings = _SETTINGS & inner.keys()
-            if "learning_rate" in settings or len(settings) > 1:
-                found.append((str(key),))
-            found += [(str(key), *place) for place in places_of_settings(inner, depth - 1)]
-    return found
-
-
-_SETTINGS = words(
-    "learning_rate lr_scheduler_type warmup_steps warmup_ratio num_train_epochs max_steps per_device_train_batch_size "
-    "gradient_accumulation_steps"
-)

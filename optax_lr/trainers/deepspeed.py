@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
@@ -28,9 +27,9 @@ class DeepSpeed(Trainer):
     `"auto"` means a setting of the trainer whose config names the file, which is unknown here.
     """
 
-    name: ClassVar[str] = "deepspeed"
-    title: ClassVar[str] = "DeepSpeed"
-    varies: ClassVar[bool] = True
+    name = "deepspeed"
+    title = "DeepSpeed"
+    varies = True
 
     def evidence(self, source: Source) -> str | None:
         """A scheduler or optimizer block with a type, or keys that only DeepSpeed has."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.schedules import Schedule
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Reading, Recognised, concerns_curve, key_list, places_of_settings
+from optax_lr.trainers.base import Reading, Recognised, key_list
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.generations import generation_places
 from optax_lr.trainers.known import class_keys
 from optax_lr.trainers.settings import SETTING_NAMES
@@ -22,9 +22,9 @@ _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "trai
 class HuggingFace(Transformers):
     """`transformers.Trainer` itself, and programs that use it."""
 
-    name: ClassVar[str] = "hf"
-    title: ClassVar[str] = "TrainingArguments"
-    calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join(TRAINING_ARGUMENTS)})"
+    name = "hf"
+    title = "TrainingArguments"
+    calls = rf"(?:.*\.)?(?:{'|'.join(TRAINING_ARGUMENTS)})"
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the constructor, the card, or keys that only `TrainingArguments` has."""

@@ -60,6 +60,16 @@ def former_keys(trainer: str) -> Mapping[str, str]:
 
 
 @functools.cache
+def ever(*trainers: str) -> frozenset[str]:
+    """All keys of some lists in any version.
+
+    >>> "enable_profiler" in ever("maxtext")
+    True
+    """
+    return frozenset(key for trainer in trainers for key in _versions(_data()[trainer]))
+
+
+@functools.cache
 def class_keys(package: str, name: str, *, now: bool = False) -> frozenset[str]:
     """The keys that a class of `transformers` or `trl` has had in any version, or has in the newest.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Cosine, Linear, Polynomial, Schedule
@@ -40,19 +40,19 @@ class Levanter(Trainer):
     Source: `levanter.optim.config.OptimizerConfig.lr_scheduler`.
     """
 
-    name: ClassVar[str] = "levanter"
-    title: ClassVar[str] = "Levanter"
-    programs: ClassVar[str] = r"levanter\.main\..*|.*levanter/main/.*"
-    file_option: ClassVar[str] = "config_path"
-    elsewhere: ClassVar[str] = " but of another version or of a fork"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "deepspeed"})
-    history: ClassVar[Mapping[str, str]] = {
+    name = "levanter"
+    title = "Levanter"
+    programs = r"levanter\.main\..*|.*levanter/main/.*"
+    file_option = "config_path"
+    covers = frozenset({"hf", "deepspeed"})
+    elsewhere = " but of another version or of a fork"
+    history = {
         "": "levanter",
         "trainer.": "levanter_trainer",
         "optimizer.": "levanter_optimizer",
     }
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps"})
-    renamed: ClassVar[Mapping[str, str]] = {
+    names = frozenset({"learning_rate", "max_steps"})
+    renamed = {
         "learning_rate": "optimizer.learning_rate",
         "lr_scheduler_type": "optimizer.lr_schedule",
         "max_steps": "trainer.num_train_steps",
@@ -115,22 +115,18 @@ class Levanter(Trainer):
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """A share of the run up to 1, a number of steps above."""
-        return _steps(settings.source, "warmup", settings.own["warmup"], int(max_steps))
+        return _steps(settings, "warmup", max_steps)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """Warmup, a stable phase, and a decay over what is left or over `decay`."""
-        rate = changes.get("learning_rate", settings.learning_rate)
-        length, warmup, low = int(max_steps), int(warmup_steps), settings.own["ratio"] * rate
-        decay = length - warmup
-        if "decay" in settings.own:
-            decay = _steps(settings.source, "decay", settings.own["decay"], length)
-        stable = length - warmup - decay
-        if stable < 0 or warmup >= length:
-            raise settings.error(f"warmup {warmup} and decay {decay} do not fit in {length} steps; lower one")
-        shape = settings.lr_scheduler_type
+        own, shape = settings.own, settings.lr_scheduler_type
+        decay = _steps(settings, "decay", steps) if "decay" in own else steps - warmup
+        stable = steps - warmup - decay
+        if stable < 0 or warmup >= steps:
+            raise settings.error(f"warmup {warmup} and decay {decay} do not fit in {steps} steps; lower one")
         if shape != "constant" and decay < 1:
             raise settings.error("optimizer.decay is 0 steps, and Levanter requires positive decay_steps")
-        return decayed(shape, rate, end=length, warmup=warmup, low=low, decay=decay if stable else None)
+        return decayed(shape, rate, end=steps, warmup=warmup, low=own["ratio"] * rate, decay=decay if stable else None)
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """Cosine, linear and constant schedules, with a floor and a warmup."""
@@ -160,12 +156,13 @@ class Levanter(Trainer):
         }
 
 
-def _steps(source: str, key: str, value: float, length: int) -> int:
+def _steps(settings: Settings, key: str, length: int) -> int:
     """Up to 1 a share of the cycle, rounded down; above, a whole number of steps."""
+    value: float = settings.own[key]
     if value < 0:
-        raise ConfigError(f"{source}: optimizer.{key} must be at least 0, not {value:g}")
+        raise settings.error(f"optimizer.{key} must be at least 0, not {value:g}")
     if value <= 1.0:
         return int(value * length)
     if value != int(value):
-        raise ConfigError(f"{source}: optimizer.{key} above 1 is a number of steps, and must be whole, not {value:g}")
+        raise settings.error(f"optimizer.{key} above 1 is a number of steps, and must be whole, not {value:g}")
     return int(value)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import start_of, words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, key_list
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
+from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.llamafactory_megatron import on_megatron
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
@@ -52,21 +53,21 @@ _OLD = words("max_seq_length max_source_length max_target_length finetuning_args
 class LlamaFactory(Transformers):
     """LLaMA-Factory, whose files go into dataclasses as OmegaConf parsed them."""
 
-    name: ClassVar[str] = "llamafactory"
-    title: ClassVar[str] = "LLaMA-Factory"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
-    whose: ClassVar[str] = "LLaMA-Factory, from transformers TrainingArguments"
-    calls: ClassVar[str] = r"llamafactory\..*"
-    programs: ClassVar[str] = r"lmf train|.*llamafactory.*"
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = dict.fromkeys(
+    name = "llamafactory"
+    title = "LLaMA-Factory"
+    covers = frozenset({"hf", "trl"})
+    whose = "LLaMA-Factory, from transformers TrainingArguments"
+    calls = r"llamafactory\..*"
+    programs = r"lmf train|.*llamafactory.*"
+    not_training = dict.fromkeys(
         ("llamafactory-cli", "lmf"), words("api chat env eval export help version webchat webui")
     )
-    newest: ClassVar[str] = "5.8.0"  # the version that it pins
-    names: ClassVar[frozenset[str]] = SETTING_NAMES
-    file_first: ClassVar[bool] = True
-    omegaconf: ClassVar[bool] = True
-    history: ClassVar[Mapping[str, str]] = {"": "llamafactory"}
-    elsewhere: ClassVar[str] = " but of a fork or another program"
+    newest = "5.8.0"  # the version that it pins
+    names = SETTING_NAMES
+    file_first = True
+    omegaconf = True
+    history = {"": "llamafactory"}
+    elsewhere = " but of a fork or another program"
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only LLaMA-Factory has."""
@@ -178,8 +179,8 @@ _STAGES = ("pt", "sft", "rm", "ppo", "dpo", "kto")
 class LlamaFactoryPPO(LlamaFactory):
     """LLaMA-Factory's stage ppo, which counts steps of its own and hands no keywords to the scheduler."""
 
-    name: ClassVar[str] = "llamafactory-ppo"
-    zero_steps_count: ClassVar[bool] = False
+    name = "llamafactory-ppo"
+    zero_steps_count = False
 
     def recognise(self, source: Source) -> Recognised | None:
         """Never: LLaMA-Factory's reader finds it by `stage: ppo`."""
@@ -236,7 +237,7 @@ class LlamaFactoryUI(LlamaFactory):
     Source: `llamafactory.webui.runner`, which makes the arguments of the run of them.
     """
 
-    name: ClassVar[str] = "llamafactory-ui"
+    name = "llamafactory-ui"
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the prefix of its keys."""
@@ -279,13 +280,13 @@ class LlamaFactoryV1(Trainer):
     Source: `llamafactory.v1`; it ships no such plugin.
     """
 
-    name: ClassVar[str] = "llamafactory-v1"
-    title: ClassVar[str] = "LLaMA-Factory's v1 trainer"
-    fine_tunes: ClassVar[bool] = True
-    varies: ClassVar[bool] = True
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "llamafactory"})
-    omegaconf: ClassVar[bool] = True
-    newest: ClassVar[str] = "5.8.0"
+    name = "llamafactory-v1"
+    title = "LLaMA-Factory's v1 trainer"
+    fine_tunes = True
+    varies = True
+    covers = frozenset({"hf", "trl", "axolotl", "llamafactory"})
+    omegaconf = True
+    newest = "5.8.0"
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only the version 1 trainer has."""
@@ -312,9 +313,9 @@ class LlamaFactoryV1(Trainer):
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type="constant")
         return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """Constant."""
-        return Constant(changes.get("learning_rate", settings.learning_rate))
+        return Constant(rate)
 
 
 def _packs(values: Mapping[str, object]) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
@@ -30,11 +29,11 @@ class LlamaFactoryMegatron(Transformers):
     `llamafactory.train.megatron_bridge.config_builder`.
     """
 
-    name: ClassVar[str] = "llamafactory-megatron"
-    title: ClassVar[str] = "LLaMA-Factory on Megatron"
-    newest: ClassVar[str] = "5.8.0"  # the version that LLaMA-Factory pins
-    names: ClassVar[frozenset[str]] = SETTING_NAMES
-    zero_steps_count: ClassVar[bool] = False
+    name = "llamafactory-megatron"
+    title = "LLaMA-Factory on Megatron"
+    newest = "5.8.0"  # the version that LLaMA-Factory pins
+    names = SETTING_NAMES
+    zero_steps_count = False
 
     def recognise(self, source: Source) -> Recognised | None:
         """Never: LLaMA-Factory's reader finds it by the keys of Megatron."""

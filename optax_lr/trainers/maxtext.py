@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
@@ -52,16 +51,16 @@ class MaxText(Trainer):
     Source: `maxtext.utils.maxtext_utils.create_learning_rate_schedule`, `configs/base.yml`.
     """
 
-    name: ClassVar[str] = "maxtext"
-    title: ClassVar[str] = "MaxText"
-    elsewhere: ClassVar[str] = " but of another version or of a fork"
-    history: ClassVar[Mapping[str, str]] = {"": "maxtext"}
-    programs: ClassVar[str] = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
-    in_updates: ClassVar[bool] = True
-    file_first: ClassVar[bool] = True
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "trl"})
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
+    name = "maxtext"
+    title = "MaxText"
+    history = {"": "maxtext"}
+    programs = r"(?i:maxtext[./]).*|.*[Mm]ax[Tt]ext/train\.py"
+    in_updates = True
+    file_first = True
+    covers = frozenset({"hf", "axolotl", "trl"})
+    names = frozenset({"learning_rate"})
+    renamed = {"max_steps": "steps", "lr_scheduler_type": "lr_schedule_type"}
+    elsewhere = " but of another version or of a fork"
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only MaxText has."""
@@ -135,14 +134,11 @@ class MaxText(Trainer):
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The fraction of the schedule's length, rounded down."""
-        length = settings.own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
-        return int(length * settings.own["warmup_steps_fraction"])
+        return int(_length(settings, max_steps) * settings.own["warmup_steps_fraction"])
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The floor is reached at the last step of the schedule; behind it the rate is 0."""
-        rate = changes.get("learning_rate", settings.learning_rate)
-        own, warmup = settings.own, int(warmup_steps)
-        length = own["length"] if int(max_steps) == settings.max_steps else int(max_steps)
+        own, length = settings.own, _length(settings, steps)
         low = own["learning_rate_final_fraction"] * rate
         if length - warmup < 2:
             raise settings.error(f"warmup_steps_fraction leaves {length - warmup} steps for the decay; lower it")
@@ -154,7 +150,7 @@ class MaxText(Trainer):
             one_of(f"{settings.source}: wsd_decay_style", own["style"], ("linear", "cosine"))
         shape = "cosine" if decay is None else own["style"]
         curve = decayed(shape, rate, end=end, warmup=warmup, low=low, decay=decay)
-        return Stages([curve, Constant(0.0)], boundaries=[length]) if int(max_steps) > length else curve
+        return Stages([curve, Constant(0.0)], boundaries=[length]) if steps > length else curve
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """A cosine with or without a floor, to the step."""
@@ -170,6 +166,11 @@ class MaxText(Trainer):
                     "lr_schedule_type": "cosine",
                 }
         raise ConfigError(f"MaxText cannot express {type(schedule).__name__}: it has a cosine to a share, and wsd")
+
+
+def _length(settings: Settings, max_steps: int) -> int:
+    """The length of the schedule, which is that of the run where the caller gives one."""
+    return int(settings.own["length"]) if max_steps == settings.max_steps else max_steps
 
 
 def _is_old(key: str) -> bool:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
@@ -44,13 +43,13 @@ class Megatron(Trainer):
     Source: `megatron.core.optimizer_param_scheduler.OptimizerParamScheduler`, `megatron.training.training`.
     """
 
-    name: ClassVar[str] = "megatron"
-    title: ClassVar[str] = "Megatron-LM"
-    history: ClassVar[Mapping[str, str]] = {"": "megatron"}
-    in_updates: ClassVar[bool] = True
-    elsewhere: ClassVar[str] = " but of a fork"
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    renamed: ClassVar[Mapping[str, str]] = {
+    name = "megatron"
+    title = "Megatron-LM"
+    history = {"": "megatron"}
+    in_updates = True
+    names = frozenset({"learning_rate"})
+    elsewhere = " but of a fork"
+    renamed = {
         "learning_rate": "lr",
         "max_steps": "train_iters",
         "lr_scheduler_type": "lr_decay_style",
@@ -144,12 +143,11 @@ class Megatron(Trainer):
             notes += ("use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",)
         return Reading(settings, (), notes, defaults, strange)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
-        rate = changes.get("learning_rate", settings.learning_rate)
         own = settings.own
         warmup, first, per_step = own["warmup"], own["first"], own["per_step"]
-        run = int(max_steps) * per_step
+        run = steps * per_step
         if not warmup or not first:
             curve = _decay(settings, rate, warmup, run)
         elif settings.lr_scheduler_type == "inverse-square-root":

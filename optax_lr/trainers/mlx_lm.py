@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Exponential, Schedule, Step
@@ -38,15 +38,15 @@ _KEYS = _MARKS | words(
 class MlxLm(Trainer):
     """MLX-LM's fine-tuning. Source: `mlx_lm.lora`, `mlx_lm.tuner.utils.build_schedule`, `mlx.optimizers.schedulers`."""
 
-    name: ClassVar[str] = "mlx-lm"
-    title: ClassVar[str] = "MLX-LM"
-    programs: ClassVar[str] = r"(?:.*/)?mlx_lm(?:\.lora)?"
-    file_option: ClassVar[str] = "config"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl"})
-    fine_tunes: ClassVar[bool] = True
-    in_updates: ClassVar[bool] = True
-    names: ClassVar[frozenset[str]] = frozenset({"gradient_accumulation_steps"})
-    renamed: ClassVar[Mapping[str, str]] = {
+    name = "mlx-lm"
+    title = "MLX-LM"
+    programs = r"(?:.*/)?mlx_lm(?:\.lora)?"
+    file_option = "config"
+    covers = frozenset({"hf", "trl"})
+    fine_tunes = True
+    in_updates = True
+    names = frozenset({"gradient_accumulation_steps"})
+    renamed = {
         "gradient_accumulation_steps": "grad_accumulation_steps",
         "max_steps": "iters",
     }
@@ -103,14 +103,13 @@ class MlxLm(Trainer):
             strange,
         )
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The function, behind a line from `warmup_init` that holds its end for one more update."""
-        rate, own = float(changes.get("learning_rate", settings.learning_rate)), settings.own
-        warmup, kind = int(warmup_steps), own["kind"]
+        rate, own, kind = float(rate), settings.own, settings.own["kind"]
         curve: Schedule = Constant(rate)
         if kind == "cosine_decay":
             length = own["decay_steps"]
-            run = int(max_steps) - (warmup + 1 if warmup else 0)
+            run = steps - (warmup + 1 if warmup else 0)
             curve = held(decayed("cosine", rate, end=length, warmup=0, low=own["end"]), end=length, run=run)
         elif kind == "linear_schedule":
             curve = line(rate, own["end"], own["steps"])

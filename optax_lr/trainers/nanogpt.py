@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, LinearRamp, Schedule
@@ -38,11 +37,11 @@ _NAMES = words(
 class NanoGPT(Trainer):
     """nanoGPT, whose loop runs one iteration more than `max_iters`. Source: `get_lr` in its `train.py`."""
 
-    name: ClassVar[str] = "nanogpt"
-    title: ClassVar[str] = "nanoGPT"
-    elsewhere: ClassVar[str] = " but of another version or of a fork"
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    renamed: ClassVar[Mapping[str, str]] = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
+    name = "nanogpt"
+    title = "nanoGPT"
+    names = frozenset({"learning_rate"})
+    renamed = {"max_steps": "max_iters", "warmup_steps": "warmup_iters"}
+    elsewhere = " but of another version or of a fork"
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise a file of its assignments, or its options."""
@@ -90,12 +89,11 @@ class NanoGPT(Trainer):
             )
         return Reading(settings, notes=notes, defaults=defaults, unknown=unknown)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""
-        rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":
             return Constant(rate)
-        warmup, length = int(warmup_steps), settings.own["end"] - int(warmup_steps)
+        length = settings.own["end"] - warmup
         decay: Schedule = HoldAfter(Cosine(rate, max_steps=length, min_lr=settings.own["low"]), step=length)
         if not warmup:
             return decay

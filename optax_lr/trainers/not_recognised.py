@@ -10,7 +10,8 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
-from optax_lr.trainers.base import Recognised, Trainer, concerns_curve, places_of_settings
+from optax_lr.trainers.base import Recognised, Trainer
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import SETTING_NAMES
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
@@ -12,9 +11,9 @@ from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches
 from optax_lr.trainers.keys import Keys, flattened
-from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.known import ever, former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
 
 # Each command with its rate and epochs by default.
@@ -69,8 +68,7 @@ def _options(command: str, *, dotted: bool) -> dict[str, str]:
 
 _EACH = [_options(command, dotted=dotted) for command in ("sft", "ppo") for dotted in (True, False)]
 _DECIDING = frozenset(options[name] for options in _EACH for name in ("learning_rate", "num_train_epochs", *_OF_PPO))
-_LISTS = [f"openrlhf_{command}" for command in _COMMANDS]
-_ALL = frozenset().union(*map(keys_of, _LISTS), *map(former_keys, _LISTS))
+_ALL = ever(*(f"openrlhf_{command}" for command in _COMMANDS))
 _IN_BOTH = words("lr_scheduler lr_warmup_ratio max_norm local_rank use_ms")  # of the commands that still are there
 
 
@@ -80,20 +78,20 @@ class OpenRLHF(Trainer):
     Source: `openrlhf.cli`, `openrlhf.trainer.ppo_trainer.prepare_datasets`, `openrlhf.utils.deepspeed.DeepspeedStrategy`.
     """
 
-    name: ClassVar[str] = "openrlhf"
-    title: ClassVar[str] = "OpenRLHF"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "axolotl", "deepspeed"})
-    varies: ClassVar[bool] = True
-    programs: ClassVar[str] = rf"(?:openrlhf\.cli\.|(?:.*/)?openrlhf/cli/)train_(?:{'|'.join(_COMMANDS)})(?:\.py)?"
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+    name = "openrlhf"
+    title = "OpenRLHF"
+    covers = frozenset({"hf", "trl", "axolotl", "deepspeed"})
+    varies = True
+    programs = rf"(?:openrlhf\.cli\.|(?:.*/)?openrlhf/cli/)train_(?:{'|'.join(_COMMANDS)})(?:\.py)?"
+    not_training = {
         f"openrlhf.cli.{module}": frozenset({""})
         for module in ("serve_rm", "batch_inference", "interactive_chat", "lora_combiner")
     }
-    no_length: ClassVar[str] = (
+    no_length = (
         "the length of the run is not known: give the number of examples or prompts (num_examples=..., --num-examples)"
     )
-    elsewhere: ClassVar[str] = " but of a fork"
-    renamed: ClassVar[Mapping[str, str]] = {name: _OPTIONS[name][1] for name in _OPTIONS.keys() & SETTING_NAMES}
+    renamed = {name: _OPTIONS[name][1] for name in _OPTIONS.keys() & SETTING_NAMES}
+    elsewhere = " but of a fork"
 
     def argparse_options(self) -> frozenset[str]:
         """The options of all its commands; a beginning that fits two of any two commands is not completed."""
@@ -184,10 +182,7 @@ class OpenRLHF(Trainer):
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Whole batches, in PPO of all completions; an epoch of PPO is one over each rollout."""
         examples = self.training_examples(settings, data.examples)
-        steps = examples * settings.own["completions"] // settings.per_device_train_batch_size
-        if steps == 0 and settings.max_steps <= 0:
-            raise settings.error(f"{examples} examples make no batch of {settings.per_device_train_batch_size}")
-        return steps or None
+        return whole_batches(settings, examples, settings.own["completions"])
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the examples that a batch or a rollout leaves."""
@@ -214,13 +209,13 @@ class OpenRLHF(Trainer):
         """The share of the run, rounded up."""
         return part_of(max_steps, settings.own["ratio"], up=True)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The schedule of transformers; `constant` has no warmup."""
-        rate, kind = changes.get("learning_rate", settings.learning_rate), settings.lr_scheduler_type
+        kind = settings.lr_scheduler_type
         if kind == "constant":
             return Constant(rate)
         keywords = {"min_lr_rate": settings.own["floor"]} if kind in _FLOORED else {}
-        return get_scheduler(kind, rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
+        return get_scheduler(kind, rate, warmup_steps=warmup, max_steps=steps, **keywords)
 
 
 def _of_ppo(keys: Keys, options: Mapping[str, str], *, dotted: bool, rounds: int) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Polynomial, Schedule
@@ -22,9 +22,9 @@ _JOIN = "optax.join_schedules"
 class OptaxSchedules(Trainer):
     """A call such as `optax.warmup_cosine_decay_schedule(...)`; the run is as long as the schedule."""
 
-    name: ClassVar[str] = "optax"
-    title: ClassVar[str] = "Optax"
-    calls: ClassVar[str] = r"optax\.\w+_schedules?"
+    name = "optax"
+    title = "Optax"
+    calls = r"optax\.\w+_schedules?"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments, with the function's defaults."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
@@ -16,16 +15,16 @@ from optax_lr.trainers.settings import STRICT, Settings
 class Optimizers(Trainer):
     """A call such as `torch.optim.AdamW(model.parameters(), lr=1e-4)`, whose rate nothing in the script changes."""
 
-    name: ClassVar[str] = "optimizer"
-    title: ClassVar[str] = "optimizer"
-    calls: ClassVar[str] = "|".join(re.escape(name) for name in sorted(OPTIMIZERS))
-    no_length: ClassVar[str] = "the rate is constant, and the length of the run is not in this file; give --max-steps"
+    name = "optimizer"
+    title = "optimizer"
+    calls = "|".join(re.escape(name) for name in sorted(OPTIMIZERS))
+    no_length = "the rate is constant, and the length of the run is not in this file; give --max-steps"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The rate."""
         values = {"learning_rate": source.given["learning_rate"], "max_steps": source.given.get("max_steps")}
         return Reading(Settings.of(source.name, values, STRICT, trainer=self.name, lr_scheduler_type="constant"))
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The constant."""
-        return Constant(changes.get("learning_rate", settings.learning_rate))
+        return Constant(rate)

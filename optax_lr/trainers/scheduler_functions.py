@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.sources.python.constructors import FUNCTIONS
 from optax_lr.sources.source import Source
@@ -16,14 +15,12 @@ from optax_lr.trainers.transformers import Transformers
 class SchedulerFunctions(Transformers):
     """A call of `get_scheduler(...)`: the script has no epochs or batches that are read, and no defaults of a class."""
 
-    name: ClassVar[str] = "get_scheduler"
-    title: ClassVar[str] = "get_scheduler"
-    calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join(FUNCTIONS)})"
-    fine_tunes: ClassVar[bool] = False  # a script may train anything
-    zero_steps_count: ClassVar[bool] = False
-    no_length: ClassVar[str] = (
-        "the script does not give its scheduler the length of the run; give it (max_steps=..., --max-steps)"
-    )
+    name = "get_scheduler"
+    title = "get_scheduler"
+    calls = rf"(?:.*\.)?(?:{'|'.join(FUNCTIONS)})"
+    fine_tunes = False  # a script may train anything
+    zero_steps_count = False
+    no_length = "the script does not give its scheduler the length of the run; give it (max_steps=..., --max-steps)"
 
     def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:
         """Its arguments have none."""

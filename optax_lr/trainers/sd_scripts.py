@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.accelerate_scripts import Loop
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
 from optax_lr.trainers.keys import Keys
-from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, finite_number, one_of
 
 _NETWORK = frozenset({"network_module", "network_dim"})
@@ -59,28 +58,26 @@ class SdScripts(Loop):
     Source: `get_scheduler_fix` and `get_optimizer` in `library.train_util`, `NetworkTrainer.train` in `train_network`.
     """
 
-    name: ClassVar[str] = "sd-scripts"
-    title: ClassVar[str] = "kohya's sd-scripts"
-    fine_tunes: ClassVar[bool] = False
-    varies: ClassVar[bool] = False
-    names_rates: ClassVar[bool] = True
-    file_option: ClassVar[str] = "config_file"
-    programs: ClassVar[str] = (
+    name = "sd-scripts"
+    title = "kohya's sd-scripts"
+    fine_tunes = False
+    varies = False
+    names_rates = True
+    file_option = "config_file"
+    programs = (
         r"(?:.*/)?(?:(?:sdxl_|flux_|sd3_|lumina_|anima_|hunyuan_image_)?train_network|(?:sdxl|flux|sd3|lumina|anima)_train"
         r"|train_db|(?:sdxl_)?train_textual_inversion(?:_XTI)?)\.py"
     )
-    no_length: ClassVar[str] = (
-        "max_train_epochs needs the number of images times their repeats (num_examples=..., --num-examples)"
-    )
-    renamed: ClassVar[Mapping[str, str]] = {
+    no_length = "max_train_epochs needs the number of images times their repeats (num_examples=..., --num-examples)"
+    renamed = {
         "lr_scheduler_type": "lr_scheduler",
         "warmup_steps": "lr_warmup_steps",
         "max_steps": "max_train_steps",
         "num_train_epochs": "max_train_epochs",
         "per_device_train_batch_size": "train_batch_size",
     }
-    names: ClassVar[frozenset[str]] = frozenset({"gradient_accumulation_steps", *renamed}) - {"lr_scheduler_type"}
-    options: ClassVar[frozenset[str]] = keys_of("sd_scripts").union(former_keys("sd_scripts"))
+    names = frozenset({"gradient_accumulation_steps", *renamed}) - {"lr_scheduler_type"}
+    options = ever("sd_scripts")
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only these scripts have together, at the top level or in sections of any name."""

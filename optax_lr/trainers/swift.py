@@ -6,7 +6,6 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -30,18 +29,16 @@ class Swift(Transformers):
     Source: `swift.trainers.arguments`, `swift.arguments.sft_args`, `swift.dataloader.shard`.
     """
 
-    name: ClassVar[str] = "swift"
-    title: ClassVar[str] = "ms-swift"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "trl", "llamafactory", "axolotl"})
-    renamed: ClassVar[Mapping[str, str]] = {"val_size": "split_dataset_ratio"}
-    calls: ClassVar[str] = r"swift\..*"
-    programs: ClassVar[str] = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
-        "swift": words("app deploy eval export infer merge-lora rollout sample web-ui")
-    }
-    file_option: ClassVar[str] = "config"
-    file_first: ClassVar[bool] = True
-    history: ClassVar[Mapping[str, str]] = {"": "swift"}
+    name = "swift"
+    title = "ms-swift"
+    covers = frozenset({"hf", "trl", "llamafactory", "axolotl"})
+    renamed = {"val_size": "split_dataset_ratio"}
+    calls = r"swift\..*"
+    programs = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
+    not_training = {"swift": words("app deploy eval export infer merge-lora rollout sample web-ui")}
+    file_option = "config"
+    file_first = True
+    history = {"": "swift"}
 
     def evidence(self, source: Source) -> str | None:
         """Keys that only ms-swift has."""
@@ -133,7 +130,7 @@ class Swift(Transformers):
             ignored += (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
         return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
 
-    names: ClassVar[frozenset[str]] = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
+    names = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
 
     def _defaults(self, values: Mapping[str, object], *, of_class: bool) -> tuple[Default, ...]:
         """Its defaults; the rate by the tuner is that of its commands, and its class has transformers' own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import (
@@ -43,9 +43,9 @@ _UNIT = "a step of this plan is a call of scheduler.step(), an epoch in most scr
 class TorchSchedules(Trainer):
     """A call such as `torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)`, with the rate of that optimizer."""
 
-    name: ClassVar[str] = "torch"
-    title: ClassVar[str] = "torch"
-    calls: ClassVar[str] = r"torch\.optim\.lr_scheduler\..*"
+    name = "torch"
+    title = "torch"
+    calls = r"torch\.optim\.lr_scheduler\..*"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""
@@ -81,9 +81,8 @@ class TorchSchedules(Trainer):
         kind, own = settings.lr_scheduler_type, settings.own
         return like(max_steps, _rising(*(own["parts"][0] if kind == "SequentialLR" else (kind, own))))
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The same schedule of this library."""
-        rate = changes.get("learning_rate", settings.learning_rate)
         kind, own = settings.lr_scheduler_type, settings.own
         if kind == "OneCycleLR":
             return OneCycle(rate, **own)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, LinearRamp, Schedule
@@ -13,7 +12,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, flattened
-from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, one_of
 
 _DEFAULTS: Mapping[str, object] = {
@@ -27,21 +26,21 @@ _RATIO, _TOTAL = "lr_scheduler.decay_ratio", "lr_scheduler.total_steps"
 _FORMER_FLOOR = "lr_scheduler.lr_min"  # until July 2025
 _BEFORE_JUNE_2025 = ("training.batch_size", "training.warmup_steps")
 _SHAPES = {"linear": "linear", "sqrt": "1-sqrt", "cosine": "cosine"}
-_NAMES = keys_of("torchtitan").union(former_keys("torchtitan"))
+_NAMES = ever("torchtitan")
 _OF_THE_CURVE = frozenset({*_DEFAULTS, _RATIO, _TOTAL, _FORMER_FLOOR})
 
 
 class Torchtitan(Trainer):
     """torchtitan from June 2025 to 0.2.2. Source: `torchtitan.components.lr_scheduler.build_lr_schedulers`."""
 
-    name: ClassVar[str] = "torchtitan"
-    title: ClassVar[str] = "torchtitan"
-    programs: ClassVar[str] = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py|(?:.*/)?run_train\.sh"
-    file_option: ClassVar[str] = "job.config_file"
-    elsewhere: ClassVar[str] = " but of a fork"
-    in_updates: ClassVar[bool] = True
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps"})
-    renamed: ClassVar[Mapping[str, str]] = {
+    name = "torchtitan"
+    title = "torchtitan"
+    programs = r"torchtitan\.train|(?:.*/)?torchtitan/train\.py|(?:.*/)?run_train\.sh"
+    file_option = "job.config_file"
+    in_updates = True
+    names = frozenset({"learning_rate", "max_steps"})
+    elsewhere = " but of a fork"
+    renamed = {
         "learning_rate": "optimizer.lr",
         "lr_scheduler_type": "lr_scheduler.decay_type",
         "warmup_steps": "lr_scheduler.warmup_steps",
@@ -120,10 +119,9 @@ class Torchtitan(Trainer):
         given, warmup = int(settings.warmup_steps), int(self.warmup_steps(settings, max_steps, version))
         return (f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule",) if given > warmup else ()
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """A line that is at the rate in its last step, a stable phase, and a decay to one step behind the last one."""
-        rate, own = changes.get("learning_rate", settings.learning_rate), settings.own
-        warmup, total = int(warmup_steps), own["total"] or int(max_steps)
+        own, total = settings.own, settings.own["total"] or steps
         decay = total - warmup if own["ratio"] is None else min(round(total * own["ratio"]), total - warmup)
         shape, rest = _SHAPES[settings.lr_scheduler_type], total - warmup
         curve: Schedule = Constant(rate)

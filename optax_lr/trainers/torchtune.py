@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
@@ -34,20 +33,20 @@ class Torchtune(Trainer):
     Source: `recipes/full_finetune_distributed.py`, `torchtune.training.lr_schedulers`.
     """
 
-    name: ClassVar[str] = "torchtune"
-    title: ClassVar[str] = "torchtune"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf", "axolotl", "deepspeed", "trl"})
-    fine_tunes: ClassVar[bool] = True
-    varies: ClassVar[bool] = True
-    omegaconf: ClassVar[bool] = True
-    programs: ClassVar[str] = "tune run"
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {"tune": words("cat cp download ls validate")}
-    no_length: ClassVar[str] = (
+    name = "torchtune"
+    title = "torchtune"
+    covers = frozenset({"hf", "axolotl", "deepspeed", "trl"})
+    fine_tunes = True
+    varies = True
+    omegaconf = True
+    programs = "tune run"
+    not_training = {"tune": words("cat cp download ls validate")}
+    no_length = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
-    elsewhere: ClassVar[str] = " but of a recipe of your own"
-    names: ClassVar[frozenset[str]] = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
-    renamed: ClassVar[Mapping[str, str]] = {
+    names = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
+    elsewhere = " but of a recipe of your own"
+    renamed = {
         "learning_rate": "optimizer.lr",
         "lr_scheduler_type": "lr_scheduler._component_",
         "num_train_epochs": "epochs",
@@ -144,12 +143,11 @@ class Torchtune(Trainer):
             raise too_few(settings, data, settings.per_device_train_batch_size * settings.gradient_accumulation_steps)
         return min(steps, int(limit)) if limit else steps
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """transformers' cosine, or a constant rate."""
-        rate = changes.get("learning_rate", settings.learning_rate)
         if settings.lr_scheduler_type == "constant":
             return Constant(rate)
-        return Cosine(rate, max_steps=max_steps, warmup_steps=warmup_steps, num_cycles=settings.own["cycles"])
+        return Cosine(rate, max_steps=steps, warmup_steps=warmup, num_cycles=settings.own["cycles"])
 
 
 def _config_words(source: Source) -> list[str]:

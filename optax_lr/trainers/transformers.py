@@ -6,7 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Container, Mapping
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 from optax_lr.arguments import unknown
 from optax_lr.interop.transformers import BY_METRIC, get_scheduler
@@ -81,12 +81,12 @@ _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 class Transformers(Trainer):
     """What all trainers that are built on `transformers.Trainer` share: reading, steps, warmup and schedules."""
 
-    covers: ClassVar[frozenset[str]] = frozenset()
-    fine_tunes: ClassVar[bool] = True
-    varies: ClassVar[bool] = True
-    whose: ClassVar[str] = ""  # whose the defaults are, if not those of a version of transformers
-    names: ClassVar[frozenset[str]] = _NAMES
-    no_length: ClassVar[str] = (
+    covers = frozenset()
+    fine_tunes = True
+    varies = True
+    whose = ""  # whose the defaults are, if not those of a version of transformers
+    names = _NAMES
+    no_length = (
         "the length of the run is not known: give max_steps in the file, or the number of training examples "
         "(num_examples=..., --num-examples)"
     )
@@ -240,7 +240,7 @@ class Transformers(Trainer):
             raise settings.error("streaming data has no length; give max_steps")
         return super().total_steps(settings, per_epoch, data, version)
 
-    zero_steps_count: ClassVar[bool] = True  # max_steps: 0 is a length, and not "not given"
+    zero_steps_count = True  # max_steps: 0 is a length, and not "not given"
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """Optimizer steps of all epochs."""
@@ -335,7 +335,7 @@ class Transformers(Trainer):
         keywords = {**filled, **self.keywords(settings), **changes}
         return get_scheduler(name, learning_rate, warmup_steps=warmup_steps, max_steps=max_steps, **keywords)
 
-    more_schedules: ClassVar[tuple[str, ...]] = ()
+    more_schedules: tuple[str, ...] = ()  # those of the trainer that transformers does not have
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """Keywords that the trainer fills in where the config does not give them."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import ClassVar
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, concerns_curve, key_list, places_of_settings
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, last_version_of_class
@@ -68,15 +68,13 @@ UNSLOTH: Mapping[str, object] = {
 class Trl(Transformers):
     """TRL's trainers. `Settings.method` is the class of the arguments; empty where the file does not say which."""
 
-    name: ClassVar[str] = "trl"
-    title: ClassVar[str] = "TRL"
-    covers: ClassVar[frozenset[str]] = frozenset({"hf"})
-    calls: ClassVar[str] = rf"(?:.*\.)?(?:{'|'.join((*METHODS.values(), *_NOT_COUNTED))})"
-    programs: ClassVar[str] = (
-        rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"
-    )
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {"trl": words("chat env vllm-serve")}
-    file_option: ClassVar[str] = "config"
+    name = "trl"
+    title = "TRL"
+    covers = frozenset({"hf"})
+    calls = rf"(?:.*\.)?(?:{'|'.join((*METHODS.values(), *_NOT_COUNTED))})"
+    programs = rf"trl (?:{'|'.join(METHODS)}|ppo)|trl\.scripts\..*|(?:.*\W)?trl/(?:scripts|examples/scripts)/\w+\.py"
+    not_training = {"trl": words("chat env vllm-serve")}
+    file_option = "config"
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise the arguments of a class in a section with its name, and keys that only TRL has in any section."""

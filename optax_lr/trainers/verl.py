@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, concerns_curve, part_of
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches
+from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, named_config
 from optax_lr.trainers.keys import Keys, assignments, flattened, place_of
-from optax_lr.trainers.known import former_keys, keys_of
+from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, Settings
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
 
@@ -39,22 +39,18 @@ class Verl(Trainer):
     Source: `verl.trainer.ppo.ray_trainer`, `verl.workers`, `verl.utils.torch_functional`, `verl.utils.megatron.optimizer`.
     """
 
-    name: ClassVar[str] = "verl"
-    title: ClassVar[str] = "verl"
-    programs: ClassVar[str] = (
-        r"verl\.trainer\.main_ppo|(?:.*/)?verl/trainer/main_ppo\.py|recipe\.dapo\.main_dapo|(?:.*/)?recipe/dapo/main_dapo\.py"
-    )
-    hydra: ClassVar[bool] = True
-    not_training: ClassVar[Mapping[str, frozenset[str]]] = {
+    name = "verl"
+    title = "verl"
+    programs = r"(?:verl\.trainer\.main_ppo|recipe\.dapo\.main_dapo|(?:.*/)?(?:verl/trainer/main_ppo|recipe/dapo/main_dapo)\.py)"
+    hydra = True
+    not_training = {
         f"verl.{module}": frozenset({""})
         for module in ("model_merger", "trainer.main_eval", "trainer.main_generation", "trainer.main_generation_server")
     }
-    no_length: ClassVar[str] = (
-        "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
-    )
-    remedy: ClassVar[str] = "it takes key=value alone; take it out"
-    names: ClassVar[frozenset[str]] = frozenset({"learning_rate", "max_steps", "num_train_epochs"})
-    renamed: ClassVar[Mapping[str, str]] = {
+    no_length = "the length of the run is not known: give the number of prompts (num_examples=..., --num-examples)"
+    remedy = "it takes key=value alone; take it out"
+    names = frozenset({"learning_rate", "max_steps", "num_train_epochs"})
+    renamed = {
         "learning_rate": f"{_ACTOR}lr",
         "max_steps": _STEPS,
         "num_train_epochs": "trainer.total_epochs",
@@ -62,11 +58,11 @@ class Verl(Trainer):
         "max_samples": _CAP,
         "warmup_steps": f"{_ACTOR}lr_warmup_steps",
     }
-    place: ClassVar[str] = _ACTOR  # the section of the optimizer, with a dot behind it
-    listed: ClassVar[str] = "verl"  # the list of its keys
-    own: ClassVar[tuple[str, ...]] = ("ppo_trainer", "ppo_megatron_trainer")  # its configs
-    main: ClassVar[str] = "verl's main_ppo"
-    groups: ClassVar[frozenset[str]] = frozenset({"model_engine"})  # words that choose a part of the config
+    place = _ACTOR  # the section of the optimizer, with a dot behind it
+    listed = "verl"  # the list of its keys
+    own = ("ppo_trainer", "ppo_megatron_trainer")  # its configs
+    main = "verl's main_ppo"
+    groups = frozenset({"model_engine"})  # words that choose a part of the config
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
         """The length, and what decides the schedule of an optimizer in any form."""
@@ -109,8 +105,7 @@ class Verl(Trainer):
         given = {key: looked_up(standing | given, key) for key in given}
         self._refuse(source, given, optimizer)
         self.unknown(source, {key: source.values.get(key, word) for key, word in options.items()}, frozenset())
-        known = keys_of(self.listed).union(former_keys(self.listed))
-        known |= self.groups | _OF_ANY_KEYS
+        known = ever(self.listed) | self.groups | _OF_ANY_KEYS
         strange = tuple(key for key in given if not (_is_below(key, known) or key.endswith("._target_")))
         given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
         absent = [key for key in standing if key not in given and (key.startswith(place) or _STEPS not in given)]
@@ -228,16 +223,12 @@ class Verl(Trainer):
             name = key.removeprefix(self.place)
             return not (optimizer.decides(name) or optimizer.has_no_effect(name, value))
         section, _, inner = key.rpartition(".")
-        outer = section in ("", "trainer", "data") and key not in keys_of(self.listed) | former_keys(self.listed).keys()
+        outer = section in ("", "trainer", "data") and key not in ever(self.listed)
         return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Whole batches; the rest is dropped."""
-        examples = self.training_examples(settings, data.examples)
-        steps = examples // settings.per_device_train_batch_size
-        if steps == 0 and settings.max_steps <= 0:
-            raise settings.error(f"{examples} examples make no batch of {settings.per_device_train_batch_size}")
-        return steps or None
+        return whole_batches(settings, self.training_examples(settings, data.examples))
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the steps after which the epochs are over, if they are known."""
@@ -257,11 +248,10 @@ class Verl(Trainer):
             return part_of(settings.own.get("decay") or max_steps, settings.own["ratio"])
         return super().warmup_steps(settings, max_steps, version, data)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """That of the optimizer."""
-        rate = changes.get("learning_rate", settings.learning_rate)
         curve = next(form.curve for form in (FSDP, MEGATRON, SFT) if settings.own["form"] == form.kind)
-        return curve(settings, rate, max_steps, warmup_steps)
+        return curve(settings, rate, steps, warmup)
 
 
 def by_nodes(keys: Keys, each: int) -> Processes:

@@ -65,7 +65,7 @@ def _of_megatron(settings: Settings, rate: Real, steps: Real, warmup: Real) -> S
     if warmup >= end:
         raise settings.error(f"Megatron asserts that the warmup of {warmup} is shorter than the decay of {end} steps")
     own = settings.also(decay=end, warmup=int(warmup), per_step=1)
-    return Megatron().schedule(own, max_steps=steps, warmup_steps=warmup, learning_rate=rate)
+    return Megatron().curve(own, rate, steps, warmup)
 
 
 def _of_sft(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.hydra import base_of, extends, named_config
@@ -21,24 +20,22 @@ class VerlSFT(Verl):
     Source: `verl.trainer.sft_trainer`, `verl.trainer.fsdp_sft_trainer`, `verl.workers.engine`, `verl.utils.torch_functional`.
     """
 
-    name: ClassVar[str] = "verl-sft"
-    title: ClassVar[str] = "verl's SFT"
-    programs: ClassVar[str] = (
-        r"(?:verl\.trainer\.|(?:.*/)?verl/trainer/)(?:fsdp_sft_trainer|sft_trainer(?:_ray)?)(?:\.py)?"
-    )
-    no_length: ClassVar[str] = (
+    name = "verl-sft"
+    title = "verl's SFT"
+    programs = r"(?:verl\.trainer\.|(?:.*/)?verl/trainer/)(?:fsdp_sft_trainer|sft_trainer(?:_ray)?)(?:\.py)?"
+    no_length = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
-    renamed: ClassVar[Mapping[str, str]] = {
+    renamed = {
         **Verl.renamed,
         "learning_rate": "optim.lr",
         "warmup_steps": "optim.lr_warmup_steps",
     }
-    place: ClassVar[str] = "optim."
-    listed: ClassVar[str] = "verl_sft"
-    own: ClassVar[tuple[str, ...]] = ("sft_trainer_engine", "sft_trainer")
-    main: ClassVar[str] = "one of verl's trainers for SFT"
-    groups: ClassVar[frozenset[str]] = frozenset({"engine", "optim"})
+    place = "optim."
+    listed = "verl_sft"
+    own = ("sft_trainer_engine", "sft_trainer")
+    main = "one of verl's trainers for SFT"
+    groups = frozenset({"engine", "optim"})
 
     def evidence(self, source: Source) -> str | None:
         """A key of the older trainer in a file, or the config that a file extends."""

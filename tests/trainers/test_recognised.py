@@ -7,7 +7,7 @@ import yaml
 
 import optax_lr as olr
 from optax_lr.trainers import TRAINERS
-from optax_lr.trainers.base import concerns_curve, group_rate
+from optax_lr.trainers.curve_keys import concerns_curve, group_rate
 from optax_lr.trainers.known import class_keys, keys_of
 from tests.trainers.cases import CASES
 
