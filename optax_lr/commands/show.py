@@ -121,7 +121,7 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
     trainer = trainer_of(config.trainer)
     others = [key for key in summary["unknown"] if key not in config.refused]
     if config.refused:
-        why = f"not known to {trainer.title} itself, which stops with an error; a fork that has them may have its own schedule"
+        why = f"not known to {trainer.title} itself, which stops with an error; a fork may have its own schedule"
         row("refused", f"{', '.join(config.refused[:8])}: {why}")
     if others:
         row("unknown", f"{_first(others)}: assumed to have no effect on the curve")

@@ -9,9 +9,9 @@ from itertools import chain
 
 from optax_lr.launchers import program_of
 from optax_lr.sources import shell
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.text import start_of
-from optax_lr.trainers.not_recognised import WRITE
 
 _NOTHING = "no command of this script gives an option of a schedule, such as --learning_rate"
 _VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;'\")]+)"
@@ -52,9 +52,7 @@ def _in_commands(ran: Sequence[shell.Ran]) -> Iterator[str]:
             yield f"line {made.line} hands a command with {shown} to {head}, where it is not read; write it into a script"
         elif name and head not in _EDITORS:
             file = name if name.endswith(".py") else f"{name.replace('.', '/')}.py" if "-m" in made.words else ""
-            own = (
-                f"{readable(name)} in line {made.line} takes settings of its own ({shown}), and decides what they mean"
-            )
+            own = f"only {readable(name)} in line {made.line} knows the use of {shown}"
             yield f"{own}; read {readable(file)}, or {WRITE}" if file else f"{own}; {WRITE}"
 
 

@@ -195,10 +195,11 @@ class Trainer(abc.ABC):
     def wrong_keys(self, source: Source, keys: Sequence[str], meant: Mapping[str, str]) -> Iterator[str]:
         """What to do about keys of the curve that it does not have: those that are `meant` for one of its own, and the others."""
         options = source.command.options if source.form == "command" else {}
+        called = source.form in ("python", "notebook")
         for some in filter(None, ([key for key in keys if key in meant], [key for key in keys if key not in meant])):
             several, it = len(some) > 1, "them" if len(some) > 1 else "it"
-            kind = "option" if some[0] in options else "key"
-            verb = f"are not {kind}s" if several else f"is not a{'n' * (kind == 'option')} {kind}"
+            kind = "argument" if called else "option" if some[0] in options else "key"
+            verb = f"are not {kind}s" if several else f"is not a{'n' * (kind != 'key')} {kind}"
             more = f" and {len(some) - 8} more" if len(some) > 8 else ""
             shown = ", ".join(f"--{key}" if key in options else key for key in some[:8])
             elsewhere = self.elsewhere_for(source)
@@ -208,7 +209,7 @@ class Trainer(abc.ABC):
             if right and options and elsewhere:
                 yield f"{what}; give what it means by {it}: {out} {' '.join(f'--set {key}=VALUE' for key in right)}"
             elif right:
-                unless = "" if options else f", if the program that reads the file means that by {it}"
+                unless = "" if options or called else f", if the program that reads the file means that by {it}"
                 yield f"{what}; write {', '.join(right)}{unless}"
             elif any(re.search(r"(?:^|[._])(?:lr|learning_rate)$", key) for key in some):  # which is what the curve is
                 yield f"{what}; {self.remedy}"

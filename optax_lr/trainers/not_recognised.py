@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import WRITE, ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
@@ -18,7 +18,6 @@ from optax_lr.trainers.settings import SETTING_NAMES
 _RATE = re.compile(
     r"(?:^|_)(?:lr|learning_?rate|lrs|warmup|(?<!noise_)sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)"
 )
-WRITE = "write learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file as that program has them"
 
 
 def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
@@ -43,9 +42,9 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if place is not None:
         return f"a command with --learning_rate is the text of {place}; copy it to a shell script, and read that"
     if rates:
-        shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:5])
-        more = f" and {len(rates) - 5} more" if len(rates) > 5 else ""
-        return f"a program of its own reads {shown}{more}, and decides what that means; {WRITE}"
+        shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
+        more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
+        return f"only the program that reads this file knows the use of {shown}{more}; read that, or {WRITE}"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
     return f"no setting of a schedule is there, such as learning_rate; the keys are: {seen}"
 
@@ -56,15 +55,14 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
     rates = [key for key in values if _is_rate(key)]
     curve = [*rates, *(key for key in values if key not in rates and (key in SETTING_NAMES or concerns_curve(key)))]
     options = ", ".join(f"--{key} {readable(values[key])}" for key in (curve or list(values))[:4])
-    own = f"{what} takes options of its own ({options})"
     for name in ("megatron", "diffusers", "hf"):
         known = name == "hf" or sum(key in keys_of(name).union(former_keys(name)) for key in values) > 0.6 * len(values)
         if known and _reads(source, name, (), trainers):
             title = trainers[name].title if name != "hf" else "transformers' Trainer"
-            return f"{own}; if it is {title}, name it with --trainer {name}"
+            return f"only {what} knows the use of {options}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
     here = "" if source.file(file)[0] is not None else ", which is not here"
-    return f"{own}, and decides what they mean; read {file}{here}, or {WRITE}"
+    return f"only {what} knows the use of {options}; read {file}{here}, or {WRITE}"
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:

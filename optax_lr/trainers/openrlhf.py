@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
@@ -82,6 +83,7 @@ class OpenRLHF(Trainer):
     title = "OpenRLHF"
     covers = frozenset({"hf", "trl", "axolotl", "deepspeed"})
     varies = True
+    command: ClassVar[str] = rf"\btrain_({'|'.join(_COMMANDS)})"  # in the name of one, and of a copy
     programs = rf"(?:openrlhf\.cli\.|(?:.*/)?openrlhf/cli/)train_(?:{'|'.join(_COMMANDS)})(?:\.py)?"
     not_training = {
         f"openrlhf.cli.{module}": frozenset({""})
@@ -104,7 +106,7 @@ class OpenRLHF(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of a command."""
         name, program = source.name, source.program_name
-        named = re.search(rf"\btrain_({'|'.join(_COMMANDS)})", program)
+        named = re.search(self.command, program)
         if named is None:
             raise source.error(f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft")
         command, values = named[1], dict(flattened(source.given))

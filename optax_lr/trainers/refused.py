@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.source import Source
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.torchtitan import Torchtitan, marks_of
 from optax_lr.trainers.verl import Verl
 from optax_lr.trainers.verl_sft import VerlSFT
-
-_WAY = "write its schedule with olr.get_scheduler, or in Python with the classes of olr"
 
 
 def _there(values: Mapping[str, object], place: str) -> bool:
@@ -52,6 +51,14 @@ def _dotted(values: Mapping[str, object]) -> bool:
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
 
 
+def _of_openrlhf(source: Source) -> str:
+    """What to do with options of OpenRLHF outside of its commands."""
+    if source.program is None:
+        return "write its command with these options to a shell script: python -m openrlhf.cli.train_sft --learning_rate ..."
+    copy = re.search(OpenRLHF.command, source.program_name) is not None
+    return f"if {source.program_name} is a copy of one, name it with --trainer openrlhf" if copy else WRITE
+
+
 class Refused(NamedTuple):
     """One trainer that is not read.
 
@@ -67,7 +74,7 @@ class Refused(NamedTuple):
     program: str = ""
     marks: tuple[str, ...] = ()
     test: Callable[[Mapping[str, object]], bool] = lambda values: False
-    way: str = _WAY
+    way: str | Callable[[Source], str] = WRITE
 
     def has(self, values: Mapping[str, object]) -> bool:
         """Whether the keys are this trainer's."""
@@ -106,7 +113,7 @@ REFUSED: tuple[Refused, ...] = (
         "a run with options of OpenRLHF that does not start one of its commands",
         r"openrlhf\.|.*openrlhf/cli/",
         ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
-        way="if it is a command of a copy of 0.3.6 or later, name it with --trainer openrlhf",
+        way=_of_openrlhf,
     ),
     Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused(
@@ -160,7 +167,7 @@ REFUSED: tuple[Refused, ...] = (
         "a config of NeMo", r"nemo .*|.*megatron_gpt_(?:pre)?\w*training\.py", ("model.optim.sched", "exp_manager")
     ),
     Refused("a config of Ludwig", r"ludwig .*", ("trainer.learning_rate_scheduler", "input_features")),
-    Refused("a config of Lightning's CLI", r"lightning .*", _LIGHTNING),
+    Refused("a config of Lightning's CLI, or of a program with its class_path", r"lightning .*", _LIGHTNING),
     Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),
     Refused(
         "a config of ultralytics",
@@ -188,5 +195,6 @@ def refusal(source: Source) -> str | None:
         return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.has(source.values):
-            return f"{source.name}: this is {entry.title}, which is not read; {entry.way}"
+            way = entry.way if isinstance(entry.way, str) else entry.way(source)
+            return f"{source.name}: this is {entry.title}, which is not read; {way}"
     return None

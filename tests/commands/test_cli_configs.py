@@ -71,7 +71,7 @@ def test_show_lists_keys_that_the_trainer_does_not_know(folder, here):
         line for line in here("show", "strange.yaml").stdout.splitlines() if line.startswith(("refused", "unknown"))
     ]
     assert [" ".join(row.split()) for row in rows] == [
-        "refused train_size: not known to LLaMA-Factory itself, which stops with an error",
+        "refused train_size: not known to LLaMA-Factory itself, which stops with an error; a fork may have its own schedule",
         "unknown kto_ftx: assumed to have no effect on the curve",  # which older versions have
     ]
 

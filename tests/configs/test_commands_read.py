@@ -96,8 +96,8 @@ def test_values_that_a_script_does_not_determine_are_refused(tmp_path, text, mes
         ("python -c 'f(learning_rate=1e-4)'", "line 1 runs Python code of this script, with learning_rate=1e-4; write that code to a .py file"),
         ("tmux new -d\ntmux send-keys 'python t.py --learning_rate 1e-4' C-m", "line 2 hands a command with --learning_rate 1e-4 to tmux"),
         ("cat seeds | xargs -I{} python t.py --learning_rate 1e-4 --seed {}", "line 1 hands a command with --learning_rate 1e-4 to xargs"),
-        ("cd x\npython -m my.train --lr 1e-6 --epochs 2", "my.train in line 2 takes settings of its own (--lr 1e-6), and decides what they mean; read my/train.py"),
-        ("lr=2e-5\ntorchrun f.py --config-name=a optim.lr=$lr", "f.py in line 2 takes settings of its own (optim.lr=2e-5)"),
+        ("cd x\npython -m my.train --lr 1e-6 --epochs 2", "only my.train in line 2 knows the use of --lr 1e-6; read my/train.py"),
+        ("lr=2e-5\ntorchrun f.py --config-name=a optim.lr=$lr", "only f.py in line 2 knows the use of optim.lr=2e-5"),
         ("J=$(mktemp)\ncat > $J <<'E'\npython t.py --learning_rate ___RATE___\nE\nsed -i s/___RATE___/$LR/ $J\nsbatch $J", "line 2 writes a file with --learning_rate ___RATE___ in line 3, which is to be filled in"),
         ('C="python t.py --lr $1"\nif [ $# = 4 ]; then C="torchrun --nproc_per_node 4 t.py --lr 3"; fi\neval $C', "line 3 runs $C, which differs between branches of the script, with --lr $1 in line 1"),
         ("python prepare.py a\nbash scripts/train.sh", "read that: prepare.py (line 1), scripts/train.sh (line 2)"),
@@ -401,7 +401,7 @@ def test_an_unsupported_command_is_noted_next_to_a_supported_one(tmp_path):
     (config,) = scripts(tmp_path, text)
     assert config.trainer == "hf"
     assert config.notes[-1].startswith("another command is left out: ")
-    assert "other.py takes options of its own" in config.notes[-1]
+    assert "only other.py knows the use of" in config.notes[-1]
     (config,) = scripts(tmp_path, text + "python other.py --learning_rate 1 --mine 3\n" * 4)
     assert sum(note.startswith("another command is left out: ") for note in config.notes) == 3
     assert config.notes[-1] == "2 more commands are left out"

@@ -75,7 +75,7 @@ def test_several_documents_are_several_configs(tmp_path):
             "lr_scheduler, num_epochs, epochs are not keys of TrainingArguments; write lr_scheduler_type, num_train_epochs, if the ",
         ),
         ("model: llama\n", "no setting of a schedule is there, such as learning_rate; the keys are: model"),
-        ("jobs:\n- train: {lr: 1e-4, noise_scheduler: x}\n", "a program of its own reads jobs.0.train.lr 1e-4, and decides"),
+        ("jobs:\n- train: {lr: 1e-4, noise_scheduler: x}\n", "knows the use of jobs.0.train.lr 1e-4; read that"),
         (b"\xff\xfe\x00", "this is not UTF-8 text"),
         (b"learning_rate: 1\x00", "this is a binary file"),
         ("a: &a [1]\n" + "".join(f"b{i}: *a\n" for i in range(60)) + "learning_rate: 1\n", "60 YAML aliases are more than a config needs"),

@@ -11,7 +11,7 @@ PLATEAU = {
 }
 
 MISTAKES = [
-    ("LR101", {"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, {}, "a program of its own reads learning_rate 0.0001"),
+    ("LR101", {"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, {}, "only the program that reads this file knows the use of learning_rate 0.0001"),
     ("LR103", LORA | {"max_steps": 600}, {}, "learning_rate 5e-05 (LLaMA-Factory, from transformers TrainingArguments)"),
     ("LR104", HF | RUN | {"my_prompt": "s"}, {}, "my_prompt is not a key of TRL that is known"),
     ("LR104", LORA | RUN | {"dpo_loss": "sigmoid"}, {}, "dpo_loss is a key of older versions of LLaMA-Factory alone"),

@@ -85,7 +85,7 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n", "schedules=a schedule that is not read"),
         ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),
         ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate=the optimizer's lr is not a literal; give its value with --set learning_rate=VALUE, and the length with --max-steps"),
-        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is made in Python"),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is not read as a config"),
     ],
 )  # fmt: skip
 def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
@@ -106,7 +106,7 @@ def main(args=None):
 """
     config = read(tmp_path, text)
     assert repr(config.plan().schedule) == repr(olr.Cosine(4e-4, 80, 5, min_lr=4e-4 * 0.1))
-    with pytest.raises(olr.ConfigError, match="makes no training arguments"):
+    with pytest.raises(olr.ConfigError, match=r"this script makes no schedule|knows the use of"):
         read(tmp_path, "import optax\noptax.add_decayed_weights(0.1)\n")
 
 

@@ -59,7 +59,7 @@ RECOGNISED = [
 ]  # fmt: skip
 
 REFUSED = [
-    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "own reads training.learning_rate 2e-05, training.scheduler cosine, and decides what that means; write learning_rate, lr_sch"),
+    ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "knows the use of training.learning_rate 2e-05, training.scheduler cosine; read that, or write the schedule as learning_rate, lr_sch"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
@@ -88,8 +88,10 @@ REFUSED = [
     ({"optimization": {"max_update": 10, "lr": [1e-4]}}, "a config of fairseq"),
     ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
     ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
-    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "train.py takes options of its own (--learning_rate 1e-4, --batch_size 16, --epochs 10), and decides what they mean; read train.py, which is not here, or write"),
-    (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start"),
+    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "only train.py knows the use of --learning_rate 1e-4, --batch_size 16, --epochs 10; read train.py, which is not here, or write"),
+    (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start one of its commands, which is not read; if src.cli.train_sft is a copy of one, name it with --trainer openrlhf"),
+    (["python", "mine.py", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "does not start one of its commands, which is not read; write the schedule"),
+    ({"micro_train_batch_size": 2, "train_batch_size": 8, "learning_rate": 1e-5}, "write its command with these options to a shell script: python -m openrlhf.cli.train_sft"),
     (["deepspeed", "--module", "openrlhf.cli.train_sft", "--adam.lr", "5e-6", "--max_epochs", "1"], "max_epochs is not an option of OpenRLHF's train_sft where"),
     (["python", "-m", "verl.trainer.main_ppo_sync", "data.train_batch_size=8"], "a run of verl other than main_ppo and its trainers for SFT"),
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "runs verl; if its options are those of main_ppo, name it with --trainer verl"),
@@ -98,9 +100,9 @@ REFUSED = [
     (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6", "--actor_num_gpus_per_node", "8"], "a run of open-instruct"),
     (["accelerate", "launch", "train_unconditional.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "--pretrained_model_name_or_path of sd-scripts is not given"),
-    (["./run_train.sh", "--optimizer.lr", "1e-4", "--training.steps", "10"], "run_train.sh takes options of its own"),
+    (["./run_train.sh", "--optimizer.lr", "1e-4", "--training.steps", "10"], "run_train.sh knows the use of --optimizer.lr 1e-4"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
-    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "own reads learning_rate 0.0001, and decides what that means"),
+    ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "knows the use of learning_rate 0.0001; read that, or write"),
     ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is not a key"),
     (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
     (HF | {"dataset_name": "d", "batch_size": 8}, "batch_size is not a key of TRL"),
@@ -525,7 +527,7 @@ def test_a_section_of_any_name_with_training_arguments():
 
 def test_the_default_rate_is_not_taken_next_to_a_rate_of_another_name():
     own = {"max_steps": 10, "opt": {"lr": 1e-4}}
-    with pytest.raises(olr.ConfigError, match=r"a program of its own reads opt\.lr 0\.0001"):
+    with pytest.raises(olr.ConfigError, match=r"knows the use of opt\.lr 0\.0001"):
         olr.read_config(own)
     with pytest.raises(olr.ConfigError, match=r"learning_rate is not given, and opt\.lr 0\.0001 may be the rate"):
         olr.read_config(own, trainer="hf")

@@ -109,7 +109,7 @@ NOT_READ_WHOLE = (
 ELSEWHERE = {
     "torch.optim.lr_scheduler.LambdaLR": "write its function as an olr.Function",
     "torch.optim.lr_scheduler.MultiplicativeLR": "with a constant factor it is an olr.Exponential, and else an olr.Function",
-    "torch.optim.lr_scheduler.ReduceLROnPlateau": "it follows a metric, so that no plan can know its rates",
+    "torch.optim.lr_scheduler.ReduceLROnPlateau": "it follows a metric, so that only a log has its rates, which audit reads",
     "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",
     "optax": "it is a schedule of the step already: olr.plot draws it, and docs/from_optax.md has its counterparts",
     "keras": "olr's classes have the same curves; docs/schedules.md has the table",

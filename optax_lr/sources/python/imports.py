@@ -102,16 +102,21 @@ class Program(Script):
 
     def _module(self, name: str) -> Program | None:
         """The module in the folder, parsed as a script; None if it cannot be read."""
-        if self.beside is None or not name or name.startswith("."):  # a script has no package of its own
-            return None
-        file = _file(name)
-        path, _ = file_below(file, self.beside)
-        if path is None or path != self.beside / file or (self.beside / file).with_suffix("").is_dir():
+        path = self.file_of(name)
+        if path is None:
             return None
         if path not in self._modules:
             self._modules[path] = None  # while it is parsed, in which it may import this one
             self._modules[path] = self._parsed_module(path)
         return self._modules[path]
+
+    def file_of(self, module: str) -> Path | None:
+        """The file of a module in the folder of the script; None if it is not there."""
+        if self.beside is None or not module or module.startswith("."):  # a script has no package of its own
+            return None
+        whole = self.beside / _file(module)
+        path, _ = file_below(_file(module), self.beside)
+        return path if path == whole and not whole.with_suffix("").is_dir() else None
 
     def _parsed_module(self, path: Path) -> Program | None:
         """The parsed module; None if it is not Python, or if all modules together are longer than one script may be."""

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from optax_lr.sources.parsing import scalar
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.python.constructors import ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.literals import Script, field_default
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
-from optax_lr.sources.python.scopes import UnknownError, keyword_of
+from optax_lr.sources.python.scopes import Call, UnknownError, keyword_of
 from optax_lr.text import start_of, words
 
-_BY_HAND = "make the same curve of the classes of olr or with olr.Function, and compare a few steps"
-_NO_CALL = "this script makes no training arguments and no schedule of transformers, TRL, torch or Optax"
+_BY_HAND = f"{WRITE}, or its function as an olr.Function"
+_PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 # Trainers by a module that only their own programs import: where the settings are.
 _PROGRAMS = {
     r"torchtune\b": "torchtune, whose settings are in a YAML file; read that, or the command that names it",
     r"(?:.*\.)?(?:pyconfig|max_utils)\b": "MaxText, whose settings are in a YAML file and a command; read the command",
     r"(?:.*\.)?megatron\b": "Megatron-LM, whose settings are options; read the command that starts it",
     r"library\.\w*train_util\b": "kohya's sd-scripts, whose settings are options; read the command that starts it",
-    r"fairseq\b": "fairseq, which is not read; write its schedule with olr.get_scheduler, or in Python with the classes of olr",
+    r"fairseq\b": "fairseq, which is not read; " + WRITE,
 }
 # Calls that decide the schedule in another file, by the full name or the last part of it.
 _ELSEWHERE = {
-    r"(?:pytorch_)?lightning\..*Trainer": "runs a LightningModule{}; read the file with its configure_optimizers",
-    r"deepspeed\.initialize": "may take the schedule of its config{}; read that JSON file",
-    r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": "makes the schedule{}; read its file",
-    r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": "trains{}; read its file",
+    r"(?:pytorch_)?lightning\..*Trainer": ("runs a LightningModule", "the file with its configure_optimizers"),
+    r"deepspeed\.initialize": ("may take the schedule of its config", "that JSON file"),
+    r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": ("makes the schedule", ""),
+    r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": ("trains", ""),
 }
 _NOT_COUNTED = words("PPOConfig AsyncGRPOConfig GOLDConfig")  # which --trainer cannot name
 _HOMES = tuple(f"{home}." for home in HOMES)
@@ -38,24 +38,33 @@ _READ = re.compile(r"hyperparams|param_groups|_lr\(|\.item\(")  # from an optimi
 _RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
 
 
-def why_nothing(script: Script) -> str:
-    """One line on what a script has instead of a config, and what to do."""
+def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda _: None) -> str:
+    """One line on what a script has instead of a config, and what to do.
+
+    Args:
+        script: the script.
+        is_config: whether a module below its folder holds a config; None where it is not there.
+    """
     for call in script.calls:
         where = f"{call.name} in line {call.node.lineno}"
         for module, way in ELSEWHERE.items():
             of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
             if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
-                return f"{where} is made in Python, and is not read as a config; {way}"
+                if call.name == _PLATEAU and _is_unused(script, call):
+                    return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
+                return f"{where} is not read as a config; {way}"
         if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
             return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
     if by_hand := rates_by_hand(script):
-        return f"{by_hand[0].removesuffix(', which is not in this plan')}, by code that is not run; {_BY_HAND}"
+        return f"{by_hand[0].removesuffix(', which is not in this plan')}, in code that is not run; {_BY_HAND}"
     for call, kind, _ in filled_classes(script):
         last = kind.rpartition(".")[2]
-        start = f"{call.last} in line {call.node.lineno} fills {last} from the command line; read the shell script that starts it"
+        start = (
+            f"line {call.node.lineno} fills {last} from the command line: read the shell script that starts this one"
+        )
         if last in TRL - _NOT_COUNTED and call.last != "HfArgumentParser":
             method = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last.removesuffix("Config")).lower()
-            return f"{start}, or with --trainer trl-{method} the YAML file of its --config"
+            return f"{start}, or the YAML file of its --config, with --trainer trl-{method}"
         if last in TRL or last.endswith("TrainingArguments"):
             return start
     names = {name for name, bound in script.top.names.items() if bound}
@@ -65,31 +74,44 @@ def why_nothing(script: Script) -> str:
         if any(re.match(pattern, name) for name in (*script.modules, *script.imported.values())):
             return f"this is the code of {whose}"
     rate = min(_rates(script), key=lambda rate: rate.value is None, default=None)
-    if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else ""):
-        return f"{_NO_CALL}; {elsewhere}"
+    if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else "", is_config):
+        return elsewhere
     if rate is None:
-        return f"{_NO_CALL}, and states no rate; read the script, the command or the YAML file that trains"
-    value = "VALUE" if rate.value is None else scalar(rate.value)
-    return (
-        f"{_NO_CALL}; the code that uses {rate.text} decides the curve: write that as learning_rate: {value}, lr_scheduler_type "
-        "and max_steps to a YAML file"
-    )
+        return "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
+    return f"only the code of this script knows the use of {rate.text}; {WRITE}"
 
 
-def _elsewhere(script: Script, rate: str) -> str:
+def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None]) -> str:
     """What another file decides; empty where none does."""
     for call in script.calls:
         arguments = keyword_of(call.node, "args") if call.last.endswith("Trainer") else None
         if arguments is not None and ast.unparse(arguments).partition(".")[0] in script.imported:
             given = script.qualified(arguments)
             return f"{call.last} in line {call.node.lineno} gets its arguments from {given}; read the file of that"
-    for pattern, does in _ELSEWHERE.items():
+    for pattern, (does, other) in _ELSEWHERE.items():
         for call in script.calls:
             if re.fullmatch(pattern, call.name) is None or call.name.startswith(_HOMES):
                 continue
-            if ast.unparse(call.node.func).partition(".")[0] in script.imported:
-                return f"{call.name} in line {call.node.lineno} {does.format(rate)}"
+            if ast.unparse(call.node.func).partition(".")[0] not in script.imported:
+                continue
+            module = call.name.rpartition(".")[0]
+            found, file = is_config(module), f"{module.replace('.', '/')}.py"
+            what = f"{call.name} in line {call.node.lineno} {does}{rate}"
+            if found is False:
+                return f"{what}; {file} is refused, too: {WRITE}"
+            return (
+                f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {WRITE}"
+            )
     return ""
+
+
+def _is_unused(script: Script, call: Call) -> bool:
+    """Whether what a call makes is bound to a name that nothing in the script reads."""
+    names = {name for scope in script.scopes for name, values in scope.names.items() if call.node in values}
+    loaded = {
+        node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    return bool(names) and not names & loaded
 
 
 class _Rate(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import text_of
 from optax_lr.sources.python import constructors
 from optax_lr.sources.python.alone import Alone, changes_folder
 from optax_lr.sources.python.arguments import Arguments
@@ -108,10 +109,20 @@ class Reader:
         if not made and (assigned := self.assigned()) is not None:
             made = [assigned]
         if not made:
-            raise ConfigError(f"{self.path}: {why_nothing(self.script)}")
+            raise ConfigError(f"{self.path}: {why_nothing(self.script, self._is_config)}")
         if len(made) == 1:
             made = [self._with_examples(made[0])]
         return renamed(self.path, made)
+
+    def _is_config(self, module: str) -> bool | None:
+        """Whether a module below the folder of the script holds a config; None where it is not there."""
+        path = self.script.file_of(module)
+        if path is None:
+            return None
+        try:
+            return bool(Reader(str(path), text_of(str(path))).calls())
+        except ConfigError:
+            return False
 
     @functools.cached_property
     def _configs(self) -> set[ast.expr]:
