@@ -254,7 +254,8 @@ def _with_lengths(
     if "warmup_steps" in lengths:
         settings = dataclasses.replace(settings, warmup_steps=0)
     stated = {key: value for key, value in config.values.items() if key not in lengths}
-    return dataclasses.replace(config, settings=settings, values=stated, open=lengths, reread=reread)
+    alone = {**config.alone, **{key: place for key, place in source.alone.items() if key in lengths}}
+    return dataclasses.replace(config, settings=settings, values=stated, open=lengths, reread=reread, alone=alone)
 
 
 def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:

@@ -147,8 +147,8 @@ class RunConfig:
             processes=self.processes,
             defaults=self.defaults,
         )
-        for key, place in config.alone.items():
-            if plan.world_size > 1:
+        for key, place in self.alone.items():
+            if plan.world_size > 1 and not (key == "max_steps" and facts["max_steps"]):
                 raise ConfigError(
                     f"{self.source}: {key} changes in {place}, for {plan.world_size} processes; give the value that it has "
                     f"then with --set {key}=VALUE"

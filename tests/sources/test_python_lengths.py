@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 import optax_lr as olr
 from optax_lr.commands.sweep import batch_of
@@ -80,10 +81,38 @@ def test_a_length_of_anything_else_is_given_by_the_caller(tmp_path, steps):
 
 def test_a_loader_after_accelerates_prepare_is_that_of_one_process(tmp_path):
     text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(10))
-    prepared = "optimizer, train_dataloader = accelerator.prepare(optimizer, train_dataloader)\n"
+    prepare = "optimizer, train_dataloader = accelerator.prepare(optimizer, train_dataloader)\n"
+    before = text.replace("epochs = 3", prepare + "epochs = 3")
+    ran = {
+        "train_dataset": list(range(203)),
+        "weight": torch.nn.Parameter(torch.zeros(1)),
+        "accelerator": Accelerator(),
+    }
+    exec(before, ran)
+    config = read(tmp_path, before)
+    assert config.plan(num_examples=203).max_steps == ran["steps"] == 78
+    with pytest.raises(
+        olr.ConfigError, match=r"max_steps changes in line 9, by the prepare\(\) of accelerate, for 2 pro"
+    ):
+        config.plan(num_examples=203, world_size=2)
+    assert config.plan(max_steps=39, world_size=2).max_steps == 39
+    assert read(tmp_path, text + prepare).plan(num_examples=203).max_steps == 78
+
+
+def test_a_divided_data_set_has_the_examples_of_its_training_part(tmp_path):
+    text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(10))
+    divided = text.replace("train_data", "parts = data.train_test_split(0.1)\ntrain_data", 1)
+    config = read(tmp_path, divided)
+    assert config.plan(num_examples=203).max_steps == 78
+    assert "train_test_split in line 7: the number of examples is that of the training part" in config.notes
     with pytest.raises(UnknownLengthError, match="--max-steps"):
-        read(tmp_path, text.replace("epochs = 3", prepared + "epochs = 3")).plan(num_examples=203)
-    assert read(tmp_path, text + prepared).plan(num_examples=203).max_steps == 78
+        read(tmp_path, divided.replace("train_data", "data")).plan(num_examples=203)
+
+
+def test_the_rows_of_a_data_set_are_its_examples(tmp_path):
+    text = "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=train_dataset.{} // 8 * 3)"
+    for rows in ("num_rows", "num_videos"):
+        assert read(tmp_path, text.format(rows)).plan(num_examples=203).max_steps == 75
 
 
 @pytest.mark.parametrize("warmup", ["int(0.1 * steps)", "steps // 10", "int(0.1 * (args.max_train_steps * scale))"])
@@ -187,6 +216,13 @@ def test_the_defaults_of_a_scripts_own_training_arguments(tmp_path):
     assert config.notes[0] == "the defaults of the script itself are learning_rate 0.0002, lr_scheduler_type cosine"
     with pytest.raises(olr.ConfigError, match="fills TrainingArguments from the command line"):
         read(tmp_path, OWN.replace("learning_rate", "rate").replace("lr_sch", "sch").replace("max_st", "st"))
+
+
+def test_a_default_that_a_function_makes(tmp_path):
+    made = "min_lr: dict = field(default_factory=lambda: {'min_lr_rate': 0.1})\n    max_steps"
+    made = made.replace("min_lr:", "lr_scheduler_kwargs:")
+    text = OWN.replace("max_steps", made).replace('"cosine"', '"cosine_with_min_lr"')
+    assert repr(read(tmp_path, text).plan().schedule) == repr(olr.Cosine(2e-4, 500, min_lr=2e-5))
 
 
 def test_defaults_that_a_scripts_own_training_arguments_compute(tmp_path):

@@ -57,6 +57,20 @@ def test_rates_of_options_of_optax_and_of_several_optimizers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "made",
+    [
+        "from transformers import AdamW\noptimizer = AdamW(",
+        "import bitsandbytes as bnb\noptimizer = bnb.optim.AdamW8bit(",
+    ],
+)
+def test_the_rates_of_optimizers_of_other_packages(tmp_path, made):
+    (config,) = read(tmp_path, READ.replace("optimizer = optim.AdamW(", made))
+    assert config.settings.learning_rate == 3e-4
+    with pytest.raises(olr.ConfigError, match=r"lr=0\.0003 \(line 13\)"):  # Adafactor changes the rate itself
+        read(tmp_path, READ.replace("optim.AdamW(", "Adafactor("))
+
+
+@pytest.mark.parametrize(
     ("text", "note"),
     [
         ("from engine import fit\nfit(model, optimizer)", "fit in line 16 takes the optimizer and is not read; it may change the rate"),

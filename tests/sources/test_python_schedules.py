@@ -1,6 +1,7 @@
 """Schedules of Optax and torch in scripts, compared with the real ones."""
 
 import re
+import sys
 
 import numpy as np
 import optax
@@ -141,6 +142,35 @@ def test_a_class_of_arguments_that_is_not_known_is_named(tmp_path):
         read(tmp_path, "from sorsa import SORSATrainingArguments\nSORSATrainingArguments(learning_rate=1e-4)\n")
     with pytest.raises(olr.ConfigError, match=r"optimum\.GaudiSFTConfig in line 2 is not a class that is known"):
         read(tmp_path, "from optimum import GaudiSFTConfig\nGaudiSFTConfig(learning_rate=1e-4)\n")
+    with pytest.raises(olr.ConfigError, match="SetFit, which is not read"):
+        read(tmp_path, "from setfit import TrainingArguments\nTrainingArguments(max_steps=9)\n")
+    text = "from optimum.onnxruntime import ORTTrainingArguments\nORTTrainingArguments('o', learning_rate=1e-4, max_steps=9)\n"
+    config = read(tmp_path, text)
+    assert config.settings.learning_rate == 1e-4
+    assert config.notes[0].startswith(
+        "ORTTrainingArguments is imported from optimum.onnxruntime, which is not read: the"
+    )
+
+
+def test_an_argument_in_which_all_calls_of_a_function_agree(tmp_path):
+    text = (
+        "from transformers import TrainingArguments\nEPOCHS = 2\n"
+        "def made(path, rate=0.1, epochs=EPOCHS):\n"
+        "    return TrainingArguments(path, learning_rate=rate, num_train_epochs=epochs)\n"
+        "made('a', 3e-4)\nmade('b', {}, EPOCHS)\n"
+    )
+    config = read(tmp_path, text.format("0.0003"))
+    assert (config.settings.learning_rate, config.settings.num_train_epochs) == (3e-4, 2)
+    with pytest.raises(olr.ConfigError, match="learning_rate=rate is not a literal"):
+        read(tmp_path, text.format("0.0004"))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 allows it")
+def test_an_f_string_of_a_newer_python_is_named(tmp_path):
+    with pytest.raises(
+        olr.ConfigError, match=r"in line 1; Python 3\.12 allows more in f-strings: run optax-lr with that"
+    ):
+        read(tmp_path, "f'{row['text']}'\n")
 
 
 def test_values_can_be_given(tmp_path):
@@ -227,6 +257,23 @@ def test_groups_with_rates_of_their_own_are_noted(tmp_path, groups, noted):
     config = read(tmp_path, text)
     assert repr(config.plan().schedule) == repr(olr.CosineAnnealing(1e-4, 9))
     assert any("a group of parameters has a rate of its own in line" in note for note in config.notes) is noted
+
+
+def test_the_rate_of_groups_alone_is_that_of_the_first(tmp_path):
+    text = (
+        "import torch\nfrom torch.optim.lr_scheduler import CosineAnnealingLR\nhead = 6e-3\n"
+        "a, b = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))\n"
+        "groups = [{'params': [a], 'lr': head}, {'params': [b], 'lr': 6e-2}]\n"
+        "optimizer = torch.optim.AdamW(groups)\nscheduler = CosineAnnealingLR(optimizer, T_max=9)\n"
+    )
+    ran = {}
+    exec(text, ran)
+    config = read(tmp_path, text)
+    assert config.settings.learning_rate == ran["optimizer"].param_groups[0]["initial_lr"]
+    note = "a group of parameters has a rate of its own in line 5; this plan is that of the first group"
+    assert note in config.notes
+    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is not a literal"):
+        read(tmp_path, text.replace("'lr': head", "'eps': head"))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ class Arguments:
             of_examples = functools.partial(self.script.value, node, scope)
             if name in _LENGTHS and gives_number(of_examples):
                 self.lengths[name] = Length(text, of_examples)
+                if self.script.alone:
+                    self.alone[name] = self.script.alone
             elif name in ("max_steps", "num_training_steps"):
                 self.lengths[name] = Length(text, None)
             else:
@@ -111,13 +113,26 @@ class Arguments:
         if isinstance(node, ast.Name):
             bound, here = self.script.reaching(node, scope)
             made = [value for value, _ in bound]
-        rates = [_rate_of(call) for call in made]
+        rates = [_rate_of(call) or self._rate_of_first_group(call, here) for call in made]
         if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
             self.unknown["learning_rate"] = "the optimizer's lr"
         else:
             self.take("learning_rate", rates[0], here)  # type: ignore[arg-type]
             for call in made:
                 self._note_groups(call, here)
+
+    def _rate_of_first_group(self, made: ast.expr | None, scope: Scope) -> ast.expr | None:
+        """The rate of the first group of an optimizer that is made without a rate for all: `AdamW([{"params": p, "lr": 1e-5}])`."""
+        given = made.args[0] if isinstance(made, ast.Call) and made.args else None
+        groups = self.script.single(given, scope)
+        first = groups.elts[0] if isinstance(groups, (ast.List, ast.Tuple)) and groups.elts else None
+        match self.script.single(first, scope):
+            case ast.Dict(keys=keys, values=values):
+                named = {
+                    key.value: value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)
+                }
+                return named.get("lr")
+        return None
 
     def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
         """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
@@ -129,7 +144,10 @@ class Arguments:
             if isinstance(part, ast.Dict) and any(
                 isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys
             ):
-                note = f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of lr"
+                which = "lr" if _rate_of(made) is not None else "the first group"
+                note = (
+                    f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of {which}"
+                )
                 self.script.notes[note] = None
                 return
 

@@ -8,7 +8,8 @@ from optax_lr.text import words
 
 TRAINING_ARGUMENTS = words(
     "TrainingArguments Seq2SeqTrainingArguments UnslothTrainingArguments SentenceTransformerTrainingArguments "
-    "SparseEncoderTrainingArguments CrossEncoderTrainingArguments"
+    "SparseEncoderTrainingArguments CrossEncoderTrainingArguments ORTTrainingArguments ORTSeq2SeqTrainingArguments "
+    "GaudiTrainingArguments GaudiSeq2SeqTrainingArguments NeuronTrainingArguments"
 )
 TRL = words(
     "SFTConfig DPOConfig GRPOConfig KTOConfig RewardConfig RLOOConfig ORPOConfig CPOConfig BCOConfig GKDConfig "
@@ -94,9 +95,14 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
 PARTS = {f"{_OPTAX}join_schedules": "schedules", f"{_TORCH}SequentialLR": "schedulers"}
 # Schedules that set the rate themselves, whatever the optimizer's is.
 OWN_RATE = frozenset({f"{_TORCH}OneCycleLR"})
-# Optimizers, whose rate is `lr`, or in Optax the first argument `learning_rate`. Not torch's ASGD, which lowers it itself.
+# Optimizers, whose rate is `lr`, or in Optax the first argument `learning_rate`. Not torch's ASGD and transformers' Adafactor,
+# which change it themselves.
 _OPTIMIZERS = {
     "torch.optim.": "Adadelta Adagrad Adam Adamax AdamW Muon NAdam RAdam RMSprop SGD",
+    "transformers.": "AdamW",
+    "transformers.optimization.": "AdamW",
+    "bitsandbytes.optim.": "Adam Adam8bit AdamW AdamW8bit Lion Lion8bit PagedAdam8bit PagedAdamW PagedAdamW8bit PagedAdamW32bit "
+    "PagedLion8bit SGD8bit",
     _OPTAX: "adabelief adadelta adagrad adam adamax adamaxw adamw amsgrad fromage lamb lars lion nadam nadamw novograd radam "
     "rmsprop sgd yogi",
 }

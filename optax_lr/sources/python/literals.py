@@ -45,6 +45,7 @@ _TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "st
 _ENUMS = ("SchedulerType", "IntervalStrategy")
 OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _LOADER = re.compile(r"(?i)loader|(?:^|_)dl$|iterator|batches")
+_DIVIDES = re.compile(r"\b(?:random_split|train_test_split)\(")
 _LARGEST = 10**30
 _DEEPEST = 50
 _MOST_PARTS = 10_000
@@ -104,10 +105,9 @@ class Script(Names):
         match node:
             case ast.Constant(value=value):
                 return value
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self._number(operand, scope)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._number(operand, scope)
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+                number = self._number(operand, scope)
+                return -number if isinstance(sign, ast.USub) else number
             case ast.Name():
                 return self._name(node, scope)
             case ast.Dict(keys=keys, values=values):
@@ -122,6 +122,8 @@ class Script(Names):
                     raise UnknownError from None
             case ast.Attribute(attr=name) if self.qualified(node).split(".")[-2:-1] in ([kind] for kind in _ENUMS):
                 return name.lower()
+            case ast.Attribute(value=data, attr="num_rows" | "num_videos") if self._examples is not None:
+                return self._length(data, scope)
             case ast.Attribute(
                 value=ast.Name() | ast.Attribute(value=ast.Name(id="self"), attr="hparams") as owner, attr=name
             ):
@@ -184,14 +186,16 @@ class Script(Names):
     def _length(self, node: ast.expr, scope: Scope) -> int:
         """The length of the training data, or of a loader of it."""
         text = ast.unparse(node)
-        changed = isinstance(node, ast.Name) and node.lineno > self.prepared.get(node.id, node.lineno)
-        if self._examples is None or changed or OTHER_DATA.search(text):
+        if self._examples is None or OTHER_DATA.search(text):
             raise UnknownError
+        prepared = self.prepared.get(node.id, node.lineno) if isinstance(node, ast.Name) else node.lineno
         made, here = self._passed(node, scope)
         if isinstance(made, ast.Call) and self.qualified(made.func).rpartition(".")[2] == "DataLoader":
+            if node.lineno > prepared:  # each process has its part
+                self.alone = f"line {prepared}, by the prepare() of accelerate"
             return self._batches(text, made, here)
         part = "train" not in text.lower() and "split" in self.text
-        if _LOADER.search(text) or part:  # a loader from elsewhere, or data that is divided
+        if _LOADER.search(text) or part or node.lineno > prepared:  # a loader from elsewhere, or data that is divided
             raise UnknownError
         self.notes[f"len({text}) is taken as the number of training examples"] = None
         return self._examples
@@ -225,7 +229,8 @@ class Script(Names):
             raise UnknownError
         size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
         batch = 1 if size is None else self._number(size, scope)
-        if batch < 1 or re.search(r"\b(?:random_split|train_test_split|Subset)\(", self.text):
+        divided = "train" not in f"{text} {ast.unparse(data)}".lower() and _DIVIDES.search(self.text)
+        if batch < 1 or divided or re.search(r"\bSubset\(", self.text):
             raise UnknownError
         drops = keyword_of(made, "drop_last")
         self.notes[f"{text} is taken to have all training examples, in batches of {batch}"] = None
@@ -278,7 +283,7 @@ class Script(Names):
         return False
 
     def _argument(self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "") -> object:
-        """What the one call of a function passes for an argument, else the argument's default.
+        """What the calls of a function pass for an argument, where they agree; the argument's default where none does.
 
         Args:
             name: the argument.
@@ -291,19 +296,22 @@ class Script(Names):
         names = names[names[:1] == ["self"] :]
         if any(call.unpacks for call in calls):
             raise UnknownError
-        passed = [(given[name], call.scope) for call in calls if name in (given := call.given(names))]
-        if len(passed) == len(calls) == 1:
-            return self._value(*passed[0])
         default = defaults_of(function).get(name)
         if not calls and self._is_command(function):
             return self._option_of_function(name, function, default)
-        if passed or default is None:
+        passed = [(call.given(names).get(name), call.scope) for call in calls] or [(None, scope)]
+        values = []
+        for given, here in passed:
+            stated, where = (default, scope) if given is None else (given, here)
+            if stated is None:
+                raise UnknownError
+            values.append(self._value(stated, where))
+        if any(value != values[0] for value in values):
             raise UnknownError
-        value = self._value(default, scope)
         if not calls:
             whose = kind or function.name
-            self.notes[f"{name} is {value!r}, the default of {whose}(); a caller may give another"] = None
-        return value
+            self.notes[f"{name} is {values[0]!r}, the default of {whose}(); a caller may give another"] = None
+        return values[0]
 
     def _is_command(self, function: Named) -> bool:
         """Whether the arguments of a function are the options of the script: `fire.Fire(train)`."""
@@ -576,6 +584,9 @@ def _only(found: Sequence[_Found]) -> _Found:
 def field_default(value: ast.expr) -> ast.expr | None:
     """The default in the `field(...)` of a dataclass or of pydantic; None where it is no such call, or has none."""
     if isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in ("field", "Field"):
+        made = keyword_of(value, "default_factory")
+        if isinstance(made, ast.Lambda):
+            return made.body
         return keyword_of(value, "default") or (value.args[0] if value.args else None)
     return None
 

@@ -53,6 +53,8 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
                 if call.name == _PLATEAU and _is_unused(script, call):
                     return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
                 return f"{where} is not read as a config; {way}"
+        if call.name.startswith("setfit."):
+            return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
         if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
             return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
     if by_hand := rates_by_hand(script):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -180,6 +181,8 @@ class Reader:
         functions = [getattr(scope.function, "name", "") for scope in self.script.scopes]
         if last in self.script.classes or last in functions:
             return False  # a class or a function of the script itself
+        if call.name.startswith("setfit."):
+            return False  # whose arguments have other names and defaults
         if call.name in MAPPINGS or (last in constructors.SWIFT and call.name.startswith("swift.")):
             return True
         return last in TRAINING_ARGUMENTS | TRL or last in FUNCTIONS
@@ -216,11 +219,14 @@ class Reader:
             found, notes = self._arguments(call, own)
         if call.name in SCHEDULES or call.name in OPTIMIZERS or last in FUNCTIONS:
             notes += self._replaced
+            if any(length.of_examples is not None for length in found.lengths.values()):
+                notes += [note for _, note in self._data]
         root = call.name.partition(".")[0]
         if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
             whose = "transformers" if last in TRAINING_ARGUMENTS else "TRL" if last in TRL else "its own package"
             what = f"{last} is imported from {call.name.rpartition('.')[0]}, which is not read"
-            notes.append(f"{what}: the defaults and the schedule of {last} of {whose} are assumed")
+            known = re.sub("^(?:ORT|Gaudi|Neuron)", "", last)
+            notes.append(f"{what}: the defaults and the schedule of {known} of {whose} are assumed")
         source = self._source(call.name, found, notes)
         keywords = () if own else tuple(word.arg for word in call.node.keywords if word.arg is not None)
         return dataclasses.replace(source, keywords=keywords)

@@ -48,7 +48,7 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
     if keywords:
         found.values["lr_scheduler_kwargs"] = keywords
     prepared = ""
-    if "accelerat" in script.text:
+    if re.search(r"\baccelerate\b|\bAccelerator\b|\baccelerator\.(?!current_accelerator|is_available)", script.text):
         prepared = ", and one that accelerate prepared is stepped once for each process"
         prepared += ", and only at updates" if any(known.last == "accumulate" for known in script.calls) else ""
     notes = [f"the schedule of {call.last}: its unit is a call of scheduler.step(){prepared}"]

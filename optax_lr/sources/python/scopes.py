@@ -6,6 +6,7 @@ import ast
 import bisect
 import dataclasses
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -544,7 +545,10 @@ def parsed(path: str, text: str) -> ast.Module:
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ConfigError(f"{path}: not Python: {getattr(error, 'msg', None) or 'too deeply nested'}{line}") from None
+        why = getattr(error, "msg", None) or "too deeply nested"
+        newer = why.startswith("f-string") and sys.version_info < (3, 12)
+        way = "; Python 3.12 allows more in f-strings: run optax-lr with that, or take the line out" * newer
+        raise ConfigError(f"{path}: not Python: {why}{line}{way}") from None
 
 
 def option_tested(test: ast.expr) -> _Flag | None:
