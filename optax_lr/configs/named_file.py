@@ -87,7 +87,8 @@ def named_file(source: Source) -> str | None:
 
 def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
     """The file that a command names, with the command's own settings over it."""
-    own = name in source.files  # the script itself writes it, so that nothing in it is private
+    written = source.written(name)
+    own = written is not None  # the script itself writes it, so that nothing in it is private
     if not own and not is_known(name):
         shown = start_of(str(readable(name)), 50)
         if shown.startswith(("$(", "`")):
@@ -99,7 +100,7 @@ def _merged(source: Source, name: str, trainer: Trainer | None) -> Source:
             f"the settings of the command are in {shown}, and the script does not say which file that is; read that file itself, "
             "or write the options into the command"
         )
-    text, folder = (source.files[name], source.folder) if own else _text_below(source, name)
+    text, folder = (written, source.folder) if written is not None else _text_below(source, name)
     if own and not text:
         raise source.error(
             f"{name} is written by the script, with values that are not read; write the file out, and read that"

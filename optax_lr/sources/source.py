@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below
+from optax_lr.sources.marks import is_known
 
 Option = str | list[str]  # what a command gives for an option; "true" for a flag
 Form = Literal["mapping", "yaml", "json", "toml", "command", "card", "python", "notebook"]
@@ -158,6 +160,12 @@ class Source:
     def file(self, name: str) -> tuple[Path | None, bool]:
         """The file that it names, as `file_below` says."""
         return file_below(name, self.folder, self.below)
+
+    def written(self, name: str) -> str | None:
+        """The text of a file that the script writes before this command; None for every other file."""
+        in_folder = is_known(name) and not name.startswith("././")
+        same = posixpath.normpath(name) if in_folder else name.removeprefix("./")
+        return self.files.get(name, self.files.get(same))
 
     @property
     def command(self) -> Program:

@@ -106,7 +106,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
         )
         return None, (note,)
     if isinstance(deepspeed, str):
-        deepspeed = whole.files.get(deepspeed, deepspeed)
+        deepspeed = whole.written(deepspeed) or deepspeed
     if isinstance(deepspeed, str) and deepspeed.lstrip().startswith("{"):
         try:
             deepspeed = json.loads(deepspeed)

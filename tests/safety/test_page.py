@@ -8,7 +8,7 @@ from optax_lr.configs import commands, plan
 from optax_lr.linting import edits
 from optax_lr.logs import json_logs
 from optax_lr.sources import documents, files, interpolation, parsing
-from optax_lr.sources.shell import words as shell_words
+from optax_lr.sources.shell import limits as shell_limits
 from optax_lr.sweeps import folder
 
 LINT = importlib.import_module("optax_lr.linting.lint")  # the package exports a function of this name
@@ -25,13 +25,13 @@ def test_limits():
         "references `${key}`: in a file, or for one value": f"{interpolation.MOST_REFERENCES}",
         "references: length of a chain": f"{interpolation.DEEPEST_CHAIN}",
         "references: characters of a value that contains one": f"{interpolation.LONGEST_TEXT:,}",
-        "shell scripts: words, bytes after expansion": f"{shell_words.MOST_WORDS:,} words, {shell_words.MOST_BYTES // 2**20} MiB",
+        "shell scripts: words, bytes after expansion": f"{shell_limits.MOST_WORDS:,} words, {shell_limits.MOST_BYTES // 2**20} MiB",
         "a notebook: size; code in its cells; brackets, braces and commas": f"{files.LARGEST_NOTEBOOK // 2**20} MiB; {files.LARGEST_FILE:,} characters; {files.MOST_PARTS:,}",
         "documents of a YAML file, configs of a Python file": f"{documents.MOST_CONFIGS}",
         "a number in YAML": f"{parsing.LONGEST_NUMBER:,} characters",
         "changes of `--fix` at once, and CPU time": f"{edits.MOST_EDITS}, {LINT._MOST_SECONDS:g} s",
         "`trainer_state.json`: characters around its entries": f"{json_logs.LARGEST_HEAD:,}",
-        "shell scripts: iterations of a loop, nested functions or defaults, CPU time": f"{shell_words.MOST_TURNS} iterations, depth {shell_words.DEEPEST}, {shell_words.LONGEST:g} s",
+        "shell scripts: iterations of a loop, nested functions or defaults, CPU time": f"{shell_limits.MOST_TURNS} iterations, depth {shell_limits.DEEPEST}, {shell_limits.LONGEST:g} s",
         "shell scripts: training commands": f"{commands._MOST_COMMANDS}",
         "files of the metadata of a store": f"{folder._LARGEST_METADATA // 2**20} MiB",
     }

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -61,6 +62,8 @@ SCRIPTS = [
     'K=A\nfor P in A=1 \'B=x y\'; do export "$P"; done\ndeclare "C=$A" "${K}2=4"\nprintf -v D %s 5\nrun $A "$B" $C $A2 $D\nbash -c \'run $A\'',
     "A=1\nA=2 | cat\nA=3 &\nrun $A\nif [ 1 = 1 ]; then run b; exit 0; fi\nrun c",
     "(exec bash -c 'run a'; run b)\nexec 3>&1\nexec >> log2\nexec bash -c 'run c'\nrun d",
+    "B=1\n(export A=1 B; export A)\nif [ 1 = 2 ]; then export B; fi\nbash -c 'run ${A:-none} ${B:-none}'\n"
+    "f() { local A=2; export A; bash -c 'run $A'; }\nf\nbash -c 'run ${A:-none}'",
     "die() { run $1; exit 0; }\n[ a = b ] && die x\nrun a\n[ a = a ] && die y\nrun b",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
@@ -205,6 +208,7 @@ def test_a_yaml_that_a_command_names(tmp_path, script, expected, steps):
         ("if [ -f x ]; then echo 'max_steps: 5' >> made.yaml; fi", "is not here"),
         ("if [ -f x ]; then echo 'warmup_steps: 5'; fi > made.yaml", "does not say what --warmup_steps (differs between branches)"),
         ("python make.py >> made.yaml", "is not here"),
+        ("sed -i s/9/7/ ./made.yaml", "is not here"),
         ("sort in.yaml | cat > made.yaml", "is not here"),
     ],
 )  # fmt: skip
@@ -281,7 +285,7 @@ def test_a_placeholder_hides_no_command():
         "placeholders that are to be filled in: <data_dir> (line 2), <out_dir> (line 4), <your lr> (line 5)",
     )
     assert second.words == ("run", "2")
-    assert second.files == {"a": "b\n"}
+    assert second.files["a"] == "b\n"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
@@ -352,17 +356,21 @@ def test_the_folder_of_the_script_is_where_its_files_are(tmp_path, monkeypatch):
         ("docker run -w /proj image RUN", None),
         ("#SBATCH --chdir=proj\nRUN", [2]),
         ("uv run --directory proj RUN\nenv -C proj RUN\nRUN", [2, 2, 1]),
-        (WRITTEN.replace("made", "u") + "cd proj\nRUN\ncd ..\nRUN", [2, 2e-5]),
+        ("MAKE u.yaml\ncd proj\nRUN\ncd ..\nRUN", [2, 2e-5]),
         ('HERE=$(dirname "$0")\ncd /data\nllamafactory-cli train $HERE/u.yaml', [1]),
+        ("MAKE proj/../a.yaml\ncd proj\nMAKE ./b.yaml\nTRAIN ../a.yaml\nTRAIN b.yaml", [2e-5, 2e-5]),
+        ("cd $W\nMAKE a.yaml\nTRAIN $W/a.yaml\ncd -\nTRAIN $W/a.yaml\ncd /tmp\nMAKE b.yaml\nTRAIN /tmp/b.yaml", [2e-5] * 3),
+        ("MAKE proj/a.yaml\nenv -C proj TRAIN a.yaml", [2e-5]),
     ],
-)
+)  # fmt: skip
 def test_a_command_reads_the_files_of_the_folder_that_it_runs_in(tmp_path, script, rates):
     (tmp_path / "proj").mkdir()
     text = "stage: sft\nmodel_name_or_path: m\nfinetuning_type: lora\nmax_steps: 9\nlearning_rate: "
     (tmp_path / "u.yaml").write_text(f"{text}1.0")
     (tmp_path / "proj" / "u.yaml").write_text(f"{text}2.0")
     path = tmp_path / "run.sh"
-    path.write_text(script.replace("RUN", "llamafactory-cli train u.yaml"))
+    script = re.sub(r"MAKE (\S+)", lambda found: WRITTEN.replace("made.yaml", found[1]), script)
+    path.write_text(script.replace("RUN", "TRAIN u.yaml").replace("TRAIN", "llamafactory-cli train"))
     if rates is None:
         with pytest.raises(olr.ConfigError, match=r"are in u\.yaml, which is"):
             olr.read_configs(path)

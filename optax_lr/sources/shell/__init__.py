@@ -1,3 +1,4 @@
-"""Shell scripts: `statements` follows them with `words`, `conditions`, `branches`, `output`, `placeholders` and `slurm`."""
+"""Shell scripts: the commands that one runs, read from its syntax tree without executing anything."""
 
-from optax_lr.sources.shell.statements import Ran as Ran, commands_of as commands_of
+from optax_lr.sources.shell.shell import Ran as Ran
+from optax_lr.sources.shell.statements import commands_of as commands_of

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from optax_lr.sources.marks import is_known
+from optax_lr.sources.shell.syntax import may_end, raw
+from optax_lr.sources.shell.words import Words
 
 if TYPE_CHECKING:
     import tree_sitter
@@ -20,6 +22,14 @@ _NUMBERS: Mapping[str, Callable[[int, int], bool]] = {
     "-gt": operator.gt,
     "-ge": operator.ge,
 }
+
+
+def decided(words: Words, node: tree_sitter.Node, condition: tree_sitter.Node | None) -> bool | None:
+    """Whether a condition in `node` holds, also where it gives a variable that is not set its default."""
+    empty = re.fullmatch(r'\[{1,2}\s+-z\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}', raw(condition))
+    if empty and words.state.values(empty[1]) is None and not may_end(node):
+        return re.search(rf"\b{empty[1]}=", raw(node)) is not None or None
+    return holds(condition, words.text)
 
 
 def holds(node: tree_sitter.Node | None, text: Callable[[tree_sitter.Node], str]) -> bool | None:

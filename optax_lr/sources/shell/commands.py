@@ -1,0 +1,101 @@
+"""One simple command of a shell script: a function, a script, a command of the shell, or a program, which is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.shell.builtins import BUILTINS
+from optax_lr.sources.shell.control import call
+from optax_lr.sources.shell.folders import below, folder_of, place, without_own
+from optax_lr.sources.shell.limits import DEEPEST
+from optax_lr.sources.shell.nested import follow, script_of
+from optax_lr.sources.shell.placeholders import notes_on
+from optax_lr.sources.shell.shell import Command, Ran, Shell
+from optax_lr.sources.shell.syntax import REDIRECTIONS, line_of, raw
+
+if TYPE_CHECKING:
+    import tree_sitter
+
+_WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
+_CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
+_OWN_ARGUMENTS = (b"$@", b'"$@"', b"$*", b'"$*"')
+
+
+def command(
+    shell: Shell, node: tree_sitter.Node, behind: Sequence[tree_sitter.Node] = (), document: str | None = None
+) -> None:
+    """One simple command.
+
+    Args:
+        shell: the shell.
+        node: the command.
+        behind: words behind its redirections.
+        document: its here-document; None for none, and for one whose text is not known.
+    """
+    assigned: dict[str, str] = {}
+    words: list[str] = []
+    for child in [*node.named_children, *behind]:
+        if child.type == "variable_assignment" and not words:
+            value = child.child_by_field_name("value")
+            assigned[raw(child.child_by_field_name("name"))] = "" if value is None else shell.text(value)
+        elif child.type not in (*REDIRECTIONS, "comment"):
+            words += shell.expand(child)
+    if not shell.state.folder:
+        words = list(map(without_own, words))
+    if node.has_error and any(word.startswith("--") for word in words):
+        check_error(shell, node)
+    if not words:
+        return
+    made, head = Command(words, node, assigned, document), words[0]
+    if head in shell.functions and shell.depth < DEEPEST:
+        shell.called.add(head)
+        call(shell, head, words[1:], assigned)
+    elif shell.depth < DEEPEST and (script := script_of(shell, made)) is not None:
+        follow(shell, made, script)
+    elif head in BUILTINS:
+        BUILTINS[head](shell, made)
+    elif head.startswith("--") and shell.ran:
+        options = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
+        shell.ran[-1] = shell.ran[-1]._replace(cut=shell.ran[-1].cut + options)
+    else:
+        _program(shell, made)
+    if head == "exec" and words[1:] and not words[1].startswith("{"):
+        shell.state.ended = "exit"
+
+
+def _program(shell: Shell, command: Command) -> None:
+    """Keep a command that is a program, with what a reader must know."""
+    state, words = shell.state, command.words
+    state.output.append(command.document if words == ["cat"] else None)
+    if words[0] in _WRITERS:
+        state.change([place(state.folder, word) for word in words[1:]], f"{words[0]} in line {command.line}")
+        return
+    notes = [*shell.notes, *shell.note_on_defaults()]
+    for name in sorted({word.rpartition("=")[2] for word in words if _CONFIG.search(word)}):
+        written = state.files.get(place(state.folder, name))
+        if written is not None and written.text is None:
+            notes.append(f"{written.by} may change {name} before the command reads it")
+    if state.values("@") is None and any(child.text in _OWN_ARGUMENTS for child in command.node.named_children):
+        notes.append("the script's own arguments ($@) are taken as none")
+    notes += notes_on(words, shell.placeholders)
+    if words[0] in shell.aliases:
+        notes.append(f"{words[0]} may be the alias of line {shell.aliases[words[0]]}, which is not followed")
+    folder = folder_of(words, state.folder)
+    environment = state.environment() | command.assigned
+    shell.record(
+        Ran(tuple(words), environment, command.line, tuple(notes), files=state.texts(folder), below=below(folder))
+    )
+
+
+def check_error(shell: Shell, node: tree_sitter.Node) -> None:
+    """Refuse text that is not shell but contains options of a command."""
+    text = raw(node)
+    if re.search(r"(^|\s)--[a-z]", text):
+        quote = "a quote or bracket is not closed, or " if text.count('"') % 2 or text.count("'") % 2 else ""
+        raise ConfigError(
+            f"{shell.name}: the command in line {line_of(node)} cannot be read as shell: {quote}its syntax is wrong; check "
+            "it with bash -n"
+        )

@@ -1,0 +1,212 @@
+"""Control flow of a shell script: branches, loops, `&&` and `||`, and functions.
+
+Where the script decides a test, one branch is followed; else each branch that may run, from the same state.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from optax_lr.sources.marks import is_known, mark
+from optax_lr.sources.shell.branches import joined
+from optax_lr.sources.shell.conditions import decided
+from optax_lr.sources.shell.limits import MOST_TURNS
+from optax_lr.sources.shell.shell import Frame, Shell
+from optax_lr.sources.shell.state import State, Variable
+from optax_lr.sources.shell.syntax import and_or_parts, case_parts, leaves_loop, line_of, may_end, raw
+
+if TYPE_CHECKING:
+    import tree_sitter
+
+_TESTS = ("test", "[", "grep", "true", "false")
+
+
+def branches(shell: Shell, follow_each: Sequence[Callable[[], None]], *, otherwise: bool = True) -> None:
+    """Follow each branch from the same state; `otherwise` where it may be that none runs."""
+    start = shell.state
+    ends = [start.branch()] if otherwise else []
+    returned: list[State] = []
+    ended = ""
+    for follow in follow_each:
+        shell.state = start.branch()
+        follow()
+        ended = shell.state.ended or ended
+        {"": ends, "return": returned}.get(shell.state.ended, []).append(shell.state)
+    if ends and shell.frame is not None:
+        shell.frame.returned += returned
+    join(shell, start, ends or returned or [start.branch()])
+    if not ends:
+        shell.state.ended = "return" if returned else ended
+
+
+def join(shell: Shell, start: State, ends: Sequence[State]) -> None:
+    """Continue behind branches from `start` that leave `ends`."""
+    shell.state, notes = joined(start, ends)
+    shell.notes |= dict.fromkeys(notes)
+
+
+def if_statement(shell: Shell, node: tree_sitter.Node) -> None:
+    """The branch whose test holds, else each branch that may run."""
+    found = list(_branches_of_if(shell, node))
+    exhaustive = any(test for test, _ in found)
+    if exhaustive and len(found) == 1:
+        shell.run_all(found[0][1])
+    else:
+        branches(shell, [partial(shell.run_all, nodes) for _, nodes in found], otherwise=not exhaustive)
+
+
+def _branches_of_if(shell: Shell, node: tree_sitter.Node) -> Iterator[tuple[bool | None, Sequence[tree_sitter.Node]]]:
+    """The branches that may run, each with whether its test holds; the statements of a test come first in it."""
+    test = decided(shell, node, node.child_by_field_name("condition"))
+    here: "list[tree_sitter.Node]" = []
+    for child in node.named_children:
+        if child.type not in ("elif_clause", "else_clause"):
+            here.append(child)
+            continue
+        if test is not False:
+            yield test, here
+        if test:
+            return
+        here = list(child.named_children)
+        test = child.type == "else_clause" or decided(shell, child, here[0] if here else None)
+    if test is not False:
+        yield test, here
+
+
+def case_statement(shell: Shell, node: tree_sitter.Node) -> None:
+    """The branch of a known word, else each branch."""
+    word = node.child_by_field_name("value")
+    value = "" if word is None else shell.text(word)
+    parts = case_parts(node)
+    if is_known(value) and not any(re.search(r"[$`\\(]", patterns) for patterns, _ in parts):
+        shell.run_all(next((body for patterns, body in parts if _matches(value, patterns)), ()))
+    else:
+        branches(shell, [partial(shell.run_all, body) for _, body in parts])
+
+
+def _matches(value: str, patterns: str) -> bool:
+    """Whether a word matches one of the patterns of a branch: `a|"b c"|*.yaml`."""
+    plain = re.sub(r"[\s'\"]", "", patterns)
+    return any(fnmatch.fnmatchcase(re.sub(r"\s", "", value), pattern) for pattern in plain.split("|"))
+
+
+def for_statement(shell: Shell, node: tree_sitter.Node) -> None:
+    """A loop over literals each turn, else once with an unknown value."""
+    name = raw(node.child_by_field_name("variable"))
+    values = [word for child in node.children_by_field_name("value") for word in shell.expand(child)]
+    if node.children[0].type == "select" or not values or not is_known(values) or len(values) > MOST_TURNS:
+        values = [mark(f"${name}")]
+    count = len(shell.ran)
+    bodies = node.children_by_field_name("body")
+    for value in values:
+        if shell.state.ended:
+            break
+        shell.state.assign(name, [value])
+        with shell.deeper():
+            shell.run_all(bodies)
+    if any(map(leaves_loop, bodies)):
+        shell.note(f"the loop in line {line_of(node)} may end earlier or leave turns out", count)
+
+
+def while_statement(shell: Shell, node: tree_sitter.Node) -> None:
+    """A loop with a test, which is followed once."""
+    bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
+    count = len(shell.ran)
+    branches(shell, [partial(shell.run_all, bodies)])
+    shell.note(f"the loop in line {line_of(node)} is followed once", count)
+
+
+def and_or(shell: Shell, node: tree_sitter.Node, last: Callable[[tree_sitter.Node], None] | None = None) -> None:
+    """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`.
+
+    Args:
+        shell: the shell.
+        node: the list of parts.
+        last: follows the last part, where that is not a statement like the others.
+    """
+    success: bool | None = True  # of the parts so far
+    likely = True  # whether they probably succeed, where that is not known
+    parts = and_or_parts(node)
+    for sign, part in parts:
+        if shell.state.ended:
+            return
+        follow = partial(last if last is not None and part is parts[-1][1] else shell.run, part)
+        and_then = sign == "&&"
+        if success is None and (not (likely and and_then) or may_end(part)):
+            branches(shell, [follow])
+            likely = False
+        elif success in (None, and_then):
+            follow()
+            if success is None:
+                shell.state.ended = shell.state.ended.removeprefix("exit")
+            tested = part.type in ("test_command", "negated_command", "compound_statement") or (
+                part.type == "command" and raw(part.named_children[0]) in _TESTS
+            )
+            sure = part.type in ("variable_assignment", "declaration_command")
+            success = decided(shell, node, part) if tested else True if sure else None
+            likely = not tested
+
+
+def alone(shell: Shell, node: tree_sitter.Node) -> None:
+    """`( a; b )`: statements in a shell of their own."""
+    with shell.own_shell():
+        shell.run_all(node.named_children)
+
+
+def pipeline(shell: Shell, node: tree_sitter.Node) -> None:
+    """`a | b`: each part in a shell of its own."""
+    for part in node.named_children:
+        with shell.own_shell():
+            shell.run(part)
+    shell.state.output.append(None)
+
+
+def function_definition(shell: Shell, node: tree_sitter.Node) -> None:
+    """Keep a function."""
+    name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+    if name is not None and body is not None:
+        shell.functions[raw(name)] = body
+
+
+def call(shell: Shell, function: str, arguments: list[str] | None, assigned: Mapping[str, str]) -> None:
+    """The body of a function.
+
+    Args:
+        shell: the shell.
+        function: its name.
+        arguments: its arguments; None for unknown ones.
+        assigned: variables that are set for it alone, as in `LR=1 f`.
+    """
+    local = {name: Variable([value], exported=True) for name, value in assigned.items()}
+    start, outside = shell.state.branch(), shell.frame
+    frame = shell.frame = Frame()
+    with shell.deeper(), shell.with_variables({"@": None if arguments is None else Variable(arguments, True), **local}):
+        shell.run(shell.functions[function])
+        if frame.returned:
+            here = [] if shell.state.ended == "exit" else [shell.state]
+            output = [*shell.state.output, None]
+            join(shell, start, [*frame.returned, *here])
+            shell.state.output = output
+        elif shell.state.ended == "return":
+            shell.state.ended = ""
+        shell.state.restore(frame.outside)
+    shell.frame = outside
+
+
+def run_uncalled(shell: Shell) -> None:
+    """The functions that nothing called, with unknown arguments: a caller outside may."""
+    ran: list[tuple[str, int, int]] = []
+    for function in list(shell.functions):
+        if function not in shell.called:
+            shell.state.ended = ""
+            start = len(shell.ran)
+            call(shell, function, None, {})
+            ran.append((function, start, len(shell.ran)))
+    for function, start, end in ran:  # one function may call another that is defined above it
+        inner = function in shell.called
+        how = "called only by functions that nothing calls" if inner else "not called in this script"
+        shell.note(f"{function}() is {how}", start, end)

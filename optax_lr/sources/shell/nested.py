@@ -1,0 +1,110 @@
+"""Scripts inside of a script: `bash -c`, `eval`, a here-document for a shell, and files that were written before."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from optax_lr.sources.marks import readable
+from optax_lr.sources.shell.builtins import SET_UP
+from optax_lr.sources.shell.folders import place
+from optax_lr.sources.shell.shell import Command, Shell
+from optax_lr.sources.shell.slurm import job_sizes
+from optax_lr.sources.shell.state import Variable
+from optax_lr.sources.shell.words import NAME
+
+_SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
+_SAME_SHELL = frozenset({"eval", "source", "."})  # commands that run a script in the shell itself
+_STARTERS = _SHELLS | _SAME_SHELL | {"sbatch", "qsub"}
+_TASK_LAUNCHERS = ("srun", "mpirun", "mpiexec", "orterun", "horovodrun")
+_PREFIXES = ("nohup", "time", "exec", "sudo", "command", "env")
+
+
+class Script(NamedTuple):
+    """A script that a command runs.
+
+    Fields:
+        text: its text.
+        arguments: its arguments; None for unknown ones.
+    """
+
+    text: str
+    arguments: list[str] | None = None
+
+
+def script_of(shell: Shell, command: Command) -> Script | None:
+    """The script that a command runs; None for a command that runs none."""
+    words = command.words
+    if words[0] == "eval":
+        return Script(" ".join(words[1:]))
+    if (text := _text_among(words)) is not None:
+        return Script(text)
+    words = words[len(_launcher(words)) :]
+    while words[1:] and words[0] in _PREFIXES:
+        words = words[1:]
+    starts = words[0] in _STARTERS
+    for number, word in enumerate(words if starts else words[:1], 1):
+        written = shell.state.files.get(place(shell.state.folder, word))
+        if written is not None and written.text and written.text not in shell.following:
+            return Script(written.text, words[number:])
+    return Script(command.document) if command.document is not None and starts else None
+
+
+def follow(shell: Shell, command: Command, script: Script) -> None:
+    """Run the script of a command; its commands are in the line of this one, and behind its launcher."""
+    words = command.words
+    start = len(shell.ran)
+    outside, shell.following = shell.following, shell.following | {script.text}
+    environment = shell.state.environment() | command.assigned
+    arguments = {} if script.arguments is None else {"@": Variable(script.arguments, is_array=True)}
+    if words[0] in _SAME_SHELL:
+        shown = str(readable(script.text))
+        if words[0] == "eval" and shown.startswith(("$(", "`")) and not SET_UP.search(shown):
+            shell.note_on_unread(command.node)
+        with shell.with_variables(arguments) if script.arguments else contextlib.nullcontext():
+            shell.run_text(shell.kept(script.text))
+    else:
+        inside = environment | _set_before(words) | job_sizes(script.text)
+        variables = {name: Variable([value], exported=True) for name, value in inside.items()} | arguments
+        with shell.own_shell():
+            shell.state = dataclasses.replace(shell.state, variables=variables, exports_all=False)
+            shell.run_text(shell.kept(script.text))
+    shell.following = outside
+    shell.ran[start:] = [
+        made._replace(
+            words=(*_launcher(words), *made.words), line=command.line, environment=environment | made.environment
+        )
+        for made in shell.ran[start:]
+    ]
+
+
+def _text_among(words: Sequence[str]) -> str | None:
+    """The script among the words: the one behind `bash -c`, or that of `--command` or `--wrap` elsewhere."""
+    for word, following in zip(words[1:], [*words[2:], ""], strict=False):
+        option, equals, text = word.partition("=")
+        text = text if equals else following
+        if option.lower() in ("--command", "--wrap") and " " in text:
+            return text
+    options = zip(words[_shell_in(words) + 1 :], words[_shell_in(words) + 2 :], strict=False)
+    return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
+
+
+def _shell_in(words: Sequence[str]) -> int:
+    """The place of the first word that is a shell; the number of words where none is."""
+    return next((place for place, word in enumerate(words) if word in _SHELLS), len(words))
+
+
+def _launcher(words: Sequence[str]) -> Sequence[str]:
+    """The words before a shell that a launcher starts as its tasks, as in `srun -n 4 bash -c ...`; none for others."""
+    end = _shell_in(words)
+    return words[:end] if words[0] in _TASK_LAUNCHERS and end < len(words) else ()
+
+
+def _set_before(words: Sequence[str]) -> dict[str, str]:
+    """The variables among the words before a shell, as in `env A=1 bash -c ...`."""
+    end = _shell_in(words) % len(words)
+    found = (re.fullmatch(rf"({NAME})=(.*)", word, re.DOTALL) for word in words[:end])
+    return {assigned[1]: assigned[2] for assigned in found if assigned}
