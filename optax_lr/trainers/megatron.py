@@ -19,7 +19,7 @@ from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, MOST_STEPS, Settings, one_of
 
-_SCRIPTS = re.compile(r"pretrain_(?:gpt|bert|t5|mamba|hybrid|vlm|ict|vision_classify)\.py$")
+_SCRIPTS = re.compile(r"pretrain_(?:gpt|bert|t5|mamba|hybrid|vlm|ict|retro|vision_classify)\.py$")
 _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
 _SECTION = "MODEL_ARGS"  # in the YAML files of its own tests
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
@@ -102,6 +102,11 @@ class Megatron(Trainer):
         style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
         length = _updates(keys, "train")
         if length is None:
+            if "retro_project_dir" in values:  # `megatron.training.arguments.load_retro_args`
+                raise source.error(
+                    "--retro-project-dir has the length of the run in a file of its folder; give it with --set train_samples=VALUE "
+                    "--set global_batch_size=VALUE"
+                )
             raise source.error("Megatron-LM needs --train-iters or --train-samples")
         given = _updates(keys, "lr_decay")
         decay = length if given is None else given

@@ -57,9 +57,12 @@ class MlxLm(Trainer):
         return super().recognise(source) if trains else None
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only its files have together."""
-        marks = _MARKS & source.given.keys()
-        return key_list(marks) if source.program is None and len(marks) > 1 else None
+        """Keys that only its files have together, and a schedule as only they have it."""
+        marks, scheduled = _MARKS & source.given.keys(), source.given.get("lr_schedule")
+        own = isinstance(scheduled, Mapping) and scheduled.get("name") in _ARGUMENTS and "arguments" in scheduled
+        if source.program is not None or (len(marks) < 2 and not own):
+            return None
+        return key_list(marks | {"lr_schedule"} if own else marks)
 
     def argparse_options(self) -> frozenset[str]:
         """The options of its parser."""

@@ -31,7 +31,8 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     sections = [()] if shared else inside
     places = tuple(".".join(section) for section in sections)
     if sections and not any("optim" in place for place in places) and all(_is_below(key, places) for key, _ in rates):
-        names = [name for name in ("hf", "trl-sft", "llamafactory") if _reads(source, name, sections[0], trainers)]
+        candidates = ("hf", "trl-sft", "llamafactory", *(("mlx-lm",) if "iters" in values else ()))
+        names = [name for name in candidates if _reads(source, name, sections[0], trainers)]
         if names and len(sections) == 1:
             what = f"the settings under {places[0]}" if places[0] else ", ".join(shared[:3])
             return f"the trainer of {what} is not certain; name it with --trainer {' or '.join(names)}"
@@ -71,7 +72,7 @@ def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mappin
     if not section and not SETTING_NAMES & stated.keys() and name == "hf":
         return False
     try:
-        trainer = trainers[name.partition("-")[0]]
+        trainer = trainers.get(name) or trainers[name.partition("-")[0]]
         trainer.read(dataclasses.replace(source, values=stated), Recognised(name, f"--trainer {name}", section))
     except ConfigError:
         return False

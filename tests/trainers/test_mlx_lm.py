@@ -25,6 +25,16 @@ def test_a_file_and_the_command_that_names_it(tmp_path):
     }
 
 
+def test_a_file_without_marks_of_its_own():
+    schedule = {"name": "linear_schedule", "warmup": 2, "arguments": [1e-4, 1e-5, 8]}
+    config = olr.read_config({"model": "m", "learning_rate": 1e-4, "iters": 10, "lr_schedule": schedule})
+    assert (config.trainer, config.plan().max_steps) == ("mlx-lm", 10)
+    plain = {"model": "m", "train": True, "data": "d", "learning_rate": 1e-4, "iters": 10, "batch_size": 4}
+    with pytest.raises(olr.ConfigError, match="the trainer of learning_rate is not certain; name it with --trainer mlx-lm"):
+        olr.read_config(plain)
+    assert olr.read_config(plain, trainer="mlx-lm").plan().max_steps == 10
+
+
 def test_a_schedule_replaces_the_rate_and_counts_updates():
     config = olr.read_config(MLX | {"learning_rate": 1e-4, "grad_accumulation_steps": 4, "lr_schedule": COSINE})
     assert config.ignored == (("learning_rate", "lr_schedule decides"),)
