@@ -56,6 +56,8 @@ _MARKS = words(
     "reward_funcs num_generations dataset_kwargs assistant_only_loss completion_only_loss dataset_num_proc eos_token "
     "rpo_alpha chat_template_path max_completion_length beta loss_type script_args max_length"
 )
+# Those that transformers' example scripts and other programs have, too.
+_SHARED = words("dataset_name dataset_config max_length max_seq_length attn_implementation torch_dtype eos_token")
 # After `import unsloth`, TRL's classes have these; since its 95fb1d6 of 2025-02.
 UNSLOTH: Mapping[str, object] = {
     "learning_rate": 5e-5,
@@ -103,7 +105,8 @@ class Trl(Transformers):
             sure = method_in(script) or (generates and MARKS & keys)
             ours = sure and options and keys & (MARKS | marks | {"config"})
             return f"the script {script} and {key_list(options, 'option')}" if ours else None
-        return key_list(marks) if marks and not {"stage", "finetuning_type"} & keys else None
+        certain = len(marks) > 1 or marks - _SHARED or keys <= self.known({})
+        return key_list(marks) if marks and certain and not {"stage", "finetuning_type"} & keys else None
 
     def config_file(self, source: Source) -> str | None:
         """The YAML of `--config`, in two words: TrlParser does not see `--config=F`."""

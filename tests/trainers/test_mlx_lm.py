@@ -30,7 +30,9 @@ def test_a_file_without_marks_of_its_own():
     config = olr.read_config({"model": "m", "learning_rate": 1e-4, "iters": 10, "lr_schedule": schedule})
     assert (config.trainer, config.plan().max_steps) == ("mlx-lm", 10)
     plain = {"model": "m", "train": True, "data": "d", "learning_rate": 1e-4, "iters": 10, "batch_size": 4}
-    with pytest.raises(olr.ConfigError, match="the trainer of learning_rate is not certain; name it with --trainer mlx-lm"):
+    with pytest.raises(
+        olr.ConfigError, match="the trainer of learning_rate is not certain; name it with --trainer mlx-lm"
+    ):
         olr.read_config(plain)
     assert olr.read_config(plain, trainer="mlx-lm").plan().max_steps == 10
 
