@@ -121,6 +121,7 @@ class Source:
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
+        older: an argument in a script that only versions before transformers 5 take; empty for none.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
         named: the file that a command names and whose settings are among `values`.
@@ -147,6 +148,7 @@ class Source:
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""
+    older: str = ""
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     named: str = ""

@@ -47,7 +47,10 @@ _V1 = words(
     "model_class kernel_config dist_config peft_config quant_config train_dataset init_config sample_backend "
     "optim_config lr_scheduler_config"
 )
-_OLD = words("max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization")
+_OLD = words(
+    "max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization "
+    "ray_run_name resources_per_worker placement_strategy"
+)
 
 
 class LlamaFactory(Transformers):
@@ -128,6 +131,12 @@ class LlamaFactory(Transformers):
             notes.append(
                 f"tokenized_path: where it exists, its rows are taken whole, and {' and '.join(cut)} without effect"
             )
+        for name in ("galore", "apollo"):
+            if values.get(f"use_{name}") in YES and values.get(f"{name}_layerwise") in YES:
+                what = (
+                    "from transformers 5.1 on each parameter keeps its rate at the peak, and this plan is not what runs"
+                )
+                notes.append(f"{name}_layerwise: {what}")
         stage = values.get("stage")
         if stage is not None and stage not in _STAGES:
             notes.append(f"stage {stage} is of a fork of LLaMA-Factory, which may have a trainer of its own for it")

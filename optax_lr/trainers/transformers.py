@@ -169,7 +169,7 @@ class Transformers(Trainer):
             "trainer": self.name,
             "sequence_parallel_size": max(1, whole_setting(f"{name}: parallelism_config.sp_size", shared or 1)),
             "scheduler_block": scheduler_block,
-            "older": _older({**dict.fromkeys(source.unknown, ""), **values}, source.program_name),
+            "older": source.older or _older({**dict.fromkeys(source.unknown, ""), **values}, source.program_name),
             **filled,
         }
         given = {key: value for key, value in taken.items() if value is not None}

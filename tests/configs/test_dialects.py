@@ -403,6 +403,10 @@ def test_the_keys_of_grpo_decide_in_a_file_of_ms_swift():
 
 def test_what_changes_a_run_of_llamafactory_from_outside_has_a_note():
     keys = {"finetuning_type": "lora", "learning_rate": 1e-5, "max_steps": 9}
+    layered = olr.read_config(keys | {"stage": "sft", "use_apollo": True, "apollo_layerwise": True})
+    assert "apollo_layerwise: from transformers 5.1 on each parameter keeps its rate at the peak" in layered.notes[0]
+    ray = {"ray_run_name": "r", "resources_per_worker": {"GPU": 1}, "placement_strategy": "PACK"}
+    assert olr.read_config(keys | {"stage": "sft", **ray}).unknown == ()
     tokenized = olr.read_config(keys | {"stage": "sft", "tokenized_path": "p", "max_samples": 10})
     assert (
         "tokenized_path: where it exists, its rows are taken whole, and max_samples without effect" in tokenized.notes

@@ -658,6 +658,7 @@ def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):
             "the selection in line 2: the number of examples is that after it",
         ),
         ("eval_data = eval_data.select(range(9))", None),
+        ("kept = list(filter(None, rows))", None),
         ("def group_texts(rows): ...", "group_texts in line 2: the number of examples is that of the blocks"),
         (
             "d = ConstantLengthDataset(t, d)",
@@ -669,6 +670,37 @@ def test_what_the_script_does_with_its_data_is_noted(tmp_path, lines, note):
     for argument, counts in (("num_train_epochs=1", True), ("max_steps=9", False)):
         (config,) = read(tmp_path, f"{HEAD}{lines}\nTrainingArguments('o', {argument})\n")
         assert config.notes == ((note,) if note is not None and counts else ())
+
+
+def test_packing_by_a_value_of_elsewhere_is_noted(tmp_path):
+    rows = "the number of examples is that of the packed rows"
+    for given, end in (("args.pack", ", if it is true"), ("C.pack", "")):
+        own = "class C:\n    pack = True\n"
+        (config,) = read(tmp_path, f"{HEAD}{own}SFTTrainer(m, packing={given})\nTrainingArguments('o')\n")
+        assert config.notes == (f"packing in line 4: {rows}{end}",)
+    (config,) = read(tmp_path, "from trl import SFTConfig\nSFTConfig('o', packing=args.pack)\n")
+    assert config.notes == (
+        "packing=args.pack in line 2: if it is true, the number of examples is that of the packed rows",
+    )
+
+
+@pytest.mark.parametrize(
+    ("trainer", "older"),
+    [
+        ("SFTTrainer(m, args=a, max_seq_length=512)", "max_seq_length of SFTTrainer in line 5"),
+        ("Trainer(m, args=a, tokenizer=t)", "tokenizer of Trainer in line 5"),
+        ("Trainer(m, args=a, processing_class=t)", ""),
+        ("import unsloth\nSFTTrainer(m, args=a, max_seq_length=512)", ""),
+    ],
+)
+def test_an_argument_of_a_trainer_shows_older_versions(tmp_path, trainer, older):
+    head = "from transformers import Trainer\nfrom trl import SFTTrainer\n"
+    text = (
+        f"{head}from transformers import TrainingArguments\na = TrainingArguments('o', gradient_accumulation_steps=4)\n"
+    )
+    (config,) = read(tmp_path, f"{text}{trainer}\n")
+    notes = config.plan(num_examples=1002).notes
+    assert [note.partition(" is of older")[0] for note in notes] == [older] * bool(older)
 
 
 def test_rows_that_a_map_keeps_are_counted(tmp_path):

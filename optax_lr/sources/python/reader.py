@@ -32,7 +32,7 @@ from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizer
 from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides, values_replaced
 from optax_lr.sources.python.rate_changes import OF_GROUP, group_added, may_change
-from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, processes_of
+from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, older_argument, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.source import Source
@@ -248,6 +248,7 @@ class Reader:
             lengths=found.lengths,
             alone=found.alone,
             processes=self.processes,
+            older=older_argument(self.script),
         )
 
     def _with_examples(self, source: Source) -> Source:
@@ -338,6 +339,9 @@ class Reader:
             notes.append(
                 f"the rate is that of the optimizer {ast.unparse(made[0])[:40]}, which the script gives its Trainer"
             )
+        if "packing" in found.unknown and "max_steps" not in found.values:
+            what = f"packing={found.unknown['packing']} in line {found.lines['packing']}"
+            notes.append(f"{what}: if it is true, the number of examples is that of the packed rows")
         noted = "packing" if found.values.get("packing") is None else ""
         for kind, note in self._data:
             if kind == noted or (kind != "packing" and "max_steps" not in found.values):

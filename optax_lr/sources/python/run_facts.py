@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Iterator
 
 from optax_lr.sources.python.literals import OTHER_DATA, Script
 from optax_lr.sources.python.scopes import Call, UnknownError, keyword_of
+from optax_lr.sources.python.truth import holds
 from optax_lr.sources.source import Processes, count_of
 from optax_lr.text import words
 
@@ -70,6 +72,26 @@ def divided_model(script: Script) -> Processes | None:
     return None
 
 
+# Arguments of trainers that transformers 5, and the versions of TRL for it, do not take.
+_OF_TRAINER = frozenset({"tokenizer"})
+_OF_SFT_TRAINER = words("tokenizer max_seq_length dataset_text_field packing num_of_sequences chars_per_token")
+
+
+def older_argument(script: Script) -> str:
+    """An argument of a trainer in the script that only versions before transformers 5 take; empty for none.
+
+    unsloth's trainers take them all in every version.
+    """
+    if any(module.partition(".")[0] == "unsloth" for module in script.modules):
+        return ""
+    for call in script.calls:
+        older = {"transformers.Trainer": _OF_TRAINER, "trl.SFTTrainer": _OF_SFT_TRAINER}.get(call.name, frozenset())
+        for word in call.node.keywords:
+            if word.arg in older:
+                return f"{word.arg} of {call.last} in line {word.value.lineno}"
+    return ""
+
+
 def examples_of(script: Script) -> tuple[int, str] | None:
     """The number of training examples that the script selects by a range, and a note; None without one."""
     calls = [call for call in script.calls if call.last.endswith("Trainer")]
@@ -117,10 +139,14 @@ def data_notes(script: Script) -> list[tuple[str, str]]:
     for call in script.calls:
         line, how = call.node.lineno, getattr(call.node.func, "attr", call.last)
         packing = keyword_of(call.node, "packing") if call.last.endswith("Trainer") else None
-        if isinstance(packing, ast.Constant) and packing.value is True:
-            notes.setdefault("packing", (line, "that of the packed rows"))
-        if how in _OF_DATA and (
-            how not in ("Subset", "shard", "filter") or not OTHER_DATA.search(ast.unparse(call.node))
+        if packing is not None:
+            packed = holds(functools.partial(script.value, scope=call.scope), packing)
+            if packed is not False:
+                notes.setdefault("packing", (line, f"that of the packed rows{', if it is true' * (packed is None)}"))
+        if (
+            how in _OF_DATA
+            and call.name != "filter"
+            and (how not in ("Subset", "shard", "filter") or not OTHER_DATA.search(ast.unparse(call.node)))
         ):
             notes.setdefault(how, (line, _OF_DATA[how]))
         if not selected and _selects(call):
