@@ -20,6 +20,7 @@ from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaF
 from optax_lr.trainers.llamafactory_megatron import LlamaFactoryMegatron
 from optax_lr.trainers.maxtext import MaxText
 from optax_lr.trainers.megatron import Megatron
+from optax_lr.trainers.megatron_swift import MegatronSwift
 from optax_lr.trainers.mlx_lm import MlxLm
 from optax_lr.trainers.nanogpt import NanoGPT
 from optax_lr.trainers.not_recognised import why_not_recognised
@@ -55,6 +56,7 @@ TRAINERS: Mapping[str, Trainer] = {
         MaxText(),
         Levanter(),
         Megatron(),
+        MegatronSwift(),
         Torchtune(),
         Torchtitan(),
         Verl(),

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.source import Processes, Source
+from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, part_of, too_few
+from optax_lr.trainers.megatron import data_ranks, one_group
 from optax_lr.trainers.settings import SETTING_NAMES, Rules, Settings, whole_setting
 from optax_lr.trainers.transformers import YES, Transformers
 
@@ -41,18 +42,8 @@ class LlamaFactoryMegatron(Transformers):
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch: whole batches and whole groups alone with mcore_adapter, all with Megatron-Bridge."""
-        shared = math.prod(settings.own["sizes"].values())
-        if data.processes % shared:
-            raise ConfigError(
-                f"{settings.source}: {_product(settings.own['sizes'])} = {shared} processes share an example, and "
-                f"{data.processes} is not a multiple of this; give the number of all processes with --world-size"
-            )
-        if data.processes % settings.own["experts"]:
-            raise ConfigError(
-                f"{settings.source}: {settings.own['experts']} processes share the experts, and {data.processes} is not a "
-                "multiple of this, which Megatron refuses; give the number of all processes with --world-size"
-            )
-        data = Data(self.training_examples(settings, data.examples), data.processes // shared)
+        ranks = data_ranks(settings, data.processes)
+        data = Data(self.training_examples(settings, data.examples), ranks)
         batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
         if settings.own["bridge"]:
             return math.ceil(data.examples / (batch * group * data.processes))
@@ -121,9 +112,7 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
         notes.append(f"{', '.join(reading.unknown[:8])}: taken for keys of {backend} that do not change the curve")
     processes = reading.processes
     if processes is None and (source.processes is None or source.processes.count is None):
-        least = math.lcm(math.prod(sizes.values()), of_experts)
-        also = f", and of {experts} groups of experts" if least > math.prod(sizes.values()) else ""
-        processes = Processes(least, f"assumed: those of one group, {_product(sizes)}{also}")
+        processes = one_group(sizes, of_experts)
     settings = dataclasses.replace(
         reading.settings,
         trainer=LlamaFactoryMegatron.name,
@@ -131,8 +120,3 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
         own={"sizes": sizes, "bridge": bridge, "experts": of_experts},
     )
     return reading._replace(settings=settings, notes=tuple(notes), unknown=(), processes=processes)
-
-
-def _product(sizes: Mapping[str, int]) -> str:
-    """The sizes as text."""
-    return " x ".join(f"{key} {size}" for key, size in sizes.items()) or "one process in a group"

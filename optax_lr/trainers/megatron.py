@@ -11,7 +11,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
 from optax_lr.schedules.compositions import InSamples, Stages
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.source import Source
+from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed, held
@@ -22,7 +22,7 @@ from optax_lr.trainers.settings import ARGPARSE, MOST_STEPS, Settings, one_of
 _SCRIPTS = re.compile(r"pretrain_(?:gpt|bert|t5|mamba|hybrid|vlm|ict|retro|vision_classify)\.py$")
 _MARKS = words("tensor_model_parallel_size pipeline_model_parallel_size lr_decay_style train_iters global_batch_size")
 _SECTION = "MODEL_ARGS"  # in the YAML files of its own tests
-_STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
+STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 # The shapes of its decay in WSD, by our names.
 _SHAPES = {"exponential": "exponential", "linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt"}
 _DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
@@ -99,7 +99,7 @@ class Megatron(Trainer):
         _refuse_options(name, values)
         strange = self.unknown(source, values, keys_of("megatron"))
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
-        style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], _STYLES)
+        style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], STYLES)
         length = _updates(keys, "train")
         if length is None:
             if "retro_project_dir" in values:  # `megatron.training.arguments.load_retro_args`
@@ -111,26 +111,14 @@ class Megatron(Trainer):
         given = _updates(keys, "lr_decay")
         decay = length if given is None else given
         warmup = _warmup(keys, decay)
-        if warmup >= decay:
-            raise source.error(
-                f"Megatron-LM asserts that the warmup of {float(warmup):g} is shorter than the decay of {float(decay):g} iterations"
-            )
-        low, first = keys.number("min_lr"), keys.number("lr_warmup_init")
-        own: dict[str, object] = {"min_lr": low, "first": first}
-        parts = {"decay": decay, "warmup": warmup}
-        if style == "WSD":
-            tail = _updates(keys, "lr_wsd_decay")
-            if tail is None:
-                raise source.error("--lr-decay-style WSD needs --lr-wsd-decay-iters")
-            parts["tail"] = tail
-            own["style"] = keys.get("lr_wsd_decay_style", "exponential")
-        own["per_step"] = per_step = _units(keys, parts)
-        own |= {part: int(value * per_step) for part, value in parts.items()}
+        own = curve_of(keys, style)
+        tail = _updates(keys, "lr_wsd_decay") if style == "WSD" else None
+        if style == "WSD" and tail is None:
+            raise source.error("--lr-decay-style WSD needs --lr-wsd-decay-iters")
         taken = {"max_steps": int(length), "warmup_steps": math.ceil(warmup)}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
-        for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
-            if not 0 <= value <= settings.learning_rate:
-                raise source.error(f"Megatron-LM refuses {option} {value:g} outside of 0 to {settings.learning_rate:g}")
+        batch = keys.whole("global_batch_size") if "train_samples" in keys else None
+        settings = with_lengths(settings, decay=decay, warmup=warmup, tail=tail, batch=batch)
         defaults = keys.defaults("Megatron-LM")
         if not any(key.startswith("lr_warmup_") for key in keys):
             defaults += (Default("lr_warmup_iters", 0, "Megatron-LM"),)
@@ -237,26 +225,106 @@ def _warmup(keys: Keys, decay: Fraction) -> Fraction:
         return given
     if given:
         raise keys.error("Megatron-LM refuses --lr-warmup-fraction with --lr-warmup-iters; keep one")
-    part = Fraction(str(keys.number("lr_warmup_fraction"))) * decay
+    return fraction_of(decay, keys.number("lr_warmup_fraction"))
+
+
+def fraction_of(decay: Fraction, share: float) -> Fraction:
+    """The iterations of a warmup that is a fraction of the decay."""
+    part = Fraction(str(share)) * decay
     nearest = round(part)
     return Fraction(nearest) if abs(part - nearest) <= 1e-9 * max(1, nearest) else part
 
 
-def _units(keys: Keys, parts: Mapping[str, Fraction]) -> int:
+def curve_of(keys: Keys, style: str) -> dict[str, object]:
+    """The rates at the ends of the warmup and of the decay, and the shape of that of WSD.
+
+    Raises:
+        ConfigError: for rates that Megatron-LM refuses.
+    """
+    rate, low, first = (keys.number(name) for name in ("lr", "min_lr", "lr_warmup_init"))
+    for option, value in (("--min-lr", low), ("--lr-warmup-init", first)):
+        if not 0 <= value <= rate:
+            raise keys.error(f"Megatron-LM refuses {option} {value:g} outside of 0 to {rate:g}")
+    shape = {"style": keys.get("lr_wsd_decay_style", "exponential")} if style == "WSD" else {}
+    return {"min_lr": low, "first": first, **shape}
+
+
+def with_lengths(
+    settings: Settings, *, decay: Fraction, warmup: Fraction, tail: Fraction | None = None, batch: int | None = None
+) -> Settings:
+    """The settings with the lengths of a schedule, which need not be whole, in equal parts of an iteration.
+
+    Args:
+        settings: those of the run, with the rates of `curve_of`.
+        decay: the iteration in which the decay ends.
+        warmup: the iterations of the warmup.
+        tail: those of the decay of WSD.
+        batch: the samples of an iteration, where the lengths are given in samples.
+
+    Raises:
+        ConfigError: where Megatron-LM refuses the warmup, or a schedule cannot have so many parts.
+    """
+    if warmup >= decay:
+        raise settings.error(
+            f"Megatron-LM asserts that the warmup of {float(warmup):g} is shorter than the decay of {float(decay):g} iterations"
+        )
+    parts = {"decay": decay, "warmup": warmup} | ({} if tail is None else {"tail": tail})
+    per_step = _units(settings, parts, batch)
+    return settings.also(per_step=per_step, **{part: int(value * per_step) for part, value in parts.items()})
+
+
+def _units(settings: Settings, parts: Mapping[str, Fraction], batch: int | None) -> int:
     """A number of equal parts of an iteration in which the lengths are whole: 1, its samples, or the least such number.
 
     Raises:
         ConfigError: where a schedule cannot have that many.
     """
     least = math.lcm(*(part.denominator for part in parts.values()))
-    kind, batch = ("samples", keys.whole("global_batch_size")) if "train_samples" in keys else ("iters", 1)
-    for units in (batch, least) if least > 1 else (1,):
+    for units in (batch or 1, least) if least > 1 else (1,):
         if units % least == 0 and parts["decay"] * units <= MOST_STEPS:
             return units
+    kind = "samples" if batch else "iters"
     names = {"warmup": "lr_warmup", "decay": "lr_decay", "tail": "lr_wsd_decay"}
-    way = [f"--set {names[name]}_{kind}={round(part) * batch}" for name, part in parts.items()]
-    way += ["--set lr_warmup_fraction=null"] if "lr_warmup_fraction" in keys else []
-    raise keys.error(
+    way = [f"--set {names[name]}_{kind}={round(part) * (batch or 1)}" for name, part in parts.items()]
+    raise settings.error(
         f"a warmup of {float(parts['warmup']):.12g} iterations in a decay of {float(parts['decay']):.12g} is too fine to be read "
-        f"exactly; whole ones are {' '.join(way)}"
+        f"exactly; whole ones are {' '.join(way)} --set lr_warmup_fraction=null"
     )
+
+
+def data_ranks(settings: Settings, processes: int) -> int:
+    """The groups of processes that each take examples of their own.
+
+    Args:
+        settings: those of a trainer with `own["sizes"]`, what divides the processes of one group, and `own["experts"]`, the
+            processes that share the experts.
+        processes: all of them.
+
+    Raises:
+        ConfigError: where the processes do not make whole groups.
+    """
+    sizes: dict[str, int] = settings.own["sizes"]
+    shared, experts = math.prod(sizes.values()), settings.own["experts"]
+    if processes % shared:
+        raise settings.error(
+            f"{_product(sizes)} = {shared} processes share an example, and {processes} is not a multiple of this; give the "
+            "number of all processes with --world-size"
+        )
+    if processes % experts:
+        raise settings.error(
+            f"{experts} processes share the experts, and {processes} is not a multiple of this, which Megatron refuses; give "
+            "the number of all processes with --world-size"
+        )
+    return processes // shared
+
+
+def one_group(sizes: Mapping[str, int], experts: int) -> Processes:
+    """The processes of one group, and of whole groups of experts, for a config that does not say their number."""
+    least = math.lcm(math.prod(sizes.values()), experts)
+    also = f", and of {experts} processes that share the experts" if least > math.prod(sizes.values()) else ""
+    return Processes(least, f"assumed: those of one group, {_product(sizes)}{also}")
+
+
+def _product(sizes: Mapping[str, int]) -> str:
+    """The sizes as text."""
+    return " x ".join(f"{key} {size}" for key, size in sizes.items()) or "one process in a group"

@@ -33,13 +33,6 @@ def _weights_and_biases(values: Mapping[str, object]) -> bool:
     return bool(inner) and all(wrapped)
 
 
-def _megatron_swift(values: Mapping[str, object]) -> bool:
-    """ms-swift's YAML for Megatron, whose lengths and rates have Megatron's names."""
-    own = {"micro_batch_size", "global_batch_size", "lr", "lr_warmup_fraction", "min_lr"} & values.keys()
-    swift = {"tuner_type", "train_type", "rlhf_type", "split_dataset_ratio", "external_plugins"} & values.keys()
-    return len(own) > 1 and bool(swift) and "learning_rate" not in values
-
-
 def _megatron_deepspeed(values: Mapping[str, object]) -> bool:
     """Megatron's options of the length with those of DeepSpeed."""
     lengths = {"train_iters", "train_samples", "lr_decay_iters", "lr_decay_samples"} & values.keys()
@@ -115,7 +108,6 @@ REFUSED: tuple[Refused, ...] = (
         ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
         way=_of_openrlhf,
     ),
-    Refused("a run of Megatron-SWIFT", r"megatron (?:sft|pt|rlhf)|.*swift/cli/_megatron", test=_megatron_swift),
     Refused(
         "a file with sections such as torchtitan's, and with no key that only torchtitan has",
         test=lambda values: marks_of(values) == "",

@@ -33,7 +33,7 @@ class Swift(Transformers):
     title = "ms-swift"
     covers = frozenset({"hf", "trl", "llamafactory", "axolotl"})
     renamed = {"val_size": "split_dataset_ratio"}
-    calls = r"swift\..*"
+    calls = r"swift\.(?:.*\.)?(?!Megatron)\w+"
     programs = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
     not_training = {"swift": words("app deploy eval export infer merge-lora rollout sample web-ui")}
     file_option = "config"
@@ -91,9 +91,7 @@ class Swift(Transformers):
             ratio = None  # which divides no data set that is made before
         if values.get("val_dataset") is None:
             values["val_size"] = ratio
-        tuners = {str(values[key]) for key in ("train_type", "tuner_type") if values.get(key) is not None}
-        if len(tuners) > 1:
-            raise source.error("train_type and tuner_type differ; keep tuner_type, or train_type for ms-swift 3")
+        tuner_of(source, values)
         rules = ARGPARSE if source.form in ("command", "yaml") else STRICT
         made = self.reading(
             source,
@@ -114,12 +112,7 @@ class Swift(Transformers):
             notes += (f"read as rlhf_type grpo, by {key_list(marks)}",)
         if values.get("max_epochs") is not None:
             notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
-        if cut := re.findall(r"#\d+", str(values.get("dataset", ""))):
-            notes += (
-                f"dataset: {', '.join(cut[:3])} takes so many examples; the number of examples must be that after the cut",
-            )
-        if values.get("train_type") is not None:
-            notes += ("train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused",)
+        notes += common_notes(values)
         splits = ratio is None and values.get("val_dataset") is None and not made.settings.streaming
         if splits and values.get("tuner_type") is None and made.settings.max_steps <= 0:
             notes += (
@@ -169,8 +162,8 @@ class Swift(Transformers):
         return max(1, -(-batches // settings.gradient_accumulation_steps))
 
     def validation_examples(self, examples: int, share: float) -> int:
-        """Rounded down, but at least one. Source: `post_process` in `swift.dataset.dataset_meta`."""
-        return max(1, int(examples * share))
+        """Rounded down, but at least one."""
+        return validation_examples(examples, share)
 
     def accumulation(self, settings: Settings, processes: int) -> int:
         """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""
@@ -181,6 +174,31 @@ class Swift(Transformers):
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """It keeps `warmup_ratio` for every version of transformers."""
         return ()
+
+
+def tuner_of(source: Source, values: Mapping[str, object]) -> str | None:
+    """The method of the tuning; None where it is not given."""
+    given = {str(values[key]) for key in ("tuner_type", "train_type") if values.get(key) is not None}
+    if len(given) > 1:
+        raise source.error("train_type and tuner_type differ; keep tuner_type, or train_type for ms-swift 3")
+    return next(iter(given), None)
+
+
+def common_notes(values: Mapping[str, object]) -> tuple[str, ...]:
+    """Notes on the cut of the data and on the name of the tuner."""
+    notes: tuple[str, ...] = ()
+    if cut := re.findall(r"#\d+", str(values.get("dataset", ""))):
+        notes += (
+            f"dataset: {', '.join(cut[:3])} takes so many examples; the number of examples must be that after the cut",
+        )
+    if values.get("train_type") is not None:
+        notes += ("train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused",)
+    return notes
+
+
+def validation_examples(examples: int, share: float) -> int:
+    """The examples that a share takes for validation. Source: `post_process` in `swift.dataset.dataset_meta`."""
+    return max(1, int(examples * share))
 
 
 def _processes(values: Mapping[str, object]) -> Processes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 from optax_lr.numerics import Real
@@ -10,7 +11,7 @@ from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.text import words
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys
-from optax_lr.trainers.megatron import Megatron
+from optax_lr.trainers.megatron import Megatron, with_lengths
 from optax_lr.trainers.settings import Settings, one_of
 
 # Keys of these sections that have no effect on the schedule.
@@ -61,10 +62,8 @@ def _of_fsdp(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Sched
 
 def _of_megatron(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
     """The schedule of Megatron-LM, whose decay ends with the run if the config does not say where."""
-    end = settings.own["decay"] or int(steps)
-    if warmup >= end:
-        raise settings.error(f"Megatron asserts that the warmup of {warmup} is shorter than the decay of {end} steps")
-    own = settings.also(decay=end, warmup=int(warmup), per_step=1)
+    decay, tail = Fraction(settings.own["decay"] or int(steps)), Fraction(settings.own["tail"])
+    own = with_lengths(settings, decay=decay, warmup=Fraction(int(warmup)), tail=tail)
     return Megatron().curve(own, rate, steps, warmup)
 
 

@@ -160,7 +160,9 @@ REFUSALS = {
     "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
     "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
     "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "learning_rate=1e-5 replace its values"),
-    "Megatron-SWIFT": ("m.sh", "megatron sft --model m --dataset d --lr 1e-4 --min_lr 1e-5 --max_epochs 1", "a run of Megatron-SWIFT"),
+    "two lengths of Megatron-SWIFT": (
+        "m.sh", "megatron sft --model m --dataset d --lr 1e-4 --train_iters 9 --max_epochs 1", "keep one: --set max_epochs=null$",
+    ),
     "a script with arguments that state nothing, and others that are read from a file": (
         "j.py", "from transformers import TrainingArguments\n_ = TrainingArguments('.')\n"
         "args = TrainingArguments('o', learning_rate=config['learning_rate'], max_steps=9, lr_scheduler_type='cosine')\n",

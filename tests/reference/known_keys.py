@@ -43,6 +43,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "modelscope+ms-swift",
         r"swift/(arguments/.*|(llm/)?(trainers|train)/arg\w+|rlhf_trainers/arg\w+|ray_utils/arguments|llm/argument/.*|llm/utils/argument)\.py",
     ),
+    "megatron_swift": (
+        "modelscope+ms-swift",
+        r"swift/(?:megatron/arguments?/(?!export)\w+|(?:llm/argument|arguments)/base_args/\w+)\.py",
+    ),
     "megatron": (
         "NVIDIA+Megatron-LM",
         r"(?:megatron/(?:post_training/|inference/|rl/)?)?arguments\.py|pretrain_\w+\.py|megatron/(training/(arguments|config/\w+|\w+_config)|core/(transformer/transformer_config"

@@ -89,6 +89,7 @@ TORCHTUNE = {
     "gradient_accumulation_steps": 8,
 }
 SWIFT = ["swift", "sft", "--model", "m", "--dataset", "d", "--tuner_type", "lora", "--warmup_ratio", "0.05"]
+MEGATRON_SWIFT = ["megatron", "sft", "--model", "m", "--dataset", "d", "--tuner_type", "lora"]
 ACTOR = "actor_rollout_ref.actor.optim."
 VERL = [
     "python3",
@@ -238,6 +239,28 @@ CASES = {
     "megatron d98e8a64 a part of a run as warmup from a rate": Case(
         [*MEGATRON, "--train-iters", "90", "--lr-decay-style", "cosine", "--lr-warmup-fraction", "0.05", "--lr-warmup-init", "1e-6"], {},
         {0: 1e-6, 1: 2.3e-5, 4: 8.9e-5, 5: 9.999240587349952e-05, 6: 9.993166823949923e-05, 89: 1.0030373942857137e-05}, 90,
+    ),
+    "megatron-swift 3602360a a fraction of the epochs as warmup": Case(
+        [*MEGATRON_SWIFT, "--tensor_model_parallel_size", "2", "--pipeline_model_parallel_size", "2", "--lr", "1e-4", "--min_lr", "1e-5",
+         "--lr_warmup_fraction", "0.05", "--num_train_epochs", "3", "--split_dataset_ratio", "0.01"], {"num_examples": 10_000, "world_size": 8},
+        {0: 0, 1: 1.0775862068965516e-06, 50: 5.387931034482758e-05, 92: 9.913793103448274e-05, 93: 9.999999714281018e-05,
+         94: 9.999989714120416e-05, 900: 6.094786404402525e-05, 1854: 1.0000285718683853e-05}, 1856,
+    ),
+    "megatron-swift 3602360a completions of each prompt": Case(
+        {"rlhf_type": "grpo", "model": "m", "dataset": "d", "tensor_model_parallel_size": 4, "lr": 5e-6, "lr_decay_style": "linear",
+         "lr_warmup_iters": 5, "num_train_epochs": 1, "num_generations": 4, "steps_per_generation": 2, "global_batch_size": 32,
+         "micro_batch_size": 4}, {"num_examples": 1001, "world_size": 8},
+        {0: 0, 1: 1e-6, 4: 4e-6, 5: 5e-6, 10: 4.791666666666668e-06, 60: 2.708333333333334e-06, 124: 4.1666666666666524e-08}, 125,
+    ),
+    "megatron-swift 3602360a wsd after a warmup from a rate": Case(
+        [*MEGATRON_SWIFT, "--train_iters", "100", "--lr_decay_style", "WSD", "--lr_wsd_decay_iters", "20", "--lr_wsd_decay_style", "cosine",
+         "--lr_warmup_fraction", "0.1", "--lr_decay_iters", "80", "--lr_warmup_init", "1e-7", "--min_lr", "1e-6"], {},
+        {0: 1e-07, 3: 3.7562500000000005e-05, 8: 1e-4, 59: 1e-4, 79: 1.6094271405406859e-06, 80: 1e-06, 99: 1e-06}, 100,
+    ),
+    "megatron-swift 3602360a its defaults in Python": Case(
+        "from swift.megatron import MegatronSftArguments, megatron_sft_main\n"
+        "megatron_sft_main(MegatronSftArguments(model='m', dataset=['d'], train_iters=100, tensor_model_parallel_size=2))\n", {},
+        {0: 1e-05, 3: 9.9778098230154e-06, 10: 9.755282581475769e-06, 50: 5e-06, 99: 2.4671981713420003e-09}, 100,
     ),
     "torchtune bd2a0fc7": Case(
         TORCHTUNE, {"num_examples": 16_015},  # 8,007 batches without the last short one, 1,000 groups of 8

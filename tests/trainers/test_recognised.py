@@ -97,8 +97,6 @@ REFUSED = [
     (["python", "-m", "verl.trainer.main_ppo_sync", "data.train_batch_size=8"], "a run of verl other than main_ppo and its trainers for SFT"),
     (["python", "main.py", "actor_rollout_ref.actor.optim.lr=1e-6"], "runs verl; if its options are those of main_ppo, name it with --trainer verl"),
     (["torchrun", "pretrain_retro.py", "--lr", "1e-4", "--retro-project-dir", "p", "--tensor-model-parallel-size", "8"], "has the length of the run in a file of its folder; give it with --set train_samples=VALUE --set global_batch_size=VALUE"),
-    (["megatron", "sft", "--lr", "1e-5", "--min_lr", "1e-6"], "a run of Megatron-SWIFT"),
-    ({"tuner_type": "lora", "model": "m", "dataset": "d", "lr": 1e-4, "micro_batch_size": 1, "num_train_epochs": 1}, "a run of Megatron-SWIFT"),
     (["python", "open_instruct/grpo_fast.py", "--learning_rate", "1e-6", "--actor_num_gpus_per_node", "8"], "a run of open-instruct"),
     (["accelerate", "launch", "train_unconditional.py", "--learning_rate", "1e-4"], "one of diffusers' example scripts"),
     (["accelerate", "launch", "sdxl_train_network.py", "--learning_rate", "1e-4"], "--pretrained_model_name_or_path of sd-scripts is not given"),

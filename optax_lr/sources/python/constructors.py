@@ -16,7 +16,10 @@ TRL = words(
     "OnlineDPOConfig NashMDConfig XPOConfig PRMConfig PPOConfig AsyncGRPOConfig GOLDConfig"
 )
 # ms-swift's arguments of a whole run, in addition to those of its trainers.
-SWIFT = frozenset({"SftArguments", "TrainArguments", "RLHFArguments", "PretrainArguments"})
+SWIFT = words(
+    "SftArguments TrainArguments RLHFArguments PretrainArguments MegatronSftArguments MegatronPretrainArguments "
+    "MegatronRLHFArguments"
+)
 # Calls whose first argument is the dict of a trainer's config.
 MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tuner.run_exp"})
 # What sentence-transformers' arguments have in addition to those of transformers.
