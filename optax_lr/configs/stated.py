@@ -37,7 +37,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
                 f"{what} of the call is not a literal and may hold any setting{origin}; write the keys to a YAML file"
             )
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
-    assigned = [] if source.program is None else [word.partition("=") for word in source.program.positional]
+    assigned = [word.partition("=") for word in source.positional]
     stated = unknown | {
         key: str(readable(value)) for key, _, value in assigned if not is_known(value) and key not in overrides
     }
@@ -91,7 +91,7 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
         length = ", and the length with --max-steps" if endless else ""
         return f"{what} {verb}{origin}; give {its} with {way}{length}"
-    line = 1 if source.program is None else source.program.line
+    line = source.command.line
     words = assignments(source.positional)
     short = {key: start_of(text, 60) for key, text in missing.items()}
     what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in short.items())

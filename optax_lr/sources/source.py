@@ -67,19 +67,6 @@ class Length(NamedTuple):
     of_steps: Callable[[int], object] | None = None
 
 
-class Computed(NamedTuple):
-    """A value that a script computes from numbers of its run.
-
-    Fields:
-        text: the expression.
-        of: its value for a number of training examples, if that is known, and for the numbers that the run gives
-            expressions such as `self.trainer.max_epochs`.
-    """
-
-    text: str
-    of: Callable[[int | None, Mapping[str, object]], object]
-
-
 class Program(NamedTuple):
     """The program that a command starts.
 
@@ -131,7 +118,6 @@ class Source:
         origin: where the object in a text of `unknown` comes from, for people; empty where that is not known.
         lengths: numbers of steps that depend on the number of training examples.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
-        computed: keys whose values a script computes from numbers of its run.
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
@@ -159,7 +145,6 @@ class Source:
     origin: Callable[[str], str] = no_origin
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    computed: Mapping[str, Computed] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""
@@ -186,9 +171,8 @@ class Source:
 
     @property
     def command(self) -> Program:
-        """The program of a source that is a command."""
-        assert self.program is not None
-        return self.program
+        """The program of a source that is a command; one without a name, words or options for any other."""
+        return self.program or Program("")
 
     def error(self, text: str) -> ConfigError:
         """An error about the file."""
@@ -197,12 +181,12 @@ class Source:
     @property
     def program_name(self) -> str:
         """The name of the program; empty where the source is no command."""
-        return "" if self.program is None else self.program.name
+        return self.command.name
 
     @property
     def positional(self) -> tuple[str, ...]:
         """The words of a command that are not options."""
-        return () if self.program is None else self.program.positional
+        return self.command.positional
 
     @property
     def given(self) -> dict[str, Any]:

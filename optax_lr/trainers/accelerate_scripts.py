@@ -7,7 +7,7 @@ of an update depends on the processes only through rounding.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Unpack
 
 from optax_lr.numerics import Real
@@ -39,7 +39,7 @@ _OPEN_INSTRUCT = {
     "per_device_train_batch_size": 8,
     "gradient_accumulation_steps": 1,
 }
-_BEFORE_2024_08 = {"warmup_ratio": 0, "num_train_epochs": 3}  # the defaults of open-instruct's scripts
+_BEFORE_2024_08 = {"warmup_ratio": "0 until mid-2024", "num_train_epochs": "3 until mid-2024"}
 # Settings that these scripts do not have, or read otherwise.
 _OTHERS = words("lr_scheduler_kwargs warmup_steps dataloader_drop_last max_samples streaming val_size ppo_buffer_size")
 
@@ -49,27 +49,20 @@ class Loop(Transformers):
 
     covers = frozenset({"hf", "trl", "axolotl"})
     zero_steps_count = False
-    options: frozenset[str] = frozenset()  # of all its scripts, in any version
 
     def _settings(self, keys: Keys, taken: Mapping[str, object], **filled: Unpack[Filled]) -> Settings:
         kind = self.renamed.get("lr_scheduler_type", "lr_scheduler_type")
         one_of(f"{keys.source}: {self.key('lr_scheduler_type')}", keys[kind], _KINDS)
         return self.settings_of(keys, taken, **filled)
 
-    def argparse_options(self) -> frozenset[str]:
-        """The options of all the scripts; a beginning that fits two of any two scripts is not completed."""
-        return self.options
-
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Batches and groups are rounded up, in every version of transformers."""
         return super().steps_per_epoch(settings, data, self.newest)
 
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
-        """`max_train_steps`, else whole epochs."""
         if settings.max_steps <= 0 and settings.own.get("no_length"):
-            raise UnknownLengthError(
-                f"{settings.source}: {settings.own['no_length']}; give the length (max_steps=..., --max-steps)"
-            )
+            why = f"{settings.source}: {settings.own['no_length']}"
+            raise UnknownLengthError(f"{why}; give the length (max_steps=..., --max-steps)")
         return super().total_steps(settings, per_epoch, data, version)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
@@ -101,11 +94,9 @@ class Diffusers(Loop):
     options = ever("diffusers")
 
     def key(self, name: str) -> str:
-        """The option."""
         return f"--{super().key(name)}"
 
     def evidence(self, source: Source) -> str | None:
-        """Options that only these scripts have together, and no others."""
         marks = {"lr_scheduler", "lr_warmup_steps", "train_batch_size", "max_train_steps", "resolution"}
         keys = source.given.keys()
         named = marks & keys
@@ -113,17 +104,17 @@ class Diffusers(Loop):
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The options of the schedule. The scripts differ in their default of the rate and of the length."""
-        name = source.name
+        program = source.program_name
         strange = self.unknown(source, source.given, self.options)
-        inversion = source.program_name.rpartition("/")[2].startswith("textual_inversion")
-        keys = Keys(name, source.given, ARGPARSE, _DIFFUSERS | ({"max_train_steps": 5000} if inversion else {}))
+        inversion = program.rpartition("/")[2].startswith("textual_inversion")
+        usual = _DIFFUSERS | ({"max_train_steps": 5000} if inversion else {})
+        keys = Keys(source.name, source.given, ARGPARSE, usual)
         if "learning_rate" not in keys:
             raise source.error("--learning_rate is not given, and scripts differ in it; give --set learning_rate=VALUE")
         scaled = keys.flag("scale_lr")
         if scaled and "train_batch_size" not in keys:
             raise source.error(
-                "--scale_lr multiplies the rate by --train_batch_size, in which the scripts differ; give "
-                "--set train_batch_size=VALUE"
+                "--scale_lr multiplies the rate by --train_batch_size, in which scripts differ; give --set train_batch_size=VALUE"
             )
         kind, warmup = keys["lr_scheduler"], keys.whole("lr_warmup_steps")
         keywords: dict[str, object] = {}
@@ -131,40 +122,29 @@ class Diffusers(Loop):
             keywords["num_cycles"] = keys.whole("lr_num_cycles", 1)
         elif kind == "polynomial":
             keywords["power"] = keys.number("lr_power", 1.0)
-        taken = {"lr_scheduler_kwargs": keywords, "warmup_steps": warmup}
-        own: dict[str, object] = {"scaled": scaled, "no_length": _no_length(keys, source.program_name)}
-        own["repeats"] = keys.whole("repeats", 1)
-        if keys.flag("with_prior_preservation"):
-            own["class_images"] = keys.whole(
-                "num_class_images", 200 if "custom_diffusion" in source.program_name else 100
-            )
-        settings = self._settings(keys, taken, own=own)
+        prior = keys.flag("with_prior_preservation")
+        own = {
+            "scaled": scaled,
+            "no_length": _no_length(keys, program),
+            "repeats": keys.whole("repeats", 1),
+            "class_images": keys.whole("num_class_images", 200 if "custom_diff" in program else 100) if prior else 0,
+        }
+        settings = self._settings(keys, {"lr_scheduler_kwargs": keywords, "warmup_steps": warmup}, own=own)
         steady = kind == "constant"
-        defaults = keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
-        defaults = tuple(default._replace(key=f"--{default.key}") for default in defaults)
-        ignored: tuple[tuple[str, str], ...]
-        ignored = (
-            (("lr_warmup_steps", "constant has no warmup"),)
-            if steady and "lr_warmup_steps" in keys.given and warmup
-            else ()
+        useless = {"lr_warmup_steps": "constant has no warmup"} if steady and warmup else {}
+        useless |= {"num_train_epochs": "max_train_steps decides"} if settings.max_steps > 0 else {}
+        by = "name" if re.fullmatch(self.programs, program) else "options"
+        what = f"{program or 'the program'} is read as one of diffusers' scripts, by its {by}"
+        return Reading(
+            settings,
+            tuple((key, why) for key, why in useless.items() if key in keys.given),
+            (*_notes(keys, settings), f"{what}; a copy may step its scheduler otherwise"),
+            tuple(
+                default._replace(key=f"--{default.key}")
+                for default in keys.defaults(self.title, without={"lr_warmup_steps"} if steady else ())
+            ),
+            strange,
         )
-        notes: tuple[str, ...] = ()
-        if settings.max_steps > 0:
-            ignored += (("num_train_epochs", "max_train_steps decides"),) if "num_train_epochs" in keys.given else ()
-        else:
-            notes += (f"--repeats: each image counts {own['repeats']} times",) if "repeats" in keys.given else ()
-            if "class_images" in own:
-                notes += (
-                    f"--with_prior_preservation: an epoch has the {own['class_images']} class images at the least",
-                )
-        if settings.gradient_accumulation_steps > 1 and not steady:
-            notes += ("diffusers 0.7 to 0.18 stretches the schedule by the accumulation, and does not finish it",)
-        if scaled:
-            notes += ("--scale_lr multiplies the rate by accumulation, batch and processes",)
-        by = "name" if re.fullmatch(self.programs, source.program_name) else "options"
-        what = f"{source.program_name or 'the program'} is read as one of diffusers' scripts, by its {by}"
-        notes += (f"{what}; a copy may step its scheduler otherwise",)
-        return Reading(settings, ignored, notes, defaults, strange)
 
     def training_examples(self, settings: Settings, examples: int) -> int:
         """The images with their repetitions; those of the class, where they are more.
@@ -172,19 +152,30 @@ class Diffusers(Loop):
         Source: `DreamBoothDataset` in `diffusers/examples/dreambooth/train_dreambooth_lora_sdxl.py`.
         """
         images = super().training_examples(settings, examples) * int(settings.own["repeats"])
-        return max(images, int(settings.own.get("class_images", 0)))
+        return max(images, int(settings.own["class_images"]))
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the factor of `--scale_lr`."""
-        if not settings.own["scaled"]:
-            return settings
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * processes
-        return settings.also(factor=batch)
+        return settings.also(factor=batch if settings.own["scaled"] else 1)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule of transformers' kinds, of the rate times the factor."""
-        rate = changes.pop("learning_rate", settings.learning_rate) * settings.own.get("factor", 1)
+        rate = changes.pop("learning_rate", settings.learning_rate) * settings.own["factor"]
         return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, learning_rate=rate, **changes)
+
+
+def _notes(keys: Keys, settings: Settings) -> Iterator[str]:
+    """What an epoch of diffusers' scripts has, and what changes the rate."""
+    if settings.max_steps <= 0:
+        if "repeats" in keys:
+            yield f"--repeats: each image counts {settings.own['repeats']} times"
+        if images := settings.own["class_images"]:
+            yield f"--with_prior_preservation: an epoch has the {images} class images at the least"
+    if settings.gradient_accumulation_steps > 1 and settings.lr_scheduler_type != "constant":
+        yield "diffusers 0.7 to 0.18 stretches the schedule by the accumulation, and does not finish it"
+    if settings.own["scaled"]:
+        yield "--scale_lr multiplies the rate by accumulation, batch and processes"
 
 
 def _no_length(keys: Keys, program: str) -> str:
@@ -222,14 +213,12 @@ class OpenInstruct(Loop):
     options = ever("open_instruct") | {"config"}
 
     def evidence(self, source: Source) -> str | None:
-        """`checkpointing_steps` with keys of transformers."""
         named = {"lr_scheduler_type", "num_train_epochs"} & source.given.keys()
         ours = named and "checkpointing_steps" in source.given and "train_batch_size" not in source.given
         return "its key checkpointing_steps" if ours and source.program is None else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """Its arguments, most with the names of transformers."""
-        name, values = source.name, dict(source.given)
+        values = dict(source.given)
         strange = self.unknown(source, values, self.options)
         for key in ("final_lr_ratio", "sequence_parallel_size"):
             if str(values.get(key, 1)) not in ("1", "None"):
@@ -237,14 +226,9 @@ class OpenInstruct(Loop):
         if "learning_rate" not in values:
             raise source.error("learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))
-        keys = Keys(name, values, ARGPARSE, _OPEN_INSTRUCT)
+        keys = Keys(source.name, values, ARGPARSE, _OPEN_INSTRUCT)
         settings = self._settings(keys, {})
-        defaults = tuple(
-            default._replace(whose=f"{default.whose}; {_BEFORE_2024_08[default.key]} until mid-2024")
-            if default.key in _BEFORE_2024_08
-            else default
-            for default in keys.defaults(self.title, without=self.without_effect(settings))
-        )
+        defaults = keys.defaults(self.title, without=self.without_effect(settings), before=_BEFORE_2024_08)
         notes = ("packing: the number of examples is that of the packed rows",) if keys.flag("packing") else ()
         return Reading(settings, (), notes, defaults, strange)
 
@@ -258,7 +242,6 @@ class OpenInstruct(Loop):
         return settings.also(steps=steps, warmup=warmup, each=processes)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
-        """The updates before the peak."""
         return like(max_steps, -(-settings.own["warmup"] // settings.own["each"]))
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
@@ -271,17 +254,16 @@ class OpenInstruct(Loop):
                 f"open-instruct steps the scheduler {each} times an update, and its {steps} steps or the "
                 f"{warmup} of its warmup are not a multiple of this; only its linear schedule is read in this case"
             )
-        rate = changes.get("learning_rate", settings.learning_rate)
+        rate = settings.learning_rate
         risen, whole = warmup // each, steps // each  # whole updates of the warmup, and of the schedule
         start = risen + 1 if warmup else 0
 
         def falling(update: int) -> float:
             return float(max(0.0, rate * (steps - update * each) / (steps - warmup)))
 
-        stages: list[Schedule] = [Constant(rate * risen * each / warmup, warmup_steps=risen)] if warmup else []
-        stages += [
-            Linear(falling(start), max_steps=max(1, whole - start), min_lr=falling(max(whole, start + 1))),
-            Constant(0.0),
-        ]
+        down = Linear(falling(start), max_steps=max(1, whole - start), min_lr=falling(max(whole, start + 1)))
         end = max(whole, start) + 1
-        return Stages(stages, boundaries=[start, end] if warmup else [end])
+        if not warmup:
+            return Stages([down, Constant(0.0)], boundaries=[end])
+        up = Constant(rate * risen * each / warmup, warmup_steps=risen)
+        return Stages([up, down, Constant(0.0)], boundaries=[start, end])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from optax_lr.trainers.training_arguments import SCHEDULE_KEYWORDS, why_ignored
 from optax_lr.trainers.transformers import Transformers
 from optax_lr.trainers.writing import keys_of_run, named_schedule, plain, share_of
 
-_FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
+_FLOOR, _HELD = _FLOORS = ("cosine_min_lr_ratio", "cosine_constant_lr_ratio")
 _RESTARTS = {"jagged_restart_steps": 0, "jagged_restart_warmup_steps": 10, "jagged_restart_anneal_steps": 1}
 _DEFAULTS = {"lr_scheduler": "cosine", "micro_batch_size": 1, "num_epochs": 1.0, "gradient_accumulation_steps": 1}
 _MOMENTUM = {"cycle_momentum", "base_momentum", "max_momentum"}
@@ -79,85 +80,59 @@ class Axolotl(Transformers):
     def evidence(self, source: Source) -> str | None:
         """A key that only axolotl has, or two that few others have."""
         keys = frozenset(source.given)
-        if (
-            source.program is not None
-            or (keys & _NOT_AXOLOTL and not keys >= {"base_model", "micro_batch_size", "datasets"})
-            or not keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"})
-        ):
+        others = keys & _NOT_AXOLOTL and not keys >= {"base_model", "micro_batch_size", "datasets"}
+        settings = keys & (SETTING_NAMES | {"lr_scheduler", "micro_batch_size", "num_epochs"})
+        if source.program is not None or others or not settings:
             return None
-        marks = _MARKS & keys
+        marks, foreign = _MARKS & keys, keys - keys_of("axolotl") - SETTING_NAMES
         alone = source.values.get("lr_scheduler") in ("rex", "one_cycle") or marks & _SURE
-        foreign = keys - keys_of("axolotl") - SETTING_NAMES
         ours = alone or (len(marks) > 1 and not {"batch_size", "epochs", "optimizer_type"} & foreign)
         return key_list(marks) if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """A config file."""
-        name, values = source.name, source.values
-        keys = Keys(name, values, PYDANTIC, _DEFAULTS)
-        if "learning_rate" not in keys:
-            raise source.error("axolotl needs learning_rate")
+        values = source.values
+        keys = Keys(source.name, values, PYDANTIC, _DEFAULTS)
         restarts = _restarts(keys)
         _refuse_keys(keys, restarts)
         taken: dict[str, object] = {"streaming": True} if keys.get("pretraining_dataset") else {}
         if "warmup_steps" in keys:  # also one of 0
             taken |= {"warmup_steps": keys.whole("warmup_steps"), "warmup_ratio": None}
         scheduler_block, notes = block.scheduler_of(source, keys.get("deepspeed"))
-        own = _own(keys)
+        own = _own(keys, restarts)
         if own["packs"]:
             taken["val_size"] = None  # it is taken before the packing, so that it is no part of the packed rows
-            notes += (_PACKED,)
-        if keys.get("max_packed_sequence_len"):
-            notes += (
-                "max_packed_sequence_len: older versions of axolotl pack by it; the number of examples is that of the rows",
-            )
-        own |= {
-            "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
-            "quadratic": keys.flag("lr_quadratic_warmup") and not keys.get("rl") and keys["lr_scheduler"] == "cosine",
-            "restarts": None if keys.get("rl") else restarts,
-            "warmup_given": "warmup_steps" in keys or "warmup_ratio" in keys,
-        }
         settings = self.settings_of(keys, taken, scheduler_block=scheduler_block, own=own)
-        if keys.get("dataset_shard_num"):
-            notes += ("dataset_shard_num: the number of examples must be that of the shard",)
-        if settings.max_steps == 0:
-            notes += ("max_steps: 0 counts as not given",)
-        if not settings.own["warmup_given"]:
-            notes += ("the warmup is axolotl's own: 3 % of the run, at most 100 steps",)
-        once = [key for key in keys.given if key in former_keys("axolotl") and concerns_curve(key)]
-        if once:
-            notes += (
-                f"{', '.join(once)}: of older versions of axolotl, in which it changes the schedule; now it has no effect",
-            )
         without = self.without_effect(settings)
         if "batch_size" in keys:
             without |= {"micro_batch_size", "gradient_accumulation_steps"}
-        defaults = keys.defaults(self.title, without=without)
-        unknown = tuple(key for key in keys.given if key not in keys_of("axolotl"))
-        processes = _of_a_mesh(keys) if source.processes is None or source.processes.count is None else None
-        return Reading(settings, _ignored(settings, values), notes, defaults, unknown, processes=processes)
+        return Reading(
+            settings,
+            _ignored(settings, values),
+            (*notes, *_notes(keys, settings)),
+            keys.defaults(self.title, without=without),
+            tuple(key for key in keys.given if key not in keys_of("axolotl")),
+            _of_a_mesh(keys) if source.processes is None or source.processes.count is None else None,
+        )
 
     def _batch(self, settings: Settings, processes: int) -> int:
         """Examples of one update over all processes."""
-        parallel: int = settings.own.get("parallel", 1)
         group = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        return int(settings.own.get("batch_size") or group) * max(1, processes // parallel)
+        return int((settings.own["batch_size"] or group) * max(1, processes // settings.own["parallel"]))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Optimizer steps of one epoch; the count of the run rounds once, over all epochs."""
         examples = self.training_examples(settings, data.examples)
-        if settings.own.get("generate") is not None:
+        if settings.own["generate"] is not None:
             return generation_steps(settings, data._replace(examples=examples), **settings.own["generate"])
         batch = self._batch(settings, data.processes)
         return max(1, examples // batch) if settings.own["packs"] else math.ceil(examples / batch)
 
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """`max_steps`, else the count of the data, which needs the number of tokens if the efficiency of the packing is given."""
-        if settings.max_steps <= 0 and settings.own.get("efficiency"):
-            raise UnknownLengthError(
-                f"{settings.source}: with sample_packing_eff_est axolotl counts the steps by the number of tokens; give the "
-                "'Maximum number of steps' that it logs (max_steps=..., --max-steps)"
-            )
+        if settings.max_steps <= 0 and settings.own["efficiency"]:
+            why = "with sample_packing_eff_est axolotl counts the steps by the number of tokens"
+            logged = "'Maximum number of steps' that it logs (max_steps=..., --max-steps)"
+            raise UnknownLengthError(f"{settings.source}: {why}; give the {logged}")
         return super().total_steps(settings, per_epoch, data, version)
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
@@ -165,7 +140,7 @@ class Axolotl(Transformers):
 
         Source: `axolotl.utils.trainer.calculate_total_num_steps`, `axolotl.common.datasets`.
         """
-        if data is None or settings.own.get("generate") is not None:
+        if data is None or settings.own["generate"] is not None:
             return math.ceil(settings.num_train_epochs * per_epoch)
         return self._data_steps(settings, data)
 
@@ -181,22 +156,18 @@ class Axolotl(Transformers):
         """axolotl rounds a ratio down, and takes it of the data's steps where `max_steps` is longer."""
         if settings.own_rates:
             return like(max_steps, 0)
-        steps, ratio = settings.warmup_steps, settings.warmup_ratio
+        steps, ratio, given = settings.warmup_steps, settings.warmup_ratio, settings.own["warmup_given"]
         if steps < 0:
             raise settings.error(f"warmup_steps must be at least 0, not {steps}")
-        total = np.asarray(max_steps, np.float64)
-        if data is not None and not settings.own.get("efficiency"):
-            total = np.minimum(total, self._data_steps(settings, data))
-        if steps:
-            warmup = like(max_steps, int(steps))
-        elif settings.own.get("generate") is not None and (ratio is not None or not settings.own["warmup_given"]):
+        if not steps and settings.own["generate"] is not None and (ratio is not None or not given):
             return part_of(max_steps, 0.03 if ratio is None else ratio, up=True)
-        elif ratio is not None:
-            warmup = np.maximum(part_of(total, ratio), 0)
-        elif settings.own["warmup_given"]:
-            warmup = like(max_steps, 0)
+        total = np.asarray(max_steps, np.float64)
+        if data is not None and not settings.own["efficiency"]:
+            total = np.minimum(total, self._data_steps(settings, data))
+        if steps or (ratio is None and given):
+            warmup = like(max_steps, int(steps))
         else:
-            warmup = np.minimum(part_of(total, 0.03), 100)
+            warmup = np.minimum(part_of(total, 0.03), 100) if ratio is None else np.maximum(part_of(total, ratio), 0)
         # It takes a single step of warmup for none, and makes it two.
         return np.where(warmup == 1, 2, warmup)
 
@@ -206,11 +177,9 @@ class Axolotl(Transformers):
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """Its warmup has the same length for every version of transformers; a ratio may be of the steps of the data."""
-        made = block.notes_of(settings)
-        own = settings.own
-        if own["measured"] or own.get("generate") or settings.own_rates or settings.warmup_steps:
-            return made
-        if settings.warmup_ratio is None and own["warmup_given"]:
+        made, own = block.notes_of(settings), settings.own
+        fixed = settings.own_rates or settings.warmup_steps or (settings.warmup_ratio is None and own["warmup_given"])
+        if own["measured"] or own["generate"] or fixed:
             return made
         return (*made, "the warmup is shorter if the data have fewer steps than max_steps; give --num-examples")
 
@@ -221,7 +190,7 @@ class Axolotl(Transformers):
         made = self._without_restarts(settings, max_steps, warmup_steps, changes)
         if settings.own["restarts"] is None:
             return made
-        low, ahead = settings.own["floors"].get("cosine_min_lr_ratio", 0.001), 2 if isinstance(made, Rex) else 1
+        low, ahead = settings.own["floors"].get(_FLOOR, 0.001), 2 if isinstance(made, Rex) else 1
         every, up, down = settings.own["restarts"]
         return JaggedRestarts(made, every, up, down, min_scale=low, ahead=ahead)
 
@@ -232,52 +201,43 @@ class Axolotl(Transformers):
                 keys = self.write(inner)
                 names = ("restart_steps", "restart_warmup_steps", "restart_anneal_steps")
                 keys |= {f"jagged_{name}": plain(getattr(schedule, name)) for name in names}
-                keys |= {} if plain(low) == 0.001 else {"cosine_min_lr_ratio": plain(low)}
+                keys |= {} if plain(low) == 0.001 else {_FLOOR: plain(low)}
             case Product(schedules=(Cosine() as inner, Constant())):
                 keys = self.write(inner) | {"lr_quadratic_warmup": True}
             case Product():
                 raise ConfigError("axolotl has no keys for a product, except a cosine with a quadratic warmup")
             case _:
                 return _written(schedule)
-        made = self._schedule_of(keys)
+        settings = self.read(Source("<mapping>", keys, {}, "mapping"), Recognised(self.name, "its keys")).settings
+        steps = keys.get("max_steps", 1)
+        warmup = int(self.warmup_steps(settings, steps, self.newest))
+        made = self.schedule(settings, max_steps=steps, warmup_steps=warmup)
         if repr(made) != repr(schedule):  # a floor of its own, another shift: no key says that
             raise ConfigError(f"axolotl has no keys for {schedule!r}; the nearest that it has is {made!r}")
         return keys
 
-    def _schedule_of(self, keys: Mapping[str, object]) -> Schedule:
-        """The schedule that axolotl builds from keys that are written here."""
-        source = Source("<mapping>", keys, {}, "mapping")
-        settings = self.read(source, Recognised(self.name, "its keys")).settings
-        steps = keys.get("max_steps", 1)
-        warmup = int(self.warmup_steps(settings, steps, self.newest))
-        return self.schedule(settings, max_steps=steps, warmup_steps=warmup)
-
     def _without_restarts(
         self, settings: Settings, max_steps: Real, warmup: Real, changes: dict[str, Real]
     ) -> Schedule:
-        name, floor = settings.lr_scheduler_type, settings.own["floors"].get("cosine_min_lr_ratio")
+        name, floors = settings.lr_scheduler_type, settings.own["floors"]
         rate = changes.get("learning_rate", settings.learning_rate)
+        low = changes.get("min_lr", floors.get(_FLOOR, 0.0) * np.asarray(rate))
         if name == "one_cycle":
             keywords = {key: value for key, value in settings.lr_scheduler_kwargs.items() if key not in _MOMENTUM}
             share = np.asarray(warmup) / np.maximum(max_steps, 1)
             return OneCycle(max_lr=rate, total_steps=max_steps, **{"pct_start": share, **keywords})
         if name == "rex":
-            low = changes.get("min_lr", (floor or 0.0) * np.asarray(rate))
             return Rex(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
         if settings.own["quadratic"]:
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup) * Constant(1.0, warmup_steps=warmup)
-        if name != "cosine" or not floor:
+        if name != "cosine" or _FLOOR not in floors:
             return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup, **changes)
-        low = changes.get("min_lr", floor * np.asarray(rate))
-        part = settings.own["floors"].get("cosine_constant_lr_ratio")
-        if not part:
+        if _HELD not in floors:
             return Cosine(rate, max_steps=max_steps, warmup_steps=warmup, min_lr=low)
-        end = (np.asarray(max_steps) * part).astype(np.int64)
+        end = (np.asarray(max_steps) * floors[_HELD]).astype(np.int64)
         if np.any(np.asarray(warmup) > end):
-            raise settings.error(
-                f"cosine_constant_lr_ratio {part} "
-                "ends the decay before the warmup does; raise it, or shorten the warmup"
-            )
+            early = f"{_HELD} {floors[_HELD]} ends the decay before the warmup does"
+            raise settings.error(f"{early}; raise it, or shorten the warmup")
         return HoldAfter(Cosine(rate, max_steps=end, warmup_steps=warmup, min_lr=low), step=end)
 
 
@@ -304,35 +264,55 @@ def _of_a_mesh(keys: Keys) -> Processes | None:
     return Processes(count, f"assumed: those of {' x '.join(f'{key} {size}' for key, size in sizes.items())}")
 
 
-def _own(keys: Keys) -> dict[str, object]:
-    """The settings that only axolotl has: the batch of all devices of a data-parallel rank, parallelism, packing, generations."""
-    own: dict[str, object] = {"packs": keys.get("sample_packing") is True}
-    if own["packs"] and keys.get("sample_packing_eff_est"):
-        own["efficiency"] = keys.number("sample_packing_eff_est")
-    if keys.get("batch_size"):
-        own["batch_size"] = keys.whole("batch_size")
-    own["parallel"] = math.prod(keys.whole(key, 1) or 1 for key in ("context_parallel_size", "tensor_parallel_size"))
-    if keys.get("rl") in _GENERATE:
-        if keys["rl"] != "grpo" and not keys.get("max_steps"):
-            raise keys.error(f"the steps of rl: {keys['rl']} are not counted; give them with --set max_steps=VALUE")
+def _own(keys: Keys, restarts: tuple[int, int, int] | None) -> dict[str, Any]:
+    """The settings that only axolotl has: floors, restarts, the batch of all devices, parallelism, packing, generations."""
+    packs, reinforced, generate = keys.get("sample_packing") is True, keys.get("rl"), None
+    if reinforced in _GENERATE:
+        if reinforced != "grpo" and not keys.get("max_steps"):
+            raise keys.error(f"the steps of rl: {reinforced} are not counted; give them with --set max_steps=VALUE")
         trl = keys.get("trl")
-        own["generate"] = generation_keys(f"{keys.source}: trl.", trl if isinstance(trl, Mapping) else {}, PYDANTIC, 8)
-    return own
+        generate = generation_keys(f"{keys.source}: trl.", trl if isinstance(trl, Mapping) else {}, PYDANTIC, 8)
+    return {
+        "packs": packs,
+        "efficiency": keys.number("sample_packing_eff_est") if packs and keys.get("sample_packing_eff_est") else 0,
+        "batch_size": keys.whole("batch_size") if keys.get("batch_size") else 0,
+        "parallel": math.prod(keys.whole(key, 1) or 1 for key in _MESH[2:]),
+        "generate": generate,
+        "floors": {key: keys.number(key) for key in _FLOORS if keys.get(key)},
+        "quadratic": keys.flag("lr_quadratic_warmup") and not reinforced and keys["lr_scheduler"] == "cosine",
+        "restarts": None if reinforced else restarts,
+        "warmup_given": "warmup_steps" in keys or "warmup_ratio" in keys,
+    }
+
+
+def _notes(keys: Keys, settings: Settings) -> Iterator[str]:
+    """What the examples must be, and what the versions of axolotl do not share."""
+    if settings.own["packs"]:
+        yield _PACKED
+    if keys.get("max_packed_sequence_len"):
+        yield "max_packed_sequence_len: older versions of axolotl pack by it; the number of examples is that of the rows"
+    if keys.get("dataset_shard_num"):
+        yield "dataset_shard_num: the number of examples must be that of the shard"
+    if settings.max_steps == 0:
+        yield "max_steps: 0 counts as not given"
+    if not settings.own["warmup_given"]:
+        yield "the warmup is axolotl's own: 3 % of the run, at most 100 steps"
+    if once := [key for key in keys.given if key in former_keys("axolotl") and concerns_curve(key)]:
+        yield f"{', '.join(once)}: of older versions of axolotl, in which it changes the schedule; now it has no effect"
 
 
 def _written(schedule: Schedule) -> dict[str, object]:
     """The keys of a schedule without restarts."""
-    floors: dict[str, object] = {}
     keywords: dict[str, object] = {}
     match schedule:
-        case Rex(learning_rate=rate, min_lr=low):
+        case Rex(min_lr=low):
             name = "rex"
-            floors = {"cosine_min_lr_ratio": plain(share_of(low, rate))} if low else {}
-        case Cosine(learning_rate=rate, min_lr=low, num_cycles=cycles) if low and cycles == 0.5:
+        case Cosine(min_lr=low, num_cycles=0.5):
             name = "cosine"
-            floors = {"cosine_min_lr_ratio": plain(share_of(low, rate))}
         case _:
+            low = 0
             name, keywords = named_schedule(schedule)
+    floors = {_FLOOR: plain(share_of(low, schedule.learning_rate))} if low else {}  # type: ignore[attr-defined]
     made = keys_of_run(schedule, name, keywords) | floors
     made.setdefault("warmup_steps", 0)  # or axolotl fills one in
     if made["warmup_steps"] == 1:
@@ -343,26 +323,27 @@ def _written(schedule: Schedule) -> dict[str, object]:
 
 def _refuse_keys(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
     """Raise for what axolotl refuses."""
-    source, given = keys.source, keys.given
+    given = keys.given
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
+    if "learning_rate" not in keys:
+        raise keys.error("axolotl needs learning_rate")
     if sum(bool(given.get(key)) for key in batches) < 2:
-        raise ConfigError(f"{source}: axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
+        raise keys.error(f"axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
     for one, other in _APART:
         if given.get(one) and given.get(other):
-            raise ConfigError(f"{source}: axolotl refuses {one} with {other}; keep one")
+            raise keys.error(f"axolotl refuses {one} with {other}; keep one")
     if given.get("rl") == "simpo" and given.get("warmup_ratio"):
-        raise ConfigError(f"{source}: axolotl refuses warmup_ratio with rl: simpo; write warmup_steps")
-    if restarts is None and given.get("relora"):
-        raise ConfigError(f"{source}: relora needs jagged_restart_steps, and axolotl refuses it without")
-    if restarts is not None and keys["lr_scheduler"] == "one_cycle" and not given.get("rl"):
-        raise ConfigError(
-            f"{source}: jagged_restart_steps asks one_cycle for a step past its end, and axolotl stops at the last update; "
-            "take one of the two out"
-        )
+        raise keys.error("axolotl refuses warmup_ratio with rl: simpo; write warmup_steps")
+    if restarts is None:
+        keys.refuse(["relora"], "needs jagged_restart_steps, and axolotl refuses it without")
+    elif keys["lr_scheduler"] == "one_cycle" and not given.get("rl"):
+        past = "jagged_restart_steps asks one_cycle for a step past its end"
+        raise keys.error(f"{past}, and axolotl stops at the last update; take one of the two out")
 
 
 def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    kind = settings.lr_scheduler_type
+    """The given keys that have no effect, and why; a later reason replaces an earlier one."""
+    kind, own = settings.lr_scheduler_type, settings.own
     why = dict.fromkeys(SCHEDULE_KEYWORDS, "not a key of axolotl; lr_scheduler_kwargs takes it")
     if values.get("rl"):
         why |= dict.fromkeys(_RESTARTS, "the trainers of rl have no jagged restarts")
@@ -372,16 +353,15 @@ def _ignored(settings: Settings, values: Mapping[str, object]) -> tuple[tuple[st
     if not values.get("jagged_restart_steps"):
         why |= dict.fromkeys(_RESTARTS, "jagged_restart_steps is not given")
     if kind not in ("cosine", "rex"):
-        why["cosine_min_lr_ratio"] = f"lr_scheduler is {kind}"
-    if kind != "cosine" or "cosine_min_lr_ratio" not in settings.own["floors"]:
-        why["cosine_constant_lr_ratio"] = "it counts with lr_scheduler: cosine and cosine_min_lr_ratio only"
-    own_cosine = settings.own["floors"].get("cosine_min_lr_ratio") or settings.own["quadratic"]
-    if kind == "rex" or (kind == "cosine" and own_cosine):
+        why[_FLOOR] = f"lr_scheduler is {kind}"
+    if kind != "cosine" or _FLOOR not in own["floors"]:
+        why[_HELD] = "it counts with lr_scheduler: cosine and cosine_min_lr_ratio only"
+    if kind == "rex" or (kind == "cosine" and (own["floors"].get(_FLOOR) or own["quadratic"])):
         why["lr_scheduler_kwargs"] = "axolotl's own scheduler takes none"
-    if settings.own["quadratic"]:
+    if own["quadratic"]:
         why |= dict.fromkeys(_FLOORS, "the cosine with a quadratic warmup has no floor")
-    if settings.own["restarts"] is not None:
-        why.pop("cosine_min_lr_ratio", None)  # what is left at a restart
+    if own["restarts"] is not None:
+        why.pop(_FLOOR, None)  # what is left at a restart
     reasons = why_ignored(settings)
     if settings.scheduler_block is not None:
         why |= dict.fromkeys(("lr_quadratic_warmup", *_RESTARTS, *_FLOORS), reasons["lr_scheduler_type"])

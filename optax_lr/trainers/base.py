@@ -14,7 +14,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import WRITE, ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
-from optax_lr.sources.source import Processes, Source
+from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
@@ -79,7 +79,10 @@ class Data(NamedTuple):
 
 
 class Trainer(abc.ABC):
-    """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs."""
+    """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs.
+
+    Its methods have a docstring where they do something else than is said here.
+    """
 
     name: ClassVar[str]  # the word for `--trainer`
     title: ClassVar[str]  # the name for people
@@ -106,6 +109,8 @@ class Trainer(abc.ABC):
     history: ClassVar[Mapping[str, str]] = {}  # lists of all keys by section, where an unknown one stops the trainer
     elsewhere: ClassVar[str] = ""  # what has the keys that it does not have, as the end of a sentence
     remedy: ClassVar[str] = WRITE  # for a key that it does not have
+    options: ClassVar[frozenset[str]] = frozenset()  # those of its argparse parser, in any version and of any command
+    deciding: ClassVar[frozenset[str]] = frozenset()  # the options whose values decide the curve or the length
     names_rates: ClassVar[bool] = False  # whether `read` itself names the rates of other parameters
 
     # Counting.
@@ -139,7 +144,7 @@ class Trainer(abc.ABC):
 
     def argparse_options(self) -> frozenset[str]:
         """The options of its `argparse` parser, which takes the beginning of one alone for it; empty where it has none."""
-        return frozenset()
+        return self.options
 
     def key(self, name: str) -> str:
         """The trainer's key for one of our names of settings, as its users write it."""
@@ -147,6 +152,8 @@ class Trainer(abc.ABC):
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
         """Whether the value of a key among `values` may change the curve or the length, so that it must be stated."""
+        if self.deciding and key in self.options:
+            return key in self.deciding
         return key in SETTING_NAMES or concerns_curve(key, in_updates=self.in_updates)
 
     def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
@@ -226,9 +233,8 @@ class Trainer(abc.ABC):
 
     def config_file(self, source: Source) -> str | None:
         """The file with settings that a command names; None where there is none."""
-        options = {} if source.program is None else source.program.options
         first = [word for word in source.positional[:1] if word.endswith(_FILES) or not is_known(word)]
-        value = options.get(self.file_option, first[0] if first and self.file_first else None)
+        value = source.command.options.get(self.file_option, first[0] if first and self.file_first else None)
         return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -343,6 +349,13 @@ def whole_batches(settings: Settings, examples: int, each: int = 1) -> int | Non
     if batches == 0 and settings.max_steps <= 0:
         raise settings.error(f"{examples} examples make no batch of {settings.per_device_train_batch_size}")
     return batches or None
+
+
+def without_steps(stated: Mapping[str, object]) -> Processes:
+    """The processes of a config that states nodes and devices of each, where no step depends on their number."""
+    origin = " and ".join(f"{key} {value}" for key, value in stated.items())
+    number = product(*map(count_of, stated.values()))
+    return Processes(number or 1, origin if number else f"assumed; the steps do not depend on {origin}")
 
 
 def too_few(settings: Settings, data: Data, least: int) -> ConfigError:

@@ -32,7 +32,6 @@ class DeepSpeed(Trainer):
     varies = True
 
     def evidence(self, source: Source) -> str | None:
-        """A scheduler or optimizer block with a type, or keys that only DeepSpeed has."""
         values = source.given
         marks = _MARKS & values.keys()
         if _has_type(values.get("scheduler")) or (_has_type(values.get("optimizer")) and marks):
@@ -42,7 +41,6 @@ class DeepSpeed(Trainer):
         return key_list(marks) if sure and not others and source.form != "command" else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The scheduler block with the rate of the optimizer."""
         name, values = source.name, source.values
         self.unknown(source, values, _KEYS)
         checked = block.checked_block(name, values.get("scheduler"))
@@ -74,17 +72,14 @@ class DeepSpeed(Trainer):
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
-        """The block's own."""
         if settings.own_rates or settings.scheduler_block is None:
             return like(max_steps, 0)
         return like(max_steps, settings.scheduler_block.params.get("warmup_num_steps", 1000))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        """The differences of other versions of DeepSpeed."""
         return block.notes_of(settings)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
-        """The block's."""
         return block.schedule_of(settings, max_steps, warmup_steps, changes)
 
 

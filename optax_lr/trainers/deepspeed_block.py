@@ -93,7 +93,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
     these folders.
     """
     source = whole.name
-    deepspeed = deepspeed or (None if whole.program is None else whole.program.deepspeed)
+    deepspeed = deepspeed or whole.command.deepspeed
     if not deepspeed and "deepspeed" in whole.unknown:
         note = f"deepspeed={whole.unknown['deepspeed']} is not read; a scheduler block in it would replace lr_scheduler_type"
         return None, (note,)

@@ -11,9 +11,10 @@ from optax_lr.trainers.base import Reading, Recognised, key_list
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.generations import generation_places
 from optax_lr.trainers.known import class_keys
+from optax_lr.trainers.programs import target_of
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
-from optax_lr.trainers.transformers import Transformers, in_section, target_of
+from optax_lr.trainers.transformers import Transformers, in_section
 from optax_lr.trainers.writing import training_arguments_of
 
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
@@ -24,6 +25,7 @@ class HuggingFace(Transformers):
 
     name = "hf"
     title = "TrainingArguments"
+    converted = "which transformers' own parser of YAML files leaves text; the run stops unless the program converts it"
     calls = rf"(?:.*\.)?(?:{'|'.join(TRAINING_ARGUMENTS)})"
 
     def recognise(self, source: Source) -> Recognised | None:
@@ -43,8 +45,8 @@ class HuggingFace(Transformers):
 
     def _section(self, source: Source, values: Mapping[str, object]) -> Recognised | None:
         """Training arguments in one section of a larger file."""
-        known = self.known({})
-        only = FIELDS | class_keys("trl", "SFTConfig") | class_keys("trl", "DPOConfig")
+        known = self.known()
+        only = FIELDS | class_keys("trl", "SFTConfig", "DPOConfig")
         found = [
             place
             for name, section in values.items()
@@ -82,7 +84,6 @@ class HuggingFace(Transformers):
         return reading
 
     def write(self, schedule: Schedule) -> dict[str, object]:
-        """The keys of `TrainingArguments`."""
         return training_arguments_of(schedule)
 
 

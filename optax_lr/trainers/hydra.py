@@ -15,8 +15,8 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 def command_words(source: Source) -> tuple[dict[str, str], list[str]]:
     """The options of a command with one word each, and its other words, also those behind such an option."""
-    options = {} if source.program is None else source.program.options
-    values = {key: value if isinstance(value, list) else [value] for key, value in options.items()}
+    given = source.command.options.items()
+    values = {key: value if isinstance(value, list) else [value] for key, value in given}
     more = [word for words in values.values() for word in words[1:]]
     return {key: words[0] for key, words in values.items()}, [*source.positional, *more]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ class Default(NamedTuple):
     whose: str
 
 
-class Keys(Mapping[str, Any]):
+class Keys(dict[str, Any]):
     """The keys of a config that are not null; for the others, the trainer's defaults.
 
     >>> from optax_lr.trainers.settings import ARGPARSE
@@ -50,28 +51,21 @@ class Keys(Mapping[str, Any]):
             fallbacks: the trainer's defaults.
             section: the section of the keys with a dot behind it, for messages and `defaults`.
         """
-        self.source, self.rules, self.fallbacks = source, rules, dict(fallbacks or {})
-        self._section = section
+        self.source, self.rules, self.fallbacks, self._section = source, rules, fallbacks or {}, section
         self._where = f"{source}: {section}"
         self.given = {str(key): value for key, value in given.items() if value is not None}
-        self._values = self.fallbacks | self.given
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+        super().__init__({**self.fallbacks, **self.given})
 
     def error(self, text: str) -> ConfigError:
         """An error about the file."""
         return ConfigError(f"{self.source}: {text}")
 
-    def whole(self, key: str, default: int = 0) -> int:
-        """The value of a key as a whole number."""
-        return whole_setting(f"{self._where}{key}", self.get(key, default), self.rules)
+    def whole(self, key: str, default: int = 0, *, least: int | None = None) -> int:
+        """The value of a key as a whole number, which must be at least `least`."""
+        value = whole_setting(f"{self._where}{key}", self.get(key, default), self.rules)
+        if least is not None and value < least:
+            raise self.error(f"{self._section}{key} must be at least {least}, not {value}")
+        return value
 
     def number(self, key: str, default: float = 0.0) -> float:
         """The value of a key as a finite number."""
@@ -89,11 +83,28 @@ class Keys(Mapping[str, Any]):
         value = self.get(key, False)
         return bool(value) if value in (0, 1) else true_or_false(f"{self._where}{key}", value, PYDANTIC)
 
-    def defaults(self, whose: str, *, without: Iterable[str] = ()) -> tuple[Default, ...]:
-        """The trainer's defaults for keys that the file does not state, except those that decide nothing in this run."""
-        left_out = {*self.given, *without}
-        unstated = ((key, value) for key, value in self.fallbacks.items() if key not in left_out)
-        return tuple(Default(f"{self._section}{key}", value, whose) for key, value in unstated)
+    def refuse(self, keys: Iterable[str], why: str) -> None:
+        """Raise for one of these keys that has a value, with the reason behind its name."""
+        for key in keys:
+            if self.given.get(key):
+                raise self.error(f"{self._section}{key} {why}")
+
+    def defaults(
+        self, whose: str, *, without: Iterable[str] = (), before: Mapping[str, str] | None = None
+    ) -> tuple[Default, ...]:
+        """The trainer's defaults for keys that the file does not state.
+
+        Args:
+            whose: the class or program that has them.
+            without: keys that decide nothing in this run.
+            before: what other versions have, by key.
+        """
+        left_out, older = {*self.given, *without}, before or {}
+        return tuple(
+            Default(f"{self._section}{key}", value, f"{whose}; {older[key]}" if key in older else whose)
+            for key, value in self.fallbacks.items()
+            if key not in left_out
+        )
 
 
 def assignments(words: Iterable[str]) -> dict[str, str]:
@@ -118,18 +129,19 @@ def flattened(values: Mapping[str, object], above: str = "") -> Iterator[tuple[s
             yield f"{above}{key}", value
 
 
-def place_of(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    """The section of a dotted key, which is made where there is none, and the key in it.
+def with_places(values: Mapping[str, Any], places: Mapping[str, object]) -> dict[str, Any]:
+    """A copy of nested sections with values at dotted places; a section is made where there is none.
 
-    >>> values = {"optimizer": {"lr": 1e-4}}
-    >>> section, name = place_of(values, "optimizer.schedule.type")
-    >>> section[name] = "cosine"
-    >>> values
+    >>> with_places({"optimizer": {"lr": 1e-4}}, {"optimizer.schedule.type": "cosine"})
     {'optimizer': {'lr': 0.0001, 'schedule': {'type': 'cosine'}}}
     """
-    *above, name = key.split(".")
-    for section in above:
-        if not isinstance(values.get(section), dict):
-            values[section] = {}
-        values = values[section]
-    return values, name
+    made = copy.deepcopy(dict(values))
+    for place, value in places.items():
+        *above, name = place.split(".")
+        section = made
+        for key in above:
+            if not isinstance(section.get(key), dict):
+                section[key] = {}
+            section = section[key]
+        section[name] = value
+    return made

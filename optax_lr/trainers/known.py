@@ -70,13 +70,15 @@ def ever(*trainers: str) -> frozenset[str]:
 
 
 @functools.cache
-def class_keys(package: str, name: str, *, now: bool = False) -> frozenset[str]:
-    """The keys that a class of `transformers` or `trl` has had in any version, or has in the newest.
+def class_keys(package: str, *names: str, now: bool = False) -> frozenset[str]:
+    """The keys that classes of `transformers` or `trl` have had in any version, or have in the newest.
 
     >>> "warmup_ratio" in class_keys("transformers", "TrainingArguments")
     True
     """
-    return frozenset(key for key, last in _versions(_class(package, name)).items() if not (now and last))
+    return frozenset(
+        key for name in names for key, last in _versions(_class(package, name)).items() if not (now and last)
+    )
 
 
 @functools.cache

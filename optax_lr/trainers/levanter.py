@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer
 from optax_lr.trainers.curves import decayed
-from optax_lr.trainers.keys import Keys, place_of
+from optax_lr.trainers.keys import Keys, with_places
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings
 from optax_lr.trainers.writing import plain
@@ -60,7 +59,6 @@ class Levanter(Trainer):
     }
 
     def evidence(self, source: Source) -> str | None:
-        """The sections `trainer` and `optimizer` together."""
         trainer, optimizer = source.given.get("trainer"), source.given.get("optimizer")
         if not isinstance(trainer, Mapping) or source.form == "command":
             return None
@@ -71,15 +69,9 @@ class Levanter(Trainer):
         return None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
-        """The file with dotted options."""
-        values: dict[str, object] = copy.deepcopy(dict(file))
-        for key, value in source.values.items():
-            section, name = place_of(values, key)
-            section[name] = value
-        return values
+        return with_places(file, source.values)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The sections `optimizer` and `trainer`."""
         name = source.name
         values: Mapping[str, Any] = source.values
         if source.program is not None and self.config_file(source) is None:

@@ -20,9 +20,9 @@ from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.llamafactory_megatron import on_megatron
-from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Rules, Settings, whole_setting
+from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, YES, Rules, Settings, whole_setting
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import YES, Transformers
+from optax_lr.trainers.transformers import Transformers
 from optax_lr.trainers.writing import plain, training_arguments_of
 
 # What the form shows before anybody touches it; the trainer's own defaults differ.
@@ -73,7 +73,6 @@ class LlamaFactory(Transformers):
     elsewhere = " but of a fork or another program"
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only LLaMA-Factory has."""
         keys = frozenset(source.given)
         marks = _MARKS & keys
         if source.program is not None:
@@ -101,12 +100,10 @@ class LlamaFactory(Transformers):
             raise source.error(f"{other[0]} after the YAML is not key=value, which LLaMA-Factory needs")
         return _over(file, _overrides(source, words))
 
-    def known(self, values: Mapping[str, object]) -> frozenset[str]:
-        """Its own keys and those of TrainingArguments."""
+    def known(self) -> frozenset[str]:
         return FIELDS | keys_of("llamafactory") | _OLD
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """A training file."""
         if source.form == "command" and not SETTING_NAMES & source.given.keys():
             raise source.error("the command gives no settings; read the YAML that it trains by")
         from_command = source.form == "command" and not self.config_file(source)
@@ -196,7 +193,6 @@ class LlamaFactoryPPO(LlamaFactory):
         return None
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
-        """Optimizer steps of one epoch of prompts."""
         batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
         examples = self.training_examples(settings, data.examples)
         return math.ceil(examples / (batch * settings.ppo_buffer_size * data.processes))
@@ -232,7 +228,6 @@ class LlamaFactoryPPO(LlamaFactory):
         return (*notes, "a step is one batch of PPO: the updates of ppo_epochs have one rate")
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
-        """None."""
         return {}
 
     def keywords(self, settings: Settings) -> dict[str, object]:
@@ -249,7 +244,6 @@ class LlamaFactoryUI(LlamaFactory):
     name = "llamafactory-ui"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise the prefix of its keys."""
         ours = any(str(key).startswith("train.") for key in source.values) and source.form != "command"
         return Recognised(self.name, "keys that begin with train., as the web UI saves them") if ours else None
 
@@ -298,7 +292,6 @@ class LlamaFactoryV1(Trainer):
     newest = "5.8.0"
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only the version 1 trainer has."""
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
         length = keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"})
@@ -306,7 +299,6 @@ class LlamaFactoryV1(Trainer):
         return key_list(_V1 & keys) if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The rate and the length."""
         values, name = source.values, source.name
         if values.get("lr_scheduler_config") is not None:
             raise source.error(
@@ -323,7 +315,6 @@ class LlamaFactoryV1(Trainer):
         return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
-        """Constant."""
         return Constant(rate)
 
 

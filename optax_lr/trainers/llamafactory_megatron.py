@@ -13,8 +13,8 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, part_of, too_few
 from optax_lr.trainers.megatron import data_ranks, one_group
-from optax_lr.trainers.settings import SETTING_NAMES, Rules, Settings, whole_setting
-from optax_lr.trainers.transformers import YES, Transformers
+from optax_lr.trainers.settings import SETTING_NAMES, YES, Rules, Settings, whole_setting
+from optax_lr.trainers.transformers import Transformers
 
 _PARALLEL = tuple(f"{kind}_parallel_size" for kind in ("tensor_model", "pipeline_model", "context", "expert_model"))
 # Keys of Megatron-Bridge's arguments that mcore_adapter does not have.
@@ -62,7 +62,6 @@ class LlamaFactoryMegatron(Transformers):
         return settings.also(updates=max(1, math.ceil(updates)))
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
-        """Optimizer steps of all epochs."""
         updates: int | None = settings.own.get("updates")
         return super().steps_of_epochs(settings, per_epoch, data) if updates is None else updates
 
@@ -95,8 +94,7 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
     if (stage := values.get("stage", "sft")) not in ("pt", "sft", "dpo"):
         raise ConfigError(f"{name}: {next(iter(given))} is for Megatron, on which LLaMA-Factory has no stage {stage}")
     sizes = {key: max(1, whole_setting(f"{name}: {key}", value, rules)) for key, value in given.items()}
-    environment = {} if source.program is None else source.program.environment
-    bridge = bool(_ONLY_BRIDGE & values.keys()) or environment.get("USE_MEGATRON_BRIDGE") in (*YES, "1")
+    bridge = bool(_ONLY_BRIDGE & values.keys()) or source.command.environment.get("USE_MEGATRON_BRIDGE") in (*YES, "1")
     backend = "Megatron-Bridge" if bridge else "mcore_adapter"
     notes = [*reading.notes]
     experts = sizes.get("expert_model_parallel_size", 1)

@@ -63,7 +63,6 @@ class MaxText(Trainer):
     elsewhere = " but of another version or of a fork"
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only MaxText has."""
         if source.form == "command":
             return None
         marks = _MARKS & source.given.keys()
@@ -77,11 +76,9 @@ class MaxText(Trainer):
         return None if first is None or "base.yml" in first or "=" in first else first
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
-        """The file with the words `key=value` of the command."""
         return dict(file) | assignments(source.positional)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The settings of the curve."""
         name = source.name
         alone = source.program is not None and self.config_file(source) is None
         given = {**assignments(source.positional), **source.values} if alone else source.values

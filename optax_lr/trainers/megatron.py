@@ -31,10 +31,6 @@ _DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 _SAMPLES = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
 _CHANGE_AS_THEY_GO = ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler")
 _ENDS = ("exit_interval", "exit_duration_in_mins", "exit_signal_handler")
-_DECIDE = words(
-    "lr min_lr lr_decay_style lr_warmup_init lr_warmup_fraction lr_wsd_decay_style train_iters lr_decay_iters lr_warmup_iters "
-    "lr_wsd_decay_iters"
-).union(_SAMPLES, _CHANGE_AS_THEY_GO)
 
 
 class Megatron(Trainer):
@@ -47,6 +43,11 @@ class Megatron(Trainer):
     title = "Megatron-LM"
     history = {"": "megatron"}
     in_updates = True
+    options = keys_of("megatron")
+    deciding = words(
+        "lr min_lr lr_decay_style lr_warmup_init lr_warmup_fraction lr_wsd_decay_style train_iters lr_decay_iters lr_warmup_iters "
+        "lr_wsd_decay_iters"
+    ).union(_SAMPLES, _CHANGE_AS_THEY_GO)
     names = frozenset({"learning_rate"})
     elsewhere = " but of a fork"
     renamed = {
@@ -57,18 +58,13 @@ class Megatron(Trainer):
     }
 
     def key(self, name: str) -> str:
-        """The option."""
         return f"--{self.renamed.get(name, name)}".replace("_", "-")
-
-    def argparse_options(self) -> frozenset[str]:
-        """Its options."""
-        return keys_of("megatron")
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
         """Of its own options, those that are read."""
         if key == "global_batch_size":
             return any(other in values for other in _SAMPLES)
-        return key in _DECIDE if key in keys_of("megatron") else super().decides(key, values)
+        return super().decides(key, values)
 
     def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
         """None where another script than its own may add options to its parser."""
@@ -82,7 +78,6 @@ class Megatron(Trainer):
         return super().recognise(source)
 
     def evidence(self, source: Source) -> str | None:
-        """One of its scripts with options that only Megatron has."""
         keys, script = source.given.keys(), source.program_name
         marks, length = _MARKS & keys, {"train_iters", "train_samples"} & keys
         sure = {"tensor_model_parallel_size", "lr_decay_style"} <= keys and length
@@ -91,7 +86,6 @@ class Megatron(Trainer):
         return None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The options of the schedule."""
         name, values = source.name, source.given
         if found.section:
             self.unknown(source, values, frozenset({_SECTION}))

@@ -45,6 +45,7 @@ class MlxLm(Trainer):
     covers = frozenset({"hf", "trl"})
     fine_tunes = True
     in_updates = True
+    options = _KEYS
     names = frozenset({"gradient_accumulation_steps"})
     renamed = {
         "gradient_accumulation_steps": "grad_accumulation_steps",
@@ -64,17 +65,11 @@ class MlxLm(Trainer):
             return None
         return key_list(marks | {"lr_schedule"} if own else marks)
 
-    def argparse_options(self) -> frozenset[str]:
-        """The options of its parser."""
-        return _KEYS
-
     def config_file(self, source: Source) -> str | None:
-        """The file of `--config` or `-c`."""
         short = source.command.options.get("c")
         return super().config_file(source) or (short if isinstance(short, str) else None)
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
-        """Whether the value of a key may change the curve or the length."""
         return key == "grad_accumulation_steps" or super().decides(key, values)
 
     def read(self, source: Source, found: Recognised) -> Reading:

@@ -44,19 +44,16 @@ class NanoGPT(Trainer):
     elsewhere = " but of another version or of a fork"
 
     def recognise(self, source: Source) -> Recognised | None:
-        """Recognise a file of its assignments, or its options."""
         if source.constructor == NANOGPT:
             other = "learning_rate" if "learning_rate" in source.given else "lr_decay_iters"
             return Recognised(self.name, f"its names max_iters and {other}")
         return super().recognise(source)
 
     def evidence(self, source: Source) -> str | None:
-        """Its options."""
         named = source.program is not None and {"max_iters", "lr_decay_iters"} <= source.given.keys()
         return "its options max_iters and lr_decay_iters" if named else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The names of its `train.py`."""
         name, given = source.name, source.given
         files = [word for word in source.positional if word.endswith(".py")]
         if files:

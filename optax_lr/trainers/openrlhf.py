@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.marks import is_known
-from optax_lr.sources.source import Processes, Source, count_of, product
+from optax_lr.sources.source import Source, count_of
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches, without_steps
 from optax_lr.trainers.keys import Keys, flattened
 from optax_lr.trainers.known import ever, former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
@@ -20,14 +19,14 @@ from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
 # Each command with its rate and epochs by default.
 _COMMANDS = {"sft": (5e-6, 2), "dpo": (1e-5, 1), "rm": (9e-6, 1), "kto": (1e-5, 1), "kd": (5e-6, 1), "prm": (1e-6, 1)}
 _COMMANDS |= {"ppo_ray": (1e-6, 1), "ppo": (1e-6, 1)}
-_DEFAULTS = {
+_OF_ALL: Mapping[str, object] = {
     "lr_scheduler_type": "cosine_with_min_lr",
     "warmup": 0.03,
     "floor": 0.1,
     "per_device_train_batch_size": 128,
+    "max_samples": 10**6,
 }
-_OF_ALL: Mapping[str, object] = {**_DEFAULTS, "max_samples": 10**6}
-_OF_PPO: Mapping[str, object] = {**_DEFAULTS, "max_samples": 10**8, "episodes": 1, "completions": 1}
+_OF_PPO: Mapping[str, object] = {**_OF_ALL, "max_samples": 10**8, "episodes": 1, "completions": 1}
 # The options that are read, by our names: the dotted and the flat ones.
 _OPTIONS: Mapping[str, tuple[str, str]] = {
     "learning_rate": ("adam.lr", "learning_rate"),
@@ -48,7 +47,7 @@ _OPTIONS: Mapping[str, tuple[str, str]] = {
     "frozen": ("critic.freezing_steps", "freezing_actor_steps"),
     "filtered": ("algo.dynamic_filtering_enable", "dynamic_filtering"),
 }
-_OF_THE_ACTOR = ("learning_rate", "lr_scheduler_type", "warmup", "floor", "optimizer")
+_OF_THE_ACTOR = ("learning_rate", "lr_scheduler_type", "warmup", "floor", "optimizer")  # where options have dots
 _FLOORED = ("cosine_with_min_lr", "cosine_warmup_with_min_lr")
 _ALWAYS = (*_FLOORED, "constant", "constant_with_warmup")
 _FLAT_TAKES = (*_ALWAYS, "inverse_sqrt")  # transformers before 5.4 does not hand it the floor
@@ -59,17 +58,13 @@ def _options(command: str, *, dotted: bool) -> dict[str, str]:
     """The options of a command by our names."""
     made = {name: both[not dotted] for name, both in _OPTIONS.items()}
     if command.startswith("ppo"):
-        made |= (
-            {name: f"actor.{made[name]}" for name in _OF_THE_ACTOR}
-            if dotted
-            else {"learning_rate": "actor_learning_rate"}
-        )
+        actor = {name: f"actor.{made[name]}" for name in _OF_THE_ACTOR}
+        made |= actor if dotted else {"learning_rate": "actor_learning_rate"}
     return made
 
 
 _EACH = [_options(command, dotted=dotted) for command in ("sft", "ppo") for dotted in (True, False)]
 _DECIDING = frozenset(options[name] for options in _EACH for name in ("learning_rate", "num_train_epochs", *_OF_PPO))
-_ALL = ever(*(f"openrlhf_{command}" for command in _COMMANDS))
 _IN_BOTH = words("lr_scheduler lr_warmup_ratio max_norm local_rank use_ms")  # of the commands that still are there
 
 
@@ -83,7 +78,7 @@ class OpenRLHF(Trainer):
     title = "OpenRLHF"
     covers = frozenset({"hf", "trl", "axolotl", "deepspeed"})
     varies = True
-    command: ClassVar[str] = rf"\btrain_({'|'.join(_COMMANDS)})"  # in the name of one, and of a copy
+    command = rf"\btrain_({'|'.join(_COMMANDS)})"  # in the name of one, and of a copy
     programs = rf"(?:openrlhf\.cli\.|(?:.*/)?openrlhf/cli/)train_(?:{'|'.join(_COMMANDS)})(?:\.py)?"
     not_training = {
         f"openrlhf.cli.{module}": frozenset({""})
@@ -94,17 +89,9 @@ class OpenRLHF(Trainer):
     )
     renamed = {name: _OPTIONS[name][1] for name in _OPTIONS.keys() & SETTING_NAMES}
     elsewhere = " but of a fork"
-
-    def argparse_options(self) -> frozenset[str]:
-        """The options of all its commands; a beginning that fits two of any two commands is not completed."""
-        return _ALL
-
-    def decides(self, key: str, values: Mapping[str, object]) -> bool:
-        """Of its options, those with an effect on the schedule."""
-        return key in _DECIDING if key in _ALL else super().decides(key, values)
+    options, deciding = ever(*(f"openrlhf_{command}" for command in _COMMANDS)), _DECIDING
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The options of a command."""
         name, program = source.name, source.program_name
         named = re.search(self.command, program)
         if named is None:
@@ -143,18 +130,11 @@ class OpenRLHF(Trainer):
                 "reinforced": reinforced,
             },
         )
-        notes: list[str] = []
-        if not re.fullmatch(self.programs, program):
-            notes.append(
-                f"{program} is read as OpenRLHF's train_{command}; it may have other defaults and another schedule"
-            )
-        if strange:
-            notes.append(
-                f"{', '.join(strange[:3])} may be of a fork, which may have other defaults and another schedule"
-            )
-        notes += [
-            f"{word} belongs to no option, and stops OpenRLHF" for word in source.positional[:1] if is_known(word)
-        ]
+        fixed, floored = options["floor"] not in known, kind in _FLOORED
+        before = {} if reinforced else {"max_samples": "1e8 before 0.7"}  # of the flat option
+        without = {options["floor"]} if fixed or not floored else set()
+        defaults = keys.defaults(f"OpenRLHF's train_{command}", without=without, before=before)
+        notes = [*self._of_the_program(source, f"OpenRLHF's train_{command}", strange)]
         if kind not in _ALWAYS:
             notes.append(f"OpenRLHF 0.10.0 to 0.10.3 give every schedule a floor, with which {kind} stops")
         if keys.get(options["optimizer"]) == "muon":
@@ -164,22 +144,22 @@ class OpenRLHF(Trainer):
             notes += _of_ppo(keys, options, dotted=dotted, rounds=rounds)
         else:
             notes.append("examples that OpenRLHF filters out as too long are no part of the number of examples")
-        fixed = options["floor"] not in known
-        if fixed and kind in _FLOORED:
+        if fixed and floored:
             notes.append("the floor is a tenth of the rate, which this command fixes before 0.10.2")
-        without = {options["floor"]} if fixed or kind not in _FLOORED else set()
-        defaults = keys.defaults(f"OpenRLHF's train_{command}", without=without)
-        if not reinforced:
-            older = {"max_samples": "; 1e8 before 0.7"}  # of the flat option
-            defaults = tuple(one._replace(whose=one.whose + older.get(one.key, "")) for one in defaults)
-        return Reading(
-            settings,
-            notes=tuple(notes),
-            defaults=defaults,
-            unknown=strange,
-            refused=strange,
-            processes=_processes(keys, options) if command == "ppo_ray" else None,
-        )
+        processes = None
+        if command == "ppo_ray":
+            stated = {options[name]: keys.get(options[name], n) for name, n in (("nodes", 1), ("devices", 8))}
+            processes = without_steps(stated)
+        return Reading(settings, (), tuple(notes), defaults, strange, processes, refused=strange)
+
+    def _of_the_program(self, source: Source, command: str, strange: tuple[str, ...]) -> Iterator[str]:
+        """Notes on a program that may be another than OpenRLHF's."""
+        if not re.fullmatch(self.programs, source.program_name):
+            yield f"{source.program_name} is read as {command}; it may have other defaults and another schedule"
+        if strange:
+            yield f"{', '.join(strange[:3])} may be of a fork, which may have other defaults and another schedule"
+        for word in filter(is_known, source.positional[:1]):
+            yield f"{word} belongs to no option, and stops OpenRLHF"
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Whole batches, in PPO of all completions; an epoch of PPO is one over each rollout."""
@@ -197,18 +177,13 @@ class OpenRLHF(Trainer):
         """A note where the run is shorter or longer than its schedule."""
         left = settings.own["left"]
         if left and settings.own["reinforced"]:
-            return (
-                f"before 0.9.1, OpenRLHF drops {left} prompts of an episode, and the run ends before the schedule does",
-            )
+            dropped = f"before 0.9.1, OpenRLHF drops {left} prompts of an episode"
+            return (f"{dropped}, and the run ends before the schedule does",)
         more = int(settings.num_train_epochs * left // settings.per_device_train_batch_size)
-        return (
-            (f"{left} examples of an epoch count in the next: after these steps up to {more} more follow",)
-            if more
-            else ()
-        )
+        after = f"{left} examples of an epoch count in the next: after these steps up to {more} more follow"
+        return (after,) if more else ()
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
-        """The share of the run, rounded up."""
         return part_of(max_steps, settings.own["ratio"], up=True)
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
@@ -234,13 +209,3 @@ def _of_ppo(keys: Keys, options: Mapping[str, str], *, dotted: bool, rounds: int
         yield "before 0.4.5, OpenRLHF counts the length of the schedule without n_samples_per_prompt"
     if not dotted and rounds > 1:
         yield "OpenRLHF 0.7.1 and 0.7.2 count the length of the schedule without episodes and epochs"
-
-
-def _processes(keys: Keys, options: Mapping[str, str]) -> Processes:
-    """The processes of the actor, on which no step depends."""
-    stated = [(options[name], keys.get(options[name], number)) for name, number in (("nodes", 1), ("devices", 8))]
-    count, origin = (
-        product(*(count_of(value) for _, value in stated)),
-        " and ".join(f"{key} {value}" for key, value in stated),
-    )
-    return Processes(count or 1, origin if count else f"assumed; the steps do not depend on {origin}")

@@ -27,7 +27,6 @@ class OptaxSchedules(Trainer):
     calls = r"optax\.\w+_schedules?"
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The arguments, with the function's defaults."""
         name, given = source.name, source.given
         if source.constructor == _JOIN:
             if not given.get("schedules"):
@@ -52,7 +51,6 @@ class OptaxSchedules(Trainer):
         return Reading(settings)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
-        """The same schedule of this library."""
         parts = [dict(part) for part in settings.own["parts"]]
         if "learning_rate" in changes and len(parts) == 1:
             parts[0]["peak_value" if "peak_value" in parts[0] else "init_value"] = changes["learning_rate"]

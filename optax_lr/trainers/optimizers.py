@@ -21,10 +21,8 @@ class Optimizers(Trainer):
     no_length = "the rate is constant, and the length of the run is not in this file; give --max-steps"
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The rate."""
         values = {"learning_rate": source.given["learning_rate"], "max_steps": source.given.get("max_steps")}
         return Reading(Settings.of(source.name, values, STRICT, trainer=self.name, lr_scheduler_type="constant"))
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
-        """The constant."""
         return Constant(rate)

@@ -1,12 +1,19 @@
-"""Scripts with training arguments of their own defaults, which are known by their names and options."""
+"""Programs of people's own that take training arguments, and may have defaults and a schedule of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
+from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.source import Source
 from optax_lr.text import words
+from optax_lr.trainers.base import Reading, Recognised
+from optax_lr.trainers.data_notes import JOINED
+from optax_lr.trainers.not_recognised import rates_of
+
+TARGET = "_target_"  # the class that Hydra turns a mapping into
+_RATES = words("lr learning_rate base_lr max_lr peak_lr")  # as programs of their own call it
 
 
 class KnownScript(NamedTuple):
@@ -45,3 +52,92 @@ def script_of(source: Source) -> KnownScript | None:
     """The script that a command starts, if it is one of these and its own file is not here."""
     script = SCRIPTS.get(source.program_name.rpartition("/")[2])
     return script if script is not None and not source.constructor and script.options & source.given.keys() else None
+
+
+def target_of(
+    values: Mapping[str, object], classes: Container[str], depth: int = 3
+) -> tuple[str, tuple[str, ...]] | None:
+    """The one of these classes that Hydra turns a mapping into, by its `_target_`, and where that mapping is.
+
+    >>> target_of({"arguments": {"_target_": "transformers.TrainingArguments"}}, {"TrainingArguments"})
+    ('TrainingArguments', ('arguments',))
+    """
+    name = class_of(values)
+    found: list[tuple[str, tuple[str, ...]]] = [(name, ())] if name in classes else []
+    for key, inner in values.items():
+        if isinstance(inner, Mapping) and depth and (below := target_of(inner, classes, depth - 1)):
+            found.append((below[0], (str(key), *below[1])))
+    return found[0] if len(found) == 1 else None
+
+
+def class_of(values: Mapping[str, object]) -> str:
+    """The class of transformers, TRL or a package like them that Hydra turns a mapping into; empty for any other."""
+    home, _, name = str(values.get(TARGET, "")).partition(".")
+    return name.rpartition(".")[2] if home in HOMES else ""
+
+
+def is_own(program: str) -> bool:
+    """Whether a command starts a script or module of the user's, such as `train.py` or, with `-m`, `train`."""
+    return program.endswith(".py") or not (" " in program or program.partition(".")[0] in ("trl", "transformers"))
+
+
+def of_own_program(source: Source, found: Recognised, reading: Reading) -> Reading:
+    """The reading of a file that only a program of its own can take, which may have other defaults.
+
+    transformers' and TRL's parsers take no sections, and no keys that they do not know.
+
+    Raises:
+        ConfigError: for a section that leaves the kind of the schedule to that program, and for a rate of its own in a file
+            without `learning_rate`.
+    """
+    absent = [default.key for default in reading.defaults]
+    if source.form in ("yaml", "json", "toml", "mapping") and "learning_rate" in absent:
+        given = {key: value for key, value in source.given.items() if key != "deepspeed"}
+        rates = [f"{place} {value}" for place, value in rates_of(given) if place.rpartition(".")[2] in _RATES]
+        if rates:
+            raise source.error(
+                f"learning_rate is not given, and {', '.join(rates[:3])} may be the rate that a program of its own reads; "
+                "--set learning_rate=VALUE gives the right one"
+            )
+    note = ""
+    if (script := script_of(source)) is not None:
+        reading = reading._replace(unknown=tuple(key for key in reading.unknown if key not in script.options))
+        if absent:
+            note = f"{source.program_name} is not here, and is read as {script.whose}; a changed copy may have other defaults"
+    elif source.program is not None:
+        note = _of_a_script(source, found, absent)
+    elif source.form in ("yaml", "json", "toml"):
+        note = _of_a_file(source, found, reading, absent)
+    return reading._replace(notes=(*reading.notes, note)) if note else reading
+
+
+def _others(absent: Sequence[str]) -> str:
+    return f"other defaults for {', '.join(absent)}, or " if absent else ""
+
+
+def _of_a_script(source: Source, found: Recognised, absent: Sequence[str]) -> str:
+    """The note on a script or module of the user's that is not read; empty for any other program."""
+    program = source.program_name
+    if not is_own(program) or source.constructor or JOINED.search(program):
+        return ""
+    asked = not program or found.trainer != "hf" or found.by.startswith("--trainer")
+    if "learning_rate" in absent and not asked:
+        raise source.error(
+            f"learning_rate is not in the command, and {program}, which is not read, may have a default of its own; give it with "
+            "--set learning_rate=VALUE"
+        )
+    return f"{program} is not read, and may have {_others(absent)}a schedule, batches or a loop of its own"
+
+
+def _of_a_file(source: Source, found: Recognised, reading: Reading, absent: Sequence[str]) -> str:
+    """The note on a section or keys that transformers' parser does not take; empty where there are none."""
+    section, by_class = ".".join(found.section), found.by.startswith(TARGET)
+    if section and "lr_scheduler_type" in absent and not (by_class or found.by.startswith("--trainer")):
+        raise source.error(
+            f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
+            f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
+        )
+    why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
+    if not why or by_class:
+        return ""
+    return f"{why} shows that another program reads this file, which may have {_others(absent)}a schedule of its own"

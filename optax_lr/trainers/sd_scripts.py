@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from optax_lr.numerics import Real
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.accelerate_scripts import Loop
-from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, key_list
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, finite_number, one_of
@@ -49,7 +49,7 @@ _NO_BATCH = (
     "the batch is in the file of dataset_config, and --set dataset_config=null --set train_batch_size=VALUE gives one for "
     "all images"
 )
-_OF_A_KIND = frozenset(key for keys in _KEYS_OF.values() for key in keys)
+_OF_A_KIND = tuple(dict.fromkeys(key for keys in _KEYS_OF.values() for key in keys))
 
 
 class SdScripts(Loop):
@@ -88,7 +88,6 @@ class SdScripts(Loop):
         return key_list(networks | own) if ours and ((networks and (own or files)) or (files and own)) else None
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
-        """Whether the value of a key may change the curve."""
         if key in _OF_A_KIND:
             return key in _KEYS_OF.get(str(values.get("lr_scheduler")), ())
         if key == "dataset_repeats":
@@ -98,7 +97,6 @@ class SdScripts(Loop):
         return key in _RATES or super().decides(key, values)
 
     def config_file(self, source: Source) -> str | None:
-        """The TOML file, whose ending may be left out."""
         name = super().config_file(source)
         return name if name is None or name.endswith(".toml") else f"{name}.toml"
 
@@ -110,8 +108,7 @@ class SdScripts(Loop):
                 raise source.error(f"{key} has two values in sections of the file; sd-scripts takes the last, keep one")
         if isinstance(several := values.get("text_encoder_lr"), list):  # one for each text encoder
             values["text_encoder_lr"] = next(iter(several), None)
-        in_command = {} if source.program is None else source.program.options
-        gui = {key: why for key, why in _OF_THE_GUI.items() if key not in in_command}
+        gui = {key: why for key, why in _OF_THE_GUI.items() if key not in source.command.options}
         strange = self.unknown(source, values, self.options.union(gui))
         if source.program is not None and not {"pretrained_model_name_or_path", *_NETWORK} & values.keys():
             raise source.error(
@@ -122,24 +119,20 @@ class SdScripts(Loop):
         unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
         values |= dict.fromkeys(unstated)
         keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
-        for key in _NOT_READ:
-            if keys.get(key):
-                raise source.error(f"{key} of sd-scripts is not read; write the schedule in Python")
+        keys.refuse(_NOT_READ, "of sd-scripts is not read; write the schedule in Python")
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
-        notes = _of_the_optimizer(keys)
+        notes = [*_of_the_optimizer(keys)]
         rates = self._rates(source, keys)
         rate = rates[0][1]
         warmup = _steps(keys, "lr_warmup_steps")
         if kind == "constant" and warmup:
             raise source.error("sd-scripts refuses lr_warmup_steps with constant; write constant_with_warmup")
-        if not by_epochs and keys.whole("max_train_steps") < 1:
-            raise source.error(f"max_train_steps must be at least 1, not {keys['max_train_steps']}")
-        why = _NO_BATCH if keys.get("dataset_config") else ""
+        steps = None if by_epochs else keys.whole("max_train_steps", least=1)
         settings = self.settings_of(
             keys,
             {
                 "learning_rate": rate,
-                "max_steps": None if by_epochs else keys["max_train_steps"],
+                "max_steps": steps,
                 "warmup_steps": warmup,
                 "lr_scheduler_kwargs": _keywords(keys, kind, rate),
             },
@@ -147,7 +140,7 @@ class SdScripts(Loop):
             own={
                 "decay": _steps(keys, _DECAY) if kind == "warmup_stable_decay" else 0,
                 "scale": keys.whole(_SCALE) if kind == "inverse_sqrt" else 0,
-                "no_length": why,
+                "no_length": _NO_BATCH if keys.get("dataset_config") else "",
                 "processes": 1,
             },
         )
@@ -155,19 +148,19 @@ class SdScripts(Loop):
         without |= {"lr_warmup_steps"} if kind == "constant" else set()
         without |= set() if kind == "polynomial" or "learning_rate" in dict(rates) else {"learning_rate"}
         defaults = keys.defaults(self.title, without=without)
-        notes += _of_the_rates(keys, rates) + _of_the_length(keys, unstated, by_epochs=by_epochs)
+        notes += [*_of_the_rates(keys, rates), *_of_the_length(keys, unstated, by_epochs=by_epochs)]
         if strange and defaults:
             what, absent = ", ".join(strange[:3]), ", ".join(default.key for default in defaults)
-            notes += (f"{what}: not of sd-scripts; the program that reads this may have other defaults for {absent}",)
-        useless = dict.fromkeys(_OF_A_KIND.difference(_KEYS_OF[kind]), f"{kind} does not take it")
+            notes.append(f"{what}: not of sd-scripts; the program that reads this may have other defaults for {absent}")
+        useless = {key: f"{kind} does not take it" for key in _OF_A_KIND if key not in _KEYS_OF[kind]} | gui
         useless |= {"max_train_steps": "max_train_epochs decides"} if by_epochs else {}
         return Reading(
             settings,
-            tuple((key, why) for key, why in (useless | gui).items() if values.get(key)),
-            notes,
+            tuple((key, why) for key, why in useless.items() if values.get(key)),
+            tuple(notes),
             defaults,
             strange,
-            refused=tuple(key for key in strange if key in in_command),
+            refused=tuple(key for key in strange if key in source.command.options),
         )
 
     def _rates(self, source: Source, keys: Keys) -> list[tuple[str, float]]:
@@ -196,17 +189,15 @@ class SdScripts(Loop):
         return settings.also(processes=processes)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
-        """The updates of the warmup."""
-        return like(max_steps, _updates(settings, "lr_warmup_steps", settings.warmup_steps, int(max_steps)))
+        return _updates(settings, "lr_warmup_steps", settings.warmup_steps, max_steps)
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
-        """The keywords of the schedule that are lengths, in updates."""
         own, kind = settings.own, settings.lr_scheduler_type
         if kind == "warmup_stable_decay":
-            decay = _updates(settings, _DECAY, own["decay"], int(max_steps))
-            return {"num_decay_steps": decay, "num_stable_steps": int(max_steps) - int(warmup_steps) - decay}
+            decay = _updates(settings, _DECAY, own["decay"], max_steps)
+            return {"num_decay_steps": decay, "num_stable_steps": max_steps - warmup_steps - decay}
         if kind == "inverse_sqrt":
-            return {"timescale": (own["scale"] or int(warmup_steps) * own["processes"] or 10_000) / own["processes"]}
+            return {"timescale": (own["scale"] or warmup_steps * own["processes"] or 10_000) / own["processes"]}
         return {}
 
 
@@ -240,7 +231,7 @@ def _flat(values: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     return flat, twice
 
 
-def _of_the_optimizer(keys: Keys) -> tuple[str, ...]:
+def _of_the_optimizer(keys: Keys) -> Iterator[str]:
     """A note where the optimizer scales the rates by an estimate of its own.
 
     Raises:
@@ -252,33 +243,29 @@ def _of_the_optimizer(keys: Keys) -> tuple[str, ...]:
         raise keys.error("Adafactor computes its rates itself unless optimizer_args has relative_step=False")
     if name.endswith("schedulefree"):
         raise keys.error("sd-scripts runs no scheduler with a schedule-free optimizer; its rate is constant")
-    estimated = re.search("prodigy|dadapt", name)
-    return ("optimizer_type: the optimizer multiplies these rates by an estimate of its own",) if estimated else ()
+    if re.search("prodigy|dadapt", name):
+        yield "optimizer_type: the optimizer multiplies these rates by an estimate of its own"
 
 
-def _of_the_rates(keys: Keys, rates: Sequence[tuple[str, float]]) -> tuple[str, ...]:
+def _of_the_rates(keys: Keys, rates: Sequence[tuple[str, float]]) -> Iterator[str]:
     """Notes on the rates of other parameters than those of the plan, the first of `rates`."""
     (main, rate), *others = rates
+    for key, other in others:
+        if other != rate:
+            yield f"{key}: the rate of the text encoder is {other:g}; the plan is that of {main}, {rate:g}"
     own = [key for key in keys.given if _OTHER_RATES.fullmatch(key)]
-    own += ["network_args"] if "lr" in str(keys.get("network_args")) else []
-    return (
-        *(
-            f"{key}: the rate of the text encoder is {other:g}; the plan is that of {main}, {rate:g}"
-            for key, other in others
-            if other != rate
-        ),
-        *(f"{key}: other parameters have rates of their own; the plan is that of {main}" for key in own),
-    )
+    for key in [*own, "network_args"] if "lr" in str(keys.get("network_args")) else own:
+        yield f"{key}: other parameters have rates of their own; the plan is that of {main}"
 
 
-def _of_the_length(keys: Keys, unstated: Sequence[str], *, by_epochs: bool) -> tuple[str, ...]:
+def _of_the_length(keys: Keys, unstated: Sequence[str], *, by_epochs: bool) -> Iterator[str]:
     """Notes on the number of updates."""
-    notes = [f"{', '.join(unstated)}: not known, and without effect on the curve"] if unstated else []
+    if unstated:
+        yield f"{', '.join(unstated)}: not known, and without effect on the curve"
     if by_epochs:
-        notes.append("the examples are the images times their repeats; regularization images double their number")
+        yield "the examples are the images times their repeats; regularization images double their number"
         if keys.flag("enable_bucket") and keys.whole("train_batch_size") > 1:
-            notes.append("enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps")
-    return tuple(notes)
+            yield "enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps"
 
 
 def _steps(keys: Keys, key: str) -> float:
@@ -305,12 +292,12 @@ def _keywords(keys: Keys, kind: str, rate: float) -> dict[str, object]:
         if base <= 1e-7:
             raise keys.error(f"polynomial needs a learning_rate above 1e-7, not {base:g}, for every group")
         return {"power": keys.number("lr_scheduler_power", 1), "lr_end": 1e-7 / base * rate}
+    if _CYCLES not in _KEYS_OF[kind]:
+        return {}
+    cycles = keys.number(_CYCLES, 1)
     if kind == "cosine_with_restarts":
-        return {"num_cycles": keys.number(_CYCLES, 1)}
-    if kind == "cosine_with_min_lr":
-        if _FLOOR not in keys:
-            raise keys.error(f"cosine_with_min_lr needs {_FLOOR}")
-        return {"num_cycles": keys.number(_CYCLES, 1) / 2, "min_lr_rate": keys.number(_FLOOR)}
-    if kind == "warmup_stable_decay":
-        return {"num_cycles": keys.number(_CYCLES, 1) / 2, "min_lr_ratio": keys.number(_FLOOR)}
-    return {}
+        return {"num_cycles": cycles}
+    if kind == "cosine_with_min_lr" and _FLOOR not in keys:
+        raise keys.error(f"cosine_with_min_lr needs {_FLOOR}")
+    floor = "min_lr_rate" if kind == "cosine_with_min_lr" else "min_lr_ratio"
+    return {"num_cycles": cycles / 2, floor: keys.number(_FLOOR)}

@@ -125,6 +125,7 @@ _FILLED = {"source", *Filled.__annotations__} - {"lr_scheduler_type"}
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 MOST_STEPS = 2**31 - 1  # what an int32 step counts to
+YES, NO = (True, "true", "True"), (False, "false", "False")  # where a parser keeps the text
 _TRUE, _FALSE = {"yes", "true", "t", "y", "1"}, {"no", "false", "f", "n", "0"}  # as transformers' string_to_bool
 
 

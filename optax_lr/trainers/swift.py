@@ -41,7 +41,6 @@ class Swift(Transformers):
     history = {"": "swift"}
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only ms-swift has."""
         marks = _MARKS & source.given.keys()
         data = {"model", "dataset", "model_id_or_path"} & source.given.keys()
         return key_list(marks) if marks and data and source.form != "command" else None
@@ -52,12 +51,10 @@ class Swift(Transformers):
         values.pop("ENV", None)
         return values | {key: value for key, value in source.values.items() if key != "config"}
 
-    def known(self, values: Mapping[str, object]) -> frozenset[str]:
-        """Its own keys and those of TrainingArguments."""
+    def known(self) -> frozenset[str]:
         return FIELDS | keys_of("swift") | _ALIASES | _OLD | {_WORLD, "local_world_size"}
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """A command or its file."""
         values, name = {str(key): value for key, value in source.values.items()}, source.name
         values.pop("ENV", None)
         old = sorted(_OLD & source.given.keys())

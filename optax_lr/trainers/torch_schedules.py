@@ -82,7 +82,6 @@ class TorchSchedules(Trainer):
         return like(max_steps, _rising(*(own["parts"][0] if kind == "SequentialLR" else (kind, own))))
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
-        """The same schedule of this library."""
         kind, own = settings.lr_scheduler_type, settings.own
         if kind == "OneCycleLR":
             return OneCycle(rate, **own)

@@ -59,7 +59,6 @@ class Torchtitan(Trainer):
         return super().config_file(source) or (variable if variable.endswith(".toml") else None)
 
     def evidence(self, source: Source) -> str | None:
-        """The sections `lr_scheduler` and `training`, with a key or another section that only its files have."""
         return marks_of(source.given) if source.program is None else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -67,7 +66,6 @@ class Torchtitan(Trainer):
         return dict(flattened(file)) | dict(source.values)
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
-        """Whether the value of a key may change the curve."""
         return key in _OF_THE_CURVE or (not self._known(key) and super().decides(key, values))
 
     def _known(self, key: str) -> bool:
@@ -76,7 +74,6 @@ class Torchtitan(Trainer):
         return key in _OF_THE_CURVE or (name in _NAMES and section != "lr_scheduler")
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The sections `optimizer`, `lr_scheduler` and `training`."""
         values = dict(flattened(source.given))
         if "module" in values:
             raise source.error(
@@ -115,7 +112,6 @@ class Torchtitan(Trainer):
         return like(max_steps, min(int(settings.warmup_steps), settings.own["total"] or int(max_steps)))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        """A note where the warmup is cut."""
         given, warmup = int(settings.warmup_steps), int(self.warmup_steps(settings, max_steps, version))
         return (f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule",) if given > warmup else ()
 

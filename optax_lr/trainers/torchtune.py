@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 
@@ -11,7 +10,7 @@ from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
-from optax_lr.trainers.keys import Default, Keys, place_of
+from optax_lr.trainers.keys import Default, Keys, with_places
 from optax_lr.trainers.settings import PYDANTIC, Settings
 
 _COSINE = "get_cosine_schedule_with_warmup"
@@ -55,7 +54,6 @@ class Torchtune(Trainer):
     }
 
     def evidence(self, source: Source) -> str | None:
-        """A `_component_` of torchtune."""
         sections = [value for value in source.given.values() if isinstance(value, Mapping)]
         components = [section["_component_"] for section in sections if "_component_" in section]
         return f"its _component_ {components[0]}" if components and source.program is None else None
@@ -70,19 +68,14 @@ class Torchtune(Trainer):
         return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
-        """The recipe with the words `key=value` and without those of `~key`."""
-        values = copy.deepcopy(dict(file))
+        given: dict[str, str | None] = {}
         for word in [*source.positional, *_config_words(source)[1:]]:
             key, equals, value = word.partition("=")
-            section, name = place_of(values, key.removeprefix("~"))
-            if word.startswith("~"):
-                section.pop(name, None)
-            elif equals:
-                section[name] = None if value in ("null", "None") else value
-        return values
+            if equals or word.startswith("~"):
+                given[key.removeprefix("~")] = None if word.startswith("~") or value in ("null", "None") else value
+        return with_places(file, given)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The recipe's optimizer, scheduler and length."""
         name, values = source.name, source.values
         if source.program is not None and self.config_file(source) is None:
             raise source.error("tune run without --config cannot be read")
@@ -91,8 +84,7 @@ class Torchtune(Trainer):
             raise source.error("optimizer.lr is not in the recipe")
         if any(values.get(key) for key in _REINFORCED):
             raise source.error("torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers")
-        options = {} if source.program is None else source.program.options
-        self.unknown(source, {**values, **options}, _KEYS)
+        self.unknown(source, {**values, **source.command.options}, _KEYS)
         self.unknown(source, optimizer, frozenset({"lr"}), section="optimizer")
         scheduler = values.get("lr_scheduler")
         own: dict[str, object] = {}
@@ -144,7 +136,6 @@ class Torchtune(Trainer):
         return min(steps, int(limit)) if limit else steps
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
-        """transformers' cosine, or a constant rate."""
         if settings.lr_scheduler_type == "constant":
             return Constant(rate)
         return Cosine(rate, max_steps=steps, warmup_steps=warmup, num_cycles=settings.own["cycles"])
@@ -152,5 +143,5 @@ class Torchtune(Trainer):
 
 def _config_words(source: Source) -> list[str]:
     """The file of `--config`, and the words `key=value` behind it."""
-    value = source.program.options.get("config", []) if source.program is not None else []
+    value = source.command.options.get("config", [])
     return value if isinstance(value, list) else [value]

@@ -60,7 +60,7 @@ MARKS = words(
     "ddp_find_unused_parameters metric_for_best_model dataloader_num_workers hub_strategy adam_epsilon "
     "per_gpu_train_batch_size include_num_input_tokens_seen predict_with_generate eval_accumulation_steps"
 )
-FIELDS = class_keys("transformers", "TrainingArguments") | class_keys("transformers", "Seq2SeqTrainingArguments")
+FIELDS = class_keys("transformers", "TrainingArguments", "Seq2SeqTrainingArguments")
 
 
 class Foreign(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 from optax_lr.arguments import unknown
@@ -14,18 +13,19 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.python.constructors import EMBEDDING_KEYS, HOMES, TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like, part_of, too_few
+from optax_lr.trainers.data_notes import of_the_data
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, newest, version_number
-from optax_lr.trainers.not_recognised import rates_of
-from optax_lr.trainers.programs import script_of
+from optax_lr.trainers.programs import TARGET, class_of, is_own, of_own_program, script_of
 from optax_lr.trainers.settings import (
     ARGPARSE,
     LENGTH,
+    NO,
     SETTING_NAMES,
     STRICT,
     Filled,
@@ -65,15 +65,10 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
-_BLOCKS = "transformers' script of this name joins texts and cuts them into blocks; the number of examples is that of the blocks"
-_GROUPS = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
-YES = (True, "true", "True")
-NO = (False, "false", "False")
+_NUMBERS = ("learning_rate", "warmup_ratio", "warmup_steps")
 _MOST_STATED = 50  # more fields of TrainingArguments are a record of all of them
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
-_TARGET = "_target_"  # the class that Hydra turns a mapping into
-_RATES = words("lr learning_rate base_lr max_lr peak_lr")  # as programs of their own call it
 # Keys of a file that TrlParser and others read in addition to the fields of their classes.
 _BESIDE = frozenset({"env", "deepspeed", "ddp_timeout_seconds"})
 
@@ -85,6 +80,7 @@ class Transformers(Trainer):
     fine_tunes = True
     varies = True
     whose = ""  # whose the defaults are, if not those of a version of transformers
+    converted = "as the trainer's parser takes it"  # a number that is written as text in YAML
     names = _NAMES
     no_length = (
         "the length of the run is not known: give max_steps in the file, or the number of training examples "
@@ -111,24 +107,19 @@ class Transformers(Trainer):
         return of_own_program(source, found, self.reading(source, values, rules=rules, place=found.place))
 
     def argparse_options(self) -> frozenset[str]:
-        """The fields of the classes from which `HfArgumentParser` makes its options."""
-        return self.known({}) | self.names
+        """The fields of the classes from which `HfArgumentParser` makes its options, unless it has a parser of its own."""
+        return self.options or (self.known() | self.names)
 
     def elsewhere_for(self, source: Source) -> str:
         """The program of the user's that has the options, or diffusers' scripts, whose names they are."""
         if words("lr_scheduler lr_warmup_steps train_batch_size") <= source.given.keys():
             return " but of diffusers' scripts (--trainer diffusers)"
-        own = source.form == "command" and source.program_name and _is_own(source.program_name)
+        own = source.form == "command" and source.program_name and is_own(source.program_name)
         return f" but of {source.program_name}" if own else self.elsewhere
 
-    def known(self, values: Mapping[str, object]) -> frozenset[str]:
-        """Every key that the parser of these values may take."""
-        return (
-            FIELDS
-            | EMBEDDING_KEYS
-            | _BESIDE
-            | frozenset(key for name in _TRL_CLASSES for key in class_keys("trl", name))
-        )
+    def known(self) -> frozenset[str]:
+        """Every key that the parser may take."""
+        return FIELDS | EMBEDDING_KEYS | _BESIDE | class_keys("trl", *_TRL_CLASSES)
 
     def reading(
         self,
@@ -151,8 +142,8 @@ class Transformers(Trainer):
             meant |= {one.key: one.moved for one in foreign if one.moved is not None}
         foreign = [one for one in foreign if one.key not in meant]
         said = foreign_line(values, foreign, place)
-        known = self.known(values) | self.names | {one.key for one in foreign}
-        known |= {_TARGET} if _class_of(values) in TRAINING_ARGUMENTS | TRL else set()
+        known = self.known() | self.names | {one.key for one in foreign}
+        known |= {TARGET} if class_of(values) in TRAINING_ARGUMENTS | TRL else set()
         strange = self.unknown(source, values, known, also=said, meant=meant)
         taken = {key: value for key, value in values.items() if key in self.names}
         if values.get("per_gpu_train_batch_size") is not None:  # which transformers 4 took first
@@ -174,21 +165,14 @@ class Transformers(Trainer):
         }
         given = {key: value for key, value in taken.items() if value is not None}
         settings = Settings.of(name, filled_in | given, rules, **whole)
-        converted = "as the trainer's parser takes it"
-        if self.name == "hf":
-            converted = (
-                "which transformers' own parser of YAML files leaves text; the run stops unless the program converts it"
-            )
-        notes += tuple(
-            f"{key}: the text {taken[key]!r} is taken as a number, {converted}"
-            for key in ("learning_rate", "warmup_ratio", "warmup_steps")
-            if rules.text and isinstance(taken.get(key), str) and source.form == "yaml"
-        )
+        if rules.text and source.form == "yaml":
+            texts = (key for key in _NUMBERS if isinstance(taken.get(key), str))
+            notes += tuple(f"{key}: the text {taken[key]!r} is taken as a number, {self.converted}" for key in texts)
         if settings.older and 0 < settings.warmup_steps < 1:
             share = f"a warmup_steps of {settings.warmup_steps:g}; for a run of that time write warmup_ratio"
             notes += (f"{settings.older} is of older versions, and none of these takes {share}",)
         notes += tuple(
-            note for note in _of_the_data(values, source.program_name) if note.partition(":")[0] not in self.names
+            note for note in of_the_data(values, source.program_name) if note.partition(":")[0] not in self.names
         )
         strange = tuple(key for key in strange if key != "block_size")
         wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()
@@ -243,7 +227,6 @@ class Transformers(Trainer):
     zero_steps_count = True  # max_steps: 0 is a length, and not "not given"
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
-        """Optimizer steps of all epochs."""
         return math.ceil(settings.num_train_epochs * per_epoch)
 
     # --- warmup ---
@@ -362,82 +345,6 @@ class Transformers(Trainer):
         return taken
 
 
-def target_of(
-    values: Mapping[str, object], classes: Container[str], depth: int = 3
-) -> tuple[str, tuple[str, ...]] | None:
-    """The one of these classes that Hydra turns a mapping into, by its `_target_`, and where that mapping is.
-
-    >>> target_of({"arguments": {"_target_": "transformers.TrainingArguments"}}, {"TrainingArguments"})
-    ('TrainingArguments', ('arguments',))
-    """
-    name = _class_of(values)
-    found: list[tuple[str, tuple[str, ...]]] = [(name, ())] if name in classes else []
-    for key, inner in values.items():
-        if isinstance(inner, Mapping) and depth and (below := target_of(inner, classes, depth - 1)):
-            found.append((below[0], (str(key), *below[1])))
-    return found[0] if len(found) == 1 else None
-
-
-def _class_of(values: Mapping[str, object]) -> str:
-    """The class of transformers, TRL or a package like them that Hydra turns a mapping into; empty for any other."""
-    home, _, name = str(values.get(_TARGET, "")).partition(".")
-    return name.rpartition(".")[2] if home in HOMES else ""
-
-
-def of_own_program(source: Source, found: Recognised, reading: Reading) -> Reading:
-    """The reading of a file that only a program of its own can take, which may have other defaults.
-
-    transformers' and TRL's parsers take no sections, and no keys that they do not know.
-
-    Raises:
-        ConfigError: for a section that leaves the kind of the schedule to that program, and for a rate of its own in a file
-            without `learning_rate`.
-    """
-    if source.form in ("yaml", "json", "toml", "mapping") and any(
-        made.key == "learning_rate" for made in reading.defaults
-    ):
-        given = {key: value for key, value in source.given.items() if key != "deepspeed"}
-        rates = [f"{place} {value}" for place, value in rates_of(given) if place.rpartition(".")[2] in _RATES]
-        if rates:
-            raise source.error(
-                f"learning_rate is not given, and {', '.join(rates[:3])} may be the rate that a program of its own reads; "
-                "--set learning_rate=VALUE gives the right one"
-            )
-    absent, section = ", ".join(default.key for default in reading.defaults), ".".join(found.section)
-    others, note = f"other defaults for {absent}, or " if absent else "", ""
-    if (script := script_of(source)) is not None:
-        if absent:
-            whose = f"is read as {script.whose}; a changed copy may have other defaults"
-            note = f"{source.program_name} is not here, and {whose}"
-        reading = reading._replace(unknown=tuple(key for key in reading.unknown if key not in script.options))
-    elif source.program is not None:
-        known = source.constructor or _GROUPS.search(source.program_name)
-        if _is_own(source.program_name) and not known:
-            asked = not source.program_name or found.trainer != "hf" or found.by.startswith("--trainer")
-            if "learning_rate" in absent.split(", ") and not asked:
-                raise source.error(
-                    f"learning_rate is not in the command, and {source.program_name}, which is not read, may have a default of its "
-                    "own; give it with --set learning_rate=VALUE"
-                )
-            note = f"{source.program_name} is not read, and may have {others}a schedule, batches or a loop of its own"
-    elif source.form in ("yaml", "json", "toml"):
-        named = found.by.startswith(("--trainer", _TARGET))  # by its class
-        if section and "lr_scheduler_type" in absent and not named:
-            raise source.error(
-                f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
-                f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
-            )
-        why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
-        if why and not found.by.startswith(_TARGET):
-            note = f"{why} shows that another program reads this file, which may have {others}a schedule of its own"
-    return reading._replace(notes=(*reading.notes, note)) if note else reading
-
-
-def _is_own(program: str) -> bool:
-    """Whether a command starts a script or module of the user's, such as `train.py` or, with `-m`, `train`."""
-    return program.endswith(".py") or not (" " in program or program.partition(".")[0] in ("trl", "transformers"))
-
-
 CURVE_KEYS = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs"),
     *("per_device_train_batch_size", "gradient_accumulation_steps"),
@@ -492,53 +399,3 @@ def _older(values: Mapping[str, object], program: str) -> str:
         if last is not None and version_number(last) < (5, 0):
             return key
     return ""
-
-
-# Notes on keys that change the batches or the number of examples: of those that are given, and of those that are true.
-_GIVEN = {
-    "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
-    "doc_stride": "a long text gives several examples; then the number of examples is that after the cut into features",
-    "block_size": "texts may be joined and cut into blocks, as by run_clm.py; then the number of examples is that of the blocks",
-    **dict.fromkeys(
-        (
-            *(
-                "max_train_samples",
-                "train_sample_size",
-                "max_samples",
-                "num_samples",
-                "num_train_samples",
-                "max_examples",
-            ),
-            *("num_examples", "max_train_examples", "sample_size", "train_size", "data_fraction", "train_ratio"),
-        ),
-        "the number of examples must be that after the cut",
-    ),
-    "interleave_prob": "the number of examples must be that after the mixing",
-    "gradient_accumulation_kwargs": "num_steps in it would replace gradient_accumulation_steps",
-}
-_TRUE = {
-    "packing": "the number of examples is that of the packed rows",
-    "auto_find_batch_size": "the steps are those of the batch as stated; one that does not fit is made smaller",
-    "split_batches": "the processes divide a batch among them; give 1 as their number",
-}
-
-
-def _of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
-    """Notes on what changes the batches or the number of examples."""
-    parallel, loader = (
-        section if isinstance(section, Mapping) else {}
-        for section in (values.get("parallelism_config"), values.get("accelerator_config"))
-    )
-    given = {key: loader.get(key) for key in ("split_batches", "gradient_accumulation_kwargs")} | dict(values)
-    notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
-    notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
-    if program.endswith(".py") and re.search(r"(?:^|/)run_[a-z]\w*\.py$", program) and values.get("do_train") is None:
-        notes.append("do_train is not given, without which transformers' scripts of such names train nothing")
-    if (script := _GROUPS.search(program)) is not None:
-        notes = [note for note in notes if not note.startswith("block_size")] + [f"{script[0]}: {_BLOCKS}"]
-    notes += [
-        f"parallelism_config.{key}: give the number of data-parallel ranks as the number of processes"
-        for key in ("tp_size", "cp_size")
-        if parallel.get(key) not in (None, 1)
-    ]
-    return tuple(notes)

@@ -15,9 +15,10 @@ from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, last_version_of_class
+from optax_lr.trainers.programs import of_own_program, target_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
-from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section, of_own_program, target_of
+from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section
 
 # Each command of `trl`, and each word in a script's name, with the class of its arguments.
 METHODS: Mapping[str, str] = {
@@ -105,7 +106,7 @@ class Trl(Transformers):
             sure = method_in(script) or (generates and MARKS & keys)
             ours = sure and options and keys & (MARKS | marks | {"config"})
             return f"the script {script} and {key_list(options, 'option')}" if ours else None
-        certain = len(marks) > 1 or marks - _SHARED or keys <= self.known({})
+        certain = len(marks) > 1 or marks - _SHARED or keys <= self.known()
         return key_list(marks) if marks and certain and not {"stage", "finetuning_type"} & keys else None
 
     def config_file(self, source: Source) -> str | None:
@@ -120,11 +121,9 @@ class Trl(Transformers):
         values.pop("env", None)
         return values
 
-    def known(self, values: Mapping[str, object]) -> frozenset[str]:
-        """The fields of every class that TrlParser may be given."""
+    def known(self) -> frozenset[str]:
         classes = (*METHODS.values(), *_SCRIPT)
-        ever = frozenset(key for name in classes for key in class_keys("trl", name))
-        now = frozenset(key for name in classes for key in class_keys("trl", name, now=True))
+        ever, now = class_keys("trl", *classes), class_keys("trl", *classes, now=True)
         gone = {key for key in ever - now if concerns_curve(key)}  # such as the batch_size of an old RLOOConfig
         return (FIELDS | _RECIPES | ever - gone) | {"env", "config", "num_processes", "accelerate_config"}
 
@@ -140,7 +139,6 @@ class Trl(Transformers):
         return method, version or None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The settings of one of TRL's trainers."""
         name = source.name
         values = in_section(source.values, found.section)
         values.pop("config", None)

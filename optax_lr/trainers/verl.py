@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.marks import is_known, readable
-from optax_lr.sources.source import Processes, Source, count_of, product
+from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches, without_steps
 from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, named_config
-from optax_lr.trainers.keys import Keys, assignments, flattened, place_of
+from optax_lr.trainers.keys import Keys, assignments, flattened, with_places
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, Settings
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
@@ -65,12 +64,10 @@ class Verl(Trainer):
     groups = frozenset({"model_engine"})  # words that choose a part of the config
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
-        """The length, and what decides the schedule of an optimizer in any form."""
         name = key.removeprefix(self.place)
         return key in _LENGTH or (name != key and any(form.decides(name) for form in (FSDP, MEGATRON, SFT)))
 
     def evidence(self, source: Source) -> str | None:
-        """Its section of the actor in a file, or the config that a file extends."""
         section = source.given.get("actor_rollout_ref")
         actor = section.get("actor") if isinstance(section, Mapping) else None
         if source.program is None and isinstance(actor, Mapping):
@@ -89,12 +86,7 @@ class Verl(Trainer):
         return None if name else file
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
-        """The file with the words `key=value`."""
-        values = copy.deepcopy(dict(file))
-        for key, value in assignments(command_words(source)[1]).items():
-            section, name = place_of(values, key)
-            section[name] = value
-        return values
+        return with_places(file, assignments(command_words(source)[1]))
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The keys of a file and the words of a command; `+` and `++` in front of a key change nothing here."""
@@ -227,7 +219,6 @@ class Verl(Trainer):
         return key.startswith(_LENGTHS) or (outer and concerns_curve(inner))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
-        """Whole batches; the rest is dropped."""
         return whole_batches(settings, self.training_examples(settings, data.examples))
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
@@ -236,7 +227,6 @@ class Verl(Trainer):
         return settings.also(ends=int(settings.num_train_epochs) * (examples // settings.per_device_train_batch_size))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        """A note where the run ends before the schedule does."""
         ends, stop = settings.own["ends"], settings.own.get("stop", 0)
         if 0 < stop < max_steps:
             return (f"{_STEPS} {stop} ends the run, but not the schedule, which has the length of the epochs",)
@@ -249,17 +239,14 @@ class Verl(Trainer):
         return super().warmup_steps(settings, max_steps, version, data)
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
-        """That of the optimizer."""
         curve = next(form.curve for form in (FSDP, MEGATRON, SFT) if settings.own["form"] == form.kind)
         return curve(settings, rate, steps, warmup)
 
 
 def by_nodes(keys: Keys, each: int) -> Processes:
     """The processes by the nodes of a config and their devices, on which no step depends."""
-    stated = {key: readable(keys.get(f"trainer.{key}", n)) for key, n in (("nnodes", 1), ("n_gpus_per_node", each))}
-    origin = "trainer." + " and ".join(f"{key} {value}" for key, value in stated.items())
-    number = product(*map(count_of, stated.values()))
-    return Processes(number or 1, origin if number else f"assumed; the steps do not depend on {origin}")
+    stated = (("trainer.nnodes", 1), ("trainer.n_gpus_per_node", each))
+    return without_steps({key: readable(keys.get(key, number)) for key, number in stated})
 
 
 def _is_below(key: str, known: frozenset[str]) -> bool:

@@ -38,7 +38,6 @@ class VerlSFT(Verl):
     groups = frozenset({"engine", "optim"})
 
     def evidence(self, source: Source) -> str | None:
-        """A key of the older trainer in a file, or the config that a file extends."""
         model = source.given.get("model")
         found = isinstance(model, Mapping) and "partial_pretrain" in model and source.program is None
         return "its key model.partial_pretrain" if found else extends(source, self.own)

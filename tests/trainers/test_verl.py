@@ -22,7 +22,10 @@ def test_verls_defaults_lengths_and_processes():
     assert "all of its updates have the same rate" in config.notes[0]
     unstated = olr.read_config([*VERL, "trainer.n_gpus_per_node=\ue000$GPUS\ue001"]).plan(num_examples=1000)
     assert (unstated.max_steps, unstated.notes) == (90, ())
-    assert unstated.world_size_from == "assumed; the steps do not depend on trainer.nnodes 1 and n_gpus_per_node $GPUS"
+    assert (
+        unstated.world_size_from
+        == "assumed; the steps do not depend on trainer.nnodes 1 and trainer.n_gpus_per_node $GPUS"
+    )
     config = olr.read_config([*VERL, "trainer.total_training_steps=77", "trainer.critic_warmup=5"])
     assert config.plan().max_steps == 77
     assert not any("the critic has" in note for note in config.notes)  # which GRPO has not
