@@ -6,7 +6,7 @@ import dataclasses
 from typing import TypedDict
 
 from optax_lr.arguments import whole_number
-from optax_lr.schedules import Constant, Schedule
+from optax_lr.schedules import Schedule
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes
 from optax_lr.trainers import Data, Default, Settings, trainer_of
@@ -143,8 +143,7 @@ def make_plan(
     if settings.learning_rate == 0 and not settings.own_rates:
         notes += (f"{trainer.key('learning_rate')} is 0: every update has rate 0, and nothing is trained",)
     schedule = trainer.checked_schedule(settings, max_steps=length, warmup_steps=warmup)
-    if isinstance(schedule, Constant):  # the kind `constant` of transformers ignores a warmup
-        warmup = int(schedule.warmup_steps)
+    warmup = int(getattr(schedule, "warmup_steps", warmup))  # `constant` has none, and DeepSpeed's have at least one
     return Plan(
         schedule=schedule,
         max_steps=length,

@@ -27,6 +27,7 @@ _OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
 _FILES = ("extends", "_base_", "inherit", "inherits", "include", "includes", "defaults")  # keys that name other files
 _RATE = re.compile(r"(?:^|_)(?:lr|learning_rate)(?:_|$)")
+_EARLY = re.compile(r"(?:use_|enable_)?early_?stop")
 _MOST_LEFT_OUT = 3  # configs of a file that are left out and named
 
 
@@ -190,8 +191,12 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         )
     if not found.certain:
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
+    stops = [key for key in values_read if _EARLY.match(key) and values_read[key]]
+    notes += (f"{', '.join(stops)}: the run may end early",) if stops else ()
     unknown = tuple(
-        key for key in reading.unknown if not any(note.startswith(f"{key}: the rate of other") for note in notes)
+        key
+        for key in reading.unknown
+        if key not in stops and not any(note.startswith(f"{key}: the rate of other") for note in notes)
     )
     if source.named and source.program is not None:
         own = {*source.program.options, *assignments(source.program.positional)}

@@ -145,7 +145,7 @@ class RunConfig:
             transformers_version=version,
             max_steps=facts["max_steps"],
             processes=self.processes,
-            defaults=self.defaults,
+            defaults=self.defaults if version is None else tuple(one.in_version(version) for one in self.defaults),
         )
         for key, place in self.alone.items():
             if plan.world_size > 1 and not (key == "max_steps" and facts["max_steps"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,10 @@ class Default(NamedTuple):
     key: str
     value: object
     whose: str
+
+    def in_version(self, version: str) -> Default:
+        """The default in another version of transformers: those of `TrainingArguments` are the same in all that are known."""
+        return self._replace(whose=re.sub(r"^transformers \S+ ", f"transformers {version} ", self.whose))
 
 
 class Keys(dict[str, Any]):
