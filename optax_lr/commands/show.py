@@ -103,7 +103,9 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
     share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
     if plan.warmup_steps > plan.max_steps:
         row("steps", f"{plan.max_steps:,}, all of them in the warmup of {plan.warmup_steps:,}")
-    elif not plan.warmup_steps and summary["first_rate"] < summary["highest_rate"]:  # as of OneCycle, which rises by itself
+    elif (
+        not plan.warmup_steps and summary["first_rate"] < summary["highest_rate"]
+    ):  # as of OneCycle, which rises by itself
         row("steps", f"{plan.max_steps:,}")
     else:
         row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")

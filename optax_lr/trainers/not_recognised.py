@@ -34,8 +34,9 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
         candidates = ("hf", "trl-sft", "llamafactory", *(("mlx-lm",) if "iters" in values else ()))
         names = [name for name in candidates if _reads(source, name, sections[0], trainers)]
         if names and len(sections) == 1:
+            either = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
             what = f"the settings under {places[0]}" if places[0] else ", ".join(shared[:3])
-            return f"the trainer of {what} is not certain; name it with --trainer {' or '.join(names)}"
+            return f"the trainer of {what} is not certain; name it with --trainer {either}"
         if names:
             where = " and ".join(places[:3])
             return f"settings are under {where}; write those of one to a file of its own, and name it with --trainer {names[0]}"

@@ -137,7 +137,8 @@ def _of_a_file(source: Source, found: Recognised, reading: Reading, absent: Sequ
             f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
             f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
         )
-    why = f"the section {section}" if section else ", ".join(reading.unknown[:3])
-    if not why or by_class:
+    shown = [f"the section {section}"] if section else reading.unknown[:3]
+    if not shown or by_class:
         return ""
-    return f"{why} shows that another program reads this file, which may have {_others(absent)}a schedule of its own"
+    why = f"{', '.join(shown)} show{'' if shown[1:] else 's'} that another program reads this file"
+    return f"{why}, which may have {_others(absent)}a schedule of its own"

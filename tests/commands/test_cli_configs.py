@@ -32,6 +32,15 @@ def here(folder):
     return functools.partial(run, folder=folder)
 
 
+def test_show_does_not_count_the_rise_of_another_schedule_as_warmup(here, folder):
+    block = {"type": "OneCycle", "params": {"cycle_min_lr": 1e-5, "cycle_max_lr": 1e-3}}
+    (folder / "one.json").write_text(
+        json.dumps({"learning_rate": 1e-4, "max_steps": 9, "deepspeed": {"scheduler": block}})
+    )
+    shown = here("show", "one.json").stdout
+    assert re.search(r"^steps +9 *$", shown, re.MULTILINE)
+
+
 def stepped(kind):
     import torch
     import transformers

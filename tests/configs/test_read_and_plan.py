@@ -239,3 +239,16 @@ def test_llamafactory_computes_the_stable_phase():
     given = olr.read_config(values | {"lr_scheduler_kwargs": json.dumps({"num_decay_steps": 100})}).plan().schedule
     assert (given.stable_steps, given.decay_steps) == (300, 100)
     assert given(500) == 0
+
+
+def test_early_stopping_is_noted():
+    keys = {
+        "learning_rate": 1e-4,
+        "save_total_limit": 1,
+        "max_steps": 9,
+        "early_stopping_patience": 3,
+        "early_stopping": False,
+    }
+    config = olr.read_config(keys)
+    assert "early_stopping_patience: the run may end early" in config.notes
+    assert config.unknown == ("early_stopping",)

@@ -192,6 +192,30 @@ def test_several_schedules_in_one_script_are_noted(tmp_path):
         first.plan()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if kind == 'a':\n    s = optax.constant_schedule(1e-3)\nelse:\n    s = optax.cosine_decay_schedule(1e-3, 50)\n",
+        "def make(kind):\n    if kind:\n        return optax.constant_schedule(1e-3)\n    return optax.cosine_decay_schedule(1e-3, 50)\n",
+    ],
+)
+def test_a_branch_decides_which_schedule_is_made(tmp_path, text):
+    path = tmp_path / "train.py"
+    for made, what in (
+        (text, "schedules"),
+        (
+            text.replace("cosine_decay_schedule(1e-3, 50)", "sgd(1e-3)").replace("constant_schedule", "adam"),
+            "optimizers",
+        ),
+    ):
+        path.write_text(f"import optax\n{made}")
+        configs = olr.read_configs(path)
+        assert len(configs) == 2
+        assert all(
+            f"a branch of this script decides which of its 2 {what} is made" in config.notes for config in configs
+        )
+
+
 def test_boundaries_out_of_order_are_refused(tmp_path):
     parts = "[optax.constant_schedule(1.0), optax.constant_schedule(0.5), optax.constant_schedule(0.1)]"
     config = read(tmp_path, f"import optax\noptax.join_schedules({parts}, [20, 10])\n")

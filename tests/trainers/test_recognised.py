@@ -211,6 +211,8 @@ def test_defaults_are_listed_with_their_owner():
         "per_device_train_batch_size": (8, whose),
         "gradient_accumulation_steps": (1, whose),
     }
+    older = config.plan(num_examples=80, transformers_version="4.48.3").defaults
+    assert {default.whose for default in older} == {"transformers 4.48.3 TrainingArguments"}
     assert [default.key for default in olr.read_config(HF | {"max_steps": 5}).defaults] == [
         "lr_scheduler_type",
         "warmup_steps",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
+from collections.abc import Sequence
 
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError
@@ -18,6 +20,23 @@ def is_left_out(script: Script, call: Call) -> bool:
     [False, True]
     """
     return outcome(script, call.tests) is False
+
+
+def only_one(calls: Sequence[Call]) -> bool:
+    """Whether a branch decides which one of these calls runs: they need opposite tests, or are returned by one function."""
+    return len(calls) > 1 and all(_opposed(*pair) for pair in itertools.combinations(calls, 2))
+
+
+def _opposed(first: Call, second: Call) -> bool:
+    tests = [(one, other) for one in first.tests for other in second.tests]
+    if any(one[0] is other[0] and one[1] is not other[1] for one, other in tests):
+        return True
+    function = first.scope.function
+    if function is None or function is not second.scope.function:
+        return False
+    returns = [set(ast.walk(part)) for part in ast.walk(function) if isinstance(part, ast.Return)]
+    places = [[number for number, parts in enumerate(returns) if call.node in parts] for call in (first, second)]
+    return all(places) and places[0] != places[1]
 
 
 def outcome(script: Script, tests: Tests) -> bool | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
+from optax_lr.sources.python.decided import only_one
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Call
@@ -47,11 +49,13 @@ def _texts(script: Script) -> list[str]:
     return found
 
 
-def arguments_of_optimizer(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
-    """The rate of one of the `number` optimizers that a script makes, and notes."""
+def arguments_of_optimizer(script: Script, call: Call, made: Sequence[Call]) -> tuple[Arguments, list[str]]:
+    """The rate of one of the optimizers that a script has `made`, and notes."""
     found = Arguments(script)
     found.take_rate(call.node, call.scope)
     notes = [f"nothing in this script changes the rate of {call.name} in line {call.node.lineno}"]
-    if number > 1:
-        notes.append(f"this script makes {number} optimizers, each with a rate of its own")
+    if only_one(made):
+        notes.append(f"a branch of this script decides which of its {len(made)} optimizers is made")
+    elif len(made) > 1:
+        notes.append(f"this script makes {len(made)} optimizers, each with a rate of its own")
     return found, notes

@@ -205,11 +205,11 @@ class Reader:
         call = call._replace(name=self._plain_parent(call.name) or "") if own else call
         last = call.last
         if call.name in SCHEDULES:
-            found, notes = arguments_of_class(self.script, call, len(self.calls()))
+            found, notes = arguments_of_class(self.script, call, self.calls())
             if call.name.startswith("torch."):
                 self._note_group()
         elif call.name in OPTIMIZERS:
-            found, notes = arguments_of_optimizer(self.script, call, len(self.calls()))
+            found, notes = arguments_of_optimizer(self.script, call, self.calls())
             self._note_group()
             notes += self._changes
         elif last in FUNCTIONS:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from optax_lr.sources.python import constructors
 from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
+from optax_lr.sources.python.decided import only_one
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.scopes import Call, Scope, keyword_of
@@ -108,11 +109,13 @@ def _take_warmup_of_steps(found: Arguments, pairs: Mapping[str, ast.expr], scope
         found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
 
 
-def arguments_of_class(script: Script, call: Call, number: int) -> tuple[Arguments, list[str]]:
-    """The arguments of one of the `number` schedules of Optax or torch in a script, and notes."""
+def arguments_of_class(script: Script, call: Call, made: Sequence[Call]) -> tuple[Arguments, list[str]]:
+    """The arguments of one of the schedules of Optax or torch that a script has `made`, and notes."""
     notes = [f"{call.name} is read as the schedule of the learning rate"]
-    if number > 1:
-        notes.append(f"this script makes {number} schedules; which one runs when is not read")
+    if only_one(made):
+        notes.append(f"a branch of this script decides which of its {len(made)} schedules is made")
+    elif len(made) > 1:
+        notes.append(f"this script makes {len(made)} schedules; which one runs when is not read")
     return _one(script, call), notes + rates_by_hand(script) + _early_stop(script)
 
 
