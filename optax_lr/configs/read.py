@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from optax_lr.configs.gather import sources_of
 from optax_lr.configs.named_file import named_file, recognised
@@ -97,10 +97,11 @@ def read_configs(
     silent: list[ConfigError] = []  # the part of these about commands without a setting of a schedule
     for one in found:
         try:
-            _require_plain(one, values or {})
             one, whose = recognised(one, trainer)
         except ConfigError as error:
             if one.form != "command":
+                if "defaults" not in one.given:  # Hydra's files are those of a program of its own
+                    _require_plain(one, values or ())
                 raise
             refused.append(error)
             silent += [error] * (not _states_settings(one))
@@ -342,8 +343,8 @@ def _with_processes(source: Source, section: tuple[str, ...]) -> Source:
     return dataclasses.replace(source, notes=(*source.notes, note))
 
 
-def _require_plain(source: Source, overrides: Mapping[str, object]) -> None:
-    """Refuse what an interpolating reader would execute, except in files of Hydra and in keys that `overrides` replaces."""
+def _require_plain(source: Source, others: Collection[str]) -> None:
+    """Refuse what an interpolating reader would execute, except in files of Hydra and in the keys `others`."""
     of_hydra = any(trainer.hydra and trainer.evidence(source) is not None for trainer in TRAINERS.values())
     if source.form in ("yaml", "json", "mapping", "toml") and not of_hydra:
-        require_plain(source.name, {key: value for key, value in source.values.items() if key not in overrides})
+        require_plain(source.name, {key: value for key, value in source.values.items() if key not in others})

@@ -39,7 +39,8 @@ class HuggingFace(Transformers):
             return found
         given = {str(key): value for key, value in source.given.items()}
         by = _marks(given, FIELDS)
-        if by is not None:
+        strange = [key for key in given if key not in FIELDS and not concerns_curve(key)]
+        if by is not None and (source.form == "command" or 2 * len(strange) <= len(given)):  # a program may add options
             return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
         return None if SETTING_NAMES & given.keys() else self._section(source, given)
 

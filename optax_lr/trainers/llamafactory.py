@@ -47,6 +47,9 @@ _V1 = words(
     "model_class kernel_config dist_config peft_config quant_config train_dataset init_config sample_backend "
     "optim_config lr_scheduler_config"
 )
+_V1_WEAK = words(
+    "peft_config quant_config train_dataset optim_config lr_scheduler_config"
+)  # each alone may be of any program
 _OLD = words(
     "max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization "
     "ray_run_name resources_per_worker placement_strategy"
@@ -295,8 +298,10 @@ class LlamaFactoryV1(Trainer):
         keys = frozenset(source.given)
         others = (_MARKS - _WEAK) | {"model_name_or_path"}
         length = keys & (SETTING_NAMES | {"micro_batch_size", "lr_scheduler_config"})
-        ours = _V1 & keys and length and not keys & others and source.form != "command"
-        return key_list(_V1 & keys) if ours else None
+        marks = _V1 & keys
+        ours = marks - _V1_WEAK or len(marks) > 1
+        ours = ours and length and not keys & others and source.form != "command"
+        return key_list(marks) if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
         values, name = source.values, source.name

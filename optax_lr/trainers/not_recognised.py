@@ -31,7 +31,9 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     sections = [()] if shared else inside
     places = tuple(".".join(section) for section in sections)
     if sections and not any("optim" in place for place in places) and all(_is_below(key, places) for key, _ in rates):
-        candidates = ("hf", "trl-sft", "llamafactory", *(("mlx-lm",) if "iters" in values else ()))
+        marks = {"mlx-lm": {"iters"}, "diffusers": {"lr_scheduler", "max_train_steps"}}
+        others = [name for name, keys in marks.items() if keys <= values.keys()]
+        candidates = ("hf", "trl-sft", "llamafactory", *others)
         names = [name for name in candidates if _reads(source, name, sections[0], trainers)]
         if names and len(sections) == 1:
             either = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
@@ -47,6 +49,9 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
         return f"only the program that reads this file knows the use of {shown}{more}; read that, or {WRITE}"
+    scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
+    if scripts:
+        return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
     return f"no setting of a schedule is there, such as learning_rate; the keys are: {seen}"
 
@@ -98,6 +103,15 @@ def _is_below(place: str, places: Iterable[str]) -> bool:
 
 def _is_rate(place: str) -> bool:
     return _RATE.search(re.sub(r"[.-]", "_", place.lower())) is not None
+
+
+def _texts(values: object, depth: int = 12) -> Iterator[str]:
+    """The texts at any depth."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, (Mapping, list)):
+        for value in values.values() if isinstance(values, Mapping) else values:
+            yield from _texts(value, depth - 1) if depth else ()
 
 
 def _command_inside(values: object, place: str = "", depth: int = 6) -> str | None:

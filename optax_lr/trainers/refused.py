@@ -52,6 +52,12 @@ def _of_openrlhf(source: Source) -> str:
     return f"if {source.program_name} is a copy of one, name it with --trainer openrlhf" if copy else WRITE
 
 
+def _nemo_automodel(values: Mapping[str, object]) -> bool:
+    """Whether a section is made by a class of NeMo AutoModel."""
+    targets = (inner.get("_target_") for inner in values.values() if isinstance(inner, Mapping))
+    return any(str(target).startswith("nemo_automodel.") for target in targets)
+
+
 class Refused(NamedTuple):
     """One trainer that is not read.
 
@@ -158,6 +164,7 @@ REFUSED: tuple[Refused, ...] = (
     Refused(
         "a config of NeMo", r"nemo .*|.*megatron_gpt_(?:pre)?\w*training\.py", ("model.optim.sched", "exp_manager")
     ),
+    Refused("a config of NeMo AutoModel", r"automodel .*|nemo_automodel[./].*", test=_nemo_automodel),
     Refused("a config of Ludwig", r"ludwig .*", ("trainer.learning_rate_scheduler", "input_features")),
     Refused("a config of Lightning's CLI, or of a program with its class_path", r"lightning .*", _LIGHTNING),
     Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.parsing import scalar
-from optax_lr.text import start_of
+from optax_lr.text import start_of, words
 
 
 class Rules(NamedTuple):
@@ -123,6 +123,7 @@ class Settings:
 LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
 _FILLED = {"source", *Filled.__annotations__} - {"lr_scheduler_type"}
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
+_OF_A_SEARCH = words("type values min max low high range choices distribution")
 _AT_LEAST_ONE = {"per_device_train_batch_size", "gradient_accumulation_steps", "max_samples", "ppo_buffer_size"}
 MOST_STEPS = 2**31 - 1  # what an int32 step counts to
 YES, NO = (True, "true", "True"), (False, "false", "False")  # where a parser keeps the text
@@ -140,7 +141,12 @@ def finite_number(name: str, value: object, rules: Rules = STRICT) -> float:
             raise ConfigError(f"{name} must be a number, not the text {value!r}: {number_of(value)[1]}")
         value = converted
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ConfigError(f"{name} must be a number, not {_short(value)}")
+        several = isinstance(value, list) or (isinstance(value, dict) and bool(_OF_A_SEARCH & value.keys()))
+        way = (
+            f"; a search has a value for each of its runs: --set {name.rsplit(maxsplit=1)[-1]}=VALUE gives that of one"
+            * several
+        )
+        raise ConfigError(f"{name} must be a number, not {_short(value)}{way}")
     try:
         finite = math.isfinite(value)
     except OverflowError:  # a whole number of more than 308 digits

@@ -132,9 +132,10 @@ class Torchtitan(Trainer):
 def marks_of(values: Mapping[str, object]) -> str | None:
     """What only torchtitan has in a file with its sections; empty if there is nothing, None without the sections."""
     sections = {key: inner for key, inner in values.items() if isinstance(inner, Mapping)}
-    if not {"lr_scheduler", "training"} <= sections.keys():
+    before = "job" in sections and "warmup_steps" in sections.get("training", {})  # June 2025
+    if "training" not in sections or not ("lr_scheduler" in sections or before):
         return None
-    keys = words("decay_ratio decay_type min_lr_factor lr_min") & sections["lr_scheduler"].keys()
+    keys = words("decay_ratio decay_type min_lr_factor lr_min") & sections.get("lr_scheduler", {}).keys()
     keys |= words("local_batch_size global_batch_size seq_len mixed_precision_param") & sections["training"].keys()
     others = words("job parallelism activation_checkpoint") & sections.keys()
     return key_list(keys) if keys else key_list(others, "section") if others else ""

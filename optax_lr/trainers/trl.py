@@ -106,7 +106,8 @@ class Trl(Transformers):
             sure = method_in(script) or (generates and MARKS & keys)
             ours = sure and options and keys & (MARKS | marks | {"config"})
             return f"the script {script} and {key_list(options, 'option')}" if ours else None
-        certain = len(marks) > 1 or marks - _SHARED or keys <= self.known()
+        strange = keys - self.known()
+        certain = (len(marks) > 1 or marks - _SHARED or not strange) and 2 * len(strange) <= len(keys)
         return key_list(marks) if marks and certain and not {"stage", "finetuning_type"} & keys else None
 
     def config_file(self, source: Source) -> str | None:

@@ -62,6 +62,13 @@ RECOGNISED = [
 REFUSED = [
     ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "knows the use of training.learning_rate 2e-05, training.scheduler cosine; read that, or write the schedule as learning_rate, lr_sch"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
+    ({"step_scheduler": {"max_steps": 9}, "model": {"_target_": "nemo_automodel.NeMoAutoModelForCausalLM"}}, "a config of NeMo AutoModel"),
+    ({"job": {}, "optimizer": {"lr": 3e-4}, "training": {"batch_size": 8, "seq_len": 9, "warmup_steps": 2}}, "training.batch_size is of torchtitan before June"),
+    ({"learning_rate": {"min": 1e-5, "max": 1e-4}, "max_steps": 9, "save_steps": 3}, "a search has a value for each of its runs: --set learning_rate=VALUE"),
+    ({"learning_rate": 1e-5, "lr_scheduler": "constant", "max_train_steps": 9, "resolution": 512}, "name it with --trainer diffusers"),
+    ({"kind": "Job", "spec": {"args": ["/bin/bash", "cd a && scripts/run_sft.sh --fast"]}}, "scripts/run_sft.sh is named: read that"),
+    ({"learning_rate": 1e-5, "warmup_steps": 5, "peft_config": {"r": 8}, "beta": 0.1, "max_length": 9, "save_strategy": "no", "batch_size": 8,
+      "epoch": 2, "is_peft": False, "modality": "text", "split": "a", "defaults": ["a"], "work": "${hydra:runtime.cwd}"}, "only the program that reads this file knows"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),
     ({"log_history": []}, "the state of a run, with its log"),
