@@ -64,6 +64,8 @@ SCRIPTS = [
     "(exec bash -c 'run a'; run b)\nexec 3>&1\nexec >> log2\nexec bash -c 'run c'\nrun d",
     "B=1\n(export A=1 B; export A)\nif [ 1 = 2 ]; then export B; fi\nbash -c 'run ${A:-none} ${B:-none}'\n"
     "f() { local A=2; export A; bash -c 'run $A'; }\nf\nbash -c 'run ${A:-none}'",
+    'f() { echo "$1-$2"; }\nA=1\nB=$(A=2; echo $A)\nrun $A $B $(f a $(f b c)) "$(echo -n p; printf q)" $(exit; echo no) `f d e`\n'
+    "run $(basename /a/b.c) $(dirname /a/b) $(cd /tmp && pwd) $(echo 1 2 | cat | wc -w)",
     "die() { run $1; exit 0; }\n[ a = b ] && die x\nrun a\n[ a = a ] && die y\nrun b",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]
@@ -295,6 +297,7 @@ def test_a_placeholder_hides_no_command():
         "echo a && echo lr: 1 > f\ntrue || echo c > g",
         "N=2\ntrue && cat > f <<E &&\nn: $N\nE\necho \"n: $N\" >> f && cat > g <<'E'\n$N\nE\n",
         "false || cat <<E > f && echo b >> f\na\nE\n",
+        "cat <<E | tee f | cat > g\na\nE\necho b | tee h >> g\ncp f k\nmv k l\ntee m <<E\nc\nE",
         "cat <<'E' > f &&\n$a\nE\ncat <<E > h ||\na\nb\nE\necho x",
     ],
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from optax_lr.sources.marks import MARK, is_known, mark
-from optax_lr.sources.shell.folders import either
+from optax_lr.sources.shell.folders import either, without_own
 from optax_lr.sources.shell.state import State, Variable, Written
 
 # Options that may change the curve or the number of processes, and beginnings of those that do not.
@@ -43,7 +43,7 @@ def _variable(name: str, before: list[str] | None, ends: Sequence[Variable]) -> 
     if is_known(before) and before in values and all(value == before or _is_argument(value) for value in values):
         if before is None:
             return made._replace(of_argument=True), ""
-        return made, f"${name} is {' '.join(before)} unless an argument of the script sets it"
+        return made, f"${name} is {without_own(' '.join(before))} unless an argument of the script sets it"
     old, *branches = (value or [] if made.is_array else " ".join(value or []).split() for value in (before, *values))
     if before is not None and None not in values and (added := _added_options(old, branches)) is not None:
         return made, f"a branch of the script adds {', '.join(added)} to ${name}, which is left out" if added else ""

@@ -1,18 +1,16 @@
-"""Commands of the shell itself, which change what is known or write a text; a new one is a function and a line of `BUILTINS`."""
+"""Commands of the shell itself, which change what is known: `cd`, `set`, `read`, `source`, `exit` and others."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 
 from optax_lr.sources.marks import mark, readable
-from optax_lr.sources.shell.folders import place
+from optax_lr.sources.shell.folders import place, without_own
 from optax_lr.sources.shell.shell import Command, Shell
 from optax_lr.sources.shell.state import Variable
-from optax_lr.sources.shell.syntax import is_straight, unescaped
+from optax_lr.sources.shell.syntax import CONTROLS, unescaped
 from optax_lr.sources.shell.words import NAME
 
-_CONTROLS = {"n": "\n", "t": "\t"}
 # Sourced files and evaluated commands that set up the machine and no training.
 SET_UP = re.compile(
     r"activate|rc$|profile|conda|mamba|modules|/etc/|cuda|oneapi|/(?:init|setup|vars)[\w-]*\.sh$|"
@@ -20,56 +18,56 @@ SET_UP = re.compile(
 )
 
 
-def _exit(shell: Shell, command: Command) -> None:
-    # A failure in a branch is mostly a check of variables that only the user sets.
-    if command.words[1:] in ([], ["0"], ["$?"]) or is_straight(command.node):
-        shell.state.ended = "exit"
-
-
-def _return(shell: Shell, _command: Command) -> None:
-    if shell.frame is not None:
-        shell.state.ended = "return"
-
-
-def _set(shell: Shell, command: Command) -> None:
-    match command.words[1:]:
-        case ["-a" | "+a" as sign, *_]:
-            shell.state.exports_all = sign == "-a"
-        case ["--", *arguments]:
-            shell.state.variables["@"] = Variable(arguments, is_array=True)
-
-
-def _shift(shell: Shell, command: Command) -> None:
-    arguments = shell.state.values("@")
-    if arguments is not None:
-        count = int(command.words[1]) if command.words[1:] and command.words[1].isdigit() else 1
-        shell.state.variables["@"] = Variable(arguments[count:], is_array=True)
-
-
-def _read(shell: Shell, command: Command) -> None:
-    """`read -r -d '' A <<EOF` takes the whole document; of every other one the values are not known."""
-    names = [word for word in command.words[1:] if re.fullmatch(NAME, word)]
-    for name in (*names, "OPTARG"):
-        shell.state.assign(name, [mark(f"${name}")])
-    if names and command.document is not None and "-d" in command.words and command.words[0] == "read":
-        shell.state.assign(names[-1], shell.spent([command.document.strip()]))
-
-
-def _echo(shell: Shell, command: Command) -> None:
-    rest = command.words[1:]
-    place = next((n for n, word in enumerate(rest) if not re.fullmatch(r"-[neE]+", word)), len(rest))
-    options, text = "".join(rest[:place]), " ".join(rest[place:])
-    text = unescaped(text, ".", _CONTROLS) if "e" in options else text
-    shell.state.output.append(text if "n" in options else f"{text}\n")
-
-
-def _printf(shell: Shell, command: Command) -> None:
-    match command.words[1:]:
-        case ["-v", name, *formatted] if formatted and re.fullmatch(NAME, name):
-            text = _formatted(formatted)
-            shell.state.assign(name, shell.spent([mark(f"${name}") if text is None else text]))
-        case formatted:
-            shell.state.output.append(_formatted(formatted))
+def follow_builtin(shell: Shell, command: Command) -> bool:
+    """Follow a command; False for one that is a program."""
+    state = shell.state
+    match command.words:
+        case ["exit", *status]:
+            # A failure in a branch is mostly a check of variables that only the user sets.
+            of_script = command.node.parent is not None and command.node.parent.type == "program"
+            state.ended = "exit" if of_script or status in ([], ["0"], ["$?"]) else state.ended
+        case ["return", *_]:
+            state.ended = "return" if shell.frame is not None else state.ended
+        case ["set", "-a" | "+a" as sign, *_]:
+            state.exports_all = sign == "-a"
+        case ["set", "--", *arguments]:
+            state.variables["@"] = Variable(arguments, is_array=True)
+        case ["shift", *count]:
+            if (known := state.values("@")) is not None:
+                left = known[int(count[0]) if count and count[0].isdigit() else 1 :]
+                state.variables["@"] = Variable(left, is_array=True)
+        case ["read" | "mapfile" | "readarray" | "getopts" as head, *rest]:
+            names = [word for word in rest if re.fullmatch(NAME, word)]
+            for name in (*names, "OPTARG"):
+                state.assign(name, [mark(f"${name}")])
+            if head == "read" and names and "-d" in rest and command.document is not None:
+                state.assign(names[-1], shell.spent([command.document.strip()]))  # `read -r -d '' A <<EOF`
+        case ["printf", "-v", name, *words] if words and re.fullmatch(NAME, name):
+            text = _formatted(words)
+            state.assign(name, shell.spent([mark(f"${name}") if text is None else text]))
+        case ["printf", *words]:
+            state.output.append(_formatted(words))
+        case ["alias", *named]:
+            parts = (word.partition("=") for word in named)
+            shell.aliases |= {name: command.line for name, _, text in parts if " " in text}
+        case ["source" | ".", name, *_]:
+            if not SET_UP.search(name):
+                shell.notes[f"{readable(without_own(name))}, sourced in line {command.line}, may set other values"] = (
+                    None
+                )
+            state.output.append(None)
+        case ["cd", "-"] | ["popd", *_]:
+            *left, folder = state.left or (mark("$OLDPWD"),)
+            state.left = (*left, state.folder) if command.words[0] == "cd" else tuple(left)
+            state.folder = folder
+        case ["cd" | "pushd", *rest]:
+            name = next((word for word in rest if not re.fullmatch(r"-[LPe@]+|--", word)), "~")
+            state.left, state.folder = (*state.left, state.folder), place(state.folder, name)
+        case ["set" | ":" | "test" | "[" | "true" | "false", *_]:
+            pass
+        case _:
+            return False
+    return True
 
 
 def _formatted(words: list[str]) -> str | None:
@@ -78,47 +76,5 @@ def _formatted(words: list[str]) -> str | None:
         case ["%s", text]:
             return text
         case [text] if "%" not in text:
-            return unescaped(text, ".", _CONTROLS)
+            return unescaped(text, ".", CONTROLS)
     return None
-
-
-def _alias(shell: Shell, command: Command) -> None:
-    named = (word.partition("=") for word in command.words[1:])
-    shell.aliases |= {name: command.line for name, _, text in named if " " in text}
-
-
-def _source(shell: Shell, command: Command) -> None:
-    """A file that the script does not write."""
-    if len(command.words) > 1 and not SET_UP.search(command.words[1]):
-        named = f"{readable(command.words[1])}, sourced in line {command.line}"
-        shell.notes[f"{named}, may set other values"] = None
-
-
-def _change_folder(shell: Shell, command: Command) -> None:
-    """`cd`, `pushd` and `popd`."""
-    state, head = shell.state, command.words[0]
-    name = next((word for word in command.words[1:] if not re.fullmatch(r"-[LPe@]+|--", word)), "~")
-    back = head == "popd" or name == "-"
-    to = (state.left[-1] if state.left else mark(name)) if back else place(state.folder, name)
-    kept = state.left[:-1] if back else state.left
-    state.left = kept if head == "popd" else (*kept, state.folder)
-    state.folder = to
-
-
-def _nothing(_shell: Shell, _command: Command) -> None:
-    """A command that writes nothing."""
-
-
-BUILTINS: Mapping[str, Callable[[Shell, Command], None]] = {
-    "exit": _exit,
-    "return": _return,
-    "set": _set,
-    "shift": _shift,
-    "echo": _echo,
-    "printf": _printf,
-    "alias": _alias,
-    **dict.fromkeys(("source", "."), _source),
-    **dict.fromkeys(("read", "mapfile", "readarray", "getopts"), _read),
-    **dict.fromkeys(("cd", "pushd", "popd"), _change_folder),
-    **dict.fromkeys((":", "test", "[", "true", "false", "mkdir"), _nothing),
-}

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.shell.builtins import BUILTINS
+from optax_lr.sources.shell.builtins import follow_builtin
 from optax_lr.sources.shell.control import call
 from optax_lr.sources.shell.folders import below, folder_of, place, without_own
 from optax_lr.sources.shell.limits import DEEPEST
 from optax_lr.sources.shell.nested import follow, script_of
 from optax_lr.sources.shell.placeholders import notes_on
 from optax_lr.sources.shell.shell import Command, Ran, Shell
-from optax_lr.sources.shell.syntax import REDIRECTIONS, line_of, raw
+from optax_lr.sources.shell.syntax import REDIRECTIONS, Node, line_of, raw
+from optax_lr.sources.shell.tools import follow_tool
 
-if TYPE_CHECKING:
-    import tree_sitter
-
-_WRITERS = ("sed", "yq", "cp", "mv", "tee", "envsubst", "perl", "awk")  # commands that may write the files they name
 _CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
 _OWN_ARGUMENTS = (b"$@", b'"$@"', b"$*", b'"$*"')
 
 
-def command(
-    shell: Shell, node: tree_sitter.Node, behind: Sequence[tree_sitter.Node] = (), document: str | None = None
-) -> None:
+def command(shell: Shell, node: Node, behind: Sequence[Node] = (), document: str | None = None) -> None:
     """One simple command.
 
     Args:
@@ -43,20 +37,19 @@ def command(
             assigned[raw(child.child_by_field_name("name"))] = "" if value is None else shell.text(value)
         elif child.type not in (*REDIRECTIONS, "comment"):
             words += shell.expand(child)
-    if not shell.state.folder:
-        words = list(map(without_own, words))
     if node.has_error and any(word.startswith("--") for word in words):
         check_error(shell, node)
     if not words:
         return
-    made, head = Command(words, node, assigned, document), words[0]
+    made, head = Command(words, node, assigned, shell.input if document is None else document), words[0]
+    shell.input = None
     if head in shell.functions and shell.depth < DEEPEST:
         shell.called.add(head)
         call(shell, head, words[1:], assigned)
     elif shell.depth < DEEPEST and (script := script_of(shell, made)) is not None:
         follow(shell, made, script)
-    elif head in BUILTINS:
-        BUILTINS[head](shell, made)
+    elif follow_builtin(shell, made) or follow_tool(shell, made):
+        pass
     elif head.startswith("--") and shell.ran:
         options = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
         shell.ran[-1] = shell.ran[-1]._replace(cut=shell.ran[-1].cut + options)
@@ -68,11 +61,9 @@ def command(
 
 def _program(shell: Shell, command: Command) -> None:
     """Keep a command that is a program, with what a reader must know."""
-    state, words = shell.state, command.words
-    state.output.append(command.document if words == ["cat"] else None)
-    if words[0] in _WRITERS:
-        state.change([place(state.folder, word) for word in words[1:]], f"{words[0]} in line {command.line}")
-        return
+    state = shell.state
+    words = command.words if state.folder else list(map(without_own, command.words))
+    state.output.append(None)
     notes = [*shell.notes, *shell.note_on_defaults()]
     for name in sorted({word.rpartition("=")[2] for word in words if _CONFIG.search(word)}):
         written = state.files.get(place(state.folder, name))
@@ -90,7 +81,7 @@ def _program(shell: Shell, command: Command) -> None:
     )
 
 
-def check_error(shell: Shell, node: tree_sitter.Node) -> None:
+def check_error(shell: Shell, node: Node) -> None:
     """Refuse text that is not shell but contains options of a command."""
     text = raw(node)
     if re.search(r"(^|\s)--[a-z]", text):

@@ -5,14 +5,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from optax_lr.sources.marks import is_known
-from optax_lr.sources.shell.syntax import may_end, raw
+from optax_lr.sources.shell.syntax import Node, may_end, raw
 from optax_lr.sources.shell.words import Words
-
-if TYPE_CHECKING:
-    import tree_sitter
 
 _NUMBERS: Mapping[str, Callable[[int, int], bool]] = {
     "-eq": operator.eq,
@@ -24,7 +20,7 @@ _NUMBERS: Mapping[str, Callable[[int, int], bool]] = {
 }
 
 
-def decided(words: Words, node: tree_sitter.Node, condition: tree_sitter.Node | None) -> bool | None:
+def decided(words: Words, node: Node, condition: Node | None) -> bool | None:
     """Whether a condition in `node` holds, also where it gives a variable that is not set its default."""
     empty = re.fullmatch(r'\[{1,2}\s+-z\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}', raw(condition))
     if empty and words.state.values(empty[1]) is None and not may_end(node):
@@ -32,7 +28,7 @@ def decided(words: Words, node: tree_sitter.Node, condition: tree_sitter.Node | 
     return holds(condition, words.text)
 
 
-def holds(node: tree_sitter.Node | None, text: Callable[[tree_sitter.Node], str]) -> bool | None:
+def holds(node: Node | None, text: Callable[[Node], str]) -> bool | None:
     """Whether a test is true, where `text` expands a word; None where the script does not say.
 
     >>> holds(None, str) is None
@@ -63,7 +59,7 @@ def _negated(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def _compared(node: tree_sitter.Node, text: Callable[[tree_sitter.Node], str]) -> bool | None:
+def _compared(node: Node, text: Callable[[Node], str]) -> bool | None:
     left, right = node.children[0], node.children[2]
     sign = (node.children[1].text or b"").decode()
     if sign in ("&&", "||"):

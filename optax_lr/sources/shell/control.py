@@ -9,7 +9,6 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from optax_lr.sources.marks import is_known, mark
 from optax_lr.sources.shell.branches import joined
@@ -17,10 +16,7 @@ from optax_lr.sources.shell.conditions import decided
 from optax_lr.sources.shell.limits import MOST_TURNS
 from optax_lr.sources.shell.shell import Frame, Shell
 from optax_lr.sources.shell.state import State, Variable
-from optax_lr.sources.shell.syntax import and_or_parts, case_parts, leaves_loop, line_of, may_end, raw
-
-if TYPE_CHECKING:
-    import tree_sitter
+from optax_lr.sources.shell.syntax import Node, and_or_parts, decoded, leaves_loop, line_of, may_end, raw
 
 _TESTS = ("test", "[", "grep", "true", "false")
 
@@ -49,52 +45,55 @@ def join(shell: Shell, start: State, ends: Sequence[State]) -> None:
     shell.notes |= dict.fromkeys(notes)
 
 
-def if_statement(shell: Shell, node: tree_sitter.Node) -> None:
-    """The branch whose test holds, else each branch that may run."""
-    found = list(_branches_of_if(shell, node))
-    exhaustive = any(test for test, _ in found)
-    if exhaustive and len(found) == 1:
-        shell.run_all(found[0][1])
-    else:
-        branches(shell, [partial(shell.run_all, nodes) for _, nodes in found], otherwise=not exhaustive)
+def if_statement(shell: Shell, node: Node) -> None:
+    """`if a; then b; elif c; then d; else e; fi`; the statements of a test come first in its branch."""
+    _choose(shell, _branches_of_if(shell, node))
 
 
-def _branches_of_if(shell: Shell, node: tree_sitter.Node) -> Iterator[tuple[bool | None, Sequence[tree_sitter.Node]]]:
-    """The branches that may run, each with whether its test holds; the statements of a test come first in it."""
-    test = decided(shell, node, node.child_by_field_name("condition"))
-    here: "list[tree_sitter.Node]" = []
-    for child in node.named_children:
-        if child.type not in ("elif_clause", "else_clause"):
-            here.append(child)
-            continue
-        if test is not False:
-            yield test, here
-        if test:
-            return
-        here = list(child.named_children)
-        test = child.type == "else_clause" or decided(shell, child, here[0] if here else None)
-    if test is not False:
-        yield test, here
+def _branches_of_if(shell: Shell, node: Node) -> Iterator[tuple[bool | None, Sequence[Node]]]:
+    clauses = [child for child in node.named_children if child.type in ("elif_clause", "else_clause")]
+    own = [child for child in node.named_children if child not in clauses]
+    yield decided(shell, node, node.child_by_field_name("condition")), own
+    for clause in clauses:
+        body = clause.named_children
+        yield clause.type == "else_clause" or decided(shell, clause, body[0] if body else None), body
 
 
-def case_statement(shell: Shell, node: tree_sitter.Node) -> None:
-    """The branch of a known word, else each branch."""
+def case_statement(shell: Shell, node: Node) -> None:
+    """`case a in b|c) d;; *) e;; esac`."""
     word = node.child_by_field_name("value")
-    value = "" if word is None else shell.text(word)
-    parts = case_parts(node)
-    if is_known(value) and not any(re.search(r"[$`\\(]", patterns) for patterns, _ in parts):
-        shell.run_all(next((body for patterns, body in parts if _matches(value, patterns)), ()))
-    else:
-        branches(shell, [partial(shell.run_all, body) for _, body in parts])
+    _choose(shell, _branches_of_case("" if word is None else shell.text(word), node))
 
 
-def _matches(value: str, patterns: str) -> bool:
-    """Whether a word matches one of the patterns of a branch: `a|"b c"|*.yaml`."""
-    plain = re.sub(r"[\s'\"]", "", patterns)
-    return any(fnmatch.fnmatchcase(re.sub(r"\s", "", value), pattern) for pattern in plain.split("|"))
+def _branches_of_case(value: str, node: Node) -> Iterator[tuple[bool | None, Sequence[Node]]]:
+    for item in (child for child in node.named_children if child.type == "case_item"):
+        end = next((child for child in item.children if child.type == ")"), item)
+        patterns = decoded((item.text or b"")[: end.start_byte - item.start_byte]).removeprefix("(")
+        plain = re.sub(r"[\s'\"]", "", patterns).split("|")
+        known = is_known(value) and not re.search(r"[$`\\(]", patterns)
+        found = any(fnmatch.fnmatchcase(re.sub(r"\s", "", value), pattern) for pattern in plain)
+        yield (
+            found if known else "*" in plain or None,
+            [child for child in item.named_children if child.start_byte > end.start_byte],
+        )
 
 
-def for_statement(shell: Shell, node: tree_sitter.Node) -> None:
+def _choose(shell: Shell, parts: Iterator[tuple[bool | None, Sequence[Node]]]) -> None:
+    """The first branch whose test holds, or each that may run before it; a test is None where the script does not say."""
+    bodies: list[Sequence[Node]] = []
+    holds: bool | None = False
+    for holds, body in parts:
+        if holds is not False:
+            bodies.append(body)
+        if holds:
+            break
+    if holds and len(bodies) == 1:
+        shell.run_all(bodies[0])
+    elif bodies:
+        branches(shell, [partial(shell.run_all, body) for body in bodies], otherwise=not holds)
+
+
+def for_statement(shell: Shell, node: Node) -> None:
     """A loop over literals each turn, else once with an unknown value."""
     name = raw(node.child_by_field_name("variable"))
     values = [word for child in node.children_by_field_name("value") for word in shell.expand(child)]
@@ -112,7 +111,7 @@ def for_statement(shell: Shell, node: tree_sitter.Node) -> None:
         shell.note(f"the loop in line {line_of(node)} may end earlier or leave turns out", count)
 
 
-def while_statement(shell: Shell, node: tree_sitter.Node) -> None:
+def while_statement(shell: Shell, node: Node) -> None:
     """A loop with a test, which is followed once."""
     bodies = [child for child in node.named_children if child.type in ("do_group", "compound_statement")]
     count = len(shell.ran)
@@ -120,7 +119,7 @@ def while_statement(shell: Shell, node: tree_sitter.Node) -> None:
     shell.note(f"the loop in line {line_of(node)} is followed once", count)
 
 
-def and_or(shell: Shell, node: tree_sitter.Node, last: Callable[[tree_sitter.Node], None] | None = None) -> None:
+def and_or(shell: Shell, node: Node, last: Callable[[Node], None] | None = None) -> None:
     """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`.
 
     Args:
@@ -151,21 +150,13 @@ def and_or(shell: Shell, node: tree_sitter.Node, last: Callable[[tree_sitter.Nod
             likely = not tested
 
 
-def alone(shell: Shell, node: tree_sitter.Node) -> None:
+def alone(shell: Shell, node: Node) -> None:
     """`( a; b )`: statements in a shell of their own."""
     with shell.own_shell():
         shell.run_all(node.named_children)
 
 
-def pipeline(shell: Shell, node: tree_sitter.Node) -> None:
-    """`a | b`: each part in a shell of its own."""
-    for part in node.named_children:
-        with shell.own_shell():
-            shell.run(part)
-    shell.state.output.append(None)
-
-
-def function_definition(shell: Shell, node: tree_sitter.Node) -> None:
+def function_definition(shell: Shell, node: Node) -> None:
     """Keep a function."""
     name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
     if name is not None and body is not None:

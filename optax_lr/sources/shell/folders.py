@@ -31,9 +31,16 @@ def place(folder: str, name: str) -> str:
     submitted = _SUBMITTED.match(str(readable(name)))
     if submitted:
         name = f".{str(readable(name))[submitted.end() :]}"
-    joined = posixpath.join("" if own or submitted or _is_absolute(name) else folder, name)
-    made = posixpath.normpath(joined) if is_known(joined) else joined.removeprefix("./")
+    base = "" if own or submitted or _is_absolute(name) else folder
+    joined = posixpath.join(base, name.removeprefix("./")) if name != "." else base
+    made = posixpath.normpath(joined) if is_known(joined) else joined
     return "" if made == "." else made
+
+
+def absolute(folder: str, name: str) -> str:
+    """A name in a folder as every other folder can use it."""
+    path = place(folder, name)
+    return path if _is_absolute(path) else f"{OWN}/{path}".rstrip("/")
 
 
 def below(folder: str) -> str | None:

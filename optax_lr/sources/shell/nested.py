@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
-from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from optax_lr.sources.marks import readable
@@ -40,9 +39,16 @@ def script_of(shell: Shell, command: Command) -> Script | None:
     words = command.words
     if words[0] == "eval":
         return Script(" ".join(words[1:]))
-    if (text := _text_among(words)) is not None:
-        return Script(text)
-    words = words[len(_launcher(words)) :]
+    for word, following in pairwise([*words[1:], ""]):
+        option, equals, value = word.partition("=")
+        text = value if equals else following
+        if option.lower() in ("--command", "--wrap") and " " in text:
+            return Script(text)
+    before, (_, *behind) = _divided(words)
+    for word, following in pairwise(behind):
+        if re.fullmatch(r"-\w*c", word):
+            return Script(following)
+    words = words[len(_launcher(before)) :]
     while words[1:] and words[0] in _PREFIXES:
         words = words[1:]
     starts = words[0] in _STARTERS
@@ -55,56 +61,37 @@ def script_of(shell: Shell, command: Command) -> Script | None:
 
 def follow(shell: Shell, command: Command, script: Script) -> None:
     """Run the script of a command; its commands are in the line of this one, and behind its launcher."""
-    words = command.words
-    start = len(shell.ran)
+    head, (before, _) = command.words[0], _divided(command.words)
+    start, launcher = len(shell.ran), _launcher(before)
     outside, shell.following = shell.following, shell.following | {script.text}
     environment = shell.state.environment() | command.assigned
     arguments = {} if script.arguments is None else {"@": Variable(script.arguments, is_array=True)}
-    if words[0] in _SAME_SHELL:
+    if head in _SAME_SHELL:
         shown = str(readable(script.text))
-        if words[0] == "eval" and shown.startswith(("$(", "`")) and not SET_UP.search(shown):
+        if head == "eval" and shown.startswith(("$(", "`")) and not SET_UP.search(shown):
             shell.note_on_unread(command.node)
-        with shell.with_variables(arguments) if script.arguments else contextlib.nullcontext():
+        with shell.with_variables(arguments if script.arguments else {}):
             shell.run_text(shell.kept(script.text))
     else:
-        inside = environment | _set_before(words) | job_sizes(script.text)
+        found = (re.fullmatch(rf"({NAME})=(.*)", word, re.DOTALL) for word in before)  # `env A=1 bash -c ...`
+        inside = environment | {set_to[1]: set_to[2] for set_to in found if set_to} | job_sizes(script.text)
         variables = {name: Variable([value], exported=True) for name, value in inside.items()} | arguments
         with shell.own_shell():
             shell.state = dataclasses.replace(shell.state, variables=variables, exports_all=False)
             shell.run_text(shell.kept(script.text))
     shell.following = outside
     shell.ran[start:] = [
-        made._replace(
-            words=(*_launcher(words), *made.words), line=command.line, environment=environment | made.environment
-        )
+        made._replace(words=(*launcher, *made.words), line=command.line, environment=environment | made.environment)
         for made in shell.ran[start:]
     ]
 
 
-def _text_among(words: Sequence[str]) -> str | None:
-    """The script among the words: the one behind `bash -c`, or that of `--command` or `--wrap` elsewhere."""
-    for word, following in zip(words[1:], [*words[2:], ""], strict=False):
-        option, equals, text = word.partition("=")
-        text = text if equals else following
-        if option.lower() in ("--command", "--wrap") and " " in text:
-            return text
-    options = zip(words[_shell_in(words) + 1 :], words[_shell_in(words) + 2 :], strict=False)
-    return next((text for word, text in options if re.fullmatch(r"-\w*c", word)), None)
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words before a shell, and that shell with the words behind it; no words before it where there is none."""
+    end = next((place for place, word in enumerate(words) if word in _SHELLS), None)
+    return ([], [""]) if end is None else (words[:end], words[end:])
 
 
-def _shell_in(words: Sequence[str]) -> int:
-    """The place of the first word that is a shell; the number of words where none is."""
-    return next((place for place, word in enumerate(words) if word in _SHELLS), len(words))
-
-
-def _launcher(words: Sequence[str]) -> Sequence[str]:
+def _launcher(before: list[str]) -> list[str]:
     """The words before a shell that a launcher starts as its tasks, as in `srun -n 4 bash -c ...`; none for others."""
-    end = _shell_in(words)
-    return words[:end] if words[0] in _TASK_LAUNCHERS and end < len(words) else ()
-
-
-def _set_before(words: Sequence[str]) -> dict[str, str]:
-    """The variables among the words before a shell, as in `env A=1 bash -c ...`."""
-    end = _shell_in(words) % len(words)
-    found = (re.fullmatch(rf"({NAME})=(.*)", word, re.DOTALL) for word in words[:end])
-    return {assigned[1]: assigned[2] for assigned in found if assigned}
+    return before if before and before[0] in _TASK_LAUNCHERS else []

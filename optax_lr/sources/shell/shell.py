@@ -6,16 +6,13 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.shell.limits import MOST_COMMANDS
-from optax_lr.sources.shell.state import State, Variable
-from optax_lr.sources.shell.syntax import line_of, whole_commands
+from optax_lr.sources.shell.limits import DEEPEST, MOST_COMMANDS
+from optax_lr.sources.shell.state import State, Variable, joined_text
+from optax_lr.sources.shell.syntax import REDIRECTIONS, Node, line_of
 from optax_lr.sources.shell.words import Words
-
-if TYPE_CHECKING:
-    import tree_sitter
 
 
 class Ran(NamedTuple):
@@ -51,7 +48,7 @@ class Command(NamedTuple):
     """
 
     words: list[str]
-    node: tree_sitter.Node
+    node: Node
     assigned: dict[str, str]
     document: str | None
 
@@ -77,19 +74,20 @@ class Shell(Words):
         statements: what follows each kind of statement; the parts of others are statements themselves.
     """
 
-    def __init__(self, name: str, statements: Mapping[str, Callable[[Shell, tree_sitter.Node], object]]) -> None:
+    def __init__(self, name: str, statements: Mapping[str, Callable[[Shell, Node], object]]) -> None:
         super().__init__(name)
         self.statements = statements
-        self.functions: "dict[str, tree_sitter.Node]" = {}
+        self.functions: dict[str, Node] = {}
         self.called: set[str] = set()
         self.frame: Frame | None = None  # of the function that runs
         self.aliases: dict[str, int] = {}  # of several words, each with its line
         self.placeholders: dict[str, int] = {}  # in the script, each with its line
         self.following: frozenset[str] = frozenset()  # texts of scripts that are being run; a job may submit itself
+        self.input: str | None = None  # of the next command, in a pipeline
         self.mixed = False  # whether several here-documents begin in one line, whose texts the parser mixes up
         self.ran: list[Ran] = []
 
-    def run(self, node: tree_sitter.Node) -> None:
+    def run(self, node: Node) -> None:
         """One statement."""
         self.spent([])
         statement = self.statements.get(node.type)
@@ -98,7 +96,7 @@ class Shell(Words):
         else:
             statement(self, node)
 
-    def run_all(self, nodes: Iterable[tree_sitter.Node]) -> None:
+    def run_all(self, nodes: Iterable[Node]) -> None:
         """Statements one after the other."""
         for node in nodes:
             if self.state.ended:
@@ -110,7 +108,21 @@ class Shell(Words):
     def run_text(self, text: str) -> None:
         """A text as a script of its own."""
         with self.deeper():
-            self.run(self.parsed(whole_commands(text)))
+            self.run(self.parsed(text))
+
+    def substituted(self, node: Node) -> str | None:
+        """What the commands of `$(...)` write; None where that is not known. The commands are not kept."""
+        if self.depth >= DEEPEST or any(child.type in REDIRECTIONS for child in node.named_children):
+            return None
+        start, called = len(self.ran), set(self.called)
+        with self.deeper(), self.own_shell():
+            outside, self.state.output = self.state.output, []
+            self.run_all(node.named_children)
+            written, self.state.output = self.state.output, outside
+        self.called = called
+        del self.ran[start:]
+        text = joined_text(written)
+        return None if text is None else text.rstrip("\n")
 
     @contextlib.contextmanager
     def own_shell(self) -> Iterator[None]:
@@ -139,6 +151,6 @@ class Shell(Words):
         """Add a note to the commands that ran since `start`."""
         self.ran[start:end] = [made._replace(notes=(*made.notes, text)) for made in self.ran[start:end]]
 
-    def note_on_unread(self, node: tree_sitter.Node) -> None:
+    def note_on_unread(self, node: Node) -> None:
         """Note that a statement sets variables that are not known."""
         self.notes[f"line {line_of(node)} sets variables that are not read"] = None

@@ -71,7 +71,7 @@ class State:
 
     def values(self, name: str) -> list[str] | None:
         """The values of a variable or argument; None where it is not set."""
-        if not name.isdigit():
+        if not name.isdigit() or name == "0":
             return self.variable(name).values
         arguments = self.values("@")
         place = int(name) - 1
@@ -113,3 +113,9 @@ class State:
     def change(self, paths: Iterable[str], by: str) -> None:
         """Forget what files contain."""
         self.files = {**self.files, **dict.fromkeys(paths, Written(None, by))}
+
+
+def joined_text(parts: Iterable[str | None]) -> str | None:
+    """A text of parts; None where one of them is not known."""
+    known = list(parts)
+    return None if None in known else "".join(part for part in known if part is not None)

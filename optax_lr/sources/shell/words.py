@@ -6,23 +6,14 @@ What the script does not say, such as `$(hostname)` or a variable of the environ
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from optax_lr.sources.marks import MARK, is_known, mark
 from optax_lr.sources.shell.arithmetic import integer
-from optax_lr.sources.shell.folders import OWN
 from optax_lr.sources.shell.limits import DEEPEST, MOST_DOCUMENTS, MOST_TURNS, Limits
 from optax_lr.sources.shell.state import State
-from optax_lr.sources.shell.syntax import BLANKS, SUBSTITUTED, decoded, parseable, parser, raw, unescaped
-
-if TYPE_CHECKING:
-    import tree_sitter
+from optax_lr.sources.shell.syntax import CONTROLS, SUBSTITUTED, Node, blanks_before, decoded, parser, raw, unescaped
 
 NAME = r"[A-Za-z_]\w*"
-# The number of entries between commas: `tr ',' '\n' | wc -l`, `awk -F, '{print NF}'`.
-_COUNTS = re.compile(
-    r"""tr ['"]?,['"]? ['"](?:\\n| )['"] (?:wc -[lw]|grep -c .)|awk -F *['"]?,['"]? '\{ *print NF *\}'"""
-)
 _DIVIDED = ("simple_expansion", "expansion", "command_substitution")
 _EXPANSION = re.compile(rf"(#?)({NAME}|[0-9@*#?])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
 # `${A//x}` and `${A//x/y}`, where x and y are plain text.
@@ -32,12 +23,6 @@ _IN_ARITHMETIC = re.compile(rf"\$\{{({NAME})(?::?-(\d+))?\}}|\$({NAME})|(?<![\w$
 # Names of variables that may hold a setting of the curve or the number of processes, and arguments of the script.
 _OF_A_RUN = re.compile(
     r"(?i)^\d$|lr|rate|epoch|step|batch|bs(?:z|$)|accum|warm|sched|gpu|nproc|node|world|process|sample"
-)
-# The folder of the script, without blanks and quotes: `$(dirname $0)`, `$(cd $(dirname ${BASH_SOURCE[0]})/.. && pwd)`.
-_OF_SCRIPT = r"\$(?:0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(?:\[0\])?\})"
-_OF_SCRIPT = rf"dirname(?:--)?(?:{_OF_SCRIPT}|\$\((?:readlink-f|realpath){_OF_SCRIPT}\))"
-_OWN_FOLDER = re.compile(
-    rf"\$\((?:{_OF_SCRIPT}|cd\$\({_OF_SCRIPT}\)((?:/\.\.)*)/?(?:>/dev/null(?:2>&1)?)?(?:&&|;)pwd(?:-P)?)\)"
 )
 _QUOTED = r'[$`"\\\n]'  # the characters that a backslash escapes inside of double quotes
 _KEPT = re.compile(r"\$\{_MARK_\d+\}")  # the placeholder of a mark
@@ -52,13 +37,13 @@ class Words(Limits):
         self.marks: dict[str, str] = {}  # by their placeholders in a text that is parsed again
         self.notes: dict[str, None] = {}
         self.defaults: dict[str, None] = {}  # variables that have a default, and that something outside may set
-        self._parser = parser()
+        self._parse = parser()
 
-    def parsed(self, text: str) -> tree_sitter.Node:
+    def parsed(self, text: str) -> Node:
         """The root of the syntax tree of a text."""
         if text.count("<<") > MOST_DOCUMENTS:
             raise self.refusal(f"the script has more than {MOST_DOCUMENTS} here-documents")
-        return self._parser.parse(parseable(text)).root_node
+        return self._parse(text)
 
     def kept(self, text: str) -> str:
         """A text that is parsed again, with placeholders for its marks."""
@@ -78,7 +63,7 @@ class Words(Limits):
         """A mark for what the script does not say."""
         return mark(self.restored(text))
 
-    def expand(self, node: tree_sitter.Node) -> list[str]:
+    def expand(self, node: Node) -> list[str]:
         """The words that an argument becomes."""
         if node.type == "command_name" and node.named_children:
             node = node.named_children[0]
@@ -94,7 +79,7 @@ class Words(Limits):
                     words = [str(number) for number in range(int(found[1]), int(found[2]) + 1)]
         return self.spent([self.text(node)] if words is None else words)
 
-    def _divided(self, node: tree_sitter.Node) -> list[str]:
+    def _divided(self, node: Node) -> list[str]:
         """The words of joined parts: an unquoted variable with spaces in it divides them."""
         words = [""]
         for child in node.children if node.type == "concatenation" else [node]:
@@ -103,7 +88,7 @@ class Words(Limits):
             words += rest
         return [word for word in words if word]
 
-    def text(self, node: tree_sitter.Node) -> str:
+    def text(self, node: Node) -> str:
         """The text that a node becomes, without division into words."""
         text = raw(node)
         match node.type:
@@ -116,26 +101,26 @@ class Words(Limits):
             case "raw_string":
                 return self.restored(text[1:-1])
             case "ansi_c_string":
-                return unescaped(text[2:-1], ".", {"n": "\n", "t": "\t"})
+                return unescaped(text[2:-1], ".", CONTROLS)
             case "concatenation":
                 return "".join(map(self.text, node.children))
             case "arithmetic_expansion":
-                return self._arithmetic(text)
+                return self.arithmetic(text)
             case "command_substitution":
-                return self._substitution(node)
+                written = self.substituted(node)
+                return self.unknown(text) if written is None else written
             case "process_substitution":
                 return self.unknown(text)
         return unescaped(text, ".")
 
-    def inside(self, node: tree_sitter.Node, quotes: int = 0) -> str:
+    def inside(self, node: Node, quotes: int = 0) -> str:
         """The text of a quoted node, which has this number of quotes at each end, with its expansions replaced."""
         source = node.text or b""
         parts: list[str] = []
         place = quotes
         for child in node.named_children:
             if child.type in SUBSTITUTED:
-                blank = len(child.text or b"") - len((child.text or b"").lstrip(BLANKS))
-                before = source[place : child.start_byte - node.start_byte + blank]
+                before = source[place : child.start_byte - node.start_byte + blanks_before(child)]
                 parts += [unescaped(decoded(before), _QUOTED), self.text(child)]
                 place = child.end_byte - node.start_byte
         parts.append(unescaped(decoded(source[place : len(source) - quotes]), _QUOTED))
@@ -208,33 +193,11 @@ class Words(Limits):
             nodes += node.named_children
         return self.unknown(text)
 
-    def _substitution(self, node: tree_sitter.Node) -> str:
-        """`$(expr 4 / 2)`, `$(echo x)` and the length of a list of literals; a mark for every other command.
+    def substituted(self, node: Node) -> str | None:
+        """What the commands of `$(...)` write; None where that is not known."""
+        raise NotImplementedError
 
-        The folder of the script is `./.`, as its files are looked for there.
-        """
-        if (found := _OWN_FOLDER.fullmatch(re.sub(r"\s+|\"", "", raw(node)))) is not None:
-            return f"{OWN}{found[1] or ''}"
-        inner = [child for child in node.named_children if child.type != "comment"]
-        if [child.type for child in inner] == ["command"]:
-            words = [word for child in inner[0].named_children for word in self.expand(child)]
-            if words[:1] == ["expr"] and is_known(words):
-                return self._arithmetic("".join(words[1:]))
-            if words[:1] == ["echo"] and is_known(words) and words[1:2] != ["-e"]:
-                return " ".join(words[1:])
-        if [child.type for child in inner] == ["pipeline"]:
-            first, *others = inner[0].named_children
-            words = [word for child in first.named_children for word in self.expand(child)]
-            if (
-                words[:1] == ["echo"]
-                and len(words) == 2
-                and is_known(words)
-                and _COUNTS.fullmatch(" ".join(map(raw, others)))
-            ):
-                return str(len(words[1].split(",")))
-        return self.unknown(raw(node))
-
-    def _arithmetic(self, text: str) -> str:
+    def arithmetic(self, text: str) -> str:
         """An integer expression, its variables replaced; a mark where that is not possible."""
         plain = _IN_ARITHMETIC.sub(self._number, re.sub(r"^\$?\(\(|\)\)$", "", text).replace("$((", "(("))
         made = integer(plain)
