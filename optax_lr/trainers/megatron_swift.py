@@ -17,10 +17,14 @@ from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.megatron import STYLES, Megatron, curve_of, data_ranks, fraction_of, one_group, with_lengths
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
-from optax_lr.trainers.swift import common_notes, tuner_of, validation_examples
+from optax_lr.trainers.swift import WORLD, common_notes, tuner_of, validation_examples
 
 _MARKS = words("tuner_type train_type rlhf_type split_dataset_ratio external_plugins")
-_LENGTHS = words("micro_batch_size global_batch_size lr lr_warmup_fraction min_lr")
+# Keys of its own that `swift sft` has never had, each of which marks a file with one of these.
+_OWN = words(
+    "micro_batch_size global_batch_size lr lr_decay_style lr_warmup_fraction lr_warmup_iters train_iters "
+    "tensor_model_parallel_size pipeline_model_parallel_size"
+)
 _SIZES = ("tensor_model_parallel_size", "pipeline_model_parallel_size", "context_parallel_size")
 _EXPERTS = ("expert_model_parallel_size", "expert_tensor_parallel_size", "pipeline_model_parallel_size")
 _EPOCHS = ("num_train_epochs", "max_epochs")  # by their names in ms-swift 4 and 3
@@ -37,6 +41,7 @@ _GENERATE = ("grpo", "gkd")
 # Where Ray starts the run: the groups of processes, and keys that only its pipeline reads.
 _GROUPS = words("train rollout teacher")
 _OF_RAY = words("colocate_groups nnodes gpus config")
+_RECORDED = words("local_world_size per_device_generation_batch_size") | {WORLD}  # in the args.json of a run
 # Keys of `swift sft` in place of its own.
 _MEANT = {"warmup_ratio": "lr_warmup_fraction", "gradient_accumulation_steps": "global_batch_size"}
 _VARIABLES = words("NPROC_PER_NODE NNODES")
@@ -97,8 +102,9 @@ class MegatronSwift(Trainer):
     def evidence(self, source: Source) -> str | None:
         """Keys of ms-swift with lengths and rates that have Megatron's names."""
         keys = _of_train(source.given).keys()
-        marks = _MARKS & keys if len(_LENGTHS & keys) > 1 and "learning_rate" not in keys else frozenset()
-        return f"{key_list(marks)} with lr or a batch" if marks and source.form != "command" else None
+        marks, own = _MARKS & keys, _OWN & keys
+        sure = marks and own and not {"learning_rate", "per_device_train_batch_size"} & keys
+        return f"{key_list(marks)} with {min(own)}" if sure and source.form != "command" else None
 
     def argparse_options(self) -> frozenset[str]:
         """Its options."""
@@ -111,9 +117,9 @@ class MegatronSwift(Trainer):
         return super().decides(key, values)
 
     def refused(self, unknown: Iterable[str], source: Source) -> tuple[str, ...]:
-        """None where Ray's pipeline, or an option, makes a warning of it."""
-        warns = _on_ray(source.values) or str(source.given.get("ignore_args_error")).lower() == "true"
-        return () if warns else super().refused(unknown, source)
+        """None where Ray's pipeline, or an option, makes a warning of it, and in the record of a run."""
+        lenient = WORLD in source.given or str(source.given.get("ignore_args_error")).lower() == "true"
+        return () if lenient or _on_ray(source.values) else super().refused(unknown, source)
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
         """The file with the options behind it; Ray's pipeline takes the file alone."""
@@ -123,7 +129,7 @@ class MegatronSwift(Trainer):
         """A command or its file."""
         values = _of_train(source.values)
         environment = values.pop("ENV", None)
-        known = keys_of("megatron_swift") | _OF_RAY | {"max_epochs", "train_type"}
+        known = keys_of("megatron_swift") | _OF_RAY | _RECORDED | {"max_epochs", "train_type"}
         meant = {name: key for name, key in self.renamed.items() if name in SETTING_NAMES} | _MEANT
         strange = self.unknown(source, values, known, meant=meant)
         tuner = tuner_of(source, values) or "full"
@@ -162,7 +168,7 @@ class MegatronSwift(Trainer):
             tuple((key, why) for key, why in reasons.items() if key in keys),
             tuple(_notes(keys, tuner, epochs)),
             (() if "lr" in keys.given else (rate,)) + _defaults(keys, settings),
-            strange,
+            () if WORLD in keys else strange,
             _processes(source, environment, settings),
         )
 
@@ -339,10 +345,12 @@ def _notes(keys: Keys, tuner: str, epochs: str | None) -> Iterator[str]:
 
 
 def _processes(source: Source, environment: object, settings: Settings) -> Processes | None:
-    """The processes of Ray's group, those of `ENV` in a file, or those of one group where no number is known."""
+    """The processes of Ray's group, of a record or of `ENV` in a file; those of one group where no number is known."""
     if _on_ray(source.values):
         gpus = _of_train(source.values).get("gpus")
         return Processes(count_of(gpus), f"gpus {gpus} of train")
+    if (recorded := count_of(source.values.get(WORLD))) is not None:
+        return Processes(recorded, f"{WORLD} of the file")
     inside = environment if isinstance(environment, Mapping) else {}
     if inside.keys() & _VARIABLES:
         variables = {**inside, **({} if source.program is None else source.program.environment)}

@@ -20,7 +20,7 @@ from optax_lr.trainers.transformers import Transformers
 _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
-_WORLD = "global_world_size"  # in the args.json that it saves with a run
+WORLD = "global_world_size"  # in the args.json that it saves with a run
 
 
 class Swift(Transformers):
@@ -52,7 +52,7 @@ class Swift(Transformers):
         return values | {key: value for key, value in source.values.items() if key != "config"}
 
     def known(self) -> frozenset[str]:
-        return FIELDS | keys_of("swift") | _ALIASES | _OLD | {_WORLD, "local_world_size"}
+        return FIELDS | keys_of("swift") | _ALIASES | _OLD | {WORLD, "local_world_size"}
 
     def read(self, source: Source, found: Recognised) -> Reading:
         values, name = {str(key): value for key, value in source.values.items()}, source.name
@@ -200,9 +200,9 @@ def validation_examples(examples: int, share: float) -> int:
 
 def _processes(values: Mapping[str, object]) -> Processes | None:
     """The number that a saved run had, or that of the group of devices that trains, where Ray starts it."""
-    saved, groups = values.get(_WORLD), values.get("device_groups")
+    saved, groups = values.get(WORLD), values.get("device_groups")
     if isinstance(saved, int) and saved > 0:
-        return Processes(saved, f"{_WORLD} of the file")
+        return Processes(saved, f"{WORLD} of the file")
     if not isinstance(groups, Mapping):
         return None
     for group in groups.values():

@@ -89,7 +89,7 @@ def test_the_processes_are_those_of_the_launcher_of_ray_or_of_one_group(tmp_path
         assert (config.trainer, plan.world_size, plan.world_size_from) == ("megatron-swift", 4, "gpus 4 of train")
         assert repr(plan.schedule) == repr(olr.Cosine(1e-6, 100))  # 100 prompts with 8 completions, twice
         assert config.ignored == (("train_iters", "num_train_epochs decides the length"),)
-    values = {"model": "m", "dataset": "d", "tuner_type": "full", "lr": 1e-5, "min_lr": 0, "num_train_epochs": 1}
+    values = {"model": "m", "dataset": "d", "tuner_type": "full", "lr": 1e-5, "num_train_epochs": 1}
     plan = olr.read_config(values | {"expert_model_parallel_size": 4}).plan(num_examples=99)
     assert plan.world_size == 4
     assert plan.world_size_from.startswith("assumed: those of one group")
@@ -99,6 +99,9 @@ def test_the_processes_are_those_of_the_launcher_of_ray_or_of_one_group(tmp_path
     assert (plan.world_size, plan.schedule.learning_rate) == (8, 3e-5)
     command.write_text("NPROC_PER_NODE=4 megatron sft ray.yaml\n")
     assert olr.read_config(command).plan(num_examples=99).world_size == 4
+    record = {"global_world_size": 2, "local_world_size": 2, "rank": 0, "data_parallel_size": 2, "hub": "h"}
+    config = olr.read_config(values | record | {"train_iters": None, "rlhf_type": None})
+    assert (config.unknown, config.plan(num_examples=99).world_size) == ((), 2)
 
 
 @pytest.mark.parametrize(
