@@ -251,7 +251,8 @@ def _epochs(keys: Keys) -> str | None:
     given = [key for key in _EPOCHS if key in keys]
     if len(given) > 1:
         raise keys.error("num_train_epochs is a key of ms-swift 4, and max_epochs of ms-swift 3; keep one")
-    if given == ["max_epochs"] and "train_iters" in keys and not keys.flag("streaming"):
+    old = given == ["max_epochs"] and keys.get("rlhf_type") != "grpo"  # which 3.11 has first
+    if old and "train_iters" in keys and not keys.flag("streaming"):
         raise keys.error(
             "max_epochs decides the length from ms-swift 3.11 on, and train_iters before; keep one: --set max_epochs=null"
         )
@@ -335,7 +336,7 @@ def _notes(keys: Keys, tuner: str, epochs: str | None) -> Iterator[str]:
     loads = ("mcore_model", "load") if tuner == "full" else ("mcore_adapter", "adapter_load")
     loaded = next((key for key in loads if key in keys), None)
     fresh = keys.flag("finetune") if "finetune" in keys else loaded in ("mcore_model", "mcore_adapter")
-    if loaded and not fresh and not keys.flag("no_load_optim"):
+    if loaded and (not fresh or keys.flag("no_finetune")) and not keys.flag("no_load_optim"):
         yield f"finetune is false: the schedule that {loaded} has stored replaces this one"
     for key in ("megatron_extra_kwargs", "extra_megatron_kwargs"):
         names = [str(name) for name in value] if isinstance(value := keys.get(key), Mapping) else []

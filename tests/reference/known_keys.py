@@ -94,6 +94,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
 }
 
 
+# The folders of repositories whose parsers take a flag that is true with a word in front, which makes it false.
+NEGATED = {"megatron/": ("no_", "disable_"), "swift/": ("no_",)}
+
+
 def version(text: str) -> tuple[int, ...]:
     """A version as numbers, for sorting."""
     return tuple(int(part) for part in text.split("."))
@@ -208,7 +212,8 @@ def keys_at(run: Callable[..., str], commit: str, pattern: str, names: str, seen
                     group = name.rpartition("/config/")[2].rpartition("/")[0]  # as in `optim/fsdp.yaml`
                     seen[blob] = set(nested_keys(yaml.safe_load(text), f"{group}." if group else ""))
                 else:
-                    seen[blob] = keys_in(text, names, yml=name.endswith(".yml"), negated=name.startswith("megatron/"))
+                    negated = next((words for start, words in NEGATED.items() if name.startswith(start)), ())
+                    seen[blob] = keys_in(text, names, yml=name.endswith(".yml"), negated=negated)
             keys |= seen[blob]
     return keys
 
@@ -222,8 +227,8 @@ def nested_keys(values: dict[str, Any], above: str) -> Iterator[str]:
             yield f"{above}{key}"
 
 
-def keys_in(text: str, names: str, *, yml: bool, negated: bool) -> set[str]:
-    """The keys in one file; `negated` for a parser made of dataclasses that has --no-... for a flag that is true."""
+def keys_in(text: str, names: str, *, yml: bool, negated: tuple[str, ...]) -> set[str]:
+    """The keys in one file; `negated` has what a parser made of dataclasses puts in front of a flag that is true."""
     if yml:
         return set(re.findall(r"(?m)^(\w+):", text))
     options = re.findall(r"add_argument\(\s*['\"]--([\w.-]+)", text)
@@ -243,8 +248,8 @@ def keys_in(text: str, names: str, *, yml: bool, negated: bool) -> set[str]:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 keys.add(node.target.id)
                 keys |= set(re.findall(r"\balias='(\w+)'", ast.unparse(node)))
-                if negated and default_of(node) is True:
-                    keys |= {f"no_{node.target.id}", f"disable_{node.target.id}"}
+                if default_of(node) is True:
+                    keys |= {f"{word}{node.target.id}" for word in negated}
     return keys
 
 

@@ -8,6 +8,7 @@ import optax_lr as olr
 
 SFT = ["megatron", "sft", "--model", "m", "--dataset", "d", "--lr", "1e-4", "--lr_warmup_fraction", "0.1"]
 GRPO = ["megatron", "rlhf", "--rlhf_type", "grpo", "--model", "m", "--dataset", "d", "--num_train_epochs", "1"]
+OLDER = [*GRPO[:-2], "--max_epochs", "1"]
 RAY = {
     "rlhf_type": "grpo",
     "model": "m",
@@ -58,6 +59,8 @@ def test_the_iterations_of_epochs_are_those_of_its_code(options, processes, step
 def test_an_epoch_of_prompts_has_all_of_their_completions(options, steps):
     config = olr.read_config([*GRPO, *options.split()])
     assert config.plan(num_examples=1001, world_size=1).max_steps == steps
+    older = olr.read_config([*OLDER, *options.split(), "--train_iters", "9"]) if "gkd" not in options else config
+    assert older.plan(num_examples=1001, world_size=1).max_steps == steps  # 3.11 and 3.12
 
 
 def test_the_defaults_are_listed_and_are_those_of_the_tuner():
@@ -159,7 +162,9 @@ def test_what_the_plan_assumes_is_noted():
 
 
 def test_a_key_that_no_version_has_had_is_an_error(tmp_path):
-    (tmp_path / "m.sh").write_text(f"{' '.join(SFT)} --train_iters 9 --wobble 3 --save_interval 5\n")
+    (tmp_path / "m.sh").write_text(
+        f"{' '.join(SFT)} --train_iters 9 --wobble 3 --save_interval 5 --no_gradient_accumulation_fusion\n"
+    )
     config = olr.read_config(tmp_path / "m.sh")
     assert (config.unknown, config.refused) == (("wobble", "save_interval"), ("wobble",))
     (tmp_path / "n.sh").write_text(f"{' '.join(SFT)} --train_iters $N --micro_batch_size $B --save_steps $S\n")
